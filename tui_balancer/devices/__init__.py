@@ -1,0 +1,1 @@
+"""Which devices there are, and how busy and how full they are."""

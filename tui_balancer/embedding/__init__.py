@@ -1,0 +1,1 @@
+"""ESM-2 models of fair-esm: loading, batching, the forward pass, pooling."""

@@ -1,0 +1,8 @@
+"""The one exception that reaches a person: a line that says what, where and what to do."""
+
+
+class UserError(Exception):
+    """A mistake or a missing thing that the user can mend; shown as one line, exit code 2.
+
+    The message is a single line fit for a terminal: what is wrong, where, and what to do.
+    """

@@ -1,0 +1,1 @@
+"""Finding protein FASTA files, reading them with Biopython, cleaning residues, counting."""

@@ -1,0 +1,1 @@
+"""A run put together: scan, assign, start, watch, finish."""

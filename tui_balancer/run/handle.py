@@ -1,0 +1,163 @@
+"""What a screen may see of a run, and ask of it: one protocol for every kind of run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from tui_balancer.balance.commands import Command, Outcome
+from tui_balancer.balance.events import Event
+from tui_balancer.balance.model import DeviceMetrics, PolicySettings, Totals, Unit
+
+
+class Phase(str, Enum):
+    """Where the run is; the word is what the screen shows."""
+
+    SCANNING = "scanning"
+    LOADING = "loading models"
+    RUNNING = "running"
+    DRAINING = "finishing running files"
+    STOPPING = "stopping"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanProgress:
+    """How far the scan is; `files_found` is known before the first file is read."""
+
+    files_found: int = 0
+    files_scanned: int = 0
+    sequences: int = 0
+    residues: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunSnapshot:
+    """An immutable picture of the whole run at one moment.
+
+    Attributes:
+        phase: Where the run is.
+        model_label: The model as it is named everywhere; says `untrained` when it is.
+        untrained: Whether the weights are random.
+        output: The run folder, as the person wrote it.
+        started_at: Unix time in seconds at which the run began; event times count from here.
+        elapsed_seconds: Since then.
+        scan: Progress of the scan.
+        totals: Counts of files, sequences, residues and cost.
+        policy: The stealing rule in force.
+        stealing: False under `--no-stealing`.
+        paused: Whether every live device is held.
+        sequences_per_second: Of the whole run now, over the devices' windows.
+        residues_per_second: The same.
+        eta_seconds: Estimated seconds to the end; None while unknown.
+        devices: A row a device, in device order.
+        last_event: Number of the newest event.
+        warnings: Lines a person should read, oldest first (unknown card, duplicate ids, …).
+        stop_reason: Why the run ended before its last file; empty otherwise.
+    """
+
+    phase: Phase
+    model_label: str
+    untrained: bool
+    output: str
+    started_at: float
+    elapsed_seconds: float
+    scan: ScanProgress
+    totals: Totals
+    policy: PolicySettings
+    stealing: bool
+    paused: bool = False
+    sequences_per_second: float | None = None
+    residues_per_second: float | None = None
+    eta_seconds: float | None = None
+    devices: tuple[DeviceMetrics, ...] = ()
+    last_event: int = 0
+    warnings: tuple[str, ...] = ()
+    stop_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedFile:
+    """An input without an output, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSummary:
+    """What one device did in the run."""
+
+    device: str
+    name: str
+    files: int
+    sequences: int
+    residues: int
+    busy_seconds: float
+    load_seconds: float | None
+    stolen_to: int
+    stolen_from: int
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """The end of a run, as printed after it.
+
+    Attributes:
+        done: Files with an output.
+        failed: Files without one, and why.
+        waiting: Files left for another run.
+        sequences: Vectors written.
+        residues: Residues embedded.
+        truncated: Sequences cut at the maximum length.
+        replaced: Residues read as X.
+        skipped: Empty sequences left out.
+        elapsed_seconds: From the start to the end.
+        steals: Files stolen.
+        moves: Files moved by hand.
+        devices: What each device did.
+        warnings: Lines a person should read.
+        model_label: The model.
+        output: The run folder.
+        interrupted: Whether a person or a signal ended it.
+        stop_reason: Why it ended early; empty otherwise.
+    """
+
+    done: int
+    failed: tuple[FailedFile, ...]
+    waiting: int
+    sequences: int
+    residues: int
+    truncated: int
+    replaced: int
+    skipped: int
+    elapsed_seconds: float
+    steals: int
+    moves: int
+    devices: tuple[DeviceSummary, ...]
+    model_label: str
+    output: str
+    warnings: tuple[str, ...] = field(default=())
+    interrupted: bool = False
+    stop_reason: str = ""
+
+
+class RunHandle(Protocol):
+    """A run as a screen holds it. Every method returns at once and is thread-safe."""
+
+    def snapshot(self) -> RunSnapshot:
+        """Return the picture of this moment."""
+
+    def events_after(self, sequence: int) -> tuple[Event, ...]:
+        """Return the kept events with a greater number, oldest first."""
+
+    def queue(self, device: str) -> tuple[Unit, ...]:
+        """Return the units waiting for a device, next first."""
+
+    def execute(self, command: Command) -> Outcome:
+        """Carry out a command, or refuse it with the reason."""
+
+    def summary(self) -> RunSummary | None:
+        """Return the end of the run, or None while it goes on."""

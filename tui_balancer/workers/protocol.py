@@ -1,0 +1,202 @@
+"""What worker and app say to each other, as frozen values over the shared queues.
+
+A worker knows tasks and directives; it never sees the coordinator. The app's side of each
+call is `WorkBoard`, served by `workers.queues`; the run implements it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from tui_balancer.embedding.registry import ModelSource
+from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.inputs.records import ReadingRules
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerId:
+    """One worker process: a device, and how often a process was started for it, from 1.
+
+    A worker that was declared dead has an old incarnation: whatever it still says is refused.
+    """
+
+    device: str
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileTask:
+    """One FASTA file to turn into one output.
+
+    Attributes:
+        file_id: Position in the run's catalogue, from 0.
+        source: Absolute path of the FASTA file.
+        temporary: Absolute path to write and sync first, `NAME.EPOCH.tmp`, in the folder of
+            the final output; the app renames it.
+        source_sha256: Of the file's bytes at the scan; other bytes fail the file.
+        sequences: How many will be embedded, as the scan counted.
+    """
+
+    file_id: int
+    source: Path
+    temporary: Path
+    source_sha256: str
+    sequences: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A lease as the worker sees it: the unit's number, the attempt, and its files."""
+
+    unit_id: int
+    epoch: int
+    files: tuple[FileTask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskProgress:
+    """How far a task has come, cumulative, reported after every batch."""
+
+    unit_id: int
+    epoch: int
+    sequences: int
+    residues: int
+    cost: float
+
+
+class Order(str, Enum):
+    """What the worker does after this batch."""
+
+    CONTINUE = "continue"
+    PAUSE = "pause"
+    ABANDON = "abandon"
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """One file as the worker finished it: written, synced, not yet in place.
+
+    Attributes:
+        file_id: Position in the run's catalogue.
+        error: Why there is no output, in one line; empty when there is one.
+        output_sha256: Of the bytes written.
+        output_bytes: Their number.
+        sequences: Vectors written.
+        truncated: Sequences cut at the maximum length.
+        replaced: Residues read as X.
+        skipped: Empty sequences left out.
+    """
+
+    file_id: int
+    error: str = ""
+    output_sha256: str = ""
+    output_bytes: int = 0
+    sequences: int = 0
+    truncated: int = 0
+    replaced: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """A finished task; `compute_seconds` is the time its batches were in flight."""
+
+    unit_id: int
+    epoch: int
+    files: tuple[FileResult, ...]
+    compute_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFacts:
+    """What the worker found when its model was on the device.
+
+    Attributes:
+        name: As `torch.cuda.get_device_name` prints it; the processor's name for a CPU.
+        memory_total: Bytes, or None where unknown.
+        load_seconds: From the worker's first line to the model being ready.
+        model_sha256: Of the checkpoint file, or of the seeded parameters when untrained.
+        threads: CPU threads the worker computes with.
+    """
+
+    name: str
+    memory_total: int | None
+    load_seconds: float
+    model_sha256: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTelemetry:
+    """Measured about once a second, also while a batch is in flight.
+
+    Attributes:
+        busy_seconds: Cumulative seconds with a batch in flight, the running one included.
+        memory_used: Bytes: the device's for a GPU, the process's resident set for a CPU.
+        memory_total: Bytes, or None where unknown.
+        sensor_utilisation: NVML's figure in [0, 1], or None where there is no sensor.
+    """
+
+    busy_seconds: float
+    memory_used: int | None
+    memory_total: int | None
+    sensor_utilisation: float | None
+
+
+class WorkBoard(Protocol):
+    """The app's side, called from server threads; every method is thread-safe."""
+
+    def hello(self, worker: WorkerId, facts: DeviceFacts) -> None:
+        """The worker's model is ready."""
+
+    def take_nowait(self, worker: WorkerId) -> Task | None:
+        """The next task, leased in this very step.
+
+        Returns None when the run is over and the worker should leave.
+
+        Raises:
+            queue.Empty: There is nothing for this worker now.
+        """
+
+    def wait_for_work(self, worker: WorkerId, timeout: float) -> None:
+        """Return when `take_nowait` may answer differently, at the latest after `timeout` s."""
+
+    def progress(self, worker: WorkerId, progress: TaskProgress) -> Order:
+        """Note how far a task is; the answer holds at the next batch boundary."""
+
+    def wait_while_paused(self, worker: WorkerId, timeout: float) -> Order:
+        """Return when a paused worker may go on or must stop, at the latest after `timeout` s."""
+
+    def finish(self, worker: WorkerId, result: TaskResult) -> None:
+        """Put the outputs in place and note the files done; a stale epoch is dropped."""
+
+    def telemetry(self, worker: WorkerId, telemetry: WorkerTelemetry) -> None:
+        """Note what the device is like now."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSetup:
+    """All that a spawned worker is given.
+
+    Attributes:
+        worker: Who it is.
+        threads: CPU threads to compute with.
+        model: What to load.
+        settings: What decides the output's bytes.
+        reading: How FASTA is read.
+        log: File that takes the worker's stdout and stderr, before torch is imported.
+        address: Unix socket of the shared queues.
+        authkey: Their key.
+    """
+
+    worker: WorkerId
+    threads: int
+    model: ModelSource
+    settings: EmbeddingSettings
+    reading: ReadingRules
+    log: Path
+    address: str
+    authkey: bytes = field(repr=False)
