@@ -1,0 +1,215 @@
+"""Finding, checking and loading ESM-2 weights in fair-esm's checkpoint format.
+
+fair-esm's own loader calls `torch.load` in a way that newer versions refuse, wants a second
+file beside the first and fills the whole model with random numbers before it copies the
+weights in. Here its model class is built without storage and takes the checkpoint's tensors
+as they are, mapped from the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import torch
+from esm.data import Alphabet
+from esm.model.esm2 import ESM2
+
+from tui_balancer.embedding.download import MODELS_URL, OnDownload, download_checkpoint
+from tui_balancer.embedding.registry import (
+    ESM2_MODELS,
+    ModelRequest,
+    ModelShape,
+    ModelSource,
+    NamedModel,
+    UntrainedModel,
+    cached_checkpoint,
+)
+from tui_balancer.errors import UserError
+
+_HASH_CHUNK_BYTES = 1 << 20
+_KEY_PREFIX = re.compile(r"^encoder\.(sentence_encoder\.)?")
+_SHAPE_ARGUMENTS = ("encoder_layers", "encoder_embed_dim", "encoder_attention_heads")
+_CONTACT_HEAD = {"contact_head.regression.weight", "contact_head.regression.bias"}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model with its weights, on the CPU, in evaluation mode.
+
+    Attributes:
+        model: fair-esm's own model, in float32.
+        alphabet: Its alphabet.
+        shape: Its architecture.
+        sha256: Of the checkpoint's bytes, or of the seeded parameters when untrained.
+    """
+
+    model: ESM2
+    alphabet: Alphabet
+    shape: ModelShape
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkpoint:
+    """A checkpoint file's content, the weights by their names in fair-esm's model."""
+
+    shape: ModelShape
+    token_dropout: bool
+    weights: dict[str, torch.Tensor]
+
+
+def resolve(
+    request: ModelRequest,
+    on_download: OnDownload | None = None,
+    first_byte_seconds: float | None = None,
+    models_url: str = MODELS_URL,
+) -> ModelSource:
+    """Make sure that a model can be loaded, downloading it where needed.
+
+    Args:
+        request: What was asked for, see `registry.parse_model`.
+        on_download: Hears of a download's progress: bytes received, bytes expected.
+        first_byte_seconds: Longest wait for the server's answer.
+        models_url: Folder that named models are fetched from.
+
+    Raises:
+        UserError: The model cannot be had; one line that says why and what to do.
+    """
+    if isinstance(request, UntrainedModel):
+        label = f"untrained {request.name} (seed {request.seed})"
+        shape = ESM2_MODELS[request.name]
+        return ModelSource(label, request.name, shape, None, "", request.seed)
+    if isinstance(request, NamedModel):
+        name, path = request.name, cached_checkpoint(request.name)
+        if not path.exists():
+            download_checkpoint(name, path, on_download, first_byte_seconds, models_url)
+    else:
+        name, path = request.path.stem, request.path.absolute()
+    try:
+        shape = _read(path).shape
+        digest = _file_sha256(path)
+    except UserError as error:
+        if isinstance(request, NamedModel):
+            raise UserError(f"{error}; delete it and it will be downloaded anew") from error
+        raise
+    if isinstance(request, NamedModel) and shape != ESM2_MODELS[name]:
+        raise UserError(f"{path} is not {name}: delete it and it will be downloaded anew")
+    return ModelSource(name, name, shape, path, digest, None)
+
+
+def load(source: ModelSource) -> LoadedModel:
+    """Load a model; twice the same source gives twice the same bytes.
+
+    Raises:
+        UserError: The checkpoint is no longer what `resolve` saw.
+    """
+    alphabet = Alphabet.from_architecture("ESM-1b")
+    if source.checkpoint is None:
+        model = _seeded(source.shape, alphabet, source.seed or 0)
+        return LoadedModel(model, alphabet, source.shape, _parameters_sha256(model))
+    checkpoint = _read(source.checkpoint)
+    model = _without_storage(checkpoint.shape, alphabet, checkpoint.token_dropout)
+    # The largest checkpoints are stored in half precision.
+    weights = {key: value.float() for key, value in checkpoint.weights.items()}
+    for key, value in model.state_dict().items():
+        if key in _CONTACT_HEAD:
+            # Contacts are never predicted here, and fair-esm keeps their weights elsewhere.
+            weights.setdefault(key, torch.zeros_like(value, device="cpu"))
+    model.load_state_dict(weights, assign=True)
+    return LoadedModel(model.eval(), alphabet, checkpoint.shape, source.sha256)
+
+
+def _read(path: Path) -> _Checkpoint:
+    """Return what a checkpoint file holds.
+
+    Raises:
+        UserError: There is no such file, it is broken, or it is not an ESM-2 checkpoint.
+    """
+    data = _unpickled(path)
+    config, state = data.get("cfg"), data.get("model")
+    arguments = vars(config["model"]) if _is_configuration(config) else {}
+    shape = ModelShape(*(arguments.get(key, 0) for key in _SHAPE_ARGUMENTS))
+    sizes = (shape.layers, shape.width, shape.heads)
+    if not all(isinstance(size, int) and size > 0 for size in sizes) or shape.width % shape.heads:
+        raise _not_esm2(path, "it does not name its layers, width and heads")
+    if not isinstance(state, Mapping):
+        raise _not_esm2(path, "it has no weights")
+    weights = {_KEY_PREFIX.sub("", str(key)): value for key, value in state.items()}
+    expected = _without_storage(shape, Alphabet.from_architecture("ESM-1b")).state_dict()
+    for key in expected.keys() - weights.keys() - _CONTACT_HEAD:
+        raise _not_esm2(path, f"{key} is missing")
+    for key, value in weights.items():
+        if key not in expected:
+            raise _not_esm2(path, f"{key} is unknown")
+        if not isinstance(value, torch.Tensor) or value.shape != expected[key].shape:
+            raise _not_esm2(path, f"{key} has the wrong shape")
+    return _Checkpoint(shape, bool(arguments.get("token_dropout", True)), weights)
+
+
+def _is_configuration(config: object) -> TypeGuard[Mapping[str, argparse.Namespace]]:
+    return isinstance(config, Mapping) and isinstance(config.get("model"), argparse.Namespace)
+
+
+def _unpickled(path: Path) -> dict[str, Any]:
+    """Return what a checkpoint file holds, read under torch's safe loading."""
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            # Only torch's zip format can be mapped; the older one is read as a whole.
+            data = torch.load(
+                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+            )
+    except FileNotFoundError:
+        raise UserError(f"there is no checkpoint {path}: check the path") from None
+    except OSError as error:
+        raise UserError(f"cannot read the checkpoint {path}: {error.strerror or error}") from error
+    except pickle.UnpicklingError as error:
+        if "Unsupported global" in str(error):
+            raise _not_esm2(path, "it holds Python objects, which are never loaded") from error
+        raise UserError(f"the checkpoint {path} is broken or not a checkpoint") from error
+    except (RuntimeError, EOFError, ValueError, KeyError, IndexError) as error:
+        raise UserError(f"the checkpoint {path} is broken or not a checkpoint") from error
+    if not isinstance(data, dict):
+        raise _not_esm2(path, "it is not a dictionary")
+    return data
+
+
+def _not_esm2(path: Path, reason: str) -> UserError:
+    return UserError(f"{path} is not an ESM-2 checkpoint of fair-esm ({reason})")
+
+
+def _without_storage(shape: ModelShape, alphabet: Alphabet, token_dropout: bool = True) -> ESM2:
+    """Return fair-esm's model with the names and shapes of its weights, and no memory for them."""
+    with torch.device("meta"):
+        return ESM2(shape.layers, shape.width, shape.heads, alphabet, token_dropout)
+
+
+def _seeded(shape: ModelShape, alphabet: Alphabet, seed: int) -> ESM2:
+    """Return fair-esm's model as it initialises itself, leaving the global generator alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return ESM2(shape.layers, shape.width, shape.heads, alphabet).eval()
+
+
+def _parameters_sha256(model: ESM2) -> str:
+    """Return the hash over the parameters' names and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name, parameter in sorted(model.named_parameters()):
+        digest.update(name.encode())
+        digest.update(parameter.detach().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _file_sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_HASH_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
