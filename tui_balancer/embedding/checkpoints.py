@@ -109,13 +109,18 @@ def load(source: ModelSource) -> LoadedModel:
     """Load a model; twice the same source gives twice the same bytes.
 
     Raises:
-        UserError: The checkpoint is no longer what `resolve` saw.
+        UserError: The checkpoint is no longer what `resolve` saw; workers that start late
+            must not go on with other weights.
     """
     alphabet = Alphabet.from_architecture("ESM-1b")
     if source.checkpoint is None:
         model = _seeded(source.shape, alphabet, source.seed or 0)
         return LoadedModel(model, alphabet, source.shape, _parameters_sha256(model))
     checkpoint = _read(source.checkpoint)
+    if _file_sha256(source.checkpoint) != source.sha256:
+        raise UserError(
+            f"{source.checkpoint} changed since the run began: put it back, or start anew"
+        )
     model = _without_storage(checkpoint.shape, alphabet, checkpoint.token_dropout)
     # The largest checkpoints are stored in half precision.
     weights = {key: value.float() for key, value in checkpoint.weights.items()}
