@@ -1,0 +1,263 @@
+"""Finding the inputs: files, folders and globs become one ordered list without repeats.
+
+A file that a person names, or that a glob matches, is always an input: if it is no FASTA it
+will fail with the reason. A folder is searched with its subfolders, and content decides:
+files that begin like FASTA are inputs whatever their suffix. The others are left out (notes,
+tables, indices, the outputs of an earlier run) unless their suffix claims FASTA, for then a
+person expects a result and must hear that there is none. Hidden entries are left out.
+
+Links are followed. A file that is reached twice, also through a link, is one input, under
+its own name rather than a link's; two hard links are two files.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import os
+import re
+import stat
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path, PurePath
+
+from tui_balancer.errors import UserError
+from tui_balancer.inputs.text import terminal_safe
+
+FASTA_SUFFIXES = frozenset(
+    {".aa", ".fa", ".faa", ".fas", ".fasta", ".ffn", ".fna", ".fsa", ".mpfa", ".pep", ".prot"}
+)
+"""Suffixes that claim FASTA; case does not matter, `.gz` may follow."""
+
+_GLOB_LETTERS = re.compile(r"[*?\[]")
+_SNIFF_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One FASTA input.
+
+    Attributes:
+        path: Absolute path to read.
+        name: What a person sees: its mirrored path with the suffix, safe to print.
+        relative: Its place in the mirrored output tree, without the suffix.
+        suffix: What was taken off its name, e.g. `.faa.gz`; may be empty.
+    """
+
+    path: Path
+    name: str
+    relative: PurePath
+    suffix: str
+
+
+def find_inputs(
+    patterns: Sequence[str | Path], on_ignored: Callable[[Path], None] | None = None
+) -> tuple[InputFile, ...]:
+    """Find the inputs that a person means.
+
+    The mirrored tree hangs from the deepest folder that holds all of the folders given, the
+    files' own folders, and the fixed beginnings of the globs: one folder is mirrored as it
+    stands, several keep the names that tell them apart.
+
+    Args:
+        patterns: Files, folders, and globs that no shell expanded (`**` crosses folders).
+        on_ignored: Called with every visible file of a folder that is left out.
+
+    Returns:
+        The inputs in the order of `patterns`, sorted within each.
+
+    Raises:
+        UserError: A pattern matches nothing or cannot be searched.
+    """
+    if not patterns:
+        raise UserError("no input given: name FASTA files, folders or globs")
+    found: dict[str, Path] = {}
+    starts: list[Path] = []
+    for pattern in patterns:
+        matched = False
+        for start, files in _matches(str(pattern), on_ignored):
+            matched = True
+            starts.append(start)
+            fresh: dict[str, Path] = {}
+            for path in files:
+                identity = _identity(path)
+                if identity not in found:
+                    fresh.setdefault(identity, path)
+            found.update(sorted(fresh.items(), key=lambda item: item[1].parts))
+        if not matched:
+            raise UserError(f"no such file or folder: {terminal_safe(str(pattern))}")
+    root = Path(os.path.commonpath(starts))
+    return tuple(_input_file(path, root) for path in found.values())
+
+
+def split_suffix(name: str) -> tuple[str, str]:
+    """Split a file name into stem and suffix, `a.b.faa.gz` into `a.b` and `.faa.gz`.
+
+    Only suffixes that say how sequences are stored are taken off: `sample.v2` is a stem.
+    """
+    stem = name
+    if stem.lower().endswith(".gz"):
+        stem = stem[:-3]
+    inner = PurePath(stem).suffix
+    if inner.lower() in FASTA_SUFFIXES or inner.lower() == ".txt":
+        stem = stem[: -len(inner)]
+    if not stem:
+        return name, ""
+    return stem, name[len(stem) :]
+
+
+def _matches(
+    pattern: str, on_ignored: Callable[[Path], None] | None
+) -> Iterator[tuple[Path, list[Path]]]:
+    """Yield what one pattern stands for: where its mirrored tree starts, and files."""
+    if not pattern:
+        raise UserError("an input's name is empty")
+    given = Path(pattern).expanduser()
+    mode = _mode(given)
+    if mode is None:
+        if not _GLOB_LETTERS.search(pattern):
+            return
+        yield from _expand(given, on_ignored)
+    elif stat.S_ISDIR(mode):
+        folder = _absolute(given)
+        files = list(_fasta_below(folder, on_ignored))
+        if not files:
+            raise UserError(f"no FASTA file in the folder {terminal_safe(pattern)}")
+        yield folder, files
+    elif stat.S_ISREG(mode):
+        file = _absolute(given)
+        yield file.parent, [file]
+    else:
+        raise UserError(
+            f"not a regular file: {terminal_safe(pattern)} (inputs are read twice, "
+            "so a pipe must be saved first)"
+        )
+
+
+def _expand(
+    pattern: Path, on_ignored: Callable[[Path], None] | None
+) -> Iterator[tuple[Path, list[Path]]]:
+    """Yield the matches of a glob as a shell would: nothing hidden unless asked for."""
+    fixed = list(takewhile(lambda part: not _GLOB_LETTERS.search(part), pattern.parts))
+    rest = pattern.parts[len(fixed) :]
+    start = _absolute(Path(*fixed))
+    hidden = any(part.startswith(".") for part in rest)
+    try:
+        paths = sorted(start.glob("/".join(rest)))
+    except (ValueError, NotImplementedError) as error:
+        raise UserError(f"cannot expand {terminal_safe(str(pattern))}: {error}") from error
+    files: list[Path] = []
+    for path in paths:
+        if not hidden and any(part.startswith(".") for part in path.relative_to(start).parts):
+            continue
+        mode = _mode(path)
+        if mode is not None and stat.S_ISDIR(mode):
+            files.extend(_fasta_below(path, on_ignored))
+        elif mode is None or stat.S_ISREG(mode):
+            files.append(path)
+    if files:
+        yield start, files
+
+
+def _fasta_below(folder: Path, on_ignored: Callable[[Path], None] | None) -> Iterator[Path]:
+    for path in _files_below(folder):
+        if _claims_fasta(path) or _begins_like_fasta(path):
+            yield path
+        elif on_ignored is not None:
+            on_ignored(path)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yield the visible files of a folder tree: the real ones first, then those behind links.
+
+    Every folder is entered once, so a loop of links ends. A link that leads nowhere is
+    yielded: something was meant to be there.
+    """
+    entered: set[tuple[int, int]] = set()
+    folders = [folder]
+    links: list[Path] = []
+    while folders or links:
+        if not folders:
+            links.sort(reverse=True)
+            link = links.pop()
+            mode = _mode(link)
+            if mode is not None and stat.S_ISDIR(mode):
+                folders.append(link)
+            elif mode is None or stat.S_ISREG(mode):
+                yield link
+            continue
+        current = folders.pop()
+        try:
+            status = current.stat()
+            entries = list(os.scandir(current))
+        except OSError as error:
+            raise UserError(
+                f"cannot search the folder {terminal_safe(str(current))}: {error.strerror}"
+            ) from error
+        if (status.st_dev, status.st_ino) in entered:
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            path = current / entry.name
+            if entry.is_symlink():
+                links.append(path)
+            elif entry.is_dir(follow_symlinks=False):
+                folders.append(path)
+            elif entry.is_file(follow_symlinks=False):
+                yield path
+
+
+def _claims_fasta(path: Path) -> bool:
+    _, suffix = split_suffix(path.name)
+    return PurePath("x" + suffix.lower().removesuffix(".gz")).suffix in FASTA_SUFFIXES
+
+
+def _begins_like_fasta(path: Path) -> bool:
+    """Whether the first visible character is `>`, looking into gzip and past a BOM."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_SNIFF_BYTES)
+        if head.startswith(b"\x1f\x8b"):
+            with gzip.open(path) as unpacked:
+                head = unpacked.read(_SNIFF_BYTES)
+    except (OSError, EOFError, zlib.error):
+        return False
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b">")
+
+
+def _mode(path: Path) -> int | None:
+    """The kind of what a path leads to, as in `stat`; None when there is nothing."""
+    try:
+        return path.stat().st_mode
+    except PermissionError as error:
+        raise UserError(f"permission denied: {terminal_safe(str(path))}") from error
+    except (OSError, ValueError):
+        return None
+
+
+def _absolute(path: Path) -> Path:
+    """The absolute path as the person sees it; `..` is resolved, for it may follow a link."""
+    if ".." in path.parts:
+        return path.parent.resolve() / path.name if path.name != ".." else path.resolve()
+    return path.absolute()
+
+
+def _identity(path: Path) -> str:
+    if path.is_symlink():
+        return os.path.realpath(path)
+    return str(PurePath(_real_folder(path.parent), path.name))
+
+
+@functools.lru_cache(maxsize=1024)
+def _real_folder(folder: Path) -> str:
+    return os.path.realpath(folder)
+
+
+def _input_file(path: Path, root: Path) -> InputFile:
+    mirrored = path.relative_to(root)
+    stem, suffix = split_suffix(mirrored.name)
+    return InputFile(path, terminal_safe(str(mirrored)), mirrored.with_name(stem), suffix)
