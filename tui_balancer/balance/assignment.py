@@ -1,0 +1,37 @@
+"""The first distribution of files over the queues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from heapq import heapify, heapreplace
+
+from tui_balancer.balance.model import DeviceSpec, Unit
+
+
+def assign_files_weighted(
+    units: Iterable[Unit], devices: Sequence[DeviceSpec]
+) -> dict[str, tuple[Unit, ...]]:
+    """Distribute units by weighted greedy bin packing.
+
+    The costliest unit comes first; each goes to the device whose `load / weight` is least
+    before it is added. Equal costs keep input order and equal loads device order, so the
+    same input always gives the same queues. Takes O(n log n).
+
+    Args:
+        units: What to distribute.
+        devices: Who is there, with positive weights.
+
+    Returns:
+        For every device its units, costliest first; () for a device that gets none.
+    """
+    queues: list[list[Unit]] = [[] for _ in devices]
+    # Load divided by weight, then position: the heap's order is the rule itself.
+    loads = [(0.0, position) for position in range(len(devices))]
+    totals = [0.0] * len(devices)
+    heapify(loads)
+    for unit in sorted(units, key=lambda unit: (-unit.cost, unit.unit_id)):
+        _, position = loads[0]
+        queues[position].append(unit)
+        totals[position] += unit.cost
+        heapreplace(loads, (totals[position] / devices[position].weight, position))
+    return {spec.device: tuple(queue) for spec, queue in zip(devices, queues, strict=True)}

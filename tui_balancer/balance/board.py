@@ -1,0 +1,321 @@
+"""The coordinator's state and its elementary steps, without the lock around them.
+
+Every step leaves each unit in exactly one place and writes the event that tells of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from tui_balancer.balance.assignment import assign_files_weighted
+from tui_balancer.balance.device_record import DeviceRecord
+from tui_balancer.balance.event_log import EventLog, Journal
+from tui_balancer.balance.events import (
+    DeviceEvent,
+    DoneEvent,
+    FailureEvent,
+    LeaseEvent,
+    ReturnEvent,
+    StealEvent,
+)
+from tui_balancer.balance.model import (
+    CountSettings,
+    DeviceSpec,
+    Directive,
+    Lease,
+    PolicySettings,
+    Progress,
+    Unit,
+)
+from tui_balancer.balance.roster import Roster
+from tui_balancer.balance.stealing import (
+    CountPolicy,
+    StealDecision,
+    decide_free,
+    make_policy,
+    validate,
+)
+from tui_balancer.balance.units import ActiveLease, UnitBook
+
+
+class Board:
+    """What is where, who is there, and what happened.
+
+    Attributes:
+        clock: Seconds since the run began.
+        log: The events.
+        roster: The devices, their queues and rates.
+        units: The place of every unit.
+        policy: The stealing policy in force.
+        stealing: False under `--no-stealing`: then only a dead device's queue is open.
+        assigned: Whether the units are there; before that an empty board is not an end.
+        draining: Whether nothing new is started.
+        stopping: Whether running units are abandoned too.
+        version: Grows with every change after which a worker that was told "nothing for you"
+            or "pause" may get another answer.
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[DeviceSpec],
+        policy: PolicySettings,
+        *,
+        stealing: bool,
+        clock: Callable[[], float],
+        journal: Journal | None,
+        max_restarts: int,
+        poison_limit: int,
+    ) -> None:
+        self.clock = clock
+        self.log = EventLog(clock, journal)
+        self.roster = Roster(devices)
+        self.units = UnitBook()
+        self.stealing = stealing
+        self.assigned = False
+        self.draining = False
+        self.stopping = False
+        self.version = 0
+        self._max_restarts = max_restarts
+        self._poison_limit = poison_limit
+        self.set_policy(policy)
+
+    @property
+    def ending(self) -> bool:
+        """Whether no unit is started any more."""
+        return self.draining or self.stopping
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing runs and nothing can be started any more."""
+        if self.units.active:
+            return False
+        return self.ending or (self.assigned and not self.units.home) or not self.roster.live
+
+    def changed(self) -> None:
+        """Note that idle and paused workers should ask again."""
+        self.version += 1
+
+    def set_policy(self, settings: PolicySettings) -> None:
+        """Steal by these rules from now on; UserError when they make no sense."""
+        validate(settings)
+        self.policy = make_policy(settings)
+        for record in self.roster:
+            record.checked = None
+        self.changed()
+
+    def assign(self, units: Iterable[Unit]) -> None:
+        """Distribute the units over the live devices; over all, when none is alive."""
+        assert not self.assigned, "a run is assigned once"
+        records = self.roster.live or list(self.roster)
+        shares = assign_files_weighted(units, [record.spec for record in records])
+        for record in records:
+            for unit in shares[record.device]:
+                self.units.add(unit, record.device)
+                record.queue.append(unit)
+        self.assigned = True
+        self.changed()
+
+    def add_failed(self, unit: Unit, reason: str) -> None:
+        """Enter a unit that cannot be computed."""
+        self.units.add_failed(unit)
+        self.log.add(FailureEvent, unit.unit_id, unit.name, None, reason)
+
+    def take(self, record: DeviceRecord) -> Lease | None:
+        """Lease the head of a device's queue, stealing first when there is none."""
+        if record.active is not None:
+            raise ValueError(f"{record.device} asks for work while it holds a lease")
+        if not self._may_start(record) or not (record.queue or self.steal(record)):
+            record.seen = self.version
+            return None
+        now = self.clock()
+        unit = record.queue.remove(record.queue.head().unit_id)
+        active = self.units.grant(unit, record.device, record.incarnation, now)
+        record.started(active, now)
+        self.log.add(LeaseEvent, unit.unit_id, unit.name, record.device, active.lease.epoch)
+        return active.lease
+
+    def steal(self, thief: DeviceRecord) -> Unit | None:
+        """Move a unit from another queue to the front of an idle device's, if a policy says so."""
+        if not self._may_start(thief):
+            return None
+        decision = self._decide(thief, self.clock())
+        if decision is None:
+            return None
+        unit = decision.unit
+        victim = self.roster[decision.victim]
+        thief.queue.push_front(victim.queue.remove(unit.unit_id))
+        self.units.home[unit.unit_id] = thief.device
+        victim.stolen_from += unit.files
+        thief.stolen_to += unit.files
+        self.log.add(
+            StealEvent,
+            unit.unit_id,
+            unit.name,
+            unit.sequences,
+            victim.device,
+            thief.device,
+            decision.reason,
+            decision.finish_without,
+            decision.finish_with,
+        )
+        return unit
+
+    def advance(self, record: DeviceRecord, active: ActiveLease, progress: Progress) -> None:
+        """Note a progress report; idle devices look again if the victim fell behind by it."""
+        record.advance(active, progress, self.clock())
+        if self.stealing and record.queue and self._fell_behind(record):
+            self.changed()
+
+    def directive(self, record: DeviceRecord, active: ActiveLease) -> Directive:
+        """Return what a worker does with its lease at this batch boundary."""
+        if self.stopping:
+            return Directive.ABANDON
+        if record.paused:
+            active.held = True
+            return Directive.PAUSE
+        return Directive.CONTINUE
+
+    def complete(self, active: ActiveLease, compute_seconds: float, *, failed_files: int) -> None:
+        """End a lease whose outputs are in place."""
+        record = self.roster[active.lease.device]
+        unit = active.lease.unit
+        record.completed(active, self.clock(), failed_files=failed_files)
+        self._finish(active, failed_files=failed_files)
+        self.log.add(
+            DoneEvent,
+            unit.unit_id,
+            unit.name,
+            record.device,
+            active.lease.epoch,
+            compute_seconds,
+        )
+
+    def fail(self, active: ActiveLease, reason: str) -> None:
+        """End a lease without outputs."""
+        unit = active.lease.unit
+        self._finish(active, failed_files=unit.files)
+        self.log.add(FailureEvent, unit.unit_id, unit.name, active.lease.device, reason)
+
+    def give_back(self, active: ActiveLease, reason: str, *, to: DeviceRecord) -> None:
+        """Let a leased unit wait again, as the next one of a device."""
+        unit = active.lease.unit
+        self._release(active)
+        self.units.give_back(active, to.device)
+        to.queue.push_front(unit)
+        self.log.add(
+            ReturnEvent, unit.unit_id, unit.name, active.lease.device, active.lease.epoch, reason
+        )
+        self.changed()
+
+    def announce(self, record: DeviceRecord, reason: str) -> None:
+        """Write down the state a device is in now."""
+        self.log.add(DeviceEvent, record.device, record.state, reason)
+        self.changed()
+
+    def worker_died(self, record: DeviceRecord, reason: str) -> bool:
+        """Deal with the death of a device's present worker; see the coordinator's method."""
+        record.present = False
+        record.ready = False
+        active = record.active
+        record.active = None
+        if active is not None and active.claimed:
+            active = None
+        if self.over or self.ending:
+            record.left = True
+            if active is not None:
+                self.give_back(active, reason, to=record)
+            self.announce(record, reason)
+            return False
+        record.strikes += 1
+        poisonous = active is not None and self._blame(active)
+        record.dead = record.strikes > self._max_restarts
+        if active is not None and poisonous:
+            self.fail(active, f"killed {self._poison_limit} workers, the last one: {reason}")
+        elif active is not None:
+            self.give_back(active, reason, to=self.roster.refuge(record, stealing=self.stealing))
+        if record.dead:
+            record.note = reason
+            self.announce(record, f"given up after {record.restarts} restarts: {reason}")
+        else:
+            record.restarts += 1
+            self.announce(record, f"worker died: {reason}; restart {record.restarts}")
+        return not record.dead
+
+    def eta_seconds(self) -> float | None:
+        """Return the estimated seconds to the end; None while it cannot be known."""
+        if not self.assigned or self.over or not self.roster.at_work:
+            return None
+        now = self.clock()
+        if self.ending:
+            return self.roster.last_end(now, with_queues=False)
+        if not self.stealing:
+            return self.roster.last_end(now, with_queues=True)
+        return self.roster.even_end(now)
+
+    def _blame(self, active: ActiveLease) -> bool:
+        """Charge a death to the unit; return whether it has killed too many workers.
+
+        A unit that killed workers on two devices is to blame itself, so the devices are
+        forgiven; one that fell twice on the same device may be the victim of that device.
+        """
+        killed = self.units.killed.setdefault(active.lease.unit.unit_id, [])
+        killed.append(active.lease.device)
+        if len(killed) < self._poison_limit:
+            return False
+        if len(set(killed)) > 1:
+            for device in killed:
+                self.roster[device].strikes -= 1
+        return True
+
+    def _may_start(self, record: DeviceRecord) -> bool:
+        return self.assigned and not self.ending and record.live and not record.paused
+
+    def _decide(self, thief: DeviceRecord, now: float) -> StealDecision | None:
+        seen = self.roster.thief(thief)
+        free = self.roster.free_victims(thief, dead_only=not self.stealing)
+        if free:
+            return decide_free(seen, free, self.roster.even_end(now))
+        if not self.stealing:
+            return None
+        if isinstance(self.policy, CountPolicy):
+            if self.seconds_to_check(thief, now):
+                return None
+            thief.checked = now
+            return self.policy.decide(seen, self.roster.victims(thief, now))
+        return self.policy.decide(seen, self.roster.victims_by_remaining(thief, now))
+
+    def seconds_to_check(self, record: DeviceRecord, now: float) -> float | None:
+        """Return how long an idle device waits for its next look; None: it waits for changes."""
+        settings = self.policy.settings
+        if not self.stealing or not isinstance(settings, CountSettings) or record.checked is None:
+            return None
+        return max(0.0, record.checked + settings.interval_seconds - now)
+
+    def _fell_behind(self, record: DeviceRecord) -> bool:
+        """Whether a device's estimated finish moved away by half the threshold.
+
+        At steady rates a steal that does not pay now never will: only then is it worth waking
+        the idle devices.
+        """
+        settings = self.policy.settings
+        now = self.clock()
+        remaining = self.roster.remaining_seconds(record, now)
+        if isinstance(settings, CountSettings) or remaining is None:
+            return False
+        finish = now + remaining
+        if record.expected is None or finish > record.expected + settings.gain_seconds / 2:
+            record.expected = finish
+            return True
+        record.expected = min(record.expected, finish)
+        return False
+
+    def _finish(self, active: ActiveLease, *, failed_files: int) -> None:
+        self._release(active)
+        self.units.finish(active, failed_files=failed_files)
+        if self.over:
+            self.changed()
+
+    def _release(self, active: ActiveLease) -> None:
+        record = self.roster[active.lease.device]
+        if record.active is active:
+            record.active = None

@@ -1,0 +1,389 @@
+"""The one object that decides who computes what, for any number of threads and processes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tui_balancer.balance import steering
+from tui_balancer.balance.board import Board
+from tui_balancer.balance.commands import Command, Outcome
+from tui_balancer.balance.device_record import DeviceRecord
+from tui_balancer.balance.event_log import Journal
+from tui_balancer.balance.events import Event, StealEvent
+from tui_balancer.balance.model import (
+    DeviceMetrics,
+    DeviceSpec,
+    Directive,
+    Lease,
+    PolicySettings,
+    Progress,
+    Telemetry,
+    Totals,
+    Unit,
+)
+from tui_balancer.balance.units import ActiveLease
+
+
+@dataclass(frozen=True, slots=True)
+class CoordinatorSnapshot:
+    """An immutable picture of the work at one moment, taken under one lock.
+
+    Attributes:
+        totals: Counts of files, sequences, residues and cost.
+        devices: A row a device, in device order.
+        policy: The stealing rule in force.
+        paused: Whether every live device is held.
+        sequences_per_second: Sum of the devices' figures; None before any was measured.
+        residues_per_second: The same.
+        eta_seconds: Estimated seconds to the end; None while unknown.
+        last_event: Number of the newest event.
+    """
+
+    totals: Totals
+    devices: tuple[DeviceMetrics, ...]
+    policy: PolicySettings
+    paused: bool
+    sequences_per_second: float | None
+    residues_per_second: float | None
+    eta_seconds: float | None
+    last_event: int
+
+
+class WorkStealingCoordinator:
+    """Owns the queues, leases, pauses, policy, events and metrics of a run.
+
+    A worker takes the head of its own device's queue. When that is empty, the policy may
+    move a unit there from another queue, in the same step. Taking a unit is granting a lease:
+    the unit is in a queue or in a lease, never in neither and never in both. A lease carries
+    an epoch (the attempt) and belongs to one incarnation of a device's worker; anything said
+    for another epoch or by another incarnation is stale, and refused.
+
+    A worker whose device dies gives its lease back to the front of a queue. Whoever puts
+    outputs in place claims the lease first (`begin_completion`): from then on the worker's
+    death changes nothing, and nobody else can claim it.
+
+    Every method may be called from any thread. There is one lock, nothing blocks while
+    holding it, and there is no I/O but the journal's append.
+
+    Args:
+        devices: The devices, in the order in which they are shown.
+        policy: The stealing rule to begin with.
+        stealing: False leaves the assignment alone, except for the queues of dead devices.
+        clock: Seconds since the run began; never goes back.
+        journal: Called under the lock with every event, in order; must not raise.
+        max_restarts: Restarts a device gets before it is given up.
+        poison_limit: Workers that a unit may kill before it is failed.
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[DeviceSpec],
+        *,
+        policy: PolicySettings,
+        stealing: bool = True,
+        clock: Callable[[], float],
+        journal: Journal | None = None,
+        max_restarts: int = 3,
+        poison_limit: int = 2,
+    ) -> None:
+        self._condition = threading.Condition()
+        self._board = Board(
+            devices,
+            policy,
+            stealing=stealing,
+            clock=clock,
+            journal=journal,
+            max_restarts=max_restarts,
+            poison_limit=poison_limit,
+        )
+
+    def assign(self, units: Iterable[Unit]) -> None:
+        """Distribute the run's units over the queues, once; until then nobody gets anything."""
+        with self._changing() as board:
+            board.assign(units)
+
+    def add_failed(self, unit: Unit, reason: str) -> None:
+        """Count a unit that cannot be computed (a bad input) as failed."""
+        with self._changing() as board:
+            board.add_failed(unit, reason)
+
+    def worker_starting(self, device: str) -> int:
+        """Note that a worker process is being started; return its incarnation, from 1."""
+        with self._changing() as board:
+            record = board.roster[device]
+            if record.active is not None:
+                board.give_back(record.active, "its worker was replaced", to=record)
+            record.incarnation += 1
+            record.present = True
+            record.ready = False
+            board.announce(record, f"worker {record.incarnation} is starting")
+            return record.incarnation
+
+    def worker_ready(self, device: str, incarnation: int, name: str | None = None) -> None:
+        """Note that a worker has its model loaded, and what its hardware calls itself."""
+        with self._changing() as board:
+            record = self._present(device, incarnation)
+            if record is None:
+                return
+            record.ready = True
+            record.name = name or record.name
+            board.announce(record, "model loaded")
+
+    def take(self, device: str, incarnation: int) -> Lease | None:
+        """Lease the next unit of a device's queue, or one stolen for it in this very step.
+
+        Returns None when there is nothing for this worker now: no unit, a pause, the end of
+        the run, or the worker is not the device's present one. `finished_for` tells whether
+        it should leave, `wait_for_work` when to ask again.
+
+        Raises:
+            ValueError: The worker still holds a lease.
+        """
+        with self._changing() as board:
+            record = self._present(device, incarnation)
+            return board.take(record) if record is not None else None
+
+    def try_steal_work(self, device: str) -> Unit | None:
+        """Move a unit from another queue to the front of this one if the policy says so.
+
+        `take` calls this when a device's own queue is empty. Returns the unit that was moved.
+        """
+        with self._changing() as board:
+            return board.steal(board.roster[device])
+
+    def wait_for_work(self, device: str, incarnation: int, timeout: float) -> None:
+        """Return when `take` may answer differently, at the latest after `timeout` seconds."""
+        with self._condition:
+            board = self._board
+            record = self._present(device, incarnation)
+            if record is None or board.over or record.seen != board.version:
+                return
+            next_look = board.seconds_to_check(record, board.clock())
+            self._condition.wait(timeout if next_look is None else min(timeout, next_look))
+
+    def wait_while_paused(self, device: str, incarnation: int, timeout: float) -> Directive:
+        """Hold a worker within its unit; return what it does next, after `timeout` at the latest.
+
+        Any change wakes it, so the answer may be to pause on.
+        """
+        with self._condition:
+            directive = self._directive_of(device, incarnation)
+            if directive is Directive.PAUSE:
+                self._condition.wait(timeout)
+                directive = self._directive_of(device, incarnation)
+            return directive
+
+    def wait(self, timeout: float) -> None:
+        """Return when the run is over or anything else has changed, or after `timeout` seconds."""
+        with self._condition:
+            if not self._board.over:
+                self._condition.wait(timeout)
+
+    def report_progress(
+        self, device: str, incarnation: int, unit_id: int, epoch: int, progress: Progress
+    ) -> Directive:
+        """Note how far a lease is; the answer holds at this batch boundary."""
+        with self._changing() as board:
+            active = self._held_by(device, incarnation, unit_id, epoch)
+            if active is None:
+                return Directive.ABANDON
+            record = board.roster[device]
+            board.advance(record, active, progress)
+            return board.directive(record, active)
+
+    def record_telemetry(self, device: str, incarnation: int, telemetry: Telemetry) -> None:
+        """Note what a worker measured about its device."""
+        with self._condition:
+            record = self._present(device, incarnation)
+            if record is not None:
+                record.telemetry = telemetry
+                record.busy.add(self._board.clock(), telemetry.busy_seconds)
+
+    def begin_completion(self, device: str, incarnation: int, unit_id: int, epoch: int) -> bool:
+        """Claim the right to put a unit's outputs in place; False for whoever is stale.
+
+        A claim must be followed by `record_file_completion` or `record_file_failure`.
+        """
+        with self._condition:
+            active = self._held_by(device, incarnation, unit_id, epoch)
+            if active is None or active.claimed:
+                return False
+            active.claimed = True
+            return True
+
+    def record_file_completion(
+        self, unit_id: int, epoch: int, compute_seconds: float, *, failed_files: int = 0
+    ) -> bool:
+        """Count a unit as done, its outputs being in place; False for a stale epoch.
+
+        Args:
+            unit_id: The unit.
+            epoch: The attempt that computed it.
+            compute_seconds: Time its batches were in flight.
+            failed_files: Files of a bundle that have no output.
+        """
+        with self._changing() as board:
+            active = board.units.current(unit_id, epoch)
+            if active is None:
+                return False
+            board.complete(active, compute_seconds, failed_files=failed_files)
+            return True
+
+    def record_file_failure(self, unit_id: int, epoch: int, reason: str) -> bool:
+        """Count a unit as failed, for good; False for a stale epoch."""
+        with self._changing() as board:
+            active = board.units.current(unit_id, epoch)
+            if active is None:
+                return False
+            board.fail(active, reason)
+            return True
+
+    def return_lease(
+        self, device: str, incarnation: int, unit_id: int, epoch: int, reason: str
+    ) -> bool:
+        """Let a unit that a worker abandoned wait again, without blame; False if stale."""
+        with self._changing() as board:
+            active = self._held_by(device, incarnation, unit_id, epoch)
+            if active is None or active.claimed:
+                return False
+            board.give_back(active, reason, to=board.roster[device])
+            return True
+
+    def worker_died(self, device: str, incarnation: int, reason: str) -> bool:
+        """Deal with the end of a worker process; return whether to start another.
+
+        Its lease, if any, goes to the front of a queue: that of another live device of
+        comparable speed, so that a bad unit and a bad device can be told apart, or else its
+        own. A unit that has killed `poison_limit` workers fails; if they were of different
+        devices, these deaths are not held against the devices. A device with more than
+        `max_restarts` deaths held against it is dead, and its queue is free to steal. When
+        the run ends anyway the death is a departure.
+        """
+        with self._changing() as board:
+            record = self._present(device, incarnation)
+            return board.worker_died(record, reason) if record is not None else False
+
+    def finished_for(self, device: str, incarnation: int) -> bool:
+        """Whether a worker without a lease should leave."""
+        with self._condition:
+            record = self._present(device, incarnation)
+            return record is None or self._board.ending or self._board.over
+
+    def execute(self, command: Command) -> Outcome:
+        """Carry out a person's command, or refuse it with the reason."""
+        with self._changing() as board:
+            return steering.execute(board, command)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing runs and nothing can be started any more."""
+        with self._condition:
+            return self._board.over
+
+    @property
+    def paused(self) -> bool:
+        """Whether every live device is held."""
+        with self._condition:
+            return self._all_paused()
+
+    @property
+    def policy(self) -> PolicySettings:
+        """The stealing rule in force."""
+        with self._condition:
+            return self._board.policy.settings
+
+    @property
+    def last_event(self) -> int:
+        """Number of the newest event; 0 before the first."""
+        with self._condition:
+            return self._board.log.last
+
+    def get_gpu_metrics(self) -> tuple[DeviceMetrics, ...]:
+        """Return a row for every device, in device order."""
+        with self._condition:
+            now = self._board.clock()
+            roster = self._board.roster
+            return tuple(record.metrics(now, roster.rate(record)) for record in roster)
+
+    def get_recent_steal_events(self) -> tuple[StealEvent, ...]:
+        """Return the last 50 steals, oldest first."""
+        with self._condition:
+            return self._board.log.steals()
+
+    def events_after(self, sequence: int) -> tuple[Event, ...]:
+        """Return the kept events with a greater number, oldest first."""
+        with self._condition:
+            return self._board.log.after(sequence)
+
+    def queue(self, device: str) -> tuple[Unit, ...]:
+        """Return the units waiting for a device, next first."""
+        with self._condition:
+            return tuple(self._board.roster[device].queue)
+
+    def totals(self) -> Totals:
+        """Return the counts over the whole run."""
+        with self._condition:
+            return self._board.units.totals()
+
+    def eta_seconds(self) -> float | None:
+        """Return the estimated seconds to the end; None while unknown or paused."""
+        with self._condition:
+            return self._board.eta_seconds()
+
+    def snapshot(self) -> CoordinatorSnapshot:
+        """Return the picture of this moment."""
+        with self._condition:
+            devices = self.get_gpu_metrics()
+            return CoordinatorSnapshot(
+                totals=self._board.units.totals(),
+                devices=devices,
+                policy=self._board.policy.settings,
+                paused=self._all_paused(),
+                sequences_per_second=_sum([row.sequences_per_second for row in devices]),
+                residues_per_second=_sum([row.residues_per_second for row in devices]),
+                eta_seconds=self._board.eta_seconds(),
+                last_event=self._board.log.last,
+            )
+
+    @contextmanager
+    def _changing(self) -> Iterator[Board]:
+        """Hold the lock, and wake the waiting threads if their answers may have changed."""
+        with self._condition:
+            before = self._board.version
+            try:
+                yield self._board
+            finally:
+                if self._board.version != before:
+                    self._condition.notify_all()
+
+    def _present(self, device: str, incarnation: int) -> DeviceRecord | None:
+        """Return the record if this is the device's present worker."""
+        record = self._board.roster[device]
+        return record if record.present and record.incarnation == incarnation else None
+
+    def _held_by(
+        self, device: str, incarnation: int, unit_id: int, epoch: int
+    ) -> ActiveLease | None:
+        """Return the lease if it is in force and held by this very worker."""
+        active = self._board.units.current(unit_id, epoch)
+        if active is None or self._present(device, incarnation) is None:
+            return None
+        held = active.lease.device == device and active.incarnation == incarnation
+        return active if held else None
+
+    def _directive_of(self, device: str, incarnation: int) -> Directive:
+        record = self._present(device, incarnation)
+        if record is None or record.active is None:
+            return Directive.ABANDON
+        return self._board.directive(record, record.active)
+
+    def _all_paused(self) -> bool:
+        return bool(self._board.roster.live) and not self._board.roster.at_work
+
+
+def _sum(figures: Sequence[float | None]) -> float | None:
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else None

@@ -1,0 +1,183 @@
+"""Everything the coordinator keeps about one device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tui_balancer.balance.model import (
+    DeviceMetrics,
+    DeviceSpec,
+    DeviceState,
+    Progress,
+    RunningUnit,
+    Telemetry,
+    Unit,
+)
+from tui_balancer.balance.queues import WorkQueue
+from tui_balancer.balance.throughput import BusyShare, Pace, ThroughputWindow, advanced
+from tui_balancer.balance.units import NOTHING_YET, ActiveLease
+
+
+@dataclass(slots=True, eq=False)
+class DeviceRecord:
+    """A device, its queue, its worker and what was measured.
+
+    Attributes:
+        spec: As it entered the run.
+        position: Its place in device order.
+        name: What the hardware calls itself; the worker's word replaces the spec's.
+        queue: The units that wait for it.
+        incarnation: How many workers were started for it.
+        present: Whether the worker of this incarnation is there, started and not dead.
+        ready: Whether it has its model loaded.
+        active: The lease its present worker holds, until it is recorded as finished.
+        paused: Whether a person holds it.
+        dead: Whether it is given up.
+        left: Whether its worker has left in peace.
+        strikes: Deaths held against it; more than the limit make it dead.
+        restarts: How often its worker was started again.
+        note: Why it is dead; empty otherwise.
+        files_done: Files it finished.
+        stolen_to: Files it received by stealing.
+        stolen_from: Files stolen from it.
+        window: Throughput for the screen.
+        pace: The rate the policies reckon with.
+        busy: Its utilisation.
+        telemetry: The newest of its worker.
+        expected: When it should have finished its queue, as last told to idle devices.
+        checked: When it last looked for a steal under a policy that looks at intervals.
+        seen: Version of the board when its worker was last told that there is nothing.
+    """
+
+    spec: DeviceSpec
+    position: int
+    name: str = ""
+    queue: WorkQueue = field(default_factory=WorkQueue)
+    incarnation: int = 0
+    present: bool = False
+    ready: bool = False
+    active: ActiveLease | None = None
+    paused: bool = False
+    dead: bool = False
+    left: bool = False
+    strikes: int = 0
+    restarts: int = 0
+    note: str = ""
+    files_done: int = 0
+    stolen_to: int = 0
+    stolen_from: int = 0
+    window: ThroughputWindow = field(default_factory=ThroughputWindow)
+    pace: Pace = field(default_factory=Pace)
+    busy: BusyShare = field(default_factory=BusyShare)
+    telemetry: Telemetry | None = None
+    expected: float | None = None
+    checked: float | None = None
+    seen: int = -1
+
+    def __post_init__(self) -> None:
+        self.name = self.name or self.spec.name
+
+    @property
+    def device(self) -> str:
+        """Its id."""
+        return self.spec.device
+
+    @property
+    def state(self) -> DeviceState:
+        """What it is doing; a person's pause shows before anything else it may be at."""
+        if self.dead:
+            return DeviceState.DEAD
+        if self.left:
+            return DeviceState.STOPPED
+        if self.paused:
+            return DeviceState.PAUSED
+        if not self.ready:
+            return DeviceState.STARTING
+        return DeviceState.BUSY if self.active is not None else DeviceState.IDLE
+
+    @property
+    def live(self) -> bool:
+        """Whether it can still compute in this run."""
+        return not (self.dead or self.left)
+
+    @property
+    def free(self) -> str:
+        """Why anybody may take from its queue, in words; empty while it is at work."""
+        if self.dead:
+            return f"{self.device} is dead"
+        return f"{self.device} is paused" if self.paused else ""
+
+    def started(self, active: ActiveLease, now: float) -> None:
+        """Note that its worker took a lease."""
+        self.active = active
+        self.window.file_started(now)
+
+    def advance(self, active: ActiveLease, progress: Progress, now: float) -> None:
+        """Note how far its lease is, and how fast that went; cost is kept within the unit's."""
+        progress = Progress(
+            progress.sequences, progress.residues, min(progress.cost, active.lease.unit.cost)
+        )
+        step = advanced(active.progress, progress)
+        active.progress = progress
+        self.window.add(now, step.sequences, step.residues, step.cost)
+        if not active.held:
+            self.pace.add(step.cost, now - active.reported)
+        active.reported = now
+
+    def completed(self, active: ActiveLease, now: float, *, failed_files: int) -> None:
+        """Note that its lease ended with outputs, all of it done."""
+        unit = active.lease.unit
+        self.advance(active, Progress(unit.sequences, unit.residues, unit.cost), now)
+        self.files_done += unit.files - failed_files
+
+    def running_cost(self, now: float, rate: float) -> float:
+        """Return the FLOPs left of its unit, assuming it went on since its last report."""
+        active = self.active
+        if active is None or active.claimed:
+            return 0.0
+        left = active.lease.unit.cost - active.progress.cost
+        return left if active.held else max(0.0, left - (now - active.reported) * rate)
+
+    def remaining_cost(self, now: float, rate: float) -> float:
+        """Return the FLOPs left of its unit and its queue."""
+        return self.queue.cost + self.running_cost(now, rate)
+
+    def metrics(self, now: float, rate: float | None) -> DeviceMetrics:
+        """Return its row of the device table; `rate` in FLOP/s is the policies'."""
+        throughput = self.window.throughput(now)
+        telemetry = self.telemetry
+        return DeviceMetrics(
+            device=self.device,
+            name=self.name,
+            state=self.state,
+            weight=self.spec.weight,
+            utilisation=self.busy.share(),
+            sensor_utilisation=telemetry.sensor_utilisation if telemetry else None,
+            sequences_per_second=throughput.sequences_per_second if throughput else None,
+            residues_per_second=throughput.residues_per_second if throughput else None,
+            flops_per_second=throughput.flops_per_second if throughput else None,
+            queued_files=self.queue.files,
+            queued_cost=self.queue.cost,
+            files_done=self.files_done,
+            stolen_to=self.stolen_to,
+            stolen_from=self.stolen_from,
+            running=self._running(now),
+            memory_used=telemetry.memory_used if telemetry else None,
+            memory_total=telemetry.memory_total if telemetry else None,
+            finish_seconds=self.remaining_cost(now, rate) / rate if rate else None,
+            restarts=self.restarts,
+            note=self.note,
+        )
+
+    def _running(self, now: float) -> RunningUnit | None:
+        if self.active is None:
+            return None
+        unit: Unit = self.active.lease.unit
+        done = self.active.progress
+        if unit.cost > 0:
+            fraction = done.cost / unit.cost
+        else:
+            fraction = 1.0 if done is not NOTHING_YET else 0.0
+        return RunningUnit(
+            unit, self.active.lease.epoch, fraction, max(0.0, now - self.active.granted)
+        )

@@ -1,0 +1,98 @@
+"""The files waiting for one device: an ordered queue that can also be searched by cost."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator
+from operator import attrgetter
+
+from tui_balancer.balance.model import Unit
+
+_cost = attrgetter("cost")
+_cost_then_id = attrgetter("cost", "unit_id")
+
+
+class WorkQueue:
+    """Units in the order in which a device will take them.
+
+    Both ends, any removal and the totals cost O(1); a search by cost O(log n) plus, for a
+    removal while the search index exists, one shift of n pointers. The index is made by the
+    first search, so queues that nobody steals from never pay for it.
+
+    Attributes:
+        cost: FLOPs of all waiting units.
+        files: Files in all waiting units.
+    """
+
+    __slots__ = ("_by_cost", "_order", "cost", "files")
+
+    def __init__(self) -> None:
+        self._order: OrderedDict[int, Unit] = OrderedDict()
+        self._by_cost: list[Unit] | None = None
+        self.cost = 0.0
+        self.files = 0
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __contains__(self, unit_id: int) -> bool:
+        return unit_id in self._order
+
+    def __getitem__(self, unit_id: int) -> Unit:
+        return self._order[unit_id]
+
+    def __iter__(self) -> Iterator[Unit]:
+        return iter(self._order.values())
+
+    def append(self, unit: Unit) -> None:
+        """Add a unit behind all others."""
+        self._order[unit.unit_id] = unit
+        self._added(unit)
+
+    def push_front(self, unit: Unit) -> None:
+        """Add a unit before all others."""
+        self._order[unit.unit_id] = unit
+        self._order.move_to_end(unit.unit_id, last=False)
+        self._added(unit)
+
+    def remove(self, unit_id: int) -> Unit:
+        """Take a unit out of the middle; KeyError when it is not here."""
+        unit = self._order.pop(unit_id)
+        self._removed(unit)
+        return unit
+
+    def head(self) -> Unit:
+        """Return the unit that comes next; KeyError when there is none."""
+        return self._order[next(iter(self._order), -1)]
+
+    def tail(self) -> Unit:
+        """Return the unit that comes last; KeyError when there is none."""
+        return self._order[next(reversed(self._order), -1)]
+
+    def around(self, cost: float) -> tuple[Unit | None, Unit | None]:
+        """Return the costliest unit of at most `cost` FLOPs and the cheapest above it."""
+        index = self._index()
+        split = bisect_right(index, cost, key=_cost)
+        below = index[split - 1] if split else None
+        above = index[split] if split < len(index) else None
+        return below, above
+
+    def _index(self) -> list[Unit]:
+        if self._by_cost is None:
+            self._by_cost = sorted(self._order.values(), key=_cost_then_id)
+        return self._by_cost
+
+    def _added(self, unit: Unit) -> None:
+        self.cost += unit.cost
+        self.files += unit.files
+        if self._by_cost is not None:
+            place = bisect_left(self._by_cost, _cost_then_id(unit), key=_cost_then_id)
+            self._by_cost.insert(place, unit)
+
+    def _removed(self, unit: Unit) -> None:
+        # Sums of floats drift; an empty queue is the moment to set them right.
+        self.cost = self.cost - unit.cost if self._order else 0.0
+        self.files -= unit.files
+        if self._by_cost is not None:
+            del self._by_cost[bisect_left(self._by_cost, _cost_then_id(unit), key=_cost_then_id)]

@@ -1,0 +1,132 @@
+"""The devices of a run side by side: their rates, their queues as victims, their finish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tui_balancer.balance.device_record import DeviceRecord
+from tui_balancer.balance.model import DeviceSpec
+from tui_balancer.balance.stealing import Thief, Victim
+from tui_balancer.balance.throughput import learned_scale
+
+COMPARABLE_RATE = 0.5
+"""A unit that killed a worker is tried on another device at least this share as fast."""
+
+
+class Roster:
+    """All device records, in device order."""
+
+    def __init__(self, specs: Sequence[DeviceSpec]) -> None:
+        self._records = {
+            spec.device: DeviceRecord(spec, position) for position, spec in enumerate(specs)
+        }
+        assert len(self._records) == len(specs), "device ids are unique"
+
+    def __iter__(self) -> Iterator[DeviceRecord]:
+        return iter(self._records.values())
+
+    def __getitem__(self, device: str) -> DeviceRecord:
+        return self._records[device]
+
+    def get(self, device: str) -> DeviceRecord | None:
+        """Return a device's record, or None when there is no such device."""
+        return self._records.get(device)
+
+    @property
+    def live(self) -> list[DeviceRecord]:
+        """Devices that can still compute."""
+        return [record for record in self if record.live]
+
+    @property
+    def at_work(self) -> list[DeviceRecord]:
+        """Live devices that nobody holds."""
+        return [record for record in self if record.live and not record.paused]
+
+    def rate(self, record: DeviceRecord) -> float | None:
+        """Return a device's FLOP/s: measured, else its weight on the scale of the measured."""
+        if record.pace.rate is not None:
+            return record.pace.rate
+        scale = learned_scale(
+            (other.pace.rate, other.spec.weight) for other in self if other.pace.rate is not None
+        )
+        return None if scale is None else record.spec.weight * scale
+
+    def remaining_seconds(self, record: DeviceRecord, now: float) -> float | None:
+        """Return when a device has finished what it runs and what waits for it."""
+        rate = self.rate(record)
+        return record.remaining_cost(now, rate) / rate if rate else None
+
+    def thief(self, record: DeviceRecord) -> Thief:
+        """Return an idle device as the policies see it."""
+        return Thief(record.device, self.rate(record), len(record.queue))
+
+    def victims(self, thief: DeviceRecord, now: float) -> list[Victim]:
+        """Return the other devices at work that have something waiting, in device order."""
+        return [
+            self._victim(record, now)
+            for record in self
+            if record is not thief and record.queue and not record.free
+        ]
+
+    def victims_by_remaining(self, thief: DeviceRecord, now: float) -> list[Victim]:
+        """Return the same by descending remaining time."""
+        return sorted(
+            self.victims(thief, now), key=lambda victim: -(victim.remaining_seconds or 0.0)
+        )
+
+    def free_victims(self, thief: DeviceRecord, *, dead_only: bool) -> list[Victim]:
+        """Return paused and dead devices that have something waiting."""
+        return [
+            Victim(record.device, record.queue, None, None, record.free)
+            for record in self
+            if record is not thief
+            and record.queue
+            and (record.dead or (record.paused and not dead_only))
+        ]
+
+    def even_end(self, now: float) -> float | None:
+        """Return the seconds to the end if all remaining work were spread evenly by rate.
+
+        No sooner than the longest running unit, which nobody can share.
+        """
+        rates = [(record, self.rate(record)) for record in self]
+        at_work = sum(rate for record, rate in rates if rate and not record.free)
+        if not at_work:
+            return None
+        left = sum(record.remaining_cost(now, rate) for record, rate in rates if rate)
+        return max(left / at_work, self.last_end(now, with_queues=False) or 0.0)
+
+    def last_end(self, now: float, *, with_queues: bool) -> float | None:
+        """Return the seconds until the last device at work is through, each on its own."""
+        ends = [
+            (record.remaining_cost(now, rate) if with_queues else record.running_cost(now, rate))
+            / rate
+            for record in self.at_work
+            if (rate := self.rate(record))
+        ]
+        return max(ends, default=None)
+
+    def refuge(self, record: DeviceRecord, *, stealing: bool) -> DeviceRecord:
+        """Return the device that a unit goes to after a worker of `record` died with it.
+
+        Another one of comparable speed, so that a broken device does not spoil the unit and a
+        bad unit shows itself on healthy hardware; else its own. Without stealing it stays.
+        The units of a dead device go to the best live one; without any, they stay too.
+        """
+        others = [other for other in self.at_work if other is not record and other.ready]
+        rate = self.rate(record) or record.spec.weight
+        comparable = [
+            other
+            for other in others
+            if (self.rate(other) or other.spec.weight) >= COMPARABLE_RATE * rate
+        ]
+        if record.dead:
+            candidates = comparable or others or [one for one in self.live if one is not record]
+        else:
+            candidates = comparable if stealing else []
+        return min(candidates, key=lambda other: other.queue.cost, default=record)
+
+    def _victim(self, record: DeviceRecord, now: float) -> Victim:
+        rate = self.rate(record)
+        remaining = record.remaining_cost(now, rate) / rate if rate else None
+        return Victim(record.device, record.queue, rate, remaining)

@@ -1,0 +1,256 @@
+"""The stealing policies: when an idle device takes a waiting file, whose, and which.
+
+Policies are pure: they look at the queues they are shown and answer with a decision; the
+coordinator carries it out. Times are estimates in seconds from now, rates FLOP/s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings, Unit
+from tui_balancer.balance.queues import WorkQueue
+from tui_balancer.errors import UserError
+
+GAIN_STEPS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
+"""Seconds that the threshold keys step through; a 1-2-5 ladder, as zooms have."""
+
+Number = TypeVar("Number", int, float)
+
+RATIO_STEP = 0.5
+RATIO_RANGE = (1.0, 10.0)
+FILES_RANGE = (1, 50)
+
+
+@dataclass(frozen=True, slots=True)
+class Thief:
+    """A device that fell idle.
+
+    Attributes:
+        device: Its id.
+        rate: FLOP/s it is known or estimated to do; None before anything was measured.
+        queued: Units in its own queue.
+    """
+
+    device: str
+    rate: float | None
+    queued: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """A device with a queue that may be stolen from.
+
+    Attributes:
+        device: Its id.
+        queue: What waits for it; never empty.
+        rate: FLOP/s, None before anything was measured.
+        remaining_seconds: Until it has finished its running unit and its queue; None as above.
+        free: Why anybody may take its units whatever the threshold (`cuda:1 is paused`);
+            empty for a device at work.
+    """
+
+    device: str
+    queue: WorkQueue
+    rate: float | None
+    remaining_seconds: float | None
+    free: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StealDecision:
+    """One unit to move from a victim to the thief, and why.
+
+    Attributes:
+        victim: Whose unit.
+        unit: Which.
+        reason: In words for the log.
+        finish_without: Estimated seconds until the pair is finished if nothing moves.
+        finish_with: The same with the steal. Both None where the policy does not estimate.
+    """
+
+    victim: str
+    unit: Unit
+    reason: str
+    finish_without: float | None = None
+    finish_with: float | None = None
+
+
+class CountPolicy:
+    """The specification's rule, on queue lengths alone.
+
+    The longest queue gives up its last file when it holds at least `minimum` files and is
+    longer than `ratio` times the shortest, or longer by at least `difference`. The shortest
+    queue is the thief's own. Among equally long victims the turn goes round.
+    """
+
+    def __init__(self, settings: CountSettings) -> None:
+        self.settings = settings
+        self._last_victim = ""
+
+    def decide(self, thief: Thief, victims: Iterable[Victim]) -> StealDecision | None:
+        """Return what the thief should take, or None; `victims` come in device order."""
+        candidates = list(victims)
+        longest = max((len(victim.queue) for victim in candidates), default=0)
+        if not self._imbalanced(longest, thief.queued):
+            return None
+        victim = self._next_in_turn([one for one in candidates if len(one.queue) == longest])
+        return StealDecision(
+            victim.device, victim.queue.tail(), f"{longest} files against {thief.queued}"
+        )
+
+    def _imbalanced(self, longest: int, shortest: int) -> bool:
+        rule = self.settings
+        return longest >= rule.minimum and (
+            longest > rule.ratio * shortest or longest - shortest >= rule.difference
+        )
+
+    def _next_in_turn(self, equals: Sequence[Victim]) -> Victim:
+        devices = [victim.device for victim in equals]
+        after_last = 0
+        if self._last_victim in devices:
+            after_last = (devices.index(self._last_victim) + 1) % len(devices)
+        self._last_victim = devices[after_last]
+        return equals[after_last]
+
+
+class TimePolicy:
+    """Move the file that brings the end of victim and thief nearest.
+
+    If the thief takes a file of f FLOPs from a victim that needs rem_v more seconds, the pair
+    is finished after max(rem_v - f/rate_v, f/rate_t). The first term falls with f and the
+    second grows, so the best file lies next to where they meet, at
+    f = rem_v / (1/rate_v + 1/rate_t): two neighbours in a queue searched by cost. The first
+    victim, longest remaining time first, where that gains at least the threshold against
+    rem_v gives up the file.
+    """
+
+    def __init__(self, settings: TimeSettings) -> None:
+        self.settings = settings
+
+    def decide(self, thief: Thief, victims: Iterable[Victim]) -> StealDecision | None:
+        """Return what the thief should take, or None.
+
+        Args:
+            thief: Who fell idle.
+            victims: Devices by descending remaining time.
+        """
+        if thief.rate is None:
+            return None
+        for victim in victims:
+            remaining = victim.remaining_seconds
+            if remaining is None or victim.rate is None:
+                continue
+            if remaining < self.settings.gain_seconds:
+                return None
+            finish, unit = _best_unit(victim.queue, remaining, victim.rate, thief.rate)
+            gain = remaining - finish
+            if gain > 0 and gain >= self.settings.gain_seconds:
+                return StealDecision(victim.device, unit, f"{gain:.3g} s sooner", remaining, finish)
+        return None
+
+
+Policy = CountPolicy | TimePolicy
+
+
+def make_policy(settings: PolicySettings) -> Policy:
+    """Return the policy that follows these settings."""
+    if isinstance(settings, CountSettings):
+        return CountPolicy(settings)
+    return TimePolicy(settings)
+
+
+def decide_free(
+    thief: Thief, victims: Iterable[Victim], horizon_seconds: float | None
+) -> StealDecision | None:
+    """Choose from the queues of paused and dead devices, whatever the threshold.
+
+    The costliest queue gives its largest file that the thief can finish by the time the
+    whole run would end if all work were spread evenly: big files early, but none that makes
+    a slow thief the last one at work. Where all are larger than that, the smallest goes.
+
+    Args:
+        thief: Who fell idle.
+        victims: Devices that are paused or dead.
+        horizon_seconds: Seconds to that even end; None before anything was measured.
+    """
+    victim = max(victims, key=lambda one: one.queue.cost, default=None)
+    if victim is None:
+        return None
+    if thief.rate is None or horizon_seconds is None:
+        return StealDecision(victim.device, victim.queue.head(), victim.free)
+    fitting, above = victim.queue.around(horizon_seconds * thief.rate)
+    unit = fitting or above
+    assert unit is not None, "a victim's queue is not empty"
+    return StealDecision(victim.device, unit, victim.free)
+
+
+def validate(settings: PolicySettings) -> None:
+    """Raise UserError when a number makes no sense."""
+    if isinstance(settings, TimeSettings):
+        _at_least(settings.gain_seconds, 0, "the least gain in seconds")
+        return
+    _at_least(settings.ratio, 1, "the ratio of queue lengths")
+    _at_least(settings.difference, 1, "the difference of queue lengths")
+    _at_least(settings.minimum, 1, "the least queue length")
+    _at_least(settings.interval_seconds, 0.1, "the interval in seconds")
+
+
+def raised(settings: PolicySettings) -> PolicySettings:
+    """Return the settings one step less eager to steal; the same at the end of the range."""
+    return _stepped(settings, up=True)
+
+
+def lowered(settings: PolicySettings) -> PolicySettings:
+    """Return the settings one step more eager to steal; the same at the end of the range."""
+    return _stepped(settings, up=False)
+
+
+def describe(settings: PolicySettings) -> str:
+    """Return the rule in a few words, for the header and the log."""
+    if isinstance(settings, TimeSettings):
+        return f"time: gain ≥ {settings.gain_seconds:g} s"
+    return f"count: ≥{settings.minimum} files and (>{settings.ratio:g}× or +{settings.difference})"
+
+
+def _best_unit(
+    queue: WorkQueue, remaining: float, victim_rate: float, thief_rate: float
+) -> tuple[float, Unit]:
+    """Return the least finish of the pair in seconds, and the unit that gives it."""
+    meeting = remaining / (1 / victim_rate + 1 / thief_rate)
+    return min(
+        (
+            (max(remaining - unit.cost / victim_rate, unit.cost / thief_rate), unit)
+            for unit in queue.around(meeting)
+            if unit is not None
+        ),
+        key=lambda choice: choice[0],
+    )
+
+
+def _stepped(settings: PolicySettings, *, up: bool) -> PolicySettings:
+    if isinstance(settings, TimeSettings):
+        gain = settings.gain_seconds
+        beyond = [step for step in GAIN_STEPS if (step > gain if up else step < gain)]
+        if not beyond:
+            return settings
+        return replace(settings, gain_seconds=beyond[0] if up else beyond[-1])
+    sign = 1 if up else -1
+    return replace(
+        settings,
+        ratio=_within(settings.ratio + sign * RATIO_STEP, RATIO_RANGE),
+        difference=_within(settings.difference + sign, FILES_RANGE),
+        minimum=_within(settings.minimum + sign, FILES_RANGE),
+    )
+
+
+def _within(value: Number, bounds: tuple[Number, Number]) -> Number:
+    return min(max(value, bounds[0]), bounds[1])
+
+
+def _at_least(value: float, least: float, what: str) -> None:
+    if not (math.isfinite(value) and value >= least):
+        raise UserError(f"{what} must be a number of at least {least:g}, not {value:g}")

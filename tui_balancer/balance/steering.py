@@ -1,0 +1,193 @@
+"""Carrying out what a person asks for, or refusing it with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tui_balancer.balance.board import Board
+from tui_balancer.balance.commands import (
+    Command,
+    Drain,
+    MoveUnits,
+    Outcome,
+    PauseAll,
+    PauseDevice,
+    ResumeAll,
+    ResumeDevice,
+    SetPolicy,
+    StopNow,
+)
+from tui_balancer.balance.device_record import DeviceRecord
+from tui_balancer.balance.events import MoveEvent, SettingEvent
+from tui_balancer.balance.model import PolicySettings
+from tui_balancer.balance.stealing import describe
+from tui_balancer.errors import UserError
+
+BY_HAND = "by hand"
+
+
+class Refused(Exception):
+    """A command that cannot be carried out; the message is the reason."""
+
+
+def execute(board: Board, command: Command) -> Outcome:
+    """Carry out a command on the board; the caller holds the lock."""
+    try:
+        return Outcome(True, _carry_out(board, command))
+    except (Refused, UserError) as reason:
+        return Outcome(False, str(reason))
+
+
+def _carry_out(board: Board, command: Command) -> str:
+    if isinstance(command, StopNow):
+        return _stop(board)
+    if board.over:
+        raise Refused("the run is over")
+    if board.stopping:
+        raise Refused("the run is being stopped")
+    if board.draining:
+        raise Refused("the run ends after the running files; nothing else is started")
+    if isinstance(command, Drain):
+        return _drain(board)
+    if isinstance(command, PauseDevice):
+        return _pause(board, _live_device(board, command.device))
+    if isinstance(command, ResumeDevice):
+        return _resume(board, _live_device(board, command.device))
+    if isinstance(command, PauseAll):
+        return _pause_all(board)
+    if isinstance(command, ResumeAll):
+        return _resume_all(board)
+    if isinstance(command, SetPolicy):
+        return _set_policy(board, command.settings)
+    return _move(board, command)
+
+
+def _live_device(board: Board, device: str) -> DeviceRecord:
+    record = board.roster.get(device)
+    if record is None:
+        raise Refused(f"there is no device {device}")
+    if not record.live:
+        raise Refused(f"{device} is {record.state.value}")
+    return record
+
+
+def _pause(board: Board, record: DeviceRecord) -> str:
+    if record.paused:
+        raise Refused(f"{record.device} is paused already")
+    _hold(board, record)
+    running = record.active is not None
+    return f"{record.device} is paused" + (" after its batch in flight" if running else "")
+
+
+def _resume(board: Board, record: DeviceRecord) -> str:
+    if not record.paused:
+        raise Refused(f"{record.device} is not paused")
+    _let_go(board, record)
+    return f"{record.device} goes on"
+
+
+def _pause_all(board: Board) -> str:
+    at_work = board.roster.at_work
+    if not at_work:
+        raise Refused("all devices are paused already")
+    for record in at_work:
+        _hold(board, record)
+    return "all devices are paused"
+
+
+def _resume_all(board: Board) -> str:
+    paused = [record for record in board.roster.live if record.paused]
+    if not paused:
+        raise Refused("no device is paused")
+    for record in paused:
+        _let_go(board, record)
+    return "all devices go on"
+
+
+def _hold(board: Board, record: DeviceRecord) -> None:
+    record.paused = True
+    board.announce(record, BY_HAND)
+
+
+def _let_go(board: Board, record: DeviceRecord) -> None:
+    record.paused = False
+    if record.active is not None and record.active.held:
+        record.active.held = False
+        record.active.reported = board.clock()
+    board.announce(record, f"resumed {BY_HAND}")
+
+
+def _set_policy(board: Board, settings: PolicySettings) -> str:
+    if not board.stealing:
+        raise Refused("stealing is off in this run (--no-stealing)")
+    board.set_policy(settings)
+    text = describe(settings)
+    board.log.add(SettingEvent, text)
+    return text
+
+
+def _drain(board: Board) -> str:
+    # A held worker would keep its running file, and so the run, from ever finishing.
+    for record in board.roster.live:
+        if record.paused:
+            _let_go(board, record)
+    board.draining = True
+    return _note(board, "finishing the running files, starting no others")
+
+
+def _stop(board: Board) -> str:
+    if board.stopping:
+        raise Refused("the run is being stopped already")
+    if board.over:
+        raise Refused("the run is over")
+    board.stopping = True
+    return _note(board, "stopping after the batches in flight")
+
+
+def _note(board: Board, text: str) -> str:
+    board.log.add(SettingEvent, text)
+    board.changed()
+    return text
+
+
+def _move(board: Board, command: MoveUnits) -> str:
+    target = _live_device(board, command.device)
+    moved: list[str] = []
+    refused: list[str] = []
+    for unit_id in dict.fromkeys(command.unit_ids):
+        home = board.units.home.get(unit_id)
+        if home is None:
+            refused.append(_why_not_waiting(board, unit_id))
+        elif home == target.device:
+            refused.append(f"{_waiting_name(board, unit_id)} waits for {home} already")
+        else:
+            source = board.roster[home]
+            unit = source.queue.remove(unit_id)
+            target.queue.append(unit)
+            board.units.home[unit_id] = target.device
+            board.log.add(MoveEvent, unit_id, unit.name, source.device, target.device)
+            moved.append(unit.name)
+    if not moved and not refused:
+        raise Refused("no file is chosen")
+    if not moved:
+        raise Refused(_in_short(refused))
+    board.changed()
+    what = moved[0] if len(moved) == 1 else f"{len(moved)} files"
+    message = f"moved {what} to {target.device}"
+    return f"{message}; {_in_short(refused)}" if refused else message
+
+
+def _why_not_waiting(board: Board, unit_id: int) -> str:
+    active = board.units.active.get(unit_id)
+    if active is not None:
+        return f"{active.lease.unit.name} has started on {active.lease.device}: not moved"
+    return f"file {unit_id} is {board.units.state(unit_id)}: not moved"
+
+
+def _waiting_name(board: Board, unit_id: int) -> str:
+    return board.roster[board.units.home[unit_id]].queue[unit_id].name
+
+
+def _in_short(reasons: Sequence[str]) -> str:
+    first, more = reasons[0], len(reasons) - 1
+    return f"{first} (and {more} more not moved)" if more else first
