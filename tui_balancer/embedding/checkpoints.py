@@ -84,9 +84,7 @@ def resolve(
         UserError: The model cannot be had; one line that says why and what to do.
     """
     if isinstance(request, UntrainedModel):
-        label = f"untrained {request.name} (seed {request.seed})"
-        shape = ESM2_MODELS[request.name]
-        return ModelSource(label, request.name, shape, None, "", request.seed)
+        return request.source()
     if isinstance(request, NamedModel):
         name, path = request.name, cached_checkpoint(request.name)
         if not path.exists():

@@ -8,8 +8,7 @@ import torch
 
 from tui_balancer.embedding.checkpoints import LoadedModel, load
 from tui_balancer.embedding.registry import ModelSource
-from tui_balancer.embedding.settings import EmbeddingSettings
-from tui_balancer.errors import UserError
+from tui_balancer.embedding.settings import EmbeddingSettings, resolve_layer
 
 
 class Embedder:
@@ -69,19 +68,6 @@ def load_embedder(
     """
     torch.set_num_threads(threads)
     return Embedder(load(source), device, settings)
-
-
-def resolve_layer(repr_layer: int, layers: int) -> int:
-    """Return a layer's number from 0 to `layers`; negative ones count from the last, at -1.
-
-    Raises:
-        UserError: There is no such layer.
-    """
-    if not -(layers + 1) <= repr_layer <= layers:
-        raise UserError(
-            f"no layer {repr_layer}: the model has layers 0 to {layers}, or {-layers - 1} to -1"
-        )
-    return repr_layer % (layers + 1)
 
 
 def torch_device(device: str) -> torch.device:

@@ -89,6 +89,11 @@ class UntrainedModel:
     name: str
     seed: int
 
+    def source(self) -> ModelSource:
+        """Return the model, which needs nothing to be there."""
+        label = f"untrained {self.name} (seed {self.seed})"
+        return ModelSource(label, self.name, ESM2_MODELS[self.name], None, "", self.seed)
+
 
 ModelRequest = NamedModel | CheckpointModel | UntrainedModel
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tui_balancer.errors import UserError
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSettings:
@@ -18,3 +20,16 @@ class EmbeddingSettings:
     repr_layer: int = -1
     max_length: int = 1022
     batch_tokens: int = 4096
+
+
+def resolve_layer(repr_layer: int, layers: int) -> int:
+    """Return a layer's number from 0 to `layers`; negative ones count from the last, at -1.
+
+    Raises:
+        UserError: There is no such layer.
+    """
+    if not -(layers + 1) <= repr_layer <= layers:
+        raise UserError(
+            f"no layer {repr_layer}: the model has layers 0 to {layers}, or {-layers - 1} to -1"
+        )
+    return repr_layer % (layers + 1)

@@ -1,0 +1,121 @@
+"""A work board for tests: tasks in a list, and everything a worker said, to be waited for."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tui_balancer.workers.protocol import (
+    DeviceFacts,
+    Order,
+    Task,
+    TaskProgress,
+    TaskResult,
+    WorkerId,
+    WorkerTelemetry,
+)
+
+DEADLINE_SECONDS = 60.0
+
+
+@dataclass
+class ListBoard:
+    """Hands out `tasks` in order; a task whose worker died is `put` again by the test.
+
+    Attributes:
+        tasks: Waiting, next first.
+        order: The answer to every progress report.
+        over: Whether takers are told to leave.
+        hellos: Who said hello, with what.
+        taken: Who took what.
+        progress_reports: In the order they came.
+        results: In the order they came.
+        telemetry_reports: In the order they came.
+        paused: Workers that wait for the end of a pause.
+        idle: Workers that wait for work.
+    """
+
+    tasks: list[Task] = field(default_factory=list)
+    order: Order = Order.CONTINUE
+    over: bool = False
+    hellos: list[tuple[WorkerId, DeviceFacts]] = field(default_factory=list)
+    taken: list[tuple[WorkerId, Task]] = field(default_factory=list)
+    progress_reports: list[TaskProgress] = field(default_factory=list)
+    results: list[TaskResult] = field(default_factory=list)
+    telemetry_reports: list[WorkerTelemetry] = field(default_factory=list)
+    paused: set[WorkerId] = field(default_factory=set)
+    idle: set[WorkerId] = field(default_factory=set)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something is true of this board, or fail at the deadline."""
+        with self.changed:
+            assert self.changed.wait_for(holds, DEADLINE_SECONDS), f"never happened: {self}"
+
+    def put(self, *tasks: Task) -> None:
+        """Add tasks at the end."""
+        with self.changed:
+            self.tasks.extend(tasks)
+            self.changed.notify_all()
+
+    def end(self) -> None:
+        """Let every taker leave."""
+        with self.changed:
+            self.over = True
+            self.changed.notify_all()
+
+    def set_order(self, order: Order) -> None:
+        """Answer progress by this from now on."""
+        with self.changed:
+            self.order = order
+            self.changed.notify_all()
+
+    def hello(self, worker: WorkerId, facts: DeviceFacts) -> None:
+        with self.changed:
+            self.hellos.append((worker, facts))
+            self.changed.notify_all()
+
+    def take_nowait(self, worker: WorkerId) -> Task | None:
+        with self.changed:
+            if self.tasks:
+                task = self.tasks.pop(0)
+                self.taken.append((worker, task))
+                self.changed.notify_all()
+                return task
+            if self.over:
+                return None
+            raise queue.Empty
+
+    def wait_for_work(self, worker: WorkerId, timeout: float) -> None:
+        with self.changed:
+            self.idle.add(worker)
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: bool(self.tasks) or self.over, timeout)
+            self.idle.discard(worker)
+
+    def progress(self, worker: WorkerId, progress: TaskProgress) -> Order:
+        with self.changed:
+            self.progress_reports.append(progress)
+            self.changed.notify_all()
+            return self.order
+
+    def wait_while_paused(self, worker: WorkerId, timeout: float) -> Order:
+        with self.changed:
+            self.paused.add(worker)
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self.order is not Order.PAUSE, timeout)
+            if self.order is not Order.PAUSE:
+                self.paused.discard(worker)
+            return self.order
+
+    def finish(self, worker: WorkerId, result: TaskResult) -> None:
+        with self.changed:
+            self.results.append(result)
+            self.changed.notify_all()
+
+    def telemetry(self, worker: WorkerId, telemetry: WorkerTelemetry) -> None:
+        with self.changed:
+            self.telemetry_reports.append(telemetry)
+            self.changed.notify_all()

@@ -1,0 +1,56 @@
+"""Which devices torch sees. Imports torch and initialises CUDA: never in the app process."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pynvml
+import torch
+
+from tui_balancer.devices.info import DeviceInfo
+from tui_balancer.devices.processor import CPU, describe_processor
+
+
+def discover() -> tuple[DeviceInfo, ...]:
+    """Return every device: CUDA's in torch's order, then MPS, then the processor."""
+    names = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    return tuple(describe(name) for name in (*names, CPU))
+
+
+def describe(device: str) -> DeviceInfo:
+    """Return what there is to know of one device, `cpu:3` being the processor."""
+    if device.startswith("cuda"):
+        properties = torch.cuda.get_device_properties(device)
+        return DeviceInfo(device, properties.name, properties.total_memory, _uuid(properties))
+    if device == "mps":
+        name = f"{describe_processor().name} GPU"
+        return DeviceInfo(device, name, torch.mps.recommended_max_memory())
+    return describe_processor()
+
+
+def unusable_gpus() -> str:
+    """Return a line about NVIDIA cards that this torch cannot use; empty when there are none."""
+    if torch.cuda.device_count() > 0:
+        return ""
+    cards = 0
+    with contextlib.suppress(pynvml.NVMLError):
+        pynvml.nvmlInit()
+        cards = pynvml.nvmlDeviceGetCount()
+    if not cards:
+        return ""
+    plural = "s" if cards > 1 else ""
+    return (
+        f"this machine has {cards} NVIDIA GPU{plural}, but torch {torch.__version__} cannot "
+        f"use any: install a CUDA build of torch that suits the driver, see pytorch.org"
+    )
+
+
+def _uuid(properties: object) -> str | None:
+    """Return the UUID in NVML's spelling; older versions of torch do not tell it."""
+    uuid = getattr(properties, "uuid", None)
+    if uuid is None:
+        return None
+    kind = "MIG" if " MIG " in getattr(properties, "name", "") else "GPU"
+    return f"{kind}-{uuid}"

@@ -1,0 +1,22 @@
+"""A device as this machine describes it. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """What is known of a device before anything runs on it.
+
+    Attributes:
+        device: `cuda:0`, `mps`, or `cpu` for all of the processor.
+        name: As `torch.cuda.get_device_name` prints it; the processor's name for `cpu`.
+        memory_total: Bytes, or None where unknown.
+        uuid: By which NVML knows it: `GPU-…` or `MIG-…`; None where there is none.
+    """
+
+    device: str
+    name: str
+    memory_total: int | None
+    uuid: str | None = None

@@ -1,0 +1,18 @@
+"""What the run needs of whoever starts the workers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Engine(Protocol):
+    """Starts workers, follows them, ends them."""
+
+    def start(self) -> None:
+        """Start the first worker of every device; returns before they run."""
+
+    def stop(self, grace_seconds: float) -> None:
+        """End every worker, by force after the grace; returns when all of them are gone."""
+
+    def pids(self) -> dict[str, int]:
+        """Return the process of each device that has one."""

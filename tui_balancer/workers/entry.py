@@ -1,0 +1,108 @@
+"""Where a spawned process begins: cut off from the terminal before torch is imported."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui_balancer.errors import UserError
+from tui_balancer.workers.protocol import WorkerSetup
+from tui_balancer.workers.spawning import TERMINAL_SIGNALS
+
+if TYPE_CHECKING:
+    from tui_balancer.workers.preflight import PreflightRequest
+
+ORPHANED = 3
+"""Exit code of a worker whose app is gone."""
+
+
+def worker_main(setup: WorkerSetup) -> None:
+    """Run one worker: what `LocalEngine` spawns.
+
+    Returns when the run is over; an error that is not about a file goes to the log as a
+    traceback and ends the process with exit code 1.
+    """
+    started = time.monotonic()
+    detach(setup.log)
+    # OpenMP and MKL read these once, when torch loads them.
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(setup.threads)
+
+    from tui_balancer.workers.loop import run_worker
+
+    run_worker(setup, started)
+
+
+def preflight_main(request: PreflightRequest, log: Path, channel: Connection) -> None:
+    """Look at model and devices and send what there is to say: what `preflight` spawns."""
+    detach(log)
+    from tui_balancer.workers.preflight import PreflightReport, Refused
+
+    answer: PreflightReport | Refused
+    try:
+        from tui_balancer.workers.probe import probe
+
+        answer = probe(request, channel)
+    except UserError as error:
+        answer = Refused(str(error))
+    except Exception as error:
+        logging.exception("the look at model and devices failed")
+        words = " ".join(str(error).split())
+        answer = Refused(f"torch does not work here: {type(error).__name__}: {words}")
+    channel.send(answer)
+
+
+def detach(log: Path) -> None:
+    """Cut this process off from the terminal and tie its life to the app's.
+
+    Everything written to stdout or stderr, by Python, C or CUDA, goes to the end of `log`;
+    Ctrl+C and a hang-up are the app's business; and the process ends when the app does,
+    whatever ended it.
+    """
+    _redirect(log)
+    _ignore_the_terminal()
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "only a spawned process detaches"
+    threading.Thread(
+        target=_end_with, args=(parent.sentinel,), name="app-watch", daemon=True
+    ).start()
+    faulthandler.enable()
+    logging.basicConfig(
+        format=f"%(asctime)s {os.getpid()} %(levelname)s %(message)s", level=logging.INFO
+    )
+
+
+def _redirect(log: Path) -> None:
+    """Let the three standard descriptors point at `log`, and at nothing for input."""
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(nothing)
+    os.close(output)
+
+
+def _ignore_the_terminal() -> None:
+    """Ignore its signals, then let go of the mask under which the process was started."""
+    for number in TERMINAL_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINAL_SIGNALS)
+
+
+def _end_with(app: int) -> None:
+    """Wait until the app is gone, then leave at once: nobody can take a result any more."""
+    connection.wait([app])
+    sys.stderr.write("the app is gone\n")
+    os._exit(ORPHANED)

@@ -1,0 +1,62 @@
+"""What fails a file, told apart from what is wrong with the worker or its device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from tui_balancer.inputs.fasta import InputError
+
+_LONGEST_REASON = 300
+_CPU_ALLOCATOR = "DefaultCPUAllocator"
+_DEVICE_ERRORS = ("CUDA error", "MPS backend error")
+"""How torch's messages begin when the device itself gave up; nothing works on it afterwards."""
+
+
+class FileFailure(Exception):
+    """One file cannot be embedded; the message is the reason, in one line."""
+
+
+@contextmanager
+def blaming_the_file(activity: str) -> Iterator[None]:
+    """Turn an error in the block into a `FileFailure`, so that the worker goes on.
+
+    Args:
+        activity: What the block does, for errors that say too little: `cannot ACTIVITY: …`.
+
+    Raises:
+        FileFailure: Whatever went wrong with this file.
+        RuntimeError: The device gave up, as torch reported it: a new process may be luckier.
+    """
+    try:
+        yield
+    except FileFailure:
+        raise
+    except InputError as error:
+        raise FileFailure(_one_line(str(error))) from error
+    except OSError as error:
+        raise FileFailure(_one_line(f"cannot {activity}: {error.strerror or error}")) from error
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise FileFailure(
+                f"cannot {activity}: not enough memory; try again with a smaller --batch-tokens"
+            ) from error
+        if str(error).startswith(_DEVICE_ERRORS):
+            raise
+        name = type(error).__name__
+        raise FileFailure(_one_line(f"cannot {activity}: {name}: {error}")) from error
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an allocation failed, on the host or on a device."""
+    return isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and _CPU_ALLOCATOR in str(error)
+    )
+
+
+def _one_line(text: str) -> str:
+    """Return a text of any length as one line of a readable one."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}…"

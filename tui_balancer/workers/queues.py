@@ -1,0 +1,175 @@
+"""The queues that the workers share, served from the app process over a local socket.
+
+A worker that takes a task calls the app's board, which leases it in that very step; nothing
+lies in a pipe or in a worker's memory that a `kill -9` could lose.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import secrets
+import shutil
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from multiprocessing import util
+from multiprocessing.managers import BaseManager
+from pathlib import Path
+from typing import cast
+
+from tui_balancer.workers.protocol import (
+    DeviceFacts,
+    Order,
+    Task,
+    TaskProgress,
+    TaskResult,
+    WorkBoard,
+    WorkerId,
+    WorkerTelemetry,
+)
+
+BOARD = "board"
+"""Name under which the manager serves the board."""
+
+BOARD_METHODS = (
+    "hello",
+    "take_nowait",
+    "wait_for_work",
+    "progress",
+    "wait_while_paused",
+    "finish",
+    "telemetry",
+)
+"""All that a worker may call: the methods of `WorkBoard`."""
+
+_WAIT_SECONDS = 1.0
+_LONGEST_SOCKET_PATH = 100
+
+
+class WorkQueue:
+    """One worker's end of the shared queues.
+
+    Every thread that uses it gets a connection of its own, so a call that waits holds up no
+    other. Every method raises `EOFError` or `OSError` when the app is gone.
+    """
+
+    def __init__(self, board: WorkBoard, worker: WorkerId) -> None:
+        self._board = board
+        self._worker = worker
+
+    def hello(self, facts: DeviceFacts) -> None:
+        """Say that the model is ready."""
+        self._board.hello(self._worker, facts)
+
+    def get_nowait(self) -> Task | None:
+        """Take the next task, leased in this very step; None when the run is over.
+
+        Raises:
+            queue.Empty: There is nothing for this worker now.
+        """
+        return self._board.take_nowait(self._worker)
+
+    def take(self) -> Task | None:
+        """Wait for the next task; None when the run is over."""
+        while True:
+            try:
+                return self.get_nowait()
+            except queue.Empty:
+                self._board.wait_for_work(self._worker, _WAIT_SECONDS)
+
+    def progress(self, progress: TaskProgress) -> Order:
+        """Report after a batch and hear what to do next."""
+        return self._board.progress(self._worker, progress)
+
+    def wait_while_paused(self) -> Order:
+        """Wait until the pause is over: `Order.CONTINUE` or `Order.ABANDON`."""
+        while True:
+            order = self._board.wait_while_paused(self._worker, _WAIT_SECONDS)
+            if order is not Order.PAUSE:
+                return order
+
+    def finish(self, result: TaskResult) -> None:
+        """Hand in a task."""
+        self._board.finish(self._worker, result)
+
+    def telemetry(self, telemetry: WorkerTelemetry) -> None:
+        """Say what the device is like now."""
+        self._board.telemetry(self._worker, telemetry)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedWorkQueues:
+    """Where the shared queues are reached, and with which key.
+
+    Attributes:
+        address: A unix socket in a folder that only its owner may enter.
+        authkey: Without it the server hangs up.
+    """
+
+    address: str
+    authkey: bytes = field(repr=False)
+
+    def connect(self, worker: WorkerId) -> WorkQueue:
+        """Return a worker's end of the queues; see `connect`."""
+        return connect(self.address, self.authkey, worker)
+
+
+def create_shared_work_queues(board: WorkBoard) -> tuple[SharedWorkQueues, BaseManager]:
+    """Serve a board to the workers, from a thread of this process, until the process ends.
+
+    Args:
+        board: Answers the workers; called from one thread a connection.
+
+    Returns:
+        Where to connect, and the manager: keep it as long as the queues are used. Other
+        objects can be served beside the board by `type(manager).register`.
+    """
+
+    class QueueManager(BaseManager):
+        """Serves this board and no other: a manager's registry belongs to its class."""
+
+    QueueManager.register(BOARD, callable=lambda: board, exposed=BOARD_METHODS)
+    folder = _private_folder()
+    authkey = secrets.token_bytes(32)
+    manager = QueueManager(address=str(folder / "queues"), authkey=authkey)
+    server = manager.get_server()
+    # A reference that no worker holds: were the last proxy dropped while another is made,
+    # the server would forget the board between the two.
+    server.create(None, BOARD)  # type: ignore[arg-type]
+    # Its shutdown would put back the process's first stdout and stderr, under a running screen;
+    # and closing the listener alone makes its accepting thread spin. So it serves to the end.
+    threading.Thread(target=server.serve_forever, name="shared-queues", daemon=True).start()
+    address = server.address
+    assert isinstance(address, str)
+    return SharedWorkQueues(address, authkey), manager
+
+
+def connect(address: str, authkey: bytes, worker: WorkerId) -> WorkQueue:
+    """Connect a worker to the shared queues.
+
+    Raises:
+        multiprocessing.AuthenticationError: The key is wrong.
+        OSError: Nobody serves there.
+    """
+
+    class QueueClient(BaseManager):
+        """Knows the board's name; which methods it has, the server says."""
+
+    QueueClient.register(BOARD)
+    client = QueueClient(address=address, authkey=authkey)
+    client.connect()
+    return WorkQueue(cast(WorkBoard, getattr(client, BOARD)()), worker)
+
+
+def _private_folder() -> Path:
+    """Make a folder for the socket that only its owner may enter, removed when the app ends."""
+    prefix = "tui-balancer-"
+    parent = tempfile.gettempdir()
+    # The kernel takes 107 bytes, macOS 103; batch systems like long temporary folders.
+    if len(os.fsencode(parent)) + len(f"/{prefix}01234567/queues") > _LONGEST_SOCKET_PATH:
+        parent = "/tmp"
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    # After the listener's own removal of the socket, whose priority is 0.
+    util.Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=-1)
+    return folder
