@@ -1,0 +1,43 @@
+"""What a person decided about a run, as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tui_balancer.balance.model import PolicySettings, TimeSettings
+from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.inputs.records import ReadingRules
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """A run as it was asked for on the command line.
+
+    Attributes:
+        inputs: Files, folders and globs.
+        output: The run folder.
+        model: A name, a checkpoint's path, or `untrained:NAME`.
+        devices: `auto`, or a list such as `cuda:0,cuda:2`, `cuda`, `mps`, `cpu`.
+        cpu_workers: Workers on the CPU; None shares out the cores.
+        cpu_threads: Threads of each; None shares out the cores.
+        weights: `--weights` as written; None takes the table's.
+        policy: The stealing rule.
+        stealing: False leaves the assignment alone.
+        embedding: What decides the bytes of an output.
+        reading: How FASTA is read.
+        seed: Of untrained weights.
+    """
+
+    inputs: tuple[str, ...]
+    output: Path
+    model: str
+    devices: str = "auto"
+    cpu_workers: int | None = None
+    cpu_threads: int | None = None
+    weights: str | None = None
+    policy: PolicySettings = field(default_factory=TimeSettings)
+    stealing: bool = True
+    embedding: EmbeddingSettings = field(default_factory=EmbeddingSettings)
+    reading: ReadingRules = field(default_factory=ReadingRules)
+    seed: int = 0

@@ -1,0 +1,107 @@
+"""A run without a screen: a plain line every few seconds, and one for whatever happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import TextIO
+
+from tui_balancer.balance.events import (
+    DeviceEvent,
+    Event,
+    FailureEvent,
+    MoveEvent,
+    SettingEvent,
+    StealEvent,
+)
+from tui_balancer.formatting import count, estimate, quantity
+from tui_balancer.run.handle import Phase, RunHandle, RunSnapshot
+from tui_balancer.run.report import summary_lines
+
+STATUS_SECONDS = 5.0
+LOOK_SECONDS = 0.25
+
+
+class HeadlessReporter:
+    """Writes what happens in a run to a stream until the run is over."""
+
+    def __init__(self, run: RunHandle, stream: TextIO, status_seconds: float = STATUS_SECONDS):
+        self._run = run
+        self._stream = stream
+        self._status_seconds = status_seconds
+        self._seen = 0
+        self._warnings_seen = 0
+
+    def watch(self, wait: Callable[[float], bool]) -> None:
+        """Report until the run is over, then print the summary.
+
+        Args:
+            wait: Waits for the end of the run at most that many seconds; True when it came.
+        """
+        next_status = 0.0
+        over = False
+        while not over:
+            over = wait(LOOK_SECONDS)
+            snapshot = self._run.snapshot()
+            self._report_news(snapshot)
+            if time.monotonic() >= next_status and not over:
+                self._line(time.time(), status_line(snapshot))
+                next_status = time.monotonic() + self._status_seconds
+        summary = self._run.summary()
+        assert summary is not None, "the run is over, so its summary is there"
+        for line in summary_lines(summary):
+            print(line, file=self._stream, flush=True)
+
+    def _report_news(self, snapshot: RunSnapshot) -> None:
+        for warning in snapshot.warnings[self._warnings_seen :]:
+            self._line(time.time(), f"warning  {warning}")
+        self._warnings_seen = len(snapshot.warnings)
+        for event in self._run.events_after(self._seen):
+            self._seen = event.sequence
+            text = event_line(event)
+            if text:
+                self._line(snapshot.started_at + event.seconds, text)
+
+    def _line(self, unix_seconds: float, text: str) -> None:
+        moment = datetime.fromtimestamp(unix_seconds).strftime("%Y-%m-%d %H:%M:%S")
+        print(f"{moment}  {text}", file=self._stream, flush=True)
+
+
+def status_line(snapshot: RunSnapshot) -> str:
+    """Return where the run is, in one line."""
+    totals = snapshot.totals
+    if snapshot.phase is Phase.SCANNING:
+        scan = snapshot.scan
+        return (
+            f"scanning {count(scan.files_scanned)}/{count(scan.files_found)} files, "
+            f"{count(scan.sequences)} sequences"
+        )
+    parts = [
+        "paused" if snapshot.paused else snapshot.phase.value,
+        f"{count(totals.done)}/{count(totals.files)} files",
+        *([f"{count(totals.failed)} failed"] if totals.failed else []),
+        f"{quantity(snapshot.sequences_per_second)} seq/s",
+        f"{quantity(snapshot.residues_per_second)} res/s",
+        f"{estimate(snapshot.eta_seconds)} left",
+        *(
+            f"{device.device} {device.state.value}, {count(device.queued_files)} queued"
+            for device in snapshot.devices
+        ),
+    ]
+    return "  ".join(parts)
+
+
+def event_line(event: Event) -> str:
+    """Return an event as a line, or nothing for the everyday ones (leases, finished files)."""
+    if isinstance(event, StealEvent):
+        return f"steal    {event.source} → {event.target}  {event.unit_name}  ({event.reason})"
+    if isinstance(event, MoveEvent):
+        return f"move     {event.source} → {event.target}  {event.unit_name}"
+    if isinstance(event, FailureEvent):
+        return f"failed   {event.unit_name}: {event.reason}"
+    if isinstance(event, DeviceEvent) and event.reason:
+        return f"device   {event.device} {event.state.value}: {event.reason}"
+    if isinstance(event, SettingEvent):
+        return f"setting  {event.text}"
+    return ""

@@ -1,0 +1,182 @@
+"""The options of the commands in groups; each group is a page section of `--help`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Group, Parameter
+
+from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
+from tui_balancer.balance.stealing import validate
+from tui_balancer.config import RunSettings
+from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.errors import UserError
+from tui_balancer.inputs.records import ReadingRules
+
+MODEL = Group("Model", sort_key=1)
+DEVICES = Group("Devices", sort_key=2)
+BALANCING = Group("Balancing", sort_key=3)
+EMBEDDING = Group("Reading and embedding", sort_key=4)
+SCREEN = Group("Screen", sort_key=5)
+
+DEFAULT_MODEL = "esm2_t33_650M_UR50D"
+
+
+@Parameter(name="*", group=MODEL)
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which model computes."""
+
+    model: str = DEFAULT_MODEL
+    """An ESM-2 model of fair-esm by name (esm2_t6_8M_UR50D, esm2_t12_35M_UR50D,
+    esm2_t30_150M_UR50D, esm2_t33_650M_UR50D, esm2_t36_3B_UR50D, esm2_t48_15B_UR50D; downloaded once
+    to torch's cache), the path of a checkpoint in fair-esm's format, or untrained:NAME for
+    random weights (tests and benchmarks, not science)."""
+
+    seed: int = 0
+    """Seed of untrained weights."""
+
+
+@Parameter(name="*", group=DEVICES)
+@dataclass(frozen=True)
+class DeviceOptions:
+    """What computes."""
+
+    devices: str = "auto"
+    """auto takes every CUDA device, else MPS, else the CPU; or a list: cuda:0,cuda:2 or cuda
+    or mps or cpu."""
+
+    cpu_workers: int | None = None
+    """CPU worker processes, cpu:0 and on (default: the cores shared out)."""
+
+    cpu_threads: int | None = None
+    """Threads of each CPU worker (default: the cores shared out); part of what decides the last
+    bit of a result, so it is written into every output."""
+
+    weights: str | None = None
+    """Relative speeds instead of the table's: cuda:0=1.5,cuda:1=1 or 1.5,1 in device order."""
+
+
+@Parameter(name="*", group=BALANCING)
+@dataclass(frozen=True)
+class BalancingOptions:
+    """When files change hands."""
+
+    policy: Literal["time", "count"] = "time"
+    """time: an idle device steals the file that ends the run soonest. count: it steals when the
+    longest queue leads by enough files."""
+
+    threshold: float | None = None
+    """Policy time: least gain in seconds that is worth a steal (default: 1)."""
+
+    threshold_ratio: float | None = None
+    """Policy count: steal when longest > ratio x shortest (default: 2)."""
+
+    threshold_difference: int | None = None
+    """Policy count: or when the longest leads by this many files (default: 3)."""
+
+    threshold_minimum: int | None = None
+    """Policy count: and the longest holds at least this many (default: 3)."""
+
+    steal_interval: float | None = None
+    """Policy count: seconds between two looks of an idle device (default: 3)."""
+
+    no_stealing: Annotated[bool, Parameter(negative="")] = False
+    """Leave the first assignment alone."""
+
+    def settings(self) -> PolicySettings:
+        """Return the stealing rule that was asked for.
+
+        Raises:
+            UserError: An option of the other policy, or a number out of range.
+        """
+        given: dict[str, tuple[str, float | None]] = {
+            "gain_seconds": ("--threshold", self.threshold),
+            "ratio": ("--threshold-ratio", self.threshold_ratio),
+            "difference": ("--threshold-difference", self.threshold_difference),
+            "minimum": ("--threshold-minimum", self.threshold_minimum),
+            "interval_seconds": ("--steal-interval", self.steal_interval),
+        }
+        kind = TimeSettings if self.policy == "time" else CountSettings
+        values = {name: value for name, (_, value) in given.items() if value is not None}
+        foreign = [given[name][0] for name in values if name not in kind.__dataclass_fields__]
+        if foreign:
+            raise UserError(
+                f"{foreign[0]} does not belong to --policy {self.policy}: leave it out, or choose "
+                f"--policy {'count' if self.policy == 'time' else 'time'}"
+            )
+        settings: PolicySettings = kind(**values)  # type: ignore[arg-type]
+        validate(settings)
+        return settings
+
+
+@Parameter(name="*", group=EMBEDDING)
+@dataclass(frozen=True)
+class EmbeddingOptions:
+    """What is read, and what decides the bytes of an output."""
+
+    repr_layer: int = -1
+    """Layer that is averaged over the residues; negative counts from the last."""
+
+    max_length: int = 1022
+    """Residues kept of a sequence; longer ones are cut, counted and flagged."""
+
+    batch_tokens: int = 4096
+    """Padded tokens in a batch, at most; less needs less memory."""
+
+    allow_nucleotide: Annotated[bool, Parameter(negative="")] = False
+    """Read files that look like DNA or RNA as protein all the same."""
+
+
+@Parameter(name="*", group=SCREEN)
+@dataclass(frozen=True)
+class ScreenOptions:
+    """How the run is watched."""
+
+    headless: Annotated[bool, Parameter(negative="")] = False
+    """Plain timestamped lines instead of the screen; chosen by itself without a terminal."""
+
+
+def run_settings(
+    inputs: tuple[str, ...],
+    output: Path,
+    model: ModelOptions,
+    devices: DeviceOptions,
+    balancing: BalancingOptions,
+    embedding: EmbeddingOptions,
+) -> RunSettings:
+    """Return the run that the options ask for.
+
+    Raises:
+        UserError: A number is out of range or two options contradict each other.
+    """
+    for name, value, least in (
+        ("--cpu-workers", devices.cpu_workers, 1),
+        ("--cpu-threads", devices.cpu_threads, 1),
+        ("--max-length", embedding.max_length, 1),
+        ("--batch-tokens", embedding.batch_tokens, 1),
+    ):
+        if value is not None and value < least:
+            raise UserError(f"{name} must be at least {least}, not {value}")
+    return RunSettings(
+        inputs=inputs,
+        output=output,
+        model=model.model,
+        devices=devices.devices,
+        cpu_workers=devices.cpu_workers,
+        cpu_threads=devices.cpu_threads,
+        weights=devices.weights,
+        policy=balancing.settings(),
+        stealing=not balancing.no_stealing,
+        embedding=EmbeddingSettings(
+            repr_layer=embedding.repr_layer,
+            max_length=embedding.max_length,
+            batch_tokens=embedding.batch_tokens,
+        ),
+        reading=ReadingRules(
+            max_length=embedding.max_length, allow_nucleotide=embedding.allow_nucleotide
+        ),
+        seed=model.seed,
+    )

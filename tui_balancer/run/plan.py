@@ -1,0 +1,74 @@
+"""Who would get what: the first assignment of a run, without starting it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tui_balancer.balance.assignment import assign_files_weighted
+from tui_balancer.balance.model import Unit
+from tui_balancer.run.prepare import PreparedRun
+
+CUDA_FLOPS = 15e12
+"""FLOP/s assumed of a card of weight 1.0 (RTX 3090): under half of its 35.6 TFLOPS of fp32."""
+
+MPS_FLOPS = 2e12
+"""FLOP/s assumed of an Apple GPU: about half of what an M1's data sheet gives for fp32."""
+
+CPU_THREAD_FLOPS = 1e11
+"""FLOP/s assumed of a CPU thread: about half of a core with AVX-512 at 3 GHz."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDevice:
+    """One device's share of the assignment.
+
+    Attributes:
+        device: Its id.
+        name: The hardware's name.
+        weight: Its relative speed.
+        files: Files it would start with.
+        sequences: In them.
+        residues: In them.
+        cost: FLOPs of them.
+        seconds: A rough estimate, from assumed speeds; nothing was measured.
+    """
+
+    device: str
+    name: str
+    weight: float
+    files: int
+    sequences: int
+    residues: int
+    cost: float
+    seconds: float
+
+
+def plan(prepared: PreparedRun, units: Sequence[Unit]) -> tuple[PlannedDevice, ...]:
+    """Return the first assignment of scanned units over a prepared run's devices."""
+    queues = assign_files_weighted(units, prepared.specs)
+    planned = []
+    for spec, selected in zip(prepared.specs, prepared.devices, strict=True):
+        queue = queues[spec.device]
+        cost = sum(unit.cost for unit in queue)
+        planned.append(
+            PlannedDevice(
+                device=spec.device,
+                name=spec.name,
+                weight=spec.weight,
+                files=sum(unit.files for unit in queue),
+                sequences=sum(unit.sequences for unit in queue),
+                residues=sum(unit.residues for unit in queue),
+                cost=cost,
+                seconds=cost / assumed_flops(spec.device, spec.weight, selected.threads),
+            )
+        )
+    return tuple(planned)
+
+
+def assumed_flops(device: str, weight: float, threads: int) -> float:
+    """Return the FLOP/s that a plan assumes of a device; a run measures it instead."""
+    kind = device.partition(":")[0]
+    if kind == "cpu":
+        return CPU_THREAD_FLOPS * threads
+    return MPS_FLOPS if kind == "mps" else CUDA_FLOPS * weight

@@ -1,0 +1,63 @@
+"""The end of a run in plain lines, and the exit code it earns."""
+
+from __future__ import annotations
+
+from tui_balancer.formatting import count, duration, percent, plural, quantity
+from tui_balancer.run.handle import DeviceSummary, RunSummary
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def exit_code(summary: RunSummary) -> int:
+    """Return what the shell hears: 0 all done, 1 some failed or waiting, 130 interrupted."""
+    if summary.interrupted and summary.waiting:
+        return EXIT_INTERRUPTED
+    return EXIT_FAILED if summary.failed or summary.waiting else EXIT_DONE
+
+
+def summary_lines(summary: RunSummary) -> tuple[str, ...]:
+    """Return the summary as it is printed after the run."""
+    files = summary.done + len(summary.failed) + summary.waiting
+    rate = summary.residues / summary.elapsed_seconds if summary.elapsed_seconds > 0 else None
+    lines = [
+        f"{count(summary.done)} of {plural(files, 'file')} done: "
+        f"{plural(summary.sequences, 'sequence')}, {quantity(summary.residues)} residues "
+        f"in {duration(summary.elapsed_seconds)} ({quantity(rate)} residues/s)"
+    ]
+    if summary.stop_reason:
+        lines.append(f"ended early: {summary.stop_reason}")
+    if summary.waiting:
+        lines.append(f"{plural(summary.waiting, 'file')} left waiting: run the same command again")
+    if summary.failed:
+        lines.append(f"{plural(len(summary.failed), 'file')} failed:")
+        lines += [f"  {file.name}: {file.reason}" for file in summary.failed]
+    lines.append(f"model    {summary.model_label}")
+    lines += [_device_line(device, summary.elapsed_seconds) for device in summary.devices]
+    lines.append(
+        f"balance  {plural(summary.steals, 'file')} stolen, {count(summary.moves)} moved by hand"
+    )
+    oddities = (
+        (summary.truncated, "sequence", "cut at the maximum length"),
+        (summary.replaced, "residue", "read as X"),
+        (summary.skipped, "empty sequence", "left out"),
+    )
+    lines += [f"note     {plural(many, noun)} {fate}" for many, noun, fate in oddities if many]
+    lines += [f"warning  {line}" for line in summary.warnings]
+    lines.append(f"outputs  {summary.output}")
+    return tuple(lines)
+
+
+def _device_line(device: DeviceSummary, elapsed_seconds: float) -> str:
+    busy = device.busy_seconds / elapsed_seconds if elapsed_seconds > 0 else None
+    line = (
+        f"{device.device:<8} {plural(device.files, 'file')}, {quantity(device.residues)} residues, "
+        f"busy {percent(busy)}, stole {device.stolen_to}, gave {device.stolen_from}"
+    )
+    if device.load_seconds is not None:
+        line += f", model loaded in {device.load_seconds:.1f}s"
+    if device.restarts:
+        line += f", restarted {plural(device.restarts, 'time')}"
+    return f"{line} ({device.name})"

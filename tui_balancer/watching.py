@@ -1,0 +1,142 @@
+"""From a prepared run to an exit code: on the screen, or headless, whatever happens to either."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from tui_balancer.balance.commands import StopNow
+from tui_balancer.engines.local import prepare_for_spawn
+from tui_balancer.errors import UserError
+from tui_balancer.headless import HeadlessReporter
+from tui_balancer.run.prepare import PreparedRun
+from tui_balancer.run.report import exit_code, summary_lines
+from tui_balancer.run.session import LOGS_FOLDER, RunSession
+
+RUN_LOG = "run.log"
+APP_LOG = "app.log"
+
+
+def has_terminal() -> bool:
+    """Whether a full-screen app can be shown: Textual reads stdin and paints on stderr."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def watch(prepared: PreparedRun, *, headless: bool) -> int:
+    """Carry out a run before the person's eyes and return the exit code it earned.
+
+    Whatever becomes of the screen, `logs/run.log` in the run folder tells the whole story.
+
+    Raises:
+        UserError: The run folder cannot be written.
+    """
+    logs = prepared.settings.output / LOGS_FOLDER
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+        run_log = (logs / RUN_LOG).open("a", encoding="utf-8")
+        logging.basicConfig(
+            filename=logs / APP_LOG,
+            level=logging.INFO,
+            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        )
+    except OSError as problem:
+        raise UserError(
+            f"cannot write the run folder {prepared.settings.output}: {problem.strerror}; "
+            "choose another with --output"
+        ) from None
+    prepare_for_spawn()
+    with run_log:
+        session = RunSession(prepared)
+        recorder = threading.Thread(
+            target=HeadlessReporter(session, run_log, status_seconds=60.0).watch,
+            args=(session.wait,),
+            name="run-log",
+        )
+        session.start()
+        recorder.start()
+        try:
+            if headless or not has_terminal():
+                _watch_headless(session)
+            else:
+                _watch_on_screen(session)
+        finally:
+            session.close()
+            recorder.join()
+    summary = session.summary()
+    assert summary is not None, "a closed session has its summary"
+    return exit_code(summary)
+
+
+def _watch_headless(session: RunSession) -> None:
+    """Print lines until the run is over; Ctrl+C stops it after the batches in flight."""
+    with _counted_interrupts() as interrupts:
+
+        def wait(seconds: float) -> bool:
+            if interrupts.news():
+                if interrupts.count == 1:
+                    print("stopping after the batches in flight; Ctrl+C again stops at once")
+                    session.execute(StopNow())
+                else:
+                    session.close()
+            return session.wait(seconds)
+
+        HeadlessReporter(session, sys.stdout).watch(wait)
+
+
+def _watch_on_screen(session: RunSession) -> None:
+    """Show the screen until the person leaves it, then see the run to its end."""
+    from tui_balancer.ui.app import BalancerApp
+    from tui_balancer.ui.exits import ExitCode
+
+    app = BalancerApp(session)
+    app.run()
+    if app.return_code == ExitCode.TERMINAL_LOST:
+        session.wait()
+        return
+    if app.return_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+        session.execute(StopNow())
+    if session.summary() is None:
+        _watch_headless(session)
+        return
+    summary = session.summary()
+    assert summary is not None, "checked above"
+    print("\n".join(summary_lines(summary)))
+
+
+class _Interrupts:
+    """How often SIGINT or SIGTERM came; handled by the loop, never inside the handler."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._seen = 0
+
+    def note(self, _signal: int, _frame: FrameType | None) -> None:
+        """Count one more."""
+        self.count += 1
+
+    def news(self) -> bool:
+        """Whether one came since the last time this was asked."""
+        fresh = self.count > self._seen
+        self._seen = self.count
+        return fresh
+
+
+@contextmanager
+def _counted_interrupts() -> Iterator[_Interrupts]:
+    """Count interrupts and outlive a hang-up while inside."""
+    interrupts = _Interrupts()
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, interrupts.note),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, interrupts.note),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    }
+    try:
+        yield interrupts
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
