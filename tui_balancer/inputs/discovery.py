@@ -7,12 +7,13 @@ tables, indices, the outputs of an earlier run) unless their suffix claims FASTA
 person expects a result and must hear that there is none. Hidden entries are left out.
 
 Links are followed. A file that is reached twice, also through a link, is one input, under
-its own name rather than a link's; two hard links are two files.
+the name given first, and within a folder under its own rather than a link's; two hard links
+are two files.
 """
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import gzip
 import os
 import re
@@ -24,6 +25,7 @@ from itertools import takewhile
 from pathlib import Path, PurePath
 
 from tui_balancer.errors import UserError
+from tui_balancer.inputs.fasta import GZIP_MAGIC
 from tui_balancer.inputs.text import terminal_safe
 
 FASTA_SUFFIXES = frozenset(
@@ -74,6 +76,7 @@ def find_inputs(
     if not patterns:
         raise UserError("no input given: name FASTA files, folders or globs")
     found: dict[str, Path] = {}
+    real_folders: dict[Path, str] = {}
     starts: list[Path] = []
     for pattern in patterns:
         matched = False
@@ -81,8 +84,8 @@ def find_inputs(
             matched = True
             starts.append(start)
             fresh: dict[str, Path] = {}
-            for path in files:
-                identity = _identity(path)
+            for path in sorted(files, key=Path.is_symlink):
+                identity = _identity(path, real_folders)
                 if identity not in found:
                     fresh.setdefault(identity, path)
             found.update(sorted(fresh.items(), key=lambda item: item[1].parts))
@@ -114,9 +117,13 @@ def _matches(
     """Yield what one pattern stands for: where its mirrored tree starts, and files."""
     if not pattern:
         raise UserError("an input's name is empty")
-    given = Path(pattern).expanduser()
+    given = Path(pattern)
+    with contextlib.suppress(RuntimeError):
+        given = given.expanduser()
     mode = _mode(given)
     if mode is None:
+        if not os.access(given.parent, os.X_OK) and given.parent.is_dir():
+            raise UserError(f"permission denied: {terminal_safe(pattern)}")
         if not _GLOB_LETTERS.search(pattern):
             return
         yield from _expand(given, on_ignored)
@@ -221,7 +228,7 @@ def _begins_like_fasta(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             head = file.read(_SNIFF_BYTES)
-        if head.startswith(b"\x1f\x8b"):
+        if head.startswith(GZIP_MAGIC):
             with gzip.open(path) as unpacked:
                 head = unpacked.read(_SNIFF_BYTES)
     except (OSError, EOFError, zlib.error):
@@ -233,8 +240,6 @@ def _mode(path: Path) -> int | None:
     """The kind of what a path leads to, as in `stat`; None when there is nothing."""
     try:
         return path.stat().st_mode
-    except PermissionError as error:
-        raise UserError(f"permission denied: {terminal_safe(str(path))}") from error
     except (OSError, ValueError):
         return None
 
@@ -246,15 +251,13 @@ def _absolute(path: Path) -> Path:
     return path.absolute()
 
 
-def _identity(path: Path) -> str:
+def _identity(path: Path, real_folders: dict[Path, str]) -> str:
+    """The real path of a file; `real_folders` spares most of the look-ups."""
     if path.is_symlink():
         return os.path.realpath(path)
-    return str(PurePath(_real_folder(path.parent), path.name))
-
-
-@functools.lru_cache(maxsize=1024)
-def _real_folder(folder: Path) -> str:
-    return os.path.realpath(folder)
+    if path.parent not in real_folders:
+        real_folders[path.parent] = os.path.realpath(path.parent)
+    return f"{real_folders[path.parent]}/{path.name}"
 
 
 def _input_file(path: Path, root: Path) -> InputFile:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.fasta import FastaStream, InputError
@@ -50,7 +50,7 @@ class FileScan:
     sha256: str = ""
     size_bytes: int = 0
     mtime_ns: int = 0
-    error: str = field(default="")
+    error: str = ""
 
 
 class ScanStopped(Exception):

@@ -44,18 +44,19 @@ def output_paths(sources: Sequence[Source]) -> tuple[PurePath, ...]:
     """
     if len({(source.relative, source.suffix) for source in sources}) < len(sources):
         raise ValueError("an input is listed twice")
-    candidates = [_candidates(source) for source in sources]
-    chosen = [0] * len(sources)
+    namings = [_by_stem] * len(sources)
+    outputs = [_by_stem(source) for source in sources]
     while True:
         sharing: defaultdict[str, list[int]] = defaultdict(list)
-        for index, names in enumerate(candidates):
-            sharing[_comparable(names[chosen[index]])].append(index)
+        for index, output in enumerate(outputs):
+            sharing[_comparable(str(output))].append(index)
         crowded = [index for group in sharing.values() if len(group) > 1 for index in group]
-        movable = [index for index in crowded if chosen[index] < len(candidates[index]) - 1]
+        movable = [index for index in crowded if namings[index] in _NEXT_NAMING]
         if not movable:
-            return tuple(names[chosen[index]] for index, names in enumerate(candidates))
+            return tuple(outputs)
         for index in movable:
-            chosen[index] += 1
+            namings[index] = _NEXT_NAMING[namings[index]]
+            outputs[index] = namings[index](sources[index])
 
 
 def temporary_path(final: Path, epoch: int) -> Path:
@@ -63,31 +64,36 @@ def temporary_path(final: Path, epoch: int) -> Path:
     return final.with_name(f"{final.name}.{epoch}.tmp")
 
 
-def _candidates(source: Source) -> tuple[PurePath, PurePath, PurePath]:
-    """Return the outputs to try in turn: by stem, by whole name, by hash."""
-    relative = source.relative
-    parts = relative.parts[1:] if relative.anchor else relative.parts
-    *folders, stem = parts or ("",)
-    folder = _safe_folder(folders)
-    whole = stem + source.suffix
-    place = _digest("/".join([*parts[:-1], whole]) + "\n" + relative.anchor)
-    return (
-        folder / (_safe_name(stem) + OUTPUT_SUFFIX),
-        folder / (_safe_name(whole) + OUTPUT_SUFFIX),
-        folder / f"{_safe_name(whole)}-{place}{OUTPUT_SUFFIX}",
-    )
+def _by_stem(source: Source) -> PurePath:
+    return _folder(source) / (_safe_name(source.relative.name) + OUTPUT_SUFFIX)
 
 
-def _safe_folder(folders: list[str]) -> PurePath:
-    safe = PurePath(*map(_safe_folder_name, folders))
+def _by_whole_name(source: Source) -> PurePath:
+    return _folder(source) / (_safe_name(source.relative.name + source.suffix) + OUTPUT_SUFFIX)
+
+
+def _by_hash(source: Source) -> PurePath:
+    name = _safe_name(source.relative.name + source.suffix)
+    place = _digest(repr((str(source.relative), source.suffix)))
+    return _folder(source) / f"{name}-{place}{OUTPUT_SUFFIX}"
+
+
+_NEXT_NAMING = {_by_stem: _by_whole_name, _by_whole_name: _by_hash}
+
+
+def _folder(source: Source) -> PurePath:
+    """Return the mirrored folder: relative, without `..`, of bearable length."""
+    mirrored = source.relative.parent
+    names = [name for name in mirrored.parts if name != mirrored.anchor]
+    safe = PurePath(*map(_safe_folder_name, names))
     if len(str(safe).encode()) > _FOLDER_BYTES:
-        return PurePath(f"deep-{_digest('/'.join(folders))}")
+        return PurePath(f"deep-{_digest(str(mirrored))}")
     return safe
 
 
 def _safe_folder_name(name: str) -> str:
     # A folder must not take the name of an output.
-    if name.lower().endswith(OUTPUT_SUFFIX.lower()):
+    if _comparable(name).endswith(_comparable(OUTPUT_SUFFIX)):
         return f"{_safe_name(name)}-{_digest(name)}"
     return _safe_name(name)
 
@@ -104,8 +110,8 @@ def _safe_name(name: str) -> str:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
-def _comparable(path: PurePath) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", str(path)).casefold())
+def _comparable(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

@@ -1,0 +1,213 @@
+"""Every kind of FASTA file a person may have becomes clean records or one line of reason."""
+
+import gzip
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tui_balancer.inputs.discovery import InputFile
+from tui_balancer.inputs.fasta import InputError, read_fasta
+from tui_balancer.inputs.records import ProteinRecord, ReadingRules
+from tui_balancer.inputs.residues import ALPHABET
+from tui_balancer.inputs.scan import FileScan, scan_file
+
+RULES = ReadingRules()
+
+
+@pytest.fixture
+def fasta(tmp_path: Path) -> Path:
+    return tmp_path / "proteins.fasta"
+
+
+def ids_and_residues(path: Path, data: bytes) -> list[tuple[str, str]]:
+    path.write_bytes(data)
+    return [(record.id, record.residues) for record in read_fasta(path, RULES).records]
+
+
+def scanned(path: Path, rules: ReadingRules = RULES) -> FileScan:
+    return scan_file(InputFile(path, path.name, Path(path.stem), path.suffix), rules)
+
+
+READ = {
+    "one line": (b">a\nMKV\n", [("a", "MKV")]),
+    "several lines": (b">a\nMKV\nLLA\nW\n>b\nGG\nG\n", [("a", "MKVLLAW"), ("b", "GGG")]),
+    "no newline at the end": (b">a\nMKV", [("a", "MKV")]),
+    "CRLF": (b">a x\r\nMKV\r\nLL\r\n>b\r\nGG\r\n", [("a", "MKVLL"), ("b", "GG")]),
+    "CR alone": (b">a\rMKV\r>b\rGG\r", [("a", "MKV"), ("b", "GG")]),
+    "BOM": (b"\xef\xbb\xbf>a\nMKV\n", [("a", "MKV")]),
+    "blank lines": (b"\n  \n>a\n\nMKV\n\nLL\n\n", [("a", "MKVLL")]),
+    "blanks inside": (b">a\n MKV LLA\tGG \n", [("a", "MKVLLAGG")]),
+    "lower case": (b">a\nmkvLLa\n", [("a", "MKVLLA")]),
+    "stop at the end": (b">a\nMKV*\n>b\nGG**\n", [("a", "MKV"), ("b", "GG")]),
+    "stop inside": (b">a\nMK*V*\n", [("a", "MKXV")]),
+    "gaps": (b">a\nM-K..V--\n>b\nGG*--\n", [("a", "MKV"), ("b", "GG")]),
+    "rare residues": (b">a\nMUOBZXuobzx\n", [("a", "MUOBZXUOBZX")]),
+    "letters without a token": (b">a\nMJKj\n", [("a", "MXKX")]),
+    "letters beyond ASCII": (">a\nM\u0416K\u00df\n".encode(), [("a", "MXKX")]),
+    "empty sequences": (b">a\n>b\nMK\n>c\n-*\n", [("b", "MK")]),
+    "a description": (b">sp|P1|A some protein OS=x\nMK\n", [("sp|P1|A", "MK")]),
+    "a blank before the id": (b"> a rest\nMK\n", [("a", "MK")]),
+    "no id": (
+        b">\nMK\n>b\nGG\n> \nLL\n",
+        [("sequence_1", "MK"), ("b", "GG"), ("sequence_3", "LL")],
+    ),
+    "a description in Latin-1": (b">a \xe9tude\nMK\n", [("a", "MK")]),
+    "an id like a path": (b">../../etc/passwd\nMK\n", [("../../etc/passwd", "MK")]),
+    "a very long header": (b">a " + b"x" * 1_000_000 + b"\nMK\n", [("a", "MK")]),
+    "a '>' inside a header": (b">a >b\nMK\n", [("a", "MK")]),
+}
+
+REFUSED = {
+    "an empty file": (b"", "the file is empty"),
+    "nothing but blanks": (b"\n \n\t\n", "the file is empty"),
+    "nothing but headers": (b">a\n>b\n*\n", "none of its 2 records has residues"),
+    "prose": (b"\nDear reader,\n>a\nMK\n", "line 2: not FASTA: 'Dear reader,'"),
+    "FASTQ": (b"@r1\nACGT\n+\nIIII\n", "line 1: looks like FASTQ: '@r1'"),
+    "an escape sequence": (b"\x1b[2J", r"line 1: not FASTA: '\x1b[2J'"),
+    "UTF-16": (">a\nMK\n".encode("utf-16"), "line 1: not FASTA"),
+    "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0", "line 1: not FASTA"),
+    "a digit in a sequence": (b">a\nMK\n>b\nGG\nG1G\n", "line 5: '1' is no residue"),
+    "a joint without a newline": (b">a\nMKV>b\nGG\n", "line 2: '>' is no residue"),
+    "a byte that is not UTF-8": (b">a\nMK\xffV\n", "line 2: '\\\\' is no residue"),
+    "a NUL": (b">a\nMK\0V\n", r"line 2: '\x00' is no residue"),
+    "a truncated gzip": (gzip.compress(b">a\nMK\n" * 9)[:-12], "the gzip data is broken"),
+    "a damaged gzip": (gzip.compress(b">a\nMK\n")[:-8] + bytes(8), "the gzip data is broken"),
+    "text after a gzip": (gzip.compress(b">a\nMK\n") + b">b\nGG\n", "line 3: the gzip data"),
+    "zip": (b"PK\x03\x04rest", "a zip archive: unpack it first"),
+    "bzip2": (b"BZh91AY", "bzip2-compressed: unpack it first"),
+    "xz": (b"\xfd7zXZ\0", "xz-compressed: unpack it first"),
+    "zstd": (b"\x28\xb5\x2f\xfd", "zstd-compressed: unpack it first"),
+    "a gene": (b">a\n" + b"ACGTNacgtu\n" * 100, "looks like nucleotides: 100.0% of 1,000"),
+}
+
+
+@pytest.mark.parametrize("case", READ)
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_it_is_read(fasta: Path, case: str, packed: bool) -> None:
+    data, records = READ[case]
+    assert ids_and_residues(fasta, gzip.compress(data) if packed else data) == records
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_it_is_refused_with_the_reason_and_the_line(fasta: Path, case: str) -> None:
+    data, reason = REFUSED[case]
+    fasta.write_bytes(data)
+    with pytest.raises(InputError) as refusal:
+        read_fasta(fasta, RULES)
+    assert reason in str(refusal.value)
+    assert str(refusal.value).isprintable()
+
+
+def test_several_gzip_members_are_one_file(fasta: Path) -> None:
+    data = gzip.compress(b">a\nMK\n") + gzip.compress(b">b\nGG\n")
+    assert ids_and_residues(fasta, data) == [("a", "MK"), ("b", "GG")]
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: None], ids=["a folder", "nothing"])
+def test_what_is_no_file_is_refused(fasta: Path, make) -> None:  # type: ignore[no-untyped-def]
+    make(fasta)
+    with pytest.raises(InputError, match="cannot be read: "):
+        read_fasta(fasta, RULES)
+
+
+@pytest.mark.parametrize(
+    ("ids", "kept_apart"),
+    [
+        ("a a a", "a a_2 a_3"),
+        ("a a_2 a", "a a_2 a_3"),
+        ("a a a_2", "a a_3 a_2"),
+        ("a a a_2 a_2 a_3", "a a_4 a_2 a_2_2 a_3"),
+        ("a b a b", "a b a_2 b_2"),
+    ],
+)
+def test_duplicate_ids_get_a_suffix_that_no_other_record_has(
+    fasta: Path, ids: str, kept_apart: str
+) -> None:
+    fasta.write_text("".join(f">{id_}\nMK\n" for id_ in ids.split()))
+    content = read_fasta(fasta, RULES)
+    assert [record.id for record in content.records] == kept_apart.split()
+    assert content.duplicates == len(ids.split()) - len(set(ids.split()))
+
+
+def test_a_record_without_an_id_leaves_a_real_id_alone(fasta: Path) -> None:
+    records = ids_and_residues(fasta, b">\nMK\n>sequence_1\nGG\n")
+    assert len({id_ for id_, _ in records}) == 2
+
+
+def test_a_long_sequence_is_cut_and_keeps_its_length(fasta: Path) -> None:
+    fasta.write_bytes(b">a\n" + b"MK" * 600 + b"\n>b\nMKV\n")
+    first, second = read_fasta(fasta, ReadingRules(max_length=1022)).records
+    assert (len(first.residues), first.length, first.truncated) == (1022, 1200, True)
+    assert (second.length, second.truncated) == (3, False)
+
+
+def test_counts_and_checksum_describe_the_file(fasta: Path) -> None:
+    data = gzip.compress(b">a\nMJ*K*\n>b\n\n>a\nGG\n")
+    fasta.write_bytes(data)
+    content = read_fasta(fasta, RULES)
+    assert content.records == (
+        ProteinRecord("a", "MXXK", length=4, replaced=2),
+        ProteinRecord("a_2", "GG", length=2),
+    )
+    assert (content.skipped, content.duplicates) == (1, 1)
+    assert content.sha256 == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("nucleotides", "others", "refused"),
+    [(950, 50, True), (949, 51, False), (999, 0, False), (1000, 0, True)],
+)
+def test_nucleotides_are_refused_from_a_kilobase_and_95_percent_on(
+    fasta: Path, nucleotides: int, others: int, refused: bool
+) -> None:
+    fasta.write_bytes(b">a\n" + b"G" * nucleotides + b"\n>b\n" + b"W" * others + b"\n")
+    assert ("--allow-nucleotide" in scanned(fasta).error) is refused
+    assert not scanned(fasta, ReadingRules(allow_nucleotide=True)).error
+
+
+def pieces_of_fasta() -> st.SearchStrategy[bytes]:
+    """Bytes that look like FASTA often enough to get past the first line."""
+    lines = st.sampled_from(
+        [b">a\n", b">b x\n", b">\n", b"MKV\n", b"mjo*\r\n", b"-.*\n", b"\n", b"M K", b"G" * 900]
+    )
+    text = st.lists(st.one_of(lines, lines, lines, st.binary(max_size=8))).map(b"".join)
+    packed = text.map(gzip.compress)
+    cut = st.tuples(packed, st.integers(0, 60)).map(lambda pair: pair[0][: pair[1]])
+    return st.one_of(st.binary(), text, packed, cut, cut.map(lambda data: data + b">a\nMK\n"))
+
+
+@settings(max_examples=300)
+@given(data=pieces_of_fasta(), max_length=st.integers(1, 12))
+@example(data=b"\x1f\x8b", max_length=1)
+@example(data=b">", max_length=1)
+def test_any_bytes_become_records_or_an_input_error_and_the_scan_counts_the_same(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, max_length: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.fasta"
+    path.write_bytes(data)
+    rules = ReadingRules(max_length=max_length)
+    counted = scanned(path, rules)
+    assert counted.error.isprintable()
+    if counted.error:
+        with pytest.raises(InputError, match=re.escape(counted.error)):
+            read_fasta(path, rules)
+        return
+    content = read_fasta(path, rules)
+    records = content.records
+    assert len({record.id for record in records}) == len(records) > 0
+    for record in records:
+        assert 0 < len(record.residues) == min(record.length, max_length)
+        assert set(record.residues) <= set(ALPHABET)
+    tokens = [len(record.residues) + 2 for record in records]
+    assert counted.sequences == len(records)
+    assert counted.residues == sum(len(record.residues) for record in records)
+    assert counted.tokens == sum(tokens)
+    assert counted.squared_tokens == sum(count**2 for count in tokens)
+    assert counted.truncated == sum(record.truncated for record in records)
+    assert counted.replaced == sum(record.replaced for record in records)
+    assert (counted.skipped, counted.duplicates) == (content.skipped, content.duplicates)
+    assert counted.sha256 == content.sha256 == hashlib.sha256(data).hexdigest()
