@@ -9,11 +9,11 @@ def forward_cost(layers: int, width: int, tokens: int, squared_tokens: int) -> f
     Per layer and token of a transformer of width d, the four attention projections are
     d × d matrices and the two feed-forward ones d × 4d: 4·d² + 8·d² = 12·d² multiplications
     with as many additions, hence 24·d². For a sequence of L tokens the scores Q·Kᵀ and the
-    weighted sum of the values are L × L × d products each, hence 2·2·d·L². Softmax, layer
-    norms and biases are linear in d and left out: below 1 % for every ESM-2 model. The sums
-    run over the sequences, since padding depends on the batches and attention does not cross
-    them (Kaplan et al. 2020, "Scaling laws for neural language models", section 2.1, count
-    the same terms).
+    weighted sum of the values are L × L × d products each, hence 2·2·d·L². Softmax, GELU,
+    layer norms and biases are left out: a few per cent in the smallest ESM-2, less in the
+    others. The sums run over the sequences, since padding depends on the batches and attention
+    does not cross them (Kaplan et al. 2020, "Scaling laws for neural language models",
+    section 2.1, count the same terms).
 
     Args:
         layers: Transformer layers, n.

@@ -22,11 +22,13 @@ SAMPLE_SECONDS = 0.5
 """Shorter batches are joined: one sample has to be long against the clock and the pipe."""
 
 PACE_SECONDS = 10.0
-PACE_SAMPLES = 5
-"""The policies' rate is the median over so many seconds, and at least so many samples.
+"""The policies' rate is the median over so many seconds of batches.
 
-A median shrugs off a hiccup of any length, and follows a throttled card after half of it.
+A throttled card is followed after half of it.
 """
+
+SAMPLE_WEIGHT_SECONDS = 2.0
+"""No sample counts for more: a hiccup of any length is one voice of five or more."""
 
 BUSY_SECONDS = 10.0
 """The utilisation shown covers about so many seconds."""
@@ -63,16 +65,12 @@ class ThroughputWindow:
 
     def file_started(self, now: float) -> None:
         """Note that a file begins."""
-        self._mark(now)
+        self._mark(now, 0, 0, 0.0)
         self._files.append(self._total)
 
     def add(self, now: float, sequences: int, residues: int, cost: float) -> None:
         """Note work that was done since the last call."""
-        self._mark(now)
-        total = self._total
-        self._total = _Mark(
-            now, total.sequences + sequences, total.residues + residues, total.cost + cost
-        )
+        self._mark(now, sequences, residues, cost)
 
     def throughput(self, now: float) -> Throughput | None:
         """Return the amounts per second up to now; None before the first work was done."""
@@ -89,9 +87,11 @@ class ThroughputWindow:
             (self._total.cost - since.cost) / elapsed,
         )
 
-    def _mark(self, now: float) -> None:
+    def _mark(self, now: float, sequences: int, residues: int, cost: float) -> None:
         total = self._total
-        self._total = _Mark(now, total.sequences, total.residues, total.cost)
+        self._total = _Mark(
+            now, total.sequences + sequences, total.residues + residues, total.cost + cost
+        )
         if not self._seconds or now - self._seconds[-1].seconds >= 1.0:
             self._seconds.append(self._total)
         self._trim(now)
@@ -105,14 +105,14 @@ class Pace:
     """The compute rate of a device at this moment, in FLOP/s, from its batches.
 
     Attributes:
-        rate: Median over the recent samples; None before the first.
+        rate: Median over the recent samples, weighted by their time; None before the first.
     """
 
-    __slots__ = ("_cost", "_kept_seconds", "_samples", "_seconds", "rate")
+    __slots__ = ("_cost", "_samples", "_seconds", "_weight", "rate")
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, float]] = deque()
-        self._kept_seconds = 0.0
+        self._weight = 0.0
         self._cost = 0.0
         self._seconds = 0.0
         self.rate: float | None = None
@@ -124,21 +124,23 @@ class Pace:
         if self._cost <= 0 or self._seconds <= 0:
             return
         if self._seconds >= SAMPLE_SECONDS:
-            self._keep(self._cost, self._seconds)
+            self._keep(self._cost / self._seconds, min(self._seconds, SAMPLE_WEIGHT_SECONDS))
             self._cost = self._seconds = 0.0
         elif not self._samples:
             # Half a second of evidence is still better than a weight from a table.
             self.rate = self._cost / self._seconds
 
-    def _keep(self, cost: float, seconds: float) -> None:
-        self._samples.append((cost, seconds))
-        self._kept_seconds += seconds
-        while (
-            len(self._samples) > PACE_SAMPLES
-            and self._kept_seconds - self._samples[0][1] >= PACE_SECONDS
-        ):
-            self._kept_seconds -= self._samples.popleft()[1]
-        self.rate = median(done / took for done, took in self._samples)
+    def _keep(self, rate: float, weight: float) -> None:
+        self._samples.append((rate, weight))
+        self._weight += weight
+        while self._weight - self._samples[0][1] >= PACE_SECONDS:
+            self._weight -= self._samples.popleft()[1]
+        half = self._weight / 2
+        for slower, share in sorted(self._samples):
+            half -= share
+            if half <= 0:
+                self.rate = slower
+                return
 
 
 class BusyShare:
