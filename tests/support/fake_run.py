@@ -1,0 +1,66 @@
+"""A run made of hand-fed pictures: the outermost boundary of the screen's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from threading import Lock
+from typing import Any
+
+from tui_balancer.balance.commands import Command, Outcome
+from tui_balancer.balance.events import Event
+from tui_balancer.balance.model import Unit
+from tui_balancer.run.handle import RunSnapshot, RunSummary
+
+
+class FakeRun:
+    """A `RunHandle` that shows what it is given and records what it is asked.
+
+    Attributes:
+        current: The picture handed out.
+        queues: Units waiting for each device.
+        commands: Commands received, in order.
+        outcomes: Answers to the next commands; afterwards every command is accepted.
+        final: The end of the run; None while it goes on.
+    """
+
+    def __init__(
+        self, snapshot: RunSnapshot, queues: dict[str, tuple[Unit, ...]] | None = None
+    ) -> None:
+        self.current = snapshot
+        self.queues = queues or {}
+        self.commands: list[Command] = []
+        self.outcomes: list[Outcome] = []
+        self.final: RunSummary | None = None
+        self._events: list[Event] = []
+        self._lock = Lock()
+
+    def change(self, **fields: Any) -> None:
+        """Change fields of the picture."""
+        with self._lock:
+            self.current = replace(self.current, **fields)
+
+    def happen(self, events: Iterable[Event]) -> None:
+        """Append events; their numbers are given here, without gaps from 1."""
+        with self._lock:
+            for event in events:
+                self._events.append(replace(event, sequence=len(self._events) + 1))
+            self.current = replace(self.current, last_event=len(self._events))
+
+    def snapshot(self) -> RunSnapshot:
+        return self.current
+
+    def events_after(self, sequence: int) -> tuple[Event, ...]:
+        with self._lock:
+            return tuple(self._events[sequence:])
+
+    def queue(self, device: str) -> tuple[Unit, ...]:
+        return self.queues.get(device, ())
+
+    def execute(self, command: Command) -> Outcome:
+        with self._lock:
+            self.commands.append(command)
+            return self.outcomes.pop(0) if self.outcomes else Outcome(True, "as you wish")
+
+    def summary(self) -> RunSummary | None:
+        return self.final

@@ -1,0 +1,280 @@
+"""Pictures of one invented run at several moments, for tests of what shows them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tui_balancer.balance.events import (
+    DeviceEvent,
+    Event,
+    FailureEvent,
+    MoveEvent,
+    SettingEvent,
+    StealEvent,
+)
+from tui_balancer.balance.model import (
+    DeviceMetrics,
+    DeviceState,
+    RunningUnit,
+    TimeSettings,
+    Totals,
+    Unit,
+)
+from tui_balancer.run.handle import (
+    DeviceSummary,
+    FailedFile,
+    Phase,
+    RunSnapshot,
+    RunSummary,
+    ScanProgress,
+)
+
+GIB = 2**30
+STARTED_AT = 1_760_000_000.0  # 2025-10-09 08:53:20 UTC
+A100 = "NVIDIA A100-SXM4-80GB"
+RTX = "NVIDIA GeForce RTX 4090"
+MODEL = "esm2_t33_650M_UR50D"
+
+
+def unit(number: int, sequences: int = 120) -> Unit:
+    """Return a file; sizes vary with the number so that rows differ."""
+    sequences += (number * 37) % 400
+    residues = sequences * (180 + (number * 13) % 150)
+    return Unit(
+        number, f"marine_virome/contigs_{number:04d}.faa", sequences, residues, residues * 1.3e9
+    )
+
+
+def queue(first: int, length: int) -> tuple[Unit, ...]:
+    """Return the files `first`, `first + 1`, …"""
+    return tuple(unit(first + index) for index in range(length))
+
+
+QUEUES = {
+    "cuda:0": queue(100, 42),
+    "cuda:1": queue(300, 6),
+    "cuda:2": queue(500, 131),
+    "cuda:3": (),
+}
+
+DEVICES = (
+    DeviceMetrics(
+        "cuda:0",
+        A100,
+        DeviceState.BUSY,
+        1.2,
+        0.97,
+        0.93,
+        412.0,
+        121_000.0,
+        1.6e14,
+        42,
+        9.1e15,
+        311,
+        12,
+        0,
+        RunningUnit(unit(96), 1, 0.45, 8.2),
+        31 * GIB,
+        80 * GIB,
+        56.0,
+    ),
+    DeviceMetrics(
+        "cuda:1",
+        A100,
+        DeviceState.BUSY,
+        1.2,
+        0.63,
+        0.71,
+        268.0,
+        80_400.0,
+        1.1e14,
+        6,
+        1.2e15,
+        287,
+        3,
+        9,
+        RunningUnit(unit(298), 1, 0.08, 0.9),
+        30 * GIB,
+        80 * GIB,
+        11.0,
+    ),
+    DeviceMetrics(
+        "cuda:2",
+        RTX,
+        DeviceState.PAUSED,
+        1.5,
+        0.31,
+        None,
+        96.5,
+        22_300.0,
+        0.3e14,
+        131,
+        2.8e16,
+        158,
+        0,
+        6,
+        None,
+        17 * GIB,
+        24 * GIB,
+        940.0,
+    ),
+    DeviceMetrics(
+        "cuda:3",
+        RTX,
+        DeviceState.IDLE,
+        1.5,
+        0.0,
+        None,
+        None,
+        None,
+        None,
+        0,
+        0.0,
+        202,
+        0,
+        0,
+        None,
+        2 * GIB,
+        24 * GIB,
+        0.0,
+    ),
+)
+
+TOTALS = Totals(
+    files=1_204,
+    done=958,
+    failed=0,
+    running=2,
+    waiting=244,
+    sequences=310_000,
+    sequences_done=251_020,
+    residues=71_000_000,
+    residues_done=57_300_000,
+    cost=9.2e16,
+    cost_done=7.0e16,
+)
+
+RUNNING = RunSnapshot(
+    phase=Phase.RUNNING,
+    model_label=MODEL,
+    untrained=False,
+    output="results/virome",
+    started_at=STARTED_AT,
+    elapsed_seconds=754.0,
+    scan=ScanProgress(1_204, 1_204, 310_000, 71_000_000),
+    totals=TOTALS,
+    policy=TimeSettings(1.0),
+    stealing=True,
+    sequences_per_second=776.5,
+    residues_per_second=223_700.0,
+    eta_seconds=312.0,
+    devices=DEVICES,
+)
+
+SCANNING = replace(
+    RUNNING,
+    phase=Phase.SCANNING,
+    elapsed_seconds=3.0,
+    scan=ScanProgress(1_204, 371, 95_400, 21_800_000),
+    totals=Totals(),
+    sequences_per_second=None,
+    residues_per_second=None,
+    eta_seconds=None,
+    devices=(),
+)
+
+UNTRAINED = replace(
+    RUNNING,
+    model_label="untrained esm2_t6_8M_UR50D (seed 0)",
+    untrained=True,
+    warnings=("unknown card “NVIDIA Test”: weight 1.0; set it with --weights",),
+)
+
+PAUSED = replace(
+    RUNNING,
+    paused=True,
+    eta_seconds=None,
+    devices=tuple(replace(one, state=DeviceState.PAUSED) for one in DEVICES),
+)
+
+BROKEN = replace(
+    RUNNING,
+    totals=replace(TOTALS, failed=3, done=955),
+    devices=(
+        DEVICES[0],
+        replace(
+            DEVICES[1],
+            state=DeviceState.DEAD,
+            utilisation=None,
+            sensor_utilisation=None,
+            sequences_per_second=None,
+            residues_per_second=None,
+            flops_per_second=None,
+            running=None,
+            memory_used=None,
+            finish_seconds=None,
+            restarts=3,
+            note="CUDA out of memory, three times",
+        ),
+        *DEVICES[2:],
+    ),
+    warnings=("marine_virome/contigs_0007.faa: 2 duplicate ids",),
+)
+
+FINISHED = replace(
+    RUNNING,
+    phase=Phase.FINISHED,
+    elapsed_seconds=1_066.0,
+    totals=replace(
+        TOTALS,
+        done=1_201,
+        failed=3,
+        running=0,
+        waiting=0,
+        cost_done=9.2e16,
+        sequences_done=309_400,
+        residues_done=70_900_000,
+    ),
+    eta_seconds=None,
+    devices=tuple(
+        replace(one, state=DeviceState.STOPPED, running=None, queued_files=0, finish_seconds=None)
+        for one in DEVICES
+    ),
+)
+
+SUMMARY = RunSummary(
+    done=1_201,
+    failed=(
+        FailedFile("marine_virome/contigs_0451.faa", "line 12: no sequence before the header"),
+        FailedFile("marine_virome/readme.faa", "not FASTA: line 1 does not start with “>”"),
+        FailedFile("old/genome.fa", "looks like nucleotides; use --allow-nucleotide to read it"),
+    ),
+    waiting=0,
+    sequences=309_400,
+    residues=70_900_000,
+    truncated=212,
+    replaced=18,
+    skipped=4,
+    elapsed_seconds=1_066.0,
+    steals=31,
+    moves=2,
+    devices=(
+        DeviceSummary("cuda:0", A100, 402, 110_200, 25_100_000, 1_021.0, 6.1, 12, 0, 0),
+        DeviceSummary("cuda:1", A100, 360, 98_400, 22_300_000, 998.0, 6.3, 3, 9, 1),
+        DeviceSummary("cuda:2", RTX, 215, 48_700, 11_200_000, 640.0, 7.0, 0, 22, 0),
+        DeviceSummary("cuda:3", RTX, 224, 52_100, 12_300_000, 903.0, 6.8, 16, 0, 0),
+    ),
+    model_label=MODEL,
+    output="results/virome",
+    warnings=("marine_virome/contigs_0007.faa: 2 duplicate ids",),
+)
+
+EVENTS: tuple[Event, ...] = (
+    StealEvent(0, 301.2, 210, unit(210).name, 240, "cuda:2", "cuda:0", "14 s sooner", 61.0, 47.0),
+    SettingEvent(0, 388.0, "time: gain ≥ 1 s"),
+    StealEvent(0, 402.9, 211, unit(211).name, 240, "cuda:1", "cuda:0", "3.1 s sooner", 20.0, 16.9),
+    MoveEvent(0, 510.0, 96, unit(96).name, "cuda:2", "cuda:0"),
+    FailureEvent(0, 640.0, 451, unit(451).name, None, "line 12: no sequence before the header"),
+    DeviceEvent(0, 700.5, "cuda:2", DeviceState.PAUSED, "paused by hand"),
+    StealEvent(0, 733.0, 520, unit(520).name, 310, "cuda:2", "cuda:1", "cuda:2 is paused"),
+)

@@ -1,0 +1,144 @@
+"""The application: it ties the run, the screen and the terminal together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterable
+from typing import Final
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from tui_balancer.balance.commands import Drain, MoveUnits, SetPolicy, StopNow
+from tui_balancer.run.handle import Phase, RunHandle
+from tui_balancer.ui.dialogs.quit_dialog import QuitDialog
+from tui_balancer.ui.driver import TerminalDriver
+from tui_balancer.ui.exits import ExitCode
+from tui_balancer.ui.keymap import KEYS
+from tui_balancer.ui.link import RunLink
+from tui_balancer.ui.messages import (
+    CommandAnswered,
+    EventsArrived,
+    LinkBroke,
+    SnapshotTaken,
+)
+from tui_balancer.ui.screens.run_screen import RunScreen
+from tui_balancer.ui.themes import DARK, LIGHT, preferred_theme
+
+_SIGNALS: Final = {
+    signal.SIGHUP: ExitCode.TERMINAL_LOST,
+    signal.SIGINT: ExitCode.INTERRUPTED,
+    signal.SIGTERM: ExitCode.TERMINATED,
+}
+
+
+class BalancerApp(App[int]):
+    """Shows a run and steers it; `run()` returns an `ExitCode`.
+
+    The app neither starts nor ends the run: after it returns the caller looks at the exit code
+    and at `run.summary()`. The signals in `_SIGNALS` belong to the app while it runs.
+
+    Args:
+        run: The run, local or not.
+        refresh_hz: Pictures a second.
+        poll: Whether a thread takes pictures; tests take them by `link.read()`.
+    """
+
+    CSS_PATH = "app.tcss"
+    TITLE = "tui_balancer"
+
+    def __init__(self, run: RunHandle, *, refresh_hz: float = 4.0, poll: bool = True) -> None:
+        super().__init__(driver_class=TerminalDriver)
+        self.link = RunLink(run, self, refresh_hz=refresh_hz)
+        self.run_screen = RunScreen(self.link)
+        self._poll = poll
+        self._leaving = False
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        if "TEXTUAL_THEME" not in os.environ:
+            self.theme = preferred_theme(os.environ)
+
+    def get_default_screen(self) -> Screen[None]:
+        """Start with the run."""
+        return self.run_screen
+
+    def on_mount(self) -> None:
+        """Take over the signals and begin to read the run."""
+        loop = asyncio.get_running_loop()
+        for number, code in _SIGNALS.items():
+            loop.add_signal_handler(number, self._leave, code)
+        self.link.start(poll=self._poll)
+
+    async def on_unmount(self) -> None:
+        """Let go of the run."""
+        await asyncio.to_thread(self.link.stop)
+
+    def _leave(self, code: ExitCode) -> None:
+        self.exit(int(code), return_code=int(code))
+
+    def on_snapshot_taken(self, message: SnapshotTaken) -> None:
+        """Hand a picture to the screen; leave if that was asked and the run has ended."""
+        self.run_screen.receive(message.picture)
+        if self._leaving and message.picture.summary is not None:
+            self._leave(ExitCode.ENDED)
+
+    def on_events_arrived(self, message: EventsArrived) -> None:
+        """Hand events to the screen."""
+        self.run_screen.add_events(message.events)
+
+    def on_command_answered(self, message: CommandAnswered) -> None:
+        """Say what became of a command."""
+        command, outcome = message.command, message.outcome
+        self.notify(
+            outcome.message,
+            title="Done" if outcome.accepted else "Refused",
+            severity="information" if outcome.accepted else "warning",
+            markup=False,
+        )
+        if isinstance(command, SetPolicy):
+            self.run_screen.policy_answered()
+        elif isinstance(command, MoveUnits) and outcome.accepted:
+            self.run_screen.moved(command.unit_ids)
+        elif isinstance(command, Drain | StopNow) and not outcome.accepted:
+            self._leaving = False
+
+    def on_link_broke(self, message: LinkBroke) -> None:
+        """Break with the run's own error rather than show a picture that stands still."""
+        raise message.error
+
+    def on_terminal_lost(self) -> None:
+        """Go without a screen."""
+        self._leave(ExitCode.TERMINAL_LOST)
+
+    async def action_quit(self) -> None:
+        """Leave at once after the end of the run; before it, ask what becomes of it."""
+        snapshot = self.run_screen.snapshot
+        phase = snapshot.phase if snapshot else Phase.SCANNING
+        if phase is Phase.FINISHED:
+            self._leave(ExitCode.ENDED)
+        elif phase is Phase.STOPPING:
+            self._leave(ExitCode.LEFT_STOPPING)
+        elif not isinstance(self.screen, QuitDialog):
+            self.push_screen(QuitDialog(snapshot), self._quit_answered)
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C asks the same question as quit."""
+        self.call_next(self.action_quit)
+
+    def _quit_answered(self, command: Drain | StopNow | None) -> None:
+        if command is not None:
+            self._leaving = True
+            self.link.send(command)
+
+    def get_system_commands(self, _screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer every action of the main screen in the palette, and Textual's own few."""
+        for key in KEYS:
+            parts = key.action.split(".")
+            namespace = self if parts[0] == "app" else self.run_screen
+            if namespace.check_action(parts[-1], ()):
+                run = getattr(namespace, f"action_{parts[-1]}")
+                yield SystemCommand(key.title, f"{key.help} ({key.shown})", run)
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+        yield SystemCommand("Screenshot", "Save the screen as an SVG", self.deliver_screenshot)

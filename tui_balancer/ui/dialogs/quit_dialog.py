@@ -1,0 +1,77 @@
+"""What becomes of the run when a person leaves before its end."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, Static
+
+from tui_balancer.balance.commands import Drain, StopNow
+from tui_balancer.run.handle import Phase, RunSnapshot
+from tui_balancer.ui.dialogs.dialog import Dialog
+from tui_balancer.ui.formatting import plural
+
+
+class QuitDialog(Dialog[Drain | StopNow | None]):
+    """Finish the running files, stop now, or stay."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "finish", "Finish running files", show=False),
+        Binding("s", "stop", "Stop now", show=False),
+        Binding("c", "dismiss", "Stay", show=False),
+        Binding("left", "app.focus_previous", "Previous", show=False),
+        Binding("right", "app.focus_next", "Next", show=False),
+    ]
+
+    def __init__(self, snapshot: RunSnapshot | None) -> None:
+        super().__init__()
+        self._snapshot = snapshot
+
+    def compose(self) -> ComposeResult:
+        """Say what each choice means, then offer them."""
+        draining = self._snapshot is not None and self._snapshot.phase is Phase.DRAINING
+        with Vertical(classes="dialog") as box:
+            box.border_title = "Quit"
+            yield Static(self._state(), markup=False)
+            yield Static(
+                "Already finishing the running files; the screen closes after the last one."
+                if draining
+                else "Finish: no other file starts, and the screen closes after the last one.",
+                markup=False,
+            )
+            yield Static(
+                "Stop: the batches in flight end, and unfinished files wait for another run.",
+                markup=False,
+            )
+            with Horizontal(classes="buttons"):
+                yield Button("[u]F[/]inish running files", id="finish", disabled=draining)
+                yield Button("[u]S[/]top now", id="stop")
+                yield Button("[u]C[/]ancel", id="cancel")
+
+    def _state(self) -> str:
+        if self._snapshot is None:
+            return "The run is starting."
+        totals = self._snapshot.totals
+        return (
+            f"{plural(totals.running, 'file')} running, "
+            f"{plural(totals.waiting, 'file')} waiting, {plural(totals.done, 'file')} done."
+        )
+
+    @on(Button.Pressed, "#finish")
+    def action_finish(self) -> None:
+        """Let the running files end, then the run."""
+        if not self.query_one("#finish", Button).disabled:
+            self.dismiss(Drain())
+
+    @on(Button.Pressed, "#stop")
+    def action_stop(self) -> None:
+        """End the run after the batches in flight."""
+        self.dismiss(StopNow())
+
+    @on(Button.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss(None)

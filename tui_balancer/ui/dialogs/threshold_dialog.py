@@ -1,0 +1,144 @@
+"""The stealing rule and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, ContentSwitcher, Input, Label, RadioButton, RadioSet, Static
+
+from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
+from tui_balancer.balance.stealing import validate
+from tui_balancer.errors import UserError
+from tui_balancer.ui.dialogs.dialog import Dialog
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A number of a rule.
+
+    Attributes:
+        name: The attribute of the settings.
+        label: What it is.
+        unit: What follows the number.
+        parse: From text to number; raises ValueError.
+    """
+
+    name: str
+    label: str
+    unit: str
+    parse: Callable[[str], float]
+
+
+COUNT_FIELDS: Final = (
+    Field("ratio", "Longest over shortest queue", "times", float),
+    Field("difference", "Or longer by", "files", int),
+    Field("minimum", "Least length of the longest", "files", int),
+    Field("interval_seconds", "Look again every", "seconds", float),
+)
+TIME_FIELDS: Final = (Field("gain_seconds", "Steal when it gains at least", "seconds", float),)
+
+
+class ThresholdDialog(Dialog[PolicySettings | None]):
+    """Choose the policy, set its numbers; wrong ones are told and nothing is sent.
+
+    Args:
+        settings: The rule in force; the other policy starts from its defaults.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "app.focus_previous", "Previous field", show=False),
+        Binding("down", "app.focus_next", "Next field", show=False),
+    ]
+
+    def __init__(self, settings: PolicySettings) -> None:
+        super().__init__()
+        by_time = isinstance(settings, TimeSettings)
+        self._policy = "time" if by_time else "count"
+        self._settings: dict[str, PolicySettings] = {
+            "time": settings if by_time else TimeSettings(),
+            "count": CountSettings() if by_time else settings,
+        }
+
+    def compose(self) -> ComposeResult:
+        """Offer the two policies and the numbers of the chosen one."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = "When to steal"
+            box.border_subtitle = "tab next · enter applies · escape cancels"
+            with RadioSet(id="policy", compact=True):
+                yield RadioButton(
+                    "time: when it ends the run sooner", value=self._policy == "time", id="time"
+                )
+                yield RadioButton(
+                    "count: by the lengths of the queues",
+                    value=self._policy == "count",
+                    id="count",
+                )
+            with ContentSwitcher(initial=f"{self._policy}-fields"):
+                with Vertical(id="time-fields"):
+                    yield from self._compose_fields("time", TIME_FIELDS)
+                with Vertical(id="count-fields"):
+                    yield from self._compose_fields("count", COUNT_FIELDS)
+            yield Static("", id="problem", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Apply", id="apply")
+                yield Button("Cancel", id="cancel")
+
+    def _compose_fields(self, policy: str, fields: tuple[Field, ...]) -> ComposeResult:
+        for field in fields:
+            value = getattr(self._settings[policy], field.name)
+            with Horizontal(classes="field"):
+                yield Label(field.label)
+                yield Input(f"{value:g}", compact=True, id=field.name)
+                yield Label(field.unit)
+
+    def on_mount(self) -> None:
+        """Begin in the first number, which is what most people came for."""
+        first = TIME_FIELDS[0] if self._policy == "time" else COUNT_FIELDS[0]
+        self.query_one(f"#{first.name}").focus()
+        for field in self.query(Input):
+            field.cursor_blink = False
+
+    @on(RadioSet.Changed)
+    def _switch(self, event: RadioSet.Changed) -> None:
+        self._policy = str(event.pressed.id)
+        self.query_one(ContentSwitcher).current = f"{self._policy}-fields"
+        self._complain("")
+
+    @on(Input.Changed)
+    def _forget_complaint(self) -> None:
+        self._complain("")
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#apply")
+    def _apply(self) -> None:
+        fields = TIME_FIELDS if self._policy == "time" else COUNT_FIELDS
+        numbers: dict[str, Any] = {}
+        for field in fields:
+            source = self.query_one(f"#{field.name}", Input)
+            try:
+                numbers[field.name] = field.parse(source.value)
+            except ValueError:
+                kind = "a whole number" if field.parse is int else "a number"
+                self._complain(f"“{source.value}” is not {kind} of {field.unit}.")
+                source.focus()
+                return
+        settings = replace(self._settings[self._policy], **numbers)
+        try:
+            validate(settings)
+        except UserError as error:
+            self._complain(str(error))
+        else:
+            self.dismiss(settings)
+
+    @on(Button.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss(None)
+
+    def _complain(self, problem: str) -> None:
+        self.query_one("#problem", Static).update(problem)

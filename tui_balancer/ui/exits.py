@@ -1,0 +1,28 @@
+"""How the screen was left; the caller decides what becomes of the run."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The app's result and return code.
+
+    `CRASHED` is Textual's own; the signals follow the shell's 128 + number.
+
+    Attributes:
+        ENDED: The person left after the end of the run.
+        CRASHED: The app itself broke; the run may still go on.
+        LEFT_STOPPING: The person left while the run was stopping; end it without the screen.
+        TERMINAL_LOST: The terminal hung up (SIGHUP, or gone without one); the run may go on
+            without a screen.
+        INTERRUPTED: SIGINT from outside; stop the run.
+        TERMINATED: SIGTERM; stop the run.
+    """
+
+    ENDED = 0
+    CRASHED = 1
+    LEFT_STOPPING = 3
+    TERMINAL_LOST = 129
+    INTERRUPTED = 130
+    TERMINATED = 143

@@ -1,0 +1,41 @@
+"""The few signs on the screen, all of them in the fonts that people use over ssh.
+
+Every sign stands beside a word or a number, so a terminal that lacks one loses nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tui_balancer.balance.model import DeviceState
+from tui_balancer.run.handle import Phase
+
+NONE: Final = "–"
+ELLIPSIS: Final = "…"
+CURSOR: Final = "▸"
+TAG: Final = "●"
+ARROW: Final = "→"
+DOT: Final = "·"
+WARNING: Final = "▲"
+FAILURE: Final = "✗"
+BAR: Final = "━"
+HALF_BAR: Final = "╸"
+TRACK: Final = "─"
+
+DEVICE_STATES: Final = {
+    DeviceState.STARTING: "◌",
+    DeviceState.IDLE: "○",
+    DeviceState.BUSY: "●",
+    DeviceState.PAUSED: "‖",
+    DeviceState.DEAD: FAILURE,
+    DeviceState.STOPPED: "■",
+}
+
+PHASES: Final = {
+    Phase.SCANNING: "◌",
+    Phase.LOADING: "◌",
+    Phase.RUNNING: "●",
+    Phase.DRAINING: "◐",
+    Phase.STOPPING: "◐",
+    Phase.FINISHED: "■",
+}

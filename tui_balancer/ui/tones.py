@@ -1,0 +1,110 @@
+"""Lines of text in named tones: what widgets draw cell by cell, independent of the theme.
+
+A line is a list of spans `(text, tone)`; the stylesheet gives every tone its colour through a
+component class, so lines are plain data that tests can compare and themes can repaint.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui_balancer.ui.formatting import cut
+
+Tone = Literal["plain", "strong", "dim", "good", "fair", "bad", "accent", "badge"]
+Span = tuple[str, Tone]
+Line = list[Span]
+
+
+def line_width(line: Line) -> int:
+    """Return how many terminal cells a line takes."""
+    return sum(cell_len(text) for text, _ in line)
+
+
+def plain(line: Line) -> str:
+    """Return the text of a line."""
+    return "".join(text for text, _ in line)
+
+
+def fit(line: Line, width: int, *, right: bool = False) -> Line:
+    """Return a line of exactly `width` cells: cut at its end, or filled up with spaces."""
+    spare = width - line_width(line)
+    if spare >= 0:
+        filler: Span = (" " * spare, "plain")
+        return [filler, *line] if right else [*line, filler]
+    fitted: Line = []
+    for text, tone in line:
+        shown = cut(text, width)
+        fitted.append((shown, tone))
+        width -= cell_len(shown)
+        if shown != text:
+            break
+    return fitted
+
+
+def join(parts: list[Line], separator: str) -> Line:
+    """Return the non-empty parts in one line with a dim separator between them."""
+    joined: Line = []
+    for part in parts:
+        if part and joined:
+            joined.append((separator, "dim"))
+        joined += part
+    return joined
+
+
+def spread(left: list[Line], right: list[Line], width: int, separator: str = "  ") -> Line:
+    """Return a line with parts at both ends; the last ones are dropped until it fits.
+
+    Args:
+        left: Parts at the left end, the most important first; the first one always stays.
+        right: Parts at the right end, the most important first; dropped before the left ones.
+        width: Cells of the line.
+        separator: Between the parts of a side.
+    """
+    left, right = list(left), list(right)
+    while True:
+        start, end = join(left, separator), join(right, separator)
+        gap = width - line_width(start) - line_width(end)
+        if gap >= (len(separator) if end else 0):
+            return [*start, (" " * gap, "plain"), *end]
+        if right:
+            right.pop()
+        elif len(left) > 1:
+            left.pop()
+        else:
+            return fit(start, width)
+
+
+class TonedWidget(Widget):
+    """A widget that draws lines in tones."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "tone--strong",
+        "tone--dim",
+        "tone--good",
+        "tone--fair",
+        "tone--bad",
+        "tone--accent",
+        "tone--badge",
+    }
+
+    def tone_style(self, tone: Tone) -> Style:
+        """Return what a tone adds to the style of the line that it stands in."""
+        if tone == "plain":
+            return Style.null()
+        style = self.get_component_rich_style(f"tone--{tone}")
+        if tone == "badge":
+            return style
+        return Style(color=style.color, bold=style.bold or None, dim=style.dim or None)
+
+    def to_strip(self, line: Line, base: Style) -> Strip:
+        """Return a line painted over a base style."""
+        return Strip(
+            [Segment(text, base + self.tone_style(tone)) for text, tone in line if text],
+            line_width(line),
+        )

@@ -1,0 +1,277 @@
+"""A list of rows in columns that stays quick with a hundred thousand of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, ClassVar, Generic, TypeVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui_balancer.ui import glyphs
+from tui_balancer.ui.tones import Line, TonedWidget, fit
+
+RowT = TypeVar("RowT")
+CURSOR_WIDTH = 2
+
+
+@dataclass(frozen=True)
+class Column(Generic[RowT]):
+    """One column of a list.
+
+    Attributes:
+        title: Its heading.
+        width: Cells of its content; the least that is useful for a flexible column.
+        cell: Draws a row's content in the given number of cells or fewer.
+        right: Whether content and heading stand at the right, as numbers do.
+        rank: Columns of the highest rank are the first to go where there is little room.
+        flexible: Whether it takes the room that is left; one column of a list at most.
+        most: Cells beyond which a flexible column does not grow.
+    """
+
+    title: str
+    width: int
+    cell: Callable[[RowT, int], Line]
+    right: bool = False
+    rank: int = 0
+    flexible: bool = False
+    most: int = 1000
+
+
+def arrange(
+    columns: Sequence[Column[RowT]], width: int, gap: int
+) -> list[tuple[Column[RowT], int]]:
+    """Return the columns that fit into `width` cells, each with its width, in their order."""
+    shown = list(columns)
+    needed = sum(column.width + gap for column in shown) - gap
+    while needed > width and len(shown) > 1:
+        victim = max(reversed(shown), key=lambda column: column.rank)
+        shown.remove(victim)
+        needed -= victim.width + gap
+    spare = max(0, width - needed)
+    return [
+        (column, min(column.most, column.width + spare) if column.flexible else column.width)
+        for column in shown
+    ]
+
+
+class RowList(TonedWidget, ScrollView, Generic[RowT], can_focus=True):
+    """Rows with a cursor, drawn line by line: only what is in view costs anything.
+
+    The cursor stays on its row, found again by `row_key`, when rows are added, taken away or
+    reordered; only lines whose text changed are painted again.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "cursor(-1)", "Up", show=False),
+        Binding("down,j", "cursor(1)", "Down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("home,g", "first", "First", show=False),
+        Binding("end,G", "last", "Last", show=False),
+        Binding("enter", "choose", "Choose", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"row-list--cursor", "row-list--heading"}
+    ALLOW_SELECT = False
+    EMPTY: ClassVar[str] = ""
+    """What the list says while it has no rows."""
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+    """Index of the row under the cursor; 0 in an empty list."""
+
+    class CursorMoved(Message):
+        """The cursor stands on another row, by a person's hand or because its row left."""
+
+        def __init__(self, row_list: RowList[Any]) -> None:
+            self.row_list = row_list
+            super().__init__()
+
+        @property
+        def control(self) -> RowList[Any]:
+            """The list."""
+            return self.row_list
+
+    class Chosen(Message):
+        """Enter or a double click on the row under the cursor."""
+
+        def __init__(self, row_list: RowList[Any]) -> None:
+            self.row_list = row_list
+            super().__init__()
+
+        @property
+        def control(self) -> RowList[Any]:
+            """The list."""
+            return self.row_list
+
+    def __init__(
+        self, columns: Sequence[Column[RowT]], *, heading: bool = True, id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self._columns = tuple(columns)
+        self._heading = int(heading)
+        self._rows: Sequence[RowT] = ()
+        self._drawn: dict[int, Line] = {}
+        self._arranged: list[tuple[Column[RowT], int]] = []
+        self._gap = 1
+
+    def row_key(self, row: RowT) -> Hashable:
+        """Return what tells a row from all others and does not change with its content."""
+        return row
+
+    @property
+    def rows(self) -> Sequence[RowT]:
+        """The rows as they were set."""
+        return self._rows
+
+    @property
+    def cursor_row(self) -> RowT | None:
+        """The row under the cursor; None in an empty list."""
+        return self._rows[self.cursor] if self.cursor < len(self._rows) else None
+
+    def set_rows(self, rows: Sequence[RowT], *, follow_top: bool = False) -> None:
+        """Show other rows; the cursor stays on its row, or on its place where that is gone.
+
+        Args:
+            rows: The new rows; kept, not copied.
+            follow_top: Whether a cursor on the first row stays on top when rows come in
+                above it, as in a list with the newest first.
+        """
+        old_row, old_index, old_height = self.cursor_row, self.cursor, self._height
+        self._rows = rows
+        if self._height != old_height:
+            self.virtual_size = Size(0, self._height)
+            self.refresh(layout=True)
+        if old_row is not None and rows and not (follow_top and old_index == 0):
+            index = self._find(self.row_key(old_row), old_index)
+            if index != old_index:
+                self.scroll_to(y=self.scroll_offset.y + index - old_index, animate=False)
+            self.set_reactive(RowList.cursor, index)
+        if self._key_of(old_row) != self._key_of(self.cursor_row):
+            self.post_message(self.CursorMoved(self))
+        self.repaint_changes()
+
+    def _key_of(self, row: RowT | None) -> Hashable:
+        return None if row is None else self.row_key(row)
+
+    def _find(self, key: Hashable, near: int) -> int:
+        # Queues shrink from the front, so a row is most often a little above its old place.
+        near = min(near, len(self._rows) - 1)
+        for index in chain(range(near, -1, -1), range(near + 1, len(self._rows))):
+            if self.row_key(self._rows[index]) == key:
+                return index
+        return near
+
+    @property
+    def _height(self) -> int:
+        return self._heading + max(1, len(self._rows))
+
+    def move_cursor(self, index: int) -> None:
+        """Put the cursor on a row, the nearest one there is, and scroll it into view."""
+        self.cursor = max(0, min(index, len(self._rows) - 1))
+        top, height = self.scroll_offset.y, max(1, self._page)
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False)
+        elif self.cursor >= top + height:
+            self.scroll_to(y=self.cursor - height + 1, animate=False)
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        """Paint the two rows that changed and tell the screen."""
+        self.repaint_changes()
+        if old != new:
+            self.post_message(self.CursorMoved(self))
+
+    @property
+    def _page(self) -> int:
+        return self.scrollable_content_region.height - self._heading
+
+    def action_cursor(self, step: int) -> None:
+        """Move the cursor by rows."""
+        self.move_cursor(self.cursor + step)
+
+    def action_page(self, step: int) -> None:
+        """Move the cursor by a page."""
+        self.move_cursor(self.cursor + step * max(1, self._page - 1))
+
+    def action_first(self) -> None:
+        """Move the cursor to the first row."""
+        self.move_cursor(0)
+
+    def action_last(self) -> None:
+        """Move the cursor to the last row."""
+        self.move_cursor(len(self._rows) - 1)
+
+    def action_choose(self) -> None:
+        """Choose the row under the cursor."""
+        if self.cursor_row is not None:
+            self.post_message(self.Chosen(self))
+
+    def row_at(self, event: events.MouseEvent) -> int | None:
+        """Return the index of the row under the mouse, or None beside the rows."""
+        offset = event.get_content_offset(self)
+        if offset is None or offset.y < self._heading:
+            return None
+        index = offset.y - self._heading + self.scroll_offset.y
+        return index if index < len(self._rows) else None
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on the clicked row; choose it by a second click."""
+        index = self.row_at(event)
+        if index is None:
+            return
+        self.move_cursor(index)
+        if event.chain == 2:
+            self.action_choose()
+
+    def on_resize(self) -> None:
+        """Arrange the columns in the new width."""
+        self._arrange()
+        self.virtual_size = Size(0, self._height)
+        self.repaint_changes()
+
+    def _arrange(self) -> None:
+        width = self.scrollable_content_region.width - CURSOR_WIDTH
+        self._gap = 2 if width >= 110 else 1
+        self._arranged = arrange(self._columns, width, self._gap)
+        self._drawn.clear()
+
+    def repaint_changes(self) -> None:
+        """Paint the lines in view whose text is not what stands there."""
+        for y in range(self.scrollable_content_region.height):
+            if self._drawn.get(y) != self._draw(y):
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def _draw(self, y: int) -> Line:
+        if y < self._heading:
+            titles = [fit([(c.title, "plain")], w, right=c.right) for c, w in self._arranged]
+            return self._spaced(titles)
+        index = y - self._heading + self.scroll_offset.y
+        if index >= len(self._rows):
+            return [(f"  {self.EMPTY}" if index == 0 else "", "dim")]
+        row = self._rows[index]
+        cells = [fit(c.cell(row, w), w, right=c.right) for c, w in self._arranged]
+        return self._spaced(cells, glyphs.CURSOR if index == self.cursor else "")
+
+    def _spaced(self, cells: list[Line], mark: str = "") -> Line:
+        line: Line = [(f"{mark:<{CURSOR_WIDTH}}", "accent")]
+        for position, cell in enumerate(cells):
+            line += [(" " * self._gap, "plain"), *cell] if position else cell
+        return line
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line of the view."""
+        line = self._draw(y)
+        self._drawn[y] = line
+        base = self.rich_style
+        index = y - self._heading + self.scroll_offset.y
+        if y < self._heading:
+            base = self.get_component_rich_style("row-list--heading")
+        elif index == self.cursor and self._rows:
+            base = self.get_component_rich_style("row-list--cursor")
+        return self.to_strip(line, base).adjust_cell_length(self.size.width, base)

@@ -1,0 +1,127 @@
+"""Three lines that answer: how far, how fast, how long still, is anything wrong."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from textual.reactive import reactive
+from textual.strip import Strip
+
+from tui_balancer.balance.stealing import describe
+from tui_balancer.run.handle import Phase, RunSnapshot
+from tui_balancer.ui import glyphs
+from tui_balancer.ui.formatting import (
+    bar,
+    clock_time,
+    count,
+    duration,
+    estimate,
+    percent,
+    plural,
+    quantity,
+    shorten,
+)
+from tui_balancer.ui.tones import Line, Tone, TonedWidget, fit, line_width, spread
+
+_LEAST_BAR: Final = 10
+
+_PHASE_TONES: Final[dict[Phase, Tone]] = {
+    Phase.SCANNING: "accent",
+    Phase.LOADING: "accent",
+    Phase.RUNNING: "good",
+    Phase.DRAINING: "fair",
+    Phase.STOPPING: "fair",
+    Phase.FINISHED: "strong",
+}
+
+
+def state_line(snapshot: RunSnapshot, width: int, *, frozen: bool) -> Line:
+    """Return phase, elapsed time and badges at the left, the model at the right."""
+    phase: Line = [
+        (f"{glyphs.PHASES[snapshot.phase]} {snapshot.phase.value}", _PHASE_TONES[snapshot.phase]),
+        (f"  {duration(snapshot.elapsed_seconds)}", "plain"),
+    ]
+    left = [phase]
+    if snapshot.paused:
+        left.append([(" PAUSED ", "badge")])
+    if frozen:
+        left.append([(" FROZEN ", "badge")])
+    badge: Line = [(f"{glyphs.WARNING} untrained weights", "fair")] if snapshot.untrained else []
+    room = width - sum(line_width(part) + 2 for part in [*left, badge])
+    model: Line = [(shorten(snapshot.model_label, max(12, room)), "strong")]
+    output: Line = [(f"{glyphs.ARROW} {shorten(snapshot.output, 40)}", "dim")]
+    start = [*left]
+    end = [[*badge, ("  ", "plain"), *model] if badge else model, output]
+    return spread(start, end, width)
+
+
+def progress_line(snapshot: RunSnapshot, width: int) -> Line:
+    """Return the files done of all, with a bar, and the estimate of the end."""
+    if snapshot.phase is Phase.SCANNING:
+        scanned, found = snapshot.scan.files_scanned, snapshot.scan.files_found
+        head: Line = [(f"{count(scanned)} / {plural(found, 'file')} scanned", "strong")]
+        fraction = scanned / found if found else 0.0
+        tail: Line = [(f"{percent(fraction):>4}", "plain")]
+    else:
+        totals = snapshot.totals
+        head = [(f"{count(totals.done)} / {plural(totals.files, 'file')}", "strong")]
+        # Files differ in size by orders of magnitude: the bar shows work, the head shows files.
+        fraction = totals.cost_done / totals.cost if totals.cost else 0.0
+        tail = [(f"{percent(fraction):>4}", "plain")]
+        if snapshot.phase is not Phase.FINISHED:
+            tail.append((f"  ETA {estimate(snapshot.eta_seconds)}", "strong"))
+            if snapshot.eta_seconds is not None and width >= 100:
+                now = snapshot.started_at + snapshot.elapsed_seconds
+                end = clock_time(now + snapshot.eta_seconds, now, seconds=False)
+                tail.append((f" (at {end})", "dim"))
+    room = max(_LEAST_BAR, width - line_width(head) - line_width(tail) - 2)
+    filled, track = bar(fraction, room)
+    return fit([*head, ("  ", "plain"), (filled, "accent"), (track, "dim"), *tail], width)
+
+
+def rates_line(snapshot: RunSnapshot, width: int) -> Line:
+    """Return throughput and the stealing rule at the left, what went wrong at the right."""
+    if snapshot.phase is Phase.SCANNING:
+        left: list[Line] = [
+            [(plural(snapshot.scan.sequences, "sequence"), "plain")],
+            [(f"{quantity(snapshot.scan.residues)} residues", "plain")],
+        ]
+    else:
+        rule = describe(snapshot.policy) if snapshot.stealing else "no stealing"
+        totals = snapshot.totals
+        left = [
+            [
+                (f"{quantity(snapshot.sequences_per_second)} seq/s", "plain"),
+                (f"  {quantity(snapshot.residues_per_second)} res/s", "plain"),
+            ],
+            [(rule, "plain")],
+            [(f"{count(totals.running)} running, {count(totals.waiting)} waiting", "dim")],
+        ]
+    right: list[Line] = []
+    if snapshot.totals.failed:
+        right.append([(f"{glyphs.FAILURE} {count(snapshot.totals.failed)} failed", "bad")])
+    if snapshot.warnings:
+        right.append([(f"{glyphs.WARNING} {plural(len(snapshot.warnings), 'warning')}", "fair")])
+    return spread(left, right, width, f"  {glyphs.DOT}  ")
+
+
+class RunHeader(TonedWidget):
+    """The head of the screen."""
+
+    snapshot: reactive[RunSnapshot | None] = reactive(None)
+    frozen: reactive[bool] = reactive(False)
+
+    def __init__(self) -> None:
+        super().__init__(id="header")
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one of the three lines."""
+        width, base = self.size.width, self.rich_style
+        if self.snapshot is None:
+            return Strip.blank(width, base)
+        lines = (
+            state_line(self.snapshot, width, frozen=self.frozen),
+            progress_line(self.snapshot, width),
+            rates_line(self.snapshot, width),
+        )
+        return self.to_strip(fit(lines[y], width), base)

@@ -1,0 +1,113 @@
+"""The end of a run: what was done, what was not and why, and where the outputs are."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from tui_balancer.run.handle import DeviceSummary, RunSummary
+from tui_balancer.ui import glyphs
+from tui_balancer.ui.formatting import count, duration, percent, plural, quantity
+
+SHOWN_FAILURES: Final = 100
+_LABEL: Final = 10
+
+
+def _line(label: str, *parts: str | tuple[str, str]) -> Content:
+    return Content.assemble((f"{label:<{_LABEL}}", "$foreground 60%"), *parts)
+
+
+def _outcome(summary: RunSummary) -> list[Content]:
+    files = [(f"{count(summary.done)} done", "bold $text-success")]
+    if summary.failed:
+        failed = f", {glyphs.FAILURE} {count(len(summary.failed))} failed"
+        files.append((failed, "bold $text-error"))
+    if summary.waiting:
+        files.append((f", {count(summary.waiting)} waiting", "bold $text-warning"))
+    lines = [_line("Files", *files)]
+    if summary.stop_reason:
+        lines.append(_line("Ended", (summary.stop_reason, "$text-warning")))
+    return lines
+
+
+def _work(summary: RunSummary) -> list[Content]:
+    seconds = summary.elapsed_seconds
+    rates = ""
+    if seconds > 0:
+        rates = (
+            f", {quantity(summary.sequences / seconds)} seq/s, "
+            f"{quantity(summary.residues / seconds)} res/s"
+        )
+    notes = [
+        plural(number, "sequence") + f" {what}"
+        for number, what in (
+            (summary.truncated, "truncated"),
+            (summary.skipped, "skipped as empty"),
+        )
+        if number
+    ]
+    if summary.replaced:
+        notes.append(f"{plural(summary.replaced, 'residue')} read as X")
+    lines = [
+        _line("Took", f"{duration(seconds)}{rates}"),
+        _line(
+            "Embedded",
+            f"{plural(summary.sequences, 'sequence')}, {quantity(summary.residues)} residues",
+        ),
+        _line("Balanced", f"{plural(summary.steals, 'steal')}, {plural(summary.moves, 'move')}"),
+        _line("Model", summary.model_label),
+        _line("Outputs", (summary.output, "bold")),
+    ]
+    if notes:
+        lines.insert(2, _line("", ", ".join(notes)))
+    return lines
+
+
+def _device(device: DeviceSummary, elapsed_seconds: float) -> Content:
+    share = percent(device.busy_seconds / elapsed_seconds) if elapsed_seconds > 0 else glyphs.NONE
+    restarts = f", {plural(device.restarts, 'restart')}" if device.restarts else ""
+    return Content.assemble(
+        (f"  {device.device:<{_LABEL - 2}}", "bold"),
+        f"{count(device.files):>8} files  busy {share:>4}  "
+        f"stolen +{device.stolen_to} −{device.stolen_from}{restarts}",
+    )
+
+
+def summary_text(summary: RunSummary) -> Content:
+    """Return the whole panel's text."""
+    lines = [*_outcome(summary), *_work(summary), Content("")]
+    lines += [_device(device, summary.elapsed_seconds) for device in summary.devices]
+    if summary.failed:
+        lines += [Content(""), Content.styled("Failed", "bold $text-error")]
+        lines += [
+            Content.assemble((f"  {one.name}", "bold"), f"  {one.reason}")
+            for one in summary.failed[:SHOWN_FAILURES]
+        ]
+        if len(summary.failed) > SHOWN_FAILURES:
+            lines.append(Content(f"  … and {count(len(summary.failed) - SHOWN_FAILURES)} more"))
+    if summary.warnings:
+        lines += [Content(""), Content.styled("Warnings", "bold $text-warning")]
+        lines += [Content(f"  {line}") for line in summary.warnings]
+    return Content("\n").join(lines)
+
+
+class SummaryPanel(VerticalScroll, can_focus=True):
+    """Stands where the queue stood, once the run has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(id="summary")
+        self.border_title = " Summary "
+
+    def compose(self) -> ComposeResult:
+        """One text that wraps and scrolls."""
+        yield Static(id="summary-text")
+
+    def show(self, summary: RunSummary) -> None:
+        """Show the end of the run."""
+        self.query_one("#summary-text", Static).update(summary_text(summary))
+        ended = "interrupted" if summary.interrupted else "the run has ended"
+        self.border_title = f" Summary {glyphs.DOT} {ended} {glyphs.DOT} q leaves "
