@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui_balancer.balance.model import PolicySettings, TimeSettings
-from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
 
 
@@ -24,7 +23,8 @@ class RunSettings:
         weights: `--weights` as written; None takes the table's.
         policy: The stealing rule.
         stealing: False leaves the assignment alone.
-        embedding: What decides the bytes of an output.
+        repr_layer: Layer whose representations are averaged; negative counts from the last.
+        batch_tokens: Padded tokens in a batch; None takes what suits the run's devices.
         reading: How FASTA is read.
         seed: Of untrained weights.
     """
@@ -38,6 +38,7 @@ class RunSettings:
     weights: str | None = None
     policy: PolicySettings = field(default_factory=TimeSettings)
     stealing: bool = True
-    embedding: EmbeddingSettings = field(default_factory=EmbeddingSettings)
+    repr_layer: int = -1
+    batch_tokens: int | None = None
     reading: ReadingRules = field(default_factory=ReadingRules)
     seed: int = 0

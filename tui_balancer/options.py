@@ -11,7 +11,6 @@ from cyclopts import Group, Parameter
 from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
 from tui_balancer.balance.stealing import validate
 from tui_balancer.config import RunSettings
-from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.records import ReadingRules
 
@@ -123,8 +122,9 @@ class EmbeddingOptions:
     max_length: int = 1022
     """Residues kept of a sequence; longer ones are cut, counted and flagged."""
 
-    batch_tokens: int = 4096
-    """Padded tokens in a batch, at most; less needs less memory."""
+    batch_tokens: int | None = None
+    """Padded tokens in a batch, at most; less needs less memory (default: 1024 if the CPU takes
+    part, 4096 otherwise)."""
 
     allow_nucleotide: Annotated[bool, Parameter(negative="")] = False
     """Read files that look like DNA or RNA as protein all the same."""
@@ -170,11 +170,8 @@ def run_settings(
         weights=devices.weights,
         policy=balancing.settings(),
         stealing=not balancing.no_stealing,
-        embedding=EmbeddingSettings(
-            repr_layer=embedding.repr_layer,
-            max_length=embedding.max_length,
-            batch_tokens=embedding.batch_tokens,
-        ),
+        repr_layer=embedding.repr_layer,
+        batch_tokens=embedding.batch_tokens,
         reading=ReadingRules(
             max_length=embedding.max_length, allow_nucleotide=embedding.allow_nucleotide
         ),

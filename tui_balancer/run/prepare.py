@@ -16,12 +16,17 @@ from tui_balancer.devices.selection import (
     parse_devices,
     select_devices,
 )
-from tui_balancer.embedding.registry import ModelShape, ModelSource, parse_model
+from tui_balancer.embedding.registry import ESM2_MODELS, ModelShape, ModelSource, parse_model
+from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.discovery import InputFile, find_inputs
+from tui_balancer.workers.memory import cpu_worker_bytes
 from tui_balancer.workers.preflight import OnDownload, PreflightRequest, preflight
 
-WORKER_BASE_BYTES = 1 << 30
-"""What a CPU worker takes besides its weights: the interpreter, torch, and a batch in flight."""
+CPU_BATCH_TOKENS = 1024
+GPU_BATCH_TOKENS = 4096
+
+SMALLEST = ESM2_MODELS["esm2_t6_8M_UR50D"]
+"""Stands for the model where none was named: how many CPU workers could there be?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class PreparedRun:
         model: Known to exist and to load.
         devices: What will compute, in order.
         specs: The same as the coordinator sees them.
+        embedding: What decides the bytes of an output, one for all devices.
         warnings: Lines a person should read.
     """
 
@@ -42,6 +48,7 @@ class PreparedRun:
     model: ModelSource
     devices: tuple[SelectedDevice, ...]
     specs: tuple[DeviceSpec, ...]
+    embedding: EmbeddingSettings
     warnings: tuple[str, ...]
 
 
@@ -65,7 +72,7 @@ def prepare(
     request = PreflightRequest(
         model=parse_model(settings.model, settings.seed),
         devices=parse_devices(settings.devices),
-        repr_layer=settings.embedding.repr_layer,
+        repr_layer=settings.repr_layer,
         first_byte_seconds=first_byte_seconds,
     )
     report = preflight(request, on_download)
@@ -73,7 +80,17 @@ def prepare(
     devices = _selected(settings, report.devices, report.model.shape)
     specs, warnings = _specs(devices, settings.weights)
     return PreparedRun(
-        settings, inputs, report.model, devices, specs, (*report.warnings, *warnings)
+        settings=settings,
+        inputs=inputs,
+        model=report.model,
+        devices=devices,
+        specs=specs,
+        embedding=EmbeddingSettings(
+            repr_layer=settings.repr_layer,
+            max_length=settings.reading.max_length,
+            batch_tokens=settings.batch_tokens or suitable_batch_tokens(devices),
+        ),
+        warnings=(*report.warnings, *warnings),
     )
 
 
@@ -91,16 +108,30 @@ def prepare_devices(
     return devices, specs, (*report.warnings, *warnings)
 
 
+def suitable_batch_tokens(devices: Sequence[SelectedDevice]) -> int:
+    """Return the batch budget that suits the slowest kind of device, in padded tokens.
+
+    One budget holds for the whole run: batches decide the last bits of a vector, and those
+    must not depend on who computed it. Caches favour small batches on a CPU, where they also
+    bring news of the progress sooner; a GPU needs large ones to be busy.
+    """
+    with_cpu = any(one.device.startswith("cpu") for one in devices)
+    return CPU_BATCH_TOKENS if with_cpu else GPU_BATCH_TOKENS
+
+
 def _selected(
     settings: RunSettings, found: Sequence[DeviceInfo], shape: ModelShape | None
 ) -> tuple[SelectedDevice, ...]:
-    weights_bytes = 4 * 12 * shape.layers * shape.width**2 if shape else 0
+    on_cpu = EmbeddingSettings(
+        max_length=settings.reading.max_length,
+        batch_tokens=settings.batch_tokens or CPU_BATCH_TOKENS,
+    )
     shares = ProcessorShares(
         workers=settings.cpu_workers,
         threads=settings.cpu_threads,
         cores=usable_cores(),
         memory=available_memory(),
-        worker_bytes=WORKER_BASE_BYTES + weights_bytes,
+        worker_bytes=cpu_worker_bytes(shape or SMALLEST, on_cpu),
     )
     return select_devices(parse_devices(settings.devices), found, shares)
 

@@ -39,12 +39,6 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
     lines.append(
         f"balance  {plural(summary.steals, 'file')} stolen, {count(summary.moves)} moved by hand"
     )
-    oddities = (
-        (summary.truncated, "sequence", "cut at the maximum length"),
-        (summary.replaced, "residue", "read as X"),
-        (summary.skipped, "empty sequence", "left out"),
-    )
-    lines += [f"note     {plural(many, noun)} {fate}" for many, noun, fate in oddities if many]
     lines += [f"warning  {line}" for line in summary.warnings]
     lines.append(f"outputs  {summary.output}")
     return tuple(lines)

@@ -50,6 +50,7 @@ class RunSession:
         self._warnings = list(prepared.warnings)
         self._stop_scan = threading.Event()
         self._finished = threading.Event()
+        self._hurried = threading.Event()
         self._stop_requested: Drain | StopNow | None = None
         self._stop_reason = ""
         self._summary: RunSummary | None = None
@@ -69,7 +70,12 @@ class RunSession:
         self._thread = threading.Thread(target=self._run, name="run-session", daemon=True)
 
     def start(self) -> None:
-        """Begin scanning and loading; returns at once."""
+        """Begin scanning and loading; returns at once.
+
+        Raises:
+            OSError: The run folder cannot be made.
+        """
+        (self._folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
         self._thread.start()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -80,6 +86,7 @@ class RunSession:
         """End the run now if it is not over, and see every worker gone."""
         if self._thread.is_alive():
             self.execute(StopNow())
+            self._hurried.set()
             self.engine.stop(grace_seconds=0.0)
             self._thread.join()
 
@@ -190,7 +197,7 @@ class RunSession:
 
     def _await_the_end(self) -> None:
         deadline: float | None = None
-        while not self.coordinator.over:
+        while not (self.coordinator.over or self._hurried.is_set()):
             if isinstance(self._stop_requested, StopNow):
                 deadline = deadline or self._clock() + STOP_GRACE_SECONDS
                 if self._clock() >= deadline:
@@ -244,7 +251,7 @@ class RunSession:
             worker=worker,
             threads=selected.threads,
             model=self._prepared.model,
-            settings=self._settings.embedding,
+            settings=self._prepared.embedding,
             reading=self._settings.reading,
             log=worker_log(self._folder, device),
             address=self._queues.address,

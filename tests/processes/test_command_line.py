@@ -1,0 +1,182 @@
+"""The program as its user starts it: real processes, real sequences, real forward passes."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import esm
+import psutil
+import pytest
+import torch
+
+from tests.support.checkpoints import make_checkpoint
+from tui_balancer.embedding.checkpoints import load
+from tui_balancer.embedding.registry import UntrainedModel
+from tui_balancer.inputs.synthetic import write_synthetic
+
+REAL_PROTEINS = Path(__file__).parents[1] / "data" / "real_proteins.faa"
+MODEL = "esm2_t6_8M_UR50D"
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "tui_balancer", *map(str, arguments)]
+
+
+def tui_balancer(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=110
+    )
+
+
+@pytest.fixture(scope="module")
+def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("proteins")
+    write_synthetic(folder, files=6, sequences=24, seed=1)
+    shutil.copy(REAL_PROTEINS, folder / "real.faa")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("models") / "esm2_tiny.pt")
+
+
+def extracted(fasta: Path) -> dict[str, torch.Tensor]:
+    """fair-esm's own answer, by the steps of its `scripts/extract.py --include mean`."""
+    loaded = load(UntrainedModel(MODEL, seed=0).source())
+    dataset = esm.FastaBatchedDataset.from_file(fasta)
+    loader = torch.utils.data.DataLoader(
+        dataset,
+        collate_fn=loaded.alphabet.get_batch_converter(1022),
+        batch_sampler=dataset.get_batch_indices(4096, extra_toks_per_seq=1),
+    )
+    means = {}
+    with torch.no_grad():
+        for labels, strings, tokens in loader:
+            states = loaded.model(tokens, repr_layers=[6])["representations"][6]
+            for row, label in enumerate(labels):
+                length = min(1022, len(strings[row]))
+                means[label.split()[0]] = states[row, 1 : length + 1].mean(0)
+    return means
+
+
+def outputs(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*_ESM.pt")}
+
+
+def test_a_folder_is_embedded_with_steals_to_the_bytes_of_one_quiet_worker(
+    proteins: Path, tmp_path: Path
+) -> None:
+    common = ("--model", f"untrained:{MODEL}", "--devices", "cpu", "--cpu-threads", "1")
+    # The second worker is told to be so slow that all files go to the first: it has to steal.
+    busy = tui_balancer(
+        "run", proteins, "-o", tmp_path / "stolen", *common, "--cpu-workers", "2",
+        "--weights", "cpu:0=1000,cpu:1=1", "--threshold", "0", "--headless",
+    )  # fmt: skip
+    quiet = tui_balancer(
+        "run", proteins, "-o", tmp_path / "quiet", *common, "--cpu-workers", "1",
+        "--no-stealing", "--headless",
+    )  # fmt: skip
+    assert (busy.returncode, quiet.returncode) == (0, 0), busy.stdout + busy.stderr
+    assert re.search(r"steal +cpu:0 → cpu:1 +\S+", busy.stdout)
+    assert "7 of 7 files done: 30 sequences" in busy.stdout
+    assert f"untrained {MODEL}" in busy.stdout
+    assert len(outputs(tmp_path / "quiet")) == 7
+    assert outputs(tmp_path / "stolen") == outputs(tmp_path / "quiet")
+    for fasta in proteins.iterdir():
+        output = torch.load(tmp_path / "stolen" / f"{fasta.stem}_ESM.pt", weights_only=True)
+        expected = extracted(fasta)
+        assert output["proteins"] == [
+            line.split()[0][1:] for line in fasta.read_text().splitlines() if line[0] == ">"
+        ]
+        for name, vector in zip(output["proteins"], output["data"], strict=True):
+            torch.testing.assert_close(vector, expected[name], rtol=1e-5, atol=1e-5)
+        assert output["metadata"]["untrained"] is True
+
+
+def test_a_bad_file_fails_with_its_reason_and_the_others_go_on(
+    proteins: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "notes.fasta"
+    bad.write_text("these are my notes\n")
+    result = tui_balancer(
+        "run", proteins, bad, "-o", tmp_path / "out", "--model", checkpoint, "--devices", "cpu"
+    )
+    assert result.returncode == 1
+    assert "7 of 8 files done" in result.stdout
+    assert re.search(r"notes\.fasta: .*line 1", result.stdout)
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere/*.faa", "--model", f"untrained:{MODEL}"], "nowhere"),
+        (["{proteins}", "--model", "esm2_t6_8M"], f"did you mean {MODEL}"),
+        (["{proteins}", "--model", "missing.pt"], "missing.pt"),
+        (["{proteins}", "--model", "{proteins}/real.faa"], "real.faa"),
+        (["{proteins}", "--model", f"untrained:{MODEL}", "--devices", "tpu"], "tpu"),
+        (["{proteins}", "--model", f"untrained:{MODEL}", "--repr-layer", "9"], "layer 9"),
+        (["{proteins}", "--model", f"untrained:{MODEL}", "--threshold-ratio", "3"], "--policy"),
+        (["{proteins}", "--model", f"untrained:{MODEL}", "--cpu-workers", "x"], "--cpu-workers"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2_before_any_worker_starts(
+    proteins: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    filled = [argument.format(proteins=proteins) for argument in arguments]
+    if "--devices" not in filled:
+        filled += ["--devices", "cpu"]
+    result = tui_balancer("run", *filled, "-o", tmp_path / "out")
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupt_stops_after_the_batch_in_flight_and_leaves_nothing_half_written(
+    proteins: Path, tmp_path: Path
+) -> None:
+    big = tmp_path / "big"
+    write_synthetic(big, files=3, sequences=3000, seed=2)
+    process = subprocess.Popen(
+        command(
+            "run", big, "-o", tmp_path / "out", "--model", f"untrained:{MODEL}",
+            "--devices", "cpu", "--cpu-workers", "2", "--headless",
+        ),
+        stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "cpu:0 idle: model loaded" in line:
+            break
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    rest = process.stdout.read()
+    assert process.wait() == 130
+    assert "3 files left waiting" in rest
+    assert not psutil.wait_procs(workers, timeout=10)[1]
+    assert not list((tmp_path / "out").rglob("*.tmp"))
+
+
+def test_plan_shows_who_would_get_what_and_writes_nothing(proteins: Path, tmp_path: Path) -> None:
+    result = subprocess.run(
+        command("plan", proteins, "--model", f"untrained:{MODEL}", "--devices", "cpu",
+                "--cpu-workers", "2"),
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "7 files" in result.stdout
+    assert re.search(r"cpu:0.*cpu:1", result.stdout, re.DOTALL)
+    assert not list(tmp_path.iterdir())
+
+
+def test_devices_names_weights_and_why() -> None:
+    result = tui_balancer("devices", "--devices", "cpu", "--cpu-workers", "2", "--weights", "2,1")
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"cpu:0 .*2\.00.*--weights", result.stdout)

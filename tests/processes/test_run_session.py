@@ -1,0 +1,99 @@
+"""A whole run inside one app process, with workers killed under it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.checkpoints import make_checkpoint
+from tui_balancer.balance.model import DeviceMetrics
+from tui_balancer.config import RunSettings
+from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.run.handle import RunSummary
+from tui_balancer.run.prepare import prepare
+from tui_balancer.run.session import RunSession
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("models") / "esm2_small.pt", 4, 160, 8)
+
+
+@pytest.fixture(scope="module")
+def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("proteins")
+    write_synthetic(folder, files=5, sequences=400, seed=3)
+    return folder
+
+
+def session(proteins: Path, checkpoint: Path, output: Path, workers: int) -> RunSession:
+    return RunSession(
+        prepare(
+            RunSettings(
+                inputs=(str(proteins),),
+                output=output,
+                model=str(checkpoint),
+                devices="cpu",
+                cpu_workers=workers,
+                cpu_threads=1,
+            )
+        )
+    )
+
+
+def wait_for(run: RunSession, device: str, state: Callable[[DeviceMetrics], bool]) -> None:
+    """Wait until a device's row looks like that; the suite's time limit is the deadline."""
+    while True:
+        row = next(row for row in run.snapshot().devices if row.device == device)
+        if state(row):
+            return
+        run.coordinator.wait(timeout=0.05)
+
+
+def finished(run: RunSession) -> RunSummary:
+    assert run.wait(timeout=100)
+    run.close()
+    summary = run.summary()
+    assert summary is not None
+    return summary
+
+
+def outputs(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*_ESM.pt")}
+
+
+def test_a_worker_killed_in_mid_file_costs_nothing_but_time(
+    proteins: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    quiet = session(proteins, checkpoint, tmp_path / "quiet", workers=1)
+    quiet.start()
+    assert finished(quiet).done == 5
+
+    run = session(proteins, checkpoint, tmp_path / "killed", workers=2)
+    run.start()
+    wait_for(run, "cpu:0", lambda row: row.running is not None and 0 < row.running.fraction < 1)
+    os.kill(run.engine.pids()["cpu:0"], signal.SIGKILL)
+    wait_for(run, "cpu:0", lambda row: row.restarts == 1)
+    summary = finished(run)
+    assert (summary.done, summary.failed, summary.waiting) == (5, (), 0)
+    assert outputs(tmp_path / "killed") == outputs(tmp_path / "quiet")
+    assert not list((tmp_path / "killed").rglob("*.tmp"))
+    assert run.engine.pids() == {}
+
+
+def test_a_closed_session_leaves_its_files_waiting_and_no_worker_behind(
+    proteins: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    run = session(proteins, checkpoint, tmp_path / "out", workers=1)
+    run.start()
+    wait_for(run, "cpu:0", lambda row: row.running is not None)
+    run.close()
+    summary = run.summary()
+    assert summary is not None
+    assert summary.interrupted
+    assert summary.waiting == 5 - summary.done > 0
+    assert run.engine.pids() == {}
