@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterable
-from typing import Final
+from types import FrameType
+from typing import Any, Final
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
@@ -38,7 +39,8 @@ class BalancerApp(App[int]):
     """Shows a run and steers it; `run()` returns an `ExitCode`.
 
     The app neither starts nor ends the run: after it returns the caller looks at the exit code
-    and at `run.summary()`. The signals in `_SIGNALS` belong to the app while it runs.
+    and at `run.summary()`. SIGHUP, SIGINT and SIGTERM belong to the app while it runs and then
+    again to whatever handlers the caller had set.
 
     Args:
         run: The run, local or not.
@@ -55,6 +57,7 @@ class BalancerApp(App[int]):
         self.run_screen = RunScreen(self.link)
         self._poll = poll
         self._leaving = False
+        self._handlers: dict[signal.Signals, Any] = {}
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         if "TEXTUAL_THEME" not in os.environ:
@@ -67,13 +70,20 @@ class BalancerApp(App[int]):
     def on_mount(self) -> None:
         """Take over the signals and begin to read the run."""
         loop = asyncio.get_running_loop()
-        for number, code in _SIGNALS.items():
-            loop.add_signal_handler(number, self._leave, code)
+
+        def handle(number: int, _frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(self._leave, _SIGNALS[signal.Signals(number)])
+
+        # The loop's own handlers leave the default action behind, and a second SIGHUP, which
+        # shells do send, would then end the program while it goes on without a screen.
+        self._handlers = {number: signal.signal(number, handle) for number in _SIGNALS}
         self.link.start(poll=self._poll)
 
     async def on_unmount(self) -> None:
-        """Let go of the run."""
+        """Let go of the run and give the signals back to the caller's handlers."""
         await asyncio.to_thread(self.link.stop)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
 
     def _leave(self, code: ExitCode) -> None:
         self.exit(int(code), return_code=int(code))
@@ -139,6 +149,6 @@ class BalancerApp(App[int]):
             namespace = self if parts[0] == "app" else self.run_screen
             if namespace.check_action(parts[-1], ()):
                 run = getattr(namespace, f"action_{parts[-1]}")
-                yield SystemCommand(key.title, f"{key.help} ({key.shown})", run)
+                yield SystemCommand(key.help, f"Key: {key.shown}", run)
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
         yield SystemCommand("Screenshot", "Save the screen as an SVG", self.deliver_screenshot)

@@ -10,7 +10,6 @@ from typing import Final
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.run.handle import Phase
 
-NONE: Final = "–"
 ELLIPSIS: Final = "…"
 CURSOR: Final = "▸"
 TAG: Final = "●"

@@ -57,27 +57,22 @@ def join(parts: list[Line], separator: str) -> Line:
     return joined
 
 
-def spread(left: list[Line], right: list[Line], width: int, separator: str = "  ") -> Line:
-    """Return a line with parts at both ends; the last ones are dropped until it fits.
+def spread(width: int, separator: str, *layouts: tuple[list[Line], list[Line]]) -> Line:
+    """Return a line with parts at both ends: the first layout that fits, or the last one cut.
 
     Args:
-        left: Parts at the left end, the most important first; the first one always stays.
-        right: Parts at the right end, the most important first; dropped before the left ones.
         width: Cells of the line.
         separator: Between the parts of a side.
+        layouts: Parts at the left and parts at the right, the fullest layout first.
     """
-    left, right = list(left), list(right)
-    while True:
+    start: Line = []
+    end: Line = []
+    for left, right in layouts:
         start, end = join(left, separator), join(right, separator)
         gap = width - line_width(start) - line_width(end)
-        if gap >= (len(separator) if end else 0):
+        if gap >= (2 if end else 0):
             return [*start, (" " * gap, "plain"), *end]
-        if right:
-            right.pop()
-        elif len(left) > 1:
-            left.pop()
-        else:
-            return fit(start, width)
+    return fit([*start, ("  ", "plain"), *end], width)
 
 
 class TonedWidget(Widget):
@@ -103,7 +98,9 @@ class TonedWidget(Widget):
         return Style(color=style.color, bold=style.bold or None, dim=style.dim or None)
 
     def to_strip(self, line: Line, base: Style) -> Strip:
-        """Return a line painted over a base style."""
+        """Return a line painted over a base style; a reversed one keeps its two colours."""
+        if base.reverse:
+            line = [(plain(line), "plain")]
         return Strip(
             [Segment(text, base + self.tone_style(tone)) for text, tone in line if text],
             line_width(line),

@@ -12,9 +12,10 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui_balancer.balance.model import DeviceMetrics, DeviceState, Unit
+from tui_balancer.formatting import count, estimate, plural, quantity
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.dialog import Dialog
-from tui_balancer.ui.formatting import count, estimate, plural, quantity, shorten
+from tui_balancer.ui.formatting import shorten
 
 _CLOSED = {DeviceState.DEAD, DeviceState.STOPPED}
 
@@ -23,7 +24,7 @@ def device_line(device: DeviceMetrics) -> str:
     """Return what helps to choose a device: its state, what waits for it, when it is through."""
     state = f"{glyphs.DEVICE_STATES[device.state]} {device.state.value}"
     files = f"{count(device.queued_files):>8} waiting"
-    finish = f"dry in {estimate(device.finish_seconds):>8}"
+    finish = f"ends in {estimate(device.finish_seconds):>8}"
     return f"{device.device:<8} {state:<11}{files}  {finish}"
 
 

@@ -11,9 +11,9 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
 
 from tui_balancer.balance.commands import Drain, StopNow
+from tui_balancer.formatting import plural
 from tui_balancer.run.handle import Phase, RunSnapshot
 from tui_balancer.ui.dialogs.dialog import Dialog
-from tui_balancer.ui.formatting import plural
 
 
 class QuitDialog(Dialog[Drain | StopNow | None]):
@@ -36,17 +36,14 @@ class QuitDialog(Dialog[Drain | StopNow | None]):
         draining = self._snapshot is not None and self._snapshot.phase is Phase.DRAINING
         with Vertical(classes="dialog") as box:
             box.border_title = "Quit"
-            yield Static(self._state(), markup=False)
+            yield Static(self._state(), markup=False, classes="lead")
             yield Static(
-                "Already finishing the running files; the screen closes after the last one."
+                "The running files are being finished; then the screen closes."
                 if draining
-                else "Finish: no other file starts, and the screen closes after the last one.",
+                else "Finish: no other file starts; then the screen closes.",
                 markup=False,
             )
-            yield Static(
-                "Stop: the batches in flight end, and unfinished files wait for another run.",
-                markup=False,
-            )
+            yield Static("Stop: unfinished files wait for the next run.", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("[u]F[/]inish running files", id="finish", disabled=draining)
                 yield Button("[u]S[/]top now", id="stop")

@@ -10,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.widgets import Button, ContentSwitcher, Input, Label, RadioButton, RadioSet, Static
 
 from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
@@ -44,6 +45,15 @@ COUNT_FIELDS: Final = (
 TIME_FIELDS: Final = (Field("gain_seconds", "Steal when it gains at least", "seconds", float),)
 
 
+class PolicyButton(RadioButton):
+    """A radio button that can be read without colours."""
+
+    def render(self) -> Content:
+        """Draw the chosen one full and the other one hollow."""
+        self.BUTTON_INNER = "●" if self.value else "○"
+        return super().render()
+
+
 class ThresholdDialog(Dialog[PolicySettings | None]):
     """Choose the policy, set its numbers; wrong ones are told and nothing is sent.
 
@@ -71,10 +81,10 @@ class ThresholdDialog(Dialog[PolicySettings | None]):
             box.border_title = "When to steal"
             box.border_subtitle = "tab next · enter applies · escape cancels"
             with RadioSet(id="policy", compact=True):
-                yield RadioButton(
+                yield PolicyButton(
                     "time: when it ends the run sooner", value=self._policy == "time", id="time"
                 )
-                yield RadioButton(
+                yield PolicyButton(
                     "count: by the lengths of the queues",
                     value=self._policy == "count",
                     id="count",
@@ -84,7 +94,7 @@ class ThresholdDialog(Dialog[PolicySettings | None]):
                     yield from self._compose_fields("time", TIME_FIELDS)
                 with Vertical(id="count-fields"):
                     yield from self._compose_fields("count", COUNT_FIELDS)
-            yield Static("", id="problem", markup=False)
+            yield Static(id="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Apply", id="apply")
                 yield Button("Cancel", id="cancel")
@@ -93,7 +103,7 @@ class ThresholdDialog(Dialog[PolicySettings | None]):
         for field in fields:
             value = getattr(self._settings[policy], field.name)
             with Horizontal(classes="field"):
-                yield Label(field.label)
+                yield Label(field.label, classes="what")
                 yield Input(f"{value:g}", compact=True, id=field.name)
                 yield Label(field.unit)
 

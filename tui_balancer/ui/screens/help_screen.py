@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
@@ -13,33 +12,32 @@ from textual.widgets import Static
 
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.dialog import Dialog
-from tui_balancer.ui.keymap import KEYS
+from tui_balancer.ui.keymap import SECTIONS
 
 _MOVING: Final = (
     ("tab", "Next pane; shift+tab the one before"),
-    ("↑ ↓ k j", "Move the cursor; page up, page down, home and end too"),
-    ("← →", "In the queue: the device before, the device after"),
-    ("enter", "On a device: its queue. On a file: move it. In the log: all of it"),
-    ("ctrl+p", "Search all actions by name; themes and screenshots too"),
+    ("↑ ↓ k j", "Move the cursor; page up, page down, home, end"),
+    ("← →", "In the queue: the device before or after"),
+    ("enter", "A device: its queue; a file: move it; the log: details"),
+    ("ctrl+p", "Search all actions; themes, screenshots"),
 )
 _SIGNS: Final = (
-    ("Busy", "Share of the last seconds with a batch in flight: what the work needs"),
-    ("NVML", "The card's own figure beside it, – where there is no sensor"),
+    ("Busy", "Share of the last seconds with a batch in flight"),
+    ("NVML", "The card's own figure; – where there is no sensor"),
     ("Stolen", "+ files it received, − files taken from it"),
-    ("~", "An estimate; all other numbers are measured"),
-    (glyphs.TAG, "A tagged file; a click on that place tags too"),
+    ("~", "An estimate; all else is measured"),
+    (glyphs.TAG, "A tagged file; a click in its place tags, too"),
 )
 
 
 def help_text() -> Content:
     """Return the page: sections of keys with what they do."""
-    sections: list[tuple[str, tuple[tuple[str, str], ...]]] = [
-        (section, tuple((key.shown, key.help) for key in keys))
-        for section, keys in groupby(KEYS, key=lambda key: key.section)
-    ]
-    sections += [("Moving around", _MOVING), ("What the signs mean", _SIGNS)]
+    sections = {
+        heading: tuple((key.shown, key.help) for key in keys) for heading, keys in SECTIONS.items()
+    }
+    sections |= {"Moving around": _MOVING, "What the signs mean": _SIGNS}
     page: list[Content] = []
-    for heading, entries in sections:
+    for heading, entries in sections.items():
         page.append(Content.styled(heading, "bold $text-accent"))
         page += [
             Content.assemble((f"  {key:<9}", "bold"), explanation) for key, explanation in entries

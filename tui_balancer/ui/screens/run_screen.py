@@ -22,7 +22,7 @@ from tui_balancer.balance.commands import (
 from tui_balancer.balance.events import DeviceEvent, Event, LeaseEvent
 from tui_balancer.balance.model import DeviceMetrics, DeviceState, PolicySettings, Unit
 from tui_balancer.balance.stealing import lowered, raised
-from tui_balancer.run.handle import RunSnapshot
+from tui_balancer.run.handle import Phase, RunSnapshot
 from tui_balancer.ui.dialogs.event_dialog import EventDialog
 from tui_balancer.ui.dialogs.move_dialog import MoveDialog
 from tui_balancer.ui.dialogs.threshold_dialog import ThresholdDialog
@@ -38,6 +38,8 @@ from tui_balancer.ui.widgets.run_header import RunHeader
 from tui_balancer.ui.widgets.summary_panel import SummaryPanel
 
 WIDE: Final = 110
+
+_STEERING: Final = {key.action for key in KEYS if key.action not in ("freeze", "help", "app.quit")}
 
 
 class RunScreen(Screen[None]):
@@ -172,6 +174,8 @@ class RunScreen(Screen[None]):
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Offer a key as what it does now: pause or resume."""
         device, snapshot = self.device, self.snapshot
+        if action in _STEERING and snapshot is not None and snapshot.phase is Phase.FINISHED:
+            return False
         device_paused = device is not None and device.state is DeviceState.PAUSED
         all_paused = snapshot is not None and snapshot.paused
         wanted = {

@@ -7,18 +7,10 @@ from typing import Final
 from rich.cells import cell_len
 
 from tui_balancer.balance.model import DeviceMetrics, DeviceState
+from tui_balancer.formatting import NONE, count, estimate, memory, percent, quantity
 from tui_balancer.run.handle import RunSnapshot
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.formatting import (
-    bar,
-    count,
-    estimate,
-    memory,
-    percent,
-    quantity,
-    short_count,
-    shorten,
-)
+from tui_balancer.ui.formatting import bar, short_count, shorten
 from tui_balancer.ui.tones import Line, Tone
 from tui_balancer.ui.widgets.row_list import Column, RowList
 
@@ -43,7 +35,7 @@ def state_cell(row: DeviceMetrics, _width: int) -> Line:
 def utilisation_cell(row: DeviceMetrics, width: int) -> Line:
     """Draw the share of time with a batch in flight: a bar and a number."""
     if row.utilisation is None:
-        return [(" " * (width - 1) + glyphs.NONE, "dim")]
+        return [(" " * (width - 1) + NONE, "dim")]
     tone: Tone = "bad"
     if row.utilisation >= WELL_USED:
         tone = "good"
@@ -56,14 +48,14 @@ def utilisation_cell(row: DeviceMetrics, width: int) -> Line:
 def running_cell(row: DeviceMetrics, width: int) -> Line:
     """Draw the current file and how far it is, or why there is none."""
     if row.running is None:
-        return [(row.note or glyphs.NONE, "bad" if row.state is DeviceState.DEAD else "dim")]
+        return [(row.note or NONE, "bad" if row.state is DeviceState.DEAD else "dim")]
     done = f"{percent(row.running.fraction):>4}"
     name = shorten(row.running.unit.name, width - len(done))
     return [(name + " " * (width - len(done) - cell_len(name)), "plain"), (done, "accent")]
 
 
 def _number(text: str) -> Line:
-    return [(text, "dim" if text in (glyphs.NONE, "0") else "plain")]
+    return [(text, "dim" if text in (NONE, "0") else "plain")]
 
 
 COLUMNS: Final[tuple[Column[DeviceMetrics], ...]] = (
@@ -85,7 +77,7 @@ COLUMNS: Final[tuple[Column[DeviceMetrics], ...]] = (
         rank=2,
     ),
     Column("Now", 17, running_cell, flexible=True, most=48),
-    Column("Dry in", 8, lambda row, _: _number(estimate(row.finish_seconds)), True, rank=6),
+    Column("Ends in", 8, lambda row, _: _number(estimate(row.finish_seconds)), True, rank=6),
     Column(
         "Memory",
         14,

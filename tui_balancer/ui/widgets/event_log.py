@@ -19,14 +19,18 @@ from tui_balancer.balance.events import (
     StealEvent,
 )
 from tui_balancer.balance.model import DeviceState
+from tui_balancer.formatting import NONE, plural
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.formatting import clock_time, cut, plural, shorten
+from tui_balancer.ui.formatting import clock_time, cut, shorten
 from tui_balancer.ui.tones import Line, Tone
 from tui_balancer.ui.widgets.row_list import Column, RowList
 
 KEPT_ROWS: Final = 5000
 
-_QUIET_STATES: Final = {DeviceState.BUSY, DeviceState.IDLE, DeviceState.STOPPED}
+_DEVICE_WORDS: Final[dict[DeviceState, tuple[str, Tone]]] = {
+    DeviceState.DEAD: ("dead", "bad"),
+    DeviceState.PAUSED: ("paused", "fair"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +66,16 @@ def log_row(event: Event, number: int) -> LogRow | None:
         route = f"{event.source} {glyphs.ARROW} {event.target}"
         return LogRow(number, seconds, "move", "good", route, event.unit_name, "by hand")
     if isinstance(event, FailureEvent):
-        device = event.device or glyphs.NONE
+        device = event.device or NONE
         return LogRow(number, seconds, "failed", "bad", device, event.unit_name, event.reason)
     if isinstance(event, ReturnEvent):
         name = event.unit_name
-        return LogRow(number, seconds, "back", "fair", event.device, name, event.reason)
+        return LogRow(number, seconds, "returned", "fair", event.device, name, event.reason)
     if isinstance(event, SettingEvent):
         return LogRow(number, seconds, "setting", "dim", "", "", event.text)
-    if isinstance(event, DeviceEvent) and event.state not in _QUIET_STATES:
-        tone: Tone = "bad" if event.state is DeviceState.DEAD else "fair"
-        return LogRow(number, seconds, event.state.value, tone, event.device, "", event.reason)
+    if isinstance(event, DeviceEvent):
+        word, tone = _DEVICE_WORDS.get(event.state, ("device", "dim"))
+        return LogRow(number, seconds, word, tone, event.device, "", event.reason)
     return None
 
 
@@ -82,6 +86,7 @@ class EventLog(RowList[LogRow]):
     """
 
     EMPTY = "no steals yet"
+    MARKS_WHEN_BLURRED = False
 
     def __init__(self) -> None:
         self._log: deque[LogRow] = deque(maxlen=KEPT_ROWS)

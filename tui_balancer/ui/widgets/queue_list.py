@@ -11,8 +11,9 @@ from textual.content import Content
 from textual.message import Message
 
 from tui_balancer.balance.model import DeviceMetrics, Unit
+from tui_balancer.formatting import count, plural, quantity
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.formatting import count, estimate, plural, quantity, shorten
+from tui_balancer.ui.formatting import fine_estimate, shorten
 from tui_balancer.ui.tones import Line, Tone
 from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, Column, RowList
 
@@ -127,4 +128,4 @@ class QueueList(RowList[Unit]):
 
     def _time_cell(self, unit: Unit, _width: int) -> Line:
         rate = self._device.flops_per_second if self._device else None
-        return [(estimate(unit.cost / rate if rate else None), "dim")]
+        return [(fine_estimate(unit.cost / rate if rate else None), "dim")]

@@ -82,6 +82,8 @@ class RowList(TonedWidget, ScrollView, Generic[RowT], can_focus=True):
     ALLOW_SELECT = False
     EMPTY: ClassVar[str] = ""
     """What the list says while it has no rows."""
+    MARKS_WHEN_BLURRED: ClassVar[bool] = True
+    """Whether the row under the cursor matters while the keys go elsewhere."""
 
     cursor: reactive[int] = reactive(0, repaint=False)
     """Index of the row under the cursor; 0 in an empty list."""
@@ -256,7 +258,8 @@ class RowList(TonedWidget, ScrollView, Generic[RowT], can_focus=True):
             return [(f"  {self.EMPTY}" if index == 0 else "", "dim")]
         row = self._rows[index]
         cells = [fit(c.cell(row, w), w, right=c.right) for c, w in self._arranged]
-        return self._spaced(cells, glyphs.CURSOR if index == self.cursor else "")
+        marked = index == self.cursor and (self.has_focus or self.MARKS_WHEN_BLURRED)
+        return self._spaced(cells, glyphs.CURSOR if marked else "")
 
     def _spaced(self, cells: list[Line], mark: str = "") -> Line:
         line: Line = [(f"{mark:<{CURSOR_WIDTH}}", "accent")]
@@ -269,9 +272,8 @@ class RowList(TonedWidget, ScrollView, Generic[RowT], can_focus=True):
         line = self._draw(y)
         self._drawn[y] = line
         base = self.rich_style
-        index = y - self._heading + self.scroll_offset.y
         if y < self._heading:
             base = self.get_component_rich_style("row-list--heading")
-        elif index == self.cursor and self._rows:
+        elif line[0][0].strip():
             base = self.get_component_rich_style("row-list--cursor")
         return self.to_strip(line, base).adjust_cell_length(self.size.width, base)

@@ -8,19 +8,10 @@ from textual.reactive import reactive
 from textual.strip import Strip
 
 from tui_balancer.balance.stealing import describe
+from tui_balancer.formatting import count, duration, estimate, percent, plural, quantity
 from tui_balancer.run.handle import Phase, RunSnapshot
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.formatting import (
-    bar,
-    clock_time,
-    count,
-    duration,
-    estimate,
-    percent,
-    plural,
-    quantity,
-    shorten,
-)
+from tui_balancer.ui.formatting import bar, clock_time, shorten
 from tui_balancer.ui.tones import Line, Tone, TonedWidget, fit, line_width, spread
 
 _LEAST_BAR: Final = 10
@@ -50,9 +41,7 @@ def state_line(snapshot: RunSnapshot, width: int, *, frozen: bool) -> Line:
     room = width - sum(line_width(part) + 2 for part in [*left, badge])
     model: Line = [(shorten(snapshot.model_label, max(12, room)), "strong")]
     output: Line = [(f"{glyphs.ARROW} {shorten(snapshot.output, 40)}", "dim")]
-    start = [*left]
-    end = [[*badge, ("  ", "plain"), *model] if badge else model, output]
-    return spread(start, end, width)
+    return spread(width, "  ", (left, [badge, model, output]), (left, [badge, model]))
 
 
 def progress_line(snapshot: RunSnapshot, width: int) -> Line:
@@ -81,28 +70,28 @@ def progress_line(snapshot: RunSnapshot, width: int) -> Line:
 
 def rates_line(snapshot: RunSnapshot, width: int) -> Line:
     """Return throughput and the stealing rule at the left, what went wrong at the right."""
-    if snapshot.phase is Phase.SCANNING:
-        left: list[Line] = [
-            [(plural(snapshot.scan.sequences, "sequence"), "plain")],
-            [(f"{quantity(snapshot.scan.residues)} residues", "plain")],
-        ]
-    else:
-        rule = describe(snapshot.policy) if snapshot.stealing else "no stealing"
-        totals = snapshot.totals
-        left = [
-            [
-                (f"{quantity(snapshot.sequences_per_second)} seq/s", "plain"),
-                (f"  {quantity(snapshot.residues_per_second)} res/s", "plain"),
-            ],
-            [(rule, "plain")],
-            [(f"{count(totals.running)} running, {count(totals.waiting)} waiting", "dim")],
-        ]
     right: list[Line] = []
     if snapshot.totals.failed:
         right.append([(f"{glyphs.FAILURE} {count(snapshot.totals.failed)} failed", "bad")])
     if snapshot.warnings:
         right.append([(f"{glyphs.WARNING} {plural(len(snapshot.warnings), 'warning')}", "fair")])
-    return spread(left, right, width, f"  {glyphs.DOT}  ")
+    separator = f"  {glyphs.DOT}  "
+    if snapshot.phase is Phase.SCANNING:
+        sequences: Line = [(plural(snapshot.scan.sequences, "sequence"), "plain")]
+        residues: Line = [(f"{quantity(snapshot.scan.residues)} residues", "plain")]
+        return spread(width, separator, ([sequences, residues], right))
+    sequences = [(f"{quantity(snapshot.sequences_per_second)} seq/s", "plain")]
+    residues = [(f"{quantity(snapshot.residues_per_second)} res/s", "plain")]
+    rule: Line = [(describe(snapshot.policy) if snapshot.stealing else "no stealing", "plain")]
+    totals = snapshot.totals
+    counts: Line = [(f"{count(totals.running)} running, {count(totals.waiting)} waiting", "dim")]
+    return spread(
+        width,
+        separator,
+        ([sequences, residues, rule, counts], right),
+        ([sequences, residues, rule], right),
+        ([sequences, rule], right),
+    )
 
 
 class RunHeader(TonedWidget):

@@ -9,9 +9,9 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from tui_balancer.formatting import NONE, count, duration, percent, plural, quantity
 from tui_balancer.run.handle import DeviceSummary, RunSummary
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.formatting import count, duration, percent, plural, quantity
 
 SHOWN_FAILURES: Final = 100
 _LABEL: Final = 10
@@ -63,12 +63,12 @@ def _work(summary: RunSummary) -> list[Content]:
         _line("Outputs", (summary.output, "bold")),
     ]
     if notes:
-        lines.insert(2, _line("", ", ".join(notes)))
+        lines[2:2] = [_line("", note) for note in notes]
     return lines
 
 
 def _device(device: DeviceSummary, elapsed_seconds: float) -> Content:
-    share = percent(device.busy_seconds / elapsed_seconds) if elapsed_seconds > 0 else glyphs.NONE
+    share = percent(device.busy_seconds / elapsed_seconds) if elapsed_seconds > 0 else NONE
     restarts = f", {plural(device.restarts, 'restart')}" if device.restarts else ""
     return Content.assemble(
         (f"  {device.device:<{_LABEL - 2}}", "bold"),
