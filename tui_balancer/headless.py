@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import TextIO
 
@@ -24,14 +25,29 @@ LOOK_SECONDS = 0.25
 
 
 class HeadlessReporter:
-    """Writes what happens in a run to a stream until the run is over."""
+    """Writes what happens in a run to a stream until the run is over.
 
-    def __init__(self, run: RunHandle, stream: TextIO, status_seconds: float = STATUS_SECONDS):
+    Args:
+        run: The run.
+        stream: Takes the lines.
+        status_seconds: Time between two lines that only say where the run is.
+        from_now: Leave out what happened before, which was seen elsewhere.
+    """
+
+    def __init__(
+        self,
+        run: RunHandle,
+        stream: TextIO,
+        *,
+        status_seconds: float = STATUS_SECONDS,
+        from_now: bool = False,
+    ) -> None:
         self._run = run
         self._stream = stream
         self._status_seconds = status_seconds
-        self._seen = 0
-        self._warnings_seen = 0
+        now = run.snapshot()
+        self._seen = now.last_event if from_now else 0
+        self._warnings_seen = len(now.warnings) if from_now else 0
 
     def watch(self, wait: Callable[[float], bool]) -> None:
         """Report until the run is over, then print the summary.
@@ -51,7 +67,12 @@ class HeadlessReporter:
         summary = self._run.summary()
         assert summary is not None, "the run is over, so its summary is there"
         for line in summary_lines(summary):
-            print(line, file=self._stream, flush=True)
+            self.say(line)
+
+    def say(self, text: str) -> None:
+        """Write a line; a stream that is gone (a closed terminal, a full disk) stops no run."""
+        with suppress(OSError):
+            print(text, file=self._stream, flush=True)
 
     def _report_news(self, snapshot: RunSnapshot) -> None:
         for warning in snapshot.warnings[self._warnings_seen :]:
@@ -65,7 +86,7 @@ class HeadlessReporter:
 
     def _line(self, unix_seconds: float, text: str) -> None:
         moment = datetime.fromtimestamp(unix_seconds).strftime("%Y-%m-%d %H:%M:%S")
-        print(f"{moment}  {text}", file=self._stream, flush=True)
+        self.say(f"{moment}  {text}")
 
 
 def status_line(snapshot: RunSnapshot) -> str:

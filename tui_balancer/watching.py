@@ -6,20 +6,22 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from tui_balancer.balance.commands import StopNow
 from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.errors import UserError
-from tui_balancer.headless import HeadlessReporter
+from tui_balancer.headless import LOOK_SECONDS, HeadlessReporter
 from tui_balancer.run.prepare import PreparedRun
-from tui_balancer.run.report import exit_code, summary_lines
+from tui_balancer.run.report import exit_code
 from tui_balancer.run.session import LOGS_FOLDER, RunSession
 
 RUN_LOG = "run.log"
 APP_LOG = "app.log"
+
+_log = logging.getLogger(__name__)
 
 
 def has_terminal() -> bool:
@@ -50,7 +52,7 @@ def watch(prepared: PreparedRun, *, headless: bool) -> int:
             "choose another with --output"
         ) from None
     prepare_for_spawn()
-    with run_log:
+    with run_log, _counted_interrupts() as interrupts:
         session = RunSession(prepared)
         recorder = threading.Thread(
             target=HeadlessReporter(session, run_log, status_seconds=60.0).watch,
@@ -61,9 +63,9 @@ def watch(prepared: PreparedRun, *, headless: bool) -> int:
         recorder.start()
         try:
             if headless or not has_terminal():
-                _watch_headless(session)
+                _watch_headless(session, interrupts, from_now=False)
             else:
-                _watch_on_screen(session)
+                _watch_on_screen(session, interrupts)
         finally:
             session.close()
             recorder.join()
@@ -72,40 +74,39 @@ def watch(prepared: PreparedRun, *, headless: bool) -> int:
     return exit_code(summary)
 
 
-def _watch_headless(session: RunSession) -> None:
-    """Print lines until the run is over; Ctrl+C stops it after the batches in flight."""
-    with _counted_interrupts() as interrupts:
-
-        def wait(seconds: float) -> bool:
-            if interrupts.news():
-                if interrupts.count == 1:
-                    print("stopping after the batches in flight; Ctrl+C again stops at once")
-                    session.execute(StopNow())
-                else:
-                    session.close()
-            return session.wait(seconds)
-
-        HeadlessReporter(session, sys.stdout).watch(wait)
+def _watch_headless(session: RunSession, interrupts: _Interrupts, *, from_now: bool) -> None:
+    """Print lines until the run is over."""
+    reporter = HeadlessReporter(session, sys.stdout, from_now=from_now)
+    reporter.watch(lambda seconds: _wait(session, interrupts, seconds, reporter.say))
 
 
-def _watch_on_screen(session: RunSession) -> None:
-    """Show the screen until the person leaves it, then see the run to its end."""
+def _watch_on_screen(session: RunSession, interrupts: _Interrupts) -> None:
+    """Show the screen until it is left or lost, then see the run to its end without one."""
     from tui_balancer.ui.app import BalancerApp
     from tui_balancer.ui.exits import ExitCode
 
     app = BalancerApp(session)
     app.run()
-    if app.return_code == ExitCode.TERMINAL_LOST:
-        session.wait()
-        return
     if app.return_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
         session.execute(StopNow())
-    if session.summary() is None:
-        _watch_headless(session)
-        return
-    summary = session.summary()
-    assert summary is not None, "checked above"
-    print("\n".join(summary_lines(summary)))
+    if app.return_code == ExitCode.TERMINAL_LOST:
+        while not _wait(session, interrupts, LOOK_SECONDS, _log.info):
+            pass
+    else:
+        _watch_headless(session, interrupts, from_now=True)
+
+
+def _wait(
+    session: RunSession, interrupts: _Interrupts, seconds: float, say: Callable[[str], None]
+) -> bool:
+    """Wait for the end of the run; an interrupt stops it softly, a second one at once."""
+    if interrupts.news():
+        if interrupts.count == 1:
+            say("stopping after the batches in flight; Ctrl+C again stops at once")
+            session.execute(StopNow())
+        else:
+            session.close()
+    return session.wait(seconds)
 
 
 class _Interrupts:
