@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui_balancer.errors import UserError
+from tui_balancer.workers.memory import keep_freed_memory
 from tui_balancer.workers.protocol import WorkerSetup
 from tui_balancer.workers.spawning import TERMINAL_SIGNALS
 
@@ -37,6 +38,7 @@ def worker_main(setup: WorkerSetup) -> None:
     # OpenMP and MKL read these once, when torch loads them.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(setup.threads)
+    keep_freed_memory()
 
     from tui_balancer.workers.loop import run_worker
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from tui_balancer.inputs.fasta import InputError
+from tui_balancer.inputs.text import terminal_safe
 
 _LONGEST_REASON = 300
 _CPU_ALLOCATOR = "DefaultCPUAllocator"
@@ -57,6 +58,5 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def _one_line(text: str) -> str:
-    """Return a text of any length as one line of a readable one."""
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}…"
+    """Return any text as one line that a terminal can show."""
+    return terminal_safe(" ".join(text.split()), _LONGEST_REASON)

@@ -1,0 +1,42 @@
+"""An app to be killed: two workers that wait for work; their process ids are its only output."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.support.work_board import ListBoard
+from tui_balancer.embedding.registry import UntrainedModel
+from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.engines.local import LocalEngine
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.workers.protocol import WorkerId, WorkerSetup
+from tui_balancer.workers.queues import create_shared_work_queues
+
+
+def main(folder: Path) -> None:
+    """Start the workers, print their process ids once they are idle, and wait."""
+    board = ListBoard()
+    queues, _manager = create_shared_work_queues(board)
+
+    def setup_for(device: str) -> WorkerSetup:
+        return WorkerSetup(
+            worker=WorkerId(device, 1),
+            threads=1,
+            model=UntrainedModel("esm2_t6_8M_UR50D", seed=0).source(),
+            settings=EmbeddingSettings(),
+            reading=ReadingRules(),
+            log=folder / f"{device}.log",
+            address=queues.address,
+            authkey=queues.authkey,
+        )
+
+    engine = LocalEngine(["cpu:0", "cpu:1"], setup_for, lambda worker, reason: False)
+    engine.start()
+    board.wait_until(lambda: len(board.idle) == 2)
+    print(*engine.pids().values(), flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,89 @@
+"""A model small enough for any test, and real workers that are gone when the test is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.support.checkpoints import make_checkpoint
+from tests.support.work_board import ListBoard
+from tui_balancer.embedding.checkpoints import resolve
+from tui_balancer.embedding.registry import CheckpointModel, ModelSource
+from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.engines.local import LocalEngine
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.workers.protocol import WorkerId, WorkerSetup
+from tui_balancer.workers.queues import create_shared_work_queues
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
+    """A checkpoint of two narrow layers."""
+    return resolve(CheckpointModel(make_checkpoint(tmp_path_factory.mktemp("model") / "tiny.pt")))
+
+
+@dataclass
+class Workshop:
+    """A board, and an engine with one CPU worker.
+
+    Attributes:
+        folder: Everything lies here.
+        model: What the worker loads.
+        settings: Two sequences of `tests.support.tasks` fill a batch.
+        board: What the worker talks to.
+        exits: The engine's reports: who ended, and why.
+        restart: Whether the engine is told to start a successor.
+    """
+
+    folder: Path
+    model: ModelSource
+    settings: EmbeddingSettings = field(default_factory=lambda: EmbeddingSettings(batch_tokens=60))
+    board: ListBoard = field(default_factory=ListBoard)
+    exits: list[tuple[WorkerId, str]] = field(default_factory=list)
+    restart: bool = False
+
+    def __post_init__(self) -> None:
+        self.queues, self.manager = create_shared_work_queues(self.board)
+        self.engine = LocalEngine(["cpu:0"], self._setup, self._exited)
+        self._started = 0
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "worker-cpu_0.log"
+
+    @property
+    def pid(self) -> int:
+        return self.engine.pids()["cpu:0"]
+
+    def wait_for_exits(self, count: int) -> None:
+        """Wait until the engine has reported so many."""
+        self.board.wait_until(lambda: len(self.exits) >= count)
+
+    def _setup(self, device: str) -> WorkerSetup:
+        self._started += 1
+        return WorkerSetup(
+            worker=WorkerId(device, self._started),
+            threads=1,
+            model=self.model,
+            settings=self.settings,
+            reading=ReadingRules(),
+            log=self.log,
+            address=self.queues.address,
+            authkey=self.queues.authkey,
+        )
+
+    def _exited(self, worker: WorkerId, reason: str) -> bool:
+        with self.board.changed:
+            self.exits.append((worker, reason))
+            self.board.changed.notify_all()
+            return self.restart
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, model: ModelSource) -> Iterator[Workshop]:
+    shop = Workshop(tmp_path, model)
+    yield shop
+    shop.engine.stop(grace_seconds=0)

@@ -1,0 +1,115 @@
+"""The engine against real processes that crash, hang, and lose their app."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+from textual.app import App
+
+from tests.processes.conftest import Workshop
+from tests.support.tasks import write_task
+from tests.support.work_board import DEADLINE_SECONDS
+from tui_balancer.workers.protocol import Order, WorkerId
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def test_a_worker_killed_in_mid_file_is_noticed_and_its_successor_does_the_same_work(
+    workshop: Workshop,
+) -> None:
+    task = write_task(workshop.folder, 0)
+    workshop.board.put(task)
+    workshop.engine.start()
+    workshop.board.wait_until(lambda: bool(workshop.board.results))
+    undisturbed = workshop.board.results[0].files[0].output_sha256
+
+    workshop.restart = True
+    workshop.board.set_order(Order.PAUSE)
+    workshop.board.put(replace(task, epoch=2))
+    workshop.board.wait_until(lambda: bool(workshop.board.paused))
+    os.kill(workshop.pid, signal.SIGKILL)
+    workshop.wait_for_exits(1)
+    assert workshop.exits == [(WorkerId("cpu:0", 1), "killed by SIGKILL")]
+
+    workshop.board.set_order(Order.CONTINUE)
+    workshop.board.put(replace(task, epoch=3))
+    workshop.board.wait_until(lambda: len(workshop.board.results) == 2)
+    assert workshop.board.taken[-1][0] == WorkerId("cpu:0", 2)
+    assert workshop.board.results[-1].epoch == 3
+    assert workshop.board.results[-1].files[0].output_sha256 == undisturbed
+
+
+def test_a_worker_that_fails_says_where_to_look_and_is_not_started_again_unasked(
+    workshop: Workshop,
+) -> None:
+    workshop.model = replace(workshop.model, checkpoint=workshop.folder / "gone.pt")
+    workshop.engine.start()
+    workshop.wait_for_exits(1)
+
+    assert workshop.exits == [(WorkerId("cpu:0", 1), "exit code 1: see worker-cpu_0.log")]
+    assert "there is no checkpoint" in workshop.log.read_text()
+    assert workshop.engine.pids() == {}
+
+
+def test_stopping_kills_a_worker_that_hangs_and_a_second_stop_hurries_the_first(
+    workshop: Workshop,
+) -> None:
+    workshop.engine.start()
+    workshop.board.wait_until(lambda: bool(workshop.board.idle))
+    worker = psutil.Process(workshop.pid)
+    worker.suspend()
+    patient = threading.Thread(target=workshop.engine.stop, args=(10 * DEADLINE_SECONDS,))
+    patient.start()
+    workshop.engine.stop(grace_seconds=0.05)
+    patient.join(DEADLINE_SECONDS)
+
+    assert not patient.is_alive()
+    assert not worker.is_running()
+    assert workshop.engine.pids() == {}
+    assert workshop.exits == []
+
+
+def test_stopping_an_engine_that_never_started_returns(workshop: Workshop) -> None:
+    workshop.engine.stop(grace_seconds=0)
+
+    assert workshop.engine.pids() == {}
+
+
+def test_no_worker_outlives_an_app_that_is_killed(tmp_path: Path) -> None:
+    app = subprocess.Popen(
+        [sys.executable, "-m", "tests.processes.app", str(tmp_path)],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert app.stdout is not None
+    workers = [psutil.Process(int(pid)) for pid in app.stdout.readline().split()]
+    app.kill()
+    app.wait()
+
+    assert len(workers) == 2
+    _, alive = psutil.wait_procs(workers, timeout=DEADLINE_SECONDS)
+    assert alive == []
+
+
+async def test_workers_start_under_a_running_full_screen_app(workshop: Workshop) -> None:
+    class Screen(App[None]):
+        def on_mount(self) -> None:
+            workshop.engine.start()
+
+    workshop.board.put(write_task(workshop.folder, 0))
+    workshop.board.end()
+    async with Screen().run_test():
+        await asyncio.to_thread(workshop.wait_for_exits, 1)
+
+    assert workshop.exits == [(WorkerId("cpu:0", 1), "")]
+    assert workshop.board.results[0].files[0].error == ""

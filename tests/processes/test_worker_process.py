@@ -1,0 +1,69 @@
+"""A real worker process, from its first task to its leaving."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+import torch
+
+from tests.processes.conftest import Workshop
+from tests.support.tasks import write_task
+from tui_balancer.embedding.embedder import load_embedder
+from tui_balancer.inputs.fasta import read_fasta
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.workers.protocol import Order, WorkerId
+
+
+def test_a_worker_embeds_its_tasks_and_leaves_when_the_run_is_over(
+    workshop: Workshop, capfd: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = write_task(workshop.folder, 0), write_task(workshop.folder, 1)
+    bad.files[0].source.write_text("no FASTA at all\n")
+    workshop.board.put(good, bad)
+    workshop.engine.start()
+    telemetry = workshop.board.telemetry_reports
+    workshop.board.wait_until(lambda: bool(telemetry) and telemetry[-1].busy_seconds > 0)
+    workshop.board.end()
+    workshop.wait_for_exits(1)
+
+    worker = WorkerId("cpu:0", 1)
+    assert workshop.exits == [(worker, "")]
+    assert workshop.board.taken == [(worker, good), (worker, bad)]
+
+    embedder = load_embedder(workshop.model, "cpu", 1, workshop.settings)
+    (file,) = good.files
+    records = read_fasta(file.source, ReadingRules()).records
+    output = torch.load(file.temporary, weights_only=True)
+    assert output["proteins"] == [record.id for record in records]
+    for record, vector in zip(records, output["data"], strict=True):
+        torch.testing.assert_close(vector, embedder.embed([record.residues])[0])
+    assert output["metadata"]["input_sha256"] == file.source_sha256
+
+    ((who, facts),) = workshop.board.hellos
+    assert who == worker
+    assert facts.name
+    assert (facts.model_sha256, facts.threads) == (workshop.model.sha256, 1)
+    assert facts.load_seconds > 0
+    assert telemetry[-1].memory_used is not None
+    assert telemetry[-1].memory_total == facts.memory_total
+
+    assert "not FASTA" in workshop.board.results[1].files[0].error
+    assert "Traceback" in workshop.log.read_text()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_worker_is_deaf_to_the_terminal(workshop: Workshop) -> None:
+    workshop.board.set_order(Order.PAUSE)
+    workshop.board.put(write_task(workshop.folder, 0))
+    workshop.engine.start()
+    workshop.board.wait_until(lambda: bool(workshop.board.paused))
+    os.kill(workshop.pid, signal.SIGINT)
+    os.kill(workshop.pid, signal.SIGHUP)
+    workshop.board.set_order(Order.CONTINUE)
+    workshop.board.end()
+    workshop.wait_for_exits(1)
+
+    assert workshop.exits == [(WorkerId("cpu:0", 1), "")]
+    assert len(workshop.board.results) == 1

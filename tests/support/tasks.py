@@ -1,0 +1,31 @@
+"""Tasks of small FASTA files for workers."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from tui_balancer.workers.protocol import FileTask, Task
+
+_RESIDUES = "MKVLAAGIVGLLLAQWERTYHPNDSFC" * 2
+
+
+def write_file(folder: Path, number: int, sequences: int = 6) -> FileTask:
+    """Write a FASTA file of distinct sequences of 10 to 26 residues, the longest not first."""
+    source = folder / f"file_{number}.fasta"
+    lengths = [10 + (7 * index + number) % 17 for index in range(sequences)]
+    source.write_text(
+        "".join(f">p{i}\n{_RESIDUES[i : i + length]}\n" for i, length in enumerate(lengths))
+    )
+    return FileTask(
+        file_id=number,
+        source=source,
+        temporary=folder / "out" / f"file_{number}_ESM.1.tmp",
+        source_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
+        sequences=sequences,
+    )
+
+
+def write_task(folder: Path, number: int, sequences: int = 6) -> Task:
+    """Return a task of one new file, of the same number."""
+    return Task(unit_id=number, epoch=1, files=(write_file(folder, number, sequences),))

@@ -1,0 +1,69 @@
+"""How much memory a CPU worker is thought to need, and how it keeps what it has."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from tui_balancer.embedding.registry import ESM2_MODELS
+from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.workers.memory import cpu_worker_bytes
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("model", "measured"),
+    [("esm2_t6_8M_UR50D", 1177 * MIB), ("esm2_t12_35M_UR50D", 1514 * MIB)],
+)
+def test_the_estimate_is_near_the_peak_measured_with_full_batches_of_long_sequences(
+    model: str, measured: int
+) -> None:
+    estimate = cpu_worker_bytes(ESM2_MODELS[model], EmbeddingSettings())
+
+    assert 0.95 * measured < estimate < 1.4 * measured
+
+
+def test_larger_batches_and_models_need_more() -> None:
+    small, large = ESM2_MODELS["esm2_t6_8M_UR50D"], ESM2_MODELS["esm2_t33_650M_UR50D"]
+    usual, double = EmbeddingSettings(), EmbeddingSettings(batch_tokens=8192)
+
+    assert cpu_worker_bytes(small, double) > cpu_worker_bytes(small, usual) + 500 * MIB
+    assert cpu_worker_bytes(large, usual) > 650_000_000 * 4
+
+
+def test_a_sequence_longer_than_a_batch_counts_whole() -> None:
+    shape = ESM2_MODELS["esm2_t6_8M_UR50D"]
+    tiny = EmbeddingSettings(batch_tokens=1)
+
+    assert cpu_worker_bytes(shape, tiny) == cpu_worker_bytes(
+        shape, EmbeddingSettings(batch_tokens=1024)
+    )
+
+
+FAULTS = """
+import resource
+from tui_balancer.workers.memory import keep_freed_memory
+
+def faults_of_a_block():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    bytearray(64 << 20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+keep_freed_memory()
+print(faults_of_a_block(), faults_of_a_block())
+"""
+
+
+def test_a_block_that_was_freed_is_had_again_without_page_faults() -> None:
+    assert platform.libc_ver()[0] == "glibc", "the C library that this is about"
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True
+    )
+    first, second = map(int, done.stdout.split())
+
+    assert first > 100
+    assert second < first / 10

@@ -1,0 +1,51 @@
+"""Host memory of CPU workers: how much one needs, and keeping it between batches. No torch."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+
+from tui_balancer.embedding.registry import ModelShape
+from tui_balancer.embedding.settings import EmbeddingSettings
+
+_PROCESS_BYTES = 300 << 20
+"""Python with torch loaded."""
+
+_FLOAT_BYTES = 4
+_SCORE_COPIES = 3
+"""Attention scores alive at once in fair-esm's forward: the product, its softmax, a scratch."""
+
+_STATE_COPIES = 16
+"""Activations of the model's width alive at once, the four-fold ones of the feed-forward too."""
+
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_MAX = -4
+_LARGEST_INT = 2**31 - 1
+
+
+def cpu_worker_bytes(shape: ModelShape, settings: EmbeddingSettings) -> int:
+    """Return about the most bytes that one CPU worker holds: process, weights, largest batch.
+
+    The attention scores of a batch of T padded tokens, with L tokens in a row and h heads, are
+    `T·L·h` numbers: at the default settings they outweigh a small model many times.
+    """
+    longest = settings.max_length + 2
+    tokens = max(settings.batch_tokens, longest)
+    weights = 12 * shape.layers * shape.width**2
+    scores = _SCORE_COPIES * tokens * longest * shape.heads
+    states = _STATE_COPIES * tokens * shape.width
+    return _PROCESS_BYTES + _FLOAT_BYTES * (weights + scores + states)
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed instead of giving it back to the kernel.
+
+    A forward pass asks for the same large blocks at every batch. By default each comes as fresh
+    pages, and on a CPU a third of the time goes into their page faults. Elsewhere than under
+    glibc this does nothing.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_M_MMAP_MAX, 0)
+    libc.mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT)

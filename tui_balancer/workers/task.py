@@ -1,0 +1,183 @@
+"""One task embedded: its files read, run through the model batch by batch, and written."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from tui_balancer.embedding.batching import MARKERS, plan_batches
+from tui_balancer.embedding.embedder import Embedder
+from tui_balancer.embedding.flops import forward_flops
+from tui_balancer.inputs.fasta import FastaContent, read_fasta
+from tui_balancer.inputs.records import ProteinRecord
+from tui_balancer.inputs.text import terminal_safe
+from tui_balancer.outputs import virnucpro
+from tui_balancer.outputs.provenance import provenance
+from tui_balancer.workers.busy import BusyClock
+from tui_balancer.workers.failures import FileFailure, blaming_the_file
+from tui_balancer.workers.protocol import (
+    FileResult,
+    FileTask,
+    Order,
+    Task,
+    TaskProgress,
+    TaskResult,
+    WorkerSetup,
+)
+from tui_balancer.workers.queues import WorkQueue
+
+_log = logging.getLogger(__name__)
+
+
+class Abandoned(Exception):
+    """The app took the task back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a worker works with, from its first task to its last.
+
+    Attributes:
+        setup: What it was given.
+        queue: Where tasks come from and results go.
+        embedder: The model on its device.
+        busy: Runs while a batch is in flight.
+    """
+
+    setup: WorkerSetup
+    queue: WorkQueue
+    embedder: Embedder
+    busy: BusyClock
+
+
+class TaskRun:
+    """A task on its way from being taken to its result."""
+
+    def __init__(self, bench: Bench, task: Task) -> None:
+        self._bench = bench
+        self._task = task
+        self._progress = TaskProgress(task.unit_id, task.epoch, 0, 0, 0.0)
+
+    def embed(self) -> TaskResult:
+        """Embed the files, one after the other; one that fails does not hold up the others.
+
+        Raises:
+            Abandoned: The app took the task back.
+        """
+        busy_before = self._bench.busy.seconds()
+        results = tuple(self._result(file) for file in self._task.files)
+        compute_seconds = self._bench.busy.seconds() - busy_before
+        return TaskResult(self._task.unit_id, self._task.epoch, results, compute_seconds)
+
+    def discard(self) -> None:
+        """Remove what was written."""
+        for file in self._task.files:
+            _discard(file.temporary)
+
+    def _result(self, file: FileTask) -> FileResult:
+        """Embed a file, or say in one line why that cannot be done."""
+        name = terminal_safe(str(file.source))
+        _log.info("unit %d epoch %d: %s", self._task.unit_id, self._task.epoch, name)
+        try:
+            content = self._read(file)
+            return self._write(file, content, self._vectors(file, content.records))
+        except FileFailure as failure:
+            _log.warning("%s: %s", name, failure, exc_info=failure.__cause__)
+            _discard(file.temporary)
+            return FileResult(file.file_id, error=str(failure))
+
+    def _read(self, file: FileTask) -> FastaContent:
+        """Read a file that must still be what the scan saw."""
+        with blaming_the_file("read it"):
+            content = read_fasta(file.source, self._bench.setup.reading)
+        if content.sha256 != file.source_sha256:
+            raise FileFailure("it changed since the scan")
+        return content
+
+    def _vectors(self, file: FileTask, records: Sequence[ProteinRecord]) -> torch.Tensor:
+        """Return the records' vectors, float32 of shape (records, width), in input order.
+
+        The batches follow from the file and the settings alone, and so do the output's bytes.
+        """
+        embedder = self._bench.embedder
+        with blaming_the_file("embed it"):
+            vectors = torch.empty(len(records), embedder.shape.width)
+        lengths = [len(record.residues) for record in records]
+        batches = plan_batches(lengths, self._bench.setup.settings.batch_tokens)
+        for batch in batches:
+            with blaming_the_file("embed it"), self._bench.busy.running():
+                vectors[list(batch)] = embedder.embed([records[index].residues for index in batch])
+            self._advance([lengths[index] for index in batch])
+            self._report(last=batch is batches[-1] and file is self._task.files[-1])
+        return vectors
+
+    def _advance(self, lengths: Sequence[int]) -> None:
+        """Count one more batch, of sequences of so many residues."""
+        shape = self._bench.embedder.shape
+        done = self._progress
+        self._progress = TaskProgress(
+            done.unit_id,
+            done.epoch,
+            done.sequences + len(lengths),
+            done.residues + sum(lengths),
+            done.cost + sum(forward_flops(shape, length + MARKERS) for length in lengths),
+        )
+
+    def _report(self, *, last: bool) -> None:
+        """Report a batch; wait out a pause; stop when the task was taken back.
+
+        After the task's last batch there is nothing to hold but the result, so a pause waits
+        until it is handed in.
+        """
+        order = self._bench.queue.progress(self._progress)
+        if order is Order.PAUSE and not last:
+            order = self._bench.queue.wait_while_paused()
+        if order is Order.ABANDON:
+            raise Abandoned
+
+    def _write(self, file: FileTask, content: FastaContent, vectors: torch.Tensor) -> FileResult:
+        """Write and sync a file's vectors; the app puts them in place."""
+        records = content.records
+        truncated = [record.id for record in records if record.truncated]
+        replaced = sum(record.replaced for record in records)
+        setup, embedder = self._bench.setup, self._bench.embedder
+        metadata = provenance(
+            model=setup.model.label,
+            untrained=setup.model.untrained,
+            weights_sha256=embedder.sha256,
+            layer=embedder.layer,
+            max_length=setup.settings.max_length,
+            batch_tokens=setup.settings.batch_tokens,
+            cpu_threads=setup.threads,
+            torch_version=str(torch.__version__),
+            input_name=file.source.name,
+            input_sha256=content.sha256,
+            sequences=len(records),
+            truncated_ids=truncated,
+            replaced=replaced,
+            skipped=content.skipped,
+        )
+        with blaming_the_file("write its output"):
+            file.temporary.parent.mkdir(parents=True, exist_ok=True)
+            ids = [record.id for record in records]
+            written = virnucpro.write(file.temporary, ids, vectors, metadata)
+        return FileResult(
+            file.file_id,
+            output_sha256=written.sha256,
+            output_bytes=written.bytes,
+            sequences=len(records),
+            truncated=len(truncated),
+            replaced=replaced,
+            skipped=content.skipped,
+        )
+
+
+def _discard(temporary: Path) -> None:
+    """Remove an unfinished output, as far as that goes: the app sweeps up after all workers."""
+    with contextlib.suppress(OSError):
+        temporary.unlink(missing_ok=True)
