@@ -6,7 +6,7 @@ component class, so lines are plain data that tests can compare and themes can r
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Final, Literal, get_args
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -17,6 +17,8 @@ from textual.widget import Widget
 from tui_balancer.ui.formatting import cut
 
 Tone = Literal["plain", "strong", "dim", "good", "fair", "bad", "accent", "badge"]
+TONE_CLASSES: Final = {f"tone--{tone}" for tone in get_args(Tone) if tone != "plain"}
+
 Span = tuple[str, Tone]
 Line = list[Span]
 
@@ -75,33 +77,24 @@ def spread(width: int, separator: str, *layouts: tuple[list[Line], list[Line]]) 
     return fit([*start, ("  ", "plain"), *end], width)
 
 
-class TonedWidget(Widget):
-    """A widget that draws lines in tones."""
+def tone_style(widget: Widget, tone: Tone) -> Style:
+    """Return what a tone adds to the style of the line that it stands in."""
+    if tone == "plain":
+        return Style.null()
+    style = widget.get_component_rich_style(f"tone--{tone}")
+    if tone == "badge":
+        return style
+    return Style(color=style.color, bold=style.bold or None, dim=style.dim or None)
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "tone--strong",
-        "tone--dim",
-        "tone--good",
-        "tone--fair",
-        "tone--bad",
-        "tone--accent",
-        "tone--badge",
-    }
 
-    def tone_style(self, tone: Tone) -> Style:
-        """Return what a tone adds to the style of the line that it stands in."""
-        if tone == "plain":
-            return Style.null()
-        style = self.get_component_rich_style(f"tone--{tone}")
-        if tone == "badge":
-            return style
-        return Style(color=style.color, bold=style.bold or None, dim=style.dim or None)
+def to_strip(widget: Widget, line: Line, base: Style) -> Strip:
+    """Return a line painted over a base style; a reversed one keeps its two colours.
 
-    def to_strip(self, line: Line, base: Style) -> Strip:
-        """Return a line painted over a base style; a reversed one keeps its two colours."""
-        if base.reverse:
-            line = [(plain(line), "plain")]
-        return Strip(
-            [Segment(text, base + self.tone_style(tone)) for text, tone in line if text],
-            line_width(line),
-        )
+    The widget must have `TONE_CLASSES` among its component classes.
+    """
+    if base.reverse:
+        line = [(plain(line), "plain")]
+    return Strip(
+        [Segment(text, base + tone_style(widget, tone)) for text, tone in line if text],
+        line_width(line),
+    )

@@ -59,6 +59,7 @@ class RunScreen(Screen[None]):
         self._picture: Picture | None = None
         self._frozen = False
         self._warnings_seen = 0
+        self._offered: set[str] = set()
         self._policy_asked: PolicySettings | None = None
         self.header = RunHeader()
         self.devices = DeviceTable()
@@ -98,7 +99,7 @@ class RunScreen(Screen[None]):
             self._show_queue(picture)
         elif picture.summary is not None and not self.has_class("-finished"):
             self.notify("The run has ended. Press space to see the summary.", title="Finished")
-        self.refresh_bindings()
+        self._offer_keys()
 
     def add_events(self, events: tuple[Event, ...]) -> None:
         """Take in events: lines for the log, tags of files that started, a word on deaths."""
@@ -151,7 +152,7 @@ class RunScreen(Screen[None]):
     def _watch_device(self) -> None:
         row = self.devices.cursor_row
         self._link.watch(row.device if row else None)
-        self.refresh_bindings()
+        self._offer_keys()
 
     @on(RowList.Chosen, "#devices")
     def _enter_queue(self) -> None:
@@ -185,6 +186,13 @@ class RunScreen(Screen[None]):
             "resume_all": all_paused,
         }
         return wanted.get(action, True)
+
+    def _offer_keys(self) -> None:
+        # The footer is rebuilt from scratch, so only when it would say something else.
+        offered = {key.action for key in KEYS if self.check_action(key.action, ())}
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
 
     def action_pause_device(self) -> None:
         """Hold the device under the cursor."""

@@ -12,7 +12,8 @@ from tui_balancer.run.handle import RunSnapshot
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import bar, short_count, shorten
 from tui_balancer.ui.tones import Line, Tone
-from tui_balancer.ui.widgets.row_list import Column, RowList
+from tui_balancer.ui.widgets.columns import Column
+from tui_balancer.ui.widgets.row_list import RowList
 
 WELL_USED: Final = 0.8
 HALF_USED: Final = 0.5
@@ -97,7 +98,7 @@ class DeviceTable(RowList[DeviceMetrics]):
 
     def __init__(self) -> None:
         super().__init__(COLUMNS, id="devices")
-        self.border_title = " Devices "
+        self.retitle("Devices")
 
     def row_key(self, row: DeviceMetrics) -> str:
         """A device is told by its id."""
@@ -107,8 +108,5 @@ class DeviceTable(RowList[DeviceMetrics]):
         """Show the devices of a snapshot."""
         self.set_rows(snapshot.devices)
         busy = sum(row.state is DeviceState.BUSY for row in snapshot.devices)
-        self.border_title = (
-            f" Devices {glyphs.DOT} {busy} of {count(len(snapshot.devices))} busy "
-            if snapshot.devices
-            else " Devices "
-        )
+        states = [f"{busy} of {count(len(snapshot.devices))} busy"] if snapshot.devices else []
+        self.retitle("Devices", *states)

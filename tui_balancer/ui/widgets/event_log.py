@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from textual.content import Content
-
 from tui_balancer.balance.events import (
     DeviceEvent,
     Event,
@@ -23,9 +21,11 @@ from tui_balancer.formatting import NONE, plural
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import clock_time, cut, shorten
 from tui_balancer.ui.tones import Line, Tone
-from tui_balancer.ui.widgets.row_list import Column, RowList
+from tui_balancer.ui.widgets.columns import Column
+from tui_balancer.ui.widgets.row_list import RowList
 
 KEPT_ROWS: Final = 5000
+TITLE: Final = "Steals and events"
 
 _DEVICE_WORDS: Final[dict[DeviceState, tuple[str, Tone]]] = {
     DeviceState.DEAD: ("dead", "bad"),
@@ -101,7 +101,7 @@ class EventLog(RowList[LogRow]):
             Column("File and reason", 20, self._text_cell, flexible=True),
         )
         super().__init__(columns, heading=False, id="log")
-        self.border_title = " Steals and events "
+        self.retitle(TITLE)
 
     def row_key(self, row: LogRow) -> int:
         """A line is told by its number."""
@@ -127,9 +127,7 @@ class EventLog(RowList[LogRow]):
         """
         self._started_at, self._now = started_at, now
         self.set_rows(tuple(self._log), follow_top=True)
-        self.border_title = Content(
-            f" Steals and events {glyphs.DOT} {plural(self._steals, 'steal')}, newest first "
-        )
+        self.retitle(TITLE, f"{plural(self._steals, 'steal')}, newest first")
 
     def _push(self, row: LogRow | None) -> None:
         if row is not None:

@@ -7,7 +7,6 @@ from typing import ClassVar, Final
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.message import Message
 
 from tui_balancer.balance.model import DeviceMetrics, Unit
@@ -15,7 +14,8 @@ from tui_balancer.formatting import count, plural, quantity
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import fine_estimate, shorten
 from tui_balancer.ui.tones import Line, Tone
-from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, Column, RowList
+from tui_balancer.ui.widgets.columns import Column
+from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, RowList
 
 _TAG_WIDTH: Final = 1
 
@@ -117,7 +117,7 @@ class QueueList(RowList[Unit]):
             parts = [f"Queue of {self._device.device}", f"{files}, next first"]
         if self._tags:
             parts.append(f"{count(len(self._tags))} tagged")
-        self.border_title = Content(f" {f' {glyphs.DOT} '.join(parts)} ")
+        self.retitle(*parts)
 
     def _tag_cell(self, unit: Unit, _width: int) -> Line:
         return [(glyphs.TAG, "accent")] if unit.unit_id in self._tags else []

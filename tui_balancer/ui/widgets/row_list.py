@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
 from itertools import chain
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -16,53 +16,14 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.tones import Line, TonedWidget, fit
+from tui_balancer.ui.tones import TONE_CLASSES, Line, fit, to_strip
+from tui_balancer.ui.widgets.columns import Column, RowT, arrange
 
-RowT = TypeVar("RowT")
-CURSOR_WIDTH = 2
-
-
-@dataclass(frozen=True)
-class Column(Generic[RowT]):
-    """One column of a list.
-
-    Attributes:
-        title: Its heading.
-        width: Cells of its content; the least that is useful for a flexible column.
-        cell: Draws a row's content in the given number of cells or fewer.
-        right: Whether content and heading stand at the right, as numbers do.
-        rank: Columns of the highest rank are the first to go where there is little room.
-        flexible: Whether it takes the room that is left; one column of a list at most.
-        most: Cells beyond which a flexible column does not grow.
-    """
-
-    title: str
-    width: int
-    cell: Callable[[RowT, int], Line]
-    right: bool = False
-    rank: int = 0
-    flexible: bool = False
-    most: int = 1000
+CURSOR_WIDTH: Final = 2
+ROOMY: Final = 110
 
 
-def arrange(
-    columns: Sequence[Column[RowT]], width: int, gap: int
-) -> list[tuple[Column[RowT], int]]:
-    """Return the columns that fit into `width` cells, each with its width, in their order."""
-    shown = list(columns)
-    needed = sum(column.width + gap for column in shown) - gap
-    while needed > width and len(shown) > 1:
-        victim = max(reversed(shown), key=lambda column: column.rank)
-        shown.remove(victim)
-        needed -= victim.width + gap
-    spare = max(0, width - needed)
-    return [
-        (column, min(column.most, column.width + spare) if column.flexible else column.width)
-        for column in shown
-    ]
-
-
-class RowList(TonedWidget, ScrollView, Generic[RowT], can_focus=True):
+class RowList(ScrollView, Generic[RowT], can_focus=True):
     """Rows with a cursor, drawn line by line: only what is in view costs anything.
 
     The cursor stays on its row, found again by `row_key`, when rows are added, taken away or
@@ -78,7 +39,12 @@ class RowList(TonedWidget, ScrollView, Generic[RowT], can_focus=True):
         Binding("end,G", "last", "Last", show=False),
         Binding("enter", "choose", "Choose", show=False),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"row-list--cursor", "row-list--heading"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        *TONE_CLASSES,
+        "row-list--row",
+        "row-list--cursor",
+        "row-list--heading",
+    }
     ALLOW_SELECT = False
     EMPTY: ClassVar[str] = ""
     """What the list says while it has no rows."""
@@ -121,7 +87,9 @@ class RowList(TonedWidget, ScrollView, Generic[RowT], can_focus=True):
         self._rows: Sequence[RowT] = ()
         self._drawn: dict[int, Line] = {}
         self._arranged: list[tuple[Column[RowT], int]] = []
+        self._arranged_for = 0
         self._gap = 1
+        self._title = ""
 
     def row_key(self, row: RowT) -> Hashable:
         """Return what tells a row from all others and does not change with its content."""
@@ -231,25 +199,32 @@ class RowList(TonedWidget, ScrollView, Generic[RowT], can_focus=True):
         if event.chain == 2:
             self.action_choose()
 
-    def on_resize(self) -> None:
-        """Arrange the columns in the new width."""
-        self._arrange()
-        self.virtual_size = Size(0, self._height)
-        self.repaint_changes()
-
-    def _arrange(self) -> None:
-        width = self.scrollable_content_region.width - CURSOR_WIDTH
-        self._gap = 2 if width >= 110 else 1
-        self._arranged = arrange(self._columns, width, self._gap)
-        self._drawn.clear()
-
     def repaint_changes(self) -> None:
         """Paint the lines in view whose text is not what stands there."""
-        for y in range(self.scrollable_content_region.height):
-            if self._drawn.get(y) != self._draw(y):
-                self.refresh(Region(0, y, self.size.width, 1))
+        changed = [
+            Region(0, y, self.size.width, 1)
+            for y in range(self.scrollable_content_region.height)
+            if self._drawn.get(y) != self._draw(y)
+        ]
+        if changed:
+            self.refresh(*changed)
+
+    def retitle(self, *parts: str) -> None:
+        """Write a title of several parts into the frame."""
+        title = f" {f' {glyphs.DOT} '.join(parts)} "
+        if title != self._title:
+            self._title = title
+            self.border_title = Content(title)
+
+    def _arrange(self, width: int) -> None:
+        if width != self._arranged_for:
+            self._arranged_for = width
+            self._gap = 2 if width >= ROOMY else 1
+            self._arranged = arrange(self._columns, width - CURSOR_WIDTH, self._gap)
 
     def _draw(self, y: int) -> Line:
+        # A scrollbar that comes or goes takes a cell of the width without a resize.
+        self._arrange(self.scrollable_content_region.width)
         if y < self._heading:
             titles = [fit([(c.title, "plain")], w, right=c.right) for c, w in self._arranged]
             return self._spaced(titles)
@@ -271,9 +246,10 @@ class RowList(TonedWidget, ScrollView, Generic[RowT], can_focus=True):
         """Draw one line of the view."""
         line = self._draw(y)
         self._drawn[y] = line
-        base = self.rich_style
+        kind = "row"
         if y < self._heading:
-            base = self.get_component_rich_style("row-list--heading")
+            kind = "heading"
         elif line[0][0].strip():
-            base = self.get_component_rich_style("row-list--cursor")
-        return self.to_strip(line, base).adjust_cell_length(self.size.width, base)
+            kind = "cursor"
+        base = self.get_component_rich_style(f"row-list--{kind}")
+        return to_strip(self, line, base).adjust_cell_length(self._arranged_for, base)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 from textual.reactive import reactive
 from textual.strip import Strip
+from textual.widget import Widget
 
 from tui_balancer.balance.stealing import describe
 from tui_balancer.formatting import count, duration, estimate, percent, plural, quantity
 from tui_balancer.run.handle import Phase, RunSnapshot
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import bar, clock_time, shorten
-from tui_balancer.ui.tones import Line, Tone, TonedWidget, fit, line_width, spread
+from tui_balancer.ui.tones import TONE_CLASSES, Line, Tone, fit, line_width, spread, to_strip
 
 _LEAST_BAR: Final = 10
 
@@ -94,8 +95,10 @@ def rates_line(snapshot: RunSnapshot, width: int) -> Line:
     )
 
 
-class RunHeader(TonedWidget):
+class RunHeader(Widget):
     """The head of the screen."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
 
     snapshot: reactive[RunSnapshot | None] = reactive(None)
     frozen: reactive[bool] = reactive(False)
@@ -113,4 +116,4 @@ class RunHeader(TonedWidget):
             progress_line(self.snapshot, width),
             rates_line(self.snapshot, width),
         )
-        return self.to_strip(fit(lines[y], width), base)
+        return to_strip(self, fit(lines[y], width), base)

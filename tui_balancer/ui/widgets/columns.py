@@ -1,0 +1,51 @@
+"""What a list shows of a row, column by column, and which columns find room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from tui_balancer.ui.tones import Line
+
+RowT = TypeVar("RowT")
+
+
+@dataclass(frozen=True)
+class Column(Generic[RowT]):
+    """One column of a list.
+
+    Attributes:
+        title: Its heading.
+        width: Cells of its content; the least that is useful for a flexible column.
+        cell: Draws a row's content in the given number of cells or fewer.
+        right: Whether content and heading stand at the right, as numbers do.
+        rank: Columns of the highest rank are the first to go where there is little room.
+        flexible: Whether it takes the room that is left; one column of a list at most.
+        most: Cells beyond which a flexible column does not grow.
+    """
+
+    title: str
+    width: int
+    cell: Callable[[RowT, int], Line]
+    right: bool = False
+    rank: int = 0
+    flexible: bool = False
+    most: int = 1000
+
+
+def arrange(
+    columns: Sequence[Column[RowT]], width: int, gap: int
+) -> list[tuple[Column[RowT], int]]:
+    """Return the columns that fit into `width` cells, each with its width, in their order."""
+    shown = list(columns)
+    needed = sum(column.width + gap for column in shown) - gap
+    while needed > width and len(shown) > 1:
+        victim = max(reversed(shown), key=lambda column: column.rank)
+        shown.remove(victim)
+        needed -= victim.width + gap
+    spare = max(0, width - needed)
+    return [
+        (column, min(column.most, column.width + spare) if column.flexible else column.width)
+        for column in shown
+    ]
