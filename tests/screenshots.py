@@ -1,0 +1,107 @@
+"""Takes the README's pictures: `python -m tests.screenshots [FOLDER]` runs the demo for real.
+
+Two CPU workers embed made-up proteins with untrained weights while a pilot presses the keys
+that a person would; every picture is what the screen showed at that moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from tui_balancer.config import RunSettings
+from tui_balancer.engines.local import prepare_for_spawn
+from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.run.handle import RunSnapshot
+from tui_balancer.run.prepare import prepare
+from tui_balancer.run.session import RunSession
+from tui_balancer.ui.app import BalancerApp
+
+FOLDER = Path(__file__).parents[1] / "screenshots"
+WIDE, NARROW = (120, 34), (80, 24)
+
+
+def demo_session() -> RunSession:
+    """Return a run on uneven files, whose weights are wrong enough to see steals early."""
+    write_synthetic(Path("proteins"), files=36, sequences=900, seed=7)
+    settings = RunSettings(
+        inputs=("proteins",),
+        output=Path("embeddings"),
+        model="untrained:esm2_t6_8M_UR50D",
+        devices="cpu",
+        cpu_workers=2,
+        cpu_threads=1,
+        weights="3,1",
+    )
+    return RunSession(prepare(settings))
+
+
+async def take(session: RunSession, folder: Path) -> None:
+    """Press keys at the moments worth a picture."""
+    app = BalancerApp(session)
+    async with app.run_test(size=WIDE) as pilot:
+
+        async def picture(name: str) -> None:
+            await asyncio.sleep(0.8)
+            app.save_screenshot(f"{name}.svg", str(folder))
+            print(folder / f"{name}.svg", flush=True)
+
+        await until(session, lambda seen: seen.totals.done >= 8 and stolen(seen) >= 2)
+        await picture("running")
+        await keys(pilot, "tab", "t", "down", "t", "m")
+        await picture("move")
+        await keys(pilot, "escape", "e")
+        await picture("threshold")
+        await keys(pilot, "escape", "shift+tab", "p")
+        await until(session, lambda seen: seen.devices[0].state.value == "paused")
+        await pilot.resize_terminal(*NARROW)
+        await picture("narrow")
+        await keys(pilot, "p")
+        await pilot.resize_terminal(*WIDE)
+        await until(session, lambda seen: seen.phase.value == "finished")
+        await picture("finished")
+        await keys(pilot, "q")
+
+
+async def keys(pilot: Pilot[int], *names: str) -> None:
+    """Press keys at a person's pace, so that every dialog is there before the next key."""
+    for name in names:
+        await pilot.press(name)
+        await asyncio.sleep(0.5)
+
+
+async def until(session: RunSession, reached: Callable[[RunSnapshot], bool]) -> None:
+    """Let the run go on until a snapshot looks like that."""
+    while not reached(session.snapshot()):
+        await asyncio.sleep(0.2)
+
+
+def stolen(seen: RunSnapshot) -> int:
+    """Return the files stolen so far."""
+    return sum(device.stolen_to for device in seen.devices)
+
+
+def main(folder: Path = FOLDER) -> None:
+    """Run the demo and keep its pictures in a folder."""
+    prepare_for_spawn()
+    folder = folder.absolute()
+    with tempfile.TemporaryDirectory() as work:
+        # The pictures show paths as a person would have typed them.
+        os.chdir(work)
+        session = demo_session()
+        session.start()
+        try:
+            asyncio.run(take(session, folder))
+        finally:
+            session.close()
+            os.chdir("/")
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
