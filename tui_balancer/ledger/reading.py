@@ -1,0 +1,174 @@
+"""Reading a ledger, also one that a run is writing at this moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tui_balancer.errors import UserError
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.records import (
+    EventRecord,
+    FileRecord,
+    FileRow,
+    FileState,
+    LeaseEnd,
+    LeaseRow,
+    RunRecord,
+    SessionRecord,
+)
+from tui_balancer.ledger.schema import (
+    APPLICATION_ID,
+    FILE_COLUMNS,
+    OUTCOME_COLUMNS,
+    SCHEMA_VERSION,
+)
+
+BUSY_SECONDS = 30.0
+"""How long to wait for another process that holds the database."""
+
+_FILE_FIELDS = len(FILE_COLUMNS.split(","))
+
+
+class LedgerReader:
+    """An open ledger; every method is thread-safe and sees one moment.
+
+    Every method but `close` raises `LedgerError` when the database cannot be read.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._connection.close()
+
+    def run(self) -> RunRecord:
+        """Return what the run is."""
+        ((created_at, model, settings, scanned_at),) = self._select(
+            "SELECT created_at, model, settings, scanned_at FROM run"
+        )
+        return RunRecord(created_at, model, json.loads(settings), scanned_at)
+
+    def sessions(self) -> tuple[SessionRecord, ...]:
+        """Return the app processes that worked on the run, oldest first."""
+        rows = self._select(
+            "SELECT started_at, host, pid, versions, ended_at, how FROM sessions ORDER BY id"
+        )
+        return tuple(
+            SessionRecord(started_at, host, pid, json.loads(versions), ended_at, how)
+            for started_at, host, pid, versions, ended_at, how in rows
+        )
+
+    def files(self) -> tuple[FileRow, ...]:
+        """Return every file, in the order of the catalogue."""
+        rows = self._select(f"SELECT {FILE_COLUMNS}, {OUTCOME_COLUMNS} FROM files ORDER BY id")
+        return tuple(_file_row(row) for row in rows)
+
+    def leases(self) -> tuple[LeaseRow, ...]:
+        """Return every lease ever granted, by session and time."""
+        rows = self._select(
+            "SELECT session, unit, epoch, device, granted, ended, how "
+            "FROM leases ORDER BY session, granted, unit, epoch"
+        )
+        return tuple(
+            LeaseRow(session, unit, epoch, device, granted, ended, LeaseEnd(how) if how else None)
+            for session, unit, epoch, device, granted, ended, how in rows
+        )
+
+    def events(self, session: int | None = None, after: int = 0) -> tuple[EventRecord, ...]:
+        """Return a session's events with a greater number; of the newest session by default."""
+        rows = self._select(
+            "SELECT sequence, seconds, kind, payload FROM events "
+            "WHERE session = coalesce(?, (SELECT max(id) FROM sessions)) AND sequence > ? "
+            "ORDER BY sequence",
+            session,
+            after,
+        )
+        return tuple(
+            EventRecord(sequence, seconds, kind, json.loads(payload))
+            for sequence, seconds, kind, payload in rows
+        )
+
+    def _select(self, statement: str, *values: object) -> list[Any]:
+        with self._lock:
+            try:
+                return self._connection.execute(statement, values).fetchall()
+            except sqlite3.Error as error:
+                raise LedgerError(f"cannot read the ledger: {error}") from error
+
+
+def read_ledger(path: Path) -> LedgerReader:
+    """Open a ledger for reading, by any number of processes, while a run goes on or after it.
+
+    Raises:
+        UserError: There is none, it is none, or another version of the program wrote it.
+    """
+    return LedgerReader(path, connect(path, "ro"))
+
+
+def connect(path: Path, mode: str) -> sqlite3.Connection:
+    """Open a ledger in autocommit mode, for any thread.
+
+    Args:
+        path: The ledger.
+        mode: `ro` or `rw`, as in SQLite's URIs.
+
+    Raises:
+        UserError: There is none, it is none, or another version of the program wrote it.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no run here: {path} does not exist")
+    connection = connect_any(path, mode)
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        connection.close()
+        raise UserError(f"cannot read the ledger {path}: {error}") from error
+    if application != APPLICATION_ID:
+        _refuse(connection, f"{path} is not a ledger: choose another output folder")
+    if version != SCHEMA_VERSION:
+        _refuse(
+            connection,
+            f"{path} has format {version}, this program knows format {SCHEMA_VERSION}: "
+            "continue the run with the version that began it",
+        )
+    return connection
+
+
+def connect_any(path: Path, mode: str) -> sqlite3.Connection:
+    """Open a database whatever it holds.
+
+    Raises:
+        UserError: It cannot be opened.
+    """
+    try:
+        return sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except sqlite3.Error as error:
+        raise UserError(f"cannot open the ledger {path}: {error}") from error
+
+
+def _refuse(connection: sqlite3.Connection, reason: str) -> NoReturn:
+    connection.close()
+    raise UserError(reason)
+
+
+def _file_row(row: tuple[Any, ...]) -> FileRow:
+    if bytes in map(type, row):
+        row = tuple(os.fsdecode(value) if isinstance(value, bytes) else value for value in row)
+    state, *outcome = row[_FILE_FIELDS:]
+    return FileRow(FileRecord(*row[:_FILE_FIELDS]), FileState(state), *outcome)

@@ -1,0 +1,223 @@
+"""What goes into the ledger and comes out of it, as frozen values.
+
+Unless said otherwise, `seconds` count on the clock of a session, from its start, and
+`…_at` are Unix times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class FileState(str, Enum):
+    """Where a file is in its life; `done` and `failed` are ends."""
+
+    WAITING = "waiting"
+    LEASED = "leased"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class LeaseEnd(str, Enum):
+    """How a lease ended; `lost` means that the app died while it was out."""
+
+    DONE = "done"
+    FAILED = "failed"
+    RETURNED = "returned"
+    WORKER_DIED = "worker died"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What a run is, whoever continues it.
+
+    Attributes:
+        created_at: When it was first started.
+        model: The model's label.
+        settings: All that decides its outputs, and its inputs as the person named them;
+            values that JSON knows.
+        scanned_at: When its files were recorded; None while the scan has not ended.
+    """
+
+    created_at: float
+    model: str
+    settings: Mapping[str, Any]
+    scanned_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """One app process that works on the run; a run that is resumed has several.
+
+    Attributes:
+        started_at: When it took the run up.
+        host: Its machine.
+        pid: Its process.
+        versions: Of the program and the libraries that matter.
+        ended_at: When it let go; None while it lives, or because it died.
+        how: How it ended, in words; empty likewise.
+    """
+
+    started_at: float
+    host: str
+    pid: int
+    versions: Mapping[str, str]
+    ended_at: float | None = None
+    how: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """An input as the scan found it.
+
+    Attributes:
+        file_id: Position in the run's catalogue, from 0.
+        unit: Number of the unit it belongs to.
+        name: What a person sees.
+        source: Absolute path.
+        sha256: Of its raw bytes; empty when it has an error.
+        size_bytes: Its size.
+        mtime_ns: Its last change, Unix time in nanoseconds.
+        output: Path relative to the run folder.
+        sequences: Sequences to embed.
+        residues: Residues to embed, after truncation.
+        cost: FLOPs.
+        error: Why it cannot be computed; empty when it can.
+    """
+
+    file_id: int
+    unit: int
+    name: str
+    source: str
+    sha256: str
+    size_bytes: int
+    mtime_ns: int
+    output: str
+    sequences: int
+    residues: int
+    cost: float
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file and what has become of it; what is not known yet is empty or 0.
+
+    Attributes:
+        file: The input.
+        state: Where it is.
+        reason: Why it failed or waits again.
+        attempts: Epoch of its newest lease.
+        device: Who had that lease.
+        output_sha256: Of the published output.
+        output_bytes: Its size.
+        vectors: Sequences in it.
+        truncated: Sequences cut at the maximum length.
+        replaced: Residues read as X.
+        skipped: Empty sequences left out.
+    """
+
+    file: FileRecord
+    state: FileState
+    reason: str
+    attempts: int
+    device: str
+    output_sha256: str
+    output_bytes: int
+    vectors: int
+    truncated: int
+    replaced: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRow:
+    """A lease; `ended_seconds` and `how` are None while it is out."""
+
+    session: int
+    unit: int
+    epoch: int
+    device: str
+    granted_seconds: float
+    ended_seconds: float | None
+    how: LeaseEnd | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """Something that happened, numbered without gaps within its session.
+
+    Attributes:
+        sequence: Its number, from 1.
+        seconds: When.
+        kind: What, in one word.
+        payload: The rest; values that JSON knows.
+    """
+
+    sequence: int
+    seconds: float
+    kind: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseGranted:
+    """A unit is about to be handed to a worker: its waiting files become leased."""
+
+    unit: int
+    epoch: int
+    device: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseEnded:
+    """A lease is over: files of the unit that are still leased wait again."""
+
+    unit: int
+    epoch: int
+    how: LeaseEnd
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileDone:
+    """A leased file's output is in place; see `FileRow` for the attributes."""
+
+    file_id: int
+    output_sha256: str
+    output_bytes: int
+    vectors: int
+    truncated: int = 0
+    replaced: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FileFailed:
+    """A file that is not done will not be."""
+
+    file_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileReopened:
+    """A file that was done or failed waits again: its output is gone, or a retry is wanted."""
+
+    file_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRescanned:
+    """A file's content changed and was accepted; it waits (or has failed) as if it were new."""
+
+    file: FileRecord
+
+
+Change = LeaseGranted | LeaseEnded | FileDone | FileFailed | FileReopened | FileRescanned

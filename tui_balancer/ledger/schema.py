@@ -1,0 +1,106 @@
+"""The ledger's tables. They are public: people query them, other programs may read them.
+
+The file is `ledger.sqlite` in the run folder, `PRAGMA user_version` its version.
+
+`run`, one row: what the run is. `settings` is JSON; `scanned_at` is NULL until the files
+are recorded.
+
+`sessions`: one row for every app process that worked on the run. `ended_at` NULL and a later
+session means that it died.
+
+`files`: one row for every input. `state` is waiting, leased, done or failed; `reason` says
+why it failed or waits again; `attempts` is the epoch of the newest lease and `device` had it;
+`output` is relative to the run folder; `cost` is in FLOPs. A path that is not UTF-8 is a BLOB.
+
+`leases`: one row for every time a unit was handed to a worker. `ended` and `how` are NULL
+while it is out; `how` is done, failed, returned, worker died or lost (the app died).
+
+`events`: everything that happened, as in the log on the screen; `sequence` counts from 1 in
+each session, `payload` is JSON.
+
+Times: `…_at` is Unix time, `granted`, `ended` and `seconds` count from the session's start.
+"""
+
+from __future__ import annotations
+
+LEDGER_NAME = "ledger.sqlite"
+
+SCHEMA_VERSION = 1
+
+APPLICATION_ID = 0x54554942
+"""`TUIB` in ASCII: tells a ledger from any other SQLite file."""
+
+TABLES = (
+    """CREATE TABLE run (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        created_at REAL NOT NULL,
+        model TEXT NOT NULL,
+        settings TEXT NOT NULL,
+        scanned_at REAL
+    )""",
+    """CREATE TABLE sessions (
+        id INTEGER PRIMARY KEY,
+        started_at REAL NOT NULL,
+        host TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        versions TEXT NOT NULL,
+        ended_at REAL,
+        how TEXT NOT NULL DEFAULT ''
+    )""",
+    """CREATE TABLE files (
+        id INTEGER PRIMARY KEY,
+        unit INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        source TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        output TEXT NOT NULL UNIQUE,
+        sequences INTEGER NOT NULL,
+        residues INTEGER NOT NULL,
+        cost REAL NOT NULL,
+        error TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'leased', 'done', 'failed')),
+        reason TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        device TEXT NOT NULL DEFAULT '',
+        output_sha256 TEXT NOT NULL DEFAULT '',
+        output_bytes INTEGER NOT NULL DEFAULT 0,
+        vectors INTEGER NOT NULL DEFAULT 0,
+        truncated INTEGER NOT NULL DEFAULT 0,
+        replaced INTEGER NOT NULL DEFAULT 0,
+        skipped INTEGER NOT NULL DEFAULT 0
+    )""",
+    "CREATE INDEX files_of_unit ON files (unit)",
+    """CREATE TABLE leases (
+        unit INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        session INTEGER NOT NULL REFERENCES sessions (id),
+        device TEXT NOT NULL,
+        granted REAL NOT NULL,
+        ended REAL,
+        how TEXT,
+        PRIMARY KEY (unit, epoch, session)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE events (
+        session INTEGER NOT NULL REFERENCES sessions (id),
+        sequence INTEGER NOT NULL,
+        seconds REAL NOT NULL,
+        kind TEXT NOT NULL,
+        payload TEXT NOT NULL,
+        PRIMARY KEY (session, sequence)
+    ) WITHOUT ROWID""",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+)
+
+FILE_COLUMNS = (
+    "id, unit, name, source, sha256, size_bytes, mtime_ns, output, sequences, residues, cost, error"
+)
+"""In the order of `FileRecord`'s fields."""
+
+OUTCOME_COLUMNS = (
+    "state, reason, attempts, device, "
+    "output_sha256, output_bytes, vectors, truncated, replaced, skipped"
+)
+"""In the order of `FileRow`'s fields after the file."""

@@ -1,0 +1,288 @@
+"""Writing the ledger: every append is one transaction, whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import fields
+from pathlib import Path
+
+from tui_balancer.errors import UserError
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.mounts import on_network
+from tui_balancer.ledger.reading import LedgerReader, connect, connect_any
+from tui_balancer.ledger.records import (
+    Change,
+    EventRecord,
+    FileDone,
+    FileFailed,
+    FileRecord,
+    FileReopened,
+    FileRescanned,
+    LeaseEnd,
+    LeaseEnded,
+    LeaseGranted,
+    RunRecord,
+    SessionRecord,
+)
+from tui_balancer.ledger.schema import FILE_COLUMNS, TABLES
+
+_INSERT_FILE = (
+    f"INSERT INTO files ({FILE_COLUMNS}, state, reason) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+    "CASE ?12 WHEN '' THEN 'waiting' ELSE 'failed' END, ?12)"
+)
+
+_NO_OUTPUT = (
+    "output_sha256 = '', output_bytes = 0, vectors = 0, truncated = 0, replaced = 0, skipped = 0"
+)
+
+
+class Ledger(LedgerReader):
+    """The ledger as the app process that owns the run holds it, the only writer.
+
+    Appends may come from any thread; each is one transaction, and all survive the death of
+    the app. Those that say what has become of a file survive a power cut too, once the call
+    has returned. A lease or an event may then be missing, which costs nothing: the file waits
+    or is done all the same.
+
+    On local disks the database keeps a write-ahead log, so that readers and the writer never
+    wait for each other; elsewhere a rollback journal, and a reader who lingers makes the
+    writer wait up to `BUSY_SECONDS`.
+
+    Attributes:
+        session: Number of the session that this process is.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        super().__init__(path, connection)
+        self.session = 0
+        self._write_ahead = _choose_journal(connection, path.parent)
+
+    @classmethod
+    def create(cls, path: Path, run: RunRecord, session: SessionRecord) -> Ledger:
+        """Begin the ledger of a new run in a folder that exists.
+
+        Raises:
+            UserError: A file of that name holds something, or cannot be made.
+            LedgerError: There is no space.
+        """
+        connection = connect_any(path, "rwc")
+        try:
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if tables:
+                raise UserError(
+                    f"{path} exists already: continue that run, or choose another folder"
+                )
+            ledger = cls(path, connection)
+            with ledger._transaction(durable=True):
+                for statement in TABLES:
+                    connection.execute(statement)
+                connection.execute(
+                    "INSERT INTO run VALUES (1, ?, ?, ?, ?)",
+                    (run.created_at, run.model, json.dumps(dict(run.settings)), run.scanned_at),
+                )
+                ledger._begin(session)
+        except sqlite3.Error as error:
+            connection.close()
+            raise UserError(f"cannot make the ledger {path}: {error}") from error
+        except BaseException:
+            connection.close()
+            raise
+        return ledger
+
+    @classmethod
+    def open(cls, path: Path, session: SessionRecord) -> Ledger:
+        """Take up the ledger of a run that was begun before; its open leases are lost.
+
+        The caller must hold the lock of the run folder.
+
+        Raises:
+            UserError: There is none, it is damaged or none, or of another version.
+            LedgerError: There is no space.
+        """
+        connection = connect(path, "rw")
+        try:
+            (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if finding != "ok":
+                raise UserError(f"the ledger {path} is damaged: {finding}")
+            ledger = cls(path, connection)
+            with ledger._transaction(durable=True):
+                lost = LeaseEnd.LOST.value
+                connection.execute("UPDATE leases SET how = ? WHERE how IS NULL", (lost,))
+                connection.execute(
+                    "UPDATE files SET state = 'waiting', reason = ? WHERE state = 'leased'", (lost,)
+                )
+                ledger._begin(session)
+        except sqlite3.Error as error:
+            connection.close()
+            raise UserError(f"cannot open the ledger {path}: {error}") from error
+        except BaseException:
+            connection.close()
+            raise
+        return ledger
+
+    def record_scan(self, files: Sequence[FileRecord], at: float) -> None:
+        """Record the run's files, all at once: those without an error wait.
+
+        Args:
+            files: Every input, in the order of the catalogue.
+            at: Unix time of the end of the scan.
+
+        Raises:
+            LedgerError: It did not happen.
+        """
+        with self._transaction(durable=True):
+            self._connection.executemany(_INSERT_FILE, map(_file_values, files))
+            self._update("UPDATE run SET scanned_at = ?", at)
+
+    def append(self, event: EventRecord | None, *changes: Change) -> None:
+        """Record an event and what it changes, in one transaction.
+
+        Raises:
+            LedgerError: It did not happen.
+        """
+        durable = not all(isinstance(change, (LeaseGranted, LeaseEnded)) for change in changes)
+        with self._transaction(durable):
+            for change in changes:
+                self._apply(change)
+            if event is not None:
+                self._connection.execute(
+                    "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
+                    (
+                        self.session,
+                        event.sequence,
+                        event.seconds,
+                        event.kind,
+                        json.dumps(dict(event.payload)),
+                    ),
+                )
+
+    def end_session(self, at: float, how: str) -> None:
+        """Record that this process lets go of the run.
+
+        Raises:
+            LedgerError: It did not happen.
+        """
+        with self._transaction(durable=True):
+            self._update(
+                "UPDATE sessions SET ended_at = ?, how = ? WHERE id = ?", at, how, self.session
+            )
+
+    def close(self) -> None:
+        """Let go of the file, and leave it as a single one that read-only media can hold."""
+        with self._lock, suppress(sqlite3.Error):
+            # Somebody who reads just now keeps the log alive; that is no reason to wait.
+            self._connection.execute("PRAGMA busy_timeout = 0")
+            self._connection.execute("PRAGMA journal_mode = DELETE")
+        super().close()
+
+    def _begin(self, session: SessionRecord) -> None:
+        self.session = (
+            self._connection.execute(
+                "INSERT INTO sessions (started_at, host, pid, versions) VALUES (?, ?, ?, ?)",
+                (session.started_at, session.host, session.pid, json.dumps(dict(session.versions))),
+            ).lastrowid
+            or 0
+        )
+
+    def _apply(self, change: Change) -> None:
+        match change:
+            case LeaseGranted(unit, epoch, device, seconds):
+                self._connection.execute(
+                    "INSERT INTO leases VALUES (?, ?, ?, ?, ?, NULL, NULL)",
+                    (unit, epoch, self.session, device, seconds),
+                )
+                self._update(
+                    "UPDATE files SET state = 'leased', reason = '', attempts = ?, device = ? "
+                    "WHERE unit = ? AND state = 'waiting'",
+                    *(epoch, device, unit),
+                )
+            case LeaseEnded(unit, epoch, how, seconds):
+                self._update(
+                    "UPDATE leases SET ended = ?, how = ? "
+                    "WHERE unit = ? AND epoch = ? AND session = ? AND how IS NULL",
+                    *(seconds, how.value, unit, epoch, self.session),
+                )
+                self._connection.execute(
+                    "UPDATE files SET state = 'waiting', reason = ? "
+                    "WHERE unit = ? AND state = 'leased'",
+                    (how.value, unit),
+                )
+            case FileDone(file_id, sha256, size, vectors, truncated, replaced, skipped):
+                self._update(
+                    "UPDATE files SET state = 'done', reason = '', output_sha256 = ?, "
+                    "output_bytes = ?, vectors = ?, truncated = ?, replaced = ?, skipped = ? "
+                    "WHERE id = ? AND state = 'leased'",
+                    *(sha256, size, vectors, truncated, replaced, skipped, file_id),
+                )
+            case FileFailed(file_id, reason):
+                self._update(
+                    "UPDATE files SET state = 'failed', reason = ? "
+                    "WHERE id = ? AND state IN ('waiting', 'leased')",
+                    *(reason, file_id),
+                )
+            case FileReopened(file_id, reason):
+                self._update(
+                    f"UPDATE files SET state = 'waiting', reason = ?, {_NO_OUTPUT} "
+                    "WHERE id = ? AND state IN ('done', 'failed')",
+                    *(reason, file_id),
+                )
+            case FileRescanned(file):
+                self._update(
+                    f"UPDATE files SET ({FILE_COLUMNS}, state, reason) "
+                    "= (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+                    "CASE ?12 WHEN '' THEN 'waiting' ELSE 'failed' END, ?12), "
+                    f"{_NO_OUTPUT} WHERE id = ?1 AND state <> 'leased'",
+                    *_file_values(file),
+                )
+
+    def _update(self, statement: str, *values: object) -> None:
+        """Change at least one row: what the writer believes must agree with the ledger."""
+        if self._connection.execute(statement, [_storable(value) for value in values]).rowcount < 1:
+            raise LedgerError(f"the ledger disagrees: nothing to do for {statement} {values}")
+
+    @contextmanager
+    def _transaction(self, durable: bool) -> Iterator[None]:
+        with self._lock:
+            # A rollback journal that is not synced can lose more than the last transaction.
+            level = "FULL" if durable or not self._write_ahead else "NORMAL"
+            try:
+                self._connection.execute(f"PRAGMA synchronous = {level}")
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException as error:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise LedgerError(f"cannot write the ledger: {error}") from error
+                raise
+
+
+def _choose_journal(connection: sqlite3.Connection, folder: Path) -> bool:
+    """Set the journal mode that works in a folder; return whether it is the write-ahead log."""
+    if not on_network(folder):
+        with suppress(sqlite3.OperationalError):
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            if mode == "wal":
+                return True
+    connection.execute("PRAGMA journal_mode = TRUNCATE")
+    return False
+
+
+def _file_values(file: FileRecord) -> list[object]:
+    return [_storable(getattr(file, field.name)) for field in fields(file)]
+
+
+def _storable(value: object) -> object:
+    """Return a value that SQLite takes: text that is not UTF-8, of some path, becomes bytes."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return os.fsencode(value)
+    return value
