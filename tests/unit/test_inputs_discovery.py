@@ -72,9 +72,10 @@ def test_a_file_is_not_taken_twice(tree: Path, monkeypatch: pytest.MonkeyPatch) 
     assert names(*again) == ["b.fasta"]
 
 
-def test_within_a_folder_a_file_goes_by_its_own_name_rather_than_a_link_s(tree: Path) -> None:
+def test_in_a_folder_or_a_glob_a_file_goes_by_its_own_name_rather_than_a_link_s(tree: Path) -> None:
     (tree / "a-link.fasta").symlink_to(tree / "b.fasta")
     (tree / "a-folder").symlink_to(tree / "sub", target_is_directory=True)
+    assert names(tree / "*.fasta") == ["b.fasta"]
     assert names(tree) == ["a.faa", "b.fasta", "other/a.fa", "sub/a.fa", "sub/deep/c.txt"]
 
 

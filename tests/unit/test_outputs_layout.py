@@ -45,6 +45,11 @@ def test_a_suffix_that_leads_to_a_third_input_s_output_leads_on_to_a_hash() -> N
     assert third == "a.fa.fa_ESM.pt"
 
 
+def test_inputs_of_one_whole_name_are_told_apart_by_where_it_was_split() -> None:
+    names = outputs(("a", ".fa.gz"), ("a", ".faa"), ("a.fa", ".gz"), ("a.fa", ".fa"))
+    assert len(set(names)) == 4
+
+
 @pytest.mark.parametrize(
     ("one", "other"), [("Sample", "sample"), ("STRASSE", "straße"), ("caf\u00e9", "cafe\u0301")]
 )

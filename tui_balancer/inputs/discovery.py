@@ -7,8 +7,8 @@ tables, indices, the outputs of an earlier run) unless their suffix claims FASTA
 person expects a result and must hear that there is none. Hidden entries are left out.
 
 Links are followed. A file that is reached twice, also through a link, is one input, under
-the name given first, and within a folder under its own rather than a link's; two hard links
-are two files.
+the name given first, and within a folder or a glob under its own rather than a link's; two
+hard links are two files.
 """
 
 from __future__ import annotations

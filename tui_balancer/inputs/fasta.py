@@ -246,5 +246,4 @@ def _keep_apart(records: list[ProteinRecord]) -> Iterator[ProteinRecord]:
         while (distinct := f"{record.id}_{count}") in taken:
             count += 1
         seen[record.id] = count
-        taken.add(distinct)
         yield replace(record, id=distinct)

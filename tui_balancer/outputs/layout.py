@@ -84,8 +84,7 @@ _NEXT_NAMING = {_by_stem: _by_whole_name, _by_whole_name: _by_hash}
 def _folder(source: Source) -> PurePath:
     """Return the mirrored folder: relative, without `..`, of bearable length."""
     mirrored = source.relative.parent
-    names = [name for name in mirrored.parts if name != mirrored.anchor]
-    safe = PurePath(*map(_safe_folder_name, names))
+    safe = PurePath(*map(_safe_folder_name, mirrored.parts))
     if len(str(safe).encode()) > _FOLDER_BYTES:
         return PurePath(f"deep-{_digest(str(mirrored))}")
     return safe
