@@ -1,10 +1,16 @@
-"""An app to be killed: two workers that wait for work; their process ids are its only output."""
+"""An app to be killed, with two workers that are deep in their work.
+
+They read a pipe into which nobody writes, so nothing but their watch on the app can tell them
+that it is gone. Their process ids are the app's only output.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
+from tests.support.tasks import write_task
 from tests.support.work_board import ListBoard
 from tui_balancer.embedding.registry import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
@@ -15,8 +21,13 @@ from tui_balancer.workers.queues import create_shared_work_queues
 
 
 def main(folder: Path) -> None:
-    """Start the workers, print their process ids once they are idle, and wait."""
+    """Start the workers, print their process ids once they are at work, and wait."""
     board = ListBoard()
+    for number in range(2):
+        task = write_task(folder, number)
+        task.files[0].source.unlink()
+        os.mkfifo(task.files[0].source)
+        board.put(task)
     queues, _manager = create_shared_work_queues(board)
 
     def setup_for(device: str) -> WorkerSetup:
@@ -33,7 +44,7 @@ def main(folder: Path) -> None:
 
     engine = LocalEngine(["cpu:0", "cpu:1"], setup_for, lambda worker, reason: False)
     engine.start()
-    board.wait_until(lambda: len(board.idle) == 2)
+    board.wait_until(lambda: len(board.taken) == 2)
     print(*engine.pids().values(), flush=True)
     sys.stdin.read()
 

@@ -98,6 +98,8 @@ def test_no_worker_outlives_an_app_that_is_killed(tmp_path: Path) -> None:
 
     assert len(workers) == 2
     _, alive = psutil.wait_procs(workers, timeout=DEADLINE_SECONDS)
+    for worker in alive:
+        worker.kill()
     assert alive == []
 
 

@@ -13,6 +13,7 @@ from tests.support.tasks import write_task
 from tui_balancer.embedding.embedder import load_embedder
 from tui_balancer.inputs.fasta import read_fasta
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.workers import spawning
 from tui_balancer.workers.protocol import Order, WorkerId
 
 
@@ -54,7 +55,10 @@ def test_a_worker_embeds_its_tasks_and_leaves_when_the_run_is_over(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_worker_is_deaf_to_the_terminal(workshop: Workshop) -> None:
+def test_a_worker_is_deaf_to_the_terminal(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spawning, "TERMINAL_SIGNALS", frozenset())
     workshop.board.set_order(Order.PAUSE)
     workshop.board.put(write_task(workshop.folder, 0))
     workshop.engine.start()
@@ -67,3 +71,17 @@ def test_a_worker_is_deaf_to_the_terminal(workshop: Workshop) -> None:
 
     assert workshop.exits == [(WorkerId("cpu:0", 1), "")]
     assert len(workshop.board.results) == 1
+
+
+def leave() -> None:
+    """Do nothing, as the target of a process."""
+
+
+@pytest.mark.parametrize("number", sorted(spawning.TERMINAL_SIGNALS))
+def test_the_terminal_cannot_reach_a_process_that_is_only_starting(number: signal.Signals) -> None:
+    process = spawning.spawn(leave, (), "starting")
+    assert process.pid is not None
+    os.kill(process.pid, number)
+    process.join()
+
+    assert process.exitcode == 0

@@ -96,11 +96,10 @@ def _redirect(log: Path) -> None:
 
 
 def _ignore_the_terminal() -> None:
-    """Ignore its signals, then let go of the mask under which the process was started."""
+    """Ignore its signals, and heed SIGTERM even if the app was started to ignore it."""
     for number in TERMINAL_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINAL_SIGNALS)
 
 
 def _end_with(app: int) -> None:
