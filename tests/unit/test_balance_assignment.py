@@ -11,11 +11,11 @@ from tui_balancer.balance.model import DeviceSpec, Unit
 
 
 def by_the_letter(files: list[Unit], devices: list[DeviceSpec]) -> dict[str, list[Unit]]:
-    """Costliest first, each onto the device with the least load / weight; ties to the first."""
+    """Costliest first, each onto the device with the least load / weight, faster ones first."""
     queues: dict[str, list[Unit]] = {spec.device: [] for spec in devices}
     loads = {spec.device: 0.0 for spec in devices}
     for file in sorted(files, key=lambda one: one.cost, reverse=True):
-        target = min(devices, key=lambda spec: loads[spec.device] / spec.weight)
+        target = min(devices, key=lambda spec: (loads[spec.device] / spec.weight, -spec.weight))
         queues[target.device].append(file)
         loads[target.device] += file.cost
     return queues
@@ -44,3 +44,8 @@ def test_a_device_without_files_has_an_empty_queue() -> None:
         "cuda:0": (unit(0, 3.0),),
         "cuda:1": (),
     }
+
+
+def test_the_largest_file_starts_on_the_fastest_device() -> None:
+    assigned = assign_files_weighted(units(1.0, 9.0, 5.0), specs(0.75, 1.2, 2.5))
+    assert [one.cost for one in assigned["cuda:2"]] == [9.0]

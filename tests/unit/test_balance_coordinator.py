@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.balance import Bench, unit, units
-from tui_balancer.balance.commands import SetPolicy
+from tui_balancer.balance.commands import PauseDevice, SetPolicy
 from tui_balancer.balance.events import DoneEvent, LeaseEvent, StealEvent
 from tui_balancer.balance.model import (
     CountSettings,
@@ -44,7 +44,7 @@ def test_an_idle_device_steals_and_leases_in_one_step() -> None:
 
 def test_a_device_that_was_never_measured_is_reckoned_by_its_weight() -> None:
     bench = Bench(weights=(1.0, 4.0), costs=[40, 40, 40, 40, 40, 40, 40])
-    assert bench.waiting("cuda:0") == [0, 5]
+    assert bench.waiting("cuda:0") == [1, 6]
     bench.run_one("cuda:0", 10)
     bench.run_one("cuda:0", 10)
     # At 4 times 4 FLOP/s the other needs 12.5 s for its five files, and this one 10 s for one.
@@ -52,6 +52,61 @@ def test_a_device_that_was_never_measured_is_reckoned_by_its_weight() -> None:
     (steal,) = bench.coordinator.get_recent_steal_events()
     assert steal.finish_without == pytest.approx(12.5)
     assert steal.finish_with == pytest.approx(10.0)
+
+
+def measured(*, costs: list[float]) -> Bench:
+    """A device of 4 FLOP/s beside one of 1, both thought equal, with so much in their queues."""
+    bench = Bench(costs=[40, 40, *costs])
+    bench.run_one("cuda:0", 10)
+    bench.run_one("cuda:1", 40)
+    return bench
+
+
+def test_a_slow_device_starts_no_file_that_would_outlast_the_run() -> None:
+    bench = measured(costs=[30, 30, 5, 4])
+    assert [one.cost for one in bench.coordinator.queue("cuda:1")] == [30, 4]
+    bench.must_take("cuda:0")
+    # All 69 FLOPs spread evenly take 13.8 s; the 30 at its head would take this device 30 s.
+    assert bench.must_take("cuda:1").unit.cost == 4
+
+
+def test_a_last_file_is_handed_to_a_device_that_is_sooner_through_with_it() -> None:
+    bench = measured(costs=[30, 30])
+    running = bench.must_take("cuda:0")
+    assert bench.take("cuda:1") is None
+    (handed,) = bench.coordinator.get_recent_steal_events()
+    assert (handed.source, handed.target, handed.unit_id) == ("cuda:1", "cuda:0", 3)
+    assert handed.finish_without == pytest.approx(30.0)
+    assert handed.finish_with == pytest.approx(15.0)
+    bench.clock.now += 7.5
+    bench.finish(running)
+    assert bench.must_take("cuda:0").unit.unit_id == 3
+
+
+def test_a_last_file_is_kept_when_handing_it_on_gains_too_little() -> None:
+    bench = measured(costs=[30, 30])
+    bench.coordinator.execute(SetPolicy(TimeSettings(16.0)))
+    bench.must_take("cuda:0")
+    assert bench.must_take("cuda:1").unit.unit_id == 3
+
+
+def test_what_was_handed_on_comes_back_when_the_other_device_is_throttled() -> None:
+    bench = measured(costs=[30, 30])
+    running = bench.must_take("cuda:0")
+    assert bench.take("cuda:1") is None
+    for percent in range(1, 11):
+        bench.clock.now += 1.0
+        bench.progress(running, percent / 100)
+    assert bench.must_take("cuda:1").unit.unit_id == 3
+
+
+@pytest.mark.parametrize("held", ["paused", "idle"])
+def test_files_are_handed_to_devices_at_work_only(held: str) -> None:
+    bench = measured(costs=[30, 30])
+    if held == "paused":
+        bench.must_take("cuda:0")
+        bench.coordinator.execute(PauseDevice("cuda:0"))
+    assert bench.must_take("cuda:1").unit.unit_id == 3
 
 
 def test_nothing_is_taken_before_the_assignment_and_the_run_is_not_over() -> None:

@@ -14,7 +14,8 @@ def assign_files_weighted(
     """Distribute units by weighted greedy bin packing.
 
     The costliest unit comes first; each goes to the device whose `load / weight` is least
-    before it is added. Equal costs keep input order and equal loads device order, so the
+    before it is added. Among equal loads the greater weight comes first, so that the largest
+    file starts on the fastest device, then device order; equal costs keep input order. The
     same input always gives the same queues. Takes O(n log n).
 
     Args:
@@ -25,13 +26,13 @@ def assign_files_weighted(
         For every device its units, costliest first; () for a device that gets none.
     """
     queues: list[list[Unit]] = [[] for _ in devices]
-    # Load divided by weight, then position: the heap's order is the rule itself.
-    loads = [(0.0, position) for position in range(len(devices))]
+    # The heap's order is the rule itself: load / weight, then greater weight, then position.
+    loads = [(0.0, -spec.weight, position) for position, spec in enumerate(devices)]
     totals = [0.0] * len(devices)
     heapify(loads)
     for unit in sorted(units, key=lambda unit: (-unit.cost, unit.unit_id)):
-        _, position = loads[0]
+        _, minus_weight, position = loads[0]
         queues[position].append(unit)
         totals[position] += unit.cost
-        heapreplace(loads, (totals[position] / devices[position].weight, position))
+        heapreplace(loads, (totals[position] / -minus_weight, minus_weight, position))
     return {spec.device: tuple(queue) for spec, queue in zip(devices, queues, strict=True)}

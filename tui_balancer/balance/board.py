@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from tui_balancer.balance.assignment import assign_files_weighted
+from tui_balancer.balance.balancer import Balancer
 from tui_balancer.balance.device_record import DeviceRecord
 from tui_balancer.balance.event_log import EventLog, Journal
 from tui_balancer.balance.events import (
@@ -16,10 +17,8 @@ from tui_balancer.balance.events import (
     FailureEvent,
     LeaseEvent,
     ReturnEvent,
-    StealEvent,
 )
 from tui_balancer.balance.model import (
-    CountSettings,
     DeviceSpec,
     Directive,
     Lease,
@@ -28,13 +27,6 @@ from tui_balancer.balance.model import (
     Unit,
 )
 from tui_balancer.balance.roster import Roster
-from tui_balancer.balance.stealing import (
-    CountPolicy,
-    StealDecision,
-    decide_free,
-    make_policy,
-    validate,
-)
 from tui_balancer.balance.units import ActiveLease, UnitBook
 
 
@@ -46,8 +38,7 @@ class Board:
         log: The events.
         roster: The devices, their queues and rates.
         units: The place of every unit.
-        policy: The stealing policy in force.
-        stealing: False under `--no-stealing`: then only a dead device's queue is open.
+        balancer: Moves units between the queues by the policy in force.
         assigned: Whether the units are there; before that an empty board is not an end.
         draining: Whether nothing new is started.
         stopping: Whether running units are abandoned too.
@@ -70,14 +61,15 @@ class Board:
         self.log = EventLog(clock, journal)
         self.roster = Roster(devices)
         self.units = UnitBook()
-        self.stealing = stealing
+        self.balancer = Balancer(
+            self.roster, self.units, self.log, policy, stealing=stealing, clock=clock
+        )
         self.assigned = False
         self.draining = False
         self.stopping = False
         self.version = 0
         self._max_restarts = max_restarts
         self._poison_limit = poison_limit
-        self.set_policy(policy)
 
     @property
     def ending(self) -> bool:
@@ -94,14 +86,7 @@ class Board:
     def changed(self) -> None:
         """Note that idle and paused workers should ask again."""
         self.version += 1
-
-    def set_policy(self, settings: PolicySettings) -> None:
-        """Steal by these rules from now on; UserError when they make no sense."""
-        validate(settings)
-        self.policy = make_policy(settings)
-        for record in self.roster:
-            record.checked = None
-        self.changed()
+        self.balancer.forget()
 
     def assign(self, units: Iterable[Unit]) -> None:
         """Distribute the units over the live devices; over all, when none is alive."""
@@ -121,49 +106,30 @@ class Board:
         self.log.add(FailureEvent, unit.unit_id, unit.name, None, reason)
 
     def take(self, record: DeviceRecord) -> Lease | None:
-        """Lease the head of a device's queue, stealing first when there is none."""
+        """Lease the next unit of a device's queue, stealing one when there is none."""
         if record.active is not None:
             raise ValueError(f"{record.device} asks for work while it holds a lease")
-        if not self._may_start(record) or not (record.queue or self.steal(record)):
+        unit = None
+        if self._may_start(record):
+            unit = self.balancer.next_unit(record) or self.balancer.steal(record)
+        if unit is None:
             record.seen = self.version
             return None
         now = self.clock()
-        unit = record.queue.remove(record.queue.head().unit_id)
+        record.queue.remove(unit.unit_id)
         active = self.units.grant(unit, record.device, record.incarnation, now)
         record.started(active, now)
         self.log.add(LeaseEvent, unit.unit_id, unit.name, record.device, active.lease.epoch)
         return active.lease
 
-    def steal(self, thief: DeviceRecord) -> Unit | None:
-        """Move a unit from another queue to the front of an idle device's, if a policy says so."""
-        if not self._may_start(thief):
-            return None
-        decision = self._decide(thief, self.clock())
-        if decision is None:
-            return None
-        unit = decision.unit
-        victim = self.roster[decision.victim]
-        thief.queue.push_front(victim.queue.remove(unit.unit_id))
-        self.units.home[unit.unit_id] = thief.device
-        victim.stolen_from += unit.files
-        thief.stolen_to += unit.files
-        self.log.add(
-            StealEvent,
-            unit.unit_id,
-            unit.name,
-            unit.sequences,
-            victim.device,
-            thief.device,
-            decision.reason,
-            decision.finish_without,
-            decision.finish_with,
-        )
-        return unit
+    def steal(self, record: DeviceRecord) -> Unit | None:
+        """Move a unit from another queue to the front of a device's, if the policy says so."""
+        return self.balancer.steal(record) if self._may_start(record) else None
 
     def advance(self, record: DeviceRecord, active: ActiveLease, progress: Progress) -> None:
-        """Note a progress report; idle devices look again if the victim fell behind by it."""
+        """Note a progress report; idle devices look again if this one fell behind by it."""
         record.advance(active, progress, self.clock())
-        if self.stealing and record.queue and self._fell_behind(record):
+        if self.balancer.fell_behind(record):
             self.changed()
 
     def directive(self, record: DeviceRecord, active: ActiveLease) -> Directive:
@@ -232,7 +198,9 @@ class Board:
         if active is not None and poisonous:
             self.fail(active, f"killed {self._poison_limit} workers, the last one: {reason}")
         elif active is not None:
-            self.give_back(active, reason, to=self.roster.refuge(record, stealing=self.stealing))
+            self.give_back(
+                active, reason, to=self.roster.refuge(record, stealing=self.balancer.stealing)
+            )
         if record.dead:
             record.note = reason
             self.announce(record, f"given up after {record.restarts} restarts: {reason}")
@@ -248,7 +216,7 @@ class Board:
         now = self.clock()
         if self.ending:
             return self.roster.last_end(now, with_queues=False)
-        if not self.stealing:
+        if not self.balancer.stealing:
             return self.roster.last_end(now, with_queues=True)
         return self.roster.even_end(now)
 
@@ -269,45 +237,6 @@ class Board:
 
     def _may_start(self, record: DeviceRecord) -> bool:
         return self.assigned and not self.ending and record.live and not record.paused
-
-    def _decide(self, thief: DeviceRecord, now: float) -> StealDecision | None:
-        seen = self.roster.thief(thief)
-        free = self.roster.free_victims(thief, dead_only=not self.stealing)
-        if free:
-            return decide_free(seen, free, self.roster.even_end(now))
-        if not self.stealing:
-            return None
-        if isinstance(self.policy, CountPolicy):
-            if self.seconds_to_check(thief, now):
-                return None
-            thief.checked = now
-            return self.policy.decide(seen, self.roster.victims(thief, now))
-        return self.policy.decide(seen, self.roster.victims_by_remaining(thief, now))
-
-    def seconds_to_check(self, record: DeviceRecord, now: float) -> float | None:
-        """Return how long an idle device waits for its next look; None: it waits for changes."""
-        settings = self.policy.settings
-        if not self.stealing or not isinstance(settings, CountSettings) or record.checked is None:
-            return None
-        return max(0.0, record.checked + settings.interval_seconds - now)
-
-    def _fell_behind(self, record: DeviceRecord) -> bool:
-        """Whether a device's estimated finish moved away by half the threshold.
-
-        At steady rates a steal that does not pay now never will: only then is it worth waking
-        the idle devices.
-        """
-        settings = self.policy.settings
-        now = self.clock()
-        remaining = self.roster.remaining_seconds(record, now)
-        if isinstance(settings, CountSettings) or remaining is None:
-            return False
-        finish = now + remaining
-        if record.expected is None or finish > record.expected + settings.gain_seconds / 2:
-            record.expected = finish
-            return True
-        record.expected = min(record.expected, finish)
-        return False
 
     def _finish(self, active: ActiveLease, *, failed_files: int) -> None:
         self._release(active)

@@ -2,57 +2,28 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from tui_balancer.balance import steering
 from tui_balancer.balance.board import Board
 from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.device_record import DeviceRecord
 from tui_balancer.balance.event_log import Journal
-from tui_balancer.balance.events import Event, StealEvent
 from tui_balancer.balance.model import (
-    DeviceMetrics,
     DeviceSpec,
     Directive,
     Lease,
     PolicySettings,
     Progress,
     Telemetry,
-    Totals,
     Unit,
 )
+from tui_balancer.balance.observation import ObservableBoard
 from tui_balancer.balance.units import ActiveLease
 
 
-@dataclass(frozen=True, slots=True)
-class CoordinatorSnapshot:
-    """An immutable picture of the work at one moment, taken under one lock.
-
-    Attributes:
-        totals: Counts of files, sequences, residues and cost.
-        devices: A row a device, in device order.
-        policy: The stealing rule in force.
-        paused: Whether every live device is held.
-        sequences_per_second: Sum of the devices' figures; None before any was measured.
-        residues_per_second: The same.
-        eta_seconds: Estimated seconds to the end; None while unknown.
-        last_event: Number of the newest event.
-    """
-
-    totals: Totals
-    devices: tuple[DeviceMetrics, ...]
-    policy: PolicySettings
-    paused: bool
-    sequences_per_second: float | None
-    residues_per_second: float | None
-    eta_seconds: float | None
-    last_event: int
-
-
-class WorkStealingCoordinator:
+class WorkStealingCoordinator(ObservableBoard):
     """Owns the queues, leases, pauses, policy, events and metrics of a run.
 
     A worker takes the head of its own device's queue. When that is empty, the policy may
@@ -89,15 +60,16 @@ class WorkStealingCoordinator:
         max_restarts: int = 3,
         poison_limit: int = 2,
     ) -> None:
-        self._condition = threading.Condition()
-        self._board = Board(
-            devices,
-            policy,
-            stealing=stealing,
-            clock=clock,
-            journal=journal,
-            max_restarts=max_restarts,
-            poison_limit=poison_limit,
+        super().__init__(
+            Board(
+                devices,
+                policy,
+                stealing=stealing,
+                clock=clock,
+                journal=journal,
+                max_restarts=max_restarts,
+                poison_limit=poison_limit,
+            )
         )
 
     def assign(self, units: Iterable[Unit]) -> None:
@@ -157,12 +129,29 @@ class WorkStealingCoordinator:
     def wait_for_work(self, device: str, incarnation: int, timeout: float) -> None:
         """Return when `take` may answer differently, at the latest after `timeout` seconds."""
         with self._condition:
+            if self.worth_asking(device, incarnation):
+                return
+            look = self.next_look(device)
+            now = self._board.clock()
+            self._condition.wait(timeout if look is None else min(timeout, look - now))
+
+    def worth_asking(self, device: str, incarnation: int) -> bool:
+        """Whether `take` may answer differently from its last answer, which was None."""
+        with self._condition:
             board = self._board
             record = self._present(device, incarnation)
             if record is None or board.over or record.seen != board.version:
-                return
-            next_look = board.seconds_to_check(record, board.clock())
-            self._condition.wait(timeout if next_look is None else min(timeout, next_look))
+                return True
+            look = board.balancer.next_look(record)
+            return look is not None and look <= board.clock()
+
+    def next_look(self, device: str) -> float | None:
+        """Return when an idle device looks for a steal again, in seconds of the run.
+
+        None where it does so only after a change.
+        """
+        with self._condition:
+            return self._board.balancer.next_look(self._board.roster[device])
 
     def wait_while_paused(self, device: str, incarnation: int, timeout: float) -> Directive:
         """Hold a worker within its unit; return what it does next, after `timeout` at the latest.
@@ -277,77 +266,6 @@ class WorkStealingCoordinator:
         with self._changing() as board:
             return steering.execute(board, command)
 
-    @property
-    def over(self) -> bool:
-        """Whether nothing runs and nothing can be started any more."""
-        with self._condition:
-            return self._board.over
-
-    @property
-    def paused(self) -> bool:
-        """Whether every live device is held."""
-        with self._condition:
-            return self._all_paused()
-
-    @property
-    def policy(self) -> PolicySettings:
-        """The stealing rule in force."""
-        with self._condition:
-            return self._board.policy.settings
-
-    @property
-    def last_event(self) -> int:
-        """Number of the newest event; 0 before the first."""
-        with self._condition:
-            return self._board.log.last
-
-    def get_gpu_metrics(self) -> tuple[DeviceMetrics, ...]:
-        """Return a row for every device, in device order."""
-        with self._condition:
-            now = self._board.clock()
-            roster = self._board.roster
-            return tuple(record.metrics(now, roster.rate(record)) for record in roster)
-
-    def get_recent_steal_events(self) -> tuple[StealEvent, ...]:
-        """Return the last 50 steals, oldest first."""
-        with self._condition:
-            return self._board.log.steals()
-
-    def events_after(self, sequence: int) -> tuple[Event, ...]:
-        """Return the kept events with a greater number, oldest first."""
-        with self._condition:
-            return self._board.log.after(sequence)
-
-    def queue(self, device: str) -> tuple[Unit, ...]:
-        """Return the units waiting for a device, next first."""
-        with self._condition:
-            return tuple(self._board.roster[device].queue)
-
-    def totals(self) -> Totals:
-        """Return the counts over the whole run."""
-        with self._condition:
-            return self._board.units.totals()
-
-    def eta_seconds(self) -> float | None:
-        """Return the estimated seconds to the end; None while unknown or paused."""
-        with self._condition:
-            return self._board.eta_seconds()
-
-    def snapshot(self) -> CoordinatorSnapshot:
-        """Return the picture of this moment."""
-        with self._condition:
-            devices = self.get_gpu_metrics()
-            return CoordinatorSnapshot(
-                totals=self._board.units.totals(),
-                devices=devices,
-                policy=self._board.policy.settings,
-                paused=self._all_paused(),
-                sequences_per_second=_sum([row.sequences_per_second for row in devices]),
-                residues_per_second=_sum([row.residues_per_second for row in devices]),
-                eta_seconds=self._board.eta_seconds(),
-                last_event=self._board.log.last,
-            )
-
     @contextmanager
     def _changing(self) -> Iterator[Board]:
         """Hold the lock, and wake the waiting threads if their answers may have changed."""
@@ -379,11 +297,3 @@ class WorkStealingCoordinator:
         if record is None or record.active is None:
             return Directive.ABANDON
         return self._board.directive(record, record.active)
-
-    def _all_paused(self) -> bool:
-        return bool(self._board.roster.live) and not self._board.roster.at_work
-
-
-def _sum(figures: Sequence[float | None]) -> float | None:
-    known = [figure for figure in figures if figure is not None]
-    return sum(known) if known else None

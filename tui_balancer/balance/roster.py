@@ -60,19 +60,27 @@ class Roster:
         """Return an idle device as the policies see it."""
         return Thief(record.device, self.rate(record), len(record.queue))
 
+    def victim(self, record: DeviceRecord, now: float) -> Victim:
+        """Return a device at work as the policies see it."""
+        rate = self.rate(record)
+        remaining = record.remaining_cost(now, rate) / rate if rate else None
+        return Victim(record.device, record.queue, rate, remaining)
+
     def victims(self, thief: DeviceRecord, now: float) -> list[Victim]:
         """Return the other devices at work that have something waiting, in device order."""
         return [
-            self._victim(record, now)
+            self.victim(record, now)
             for record in self
             if record is not thief and record.queue and not record.free
         ]
 
-    def victims_by_remaining(self, thief: DeviceRecord, now: float) -> list[Victim]:
-        """Return the same by descending remaining time."""
-        return sorted(
-            self.victims(thief, now), key=lambda victim: -(victim.remaining_seconds or 0.0)
-        )
+    def busy_others(self, record: DeviceRecord, now: float) -> list[Victim]:
+        """Return the other devices at work that are computing at this moment."""
+        return [
+            self.victim(other, now)
+            for other in self
+            if other is not record and other.active is not None and not other.free
+        ]
 
     def free_victims(self, thief: DeviceRecord, *, dead_only: bool) -> list[Victim]:
         """Return paused and dead devices that have something waiting."""
@@ -125,8 +133,3 @@ class Roster:
         else:
             candidates = comparable if stealing else []
         return min(candidates, key=lambda other: other.queue.cost, default=record)
-
-    def _victim(self, record: DeviceRecord, now: float) -> Victim:
-        rate = self.rate(record)
-        remaining = record.remaining_cost(now, rate) / rate if rate else None
-        return Victim(record.device, record.queue, rate, remaining)

@@ -1,4 +1,4 @@
-"""The stealing policies: when an idle device takes a waiting file, whose, and which.
+"""The policies: when a waiting file changes its queue, whose, and which.
 
 Policies are pure: they look at the queues they are shown and answer with a decision; the
 coordinator carries it out. Times are estimates in seconds from now, rates FLOP/s.
@@ -62,10 +62,11 @@ class Victim:
 
 @dataclass(frozen=True, slots=True)
 class StealDecision:
-    """One unit to move from a victim to the thief, and why.
+    """One unit to move from one queue to another, and why.
 
     Attributes:
         victim: Whose unit.
+        thief: Who gets it.
         unit: Which.
         reason: In words for the log.
         finish_without: Estimated seconds until the pair is finished if nothing moves.
@@ -73,6 +74,7 @@ class StealDecision:
     """
 
     victim: str
+    thief: str
     unit: Unit
     reason: str
     finish_without: float | None = None
@@ -99,7 +101,10 @@ class CountPolicy:
             return None
         victim = self._next_in_turn([one for one in candidates if len(one.queue) == longest])
         return StealDecision(
-            victim.device, victim.queue.tail(), f"{longest} files against {thief.queued}"
+            victim.device,
+            thief.device,
+            victim.queue.tail(),
+            f"{longest} files against {thief.queued}",
         )
 
     def _imbalanced(self, longest: int, shortest: int) -> bool:
@@ -126,6 +131,9 @@ class TimePolicy:
     f = rem_v / (1/rate_v + 1/rate_t): two neighbours in a queue searched by cost. The first
     victim, longest remaining time first, where that gains at least the threshold against
     rem_v gives up the file.
+
+    The same estimates keep a device from starting a large file late: what it could finish
+    only after the even end of the run is left, or handed, to a faster one.
     """
 
     def __init__(self, settings: TimeSettings) -> None:
@@ -136,21 +144,63 @@ class TimePolicy:
 
         Args:
             thief: Who fell idle.
-            victims: Devices by descending remaining time.
+            victims: Devices by descending remaining time, or nearly so.
         """
         if thief.rate is None:
             return None
         for victim in victims:
             remaining = victim.remaining_seconds
-            if remaining is None or victim.rate is None:
+            if remaining is None or victim.rate is None or remaining < self.settings.gain_seconds:
                 continue
-            if remaining < self.settings.gain_seconds:
-                return None
             finish, unit = _best_unit(victim.queue, remaining, victim.rate, thief.rate)
-            gain = remaining - finish
-            if gain > 0 and gain >= self.settings.gain_seconds:
-                return StealDecision(victim.device, unit, f"{gain:.3g} s sooner", remaining, finish)
+            if self._pays(remaining, finish):
+                return _sooner(victim.device, thief.device, unit, remaining, finish)
         return None
+
+    def choose_own(self, queue: WorkQueue, rate: float, even_end: float) -> Unit:
+        """Return which unit of its own queue a device should start.
+
+        The head, unless the device would finish it only after the whole run could have
+        ended: then the largest that ends by then, or else the smallest.
+
+        Args:
+            queue: The device's own, not empty.
+            rate: The device's FLOP/s.
+            even_end: Seconds to the end of the run if all work were spread evenly.
+        """
+        head = queue.head()
+        if head.cost <= even_end * rate:
+            return head
+        fitting, above = queue.around(even_end * rate)
+        unit = fitting or above
+        assert unit is not None, "a device chooses from a queue that is not empty"
+        return unit
+
+    def decide_hand_over(
+        self, unit: Unit, device: str, rate: float, others: Iterable[Victim]
+    ) -> StealDecision | None:
+        """Return to whom a device gives a unit that it should rather not start, or None.
+
+        Args:
+            unit: What it would start.
+            device: Who.
+            rate: Its FLOP/s.
+            others: Devices at work; one of them takes the unit behind all it has.
+        """
+        finish, target = min(
+            (
+                (other.remaining_seconds + unit.cost / other.rate, other.device)
+                for other in others
+                if other.rate is not None and other.remaining_seconds is not None
+            ),
+            default=(math.inf, ""),
+        )
+        alone = unit.cost / rate
+        return _sooner(device, target, unit, alone, finish) if self._pays(alone, finish) else None
+
+    def _pays(self, without: float, finish: float) -> bool:
+        gain = without - finish
+        return gain > 0 and gain >= self.settings.gain_seconds
 
 
 Policy = CountPolicy | TimePolicy
@@ -181,11 +231,11 @@ def decide_free(
     if victim is None:
         return None
     if thief.rate is None or horizon_seconds is None:
-        return StealDecision(victim.device, victim.queue.head(), victim.free)
+        return StealDecision(victim.device, thief.device, victim.queue.head(), victim.free)
     fitting, above = victim.queue.around(horizon_seconds * thief.rate)
     unit = fitting or above
     assert unit is not None, "a victim's queue is not empty"
-    return StealDecision(victim.device, unit, victim.free)
+    return StealDecision(victim.device, thief.device, unit, victim.free)
 
 
 def validate(settings: PolicySettings) -> None:
@@ -214,6 +264,10 @@ def describe(settings: PolicySettings) -> str:
     if isinstance(settings, TimeSettings):
         return f"time: gain ≥ {settings.gain_seconds:g} s"
     return f"count: ≥{settings.minimum} files and (>{settings.ratio:g}× or +{settings.difference})"
+
+
+def _sooner(source: str, target: str, unit: Unit, without: float, finish: float) -> StealDecision:
+    return StealDecision(source, target, unit, f"{without - finish:.3g} s sooner", without, finish)
 
 
 def _best_unit(

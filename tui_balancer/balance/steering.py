@@ -118,9 +118,10 @@ def _let_go(board: Board, record: DeviceRecord) -> None:
 
 
 def _set_policy(board: Board, settings: PolicySettings) -> str:
-    if not board.stealing:
+    if not board.balancer.stealing:
         raise Refused("stealing is off in this run (--no-stealing)")
-    board.set_policy(settings)
+    board.balancer.set_policy(settings)
+    board.changed()
     text = describe(settings)
     board.log.add(SettingEvent, text)
     return text

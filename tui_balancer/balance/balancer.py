@@ -1,0 +1,161 @@
+"""Moving units between queues by the policy: steals for idle devices, and hand-overs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tui_balancer.balance.device_record import DeviceRecord
+from tui_balancer.balance.event_log import EventLog
+from tui_balancer.balance.events import StealEvent
+from tui_balancer.balance.model import CountSettings, PolicySettings, Unit
+from tui_balancer.balance.outlook import Outlook
+from tui_balancer.balance.roster import Roster
+from tui_balancer.balance.stealing import (
+    CountPolicy,
+    StealDecision,
+    TimePolicy,
+    decide_free,
+    make_policy,
+    validate,
+)
+from tui_balancer.balance.units import UnitBook
+
+
+class Balancer:
+    """Carries out what the policies decide.
+
+    Attributes:
+        policy: The policy in force.
+        stealing: False under `--no-stealing`: then only a dead device's queue is open.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        units: UnitBook,
+        log: EventLog,
+        policy: PolicySettings,
+        *,
+        stealing: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self.stealing = stealing
+        self._roster = roster
+        self._units = units
+        self._log = log
+        self._clock = clock
+        self._outlook = Outlook(roster)
+        self.set_policy(policy)
+
+    def set_policy(self, settings: PolicySettings) -> None:
+        """Steal by these rules from now on; UserError when they make no sense."""
+        validate(settings)
+        self.policy: CountPolicy | TimePolicy = make_policy(settings)
+        for record in self._roster:
+            record.checked = None
+
+    def forget(self) -> None:
+        """Estimate anew: something happened to devices or queues."""
+        self._outlook.forget()
+
+    def next_unit(self, record: DeviceRecord) -> Unit | None:
+        """Return what a device starts next of its own queue; None when nothing is left there.
+
+        That is the head of its queue. Under `time` a file that this device would finish only
+        after the even end of the whole run gives way to one that it can finish by then; if
+        there is none, it is handed to a device at work that would be through with it sooner.
+        """
+        if not record.queue:
+            return None
+        head = record.queue.head()
+        policy = self.policy
+        if not self.stealing or not isinstance(policy, TimePolicy):
+            return head
+        now = self._clock()
+        rate = self._roster.rate(record)
+        end = self._outlook.even_end(now)
+        if rate is None or end is None:
+            return head
+        while record.queue:
+            unit = policy.choose_own(record.queue, rate, end)
+            if unit.cost <= end * rate:
+                return unit
+            others = self._roster.busy_others(record, now)
+            decision = policy.decide_hand_over(unit, record.device, rate, others)
+            if decision is None:
+                return unit
+            self._carry_out(decision)
+        return None
+
+    def steal(self, thief: DeviceRecord) -> Unit | None:
+        """Move a unit to the front of an idle device's queue, if the policy says so."""
+        now = self._clock()
+        decision = self._decide(thief, now)
+        if decision is None:
+            return None
+        self._carry_out(decision, to_front=True)
+        self._outlook.robbed(self._roster[decision.victim], now)
+        return decision.unit
+
+    def next_look(self, record: DeviceRecord) -> float | None:
+        """Return when an idle device looks again under `count`; None: it waits for changes."""
+        settings = self.policy.settings
+        if not self.stealing or not isinstance(settings, CountSettings) or record.checked is None:
+            return None
+        return record.checked + settings.interval_seconds
+
+    def fell_behind(self, record: DeviceRecord) -> bool:
+        """Whether a device's estimated finish moved away by half the threshold.
+
+        At steady rates a steal that does not pay now never will: only then is it worth waking
+        the idle devices.
+        """
+        settings = self.policy.settings
+        now = self._clock()
+        remaining = self._roster.remaining_seconds(record, now)
+        if not self.stealing or isinstance(settings, CountSettings) or remaining is None:
+            return False
+        finish = now + remaining
+        if record.expected is None or finish > record.expected + settings.gain_seconds / 2:
+            record.expected = finish
+            return True
+        record.expected = min(record.expected, finish)
+        return False
+
+    def _decide(self, thief: DeviceRecord, now: float) -> StealDecision | None:
+        seen = self._roster.thief(thief)
+        free = self._roster.free_victims(thief, dead_only=not self.stealing)
+        if free:
+            return decide_free(seen, free, self._roster.even_end(now))
+        if not self.stealing:
+            return None
+        if isinstance(self.policy, TimePolicy):
+            return self.policy.decide(seen, self._outlook.victims(thief, now))
+        look = self.next_look(thief)
+        if look is not None and look > now:
+            return None
+        thief.checked = now
+        return self.policy.decide(seen, self._roster.victims(thief, now))
+
+    def _carry_out(self, decision: StealDecision, *, to_front: bool = False) -> None:
+        unit = decision.unit
+        victim, thief = self._roster[decision.victim], self._roster[decision.thief]
+        victim.queue.remove(unit.unit_id)
+        if to_front:
+            thief.queue.push_front(unit)
+        else:
+            thief.queue.append(unit)
+        self._units.home[unit.unit_id] = thief.device
+        victim.stolen_from += unit.files
+        thief.stolen_to += unit.files
+        self._log.add(
+            StealEvent,
+            unit.unit_id,
+            unit.name,
+            unit.sequences,
+            victim.device,
+            thief.device,
+            decision.reason,
+            decision.finish_without,
+            decision.finish_with,
+        )

@@ -1,0 +1,128 @@
+"""Looking at a coordinator: metrics, events, queues and totals, each of one moment."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tui_balancer.balance.board import Board
+from tui_balancer.balance.events import Event, StealEvent
+from tui_balancer.balance.model import DeviceMetrics, PolicySettings, Totals, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class CoordinatorSnapshot:
+    """An immutable picture of the work at one moment, taken under one lock.
+
+    Attributes:
+        totals: Counts of files, sequences, residues and cost.
+        devices: A row a device, in device order.
+        policy: The stealing rule in force.
+        paused: Whether every live device is held.
+        sequences_per_second: Sum of the devices' figures; None before any was measured.
+        residues_per_second: The same.
+        eta_seconds: Estimated seconds to the end; None while unknown.
+        last_event: Number of the newest event.
+    """
+
+    totals: Totals
+    devices: tuple[DeviceMetrics, ...]
+    policy: PolicySettings
+    paused: bool
+    sequences_per_second: float | None
+    residues_per_second: float | None
+    eta_seconds: float | None
+    last_event: int
+
+
+class ObservableBoard:
+    """The reading side of a coordinator; every method takes the lock and returns at once."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._condition = threading.Condition()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing runs and nothing can be started any more."""
+        with self._condition:
+            return self._board.over
+
+    @property
+    def paused(self) -> bool:
+        """Whether every live device is held."""
+        with self._condition:
+            return self._all_paused()
+
+    @property
+    def policy(self) -> PolicySettings:
+        """The stealing rule in force."""
+        with self._condition:
+            return self._board.balancer.policy.settings
+
+    @property
+    def last_event(self) -> int:
+        """Number of the newest event; 0 before the first."""
+        with self._condition:
+            return self._board.log.last
+
+    def get_gpu_metrics(self) -> tuple[DeviceMetrics, ...]:
+        """Return a row for every device, in device order."""
+        with self._condition:
+            now = self._board.clock()
+            roster = self._board.roster
+            return tuple(record.metrics(now, roster.rate(record)) for record in roster)
+
+    def get_recent_steal_events(self) -> tuple[StealEvent, ...]:
+        """Return the last 50 steals, oldest first."""
+        with self._condition:
+            return self._board.log.steals()
+
+    def events_after(self, sequence: int) -> tuple[Event, ...]:
+        """Return the kept events with a greater number, oldest first."""
+        with self._condition:
+            return self._board.log.after(sequence)
+
+    def queue(self, device: str) -> tuple[Unit, ...]:
+        """Return the units waiting for a device, next first."""
+        with self._condition:
+            return tuple(self._board.roster[device].queue)
+
+    def queue_length(self, device: str) -> int:
+        """Return how many units wait for a device."""
+        with self._condition:
+            return len(self._board.roster[device].queue)
+
+    def totals(self) -> Totals:
+        """Return the counts over the whole run."""
+        with self._condition:
+            return self._board.units.totals()
+
+    def eta_seconds(self) -> float | None:
+        """Return the estimated seconds to the end; None while unknown or paused."""
+        with self._condition:
+            return self._board.eta_seconds()
+
+    def snapshot(self) -> CoordinatorSnapshot:
+        """Return the picture of this moment."""
+        with self._condition:
+            devices = self.get_gpu_metrics()
+            return CoordinatorSnapshot(
+                totals=self._board.units.totals(),
+                devices=devices,
+                policy=self._board.balancer.policy.settings,
+                paused=self._all_paused(),
+                sequences_per_second=_sum([row.sequences_per_second for row in devices]),
+                residues_per_second=_sum([row.residues_per_second for row in devices]),
+                eta_seconds=self._board.eta_seconds(),
+                last_event=self._board.log.last,
+            )
+
+    def _all_paused(self) -> bool:
+        return bool(self._board.roster.live) and not self._board.roster.at_work
+
+
+def _sum(figures: Sequence[float | None]) -> float | None:
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else None
