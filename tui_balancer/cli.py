@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -213,8 +213,8 @@ def devices(*, devices: DeviceOptions | None = None) -> int:
 def main() -> NoReturn:
     """Run the command line; a mistake of the user's is one line and exit code 2."""
     try:
-        code = app(result_action="return_value")
-    except UserError as mistake:
+        code = app(result_action="return_value", exit_on_error=False, print_error=False)
+    except (UserError, CycloptsError) as mistake:
         print(f"tui-balancer: {mistake}", file=sys.stderr)
         sys.exit(EXIT_USAGE)
     except KeyboardInterrupt:
