@@ -17,7 +17,7 @@ BODY = bytes(range(256)) * 10_000
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `BODY` as `good.pt`, half of it as `short.pt`, and `late.pt` when released."""
+    """Serves `BODY` as `good.pt`, half of it as `short.pt`, and of `late.pt` nothing."""
 
     daemon_threads = True
 
@@ -40,6 +40,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         if name == "late":
             self.server.release.wait()
+            return
         self.send_response(200)
         self.send_header("Content-Length", str(len(BODY)))
         self.end_headers()

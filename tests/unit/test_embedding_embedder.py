@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 
 import esm
@@ -10,9 +11,9 @@ import torch
 
 from tests.support.checkpoints import make_checkpoint
 from tui_balancer.embedding.checkpoints import LoadedModel, load, resolve
-from tui_balancer.embedding.embedder import Embedder, load_embedder, resolve_layer
-from tui_balancer.embedding.registry import CheckpointModel, ModelSource
-from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.embedding.embedder import Embedder, load_embedder
+from tui_balancer.embedding.registry import CheckpointModel, ModelSource, UntrainedModel
+from tui_balancer.embedding.settings import EmbeddingSettings, Precision, resolve_layer
 from tui_balancer.errors import UserError
 
 torch.set_num_threads(1)
@@ -62,17 +63,60 @@ def assert_close(actual: torch.Tensor, expected: torch.Tensor) -> None:
     assert ((actual - expected).abs() / scale).max() < 1e-5
 
 
+@pytest.mark.parametrize("reference", [False, True])
 @pytest.mark.parametrize("layer", range(-LAYERS - 1, LAYERS + 1))
-def test_every_layer_equals_fair_esms_extract(loaded: LoadedModel, layer: int) -> None:
+def test_every_layer_equals_fair_esms_extract(
+    loaded: LoadedModel, layer: int, reference: bool
+) -> None:
     sequences = _sequences(12, longest=60)
-    embedder = Embedder(loaded, "cpu:0", EmbeddingSettings(repr_layer=layer))
+    settings = EmbeddingSettings(repr_layer=layer, reference=reference)
+    embedder = Embedder(loaded, "cpu:0", settings)
     assert_close(embedder.embed(sequences), extract(loaded, sequences, layer))
 
 
 def test_lengths_from_one_to_the_longest_equal_fair_esms_extract(loaded: LoadedModel) -> None:
-    sequences = [("MKVLAAGIST" * 103)[:length] for length in (1, 2, 3, 500, 1021, 1022)]
+    lengths = [1, 1, 2, 3, 31, 32, 33, 191, 192, 193, 766, 767, 1021, 1022, 1022]
+    sequences = [
+        ("MKVLAAGIST" * 103)[number : length + number] for number, length in enumerate(lengths)
+    ]
     embedder = Embedder(loaded, "cpu:0", EmbeddingSettings())
     assert_close(embedder.embed(sequences), extract(loaded, sequences, -1))
+
+
+@pytest.mark.parametrize("name", ["esm2_t6_8M_UR50D", "esm2_t12_35M_UR50D"])
+def test_the_true_architectures_equal_fair_esms_extract(name: str) -> None:
+    real = load(resolve(UntrainedModel(name, seed=0)))
+    sequences = _sequences(6, longest=120)
+    embedder = Embedder(real, "cpu:0", EmbeddingSettings())
+    assert_close(embedder.embed(sequences), extract(real, sequences, -1))
+
+
+def test_a_checkpoint_without_token_dropout_is_not_scaled(loaded: LoadedModel) -> None:
+    unscaled = copy.deepcopy(loaded)
+    unscaled.model.token_dropout = False
+    sequences = _sequences(3, longest=20)
+    embedder = Embedder(unscaled, "cpu:0", EmbeddingSettings())
+    assert_close(embedder.embed(sequences), extract(unscaled, sequences, -1))
+
+
+@pytest.mark.parametrize(("precision", "cosine"), [("bf16", 0.9999), ("fp16", 0.99999)])
+def test_half_precision_is_close_to_float32(
+    loaded: LoadedModel, precision: Precision, cosine: float
+) -> None:
+    sequences = _sequences(8, longest=200)
+    exact = Embedder(loaded, "cpu:0", EmbeddingSettings()).embed(sequences)
+    half = Embedder(loaded, "cpu:0", EmbeddingSettings(precision=precision)).embed(sequences)
+    assert half.dtype == torch.float32
+    assert torch.cosine_similarity(half, exact).min() > cosine
+    assert not torch.equal(half, exact)
+
+
+def test_layers_above_the_chosen_one_cost_nothing(loaded: LoadedModel) -> None:
+    broken = copy.deepcopy(loaded)
+    with torch.no_grad():
+        broken.model.layers[-1].fc1.weight.fill_(torch.nan)
+    settings = EmbeddingSettings(repr_layer=LAYERS - 1)
+    assert Embedder(broken, "cpu:0", settings).embed(["MKV"]).isfinite().all()
 
 
 def test_every_letter_has_its_own_vector(loaded: LoadedModel) -> None:

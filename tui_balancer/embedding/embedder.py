@@ -1,14 +1,23 @@
-"""Sequences in, one vector per sequence out: the forward pass, the layer and the pooling."""
+"""Sequences in, one vector per sequence out, by the packed forward pass or by fair-esm's own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 
 from tui_balancer.embedding.checkpoints import LoadedModel, load
+from tui_balancer.embedding.forward import PackedForward
+from tui_balancer.embedding.packing import Packer
 from tui_balancer.embedding.registry import ModelSource
-from tui_balancer.embedding.settings import EmbeddingSettings, resolve_layer
+from tui_balancer.embedding.settings import EmbeddingSettings, Precision, resolve_layer
+
+_DTYPES: dict[Precision, torch.dtype] = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
 
 
 class Embedder:
@@ -25,31 +34,66 @@ class Embedder:
         self.shape = loaded.shape
         self.sha256 = loaded.sha256
         self.layer = resolve_layer(settings.repr_layer, loaded.shape.layers)
-        self._device = torch_device(device)
-        self._model = loaded.model.to(self._device)
-        self._tokenise = loaded.alphabet.get_batch_converter()
+        place = torch_device(device)
+        self._means: _Means = (
+            _Reference(loaded, self.layer, place)
+            if settings.reference
+            else _Packed(loaded, self.layer, place, _DTYPES[settings.precision])
+        )
 
     def embed(self, sequences: Sequence[str]) -> torch.Tensor:
         """Return the mean of the chosen layer over the residues of each sequence.
 
         Args:
             sequences: One batch: non-empty sequences of the alphabet's letters, already cut
-                at the maximum length.
+                at the maximum length; equal lengths side by side are computed together.
 
         Returns:
             float32 on the CPU, of shape (sequences, width), in the order of the sequences.
         """
         if not sequences:
             return torch.empty(0, self.shape.width)
+        return self._means(sequences).cpu()
+
+
+class _Means(Protocol):
+    """Means of one layer over the residues, on the device."""
+
+    def __call__(self, sequences: Sequence[str]) -> torch.Tensor:
+        """Return float32 of shape (sequences, width)."""
+
+
+class _Packed:
+    """The packed forward pass."""
+
+    def __init__(
+        self, loaded: LoadedModel, layer: int, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self._packer = Packer(loaded.alphabet)
+        self._forward = PackedForward(loaded.model, layer, device, dtype)
+
+    def __call__(self, sequences: Sequence[str]) -> torch.Tensor:
+        return self._forward(self._packer.pack(sequences))
+
+
+class _Reference:
+    """fair-esm's own tokeniser and forward pass, padding and all."""
+
+    def __init__(self, loaded: LoadedModel, layer: int, device: torch.device) -> None:
+        self._layer, self._device = layer, device
+        self._model = loaded.model.to(device)
+        self._tokenise = loaded.alphabet.get_batch_converter()
+
+    @torch.inference_mode()
+    def __call__(self, sequences: Sequence[str]) -> torch.Tensor:
         _, _, tokens = self._tokenise([("", sequence) for sequence in sequences])
-        with torch.inference_mode():
-            result = self._model(tokens.to(self._device), repr_layers=[self.layer])
-            states = result["representations"][self.layer]
-            # BOS stands at 0, the residues at 1 to L, then EOS and padding.
-            means = [
-                states[row, 1 : len(sequence) + 1].mean(0) for row, sequence in enumerate(sequences)
-            ]
-            return torch.stack(means).cpu()
+        result = self._model(tokens.to(self._device), repr_layers=[self._layer])
+        states = result["representations"][self._layer]
+        # BOS stands at 0, the residues at 1 to L, then EOS and padding.
+        means = [
+            states[row, 1 : len(sequence) + 1].mean(0) for row, sequence in enumerate(sequences)
+        ]
+        return torch.stack(means)
 
 
 def load_embedder(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from tui_balancer.errors import UserError
+
+Precision = Literal["fp32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +18,15 @@ class EmbeddingSettings:
         repr_layer: Layer whose representations are pooled; negative counts from the last.
         max_length: Residues kept of a sequence; the rest is cut, counted and flagged.
         batch_tokens: Padded tokens in a batch, at most (one longer sequence is a batch alone).
+        precision: Number format of products and attention; all else is float32 always.
+        reference: Compute with fair-esm's own forward pass, in float32, instead of ours.
     """
 
     repr_layer: int = -1
     max_length: int = 1022
     batch_tokens: int = 4096
+    precision: Precision = "fp32"
+    reference: bool = False
 
 
 def resolve_layer(repr_layer: int, layers: int) -> int:

@@ -32,7 +32,7 @@ def provenance(
     truncated_ids: Sequence[str] = (),
     replaced: int = 0,
     skipped: int = 0,
-    precision: str = "float32",
+    precision: str = "fp32",
 ) -> dict[str, MetadataValue]:
     """Return an output's metadata, its keys in alphabetical order.
 
@@ -51,7 +51,7 @@ def provenance(
         truncated_ids: Ids of the sequences that were cut at `max_length`.
         replaced: Residues read as X.
         skipped: Empty sequences left out.
-        precision: Number format of the products in the forward pass.
+        precision: Number format of the products in the forward pass: fp32, bf16 or fp16.
     """
     return {
         "batch_tokens": batch_tokens,

@@ -1,0 +1,64 @@
+"""Matrix products: every implementation computes the same, and wrong ones are not taken."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tui_balancer.embedding import products
+from tui_balancer.embedding.products import (
+    Linear,
+    OneDnnProducts,
+    Products,
+    PublicProducts,
+    choose_products,
+)
+
+torch.set_num_threads(1)
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("candidate", [PublicProducts(), choose_products(CPU, torch.float32)])
+def test_products_equal_double_precision(candidate: Products) -> None:
+    generator = torch.Generator().manual_seed(1)
+    inputs = torch.randn(7, 48, generator=generator)
+    layer = Linear(torch.randn(96, 48, generator=generator), torch.randn(96, generator=generator))
+    residual = torch.randn(7, 96, generator=generator)
+    exact = inputs.double() @ layer.weight.double().T + layer.bias.double()
+    gelu = exact * 0.5 * (1 + torch.erf(exact / 2**0.5))
+    before = residual.clone()
+    assert (candidate.linear(inputs, layer) - exact).abs().max() < 1e-4
+    assert (candidate.gelu(inputs, layer) - gelu).abs().max() < 1e-4
+    assert (candidate.added(inputs, layer, residual) - (exact + residual)).abs().max() < 1e-4
+    assert torch.equal(residual, before)
+
+
+def test_half_precision_products_leave_the_residual_in_float32() -> None:
+    layer = Linear(torch.eye(8, dtype=torch.bfloat16), torch.zeros(8, dtype=torch.bfloat16))
+    residual = torch.full((2, 8), 1.0 + 2**-20)
+    result = choose_products(CPU, torch.bfloat16).added(
+        torch.zeros(2, 8, dtype=torch.bfloat16), layer, residual
+    )
+    assert torch.equal(result, residual)
+
+
+def test_onednn_is_not_taken_where_it_computes_in_a_shorter_format(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Shorter(PublicProducts):
+        def linear(self, inputs: torch.Tensor, layer: Linear) -> torch.Tensor:
+            return super().linear(inputs.bfloat16().float(), layer)
+
+    monkeypatch.setattr(products, "OneDnnProducts", Shorter)
+    assert type(choose_products(CPU, torch.float32)) is PublicProducts
+
+
+def test_onednn_is_not_taken_where_its_operators_are_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(_: OneDnnProducts) -> None:
+        raise AttributeError("no such operator")
+
+    monkeypatch.setattr(OneDnnProducts, "__init__", missing)
+    assert type(choose_products(CPU, torch.float32)) is PublicProducts
