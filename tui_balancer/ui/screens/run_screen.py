@@ -61,6 +61,7 @@ class RunScreen(Screen[None]):
         self._warnings_seen = 0
         self._offered: set[str] = set()
         self._policy_asked: PolicySettings | None = None
+        self._policies_open = 0
         self.header = RunHeader()
         self.devices = DeviceTable()
         self.queue = QueueList()
@@ -93,6 +94,8 @@ class RunScreen(Screen[None]):
     def receive(self, picture: Picture) -> None:
         """Show a newer picture, or hold it back while the display is frozen."""
         self._picture = picture
+        if not self._policies_open:
+            self._policy_asked = None
         if not self._frozen:
             self._show(picture)
         elif self.queue.device != picture.device:
@@ -121,8 +124,8 @@ class RunScreen(Screen[None]):
         self.queue.drop_tags(unit_ids)
 
     def policy_answered(self) -> None:
-        """Go by the run's own settings again: they are what was asked, or it was refused."""
-        self._policy_asked = None
+        """Go by the run's own settings again, once a picture shows what the answers led to."""
+        self._policies_open -= 1
 
     def _show(self, picture: Picture) -> None:
         snapshot = picture.snapshot
@@ -234,6 +237,7 @@ class RunScreen(Screen[None]):
 
     def _set_policy(self, settings: PolicySettings) -> None:
         self._policy_asked = settings
+        self._policies_open += 1
         self._link.send(SetPolicy(settings))
 
     def action_edit_threshold(self) -> None:

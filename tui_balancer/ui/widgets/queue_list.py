@@ -98,7 +98,8 @@ class QueueList(RowList[Unit]):
     def on_click(self, event: events.Click) -> None:
         """Toggle the tag by a click on its column."""
         index = self.row_at(event)
-        if index is not None and event.x < CURSOR_WIDTH + _TAG_WIDTH:
+        column = event.get_content_offset_capture(self).x
+        if index is not None and column < CURSOR_WIDTH + _TAG_WIDTH:
             self._toggle(index)
 
     def _toggle(self, index: int) -> None:
@@ -113,10 +114,11 @@ class QueueList(RowList[Unit]):
     def _retitle(self) -> None:
         parts = ["Queue"]
         if self._device is not None:
-            files = plural(len(self.rows), "file")
-            parts = [f"Queue of {self._device.device}", f"{files}, next first"]
+            parts = [f"Queue of {self._device.device}", plural(len(self.rows), "file")]
         if self._tags:
             parts.append(f"{count(len(self._tags))} tagged")
+        elif self._device is not None:
+            parts.append("next first")
         self.retitle(*parts)
 
     def _tag_cell(self, unit: Unit, _width: int) -> Line:

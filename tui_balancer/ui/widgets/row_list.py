@@ -91,6 +91,10 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
         self._gap = 1
         self._title = ""
 
+    def on_mount(self) -> None:
+        """Take the room of an empty list."""
+        self.virtual_size = Size(0, self._height)
+
     def row_key(self, row: RowT) -> Hashable:
         """Return what tells a row from all others and does not change with its content."""
         return row

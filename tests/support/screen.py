@@ -1,0 +1,68 @@
+"""The app under a pilot: hand-fed pictures, and waits for states instead of for time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from textual.pilot import Pilot
+from textual.widgets._toast import Toast
+
+from tests.support.fake_run import FakeRun
+from tests.support.pictures import EVENTS, QUEUES, RUNNING
+from tui_balancer.run.handle import RunSnapshot
+from tui_balancer.ui.app import BalancerApp
+
+DEADLINE_SECONDS = 10.0
+
+
+def fake_run(snapshot: RunSnapshot = RUNNING) -> FakeRun:
+    """Return a run with this picture, the usual queues and the usual events."""
+    run = FakeRun(snapshot, dict(QUEUES))
+    run.happen(EVENTS)
+    return run
+
+
+@asynccontextmanager
+async def shown(run: FakeRun, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Pilot[int]]:
+    """Run the app on a run; pictures are taken by `look` alone."""
+    app = BalancerApp(run, poll=False)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await look(pilot)
+        yield pilot
+
+
+def app_of(pilot: Pilot[int]) -> BalancerApp:
+    """Return the app, by its own type."""
+    assert isinstance(pilot.app, BalancerApp)
+    return pilot.app
+
+
+async def look(pilot: Pilot[int]) -> None:
+    """Show what the run is like now: the devices, then the queue of the selected one."""
+    for _ in range(2):
+        app_of(pilot).link.read()
+        await pilot.pause()
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
+    """Let the app work until the condition holds."""
+
+    async def hold() -> None:
+        while not condition():
+            await pilot.pause()
+
+    await asyncio.wait_for(hold(), DEADLINE_SECONDS)
+
+
+def toasts(pilot: Pilot[int]) -> list[str]:
+    """Return the texts of the toasts on the screen, title and message."""
+    return [str(toast.render()) for toast in pilot.app.screen.query(Toast)]
+
+
+async def seen(pilot: Pilot[int]) -> str:
+    """Return what the terminal shows once all is painted, line by line."""
+    await pilot.pause()
+    strips = pilot.app.screen._compositor.render_strips()
+    return "\n".join(strip.text for strip in strips)

@@ -1,0 +1,263 @@
+"""Every key of the main screen: what it asks of the run, what the person hears."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from textual.widgets import OptionList
+
+from tests.support.fake_run import FakeRun
+from tests.support.pictures import DEVICES, FINISHED, PAUSED, RUNNING, SUMMARY
+from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
+from tui_balancer.balance.commands import (
+    Command,
+    Outcome,
+    PauseAll,
+    PauseDevice,
+    ResumeAll,
+    ResumeDevice,
+    SetPolicy,
+)
+from tui_balancer.balance.model import CountSettings, DeviceState, TimeSettings
+from tui_balancer.balance.stealing import lowered, raised
+from tui_balancer.ui.keymap import KEYS
+from tui_balancer.ui.screens.help_screen import HelpScreen
+from tui_balancer.ui.screens.run_screen import RunScreen
+
+
+async def commands_after(run: FakeRun, *keys: str, awaited: int = 1) -> list[Command]:
+    async with shown(run) as pilot:
+        await pilot.press(*keys)
+        await until(pilot, lambda: len(run.commands) >= awaited)
+        return run.commands
+
+
+async def test_p_pauses_the_device_under_the_cursor() -> None:
+    assert await commands_after(fake_run(), "down", "p") == [PauseDevice("cuda:1")]
+
+
+async def test_p_lets_a_paused_device_go_on() -> None:
+    assert await commands_after(fake_run(), "down", "down", "p") == [ResumeDevice("cuda:2")]
+
+
+async def test_capital_p_pauses_all() -> None:
+    assert await commands_after(fake_run(), "P") == [PauseAll()]
+
+
+async def test_capital_p_lets_all_go_on_when_all_are_paused() -> None:
+    assert await commands_after(fake_run(PAUSED), "P") == [ResumeAll()]
+
+
+async def test_the_footer_names_what_p_does_now() -> None:
+    async with shown(fake_run()) as pilot:
+        assert "p Pause" in await seen(pilot)
+        await pilot.press("down", "down")
+        assert "p Resume" in await seen(pilot)
+
+
+@pytest.mark.parametrize("policy", [TimeSettings(), CountSettings()])
+async def test_plus_and_minus_step_the_threshold(policy: TimeSettings | CountSettings) -> None:
+    run = fake_run(replace(RUNNING, policy=policy))
+    assert await commands_after(run, "plus") == [SetPolicy(raised(policy))]
+    run = fake_run(replace(RUNNING, policy=policy))
+    assert await commands_after(run, "minus") == [SetPolicy(lowered(policy))]
+
+
+async def test_fast_steps_add_up_before_the_next_picture() -> None:
+    commands = await commands_after(fake_run(), "plus", "plus", "equals_sign", awaited=3)
+    steps = [raised(RUNNING.policy)]
+    steps += [raised(steps[-1])]
+    steps += [raised(steps[-1])]
+    assert commands == [SetPolicy(step) for step in steps]
+
+
+async def test_the_last_step_says_so_and_asks_nothing() -> None:
+    run = fake_run(replace(RUNNING, policy=TimeSettings(0.0)))
+    async with shown(run) as pilot:
+        await pilot.press("minus")
+        await until(pilot, lambda: toasts(pilot))
+        assert toasts(pilot) == ["No change\nThe threshold is at its lowest step."]
+        assert run.commands == []
+
+
+async def test_an_accepted_command_is_told() -> None:
+    run = fake_run()
+    run.outcomes = [Outcome(True, "cuda:0 is paused after its batch in flight")]
+    async with shown(run) as pilot:
+        await pilot.press("p")
+        await until(pilot, lambda: toasts(pilot))
+        assert toasts(pilot) == ["Done\ncuda:0 is paused after its batch in flight"]
+
+
+async def test_a_refused_command_is_told_with_the_reason() -> None:
+    run = fake_run()
+    run.outcomes = [Outcome(False, "cuda:0 [card 1] is dead")]
+    async with shown(run) as pilot:
+        await pilot.press("p")
+        await until(pilot, lambda: toasts(pilot))
+        assert toasts(pilot) == ["Refused\ncuda:0 [card 1] is dead"]
+
+
+async def test_keys_do_nothing_harmful_before_the_first_device() -> None:
+    run = FakeRun(replace(RUNNING, devices=()))
+    async with shown(run) as pilot:
+        await pilot.press("p", "t", "m", "enter", "down", "end")
+        await pilot.pause()
+        assert run.commands == []
+        assert "no devices yet" in await seen(pilot)
+
+
+async def test_space_holds_the_picture_and_lets_it_go() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await pilot.press("space")
+        run.change(elapsed_seconds=3_600.0)
+        await look(pilot)
+        assert "FROZEN" in await seen(pilot)
+        assert "12m 34s" in await seen(pilot)
+        await pilot.press("space")
+        assert "FROZEN" not in await seen(pilot)
+        assert "1h 00m" in await seen(pilot)
+
+
+async def test_events_of_a_frozen_time_are_shown_afterwards() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        log = app_of(pilot).run_screen.log_list
+        await pilot.press("space")
+        before = log.rows
+        run.happen(run.events_after(0))
+        await look(pilot)
+        assert log.rows == before
+        await pilot.press("space")
+        assert len(log.rows) == 2 * len(before)
+
+
+async def test_keys_act_on_the_run_as_it_is_while_the_display_is_frozen() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await pilot.press("space")
+        run.change(devices=(replace(DEVICES[0], state=DeviceState.PAUSED), *DEVICES[1:]))
+        await look(pilot)
+        await pilot.press("p")
+        await until(pilot, lambda: run.commands)
+        assert run.commands == [ResumeDevice("cuda:0")]
+
+
+async def test_another_queue_can_be_looked_at_while_the_display_is_frozen() -> None:
+    async with shown(fake_run()) as pilot:
+        await pilot.press("space", "down")
+        await look(pilot)
+        assert "Queue of cuda:1 · 6 files" in await seen(pilot)
+
+
+async def test_a_frozen_display_tells_of_the_end() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await pilot.press("space")
+        run.current, run.final = FINISHED, SUMMARY
+        await look(pilot)
+        await until(pilot, lambda: toasts(pilot))
+        assert "The run has ended" in toasts(pilot)[0]
+        await pilot.press("space")
+        assert "1,201 done" in await seen(pilot)
+
+
+async def test_tab_goes_round_the_panes() -> None:
+    async with shown(fake_run()) as pilot:
+        ids = []
+        for _ in range(4):
+            assert pilot.app.focused is not None
+            ids.append(pilot.app.focused.id)
+            await pilot.press("tab")
+        assert ids == ["devices", "queue", "log", "devices"]
+        await pilot.press("shift+tab")
+        assert pilot.app.focused is app_of(pilot).run_screen.devices
+
+
+@pytest.mark.parametrize("key", ["question_mark", "f1"])
+async def test_help_lists_every_key(key: str) -> None:
+    async with shown(fake_run(), (120, 60)) as pilot:
+        await pilot.press(key)
+        text = await seen(pilot)
+        assert isinstance(pilot.app.screen, HelpScreen)
+        for one in KEYS:
+            assert one.help in text
+            assert one.shown in text
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, RunScreen)
+
+
+async def test_the_palette_offers_every_action_that_makes_sense_now() -> None:
+    async with shown(fake_run()) as pilot:
+        app = app_of(pilot)
+        titles = {command.title for command in app.get_system_commands(app.run_screen)}
+        unfit = {"Let a paused device go on", "Let all devices go on"}
+        assert {key.help for key in KEYS} - titles == unfit
+        assert {"Theme", "Screenshot"} <= titles
+
+
+async def test_the_palette_carries_an_action_out() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await pilot.press("ctrl+p", *"pause all")
+        hits = pilot.app.screen.query_one(OptionList)
+        await until(
+            pilot,
+            lambda: hits.option_count and "Pause all" in str(hits.get_option_at_index(0).prompt),
+        )
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: run.commands)
+        assert run.commands == [PauseAll()]
+
+
+async def test_footer_keys_can_be_clicked() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await pilot.click("FooterKey")
+        await until(pilot, lambda: run.commands)
+        assert run.commands == [PauseDevice("cuda:0")]
+
+
+async def test_the_end_takes_the_steering_keys_away() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        run.current, run.final = FINISHED, SUMMARY
+        await look(pilot)
+        await pilot.press("p", "P", "plus", "minus", "e", "t", "m")
+        await pilot.pause()
+        assert run.commands == []
+        assert isinstance(pilot.app.screen, RunScreen)
+        assert "Pause" not in await seen(pilot)
+
+
+async def test_the_end_brings_the_summary_and_the_keys_to_it() -> None:
+    run = fake_run()
+    async with shown(run, (120, 50)) as pilot:
+        run.current, run.final = FINISHED, SUMMARY
+        await look(pilot)
+        text = await seen(pilot)
+        for part in (
+            "1,201 done, ✗ 3 failed",
+            "17m 46s",
+            "31 steals, 2 moves",
+            "results/virome",
+            "212 sequences truncated",
+            "looks like nucleotides",
+            "2 duplicate ids",
+            "q leaves",
+        ):
+            assert part in text
+        assert pilot.app.focused is app_of(pilot).run_screen.summary
+
+
+@pytest.mark.parametrize("size", [(40, 10), (80, 24), (120, 40), (200, 50)])
+async def test_the_screen_survives_any_size_and_resizing(size: tuple[int, int]) -> None:
+    async with shown(fake_run(), size) as pilot:
+        assert "cuda:0" in await seen(pilot)
+        await pilot.resize_terminal(110, 30)
+        assert "cuda:0" in await seen(pilot)
+        assert "Ends in" in await seen(pilot)
+        await pilot.resize_terminal(*size)
+        assert "cuda:0" in await seen(pilot)

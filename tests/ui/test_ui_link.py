@@ -1,0 +1,146 @@
+"""The threads between screen and run."""
+
+from __future__ import annotations
+
+import threading
+
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from tests.support.fake_run import FakeRun
+from tests.support.pictures import QUEUES, RUNNING
+from tests.support.screen import DEADLINE_SECONDS, fake_run
+from tui_balancer.balance.commands import Command, Outcome, PauseAll
+from tui_balancer.balance.events import SettingEvent
+from tui_balancer.ui.link import RunLink
+from tui_balancer.ui.messages import (
+    CommandAnswered,
+    EventsArrived,
+    LinkBroke,
+    Picture,
+    SnapshotTaken,
+)
+
+
+class Mailbox(MessagePump):
+    """Keeps what is posted to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[Message] = []
+        self.news = threading.Condition()
+
+    def post_message(self, message: Message) -> bool:
+        with self.news:
+            self.messages.append(message)
+            self.news.notify_all()
+        return True
+
+    def wait_for(self, kind: type[Message]) -> Message:
+        def arrived() -> list[Message]:
+            return [one for one in self.messages if isinstance(one, kind)]
+
+        with self.news:
+            assert self.news.wait_for(arrived, DEADLINE_SECONDS), f"no {kind.__name__} came"
+            return arrived()[-1]
+
+
+def pictures(box: Mailbox) -> list[Picture]:
+    return [one.picture for one in box.messages if isinstance(one, SnapshotTaken)]
+
+
+def test_a_picture_is_posted_only_when_it_is_new() -> None:
+    run, box = fake_run(), Mailbox()
+    link = RunLink(run, box, refresh_hz=4)
+    link.read()
+    link.read()
+    run.change(elapsed_seconds=755.0)
+    link.read()
+    assert [one.snapshot.elapsed_seconds for one in pictures(box)] == [754.0, 755.0]
+
+
+def test_events_are_pulled_by_number_without_gaps_or_repeats() -> None:
+    run, box = FakeRun(RUNNING), Mailbox()
+    link = RunLink(run, box, refresh_hz=4)
+    for number in range(20):
+        run.happen([SettingEvent(0, 1.0, f"{number}")] * (number % 3))
+        link.read()
+    arrived = [e for m in box.messages if isinstance(m, EventsArrived) for e in m.events]
+    assert [event.sequence for event in arrived] == list(range(1, len(run.events_after(0)) + 1))
+
+
+def test_the_newest_picture_replaces_the_others_and_events_replace_nothing() -> None:
+    older, newer = SnapshotTaken(Picture(RUNNING)), SnapshotTaken(Picture(RUNNING))
+    events = EventsArrived(())
+    assert newer.can_replace(older)
+    assert not newer.can_replace(events)
+    assert not events.can_replace(EventsArrived(()))
+
+
+def test_the_queue_of_the_watched_device_comes_along() -> None:
+    run, box = fake_run(), Mailbox()
+    link = RunLink(run, box, refresh_hz=4)
+    link.watch("cuda:1")
+    link.read()
+    assert (pictures(box)[-1].device, pictures(box)[-1].queue) == ("cuda:1", QUEUES["cuda:1"])
+
+
+def test_watching_another_device_is_answered_at_once() -> None:
+    run, box = fake_run(), Mailbox()
+    link = RunLink(run, box, refresh_hz=1 / 3600)
+    link.start(poll=True)
+    try:
+        box.wait_for(SnapshotTaken)
+        link.watch("cuda:2")
+        with box.news:
+            assert box.news.wait_for(lambda: pictures(box)[-1].device == "cuda:2", DEADLINE_SECONDS)
+    finally:
+        link.stop()
+
+
+def test_commands_are_carried_out_beside_the_caller() -> None:
+    release = threading.Event()
+
+    class Slow(FakeRun):
+        def execute(self, command: Command) -> Outcome:
+            release.wait(DEADLINE_SECONDS)
+            return super().execute(command)
+
+    run, box = Slow(RUNNING), Mailbox()
+    link = RunLink(run, box, refresh_hz=4)
+    link.start(poll=False)
+    try:
+        link.send(PauseAll())
+        assert run.commands == []
+        release.set()
+        answer = box.wait_for(CommandAnswered)
+        assert isinstance(answer, CommandAnswered)
+        assert (answer.command, answer.outcome.accepted) == (PauseAll(), True)
+    finally:
+        link.stop()
+
+
+def test_an_error_of_a_command_reaches_the_app() -> None:
+    class Broken(FakeRun):
+        def execute(self, command: Command) -> Outcome:
+            raise OSError("the ledger is on a full disk")
+
+    box = Mailbox()
+    link = RunLink(Broken(RUNNING), box, refresh_hz=4)
+    link.start(poll=False)
+    try:
+        link.send(PauseAll())
+        broke = box.wait_for(LinkBroke)
+        assert isinstance(broke, LinkBroke)
+        assert str(broke.error) == "the ledger is on a full disk"
+    finally:
+        link.stop()
+
+
+def test_stopping_ends_the_threads() -> None:
+    before = set(threading.enumerate())
+    link = RunLink(fake_run(), Mailbox(), refresh_hz=4)
+    link.start(poll=True)
+    assert len(set(threading.enumerate()) - before) == 2
+    link.stop()
+    assert set(threading.enumerate()) <= before

@@ -1,0 +1,96 @@
+"""The three lines at the top of the screen, at several widths."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from tests.support.pictures import BROKEN, FINISHED, PAUSED, RUNNING, SCANNING, UNTRAINED
+from tui_balancer.balance.model import CountSettings, Totals
+from tui_balancer.run.handle import Phase, RunSnapshot
+from tui_balancer.ui.tones import line_width, plain
+from tui_balancer.ui.widgets.run_header import progress_line, rates_line, state_line
+
+WIDTHS = (60, 78, 100, 118, 198)
+PICTURES = (SCANNING, RUNNING, UNTRAINED, PAUSED, BROKEN, FINISHED)
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("snapshot", PICTURES, ids=lambda one: one.phase.name)
+def test_every_line_fits(snapshot: RunSnapshot, width: int) -> None:
+    lines = (
+        state_line(snapshot, width, frozen=True),
+        progress_line(snapshot, width),
+        rates_line(snapshot, width),
+    )
+    assert [line_width(line) for line in lines] == [width] * 3
+
+
+def test_the_state_line_names_phase_time_and_model() -> None:
+    text = plain(state_line(RUNNING, 78, frozen=False))
+    assert text.startswith("● running  12m 34s")
+    assert "esm2_t33_650M_UR50D" in text
+    assert "FROZEN" not in text
+    assert "PAUSED" not in text
+
+
+def test_badges_stand_for_paused_and_frozen() -> None:
+    line = state_line(PAUSED, 78, frozen=True)
+    assert [text.strip() for text, tone in line if tone == "badge"] == ["PAUSED", "FROZEN"]
+
+
+@pytest.mark.parametrize("width", [78, 118])
+def test_untrained_weights_are_named_at_every_width(width: int) -> None:
+    assert "untrained weights" in plain(state_line(UNTRAINED, width, frozen=True))
+
+
+def test_the_bar_shows_work_and_the_head_shows_files() -> None:
+    text = plain(progress_line(RUNNING, 78))
+    assert text.startswith("958 / 1,204 files")
+    assert "76%" in text
+    assert text.endswith("ETA ~5m 12s")
+
+
+def test_a_wide_header_tells_the_time_of_the_end() -> None:
+    assert plain(progress_line(RUNNING, 118)).endswith("ETA ~5m 12s (at 09:11)")
+
+
+def test_an_unknown_end_is_a_dash() -> None:
+    assert plain(progress_line(replace(RUNNING, eta_seconds=None), 78)).endswith("ETA –")
+
+
+def test_a_run_without_work_has_an_empty_bar() -> None:
+    loading = replace(RUNNING, phase=Phase.LOADING, totals=Totals(), eta_seconds=None)
+    assert "0%" in plain(progress_line(loading, 78))
+
+
+def test_scanning_shows_the_scan() -> None:
+    assert plain(progress_line(SCANNING, 78)).startswith("371 / 1,204 files scanned")
+    assert "95,400 sequences" in plain(rates_line(SCANNING, 78))
+    assert "21.8M residues" in plain(rates_line(SCANNING, 78))
+
+
+def test_rates_and_rule_come_with_units() -> None:
+    text = plain(rates_line(RUNNING, 118))
+    assert text.startswith("776 seq/s  ·  224k res/s  ·  time: gain ≥ 1 s")
+    assert "2 running, 244 waiting" in text
+
+
+def test_failures_and_warnings_outlive_a_narrow_terminal() -> None:
+    by_count = replace(BROKEN, policy=CountSettings())
+    text = plain(rates_line(by_count, 78))
+    assert "✗ 3 failed" in text
+    assert "▲ 1 warning" in text
+    assert "count: ≥3 files" in text
+
+
+def test_a_run_without_stealing_says_so() -> None:
+    assert "no stealing" in plain(rates_line(replace(RUNNING, stealing=False), 78))
