@@ -1,0 +1,57 @@
+"""From what a person typed to the settings of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tui_balancer.balance.model import CountSettings, TimeSettings
+from tui_balancer.errors import UserError
+from tui_balancer.options import (
+    BalancingOptions,
+    DeviceOptions,
+    EmbeddingOptions,
+    ModelOptions,
+    run_settings,
+)
+
+
+def test_numbers_that_were_not_given_keep_the_policys_defaults() -> None:
+    assert BalancingOptions().settings() == TimeSettings()
+    chosen = BalancingOptions(policy="count", threshold_ratio=3.0, steal_interval=2.0).settings()
+    assert chosen == CountSettings(ratio=3.0, interval_seconds=2.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (BalancingOptions(threshold_ratio=2.0), "--threshold-ratio does not belong"),
+        (BalancingOptions(policy="count", threshold=2.0), "--threshold does not belong"),
+        (BalancingOptions(threshold=-1.0), "gain"),
+        (BalancingOptions(policy="count", threshold_minimum=0), "queue length"),
+    ],
+)
+def test_a_threshold_that_makes_no_sense_is_refused(
+    options: BalancingOptions, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        options.settings()
+
+
+@pytest.mark.parametrize(
+    ("devices", "embedding", "option"),
+    [
+        (DeviceOptions(cpu_workers=0), EmbeddingOptions(), "--cpu-workers"),
+        (DeviceOptions(cpu_threads=-1), EmbeddingOptions(), "--cpu-threads"),
+        (DeviceOptions(), EmbeddingOptions(max_length=0), "--max-length"),
+        (DeviceOptions(), EmbeddingOptions(batch_tokens=0), "--batch-tokens"),
+    ],
+)
+def test_a_number_below_one_is_refused_by_its_options_name(
+    devices: DeviceOptions, embedding: EmbeddingOptions, option: str
+) -> None:
+    with pytest.raises(UserError, match=option):
+        run_settings(
+            ("a.faa",), Path("out"), ModelOptions(), devices, BalancingOptions(), embedding
+        )

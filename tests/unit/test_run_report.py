@@ -1,0 +1,49 @@
+"""The end of a run: its lines and its exit code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support import pictures
+from tui_balancer.run.handle import FailedFile, RunSummary
+from tui_balancer.run.report import exit_code, summary_lines
+
+ALL_DONE = replace(pictures.SUMMARY, failed=(), waiting=0, interrupted=False, stop_reason="")
+BAD = FailedFile("bad.faa", "line 3: '1' is no residue")
+
+
+@pytest.mark.parametrize(
+    ("summary", "code"),
+    [
+        (ALL_DONE, 0),
+        (replace(ALL_DONE, failed=(BAD,)), 1),
+        (replace(ALL_DONE, waiting=2, stop_reason="every device is dead"), 1),
+        (replace(ALL_DONE, waiting=2, interrupted=True), 130),
+        (replace(ALL_DONE, interrupted=True), 0),
+    ],
+)
+def test_the_exit_code_tells_done_failed_waiting_and_interrupted_apart(
+    summary: RunSummary, code: int
+) -> None:
+    assert exit_code(summary) == code
+
+
+def test_the_summary_names_every_failed_file_with_its_reason() -> None:
+    lines = summary_lines(replace(ALL_DONE, failed=(BAD,)))
+    assert "1 file failed:" in lines
+    assert "  bad.faa: line 3: '1' is no residue" in lines
+
+
+def test_an_early_end_says_why_and_what_to_do() -> None:
+    lines = summary_lines(replace(ALL_DONE, waiting=2, stop_reason="every device is dead"))
+    assert "ended early: every device is dead" in lines
+    assert "2 files left waiting: run the same command again" in lines
+
+
+def test_every_device_has_a_line_with_what_it_did() -> None:
+    lines = summary_lines(ALL_DONE)
+    for device in ALL_DONE.devices:
+        (line,) = (line for line in lines if line.startswith(device.device))
+        assert f"stole {device.stolen_to}, gave {device.stolen_from}" in line
