@@ -20,7 +20,8 @@ def write_file(folder: Path, number: int, sequences: int = 6) -> FileTask:
     return FileTask(
         file_id=number,
         source=source,
-        temporary=folder / "out" / f"file_{number}_ESM.1.tmp",
+        temporary=folder / "out" / f"file_{number}_ESM.pt.1.tmp",
+        partial=folder / "out" / f"file_{number}_ESM.pt.partial",
         source_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
         sequences=sequences,
     )

@@ -11,6 +11,7 @@ from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.balance.model import Directive, Progress, Telemetry
 from tui_balancer.outputs.atomic import publish
 from tui_balancer.outputs.layout import temporary_path
+from tui_balancer.outputs.partials import discard_partial, partial_path
 from tui_balancer.run.catalogue import Catalogue
 from tui_balancer.workers.protocol import (
     DeviceFacts,
@@ -121,6 +122,7 @@ class RunBoard:
         if error:
             self._coordinator.record_file_failure(result.unit_id, result.epoch, error)
             return
+        discard_partial(partial_path(output))
         with self._tally_lock:
             self.tally = self.tally.plus(file)
         self._coordinator.record_file_completion(

@@ -11,6 +11,7 @@ from tui_balancer.balance.model import Lease, Unit
 from tui_balancer.embedding.registry import ModelShape
 from tui_balancer.inputs.scan import FileScan
 from tui_balancer.outputs.layout import output_paths, temporary_path
+from tui_balancer.outputs.partials import partial_path
 from tui_balancer.workers.protocol import FileTask, Task
 
 
@@ -78,6 +79,7 @@ class Catalogue:
                     file_id=number,
                     source=file.scan.input.path,
                     temporary=temporary_path(file.output, lease.epoch),
+                    partial=partial_path(file.output),
                     source_sha256=file.scan.sha256,
                     sequences=file.scan.sequences,
                 ),

@@ -15,6 +15,7 @@ from tui_balancer.balance.model import DeviceMetrics, Unit
 from tui_balancer.engines.local import LocalEngine
 from tui_balancer.inputs.scan import FileScan, scan
 from tui_balancer.outputs.atomic import sweep_temporaries
+from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.run.board import RunBoard
 from tui_balancer.run.catalogue import Catalogue
 from tui_balancer.run.chronicle import Chronicle
@@ -166,6 +167,8 @@ class RunSession:
             self.engine.stop(grace_seconds=STOP_GRACE_SECONDS)
             sweep_temporaries(self._folder)
             self._summary = self._summarise()
+            if not self._summary.waiting:
+                sweep_partials(self._folder)
             self._finished.set()
 
     def _scan(self) -> None:

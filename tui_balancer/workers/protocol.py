@@ -36,6 +36,8 @@ class FileTask:
         source: Absolute path of the FASTA file.
         temporary: Absolute path to write and sync first, `NAME.EPOCH.tmp`, in the folder of
             the final output; the app renames it.
+        partial: Absolute path that keeps the finished batches of this and earlier attempts
+            until the output is in place; the app removes it.
         source_sha256: Of the file's bytes at the scan; other bytes fail the file.
         sequences: How many will be embedded, as the scan counted.
     """
@@ -43,6 +45,7 @@ class FileTask:
     file_id: int
     source: Path
     temporary: Path
+    partial: Path
     source_sha256: str
     sequences: int
 
@@ -82,6 +85,8 @@ class FileResult:
     Attributes:
         file_id: Position in the run's catalogue.
         error: Why there is no output, in one line; empty when there is one.
+        disk_full: Whether that is because there was no space: no fault of the file's, which
+            is to be tried again when there is.
         output_sha256: Of the bytes written.
         output_bytes: Their number.
         sequences: Vectors written.
@@ -98,6 +103,7 @@ class FileResult:
     truncated: int = 0
     replaced: int = 0
     skipped: int = 0
+    disk_full: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,145 @@
+"""Finished batches of an output that is not there yet, kept beside its place.
+
+A partial result is a file of frames, one a batch, appended as the batches finish. A frame holds
+the ids of its sequences next to their vectors, and a digest keyed with everything that decides
+the output's bytes. So one of another input, model or setting does not verify, nor does one that
+was cut short or changed: reading ends there, and the next frame takes its place.
+
+Nothing is synced. What was written survives the process, however that ends; a power cut costs
+what the kernel had not written yet, and the digests tell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+PARTIAL_SUFFIX = ".partial"
+
+_PARTIAL = re.compile(r"_ESM\.[a-z0-9]+\.partial\Z")
+_DIGEST_BYTES = 16
+_HEAD = struct.Struct(f"<IQ{_DIGEST_BYTES}s")
+"""Of a frame: bytes of its JSON, bytes of its vectors, digest of both."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBatch:
+    """A finished batch.
+
+    Attributes:
+        number: Its place in the file's plan of batches, from 0.
+        ids: Its sequences, N of them.
+        vectors: float32 in the machine's byte order, of shape (N, width), a row an id.
+        split: Whether it had to be computed in parts, for want of memory.
+    """
+
+    number: int
+    ids: tuple[str, ...]
+    vectors: bytes
+    split: bool = False
+
+
+class PartialResult:
+    """The finished batches of one output, for one worker at a time.
+
+    Two writers would only cost each other frames: none that was mixed up verifies.
+    """
+
+    def __init__(self, path: Path, origin: Mapping[str, object]) -> None:
+        """Touch nothing yet.
+
+        Args:
+            path: See `partial_path`.
+            origin: All that decides the output's bytes, as JSON knows it; frames that were
+                kept under another do not count.
+        """
+        self._path = path
+        self._key = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).digest()
+        self._end = 0
+
+    def read(self) -> Iterator[KeptBatch]:
+        """Yield what was kept, oldest first; what does not verify ends it.
+
+        Raises:
+            OSError: It is there, but cannot be read.
+        """
+        self._end = 0
+        try:
+            file = self._path.open("rb")
+        except FileNotFoundError:
+            return
+        with file:
+            size = os.fstat(file.fileno()).st_size
+            while (batch := self._next(file, size)) is not None:
+                self._end = file.tell()
+                yield batch
+
+    def keep(self, batch: KeptBatch) -> None:
+        """Append a batch after those that `read` yielded or that were kept since.
+
+        Raises:
+            OSError: It could not be written, e.g. because the disk is full; what was kept
+                before is still there.
+        """
+        words = json.dumps({"batch": batch.number, "ids": batch.ids, "split": batch.split}).encode()
+        head = _HEAD.pack(len(words), len(batch.vectors), self._digest(words, batch.vectors))
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
+        with os.fdopen(descriptor, "wb") as file:
+            file.truncate(self._end)
+            file.seek(self._end)
+            for part in (head, words, batch.vectors):
+                file.write(part)
+        self._end += len(head) + len(words) + len(batch.vectors)
+
+    def _next(self, file: BinaryIO, size: int) -> KeptBatch | None:
+        """Return the frame that begins here, or None when there is no good one."""
+        head = file.read(_HEAD.size)
+        if len(head) < _HEAD.size:
+            return None
+        words_bytes, vectors_bytes, digest = _HEAD.unpack(head)
+        if file.tell() + words_bytes + vectors_bytes > size:
+            return None
+        words, vectors = file.read(words_bytes), file.read(vectors_bytes)
+        if self._digest(words, vectors) != digest:
+            return None
+        content = json.loads(words)
+        return KeptBatch(content["batch"], tuple(content["ids"]), vectors, content["split"])
+
+    def _digest(self, words: bytes, vectors: bytes) -> bytes:
+        digest = hashlib.blake2b(words, key=self._key, digest_size=_DIGEST_BYTES)
+        digest.update(vectors)
+        return digest.digest()
+
+
+def partial_path(output: Path) -> Path:
+    """Return where the finished batches of an output are kept: beside it."""
+    return output.with_name(output.name + PARTIAL_SUFFIX)
+
+
+def discard_partial(path: Path) -> None:
+    """Remove a partial result once its output is in place, as far as that goes."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def sweep_partials(folder: Path) -> tuple[Path, ...]:
+    """Remove the partial results in a run folder, and return what that was.
+
+    Call it only when no output is still to come. Links are not followed.
+    """
+    swept: list[Path] = []
+    for parent, _, names in os.walk(folder):
+        for name in sorted(names):
+            if _PARTIAL.search(name):
+                discard_partial(Path(parent) / name)
+                swept.append(Path(parent) / name)
+    return tuple(swept)
