@@ -150,6 +150,20 @@ def test_an_output_that_cannot_be_written_fails_its_file(bench: Bench, tmp_path:
     (result,) = TaskRun(bench, write_task(tmp_path, 0)).embed().files
 
     assert result.error == "cannot write its output: File exists"
+    assert not result.disk_full
+
+
+def test_a_full_disk_is_told_apart_from_what_a_file_is_to_blame_for(
+    bench: Bench, tmp_path: Path
+) -> None:
+    task = write_task(tmp_path, 0)
+    task.files[0].temporary.parent.mkdir(parents=True)
+    task.files[0].temporary.symlink_to("/dev/full")
+    (result,) = TaskRun(bench, task).embed().files
+
+    assert result.disk_full
+    assert result.error == "cannot write its output: No space left on device"
+    assert not task.files[0].temporary.is_symlink()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import torch
 
 from tui_balancer.inputs.fasta import InputError
 from tui_balancer.inputs.text import terminal_safe
+from tui_balancer.outputs.space import is_disk_full
 
 _LONGEST_REASON = 300
 _CPU_ALLOCATOR = "DefaultCPUAllocator"
@@ -20,6 +21,10 @@ class FileFailure(Exception):
     """One file cannot be embedded; the message is the reason, in one line."""
 
 
+class DiskFull(FileFailure):
+    """There is no space for the file's output: not its fault, and it may work later."""
+
+
 @contextmanager
 def blaming_the_file(activity: str) -> Iterator[None]:
     """Turn an error in the block into a `FileFailure`, so that the worker goes on.
@@ -28,6 +33,7 @@ def blaming_the_file(activity: str) -> Iterator[None]:
         activity: What the block does, for errors that say too little: `cannot ACTIVITY: …`.
 
     Raises:
+        DiskFull: There was no space to write to.
         FileFailure: Whatever went wrong with this file.
         RuntimeError: The device gave up, as torch reported it: a new process may be luckier.
     """
@@ -38,7 +44,8 @@ def blaming_the_file(activity: str) -> Iterator[None]:
     except InputError as error:
         raise FileFailure(_one_line(str(error))) from error
     except OSError as error:
-        raise FileFailure(_one_line(f"cannot {activity}: {error.strerror or error}")) from error
+        kind = DiskFull if is_disk_full(error) else FileFailure
+        raise kind(_one_line(f"cannot {activity}: {error.strerror or error}")) from error
     except Exception as error:
         if is_out_of_memory(error):
             raise FileFailure(

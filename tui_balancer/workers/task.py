@@ -19,7 +19,7 @@ from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs import virnucpro
 from tui_balancer.outputs.provenance import provenance
 from tui_balancer.workers.busy import BusyClock
-from tui_balancer.workers.failures import FileFailure, blaming_the_file
+from tui_balancer.workers.failures import DiskFull, FileFailure, blaming_the_file
 from tui_balancer.workers.protocol import (
     FileResult,
     FileTask,
@@ -89,7 +89,8 @@ class TaskRun:
         except FileFailure as failure:
             _log.warning("%s: %s", name, failure, exc_info=failure.__cause__)
             _discard(file.temporary)
-            return FileResult(file.file_id, error=str(failure))
+            full = isinstance(failure, DiskFull)
+            return FileResult(file.file_id, error=str(failure), disk_full=full)
 
     def _read(self, file: FileTask) -> FastaContent:
         """Read a file that must still be what the scan saw."""

@@ -1,0 +1,64 @@
+"""Room for outputs: how much they take, and what a full disk looks like. Imports no torch."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+_FLOAT_BYTES = 4
+
+_SEQUENCE_BYTES = 160
+"""What a sequence takes beside its vector: the id and the record that finds the vector."""
+
+_FILE_BYTES = 4096
+"""What a file takes beside its sequences: the container and the metadata."""
+
+PROBE_NAME = "space_ESM.pt.0.tmp"
+"""Named like an unfinished output, so that a probe that was cut off is swept up like one."""
+
+_LARGEST_PROBE_BYTES = 64 << 20
+_BLOCK = bytes(1 << 20)
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether a file could not be written because the disk, or the person's quota, is full."""
+    return error.errno in _NO_SPACE
+
+
+def output_bytes(sequences: int, width: int, files: int = 1) -> int:
+    """Estimate the size of outputs in bytes.
+
+    Args:
+        sequences: Vectors in them.
+        width: Numbers in a vector, each of four bytes.
+        files: How many outputs.
+    """
+    return sequences * (width * _FLOAT_BYTES + _SEQUENCE_BYTES) + files * _FILE_BYTES
+
+
+def has_room(folder: Path, size: int) -> bool:
+    """Whether a file of `size` bytes, or of 64 MiB if that is less, can be written just now.
+
+    Tries it: what the file system says of its free space holds for no quota.
+
+    Raises:
+        OSError: It cannot be tried, for another reason than a full disk.
+    """
+    path = folder / PROBE_NAME
+    left = min(size, _LARGEST_PROBE_BYTES)
+    try:
+        with path.open("wb") as file:
+            while left > 0:
+                left -= file.write(_BLOCK[:left])
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        if is_disk_full(error):
+            return False
+        raise
+    finally:
+        path.unlink(missing_ok=True)
+    return True
