@@ -5,7 +5,7 @@ Every step leaves each unit in exactly one place and writes the event that tells
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tui_balancer.balance.assignment import assign_files_weighted
 from tui_balancer.balance.balancer import Balancer
@@ -88,9 +88,10 @@ class Board:
         self.version += 1
         self.balancer.forget()
 
-    def assign(self, units: Iterable[Unit]) -> None:
+    def assign(self, units: Iterable[Unit], attempts: Mapping[int, int]) -> None:
         """Distribute the units over the live devices; over all, when none is alive."""
         assert not self.assigned, "a run is assigned once"
+        self.units.epochs.update(attempts)
         records = self.roster.live or list(self.roster)
         shares = assign_files_weighted(units, [record.spec for record in records])
         for record in records:

@@ -23,12 +23,24 @@ class ResumeDevice:
 
 @dataclass(frozen=True, slots=True)
 class PauseAll:
-    """Hold every device after its batch in flight."""
+    """Hold every device after its batch in flight.
+
+    Attributes:
+        reason: Why; empty when a person just wants it.
+    """
+
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeAll:
-    """Let every device go on."""
+    """Let every device go on.
+
+    Attributes:
+        reason: Why; empty when a person just wants it.
+    """
+
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

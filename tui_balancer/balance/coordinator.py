@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from tui_balancer.balance import steering
@@ -72,10 +72,20 @@ class WorkStealingCoordinator(ObservableBoard):
             )
         )
 
-    def assign(self, units: Iterable[Unit]) -> None:
-        """Distribute the run's units over the queues, once; until then nobody gets anything."""
+    def assign(self, units: Iterable[Unit], attempts: Mapping[int, int] | None = None) -> None:
+        """Distribute the run's units over the queues, once; until then nobody gets anything.
+
+        Args:
+            units: What is to be done.
+            attempts: The last epoch of units that were tried before, by their numbers.
+        """
         with self._changing() as board:
-            board.assign(units)
+            board.assign(units, attempts or {})
+
+    def add_done(self, unit: Unit) -> None:
+        """Count a unit as done that was finished before this process took the run up."""
+        with self._changing() as board:
+            board.units.add_done(unit)
 
     def add_failed(self, unit: Unit, reason: str) -> None:
         """Count a unit that cannot be computed (a bad input) as failed."""
@@ -194,7 +204,8 @@ class WorkStealingCoordinator(ObservableBoard):
     def begin_completion(self, device: str, incarnation: int, unit_id: int, epoch: int) -> bool:
         """Claim the right to put a unit's outputs in place; False for whoever is stale.
 
-        A claim must be followed by `record_file_completion` or `record_file_failure`.
+        A claim must be followed by `record_file_completion`, `record_file_failure` or
+        `give_up_completion`.
         """
         with self._condition:
             active = self._held_by(device, incarnation, unit_id, epoch)
@@ -239,6 +250,18 @@ class WorkStealingCoordinator(ObservableBoard):
             if active is None or active.claimed:
                 return False
             board.give_back(active, reason, to=board.roster[device])
+            return True
+
+    def give_up_completion(self, unit_id: int, epoch: int, reason: str) -> bool:
+        """Let a claimed unit wait again, since its outputs cannot be put in place now.
+
+        False for a stale epoch.
+        """
+        with self._changing() as board:
+            active = board.units.current(unit_id, epoch)
+            if active is None:
+                return False
+            board.give_back(active, reason, to=board.roster[active.lease.device])
             return True
 
     def worker_died(self, device: str, incarnation: int, reason: str) -> bool:

@@ -54,9 +54,9 @@ def _carry_out(board: Board, command: Command) -> str:
     if isinstance(command, ResumeDevice):
         return _resume(board, _live_device(board, command.device))
     if isinstance(command, PauseAll):
-        return _pause_all(board)
+        return _pause_all(board, command.reason)
     if isinstance(command, ResumeAll):
-        return _resume_all(board)
+        return _resume_all(board, command.reason)
     if isinstance(command, SetPolicy):
         return _set_policy(board, command.settings)
     return _move(board, command)
@@ -86,35 +86,35 @@ def _resume(board: Board, record: DeviceRecord) -> str:
     return f"{record.device} goes on"
 
 
-def _pause_all(board: Board) -> str:
+def _pause_all(board: Board, reason: str) -> str:
     at_work = board.roster.at_work
     if not at_work:
         raise Refused("all devices are paused already")
     for record in at_work:
-        _hold(board, record)
+        _hold(board, record, reason)
     return "all devices are paused"
 
 
-def _resume_all(board: Board) -> str:
+def _resume_all(board: Board, reason: str) -> str:
     paused = [record for record in board.roster.live if record.paused]
     if not paused:
         raise Refused("no device is paused")
     for record in paused:
-        _let_go(board, record)
+        _let_go(board, record, reason)
     return "all devices go on"
 
 
-def _hold(board: Board, record: DeviceRecord) -> None:
+def _hold(board: Board, record: DeviceRecord, reason: str = "") -> None:
     record.paused = True
-    board.announce(record, BY_HAND)
+    board.announce(record, reason or BY_HAND)
 
 
-def _let_go(board: Board, record: DeviceRecord) -> None:
+def _let_go(board: Board, record: DeviceRecord, reason: str = "") -> None:
     record.paused = False
     if record.active is not None and record.active.held:
         record.active.held = False
         record.active.reported = board.clock()
-    board.announce(record, f"resumed {BY_HAND}")
+    board.announce(record, reason or f"resumed {BY_HAND}")
 
 
 def _set_policy(board: Board, settings: PolicySettings) -> str:

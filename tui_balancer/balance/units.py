@@ -83,6 +83,13 @@ class UnitBook:
         self.finished[unit.unit_id] = False
         self._failed_files += unit.files
 
+    def add_done(self, unit: Unit) -> None:
+        """Enter a unit whose outputs are there already."""
+        assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
+        self._all.add(unit)
+        self._done.add(unit)
+        self.finished[unit.unit_id] = True
+
     def grant(self, unit: Unit, device: str, incarnation: int, now: float) -> ActiveLease:
         """Turn a waiting unit, already out of its queue, into a lease of its next epoch."""
         del self.home[unit.unit_id]

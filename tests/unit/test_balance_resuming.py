@@ -1,0 +1,48 @@
+"""A run that was begun before, and outputs that cannot be put in place just now."""
+
+from __future__ import annotations
+
+from tests.support.balance import Bench, unit, units
+from tui_balancer.balance.commands import PauseAll, ResumeAll
+from tui_balancer.balance.events import DeviceEvent, ReturnEvent
+
+
+def test_what_was_done_before_counts_and_is_not_done_again() -> None:
+    bench = Bench()
+    bench.coordinator.add_done(unit(0, 5))
+    bench.coordinator.assign(units(5, 3)[1:], {1: 4})
+    totals = bench.coordinator.totals()
+    assert (totals.files, totals.done, totals.waiting) == (2, 1, 1)
+    assert (totals.sequences_done, totals.cost_done) == (10, 5)
+    lease = bench.must_take("cuda:0") if bench.waiting("cuda:0") else bench.must_take("cuda:1")
+    assert (lease.unit.unit_id, lease.epoch) == (1, 5)
+    assert bench.finish(lease)
+    assert bench.coordinator.over
+
+
+def test_a_run_that_was_done_before_is_over_at_once() -> None:
+    bench = Bench()
+    bench.coordinator.add_done(unit(0, 5))
+    bench.coordinator.assign([])
+    assert bench.coordinator.over
+
+
+def test_a_claimed_unit_that_finds_no_place_waits_again_even_if_its_worker_died() -> None:
+    bench = Bench(costs=[5])
+    lease = bench.must_take("cuda:0")
+    assert bench.claim(lease)
+    assert bench.die("cuda:0")
+    assert bench.coordinator.give_up_completion(0, 1, "the disk is full")
+    assert not bench.coordinator.give_up_completion(0, 1, "the disk is full")
+    assert bench.coordinator.totals().waiting == 1
+    (returned,) = [event for event in bench.journal if isinstance(event, ReturnEvent)]
+    assert (returned.epoch, returned.reason) == (lease.epoch, "the disk is full")
+    assert bench.must_take("cuda:0").epoch == 2
+
+
+def test_a_pause_of_all_tells_its_reason() -> None:
+    bench = Bench(costs=[5])
+    bench.coordinator.execute(PauseAll("the disk is full"))
+    bench.coordinator.execute(ResumeAll("there is space again"))
+    reasons = [event.reason for event in bench.journal if isinstance(event, DeviceEvent)]
+    assert reasons[-4:] == ["the disk is full"] * 2 + ["there is space again"] * 2
