@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import torch
@@ -27,9 +28,10 @@ from tui_balancer.workers.loop import work_until_over
 from tui_balancer.workers.protocol import FileTask, Order, Task, WorkerId, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.task import Abandoned, Bench, TaskRun
+from tui_balancer.workers.vectors import FileVectors
 
 WORKER = WorkerId("cpu:0", 1)
-Refusal = Callable[[Sequence[str]], torch.Tensor]
+Refusal = Callable[..., NoReturn]
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +144,7 @@ def test_bad_files_fail_with_their_reason_and_the_others_of_the_bundle_are_writt
     assert errors[1] == "it changed since the scan"
     assert "No such file" in errors[2]
     assert errors[3] == ""
-    assert [path.name for path in (tmp_path / "out").iterdir()] == [good.temporary.name]
+    assert list(tmp_path.glob("out/*.tmp")) == [good.temporary]
 
 
 def test_an_output_that_cannot_be_written_fails_its_file(bench: Bench, tmp_path: Path) -> None:
@@ -169,9 +171,7 @@ def test_a_full_disk_is_told_apart_from_what_a_file_is_to_blame_for(
 @pytest.mark.parametrize(
     ("trouble", "reason"),
     [
-        (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried …"), "--batch-tokens"),
-        (MemoryError(), "--batch-tokens"),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory"), "--batch-tokens"),
+        (MemoryError(), "not enough memory for any of its sequences, not even one at a time"),
         (ValueError("two\nlines"), "cannot embed it: ValueError: two lines"),
     ],
 )
@@ -184,6 +184,42 @@ def test_what_goes_wrong_with_one_file_is_its_reason_in_one_line(
     assert reason in result.error
     assert "\n" not in result.error
     assert not list(tmp_path.glob("out/*"))
+
+
+def test_vectors_that_do_not_fit_into_memory_at_all_fail_their_file(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FileVectors, "__init__", refusal(MemoryError()))
+    (result,) = TaskRun(bench, write_task(tmp_path, 0)).embed().files
+
+    assert result.error == "cannot embed it: not enough memory"
+
+
+def test_a_sequence_that_does_not_fit_is_left_out_by_its_id_and_the_file_is_done(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = write_task(tmp_path, 0)
+    records = read_fasta(task.files[0].source, ReadingRules()).records
+    big = records[1]
+    embed = bench.embedder.embed
+
+    def cramped(sequences: Sequence[str]) -> torch.Tensor:
+        if big.residues in sequences:
+            raise MemoryError
+        return embed(sequences)
+
+    monkeypatch.setattr(bench.embedder, "embed", cramped)
+    (result,) = TaskRun(bench, task).embed().files
+
+    output = torch.load(task.files[0].temporary, weights_only=True)
+    others = [record for record in records if record is not big]
+    assert output["proteins"] == [record.id for record in others]
+    for record, vector in zip(others, output["data"], strict=True):
+        torch.testing.assert_close(vector, embed([record.residues])[0])
+    assert output["metadata"]["failed_ids"] == [big.id]
+    assert output["metadata"]["sequences"] == len(others)
+    assert output["metadata"]["split_batches"] == 1
+    assert (result.failed_ids, result.sequences, result.error) == ((big.id,), len(others), "")
 
 
 def test_a_device_that_gave_up_takes_the_worker_down_instead_of_file_after_file(
@@ -245,7 +281,7 @@ def test_a_task_taken_back_leaves_nothing_of_the_files_that_were_written_already
     assert first.temporary.exists()
 
     run.discard()
-    assert not list(tmp_path.glob("out/*"))
+    assert not list(tmp_path.glob("out/*.tmp"))
 
 
 def test_after_a_task_was_taken_back_the_next_one_is_taken(
@@ -261,9 +297,9 @@ def test_after_a_task_was_taken_back_the_next_one_is_taken(
 
 
 def refusal(trouble: Exception) -> Refusal:
-    """Return an `embed` that always fails so."""
+    """Return a stand-in for any function that always fails so."""
 
-    def embed(sequences: Sequence[str]) -> torch.Tensor:
+    def refuse(*arguments: object) -> NoReturn:
         raise trouble
 
-    return embed
+    return refuse

@@ -33,6 +33,8 @@ def provenance(
     replaced: int = 0,
     skipped: int = 0,
     precision: str = "fp32",
+    failed_ids: Sequence[str] = (),
+    split_batches: int = 0,
 ) -> dict[str, MetadataValue]:
     """Return an output's metadata, its keys in alphabetical order.
 
@@ -52,10 +54,14 @@ def provenance(
         replaced: Residues read as X.
         skipped: Empty sequences left out.
         precision: Number format of the products in the forward pass: fp32, bf16 or fp16.
+        failed_ids: Ids of the sequences that are missing: they did not fit into memory.
+        split_batches: Batches computed in parts for want of memory, which may change the last
+            bits of their vectors; everything else does not depend on chance.
     """
     return {
         "batch_tokens": batch_tokens,
         "cpu_threads": cpu_threads,
+        "failed_ids": list(failed_ids),
         "format_version": FORMAT_VERSION,
         "input_name": input_name,
         "input_sha256": input_sha256,
@@ -69,6 +75,7 @@ def provenance(
         "replaced": replaced,
         "sequences": sequences,
         "skipped": skipped,
+        "split_batches": split_batches,
         "torch_version": torch_version,
         "truncated": len(truncated_ids),
         "truncated_ids": list(truncated_ids),

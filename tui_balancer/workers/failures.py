@@ -12,7 +12,14 @@ from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs.space import is_disk_full
 
 _LONGEST_REASON = 300
-_CPU_ALLOCATOR = "DefaultCPUAllocator"
+_OUT_OF_MEMORY = (
+    "DefaultCPUAllocator",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDA error: out of memory",
+    "MPS backend out of memory",
+)
+"""What torch says in a plain `RuntimeError` when memory is short."""
+
 _DEVICE_ERRORS = ("CUDA error", "MPS backend error")
 """How torch's messages begin when the device itself gave up; nothing works on it afterwards."""
 
@@ -48,9 +55,7 @@ def blaming_the_file(activity: str) -> Iterator[None]:
         raise kind(_one_line(f"cannot {activity}: {error.strerror or error}")) from error
     except Exception as error:
         if is_out_of_memory(error):
-            raise FileFailure(
-                f"cannot {activity}: not enough memory; try again with a smaller --batch-tokens"
-            ) from error
+            raise FileFailure(f"cannot {activity}: not enough memory") from error
         if str(error).startswith(_DEVICE_ERRORS):
             raise
         name = type(error).__name__
@@ -60,7 +65,7 @@ def blaming_the_file(activity: str) -> Iterator[None]:
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an allocation failed, on the host or on a device."""
     return isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and _CPU_ALLOCATOR in str(error)
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
     )
 
 

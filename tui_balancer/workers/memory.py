@@ -44,8 +44,16 @@ def keep_freed_memory() -> None:
     pages, and on a CPU a third of the time goes into their page faults. Elsewhere than under
     glibc this does nothing.
     """
-    if platform.libc_ver()[0] != "glibc":
-        return
-    libc = ctypes.CDLL(None)
-    libc.mallopt(_M_MMAP_MAX, 0)
-    libc.mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT)
+    if (libc := _glibc()) is not None:
+        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT)
+
+
+def give_back_freed_memory() -> None:
+    """Give what is free back to the kernel after all: memory has run out."""
+    if (libc := _glibc()) is not None:
+        libc.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None

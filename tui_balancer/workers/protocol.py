@@ -93,6 +93,7 @@ class FileResult:
         truncated: Sequences cut at the maximum length.
         replaced: Residues read as X.
         skipped: Empty sequences left out.
+        failed_ids: Sequences left out because they did not fit into memory even alone.
     """
 
     file_id: int
@@ -104,6 +105,7 @@ class FileResult:
     replaced: int = 0
     skipped: int = 0
     disk_full: bool = False
+    failed_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

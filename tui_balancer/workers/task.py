@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
-from tui_balancer.embedding.batching import MARKERS, plan_batches
+from tui_balancer.embedding.batching import MARKERS
 from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.embedding.flops import forward_flops
 from tui_balancer.inputs.fasta import FastaContent, read_fasta
 from tui_balancer.inputs.records import ProteinRecord
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs import virnucpro
-from tui_balancer.outputs.provenance import provenance
+from tui_balancer.outputs.partials import PartialResult
+from tui_balancer.outputs.provenance import MetadataValue, provenance
 from tui_balancer.workers.busy import BusyClock
 from tui_balancer.workers.failures import DiskFull, FileFailure, blaming_the_file
 from tui_balancer.workers.protocol import (
@@ -30,6 +31,8 @@ from tui_balancer.workers.protocol import (
     WorkerSetup,
 )
 from tui_balancer.workers.queues import WorkQueue
+from tui_balancer.workers.sparing import embed_sparingly
+from tui_balancer.workers.vectors import FileVectors
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +88,7 @@ class TaskRun:
         _log.info("unit %d epoch %d: %s", self._task.unit_id, self._task.epoch, name)
         try:
             content = self._read(file)
-            return self._write(file, content, self._vectors(file, content.records))
+            return self._write(file, content, self._embed(file, content))
         except FileFailure as failure:
             _log.warning("%s: %s", name, failure, exc_info=failure.__cause__)
             _discard(file.temporary)
@@ -100,27 +103,36 @@ class TaskRun:
             raise FileFailure("it changed since the scan")
         return content
 
-    def _vectors(self, file: FileTask, records: Sequence[ProteinRecord]) -> torch.Tensor:
-        """Return the records' vectors, float32 of shape (records, width), in input order.
-
-        The batches follow from the file and the settings alone, and so do the output's bytes.
-        """
-        embedder = self._bench.embedder
+    def _embed(self, file: FileTask, content: FastaContent) -> FileVectors:
+        """Return a file's vectors, computing those that no earlier attempt has kept."""
+        embedder, settings = self._bench.embedder, self._bench.setup.settings
+        origin = {**self._provenance(file, content), "settings": asdict(settings)}
         with blaming_the_file("embed it"):
-            vectors = torch.empty(len(records), embedder.shape.width)
-        lengths = [len(record.residues) for record in records]
-        batches = plan_batches(lengths, self._bench.setup.settings.batch_tokens)
-        for batch in batches:
+            vectors = FileVectors(
+                content.records,
+                embedder.shape.width,
+                settings.batch_tokens,
+                PartialResult(file.partial, origin),
+            )
+        if restored := vectors.restore():
+            _log.info("%d of its sequences were embedded before", len(restored))
+            self._advance(restored)
+            self._report(last=False)
+        missing = vectors.missing
+        for number in missing:
+            batch = vectors.batch(number)
             with blaming_the_file("embed it"), self._bench.busy.running():
-                vectors[list(batch)] = embedder.embed([records[index].residues for index in batch])
-            self._advance([lengths[index] for index in batch])
-            self._report(last=batch is batches[-1] and file is self._task.files[-1])
+                embedded = embed_sparingly(embedder.embed, [record.residues for record in batch])
+            vectors.add(number, embedded)
+            self._advance(batch)
+            self._report(last=number == missing[-1] and file is self._task.files[-1])
         return vectors
 
-    def _advance(self, lengths: Sequence[int]) -> None:
-        """Count one more batch, of sequences of so many residues."""
+    def _advance(self, records: Sequence[ProteinRecord]) -> None:
+        """Count so many more records as embedded."""
         shape = self._bench.embedder.shape
         done = self._progress
+        lengths = [len(record.residues) for record in records]
         self._progress = TaskProgress(
             done.unit_id,
             done.epoch,
@@ -141,13 +153,41 @@ class TaskRun:
         if order is Order.ABANDON:
             raise Abandoned
 
-    def _write(self, file: FileTask, content: FastaContent, vectors: torch.Tensor) -> FileResult:
+    def _write(self, file: FileTask, content: FastaContent, vectors: FileVectors) -> FileResult:
         """Write and sync a file's vectors; the app puts them in place."""
-        records = content.records
-        truncated = [record.id for record in records if record.truncated]
-        replaced = sum(record.replaced for record in records)
+        ids, rows = vectors.content()
+        failed = vectors.failed_ids
+        if failed and not ids:
+            raise FileFailure("not enough memory for any of its sequences, not even one at a time")
+        if failed:
+            _log.warning("not enough memory for %s", terminal_safe(" ".join(failed)))
+        metadata = self._provenance(
+            file, content, failed_ids=failed, split_batches=vectors.split_batches
+        )
+        with blaming_the_file("write its output"):
+            file.temporary.parent.mkdir(parents=True, exist_ok=True)
+            written = virnucpro.write(file.temporary, ids, rows, metadata)
+        return FileResult(
+            file.file_id,
+            output_sha256=written.sha256,
+            output_bytes=written.bytes,
+            sequences=len(ids),
+            truncated=sum(record.truncated for record in content.records),
+            replaced=sum(record.replaced for record in content.records),
+            skipped=content.skipped,
+            failed_ids=tuple(failed),
+        )
+
+    def _provenance(
+        self,
+        file: FileTask,
+        content: FastaContent,
+        failed_ids: Sequence[str] = (),
+        split_batches: int = 0,
+    ) -> dict[str, MetadataValue]:
+        """Return the metadata of a file's output."""
         setup, embedder = self._bench.setup, self._bench.embedder
-        metadata = provenance(
+        return provenance(
             model=setup.model.label,
             untrained=setup.model.untrained,
             weights_sha256=embedder.sha256,
@@ -158,23 +198,13 @@ class TaskRun:
             torch_version=str(torch.__version__),
             input_name=file.source.name,
             input_sha256=content.sha256,
-            sequences=len(records),
-            truncated_ids=truncated,
-            replaced=replaced,
+            sequences=len(content.records) - len(failed_ids),
+            truncated_ids=[record.id for record in content.records if record.truncated],
+            replaced=sum(record.replaced for record in content.records),
             skipped=content.skipped,
-        )
-        with blaming_the_file("write its output"):
-            file.temporary.parent.mkdir(parents=True, exist_ok=True)
-            ids = [record.id for record in records]
-            written = virnucpro.write(file.temporary, ids, vectors, metadata)
-        return FileResult(
-            file.file_id,
-            output_sha256=written.sha256,
-            output_bytes=written.bytes,
-            sequences=len(records),
-            truncated=len(truncated),
-            replaced=replaced,
-            skipped=content.skipped,
+            precision=setup.settings.precision,
+            failed_ids=failed_ids,
+            split_batches=split_batches,
         )
 
 

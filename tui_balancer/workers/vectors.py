@@ -1,0 +1,138 @@
+"""The vectors of one file as they come in, from the model or from an earlier attempt."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import torch
+
+from tui_balancer.embedding.batching import plan_batches
+from tui_balancer.inputs.records import ProteinRecord
+from tui_balancer.outputs.partials import KeptBatch, PartialResult
+from tui_balancer.workers.sparing import EmbeddedBatch
+
+_log = logging.getLogger(__name__)
+
+_FLOAT_BYTES = 4
+
+
+class FileVectors:
+    """A file's batches and what is there of them.
+
+    The batches follow from the records and the settings alone, and so do the output's bytes.
+    A batch that was embedded is kept in the partial result at once, unless it is the last one
+    missing: then the output itself comes next.
+
+    Attributes:
+        split_batches: Batches that were computed in parts, for want of memory.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[ProteinRecord],
+        width: int,
+        batch_tokens: int,
+        partial: PartialResult,
+    ) -> None:
+        """Plan the batches.
+
+        Args:
+            records: The file's, with distinct ids.
+            width: Of a vector.
+            batch_tokens: Tokens of a batch, at most.
+            partial: Where finished batches are kept.
+
+        Raises:
+            MemoryError: There is no room for the vectors.
+        """
+        self.split_batches = 0
+        self._records = records
+        self._rows = torch.empty(len(records), width)
+        self._batches = plan_batches([len(one.residues) for one in records], batch_tokens)
+        self._missing = dict.fromkeys(range(len(self._batches)))
+        self._failed: set[int] = set()
+        self._partial: PartialResult | None = partial
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """The numbers of the batches that are not there, in the order to embed them in."""
+        return tuple(self._missing)
+
+    @property
+    def failed_ids(self) -> list[str]:
+        """The sequences that did not fit into memory even alone, in input order."""
+        return [self._records[row].id for row in sorted(self._failed)]
+
+    def batch(self, number: int) -> list[ProteinRecord]:
+        """Return the records of a batch."""
+        return [self._records[row] for row in self._batches[number]]
+
+    def restore(self) -> list[ProteinRecord]:
+        """Take over what earlier attempts kept, and return whose vectors that are.
+
+        A partial result that cannot be read is as good as none.
+        """
+        if self._partial is None or len(self._batches) < 2:
+            return []
+        taken: list[ProteinRecord] = []
+        try:
+            for kept in self._partial.read():
+                if self._fits(kept):
+                    vectors = torch.frombuffer(bytearray(kept.vectors), dtype=torch.float32)
+                    self._place(kept.number, vectors.view(len(kept.ids), -1), split=kept.split)
+                    taken += self.batch(kept.number)
+        except OSError as error:
+            _log.warning("finished batches of earlier attempts cannot be read: %s", error)
+        return taken
+
+    def add(self, number: int, embedded: EmbeddedBatch) -> None:
+        """Take a batch from the model, and keep it.
+
+        A batch of which a sequence failed is not kept: another attempt may have more memory.
+        """
+        batch = self._batches[number]
+        self._failed.update(batch[position] for position in embedded.failed)
+        self._place(number, embedded.vectors, split=embedded.split)
+        if self._missing and not embedded.failed:
+            self._keep(
+                KeptBatch(
+                    number,
+                    tuple(record.id for record in self.batch(number)),
+                    embedded.vectors.numpy().tobytes(),
+                    embedded.split,
+                )
+            )
+
+    def content(self) -> tuple[list[str], torch.Tensor]:
+        """Return the ids of the sequences that did not fail, and a row of vectors for each."""
+        if not self._failed:
+            return [record.id for record in self._records], self._rows
+        rows = [row for row in range(len(self._records)) if row not in self._failed]
+        return [self._records[row].id for row in rows], self._rows[rows]
+
+    def _place(self, number: int, vectors: torch.Tensor, *, split: bool) -> None:
+        """Put the vectors of a batch, but for those that failed, into their rows."""
+        rows = [row for row in self._batches[number] if row not in self._failed]
+        if rows:
+            self._rows[rows] = vectors
+        self.split_batches += split
+        del self._missing[number]
+
+    def _fits(self, kept: KeptBatch) -> bool:
+        """Whether a kept batch is one of those that are missing, id by id."""
+        if kept.number not in self._missing:
+            return False
+        ids = tuple(record.id for record in self.batch(kept.number))
+        size = _FLOAT_BYTES * len(ids) * self._rows.shape[1]
+        return kept.ids == ids and len(kept.vectors) == size
+
+    def _keep(self, batch: KeptBatch) -> None:
+        """Keep a batch; where that does not work, the file goes on without."""
+        if self._partial is None:
+            return
+        try:
+            self._partial.keep(batch)
+        except OSError as error:
+            _log.warning("finished batches are not kept: %s", error)
+            self._partial = None
