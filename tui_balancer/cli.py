@@ -226,7 +226,13 @@ def main() -> NoReturn:
 def _download_progress() -> Iterator[Callable[[int, int], None]]:
     """Show a bar while a model comes in; nothing when none does."""
     columns = (TextColumn("downloading the model"), BarColumn(), DownloadColumn())
-    with Progress(*columns, TransferSpeedColumn(), console=_stderr, transient=True) as progress:
+    with Progress(
+        *columns,
+        TransferSpeedColumn(),
+        console=_stderr,
+        transient=True,
+        disable=not _stderr.is_terminal,
+    ) as progress:
         tasks: list[TaskID] = []
 
         def on_download(done: int, total: int) -> None:

@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 from tui_balancer.balance.commands import StopNow
 from tui_balancer.engines.local import prepare_for_spawn
@@ -85,10 +84,10 @@ def _watch_on_screen(session: RunSession, interrupts: _Interrupts) -> None:
     from tui_balancer.ui.app import BalancerApp
     from tui_balancer.ui.exits import ExitCode
 
-    app = BalancerApp(session)
+    app = BalancerApp(session, interrupted=interrupts.hand_over)
     app.run()
     if app.return_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
-        session.execute(StopNow())
+        interrupts.note()
     if app.return_code == ExitCode.TERMINAL_LOST:
         while not _wait(session, interrupts, LOOK_SECONDS, _log.info):
             pass
@@ -116,9 +115,14 @@ class _Interrupts:
         self.count = 0
         self._seen = 0
 
-    def note(self, _signal: int, _frame: FrameType | None) -> None:
+    def note(self, *_signal_and_frame: object) -> None:
         """Count one more."""
         self.count += 1
+
+    def hand_over(self) -> bool:
+        """Forget those that came so far, and return whether there were any."""
+        came, self.count = self.count > 0, 0
+        return came
 
     def news(self) -> bool:
         """Whether one came since the last time this was asked."""

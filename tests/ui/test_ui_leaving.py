@@ -70,6 +70,13 @@ async def test_the_choices_can_be_clicked(button: str) -> None:
         assert run.commands == [Drain() if button == "#finish" else StopNow()]
 
 
+async def test_a_signal_from_before_the_screen_ends_it_as_soon_as_it_is_there() -> None:
+    app = BalancerApp(fake_run(), interrupted=lambda: True, poll=False)
+    async with app.run_test():
+        pass
+    assert app.return_code == ExitCode.INTERRUPTED
+
+
 @pytest.mark.parametrize("way", ["escape", "c", "#cancel"])
 async def test_staying_sends_nothing(way: str) -> None:
     run = fake_run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any, Final
 
@@ -45,16 +45,25 @@ class BalancerApp(App[int]):
     Args:
         run: The run, local or not.
         refresh_hz: Pictures a second.
+        interrupted: Whether a signal came before the app could take it; asked when it can.
         poll: Whether a thread takes pictures; tests take them by `link.read()`.
     """
 
     CSS_PATH = "app.tcss"
     TITLE = "tui_balancer"
 
-    def __init__(self, run: RunHandle, *, refresh_hz: float = 4.0, poll: bool = True) -> None:
+    def __init__(
+        self,
+        run: RunHandle,
+        *,
+        refresh_hz: float = 4.0,
+        interrupted: Callable[[], bool] = lambda: False,
+        poll: bool = True,
+    ) -> None:
         super().__init__(driver_class=TerminalDriver)
         self.link = RunLink(run, self, refresh_hz=refresh_hz)
         self.run_screen = RunScreen(self.link)
+        self._interrupted = interrupted
         self._poll = poll
         self._leaving = False
         self._handlers: dict[signal.Signals, Any] = {}
@@ -77,6 +86,8 @@ class BalancerApp(App[int]):
         # The loop's own handlers leave the default action behind, and a second SIGHUP, which
         # shells do send, would then end the program while it goes on without a screen.
         self._handlers = {number: signal.signal(number, handle) for number in _SIGNALS}
+        if self._interrupted():
+            self._leave(ExitCode.INTERRUPTED)
         self.link.start(poll=self._poll)
 
     async def on_unmount(self) -> None:

@@ -1,0 +1,88 @@
+"""A run on the screen, from the shell's prompt and back to it."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from tests.support.terminal import LEAVE_SCREEN
+from tests.terminal.conftest import OpenTerminal, all_end, run_command, workers_of
+
+WORKING = "1 running"
+
+
+def test_a_stopped_run_gives_the_terminal_back_with_the_summary_on_it(
+    open_terminal: OpenTerminal, endless: Path, tmp_path: Path
+) -> None:
+    terminal = open_terminal(run_command(endless, output=tmp_path / "out"))
+    terminal.wait_for("esm2_t6_8M_UR50D", "cpu:0", "Queue", WORKING)
+    assert terminal.modes() != terminal.modes_before
+    workers = workers_of(terminal.process.pid)
+    terminal.press("q")
+    terminal.wait_for("Finish running files", "Stop now", "Cancel")
+    terminal.press("s")
+    assert terminal.wait() == 130
+    assert terminal.modes() == terminal.modes_before
+    assert terminal.text.count(LEAVE_SCREEN) == 1
+    lines = terminal.text_after_leaving().splitlines()
+    assert "0 of 3 files done" in lines[0]
+    assert lines[1].startswith("3 files left waiting")
+    assert lines[-1] == f"outputs  {tmp_path / 'out'}"
+    assert all_end(workers)
+    assert not list((tmp_path / "out").rglob("*.tmp"))
+
+
+def test_a_finished_run_keeps_its_summary_on_the_screen_until_it_is_left(
+    open_terminal: OpenTerminal, little: Path, tmp_path: Path
+) -> None:
+    terminal = open_terminal(run_command(little, output=tmp_path / "out"))
+    terminal.wait_for("finished", "the run has ended", "3 done")
+    terminal.press("q")
+    assert terminal.wait() == 0
+    assert "3 of 3 files done: 12 sequences" in terminal.text_after_leaving()
+    assert len(list((tmp_path / "out").glob("*_ESM.pt"))) == 3
+
+
+def test_sigterm_leaves_the_screen_and_stops_after_the_batch_in_flight(
+    open_terminal: OpenTerminal, endless: Path, tmp_path: Path
+) -> None:
+    terminal = open_terminal(run_command(endless, output=tmp_path / "out"))
+    terminal.wait_for(WORKING)
+    workers = workers_of(terminal.process.pid)
+    terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.wait() == 130
+    assert terminal.modes() == terminal.modes_before
+    assert "3 files left waiting" in terminal.text_after_leaving()
+    assert "killed" not in (tmp_path / "out" / "logs" / "run.log").read_text()
+    assert all_end(workers)
+    assert not list((tmp_path / "out").rglob("*.tmp"))
+
+
+def test_a_second_sigterm_stops_at_once_although_the_first_came_on_the_screen(
+    open_terminal: OpenTerminal, endless: Path, tmp_path: Path
+) -> None:
+    terminal = open_terminal(run_command(endless, output=tmp_path / "out"))
+    terminal.wait_for(WORKING)
+    workers = workers_of(terminal.process.pid)
+    for worker in workers:
+        # It will not get to the end of its batch, and a patient stop would wait for it.
+        worker.suspend()
+    terminal.process.send_signal(signal.SIGTERM)
+    terminal.wait_for_text("again stops at once")
+    terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.wait(seconds=8) == 130
+    assert all_end(workers)
+
+
+def test_what_a_worker_prints_lies_in_its_log_and_not_on_the_screen(
+    open_terminal: OpenTerminal, little: Path, tmp_path: Path
+) -> None:
+    # Makes the OpenMP runtime, C code that torch loads, print its settings to stderr.
+    environment = {"OMP_DISPLAY_ENV": "TRUE"}
+    terminal = open_terminal(run_command(little, output=tmp_path / "out"), environment=environment)
+    terminal.wait_for("the run has ended")
+    terminal.press("q")
+    assert terminal.wait() == 0
+    log = tmp_path / "out" / "logs" / "worker-cpu_0.log"
+    assert "OMP_NUM_THREADS" in log.read_text()
+    assert "OMP_NUM_THREADS" not in terminal.text
