@@ -59,6 +59,35 @@ def test_a_worker_that_fails_says_where_to_look_and_is_not_started_again_unasked
     assert workshop.engine.pids() == {}
 
 
+def test_a_worker_that_was_killed_on_purpose_ends_for_the_reason_given(workshop: Workshop) -> None:
+    workshop.engine.start()
+    workshop.board.wait_until(lambda: bool(workshop.board.idle))
+    pid = workshop.pid
+    os.kill(pid, signal.SIGSTOP)
+    workshop.engine.kill("cpu:0", pid, "no progress for 5m 00s")
+    workshop.wait_for_exits(1)
+
+    assert workshop.exits == [(WorkerId("cpu:0", 1), "no progress for 5m 00s")]
+
+
+def test_a_successor_is_not_killed_for_what_its_predecessor_did(workshop: Workshop) -> None:
+    workshop.restart = True
+    workshop.engine.start()
+    workshop.board.wait_until(lambda: bool(workshop.board.idle))
+    first = workshop.pid
+    os.kill(first, signal.SIGKILL)
+    workshop.board.wait_until(lambda: len(workshop.board.hellos) == 2)
+    workshop.engine.kill("cpu:0", first, "no progress for 5m 00s")
+    workshop.engine.kill("cpu:1", first, "no such device")
+    workshop.board.end()
+    workshop.wait_for_exits(2)
+
+    assert workshop.exits == [
+        (WorkerId("cpu:0", 1), "killed by SIGKILL"),
+        (WorkerId("cpu:0", 2), ""),
+    ]
+
+
 def test_stopping_kills_a_worker_that_hangs_and_a_second_stop_hurries_the_first(
     workshop: Workshop,
 ) -> None:

@@ -14,5 +14,8 @@ class Engine(Protocol):
     def stop(self, grace_seconds: float) -> None:
         """End every worker, by force after the grace; returns when all of them are gone."""
 
+    def kill(self, device: str, pid: int, reason: str) -> None:
+        """Kill a worker that must not go on, if it is still this process; say why at its end."""
+
     def pids(self) -> dict[str, int]:
         """Return the process of each device that has one."""

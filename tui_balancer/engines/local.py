@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -34,12 +35,19 @@ def prepare_for_spawn() -> None:
     resource_tracker.ensure_running()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Running:
-    """A worker's process and what it was given."""
+    """A worker's process and what it was given.
+
+    Attributes:
+        process: The process.
+        setup: What it was given.
+        verdict: Why it was killed, if `LocalEngine.kill` did it.
+    """
 
     process: SpawnProcess
     setup: WorkerSetup
+    verdict: str = ""
 
 
 class LocalEngine:
@@ -75,6 +83,19 @@ class LocalEngine:
         self._waker.send(None)
         if self._thread.ident is not None:
             self._thread.join()
+
+    def kill(self, device: str, pid: int, reason: str) -> None:
+        """Kill a worker that must not go on; its end is reported with this reason.
+
+        Args:
+            device: Whose worker it is.
+            pid: Its process; another one, started meanwhile, is spared.
+            reason: Why, in words that follow "worker died:".
+        """
+        running = self._running.get(device)
+        if running is not None and running.process.pid == pid:
+            running.verdict = reason
+            running.process.kill()
 
     def pids(self) -> dict[str, int]:
         """Return the process of each device that has one."""
@@ -148,5 +169,7 @@ def _reason(running: _Running) -> str:
     exitcode = running.process.exitcode
     if exitcode == 0:
         return ""
+    if running.verdict and exitcode == -signal.SIGKILL:
+        return running.verdict
     words = exit_words(exitcode)
     return words if exitcode is None or exitcode < 0 else f"{words}: see {running.setup.log.name}"
