@@ -21,6 +21,7 @@ class RunSettings:
         cpu_workers: Workers on the CPU; None shares out the cores.
         cpu_threads: Threads of each; None shares out the cores.
         weights: `--weights` as written; None takes the table's.
+        hang_floor: Seconds without progress that are never held against a worker.
         policy: The stealing rule.
         stealing: False leaves the assignment alone.
         repr_layer: Layer whose representations are averaged; negative counts from the last.
@@ -36,6 +37,7 @@ class RunSettings:
     cpu_workers: int | None = None
     cpu_threads: int | None = None
     weights: str | None = None
+    hang_floor: float = 300.0
     policy: PolicySettings = field(default_factory=TimeSettings)
     stealing: bool = True
     repr_layer: int = -1

@@ -57,6 +57,10 @@ class DeviceOptions:
     weights: str | None = None
     """Relative speeds instead of the table's: cuda:0=1.5,cuda:1=1 or 1.5,1 in device order."""
 
+    hang_floor: float = 300.0
+    """A worker without progress for so many seconds is killed and its file tried again; more if ten
+    times its largest batch takes longer."""
+
 
 @Parameter(name="*", group=BALANCING)
 @dataclass(frozen=True)
@@ -160,6 +164,8 @@ def run_settings(
     ):
         if value is not None and value < least:
             raise UserError(f"{name} must be at least {least}, not {value}")
+    if not devices.hang_floor > 0:
+        raise UserError(f"--hang-floor must be more than 0 seconds, not {devices.hang_floor:g}")
     return RunSettings(
         inputs=inputs,
         output=output,
@@ -168,6 +174,7 @@ def run_settings(
         cpu_workers=devices.cpu_workers,
         cpu_threads=devices.cpu_threads,
         weights=devices.weights,
+        hang_floor=devices.hang_floor,
         policy=balancing.settings(),
         stealing=not balancing.no_stealing,
         repr_layer=embedding.repr_layer,

@@ -55,3 +55,28 @@ def test_a_number_below_one_is_refused_by_its_options_name(
         run_settings(
             ("a.faa",), Path("out"), ModelOptions(), devices, BalancingOptions(), embedding
         )
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
+def test_a_hang_floor_that_would_kill_everybody_is_refused(seconds: float) -> None:
+    with pytest.raises(UserError, match="--hang-floor must be more than 0"):
+        run_settings(
+            ("a.faa",),
+            Path("out"),
+            ModelOptions(),
+            DeviceOptions(hang_floor=seconds),
+            BalancingOptions(),
+            EmbeddingOptions(),
+        )
+
+
+def test_the_hang_floor_reaches_the_run() -> None:
+    settings = run_settings(
+        ("a.faa",),
+        Path("out"),
+        ModelOptions(),
+        DeviceOptions(hang_floor=12.5),
+        BalancingOptions(),
+        EmbeddingOptions(),
+    )
+    assert settings.hang_floor == 12.5
