@@ -96,19 +96,35 @@ def test_time_takes_the_file_that_brings_the_end_nearest(
     costs: list[int], running: int, victim_rate: float, thief_rate: float, gain: float
 ) -> None:
     one = victim("cuda:0", *map(float, costs), rate=victim_rate, running=running)
-    assert one.remaining_seconds is not None
-    finishes = {
-        file.unit_id: max(one.remaining_seconds - file.cost / victim_rate, file.cost / thief_rate)
-        for file in one.queue
-    }
-    best = min(finishes.values())
+    remaining = one.remaining_seconds
+    assert remaining is not None
+
+    def finish(moved: float) -> float:
+        return max(remaining - moved / victim_rate, moved / thief_rate)
+
     decision = TimePolicy(TimeSettings(gain)).decide(Thief("cuda:9", thief_rate), [one])
-    if one.remaining_seconds - best < gain or one.remaining_seconds <= best:
-        assert decision is None
+    best = min(finish(file.cost) for file in one.queue)
+    meeting = remaining / (1 / victim_rate + 1 / thief_rate)
+    shares = {best}
+    for file in one.queue:
+        if finish(file.cost) == best and file.cost <= meeting / 2:
+            alike = sum(other.cost <= meeting for other in one.queue)
+            shares.add(finish(min(meeting // file.cost, alike) * file.cost))
+    if decision is None:
+        assert min(remaining - share for share in shares) < max(gain, 1e-12)
     else:
-        assert decision is not None
-        assert decision.finish_with == finishes[decision.unit.unit_id] == best
-        assert decision.finish_without == one.remaining_seconds
+        assert finish(decision.unit.cost) == best
+        assert decision.finish_without == remaining
+        assert decision.finish_with in shares
+        assert remaining - decision.finish_with >= gain
+
+
+def test_time_shares_a_long_queue_of_files_that_gain_little_each() -> None:
+    many = victim("cuda:0", *[0.5] * 100)
+    decision = TimePolicy(TimeSettings(1.0)).decide(Thief("cuda:9", 1.0), [many])
+    assert decision is not None
+    assert decision.unit.cost == 0.5
+    assert (decision.finish_without, decision.finish_with) == (50.0, 25.0)
 
 
 def test_time_asks_the_victim_that_needs_longest_first() -> None:

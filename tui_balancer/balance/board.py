@@ -130,6 +130,7 @@ class Board:
     def advance(self, record: DeviceRecord, active: ActiveLease, progress: Progress) -> None:
         """Note a progress report; idle devices look again if this one fell behind by it."""
         record.advance(active, progress, self.clock())
+        self.roster.learn_from(record)
         if self.balancer.fell_behind(record):
             self.changed()
 
@@ -147,6 +148,7 @@ class Board:
         record = self.roster[active.lease.device]
         unit = active.lease.unit
         record.completed(active, self.clock(), failed_files=failed_files)
+        self.roster.learn_from(record)
         self._finish(active, failed_files=failed_files)
         self.log.add(
             DoneEvent,

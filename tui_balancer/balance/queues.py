@@ -78,6 +78,10 @@ class WorkQueue:
         above = index[split] if split < len(index) else None
         return below, above
 
+    def count_up_to(self, cost: float) -> int:
+        """Return how many units cost at most so many FLOPs."""
+        return bisect_right(self._index(), cost, key=_cost)
+
     def _index(self) -> list[Unit]:
         if self._by_cost is None:
             self._by_cost = sorted(self._order.values(), key=_cost_then_id)

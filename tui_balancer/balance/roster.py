@@ -20,6 +20,8 @@ class Roster:
         self._records = {
             spec.device: DeviceRecord(spec, position) for position, spec in enumerate(specs)
         }
+        self._scale: float | None = None
+        self._measured: set[int] = set()
         assert len(self._records) == len(specs), "device ids are unique"
 
     def __iter__(self) -> Iterator[DeviceRecord]:
@@ -46,10 +48,16 @@ class Roster:
         """Return a device's FLOP/s: measured, else its weight on the scale of the measured."""
         if record.pace.rate is not None:
             return record.pace.rate
-        scale = learned_scale(
+        return None if self._scale is None else record.spec.weight * self._scale
+
+    def learn_from(self, record: DeviceRecord) -> None:
+        """Let a device's first measurement tell what the weights of the others mean."""
+        if record.pace.rate is None or record.position in self._measured:
+            return
+        self._measured.add(record.position)
+        self._scale = learned_scale(
             (other.pace.rate, other.spec.weight) for other in self if other.pace.rate is not None
         )
-        return None if scale is None else record.spec.weight * scale
 
     def remaining_seconds(self, record: DeviceRecord, now: float) -> float | None:
         """Return when a device has finished what it runs and what waits for it."""

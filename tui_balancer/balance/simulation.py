@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import heapify, heappop, heappush, heapreplace
 
 from tui_balancer.balance.bounds import Speed
@@ -26,6 +26,10 @@ from tui_balancer.balance.model import (
 
 REPORT_SECONDS = 2.0
 """Virtual time between two progress reports of a simulated worker."""
+
+
+GONE = -1
+"""Incarnation of a worker that does not come back; events of its former self are void."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,10 @@ def lognormal_units(seed: int, files: int, *, mean_cost: float, sigma: float = 1
         sigma: Of the logarithm; at 1 the costliest of 200 is some 10 times the mean.
     """
     dice = random.Random(seed)
-    mean = 1.0 * sigma**2 / 2
+    # The mean of a lognormal is exp(mu + sigma²/2).
+    mu = -(sigma**2) / 2
     return [
-        Unit(number, f"file_{number}.faa", 1, 1, mean_cost * dice.lognormvariate(-mean, sigma))
+        Unit(number, f"file_{number}.faa", 1, 1, mean_cost * dice.lognormvariate(mu, sigma))
         for number in range(files)
     ]
 
@@ -131,7 +136,6 @@ class _Worker:
     started: float = 0.0
     busy: float = 0.0
     looks_at: float | None = None
-    deaths: list[float] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -207,6 +211,8 @@ class _Simulation:
         worker.lease = None
         if self._coordinator.worker_died(worker.name, worker.incarnation, "simulated"):
             self._start(worker)
+        else:
+            worker.incarnation = GONE
 
     def _take(self, worker: _Worker) -> None:
         began = self._stopwatch() if self._stopwatch else 0.0

@@ -128,9 +128,11 @@ class TimePolicy:
     If the thief takes a file of f FLOPs from a victim that needs rem_v more seconds, the pair
     is finished after max(rem_v - f/rate_v, f/rate_t). The first term falls with f and the
     second grows, so the best file lies next to where they meet, at
-    f = rem_v / (1/rate_v + 1/rate_t): two neighbours in a queue searched by cost. The first
-    victim, longest remaining time first, where that gains at least the threshold against
-    rem_v gives up the file.
+    f = rem_v / (1/rate_v + 1/rate_t): two neighbours in a queue searched by cost. Where that
+    file is small against f, the thief will come again for others like it, and the gain is
+    that of all of them: a thousand files of half a second are worth sharing, although none
+    gains a second by itself. The first victim, longest remaining time first, where the gain
+    against rem_v is at least the threshold gives up the file.
 
     The same estimates keep a device from starting a large file late: what it could finish
     only after the even end of the run is left, or handed, to a faster one.
@@ -273,16 +275,20 @@ def _sooner(source: str, target: str, unit: Unit, without: float, finish: float)
 def _best_unit(
     queue: WorkQueue, remaining: float, victim_rate: float, thief_rate: float
 ) -> tuple[float, Unit]:
-    """Return the least finish of the pair in seconds, and the unit that gives it."""
+    """Return when the pair is finished by sharing, in seconds, and the unit to begin with."""
+
+    def finish(moved: float) -> float:
+        return max(remaining - moved / victim_rate, moved / thief_rate)
+
     meeting = remaining / (1 / victim_rate + 1 / thief_rate)
-    return min(
-        (
-            (max(remaining - unit.cost / victim_rate, unit.cost / thief_rate), unit)
-            for unit in queue.around(meeting)
-            if unit is not None
-        ),
-        key=lambda choice: choice[0],
+    unit = min(
+        (unit for unit in queue.around(meeting) if unit is not None),
+        key=lambda unit: finish(unit.cost),
     )
+    if not 0 < unit.cost <= meeting / 2:
+        return finish(unit.cost), unit
+    alike = min(int(meeting // unit.cost), queue.count_up_to(meeting))
+    return finish(alike * unit.cost), unit
 
 
 def _stepped(settings: PolicySettings, *, up: bool) -> PolicySettings:
