@@ -161,7 +161,7 @@ def plan(
     from tui_balancer.run.catalogue import Catalogue
     from tui_balancer.run.plan import plan as plan_units
     from tui_balancer.run.prepare import prepare
-    from tui_balancer.run.session import scan_warnings
+    from tui_balancer.run.stock import scan_warnings
     from tui_balancer.tables import plan_table
 
     settings = run_settings(

@@ -13,9 +13,10 @@ from tui_balancer.balance.commands import StopNow
 from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.errors import UserError
 from tui_balancer.headless import LOOK_SECONDS, HeadlessReporter
+from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.prepare import PreparedRun
 from tui_balancer.run.report import exit_code
-from tui_balancer.run.session import LOGS_FOLDER, RunSession
+from tui_balancer.run.session import RunSession
 
 RUN_LOG = "run.log"
 APP_LOG = "app.log"

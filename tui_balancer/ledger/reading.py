@@ -114,6 +114,24 @@ def read_ledger(path: Path) -> LedgerReader:
     return LedgerReader(path, connect(path, "ro"))
 
 
+def is_blank(path: Path) -> bool:
+    """Whether a ledger was never begun: there is none, or its maker died before its first entry.
+
+    Raises:
+        UserError: It cannot be opened.
+    """
+    if not path.exists():
+        return True
+    connection = connect_any(path, "ro")
+    try:
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        return False
+    finally:
+        connection.close()
+    return bool(tables == 0)
+
+
 def connect(path: Path, mode: str) -> sqlite3.Connection:
     """Open a ledger in autocommit mode, for any thread.
 

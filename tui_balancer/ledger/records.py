@@ -221,3 +221,11 @@ class FileRescanned:
 
 
 Change = LeaseGranted | LeaseEnded | FileDone | FileFailed | FileReopened | FileRescanned
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is written in one go: an event and what it changes; either may be missing."""
+
+    event: EventRecord | None
+    changes: tuple[Change, ...] = ()

@@ -16,6 +16,7 @@ from tui_balancer.ledger.mounts import on_network
 from tui_balancer.ledger.reading import LedgerReader, connect, connect_any
 from tui_balancer.ledger.records import (
     Change,
+    Entry,
     EventRecord,
     FileDone,
     FileFailed,
@@ -145,21 +146,25 @@ class Ledger(LedgerReader):
         Raises:
             LedgerError: It did not happen.
         """
-        durable = not all(isinstance(change, (LeaseGranted, LeaseEnded)) for change in changes)
+        self.append_all([Entry(event, changes)])
+
+    def append_all(self, entries: Sequence[Entry]) -> None:
+        """Record entries in their order, all of them in one transaction.
+
+        Raises:
+            LedgerError: None of it happened.
+        """
+        durable = not all(
+            isinstance(change, (LeaseGranted, LeaseEnded))
+            for entry in entries
+            for change in entry.changes
+        )
         with self._transaction(durable):
-            for change in changes:
-                self._apply(change)
-            if event is not None:
-                self._connection.execute(
-                    "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
-                    (
-                        self.session,
-                        event.sequence,
-                        event.seconds,
-                        event.kind,
-                        json.dumps(dict(event.payload)),
-                    ),
-                )
+            for entry in entries:
+                for change in entry.changes:
+                    self._apply(change)
+                if entry.event is not None:
+                    self._insert(entry.event)
 
     def end_session(self, at: float, how: str) -> None:
         """Record that this process lets go of the run.
@@ -187,6 +192,13 @@ class Ledger(LedgerReader):
                 (session.started_at, session.host, session.pid, json.dumps(dict(session.versions))),
             ).lastrowid
             or 0
+        )
+
+    def _insert(self, event: EventRecord) -> None:
+        payload = json.dumps(dict(event.payload))
+        self._connection.execute(
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
+            (self.session, event.sequence, event.seconds, event.kind, payload),
         )
 
     def _apply(self, change: Change) -> None:

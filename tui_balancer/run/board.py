@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
-from tui_balancer.balance.model import Directive, Progress, Telemetry
+from tui_balancer.balance.model import Directive, Lease, Progress, Telemetry
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.records import FileDone, FileRow
 from tui_balancer.outputs.atomic import publish
 from tui_balancer.outputs.layout import temporary_path
 from tui_balancer.outputs.partials import discard_partial, partial_path
+from tui_balancer.outputs.space import is_disk_full
 from tui_balancer.run.catalogue import Catalogue
+from tui_balancer.run.hold import Hold
+from tui_balancer.run.journal import Journal
 from tui_balancer.workers.protocol import (
     DeviceFacts,
     FileResult,
@@ -24,6 +31,13 @@ from tui_balancer.workers.protocol import (
     WorkerTelemetry,
 )
 
+STOPPED = "the run was stopped"
+NO_SPACE = "there was no space for its output"
+NOT_RECORDED = "the ledger could not take the lease"
+
+RETURN_REASONS = frozenset({STOPPED, NO_SPACE, NOT_RECORDED})
+"""Why leases come back, other than by a worker's death."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -33,6 +47,19 @@ class Tally:
     truncated: int = 0
     replaced: int = 0
     skipped: int = 0
+
+    @classmethod
+    def of(cls, rows: Iterable[FileRow]) -> Tally:
+        """Add up what the ledger says of finished files."""
+        tally = cls()
+        for row in rows:
+            tally = Tally(
+                tally.sequences + row.vectors,
+                tally.truncated + row.truncated,
+                tally.replaced + row.replaced,
+                tally.skipped + row.skipped,
+            )
+        return tally
 
     def plus(self, result: FileResult) -> Tally:
         """Return the tally with one more file."""
@@ -49,10 +76,16 @@ class RunBoard:
 
     Outputs are put in place here, in the app process: a worker that dies after its report
     cannot leave a file half published, and a stale epoch's file is removed, never renamed.
+
+    The ledger hears of a lease before the worker has it, and of an output after it is in place
+    and before the coordinator counts it. A full disk at any of these steps, or in the worker,
+    holds the run: the file waits, nobody is to blame.
     """
 
-    def __init__(self, coordinator: WorkStealingCoordinator) -> None:
+    def __init__(self, coordinator: WorkStealingCoordinator, journal: Journal, hold: Hold) -> None:
         self._coordinator = coordinator
+        self._journal = journal
+        self._hold = hold
         self._catalogue: Catalogue | None = None
         self._tally_lock = threading.Lock()
         self.tally = Tally()
@@ -61,9 +94,8 @@ class RunBoard:
         self._reported: dict[WorkerId, TaskProgress] = {}
 
     def open(self, catalogue: Catalogue) -> None:
-        """Let workers take units of this catalogue; until now there was nothing to take."""
+        """Learn what the units mean that are about to be assigned."""
         self._catalogue = catalogue
-        self._coordinator.assign(catalogue.good_units)
 
     def hello(self, worker: WorkerId, facts: DeviceFacts) -> None:
         """See `WorkBoard.hello`."""
@@ -75,8 +107,10 @@ class RunBoard:
         if self._coordinator.finished_for(worker.device, worker.incarnation):
             return None
         lease = self._coordinator.take(worker.device, worker.incarnation)
-        if lease is None or self._catalogue is None:
+        if lease is None:
             raise queue.Empty
+        self._record(worker, lease)
+        assert self._catalogue is not None, "the board is opened before units are assigned"
         return self._catalogue.task(lease)
 
     def wait_for_work(self, worker: WorkerId, timeout: float) -> None:
@@ -107,20 +141,33 @@ class RunBoard:
             worker.device, worker.incarnation, result.unit_id, result.epoch
         )
         (file,) = result.files
-        output = self._catalogue.files[file.file_id].output
+        output = self._catalogue.output(file.file_id)
         temporary = temporary_path(output, result.epoch)
         if not claimed:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            return
-        error = file.error
-        if not error:
-            try:
-                publish(temporary, output)
-            except OSError as problem:
-                error = f"cannot put {output.name} in place: {problem.strerror}"
-        if error:
+        elif file.disk_full:
+            self._hold.begin(file.error)
+            self._coordinator.give_up_completion(result.unit_id, result.epoch, NO_SPACE)
+        elif file.error:
+            self._coordinator.record_file_failure(result.unit_id, result.epoch, file.error)
+        else:
+            self._complete(result, file, temporary, output)
+
+    def _complete(
+        self, result: TaskResult, file: FileResult, temporary: Path, output: Path
+    ) -> None:
+        """Put a claimed unit's output in place, record it and count it, in this order."""
+        try:
+            in_place = self._insist(lambda: publish(temporary, output))
+        except OSError as problem:
+            error = f"cannot put {output.name} in place: {problem.strerror}"
             self._coordinator.record_file_failure(result.unit_id, result.epoch, error)
+            return
+        if in_place:
+            self._journal.note_done(result.unit_id, result.epoch, file_done(file))
+        if not (in_place and self._insist(self._journal.flush)):
+            self._coordinator.give_up_completion(result.unit_id, result.epoch, NO_SPACE)
             return
         discard_partial(partial_path(output))
         with self._tally_lock:
@@ -128,6 +175,43 @@ class RunBoard:
         self._coordinator.record_file_completion(
             result.unit_id, result.epoch, result.compute_seconds
         )
+
+    def _record(self, worker: WorkerId, lease: Lease) -> None:
+        """See a lease written down before the worker has it, or take it back.
+
+        Raises:
+            queue.Empty: It was taken back.
+        """
+        try:
+            self._journal.flush()
+        except LedgerError as problem:
+            self._hold.begin(str(problem))
+            self._coordinator.return_lease(
+                worker.device, worker.incarnation, lease.unit.unit_id, lease.epoch, NOT_RECORDED
+            )
+            raise queue.Empty from problem
+
+    def _insist(self, step: Callable[[], None]) -> bool:
+        """Carry out a step, again whenever the run goes on after a full disk had held it.
+
+        Returns:
+            Whether it was carried out; False when the run is being stopped meanwhile.
+
+        Raises:
+            OSError: It failed for another reason than a full disk.
+        """
+        while True:
+            try:
+                step()
+                return True
+            except LedgerError as problem:
+                self._hold.begin(str(problem))
+            except OSError as problem:
+                if not is_disk_full(problem):
+                    raise
+                self._hold.begin(f"cannot put outputs in place: {problem.strerror}")
+            if not self._hold.wait():
+                return False
 
     def telemetry(self, worker: WorkerId, telemetry: WorkerTelemetry) -> None:
         """See `WorkBoard.telemetry`."""
@@ -151,6 +235,19 @@ class RunBoard:
         """Pass a directive on; a worker that is told to abandon its task has no lease left."""
         if directive is Directive.ABANDON and (task := self._reported.pop(worker, None)):
             self._coordinator.return_lease(
-                worker.device, worker.incarnation, task.unit_id, task.epoch, "the run was stopped"
+                worker.device, worker.incarnation, task.unit_id, task.epoch, STOPPED
             )
         return Order(directive.value)
+
+
+def file_done(file: FileResult) -> FileDone:
+    """Return a finished file as the ledger records it."""
+    return FileDone(
+        file_id=file.file_id,
+        output_sha256=file.output_sha256,
+        output_bytes=file.output_bytes,
+        vectors=file.sequences,
+        truncated=file.truncated,
+        replaced=file.replaced,
+        skipped=file.skipped,
+    )

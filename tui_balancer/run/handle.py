@@ -24,7 +24,14 @@ class Phase(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class ScanProgress:
-    """How far the scan is; `files_found` is known before the first file is read."""
+    """How far the scan is, or the check of a run begun before.
+
+    Attributes:
+        files_found: Known before the first file is read.
+        files_scanned: Files read, or checked against the ledger.
+        sequences: In them.
+        residues: In them.
+    """
 
     files_found: int = 0
     files_scanned: int = 0
@@ -55,6 +62,7 @@ class RunSnapshot:
         last_event: Number of the newest event.
         warnings: Lines a person should read, oldest first (unknown card, duplicate ids, …).
         stop_reason: Why the run ended before its last file; empty otherwise.
+        trouble: Why the run is held until somebody resumes it (a full disk); empty otherwise.
     """
 
     phase: Phase
@@ -75,6 +83,7 @@ class RunSnapshot:
     last_event: int = 0
     warnings: tuple[str, ...] = ()
     stop_reason: str = ""
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +111,17 @@ class DeviceSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierWork:
+    """What was finished before this process took the run up."""
+
+    files: int = 0
+    sequences: int = 0
+    residues: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
-    """The end of a run, as printed after it.
+    """The end of a run, as printed after it: counts of the whole run, times of this session.
 
     Attributes:
         done: Files with an output.
@@ -123,6 +141,7 @@ class RunSummary:
         output: The run folder.
         interrupted: Whether a person or a signal ended it.
         stop_reason: Why it ended early; empty otherwise.
+        earlier: The part of all this that was there before.
     """
 
     done: int
@@ -142,6 +161,17 @@ class RunSummary:
     warnings: tuple[str, ...] = field(default=())
     interrupted: bool = False
     stop_reason: str = ""
+    earlier: EarlierWork = EarlierWork()
+
+    @property
+    def sequences_now(self) -> int:
+        """Vectors written in this session."""
+        return self.sequences - self.earlier.sequences
+
+    @property
+    def residues_now(self) -> int:
+        """Residues embedded in this session."""
+        return self.residues - self.earlier.residues
 
 
 class RunHandle(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tui_balancer.balance.model import DeviceSpec
 from tui_balancer.balance.weights import match_device_weight, parse_weights
@@ -18,7 +19,22 @@ from tui_balancer.devices.selection import (
 )
 from tui_balancer.embedding.registry import ESM2_MODELS, ModelShape, ModelSource, parse_model
 from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.errors import UserError
 from tui_balancer.inputs.discovery import InputFile, find_inputs
+from tui_balancer.ledger.records import RunRecord
+from tui_balancer.run.continuation import (
+    Continuation,
+    OnChecked,
+    Resuming,
+    continuation,
+    find_run,
+)
+from tui_balancer.run.stored import (
+    refuse_differences,
+    run_record,
+    stored_settings,
+    with_stored_defaults,
+)
 from tui_balancer.workers.memory import cpu_worker_bytes
 from tui_balancer.workers.preflight import OnDownload, PreflightRequest, preflight
 
@@ -35,12 +51,15 @@ class PreparedRun:
 
     Attributes:
         settings: As asked for.
-        inputs: The files found, unread as yet.
+        inputs: The files found, unread as yet; none where the ledger knows them already.
         model: Known to exist and to load.
         devices: What will compute, in order.
         specs: The same as the coordinator sees them.
         embedding: What decides the bytes of an output, one for all devices.
         warnings: Lines a person should read.
+        record: The run as its ledger begins with it.
+        sessions: Processes that have worked on it before.
+        continuation: How it goes on; None while its inputs have not all been scanned.
     """
 
     settings: RunSettings
@@ -50,25 +69,43 @@ class PreparedRun:
     specs: tuple[DeviceSpec, ...]
     embedding: EmbeddingSettings
     warnings: tuple[str, ...]
+    record: RunRecord
+    sessions: int = 0
+    continuation: Continuation | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The run folder, absolute."""
+        return self.settings.output.absolute()
 
 
 def prepare(
     settings: RunSettings,
     *,
+    resuming: Resuming | None = None,
     on_download: OnDownload | None = None,
+    on_checked: OnChecked | None = None,
     first_byte_seconds: float | None = None,
 ) -> PreparedRun:
     """Check everything that can be checked before work begins; downloads the model if needed.
 
+    A run that the output folder holds already is continued: what decides its results must be
+    the same, and so must its inputs.
+
     Args:
         settings: The run as asked for.
+        resuming: What is allowed when the run was begun before.
         on_download: Hears of a download's progress.
+        on_checked: Hears how far the check of the inputs of a run begun before is.
         first_byte_seconds: Longest wait for a download to begin; None for the usual one.
 
     Raises:
         UserError: Something is missing or wrong; nothing was started.
     """
-    inputs = find_inputs(settings.inputs)
+    stored = find_run(settings.output)
+    if stored is not None:
+        settings = with_stored_defaults(settings, stored.run)
+    inputs = () if stored is not None and stored.files else find_inputs(settings.inputs)
     request = PreflightRequest(
         model=parse_model(settings.model, settings.seed),
         devices=parse_devices(settings.devices),
@@ -79,19 +116,41 @@ def prepare(
     assert report.model is not None, "a model was asked for"
     devices = _selected(settings, report.devices, report.model.shape)
     specs, warnings = _specs(devices, settings.weights)
+    embedding = EmbeddingSettings(
+        repr_layer=settings.repr_layer,
+        max_length=settings.reading.max_length,
+        batch_tokens=settings.batch_tokens or suitable_batch_tokens(devices),
+    )
+    going_on = None
+    if stored is not None:
+        refuse_differences(stored.run, settings, report.model, embedding, devices)
+        if stored.files:
+            going_on = continuation(stored, settings.inputs, resuming or Resuming(), on_checked)
+            warnings += going_on.warnings
     return PreparedRun(
         settings=settings,
         inputs=inputs,
         model=report.model,
         devices=devices,
         specs=specs,
-        embedding=EmbeddingSettings(
-            repr_layer=settings.repr_layer,
-            max_length=settings.reading.max_length,
-            batch_tokens=settings.batch_tokens or suitable_batch_tokens(devices),
-        ),
+        embedding=embedding,
         warnings=(*report.warnings, *warnings),
+        record=run_record(settings, report.model, embedding, devices),
+        sessions=len(stored.sessions) if stored is not None else 0,
+        continuation=going_on,
     )
+
+
+def settings_of(folder: Path) -> RunSettings:
+    """Return the settings of the run that a folder holds.
+
+    Raises:
+        UserError: It holds none, or somebody works in it.
+    """
+    stored = find_run(folder)
+    if stored is None:
+        raise UserError(f"{folder} holds no run: name the folder given to run as --output")
+    return stored_settings(stored.run, folder)
 
 
 def prepare_devices(

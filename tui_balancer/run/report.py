@@ -21,12 +21,12 @@ def exit_code(summary: RunSummary) -> int:
 def summary_lines(summary: RunSummary) -> tuple[str, ...]:
     """Return the summary as it is printed after the run."""
     files = summary.done + len(summary.failed) + summary.waiting
-    rate = summary.residues / summary.elapsed_seconds if summary.elapsed_seconds > 0 else None
-    lines = [
-        f"{count(summary.done)} of {plural(files, 'file')} done: "
-        f"{plural(summary.sequences, 'sequence')}, {quantity(summary.residues)} residues "
-        f"in {duration(summary.elapsed_seconds)} ({quantity(rate)} residues/s)"
-    ]
+    work = f"{plural(summary.sequences, 'sequence')}, {quantity(summary.residues)} residues"
+    lines = [f"{count(summary.done)} of {plural(files, 'file')} done: {work}"]
+    if summary.earlier.files:
+        lines.append(_session_line(summary))
+    else:
+        lines[0] += _in_time(summary)
     if summary.stop_reason:
         lines.append(f"ended early: {summary.stop_reason}")
     if summary.waiting:
@@ -42,6 +42,25 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
     lines += [f"warning  {line}" for line in summary.warnings]
     lines.append(f"outputs  {summary.output}")
     return tuple(lines)
+
+
+def _session_line(summary: RunSummary) -> str:
+    """Return what this session did of a run that was begun before."""
+    before = summary.earlier.files
+    now = summary.done - before
+    if now == 0:
+        return f"nothing new: {plural(before, 'file')} done before, their outputs are as written"
+    work = f"{plural(summary.sequences_now, 'sequence')}, {quantity(summary.residues_now)} residues"
+    return (
+        f"this time {plural(now, 'file')}: {work}{_in_time(summary)}; {count(before)} done before"
+    )
+
+
+def _in_time(summary: RunSummary) -> str:
+    """Return how long the session's work took, and how fast that was."""
+    seconds = summary.elapsed_seconds
+    rate = summary.residues_now / seconds if seconds > 0 else None
+    return f" in {duration(seconds)} ({quantity(rate)} residues/s)"
 
 
 def _device_line(device: DeviceSummary, elapsed_seconds: float) -> str:

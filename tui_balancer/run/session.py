@@ -8,25 +8,35 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tui_balancer.balance.commands import Command, Drain, Outcome, StopNow
+from tui_balancer.balance.commands import Command, Drain, Outcome, ResumeAll, StopNow
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.balance.events import Event
-from tui_balancer.balance.model import DeviceMetrics, Unit
+from tui_balancer.balance.model import Unit
 from tui_balancer.engines.local import LocalEngine
-from tui_balancer.inputs.scan import FileScan, scan
+from tui_balancer.errors import UserError
+from tui_balancer.inputs.scan import ScanStopped
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.records import FileState
 from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.outputs.partials import sweep_partials
-from tui_balancer.run.board import RunBoard
-from tui_balancer.run.catalogue import Catalogue
+from tui_balancer.outputs.space import has_room, output_bytes
+from tui_balancer.run.board import RETURN_REASONS, RunBoard, Tally
 from tui_balancer.run.chronicle import Chronicle
-from tui_balancer.run.handle import DeviceSummary, Phase, RunSnapshot, RunSummary, ScanProgress
+from tui_balancer.run.folder import LOGS_FOLDER, RunFolder
+from tui_balancer.run.handle import Phase, RunSnapshot, RunSummary, ScanProgress
+from tui_balancer.run.hold import Hold
+from tui_balancer.run.journal import Journal
 from tui_balancer.run.prepare import PreparedRun
+from tui_balancer.run.stock import Stock, take_stock
+from tui_balancer.run.summary import summarise
 from tui_balancer.workers.protocol import WorkerId, WorkerSetup
 from tui_balancer.workers.queues import create_shared_work_queues
 
-LOGS_FOLDER = "logs"
 STOP_GRACE_SECONDS = 15.0
 """How long workers may finish their batch in flight before they are killed."""
+
+SPACE_LOOK_SECONDS = 5.0
+"""How often a run without a screen looks whether the disk has room again."""
 
 _log = logging.getLogger(__name__)
 
@@ -34,20 +44,38 @@ _log = logging.getLogger(__name__)
 class RunSession:
     """Scan → assign → start → finish; implements `run.handle.RunHandle`.
 
+    The run folder is taken at once and given back at the end; a run that was begun before is
+    checked instead of scanned, and only what is left of it is assigned.
+
     Workers load their models while the scan goes on; they are given nothing before every
     file is counted, since the assignment needs all the costs. The session's thread does the
     scanning and the waiting, server threads do the leasing, and no screen is needed by any.
+
+    Args:
+        prepared: The run.
+        clock: Seconds that never go back.
+
+    Attributes:
+        unattended: Nobody is there to press a key: a full disk holds the run only until there
+            is room again.
+        refusal: Why nothing was started after all; None while there is no such reason.
+
+    Raises:
+        UserError: The run folder cannot be written, or somebody else works in it.
     """
 
     def __init__(self, prepared: PreparedRun, *, clock: Callable[[], float] = time.monotonic):
         self._prepared = prepared
         self._settings = prepared.settings
-        self._folder = prepared.settings.output.absolute()
+        self._folder = RunFolder.take(prepared.folder, prepared.record, prepared.sessions)
         self._clock = clock
         self._began = clock()
         self._started_at = time.time()
-        self._scan_progress = ScanProgress(files_found=len(prepared.inputs))
-        self._scanning = True
+        self._scan_progress = ScanProgress(files_found=_files_found(prepared))
+        self._stock: Stock | None = None
+        self._next_look = 0.0
+        self.unattended = False
+        self.refusal: UserError | None = None
         self._warnings = list(prepared.warnings)
         self._stop_scan = threading.Event()
         self._finished = threading.Event()
@@ -56,14 +84,16 @@ class RunSession:
         self._stop_reason = ""
         self._summary: RunSummary | None = None
         self._chronicle = Chronicle()
+        self._journal = Journal(self._folder.ledger, self.elapsed_seconds, RETURN_REASONS)
         self.coordinator = WorkStealingCoordinator(
             prepared.specs,
             policy=self._settings.policy,
             stealing=self._settings.stealing,
             clock=self.elapsed_seconds,
-            journal=self._chronicle.note,
+            journal=self._note,
         )
-        self.board = RunBoard(self.coordinator)
+        self._hold = Hold(self.coordinator)
+        self.board = RunBoard(self.coordinator, self._journal, self._hold)
         self._queues, self._manager = create_shared_work_queues(self.board)
         self.engine = LocalEngine(
             [spec.device for spec in prepared.specs], self._worker_setup, self._worker_exited
@@ -71,12 +101,7 @@ class RunSession:
         self._thread = threading.Thread(target=self._run, name="run-session", daemon=True)
 
     def start(self) -> None:
-        """Begin scanning and loading; returns at once.
-
-        Raises:
-            OSError: The run folder cannot be made.
-        """
-        (self._folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
+        """Begin scanning and loading; returns at once."""
         self._thread.start()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -90,6 +115,8 @@ class RunSession:
             self._hurried.set()
             self.engine.stop(grace_seconds=0.0)
             self._thread.join()
+        elif self._thread.ident is None:
+            self._folder.release("never started")
 
     def elapsed_seconds(self) -> float:
         """Return the seconds since the run began."""
@@ -119,6 +146,7 @@ class RunSession:
             last_event=picture.last_event,
             warnings=tuple(self._warnings),
             stop_reason=self._stop_reason,
+            trouble=self._hold.trouble,
         )
 
     def events_after(self, sequence: int) -> tuple[Event, ...]:
@@ -137,10 +165,14 @@ class RunSession:
         """See `RunHandle.execute`."""
         if self._finished.is_set():
             return Outcome(False, "the run has ended")
+        if isinstance(command, ResumeAll) and self._hold.end(command.reason):
+            return Outcome(True, "going on; if the disk is still full, the run is held again")
         outcome = self.coordinator.execute(command)
         if outcome.accepted and isinstance(command, (Drain, StopNow)):
             self._stop_requested = command
             self._stop_scan.set()
+            if isinstance(command, StopNow):
+                self._hold.give_up()
         return outcome
 
     def _phase(self) -> Phase:
@@ -150,52 +182,75 @@ class RunSession:
             return Phase.STOPPING
         if self._stop_requested is not None:
             return Phase.DRAINING
-        if self._scanning:
+        if self._stock is None:
             return Phase.SCANNING
         return Phase.RUNNING if self.board.facts else Phase.LOADING
 
     def _run(self) -> None:
         try:
-            self.engine.start()
-            self._scan()
+            going_on = self._prepared.continuation
+            if going_on is None or going_on.has_work:
+                self.engine.start()
+            stock = take_stock(self._prepared, self._folder, self._note_scan, self._stop_scan)
+            if not (going_on is None or going_on.has_work) and stock.in_state(FileState.WAITING):
+                self.engine.start()
+            self._assign(stock)
             self._await_the_end()
+        except ScanStopped:
+            _log.info("stopped before all files were looked at")
+        except (UserError, LedgerError) as problem:
+            self.refusal = UserError(str(problem))
+            self._stop_reason = str(problem)
         except Exception as problem:
             # Promise 1 holds for our own mistakes too: the summary must come, with the reason.
             _log.exception("the run ended by an error of its own")
             self._stop_reason = f"internal error: {problem!r} (see the log in {LOGS_FOLDER}/)"
         finally:
-            self.engine.stop(grace_seconds=STOP_GRACE_SECONDS)
-            sweep_temporaries(self._folder)
-            self._summary = self._summarise()
-            if not self._summary.waiting:
-                sweep_partials(self._folder)
-            self._finished.set()
+            self._finish()
 
-    def _scan(self) -> None:
-        scans = scan(
-            self._prepared.inputs,
-            self._settings.reading,
-            on_progress=self._note_scan,
-            stop=self._stop_scan,
+    def _finish(self) -> None:
+        """End what still runs and let go of the run folder; then the summary is there."""
+        self._hold.give_up()
+        self.engine.stop(grace_seconds=STOP_GRACE_SECONDS)
+        sweep_temporaries(self._folder.path)
+        self._journal.close()
+        summary = self._summarise()
+        if not summary.waiting:
+            sweep_partials(self._folder.path)
+        self._folder.release(self._stop_reason or ("stopped" if summary.waiting else "finished"))
+        self._summary = summary
+        self._finished.set()
+
+    def _assign(self, stock: Stock) -> None:
+        """Tell the coordinator what is done, what has failed and what is to be done."""
+        units = stock.catalogue.units
+        self._warnings.extend(stock.warnings)
+        self._chronicle.expect(units)
+        self.board.open(stock.catalogue)
+        self.board.tally = Tally.of(stock.in_state(FileState.DONE))
+        self._stock = stock
+        for row in stock.in_state(FileState.DONE):
+            self.coordinator.add_done(units[row.file.file_id])
+        for row in stock.in_state(FileState.FAILED):
+            self.coordinator.add_failed(units[row.file.file_id], row.reason)
+        waiting = stock.in_state(FileState.WAITING)
+        self.coordinator.assign(
+            [units[row.file.file_id] for row in waiting],
+            {row.file.file_id: row.attempts for row in waiting},
         )
-        if self._stop_scan.is_set():
-            return
-        catalogue = Catalogue.build(scans, self._folder, self._prepared.model.shape)
-        self._warnings.extend(scan_warnings(scans))
-        self._chronicle.expect(catalogue.units)
-        self._scanning = False
-        for unit, file in zip(catalogue.units, catalogue.files, strict=True):
-            if file.scan.error:
-                self.coordinator.add_failed(unit, file.scan.error)
-        self.board.open(catalogue)
 
-    def _note_scan(self, done: FileScan) -> None:
+    def _note(self, event: Event) -> None:
+        """Pass an event on; called under the coordinator's lock."""
+        self._chronicle.note(event)
+        self._journal.note(event)
+
+    def _note_scan(self, sequences: int, residues: int) -> None:
         before = self._scan_progress
         self._scan_progress = ScanProgress(
             files_found=before.files_found,
             files_scanned=before.files_scanned + 1,
-            sequences=before.sequences + done.sequences,
-            residues=before.residues + done.residues,
+            sequences=before.sequences + sequences,
+            residues=before.residues + residues,
         )
 
     def _await_the_end(self) -> None:
@@ -205,45 +260,44 @@ class RunSession:
                 deadline = deadline or self._clock() + STOP_GRACE_SECONDS
                 if self._clock() >= deadline:
                     return
+            self._tend()
             self.coordinator.wait(timeout=1.0)
         if not self._stop_requested and self.coordinator.totals().waiting:
             self._stop_reason = "every device is dead; see the worker logs"
 
+    def _tend(self) -> None:
+        """Do what is due about once a second."""
+        try:
+            self._journal.flush()
+        except LedgerError as problem:
+            self._hold.begin(str(problem))
+        if self.unattended and self._clock() >= self._next_look:
+            self._next_look = self._clock() + SPACE_LOOK_SECONDS
+            self._hold.look(self._has_room)
+
+    def _has_room(self) -> bool:
+        """Whether the largest output that still waits could be written, and the ledger too."""
+        assert self._stock is not None, "nothing is held before there is work"
+        sequences = max((unit.sequences for unit in self._stock.catalogue.units), default=0)
+        size = output_bytes(sequences, self._prepared.model.shape.width)
+        try:
+            self._journal.flush()
+            return has_room(self._folder.path, size)
+        except (LedgerError, OSError):
+            return False
+
     def _summarise(self) -> RunSummary:
-        totals, tally = self.coordinator.totals(), self.board.tally
-        return RunSummary(
-            done=totals.done,
-            failed=tuple(self._chronicle.failures),
-            waiting=totals.waiting + totals.running,
-            sequences=tally.sequences,
-            residues=sum(one.residues for one in self._chronicle.devices.values()),
-            truncated=tally.truncated,
-            replaced=tally.replaced,
-            skipped=tally.skipped,
+        return summarise(
+            self._prepared,
+            self._stock,
+            self.coordinator,
+            self.board,
+            self._chronicle,
+            found=self._scan_progress.files_found,
             elapsed_seconds=self.elapsed_seconds(),
-            steals=self._chronicle.steals,
-            moves=self._chronicle.moves,
-            devices=tuple(self._device_summary(row) for row in self.coordinator.get_gpu_metrics()),
-            model_label=self._prepared.model.label,
-            output=str(self._settings.output),
             warnings=tuple(self._warnings),
             interrupted=self._stop_requested is not None,
             stop_reason=self._stop_reason,
-        )
-
-    def _device_summary(self, row: DeviceMetrics) -> DeviceSummary:
-        done, facts = self._chronicle.devices[row.device], self.board.facts.get(row.device)
-        return DeviceSummary(
-            device=row.device,
-            name=row.name,
-            files=done.files,
-            sequences=done.sequences,
-            residues=done.residues,
-            busy_seconds=self.board.busy_seconds(row.device),
-            load_seconds=facts.load_seconds if facts else None,
-            stolen_to=row.stolen_to,
-            stolen_from=row.stolen_from,
-            restarts=row.restarts,
         )
 
     def _worker_setup(self, device: str) -> WorkerSetup:
@@ -256,7 +310,7 @@ class RunSession:
             model=self._prepared.model,
             settings=self._prepared.embedding,
             reading=self._settings.reading,
-            log=worker_log(self._folder, device),
+            log=worker_log(self._folder.path, device),
             address=self._queues.address,
             authkey=self._queues.authkey,
         )
@@ -271,19 +325,8 @@ def worker_log(folder: Path, device: str) -> Path:
     return folder / LOGS_FOLDER / f"worker-{device.replace(':', '_')}.log"
 
 
-def scan_warnings(scans: tuple[FileScan, ...]) -> list[str]:
-    """Return a line for every kind of oddity the scan met in files it accepted."""
-    kinds = (
-        ("truncated", "sequences longer than the maximum length are cut"),
-        ("replaced", "letters outside the alphabet are read as X"),
-        ("skipped", "empty sequences are left out"),
-        ("duplicates", "repeated ids are kept apart by a suffix"),
-    )
-    lines = []
-    for field, meaning in kinds:
-        affected = [one for one in scans if getattr(one, field)]
-        if affected:
-            total = sum(getattr(one, field) for one in affected)
-            where = affected[0].input.name if len(affected) == 1 else f"{len(affected)} files"
-            lines.append(f"{meaning}: {total:,} in {where}")
-    return lines
+def _files_found(prepared: PreparedRun) -> int:
+    """Return how many files there will be to look at before work begins."""
+    if prepared.continuation is None:
+        return len(prepared.inputs)
+    return prepared.continuation.files + len(prepared.continuation.added)

@@ -39,8 +39,8 @@ def _work(summary: RunSummary) -> list[Content]:
     rates = ""
     if seconds > 0:
         rates = (
-            f", {quantity(summary.sequences / seconds)} seq/s, "
-            f"{quantity(summary.residues / seconds)} res/s"
+            f", {quantity(summary.sequences_now / seconds)} seq/s, "
+            f"{quantity(summary.residues_now / seconds)} res/s"
         )
     notes = [
         plural(number, "sequence") + f" {what}"

@@ -1,0 +1,93 @@
+"""The run folder in this process's hands: locked, swept, its ledger open."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from tui_balancer import __version__
+from tui_balancer.errors import UserError
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.lock import RunLock
+from tui_balancer.ledger.records import RunRecord, SessionRecord
+from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.ledger.writing import Ledger
+from tui_balancer.outputs.atomic import sweep_temporaries
+
+LOGS_FOLDER = "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """A run folder that nobody else works in.
+
+    Attributes:
+        path: Absolute.
+        ledger: Open for writing.
+    """
+
+    path: Path
+    ledger: Ledger
+    _lock: RunLock
+
+    @classmethod
+    def take(cls, path: Path, run: RunRecord, sessions: int) -> RunFolder:
+        """Take hold of a run folder, making it if need be, and clear what dead attempts left.
+
+        Args:
+            path: Absolute.
+            run: What the run is, should it be new.
+            sessions: Processes that have worked on it, as far as the caller knows; 0 if it is
+                new.
+
+        Raises:
+            UserError: The folder cannot be written, or somebody else works in it, or did since
+                the caller looked.
+        """
+        try:
+            (path / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise UserError(
+                f"cannot write the run folder {path}: {problem.strerror}; choose another with "
+                "--output"
+            ) from problem
+        lock = RunLock.acquire(path)
+        try:
+            session = SessionRecord(time.time(), socket.gethostname(), os.getpid(), versions())
+            if sessions:
+                ledger = Ledger.open(path / LEDGER_NAME, session)
+            else:
+                ledger = Ledger.create(path / LEDGER_NAME, run, session)
+            if ledger.session != sessions + 1:
+                ledger.close()
+                raise UserError(f"another process has just worked in {path}: start again")
+            sweep_temporaries(path)
+        except LedgerError as problem:
+            lock.release()
+            raise UserError(f"{problem} ({path / LEDGER_NAME})") from problem
+        except BaseException:
+            lock.release()
+            raise
+        return cls(path, ledger, lock)
+
+    def release(self, how: str) -> None:
+        """Let go of the folder, and write down how this process ended its work."""
+        with suppress(LedgerError):
+            self.ledger.end_session(time.time(), how)
+        self.ledger.close()
+        self._lock.release()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what decides a result; no library is imported for it."""
+    found = {"tui-balancer": __version__, "python": platform.python_version()}
+    for package in ("torch", "fair-esm"):
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found

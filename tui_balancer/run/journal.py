@@ -1,0 +1,120 @@
+"""From the coordinator's events to the ledger: in order, and never under its lock."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+
+from tui_balancer.balance.events import Event, FailureEvent, LeaseEvent, ReturnEvent
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.records import (
+    Change,
+    Entry,
+    EventRecord,
+    FileDone,
+    FileFailed,
+    LeaseEnd,
+    LeaseEnded,
+    LeaseGranted,
+)
+from tui_balancer.ledger.writing import Ledger
+
+
+class Journal:
+    """Carries what happens in a run into its ledger.
+
+    The coordinator hands over every event under its lock (`note`), which only puts it in a
+    queue here; so the queue has the events' order, nobody waits for a disk under that lock, and
+    a full disk raises nothing there. Whoever must know that something is written calls
+    `flush`, which writes all that waits, in order and as one transaction, for whichever
+    threads are waiting:
+
+    - before a worker gets its lease, so the ledger knows of every lease that a worker has;
+    - after an output was put in place and before the coordinator hears of it, so what is
+      shown as done is done in the ledger, and survives a power cut;
+    - from the run's own thread about once a second, for all the rest (steals, moves, commands,
+      devices). A killed app loses at most that of the story, and nothing of the work: the
+      state of a file hangs on the first two only.
+
+    What could not be written stays in the queue and is tried again by the next `flush`.
+
+    Args:
+        ledger: Where it all goes.
+        clock: Seconds of the session.
+        returned: Reasons that `ReturnEvent`s carry when nobody died.
+    """
+
+    def __init__(
+        self, ledger: Ledger, clock: Callable[[], float], returned: frozenset[str]
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._returned = returned
+        self._waiting: deque[Entry] = deque()
+        self._noting = threading.Lock()
+        self._writing = threading.Lock()
+        self._out: dict[int, int] = {}
+
+    def note(self, event: Event) -> None:
+        """Take an event; called under the coordinator's lock."""
+        with self._noting:
+            self._waiting.append(Entry(_record(event), self._changes(event)))
+
+    def note_done(self, unit_id: int, epoch: int, *files: FileDone) -> None:
+        """Take the news that a unit's outputs are in place; `flush` makes it last."""
+        ended = LeaseEnded(unit_id, epoch, LeaseEnd.DONE, self._clock())
+        with self._noting:
+            del self._out[unit_id]
+            self._waiting.append(Entry(None, (*files, ended)))
+
+    def flush(self) -> None:
+        """Return when all that was noted before this call is in the ledger.
+
+        Raises:
+            LedgerError: Not all of it is, and nothing is lost: it will be tried again.
+        """
+        with self._writing:
+            with self._noting:
+                entries = tuple(self._waiting)
+            if not entries:
+                return
+            self._ledger.append_all(entries)
+            with self._noting:
+                for _ in entries:
+                    self._waiting.popleft()
+
+    def close(self) -> None:
+        """Write what waits, as far as that goes: at the end of a run on a full disk it may not."""
+        with suppress(LedgerError):
+            self.flush()
+
+    def _changes(self, event: Event) -> tuple[Change, ...]:
+        """Return what an event means for the files and the leases that are out."""
+        if isinstance(event, LeaseEvent):
+            self._out[event.unit_id] = event.epoch
+            return (LeaseGranted(event.unit_id, event.epoch, event.device, event.seconds),)
+        # A unit whose output is in place, but that could not be counted before the run was
+        # stopped, is returned as well: its lease is over already.
+        if isinstance(event, ReturnEvent) and self._out.pop(event.unit_id, None) is not None:
+            by_hand = event.reason in self._returned
+            how = LeaseEnd.RETURNED if by_hand else LeaseEnd.WORKER_DIED
+            return (LeaseEnded(event.unit_id, event.epoch, how, event.seconds),)
+        # A file that failed without a device was never leased: it is in the ledger as failed.
+        if isinstance(event, FailureEvent) and event.device is not None:
+            epoch = self._out.pop(event.unit_id)
+            return (
+                FileFailed(event.unit_id, event.reason),
+                LeaseEnded(event.unit_id, epoch, LeaseEnd.FAILED, event.seconds),
+            )
+        return ()
+
+
+def _record(event: Event) -> EventRecord:
+    """Return an event as the ledger stores it: its kind in a word, its fields by their names."""
+    payload = asdict(event)
+    sequence, seconds = payload.pop("sequence"), payload.pop("seconds")
+    kind = type(event).__name__.removesuffix("Event").lower()
+    return EventRecord(sequence, seconds, kind, payload)

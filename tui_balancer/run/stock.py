@@ -1,0 +1,213 @@
+"""What is done and what is left: the scan of a new run, the check of one begun before."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from tui_balancer.errors import UserError
+from tui_balancer.formatting import plural
+from tui_balancer.inputs.discovery import InputFile
+from tui_balancer.inputs.scan import FileScan, ScanStopped, scan, scan_file
+from tui_balancer.ledger.records import (
+    Change,
+    FileRecord,
+    FileReopened,
+    FileRescanned,
+    FileRow,
+    FileState,
+)
+from tui_balancer.ledger.writing import Ledger
+from tui_balancer.outputs.atomic import sha256_of
+from tui_balancer.outputs.layout import output_paths
+from tui_balancer.outputs.space import output_bytes
+from tui_balancer.run.catalogue import Catalogue, file_record
+from tui_balancer.run.continuation import Continuation
+from tui_balancer.run.folder import RunFolder
+from tui_balancer.run.prepare import PreparedRun
+
+OnFile = Callable[[int, int], None]
+"""Hears of every file that was looked at: its sequences and residues."""
+
+TIGHT = 1.2
+"""Free space over the estimated outputs below which a warning is due: estimates are that good,
+and others write too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """The run's files at the start of a session.
+
+    Attributes:
+        catalogue: All of them.
+        rows: What the ledger says of each, in the same order.
+        warnings: Lines a person should read.
+    """
+
+    catalogue: Catalogue
+    rows: tuple[FileRow, ...]
+    warnings: tuple[str, ...]
+
+    def in_state(self, state: FileState) -> tuple[FileRow, ...]:
+        """Return the files in one state."""
+        return tuple(row for row in self.rows if row.state is state)
+
+
+def take_stock(
+    prepared: PreparedRun, folder: RunFolder, on_file: OnFile, stop: threading.Event
+) -> Stock:
+    """Scan a new run's inputs, or check the outputs and scan the changed inputs of another.
+
+    Whatever is found goes into the ledger at once.
+
+    Raises:
+        ScanStopped: `stop` was set; the ledger is as it was.
+        LedgerError: The ledger cannot be written.
+        UserError: The outputs cannot fit on the disk.
+    """
+    if prepared.continuation is None:
+        warnings = _scan_all(prepared, folder, on_file, stop)
+    else:
+        warnings = _check(prepared, prepared.continuation, folder.ledger, on_file, stop)
+    rows = folder.ledger.files()
+    stock = Stock(Catalogue.of([row.file for row in rows], folder.path), rows, ())
+    warnings += check_space(
+        folder.path, stock.in_state(FileState.WAITING), prepared.model.shape.width
+    )
+    return replace(stock, warnings=tuple(warnings))
+
+
+def check_space(folder: Path, waiting: Sequence[FileRow], width: int) -> list[str]:
+    """Hold the outputs still to come against the free space; return a warning when it is tight.
+
+    Args:
+        folder: Where they will lie.
+        waiting: The files without an output.
+        width: Numbers in a vector.
+
+    Raises:
+        UserError: They cannot fit.
+    """
+    needed = output_bytes(sum(row.file.sequences for row in waiting), width, len(waiting))
+    free = shutil.disk_usage(folder).free
+    told = (
+        f"{plural(len(waiting), 'output')} will take about {_size(needed)}, {_size(free)} is free"
+    )
+    if needed > free:
+        raise UserError(f"{told} in {folder}: make room, or choose another folder with --output")
+    return [f"{told}: that is tight"] if needed * TIGHT > free else []
+
+
+def scan_warnings(scans: Sequence[FileScan]) -> list[str]:
+    """Return a line for every kind of oddity the scan met in files it accepted."""
+    kinds = (
+        ("truncated", "sequences longer than the maximum length are cut"),
+        ("replaced", "letters outside the alphabet are read as X"),
+        ("skipped", "empty sequences are left out"),
+        ("duplicates", "repeated ids are kept apart by a suffix"),
+    )
+    lines = []
+    for field, meaning in kinds:
+        affected = [one for one in scans if getattr(one, field)]
+        if affected:
+            total = sum(getattr(one, field) for one in affected)
+            where = affected[0].input.name if len(affected) == 1 else f"{len(affected)} files"
+            lines.append(f"{meaning}: {total:,} in {where}")
+    return lines
+
+
+def _scan_all(
+    prepared: PreparedRun, folder: RunFolder, on_file: OnFile, stop: threading.Event
+) -> list[str]:
+    """Scan and record every input of a run that is new, or whose scan has not ended before."""
+    scans = scan(
+        prepared.inputs,
+        prepared.settings.reading,
+        on_progress=lambda done: on_file(done.sequences, done.residues),
+        stop=stop,
+    )
+    if stop.is_set():
+        raise ScanStopped
+    paths = output_paths([one.input for one in scans])
+    shape = prepared.model.shape
+    folder.ledger.record_scan(
+        [
+            file_record(number, one, path, shape)
+            for number, (one, path) in enumerate(zip(scans, paths, strict=True))
+        ],
+        time.time(),
+    )
+    return scan_warnings(scans)
+
+
+def _check(
+    prepared: PreparedRun,
+    continuation: Continuation,
+    ledger: Ledger,
+    on_file: OnFile,
+    stop: threading.Event,
+) -> list[str]:
+    """Bring the ledger of a run begun before up to date with inputs and outputs."""
+    scans: list[FileScan] = []
+    redone: list[str] = []
+
+    def scanned(number: int, file: InputFile, output: PurePath) -> FileRecord:
+        scans.append(scan_file(file, prepared.settings.reading, stop))
+        on_file(scans[-1].sequences, scans[-1].residues)
+        return file_record(number, scans[-1], output, prepared.model.shape)
+
+    changes: list[Change] = []
+    rows = ledger.files()
+    for row in rows:
+        file = row.file
+        if stop.is_set():
+            raise ScanStopped
+        if file.file_id in continuation.rescanned:
+            source = InputFile(Path(file.source), file.name, PurePath(file.name), "")
+            changes.append(FileRescanned(scanned(file.file_id, source, PurePath(file.output))))
+            continue
+        if file.file_id in continuation.reopened:
+            changes.append(FileReopened(file.file_id, f"tried again, it had failed: {row.reason}"))
+        elif row.state is FileState.DONE and (flaw := _flaw(prepared.folder, row)):
+            changes.append(FileReopened(file.file_id, flaw))
+            redone.append(f"{file.name}: {flaw}")
+        on_file(file.sequences, file.residues)
+    added = [
+        scanned(len(rows) + number, file, output)
+        for number, (file, output) in enumerate(continuation.added)
+    ]
+    if changes:
+        ledger.append(None, *changes)
+    if added:
+        ledger.record_scan(added, time.time())
+    warnings = scan_warnings(scans)
+    if redone:
+        warnings.append(f"{plural(len(redone), 'output')} will be made anew ({redone[0]})")
+    return warnings
+
+
+def _flaw(folder: Path, row: FileRow) -> str:
+    """Say what is wrong with a finished output; nothing when it is as it was written."""
+    path = folder / row.file.output
+    try:
+        if path.stat().st_size != row.output_bytes:
+            return "its output has another size"
+        return "" if sha256_of(path) == row.output_sha256 else "its output has other bytes"
+    except FileNotFoundError:
+        return "its output is gone"
+    except OSError as problem:
+        return f"its output cannot be read: {problem.strerror}"
+
+
+def _size(size: int) -> str:
+    """Return bytes in the unit that suits them."""
+    number = float(size)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} TiB"

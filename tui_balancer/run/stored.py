@@ -1,0 +1,198 @@
+"""A run's settings as the ledger keeps them: into JSON, out of it, and held against others."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, asdict, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
+from tui_balancer.config import RunSettings
+from tui_balancer.devices.selection import SelectedDevice
+from tui_balancer.embedding.registry import CheckpointModel, ModelSource, parse_model
+from tui_balancer.embedding.settings import EmbeddingSettings, resolve_layer
+from tui_balancer.errors import UserError
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.ledger.records import RunRecord
+
+_POLICIES: dict[str, type[CountSettings] | type[TimeSettings]] = {
+    "count": CountSettings,
+    "time": TimeSettings,
+}
+
+_OPTIONS = {
+    "label": "--model",
+    "sha256": "the model's sha256",
+    "repr_layer": "--repr-layer",
+    "max_length": "--max-length",
+    "batch_tokens": "--batch-tokens",
+    "allow_nucleotide": "--allow-nucleotide",
+    "cpu_threads": "--cpu-threads",
+}
+"""What a person calls the settings that decide a result; the others go by their own names."""
+
+_Settings = TypeVar("_Settings")
+
+
+def run_record(
+    settings: RunSettings,
+    model: ModelSource,
+    embedding: EmbeddingSettings,
+    devices: Sequence[SelectedDevice],
+) -> RunRecord:
+    """Return what the ledger of a new run begins with."""
+    stored: dict[str, Any] = {
+        "inputs": [absolute_pattern(pattern) for pattern in settings.inputs],
+        "model": {
+            "request": _lasting_request(settings),
+            "seed": settings.seed,
+            "label": model.label,
+            "sha256": model.sha256,
+        },
+        "embedding": asdict(resolved(embedding, model)),
+        "reading": asdict(settings.reading),
+        "cpu_threads": cpu_threads(devices),
+        "devices": settings.devices,
+        "cpu_workers": settings.cpu_workers,
+        "weights": settings.weights,
+        "policy": {"kind": _policy_kind(settings.policy), **asdict(settings.policy)},
+        "stealing": settings.stealing,
+    }
+    return RunRecord(time.time(), model.label, stored)
+
+
+def stored_settings(run: RunRecord, output: Path) -> RunSettings:
+    """Return the settings that a run was begun with, so that `resume` needs nothing else.
+
+    Raises:
+        UserError: A newer version of the program wrote them.
+    """
+    stored = run.settings
+    embedding = _restored(EmbeddingSettings, stored["embedding"])
+    policy = dict(stored["policy"])
+    return RunSettings(
+        inputs=tuple(stored["inputs"]),
+        output=output,
+        model=stored["model"]["request"],
+        devices=stored["devices"],
+        cpu_workers=stored["cpu_workers"],
+        cpu_threads=stored["cpu_threads"],
+        weights=stored["weights"],
+        policy=_restored(_POLICIES[policy.pop("kind")], policy),
+        stealing=stored["stealing"],
+        repr_layer=embedding.repr_layer,
+        batch_tokens=embedding.batch_tokens,
+        reading=_restored(ReadingRules, stored["reading"]),
+        seed=stored["model"]["seed"],
+    )
+
+
+def with_stored_defaults(settings: RunSettings, run: RunRecord) -> RunSettings:
+    """Return settings whose machine-dependent defaults are those of the run, not derived anew."""
+    stored = run.settings
+    return replace(
+        settings,
+        batch_tokens=settings.batch_tokens or stored["embedding"]["batch_tokens"],
+        cpu_threads=settings.cpu_threads or stored["cpu_threads"],
+    )
+
+
+def refuse_differences(
+    run: RunRecord,
+    settings: RunSettings,
+    model: ModelSource,
+    embedding: EmbeddingSettings,
+    devices: Sequence[SelectedDevice],
+) -> None:
+    """See that what decides a result is what the run was begun with.
+
+    Raises:
+        UserError: Something differs; the line says what, how it is there, and what was asked.
+    """
+    stored, asked = run.settings, run_record(settings, model, embedding, devices).settings
+    same_name = stored["model"]["label"] == asked["model"]["label"]
+    identity = ("sha256",) if same_name else ("label",)
+    threads = (stored["cpu_threads"], asked["cpu_threads"])
+    pairs: list[tuple[str, object, object]] = [
+        *_pairs(stored["model"], asked["model"], identity),
+        *_pairs(
+            asdict(_restored(EmbeddingSettings, stored["embedding"])),
+            asked["embedding"],
+            asked["embedding"],
+        ),
+        *_pairs(
+            asdict(_restored(ReadingRules, stored["reading"])),
+            asked["reading"],
+            asked["reading"],
+        ),
+        # A run that had no processor among its devices so far has no threads to keep to.
+        *([("cpu_threads", *threads)] if None not in threads else []),
+    ]
+    differences = {
+        _OPTIONS.get(name, name): f"is {_shown(there)} there, {_shown(here)} was asked"
+        for name, there, here in pairs
+        if there != here
+    }
+    if differences:
+        told = "; ".join(f"{name} {difference}" for name, difference in differences.items())
+        raise UserError(
+            f"{settings.output} holds a run with other settings: {told}. Ask for the same, or "
+            "choose another folder with --output"
+        )
+
+
+def absolute_pattern(pattern: str) -> str:
+    """Return an input as it is meant from any folder."""
+    return os.path.abspath(Path(pattern).expanduser())  # noqa: PTH100
+
+
+def cpu_threads(devices: Sequence[SelectedDevice]) -> int | None:
+    """Return the threads of a run's CPU workers; None where there are none."""
+    return next((one.threads for one in devices if one.device.startswith("cpu")), None)
+
+
+def resolved(embedding: EmbeddingSettings, model: ModelSource) -> EmbeddingSettings:
+    """Return settings whose layer is counted from the first: two ways to name it are one."""
+    return replace(embedding, repr_layer=resolve_layer(embedding.repr_layer, model.shape.layers))
+
+
+def _lasting_request(settings: RunSettings) -> str:
+    """Return what was asked for as the model, a path as it is meant from any folder."""
+    request = parse_model(settings.model, settings.seed)
+    if isinstance(request, CheckpointModel):
+        return str(request.path.absolute())
+    return settings.model
+
+
+def _policy_kind(policy: PolicySettings) -> str:
+    return next(kind for kind, one in _POLICIES.items() if isinstance(policy, one))
+
+
+def _restored(kind: type[_Settings], stored: Mapping[str, Any]) -> _Settings:
+    """Return settings from their stored form; what an older version did not know is as ever."""
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(stored.keys() - known.keys())
+    if unknown:
+        raise UserError(
+            f"the run was begun by a newer version of the program, with {', '.join(unknown)}: "
+            "continue it with that version"
+        )
+    assert all(
+        field.default is not MISSING for name, field in known.items() if name not in stored
+    ), "settings added later need a default"
+    return kind(**stored)
+
+
+def _pairs(
+    stored: Mapping[str, Any], asked: Mapping[str, Any], names: Sequence[str] | Mapping[str, Any]
+) -> list[tuple[str, object, object]]:
+    return [(name, stored[name], asked[name]) for name in names]
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value) or "none"
