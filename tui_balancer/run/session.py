@@ -20,6 +20,7 @@ from tui_balancer.ledger.records import FileState
 from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.outputs.space import has_room, output_bytes
+from tui_balancer.run.attach import AttachDoor
 from tui_balancer.run.board import RETURN_REASONS, RunBoard, Tally
 from tui_balancer.run.chronicle import Chronicle
 from tui_balancer.run.folder import LOGS_FOLDER, RunFolder
@@ -95,6 +96,7 @@ class RunSession:
         self._hold = Hold(self.coordinator)
         self.board = RunBoard(self.coordinator, self._journal, self._hold)
         self._queues, self._manager = create_shared_work_queues(self.board)
+        self._door = AttachDoor(self, self._queues, self._manager, self._folder.path)
         self.engine = LocalEngine(
             [spec.device for spec in prepared.specs], self._worker_setup, self._worker_exited
         )
@@ -102,6 +104,7 @@ class RunSession:
 
     def start(self) -> None:
         """Begin scanning and loading; returns at once."""
+        self._door.open()
         self._thread.start()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -217,6 +220,7 @@ class RunSession:
         summary = self._summarise()
         if not summary.waiting:
             sweep_partials(self._folder.path)
+        self._door.close()
         self._folder.release(self._stop_reason or ("stopped" if summary.waiting else "finished"))
         self._summary = summary
         self._finished.set()

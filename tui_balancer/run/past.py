@@ -1,0 +1,244 @@
+"""A run that no process works on any more, as its ledger tells it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from contextlib import closing
+from pathlib import Path
+
+from tui_balancer.balance.commands import Command, Outcome
+from tui_balancer.balance.events import (
+    DeviceEvent,
+    DoneEvent,
+    Event,
+    FailureEvent,
+    LeaseEvent,
+    MoveEvent,
+    ReturnEvent,
+    SettingEvent,
+    StealEvent,
+)
+from tui_balancer.balance.model import DeviceMetrics, DeviceState, Totals, Unit
+from tui_balancer.embedding.registry import UntrainedModel, parse_model
+from tui_balancer.errors import UserError
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.reading import read_ledger
+from tui_balancer.ledger.records import EventRecord, FileRow, FileState, LeaseEnd, LeaseRow
+from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.run.handle import (
+    DeviceSummary,
+    EarlierWork,
+    FailedFile,
+    Phase,
+    RunSnapshot,
+    RunSummary,
+    ScanProgress,
+)
+from tui_balancer.run.stored import stored_settings
+
+STOPPED = "stopped"
+FINISHED = "finished"
+DIED = "the run's process has died"
+
+_EVENTS: dict[str, type[Event]] = {
+    "steal": StealEvent,
+    "move": MoveEvent,
+    "lease": LeaseEvent,
+    "return": ReturnEvent,
+    "done": DoneEvent,
+    "failure": FailureEvent,
+    "device": DeviceEvent,
+    "setting": SettingEvent,
+}
+
+
+class PastRun:
+    """Implements `RunHandle` over a ledger: the end of the newest session, with its events.
+
+    Args:
+        folder: The run folder, as the person wrote it.
+
+    Attributes:
+        died: Whether the last process that worked on it was killed.
+
+    Raises:
+        UserError: There is no run in it, or its ledger cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
+                run, sessions, files = ledger.run(), ledger.sessions(), ledger.files()
+                self._events = tuple(_event(record) for record in ledger.events())
+                leases = [lease for lease in ledger.leases() if lease.session == len(sessions)]
+        except LedgerError as problem:
+            raise UserError(f"{folder}: {problem}") from problem
+        session, settings = sessions[-1], stored_settings(run, folder)
+        self.died = session.ended_at is None
+        if session.ended_at is None:
+            elapsed = max((event.seconds for event in self._events), default=0.0)
+            reason = f"{DIED} (process {session.pid} on {session.host})"
+        else:
+            elapsed = session.ended_at - session.started_at
+            reason = session.how if session.how not in (STOPPED, FINISHED) else ""
+        devices = _devices(files, leases, self._events)
+        totals = _totals(files)
+        self._snapshot = RunSnapshot(
+            phase=Phase.FINISHED,
+            model_label=run.model,
+            untrained=isinstance(parse_model(settings.model, settings.seed), UntrainedModel),
+            output=str(folder),
+            started_at=session.started_at,
+            elapsed_seconds=elapsed,
+            scan=ScanProgress(len(files), len(files), totals.sequences, totals.residues),
+            totals=totals,
+            policy=settings.policy,
+            stealing=settings.stealing,
+            devices=tuple(_metrics(device) for device in devices),
+            last_event=self._events[-1].sequence if self._events else 0,
+            stop_reason=reason,
+        )
+        self._summary = _summary(
+            self._snapshot,
+            files,
+            leases,
+            devices,
+            self._events,
+            interrupted=session.how == STOPPED,
+        )
+
+    def snapshot(self) -> RunSnapshot:
+        """See `RunHandle.snapshot`."""
+        return self._snapshot
+
+    def events_after(self, sequence: int) -> tuple[Event, ...]:
+        """See `RunHandle.events_after`."""
+        # Numbered without gaps from 1.
+        return self._events[sequence:]
+
+    def queue(self, _device: str) -> tuple[Unit, ...]:
+        """See `RunHandle.queue`; nothing waits for a device when there is none at work."""
+        return ()
+
+    def execute(self, _command: Command) -> Outcome:
+        """See `RunHandle.execute`."""
+        return Outcome(False, "the run has ended")
+
+    def summary(self) -> RunSummary:
+        """See `RunHandle.summary`."""
+        return self._summary
+
+
+def _event(record: EventRecord) -> Event:
+    """Return an event from its stored form."""
+    payload = dict(record.payload)
+    if record.kind == "device":
+        payload["state"] = DeviceState(payload["state"])
+    return _EVENTS[record.kind](record.sequence, record.seconds, **payload)
+
+
+def _totals(files: tuple[FileRow, ...]) -> Totals:
+    states = Counter(row.state for row in files)
+    done = [row.file for row in files if row.state is FileState.DONE]
+    return Totals(
+        files=len(files),
+        done=states[FileState.DONE],
+        failed=states[FileState.FAILED],
+        waiting=states[FileState.WAITING] + states[FileState.LEASED],
+        sequences=sum(row.file.sequences for row in files),
+        sequences_done=sum(file.sequences for file in done),
+        residues=sum(row.file.residues for row in files),
+        residues_done=sum(file.residues for file in done),
+        cost=sum(row.file.cost for row in files),
+        cost_done=sum(file.cost for file in done),
+    )
+
+
+def _devices(
+    files: tuple[FileRow, ...], leases: list[LeaseRow], events: tuple[Event, ...]
+) -> tuple[DeviceSummary, ...]:
+    """Return what each device did in the newest session, in the order they appeared."""
+    units = {row.file.unit: row.file for row in files}
+    done: defaultdict[str, list[LeaseRow]] = defaultdict(list)
+    busy: defaultdict[str, float] = defaultdict(float)
+    for lease in leases:
+        if lease.how is LeaseEnd.DONE:
+            done[lease.device].append(lease)
+        if lease.ended_seconds is not None:
+            busy[lease.device] += lease.ended_seconds - lease.granted_seconds
+    steals = [event for event in events if isinstance(event, StealEvent)]
+    given = Counter(event.source for event in steals)
+    taken = Counter(event.target for event in steals)
+    starts = Counter(
+        event.device
+        for event in events
+        if isinstance(event, DeviceEvent) and event.state is DeviceState.STARTING
+    )
+    return tuple(
+        DeviceSummary(
+            device=device,
+            name="",
+            files=len(done[device]),
+            sequences=sum(units[lease.unit].sequences for lease in done[device]),
+            residues=sum(units[lease.unit].residues for lease in done[device]),
+            busy_seconds=busy[device],
+            load_seconds=None,
+            stolen_to=taken[device],
+            stolen_from=given[device],
+            restarts=max(0, starts[device] - 1),
+        )
+        for device in dict.fromkeys((*starts, *(lease.device for lease in leases)))
+    )
+
+
+def _metrics(device: DeviceSummary) -> DeviceMetrics:
+    """Return a device's row when nothing runs on it any more."""
+    return DeviceMetrics(
+        device=device.device,
+        name=device.name,
+        state=DeviceState.STOPPED,
+        weight=1.0,
+        files_done=device.files,
+        stolen_to=device.stolen_to,
+        stolen_from=device.stolen_from,
+        restarts=device.restarts,
+    )
+
+
+def _summary(
+    snapshot: RunSnapshot,
+    files: tuple[FileRow, ...],
+    leases: list[LeaseRow],
+    devices: tuple[DeviceSummary, ...],
+    events: tuple[Event, ...],
+    *,
+    interrupted: bool,
+) -> RunSummary:
+    now = {lease.unit for lease in leases if lease.how is LeaseEnd.DONE}
+    done = [row for row in files if row.state is FileState.DONE]
+    earlier = [row for row in done if row.file.unit not in now]
+    return RunSummary(
+        done=len(done),
+        failed=tuple(
+            FailedFile(row.file.name, row.reason) for row in files if row.state is FileState.FAILED
+        ),
+        waiting=snapshot.totals.waiting,
+        sequences=sum(row.vectors for row in done),
+        residues=snapshot.totals.residues_done,
+        truncated=sum(row.truncated for row in done),
+        replaced=sum(row.replaced for row in done),
+        skipped=sum(row.skipped for row in done),
+        elapsed_seconds=snapshot.elapsed_seconds,
+        steals=sum(isinstance(event, StealEvent) for event in events),
+        moves=sum(isinstance(event, MoveEvent) for event in events),
+        devices=devices,
+        model_label=snapshot.model_label,
+        output=snapshot.output,
+        interrupted=interrupted,
+        stop_reason=snapshot.stop_reason,
+        earlier=EarlierWork(
+            files=len(earlier),
+            sequences=sum(row.vectors for row in earlier),
+            residues=sum(row.file.residues for row in earlier),
+        ),
+    )
