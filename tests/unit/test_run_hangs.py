@@ -55,7 +55,7 @@ class Watched:
     ) -> None:
         for _ in range(seconds):
             self.now += 1.0
-            self.watch.check([row], pids, {"cpu:0": asked})
+            self.watch.check(pids, [row], {"cpu:0": asked})
 
 
 def test_the_largest_batch_is_full_of_the_longest_sequences() -> None:

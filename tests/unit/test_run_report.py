@@ -22,6 +22,7 @@ BAD = FailedFile("bad.faa", "line 3: '1' is no residue")
         (replace(ALL_DONE, waiting=2, stop_reason="every device is dead"), 1),
         (replace(ALL_DONE, waiting=2, interrupted=True), 130),
         (replace(ALL_DONE, interrupted=True), 0),
+        (replace(ALL_DONE, missing=1), 1),
     ],
 )
 def test_the_exit_code_tells_done_failed_waiting_and_interrupted_apart(
@@ -34,6 +35,12 @@ def test_the_summary_names_every_failed_file_with_its_reason() -> None:
     lines = summary_lines(replace(ALL_DONE, failed=(BAD,)))
     assert "1 file failed:" in lines
     assert "  bad.faa: line 3: '1' is no residue" in lines
+
+
+def test_sequences_that_are_missing_from_finished_outputs_are_counted() -> None:
+    lines = summary_lines(replace(ALL_DONE, missing=2))
+    assert any(line.startswith("2 sequences did not fit into memory") for line in lines)
+    assert not any("memory" in line for line in summary_lines(ALL_DONE))
 
 
 def test_an_early_end_says_why_and_what_to_do() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.balance.model import Directive, Lease, Progress, Telemetry
+from tui_balancer.formatting import plural
+from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import FileDone, FileRow
 from tui_balancer.outputs.atomic import publish
@@ -31,6 +34,11 @@ from tui_balancer.workers.protocol import (
     WorkerTelemetry,
 )
 
+_NAMED = 3
+"""How many missing sequences a line names."""
+
+_LONGEST_ID = 40
+
 STOPPED = "the run was stopped"
 NO_SPACE = "there was no space for its output"
 NOT_RECORDED = "the ledger could not take the lease"
@@ -41,12 +49,13 @@ RETURN_REASONS = frozenset({STOPPED, NO_SPACE, NOT_RECORDED})
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What the finished outputs hold, added up."""
+    """What the finished outputs hold, added up; `missing` sequences did not fit into memory."""
 
     sequences: int = 0
     truncated: int = 0
     replaced: int = 0
     skipped: int = 0
+    missing: int = 0
 
     @classmethod
     def of(cls, rows: Iterable[FileRow]) -> Tally:
@@ -58,6 +67,7 @@ class Tally:
                 tally.truncated + row.truncated,
                 tally.replaced + row.replaced,
                 tally.skipped + row.skipped,
+                tally.missing + row.file.sequences - row.vectors,
             )
         return tally
 
@@ -68,6 +78,7 @@ class Tally:
             self.truncated + result.truncated,
             self.replaced + result.replaced,
             self.skipped + result.skipped,
+            self.missing + len(result.failed_ids),
         )
 
 
@@ -80,6 +91,12 @@ class RunBoard:
     The ledger hears of a lease before the worker has it, and of an output after it is in place
     and before the coordinator counts it. A full disk at any of these steps, or in the worker,
     holds the run: the file waits, nobody is to blame.
+
+    Attributes:
+        tally: What the outputs hold.
+        facts: What each device's newest worker found.
+        asked: How often each device's workers asked for work.
+        remarks: Lines a person should read about outputs, in the order they came.
     """
 
     def __init__(self, coordinator: WorkStealingCoordinator, journal: Journal, hold: Hold) -> None:
@@ -90,6 +107,8 @@ class RunBoard:
         self._tally_lock = threading.Lock()
         self.tally = Tally()
         self.facts: dict[str, DeviceFacts] = {}
+        self.asked: Counter[str] = Counter()
+        self.remarks: list[str] = []
         self._busy: dict[WorkerId, float] = {}
         self._reported: dict[WorkerId, TaskProgress] = {}
 
@@ -104,6 +123,7 @@ class RunBoard:
 
     def take_nowait(self, worker: WorkerId) -> Task | None:
         """See `WorkBoard.take_nowait`."""
+        self.asked[worker.device] += 1
         if self._coordinator.finished_for(worker.device, worker.incarnation):
             return None
         lease = self._coordinator.take(worker.device, worker.incarnation)
@@ -170,11 +190,18 @@ class RunBoard:
             self._coordinator.give_up_completion(result.unit_id, result.epoch, NO_SPACE)
             return
         discard_partial(partial_path(output))
+        if file.failed_ids:
+            self.remarks.append(_missing_line(self._name(file.file_id), file.failed_ids))
         with self._tally_lock:
             self.tally = self.tally.plus(file)
         self._coordinator.record_file_completion(
             result.unit_id, result.epoch, result.compute_seconds
         )
+
+    def _name(self, file_id: int) -> str:
+        """Return what a person calls a file."""
+        assert self._catalogue is not None, "a task was taken, so the catalogue is there"
+        return self._catalogue.files[file_id].name
 
     def _record(self, worker: WorkerId, lease: Lease) -> None:
         """See a lease written down before the worker has it, or take it back.
@@ -250,4 +277,14 @@ def file_done(file: FileResult) -> FileDone:
         truncated=file.truncated,
         replaced=file.replaced,
         skipped=file.skipped,
+    )
+
+
+def _missing_line(name: str, ids: Sequence[str]) -> str:
+    """Return which sequences an output does not have, the first of them by their ids."""
+    shown = ", ".join(terminal_safe(one, _LONGEST_ID) for one in ids[:_NAMED])
+    more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""
+    return (
+        f"{name} is without {plural(len(ids), 'sequence')}, for want of memory: {shown}{more} "
+        "(failed_ids in its metadata)"
     )

@@ -132,6 +132,7 @@ class RunSummary:
         truncated: Sequences cut at the maximum length.
         replaced: Residues read as X.
         skipped: Empty sequences left out.
+        missing: Sequences left out of finished outputs because they did not fit into memory.
         elapsed_seconds: From the start to the end.
         steals: Files stolen.
         moves: Files moved by hand.
@@ -162,6 +163,7 @@ class RunSummary:
     interrupted: bool = False
     stop_reason: str = ""
     earlier: EarlierWork = EarlierWork()
+    missing: int = 0
 
     @property
     def sequences_now(self) -> int:

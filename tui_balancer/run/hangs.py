@@ -14,6 +14,8 @@ from tui_balancer.embedding.registry import ModelShape
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.formatting import duration
 from tui_balancer.inputs.scan import SPECIAL_TOKENS
+from tui_balancer.run.plan import assumed_flops
+from tui_balancer.run.prepare import PreparedRun
 
 PATIENCE = 10.0
 """Times what the largest batch should take: a throttled card, a busy host, a batch in halves."""
@@ -72,6 +74,20 @@ def largest_batch_cost(shape: ModelShape, settings: EmbeddingSettings) -> float:
     return forward_cost(shape.layers, shape.width, tokens, tokens * longest)
 
 
+def deadlines(prepared: PreparedRun) -> Deadlines:
+    """Return how long the workers of a run may be silent."""
+    weights = {spec.device: spec.weight for spec in prepared.specs}
+    return Deadlines(
+        prepared.settings.hang_floor,
+        prepared.model.shape,
+        prepared.embedding,
+        {
+            one.device: assumed_flops(one.device, weights[one.device], one.threads)
+            for one in prepared.devices
+        },
+    )
+
+
 @dataclass(slots=True)
 class _Silence:
     """What a device looked like, since when, and how long that may be."""
@@ -104,13 +120,13 @@ class HangWatch:
         self._silences: dict[str, _Silence] = {}
 
     def check(
-        self, rows: Sequence[DeviceMetrics], pids: Mapping[str, int], asked: Mapping[str, int]
+        self, pids: Mapping[str, int], rows: Sequence[DeviceMetrics], asked: Mapping[str, int]
     ) -> None:
         """Look once; every second or so is often enough.
 
         Args:
-            rows: The devices now.
-            pids: The processes of those that have one, looked up before `rows`.
+            pids: The processes of the devices that have one.
+            rows: The devices, as they were after that.
             asked: How often each device's workers have asked for work.
         """
         now = self._clock()

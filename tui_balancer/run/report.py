@@ -15,7 +15,8 @@ def exit_code(summary: RunSummary) -> int:
     """Return what the shell hears: 0 all done, 1 some failed or waiting, 130 interrupted."""
     if summary.interrupted and summary.waiting:
         return EXIT_INTERRUPTED
-    return EXIT_FAILED if summary.failed or summary.waiting else EXIT_DONE
+    incomplete = summary.failed or summary.waiting or summary.missing
+    return EXIT_FAILED if incomplete else EXIT_DONE
 
 
 def summary_lines(summary: RunSummary) -> tuple[str, ...]:
@@ -31,6 +32,11 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
         lines.append(f"ended early: {summary.stop_reason}")
     if summary.waiting:
         lines.append(f"{plural(summary.waiting, 'file')} left waiting: run the same command again")
+    if summary.missing:
+        lines.append(
+            f"{plural(summary.missing, 'sequence')} did not fit into memory and are not in their "
+            "outputs: failed_ids in the metadata"
+        )
     if summary.failed:
         lines.append(f"{plural(len(summary.failed), 'file')} failed:")
         lines += [f"  {file.name}: {file.reason}" for file in summary.failed]

@@ -25,6 +25,7 @@ from tui_balancer.run.board import RETURN_REASONS, RunBoard, Tally
 from tui_balancer.run.chronicle import Chronicle
 from tui_balancer.run.folder import LOGS_FOLDER, RunFolder
 from tui_balancer.run.handle import Phase, RunSnapshot, RunSummary, ScanProgress
+from tui_balancer.run.hangs import HangWatch, deadlines
 from tui_balancer.run.hold import Hold
 from tui_balancer.run.journal import Journal
 from tui_balancer.run.prepare import PreparedRun
@@ -100,6 +101,7 @@ class RunSession:
         self.engine = LocalEngine(
             [spec.device for spec in prepared.specs], self._worker_setup, self._worker_exited
         )
+        self._hangs = HangWatch(deadlines(prepared), self.engine.kill, clock)
         self._thread = threading.Thread(target=self._run, name="run-session", daemon=True)
 
     def start(self) -> None:
@@ -147,7 +149,7 @@ class RunSession:
             eta_seconds=picture.eta_seconds,
             devices=picture.devices,
             last_event=picture.last_event,
-            warnings=tuple(self._warnings),
+            warnings=(*self._warnings, *self.board.remarks),
             stop_reason=self._stop_reason,
             trouble=self._hold.trouble,
         )
@@ -271,6 +273,7 @@ class RunSession:
 
     def _tend(self) -> None:
         """Do what is due about once a second."""
+        self._hangs.check(self.engine.pids(), self.coordinator.get_gpu_metrics(), self.board.asked)
         try:
             self._journal.flush()
         except LedgerError as problem:
@@ -299,7 +302,7 @@ class RunSession:
             self._chronicle,
             found=self._scan_progress.files_found,
             elapsed_seconds=self.elapsed_seconds(),
-            warnings=tuple(self._warnings),
+            warnings=(*self._warnings, *self.board.remarks),
             interrupted=self._stop_requested is not None,
             stop_reason=self._stop_reason,
         )

@@ -57,6 +57,7 @@ def summarise(
         truncated=tally.truncated,
         replaced=tally.replaced,
         skipped=tally.skipped,
+        missing=tally.missing,
         elapsed_seconds=elapsed_seconds,
         steals=chronicle.steals,
         moves=chronicle.moves,

@@ -1,0 +1,66 @@
+"""Whole runs in the test's own process, to be disturbed from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tui_balancer.balance.model import DeviceMetrics
+from tui_balancer.config import RunSettings
+from tui_balancer.run.handle import RunSummary
+from tui_balancer.run.prepare import prepare
+from tui_balancer.run.session import RunSession, worker_log
+
+DEADLINE_SECONDS = 100.0
+
+
+def session(inputs: Path, checkpoint: Path, output: Path, **settings: Any) -> RunSession:
+    """Return a run on two single-threaded CPU workers that has not begun."""
+    usual = {"devices": "cpu", "cpu_workers": 2, "cpu_threads": 1}
+    return RunSession(
+        prepare(
+            RunSettings(
+                inputs=(str(inputs),), output=output, model=str(checkpoint), **(usual | settings)
+            )
+        )
+    )
+
+
+def wait_for_row(run: RunSession, looks: Callable[[DeviceMetrics], bool]) -> DeviceMetrics:
+    """Wait until a device looks like that; the suite's time limit is the deadline."""
+    while True:
+        for row in run.coordinator.get_gpu_metrics():
+            if looks(row):
+                return row
+        assert not run.wait(0), f"the run ended before: {run.summary()}"
+        run.coordinator.wait(timeout=0.05)
+
+
+def in_mid_file(row: DeviceMetrics) -> bool:
+    """Whether a device has batches of its file behind it, and others before it."""
+    return row.running is not None and 0.2 < row.running.fraction < 0.8
+
+
+def finished(run: RunSession) -> RunSummary:
+    """Wait for the end of a run and return its summary."""
+    assert run.wait(DEADLINE_SECONDS)
+    run.close()
+    summary = run.summary()
+    assert summary is not None
+    return summary
+
+
+def outputs(folder: Path) -> dict[str, bytes]:
+    """Return what lies in a run folder as outputs."""
+    return {path.name: path.read_bytes() for path in folder.rglob("*_ESM.pt")}
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Return what must not lie in a run folder after the end."""
+    return [*folder.rglob("*.tmp"), *folder.rglob("*.partial")]
+
+
+def worker_logs(folder: Path) -> str:
+    """Return what the CPU workers printed."""
+    return "".join(worker_log(folder, f"cpu:{number}").read_text() for number in range(2))
