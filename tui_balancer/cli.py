@@ -1,4 +1,4 @@
-"""The commands: run, demo, plan, devices."""
+"""The commands: run, resume, demo, plan, devices."""
 
 from __future__ import annotations
 
@@ -11,14 +11,7 @@ from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from tui_balancer import __version__
 from tui_balancer.errors import UserError
@@ -27,7 +20,9 @@ from tui_balancer.options import (
     DeviceOptions,
     EmbeddingOptions,
     ModelOptions,
+    ResumingOptions,
     ScreenOptions,
+    resumed_settings,
     run_settings,
 )
 from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
@@ -75,12 +70,15 @@ def run(
     devices: DeviceOptions | None = None,
     balancing: BalancingOptions | None = None,
     embedding: EmbeddingOptions | None = None,
+    going_on: ResumingOptions | None = None,
     screen: ScreenOptions | None = None,
 ) -> int:
     """Embed FASTA files.
 
     Writes NAME_ESM.pt for every input under OUTPUT, in the tree of the inputs: the ids, and for
-    each the mean of the chosen layer's representations over its residues.
+    each the mean of the chosen layer's representations over its residues. The same command again
+    goes on where an earlier one ended, however that was; finished outputs are checked, not
+    repeated.
     """
     from tui_balancer.run.prepare import prepare
     from tui_balancer.watching import watch
@@ -93,8 +91,42 @@ def run(
         balancing or BalancingOptions(),
         embedding or EmbeddingOptions(),
     )
-    with _download_progress() as on_download:
-        prepared = prepare(settings, on_download=on_download)
+    with _bars() as (on_download, on_checked):
+        prepared = prepare(
+            settings,
+            resuming=(going_on or ResumingOptions()).resuming(),
+            on_download=on_download,
+            on_checked=on_checked,
+        )
+    return watch(prepared, headless=(screen or ScreenOptions()).headless)
+
+
+@app.command(help_epilogue=EXIT_CODES)
+def resume(
+    output: Annotated[Path, Parameter(name="OUTPUT", help="The run folder.")],
+    /,
+    *,
+    devices: DeviceOptions | None = None,
+    balancing: BalancingOptions | None = None,
+    going_on: ResumingOptions | None = None,
+    screen: ScreenOptions | None = None,
+) -> int:
+    """Go on with the run that a folder holds.
+
+    Inputs, model and all that decides the results come from the run's ledger, and so does the
+    rest where no option says otherwise.
+    """
+    from tui_balancer.run.prepare import prepare, settings_of
+    from tui_balancer.watching import watch
+
+    settings = resumed_settings(settings_of(output), devices or DeviceOptions(), balancing)
+    with _bars() as (on_download, on_checked):
+        prepared = prepare(
+            settings,
+            resuming=(going_on or ResumingOptions()).resuming(),
+            on_download=on_download,
+            on_checked=on_checked,
+        )
     return watch(prepared, headless=(screen or ScreenOptions()).headless)
 
 
@@ -112,9 +144,11 @@ def demo(
 
     Writes a seeded set of uneven FASTA files to OUTPUT/proteins and embeds them into
     OUTPUT/embeddings with the smallest ESM-2: its real weights where they are cached or can be
-    downloaded (30 MB), random ones of the same shape otherwise; it says which.
+    downloaded (30 MB), random ones of the same shape otherwise; it says which. One that was ended
+    early goes on; to see a finished one again, remove OUTPUT or name another.
     """
     from tui_balancer.inputs.synthetic import write_synthetic
+    from tui_balancer.run.continuation import Resuming
     from tui_balancer.run.prepare import prepare
     from tui_balancer.watching import watch
 
@@ -132,14 +166,20 @@ def demo(
         balancing or BalancingOptions(),
         EmbeddingOptions(),
     )
+    # The inputs are the demo's own: another size or seed is no mistake.
+    resuming = Resuming(rescan=True)
     try:
-        with _download_progress() as on_download:
+        with _bars() as (on_download, on_checked):
             prepared = prepare(
-                settings, on_download=on_download, first_byte_seconds=DEMO_DOWNLOAD_SECONDS
+                settings,
+                resuming=resuming,
+                on_download=on_download,
+                on_checked=on_checked,
+                first_byte_seconds=DEMO_DOWNLOAD_SECONDS,
             )
     except UserError as problem:
         _stderr.print(f"{problem}\nThe demo goes on with random weights.", highlight=False)
-        prepared = prepare(replace(settings, model=f"untrained:{DEMO_MODEL}"))
+        prepared = prepare(replace(settings, model=f"untrained:{DEMO_MODEL}"), resuming=resuming)
     return watch(prepared, headless=(screen or ScreenOptions()).headless)
 
 
@@ -172,7 +212,7 @@ def plan(
         BalancingOptions(),
         embedding or EmbeddingOptions(),
     )
-    prepared = prepare(settings)
+    prepared = prepare(settings, resuming=None)
     with Progress(console=_stderr, transient=True) as progress:
         task = progress.add_task("counting", total=len(prepared.inputs))
         scans = scan(
@@ -223,21 +263,24 @@ def main() -> NoReturn:
 
 
 @contextmanager
-def _download_progress() -> Iterator[Callable[[int, int], None]]:
-    """Show a bar while a model comes in; nothing when none does."""
-    columns = (TextColumn("downloading the model"), BarColumn(), DownloadColumn())
+def _bars() -> Iterator[tuple[Callable[[int, int], None], Callable[[int, int], None]]]:
+    """Show a bar while a model comes in, another while inputs are checked; or none of them."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"))
     with Progress(
-        *columns,
-        TransferSpeedColumn(),
-        console=_stderr,
-        transient=True,
-        disable=not _stderr.is_terminal,
+        *columns, console=_stderr, transient=True, disable=not _stderr.is_terminal
     ) as progress:
-        tasks: list[TaskID] = []
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, total: int, amount: str) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total or None, amount=amount)
+            progress.update(tasks[what], completed=done, amount=amount)
 
         def on_download(done: int, total: int) -> None:
-            if not tasks:
-                tasks.append(progress.add_task("", total=total or None))
-            progress.update(tasks[0], completed=done)
+            expected = f" of {total / 1e6:,.0f}" if total else ""
+            show("downloading the model", done, total, f"{done / 1e6:,.0f}{expected} MB")
 
-        yield on_download
+        def on_checked(done: int, total: int) -> None:
+            show("checking the inputs", done, total, f"{done:,} of {total:,}")
+
+        yield on_download, on_checked

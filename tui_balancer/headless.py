@@ -48,6 +48,7 @@ class HeadlessReporter:
         now = run.snapshot()
         self._seen = now.last_event if from_now else 0
         self._warnings_seen = len(now.warnings) if from_now else 0
+        self._trouble = ""
 
     def watch(self, wait: Callable[[float], bool]) -> None:
         """Report until the run is over, then print the summary.
@@ -78,6 +79,9 @@ class HeadlessReporter:
         for warning in snapshot.warnings[self._warnings_seen :]:
             self._line(time.time(), f"warning  {warning}")
         self._warnings_seen = len(snapshot.warnings)
+        if snapshot.trouble != self._trouble:
+            self._trouble = snapshot.trouble
+            self._line(time.time(), f"held     {self._trouble}" if self._trouble else "goes on")
         for event in self._run.events_after(self._seen):
             self._seen = event.sequence
             text = event_line(event)
@@ -99,7 +103,7 @@ def status_line(snapshot: RunSnapshot) -> str:
             f"{count(scan.sequences)} sequences"
         )
     parts = [
-        "paused" if snapshot.paused else snapshot.phase.value,
+        _phase(snapshot),
         f"{count(totals.done)}/{count(totals.files)} files",
         *([f"{count(totals.failed)} failed"] if totals.failed else []),
         f"{quantity(snapshot.sequences_per_second)} seq/s",
@@ -111,6 +115,13 @@ def status_line(snapshot: RunSnapshot) -> str:
         ),
     ]
     return "  ".join(parts)
+
+
+def _phase(snapshot: RunSnapshot) -> str:
+    """Return what the run as a whole does."""
+    if snapshot.trouble:
+        return f"HELD: {snapshot.trouble}"
+    return "paused" if snapshot.paused else snapshot.phase.value
 
 
 def event_line(event: Event) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,14 +11,17 @@ from cyclopts import Group, Parameter
 from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
 from tui_balancer.balance.stealing import validate
 from tui_balancer.config import RunSettings
+from tui_balancer.devices.selection import AUTO
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.run.continuation import Resuming
 
 MODEL = Group("Model", sort_key=1)
 DEVICES = Group("Devices", sort_key=2)
 BALANCING = Group("Balancing", sort_key=3)
 EMBEDDING = Group("Reading and embedding", sort_key=4)
-SCREEN = Group("Screen", sort_key=5)
+RESUMING = Group("Going on", sort_key=5)
+SCREEN = Group("Screen", sort_key=6)
 
 DEFAULT_MODEL = "esm2_t33_650M_UR50D"
 
@@ -43,9 +46,9 @@ class ModelOptions:
 class DeviceOptions:
     """What computes."""
 
-    devices: str = "auto"
-    """auto takes every CUDA device, else MPS, else the CPU; or a list: cuda:0,cuda:2 or cuda
-    or mps or cpu."""
+    devices: str | None = None
+    """auto (default) takes every CUDA device, else MPS, else the CPU; or a list: cuda:0,cuda:2 or
+    cuda or mps or cpu."""
 
     cpu_workers: int | None = None
     """CPU worker processes, cpu:0 and on (default: the cores shared out)."""
@@ -134,6 +137,22 @@ class EmbeddingOptions:
     """Read files that look like DNA or RNA as protein all the same."""
 
 
+@Parameter(name="*", group=RESUMING)
+@dataclass(frozen=True)
+class ResumingOptions:
+    """What is allowed when the run folder holds a run already."""
+
+    rescan: Annotated[bool, Parameter(negative="")] = False
+    """Accept inputs that changed since the scan, and embed them anew; add new ones."""
+
+    retry_failed: Annotated[bool, Parameter(negative="")] = False
+    """Try the files again that have failed."""
+
+    def resuming(self) -> Resuming:
+        """Return the same as the run knows it."""
+        return Resuming(rescan=self.rescan, retry_failed=self.retry_failed)
+
+
 @Parameter(name="*", group=SCREEN)
 @dataclass(frozen=True)
 class ScreenOptions:
@@ -156,21 +175,16 @@ def run_settings(
     Raises:
         UserError: A number is out of range or two options contradict each other.
     """
-    for name, value, least in (
-        ("--cpu-workers", devices.cpu_workers, 1),
-        ("--cpu-threads", devices.cpu_threads, 1),
-        ("--max-length", embedding.max_length, 1),
-        ("--batch-tokens", embedding.batch_tokens, 1),
-    ):
-        if value is not None and value < least:
-            raise UserError(f"{name} must be at least {least}, not {value}")
-    if not devices.hang_floor > 0:
-        raise UserError(f"--hang-floor must be more than 0 seconds, not {devices.hang_floor:g}")
+    _check(
+        devices,
+        ("--max-length", embedding.max_length),
+        ("--batch-tokens", embedding.batch_tokens),
+    )
     return RunSettings(
         inputs=inputs,
         output=output,
         model=model.model,
-        devices=devices.devices,
+        devices=devices.devices or AUTO,
         cpu_workers=devices.cpu_workers,
         cpu_threads=devices.cpu_threads,
         weights=devices.weights,
@@ -184,3 +198,43 @@ def run_settings(
         ),
         seed=model.seed,
     )
+
+
+def resumed_settings(
+    stored: RunSettings, devices: DeviceOptions, balancing: BalancingOptions | None
+) -> RunSettings:
+    """Return a stored run's settings with what the options say about devices and balancing.
+
+    Args:
+        stored: As the run was begun.
+        devices: Each option that was given replaces the stored one.
+        balancing: Replaces the stored rule as a whole; None leaves it.
+
+    Raises:
+        UserError: A number is out of range or two options contradict each other.
+    """
+    _check(devices)
+    settings = replace(
+        stored,
+        devices=devices.devices or stored.devices,
+        cpu_workers=devices.cpu_workers or stored.cpu_workers,
+        cpu_threads=devices.cpu_threads or stored.cpu_threads,
+        weights=devices.weights or stored.weights,
+        hang_floor=devices.hang_floor,
+    )
+    if balancing is None:
+        return settings
+    return replace(settings, policy=balancing.settings(), stealing=not balancing.no_stealing)
+
+
+def _check(devices: DeviceOptions, *counts: tuple[str, int | None]) -> None:
+    """See that what counts something is at least 1, and the hang floor a time."""
+    for name, value in (
+        ("--cpu-workers", devices.cpu_workers),
+        ("--cpu-threads", devices.cpu_threads),
+        *counts,
+    ):
+        if value is not None and value < 1:
+            raise UserError(f"{name} must be at least 1, not {value}")
+    if not devices.hang_floor > 0:
+        raise UserError(f"--hang-floor must be more than 0 seconds, not {devices.hang_floor:g}")

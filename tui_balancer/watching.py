@@ -35,7 +35,7 @@ def watch(prepared: PreparedRun, *, headless: bool) -> int:
     Whatever becomes of the screen, `logs/run.log` in the run folder tells the whole story.
 
     Raises:
-        UserError: The run folder cannot be written.
+        UserError: The run folder cannot be written or is in use, or the outputs cannot fit.
     """
     logs = prepared.settings.output / LOGS_FOLDER
     try:
@@ -69,6 +69,8 @@ def watch(prepared: PreparedRun, *, headless: bool) -> int:
         finally:
             session.close()
             recorder.join()
+    if session.refusal is not None:
+        raise session.refusal
     summary = session.summary()
     assert summary is not None, "a closed session has its summary"
     return exit_code(summary)
@@ -76,6 +78,7 @@ def watch(prepared: PreparedRun, *, headless: bool) -> int:
 
 def _watch_headless(session: RunSession, interrupts: _Interrupts, *, from_now: bool) -> None:
     """Print lines until the run is over."""
+    session.unattended = True
     reporter = HeadlessReporter(session, sys.stdout, from_now=from_now)
     reporter.watch(lambda seconds: _wait(session, interrupts, seconds, reporter.say))
 
@@ -90,6 +93,7 @@ def _watch_on_screen(session: RunSession, interrupts: _Interrupts) -> None:
     if app.return_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
         interrupts.note()
     if app.return_code == ExitCode.TERMINAL_LOST:
+        session.unattended = True
         while not _wait(session, interrupts, LOOK_SECONDS, _log.info):
             pass
     else:

@@ -82,7 +82,7 @@ class PreparedRun:
 def prepare(
     settings: RunSettings,
     *,
-    resuming: Resuming | None = None,
+    resuming: Resuming | None = Resuming(),  # noqa: B008 - frozen
     on_download: OnDownload | None = None,
     on_checked: OnChecked | None = None,
     first_byte_seconds: float | None = None,
@@ -94,7 +94,7 @@ def prepare(
 
     Args:
         settings: The run as asked for.
-        resuming: What is allowed when the run was begun before.
+        resuming: What is allowed when the run was begun before; None looks at no run folder.
         on_download: Hears of a download's progress.
         on_checked: Hears how far the check of the inputs of a run begun before is.
         first_byte_seconds: Longest wait for a download to begin; None for the usual one.
@@ -102,7 +102,7 @@ def prepare(
     Raises:
         UserError: Something is missing or wrong; nothing was started.
     """
-    stored = find_run(settings.output)
+    stored = find_run(settings.output) if resuming is not None else None
     if stored is not None:
         settings = with_stored_defaults(settings, stored.run)
     inputs = () if stored is not None and stored.files else find_inputs(settings.inputs)
@@ -122,10 +122,10 @@ def prepare(
         batch_tokens=settings.batch_tokens or suitable_batch_tokens(devices),
     )
     going_on = None
-    if stored is not None:
+    if stored is not None and resuming is not None:
         refuse_differences(stored.run, settings, report.model, embedding, devices)
         if stored.files:
-            going_on = continuation(stored, settings.inputs, resuming or Resuming(), on_checked)
+            going_on = continuation(stored, settings.inputs, resuming, on_checked)
             warnings += going_on.warnings
     return PreparedRun(
         settings=settings,
