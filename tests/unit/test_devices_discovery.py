@@ -13,9 +13,13 @@ from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.processor import describe_processor
 
 CARDS = {
-    "cuda:0": SimpleNamespace(name="NVIDIA A100-SXM4-80GB", total_memory=85, uuid="12-ab"),
-    "cuda:1": SimpleNamespace(name="NVIDIA A100-SXM4-80GB MIG 1g.10gb", total_memory=9, uuid="c"),
-    "cuda:2": SimpleNamespace(name="Tesla V100-SXM2-16GB", total_memory=17),
+    "cuda:0": SimpleNamespace(
+        name="NVIDIA A100-SXM4-80GB", total_memory=85, uuid="12-ab", major=8, minor=0
+    ),
+    "cuda:1": SimpleNamespace(
+        name="NVIDIA A100-SXM4-80GB MIG 1g.10gb", total_memory=9, uuid="c", major=8, minor=0
+    ),
+    "cuda:2": SimpleNamespace(name="Tesla V100-SXM2-16GB", total_memory=17, major=7, minor=0),
 }
 
 
@@ -31,14 +35,16 @@ def test_a_machine_without_gpus_has_its_processor(machine: pytest.MonkeyPatch) -
     assert discover() == (describe_processor(),)
 
 
-def test_cards_come_first_with_the_uuids_that_nvml_knows(machine: pytest.MonkeyPatch) -> None:
+def test_cards_come_first_with_their_capabilities_and_the_uuids_that_nvml_knows(
+    machine: pytest.MonkeyPatch,
+) -> None:
     machine.setattr(torch.cuda, "device_count", lambda: len(CARDS))
     machine.setattr(torch.cuda, "get_device_properties", CARDS.__getitem__)
 
     assert discover() == (
-        DeviceInfo("cuda:0", "NVIDIA A100-SXM4-80GB", 85, "GPU-12-ab"),
-        DeviceInfo("cuda:1", "NVIDIA A100-SXM4-80GB MIG 1g.10gb", 9, "MIG-c"),
-        DeviceInfo("cuda:2", "Tesla V100-SXM2-16GB", 17, None),
+        DeviceInfo("cuda:0", "NVIDIA A100-SXM4-80GB", 85, "GPU-12-ab", (8, 0)),
+        DeviceInfo("cuda:1", "NVIDIA A100-SXM4-80GB MIG 1g.10gb", 9, "MIG-c", (8, 0)),
+        DeviceInfo("cuda:2", "Tesla V100-SXM2-16GB", 17, None, (7, 0)),
         describe_processor(),
     )
 

@@ -23,7 +23,13 @@ def describe(device: str) -> DeviceInfo:
     """Return what there is to know of one device, `cpu:3` being the processor."""
     if device.startswith("cuda"):
         properties = torch.cuda.get_device_properties(device)
-        return DeviceInfo(device, properties.name, properties.total_memory, _uuid(properties))
+        return DeviceInfo(
+            device,
+            properties.name,
+            properties.total_memory,
+            _uuid(properties),
+            (properties.major, properties.minor),
+        )
     if device == "mps":
         name = f"{describe_processor().name} GPU"
         return DeviceInfo(device, name, torch.mps.recommended_max_memory())

@@ -14,9 +14,11 @@ class DeviceInfo:
         name: As `torch.cuda.get_device_name` prints it; the processor's name for `cpu`.
         memory_total: Bytes, or None where unknown.
         uuid: By which NVML knows it: `GPU-…` or `MIG-…`; None where there is none.
+        capability: CUDA's compute capability, (8, 0) for an A100; None for other devices.
     """
 
     device: str
     name: str
     memory_total: int | None
     uuid: str | None = None
+    capability: tuple[int, int] | None = None

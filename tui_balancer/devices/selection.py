@@ -40,12 +40,14 @@ class SelectedDevice:
         name: The hardware's name.
         threads: CPU threads of its worker.
         memory_total: Bytes, or None where unknown.
+        capability: CUDA's compute capability; None for other devices.
     """
 
     device: str
     name: str
     threads: int
     memory_total: int | None
+    capability: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def select_devices(
         elif name != CPU:
             raise UserError(_missing(name, cuda))
     selected = [
-        SelectedDevice(info.device, info.name, threads=1, memory_total=info.memory_total)
+        SelectedDevice(info.device, info.name, 1, info.memory_total, info.capability)
         for info in sorted(chosen.values(), key=found.index)
     ]
     if CPU in names:

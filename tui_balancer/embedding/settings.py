@@ -8,6 +8,7 @@ from typing import Literal
 from tui_balancer.errors import UserError
 
 Precision = Literal["fp32", "bf16", "fp16"]
+PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True, slots=True)
