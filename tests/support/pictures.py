@@ -197,6 +197,10 @@ PAUSED = replace(
     devices=tuple(replace(one, state=DeviceState.PAUSED) for one in DEVICES),
 )
 
+DISK_FULL = replace(
+    PAUSED, trouble="no space left in results/virome: 120 MiB free, 400 MiB needed"
+)
+
 BROKEN = replace(
     RUNNING,
     totals=replace(TOTALS, failed=3, done=955),

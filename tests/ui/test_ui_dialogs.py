@@ -10,7 +10,7 @@ from textual.widgets import Input, OptionList, Static
 from tests.support.pictures import BROKEN, RUNNING
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
 from tui_balancer.balance.commands import MoveUnits, Outcome, SetPolicy
-from tui_balancer.balance.model import CountSettings, TimeSettings
+from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
 from tui_balancer.ui.dialogs.move_dialog import MoveDialog
 from tui_balancer.ui.dialogs.threshold_dialog import ThresholdDialog
 from tui_balancer.ui.screens.run_screen import RunScreen
@@ -175,34 +175,37 @@ async def test_the_policy_can_be_changed() -> None:
         assert run.commands == [SetPolicy(CountSettings())]
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "complaint"),
-    [
-        ("gain_seconds", "soon", "“soon” is not a number of seconds."),
-        ("gain_seconds", "-1", "the least gain in seconds must be a number of at least 0, not -1"),
-        (
-            "gain_seconds",
-            "nan",
-            "the least gain in seconds must be a number of at least 0, not nan",
-        ),
-        ("difference", "2.5", "“2.5” is not a whole number of files."),
-        ("difference", "", "“” is not a whole number of files."),
-        ("ratio", "0.5", f"the ratio of queue lengths {AT_LEAST} 1, not 0.5"),
-    ],
+TIME_MISTAKES = (
+    ("gain_seconds", "soon", "“soon” is not a number of seconds."),
+    ("gain_seconds", "-1", f"the least gain in seconds {AT_LEAST} 0, not -1"),
+    ("gain_seconds", "nan", f"the least gain in seconds {AT_LEAST} 0, not nan"),
 )
-async def test_a_wrong_number_is_told_and_not_sent(field: str, value: str, complaint: str) -> None:
-    policy = TimeSettings() if field == "gain_seconds" else CountSettings()
+COUNT_MISTAKES = (
+    ("ratio", "0.5", f"the ratio of queue lengths {AT_LEAST} 1, not 0.5"),
+    ("difference", "2.5", "“2.5” is not a whole number of files."),
+    ("difference", "", "“” is not a whole number of files."),
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "mistakes"), [(TimeSettings(), TIME_MISTAKES), (CountSettings(), COUNT_MISTAKES)]
+)
+async def test_a_wrong_number_is_told_and_not_sent(
+    policy: PolicySettings, mistakes: tuple[tuple[str, str, str], ...]
+) -> None:
     run = fake_run(replace(RUNNING, policy=policy))
     async with shown(run, (80, 24)) as pilot:
         await pilot.press("e")
-        pilot.app.screen.query_one(f"#{field}", Input).value = value
-        await pilot.press("enter")
         await pilot.pause()
-        assert str(pilot.app.screen.query_one("#problem", Static).render()) == complaint
-        assert complaint in await seen(pilot)
-        await pilot.press("end", "1")
-        await pilot.pause()
-        assert str(pilot.app.screen.query_one("#problem", Static).render()) == ""
+        problem = pilot.app.screen.query_one("#problem", Static)
+        for name, value, complaint in mistakes:
+            field = pilot.app.screen.query_one(f"#{name}", Input)
+            right = field.value
+            field.value = value
+            await pilot.press("enter")
+            assert complaint in await seen(pilot)
+            field.value = right
+            await until(pilot, lambda: str(problem.render()) == "")
         assert run.commands == []
 
 

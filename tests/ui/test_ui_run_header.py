@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.pictures import BROKEN, FINISHED, PAUSED, RUNNING, SCANNING, UNTRAINED
+from tests.support.pictures import BROKEN, DISK_FULL, FINISHED, PAUSED, RUNNING, SCANNING, UNTRAINED
 from tui_balancer.balance.model import CountSettings, Totals
 from tui_balancer.run.handle import Phase, RunSnapshot
 from tui_balancer.ui.tones import line_width, plain
@@ -90,6 +90,13 @@ def test_failures_and_warnings_outlive_a_narrow_terminal() -> None:
     assert "✗ 3 failed" in text
     assert "▲ 1 warning" in text
     assert "count: ≥3 files" in text
+
+
+@pytest.mark.parametrize("width", [60, 78, 118])
+def test_a_held_run_says_why_and_how_it_goes_on(width: int) -> None:
+    text = plain(rates_line(DISK_FULL, width))
+    assert "no space left" in text
+    assert "P goes on" in text
 
 
 def test_a_run_without_stealing_says_so() -> None:

@@ -7,14 +7,14 @@ import os
 import signal
 from collections.abc import Callable, Iterable
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from tui_balancer.balance.commands import Drain, MoveUnits, SetPolicy, StopNow
 from tui_balancer.run.handle import Phase, RunHandle
-from tui_balancer.ui.dialogs.quit_dialog import QuitDialog
+from tui_balancer.ui.dialogs.quit_dialog import LEAVE, QuitDialog
 from tui_balancer.ui.driver import TerminalDriver
 from tui_balancer.ui.exits import ExitCode
 from tui_balancer.ui.keymap import KEYS
@@ -45,6 +45,8 @@ class BalancerApp(App[int]):
     Args:
         run: The run, local or not.
         refresh_hz: Pictures a second.
+        attached: Whether the run is another process's, which goes on when this screen is left.
+        read_only: Whether the run refuses every command; say so, and do not ask on leaving.
         interrupted: Whether a signal came before the app could take it; asked when it can.
         poll: Whether a thread takes pictures; tests take them by `link.read()`.
     """
@@ -57,12 +59,17 @@ class BalancerApp(App[int]):
         run: RunHandle,
         *,
         refresh_hz: float = 4.0,
+        attached: bool = False,
+        read_only: bool = False,
         interrupted: Callable[[], bool] = lambda: False,
         poll: bool = True,
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
         self.link = RunLink(run, self, refresh_hz=refresh_hz)
         self.run_screen = RunScreen(self.link)
+        self.run_screen.header.read_only = read_only
+        self._attached = attached
+        self._read_only = read_only
         self._interrupted = interrupted
         self._poll = poll
         self._leaving = False
@@ -77,7 +84,7 @@ class BalancerApp(App[int]):
         return self.run_screen
 
     def on_mount(self) -> None:
-        """Take over the signals and begin to read the run."""
+        """Take over the signals."""
         loop = asyncio.get_running_loop()
 
         def handle(number: int, _frame: FrameType | None) -> None:
@@ -88,6 +95,9 @@ class BalancerApp(App[int]):
         self._handlers = {number: signal.signal(number, handle) for number in _SIGNALS}
         if self._interrupted():
             self._leave(ExitCode.INTERRUPTED)
+
+    def on_ready(self) -> None:
+        """Begin to read the run, now that there are widgets to show it."""
         self.link.start(poll=self._poll)
 
     async def on_unmount(self) -> None:
@@ -141,17 +151,21 @@ class BalancerApp(App[int]):
             self._leave(ExitCode.ENDED)
         elif phase is Phase.STOPPING:
             self._leave(ExitCode.LEFT_STOPPING)
+        elif self._read_only:
+            self._leave(ExitCode.LEFT)
         elif not isinstance(self.screen, QuitDialog):
-            self.push_screen(QuitDialog(snapshot), self._quit_answered)
+            self.push_screen(QuitDialog(snapshot, attached=self._attached), self._quit_answered)
 
     def action_help_quit(self) -> None:
         """Ctrl+C asks the same question as quit."""
         self.call_next(self.action_quit)
 
-    def _quit_answered(self, command: Drain | StopNow | None) -> None:
-        if command is not None:
+    def _quit_answered(self, answer: Drain | StopNow | Literal["leave"] | None) -> None:
+        if answer == LEAVE:
+            self._leave(ExitCode.LEFT)
+        elif isinstance(answer, Drain | StopNow):
             self._leaving = True
-            self.link.send(command)
+            self.link.send(answer)
 
     def get_system_commands(self, _screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every action of the main screen in the palette, and Textual's own few."""

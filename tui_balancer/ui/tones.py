@@ -88,12 +88,10 @@ def tone_style(widget: Widget, tone: Tone) -> Style:
 
 
 def to_strip(widget: Widget, line: Line, base: Style) -> Strip:
-    """Return a line painted over a base style; a reversed one keeps its two colours.
+    """Return a line painted over a base style.
 
     The widget must have `TONE_CLASSES` among its component classes.
     """
-    if base.reverse:
-        line = [(plain(line), "plain")]
     return Strip(
         [Segment(text, base + tone_style(widget, tone)) for text, tone in line if text],
         line_width(line),

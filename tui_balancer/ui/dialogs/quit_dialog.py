@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final, Literal
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,11 +15,15 @@ from tui_balancer.formatting import plural
 from tui_balancer.run.handle import Phase, RunSnapshot
 from tui_balancer.ui.dialogs.dialog import Dialog
 
+LEAVE: Final = "leave"
+"""The answer that closes the screen and lets the run go on."""
 
-class QuitDialog(Dialog[Drain | StopNow | None]):
-    """Finish the running files, stop now, or stay."""
+
+class QuitDialog(Dialog[Drain | StopNow | Literal["leave"] | None]):
+    """Finish the running files, stop now, or stay; leave, too, a run of another process."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l", "leave", "Leave", show=False),
         Binding("f", "finish", "Finish running files", show=False),
         Binding("s", "stop", "Stop now", show=False),
         Binding("c", "dismiss", "Stay", show=False),
@@ -27,9 +31,10 @@ class QuitDialog(Dialog[Drain | StopNow | None]):
         Binding("right", "app.focus_next", "Next", show=False),
     ]
 
-    def __init__(self, snapshot: RunSnapshot | None) -> None:
+    def __init__(self, snapshot: RunSnapshot | None, *, attached: bool = False) -> None:
         super().__init__()
         self._snapshot = snapshot
+        self._attached = attached
 
     def compose(self) -> ComposeResult:
         """Say what each choice means, then offer them."""
@@ -37,6 +42,8 @@ class QuitDialog(Dialog[Drain | StopNow | None]):
         with Vertical(classes="dialog") as box:
             box.border_title = "Quit"
             yield Static(self._state(), markup=False, classes="lead")
+            if self._attached:
+                yield Static("Leave: this screen closes; the run goes on.", markup=False)
             yield Static(
                 "The running files are being finished; then the screen closes."
                 if draining
@@ -45,6 +52,8 @@ class QuitDialog(Dialog[Drain | StopNow | None]):
             )
             yield Static("Stop: unfinished files wait for the next run.", markup=False)
             with Horizontal(classes="buttons"):
+                if self._attached:
+                    yield Button("[u]L[/]eave", id="leave")
                 yield Button("[u]F[/]inish running files", id="finish", disabled=draining)
                 yield Button("[u]S[/]top now", id="stop")
                 yield Button("[u]C[/]ancel", id="cancel")
@@ -57,6 +66,12 @@ class QuitDialog(Dialog[Drain | StopNow | None]):
             f"{plural(totals.running, 'file')} running, "
             f"{plural(totals.waiting, 'file')} waiting, {plural(totals.done, 'file')} done."
         )
+
+    @on(Button.Pressed, "#leave")
+    def action_leave(self) -> None:
+        """Close the screen of a run that another process carries out."""
+        if self._attached:
+            self.dismiss(LEAVE)
 
     @on(Button.Pressed, "#finish")
     def action_finish(self) -> None:

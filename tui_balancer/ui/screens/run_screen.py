@@ -37,7 +37,7 @@ from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.run_header import RunHeader
 from tui_balancer.ui.widgets.summary_panel import SummaryPanel
 
-WIDE: Final = 110
+WIDE: Final = 150
 
 _STEERING: Final = {key.action for key in KEYS if key.action not in ("freeze", "help", "app.quit")}
 
@@ -138,7 +138,8 @@ class RunScreen(Screen[None]):
         if picture.summary is not None and not self.has_class("-finished"):
             self.summary.show(picture.summary)
             self.add_class("-finished")
-            self.summary.focus()
+            # It takes the focus only once it is displayed.
+            self.call_after_refresh(self.summary.focus)
 
     def _show_queue(self, picture: Picture) -> None:
         row = self.devices.cursor_row

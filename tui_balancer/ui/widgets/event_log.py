@@ -97,7 +97,7 @@ class EventLog(RowList[LogRow]):
         columns = (
             Column("Time", 9, self._time_cell),
             Column[LogRow]("Event", 8, lambda row, _: [(row.word, row.tone)]),
-            Column[LogRow]("Devices", 15, lambda row, _: [(row.route, "plain")]),
+            Column[LogRow]("Devices", 15, lambda row, _: [(row.route, "plain")], rank=1),
             Column("File and reason", 20, self._text_cell, flexible=True),
         )
         super().__init__(columns, heading=False, id="log")

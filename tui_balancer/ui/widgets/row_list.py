@@ -253,7 +253,7 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
         kind = "row"
         if y < self._heading:
             kind = "heading"
-        elif line[0][0].strip():
+        elif line[0][0].startswith(glyphs.CURSOR):
             kind = "cursor"
         base = self.get_component_rich_style(f"row-list--{kind}")
         return to_strip(self, line, base).adjust_cell_length(self._arranged_for, base)

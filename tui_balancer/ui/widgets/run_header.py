@@ -27,7 +27,7 @@ _PHASE_TONES: Final[dict[Phase, Tone]] = {
 }
 
 
-def state_line(snapshot: RunSnapshot, width: int, *, frozen: bool) -> Line:
+def state_line(snapshot: RunSnapshot, width: int, *, frozen: bool, read_only: bool = False) -> Line:
     """Return phase, elapsed time and badges at the left, the model at the right."""
     phase: Line = [
         (f"{glyphs.PHASES[snapshot.phase]} {snapshot.phase.value}", _PHASE_TONES[snapshot.phase]),
@@ -38,6 +38,8 @@ def state_line(snapshot: RunSnapshot, width: int, *, frozen: bool) -> Line:
         left.append([(" PAUSED ", "badge")])
     if frozen:
         left.append([(" FROZEN ", "badge")])
+    if read_only:
+        left.append([(" READ-ONLY ", "badge")])
     badge: Line = [(f"{glyphs.WARNING} untrained weights", "fair")] if snapshot.untrained else []
     room = width - sum(line_width(part) + 2 for part in [*left, badge])
     model: Line = [(shorten(snapshot.model_label, max(12, room)), "strong")]
@@ -77,6 +79,10 @@ def rates_line(snapshot: RunSnapshot, width: int) -> Line:
     if snapshot.warnings:
         right.append([(f"{glyphs.WARNING} {plural(len(snapshot.warnings), 'warning')}", "fair")])
     separator = f"  {glyphs.DOT}  "
+    if snapshot.trouble:
+        trouble: Line = [(f"{glyphs.FAILURE} {snapshot.trouble}", "bad")]
+        way_out: Line = [("P goes on", "strong")]
+        return spread(width, separator, ([trouble, way_out], right), ([way_out, trouble], []))
     if snapshot.phase is Phase.SCANNING:
         sequences: Line = [(plural(snapshot.scan.sequences, "sequence"), "plain")]
         residues: Line = [(f"{quantity(snapshot.scan.residues)} residues", "plain")]
@@ -102,6 +108,7 @@ class RunHeader(Widget):
 
     snapshot: reactive[RunSnapshot | None] = reactive(None)
     frozen: reactive[bool] = reactive(False)
+    read_only: reactive[bool] = reactive(False)
 
     def __init__(self) -> None:
         super().__init__(id="header")
@@ -112,7 +119,7 @@ class RunHeader(Widget):
         if self.snapshot is None:
             return Strip.blank(width, base)
         lines = (
-            state_line(self.snapshot, width, frozen=self.frozen),
+            state_line(self.snapshot, width, frozen=self.frozen, read_only=self.read_only),
             progress_line(self.snapshot, width),
             rates_line(self.snapshot, width),
         )

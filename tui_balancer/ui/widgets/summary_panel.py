@@ -50,6 +50,8 @@ def _work(summary: RunSummary) -> list[Content]:
         )
         if number
     ]
+    if summary.earlier.files:
+        notes.insert(0, f"{plural(summary.earlier.files, 'file')} of them before this session")
     if summary.replaced:
         notes.append(f"{plural(summary.replaced, 'residue')} read as X")
     lines = [
@@ -100,14 +102,15 @@ class SummaryPanel(VerticalScroll, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__(id="summary")
+        self._text = Static()
         self.border_title = " Summary "
 
     def compose(self) -> ComposeResult:
         """One text that wraps and scrolls."""
-        yield Static(id="summary-text")
+        yield self._text
 
     def show(self, summary: RunSummary) -> None:
         """Show the end of the run."""
-        self.query_one("#summary-text", Static).update(summary_text(summary))
+        self._text.update(summary_text(summary))
         ended = "interrupted" if summary.interrupted else "the run has ended"
         self.border_title = f" Summary {glyphs.DOT} {ended} {glyphs.DOT} q leaves "
