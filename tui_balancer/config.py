@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui_balancer.balance.model import PolicySettings, TimeSettings
+from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.inputs.records import ReadingRules
 
 
@@ -26,6 +27,8 @@ class RunSettings:
         stealing: False leaves the assignment alone.
         repr_layer: Layer whose representations are averaged; negative counts from the last.
         batch_tokens: Padded tokens in a batch; None takes what suits the run's devices.
+        precision: Number format of the products; `auto` takes what suits the run's devices.
+        reference: Compute with fair-esm's own forward pass.
         reading: How FASTA is read.
         seed: Of untrained weights.
     """
@@ -42,5 +45,7 @@ class RunSettings:
     stealing: bool = True
     repr_layer: int = -1
     batch_tokens: int | None = None
+    precision: PrecisionChoice = "auto"
+    reference: bool = False
     reading: ReadingRules = field(default_factory=ReadingRules)
     seed: int = 0

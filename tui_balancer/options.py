@@ -12,6 +12,7 @@ from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettin
 from tui_balancer.balance.stealing import validate
 from tui_balancer.config import RunSettings
 from tui_balancer.devices.selection import AUTO
+from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.run.continuation import Resuming
@@ -133,6 +134,13 @@ class EmbeddingOptions:
     """Padded tokens in a batch, at most; less needs less memory (default: 1024 if the CPU takes
     part, 4096 otherwise)."""
 
+    precision: PrecisionChoice = "auto"
+    """Number format of the products, one for all devices. auto: fp32 if the CPU or MPS takes part,
+    else bf16 if all GPUs have it, else fp16. All else is fp32 always."""
+
+    reference: Annotated[bool, Parameter(negative="")] = False
+    """Compute with fair-esm's own forward pass: slower, to hold a result against."""
+
     allow_nucleotide: Annotated[bool, Parameter(negative="")] = False
     """Read files that look like DNA or RNA as protein all the same."""
 
@@ -193,6 +201,8 @@ def run_settings(
         stealing=not balancing.no_stealing,
         repr_layer=embedding.repr_layer,
         batch_tokens=embedding.batch_tokens,
+        precision=embedding.precision,
+        reference=embedding.reference,
         reading=ReadingRules(
             max_length=embedding.max_length, allow_nucleotide=embedding.allow_nucleotide
         ),

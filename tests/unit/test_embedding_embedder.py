@@ -160,6 +160,20 @@ def test_loading_sets_the_threads_and_names_the_weights(source: ModelSource) -> 
     assert embedder.layer == embedder.shape.layers == LAYERS
 
 
+def test_loading_sees_to_it_that_products_are_exact(
+    source: ModelSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matmul = torch.backends.cuda.matmul
+    torch.set_float32_matmul_precision("high")
+    for name in ("fp16", "bf16"):
+        monkeypatch.setattr(matmul, f"allow_{name}_reduced_precision_reduction", True)
+    load_embedder(source, "cpu:0", 1, EmbeddingSettings())
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert not matmul.allow_tf32
+    assert not matmul.allow_fp16_reduced_precision_reduction
+    assert not matmul.allow_bf16_reduced_precision_reduction
+
+
 @pytest.mark.parametrize("layer", [4, -5])
 def test_a_layer_that_is_not_there_is_refused(layer: int) -> None:
     with pytest.raises(UserError, match=rf"no layer {layer}: the model has layers 0 to 3"):

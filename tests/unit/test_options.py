@@ -57,6 +57,18 @@ def test_a_number_below_one_is_refused_by_its_options_name(
         )
 
 
+def test_precision_and_reference_reach_the_run() -> None:
+    settings = run_settings(
+        ("a.faa",),
+        Path("out"),
+        ModelOptions(),
+        DeviceOptions(),
+        BalancingOptions(),
+        EmbeddingOptions(precision="fp16", reference=True),
+    )
+    assert (settings.precision, settings.reference) == ("fp16", True)
+
+
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
 def test_a_hang_floor_that_would_kill_everybody_is_refused(seconds: float) -> None:
     with pytest.raises(UserError, match="--hang-floor must be more than 0"):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from tui_balancer.config import RunSettings
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.embedding.settings import Precision, PrecisionChoice
 from tui_balancer.errors import UserError
 from tui_balancer.run.precision import choose_precision, precisions
+from tui_balancer.run.prepare import prepare
+from tui_balancer.run.stored import refuse_differences, stored_settings, with_stored_defaults
 
 A100 = SelectedDevice("cuda:0", "NVIDIA A100", 1, None, (8, 0))
 H100 = SelectedDevice("cuda:1", "NVIDIA H100", 1, None, (9, 0))
@@ -69,3 +76,50 @@ def test_a_device_lists_its_formats() -> None:
     assert precisions(H100) == ("fp32", "bf16", "fp16")
     assert precisions(T4) == ("fp32", "fp16")
     assert precisions(P100) == ("fp32",)
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> RunSettings:
+    fasta = tmp_path / "a.faa"
+    fasta.write_text(">p\nMKV\n")
+    return RunSettings(
+        inputs=(str(fasta),),
+        output=tmp_path / "out",
+        model="untrained:esm2_t6_8M_UR50D",
+        devices="cpu",
+        cpu_workers=1,
+        cpu_threads=1,
+    )
+
+
+def test_a_run_computes_as_it_was_asked_to(asked: RunSettings) -> None:
+    half = prepare(replace(asked, precision="bf16")).embedding
+    reference = prepare(replace(asked, reference=True)).embedding
+    assert (half.precision, half.forward) == ("bf16", "packed")
+    assert (reference.precision, reference.forward) == ("fp32", "fair-esm")
+    assert prepare(asked).embedding.precision == "fp32"
+
+
+def test_a_continued_run_keeps_its_precision_and_its_forward_pass(asked: RunSettings) -> None:
+    half = prepare(replace(asked, precision="bf16")).record
+    assert with_stored_defaults(asked, half).precision == "bf16"
+    assert stored_settings(half, asked.output).precision == "bf16"
+    reference = prepare(replace(asked, reference=True)).record
+    assert stored_settings(reference, asked.output).reference
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"precision": "bf16"}, "--precision is fp32 there, bf16 was asked"),
+        ({"reference": True}, "--reference is off there, on was asked"),
+    ],
+)
+def test_another_precision_or_forward_pass_is_refused_in_the_folder_of_a_run(
+    asked: RunSettings, other: dict[str, Any], told: str
+) -> None:
+    begun, differing = prepare(asked), prepare(replace(asked, **other))
+    with pytest.raises(UserError, match=told):
+        refuse_differences(
+            begun.record, differing.settings, begun.model, differing.embedding, begun.devices
+        )

@@ -130,6 +130,26 @@ def test_what_was_cut_replaced_and_skipped_is_counted_and_written(
     assert result.output_bytes == file.temporary.stat().st_size
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (EmbeddingSettings(batch_tokens=60), ("fp32", "packed")),
+        (EmbeddingSettings(batch_tokens=60, precision="bf16"), ("bf16", "packed")),
+        (EmbeddingSettings(batch_tokens=60, reference=True), ("fp32", "fair-esm")),
+    ],
+)
+def test_an_output_tells_its_number_format_and_its_forward_pass(
+    bench: Bench, tmp_path: Path, settings: EmbeddingSettings, told: tuple[str, str]
+) -> None:
+    embedder = load_embedder(bench.setup.model, "cpu:0", 1, settings)
+    bench = replace(bench, setup=replace(bench.setup, settings=settings), embedder=embedder)
+    task = write_task(tmp_path, 0)
+    TaskRun(bench, task).embed()
+
+    metadata = torch.load(task.files[0].temporary, weights_only=True)["metadata"]
+    assert (metadata["precision"], metadata["forward"]) == told
+
+
 def test_bad_files_fail_with_their_reason_and_the_others_of_the_bundle_are_written(
     bench: Bench, tmp_path: Path
 ) -> None:

@@ -111,7 +111,18 @@ def load_embedder(
         UserError: The model cannot be loaded, or has no such layer.
     """
     torch.set_num_threads(threads)
+    _be_exact()
     return Embedder(load(source), device, settings)
+
+
+def _be_exact() -> None:
+    """Let products mean what their number format says, whatever the environment asks of torch.
+
+    Otherwise float32 may be computed in TF32, and half precision be summed up in itself.
+    """
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
 
 
 def torch_device(device: str) -> torch.device:

@@ -29,6 +29,11 @@ class EmbeddingSettings:
     precision: Precision = "fp32"
     reference: bool = False
 
+    @property
+    def forward(self) -> str:
+        """Name of the forward pass that computes, as outputs and tables say it."""
+        return "fair-esm" if self.reference else "packed"
+
 
 def resolve_layer(repr_layer: int, layers: int) -> int:
     """Return a layer's number from 0 to `layers`; negative ones count from the last, at -1.

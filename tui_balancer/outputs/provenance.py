@@ -33,6 +33,7 @@ def provenance(
     replaced: int = 0,
     skipped: int = 0,
     precision: str = "fp32",
+    forward: str = "packed",
     failed_ids: Sequence[str] = (),
     split_batches: int = 0,
 ) -> dict[str, MetadataValue]:
@@ -54,6 +55,7 @@ def provenance(
         replaced: Residues read as X.
         skipped: Empty sequences left out.
         precision: Number format of the products in the forward pass: fp32, bf16 or fp16.
+        forward: Which forward pass computed, `packed` or `fair-esm`.
         failed_ids: Ids of the sequences that are missing: they did not fit into memory.
         split_batches: Batches computed in parts for want of memory, which may change the last
             bits of their vectors; everything else does not depend on chance.
@@ -63,6 +65,7 @@ def provenance(
         "cpu_threads": cpu_threads,
         "failed_ids": list(failed_ids),
         "format_version": FORMAT_VERSION,
+        "forward": forward,
         "input_name": input_name,
         "input_sha256": input_sha256,
         "layer": layer,

@@ -29,6 +29,7 @@ from tui_balancer.run.continuation import (
     continuation,
     find_run,
 )
+from tui_balancer.run.precision import choose_precision
 from tui_balancer.run.stored import (
     refuse_differences,
     run_record,
@@ -120,6 +121,8 @@ def prepare(
         repr_layer=settings.repr_layer,
         max_length=settings.reading.max_length,
         batch_tokens=settings.batch_tokens or suitable_batch_tokens(devices),
+        precision=choose_precision(settings.precision, devices, reference=settings.reference),
+        reference=settings.reference,
     )
     going_on = None
     if stored is not None and resuming is not None:
@@ -184,6 +187,8 @@ def _selected(
     on_cpu = EmbeddingSettings(
         max_length=settings.reading.max_length,
         batch_tokens=settings.batch_tokens or CPU_BATCH_TOKENS,
+        precision="fp32" if settings.precision == "auto" else settings.precision,
+        reference=settings.reference,
     )
     shares = ProcessorShares(
         workers=settings.cpu_workers,

@@ -29,6 +29,8 @@ _OPTIONS = {
     "repr_layer": "--repr-layer",
     "max_length": "--max-length",
     "batch_tokens": "--batch-tokens",
+    "precision": "--precision",
+    "reference": "--reference",
     "allow_nucleotide": "--allow-nucleotide",
     "cpu_threads": "--cpu-threads",
 }
@@ -85,6 +87,8 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
         stealing=stored["stealing"],
         repr_layer=embedding.repr_layer,
         batch_tokens=embedding.batch_tokens,
+        precision=embedding.precision,
+        reference=embedding.reference,
         reading=_restored(ReadingRules, stored["reading"]),
         seed=stored["model"]["seed"],
     )
@@ -92,11 +96,13 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
 
 def with_stored_defaults(settings: RunSettings, run: RunRecord) -> RunSettings:
     """Return settings whose machine-dependent defaults are those of the run, not derived anew."""
-    stored = run.settings
+    embedding = _restored(EmbeddingSettings, run.settings["embedding"])
+    precision = embedding.precision if settings.precision == "auto" else settings.precision
     return replace(
         settings,
-        batch_tokens=settings.batch_tokens or stored["embedding"]["batch_tokens"],
-        cpu_threads=settings.cpu_threads or stored["cpu_threads"],
+        batch_tokens=settings.batch_tokens or embedding.batch_tokens,
+        precision=precision,
+        cpu_threads=settings.cpu_threads or run.settings["cpu_threads"],
     )
 
 

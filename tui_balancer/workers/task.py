@@ -203,6 +203,7 @@ class TaskRun:
             replaced=sum(record.replaced for record in content.records),
             skipped=content.skipped,
             precision=setup.settings.precision,
+            forward=setup.settings.forward,
             failed_ids=failed_ids,
             split_batches=split_batches,
         )
