@@ -197,9 +197,7 @@ PAUSED = replace(
     devices=tuple(replace(one, state=DeviceState.PAUSED) for one in DEVICES),
 )
 
-DISK_FULL = replace(
-    PAUSED, trouble="no space left in results/virome: 120 MiB free, 400 MiB needed"
-)
+DISK_FULL = replace(PAUSED, trouble="no space left in results/virome: 120 MiB free, 400 MiB needed")
 
 BROKEN = replace(
     RUNNING,
