@@ -1,0 +1,29 @@
+"""These tests need a CUDA device: where torch has none, collection leaves them out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.support.checkpoints import make_checkpoint
+from tui_balancer.embedding.checkpoints import resolve
+from tui_balancer.embedding.registry import CheckpointModel, ModelSource
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if torch.cuda.is_available():
+        return
+    left_out = [item for item in items if HERE in item.path.parents]
+    items[:] = [item for item in items if HERE not in item.path.parents]
+    config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
+    """A checkpoint whose heads are as wide as those of the 650M model."""
+    path = tmp_path_factory.mktemp("model") / "esm2_small.pt"
+    return resolve(CheckpointModel(make_checkpoint(path, layers=4, width=256, heads=4)))
