@@ -183,6 +183,27 @@ def demo(
     return watch(prepared, headless=(screen or ScreenOptions()).headless)
 
 
+@app.command(help_epilogue=EXIT_CODES)
+def attach(
+    output: Annotated[Path, Parameter(name="OUT", help="The run folder.")],
+    /,
+    *,
+    read_only: Annotated[
+        bool, Parameter(negative="", help="Show everything, refuse every command.")
+    ] = False,
+    screen: ScreenOptions | None = None,
+) -> int:
+    """Watch and steer a run that another terminal started, on this machine.
+
+    Shows the same screen with the same commands; any number may watch, and leaving it leaves the
+    run alone. Of a run that has ended it shows the end.
+    """
+    from tui_balancer.attaching import watch_attached
+
+    headless = (screen or ScreenOptions()).headless
+    return watch_attached(output, headless=headless, read_only=read_only)
+
+
 @app.command
 def plan(
     inputs: Inputs,

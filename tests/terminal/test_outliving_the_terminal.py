@@ -50,7 +50,7 @@ def test_a_run_without_its_terminal_still_heeds_sigterm(
     open_terminal: OpenTerminal, endless: Path, tmp_path: Path
 ) -> None:
     terminal = open_terminal(run_command(endless, output=tmp_path / "out"))
-    terminal.wait_for("1 running")
+    terminal.wait_for("● busy")
     terminal.close()
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.wait() == 130

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.support.terminal import LEAVE_SCREEN
 from tests.terminal.conftest import OpenTerminal, all_end, run_command, workers_of
 
-WORKING = "1 running"
+WORKING = "● busy"
 
 
 def test_a_stopped_run_gives_the_terminal_back_with_the_summary_on_it(

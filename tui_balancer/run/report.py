@@ -79,4 +79,4 @@ def _device_line(device: DeviceSummary, elapsed_seconds: float) -> str:
         line += f", model loaded in {device.load_seconds:.1f}s"
     if device.restarts:
         line += f", restarted {plural(device.restarts, 'time')}"
-    return f"{line} ({device.name})"
+    return f"{line} ({device.name})" if device.name else line

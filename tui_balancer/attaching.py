@@ -1,0 +1,62 @@
+"""A run of another process before a person's eyes, on the screen or in lines."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+from tui_balancer.headless import HeadlessReporter
+from tui_balancer.run.handle import RunHandle
+from tui_balancer.run.remote import attach
+from tui_balancer.run.report import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    exit_code,
+    summary_lines,
+)
+from tui_balancer.watching import has_terminal
+
+
+def watch_attached(folder: Path, *, headless: bool, read_only: bool) -> int:
+    """Show the run of a folder until its end or until the person leaves, which leaves it alone.
+
+    Returns:
+        The exit code that the run earned if its end was seen, else 0; 130 when a signal ended
+        the screen.
+
+    Raises:
+        UserError: There is no run to show; the line says why and what to do.
+    """
+    run = attach(folder, read_only=read_only)
+    if headless or not has_terminal():
+        HeadlessReporter(run, sys.stdout).watch(lambda seconds: _over(run, seconds))
+        code = EXIT_DONE
+    else:
+        code = _show(run, folder, read_only=read_only)
+    summary = run.summary()
+    return code if summary is None else exit_code(summary)
+
+
+def _over(run: RunHandle, seconds: float) -> bool:
+    """Return whether the run is over, after a while if it is not."""
+    return run.summary() is not None or threading.Event().wait(seconds)
+
+
+def _show(run: RunHandle, folder: Path, *, read_only: bool) -> int:
+    """Show the screen until it is left, then say what there is to say of the run."""
+    from tui_balancer.ui.app import BalancerApp
+    from tui_balancer.ui.exits import ExitCode
+
+    app = BalancerApp(run, attached=True, read_only=read_only)
+    app.run()
+    if app.return_code == ExitCode.TERMINAL_LOST:
+        return EXIT_DONE
+    summary = run.summary()
+    lines = summary_lines(summary) if summary else (f"left; the run in {folder} goes on",)
+    print("\n".join(lines))
+    if app.return_code == ExitCode.CRASHED:
+        return EXIT_FAILED
+    signalled = app.return_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+    return EXIT_INTERRUPTED if signalled else EXIT_DONE
