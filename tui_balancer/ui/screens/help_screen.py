@@ -23,7 +23,7 @@ _MOVING: Final = (
 )
 _SIGNS: Final = (
     ("Busy", "Share of the last seconds with a batch in flight"),
-    ("NVML", "The card's own figure; – where there is no sensor"),
+    ("Sensor", "The same as NVML or the system sees it; – where nobody does"),
     ("Stolen", "+ files it received, − files taken from it"),
     ("~", "An estimate; all else is measured"),
     (glyphs.TAG, "A tagged file; a click in its place tags, too"),

@@ -63,7 +63,9 @@ COLUMNS: Final[tuple[Column[DeviceMetrics], ...]] = (
     Column("Device", 7, lambda row, _: [(row.device, "strong")]),
     Column("State", 10, state_cell),
     Column("Busy", 9, utilisation_cell, right=True),
-    Column("NVML", 4, lambda row, _: _number(percent(row.sensor_utilisation)), right=True, rank=8),
+    Column(
+        "Sensor", 6, lambda row, _: _number(percent(row.sensor_utilisation)), right=True, rank=8
+    ),
     Column("seq/s", 5, lambda row, _: _number(quantity(row.sequences_per_second)), True, rank=3),
     Column("res/s", 5, lambda row, _: _number(quantity(row.residues_per_second)), True, rank=5),
     Column("Queue", 5, lambda row, _: _number(short_count(row.queued_files)), right=True),
