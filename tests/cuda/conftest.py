@@ -8,18 +8,14 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
+from tests.support.collection import leave_out
 from tui_balancer.embedding.checkpoints import resolve
 from tui_balancer.embedding.registry import CheckpointModel, ModelSource
 
-HERE = Path(__file__).parent
-
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if torch.cuda.is_available():
-        return
-    left_out = [item for item in items if HERE in item.path.parents]
-    items[:] = [item for item in items if HERE not in item.path.parents]
-    config.hook.pytest_deselected(items=left_out)
+    if not torch.cuda.is_available():
+        leave_out(Path(__file__).parent, config, items)
 
 
 @pytest.fixture(scope="session")
