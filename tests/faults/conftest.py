@@ -23,7 +23,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of four FASTA files of many batches."""
     folder = tmp_path_factory.mktemp("proteins")
-    write_synthetic(folder, files=FILES, sequences=400, seed=3)
+    write_synthetic(folder, files=FILES, sequences=240, seed=3)
     return folder
 
 

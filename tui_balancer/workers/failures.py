@@ -14,11 +14,13 @@ from tui_balancer.outputs.space import is_disk_full
 _LONGEST_REASON = 300
 _OUT_OF_MEMORY = (
     "DefaultCPUAllocator",
+    "could not create a primitive",
+    "could not create a memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDA error: out of memory",
     "MPS backend out of memory",
 )
-"""What torch says in a plain `RuntimeError` when memory is short."""
+"""What torch, oneDNN and cuBLAS say in a plain `RuntimeError` when memory is short."""
 
 _DEVICE_ERRORS = ("CUDA error", "MPS backend error")
 """How torch's messages begin when the device itself gave up; nothing works on it afterwards."""

@@ -1,0 +1,34 @@
+"""Finished batches of a large file outlive the app, and a person's stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.sessions import (
+    finished,
+    in_mid_file,
+    leftovers,
+    outputs,
+    session,
+    wait_for_row,
+    worker_logs,
+)
+
+
+def test_a_run_taken_up_again_goes_on_in_the_middle_of_its_files(
+    proteins: Path, checkpoint: Path, quiet: dict[str, bytes], tmp_path: Path
+) -> None:
+    run = session(proteins, checkpoint, tmp_path / "out")
+    run.start()
+    wait_for_row(run, in_mid_file)
+    run.close()
+    kept = [path for path in leftovers(tmp_path / "out") if path.suffix == ".partial"]
+    assert kept
+    assert leftovers(tmp_path / "out") == kept
+
+    again = session(proteins, checkpoint, tmp_path / "out")
+    again.start()
+    assert finished(again).done == 4
+    assert worker_logs(tmp_path / "out").count("of its sequences were embedded before") == len(kept)
+    assert outputs(tmp_path / "out") == quiet
+    assert leftovers(tmp_path / "out") == []
