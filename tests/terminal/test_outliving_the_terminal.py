@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import run_command
 from tests.support.terminal import LEAVE_SCREEN, Terminal
-from tests.terminal.conftest import OpenTerminal, run_command
+from tests.terminal.conftest import OpenTerminal
 
 
 def hang_up(terminal: Terminal) -> None:

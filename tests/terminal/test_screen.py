@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+from tests.support.commands import all_end, run_command, workers_of
 from tests.support.terminal import LEAVE_SCREEN
-from tests.terminal.conftest import OpenTerminal, all_end, run_command, workers_of
+from tests.terminal.conftest import OpenTerminal
 
 WORKING = "● busy"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.terminal.conftest import all_end, run_command, workers_of
+from tests.support.commands import all_end, run_command, workers_of
 
 ESCAPE = "\x1b"
 

@@ -1,0 +1,56 @@
+"""A second terminal at a run."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from tests.support.commands import attach_command, run_command
+from tests.terminal.conftest import OpenTerminal
+
+BUSY = "● busy"
+
+
+def test_a_second_terminal_steers_the_run_that_the_first_one_shows_and_leaves_it_alone(
+    open_terminal: OpenTerminal, endless: Path, tmp_path: Path
+) -> None:
+    first = open_terminal(run_command(endless, output=tmp_path / "out"))
+    first.wait_for(BUSY)
+    second = open_terminal(attach_command(tmp_path / "out"))
+    second.wait_for(BUSY, "Queue of cpu:0 · 2 files")
+    second.press("P")
+    first.wait_for("PAUSED")
+    second.wait_for("PAUSED")
+    second.press("q")
+    second.wait_for("Leave: this screen closes; the run goes on.")
+    second.press("l")
+    assert second.wait() == 0
+    assert second.modes() == second.modes_before
+    assert second.text_after_leaving().endswith(f"left; the run in {tmp_path / 'out'} goes on\r\n")
+    first.press("P")
+    first.wait_for(BUSY)
+
+
+def test_a_screen_without_its_run_shows_what_the_ledger_knows(
+    open_terminal: OpenTerminal, endless: Path, tmp_path: Path
+) -> None:
+    app = subprocess.Popen(
+        run_command(endless, output=tmp_path / "out"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert app.stdout is not None
+    with app.stdout as lines:
+        assert any("cpu:0 idle" in line for line in lines)
+    terminal = open_terminal(attach_command(tmp_path / "out", "--read-only"))
+    terminal.wait_for(BUSY, "READ-ONLY")
+    terminal.press("p")
+    terminal.wait_for("Refused", "read-only")
+    app.kill()
+    terminal.wait_for("finished", "the run's process has died")
+    app.wait()
+    terminal.press("q")
+    assert terminal.wait() == 1
+    assert "3 files left waiting" in terminal.text_after_leaving()
+    assert "Traceback" not in terminal.text
