@@ -1,0 +1,185 @@
+"""What a storm does to a live run: it waits for a moment of the chosen kind, and kills."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+
+from tests.faults.storm_victim import Moment, Victim
+from tui_balancer.balance.commands import MoveUnits, PauseAll, ResumeAll
+from tui_balancer.balance.events import StealEvent
+from tui_balancer.balance.model import DeviceMetrics
+
+LOADING_CPU_SECONDS = 1.5
+"""What a process has computed when its model is about to be there."""
+
+PATIENCE_SECONDS = 180.0
+"""How long a moment may not come, on a machine that is busy with other things too."""
+
+CLOSE_LOOK_SECONDS = 0.001
+"""An output is not in place for a few milliseconds only."""
+
+Rows = Mapping[str, DeviceMetrics]
+
+
+class Striker:
+    """Kills workers, and the app, of one session.
+
+    Args:
+        run: The session.
+        rng: Decides.
+
+    Attributes:
+        worker_kills: By what the worker was at.
+        during: Those of them that came in the middle of a steal or a move.
+        app_kills: By what the app was at.
+    """
+
+    def __init__(self, run: Victim, rng: random.Random) -> None:
+        self._run = run
+        self._rng = rng
+        self._last_event = 0
+        self._amount = 0.0
+        self.worker_kills: Counter[Moment] = Counter()
+        self.during: Counter[str] = Counter()
+        self.app_kills: Counter[Moment] = Counter()
+        self.worker_aims: dict[str, Callable[[Rows], bool]] = {
+            "loading": self._one_that_loads,
+            "idle": self._one_that_idles,
+            "computing": self._one_that_computes,
+            "writing": self._one_that_writes,
+            "stealing": self._one_that_steals,
+            "moving": self._one_in_a_move,
+        }
+        self.app_aims: dict[str, Callable[[Rows], Moment | None]] = {
+            "starting": self._app_starts,
+            "loading": self._app_loads,
+            "computing": self._app_computes,
+            "writing": self._app_writes,
+        }
+
+    def strike_worker(self, aim: str) -> None:
+        """Kill a worker at such a moment, if it comes before the end of the run."""
+        self._amount = self._rng.random() * LOADING_CPU_SECONDS
+        hold = aim == "idle" or (aim == "loading" and self._rng.random() < 0.5)
+        held = False
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self._run.live and time.monotonic() < deadline:
+            if rows := self._run.rows():
+                if hold and not held:
+                    held = self._run.ask(lambda desk: desk.execute(PauseAll())) is not None
+                if self.worker_aims[aim](rows):
+                    break
+            self._run.pause(CLOSE_LOOK_SECONDS)
+        if held:
+            self._run.ask(lambda desk: desk.execute(ResumeAll()))
+
+    def strike_app(self, aim: str) -> bool:
+        """Kill the app at such a moment; return whether it came before the end of the run."""
+        self._amount = self._rng.random() * LOADING_CPU_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self._run.live and time.monotonic() < deadline:
+            moment = self.app_aims[aim](self._run.rows())
+            if moment is not None:
+                self.app_kills[moment] += 1
+                self._run.kill_app()
+                return True
+            self._run.pause(CLOSE_LOOK_SECONDS)
+        return False
+
+    def _one_that_loads(self, rows: Rows) -> bool:
+        workers = self._run.workers()
+        loading = [one for one in workers if not self._run.is_ready(one)]
+        if not loading:
+            # Its successor will load, and is waited for.
+            self._kill(self._rng.choice(list(workers)) if workers else None)
+            return False
+        ripe = [one for one in loading if self._run.cpu_seconds(one) >= self._amount]
+        return self._kill(self._rng.choice(ripe) if ripe else None)
+
+    def _one_that_idles(self, rows: Rows) -> bool:
+        workers = self._run.workers()
+        idle = [one for one in workers if self._run.is_idle(one, rows.get(workers[one]))]
+        if not idle and workers and all(row.running is not None for row in rows.values()):
+            # The run is held, so its successor will have nothing to do.
+            self._kill(self._rng.choice(list(workers)))
+        return self._kill(self._rng.choice(idle) if idle else None)
+
+    def _one_that_computes(self, rows: Rows) -> bool:
+        devices = [name for name, row in rows.items() if row.running is not None]
+        return bool(devices) and self._kill(self._worker_of(self._rng.choice(devices)))
+
+    def _one_that_writes(self, rows: Rows) -> bool:
+        self._run.workers()
+        for _ in range(200):
+            if self._run.kill_one_that_writes():
+                self.worker_kills[Moment.WRITING] += 1
+                return True
+            self._run.pause(CLOSE_LOOK_SECONDS)
+        return False
+
+    def _one_that_steals(self, rows: Rows) -> bool:
+        events = self._run.events_after(self._last_event)
+        if not events:
+            return False
+        self._last_event = events[-1].sequence
+        if not isinstance(events[-1], StealEvent) and not isinstance(events[-2:][0], StealEvent):
+            return False
+        steal = next(event for event in reversed(events) if isinstance(event, StealEvent))
+        device = self._rng.choice((steal.source, steal.target))
+        return self._kill(self._worker_of(device), during="stealing")
+
+    def _one_in_a_move(self, rows: Rows) -> bool:
+        sources = [name for name, row in rows.items() if row.queued_files]
+        if not sources:
+            return False
+        source = self._rng.choice(sources)
+        target = self._rng.choice([name for name in rows if name != source])
+        units = self._run.ask(lambda desk: desk.queue_unless(source, None)) or ()
+        some = tuple(unit.unit_id for unit in units if self._rng.random() < 0.5)
+        worker = self._worker_of(self._rng.choice((source, target)))
+        if not some or worker is None:
+            return False
+        with ThreadPoolExecutor(1) as person:
+            person.submit(self._run.ask, lambda desk: desk.execute(MoveUnits(some, target)))
+            return self._kill(worker, during="moving")
+
+    def _app_starts(self, rows: Rows) -> Moment | None:
+        if rows:
+            return Moment.LOADING
+        processes: Sequence[psutil.Process | None] = (None, *self._run.workers())
+        busy = max(self._run.cpu_seconds(process) for process in processes)
+        return Moment.STARTING if busy >= self._amount else None
+
+    def _app_loads(self, rows: Rows) -> Moment | None:
+        if self._app_computes(rows):
+            return Moment.MID_BATCH
+        workers = self._run.workers() if rows else {}
+        busy = max((self._run.cpu_seconds(process) for process in workers), default=0.0)
+        return Moment.LOADING if workers and busy >= self._amount else None
+
+    def _app_computes(self, rows: Rows) -> Moment | None:
+        running = [row.running.fraction for row in rows.values() if row.running is not None]
+        ripe = any(fraction * LOADING_CPU_SECONDS >= self._amount for fraction in running)
+        return Moment.MID_BATCH if ripe else None
+
+    def _app_writes(self, rows: Rows) -> Moment | None:
+        return Moment.WRITING if self._run.is_writing() else None
+
+    def _worker_of(self, device: str) -> psutil.Process | None:
+        """Return a device's worker, if it has got as far as having a log."""
+        return next((one for one, its in self._run.workers().items() if its == device), None)
+
+    def _kill(self, worker: psutil.Process | None, during: str = "") -> bool:
+        moment = self._run.kill_worker(worker) if worker is not None else None
+        if moment is None:
+            return False
+        self.worker_kills[moment] += 1
+        if during:
+            self.during[during] += 1
+        return True

@@ -1,0 +1,251 @@
+"""A live run in a process of its own, as a storm sees it: its workers, and what each is at."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from multiprocessing.managers import RemoteError
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+from tui_balancer.balance.events import Event
+from tui_balancer.balance.model import DeviceMetrics, DeviceState
+from tui_balancer.run.attach import AttachPoint, RunDesk, reach
+from tui_balancer.run.folder import LOGS_FOLDER
+
+LOOK_SECONDS = 0.01
+"""Between two looks at a run."""
+
+_GONE = (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied)
+
+_Answer = TypeVar("_Answer")
+
+
+class Moment(str, Enum):
+    """What a process was at when it was struck."""
+
+    STARTING = "starting"
+    LOADING = "loading"
+    IDLE = "idle"
+    MID_BATCH = "mid-batch"
+    HELD = "held in mid-file"
+    WRITING = "between output and report"
+
+
+class Victim:
+    """One session of a run.
+
+    Args:
+        arguments: Of the command line.
+        folder: The run folder.
+        temporary: Where its processes put what is temporary.
+        log: Takes what it prints.
+
+    Attributes:
+        process: The app.
+        seen: Every process of it that was ever seen.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str | Path], folder: Path, temporary: Path, log: Path
+    ) -> None:
+        self.folder = folder
+        with log.open("a") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.storm_app", *map(str, arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "TMPDIR": str(temporary)},
+                start_new_session=True,
+            )
+        self._app = psutil.Process(self.process.pid)
+        self.seen = {self._app}
+        self._desk: RunDesk | None = None
+        self._devices: dict[psutil.Process, str] = {}
+
+    @property
+    def live(self) -> bool:
+        """Whether the app is there."""
+        return self.process.poll() is None
+
+    def pause(self, seconds: float = LOOK_SECONDS) -> None:
+        """Let the run go on for a moment."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return
+
+    def ask(self, question: Callable[[RunDesk], _Answer]) -> _Answer | None:
+        """Ask the run through its own door; None while it has none, or when it is gone."""
+        try:
+            if self._desk is None:
+                point = AttachPoint.read(self.folder)
+                if point is None or point.pid != self.process.pid:
+                    return None
+                self._desk = reach(point, self.folder)
+            return None if self._desk is None else question(self._desk)
+        except (EOFError, OSError, RemoteError):
+            return None
+
+    def rows(self) -> dict[str, DeviceMetrics]:
+        """Return the devices; none before the run is there and after it."""
+        snapshot = self.ask(lambda desk: desk.snapshot())
+        return {row.device: row for row in snapshot.devices} if snapshot else {}
+
+    def events_after(self, sequence: int) -> tuple[Event, ...]:
+        """Return what has happened in the run since."""
+        return self.ask(lambda desk: desk.events_after(sequence)) or ()
+
+    def workers(self) -> dict[psutil.Process, str]:
+        """Return the workers and their devices, empty for those that have just been started."""
+        found: dict[psutil.Process, str] = {}
+        try:
+            children = self._app.children(recursive=True)
+        except _GONE:
+            return found
+        self.seen.update(children)
+        for child in children:
+            try:
+                if "spawn_main" in "".join(child.cmdline()):
+                    found[child] = self._device(child)
+            except _GONE:
+                continue
+        return found
+
+    def cpu_seconds(self, process: psutil.Process | None = None) -> float:
+        """Return what one of its processes has computed since its start, the app by default."""
+        try:
+            return float((process or self._app).cpu_times().user)
+        except _GONE:
+            return 0.0
+
+    def is_writing(self) -> bool:
+        """Whether an output is being written, or waits to be put in place."""
+        return any(self.folder.glob("*.tmp"))
+
+    @contextmanager
+    def frozen(self, processes: Sequence[psutil.Process]) -> Iterator[tuple[psutil.Process, ...]]:
+        """Stop processes in what they are at, and yield those that were alive; then let go."""
+        stopped: list[psutil.Process] = []
+        for process in processes:
+            try:
+                process.suspend()
+                stopped.append(process)
+            except _GONE:
+                continue
+        try:
+            yield tuple(process for process in stopped if _has_stopped(process))
+        finally:
+            for process in stopped:
+                try:
+                    process.resume()
+                except _GONE:
+                    continue
+
+    def kill_worker(self, process: psutil.Process) -> Moment | None:
+        """Kill a worker and return what it was at; None when it was gone already."""
+        with self.frozen([process]) as stopped:
+            if not stopped:
+                return None
+            moment = self._moment(process)
+            process.kill()
+        return moment
+
+    def kill_one_that_writes(self) -> bool:
+        """Kill a worker whose output is there and not in place yet, if there is one now."""
+        if not self.is_writing():
+            return False
+        with self.frozen([process for process, device in self._devices.items() if device]) as them:
+            for process in them:
+                if self._moment(process) is Moment.WRITING:
+                    process.kill()
+                    return True
+        return False
+
+    def kill_app(self) -> None:
+        """Kill the app, nobody else."""
+        self.workers()
+        self.process.kill()
+        self.process.wait()
+
+    def wait_for_the_end(self, seconds: float) -> int | None:
+        """Return the app's exit code, None if it did not come; sees its processes meanwhile."""
+        deadline = time.monotonic() + seconds
+        while self.live and time.monotonic() < deadline:
+            self.workers()
+            self.pause(10 * LOOK_SECONDS)
+        return self.process.poll()
+
+    def survivors(self, seconds: float) -> list[psutil.Process]:
+        """Return its processes that are still there so long after its end."""
+        deadline = time.monotonic() + seconds
+        left = [process for process in self.seen if _alive(process)]
+        while left and time.monotonic() < deadline:
+            psutil.wait_procs(left, timeout=10 * LOOK_SECONDS)
+            left = [process for process in left if _alive(process)]
+        return left
+
+    def is_idle(self, process: psutil.Process, row: DeviceMetrics | None) -> bool:
+        """Whether a worker has loaded its model and has no file."""
+        if row is None or row.running is not None or row.state is DeviceState.STARTING:
+            return False
+        return self.is_ready(process)
+
+    def is_ready(self, process: psutil.Process) -> bool:
+        """Whether a worker says that it has loaded its model; a pause hides that in its row."""
+        device = self._device(process)
+        if not device:
+            return False
+        log = self.folder / LOGS_FOLDER / f"worker-{device.replace(':', '_')}.log"
+        return log.exists() and f" {process.pid} INFO ready on " in log.read_text()
+
+    def _moment(self, process: psutil.Process) -> Moment:
+        """Return what a stopped worker is at."""
+        row = self.rows().get(self._device(process))
+        if row is None or (row.state is DeviceState.STARTING and row.running is None):
+            return Moment.LOADING
+        if row.running is None:
+            return Moment.IDLE if self.is_ready(process) else Moment.LOADING
+        name = f"{row.running.unit.name.rsplit('.', 1)[0]}_ESM.pt.{row.running.epoch}.tmp"
+        if (self.folder / name).exists():
+            return Moment.WRITING
+        return Moment.HELD if row.state is DeviceState.PAUSED else Moment.MID_BATCH
+
+    def _device(self, process: psutil.Process) -> str:
+        """Return whose log a worker writes; empty as long as it has none."""
+        if process not in self._devices:
+            try:
+                logs = [Path(file.path).stem for file in process.open_files()]
+            except _GONE:
+                return ""
+            names = [name.removeprefix("worker-") for name in logs if name.startswith("worker-")]
+            if not names:
+                return ""
+            self._devices[process] = names[0].replace("_", ":")
+        return self._devices[process]
+
+
+def _has_stopped(process: psutil.Process) -> bool:
+    """Whether a process that was told to stop has stopped, and not ended."""
+    try:
+        while (status := process.status()) != psutil.STATUS_STOPPED:
+            if status in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+                return False
+    except _GONE:
+        return False
+    return True
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except _GONE:
+        return False
