@@ -113,6 +113,8 @@ def test_a_second_attempt_computes_only_what_the_first_did_not_finish(
 
     # The first report is of all that was there already, each other one of a batch.
     assert attempts.finish() == (checksum, progress[KEPT - 1 :])
+    restored = [report.restored for report in attempts.board.progress_reports]
+    assert restored == [True] + [False] * (len(progress) - KEPT)
 
 
 def test_attempt_after_attempt_comes_further(

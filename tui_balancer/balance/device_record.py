@@ -114,14 +114,16 @@ class DeviceRecord:
 
     def advance(self, active: ActiveLease, progress: Progress, now: float) -> None:
         """Note how far its lease is, and how fast that went; cost is kept within the unit's."""
+        restored = progress.restored
         progress = Progress(
             progress.sequences, progress.residues, min(progress.cost, active.lease.unit.cost)
         )
         step = advanced(active.progress, progress)
         active.progress = progress
-        self.window.add(now, step.sequences, step.residues, step.cost)
-        if not active.held:
-            self.pace.add(step.cost, now - active.reported)
+        if not restored:
+            self.window.add(now, step.sequences, step.residues, step.cost)
+            if not active.held:
+                self.pace.add(step.cost, now - active.reported)
         active.reported = now
 
     def completed(self, active: ActiveLease, now: float, *, failed_files: int) -> None:

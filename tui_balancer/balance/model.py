@@ -88,11 +88,14 @@ class Progress:
         sequences: Sequences embedded so far.
         residues: Residues embedded so far.
         cost: FLOPs of those sequences.
+        restored: Whether what is new since the last report was taken over from an earlier
+            attempt: it tells nothing about how fast the device is.
     """
 
     sequences: int
     residues: int
     cost: float
+    restored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

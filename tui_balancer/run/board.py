@@ -145,7 +145,7 @@ class RunBoard:
             worker.incarnation,
             progress.unit_id,
             progress.epoch,
-            Progress(progress.sequences, progress.residues, progress.cost),
+            Progress(progress.sequences, progress.residues, progress.cost, progress.restored),
         )
         return self._order(worker, directive)
 

@@ -61,13 +61,24 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskProgress:
-    """How far a task has come, cumulative, reported after every batch."""
+    """How far a task has come, cumulative, reported after every batch.
+
+    Attributes:
+        unit_id: The unit.
+        epoch: The attempt.
+        sequences: Sequences whose vectors are there.
+        residues: Residues of them.
+        cost: FLOPs of them.
+        restored: Whether what is new since the last report was not computed, but taken over
+            from an earlier attempt.
+    """
 
     unit_id: int
     epoch: int
     sequences: int
     residues: int
     cost: float
+    restored: bool = False
 
 
 class Order(str, Enum):

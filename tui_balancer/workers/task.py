@@ -116,7 +116,7 @@ class TaskRun:
             )
         if restored := vectors.restore():
             _log.info("%d of its sequences were embedded before", len(restored))
-            self._advance(restored)
+            self._advance(restored, restored=True)
             self._report(last=False)
         missing = vectors.missing
         for number in missing:
@@ -128,8 +128,8 @@ class TaskRun:
             self._report(last=number == missing[-1] and file is self._task.files[-1])
         return vectors
 
-    def _advance(self, records: Sequence[ProteinRecord]) -> None:
-        """Count so many more records as embedded."""
+    def _advance(self, records: Sequence[ProteinRecord], *, restored: bool = False) -> None:
+        """Count so many more records as embedded, now or by an earlier attempt."""
         shape = self._bench.embedder.shape
         done = self._progress
         lengths = [len(record.residues) for record in records]
@@ -139,6 +139,7 @@ class TaskRun:
             done.sequences + len(lengths),
             done.residues + sum(lengths),
             done.cost + sum(forward_flops(shape, length + MARKERS) for length in lengths),
+            restored,
         )
 
     def _report(self, *, last: bool) -> None:
