@@ -43,6 +43,19 @@ class QueueAgainstAList(RuleBasedStateMachine):
         assert self.queue.remove(one.unit_id) is one
         self.model.remove(one)
 
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), to_front=st.booleans())
+    def come_back(self, data: st.DataObject, to_front: bool) -> None:
+        one = data.draw(st.sampled_from(self.model))
+        self.queue.remove(one.unit_id)
+        self.model.remove(one)
+        if to_front:
+            self.queue.push_front(one)
+            self.model.insert(0, one)
+        else:
+            self.queue.append(one)
+            self.model.append(one)
+
     @rule(cost=st.floats(-1, 8))
     def search(self, cost: float) -> None:
         below, above = self.queue.around(cost)
@@ -77,5 +90,5 @@ def test_what_is_not_there_cannot_be_removed() -> None:
     queue = WorkQueue()
     with pytest.raises(KeyError):
         queue.remove(7)
-    with pytest.raises(KeyError):
+    with pytest.raises(IndexError):
         queue.head()

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.balance import specs
 from tui_balancer.balance.model import Progress
+from tui_balancer.balance.roster import Roster
 from tui_balancer.balance.throughput import (
     BusyShare,
     Pace,
     ThroughputWindow,
     advanced,
-    learned_scale,
 )
 
 
@@ -158,8 +159,13 @@ def test_utilisation_is_unknown_before_two_measurements_and_after_a_new_worker()
 
 
 def test_the_scale_of_weights_is_learned_from_the_typical_device() -> None:
-    assert learned_scale([]) is None
-    assert learned_scale([(30.0, 1.0), (60.0, 2.0), (1.0, 50.0)]) == pytest.approx(30.0)
+    roster = Roster(specs(1.0, 2.0, 50.0, 3.0))
+    assert roster.scale is None
+    for record, rate in zip(roster, (30.0, 60.0, 1.0), strict=False):
+        record.pace.add(cost=rate, seconds=1.0)
+        roster.learn_from(record)
+    assert roster.scale == pytest.approx(30.0)
+    assert roster.rate(roster["cuda:3"]) == pytest.approx(90.0)
 
 
 def test_progress_told_twice_is_done_once() -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heapreplace
+from operator import attrgetter
 
 from tui_balancer.balance.model import DeviceSpec, Unit
+
+_number = attrgetter("unit_id")
+_cost = attrgetter("cost")
 
 
 def assign_files_weighted(
@@ -30,7 +34,8 @@ def assign_files_weighted(
     loads = [(0.0, -spec.weight, position) for position, spec in enumerate(devices)]
     totals = [0.0] * len(devices)
     heapify(loads)
-    for unit in sorted(units, key=lambda unit: (-unit.cost, unit.unit_id)):
+    # Two stable sorts by what is there already: tuples as keys would cost 100 bytes a unit.
+    for unit in sorted(sorted(units, key=_number), key=_cost, reverse=True):
         _, minus_weight, position = loads[0]
         queues[position].append(unit)
         totals[position] += unit.cost

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tui_balancer.balance.device_record import DeviceRecord
 from tui_balancer.balance.event_log import EventLog
 from tui_balancer.balance.events import StealEvent
-from tui_balancer.balance.model import CountSettings, PolicySettings, Unit
+from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings, Unit
 from tui_balancer.balance.outlook import Outlook
 from tui_balancer.balance.roster import Roster
 from tui_balancer.balance.stealing import (
@@ -53,10 +53,18 @@ class Balancer:
         self.policy: CountPolicy | TimePolicy = make_policy(settings)
         for record in self._roster:
             record.checked = None
+        self._outlook.gain_seconds = (
+            settings.gain_seconds if isinstance(settings, TimeSettings) else 0.0
+        )
+        self._outlook.forget()
 
     def forget(self) -> None:
-        """Estimate anew: something happened to devices or queues."""
+        """Estimate anew: something happened to several devices, or to who takes part."""
         self._outlook.forget()
+
+    def note(self, record: DeviceRecord) -> None:
+        """Estimate anew for one device: its lease, queue or rate has changed."""
+        self._outlook.note(record, self._clock())
 
     def next_unit(self, record: DeviceRecord) -> Unit | None:
         """Return what a device starts next of its own queue; None when nothing is left there.
@@ -80,8 +88,10 @@ class Balancer:
             unit = policy.choose_own(record.queue, rate, end)
             if unit.cost <= end * rate:
                 return unit
-            others = self._roster.busy_others(record, now)
-            decision = policy.decide_hand_over(unit, record.device, rate, others)
+            others = self._outlook.at_work(record, now)
+            decision = policy.decide_hand_over(
+                unit, record.device, rate, others, self._outlook.fastest
+            )
             if decision is None:
                 return unit
             self._carry_out(decision)
@@ -94,7 +104,6 @@ class Balancer:
         if decision is None:
             return None
         self._carry_out(decision, to_front=True)
-        self._outlook.robbed(self._roster[decision.victim], now)
         return decision.unit
 
     def next_look(self, record: DeviceRecord) -> float | None:
@@ -115,6 +124,8 @@ class Balancer:
         remaining = self._roster.remaining_seconds(record, now)
         if not self.stealing or isinstance(settings, CountSettings) or remaining is None:
             return False
+        if not record.queue:
+            return False
         finish = now + remaining
         if record.expected is None or finish > record.expected + settings.gain_seconds / 2:
             record.expected = finish
@@ -124,9 +135,9 @@ class Balancer:
 
     def _decide(self, thief: DeviceRecord, now: float) -> StealDecision | None:
         seen = self._roster.thief(thief)
-        free = self._roster.free_victims(thief, dead_only=not self.stealing)
+        free = self._outlook.free(thief, dead_only=not self.stealing)
         if free:
-            return decide_free(seen, free, self._roster.even_end(now))
+            return decide_free(seen, free, self._outlook.even_end(now))
         if not self.stealing:
             return None
         if isinstance(self.policy, TimePolicy):
@@ -146,6 +157,8 @@ class Balancer:
         else:
             thief.queue.append(unit)
         self._units.home[unit.unit_id] = thief.device
+        self.note(victim)
+        self.note(thief)
         victim.stolen_from += unit.files
         thief.stolen_to += unit.files
         self._log.add(

@@ -81,12 +81,11 @@ class Board:
         """Whether nothing runs and nothing can be started any more."""
         if self.units.active:
             return False
-        return self.ending or (self.assigned and not self.units.home) or not self.roster.live
+        return self.ending or (self.assigned and not self.units.home) or not self.roster.any_live
 
     def changed(self) -> None:
         """Note that idle and paused workers should ask again."""
         self.version += 1
-        self.balancer.forget()
 
     def assign(self, units: Iterable[Unit], attempts: Mapping[int, int]) -> None:
         """Distribute the units over the live devices; over all, when none is alive."""
@@ -99,6 +98,7 @@ class Board:
                 self.units.add(unit, record.device)
                 record.queue.append(unit)
         self.assigned = True
+        self.balancer.forget()
         self.changed()
 
     def add_failed(self, unit: Unit, reason: str) -> None:
@@ -120,6 +120,7 @@ class Board:
         record.queue.remove(unit.unit_id)
         active = self.units.grant(unit, record.device, record.incarnation, now)
         record.started(active, now)
+        self.balancer.note(record)
         self.log.add(LeaseEvent, unit.unit_id, unit.name, record.device, active.lease.epoch)
         return active.lease
 
@@ -131,6 +132,7 @@ class Board:
         """Note a progress report; idle devices look again if this one fell behind by it."""
         record.advance(active, progress, self.clock())
         self.roster.learn_from(record)
+        self.balancer.note(record)
         if self.balancer.fell_behind(record):
             self.changed()
 
@@ -140,6 +142,7 @@ class Board:
             return Directive.ABANDON
         if record.paused:
             active.held = True
+            self.balancer.note(record)
             return Directive.PAUSE
         return Directive.CONTINUE
 
@@ -171,6 +174,7 @@ class Board:
         self._release(active)
         self.units.give_back(active, to.device)
         to.queue.push_front(unit)
+        self.balancer.note(to)
         self.log.add(
             ReturnEvent, unit.unit_id, unit.name, active.lease.device, active.lease.epoch, reason
         )
@@ -179,6 +183,7 @@ class Board:
     def announce(self, record: DeviceRecord, reason: str) -> None:
         """Write down the state a device is in now."""
         self.log.add(DeviceEvent, record.device, record.state, reason)
+        self.balancer.forget()
         self.changed()
 
     def worker_died(self, record: DeviceRecord, reason: str) -> bool:
@@ -251,3 +256,4 @@ class Board:
         record = self.roster[active.lease.device]
         if record.active is active:
             record.active = None
+            self.balancer.note(record)

@@ -62,6 +62,12 @@ class ObservableBoard:
             return self._board.balancer.policy.settings
 
     @property
+    def version(self) -> int:
+        """Grows with every change after which an idle worker may get another answer."""
+        with self._condition:
+            return self._board.version
+
+    @property
     def last_event(self) -> int:
         """Number of the newest event; 0 before the first."""
         with self._condition:

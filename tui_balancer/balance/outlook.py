@@ -1,73 +1,190 @@
-"""Estimates over all devices, kept for a moment instead of being made anew at every step.
+"""When each device and the whole run will end, kept up to date one device at a time.
 
-Looking at every device costs more than a decision may on a thousand of them, and the
-answers hardly change: at steady rates the moments at which queues and run will end stand
-still. So they are kept for a hundredth of the time that is left.
+Looking at every device costs more than a decision may on a thousand of them. But at steady
+rates the moments at which queues end stand still, whatever the clock says: so devices stay
+sorted by their end, and only one that something happened to is put in a new place.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
+from dataclasses import dataclass
+from math import inf
 
 from tui_balancer.balance.device_record import DeviceRecord
 from tui_balancer.balance.roster import Roster
 from tui_balancer.balance.stealing import Victim
 
-KEPT_SHARE = 0.01
-KEPT_SECONDS = 0.25
-"""An estimate is good for this share of the time left, or this long when little is left."""
+TOLERANCE = 0.05
+"""By how much a rate may differ before what was worked out for another one is worked out anew."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """What one device contributes to the sums and where it stands in the lists.
+
+    Attributes:
+        end: Moment at which its queue is empty.
+        running_end: Moment at which its running unit is through; -inf without one.
+        work: FLOPs left of unit and queue, had the unit begun at moment 0.
+        flow: FLOP/s at which `work` shrinks: its rate while a unit runs.
+        rate: FLOP/s it adds to those at work; 0 if it is not one of them.
+        queued: Whether others may steal from it.
+    """
+
+    end: float
+    running_end: float
+    work: float
+    flow: float
+    rate: float
+    queued: bool
 
 
 class Outlook:
-    """When the run would end if work were spread evenly, and who would be last otherwise."""
+    """When the run would end if work were spread evenly, and who would be last otherwise.
+
+    Attributes:
+        gain_seconds: Least gain that a steal must have.
+        fastest: FLOP/s that no device exceeds, as far as is known; 0 before a first rate.
+    """
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
-        self._good_until = float("-inf")
-        self._even_end: float | None = None
-        self._order: list[tuple[float, int]] = []
-        self._keys: dict[int, tuple[float, int]] = {}
         self._records = list(roster)
+        self.gain_seconds = 0.0
+        self.fastest = 0.0
+        self._all_refuse = 0.0
+        self.forget()
 
     def forget(self) -> None:
-        """Estimate anew next time: devices or queues have changed out of turn."""
-        self._good_until = float("-inf")
+        """Estimate everything anew: devices, queues or rules have changed out of turn."""
+        self._stale = True
+        self._free = [record for record in self._records if record.free]
+
+    def note(self, record: DeviceRecord, now: float) -> None:
+        """Work something out anew for one device: its lease, queue or rate has changed."""
+        scale = self._roster.scale
+        if self._stale or scale is None or abs(scale - self._scale) > TOLERANCE * self._scale:
+            self._stale = True
+            return
+        self._leave(record)
+        self._enter(record, now)
 
     def even_end(self, now: float) -> float | None:
-        """Return the seconds to the end of the run if all work were spread evenly by rate."""
+        """Return the seconds to the end of the run if all work were spread evenly by rate.
+
+        No sooner than the longest running unit, which nobody can share. None before the first
+        rate is known.
+        """
         self._refresh(now)
-        return None if self._even_end is None else max(0.0, self._even_end - now)
+        if not self._running or self._rates <= 0:
+            return self._roster.even_end(now)
+        return max(0.0, (self._work - now * self._flow) / self._rates, self._running[-1][0] - now)
+
+    def free(self, thief: DeviceRecord, *, dead_only: bool) -> list[Victim]:
+        """Return paused and dead devices that have something waiting."""
+        return [
+            Victim(record.device, record.queue, None, None, record.free)
+            for record in self._free
+            if record is not thief and record.queue and (record.dead or not dead_only)
+        ]
 
     def victims(self, thief: DeviceRecord, now: float) -> Iterator[Victim]:
-        """Return the other devices at work with something waiting, about longest first."""
-        self._refresh(now)
-        for _, position in self._order:
-            record = self._records[position]
-            if record is not thief and record.queue and not record.free:
-                yield self._roster.victim(record, now)
+        """Yield the other devices at work with enough waiting, the last to end first.
 
-    def robbed(self, record: DeviceRecord, now: float) -> None:
-        """Put a device in its new place after it lost a unit, that thieves take turns."""
-        key = self._keys.get(record.position)
-        if key is not None:
-            del self._order[bisect_left(self._order, key)]
-            self._enter(record, now)
+        To ask for the next one is to refuse this one. At steady rates a steal that does not pay
+        now never will, neither for this thief nor for a slower one: a victim that was refused
+        is left out until its end has moved away by half the least gain.
+        """
+        self._refresh(now)
+        rate = self._roster.rate(thief)
+        if rate is None or rate <= self._all_refuse:
+            return
+        settled = True
+        for end, position in reversed(self._queued):
+            if end - now < self.gain_seconds:
+                break
+            record = self._records[position]
+            if record is thief or not self._worth_showing(end, position, rate):
+                continue
+            yield self._roster.victim(record, now)
+            if record.active is None:
+                # Its end moves on with the clock until it begins.
+                settled = False
+            else:
+                self._refused[position] = (end, rate * (1 + TOLERANCE))
+        if settled:
+            self._all_refuse = rate * (1 + TOLERANCE)
+
+    def at_work(self, record: DeviceRecord, now: float) -> Iterator[Victim]:
+        """Yield the other devices that are computing at this moment, the first to end first."""
+        self._refresh(now)
+        for _, position in self._busy:
+            if position != record.position:
+                yield self._roster.victim(self._records[position], now)
+
+    def _worth_showing(self, end: float, position: int, rate: float) -> bool:
+        """Whether a thief of this rate might find more at a victim than was found before."""
+        refused_end, refused_rate = self._refused.get(position, (-inf, 0.0))
+        return rate > refused_rate or end > refused_end + self.gain_seconds / 2
 
     def _refresh(self, now: float) -> None:
-        if now < self._good_until:
+        if not self._stale:
             return
-        left = self._roster.even_end(now)
-        self._even_end = None if left is None else now + left
-        # Before the first rate there is nothing to keep: any report may bring it.
-        self._good_until = now if left is None else now + max(KEPT_SECONDS, left * KEPT_SHARE)
-        self._order.clear()
-        self._keys.clear()
-        for record in self._records:
-            if record.queue and not record.free:
+        self._scale = self._roster.scale or 0.0
+        self._stale = self._roster.scale is None
+        self._places: dict[int, _Place] = {}
+        self._queued: list[tuple[float, int]] = []
+        self._busy: list[tuple[float, int]] = []
+        self._running: list[tuple[float, int]] = []
+        self._refused: dict[int, tuple[float, float]] = {}
+        self._all_refuse = self.fastest = 0.0
+        self._work = self._flow = self._rates = 0.0
+        if not self._stale:
+            for record in self._records:
                 self._enter(record, now)
 
     def _enter(self, record: DeviceRecord, now: float) -> None:
-        key = (-(self._roster.remaining_seconds(record, now) or 0.0), record.position)
-        self._keys[record.position] = key
-        insort(self._order, key)
+        rate = self._roster.rate(record)
+        if rate is None:
+            return
+        position, active, queue = record.position, record.active, record.queue
+        self.fastest = max(self.fastest, rate)
+        running_end, work, flow = -inf, queue.cost, 0.0
+        if active is not None and not active.claimed:
+            left = active.lease.unit.cost - active.progress.cost
+            work += left
+            if not active.held:
+                work += active.reported * rate
+                running_end, flow = active.reported + left / rate, rate
+        end = max(now, running_end) + queue.cost / rate
+        at_work = not record.free
+        place = _Place(
+            end, running_end, work, flow, rate if at_work else 0.0, bool(queue) and at_work
+        )
+        self._places[position] = place
+        self._work += work
+        self._flow += flow
+        self._rates += place.rate
+        if place.queued:
+            insort(self._queued, (end, position))
+            if end - now >= self.gain_seconds and self._worth_showing(end, position, inf):
+                self._all_refuse = 0.0
+        if flow and at_work:
+            insort(self._busy, (end, position))
+            insort(self._running, (running_end, position))
+
+    def _leave(self, record: DeviceRecord) -> None:
+        position = record.position
+        place = self._places.pop(position, None)
+        if place is None:
+            return
+        self._work -= place.work
+        self._flow -= place.flow
+        self._rates -= place.rate
+        if place.queued:
+            del self._queued[bisect_left(self._queued, (place.end, position))]
+        if place.flow and place.rate:
+            del self._busy[bisect_left(self._busy, (place.end, position))]
+            del self._running[bisect_left(self._running, (place.running_end, position))]

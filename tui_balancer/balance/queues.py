@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Iterator
 from operator import attrgetter
 
@@ -20,55 +20,69 @@ class WorkQueue:
     removal while the search index exists, one shift of n pointers. The index is made by the
     first search, so queues that nobody steals from never pay for it.
 
+    A unit taken out of the middle leaves its place behind, which is skipped, and cleared once
+    it comes to an end of the queue: a dictionary that keeps an order and gives up its first
+    entry in O(1) would need twice the memory.
+
     Attributes:
         cost: FLOPs of all waiting units.
         files: Files in all waiting units.
     """
 
-    __slots__ = ("_by_cost", "_order", "cost", "files")
+    __slots__ = ("_by_cost", "_gone", "_order", "_units", "cost", "files")
 
     def __init__(self) -> None:
-        self._order: OrderedDict[int, Unit] = OrderedDict()
+        self._units: dict[int, Unit] = {}
+        # Both ends are always units that are here.
+        self._order: deque[Unit] = deque()
+        self._gone: set[int] = set()
         self._by_cost: list[Unit] | None = None
         self.cost = 0.0
         self.files = 0
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._units)
 
     def __contains__(self, unit_id: int) -> bool:
-        return unit_id in self._order
+        return unit_id in self._units
 
     def __getitem__(self, unit_id: int) -> Unit:
-        return self._order[unit_id]
+        return self._units[unit_id]
 
     def __iter__(self) -> Iterator[Unit]:
-        return iter(self._order.values())
+        return (unit for unit in self._order if unit.unit_id not in self._gone)
 
     def append(self, unit: Unit) -> None:
         """Add a unit behind all others."""
-        self._order[unit.unit_id] = unit
+        self._clear_place(unit)
+        self._order.append(unit)
         self._added(unit)
 
     def push_front(self, unit: Unit) -> None:
         """Add a unit before all others."""
-        self._order[unit.unit_id] = unit
-        self._order.move_to_end(unit.unit_id, last=False)
+        self._clear_place(unit)
+        self._order.appendleft(unit)
         self._added(unit)
 
     def remove(self, unit_id: int) -> Unit:
         """Take a unit out of the middle; KeyError when it is not here."""
-        unit = self._order.pop(unit_id)
+        unit = self._units.pop(unit_id)
+        self._gone.add(unit_id)
+        order, gone = self._order, self._gone
+        while order and order[0].unit_id in gone:
+            gone.remove(order.popleft().unit_id)
+        while order and order[-1].unit_id in gone:
+            gone.remove(order.pop().unit_id)
         self._removed(unit)
         return unit
 
     def head(self) -> Unit:
-        """Return the unit that comes next; KeyError when there is none."""
-        return self._order[next(iter(self._order), -1)]
+        """Return the unit that comes next; IndexError when there is none."""
+        return self._order[0]
 
     def tail(self) -> Unit:
-        """Return the unit that comes last; KeyError when there is none."""
-        return self._order[next(reversed(self._order), -1)]
+        """Return the unit that comes last; IndexError when there is none."""
+        return self._order[-1]
 
     def around(self, cost: float) -> tuple[Unit | None, Unit | None]:
         """Return the costliest unit of at most `cost` FLOPs and the cheapest above it."""
@@ -84,10 +98,17 @@ class WorkQueue:
 
     def _index(self) -> list[Unit]:
         if self._by_cost is None:
-            self._by_cost = sorted(self._order.values(), key=_cost_then_id)
+            self._by_cost = sorted(self._units.values(), key=_cost_then_id)
         return self._by_cost
 
+    def _clear_place(self, unit: Unit) -> None:
+        """Forget the place that a unit left behind when it was here before."""
+        if unit.unit_id in self._gone:
+            self._order.remove(unit)
+            self._gone.remove(unit.unit_id)
+
     def _added(self, unit: Unit) -> None:
+        self._units[unit.unit_id] = unit
         self.cost += unit.cost
         self.files += unit.files
         if self._by_cost is not None:
@@ -96,7 +117,7 @@ class WorkQueue:
 
     def _removed(self, unit: Unit) -> None:
         # Sums of floats drift; an empty queue is the moment to set them right.
-        self.cost = self.cost - unit.cost if self._order else 0.0
+        self.cost = self.cost - unit.cost if self._units else 0.0
         self.files -= unit.files
         if self._by_cost is not None:
             del self._by_cost[bisect_left(self._by_cost, _cost_then_id(unit), key=_cost_then_id)]

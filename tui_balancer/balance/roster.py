@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterator, Sequence
 
 from tui_balancer.balance.device_record import DeviceRecord
 from tui_balancer.balance.model import DeviceSpec
 from tui_balancer.balance.stealing import Thief, Victim
-from tui_balancer.balance.throughput import learned_scale
 
 COMPARABLE_RATE = 0.5
 """A unit that killed a worker is tried on another device at least this share as fast."""
 
 
 class Roster:
-    """All device records, in device order."""
+    """All device records, in device order.
+
+    Attributes:
+        scale: FLOP/s of a device of weight 1: the median over the first rates of measured
+            devices, so that one weight that is far off does not mislead about the others.
+            None before the first: a weight alone says nothing about seconds.
+    """
 
     def __init__(self, specs: Sequence[DeviceSpec]) -> None:
         self._records = {
             spec.device: DeviceRecord(spec, position) for position, spec in enumerate(specs)
         }
-        self._scale: float | None = None
+        self.scale: float | None = None
         self._measured: set[int] = set()
+        self._scales: list[float] = []
         assert len(self._records) == len(specs), "device ids are unique"
 
     def __iter__(self) -> Iterator[DeviceRecord]:
@@ -40,6 +47,11 @@ class Roster:
         return [record for record in self if record.live]
 
     @property
+    def any_live(self) -> bool:
+        """Whether any device can still compute."""
+        return any(record.live for record in self)
+
+    @property
     def at_work(self) -> list[DeviceRecord]:
         """Live devices that nobody holds."""
         return [record for record in self if record.live and not record.paused]
@@ -48,16 +60,16 @@ class Roster:
         """Return a device's FLOP/s: measured, else its weight on the scale of the measured."""
         if record.pace.rate is not None:
             return record.pace.rate
-        return None if self._scale is None else record.spec.weight * self._scale
+        return None if self.scale is None else record.spec.weight * self.scale
 
     def learn_from(self, record: DeviceRecord) -> None:
         """Let a device's first measurement tell what the weights of the others mean."""
         if record.pace.rate is None or record.position in self._measured:
             return
         self._measured.add(record.position)
-        self._scale = learned_scale(
-            (other.pace.rate, other.spec.weight) for other in self if other.pace.rate is not None
-        )
+        insort(self._scales, record.pace.rate / record.spec.weight)
+        middle = len(self._scales) // 2
+        self.scale = (self._scales[middle] + self._scales[~middle]) / 2
 
     def remaining_seconds(self, record: DeviceRecord, now: float) -> float | None:
         """Return when a device has finished what it runs and what waits for it."""
@@ -80,24 +92,6 @@ class Roster:
             self.victim(record, now)
             for record in self
             if record is not thief and record.queue and not record.free
-        ]
-
-    def busy_others(self, record: DeviceRecord, now: float) -> list[Victim]:
-        """Return the other devices at work that are computing at this moment."""
-        return [
-            self.victim(other, now)
-            for other in self
-            if other is not record and other.active is not None and not other.free
-        ]
-
-    def free_victims(self, thief: DeviceRecord, *, dead_only: bool) -> list[Victim]:
-        """Return paused and dead devices that have something waiting."""
-        return [
-            Victim(record.device, record.queue, None, None, record.free)
-            for record in self
-            if record is not thief
-            and record.queue
-            and (record.dead or (record.paused and not dead_only))
         ]
 
     def even_end(self, now: float) -> float | None:

@@ -165,6 +165,7 @@ class _Simulation:
         self._events: list[tuple[float, int, _Worker, int, Callable[[_Worker], None]]] = []
         self._made = 0
         self._idle: dict[int, _Worker] = {}
+        self._woken_at = -1
 
     def run(self, units: Sequence[Unit]) -> SimulationResult:
         self._coordinator.assign(units)
@@ -236,6 +237,10 @@ class _Simulation:
             self._take(worker)
 
     def _wake_the_idle(self) -> None:
+        version = self._coordinator.version
+        if version == self._woken_at:
+            return
+        self._woken_at = version
         for worker in list(self._idle.values()):
             if self._coordinator.worth_asking(worker.name, worker.incarnation):
                 self._take(worker)

@@ -179,7 +179,7 @@ class TimePolicy:
         return unit
 
     def decide_hand_over(
-        self, unit: Unit, device: str, rate: float, others: Iterable[Victim]
+        self, unit: Unit, device: str, rate: float, others: Iterable[Victim], fastest: float
     ) -> StealDecision | None:
         """Return to whom a device gives a unit that it should rather not start, or None.
 
@@ -187,17 +187,20 @@ class TimePolicy:
             unit: What it would start.
             device: Who.
             rate: Its FLOP/s.
-            others: Devices at work; one of them takes the unit behind all it has.
+            others: Devices at work, the first to end first; one of them takes the unit behind
+                all it has.
+            fastest: FLOP/s that none of them exceeds; spares looking at those that end late.
         """
-        finish, target = min(
-            (
-                (other.remaining_seconds + unit.cost / other.rate, other.device)
-                for other in others
-                if other.rate is not None and other.remaining_seconds is not None
-            ),
-            default=(math.inf, ""),
-        )
         alone = unit.cost / rate
+        finish, target = alone, ""
+        for other in others:
+            if other.rate is None or other.remaining_seconds is None:
+                continue
+            if other.remaining_seconds + unit.cost / fastest >= finish:
+                break
+            finish, target = min(
+                (finish, target), (other.remaining_seconds + unit.cost / other.rate, other.device)
+            )
         return _sooner(device, target, unit, alone, finish) if self._pays(alone, finish) else None
 
     def _pays(self, without: float, finish: float) -> bool:

@@ -172,6 +172,7 @@ def _move(board: Board, command: MoveUnits) -> str:
         raise Refused("no file is chosen")
     if not moved:
         raise Refused(_in_short(refused))
+    board.balancer.forget()
     board.changed()
     what = moved[0] if len(moved) == 1 else f"{len(moved)} files"
     message = f"moved {what} to {target.device}"

@@ -8,9 +8,7 @@ throttled card.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import median
 
 from tui_balancer.balance.model import Progress
 
@@ -168,16 +166,6 @@ class BusyShare:
         if last <= first:
             return None
         return min(1.0, (busy_now - busy_before) / (last - first))
-
-
-def learned_scale(measured: Iterable[tuple[float, float]]) -> float | None:
-    """Return the FLOP/s of a device of weight 1, from (rate, weight) of measured devices.
-
-    The median, so that one device whose weight is far off does not mislead about the others.
-    None when nothing was measured: a weight alone says nothing about seconds.
-    """
-    ratios = [rate / weight for rate, weight in measured]
-    return median(ratios) if ratios else None
 
 
 def advanced(before: Progress, after: Progress) -> Progress:

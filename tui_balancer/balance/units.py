@@ -8,6 +8,8 @@ from tui_balancer.balance.model import Lease, Progress, Totals, Unit
 
 NOTHING_YET = Progress(0, 0, 0.0)
 
+_ENDS = ("unknown", "done", "failed")
+
 
 @dataclass(slots=True, eq=False)
 class ActiveLease:
@@ -56,14 +58,14 @@ class UnitBook:
     Attributes:
         home: The device in whose queue each waiting unit is.
         active: The lease in force of each running unit.
-        finished: How each other unit ended: True done, False failed.
+        ended: How each other unit ended, a byte a unit by its number.
         epochs: Last attempt of the units that came back.
         killed: Devices whose worker died with the unit, one entry a death.
     """
 
     home: dict[int, str] = field(default_factory=dict)
     active: dict[int, ActiveLease] = field(default_factory=dict)
-    finished: dict[int, bool] = field(default_factory=dict)
+    ended: bytearray = field(default_factory=bytearray)
     epochs: dict[int, int] = field(default_factory=dict)
     killed: dict[int, list[str]] = field(default_factory=dict)
     _all: _Counts = field(default_factory=_Counts)
@@ -80,7 +82,7 @@ class UnitBook:
         """Enter a new unit that will never be computed."""
         assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
         self._all.add(unit)
-        self.finished[unit.unit_id] = False
+        self._end(unit, done=False)
         self._failed_files += unit.files
 
     def add_done(self, unit: Unit) -> None:
@@ -88,7 +90,7 @@ class UnitBook:
         assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
         self._all.add(unit)
         self._done.add(unit)
-        self.finished[unit.unit_id] = True
+        self._end(unit, done=True)
 
     def grant(self, unit: Unit, device: str, incarnation: int, now: float) -> ActiveLease:
         """Turn a waiting unit, already out of its queue, into a lease of its next epoch."""
@@ -116,7 +118,7 @@ class UnitBook:
         del self.active[unit.unit_id]
         self.killed.pop(unit.unit_id, None)
         done = failed_files < unit.files
-        self.finished[unit.unit_id] = done
+        self._end(unit, done=done)
         self._failed_files += failed_files
         if done:
             self._done.add(unit)
@@ -128,9 +130,14 @@ class UnitBook:
             return "waiting"
         if unit_id in self.active:
             return "running"
-        if unit_id in self.finished:
-            return "done" if self.finished[unit_id] else "failed"
-        return "unknown"
+        return _ENDS[self.ended[unit_id]] if unit_id < len(self.ended) else _ENDS[0]
+
+    def _end(self, unit: Unit, *, done: bool) -> None:
+        short = unit.unit_id + 1 - len(self.ended)
+        if short > 0:
+            # Half as much again, so that a million units do not move a million times.
+            self.ended.extend(bytes(short + len(self.ended) // 2))
+        self.ended[unit.unit_id] = _ENDS.index("done" if done else "failed")
 
     def totals(self) -> Totals:
         """Add up; work done within running units counts, and goes back if they do."""

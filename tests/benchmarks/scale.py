@@ -1,0 +1,84 @@
+"""What a decision costs on 1,024 devices, and how it grows: `python -m tests.benchmarks.scale`.
+
+Simulates files of lognormal cost to the end, under the very coordinator of real runs, whose
+weights are the flat scale of GPU_WEIGHTS. Columns: real seconds of the whole simulation; of
+every call in which an idle device looked for work in other queues, the median and the 99th
+percentile; bytes a file at the peak, its Unit and name included (measured in a run of its own,
+since tracing memory takes time); makespan over the greater of the two lower bounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+import tracemalloc
+from statistics import median, quantiles
+
+from tui_balancer.balance.bounds import Speed, whole_file_bound
+from tui_balancer.balance.model import DeviceSpec
+from tui_balancer.balance.simulation import SimulatedDevice, lognormal_units, simulate
+
+SIZES = (1_000, 10_000, 100_000)
+MILLION = 1_000_000
+SPEEDS = (1.0, 1.5, 2.0, 3.0, 4.0)
+FLAT = 0.35
+MEAN_COST = 4.0
+"""FLOPs, so that a file takes about two seconds, as in a run of a million small files."""
+
+
+def made_up_devices(count: int) -> list[SimulatedDevice]:
+    dice = random.Random(0)
+    rates = [dice.choice(SPEEDS) for _ in range(count)]
+    return [
+        SimulatedDevice(DeviceSpec(f"cuda:{number}", "card", rate**FLAT), Speed.steady(rate))
+        for number, rate in enumerate(rates)
+    ]
+
+
+def row(devices: int, files: int) -> str:
+    made_up = made_up_devices(devices)
+    units = lognormal_units(0, files, mean_cost=MEAN_COST)
+    bound = whole_file_bound(
+        [unit.cost for unit in units], [device.speed.steps[0][1] for device in made_up]
+    )
+    began = time.perf_counter()
+    result = simulate(made_up, units, stopwatch=time.perf_counter)
+    took = time.perf_counter() - began
+    micros = [1e6 * seconds for seconds in result.decision_seconds]
+    p99 = quantiles(micros, n=100, method="inclusive")[-1]
+    return (
+        f"{files:>9,}{took:>9.1f}{1e6 * took / files:>9.0f}{len(micros):>11,}{median(micros):>9.0f}"
+        f"{p99:>8.0f}{result.makespan / bound:>9.3f}"
+    )
+
+
+def bytes_a_file(devices: int, files: int) -> float:
+    """Measure the peak of a simulation's memory, less that of one with no more than its devices."""
+    made_up = made_up_devices(devices)
+    peaks = []
+    for count in (devices, files):
+        tracemalloc.start()
+        simulate(made_up, lognormal_units(0, count, mean_cost=MEAN_COST))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    return (peaks[1] - peaks[0]) / (files - devices)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--devices", type=int, default=1024)
+    parser.add_argument("--million", action="store_true", help="10^6 files too")
+    options = parser.parse_args()
+    print(
+        f"{'files':>9}{'seconds':>9}{'µs/file':>9}{'decisions':>11}{'med µs':>9}{'p99 µs':>8}"
+        f"{'/ bound':>9}"
+    )
+    for files in (*SIZES, *((MILLION,) if options.million else ())):
+        print(row(options.devices, files), flush=True)
+    few, files = 64, 20_000
+    print(f"{bytes_a_file(few, files):.0f} bytes a file ({few} devices, {files:,} files)")
+
+
+if __name__ == "__main__":
+    main()
