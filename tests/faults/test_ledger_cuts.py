@@ -1,0 +1,215 @@
+"""An app that dies at every single point at which it writes its ledger.
+
+No worker runs: the test takes leases and hands in outputs by hand, through the very board that
+workers talk to, so that hundreds of deaths cost seconds.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.checkpoints import make_checkpoint
+from tui_balancer.balance.coordinator import WorkStealingCoordinator
+from tui_balancer.config import RunSettings
+from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.ledger.reading import read_ledger
+from tui_balancer.ledger.records import FileState
+from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.ledger.writing import Ledger
+from tui_balancer.outputs.atomic import sha256_of
+from tui_balancer.run.board import RETURN_REASONS, RunBoard
+from tui_balancer.run.continuation import Continuation, Resuming, continuation, find_run
+from tui_balancer.run.folder import RunFolder
+from tui_balancer.run.hold import Hold
+from tui_balancer.run.journal import Journal
+from tui_balancer.run.prepare import PreparedRun, prepare
+from tui_balancer.run.stock import take_stock
+from tui_balancer.workers.protocol import DeviceFacts, FileResult, Task, TaskResult, WorkerId
+
+FILES = 3
+FACTS = DeviceFacts("a CPU", None, 0.0, "", 1)
+
+
+class Killed(BaseException):
+    """The app is gone at this very point."""
+
+
+class Reaper:
+    """Kills the app at its n-th append to the ledger, before it or after it.
+
+    Attributes:
+        at: Which one; 0 for none.
+        after: Whether the append still happens.
+        seen: Appends so far.
+    """
+
+    def __init__(self) -> None:
+        self.at, self.after, self.seen = 0, False, 0
+
+    def around(self, write: Callable[..., None]) -> Callable[..., None]:
+        def reaped(ledger: Ledger, *arguments: Any) -> None:
+            self.seen += 1
+            last = self.seen == self.at
+            if not last or self.after:
+                write(ledger, *arguments)
+            if last:
+                raise Killed
+
+        return reaped
+
+
+@pytest.fixture
+def reaper(monkeypatch: pytest.MonkeyPatch) -> Reaper:
+    reaper = Reaper()
+    for name in ("record_scan", "append_all", "end_session"):
+        monkeypatch.setattr(Ledger, name, reaper.around(getattr(Ledger, name)))
+    return reaper
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedRun:
+    """A run over three inputs that was looked at once; each test moves it to its own folder."""
+    folder = tmp_path_factory.mktemp("prepared")
+    write_synthetic(folder / "proteins", files=FILES, sequences=FILES, seed=1)
+    return prepare(
+        RunSettings(
+            inputs=(str(folder / "proteins"),),
+            output=folder / "out",
+            model=str(make_checkpoint(folder / "esm2_tiny.pt")),
+            devices="cpu",
+            cpu_workers=1,
+            cpu_threads=1,
+        )
+    )
+
+
+def taken_up(prepared: PreparedRun, output: Path) -> PreparedRun:
+    """Return the run as it goes on from what a folder holds."""
+    stored = find_run(output)
+    going_on: Continuation | None = None
+    if stored is not None and stored.files:
+        going_on = continuation(stored, prepared.settings.inputs, Resuming())
+    return replace(
+        prepared,
+        settings=replace(prepared.settings, output=output),
+        sessions=len(stored.sessions) if stored is not None else 0,
+        continuation=going_on,
+    )
+
+
+def work(prepared: PreparedRun, computed: list[int]) -> None:
+    """Do one session of a run, from taking the folder to letting it go.
+
+    The second file's first worker dies; each output is the name of its input and the attempt
+    leaves no trace in it.
+    """
+    folder = RunFolder.take(prepared.folder, prepared.record, prepared.sessions)
+    try:
+        stock = take_stock(prepared, folder, lambda *counts: None, threading.Event())
+        journal = Journal(folder.ledger, lambda: 0.0, RETURN_REASONS)
+        coordinator = WorkStealingCoordinator(
+            prepared.specs, policy=prepared.settings.policy, clock=lambda: 0.0, journal=journal.note
+        )
+        board = RunBoard(coordinator, journal, Hold(coordinator))
+        board.open(stock.catalogue)
+        for row in stock.in_state(FileState.DONE):
+            coordinator.add_done(stock.catalogue.units[row.file.file_id])
+        waiting = stock.in_state(FileState.WAITING)
+        coordinator.assign(
+            [stock.catalogue.units[row.file.file_id] for row in waiting],
+            {row.file.file_id: row.attempts for row in waiting},
+        )
+        worker = hired(coordinator, board)
+        while (task := taken(board, worker)) is not None:
+            if task.unit_id == 1 and task.epoch == 1:
+                coordinator.worker_died(worker.device, worker.incarnation, "killed")
+                worker = hired(coordinator, board)
+                continue
+            computed.append(task.unit_id)
+            board.finish(worker, result(task))
+        journal.flush()
+        folder.release("finished")
+    except Killed:
+        # What the kernel does for a process that dies: its files are closed, its locks undone.
+        folder.ledger._connection.close()
+        folder._lock.release()
+        raise
+
+
+def hired(coordinator: WorkStealingCoordinator, board: RunBoard) -> WorkerId:
+    worker = WorkerId("cpu:0", coordinator.worker_starting("cpu:0"))
+    board.hello(worker, FACTS)
+    return worker
+
+
+def taken(board: RunBoard, worker: WorkerId) -> Task | None:
+    try:
+        return board.take_nowait(worker)
+    except queue.Empty:
+        return None
+
+
+def result(task: Task) -> TaskResult:
+    """Write what a worker would, and say so."""
+    (file,) = task.files
+    file.temporary.write_bytes(file.source.name.encode())
+    digest = sha256_of(file.temporary)
+    size = file.temporary.stat().st_size
+    done = FileResult(file.file_id, output_sha256=digest, output_bytes=size, sequences=1)
+    return TaskResult(task.unit_id, task.epoch, (done,), 0.0)
+
+
+def test_whatever_the_ledger_was_about_to_say_the_next_session_finishes_the_run(
+    prepared: PreparedRun, reaper: Reaper, tmp_path: Path
+) -> None:
+    work(taken_up(prepared, tmp_path / "quiet"), quiet := [])
+    points = reaper.seen
+    assert sorted(quiet) == [0, 1, 2]
+    assert points > 2 * FILES
+
+    for at in range(1, points + 1):
+        for after in (False, True):
+            out = tmp_path / f"{at}-{after}"
+            reaper.at, reaper.after, reaper.seen = at, after, 0
+            with pytest.raises(Killed):
+                work(taken_up(prepared, out), first := [])
+            done_before = done_files(out)
+            reaper.at = 0
+            work(taken_up(prepared, out), second := [])
+
+            assert not done_before & set(second), "finished work was repeated"
+            assert done_before | set(second) == {0, 1, 2}
+            assert set(first) | set(second) == {0, 1, 2}
+            assert done_files(out) == {0, 1, 2}
+            assert contents(out) == contents(tmp_path / "quiet")
+            assert not list(out.rglob("*.tmp"))
+
+
+def test_an_app_that_dies_before_its_ledger_says_anything_leaves_a_folder_for_a_new_run(
+    prepared: PreparedRun, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    with closing(sqlite3.connect(out / LEDGER_NAME)) as ledger:
+        ledger.execute("PRAGMA journal_mode = WAL")
+    assert (out / LEDGER_NAME).stat().st_size > 0
+    work(taken_up(prepared, out), computed := [])
+    assert done_files(out) == set(computed) == {0, 1, 2}
+
+
+def done_files(folder: Path) -> set[int]:
+    with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
+        return {row.file.file_id for row in ledger.files() if row.state is FileState.DONE}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*_ESM.pt")}
