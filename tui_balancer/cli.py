@@ -1,4 +1,4 @@
-"""The commands: run, resume, demo, plan, devices."""
+"""The commands: run, resume, demo, plan, devices, bench."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from tui_balancer import __version__
+from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.errors import UserError
 from tui_balancer.options import (
     BalancingOptions,
@@ -26,6 +27,7 @@ from tui_balancer.options import (
     run_settings,
 )
 from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from tui_balancer.simulating import simulate
 
 EXIT_CODES = (
     "Exit codes: 0 every file done, 1 some failed or left waiting, 2 usage, 130 interrupted."
@@ -34,6 +36,8 @@ EXIT_CODES = (
 DEMO_MODEL = "esm2_t6_8M_UR50D"
 DEMO_DOWNLOAD_SECONDS = 5.0
 """How long the demo waits for the real weights' first byte before it makes up its own."""
+
+BENCH_MODEL = "untrained:esm2_t6_8M_UR50D"
 
 DEMO_FILES = 40
 DEMO_SEQUENCES = 6000
@@ -269,6 +273,51 @@ def devices(*, devices: DeviceOptions | None = None) -> int:
     for warning in warnings:
         _stdout.print(f"warning  {warning}", highlight=False, markup=False)
     return EXIT_DONE
+
+
+@app.command
+def bench(
+    *,
+    model: Annotated[str, Parameter(help="As for run; weights do not matter here.")] = BENCH_MODEL,
+    precision: Annotated[
+        PrecisionChoice, Parameter(help="auto measures each format that a device has.")
+    ] = "auto",
+    seconds: Annotated[float, Parameter(help="How long to measure, about; start-up aside.")] = 20.0,
+    devices: DeviceOptions | None = None,
+) -> int:
+    """Measure how fast the devices embed.
+
+    All devices work at once, as in a run, on made-up proteins of three ranges of length. The
+    ceiling is what each reaches in the matrix products of the model alone.
+    """
+    from tui_balancer.run.bench import prepare_benchmark
+    from tui_balancer.tables import bench_table
+
+    if not seconds > 0:
+        raise UserError(f"--seconds must be more than 0, not {seconds:g}")
+    settings = run_settings(
+        (),
+        Path(),
+        ModelOptions(model=model),
+        devices or DeviceOptions(),
+        BalancingOptions(),
+        EmbeddingOptions(precision=precision),
+    )
+    with _bars() as (on_download, _):
+        benchmark = prepare_benchmark(settings, seconds, on_download)
+    for warning in benchmark.warnings:
+        _stdout.print(f"warning  {warning}", highlight=False, markup=False)
+    with Progress(console=_stderr, transient=True, disable=not _stderr.is_terminal) as progress:
+        task = progress.add_task("measuring", total=benchmark.measurements)
+        measured = benchmark.measure(lambda _: progress.advance(task))
+    _stdout.print(f"{benchmark.model.label}, batches of {benchmark.batch_tokens:,} tokens")
+    for line in benchmark.device_lines():
+        _stdout.print(line, highlight=False, markup=False)
+    _stdout.print(bench_table(measured))
+    return EXIT_DONE
+
+
+app.command(simulate)
 
 
 def main() -> NoReturn:

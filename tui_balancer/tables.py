@@ -1,4 +1,4 @@
-"""The answers of `plan` and `devices` as tables."""
+"""The answers of `plan`, `devices` and `bench` as tables."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from rich.table import Table
 from tui_balancer.balance.model import DeviceSpec
 from tui_balancer.balance.weights import match_device_weight
 from tui_balancer.devices.selection import SelectedDevice
-from tui_balancer.formatting import count, estimate, memory, quantity
+from tui_balancer.formatting import count, estimate, memory, percent, quantity
 from tui_balancer.run.plan import PlannedDevice
+from tui_balancer.workers.benchmark import Measurement
 
 
 def plan_table(planned: Sequence[PlannedDevice]) -> Table:
@@ -45,6 +46,24 @@ def devices_table(devices: Sequence[SelectedDevice], specs: Sequence[DeviceSpec]
             str(one.threads),
             f"{spec.weight:.2f}",
             match.reason if spec.weight == match.weight else "given by --weights",
+        )
+    return table
+
+
+def bench_table(measured: Sequence[Measurement]) -> Table:
+    """Return how fast each device embeds, by number format and length of the proteins."""
+    table = _table(
+        ("device", "precision"), ("residues", "residues/s", "FLOP/s", "ceiling", "of ceiling")
+    )
+    for one in measured:
+        table.add_row(
+            one.device,
+            one.precision,
+            f"{one.bucket.shortest}–{one.bucket.longest}",
+            quantity(one.residues_per_second),
+            quantity(one.flops_per_second),
+            quantity(one.ceiling),
+            percent(one.flops_per_second / one.ceiling),
         )
     return table
 

@@ -72,7 +72,9 @@ def test_the_reference_computes_in_float32_alone() -> None:
         choose_precision("bf16", [A100], reference=True)
 
 
-def test_a_device_lists_its_formats() -> None:
+def test_the_formats_worth_measuring_are_those_that_a_device_has() -> None:
+    assert precisions(CPU) == ("fp32", "bf16")
+    assert precisions(MPS) == ("fp32", "fp16")
     assert precisions(H100) == ("fp32", "bf16", "fp16")
     assert precisions(T4) == ("fp32", "fp16")
     assert precisions(P100) == ("fp32",)

@@ -13,11 +13,12 @@ from tui_balancer.embedding.packing import Packer
 from tui_balancer.embedding.registry import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision, resolve_layer
 
-_DTYPES: dict[Precision, torch.dtype] = {
+DTYPES: dict[Precision, torch.dtype] = {
     "fp32": torch.float32,
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
+"""torch's names of the number formats."""
 
 
 class Embedder:
@@ -38,7 +39,7 @@ class Embedder:
         self._means: _Means = (
             _Reference(loaded, self.layer, place)
             if settings.reference
-            else _Packed(loaded, self.layer, place, _DTYPES[settings.precision])
+            else _Packed(loaded, self.layer, place, DTYPES[settings.precision])
         )
 
     def embed(self, sequences: Sequence[str]) -> torch.Tensor:
@@ -110,16 +111,20 @@ def load_embedder(
     Raises:
         UserError: The model cannot be loaded, or has no such layer.
     """
-    torch.set_num_threads(threads)
-    _be_exact()
+    prepare_torch(threads)
     return Embedder(load(source), device, settings)
 
 
-def _be_exact() -> None:
-    """Let products mean what their number format says, whatever the environment asks of torch.
+def prepare_torch(threads: int) -> None:
+    """Settle how this process computes, whatever its environment asks of torch.
 
-    Otherwise float32 may be computed in TF32, and half precision be summed up in itself.
+    Products mean what their number format says: float32 is not computed in TF32, and half
+    precision is not summed up in itself.
+
+    Args:
+        threads: CPU threads that torch computes with from now on.
     """
+    torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("highest")
     torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False

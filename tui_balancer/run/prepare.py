@@ -115,7 +115,7 @@ def prepare(
     )
     report = preflight(request, on_download)
     assert report.model is not None, "a model was asked for"
-    devices = _selected(settings, report.devices, report.model.shape)
+    devices = selected_devices(settings, report.devices, report.model.shape)
     specs, warnings = _specs(devices, settings.weights)
     embedding = EmbeddingSettings(
         repr_layer=settings.repr_layer,
@@ -165,7 +165,7 @@ def prepare_devices(
         UserError: A device that is not there.
     """
     report = preflight(PreflightRequest(model=None, devices=parse_devices(settings.devices)))
-    devices = _selected(settings, report.devices, shape=None)
+    devices = selected_devices(settings, report.devices, shape=None)
     specs, warnings = _specs(devices, settings.weights)
     return devices, specs, (*report.warnings, *warnings)
 
@@ -181,9 +181,19 @@ def suitable_batch_tokens(devices: Sequence[SelectedDevice]) -> int:
     return CPU_BATCH_TOKENS if with_cpu else GPU_BATCH_TOKENS
 
 
-def _selected(
+def selected_devices(
     settings: RunSettings, found: Sequence[DeviceInfo], shape: ModelShape | None
 ) -> tuple[SelectedDevice, ...]:
+    """Return the devices of a run, the processor shared out as far as memory allows.
+
+    Args:
+        settings: The run as asked for.
+        found: What there is.
+        shape: Of the model; None takes the smallest.
+
+    Raises:
+        UserError: A device that is not there.
+    """
     on_cpu = EmbeddingSettings(
         max_length=settings.reading.max_length,
         batch_tokens=settings.batch_tokens or CPU_BATCH_TOKENS,

@@ -21,6 +21,7 @@ from tui_balancer.workers.protocol import WorkerSetup
 from tui_balancer.workers.spawning import TERMINAL_SIGNALS
 
 if TYPE_CHECKING:
+    from tui_balancer.workers.benchmark import BenchmarkTask
     from tui_balancer.workers.preflight import PreflightRequest
 
 ORPHANED = 3
@@ -35,10 +36,7 @@ def worker_main(setup: WorkerSetup) -> None:
     """
     started = time.monotonic()
     detach(setup.log)
-    # OpenMP and MKL read these once, when torch loads them.
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(setup.threads)
-    keep_freed_memory()
+    _prepare_to_compute(setup.threads)
 
     from tui_balancer.workers.loop import run_worker
 
@@ -62,6 +60,35 @@ def preflight_main(request: PreflightRequest, log: Path, channel: Connection) ->
         words = " ".join(str(error).split())
         answer = Refused(f"torch does not work here: {type(error).__name__}: {words}")
     channel.send(answer)
+
+
+def benchmark_main(task: BenchmarkTask, log: Path, channel: Connection) -> None:
+    """Measure one device once told to, and send what was measured: what `benchmark` spawns."""
+    detach(log)
+    _prepare_to_compute(task.threads)
+    from tui_balancer.workers.benchmark import Ready
+    from tui_balancer.workers.preflight import Refused
+
+    def begin() -> None:
+        channel.send(Ready())
+        channel.recv()
+
+    try:
+        from tui_balancer.workers.measuring import measure
+
+        for measurement in measure(task, begin):
+            channel.send(measurement)
+    except Exception as error:
+        logging.exception("measuring failed")
+        channel.send(Refused(" ".join(str(error).split())))
+
+
+def _prepare_to_compute(threads: int) -> None:
+    """Settle what must be settled before torch is loaded."""
+    # OpenMP and MKL read these once, when torch loads them.
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    keep_freed_memory()
 
 
 def detach(log: Path) -> None:

@@ -1,0 +1,123 @@
+"""How fast one device embeds, from inside the process made for it. Imports torch."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from tui_balancer.embedding.batching import MARKERS, plan_batches
+from tui_balancer.embedding.checkpoints import load
+from tui_balancer.embedding.embedder import DTYPES, Embedder, prepare_torch, torch_device
+from tui_balancer.embedding.flops import forward_flops
+from tui_balancer.embedding.products import Linear, PublicProducts, choose_products
+from tui_balancer.embedding.registry import ModelShape
+from tui_balancer.embedding.settings import EmbeddingSettings, Precision
+from tui_balancer.workers.benchmark import (
+    BUCKETS,
+    BenchmarkTask,
+    LengthBucket,
+    Measurement,
+)
+
+SEED = 0
+AMINO_ACIDS = "LAGVSERTIDPKQNFYMHWC"
+
+Clock = Callable[[], float]
+
+
+def measure(
+    task: BenchmarkTask, begin: Callable[[], None], clock: Clock = time.perf_counter
+) -> Iterator[Measurement]:
+    """Yield a measurement of each number format and each bucket of lengths.
+
+    Args:
+        task: What to measure.
+        begin: Called once the model is loaded; returns when all devices are that far.
+        clock: Tells the seconds.
+
+    Raises:
+        UserError: The model cannot be loaded.
+    """
+    prepare_torch(task.threads)
+    if task.device.startswith("cuda"):
+        # Whatever asks for the current device must not open a context on another card.
+        torch.cuda.set_device(task.device)
+    loaded = load(task.model)
+    begin()
+    for precision in task.precisions:
+        settings = EmbeddingSettings(batch_tokens=task.batch_tokens, precision=precision)
+        embedder = Embedder(loaded, task.device, settings)
+        ceiling = product_rate(loaded.shape, task, precision, clock)
+        for bucket in BUCKETS:
+            batch = made_up_batch(bucket, task.batch_tokens)
+            rate = _batches_per_second(embedder, batch, task.seconds, clock)
+            flops = sum(forward_flops(loaded.shape, len(one) + MARKERS) for one in batch)
+            yield Measurement(
+                device=task.device,
+                precision=precision,
+                bucket=bucket,
+                residues_per_second=rate * sum(map(len, batch)),
+                flops_per_second=rate * flops,
+                ceiling=ceiling,
+            )
+
+
+def made_up_batch(bucket: LengthBucket, batch_tokens: int) -> list[str]:
+    """Return the middle one of the batches of a file of made-up proteins."""
+    rng = random.Random(SEED)
+    count = 1 + 4 * batch_tokens // bucket.shortest
+    lengths = [rng.randint(bucket.shortest, bucket.longest) for _ in range(count)]
+    batches = plan_batches(lengths, batch_tokens)
+    middle = batches[len(batches) // 2]
+    return ["".join(rng.choices(AMINO_ACIDS, k=lengths[number])) for number in middle]
+
+
+def _batches_per_second(
+    embedder: Embedder, batch: Sequence[str], seconds: float, clock: Clock
+) -> float:
+    """Embed a batch again and again, for at least so long."""
+    # What happens only once, such as choosing kernels, is none of the rate.
+    embedder.embed(batch[:1])
+    done, passed, started = 0, 0.0, clock()
+    while passed < seconds:
+        embedder.embed(batch)
+        done += 1
+        passed = clock() - started
+    return done / passed
+
+
+@torch.inference_mode()
+def product_rate(
+    shape: ModelShape, task: BenchmarkTask, precision: Precision, clock: Clock
+) -> float:
+    """Return the FLOP/s of the feed-forward's first product, for a whole batch of tokens.
+
+    It is the largest of a layer, and nearly as fast as a device multiplies matrices: no
+    forward pass goes faster. The faster of torch's public product and ours counts.
+    """
+    device, dtype = torch_device(task.device), DTYPES[precision]
+    inputs = torch.randn(task.batch_tokens, shape.width).to(device, dtype)
+    weight = torch.randn(4 * shape.width, shape.width).to(device, dtype)
+    layer = Linear(weight, torch.zeros(4 * shape.width, device=device, dtype=dtype))
+    flops = 2.0 * inputs.numel() * len(weight)
+    best = 0.0
+    for products in (PublicProducts(), choose_products(device, dtype)):
+        done, seconds = 0, 0.0
+        _finished(products.linear(inputs, layer))
+        started = clock()
+        while seconds < task.seconds / 4:
+            for _ in range(4):
+                result = products.linear(inputs, layer)
+            _finished(result)
+            done += 4
+            seconds = clock() - started
+        best = max(best, done * flops / seconds)
+    return best
+
+
+def _finished(result: torch.Tensor) -> None:
+    """Wait until a device has computed something, and with it all before."""
+    result[0, 0].item()
