@@ -12,6 +12,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pyte
@@ -90,7 +91,8 @@ class Terminal:
     def wait(self, seconds: float = PATIENCE_SECONDS) -> int:
         """Wait for the program's end and return its exit code."""
         if self._master >= 0:
-            self._read_until(lambda: False, seconds)
+            with suppress(EOFError):
+                self._read_until(lambda: False, seconds)
         return self.process.wait(seconds)
 
     def text_after_leaving(self) -> str:
@@ -104,7 +106,11 @@ class Terminal:
             self._master = -1
 
     def _read_until(self, satisfied: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
-        """Keep the terminal flowing until that is so or the program has let go of it."""
+        """Keep the terminal flowing until that is so.
+
+        Raises:
+            EOFError: The program let go of the terminal before.
+        """
         deadline = time.monotonic() + seconds
         while not satisfied():
             left = deadline - time.monotonic()
@@ -112,7 +118,7 @@ class Terminal:
             if select.select([self._master], [], [], left)[0]:
                 try:
                     written = self._decoder.decode(os.read(self._master, 65536))
-                except OSError:
-                    return
+                except OSError as gone:
+                    raise EOFError(f"the program ended, having written\n{self.text}") from gone
                 self.text += written
                 self._stream.feed(written)
