@@ -110,6 +110,13 @@ def test_a_continued_run_keeps_its_precision_and_its_forward_pass(asked: RunSett
     assert stored_settings(reference, asked.output).reference
 
 
+def test_the_other_forward_pass_does_not_inherit_a_precision_that_it_lacks(
+    asked: RunSettings,
+) -> None:
+    half = prepare(replace(asked, precision="bf16")).record
+    assert with_stored_defaults(replace(asked, reference=True), half).precision == "auto"
+
+
 @pytest.mark.parametrize(
     ("other", "told"),
     [

@@ -97,7 +97,9 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
 def with_stored_defaults(settings: RunSettings, run: RunRecord) -> RunSettings:
     """Return settings whose machine-dependent defaults are those of the run, not derived anew."""
     embedding = _restored(EmbeddingSettings, run.settings["embedding"])
-    precision = embedding.precision if settings.precision == "auto" else settings.precision
+    precision = settings.precision
+    if precision == "auto" and settings.reference == embedding.reference:
+        precision = embedding.precision
     return replace(
         settings,
         batch_tokens=settings.batch_tokens or embedding.batch_tokens,
