@@ -1,4 +1,4 @@
-"""The commands: run, resume, demo, plan, devices, bench."""
+"""The commands: run, resume, demo, attach, plan, simulate, devices, bench."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush, heapreplace
+from math import inf
 
 from tui_balancer.balance.bounds import Speed
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
@@ -112,19 +113,36 @@ def simulate_central_queue(
 ) -> SimulationResult:
     """Run all units from one common queue, costliest first: the simplest good balancer.
 
-    It knows neither weights nor rates. Ties go to the first device.
+    It knows neither weights nor rates. Ties go to the first device. A unit on a device that
+    stops for good is given to the next one that is free from then on.
     """
     idle = [(device.load_seconds, position) for position, device in enumerate(devices)]
     heapify(idle)
     busy = dict.fromkeys((device.spec.device for device in devices), 0.0)
     makespan = 0.0
-    for unit in sorted(units, key=lambda unit: (-unit.cost, unit.unit_id)):
+    waiting = [(-unit.cost, unit.unit_id) for unit in units]
+    heapify(waiting)
+    lost: list[tuple[float, tuple[float, int]]] = []
+    while idle and (waiting or lost):
         start, position = idle[0]
-        end = devices[position].speed.finish(start, unit.cost)
-        busy[devices[position].spec.device] += end - start
+        while lost and (lost[0][0] <= start or not waiting):
+            start = max(start, lost[0][0])
+            heappush(waiting, heappop(lost)[1])
+        minus_cost, number = heappop(waiting)
+        speed, name = devices[position].speed, devices[position].spec.device
+        end = speed.finish(start, -minus_cost)
+        if end == inf:
+            heappop(idle)
+            stop = max(start, speed.steps[-1][0])
+            busy[name] += stop - start
+            heappush(lost, (stop, (minus_cost, number)))
+            continue
+        busy[name] += end - start
         makespan = max(makespan, end)
         heapreplace(idle, (end, position))
-    return SimulationResult(makespan, busy, 0, Totals(files=len(units), done=len(units)))
+    left = len(waiting) + len(lost)
+    totals = Totals(files=len(units), done=len(units) - left, waiting=left)
+    return SimulationResult(makespan, busy, 0, totals)
 
 
 @dataclass(slots=True, eq=False)

@@ -1,0 +1,93 @@
+"""The command `simulate`: the policies compared before anything is computed."""
+
+from __future__ import annotations
+
+import json as json_module
+from dataclasses import asdict
+from typing import Annotated, get_args
+
+from cyclopts import Parameter
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tui_balancer.errors import UserError
+from tui_balancer.options import DEFAULT_MODEL
+from tui_balancer.run.report import EXIT_DONE
+from tui_balancer.run.simulation_report import (
+    PolicyName,
+    PolicyResult,
+    Scenario,
+    compare,
+    scanned_units,
+)
+
+POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
+
+
+def simulate(
+    inputs: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="INPUT",
+            show_default=False,
+            help="FASTA files, folders or globs whose real sizes are used.",
+        ),
+    ] = (),
+    /,
+    *,
+    devices: Annotated[int, Parameter(help="Devices, of unequal speed.")] = 8,
+    files: Annotated[int, Parameter(help="Made-up files, unless there are inputs.")] = 200,
+    policy: Annotated[
+        tuple[PolicyName, ...], Parameter(help="Only these; all by default.", negative="")
+    ] = POLICIES,
+    scenario: Annotated[
+        Scenario,
+        Parameter(help="The fastest device is left alone, slowed down to a third, or lost."),
+    ] = "quiet",
+    seeds: Annotated[int, Parameter(help="Cases that are drawn.")] = 10,
+    model: Annotated[str, Parameter(help="What the inputs are costed for.")] = DEFAULT_MODEL,
+    json: Annotated[bool, Parameter(negative="", help="Print a list of objects.")] = False,
+) -> int:
+    """Compare the policies on simulated devices.
+
+    The very coordinator of real runs under a virtual clock. It believes weights as flat as the
+    table's, and learns the true speeds as a run would. Figures are makespans over the fluid
+    bound: the time in which the same devices could do the work if it were poured over them.
+    """
+    from tui_balancer.embedding.registry import ESM2_MODELS
+
+    for name, value in (("--devices", devices), ("--files", files), ("--seeds", seeds)):
+        if value < 1:
+            raise UserError(f"{name} must be at least 1, not {value}")
+    if scenario == "dying" and devices < 2:
+        raise UserError("--scenario dying needs a device that survives: --devices 2 or more")
+    if model not in ESM2_MODELS:
+        raise UserError(f"unknown model {model!r}: choose one of {', '.join(ESM2_MODELS)}")
+    units = scanned_units(inputs, model) if inputs else None
+    if units == ():
+        raise UserError("none of the inputs can be read as protein")
+    rows = compare(policy, scenario, devices=devices, files=files, seeds=seeds, units=units)
+    if json:
+        print(json_module.dumps([asdict(row) for row in rows], indent=2))
+    else:
+        first = rows[0]
+        print(f"{first.devices:,} devices, {first.files:,} files, {first.scenario}")
+        Console().print(_table(rows))
+    return EXIT_DONE
+
+
+def _table(rows: tuple[PolicyResult, ...]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("policy")
+    for heading in ("time / bound, median", "p95", "µs a decision"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        seconds = row.decision_seconds_median
+        table.add_row(
+            row.policy,
+            f"{row.fluid_ratio_median:.3f}",
+            f"{row.fluid_ratio_p95:.3f}",
+            "–" if seconds is None else f"{1e6 * seconds:.0f}",
+        )
+    return table
