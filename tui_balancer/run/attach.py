@@ -147,7 +147,11 @@ class AttachDoor:
         self._folder = folder
 
     def open(self) -> None:
-        """Tell in the run folder how the run is reached; one that cannot be goes on without."""
+        """Tell in the run folder how the run is reached; one that cannot be goes on without.
+
+        Whoever opens it holds the folder's lock, so an older word is that of a killed process.
+        """
+        self._clear_up()
         try:
             self._point.write(self._folder)
         except OSError:
@@ -157,6 +161,19 @@ class AttachDoor:
         """Take the word back; screens that are attached stay so until the process ends."""
         with suppress(OSError):
             (self._folder / ATTACH_FILE).unlink(missing_ok=True)
+
+    def _clear_up(self) -> None:
+        """Remove what killed processes left: the socket in its folder, a word half written."""
+        with suppress(OSError, UserError):
+            for unfinished in self._folder.glob(f".{ATTACH_FILE}.*"):
+                unfinished.unlink(missing_ok=True)
+            before = AttachPoint.read(self._folder)
+            if before is not None and before.host == self._point.host:
+                address = Path(before.address)
+                # The word may be damaged: nothing but a socket and an empty folder is removed.
+                if address.is_socket():
+                    address.unlink()
+                    address.parent.rmdir()
 
 
 def reach(point: AttachPoint, folder: Path) -> RunDesk | None:
