@@ -222,9 +222,11 @@ def plan(
     Counts the inputs and assigns them as a run would. Times come from assumed speeds and are
     rough; a run measures them.
     """
+    from tui_balancer.formatting import estimate
     from tui_balancer.inputs.scan import scan
     from tui_balancer.run.catalogue import Catalogue
     from tui_balancer.run.plan import plan as plan_units
+    from tui_balancer.run.plan import predicted_seconds
     from tui_balancer.run.prepare import prepare
     from tui_balancer.run.stock import scan_warnings
     from tui_balancer.tables import plan_table
@@ -246,6 +248,8 @@ def plan(
     catalogue = Catalogue.build(scans, Path(), prepared.model.shape)
     _stdout.print(f"{prepared.model.label}, {len(scans):,} files")
     _stdout.print(plan_table(plan_units(prepared, catalogue.good_units)))
+    finish = estimate(predicted_seconds(prepared, catalogue.good_units))
+    _stdout.print(f"estimated finish with stealing: {finish} after the models are loaded")
     for warning in (*prepared.warnings, *scan_warnings(scans)):
         _stdout.print(f"warning  {warning}", highlight=False, markup=False)
     bad = [one for one in scans if one.error]

@@ -173,6 +173,7 @@ def test_plan_shows_who_would_get_what_and_writes_nothing(proteins: Path, tmp_pa
     assert result.returncode == 0, result.stderr
     assert "7 files" in result.stdout
     assert re.search(r"cpu:0.*cpu:1", result.stdout, re.DOTALL)
+    assert re.search(r"estimated finish with stealing: ~\d+s", result.stdout)
     assert not list(tmp_path.iterdir())
 
 

@@ -95,6 +95,7 @@ def simulate(
     policy: PolicySettings | None = None,
     stealing: bool = True,
     stopwatch: Callable[[], float] | None = None,
+    report_seconds: float = REPORT_SECONDS,
 ) -> SimulationResult:
     """Run all units to the end, under the coordinator.
 
@@ -104,8 +105,10 @@ def simulate(
         policy: The stealing rule; by default `time`.
         stealing: False for the assignment alone.
         stopwatch: Real clock in seconds, to time decisions with.
+        report_seconds: Virtual time between two progress reports of a worker.
     """
-    return _Simulation(devices, policy or TimeSettings(), stealing, stopwatch).run(units)
+    simulation = _Simulation(devices, policy or TimeSettings(), stealing, stopwatch, report_seconds)
+    return simulation.run(units)
 
 
 def simulate_central_queue(
@@ -169,8 +172,10 @@ class _Simulation:
         policy: PolicySettings,
         stealing: bool,
         stopwatch: Callable[[], float] | None,
+        report_seconds: float,
     ) -> None:
         self._now = 0.0
+        self._report_seconds = report_seconds
         self._stopwatch = stopwatch
         self._decisions: list[float] = []
         self._coordinator = WorkStealingCoordinator(
@@ -266,7 +271,7 @@ class _Simulation:
     def _compute(self, worker: _Worker) -> None:
         assert worker.lease is not None
         end = worker.device.speed.finish(worker.started, worker.lease.unit.cost)
-        report = self._now + REPORT_SECONDS
+        report = self._now + self._report_seconds
         if end <= report:
             self._schedule(end, worker, self._finish)
         else:

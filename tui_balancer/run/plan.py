@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui_balancer.balance.assignment import assign_files_weighted
+from tui_balancer.balance.bounds import Speed, fluid_bound
 from tui_balancer.balance.model import Unit
+from tui_balancer.balance.simulation import REPORT_SECONDS, SimulatedDevice, simulate
 from tui_balancer.run.prepare import PreparedRun
 
 CUDA_FLOPS = 15e12
@@ -17,6 +19,13 @@ MPS_FLOPS = 2e12
 
 CPU_THREAD_FLOPS = 1e11
 """FLOP/s assumed of a CPU thread: about half of a core with AVX-512 at 3 GHz."""
+
+
+SIMULATED_FILES = 20_000
+"""Of more files the end is not simulated: the bound is within a per mille of it."""
+
+REPORTS = 1000
+"""Progress reports of a simulated device; more would only take longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,30 @@ def plan(prepared: PreparedRun, units: Sequence[Unit]) -> tuple[PlannedDevice, .
             )
         )
     return tuple(planned)
+
+
+def predicted_seconds(prepared: PreparedRun, units: Sequence[Unit]) -> float:
+    """Return when all files would be done, model loading aside, by a simulation of the run.
+
+    As rough as the assumed speeds that it rests on; the stealing rule is the run's own.
+    """
+    costs = [unit.cost for unit in units]
+    devices = [
+        SimulatedDevice(
+            spec, Speed.steady(assumed_flops(spec.device, spec.weight, selected.threads))
+        )
+        for spec, selected in zip(prepared.specs, prepared.devices, strict=True)
+    ]
+    bound = fluid_bound(costs, [device.speed for device in devices])
+    if len(units) > SIMULATED_FILES:
+        return bound
+    return simulate(
+        devices,
+        units,
+        policy=prepared.settings.policy,
+        stealing=prepared.settings.stealing,
+        report_seconds=max(REPORT_SECONDS, bound / REPORTS),
+    ).makespan
 
 
 def assumed_flops(device: str, weight: float, threads: int) -> float:

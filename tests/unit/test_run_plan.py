@@ -1,0 +1,49 @@
+"""The end that `plan` predicts."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from tests.support.balance import specs, units
+from tui_balancer.balance.model import TimeSettings
+from tui_balancer.run import plan
+from tui_balancer.run.plan import CUDA_FLOPS, predicted_seconds
+from tui_balancer.run.prepare import PreparedRun
+
+
+def prepared(*weights: float, stealing: bool = True) -> PreparedRun:
+    pretended: Any = SimpleNamespace(
+        specs=specs(*weights),
+        devices=[SimpleNamespace(threads=1) for _ in weights],
+        settings=SimpleNamespace(policy=TimeSettings(), stealing=stealing),
+    )
+    return cast("PreparedRun", pretended)
+
+
+def test_two_large_files_on_unequal_cards_end_when_the_later_of_them_ends() -> None:
+    files = units(10 * CUDA_FLOPS, 9 * CUDA_FLOPS)
+    assert predicted_seconds(prepared(2.0, 1.0), files) == pytest.approx(9.0)
+
+
+def test_a_week_long_run_is_predicted_from_few_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    real = plan.simulate
+    monkeypatch.setattr(
+        plan, "simulate", lambda *args, **named: asked.append(named) or real(*args, **named)
+    )
+    files = units(*[100_000 * CUDA_FLOPS] * 12)
+    assert predicted_seconds(prepared(1.0, 1.0), files) == pytest.approx(600_000)
+    assert asked[0]["report_seconds"] == pytest.approx(600)
+
+
+def test_of_very_many_files_the_bound_is_the_prediction(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "SIMULATED_FILES", 2)
+    files = units(*[10 * CUDA_FLOPS] * 3)
+    assert predicted_seconds(prepared(1.0, 1.0), files) == pytest.approx(15.0)
+
+
+def test_nothing_to_do_takes_no_time() -> None:
+    assert predicted_seconds(prepared(1.0), []) == 0.0
