@@ -15,14 +15,20 @@ from tui_balancer.balance.commands import MoveUnits, PauseAll, ResumeAll
 from tui_balancer.balance.events import StealEvent
 from tui_balancer.balance.model import DeviceMetrics
 
-LOADING_CPU_SECONDS = 1.5
-"""What a process has computed when its model is about to be there."""
-
 PATIENCE_SECONDS = 180.0
 """How long a moment may not come, on a machine that is busy with other things too."""
 
-CLOSE_LOOK_SECONDS = 0.001
+LOOKS = 15
+"""At a worker while it loads: looking costs as well."""
+
+CLOSE_LOOK_SECONDS = 0.01
+"""The same while they compute."""
+
+CLOSEST_LOOK_SECONDS = 0.001
 """An output is not in place for a few milliseconds only."""
+
+CLOSEST_LOOKS = 100
+"""So many before the run is asked again."""
 
 Rows = Mapping[str, DeviceMetrics]
 
@@ -65,7 +71,7 @@ class Striker:
 
     def strike_worker(self, aim: str) -> None:
         """Kill a worker at such a moment, if it comes before the end of the run."""
-        self._amount = self._rng.random() * LOADING_CPU_SECONDS
+        self._amount = self._rng.random() * self._run.loading_cpu_seconds
         hold = aim == "idle" or (aim == "loading" and self._rng.random() < 0.5)
         held = False
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -75,21 +81,22 @@ class Striker:
                     held = self._run.ask(lambda desk: desk.execute(PauseAll())) is not None
                 if self.worker_aims[aim](rows):
                     break
-            self._run.pause(CLOSE_LOOK_SECONDS)
+            self._run.pause(self._gap(rows))
         if held:
             self._run.ask(lambda desk: desk.execute(ResumeAll()))
 
     def strike_app(self, aim: str) -> bool:
         """Kill the app at such a moment; return whether it came before the end of the run."""
-        self._amount = self._rng.random() * LOADING_CPU_SECONDS
+        self._amount = self._rng.random() * self._run.loading_cpu_seconds
         deadline = time.monotonic() + PATIENCE_SECONDS
         while self._run.live and time.monotonic() < deadline:
-            moment = self.app_aims[aim](self._run.rows())
+            rows = self._run.rows()
+            moment = self.app_aims[aim](rows)
             if moment is not None:
                 self.app_kills[moment] += 1
                 self._run.kill_app()
                 return True
-            self._run.pause(CLOSE_LOOK_SECONDS)
+            self._run.pause(self._gap(rows))
         return False
 
     def _one_that_loads(self, rows: Rows) -> bool:
@@ -111,27 +118,23 @@ class Striker:
         return self._kill(self._rng.choice(idle) if idle else None)
 
     def _one_that_computes(self, rows: Rows) -> bool:
-        devices = [name for name, row in rows.items() if row.running is not None]
+        devices = _running(rows)
         return bool(devices) and self._kill(self._worker_of(self._rng.choice(devices)))
 
     def _one_that_writes(self, rows: Rows) -> bool:
-        self._run.workers()
-        for _ in range(200):
-            if self._run.kill_one_that_writes():
-                self.worker_kills[Moment.WRITING] += 1
-                return True
-            self._run.pause(CLOSE_LOOK_SECONDS)
+        workers = self._run.workers()
+        if self._an_output_comes(rows) and self._run.kill_one_that_writes(list(workers)):
+            self.worker_kills[Moment.WRITING] += 1
+            return True
         return False
 
     def _one_that_steals(self, rows: Rows) -> bool:
         events = self._run.events_after(self._last_event)
-        if not events:
+        self._last_event = events[-1].sequence if events else self._last_event
+        steals = [event for event in events if isinstance(event, StealEvent)]
+        if not steals:
             return False
-        self._last_event = events[-1].sequence
-        if not isinstance(events[-1], StealEvent) and not isinstance(events[-2:][0], StealEvent):
-            return False
-        steal = next(event for event in reversed(events) if isinstance(event, StealEvent))
-        device = self._rng.choice((steal.source, steal.target))
+        device = self._rng.choice((steals[-1].source, steals[-1].target))
         return self._kill(self._worker_of(device), during="stealing")
 
     def _one_in_a_move(self, rows: Rows) -> bool:
@@ -165,11 +168,26 @@ class Striker:
 
     def _app_computes(self, rows: Rows) -> Moment | None:
         running = [row.running.fraction for row in rows.values() if row.running is not None]
-        ripe = any(fraction * LOADING_CPU_SECONDS >= self._amount for fraction in running)
+        wanted = self._amount / self._run.loading_cpu_seconds
+        ripe = any(fraction >= wanted for fraction in running)
         return Moment.MID_BATCH if ripe else None
 
     def _app_writes(self, rows: Rows) -> Moment | None:
-        return Moment.WRITING if self._run.is_writing() else None
+        return Moment.WRITING if self._an_output_comes(rows) else None
+
+    def _an_output_comes(self, rows: Rows) -> bool:
+        """Look closely for a while whether an output is being written."""
+        if not _running(rows):
+            return False
+        for _ in range(CLOSEST_LOOKS):
+            if self._run.is_writing():
+                return True
+            self._run.pause(CLOSEST_LOOK_SECONDS)
+        return False
+
+    def _gap(self, rows: Rows) -> float:
+        """Return how long the run may go unobserved."""
+        return CLOSE_LOOK_SECONDS if _running(rows) else self._run.loading_cpu_seconds / LOOKS
 
     def _worker_of(self, device: str) -> psutil.Process | None:
         """Return a device's worker, if it has got as far as having a log."""
@@ -183,3 +201,8 @@ class Striker:
         if during:
             self.during[during] += 1
         return True
+
+
+def _running(rows: Rows) -> list[str]:
+    """Return the devices that have a file."""
+    return [name for name, row in rows.items() if row.running is not None]

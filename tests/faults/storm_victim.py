@@ -15,13 +15,11 @@ from typing import TypeVar
 
 import psutil
 
+from tests.faults.storm_app import PRELOADED
 from tui_balancer.balance.events import Event
 from tui_balancer.balance.model import DeviceMetrics, DeviceState
 from tui_balancer.run.attach import AttachPoint, RunDesk, reach
 from tui_balancer.run.folder import LOGS_FOLDER
-
-LOOK_SECONDS = 0.01
-"""Between two looks at a run."""
 
 _GONE = (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied)
 
@@ -47,23 +45,39 @@ class Victim:
         folder: The run folder.
         temporary: Where its processes put what is temporary.
         log: Takes what it prints.
+        preloaded: Whether its workers need not import torch, see `storm_app`.
 
     Attributes:
         process: The app.
+        loading_cpu_seconds: What a worker has computed when its model is about to be there.
         seen: Every process of it that was ever seen.
     """
 
     def __init__(
-        self, arguments: Sequence[str | Path], folder: Path, temporary: Path, log: Path
+        self,
+        arguments: Sequence[str | Path],
+        folder: Path,
+        temporary: Path,
+        log: Path,
+        *,
+        preloaded: bool,
     ) -> None:
         self.folder = folder
+        self.loading_cpu_seconds = 0.15 if preloaded else 1.5
+        environment = {PRELOADED: "1"} if preloaded else {}
         with log.open("a") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.faults.storm_app", *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "TMPDIR": str(temporary)},
+                env={
+                    **os.environ,
+                    **environment,
+                    "TMPDIR": str(temporary),
+                    "OMP_NUM_THREADS": "1",
+                    "MKL_NUM_THREADS": "1",
+                },
                 start_new_session=True,
             )
         self._app = psutil.Process(self.process.pid)
@@ -76,7 +90,7 @@ class Victim:
         """Whether the app is there."""
         return self.process.poll() is None
 
-    def pause(self, seconds: float = LOOK_SECONDS) -> None:
+    def pause(self, seconds: float) -> None:
         """Let the run go on for a moment."""
         try:
             self.process.wait(seconds)
@@ -114,11 +128,17 @@ class Victim:
         self.seen.update(children)
         for child in children:
             try:
-                if "spawn_main" in "".join(child.cmdline()):
+                if self._is_worker(child):
                     found[child] = self._device(child)
             except _GONE:
                 continue
         return found
+
+    def _is_worker(self, process: psutil.Process) -> bool:
+        """Whether a process was spawned, or forked by the one that forks."""
+        command = "".join(process.cmdline())
+        forked = "forkserver" in command and process.ppid() != self._app.pid
+        return "spawn_main" in command or forked
 
     def cpu_seconds(self, process: psutil.Process | None = None) -> float:
         """Return what one of its processes has computed since its start, the app by default."""
@@ -159,11 +179,9 @@ class Victim:
             process.kill()
         return moment
 
-    def kill_one_that_writes(self) -> bool:
-        """Kill a worker whose output is there and not in place yet, if there is one now."""
-        if not self.is_writing():
-            return False
-        with self.frozen([process for process, device in self._devices.items() if device]) as them:
+    def kill_one_that_writes(self, workers: Sequence[psutil.Process]) -> bool:
+        """Kill one of these whose output is there and not in place yet, if there is one now."""
+        with self.frozen(workers) as them:
             for process in them:
                 if self._moment(process) is Moment.WRITING:
                     process.kill()
@@ -181,7 +199,7 @@ class Victim:
         deadline = time.monotonic() + seconds
         while self.live and time.monotonic() < deadline:
             self.workers()
-            self.pause(10 * LOOK_SECONDS)
+            self.pause(0.1)
         return self.process.poll()
 
     def survivors(self, seconds: float) -> list[psutil.Process]:
@@ -189,7 +207,7 @@ class Victim:
         deadline = time.monotonic() + seconds
         left = [process for process in self.seen if _alive(process)]
         while left and time.monotonic() < deadline:
-            psutil.wait_procs(left, timeout=10 * LOOK_SECONDS)
+            psutil.wait_procs(left, timeout=0.1)
             left = [process for process in left if _alive(process)]
         return left
 
