@@ -146,6 +146,7 @@ def _altered(path: Path, key: str, value: torch.Tensor | None) -> bytes:
         ),
         (_saved({"cfg": torch.nn.Linear(1, 1)}), r"\(it holds Python objects"),
     ],
+    ids=["empty", "FASTA", "a list", "ESM-1", "no numbers", "no weights", "a pickled module"],
 )
 def test_what_is_no_checkpoint_is_refused_in_one_line(
     content: bytes, message: str, tmp_path: Path
