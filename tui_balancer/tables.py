@@ -12,6 +12,7 @@ from tui_balancer.balance.weights import match_device_weight
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.formatting import count, estimate, memory, percent, quantity
 from tui_balancer.run.plan import PlannedDevice
+from tui_balancer.run.rates import learned_words, load_rates
 from tui_balancer.workers.benchmark import Measurement
 
 
@@ -35,8 +36,9 @@ def plan_table(planned: Sequence[PlannedDevice]) -> Table:
 
 
 def devices_table(devices: Sequence[SelectedDevice], specs: Sequence[DeviceSpec]) -> Table:
-    """Return what was found, with each weight and why."""
-    table = _table(("device", "name"), ("memory", "threads", "weight"), ("why",))
+    """Return what was found, with each weight and why, and what earlier runs measured."""
+    table = _table(("device", "name"), ("memory", "threads", "weight"), ("why", "learned"))
+    rates = load_rates()
     for one, spec in zip(devices, specs, strict=True):
         match = match_device_weight(one.device, one.name)
         table.add_row(
@@ -46,6 +48,7 @@ def devices_table(devices: Sequence[SelectedDevice], specs: Sequence[DeviceSpec]
             str(one.threads),
             f"{spec.weight:.2f}",
             match.reason if spec.weight == match.weight else "given by --weights",
+            learned_words(one, rates),
         )
     return table
 

@@ -54,11 +54,14 @@ class DeviceSpec:
         device: `cuda:0`, `mps`, `cpu:0`.
         name: What the hardware calls itself, e.g. `NVIDIA A100-SXM4-80GB`.
         weight: Relative speed, used until rates are measured; see `balance.weights`.
+        rate: FLOP/s that such a device did in earlier runs: better than its weight, and
+            used until its own is measured. None where there was no such run.
     """
 
     device: str
     name: str
     weight: float
+    rate: float | None = None
 
 
 class DeviceState(str, Enum):

@@ -80,6 +80,12 @@ class ObservableBoard:
             roster = self._board.roster
             return tuple(record.metrics(now, roster.rate(record)) for record in roster)
 
+    def measured_rates(self) -> dict[str, float]:
+        """Return the FLOP/s at which each device computed last, where it was measured."""
+        with self._condition:
+            rates = {record.device: record.pace.rate for record in self._board.roster}
+            return {device: rate for device, rate in rates.items() if rate is not None}
+
     def get_recent_steal_events(self) -> tuple[StealEvent, ...]:
         """Return the last 50 steals, oldest first."""
         with self._condition:

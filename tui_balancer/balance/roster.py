@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 
 from tui_balancer.balance.device_record import DeviceRecord
@@ -18,8 +18,9 @@ class Roster:
 
     Attributes:
         scale: FLOP/s of a device of weight 1: the median over the first rates of measured
-            devices, so that one weight that is far off does not mislead about the others.
-            None before the first: a weight alone says nothing about seconds.
+            devices, or what is known of them from earlier runs, so that one weight that is
+            far off does not mislead about the others. None before the first: a weight alone
+            says nothing about seconds.
     """
 
     def __init__(self, specs: Sequence[DeviceSpec]) -> None:
@@ -29,6 +30,9 @@ class Roster:
         self.scale: float | None = None
         self._measured: set[int] = set()
         self._scales: list[float] = []
+        for spec in specs:
+            if spec.rate is not None:
+                self._scale_by(spec.rate, spec)
         assert len(self._records) == len(specs), "device ids are unique"
 
     def __iter__(self) -> Iterator[DeviceRecord]:
@@ -57,9 +61,11 @@ class Roster:
         return [record for record in self if record.live and not record.paused]
 
     def rate(self, record: DeviceRecord) -> float | None:
-        """Return a device's FLOP/s: measured, else its weight on the scale of the measured."""
+        """Return a device's FLOP/s: measured, else known, else its weight on the others' scale."""
         if record.pace.rate is not None:
             return record.pace.rate
+        if record.spec.rate is not None:
+            return record.spec.rate
         return None if self.scale is None else record.spec.weight * self.scale
 
     def learn_from(self, record: DeviceRecord) -> None:
@@ -67,7 +73,12 @@ class Roster:
         if record.pace.rate is None or record.position in self._measured:
             return
         self._measured.add(record.position)
-        insort(self._scales, record.pace.rate / record.spec.weight)
+        if record.spec.rate is not None:
+            del self._scales[bisect_left(self._scales, record.spec.rate / record.spec.weight)]
+        self._scale_by(record.pace.rate, record.spec)
+
+    def _scale_by(self, rate: float, spec: DeviceSpec) -> None:
+        insort(self._scales, rate / spec.weight)
         middle = len(self._scales) // 2
         self.scale = (self._scales[middle] + self._scales[~middle]) / 2
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from tui_balancer.balance.assignment import assign_files_weighted
 from tui_balancer.balance.bounds import Speed, fluid_bound
-from tui_balancer.balance.model import Unit
+from tui_balancer.balance.model import DeviceSpec, Unit
 from tui_balancer.balance.simulation import REPORT_SECONDS, SimulatedDevice, simulate
+from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.run.prepare import PreparedRun
 
 CUDA_FLOPS = 15e12
@@ -40,7 +41,7 @@ class PlannedDevice:
         sequences: In them.
         residues: In them.
         cost: FLOPs of them.
-        seconds: A rough estimate, from assumed speeds; nothing was measured.
+        seconds: A rough estimate, from assumed speeds or those of earlier runs.
     """
 
     device: str
@@ -69,7 +70,7 @@ def plan(prepared: PreparedRun, units: Sequence[Unit]) -> tuple[PlannedDevice, .
                 sequences=sum(unit.sequences for unit in queue),
                 residues=sum(unit.residues for unit in queue),
                 cost=cost,
-                seconds=cost / assumed_flops(spec.device, spec.weight, selected.threads),
+                seconds=cost / _flops(spec, selected),
             )
         )
     return tuple(planned)
@@ -82,9 +83,7 @@ def predicted_seconds(prepared: PreparedRun, units: Sequence[Unit]) -> float:
     """
     costs = [unit.cost for unit in units]
     devices = [
-        SimulatedDevice(
-            spec, Speed.steady(assumed_flops(spec.device, spec.weight, selected.threads))
-        )
+        SimulatedDevice(spec, Speed.steady(_flops(spec, selected)))
         for spec, selected in zip(prepared.specs, prepared.devices, strict=True)
     ]
     bound = fluid_bound(costs, [device.speed for device in devices])
@@ -97,6 +96,11 @@ def predicted_seconds(prepared: PreparedRun, units: Sequence[Unit]) -> float:
         stealing=prepared.settings.stealing,
         report_seconds=max(REPORT_SECONDS, bound / REPORTS),
     ).makespan
+
+
+def _flops(spec: DeviceSpec, selected: SelectedDevice) -> float:
+    """Return what a device did in earlier runs, or else what is assumed of it, in FLOP/s."""
+    return spec.rate or assumed_flops(spec.device, spec.weight, selected.threads)
 
 
 def assumed_flops(device: str, weight: float, threads: int) -> float:

@@ -30,6 +30,7 @@ from tui_balancer.run.continuation import (
     find_run,
 )
 from tui_balancer.run.precision import choose_precision
+from tui_balancer.run.rates import with_rates
 from tui_balancer.run.stored import (
     refuse_differences,
     run_record,
@@ -135,7 +136,9 @@ def prepare(
         inputs=inputs,
         model=report.model,
         devices=devices,
-        specs=specs,
+        specs=specs
+        if settings.weights
+        else with_rates(specs, devices, report.model.name, embedding.precision),
         embedding=embedding,
         warnings=(*report.warnings, *warnings),
         record=run_record(settings, report.model, embedding, devices),

@@ -29,6 +29,7 @@ from tui_balancer.run.hangs import HangWatch, deadlines
 from tui_balancer.run.hold import Hold
 from tui_balancer.run.journal import Journal
 from tui_balancer.run.prepare import PreparedRun
+from tui_balancer.run.rates import remember
 from tui_balancer.run.stock import Stock, take_stock
 from tui_balancer.run.summary import summarise
 from tui_balancer.workers.protocol import WorkerId, WorkerSetup
@@ -219,6 +220,12 @@ class RunSession:
         self.engine.stop(grace_seconds=STOP_GRACE_SECONDS)
         sweep_temporaries(self._folder.path)
         self._journal.close()
+        remember(
+            self.coordinator.measured_rates(),
+            self._prepared.devices,
+            self._prepared.model.name,
+            self._prepared.embedding.precision,
+        )
         summary = self._summarise()
         if not summary.waiting:
             sweep_partials(self._folder.path)
