@@ -36,15 +36,8 @@ from tui_balancer.ledger.records import FileRow, FileState, LeaseEnd
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.run.folder import LOGS_FOLDER
 
-FILES = 24
-SEQUENCES = 600
-
 WORKER_AIMS = ("loading", "idle", *(2 * ("computing", "writing")), "stealing", "moving")
 APP_AIMS = ("starting", "loading", "computing", "writing")
-WORKER_STRIKES = 8
-APP_STRIKES = 2
-"""Of each in a round."""
-
 SPAWNED_EVERY = 13
 """Every so many rounds workers are spawned as ever; in the others they are forked from a process
 that has imported torch, which takes a worker far longer than all that the storm is about."""
@@ -64,6 +57,23 @@ _NOT_OURS = re.compile("torchinductor_")
 
 _FORKING = re.compile("torchinductor_|pymp-")
 """The same, and what belongs to the process that forks preloaded workers."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a round takes.
+
+    Attributes:
+        files: Inputs.
+        sequences: In all of them.
+        worker_strikes: Kills of workers that are tried.
+        app_strikes: The same of the app.
+    """
+
+    files: int = 24
+    sequences: int = 600
+    worker_strikes: int = 8
+    app_strikes: int = 2
 
 
 @dataclass
@@ -115,10 +125,12 @@ class Stage:
 
     Attributes:
         folder: Everything lies here.
+        size: Of every round.
         quiet: The outputs of an undisturbed run.
     """
 
     folder: Path
+    size: Size
     quiet: dict[str, bytes]
 
     @property
@@ -132,16 +144,16 @@ class Stage:
         return self.folder / "esm2_storm.pt"
 
     @classmethod
-    def build(cls, folder: Path, seed: int, files: int, sequences: int) -> Stage:
+    def build(cls, folder: Path, seed: int, size: Size) -> Stage:
         """Write inputs and model, and let one worker go through them in peace."""
-        stage = cls(folder, {})
-        write_synthetic(stage.proteins, files=files, sequences=sequences, seed=seed)
+        stage = cls(folder, size, {})
+        write_synthetic(stage.proteins, files=size.files, sequences=size.sequences, seed=seed)
         make_checkpoint(stage.checkpoint, width=64)
         quiet = Round(stage, "quiet", random.Random(seed), preloaded=False)
         code = quiet.start(*quiet.command(1)).wait_for_the_end(PATIENCE_SECONDS)
         assert code == 0, quiet.log.read_text()
         stage.quiet.update(outputs(quiet.out))
-        assert len(stage.quiet) == files
+        assert len(stage.quiet) == size.files
         return stage
 
 
@@ -184,8 +196,9 @@ class Round:
 
     def carry_out(self) -> None:
         """Start, kill, start again; in the end, look at what is there."""
-        aims = [(False, self._rng.choice(WORKER_AIMS)) for _ in range(WORKER_STRIKES)]
-        for _ in range(APP_STRIKES):
+        size = self._stage.size
+        aims = [(False, self._rng.choice(WORKER_AIMS)) for _ in range(size.worker_strikes)]
+        for _ in range(size.app_strikes):
             place = self._rng.randrange(len(aims) + 1)
             aims.insert(place, (True, self._rng.choice(APP_AIMS)))
         run = self._take_up()
@@ -270,11 +283,9 @@ def happened(ledger: Path) -> Counter[str]:
     return Counter({kind: kinds[kind] for kind in ("steal", "move")})
 
 
-def storm(
-    rounds: int, seed: int, folder: Path, files: int = FILES, sequences: int = SEQUENCES
-) -> Findings:
+def storm(rounds: int, seed: int, folder: Path, size: Size) -> Findings:
     """Go through so many rounds and print a line for each."""
-    stage = Stage.build(folder, seed, files, sequences)
+    stage = Stage.build(folder, seed, size)
     total = Findings()
     for number in range(1, rounds + 1):
         began = time.monotonic()
@@ -303,7 +314,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="storm-"))
-    total = storm(options.rounds, options.seed, folder)
+    total = storm(options.rounds, options.seed, folder, Size())
     if not total.wrong.total():
         shutil.rmtree(folder)
     print(f"{options.rounds} rounds in {time.monotonic() - began:.0f} s, seed {options.seed}")

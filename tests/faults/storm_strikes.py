@@ -176,11 +176,12 @@ class Striker:
         return Moment.WRITING if self._an_output_comes(rows) else None
 
     def _an_output_comes(self, rows: Rows) -> bool:
-        """Look closely for a while whether an output is being written."""
+        """Look closely for a while whether an output begins to be written."""
         if not _running(rows):
             return False
+        before = self._run.temporaries()
         for _ in range(CLOSEST_LOOKS):
-            if self._run.is_writing():
+            if self._run.temporaries() - before:
                 return True
             self._run.pause(CLOSEST_LOOK_SECONDS)
         return False

@@ -147,9 +147,9 @@ class Victim:
         except _GONE:
             return 0.0
 
-    def is_writing(self) -> bool:
-        """Whether an output is being written, or waits to be put in place."""
-        return any(self.folder.glob("*.tmp"))
+    def temporaries(self) -> frozenset[Path]:
+        """Return the outputs that are not in place, those of dead attempts among them."""
+        return frozenset(self.folder.glob("*.tmp"))
 
     @contextmanager
     def frozen(self, processes: Sequence[psutil.Process]) -> Iterator[tuple[psutil.Process, ...]]:
@@ -228,9 +228,7 @@ class Victim:
     def _moment(self, process: psutil.Process) -> Moment:
         """Return what a stopped worker is at."""
         row = self.rows().get(self._device(process))
-        if row is None or (row.state is DeviceState.STARTING and row.running is None):
-            return Moment.LOADING
-        if row.running is None:
+        if row is None or row.running is None:
             return Moment.IDLE if self.is_ready(process) else Moment.LOADING
         name = f"{row.running.unit.name.rsplit('.', 1)[0]}_ESM.pt.{row.running.epoch}.tmp"
         if (self.folder / name).exists():

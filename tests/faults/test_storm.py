@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.faults.storm import Round, Stage, not_done_once, storm
+from tests.faults.storm import Round, Size, Stage, not_done_once, storm
 from tests.faults.storm_victim import Victim
 from tests.support.ledger_story import RUN, SESSION, file
 from tui_balancer.ledger.records import FileDone, LeaseEnd, LeaseEnded, LeaseGranted
@@ -24,7 +24,7 @@ OUTPUT = "f0_ESM.pt"
 
 @pytest.mark.timeout(240)
 def test_a_storm_loses_nothing_repeats_nothing_and_leaves_nothing(tmp_path: Path) -> None:
-    findings = storm(rounds=1, seed=5, folder=tmp_path, files=10, sequences=200)
+    findings = storm(1, 5, tmp_path, Size(files=10, sequences=200, worker_strikes=5, app_strikes=1))
     assert findings.remarks == []
     assert findings.wrong.total() == 0
     assert findings.worker_kills.total() >= 2
@@ -35,7 +35,9 @@ def test_a_storm_loses_nothing_repeats_nothing_and_leaves_nothing(tmp_path: Path
 @pytest.fixture
 def over(tmp_path: Path) -> Round:
     """A round whose run is over: one file, done, as in the quiet run."""
-    one = Round(Stage(tmp_path, {OUTPUT: b"vectors"}), "over", random.Random(0), preloaded=False)
+    one = Round(
+        Stage(tmp_path, Size(), {OUTPUT: b"vectors"}), "over", random.Random(0), preloaded=False
+    )
     one.out.mkdir()
     (one.out / OUTPUT).write_bytes(b"vectors")
     ledger = Ledger.create(one.out / LEDGER_NAME, RUN, SESSION)
@@ -97,7 +99,9 @@ def test_a_process_that_outlives_its_app_is_noticed(tmp_path: Path) -> None:
     victim = Victim(["--version"], tmp_path, tmp_path, tmp_path / "log", preloaded=False)
     assert victim.wait_for_the_end(60.0) == 0
     assert victim.survivors(0) == []
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    ) as other:
         orphan = psutil.Process(other.pid)
         victim.seen.add(orphan)
         assert victim.survivors(0) == [orphan]
