@@ -3,8 +3,9 @@
 Simulates files of lognormal cost to the end, under the very coordinator of real runs, whose
 weights are the flat scale of GPU_WEIGHTS. Columns: real seconds of the whole simulation; of
 every call in which an idle device looked for work in other queues, the median and the 99th
-percentile, in processor time, so that other programs do not count; bytes a file at the peak, its Unit and name included (measured in a run of its own,
-since tracing memory takes time); makespan over the greater of the two lower bounds.
+percentile, in processor time, so that other programs do not count; makespan over the greater
+of the lower bounds. Last come the bytes a file at the peak, its Unit and name included,
+measured in runs of their own since tracing memory takes time.
 """
 
 from __future__ import annotations

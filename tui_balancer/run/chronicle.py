@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from tui_balancer.balance.events import DoneEvent, Event, FailureEvent, MoveEvent, StealEvent
+from tui_balancer.balance.bounds import Speed, fluid_bound
+from tui_balancer.balance.events import (
+    DoneEvent,
+    Event,
+    FailureEvent,
+    LeaseEvent,
+    MoveEvent,
+    StealEvent,
+)
 from tui_balancer.balance.model import Unit
 from tui_balancer.run.handle import FailedFile
 
 
 @dataclass(slots=True)
 class DeviceTally:
-    """What one device finished."""
+    """What one device finished; cost in FLOPs, and the time its batches were in flight."""
 
     files: int = 0
     sequences: int = 0
     residues: int = 0
+    cost: float = 0.0
+    compute_seconds: float = 0.0
 
 
 class Chronicle:
@@ -28,6 +38,8 @@ class Chronicle:
         self.failures: list[FailedFile] = []
         self.devices: defaultdict[str, DeviceTally] = defaultdict(DeviceTally)
         self._units: tuple[Unit, ...] = ()
+        self._first_lease: float | None = None
+        self._last_done = 0.0
 
     def expect(self, units: tuple[Unit, ...]) -> None:
         """Learn the units, by whose numbers the events speak."""
@@ -41,8 +53,42 @@ class Chronicle:
             self.moves += 1
         elif isinstance(event, FailureEvent):
             self.failures.append(FailedFile(event.unit_name, event.reason))
+        elif isinstance(event, LeaseEvent):
+            if self._first_lease is None:
+                self._first_lease = event.seconds
         elif isinstance(event, DoneEvent):
+            self._last_done = event.seconds
             unit, tally = self._units[event.unit_id], self.devices[event.device]
             tally.files += unit.files
             tally.sequences += unit.sequences
             tally.residues += unit.residues
+            tally.cost += unit.cost
+            tally.compute_seconds += event.compute_seconds
+
+    def idle_seconds(self, device: str) -> float | None:
+        """Return how long a device had no finished file's batches in flight while others had.
+
+        From the first lease to the last finished file; None where nothing was finished.
+        """
+        if not self._working_seconds:
+            return None
+        return max(0.0, self._working_seconds - self.devices[device].compute_seconds)
+
+    def efficiency(self) -> float | None:
+        """Return the fluid bound over the time that was taken, in [0, 1].
+
+        The bound takes the devices at the speeds that they showed while computing, so what is
+        lost is all that they did not compute; model loading before the first lease is not in it.
+        None where nothing was finished.
+        """
+        tallies = [one for one in self.devices.values() if one.cost and one.compute_seconds]
+        if not (tallies and self._working_seconds):
+            return None
+        speeds = [Speed.steady(one.cost / one.compute_seconds) for one in tallies]
+        bound = fluid_bound([one.cost for one in tallies], speeds)
+        return min(1.0, bound / self._working_seconds)
+
+    @property
+    def _working_seconds(self) -> float:
+        """From the first lease to the last finished file."""
+        return 0.0 if self._first_lease is None else max(0.0, self._last_done - self._first_lease)

@@ -108,6 +108,7 @@ class DeviceSummary:
     stolen_to: int
     stolen_from: int
     restarts: int
+    idle_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,8 @@ class RunSummary:
         interrupted: Whether a person or a signal ended it.
         stop_reason: Why it ended early; empty otherwise.
         earlier: The part of all this that was there before.
+        efficiency: Fluid bound over the time from the first lease to the last finished file, at
+            the speeds that the devices showed while computing; None where nothing was done.
     """
 
     done: int
@@ -164,6 +167,7 @@ class RunSummary:
     stop_reason: str = ""
     earlier: EarlierWork = EarlierWork()
     missing: int = 0
+    efficiency: float | None = None
 
     @property
     def sequences_now(self) -> int:

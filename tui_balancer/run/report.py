@@ -42,9 +42,10 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
         lines += [f"  {file.name}: {file.reason}" for file in summary.failed]
     lines.append(f"model    {summary.model_label}")
     lines += [_device_line(device, summary.elapsed_seconds) for device in summary.devices]
-    lines.append(
-        f"balance  {plural(summary.steals, 'file')} stolen, {count(summary.moves)} moved by hand"
-    )
+    balance = f"{plural(summary.steals, 'file')} stolen, {count(summary.moves)} moved by hand"
+    if summary.efficiency is not None:
+        balance += f", {percent(summary.efficiency)} of the bound"
+    lines.append(f"balance  {balance}")
     lines += [f"warning  {line}" for line in summary.warnings]
     lines.append(f"outputs  {summary.output}")
     return tuple(lines)
@@ -75,6 +76,8 @@ def _device_line(device: DeviceSummary, elapsed_seconds: float) -> str:
         f"{device.device:<8} {plural(device.files, 'file')}, {quantity(device.residues)} residues, "
         f"busy {percent(busy)}, stole {device.stolen_to}, gave {device.stolen_from}"
     )
+    if device.idle_seconds is not None:
+        line += f", idle {duration(device.idle_seconds)}"
     if device.load_seconds is not None:
         line += f", model loaded in {device.load_seconds:.1f}s"
     if device.restarts:

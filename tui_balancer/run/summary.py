@@ -70,6 +70,7 @@ def summarise(
         interrupted=interrupted,
         stop_reason=stop_reason,
         earlier=earlier,
+        efficiency=chronicle.efficiency(),
     )
 
 
@@ -86,4 +87,5 @@ def _device_summary(row: DeviceMetrics, board: RunBoard, chronicle: Chronicle) -
         stolen_to=row.stolen_to,
         stolen_from=row.stolen_from,
         restarts=row.restarts,
+        idle_seconds=chronicle.idle_seconds(row.device),
     )

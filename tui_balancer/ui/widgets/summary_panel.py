@@ -54,13 +54,18 @@ def _work(summary: RunSummary) -> list[Content]:
         notes.insert(0, f"{plural(summary.earlier.files, 'file')} of them before this session")
     if summary.replaced:
         notes.append(f"{plural(summary.replaced, 'residue')} read as X")
+    bound = ""
+    if summary.efficiency is not None:
+        bound = f", {percent(summary.efficiency)} of the bound"
     lines = [
         _line("Took", f"{duration(seconds)}{rates}"),
         _line(
             "Embedded",
             f"{plural(summary.sequences, 'sequence')}, {quantity(summary.residues)} residues",
         ),
-        _line("Balanced", f"{plural(summary.steals, 'steal')}, {plural(summary.moves, 'move')}"),
+        _line(
+            "Balanced", f"{plural(summary.steals, 'steal')}, {plural(summary.moves, 'move')}{bound}"
+        ),
         _line("Model", summary.model_label),
         _line("Outputs", (summary.output, "bold")),
     ]
