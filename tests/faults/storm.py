@@ -1,4 +1,4 @@
-"""Kills without number: `python -m tests.faults.storm --rounds 27 --seed 1`.
+"""Kills without number: `python -m tests.faults.storm --rounds 30 --seed 1`.
 
 Every round is one run over uneven files with a tiny model, on three CPU workers that steal from
 each other all the time. Workers are killed while they load, wait, compute, are held, or are
@@ -309,7 +309,7 @@ def storm(rounds: int, seed: int, folder: Path, size: Size) -> Findings:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Storm as the command line says, and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=27, help="runs that are stormed")
+    parser.add_argument("--rounds", type=int, default=30, help="runs that are stormed")
     parser.add_argument("--seed", type=int, default=1, help="decides who is killed, and when")
     options = parser.parse_args(arguments)
     began = time.monotonic()

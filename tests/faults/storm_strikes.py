@@ -30,6 +30,9 @@ CLOSEST_LOOK_SECONDS = 0.001
 CLOSEST_LOOKS = 100
 """So many before the run is asked again."""
 
+LAST_FILES = 6
+"""With so few left nobody waits for a moment of the chosen kind: the run could end before."""
+
 Rows = Mapping[str, DeviceMetrics]
 
 
@@ -81,6 +84,8 @@ class Striker:
                     held = self._run.ask(lambda desk: desk.execute(PauseAll())) is not None
                 if self.worker_aims[aim](rows):
                     break
+                if not held and _ends_soon(rows) and self._one_that_computes(rows):
+                    break
             self._run.pause(self._gap(rows))
         if held:
             self._run.ask(lambda desk: desk.execute(ResumeAll()))
@@ -92,6 +97,8 @@ class Striker:
         while self._run.live and time.monotonic() < deadline:
             rows = self._run.rows()
             moment = self.app_aims[aim](rows)
+            if moment is None and _ends_soon(rows):
+                moment = Moment.MID_BATCH
             if moment is not None:
                 self.app_kills[moment] += 1
                 self._run.kill_app()
@@ -207,3 +214,10 @@ class Striker:
 def _running(rows: Rows) -> list[str]:
     """Return the devices that have a file."""
     return [name for name, row in rows.items() if row.running is not None]
+
+
+def _ends_soon(rows: Rows) -> bool:
+    """Whether work goes on and little of it is left."""
+    running = len(_running(rows))
+    left = running + sum(row.queued_files for row in rows.values())
+    return running > 0 and left <= LAST_FILES
