@@ -16,7 +16,7 @@ from tui_balancer.run.report import (
     exit_code,
     summary_lines,
 )
-from tui_balancer.watching import has_terminal
+from tui_balancer.watching import Interrupts, counted_interrupts, has_terminal
 
 
 def watch_attached(folder: Path, *, headless: bool, read_only: bool) -> int:
@@ -31,7 +31,9 @@ def watch_attached(folder: Path, *, headless: bool, read_only: bool) -> int:
     """
     run = attach(folder, read_only=read_only)
     if headless or not has_terminal():
-        HeadlessReporter(run, sys.stdout).watch(lambda seconds: _over(run, seconds))
+        with counted_interrupts() as interrupts:
+            reporter = HeadlessReporter(run, sys.stdout)
+            reporter.watch(lambda seconds: _over(run, interrupts, seconds))
         code = EXIT_DONE
     else:
         code = _show(run, folder, read_only=read_only)
@@ -39,8 +41,15 @@ def watch_attached(folder: Path, *, headless: bool, read_only: bool) -> int:
     return code if summary is None else exit_code(summary)
 
 
-def _over(run: RunHandle, seconds: float) -> bool:
-    """Return whether the run is over, after a while if it is not."""
+def _over(run: RunHandle, interrupts: Interrupts, seconds: float) -> bool:
+    """Return whether the run is over, after a while if it is not.
+
+    Raises:
+        KeyboardInterrupt: A signal came. Raised here, in the open: out of a signal handler it
+            can be swallowed by whatever code it happens to hit.
+    """
+    if interrupts.count:
+        raise KeyboardInterrupt
     return run.summary() is not None or threading.Event().wait(seconds)
 
 

@@ -52,7 +52,7 @@ def watch(prepared: PreparedRun, *, headless: bool) -> int:
             "choose another with --output"
         ) from None
     prepare_for_spawn()
-    with run_log, _counted_interrupts() as interrupts:
+    with run_log, counted_interrupts() as interrupts:
         session = RunSession(prepared)
         recorder = threading.Thread(
             target=HeadlessReporter(session, run_log, status_seconds=60.0).watch,
@@ -76,14 +76,14 @@ def watch(prepared: PreparedRun, *, headless: bool) -> int:
     return exit_code(summary)
 
 
-def _watch_headless(session: RunSession, interrupts: _Interrupts, *, from_now: bool) -> None:
+def _watch_headless(session: RunSession, interrupts: Interrupts, *, from_now: bool) -> None:
     """Print lines until the run is over."""
     session.unattended = True
     reporter = HeadlessReporter(session, sys.stdout, from_now=from_now)
     reporter.watch(lambda seconds: _wait(session, interrupts, seconds, reporter.say))
 
 
-def _watch_on_screen(session: RunSession, interrupts: _Interrupts) -> None:
+def _watch_on_screen(session: RunSession, interrupts: Interrupts) -> None:
     """Show the screen until it is left or lost, then see the run to its end without one."""
     from tui_balancer.ui.app import BalancerApp
     from tui_balancer.ui.exits import ExitCode
@@ -101,7 +101,7 @@ def _watch_on_screen(session: RunSession, interrupts: _Interrupts) -> None:
 
 
 def _wait(
-    session: RunSession, interrupts: _Interrupts, seconds: float, say: Callable[[str], None]
+    session: RunSession, interrupts: Interrupts, seconds: float, say: Callable[[str], None]
 ) -> bool:
     """Wait for the end of the run; an interrupt stops it softly, a second one at once."""
     if interrupts.news():
@@ -113,7 +113,7 @@ def _wait(
     return session.wait(seconds)
 
 
-class _Interrupts:
+class Interrupts:
     """How often SIGINT or SIGTERM came; handled by the loop, never inside the handler."""
 
     def __init__(self) -> None:
@@ -137,9 +137,9 @@ class _Interrupts:
 
 
 @contextmanager
-def _counted_interrupts() -> Iterator[_Interrupts]:
+def counted_interrupts() -> Iterator[Interrupts]:
     """Count interrupts and outlive a hang-up while inside."""
-    interrupts = _Interrupts()
+    interrupts = Interrupts()
     before = {
         signal.SIGINT: signal.signal(signal.SIGINT, interrupts.note),
         signal.SIGTERM: signal.signal(signal.SIGTERM, interrupts.note),
