@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
@@ -28,6 +28,9 @@ from tui_balancer.options import (
 )
 from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from tui_balancer.simulating import simulate
+
+if TYPE_CHECKING:
+    from tui_balancer.run.prepare import PreparedRun
 
 EXIT_CODES = (
     "Exit codes: 0 every file done, 1 some failed or left waiting, 2 usage, 130 interrupted."
@@ -148,8 +151,10 @@ def demo(
 
     Writes a seeded set of uneven FASTA files to OUTPUT/proteins and embeds them into
     OUTPUT/embeddings with the smallest ESM-2: its real weights where they are cached or can be
-    downloaded (30 MB), random ones of the same shape otherwise; it says which. One that was ended
-    early goes on; to see a finished one again, remove OUTPUT or name another.
+    downloaded (30 MB), random ones of the same shape otherwise; it says which. It takes the first
+    device for twice as fast as it is (unless --weights says better), so that you see files being
+    stolen. One that was ended early goes on; to see a finished one again, remove OUTPUT or name
+    another.
     """
     from tui_balancer.inputs.synthetic import write_synthetic
     from tui_balancer.run.continuation import Resuming
@@ -184,7 +189,15 @@ def demo(
     except UserError as problem:
         _stderr.print(f"{problem}\nThe demo goes on with random weights.", highlight=False)
         prepared = prepare(replace(settings, model=f"untrained:{DEMO_MODEL}"), resuming=resuming)
+    if settings.weights is None:
+        prepared = _misjudged(prepared)
     return watch(prepared, headless=(screen or ScreenOptions()).headless)
+
+
+def _misjudged(prepared: PreparedRun) -> PreparedRun:
+    """Overrate the first device: a good assignment of the demo's files leaves little to steal."""
+    first, *others = (replace(spec, rate=None) for spec in prepared.specs)
+    return replace(prepared, specs=(replace(first, weight=2 * first.weight), *others))
 
 
 @app.command(help_epilogue=EXIT_CODES)
