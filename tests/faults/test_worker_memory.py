@@ -14,7 +14,7 @@ from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.run.report import exit_code, summary_lines
 from tui_balancer.run.session import RunSession
 
-ROOM = 250 << 20
+ROOM = 500 << 20
 HUGE = "MKVLAAGIVG" * 30_000
 """One block of its activations takes 192 MB."""
 
