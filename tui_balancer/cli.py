@@ -57,21 +57,18 @@ app = App(
     + EXIT_CODES,
 )
 
-Inputs = Annotated[
-    tuple[str, ...],
-    Parameter(name="INPUT", show_default=False, help="FASTA files, folders or globs; .gz too."),
-]
+Input = Annotated[str, Parameter(name="INPUT", help="FASTA files, folders or globs; .gz too.")]
 Output = Annotated[
     Path,
     Parameter(name=["--output", "-o"], help="The run folder: one output for each input, and logs."),
 ]
 
 
-@app.command(help_epilogue=EXIT_CODES)
+@app.command(
+    help_epilogue=EXIT_CODES, usage="Usage: tui-balancer run INPUT... --output PATH [OPTIONS]"
+)
 def run(
-    inputs: Inputs,
-    /,
-    *,
+    *inputs: Input,
     output: Output,
     model: ModelOptions | None = None,
     devices: DeviceOptions | None = None,
@@ -221,11 +218,9 @@ def attach(
     return watch_attached(output, headless=headless, read_only=read_only)
 
 
-@app.command
+@app.command(usage="Usage: tui-balancer plan INPUT... [OPTIONS]")
 def plan(
-    inputs: Inputs,
-    /,
-    *,
+    *inputs: Input,
     model: ModelOptions | None = None,
     devices: DeviceOptions | None = None,
     embedding: EmbeddingOptions | None = None,

@@ -26,16 +26,10 @@ POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
 
 
 def simulate(
-    inputs: Annotated[
-        tuple[str, ...],
-        Parameter(
-            name="INPUT",
-            show_default=False,
-            help="FASTA files, folders or globs whose real sizes are used.",
-        ),
-    ] = (),
-    /,
-    *,
+    *inputs: Annotated[
+        str,
+        Parameter(name="INPUT", help="FASTA files, folders or globs whose real sizes are used."),
+    ],
     devices: Annotated[int, Parameter(help="Devices, of unequal speed.")] = 8,
     files: Annotated[int, Parameter(help="Made-up files, unless there are inputs.")] = 200,
     policy: Annotated[

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tui_balancer.balance.model import CountSettings, TimeSettings
+from tui_balancer.cli import app
 from tui_balancer.errors import UserError
 from tui_balancer.options import (
     BalancingOptions,
@@ -92,3 +93,12 @@ def test_the_hang_floor_reaches_the_run() -> None:
         EmbeddingOptions(),
     )
     assert settings.hang_floor == 12.5
+
+
+@pytest.mark.parametrize(
+    "line", ["run A B -o OUT", "run A -o OUT B", "run -o OUT A B", "run A --output OUT --seed 1 B"]
+)
+def test_inputs_stand_before_and_after_the_options(line: str) -> None:
+    _, bound, _ = app.parse_args(line.split(), exit_on_error=False, print_error=False)
+    assert bound.args == ("A", "B")
+    assert bound.kwargs["output"] == Path("OUT")

@@ -52,7 +52,7 @@ def test_real_files_replace_made_up_ones(
 ) -> None:
     for number in range(5):
         (tmp_path / f"{number}.faa").write_text(f">a\n{'MKV' * (10 + number)}\n")
-    assert simulate((str(tmp_path),), devices=2, seeds=1, policy=("time",), json=True) == 0
+    assert simulate(str(tmp_path), devices=2, seeds=1, policy=("time",), json=True) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["policy"], row["files"]) == ("time", 5)
 
