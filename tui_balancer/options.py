@@ -76,7 +76,7 @@ class BalancingOptions:
     longest queue leads by enough files."""
 
     threshold: float | None = None
-    """Policy time: least gain in seconds that is worth a steal (default: 1)."""
+    """Policy time: least gain in seconds that is worth a steal (default: 0.1)."""
 
     threshold_ratio: float | None = None
     """Policy count: steal when longest > ratio x shortest (default: 2)."""
