@@ -6,6 +6,7 @@ Every step leaves each unit in exactly one place and writes the event that tells
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tui_balancer.balance.assignment import assign_files_weighted
 from tui_balancer.balance.balancer import Balancer
@@ -30,6 +31,19 @@ from tui_balancer.balance.roster import Roster
 from tui_balancer.balance.units import ActiveLease, UnitBook
 
 
+@dataclass(slots=True)
+class LastMove:
+    """What it takes to undo a move.
+
+    Attributes:
+        places: For each device from whose queue units went: the units by their places there.
+        now: The device for which each of them waits since.
+    """
+
+    places: dict[str, dict[int, Unit]] = field(default_factory=dict)
+    now: dict[int, str] = field(default_factory=dict)
+
+
 class Board:
     """What is where, who is there, and what happened.
 
@@ -44,6 +58,7 @@ class Board:
         stopping: Whether running units are abandoned too.
         version: Grows with every change after which a worker that was told "nothing for you"
             or "pause" may get another answer.
+        last_move: What a person moved last, for an undo.
     """
 
     def __init__(
@@ -68,6 +83,7 @@ class Board:
         self.draining = False
         self.stopping = False
         self.version = 0
+        self.last_move = LastMove()
         self._max_restarts = max_restarts
         self._poison_limit = poison_limit
 

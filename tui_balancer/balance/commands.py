@@ -59,6 +59,38 @@ class MoveUnits:
 
 
 @dataclass(frozen=True, slots=True)
+class ReorderUnits:
+    """Let waiting units be the first or the last ones of the queues that they are in.
+
+    Attributes:
+        unit_ids: The units, in the order that they are to have.
+        first: Before all others; else behind them.
+    """
+
+    unit_ids: tuple[int, ...]
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UndoMove:
+    """Put what the last `MoveUnits` or `ReorderUnits` moved back, as far as it still waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkipUnits:
+    """Fail waiting units without computing them; `RetryUnits` takes it back."""
+
+    unit_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryUnits:
+    """Let units wait again that failed in this session or were skipped."""
+
+    unit_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """Finish the running files, start no others, then end the run."""
 
@@ -69,7 +101,18 @@ class StopNow:
 
 
 Command = (
-    PauseDevice | ResumeDevice | PauseAll | ResumeAll | SetPolicy | MoveUnits | Drain | StopNow
+    PauseDevice
+    | ResumeDevice
+    | PauseAll
+    | ResumeAll
+    | SetPolicy
+    | MoveUnits
+    | ReorderUnits
+    | UndoMove
+    | SkipUnits
+    | RetryUnits
+    | Drain
+    | StopNow
 )
 
 

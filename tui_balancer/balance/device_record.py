@@ -169,6 +169,8 @@ class DeviceRecord:
             finish_seconds=self.remaining_cost(now, rate) / rate if rate else None,
             restarts=self.restarts,
             note=self.note,
+            rate=rate,
+            residues_done=self.window.residues,
         )
 
     def _running(self, now: float) -> RunningUnit | None:

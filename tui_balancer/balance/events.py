@@ -47,12 +47,40 @@ class StealEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class MoveEvent(Event):
-    """The same as a steal, by a person's hand."""
+    """The same as a steal, by a person's hand; within one queue its order has changed.
+
+    Attributes:
+        unit_id: The unit.
+        unit_name: Its name.
+        source: The device for which it waited.
+        target: The device for which it waits now.
+        reason: How, where there is more to say than that it was moved.
+    """
 
     unit_id: int
     unit_name: str
     source: str
     target: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SkipEvent(Event):
+    """A person had a waiting unit left out; it counts as failed."""
+
+    unit_id: int
+    unit_name: str
+    device: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryEvent(Event):
+    """A person had a failed or skipped unit wait again, for this device."""
+
+    unit_id: int
+    unit_name: str
+    device: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,24 @@ class CoordinatorSnapshot:
     residues_per_second: float | None
     eta_seconds: float | None
     last_event: int
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where every unit is at one moment, in so few bytes that screens can ask for it often.
+
+    A unit that is neither in a queue nor ended is running, or not known yet.
+
+    Attributes:
+        last_event: Number of the newest event: without a new one, nobody has changed places.
+        queues: For each device the numbers of the units waiting for it, next first.
+        ended: A byte a unit by its number: 0 not ended, 1 done, 2 failed; it may be longer or
+            shorter than there are units.
+    """
+
+    last_event: int
+    queues: dict[str, array[int]]
+    ended: bytes
 
 
 class ObservableBoard:
@@ -100,6 +119,15 @@ class ObservableBoard:
         """Return the units waiting for a device, next first."""
         with self._condition:
             return tuple(self._board.roster[device].queue)
+
+    def places(self, known: int) -> Places | None:
+        """Return where every unit is, or None when no event came after number `known`."""
+        with self._condition:
+            board = self._board
+            if board.log.last == known:
+                return None
+            queues = {record.device: record.queue.numbers() for record in board.roster}
+            return Places(board.log.last, queues, bytes(board.units.ended))
 
     def queue_length(self, device: str) -> int:
         """Return how many units wait for a device."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from tui_balancer.balance import arranging
+from tui_balancer.balance.arranging import BY_HAND, Refused
 from tui_balancer.balance.board import Board
 from tui_balancer.balance.commands import (
     Command,
@@ -12,22 +12,20 @@ from tui_balancer.balance.commands import (
     Outcome,
     PauseAll,
     PauseDevice,
+    ReorderUnits,
     ResumeAll,
     ResumeDevice,
+    RetryUnits,
     SetPolicy,
+    SkipUnits,
     StopNow,
+    UndoMove,
 )
 from tui_balancer.balance.device_record import DeviceRecord
-from tui_balancer.balance.events import MoveEvent, SettingEvent
+from tui_balancer.balance.events import SettingEvent
 from tui_balancer.balance.model import PolicySettings
 from tui_balancer.balance.stealing import describe
 from tui_balancer.errors import UserError
-
-BY_HAND = "by hand"
-
-
-class Refused(Exception):
-    """A command that cannot be carried out; the message is the reason."""
 
 
 def execute(board: Board, command: Command) -> Outcome:
@@ -59,7 +57,22 @@ def _carry_out(board: Board, command: Command) -> str:
         return _resume_all(board, command.reason)
     if isinstance(command, SetPolicy):
         return _set_policy(board, command.settings)
-    return _move(board, command)
+    return _arrange(board, command)
+
+
+def _arrange(
+    board: Board, command: MoveUnits | ReorderUnits | UndoMove | SkipUnits | RetryUnits
+) -> str:
+    if isinstance(command, MoveUnits):
+        target = _live_device(board, command.device)
+        return arranging.move(board, command.unit_ids, target)
+    if isinstance(command, ReorderUnits):
+        return arranging.reorder(board, command.unit_ids, first=command.first)
+    if isinstance(command, UndoMove):
+        return arranging.undo(board)
+    if isinstance(command, SkipUnits):
+        return arranging.skip(board, command.unit_ids)
+    return arranging.retry(board, command.unit_ids)
 
 
 def _live_device(board: Board, device: str) -> DeviceRecord:
@@ -149,47 +162,3 @@ def _note(board: Board, text: str) -> str:
     board.log.add(SettingEvent, text)
     board.changed()
     return text
-
-
-def _move(board: Board, command: MoveUnits) -> str:
-    target = _live_device(board, command.device)
-    moved: list[str] = []
-    refused: list[str] = []
-    for unit_id in dict.fromkeys(command.unit_ids):
-        home = board.units.home.get(unit_id)
-        if home is None:
-            refused.append(_why_not_waiting(board, unit_id))
-        elif home == target.device:
-            refused.append(f"{_waiting_name(board, unit_id)} waits for {home} already")
-        else:
-            source = board.roster[home]
-            unit = source.queue.remove(unit_id)
-            target.queue.append(unit)
-            board.units.home[unit_id] = target.device
-            board.log.add(MoveEvent, unit_id, unit.name, source.device, target.device)
-            moved.append(unit.name)
-    if not moved and not refused:
-        raise Refused("no file is chosen")
-    if not moved:
-        raise Refused(_in_short(refused))
-    board.balancer.forget()
-    board.changed()
-    what = moved[0] if len(moved) == 1 else f"{len(moved)} files"
-    message = f"moved {what} to {target.device}"
-    return f"{message}; {_in_short(refused)}" if refused else message
-
-
-def _why_not_waiting(board: Board, unit_id: int) -> str:
-    active = board.units.active.get(unit_id)
-    if active is not None:
-        return f"{active.lease.unit.name} has started on {active.lease.device}: not moved"
-    return f"file {unit_id} is {board.units.state(unit_id)}: not moved"
-
-
-def _waiting_name(board: Board, unit_id: int) -> str:
-    return board.roster[board.units.home[unit_id]].queue[unit_id].name
-
-
-def _in_short(reasons: Sequence[str]) -> str:
-    first, more = reasons[0], len(reasons) - 1
-    return f"{first} (and {more} more not moved)" if more else first

@@ -61,6 +61,11 @@ class ThroughputWindow:
         self._seconds: deque[_Mark] = deque()
         self._files: deque[_Mark] = deque(maxlen=WINDOW_FILES)
 
+    @property
+    def residues(self) -> int:
+        """Residues of all the work that was ever noted."""
+        return self._total.residues
+
     def file_started(self, now: float) -> None:
         """Note that a file begins."""
         self._mark(now, 0, 0, 0.0)

@@ -60,6 +60,7 @@ class UnitBook:
         active: The lease in force of each running unit.
         ended: How each other unit ended, a byte a unit by its number.
         epochs: Last attempt of the units that came back.
+        failed: The units that failed in this session, and may be tried again.
         killed: Devices whose worker died with the unit, one entry a death.
     """
 
@@ -68,6 +69,7 @@ class UnitBook:
     ended: bytearray = field(default_factory=bytearray)
     epochs: dict[int, int] = field(default_factory=dict)
     killed: dict[int, list[str]] = field(default_factory=dict)
+    failed: dict[int, Unit] = field(default_factory=dict)
     _all: _Counts = field(default_factory=_Counts)
     _done: _Counts = field(default_factory=_Counts)
     _failed_files: int = 0
@@ -123,6 +125,24 @@ class UnitBook:
         if done:
             self._done.add(unit)
             self._done.files -= failed_files
+        else:
+            self.failed[unit.unit_id] = unit
+            self.epochs[unit.unit_id] = active.lease.epoch
+
+    def skip(self, unit: Unit) -> None:
+        """End a waiting unit, already out of its queue, as failed."""
+        del self.home[unit.unit_id]
+        self._end(unit, done=False)
+        self._failed_files += unit.files
+        self.failed[unit.unit_id] = unit
+
+    def retry(self, unit_id: int, device: str) -> Unit:
+        """Turn a unit that failed in this session into one waiting for a device."""
+        unit = self.failed.pop(unit_id)
+        self.ended[unit_id] = 0
+        self._failed_files -= unit.files
+        self.home[unit_id] = device
+        return unit
 
     def state(self, unit_id: int) -> str:
         """Return `waiting`, `running`, `done`, `failed` or `unknown`."""

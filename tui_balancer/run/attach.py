@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import AuthenticationError
@@ -16,6 +17,7 @@ from typing import cast
 from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.events import Event
 from tui_balancer.balance.model import Unit
+from tui_balancer.balance.observation import Places
 from tui_balancer.errors import UserError
 from tui_balancer.run.handle import RunHandle, RunSnapshot, RunSummary
 from tui_balancer.workers.queues import SharedWorkQueues
@@ -26,7 +28,7 @@ ATTACH_FILE = "attach.json"
 DESK = "run"
 """Name under which the manager of the shared queues serves the run as well."""
 
-DESK_METHODS = ("snapshot", "events_after", "queue_unless", "execute", "summary")
+DESK_METHODS = ("snapshot", "events_after", "queue_unless", "units", "places", "execute", "summary")
 
 _log = logging.getLogger(__name__)
 
@@ -112,6 +114,14 @@ class RunDesk:
         """
         units = self._run.queue(device)
         return None if fingerprint(units) == known else units
+
+    def units(self) -> Sequence[Unit]:
+        """See `RunHandle.units`."""
+        return self._run.units()
+
+    def places(self, known: int) -> Places | None:
+        """See `RunHandle.places`."""
+        return self._run.places(known)
 
     def execute(self, command: Command) -> Outcome:
         """See `RunHandle.execute`."""

@@ -12,6 +12,8 @@ from tui_balancer.balance.events import (
     FailureEvent,
     LeaseEvent,
     MoveEvent,
+    RetryEvent,
+    SkipEvent,
     StealEvent,
 )
 from tui_balancer.balance.model import Unit
@@ -35,7 +37,7 @@ class Chronicle:
     def __init__(self) -> None:
         self.steals = 0
         self.moves = 0
-        self.failures: list[FailedFile] = []
+        self._failures: dict[int, FailedFile] = {}
         self.devices: defaultdict[str, DeviceTally] = defaultdict(DeviceTally)
         self._units: tuple[Unit, ...] = ()
         self._first_lease: float | None = None
@@ -51,8 +53,10 @@ class Chronicle:
             self.steals += 1
         elif isinstance(event, MoveEvent):
             self.moves += 1
-        elif isinstance(event, FailureEvent):
-            self.failures.append(FailedFile(event.unit_name, event.reason))
+        elif isinstance(event, (FailureEvent, SkipEvent)):
+            self._failures[event.unit_id] = FailedFile(event.unit_name, event.reason)
+        elif isinstance(event, RetryEvent):
+            del self._failures[event.unit_id]
         elif isinstance(event, LeaseEvent):
             if self._first_lease is None:
                 self._first_lease = event.seconds
@@ -64,6 +68,11 @@ class Chronicle:
             tally.residues += unit.residues
             tally.cost += unit.cost
             tally.compute_seconds += event.compute_seconds
+
+    @property
+    def failures(self) -> tuple[FailedFile, ...]:
+        """The files that have failed and were not tried again, in the order they did."""
+        return tuple(self._failures.values())
 
     def idle_seconds(self, device: str) -> float | None:
         """Return how long a device had no finished file's batches in flight while others had.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Protocol
 
 from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.events import Event
 from tui_balancer.balance.model import DeviceMetrics, PolicySettings, Totals, Unit
+from tui_balancer.balance.observation import Places
 
 
 class Phase(str, Enum):
@@ -191,6 +194,15 @@ class RunHandle(Protocol):
 
     def queue(self, device: str) -> tuple[Unit, ...]:
         """Return the units waiting for a device, next first."""
+
+    def units(self) -> Sequence[Unit]:
+        """Return every unit at its number; none before they are known, then always the same."""
+
+    def places(self, known: int) -> Places | None:
+        """Return where every unit is, or None when no event came after number `known`."""
+
+    def log_folder(self) -> Path:
+        """Return where the log files of the run and its workers lie, on this machine."""
 
     def execute(self, command: Command) -> Outcome:
         """Carry out a command, or refuse it with the reason."""

@@ -8,7 +8,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 
-from tui_balancer.balance.events import Event, FailureEvent, LeaseEvent, ReturnEvent
+from tui_balancer.balance.events import (
+    Event,
+    FailureEvent,
+    LeaseEvent,
+    RetryEvent,
+    ReturnEvent,
+    SkipEvent,
+)
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import (
     Change,
@@ -16,6 +23,7 @@ from tui_balancer.ledger.records import (
     EventRecord,
     FileDone,
     FileFailed,
+    FileReopened,
     LeaseEnd,
     LeaseEnded,
     LeaseGranted,
@@ -109,6 +117,10 @@ class Journal:
                 FileFailed(event.unit_id, event.reason),
                 LeaseEnded(event.unit_id, epoch, LeaseEnd.FAILED, event.seconds),
             )
+        if isinstance(event, SkipEvent):
+            return (FileFailed(event.unit_id, event.reason),)
+        if isinstance(event, RetryEvent):
+            return (FileReopened(event.unit_id, "tried again by hand"),)
         return ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, defaultdict
 from contextlib import closing
 from pathlib import Path
@@ -14,17 +15,21 @@ from tui_balancer.balance.events import (
     FailureEvent,
     LeaseEvent,
     MoveEvent,
+    RetryEvent,
     ReturnEvent,
     SettingEvent,
+    SkipEvent,
     StealEvent,
 )
 from tui_balancer.balance.model import DeviceMetrics, DeviceState, Totals, Unit
+from tui_balancer.balance.observation import Places
 from tui_balancer.embedding.registry import UntrainedModel, parse_model
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import EventRecord, FileRow, FileState, LeaseEnd, LeaseRow
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.handle import (
     DeviceSummary,
     EarlierWork,
@@ -40,6 +45,9 @@ STOPPED = "stopped"
 FINISHED = "finished"
 DIED = "the run's process has died"
 
+_ENDS = {FileState.DONE: 1, FileState.FAILED: 2}
+"""As `Places.ended` has them."""
+
 _EVENTS: dict[str, type[Event]] = {
     "steal": StealEvent,
     "move": MoveEvent,
@@ -49,6 +57,8 @@ _EVENTS: dict[str, type[Event]] = {
     "failure": FailureEvent,
     "device": DeviceEvent,
     "setting": SettingEvent,
+    "skip": SkipEvent,
+    "retry": RetryEvent,
 }
 
 
@@ -98,6 +108,16 @@ class PastRun:
             last_event=self._events[-1].sequence if self._events else 0,
             stop_reason=reason,
         )
+        self._folder = folder
+        self._units = tuple(
+            Unit(one.file_id, one.name, one.sequences, one.residues, one.cost)
+            for one in (row.file for row in files)
+        )
+        self._places = Places(
+            self._snapshot.last_event,
+            {"": array("i", [row.file.file_id for row in files if row.state not in _ENDS])},
+            bytes(_ENDS.get(row.state, 0) for row in files),
+        )
         self._summary = _summary(
             self._snapshot,
             files,
@@ -119,6 +139,18 @@ class PastRun:
     def queue(self, _device: str) -> tuple[Unit, ...]:
         """See `RunHandle.queue`; nothing waits for a device when there is none at work."""
         return ()
+
+    def units(self) -> tuple[Unit, ...]:
+        """See `RunHandle.units`."""
+        return self._units
+
+    def places(self, known: int) -> Places | None:
+        """See `RunHandle.places`; what was running when the process ended waits again."""
+        return None if known == self._places.last_event else self._places
+
+    def log_folder(self) -> Path:
+        """See `RunHandle.log_folder`."""
+        return self._folder / LOGS_FOLDER
 
     def execute(self, _command: Command) -> Outcome:
         """See `RunHandle.execute`."""

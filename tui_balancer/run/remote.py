@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,9 +12,11 @@ import psutil
 from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.events import Event
 from tui_balancer.balance.model import Unit
+from tui_balancer.balance.observation import Places
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.lock import lock_holder
 from tui_balancer.run.attach import AttachPoint, RunDesk, fingerprint, reach
+from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.handle import RunSnapshot, RunSummary
 from tui_balancer.run.past import PastRun
 
@@ -40,6 +42,7 @@ class RemoteRun:
         self._folder = folder
         self._read_only = read_only
         self._queues: dict[str, tuple[Unit, ...]] = {}
+        self._units: Sequence[Unit] = ()
         self._past: PastRun | None = None
         self._ending = threading.Lock()
 
@@ -64,6 +67,20 @@ class RemoteRun:
             return known
         self._queues[device] = news
         return news
+
+    def units(self) -> Sequence[Unit]:
+        """See `RunHandle.units`; they cross over once."""
+        if not self._units:
+            self._units = self._ask(self._desk.units, lambda past: past.units())
+        return self._units
+
+    def places(self, known: int) -> Places | None:
+        """See `RunHandle.places`."""
+        return self._ask(lambda: self._desk.places(known), lambda past: past.places(known))
+
+    def log_folder(self) -> Path:
+        """See `RunHandle.log_folder`."""
+        return self._folder / LOGS_FOLDER
 
     def execute(self, command: Command) -> Outcome:
         """See `RunHandle.execute`."""

@@ -12,6 +12,7 @@ from tui_balancer.balance.commands import Command, Drain, Outcome, ResumeAll, St
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.balance.events import Event
 from tui_balancer.balance.model import Unit
+from tui_balancer.balance.observation import Places
 from tui_balancer.engines.local import LocalEngine
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.scan import ScanStopped
@@ -162,6 +163,18 @@ class RunSession:
     def queue(self, device: str) -> tuple[Unit, ...]:
         """See `RunHandle.queue`."""
         return self.coordinator.queue(device)
+
+    def units(self) -> tuple[Unit, ...]:
+        """See `RunHandle.units`."""
+        return self._stock.catalogue.units if self._stock is not None else ()
+
+    def places(self, known: int) -> Places | None:
+        """See `RunHandle.places`."""
+        return self.coordinator.places(known)
+
+    def log_folder(self) -> Path:
+        """See `RunHandle.log_folder`."""
+        return self._folder.path / LOGS_FOLDER
 
     def summary(self) -> RunSummary | None:
         """See `RunHandle.summary`."""

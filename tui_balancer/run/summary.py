@@ -50,7 +50,7 @@ def summarise(
     residues = sum(one.residues for one in chronicle.devices.values())
     return RunSummary(
         done=totals.done,
-        failed=tuple(chronicle.failures),
+        failed=chronicle.failures,
         waiting=totals.waiting + totals.running if stock is not None else found,
         sequences=tally.sequences,
         residues=earlier.residues + residues,
