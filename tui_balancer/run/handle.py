@@ -66,6 +66,8 @@ class RunSnapshot:
         warnings: Lines a person should read, oldest first (unknown card, duplicate ids, …).
         stop_reason: Why the run ended before its last file; empty otherwise.
         trouble: Why the run is held until somebody resumes it (a full disk); empty otherwise.
+        efficiency: How close the run has come to its bound so far, in [0, 1], as in
+            `RunSummary`; None while unknown.
     """
 
     phase: Phase
@@ -87,6 +89,7 @@ class RunSnapshot:
     warnings: tuple[str, ...] = ()
     stop_reason: str = ""
     trouble: str = ""
+    efficiency: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
