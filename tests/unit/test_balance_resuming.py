@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.support.balance import Bench, unit, units
-from tui_balancer.balance.commands import PauseAll, ResumeAll
-from tui_balancer.balance.events import DeviceEvent, ReturnEvent
+from tui_balancer.balance.commands import PauseAll, ResumeAll, StopNow
+from tui_balancer.balance.events import DeviceEvent, FailureEvent, ReturnEvent, WarningEvent
 
 
 def test_what_was_done_before_counts_and_is_not_done_again() -> None:
@@ -46,3 +46,36 @@ def test_a_pause_of_all_tells_its_reason() -> None:
     bench.coordinator.execute(ResumeAll("there is space again"))
     reasons = [event.reason for event in bench.journal if isinstance(event, DeviceEvent)]
     assert reasons[-4:] == ["the disk is full"] * 2 + ["there is space again"] * 2
+
+
+def test_a_unit_that_killed_a_worker_in_an_earlier_session_fails_with_the_next_one() -> None:
+    bench = Bench()
+    bench.coordinator.assign(units(5, 3), {0: 1}, {0: 1})
+    for device in ("cuda:0", "cuda:1"):
+        bench.must_take(device)
+        bench.die(device)
+    (failure,) = [event for event in bench.journal if isinstance(event, FailureEvent)]
+    assert (failure.unit_id, failure.reason.split(",")[0]) == (0, "killed 2 workers")
+    assert bench.coordinator.totals().waiting == 1
+
+
+def test_a_death_is_charged_and_a_departure_at_the_end_is_not() -> None:
+    bench = Bench(costs=[5, 3])
+    bench.must_take("cuda:0")
+    bench.must_take("cuda:1")
+    bench.die("cuda:0")
+    bench.coordinator.execute(StopNow())
+    bench.die("cuda:1")
+    returns = [event for event in bench.journal if isinstance(event, ReturnEvent)]
+    assert [(event.device, event.charged) for event in returns] == [
+        ("cuda:0", True),
+        ("cuda:1", False),
+    ]
+
+
+def test_a_warning_is_an_event_with_its_time() -> None:
+    bench = Bench()
+    bench.clock.now = 7.0
+    bench.coordinator.warn("unknown card")
+    (event,) = [event for event in bench.journal if isinstance(event, WarningEvent)]
+    assert (event.seconds, event.text) == (7.0, "unknown card")

@@ -103,10 +103,13 @@ class Board:
         """Note that idle and paused workers should ask again."""
         self.version += 1
 
-    def assign(self, units: Iterable[Unit], attempts: Mapping[int, int]) -> None:
+    def assign(
+        self, units: Iterable[Unit], attempts: Mapping[int, int], deaths: Mapping[int, int]
+    ) -> None:
         """Distribute the units over the live devices; over all, when none is alive."""
         assert not self.assigned, "a run is assigned once"
         self.units.epochs.update(attempts)
+        self.units.killed_before.update(deaths)
         records = self.roster.live or list(self.roster)
         shares = assign_files_weighted(units, [record.spec for record in records])
         for record in records:
@@ -184,7 +187,9 @@ class Board:
         self._finish(active, failed_files=unit.files)
         self.log.add(FailureEvent, unit.unit_id, unit.name, active.lease.device, reason)
 
-    def give_back(self, active: ActiveLease, reason: str, *, to: DeviceRecord) -> None:
+    def give_back(
+        self, active: ActiveLease, reason: str, *, to: DeviceRecord, charged: bool = False
+    ) -> None:
         """Let a leased unit wait again, as the next one of a device."""
         unit = active.lease.unit
         self._release(active)
@@ -192,7 +197,13 @@ class Board:
         to.queue.push_front(unit)
         self.balancer.note(to)
         self.log.add(
-            ReturnEvent, unit.unit_id, unit.name, active.lease.device, active.lease.epoch, reason
+            ReturnEvent,
+            unit.unit_id,
+            unit.name,
+            active.lease.device,
+            active.lease.epoch,
+            reason,
+            charged,
         )
         self.changed()
 
@@ -222,9 +233,8 @@ class Board:
         if active is not None and poisonous:
             self.fail(active, f"killed {self._poison_limit} workers, the last one: {reason}")
         elif active is not None:
-            self.give_back(
-                active, reason, to=self.roster.refuge(record, stealing=self.balancer.stealing)
-            )
+            refuge = self.roster.refuge(record, stealing=self.balancer.stealing)
+            self.give_back(active, reason, to=refuge, charged=True)
         if record.dead:
             record.note = reason
             self.announce(record, f"given up after {record.restarts} restarts: {reason}")
@@ -250,9 +260,10 @@ class Board:
         A unit that killed workers on two devices is to blame itself, so the devices are
         forgiven; one that fell twice on the same device may be the victim of that device.
         """
-        killed = self.units.killed.setdefault(active.lease.unit.unit_id, [])
+        unit_id = active.lease.unit.unit_id
+        killed = self.units.killed.setdefault(unit_id, [])
         killed.append(active.lease.device)
-        if len(killed) < self._poison_limit:
+        if self.units.killed_before.get(unit_id, 0) + len(killed) < self._poison_limit:
             return False
         if len(set(killed)) > 1:
             for device in killed:

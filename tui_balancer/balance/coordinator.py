@@ -10,6 +10,7 @@ from tui_balancer.balance.board import Board
 from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.device_record import DeviceRecord
 from tui_balancer.balance.event_log import Journal
+from tui_balancer.balance.events import WarningEvent
 from tui_balancer.balance.model import (
     DeviceSpec,
     Directive,
@@ -72,15 +73,21 @@ class WorkStealingCoordinator(ObservableBoard):
             )
         )
 
-    def assign(self, units: Iterable[Unit], attempts: Mapping[int, int] | None = None) -> None:
+    def assign(
+        self,
+        units: Iterable[Unit],
+        attempts: Mapping[int, int] | None = None,
+        deaths: Mapping[int, int] | None = None,
+    ) -> None:
         """Distribute the run's units over the queues, once; until then nobody gets anything.
 
         Args:
             units: What is to be done.
             attempts: The last epoch of units that were tried before, by their numbers.
+            deaths: Workers that units killed before this process took the run up.
         """
         with self._changing() as board:
-            board.assign(units, attempts or {})
+            board.assign(units, attempts or {}, deaths or {})
 
     def add_done(self, unit: Unit) -> None:
         """Count a unit as done that was finished before this process took the run up."""
@@ -91,6 +98,11 @@ class WorkStealingCoordinator(ObservableBoard):
         """Count a unit that cannot be computed (a bad input) as failed."""
         with self._changing() as board:
             board.add_failed(unit, reason)
+
+    def warn(self, text: str) -> None:
+        """Write down, with its number and time, what a person should read."""
+        with self._condition:
+            self._board.log.add(WarningEvent, text)
 
     def worker_starting(self, device: str) -> int:
         """Note that a worker process is being started; return its incarnation, from 1."""

@@ -84,24 +84,92 @@ class RetryEvent(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SplitEvent(Event):
+    """An idle device joined another one in a running unit.
+
+    Attributes:
+        unit_id: The unit.
+        unit_name: Its name.
+        source: Who had its batches.
+        target: Who has some of them now.
+        batches: How many of them.
+        of: How many the unit has.
+        reason: Why, in words a person reads in the log.
+        finish_without: Estimated finish of the source's share if it stays, in seconds from the
+            event; None where that was not asked.
+        finish_with: The same when both work on it.
+        copy: Whether the source goes on with the same batches, and the first one counts.
+    """
+
+    unit_id: int
+    unit_name: str
+    source: str
+    target: str
+    batches: int
+    of: int
+    reason: str
+    finish_without: float | None = None
+    finish_with: float | None = None
+    copy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseEvent(Event):
-    """A unit was handed to a worker."""
+    """A unit was handed to a worker; `part` when others work on it too."""
 
     unit_id: int
     unit_name: str
     device: str
     epoch: int
+    part: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PartEvent(Event):
+    """A lease is over while others go on with its unit; its batches are kept.
+
+    Attributes:
+        unit_id: The unit.
+        unit_name: Its name.
+        device: Who had the lease.
+        epoch: The attempt.
+        sequences: Sequences that it embedded and nobody else.
+        residues: Residues of them.
+        cost: FLOPs of them.
+        compute_seconds: Time its batches were in flight, or nearly so.
+        reason: Why it ended before it was through; empty when it was.
+    """
+
+    unit_id: int
+    unit_name: str
+    device: str
+    epoch: int
+    sequences: int
+    residues: int
+    cost: float
+    compute_seconds: float
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnEvent(Event):
-    """A lease came back unfinished, and the unit waits again."""
+    """A lease came back unfinished, and the unit waits again.
+
+    Attributes:
+        unit_id: The unit.
+        unit_name: Its name.
+        device: Who had it.
+        epoch: Its attempt number.
+        reason: Why.
+        charged: Whether a worker died and that counts against the unit.
+    """
 
     unit_id: int
     unit_name: str
     device: str
     epoch: int
     reason: str
+    charged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,5 +205,12 @@ class DeviceEvent(Event):
 @dataclass(frozen=True, slots=True)
 class SettingEvent(Event):
     """A person changed how the run behaves; `text` says what is in force now."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WarningEvent(Event):
+    """Something a person should read, in one line."""
 
     text: str

@@ -62,6 +62,7 @@ class UnitBook:
         epochs: Last attempt of the units that came back.
         failed: The units that failed in this session, and may be tried again.
         killed: Devices whose worker died with the unit, one entry a death.
+        killed_before: Workers that died with the unit before this session.
     """
 
     home: dict[int, str] = field(default_factory=dict)
@@ -69,6 +70,7 @@ class UnitBook:
     ended: bytearray = field(default_factory=bytearray)
     epochs: dict[int, int] = field(default_factory=dict)
     killed: dict[int, list[str]] = field(default_factory=dict)
+    killed_before: dict[int, int] = field(default_factory=dict)
     failed: dict[int, Unit] = field(default_factory=dict)
     _all: _Counts = field(default_factory=_Counts)
     _done: _Counts = field(default_factory=_Counts)
@@ -119,6 +121,7 @@ class UnitBook:
         unit = active.lease.unit
         del self.active[unit.unit_id]
         self.killed.pop(unit.unit_id, None)
+        self.killed_before.pop(unit.unit_id, None)
         done = failed_files < unit.files
         self._end(unit, done=done)
         self._failed_files += failed_files
