@@ -20,7 +20,7 @@ def test_the_even_end_kept_up_to_date_is_the_one_worked_out_anew(seed: int) -> N
         [dice.lognormvariate(3, 1) for _ in range(40)],
     )
     board = bench.coordinator._board
-    kept = board.balancer._outlook
+    kept = board.balancer.outlook
     running: dict[str, tuple[Lease, float]] = {}
     while not bench.coordinator.over:
         bench.clock.now += dice.uniform(0, 0.2)
@@ -61,7 +61,7 @@ class Refusal:
 
     def shown(self, thief: str) -> list[str]:
         """Return whom a thief that wants nothing is shown."""
-        outlook, record = self.board.balancer._outlook, self.board.roster[thief]
+        outlook, record = self.board.balancer.outlook, self.board.roster[thief]
         return [victim.device for victim in outlook.victims(record, self.bench.clock.now)]
 
 

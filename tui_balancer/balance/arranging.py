@@ -186,9 +186,9 @@ def _first_free(board: Board) -> DeviceRecord:
 
 
 def _why_not_waiting(board: Board, unit_id: int, done: str) -> str:
-    active = board.units.active.get(unit_id)
-    if active is not None:
-        return f"{active.lease.unit.name} has started on {active.lease.device}: not {done}"
+    work = board.units.active.get(unit_id)
+    if work is not None:
+        return f"{work.unit.name} has started on {work.device}: not {done}"
     return f"file {unit_id} is {board.units.state(unit_id)}: not {done}"
 
 

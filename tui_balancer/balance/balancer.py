@@ -27,6 +27,7 @@ class Balancer:
     Attributes:
         policy: The policy in force.
         stealing: False under `--no-stealing`: then only a dead device's queue is open.
+        outlook: When devices and the run will end.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Balancer:
         self._units = units
         self._log = log
         self._clock = clock
-        self._outlook = Outlook(roster)
+        self.outlook = Outlook(roster)
         self.set_policy(policy)
 
     def set_policy(self, settings: PolicySettings) -> None:
@@ -53,18 +54,18 @@ class Balancer:
         self.policy: CountPolicy | TimePolicy = make_policy(settings)
         for record in self._roster:
             record.checked = None
-        self._outlook.gain_seconds = (
+        self.outlook.gain_seconds = (
             settings.gain_seconds if isinstance(settings, TimeSettings) else 0.0
         )
-        self._outlook.forget()
+        self.outlook.forget()
 
     def forget(self) -> None:
         """Estimate anew: something happened to several devices, or to who takes part."""
-        self._outlook.forget()
+        self.outlook.forget()
 
     def note(self, record: DeviceRecord) -> None:
         """Estimate anew for one device: its lease, queue or rate has changed."""
-        self._outlook.note(record, self._clock())
+        self.outlook.note(record, self._clock())
 
     def next_unit(self, record: DeviceRecord) -> Unit | None:
         """Return what a device starts next of its own queue; None when nothing is left there.
@@ -81,16 +82,16 @@ class Balancer:
             return head
         now = self._clock()
         rate = self._roster.rate(record)
-        end = self._outlook.even_end(now)
+        end = self.outlook.even_end(now)
         if rate is None or end is None:
             return head
         while record.queue:
             unit = policy.choose_own(record.queue, rate, end)
             if unit.cost <= end * rate:
                 return unit
-            others = self._outlook.at_work(record, now)
+            others = self.outlook.at_work(record, now)
             decision = policy.decide_hand_over(
-                unit, record.device, rate, others, self._outlook.fastest
+                unit, record.device, rate, others, self.outlook.fastest
             )
             if decision is None:
                 return unit
@@ -113,18 +114,22 @@ class Balancer:
             return None
         return record.checked + settings.interval_seconds
 
-    def fell_behind(self, record: DeviceRecord) -> bool:
+    def fell_behind(self, record: DeviceRecord, *, divisible: bool) -> bool:
         """Whether a device's estimated finish moved away by half the threshold.
 
         At steady rates a steal that does not pay now never will: only then is it worth waking
         the idle devices.
+
+        Args:
+            record: The device.
+            divisible: Whether others could take over some of its running unit.
         """
         settings = self.policy.settings
         now = self._clock()
         remaining = self._roster.remaining_seconds(record, now)
         if not self.stealing or isinstance(settings, CountSettings) or remaining is None:
             return False
-        if not record.queue:
+        if not (record.queue or divisible):
             return False
         finish = now + remaining
         if record.expected is None or finish > record.expected + settings.gain_seconds / 2:
@@ -135,13 +140,13 @@ class Balancer:
 
     def _decide(self, thief: DeviceRecord, now: float) -> StealDecision | None:
         seen = self._roster.thief(thief)
-        free = self._outlook.free(thief, dead_only=not self.stealing)
+        free = self.outlook.free(thief, dead_only=not self.stealing)
         if free:
-            return decide_free(seen, free, self._outlook.even_end(now))
+            return decide_free(seen, free, self.outlook.even_end(now))
         if not self.stealing:
             return None
         if isinstance(self.policy, TimePolicy):
-            return self.policy.decide(seen, self._outlook.victims(thief, now))
+            return self.policy.decide(seen, self.outlook.victims(thief, now))
         look = self.next_look(thief)
         if look is not None and look > now:
             return None

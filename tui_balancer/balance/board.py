@@ -28,6 +28,7 @@ from tui_balancer.balance.model import (
     Unit,
 )
 from tui_balancer.balance.roster import Roster
+from tui_balancer.balance.sharing import Sharer
 from tui_balancer.balance.units import ActiveLease, UnitBook
 
 
@@ -59,6 +60,7 @@ class Board:
         version: Grows with every change after which a worker that was told "nothing for you"
             or "pause" may get another answer.
         last_move: What a person moved last, for an undo.
+        sharer: Lets several devices work on one unit.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Board:
         policy: PolicySettings,
         *,
         stealing: bool,
+        splitting: bool,
         clock: Callable[[], float],
         journal: Journal | None,
         max_restarts: int,
@@ -78,6 +81,9 @@ class Board:
         self.units = UnitBook()
         self.balancer = Balancer(
             self.roster, self.units, self.log, policy, stealing=stealing, clock=clock
+        )
+        self.sharer = Sharer(
+            self.roster, self.units, self.log, self.balancer, on=splitting, clock=clock
         )
         self.assigned = False
         self.draining = False
@@ -129,11 +135,18 @@ class Board:
         """Lease the next unit of a device's queue, stealing one when there is none."""
         if record.active is not None:
             raise ValueError(f"{record.device} asks for work while it holds a lease")
-        unit = None
+        active = None
         if self._may_start(record):
-            unit = self.balancer.next_unit(record) or self.balancer.steal(record)
-        if unit is None:
+            active = self.sharer.take_wanted(record) or self._take_whole(record)
+            active = active or self.sharer.take(record)
+        if active is None:
             record.seen = self.version
+            return None
+        return active.lease
+
+    def _take_whole(self, record: DeviceRecord) -> ActiveLease | None:
+        unit = self.balancer.next_unit(record) or self.balancer.steal(record)
+        if unit is None:
             return None
         now = self.clock()
         record.queue.remove(unit.unit_id)
@@ -141,18 +154,30 @@ class Board:
         record.started(active, now)
         self.balancer.note(record)
         self.log.add(LeaseEvent, unit.unit_id, unit.name, record.device, active.lease.epoch)
-        return active.lease
+        return active
 
     def steal(self, record: DeviceRecord) -> Unit | None:
         """Move a unit from another queue to the front of a device's, if the policy says so."""
         return self.balancer.steal(record) if self._may_start(record) else None
 
-    def advance(self, record: DeviceRecord, active: ActiveLease, progress: Progress) -> None:
+    def learn_batches(
+        self, record: DeviceRecord, active: ActiveLease, costs: Iterable[float]
+    ) -> None:
+        """Note what a unit's batches cost; idle devices look whether they can have some."""
+        self.sharer.learn(active, costs)
+        self.balancer.note(record)
+        if self.sharer.worth_dividing(record):
+            self.changed()
+
+    def advance(
+        self, record: DeviceRecord, active: ActiveLease, progress: Progress, batch: int | None
+    ) -> None:
         """Note a progress report; idle devices look again if this one fell behind by it."""
         record.advance(active, progress, self.clock())
+        self.sharer.note_batch(active, batch)
         self.roster.learn_from(record)
         self.balancer.note(record)
-        if self.balancer.fell_behind(record):
+        if self.balancer.fell_behind(record, divisible=self.sharer.worth_dividing(record)):
             self.changed()
 
     def directive(self, record: DeviceRecord, active: ActiveLease) -> Directive:
@@ -163,13 +188,25 @@ class Board:
             active.held = True
             self.balancer.note(record)
             return Directive.PAUSE
-        return Directive.CONTINUE
+        return Directive.RESHARE if active.reshared else Directive.CONTINUE
+
+    def finish_part(self, active: ActiveLease, compute_seconds: float) -> Directive:
+        """Answer a worker that is through with the batches of its lease that it knows of."""
+        if self.stopping:
+            return Directive.ABANDON
+        return self.sharer.finish_part(active, compute_seconds)
+
+    def claim(self, active: ActiveLease) -> None:
+        """Let a lease be the one that ends its unit."""
+        self.sharer.end_others(active)
+        active.claimed = True
 
     def complete(self, active: ActiveLease, compute_seconds: float, *, failed_files: int) -> None:
         """End a lease whose outputs are in place."""
         record = self.roster[active.lease.device]
         unit = active.lease.unit
-        record.completed(active, self.clock(), failed_files=failed_files)
+        shared = self.units.active[unit.unit_id].shared
+        record.completed(active, self.clock(), failed_files=failed_files, shared=shared)
         self.roster.learn_from(record)
         self._finish(active, failed_files=failed_files)
         self.log.add(
@@ -190,12 +227,13 @@ class Board:
     def give_back(
         self, active: ActiveLease, reason: str, *, to: DeviceRecord, charged: bool = False
     ) -> None:
-        """Let a leased unit wait again, as the next one of a device."""
+        """Let a leased unit wait again, as the next one of a device, or others go on with it."""
         unit = active.lease.unit
         self._release(active)
-        self.units.give_back(active, to.device)
-        to.queue.push_front(unit)
-        self.balancer.note(to)
+        if not self.sharer.pass_on(active):
+            self.units.give_back(active, to.device)
+            to.queue.push_front(unit)
+            self.balancer.note(to)
         self.log.add(
             ReturnEvent,
             unit.unit_id,
@@ -273,8 +311,14 @@ class Board:
     def _may_start(self, record: DeviceRecord) -> bool:
         return self.assigned and not self.ending and record.live and not record.paused
 
+    def next_look(self, record: DeviceRecord) -> float | None:
+        """Return when an idle device looks for work again without a change; None for never."""
+        looks = (self.balancer.next_look(record), self.sharer.next_look(record))
+        return min((look for look in looks if look is not None), default=None)
+
     def _finish(self, active: ActiveLease, *, failed_files: int) -> None:
         self._release(active)
+        self.sharer.end_others(active)
         self.units.finish(active, failed_files=failed_files)
         if self.over:
             self.changed()

@@ -59,6 +59,14 @@ class MoveUnits:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitUnit:
+    """Let a device take over the back of a running unit's batches, as soon as it is free."""
+
+    unit_id: int
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReorderUnits:
     """Let waiting units be the first or the last ones of the queues that they are in.
 
@@ -107,6 +115,7 @@ Command = (
     | ResumeAll
     | SetPolicy
     | MoveUnits
+    | SplitUnit
     | ReorderUnits
     | UndoMove
     | SkipUnits

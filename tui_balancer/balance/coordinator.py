@@ -21,6 +21,7 @@ from tui_balancer.balance.model import (
     Unit,
 )
 from tui_balancer.balance.observation import ObservableBoard
+from tui_balancer.balance.parts import Share
 from tui_balancer.balance.units import ActiveLease
 
 
@@ -44,6 +45,7 @@ class WorkStealingCoordinator(ObservableBoard):
         devices: The devices, in the order in which they are shown.
         policy: The stealing rule to begin with.
         stealing: False leaves the assignment alone, except for the queues of dead devices.
+        splitting: Whether idle devices take over batches of running units.
         clock: Seconds since the run began; never goes back.
         journal: Called under the lock with every event, in order; must not raise.
         max_restarts: Restarts a device gets before it is given up.
@@ -56,6 +58,7 @@ class WorkStealingCoordinator(ObservableBoard):
         *,
         policy: PolicySettings,
         stealing: bool = True,
+        splitting: bool = False,
         clock: Callable[[], float],
         journal: Journal | None = None,
         max_restarts: int = 3,
@@ -66,6 +69,7 @@ class WorkStealingCoordinator(ObservableBoard):
                 devices,
                 policy,
                 stealing=stealing,
+                splitting=splitting,
                 clock=clock,
                 journal=journal,
                 max_restarts=max_restarts,
@@ -164,7 +168,7 @@ class WorkStealingCoordinator(ObservableBoard):
             record = self._present(device, incarnation)
             if record is None or board.over or record.seen != board.version:
                 return True
-            look = board.balancer.next_look(record)
+            look = board.next_look(record)
             return look is not None and look <= board.clock()
 
     def next_look(self, device: str) -> float | None:
@@ -173,7 +177,7 @@ class WorkStealingCoordinator(ObservableBoard):
         None where it does so only after a change.
         """
         with self._condition:
-            return self._board.balancer.next_look(self._board.roster[device])
+            return self._board.next_look(self._board.roster[device])
 
     def wait_while_paused(self, device: str, incarnation: int, timeout: float) -> Directive:
         """Hold a worker within its unit; return what it does next, after `timeout` at the latest.
@@ -193,16 +197,66 @@ class WorkStealingCoordinator(ObservableBoard):
             if not self._board.over:
                 self._condition.wait(timeout)
 
-    def report_progress(
-        self, device: str, incarnation: int, unit_id: int, epoch: int, progress: Progress
+    def learn_batches(
+        self, device: str, incarnation: int, unit_id: int, epoch: int, costs: Iterable[float]
+    ) -> None:
+        """Note what a unit's batches cost, so that it can be divided.
+
+        Args:
+            device: Whose worker tells it.
+            incarnation: Of the worker.
+            unit_id: The unit.
+            epoch: The attempt.
+            costs: FLOPs of the batches, in the order of their numbers; 0 for those that are
+                kept already.
+        """
+        with self._changing() as board:
+            active = self._held_by(device, incarnation, unit_id, epoch)
+            if active is not None:
+                board.learn_batches(board.roster[device], active, costs)
+
+    def share(self, device: str, incarnation: int, unit_id: int, epoch: int) -> Share | None:
+        """Return which batches a lease has now; None for a stale one.
+
+        A worker asks when it is told to (`Directive.RESHARE`), before it begins another batch.
+        """
+        with self._condition:
+            active = self._held_by(device, incarnation, unit_id, epoch)
+            return self._board.sharer.share(active) if active is not None else None
+
+    def finish_part(
+        self, device: str, incarnation: int, unit_id: int, epoch: int, compute_seconds: float
     ) -> Directive:
-        """Note how far a lease is; the answer holds at this batch boundary."""
+        """Answer the worker of a divided unit that is through with all batches it knows of.
+
+        Its batches are reported and kept. It is either released, its lease being over, or has
+        to ask for its share again: more batches, or, as the last one, the whole unit.
+        """
+        with self._changing() as board:
+            active = self._held_by(device, incarnation, unit_id, epoch)
+            if active is None:
+                return Directive.ABANDON
+            return board.finish_part(active, compute_seconds)
+
+    def report_progress(
+        self,
+        device: str,
+        incarnation: int,
+        unit_id: int,
+        epoch: int,
+        progress: Progress,
+        batch: int | None = None,
+    ) -> Directive:
+        """Note how far a lease is; the answer holds at this batch boundary.
+
+        `batch` is the number of the batch that was finished last, which is kept by now.
+        """
         with self._changing() as board:
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is None:
                 return Directive.ABANDON
             record = board.roster[device]
-            board.advance(record, active, progress)
+            board.advance(record, active, progress, batch)
             return board.directive(record, active)
 
     def record_telemetry(self, device: str, incarnation: int, telemetry: Telemetry) -> None:
@@ -223,7 +277,7 @@ class WorkStealingCoordinator(ObservableBoard):
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is None or active.claimed:
                 return False
-            active.claimed = True
+            self._board.claim(active)
             return True
 
     def record_file_completion(

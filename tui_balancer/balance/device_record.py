@@ -37,6 +37,7 @@ class DeviceRecord:
         strikes: Deaths held against it; more than the limit make it dead.
         restarts: How often its worker was started again.
         note: Why it is dead; empty otherwise.
+        wanted: Running units of which a person wants it to have a share.
         files_done: Files it finished.
         stolen_to: Files it received by stealing.
         stolen_from: Files stolen from it.
@@ -63,6 +64,7 @@ class DeviceRecord:
     strikes: int = 0
     restarts: int = 0
     note: str = ""
+    wanted: list[int] = field(default_factory=list)
     files_done: int = 0
     stolen_to: int = 0
     stolen_from: int = 0
@@ -120,16 +122,21 @@ class DeviceRecord:
         )
         step = advanced(active.progress, progress)
         active.progress = progress
+        active.left = max(0.0, active.left - step.cost)
         if not restored:
             self.window.add(now, step.sequences, step.residues, step.cost)
             if not active.held:
                 self.pace.add(step.cost, now - active.reported)
         active.reported = now
 
-    def completed(self, active: ActiveLease, now: float, *, failed_files: int) -> None:
-        """Note that its lease ended with outputs, all of it done."""
+    def completed(
+        self, active: ActiveLease, now: float, *, failed_files: int, shared: bool
+    ) -> None:
+        """Note that its lease ended with outputs, all of it done; not by it alone if `shared`."""
         unit = active.lease.unit
-        self.advance(active, Progress(unit.sequences, unit.residues, unit.cost), now)
+        # What others did, and earlier attempts, tells nothing about how fast this device is.
+        whole = Progress(unit.sequences, unit.residues, unit.cost, restored=shared)
+        self.advance(active, whole, now)
         self.files_done += unit.files - failed_files
 
     def running_cost(self, now: float, rate: float) -> float:
@@ -137,8 +144,10 @@ class DeviceRecord:
         active = self.active
         if active is None or active.claimed:
             return 0.0
-        left = active.lease.unit.cost - active.progress.cost
-        return left if active.held else max(0.0, left - (now - active.reported) * rate)
+        if active.held:
+            return active.left
+        # A batch that takes longer than it should is no batch more.
+        return max(0.0, active.left - min(active.in_flight, (now - active.reported) * rate))
 
     def remaining_cost(self, now: float, rate: float) -> float:
         """Return the FLOPs left of its unit and its queue."""
@@ -178,8 +187,8 @@ class DeviceRecord:
             return None
         unit: Unit = self.active.lease.unit
         done = self.active.progress
-        if unit.cost > 0:
-            fraction = done.cost / unit.cost
+        if (cost := done.cost + self.active.left) > 0:
+            fraction = done.cost / cost
         else:
             fraction = 1.0 if done is not NOTHING_YET else 0.0
         return RunningUnit(

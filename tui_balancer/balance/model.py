@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from tui_balancer.balance.parts import Spans
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -39,11 +41,13 @@ class Lease:
         unit: The work.
         device: Who has it.
         epoch: Attempt number of the unit, from 1; an older epoch's result is refused.
+        spans: The batches that it begins with; None for the whole unit.
     """
 
     unit: Unit
     device: str
     epoch: int
+    spans: Spans | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,17 @@ class DeviceState(str, Enum):
 
 
 class Directive(str, Enum):
-    """The coordinator's answer to a progress report: what the worker does after this batch."""
+    """The coordinator's answer to a progress report: what the worker does after this batch.
+
+    After `reshare` it asks which batches are its own now. `release`, the answer at the end of
+    a part, means that the part is kept, others go on, and the worker is free.
+    """
 
     CONTINUE = "continue"
     PAUSE = "pause"
     ABANDON = "abandon"
+    RESHARE = "reshare"
+    RELEASE = "release"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from math import inf
 
 from tui_balancer.balance.device_record import DeviceRecord
@@ -124,6 +125,24 @@ class Outlook:
             if position != record.position:
                 yield self._roster.victim(self._records[position], now)
 
+    def held(self) -> list[DeviceRecord]:
+        """Return paused devices that have begun a unit."""
+        return [record for record in self._free if record.active is not None]
+
+    def ending_last(self, now: float, seconds: float, most: int) -> list[DeviceRecord]:
+        """Return devices whose running units end in so many seconds or later, the last ones first.
+
+        At most so many devices.
+        """
+        self._refresh(now)
+        late = takewhile(lambda place: place[0] - now > seconds, reversed(self._running))
+        return [self._records[position] for _, position in islice(late, most)]
+
+    def ending_first(self, now: float, most: int) -> list[DeviceRecord]:
+        """Return the devices whose running units end first or should have ended already."""
+        self._refresh(now)
+        return [self._records[position] for _, position in self._running[:most]]
+
     def _worth_showing(self, end: float, position: int, rate: float) -> bool:
         """Whether a thief of this rate might find more at a victim than was found before."""
         refused_end, refused_rate = self._refused.get(position, (-inf, 0.0))
@@ -153,7 +172,7 @@ class Outlook:
         self.fastest = max(self.fastest, rate)
         running_end, work, flow = -inf, queue.cost, 0.0
         if active is not None and not active.claimed:
-            left = active.lease.unit.cost - active.progress.cost
+            left = active.left
             work += left
             if not active.held:
                 work += active.reported * rate

@@ -18,6 +18,7 @@ from tui_balancer.balance.commands import (
     RetryUnits,
     SetPolicy,
     SkipUnits,
+    SplitUnit,
     StopNow,
     UndoMove,
 )
@@ -61,8 +62,11 @@ def _carry_out(board: Board, command: Command) -> str:
 
 
 def _arrange(
-    board: Board, command: MoveUnits | ReorderUnits | UndoMove | SkipUnits | RetryUnits
+    board: Board,
+    command: MoveUnits | SplitUnit | ReorderUnits | UndoMove | SkipUnits | RetryUnits,
 ) -> str:
+    if isinstance(command, SplitUnit):
+        return _split(board, command.unit_id, _live_device(board, command.device))
     if isinstance(command, MoveUnits):
         target = _live_device(board, command.device)
         return arranging.move(board, command.unit_ids, target)
@@ -138,6 +142,27 @@ def _set_policy(board: Board, settings: PolicySettings) -> str:
     text = describe(settings)
     board.log.add(SettingEvent, text)
     return text
+
+
+def _split(board: Board, unit_id: int, target: DeviceRecord) -> str:
+    work = board.units.active.get(unit_id)
+    if work is None:
+        raise Refused(
+            f"file {unit_id} is {board.units.state(unit_id)}: only running ones are split"
+        )
+    name = work.unit.name
+    active = board.sharer.holder(work)
+    if active is None:
+        raise Refused(f"{name} has no batches left that another device could take")
+    if any(lease.lease.device == target.device for lease in work.leases.values()):
+        raise Refused(f"{target.device} works on {name} already")
+    if unit_id in target.wanted:
+        raise Refused(f"{target.device} will join in {name} already")
+    target.wanted.append(unit_id)
+    board.log.add(SettingEvent, f"{target.device} is to join {active.lease.device} in {name}")
+    board.changed()
+    when = "when it is through with its file" if target.active else "now"
+    return f"{target.device} joins in {name} {when}"
 
 
 def _drain(board: Board) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 
 from tui_balancer.balance.model import Lease, Progress, Totals, Unit
+from tui_balancer.balance.parts import BatchPlan, Spans
 
 NOTHING_YET = Progress(0, 0, 0.0)
 
@@ -24,6 +26,13 @@ class ActiveLease:
         held: Whether the worker was told to pause; its time does not count as work then.
         claimed: The worker is through and the output is being put in place; from here on
             the worker's death changes nothing.
+        left: FLOPs of its batches that were not reported.
+        in_flight: FLOPs of the first of them; inf while they are unknown.
+        todo: Those batches, the first of which may be in flight; None while they are unknown.
+        reshared: Whether the worker has yet to hear that its batches have changed.
+        merging: Whether all batches are kept and its worker brings them together.
+        twin: Epoch of the lease on another device that computes the same batches, of which
+            the first one to be through counts; 0 without one.
     """
 
     lease: Lease
@@ -33,6 +42,50 @@ class ActiveLease:
     reported: float = 0.0
     held: bool = False
     claimed: bool = False
+    left: float = 0.0
+    in_flight: float = inf
+    todo: Spans | None = None
+    reshared: bool = False
+    merging: bool = False
+    twin: int = 0
+
+    def __post_init__(self) -> None:
+        self.left = self.lease.unit.cost
+
+
+@dataclass(slots=True, eq=False)
+class UnitAtWork:
+    """A running unit: who computes it, and what is known of its batches.
+
+    Attributes:
+        unit: The unit.
+        leases: Those in force by epoch; several when its batches are divided.
+        newest: The newest epoch.
+        plan: Its batches; None until a worker has told them.
+        kept: What leases have done that are over, their batches being kept.
+        shared: Whether its batches were ever divided: then whoever ends last merges them.
+    """
+
+    unit: Unit
+    leases: dict[int, ActiveLease]
+    newest: int
+    plan: BatchPlan | None = None
+    kept: Progress = NOTHING_YET
+    shared: bool = False
+
+    @property
+    def device(self) -> str:
+        """Who had it first, of those that still have it."""
+        return next(iter(self.leases.values())).lease.device
+
+    def progress(self) -> Progress:
+        """Return what was done of it by all; no more than there is, should work be done twice."""
+        parts = [self.kept, *(one.progress for one in self.leases.values())]
+        return Progress(
+            min(self.unit.sequences, sum(part.sequences for part in parts)),
+            min(self.unit.residues, sum(part.residues for part in parts)),
+            min(self.unit.cost, sum(part.cost for part in parts)),
+        )
 
 
 @dataclass(slots=True)
@@ -57,7 +110,7 @@ class UnitBook:
 
     Attributes:
         home: The device in whose queue each waiting unit is.
-        active: The lease in force of each running unit.
+        active: The running units.
         ended: How each other unit ended, a byte a unit by its number.
         epochs: Last attempt of the units that came back.
         failed: The units that failed in this session, and may be tried again.
@@ -66,7 +119,7 @@ class UnitBook:
     """
 
     home: dict[int, str] = field(default_factory=dict)
-    active: dict[int, ActiveLease] = field(default_factory=dict)
+    active: dict[int, UnitAtWork] = field(default_factory=dict)
     ended: bytearray = field(default_factory=bytearray)
     epochs: dict[int, int] = field(default_factory=dict)
     killed: dict[int, list[str]] = field(default_factory=dict)
@@ -101,25 +154,57 @@ class UnitBook:
         del self.home[unit.unit_id]
         epoch = self.epochs.pop(unit.unit_id, 0) + 1
         active = ActiveLease(Lease(unit, device, epoch), incarnation, now, reported=now)
-        self.active[unit.unit_id] = active
+        self.active[unit.unit_id] = UnitAtWork(unit, {epoch: active}, epoch)
         return active
+
+    def grant_part(
+        self, work: UnitAtWork, device: str, incarnation: int, now: float, spans: Spans | None
+    ) -> ActiveLease:
+        """Lease batches of a running unit to one more device, under its next epoch."""
+        work.newest += 1
+        lease = Lease(work.unit, device, work.newest, spans)
+        active = ActiveLease(lease, incarnation, now, reported=now, todo=spans)
+        work.leases[work.newest] = active
+        work.shared = True
+        return active
+
+    def drop(self, active: ActiveLease, *, kept: bool) -> UnitAtWork:
+        """End one of several leases of a unit; `kept` if its batches are there to be read."""
+        work = self.active[active.lease.unit.unit_id]
+        del work.leases[active.lease.epoch]
+        assert work.leases, "a unit at work is in somebody's hands"
+        if kept:
+            before, done = work.kept, active.progress
+            work.kept = Progress(
+                before.sequences + done.sequences,
+                before.residues + done.residues,
+                before.cost + done.cost,
+            )
+        return work
 
     def current(self, unit_id: int, epoch: int) -> ActiveLease | None:
         """Return the lease in force if it is this very attempt."""
-        active = self.active.get(unit_id)
-        return active if active is not None and active.lease.epoch == epoch else None
+        work = self.active.get(unit_id)
+        return work.leases.get(epoch) if work is not None else None
+
+    def others(self, active: ActiveLease) -> list[ActiveLease]:
+        """Return the other leases in force of a lease's unit."""
+        work = self.active[active.lease.unit.unit_id]
+        return [one for one in work.leases.values() if one is not active]
 
     def give_back(self, active: ActiveLease, device: str) -> None:
-        """Turn a lease into a unit waiting for a device."""
+        """Turn a unit's only lease into a unit waiting for a device."""
         unit = active.lease.unit
-        del self.active[unit.unit_id]
-        self.epochs[unit.unit_id] = active.lease.epoch
+        work = self.active.pop(unit.unit_id)
+        assert list(work.leases.values()) == [active], "others still work on the unit"
+        self.epochs[unit.unit_id] = work.newest
         self.home[unit.unit_id] = device
 
     def finish(self, active: ActiveLease, *, failed_files: int) -> None:
-        """End a lease; `failed_files` of the unit's files have no output."""
+        """End a unit with its only lease; `failed_files` of its files have no output."""
         unit = active.lease.unit
-        del self.active[unit.unit_id]
+        work = self.active.pop(unit.unit_id)
+        assert list(work.leases.values()) == [active], "others still work on the unit"
         self.killed.pop(unit.unit_id, None)
         self.killed_before.pop(unit.unit_id, None)
         done = failed_files < unit.files
@@ -130,7 +215,7 @@ class UnitBook:
             self._done.files -= failed_files
         else:
             self.failed[unit.unit_id] = unit
-            self.epochs[unit.unit_id] = active.lease.epoch
+            self.epochs[unit.unit_id] = work.newest
 
     def skip(self, unit: Unit) -> None:
         """End a waiting unit, already out of its queue, as failed."""
@@ -165,7 +250,8 @@ class UnitBook:
     def totals(self) -> Totals:
         """Add up; work done within running units counts, and goes back if they do."""
         running = self.active.values()
-        running_files = sum(active.lease.unit.files for active in running)
+        running_files = sum(work.unit.files for work in running)
+        done = [work.progress() for work in running]
         return Totals(
             files=self._all.files,
             done=self._done.files,
@@ -173,9 +259,9 @@ class UnitBook:
             running=running_files,
             waiting=self._all.files - self._done.files - self._failed_files - running_files,
             sequences=self._all.sequences,
-            sequences_done=self._done.sequences + sum(one.progress.sequences for one in running),
+            sequences_done=self._done.sequences + sum(one.sequences for one in done),
             residues=self._all.residues,
-            residues_done=self._done.residues + sum(one.progress.residues for one in running),
+            residues_done=self._done.residues + sum(one.residues for one in done),
             cost=self._all.cost,
-            cost_done=self._done.cost + sum(one.progress.cost for one in running),
+            cost_done=self._done.cost + sum(one.cost for one in done),
         )
