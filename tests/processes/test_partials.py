@@ -10,7 +10,7 @@ import pytest
 
 from tests.processes.conftest import Workshop
 from tests.support.tasks import write_task
-from tui_balancer.workers.protocol import Order, Task, TaskProgress, WorkerId
+from tui_balancer.workers.protocol import Order, TaskProgress, WorkerId
 
 SEQUENCES = 24
 BATCHES_BEFORE_DEATH = 4
@@ -25,9 +25,7 @@ def test_finished_batches_survive_a_kill_and_the_bytes_are_those_of_an_undisturb
 ) -> None:
     board = workshop.board
     first = write_task(workshop.folder, 0, SEQUENCES)
-    (file,) = first.files
-    elsewhere = replace(file, partial=workshop.folder / "quiet_ESM.pt.partial")
-    board.put(Task(0, 1, (elsewhere,)))
+    board.put(replace(first, partial=workshop.folder / "quiet_ESM.pt.partial"))
     workshop.restart = True
     workshop.engine.start()
     board.wait_until(lambda: bool(board.results))

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from tui_balancer.workers.protocol import FileTask, Task
+from tui_balancer.workers.protocol import FileTask, Task, TaskResult
+from tui_balancer.workers.reading import read_files
+from tui_balancer.workers.task import Bench, TaskRun
+from tui_balancer.workers.writing import write_outputs
 
 _RESIDUES = "MKVLAAGIVGLLLAQWERTYHPNDSFC" * 2
 
@@ -21,7 +24,6 @@ def write_file(folder: Path, number: int, sequences: int = 6) -> FileTask:
         file_id=number,
         source=source,
         temporary=folder / "out" / f"file_{number}_ESM.pt.1.tmp",
-        partial=folder / "out" / f"file_{number}_ESM.pt.partial",
         source_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
         sequences=sequences,
     )
@@ -29,4 +31,16 @@ def write_file(folder: Path, number: int, sequences: int = 6) -> FileTask:
 
 def write_task(folder: Path, number: int, sequences: int = 6) -> Task:
     """Return a task of one new file, of the same number."""
-    return Task(unit_id=number, epoch=1, files=(write_file(folder, number, sequences),))
+    return task_of(number, write_file(folder, number, sequences))
+
+
+def task_of(unit_id: int, *files: FileTask, epoch: int = 1) -> Task:
+    """Return a task of some files, as the app would make it."""
+    partial = files[0].temporary.parent / f"file_{files[0].file_id}_ESM.pt.partial"
+    return Task(unit_id, epoch, files, partial)
+
+
+def run_task(bench: Bench, task: Task) -> TaskResult:
+    """Read, embed and write a task, one after the other."""
+    files = read_files(task.files, bench.setup.reading)
+    return write_outputs(TaskRun(bench, task, files).embed())

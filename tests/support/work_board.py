@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tui_balancer.workers.protocol import (
     DeviceFacts,
@@ -87,6 +87,10 @@ class ListBoard:
             if self.over:
                 return None
             raise queue.Empty
+
+    def peek(self, worker: WorkerId) -> Task | None:
+        with self.changed:
+            return replace(self.tasks[0], epoch=0) if self.tasks else None
 
     def wait_for_work(self, worker: WorkerId, timeout: float) -> None:
         with self.changed:

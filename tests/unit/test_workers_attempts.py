@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkpoints import make_checkpoint
-from tests.support.tasks import write_file
+from tests.support.tasks import run_task, task_of, write_file
 from tests.support.work_board import ListBoard
 from tui_balancer.embedding.checkpoints import resolve
 from tui_balancer.embedding.embedder import load_embedder
@@ -18,9 +18,9 @@ from tui_balancer.embedding.registry import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.busy import BusyClock
-from tui_balancer.workers.protocol import Order, Task, WorkerId, WorkerSetup
+from tui_balancer.workers.protocol import Order, Task, TaskResult, WorkerId, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
-from tui_balancer.workers.task import Abandoned, Bench, TaskRun
+from tui_balancer.workers.task import Abandoned, Bench
 
 WORKER = WorkerId("cpu:0", 1)
 SEQUENCES = 20
@@ -60,18 +60,21 @@ class Attempts:
         """Attempt it, but let the app take it back after three batches."""
         left = iter([Order.CONTINUE] * (KEPT - 1))
         self.board.progress = self._answering(lambda: next(left, Order.ABANDON))  # type: ignore[method-assign]
-        run = self._run(self._setup)
         with pytest.raises(Abandoned):
-            run.embed()
-        run.discard()
+            self._run(self._setup)
         return self._reported()
 
     def finish(self, setup: WorkerSetup | None = None) -> tuple[str, list[int]]:
         """Attempt it to the end; return the output's checksum and the reported progress."""
         self.board.progress = self._answering(lambda: Order.CONTINUE)  # type: ignore[method-assign]
-        (result,) = self._run(setup or self._setup).embed().files
+        (result,) = self._run(setup or self._setup).files
         assert result.error == ""
         return result.output_sha256, self._reported()
+
+    @property
+    def task(self) -> Task:
+        """The newest attempt."""
+        return task_of(0, self.file, epoch=self._epoch)
 
     def _answering(self, answer: Callable[[], Order]) -> Callable[..., Order]:
         def progress(worker: object, progress: object) -> Order:
@@ -80,12 +83,12 @@ class Attempts:
 
         return progress
 
-    def _run(self, setup: WorkerSetup) -> TaskRun:
+    def _run(self, setup: WorkerSetup) -> TaskResult:
         self._epoch += 1
         self.board.progress_reports.clear()
         embedder = load_embedder(setup.model, "cpu:0", 1, setup.settings)
         bench = Bench(setup, WorkQueue(self.board, WORKER), embedder, BusyClock())
-        return TaskRun(bench, Task(0, self._epoch, (self.file,)))
+        return run_task(bench, self.task)
 
     def _reported(self) -> list[int]:
         return [report.sequences for report in self.board.progress_reports]
@@ -136,7 +139,7 @@ def test_a_partial_result_cut_short_costs_batches_but_no_bytes(
 ) -> None:
     checksum, progress = undisturbed
     attempts.cut_short()
-    partial = attempts.file.partial
+    partial = attempts.task.partial
     partial.write_bytes(partial.read_bytes()[:bytes_kept])
 
     assert attempts.finish() == (checksum, progress[max(0, batches_kept - 1) :])
@@ -147,9 +150,9 @@ def test_a_damaged_partial_result_costs_batches_but_no_bytes(
 ) -> None:
     checksum, progress = undisturbed
     attempts.cut_short()
-    damaged = bytearray(attempts.file.partial.read_bytes())
+    damaged = bytearray(attempts.task.partial.read_bytes())
     damaged[-1] ^= 1
-    attempts.file.partial.write_bytes(damaged)
+    attempts.task.partial.write_bytes(damaged)
 
     assert attempts.finish() == (checksum, progress[KEPT - 2 :])
 

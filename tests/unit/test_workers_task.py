@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
-from tests.support.tasks import write_file, write_task
+from tests.support.tasks import run_task, task_of, write_file, write_task
 from tests.support.work_board import DEADLINE_SECONDS, ListBoard
 from tui_balancer.embedding.batching import MARKERS
 from tui_balancer.embedding.checkpoints import resolve
@@ -21,14 +22,14 @@ from tui_balancer.embedding.embedder import Embedder, load_embedder
 from tui_balancer.embedding.flops import forward_flops
 from tui_balancer.embedding.registry import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
-from tui_balancer.inputs.fasta import read_fasta
+from tui_balancer.inputs.fasta import FastaContent, read_fasta
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.busy import BusyClock
 from tui_balancer.workers.loop import work_until_over
 from tui_balancer.workers.protocol import FileTask, Order, Task, WorkerId, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
-from tui_balancer.workers.task import Abandoned, Bench, TaskRun
-from tui_balancer.workers.vectors import FileVectors
+from tui_balancer.workers.task import Abandoned, Bench
+from tui_balancer.workers.vectors import UnitVectors
 
 WORKER = WorkerId("cpu:0", 1)
 Refusal = Callable[..., NoReturn]
@@ -83,7 +84,7 @@ def test_progress_adds_up_to_the_cost_of_the_unit(
     bench: Bench, board: ListBoard, tmp_path: Path
 ) -> None:
     task = write_task(tmp_path, 0)
-    result = TaskRun(bench, task).embed()
+    result = run_task(bench, task)
 
     reports = board.progress_reports
     lengths = lengths_of(task.files[0])
@@ -95,23 +96,60 @@ def test_progress_adds_up_to_the_cost_of_the_unit(
     assert result.compute_seconds == bench.busy.seconds() > 0
 
 
-def test_progress_of_a_bundle_goes_on_from_file_to_file(
+def test_the_batches_of_a_bundle_run_across_its_files(
     bench: Bench, board: ListBoard, tmp_path: Path
 ) -> None:
     files = tuple(write_file(tmp_path, number, sequences=2) for number in range(3))
-    TaskRun(bench, Task(unit_id=7, epoch=3, files=files)).embed()
+    result = run_task(bench, task_of(7, *files, epoch=3))
 
-    assert [one.sequences for one in board.progress_reports] == [2, 4, 6]
+    assert [one.sequences for one in board.progress_reports] == [2, 5, 6]
+    assert [one.computed for one in board.progress_reports] == [False, False, True]
     assert {(one.unit_id, one.epoch) for one in board.progress_reports} == {(7, 3)}
+    for file, done in zip(files, result.files, strict=True):
+        records = read_fasta(file.source, ReadingRules()).records
+        output = torch.load(file.temporary, weights_only=True)
+        assert output["proteins"] == [record.id for record in records]
+        assert done.sequences == len(records)
+        for record, vector in zip(records, output["data"], strict=True):
+            alone = bench.embedder.embed([record.residues])[0]
+            torch.testing.assert_close(vector, alone, rtol=1e-5, atol=1e-6)
 
 
-def test_a_file_has_the_same_bytes_alone_and_in_a_bundle(bench: Bench, tmp_path: Path) -> None:
-    first, second = write_file(tmp_path, 0), write_file(tmp_path, 1, sequences=5)
-    bundle = TaskRun(bench, Task(0, 1, (first, second))).embed()
-    alone = TaskRun(bench, Task(1, 1, (second,))).embed()
+def test_a_file_made_anew_has_the_bytes_that_it_had_in_its_bundle(
+    bench: Bench, board: ListBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.embedder, "embed", neighbourly)
+    files = [write_file(tmp_path, number, sequences=3) for number in range(4)]
+    bundle = run_task(bench, task_of(0, *files))
+    alone = run_task(bench, task_of(1, files[1]))
+    board.progress_reports.clear()
+    wanted = [replace(file, wanted=file is files[1]) for file in files]
+    anew = run_task(bench, task_of(0, *wanted, epoch=2))
 
-    assert bundle.files[1].output_sha256 == alone.files[0].output_sha256
-    assert bundle.files[0].output_sha256 != alone.files[0].output_sha256
+    assert anew.files == (bundle.files[1],)
+    assert anew.files != alone.files
+    assert board.progress_reports[-1].sequences == 3
+
+
+def test_one_file_that_cannot_be_embedded_does_not_take_its_bundle_along(
+    bench: Bench, board: ListBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [write_file(tmp_path, number, sequences=3) for number in range(3)]
+    culprit = read_fasta(files[1].source, ReadingRules()).records[0].residues
+    embed = bench.embedder.embed
+
+    def choosy(sequences: Sequence[str]) -> torch.Tensor:
+        if culprit in sequences:
+            raise ValueError("no such residue")
+        return embed(sequences)
+
+    monkeypatch.setattr(bench.embedder, "embed", choosy)
+    first, second, third = run_task(bench, task_of(0, *files)).files
+
+    assert second.error == "cannot embed it: ValueError: no such residue"
+    assert (first.error, first.sequences, third.error, third.sequences) == ("", 3, "", 3)
+    assert not files[1].temporary.exists()
+    assert board.progress_reports[-1].computed
 
 
 def test_what_was_cut_replaced_and_skipped_is_counted_and_written(
@@ -121,7 +159,7 @@ def test_what_was_cut_replaced_and_skipped_is_counted_and_written(
     file = write_file(tmp_path, 0, sequences=1)
     file.source.write_text(">long\nMKVLAAG\n>empty\n\n>odd\nMJJ\n")
     file = replace(file, source_sha256=read_fasta(file.source, ReadingRules()).sha256)
-    (result,) = TaskRun(bench, Task(0, 1, (file,))).embed().files
+    (result,) = run_task(bench, task_of(0, file)).files
 
     output = torch.load(file.temporary, weights_only=True)
     assert output["proteins"] == ["long", "odd"]
@@ -144,7 +182,7 @@ def test_an_output_tells_its_number_format_and_its_forward_pass(
     embedder = load_embedder(bench.setup.model, "cpu:0", 1, settings)
     bench = replace(bench, setup=replace(bench.setup, settings=settings), embedder=embedder)
     task = write_task(tmp_path, 0)
-    TaskRun(bench, task).embed()
+    run_task(bench, task)
 
     metadata = torch.load(task.files[0].temporary, weights_only=True)["metadata"]
     assert (metadata["precision"], metadata["forward"]) == told
@@ -157,7 +195,7 @@ def test_bad_files_fail_with_their_reason_and_the_others_of_the_bundle_are_writt
     nonsense.source.write_text("no FASTA at all\n")
     changed.source.write_text(">p0\nMKV\n")
     missing.source.unlink()
-    result = TaskRun(bench, Task(0, 1, (nonsense, changed, missing, good))).embed()
+    result = run_task(bench, task_of(0, nonsense, changed, missing, good))
 
     errors = [one.error for one in result.files]
     assert "line 1: not FASTA" in errors[0]
@@ -169,7 +207,7 @@ def test_bad_files_fail_with_their_reason_and_the_others_of_the_bundle_are_writt
 
 def test_an_output_that_cannot_be_written_fails_its_file(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file where the folder should be")
-    (result,) = TaskRun(bench, write_task(tmp_path, 0)).embed().files
+    (result,) = run_task(bench, write_task(tmp_path, 0)).files
 
     assert result.error == "cannot write its output: File exists"
     assert not result.disk_full
@@ -181,7 +219,7 @@ def test_a_full_disk_is_told_apart_from_what_a_file_is_to_blame_for(
     task = write_task(tmp_path, 0)
     task.files[0].temporary.parent.mkdir(parents=True)
     task.files[0].temporary.symlink_to("/dev/full")
-    (result,) = TaskRun(bench, task).embed().files
+    (result,) = run_task(bench, task).files
 
     assert result.disk_full
     assert result.error == "cannot write its output: No space left on device"
@@ -199,7 +237,7 @@ def test_what_goes_wrong_with_one_file_is_its_reason_in_one_line(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception, reason: str
 ) -> None:
     monkeypatch.setattr(bench.embedder, "embed", refusal(trouble))
-    (result,) = TaskRun(bench, write_task(tmp_path, 0)).embed().files
+    (result,) = run_task(bench, write_task(tmp_path, 0)).files
 
     assert reason in result.error
     assert "\n" not in result.error
@@ -209,8 +247,8 @@ def test_what_goes_wrong_with_one_file_is_its_reason_in_one_line(
 def test_vectors_that_do_not_fit_into_memory_at_all_fail_their_file(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FileVectors, "__init__", refusal(MemoryError()))
-    (result,) = TaskRun(bench, write_task(tmp_path, 0)).embed().files
+    monkeypatch.setattr(UnitVectors, "__init__", refusal(MemoryError()))
+    (result,) = run_task(bench, write_task(tmp_path, 0)).files
 
     assert result.error == "cannot embed it: not enough memory"
 
@@ -229,7 +267,7 @@ def test_a_sequence_that_does_not_fit_is_left_out_by_its_id_and_the_file_is_done
         return embed(sequences)
 
     monkeypatch.setattr(bench.embedder, "embed", cramped)
-    (result,) = TaskRun(bench, task).embed().files
+    (result,) = run_task(bench, task).files
 
     output = torch.load(task.files[0].temporary, weights_only=True)
     others = [record for record in records if record is not big]
@@ -249,7 +287,7 @@ def test_a_device_that_gave_up_takes_the_worker_down_instead_of_file_after_file(
     monkeypatch.setattr(bench.embedder, "embed", refusal(trouble))
 
     with pytest.raises(RuntimeError, match="unspecified launch failure"):
-        TaskRun(bench, write_task(tmp_path, 0)).embed()
+        run_task(bench, write_task(tmp_path, 0))
 
 
 def test_an_app_that_is_gone_is_no_fault_of_the_file(
@@ -260,7 +298,7 @@ def test_an_app_that_is_gone_is_no_fault_of_the_file(
 
     monkeypatch.setattr(board, "progress", hung_up)
     with pytest.raises(ConnectionResetError):
-        TaskRun(bench, write_task(tmp_path, 0)).embed()
+        run_task(bench, write_task(tmp_path, 0))
 
 
 def test_a_pause_holds_at_the_batch_boundary_until_it_is_over(
@@ -289,19 +327,80 @@ def test_a_pause_after_the_last_batch_keeps_no_finished_file_back(
     assert not board.paused
 
 
-def test_a_task_taken_back_leaves_nothing_of_the_files_that_were_written_already(
+def test_a_task_taken_back_leaves_nothing_but_its_finished_batches(
+    bench: Bench, board: ListBoard, tmp_path: Path
+) -> None:
+    task = task_of(0, write_file(tmp_path, 0), write_file(tmp_path, 1))
+    board.set_order(Order.ABANDON)
+    with pytest.raises(Abandoned):
+        run_task(bench, task)
+
+    assert list(tmp_path.glob("out/*")) == [task.partial]
+
+
+def test_the_next_file_is_read_and_the_last_one_written_while_one_is_computed(
     bench: Bench, board: ListBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = write_file(tmp_path, 0, sequences=1), write_file(tmp_path, 1)
-    orders = iter([Order.CONTINUE, Order.ABANDON])
-    monkeypatch.setattr(board, "progress", lambda worker, progress: next(orders))
-    run = TaskRun(bench, Task(0, 1, (first, second)))
-    with pytest.raises(Abandoned):
-        run.embed()
-    assert first.temporary.exists()
+    first, second, third = (write_task(tmp_path, number, sequences=1) for number in range(3))
+    computing, go_on = threading.Event(), threading.Event()
+    embed = bench.embedder.embed
+    residues = {read_fasta(second.files[0].source, ReadingRules()).records[0].residues}
 
-    run.discard()
-    assert not list(tmp_path.glob("out/*.tmp"))
+    def slow(sequences: Sequence[str]) -> torch.Tensor:
+        if residues.intersection(sequences):
+            computing.set()
+            assert go_on.wait(DEADLINE_SECONDS)
+        return embed(sequences)
+
+    monkeypatch.setattr(bench.embedder, "embed", slow)
+    read: queue.SimpleQueue[Path] = queue.SimpleQueue()
+
+    def reading(path: Path, rules: ReadingRules) -> FastaContent:
+        read.put(path)
+        return read_fasta(path, rules)
+
+    monkeypatch.setattr("tui_balancer.workers.reading.read_fasta", reading)
+    board.put(first, second, third)
+    with working(bench, board):
+        assert computing.wait(DEADLINE_SECONDS)
+        board.wait_until(lambda: bool(board.results))
+        paths = [read.get(timeout=DEADLINE_SECONDS) for _ in range(3)]
+        go_on.set()
+        board.wait_until(lambda: len(board.results) == 3)
+
+    assert paths == [task.files[0].source for task in (first, second, third)]
+    assert read.empty()
+    assert all(result.files[0].error == "" for result in board.results)
+
+
+def test_a_file_that_was_moved_after_it_was_read_is_not_taken_for_another(
+    bench: Bench, board: ListBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, moved, other = (write_task(tmp_path, number) for number in range(3))
+    peeked = threading.Event()
+    peek = board.peek
+
+    def and_move(worker: WorkerId) -> Task | None:
+        task = peek(worker)
+        if task is not None and task.unit_id == moved.unit_id:
+            board.tasks.remove(moved)
+        peeked.set()
+        return task
+
+    monkeypatch.setattr(board, "peek", and_move)
+    embed = bench.embedder.embed
+
+    def waiting(sequences: Sequence[str]) -> torch.Tensor:
+        assert peeked.wait(DEADLINE_SECONDS)
+        return embed(sequences)
+
+    monkeypatch.setattr(bench.embedder, "embed", waiting)
+    board.put(first, moved, other)
+    with working(bench, board):
+        board.wait_until(lambda: len(board.results) == 2)
+
+    alone = run_task(bench, replace(other, unit_id=9))
+    assert board.results[1].files == alone.files
 
 
 def test_after_a_task_was_taken_back_the_next_one_is_taken(
@@ -323,3 +422,9 @@ def refusal(trouble: Exception) -> Refusal:
         raise trouble
 
     return refuse
+
+
+def neighbourly(sequences: Sequence[str]) -> torch.Tensor:
+    """Stand for a device whose last bits depend on what else is in a batch."""
+    rows = [[len(one) + sum(map(len, sequences)) / 1000] * 40 for one in sequences]
+    return torch.tensor(rows)

@@ -120,6 +120,12 @@ class ObservableBoard:
         with self._condition:
             return tuple(self._board.roster[device].queue)
 
+    def head(self, device: str) -> Unit | None:
+        """Return the unit at the head of a device's queue: what it will probably take next."""
+        with self._condition:
+            queue = self._board.roster[device].queue
+            return queue.head() if queue else None
+
     def places(self, known: int) -> Places | None:
         """Return where every unit is, or None when no event came after number `known`."""
         with self._condition:

@@ -133,6 +133,13 @@ class RunBoard:
         assert self._catalogue is not None, "the board is opened before units are assigned"
         return self._catalogue.task(lease)
 
+    def peek(self, worker: WorkerId) -> Task | None:
+        """See `WorkBoard.peek`."""
+        unit = self._coordinator.head(worker.device)
+        if unit is None or self._catalogue is None:
+            return None
+        return self._catalogue.task(Lease(unit, worker.device, epoch=0))
+
     def wait_for_work(self, worker: WorkerId, timeout: float) -> None:
         """See `WorkBoard.wait_for_work`."""
         self._coordinator.wait_for_work(worker.device, worker.incarnation, timeout)

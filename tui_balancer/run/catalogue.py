@@ -78,11 +78,11 @@ class Catalogue:
                     file_id=number,
                     source=Path(file.source),
                     temporary=temporary_path(output, lease.epoch),
-                    partial=partial_path(output),
                     source_sha256=file.sha256,
                     sequences=file.sequences,
                 ),
             ),
+            partial=partial_path(output),
         )
 
 

@@ -36,27 +36,37 @@ class FileTask:
         source: Absolute path of the FASTA file.
         temporary: Absolute path to write and sync first, `NAME.EPOCH.tmp`, in the folder of
             the final output; the app renames it.
-        partial: Absolute path that keeps the finished batches of this and earlier attempts
-            until the output is in place; the app removes it.
         source_sha256: Of the file's bytes at the scan; other bytes fail the file.
         sequences: How many will be embedded, as the scan counted.
+        wanted: Whether its output is to be written. One that is not has its output already,
+            and is read because its sequences share batches with the others'.
     """
 
     file_id: int
     source: Path
     temporary: Path
-    partial: Path
     source_sha256: str
     sequences: int
+    wanted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A lease as the worker sees it: the unit's number, the attempt, and its files."""
+    """A lease as the worker sees it.
+
+    Attributes:
+        unit_id: The unit.
+        epoch: The attempt.
+        files: One file, or all files of a bundle in input order: their sequences are embedded
+            in common batches, so the batches follow from the unit, whatever of it is wanted.
+        partial: Absolute path that keeps the finished batches of this and earlier attempts
+            until the outputs are in place; the app removes it.
+    """
 
     unit_id: int
     epoch: int
     files: tuple[FileTask, ...]
+    partial: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,8 @@ class TaskProgress:
         cost: FLOPs of them.
         restored: Whether what is new since the last report was not computed, but taken over
             from an earlier attempt.
+        computed: Whether all vectors are there: the outputs are written next, beside the
+            computing of another task, which the worker may take at once.
     """
 
     unit_id: int
@@ -79,6 +91,7 @@ class TaskProgress:
     residues: int
     cost: float
     restored: bool = False
+    computed: bool = False
 
 
 class Order(str, Enum):
@@ -178,6 +191,12 @@ class WorkBoard(Protocol):
 
         Raises:
             queue.Empty: There is nothing for this worker now.
+        """
+
+    def peek(self, worker: WorkerId) -> Task | None:
+        """The task that `take_nowait` will return next if nothing happens before; or None.
+
+        Nothing is leased: the task can still be stolen or moved. Its epoch is 0.
         """
 
     def wait_for_work(self, worker: WorkerId, timeout: float) -> None:

@@ -12,6 +12,7 @@ import secrets
 import shutil
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing import util
 from multiprocessing.managers import BaseManager
@@ -35,6 +36,7 @@ BOARD = "board"
 BOARD_METHODS = (
     "hello",
     "take_nowait",
+    "peek",
     "wait_for_work",
     "progress",
     "wait_while_paused",
@@ -70,12 +72,21 @@ class WorkQueue:
         """
         return self._board.take_nowait(self._worker)
 
-    def take(self) -> Task | None:
-        """Wait for the next task; None when the run is over."""
+    def peek(self) -> Task | None:
+        """Return what `get_nowait` will probably return next, without taking it."""
+        return self._board.peek(self._worker)
+
+    def take(self, on_empty: Callable[[], None] = lambda: None) -> Task | None:
+        """Wait for the next task; None when the run is over.
+
+        Args:
+            on_empty: Called about once a second while there is nothing for this worker.
+        """
         while True:
             try:
                 return self.get_nowait()
             except queue.Empty:
+                on_empty()
                 self._board.wait_for_work(self._worker, _WAIT_SECONDS)
 
     def progress(self, progress: TaskProgress) -> Order:

@@ -1,9 +1,9 @@
-"""The vectors of one file as they come in, from the model or from an earlier attempt."""
+"""The vectors of one unit as they come in, from the model or from an earlier attempt."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 
@@ -17,15 +17,15 @@ _log = logging.getLogger(__name__)
 _FLOAT_BYTES = 4
 
 
-class FileVectors:
-    """A file's batches and what is there of them.
+class UnitVectors:
+    """A unit's batches and what is there of them.
 
-    The batches follow from the records and the settings alone, and so do the output's bytes.
-    A batch that was embedded is kept in the partial result at once, unless it is the last one
-    missing: then the output itself comes next.
+    The batches follow from the unit's records and the settings alone, and so do the outputs'
+    bytes. Batches of which no sequence is wanted are not computed. A batch that was embedded is
+    kept in the partial result at once, unless it is the last one missing: then the outputs
+    themselves come next.
 
-    Attributes:
-        split_batches: Batches that were computed in parts, for want of memory.
+    A row is a sequence's position among all records of the unit.
     """
 
     def __init__(
@@ -34,42 +34,57 @@ class FileVectors:
         width: int,
         batch_tokens: int,
         partial: PartialResult,
+        unwanted: Collection[int] = (),
     ) -> None:
         """Plan the batches.
 
         Args:
-            records: The file's, with distinct ids.
+            records: Of all files of the unit, one after the other.
             width: Of a vector.
             batch_tokens: Tokens of a batch, at most.
             partial: Where finished batches are kept.
+            unwanted: Rows that nobody needs.
 
         Raises:
             MemoryError: There is no room for the vectors.
         """
-        self.split_batches = 0
         self._records = records
         self._rows = torch.empty(len(records), width)
         self._batches = plan_batches([len(one.residues) for one in records], batch_tokens)
         self._missing = dict.fromkeys(range(len(self._batches)))
+        self._unwanted: set[int] = set()
         self._failed: set[int] = set()
+        self._split: set[int] = set()
         self._partial: PartialResult | None = partial
+        self.give_up(unwanted)
 
     @property
     def missing(self) -> tuple[int, ...]:
         """The numbers of the batches that are not there, in the order to embed them in."""
         return tuple(self._missing)
 
-    @property
-    def failed_ids(self) -> list[str]:
-        """The sequences that did not fit into memory even alone, in input order."""
-        return [self._records[row].id for row in sorted(self._failed)]
+    def rows(self, number: int) -> tuple[int, ...]:
+        """Return the rows of a batch, in its order."""
+        return self._batches[number]
 
     def batch(self, number: int) -> list[ProteinRecord]:
         """Return the records of a batch."""
         return [self._records[row] for row in self._batches[number]]
 
+    def wanted(self, number: int) -> list[ProteinRecord]:
+        """Return the records of a batch that somebody needs."""
+        return [self._records[row] for row in self._batches[number] if row not in self._unwanted]
+
+    def give_up(self, rows: Collection[int]) -> None:
+        """Let nobody need these rows any more; what is missing for them alone is not missed."""
+        if rows:
+            self._unwanted.update(rows)
+            for number in self.missing:
+                if self._unwanted.issuperset(self._batches[number]):
+                    del self._missing[number]
+
     def restore(self) -> list[ProteinRecord]:
-        """Take over what earlier attempts kept, and return whose vectors that are.
+        """Take over what earlier attempts kept, and return whose wanted vectors that are.
 
         A partial result that cannot be read is as good as none.
         """
@@ -81,7 +96,7 @@ class FileVectors:
                 if self._fits(kept):
                     vectors = torch.frombuffer(bytearray(kept.vectors), dtype=torch.float32)
                     self._place(kept.number, vectors.view(len(kept.ids), -1), split=kept.split)
-                    taken += self.batch(kept.number)
+                    taken += self.wanted(kept.number)
         except OSError as error:
             _log.warning("finished batches of earlier attempts cannot be read: %s", error)
         return taken
@@ -104,19 +119,29 @@ class FileVectors:
                 )
             )
 
-    def content(self) -> tuple[list[str], torch.Tensor]:
-        """Return the ids of the sequences that did not fail, and a row of vectors for each."""
-        if not self._failed:
-            return [record.id for record in self._records], self._rows
-        rows = [row for row in range(len(self._records)) if row not in self._failed]
-        return [self._records[row].id for row in rows], self._rows[rows]
+    def content(self, rows: range) -> tuple[list[str], torch.Tensor]:
+        """Return the ids of these sequences that did not fail, and a row of vectors for each."""
+        kept = [row for row in rows if row not in self._failed]
+        ids = [self._records[row].id for row in kept]
+        if len(kept) == len(rows):
+            return ids, self._rows[rows.start : rows.stop]
+        return ids, self._rows[kept]
+
+    def failed_ids(self, rows: range) -> list[str]:
+        """Return which of these sequences did not fit into memory even alone."""
+        return [self._records[row].id for row in rows if row in self._failed]
+
+    def split_batches(self, rows: range) -> int:
+        """Return how many batches with some of these sequences were computed in parts."""
+        return sum(any(row in rows for row in self._batches[number]) for number in self._split)
 
     def _place(self, number: int, vectors: torch.Tensor, *, split: bool) -> None:
         """Put the vectors of a batch, but for those that failed, into their rows."""
         rows = [row for row in self._batches[number] if row not in self._failed]
         if rows:
             self._rows[rows] = vectors
-        self.split_batches += split
+        if split:
+            self._split.add(number)
         del self._missing[number]
 
     def _fits(self, kept: KeptBatch) -> bool:
@@ -128,7 +153,7 @@ class FileVectors:
         return kept.ids == ids and len(kept.vectors) == size
 
     def _keep(self, batch: KeptBatch) -> None:
-        """Keep a batch; where that does not work, the file goes on without."""
+        """Keep a batch; where that does not work, the unit goes on without."""
         if self._partial is None:
             return
         try:
