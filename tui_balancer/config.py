@@ -9,6 +9,9 @@ from tui_balancer.balance.model import PolicySettings, TimeSettings
 from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.inputs.records import ReadingRules
 
+HANG_FLOOR_SECONDS = 300.0
+"""How long a worker may be silent in any case, unless a person says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
@@ -40,7 +43,7 @@ class RunSettings:
     cpu_workers: int | None = None
     cpu_threads: int | None = None
     weights: str | None = None
-    hang_floor: float = 300.0
+    hang_floor: float = HANG_FLOOR_SECONDS
     policy: PolicySettings = field(default_factory=TimeSettings)
     stealing: bool = True
     repr_layer: int = -1

@@ -15,6 +15,7 @@ from tui_balancer.balance.events import (
     MoveEvent,
     SettingEvent,
     StealEvent,
+    WarningEvent,
 )
 from tui_balancer.formatting import count, estimate, quantity
 from tui_balancer.run.handle import Phase, RunHandle, RunSnapshot
@@ -47,7 +48,6 @@ class HeadlessReporter:
         self._status_seconds = status_seconds
         now = run.snapshot()
         self._seen = now.last_event if from_now else 0
-        self._warnings_seen = len(now.warnings) if from_now else 0
         self._trouble = ""
 
     def watch(self, wait: Callable[[float], bool]) -> None:
@@ -76,9 +76,6 @@ class HeadlessReporter:
             print(text, file=self._stream, flush=True)
 
     def _report_news(self, snapshot: RunSnapshot) -> None:
-        for warning in snapshot.warnings[self._warnings_seen :]:
-            self._line(time.time(), f"warning  {warning}")
-        self._warnings_seen = len(snapshot.warnings)
         if snapshot.trouble != self._trouble:
             self._trouble = snapshot.trouble
             self._line(time.time(), f"held     {self._trouble}" if self._trouble else "goes on")
@@ -136,4 +133,6 @@ def event_line(event: Event) -> str:
         return f"device   {event.device} {event.state.value}: {event.reason}"
     if isinstance(event, SettingEvent):
         return f"setting  {event.text}"
+    if isinstance(event, WarningEvent):
+        return f"warning  {event.text}"
     return ""

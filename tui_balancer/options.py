@@ -10,7 +10,7 @@ from cyclopts import Group, Parameter
 
 from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
 from tui_balancer.balance.stealing import validate
-from tui_balancer.config import RunSettings
+from tui_balancer.config import HANG_FLOOR_SECONDS, RunSettings
 from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.errors import UserError
@@ -61,9 +61,9 @@ class DeviceOptions:
     weights: str | None = None
     """Relative speeds instead of the table's: cuda:0=1.5,cuda:1=1 or 1.5,1 in device order."""
 
-    hang_floor: float = 300.0
-    """A worker without progress for so many seconds is killed and its file tried again; more if ten
-    times its largest batch takes longer."""
+    hang_floor: float | None = None
+    """A worker without progress for so many seconds (default: 300) is killed and its file tried
+    again; more if ten times its largest batch takes longer."""
 
 
 @Parameter(name="*", group=BALANCING)
@@ -154,7 +154,7 @@ class ResumingOptions:
     """Accept inputs that changed since the scan, and embed them anew; add new ones."""
 
     retry_failed: Annotated[bool, Parameter(negative="")] = False
-    """Try the files again that have failed."""
+    """Try the files again that have failed, and those whose outputs lack sequences."""
 
     def resuming(self) -> Resuming:
         """Return the same as the run knows it."""
@@ -196,7 +196,7 @@ def run_settings(
         cpu_workers=devices.cpu_workers,
         cpu_threads=devices.cpu_threads,
         weights=devices.weights,
-        hang_floor=devices.hang_floor,
+        hang_floor=devices.hang_floor or HANG_FLOOR_SECONDS,
         policy=balancing.settings(),
         stealing=not balancing.no_stealing,
         repr_layer=embedding.repr_layer,
@@ -230,7 +230,7 @@ def resumed_settings(
         cpu_workers=devices.cpu_workers or stored.cpu_workers,
         cpu_threads=devices.cpu_threads or stored.cpu_threads,
         weights=devices.weights or stored.weights,
-        hang_floor=devices.hang_floor,
+        hang_floor=devices.hang_floor or stored.hang_floor,
     )
     if balancing is None:
         return settings
@@ -246,5 +246,5 @@ def _check(devices: DeviceOptions, *counts: tuple[str, int | None]) -> None:
     ):
         if value is not None and value < 1:
             raise UserError(f"{name} must be at least 1, not {value}")
-    if not devices.hang_floor > 0:
+    if devices.hang_floor is not None and not devices.hang_floor > 0:
         raise UserError(f"--hang-floor must be more than 0 seconds, not {devices.hang_floor:g}")

@@ -18,6 +18,7 @@ from tui_balancer.balance.events import (
     MoveEvent,
     SettingEvent,
     StealEvent,
+    WarningEvent,
 )
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.headless import HeadlessReporter, event_line, status_line
@@ -38,6 +39,7 @@ from tui_balancer.run.handle import Phase, ScanProgress
             "device   cuda:1 dead: killed by SIGKILL",
         ),
         (SettingEvent(1, 0.0, "time: gain ≥ 2 s"), "setting  time: gain ≥ 2 s"),
+        (WarningEvent(1, 0.0, "unknown card"), "warning  unknown card"),
         (LeaseEvent(1, 0.0, 4, "a.faa", "cuda:1", 1), ""),
     ],
 )

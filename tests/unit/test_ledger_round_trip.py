@@ -10,6 +10,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import (
+    DeviceUsed,
     EventRecord,
     FileDone,
     FileFailed,
@@ -86,6 +87,35 @@ def test_the_files_of_a_lease_that_came_back_wait_with_the_reason(ledger: Ledger
     assert [(row.state, row.reason) for row in ledger.files()[3:]] == [
         (FileState.WAITING, "returned")
     ] * 2
+
+
+def test_the_deaths_that_are_charged_to_a_file_are_counted_until_it_is_tried_anew(
+    ledger: Ledger,
+) -> None:
+    for epoch, (how, charged) in enumerate(
+        [
+            (LeaseEnd.WORKER_DIED, True),
+            (LeaseEnd.WORKER_DIED, False),
+            (LeaseEnd.RETURNED, False),
+            (LeaseEnd.WORKER_DIED, True),
+        ],
+        start=1,
+    ):
+        ledger.append(None, LeaseGranted(3, epoch, "cpu:0", 1.0))
+        ledger.append(None, LeaseEnded(3, epoch, how, 2.0, charged))
+    assert [row.deaths for row in ledger.files()] == [0, 0, 0, 2, 2]
+    ledger.append(None, FileFailed(3, "killed 2 workers"), FileReopened(3, "tried again"))
+    assert [row.deaths for row in ledger.files()] == [0, 0, 0, 0, 2]
+
+
+def test_a_device_is_known_by_what_was_said_of_it_last(ledger: Ledger) -> None:
+    first = DeviceUsed("cpu:0", "a CPU", 0.05, 2, None, 1.5)
+    later = DeviceUsed("cpu:0", "a CPU", 0.05, 2, 1 << 34, 1.25, 60.0)
+    other = DeviceUsed("cuda:0", "a card", 1.0, 1, 80 << 30, 9.0, 50.0)
+    for used in (other, first, later):
+        ledger.append(None, used)
+    assert ledger.devices() == (later, other)
+    assert ledger.devices(session=2) == ()
 
 
 def test_a_session_that_ended_says_how(ledger: Ledger) -> None:

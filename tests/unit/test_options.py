@@ -14,6 +14,7 @@ from tui_balancer.options import (
     DeviceOptions,
     EmbeddingOptions,
     ModelOptions,
+    resumed_settings,
     run_settings,
 )
 
@@ -93,6 +94,8 @@ def test_the_hang_floor_reaches_the_run() -> None:
         EmbeddingOptions(),
     )
     assert settings.hang_floor == 12.5
+    assert resumed_settings(settings, DeviceOptions(), None).hang_floor == 12.5
+    assert resumed_settings(settings, DeviceOptions(hang_floor=7.0), None).hang_floor == 7.0
 
 
 @pytest.mark.parametrize(

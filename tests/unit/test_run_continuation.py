@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,8 @@ def stored(folder: Path, *states: FileState, **session: dict[str, str]) -> Store
     rows = [
         FileRow(
             file_record(number, scan_file(file, ReadingRules()), output, ModelShape(2, 40, 4)),
-            *(state, "out of luck" if state is FAILED else "", 1, "cpu:0", "", 0, 0, 0, 0, 0),
+            *(state, "out of luck" if state is FAILED else "", 1, "cpu:0", "", 0),
+            *(1 if state is DONE else 0, 0, 0, 0),
         )
         for number, (file, output, state) in enumerate(
             zip(inputs, output_paths(inputs), states, strict=True)
@@ -110,3 +112,13 @@ def test_other_versions_of_what_computes_are_told(proteins: Path) -> None:
     (warning,) = continuation(run, [str(proteins)], Resuming()).warnings
     assert warning.startswith("torch is ")
     assert "was 1.0 before" in warning
+
+
+def test_an_output_that_lacks_sequences_is_made_anew_when_failed_ones_are_retried(
+    proteins: Path,
+) -> None:
+    run = stored(proteins, DONE, DONE, DONE)
+    lacking = replace(run, files=(run.files[0], replace(run.files[1], vectors=0), run.files[2]))
+    assert not continuation(lacking, [str(proteins)], Resuming()).has_work
+    retried = continuation(lacking, [str(proteins)], Resuming(retry_failed=True))
+    assert (retried.rescanned, retried.reopened) == (set(), {1})

@@ -85,6 +85,26 @@ def test_a_lease_that_comes_back_says_why(
     assert (ledger.files()[0].state, ledger.files()[0].attempts) == (FileState.LEASED, 2)
 
 
+@pytest.mark.parametrize(
+    ("reason", "charged", "deaths"),
+    [
+        ("killed by SIGKILL", True, 1),
+        ("killed by SIGKILL", False, 0),
+        ("killed by SIGTERM", True, 0),
+    ],
+)
+def test_a_death_counts_later_if_it_was_charged_and_nobody_asked_for_it(
+    ledger: Ledger, journal: Journal, reason: str, charged: bool, deaths: int
+) -> None:
+    noted(
+        journal,
+        LeaseEvent(1, 1.0, 0, "f0", "cpu:0", 1),
+        ReturnEvent(2, 2.0, 0, "f0", "cpu:0", 1, reason, charged),
+    )
+    assert [lease.how for lease in ledger.leases()] == [LeaseEnd.WORKER_DIED]
+    assert ledger.files()[0].deaths == deaths
+
+
 def test_a_file_that_fails_under_a_worker_is_failed_and_a_bad_input_is_left_as_it_is(
     ledger: Ledger, journal: Journal
 ) -> None:

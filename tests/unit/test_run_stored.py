@@ -32,6 +32,7 @@ SETTINGS = RunSettings(
     devices="cpu",
     cpu_workers=2,
     weights="2,1",
+    hang_floor=12.5,
     policy=CountSettings(ratio=1.5, difference=4, minimum=2, interval_seconds=1.0),
     stealing=False,
     reading=ReadingRules(max_length=500, allow_nucleotide=True),

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import (
+    DeviceUsed,
     EventRecord,
     FileRecord,
     FileRow,
@@ -82,6 +83,16 @@ class LedgerReader:
             LeaseRow(session, unit, epoch, device, granted, ended, LeaseEnd(how) if how else None)
             for session, unit, epoch, device, granted, ended, how in rows
         )
+
+    def devices(self, session: int | None = None) -> tuple[DeviceUsed, ...]:
+        """Return the devices of a session; of the newest one by default."""
+        rows = self._select(
+            "SELECT device, name, weight, threads, memory_bytes, load_seconds, busy_seconds "
+            "FROM devices WHERE session = coalesce(?, (SELECT max(id) FROM sessions)) "
+            "ORDER BY device",
+            session,
+        )
+        return tuple(DeviceUsed(*row) for row in rows)
 
     def events(self, session: int | None = None, after: int = 0) -> tuple[EventRecord, ...]:
         """Return a session's events with a greater number; of the newest session by default."""

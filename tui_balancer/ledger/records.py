@@ -119,6 +119,7 @@ class FileRow:
         truncated: Sequences cut at the maximum length.
         replaced: Residues read as X.
         skipped: Empty sequences left out.
+        deaths: Workers that died with it, since it was last new or tried anew.
     """
 
     file: FileRecord
@@ -132,6 +133,12 @@ class FileRow:
     truncated: int
     replaced: int
     skipped: int
+    deaths: int = 0
+
+    @property
+    def missing(self) -> int:
+        """Sequences that its output lacks, because they did not fit into memory."""
+        return self.file.sequences - self.vectors if self.state is FileState.DONE else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +183,21 @@ class LeaseGranted:
 
 @dataclass(frozen=True, slots=True)
 class LeaseEnded:
-    """A lease is over: files of the unit that are still leased wait again."""
+    """A lease is over: files of the unit that are still leased wait again.
+
+    Attributes:
+        unit: The unit.
+        epoch: The attempt.
+        how: How it ended.
+        seconds: When.
+        charged: Whether a worker died and that counts against those files.
+    """
 
     unit: int
     epoch: int
     how: LeaseEnd
     seconds: float
+    charged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +236,32 @@ class FileRescanned:
     file: FileRecord
 
 
-Change = LeaseGranted | LeaseEnded | FileDone | FileFailed | FileReopened | FileRescanned
+@dataclass(frozen=True, slots=True)
+class DeviceUsed:
+    """What is known of a device in this session; a later one takes the place of an earlier one.
+
+    Attributes:
+        device: `cuda:0`, `mps`, `cpu:0`.
+        name: What the hardware calls itself.
+        weight: Its relative speed as assumed at the start.
+        threads: CPU threads of its worker.
+        memory_bytes: Its memory; None where unknown.
+        load_seconds: From the start of its newest worker to the model being there.
+        busy_seconds: Time with a batch in flight so far.
+    """
+
+    device: str
+    name: str
+    weight: float
+    threads: int
+    memory_bytes: int | None
+    load_seconds: float
+    busy_seconds: float = 0.0
+
+
+Change = (
+    LeaseGranted | LeaseEnded | FileDone | FileFailed | FileReopened | FileRescanned | DeviceUsed
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,13 @@ session means that it died.
 
 `files`: one row for every input. `state` is waiting, leased, done or failed; `reason` says
 why it failed or waits again; `attempts` is the epoch of the newest lease and `device` had it;
-`output` is relative to the run folder; `cost` is in FLOPs. A path that is not UTF-8 is a BLOB.
+`deaths` counts the workers that died with it since it was new or tried anew; `output` is
+relative to the run folder; `cost` is in FLOPs. A path that is not UTF-8 is a BLOB.
 
 `leases`: one row for every time a unit was handed to a worker. `ended` and `how` are NULL
 while it is out; `how` is done, failed, returned, worker died or lost (the app died).
+
+`devices`: one row for every device of each session whose worker got as far as loading the model.
 
 `events`: everything that happened, as in the log on the screen; `sequence` counts from 1 in
 each session, `payload` is JSON.
@@ -25,7 +28,7 @@ from __future__ import annotations
 
 LEDGER_NAME = "ledger.sqlite"
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 APPLICATION_ID = 0x54554942
 """`TUIB` in ASCII: tells a ledger from any other SQLite file."""
@@ -69,7 +72,8 @@ TABLES = (
         vectors INTEGER NOT NULL DEFAULT 0,
         truncated INTEGER NOT NULL DEFAULT 0,
         replaced INTEGER NOT NULL DEFAULT 0,
-        skipped INTEGER NOT NULL DEFAULT 0
+        skipped INTEGER NOT NULL DEFAULT 0,
+        deaths INTEGER NOT NULL DEFAULT 0
     )""",
     "CREATE INDEX files_of_unit ON files (unit)",
     """CREATE TABLE leases (
@@ -81,6 +85,17 @@ TABLES = (
         ended REAL,
         how TEXT,
         PRIMARY KEY (unit, epoch, session)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE devices (
+        session INTEGER NOT NULL REFERENCES sessions (id),
+        device TEXT NOT NULL,
+        name TEXT NOT NULL,
+        weight REAL NOT NULL,
+        threads INTEGER NOT NULL,
+        memory_bytes INTEGER,
+        load_seconds REAL NOT NULL,
+        busy_seconds REAL NOT NULL,
+        PRIMARY KEY (session, device)
     ) WITHOUT ROWID""",
     """CREATE TABLE events (
         session INTEGER NOT NULL REFERENCES sessions (id),
@@ -101,6 +116,6 @@ FILE_COLUMNS = (
 
 OUTCOME_COLUMNS = (
     "state, reason, attempts, device, "
-    "output_sha256, output_bytes, vectors, truncated, replaced, skipped"
+    "output_sha256, output_bytes, vectors, truncated, replaced, skipped, deaths"
 )
 """In the order of `FileRow`'s fields after the file."""

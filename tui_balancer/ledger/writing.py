@@ -16,6 +16,7 @@ from tui_balancer.ledger.mounts import on_network
 from tui_balancer.ledger.reading import LedgerReader, connect, connect_any
 from tui_balancer.ledger.records import (
     Change,
+    DeviceUsed,
     Entry,
     EventRecord,
     FileDone,
@@ -38,7 +39,8 @@ _INSERT_FILE = (
 )
 
 _NO_OUTPUT = (
-    "output_sha256 = '', output_bytes = 0, vectors = 0, truncated = 0, replaced = 0, skipped = 0"
+    "output_sha256 = '', output_bytes = 0, vectors = 0, truncated = 0, replaced = 0, skipped = 0, "
+    "deaths = 0"
 )
 
 
@@ -155,7 +157,7 @@ class Ledger(LedgerReader):
             LedgerError: None of it happened.
         """
         durable = not all(
-            isinstance(change, (LeaseGranted, LeaseEnded))
+            isinstance(change, (LeaseGranted, LeaseEnded, DeviceUsed))
             for entry in entries
             for change in entry.changes
         )
@@ -213,16 +215,16 @@ class Ledger(LedgerReader):
                     "WHERE unit = ? AND state = 'waiting'",
                     *(epoch, device, unit),
                 )
-            case LeaseEnded(unit, epoch, how, seconds):
+            case LeaseEnded(unit, epoch, how, seconds, charged):
                 self._update(
                     "UPDATE leases SET ended = ?, how = ? "
                     "WHERE unit = ? AND epoch = ? AND session = ? AND how IS NULL",
                     *(seconds, how.value, unit, epoch, self.session),
                 )
                 self._connection.execute(
-                    "UPDATE files SET state = 'waiting', reason = ? "
+                    "UPDATE files SET state = 'waiting', reason = ?, deaths = deaths + ? "
                     "WHERE unit = ? AND state = 'leased'",
-                    (how.value, unit),
+                    (how.value, charged, unit),
                 )
             case FileDone(file_id, sha256, size, vectors, truncated, replaced, skipped):
                 self._update(
@@ -250,6 +252,12 @@ class Ledger(LedgerReader):
                     "CASE ?12 WHEN '' THEN 'waiting' ELSE 'failed' END, ?12), "
                     f"{_NO_OUTPUT} WHERE id = ?1 AND state <> 'leased'",
                     *_file_values(file),
+                )
+            case DeviceUsed(device, name, weight, threads, memory, load_seconds, busy_seconds):
+                self._update(
+                    "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    *(self.session, device, name, weight, threads),
+                    *(memory, load_seconds, busy_seconds),
                 )
 
     def _update(self, statement: str, *values: object) -> None:

@@ -15,7 +15,7 @@ from tui_balancer.balance.model import Directive, Lease, Progress, Telemetry
 from tui_balancer.formatting import plural
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ledger.errors import LedgerError
-from tui_balancer.ledger.records import FileDone, FileRow
+from tui_balancer.ledger.records import DeviceUsed, FileDone, FileRow
 from tui_balancer.outputs.atomic import publish
 from tui_balancer.outputs.layout import temporary_path
 from tui_balancer.outputs.partials import discard_partial, partial_path
@@ -67,7 +67,7 @@ class Tally:
                 tally.truncated + row.truncated,
                 tally.replaced + row.replaced,
                 tally.skipped + row.skipped,
-                tally.missing + row.file.sequences - row.vectors,
+                tally.missing + row.missing,
             )
         return tally
 
@@ -96,7 +96,6 @@ class RunBoard:
         tally: What the outputs hold.
         facts: What each device's newest worker found.
         asked: How often each device's workers asked for work.
-        remarks: Lines a person should read about outputs, in the order they came.
     """
 
     def __init__(self, coordinator: WorkStealingCoordinator, journal: Journal, hold: Hold) -> None:
@@ -108,7 +107,6 @@ class RunBoard:
         self.tally = Tally()
         self.facts: dict[str, DeviceFacts] = {}
         self.asked: Counter[str] = Counter()
-        self.remarks: list[str] = []
         self._busy: dict[WorkerId, float] = {}
         self._reported: dict[WorkerId, TaskProgress] = {}
 
@@ -119,6 +117,7 @@ class RunBoard:
     def hello(self, worker: WorkerId, facts: DeviceFacts) -> None:
         """See `WorkBoard.hello`."""
         self.facts[worker.device] = facts
+        self._journal.note_device(self.used(worker.device))
         self._coordinator.worker_ready(worker.device, worker.incarnation, facts.name)
 
     def take_nowait(self, worker: WorkerId) -> Task | None:
@@ -198,7 +197,7 @@ class RunBoard:
             return
         discard_partial(partial_path(output))
         if file.failed_ids:
-            self.remarks.append(_missing_line(self._name(file.file_id), file.failed_ids))
+            self._coordinator.warn(_missing_line(self._name(file.file_id), file.failed_ids))
         with self._tally_lock:
             self.tally = self.tally.plus(file)
         self._coordinator.record_file_completion(
@@ -259,6 +258,20 @@ class RunBoard:
                 telemetry.memory_total,
                 telemetry.sensor_utilisation,
             ),
+        )
+
+    def used(self, device: str) -> DeviceUsed:
+        """Return what is known of a device, of which there are facts, as the ledger records it."""
+        facts = self.facts[device]
+        row = next(one for one in self._coordinator.get_gpu_metrics() if one.device == device)
+        return DeviceUsed(
+            device=device,
+            name=facts.name,
+            weight=row.weight,
+            threads=facts.threads,
+            memory_bytes=facts.memory_total,
+            load_seconds=facts.load_seconds,
+            busy_seconds=self.busy_seconds(device),
         )
 
     def busy_seconds(self, device: str) -> float:

@@ -15,6 +15,7 @@ from tui_balancer.balance.events import (
     RetryEvent,
     SkipEvent,
     StealEvent,
+    WarningEvent,
 )
 from tui_balancer.balance.model import Unit
 from tui_balancer.run.handle import FailedFile
@@ -37,6 +38,7 @@ class Chronicle:
     def __init__(self) -> None:
         self.steals = 0
         self.moves = 0
+        self.warnings: list[str] = []
         self._failures: dict[int, FailedFile] = {}
         self.devices: defaultdict[str, DeviceTally] = defaultdict(DeviceTally)
         self._units: tuple[Unit, ...] = ()
@@ -57,6 +59,8 @@ class Chronicle:
             self._failures[event.unit_id] = FailedFile(event.unit_name, event.reason)
         elif isinstance(event, RetryEvent):
             del self._failures[event.unit_id]
+        elif isinstance(event, WarningEvent):
+            self.warnings.append(event.text)
         elif isinstance(event, LeaseEvent):
             if self._first_lease is None:
                 self._first_lease = event.seconds

@@ -35,7 +35,7 @@ class Resuming:
 
     Attributes:
         rescan: Accept inputs that changed, and add new ones.
-        retry_failed: Try failed files again.
+        retry_failed: Try failed files again, and those whose outputs lack sequences.
     """
 
     rescan: bool = False
@@ -65,7 +65,8 @@ class Continuation:
         files: How many files the ledger has.
         unfinished: Whether some of them wait.
         rescanned: Numbers of the files to be scanned anew.
-        reopened: Numbers of the failed files to be tried again as they are.
+        reopened: Numbers of the files to be tried again as they are: failed ones, and done ones
+            whose outputs lack sequences.
         added: New inputs, and where their outputs belong, relative to the run folder.
         warnings: Lines a person should read.
     """
@@ -193,7 +194,7 @@ def _judge(
             rescanned.add(file.file_id)
         elif change:
             refused.append(f"{file.name} ({change})")
-        elif failed and resuming.retry_failed:
+        elif resuming.retry_failed and (failed or row.missing):
             (rescanned if file.error else reopened).add(file.file_id)
         if on_checked is not None:
             on_checked(number, len(files))

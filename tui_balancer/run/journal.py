@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from tui_balancer.balance.events import (
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import (
     Change,
+    DeviceUsed,
     Entry,
     EventRecord,
     FileDone,
@@ -29,6 +31,11 @@ from tui_balancer.ledger.records import (
     LeaseGranted,
 )
 from tui_balancer.ledger.writing import Ledger
+from tui_balancer.workers.spawning import exit_words
+
+ASKED_TO_END = exit_words(-signal.SIGTERM)
+"""How a worker ends that was told to. A batch system that ends a job tells the app and its workers
+at once; no file is to blame for that when the run goes on."""
 
 
 class Journal:
@@ -78,6 +85,11 @@ class Journal:
             del self._out[unit_id]
             self._waiting.append(Entry(None, (*files, ended)))
 
+    def note_device(self, used: DeviceUsed) -> None:
+        """Take the news of a device."""
+        with self._noting:
+            self._waiting.append(Entry(None, (used,)))
+
     def flush(self) -> None:
         """Return when all that was noted before this call is in the ledger.
 
@@ -109,7 +121,8 @@ class Journal:
         if isinstance(event, ReturnEvent) and self._out.pop(event.unit_id, None) is not None:
             by_hand = event.reason in self._returned
             how = LeaseEnd.RETURNED if by_hand else LeaseEnd.WORKER_DIED
-            return (LeaseEnded(event.unit_id, event.epoch, how, event.seconds),)
+            charged = event.charged and event.reason != ASKED_TO_END
+            return (LeaseEnded(event.unit_id, event.epoch, how, event.seconds, charged),)
         # A file that failed without a device was never leased: it is in the ledger as failed.
         if isinstance(event, FailureEvent) and event.device is not None:
             epoch = self._out.pop(event.unit_id)

@@ -20,6 +20,7 @@ from tui_balancer.balance.events import (
     SettingEvent,
     SkipEvent,
     StealEvent,
+    WarningEvent,
 )
 from tui_balancer.balance.model import DeviceMetrics, DeviceState, Totals, Unit
 from tui_balancer.balance.observation import Places
@@ -27,8 +28,18 @@ from tui_balancer.embedding.registry import UntrainedModel, parse_model
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import read_ledger
-from tui_balancer.ledger.records import EventRecord, FileRow, FileState, LeaseEnd, LeaseRow
+from tui_balancer.ledger.records import (
+    DeviceUsed,
+    EventRecord,
+    FileRecord,
+    FileRow,
+    FileState,
+    LeaseEnd,
+    LeaseRow,
+)
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.run.catalogue import Catalogue
+from tui_balancer.run.chronicle import Chronicle
 from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.handle import (
     DeviceSummary,
@@ -59,6 +70,7 @@ _EVENTS: dict[str, type[Event]] = {
     "setting": SettingEvent,
     "skip": SkipEvent,
     "retry": RetryEvent,
+    "warning": WarningEvent,
 }
 
 
@@ -81,6 +93,7 @@ class PastRun:
                 run, sessions, files = ledger.run(), ledger.sessions(), ledger.files()
                 self._events = tuple(_event(record) for record in ledger.events())
                 leases = [lease for lease in ledger.leases() if lease.session == len(sessions)]
+                used = {one.device: one for one in ledger.devices()}
         except LedgerError as problem:
             raise UserError(f"{folder}: {problem}") from problem
         session, settings = sessions[-1], stored_settings(run, folder)
@@ -91,7 +104,12 @@ class PastRun:
         else:
             elapsed = session.ended_at - session.started_at
             reason = session.how if session.how not in (STOPPED, FINISHED) else ""
-        devices = _devices(files, leases, self._events)
+        self._units = Catalogue.of([row.file for row in files], folder).units
+        chronicle = Chronicle()
+        chronicle.expect(self._units)
+        for event in self._events:
+            chronicle.note(event)
+        devices = _devices(files, leases, self._events, used, chronicle)
         totals = _totals(files)
         self._snapshot = RunSnapshot(
             phase=Phase.FINISHED,
@@ -104,15 +122,12 @@ class PastRun:
             totals=totals,
             policy=settings.policy,
             stealing=settings.stealing,
-            devices=tuple(_metrics(device) for device in devices),
+            devices=tuple(_metrics(device, used.get(device.device)) for device in devices),
             last_event=self._events[-1].sequence if self._events else 0,
+            warnings=tuple(chronicle.warnings),
             stop_reason=reason,
         )
         self._folder = folder
-        self._units = tuple(
-            Unit(one.file_id, one.name, one.sequences, one.residues, one.cost)
-            for one in (row.file for row in files)
-        )
         self._places = Places(
             self._snapshot.last_event,
             {"": array("i", [row.file.file_id for row in files if row.state not in _ENDS])},
@@ -123,7 +138,7 @@ class PastRun:
             files,
             leases,
             devices,
-            self._events,
+            chronicle,
             interrupted=session.how == STOPPED,
         )
 
@@ -187,17 +202,18 @@ def _totals(files: tuple[FileRow, ...]) -> Totals:
 
 
 def _devices(
-    files: tuple[FileRow, ...], leases: list[LeaseRow], events: tuple[Event, ...]
+    files: tuple[FileRow, ...],
+    leases: list[LeaseRow],
+    events: tuple[Event, ...],
+    used: dict[str, DeviceUsed],
+    chronicle: Chronicle,
 ) -> tuple[DeviceSummary, ...]:
     """Return what each device did in the newest session, in the order they appeared."""
-    units = {row.file.unit: row.file for row in files}
-    done: defaultdict[str, list[LeaseRow]] = defaultdict(list)
-    busy: defaultdict[str, float] = defaultdict(float)
-    for lease in leases:
-        if lease.how is LeaseEnd.DONE:
-            done[lease.device].append(lease)
-        if lease.ended_seconds is not None:
-            busy[lease.device] += lease.ended_seconds - lease.granted_seconds
+    done = {lease.unit: lease.device for lease in leases if lease.how is LeaseEnd.DONE}
+    made: defaultdict[str, list[FileRecord]] = defaultdict(list)
+    for row in files:
+        if row.state is FileState.DONE and row.file.unit in done:
+            made[done[row.file.unit]].append(row.file)
     steals = [event for event in events if isinstance(event, StealEvent)]
     given = Counter(event.source for event in steals)
     taken = Counter(event.target for event in steals)
@@ -209,27 +225,32 @@ def _devices(
     return tuple(
         DeviceSummary(
             device=device,
-            name="",
-            files=len(done[device]),
-            sequences=sum(units[lease.unit].sequences for lease in done[device]),
-            residues=sum(units[lease.unit].residues for lease in done[device]),
-            busy_seconds=busy[device],
-            load_seconds=None,
+            name=used[device].name if device in used else "",
+            files=len(made[device]),
+            sequences=sum(file.sequences for file in made[device]),
+            residues=sum(file.residues for file in made[device]),
+            # A process that was killed could not write down the former at its end.
+            busy_seconds=max(
+                used[device].busy_seconds if device in used else 0.0,
+                chronicle.devices[device].compute_seconds,
+            ),
+            load_seconds=used[device].load_seconds if device in used else None,
             stolen_to=taken[device],
             stolen_from=given[device],
             restarts=max(0, starts[device] - 1),
+            idle_seconds=chronicle.idle_seconds(device),
         )
-        for device in dict.fromkeys((*starts, *(lease.device for lease in leases)))
+        for device in starts
     )
 
 
-def _metrics(device: DeviceSummary) -> DeviceMetrics:
+def _metrics(device: DeviceSummary, used: DeviceUsed | None) -> DeviceMetrics:
     """Return a device's row when nothing runs on it any more."""
     return DeviceMetrics(
         device=device.device,
         name=device.name,
         state=DeviceState.STOPPED,
-        weight=1.0,
+        weight=used.weight if used is not None else 1.0,
         files_done=device.files,
         stolen_to=device.stolen_to,
         stolen_from=device.stolen_from,
@@ -242,7 +263,7 @@ def _summary(
     files: tuple[FileRow, ...],
     leases: list[LeaseRow],
     devices: tuple[DeviceSummary, ...],
-    events: tuple[Event, ...],
+    chronicle: Chronicle,
     *,
     interrupted: bool,
 ) -> RunSummary:
@@ -260,10 +281,12 @@ def _summary(
         truncated=sum(row.truncated for row in done),
         replaced=sum(row.replaced for row in done),
         skipped=sum(row.skipped for row in done),
+        missing=sum(row.missing for row in done),
         elapsed_seconds=snapshot.elapsed_seconds,
-        steals=sum(isinstance(event, StealEvent) for event in events),
-        moves=sum(isinstance(event, MoveEvent) for event in events),
+        steals=chronicle.steals,
+        moves=chronicle.moves,
         devices=devices,
+        warnings=snapshot.warnings,
         model_label=snapshot.model_label,
         output=snapshot.output,
         interrupted=interrupted,
@@ -273,4 +296,5 @@ def _summary(
             sequences=sum(row.vectors for row in earlier),
             residues=sum(row.file.residues for row in earlier),
         ),
+        efficiency=chronicle.efficiency(),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tui_balancer.balance.commands import Command, Drain, Outcome, ResumeAll, StopNow
@@ -80,7 +80,6 @@ class RunSession:
         self._next_look = 0.0
         self.unattended = False
         self.refusal: UserError | None = None
-        self._warnings = list(prepared.warnings)
         self._stop_scan = threading.Event()
         self._finished = threading.Event()
         self._hurried = threading.Event()
@@ -96,6 +95,7 @@ class RunSession:
             clock=self.elapsed_seconds,
             journal=self._note,
         )
+        self._warn(prepared.warnings)
         self._hold = Hold(self.coordinator)
         self.board = RunBoard(self.coordinator, self._journal, self._hold)
         self._queues, self._manager = create_shared_work_queues(self.board)
@@ -151,7 +151,7 @@ class RunSession:
             eta_seconds=picture.eta_seconds,
             devices=picture.devices,
             last_event=picture.last_event,
-            warnings=(*self._warnings, *self.board.remarks),
+            warnings=tuple(self._chronicle.warnings),
             stop_reason=self._stop_reason,
             trouble=self._hold.trouble,
         )
@@ -232,6 +232,8 @@ class RunSession:
         self._hold.give_up()
         self.engine.stop(grace_seconds=STOP_GRACE_SECONDS)
         sweep_temporaries(self._folder.path)
+        for device in self.board.facts:
+            self._journal.note_device(self.board.used(device))
         self._journal.close()
         remember(
             self.coordinator.measured_rates(),
@@ -250,7 +252,7 @@ class RunSession:
     def _assign(self, stock: Stock) -> None:
         """Tell the coordinator what is done, what has failed and what is to be done."""
         units = stock.catalogue.units
-        self._warnings.extend(stock.warnings)
+        self._warn(stock.warnings)
         self._chronicle.expect(units)
         self.board.open(stock.catalogue)
         self.board.tally = Tally.of(stock.in_state(FileState.DONE))
@@ -262,8 +264,13 @@ class RunSession:
         waiting = stock.in_state(FileState.WAITING)
         self.coordinator.assign(
             [units[row.file.file_id] for row in waiting],
-            {row.file.file_id: row.attempts for row in waiting},
+            attempts={row.file.file_id: row.attempts for row in waiting},
+            deaths={row.file.file_id: row.deaths for row in waiting if row.deaths},
         )
+
+    def _warn(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.coordinator.warn(line)
 
     def _note(self, event: Event) -> None:
         """Pass an event on; called under the coordinator's lock."""
@@ -294,13 +301,17 @@ class RunSession:
     def _tend(self) -> None:
         """Do what is due about once a second."""
         self._hangs.check(self.engine.pids(), self.coordinator.get_gpu_metrics(), self.board.asked)
+        self._write_down()
+        if self.unattended and self._clock() >= self._next_look:
+            self._next_look = self._clock() + SPACE_LOOK_SECONDS
+            self._hold.look(self._has_room)
+
+    def _write_down(self) -> None:
+        """See all that happened in the ledger; a full disk holds the run."""
         try:
             self._journal.flush()
         except LedgerError as problem:
             self._hold.begin(str(problem))
-        if self.unattended and self._clock() >= self._next_look:
-            self._next_look = self._clock() + SPACE_LOOK_SECONDS
-            self._hold.look(self._has_room)
 
     def _has_room(self) -> bool:
         """Whether the largest output that still waits could be written, and the ledger too."""
@@ -322,7 +333,7 @@ class RunSession:
             self._chronicle,
             found=self._scan_progress.files_found,
             elapsed_seconds=self.elapsed_seconds(),
-            warnings=(*self._warnings, *self.board.remarks),
+            warnings=tuple(self._chronicle.warnings),
             interrupted=self._stop_requested is not None,
             stop_reason=self._stop_reason,
         )
@@ -344,7 +355,10 @@ class RunSession:
 
     def _worker_exited(self, worker: WorkerId, reason: str) -> bool:
         """Called by the engine when a worker's process has ended; True restarts it."""
-        return self.coordinator.worker_died(worker.device, worker.incarnation, reason)
+        restart = self.coordinator.worker_died(worker.device, worker.incarnation, reason)
+        # A file that takes the app down next, too, must not find itself innocent afterwards.
+        self._write_down()
+        return restart
 
 
 def worker_log(folder: Path, device: str) -> Path:

@@ -171,7 +171,7 @@ def _check(
             changes.append(FileRescanned(scanned(file.file_id, source, PurePath(file.output))))
             continue
         if file.file_id in continuation.reopened:
-            changes.append(FileReopened(file.file_id, f"tried again, it had failed: {row.reason}"))
+            changes.append(FileReopened(file.file_id, _retry_words(row)))
         elif row.state is FileState.DONE and (flaw := _flaw(prepared.folder, row)):
             changes.append(FileReopened(file.file_id, flaw))
             redone.append(f"{file.name}: {flaw}")
@@ -188,6 +188,13 @@ def _check(
     if redone:
         warnings.append(f"{plural(len(redone), 'output')} will be made anew ({redone[0]})")
     return warnings
+
+
+def _retry_words(row: FileRow) -> str:
+    """Say why a file that was through is tried again."""
+    if row.missing:
+        return f"tried again, its output was without {plural(row.missing, 'sequence')}"
+    return f"tried again, it had failed: {row.reason}"
 
 
 def _flaw(folder: Path, row: FileRow) -> str:

@@ -60,6 +60,7 @@ def run_record(
         "devices": settings.devices,
         "cpu_workers": settings.cpu_workers,
         "weights": settings.weights,
+        "hang_floor": settings.hang_floor,
         "policy": {"kind": _policy_kind(settings.policy), **asdict(settings.policy)},
         "stealing": settings.stealing,
     }
@@ -83,6 +84,7 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
         cpu_workers=stored["cpu_workers"],
         cpu_threads=stored["cpu_threads"],
         weights=stored["weights"],
+        hang_floor=stored["hang_floor"],
         policy=_restored(_POLICIES[policy.pop("kind")], policy),
         stealing=stored["stealing"],
         repr_layer=embedding.repr_layer,
