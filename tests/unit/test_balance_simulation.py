@@ -140,3 +140,51 @@ def test_decisions_are_timed_only_when_asked() -> None:
     assert len(timed.decision_seconds) >= timed.steals > 0
     assert set(timed.decision_seconds) == {1.0}
     assert simulate(fleet(3, 1, weights=(1, 1)), units).decision_seconds == ()
+
+
+@pytest.mark.parametrize("throttled", [False, True])
+def test_dividing_running_files_brings_two_files_a_device_near_the_fluid_bound(
+    throttled: bool,
+) -> None:
+    for seed in range(5):
+        units = lognormal_units(seed, 8, mean_cost=40.0)
+        devices = fleet(4, 2, 1, 1)
+        if throttled:
+            slowed = Speed(((0.0, 4.0), (15.0, 4 / 3)))
+            devices[0] = SimulatedDevice(devices[0].spec, slowed)
+        bound = fluid_bound([one.cost for one in units], [device.speed for device in devices])
+        result = simulate(devices, units, splitting=True)
+        assert result.splits > 0
+        assert result.totals.done == 8
+        assert result.makespan <= 1.05 * bound
+
+
+def test_one_file_is_computed_by_all_devices() -> None:
+    whole = simulate(fleet(1, 1, 1, 1), lognormal_units(0, 1, mean_cost=400.0))
+    divided = simulate(
+        fleet(1, 1, 1, 1), lognormal_units(0, 1, mean_cost=400.0), splitting=True, batch_cost=4.0
+    )
+    assert divided.makespan < 0.3 * whole.makespan
+
+
+def test_devices_that_die_in_a_divided_file_leave_their_batches_to_the_others() -> None:
+    dying = [
+        SimulatedDevice(one.spec, one.speed, deaths=(17.0,) if number == 1 else ())
+        for number, one in enumerate(fleet(1, 1, 1, 1))
+    ]
+    result = simulate(dying, lognormal_units(0, 1, mean_cost=400.0), splitting=True, batch_cost=4.0)
+    assert result.totals.done == 1
+    assert result.splits >= 3
+
+
+def test_a_device_that_stops_in_its_batch_does_not_hold_up_the_run() -> None:
+    stuck = SimulatedDevice(
+        DeviceSpec("cuda:0", "card", 1.0), Speed(((0.0, 1.0), (50.0, 0.0), (900.0, 1.0)))
+    )
+    devices = [stuck, *fleet(9, 1)[1:]]
+    units = lognormal_units(0, 10, mean_cost=40.0)
+    result = simulate(devices, units, splitting=True)
+    assert result.totals.done == 10
+    bound = fluid_bound([one.cost for one in units], [device.speed for device in devices])
+    assert result.makespan < 1.1 * bound
+    assert simulate(devices, units).makespan > 900

@@ -135,6 +135,9 @@ class Board:
         """Lease the next unit of a device's queue, stealing one when there is none."""
         if record.active is not None:
             raise ValueError(f"{record.device} asks for work while it holds a lease")
+        if record.held_up:
+            record.held_up = False
+            self.balancer.forget()
         active = None
         if self._may_start(record):
             active = self.sharer.take_wanted(record) or self._take_whole(record)
@@ -253,8 +256,7 @@ class Board:
 
     def worker_died(self, record: DeviceRecord, reason: str) -> bool:
         """Deal with the death of a device's present worker; see the coordinator's method."""
-        record.present = False
-        record.ready = False
+        record.present = record.ready = record.held_up = False
         active = record.active
         record.active = None
         if active is not None and active.claimed:

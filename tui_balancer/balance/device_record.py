@@ -30,13 +30,16 @@ class DeviceRecord:
         incarnation: How many workers were started for it.
         present: Whether the worker of this incarnation is there, started and not dead.
         ready: Whether it has its model loaded.
-        active: The lease its present worker holds, until it is recorded as finished.
+        active: The lease that its present worker computes.
+        behind: Those whose outputs it is still writing.
         paused: Whether a person holds it.
         dead: Whether it is given up.
         left: Whether its worker has left in peace.
         strikes: Deaths held against it; more than the limit make it dead.
         restarts: How often its worker was started again.
         note: Why it is dead; empty otherwise.
+        held_up: Whether its worker, in a batch without end, lost its lease to another device and
+            has not been heard of since.
         wanted: Running units of which a person wants it to have a share.
         files_done: Files it finished.
         stolen_to: Files it received by stealing.
@@ -58,12 +61,14 @@ class DeviceRecord:
     present: bool = False
     ready: bool = False
     active: ActiveLease | None = None
+    behind: list[ActiveLease] = field(default_factory=list)
     paused: bool = False
     dead: bool = False
     left: bool = False
     strikes: int = 0
     restarts: int = 0
     note: str = ""
+    held_up: bool = False
     wanted: list[int] = field(default_factory=list)
     files_done: int = 0
     stolen_to: int = 0
@@ -95,7 +100,7 @@ class DeviceRecord:
             return DeviceState.PAUSED
         if not self.ready:
             return DeviceState.STARTING
-        return DeviceState.BUSY if self.active is not None else DeviceState.IDLE
+        return DeviceState.BUSY if self.active or self.behind else DeviceState.IDLE
 
     @property
     def live(self) -> bool:
@@ -107,6 +112,8 @@ class DeviceRecord:
         """Why anybody may take from its queue, in words; empty while it is at work."""
         if self.dead:
             return f"{self.device} is dead"
+        if self.held_up:
+            return f"{self.device} is held up"
         return f"{self.device} is paused" if self.paused else ""
 
     def started(self, active: ActiveLease, now: float) -> None:
@@ -125,7 +132,7 @@ class DeviceRecord:
         active.left = max(0.0, active.left - step.cost)
         if not restored:
             self.window.add(now, step.sequences, step.residues, step.cost)
-            if not active.held:
+            if not (active.held or active.computed):
                 self.pace.add(step.cost, now - active.reported)
         active.reported = now
 
@@ -183,14 +190,13 @@ class DeviceRecord:
         )
 
     def _running(self, now: float) -> RunningUnit | None:
-        if self.active is None:
+        active = self.active or next(iter(self.behind), None)
+        if active is None:
             return None
-        unit: Unit = self.active.lease.unit
-        done = self.active.progress
-        if (cost := done.cost + self.active.left) > 0:
+        unit: Unit = active.lease.unit
+        done = active.progress
+        if (cost := done.cost + active.left) > 0:
             fraction = done.cost / cost
         else:
             fraction = 1.0 if done is not NOTHING_YET else 0.0
-        return RunningUnit(
-            unit, self.active.lease.epoch, fraction, max(0.0, now - self.active.granted)
-        )
+        return RunningUnit(unit, active.lease.epoch, fraction, max(0.0, now - active.granted))

@@ -307,8 +307,11 @@ class Sharer:
         """End the other lease on the same batches; what the first of the two has done counts."""
         twin = self._twin(active)
         if twin is not None:
-            reason = f"{active.lease.device} was through before"
-            self._end(twin, reason, kept=twin.lease.epoch < active.lease.epoch)
+            original = twin.lease.epoch < active.lease.epoch
+            self._end(twin, f"{active.lease.device} was through before", kept=original)
+            if original:
+                self._roster[twin.lease.device].held_up = True
+                self._balancer.forget()
         active.twin = 0
 
     def _may_copy(self, victim: DeviceRecord) -> bool:
