@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import closing
 
 import torch
 
@@ -17,8 +18,10 @@ from tui_balancer.embedding.embedder import load_embedder
 from tui_balancer.workers.busy import BusyClock
 from tui_balancer.workers.protocol import DeviceFacts, WorkerSetup
 from tui_balancer.workers.queues import connect
+from tui_balancer.workers.reading import ReadAhead
 from tui_balancer.workers.task import Abandoned, Bench, TaskRun
 from tui_balancer.workers.telemetry import report_telemetry
+from tui_balancer.workers.writing import WriteBehind
 
 _log = logging.getLogger(__name__)
 
@@ -58,13 +61,20 @@ def run_worker(setup: WorkerSetup, started: float) -> None:
 
 
 def work_until_over(bench: Bench) -> None:
-    """Take tasks and hand in their results until the queue says that the run is over."""
-    while (task := bench.queue.take()) is not None:
-        run = TaskRun(bench, task)
-        try:
-            result = run.embed()
-        except Abandoned:
-            _log.info("unit %d epoch %d was taken back", task.unit_id, task.epoch)
-            run.discard()
-        else:
-            bench.queue.finish(result)
+    """Take tasks and hand in their results until the queue says that the run is over.
+
+    While a task is computed, the next one's files are read and the last one's outputs written.
+    """
+    ahead = ReadAhead(bench.queue, bench.setup.reading)
+    behind = WriteBehind(bench.queue)
+    with closing(ahead), closing(behind):
+        while (task := bench.queue.take(on_empty=behind.check)) is not None:
+            files = ahead.files(task)
+            ahead.begin()
+            try:
+                embedded = TaskRun(bench, task, files).embed()
+            except Abandoned:
+                _log.info("unit %d epoch %d was taken back", task.unit_id, task.epoch)
+            else:
+                behind.write(embedded)
+                behind.wait()
