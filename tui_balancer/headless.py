@@ -14,6 +14,7 @@ from tui_balancer.balance.events import (
     FailureEvent,
     MoveEvent,
     SettingEvent,
+    SplitEvent,
     StealEvent,
     WarningEvent,
 )
@@ -125,6 +126,10 @@ def event_line(event: Event) -> str:
     """Return an event as a line, or nothing for the everyday ones (leases, finished files)."""
     if isinstance(event, StealEvent):
         return f"steal    {event.source} → {event.target}  {event.unit_name}  ({event.reason})"
+    if isinstance(event, SplitEvent):
+        what = "copy of" if event.copy else f"{event.batches:,} of {event.of:,} batches of"
+        route = f"{event.source} → {event.target}"
+        return f"split    {route}  {what} {event.unit_name}  ({event.reason})"
     if isinstance(event, MoveEvent):
         return f"move     {event.source} → {event.target}  {event.unit_name}"
     if isinstance(event, FailureEvent):

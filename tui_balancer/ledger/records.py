@@ -22,9 +22,13 @@ class FileState(str, Enum):
 
 
 class LeaseEnd(str, Enum):
-    """How a lease ended; `lost` means that the app died while it was out."""
+    """How a lease ended.
+
+    `part` means that others went on with the unit, and `lost` that the app died while it was out.
+    """
 
     DONE = "done"
+    PART = "part"
     FAILED = "failed"
     RETURNED = "returned"
     WORKER_DIED = "worker died"
@@ -173,17 +177,21 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True)
 class LeaseGranted:
-    """A unit is about to be handed to a worker: its waiting files become leased."""
+    """A unit is about to be handed to a worker: its waiting files become leased.
+
+    They are leased already if it is a part of the unit, beside others.
+    """
 
     unit: int
     epoch: int
     device: str
     seconds: float
+    part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseEnded:
-    """A lease is over: files of the unit that are still leased wait again.
+    """A lease is over: files of the unit that are still leased wait again, if it was the only one.
 
     Attributes:
         unit: The unit.

@@ -205,15 +205,15 @@ class Ledger(LedgerReader):
 
     def _apply(self, change: Change) -> None:
         match change:
-            case LeaseGranted(unit, epoch, device, seconds):
+            case LeaseGranted(unit, epoch, device, seconds, part):
                 self._connection.execute(
                     "INSERT INTO leases VALUES (?, ?, ?, ?, ?, NULL, NULL)",
                     (unit, epoch, self.session, device, seconds),
                 )
                 self._update(
                     "UPDATE files SET state = 'leased', reason = '', attempts = ?, device = ? "
-                    "WHERE unit = ? AND state = 'waiting'",
-                    *(epoch, device, unit),
+                    "WHERE unit = ? AND state = ?",
+                    *(epoch, device, unit, "leased" if part else "waiting"),
                 )
             case LeaseEnded(unit, epoch, how, seconds, charged):
                 self._update(
@@ -222,9 +222,14 @@ class Ledger(LedgerReader):
                     *(seconds, how.value, unit, epoch, self.session),
                 )
                 self._connection.execute(
-                    "UPDATE files SET state = 'waiting', reason = ?, deaths = deaths + ? "
-                    "WHERE unit = ? AND state = 'leased'",
-                    (how.value, charged, unit),
+                    "UPDATE files SET deaths = deaths + ? WHERE unit = ? AND state = 'leased'",
+                    (charged, unit),
+                )
+                self._connection.execute(
+                    "UPDATE files SET state = 'waiting', reason = ?1 "
+                    "WHERE unit = ?2 AND state = 'leased' AND NOT EXISTS "
+                    "(SELECT 1 FROM leases WHERE unit = ?2 AND session = ?3 AND how IS NULL)",
+                    (how.value, unit, self.session),
                 )
             case FileDone(file_id, sha256, size, vectors, truncated, replaced, skipped):
                 self._update(

@@ -12,8 +12,10 @@ from tui_balancer.balance.events import (
     FailureEvent,
     LeaseEvent,
     MoveEvent,
+    PartEvent,
     RetryEvent,
     SkipEvent,
+    SplitEvent,
     StealEvent,
     WarningEvent,
 )
@@ -22,8 +24,30 @@ from tui_balancer.run.handle import FailedFile
 
 
 @dataclass(slots=True)
+class _Work:
+    """Amounts of work; cost in FLOPs."""
+
+    sequences: int = 0
+    residues: int = 0
+    cost: float = 0.0
+
+    def add(self, other: _Work) -> None:
+        self.sequences += other.sequences
+        self.residues += other.residues
+        self.cost += other.cost
+
+
+@dataclass(slots=True)
 class DeviceTally:
-    """What one device finished; cost in FLOPs, and the time its batches were in flight."""
+    """What one device did; a divided file is told where it was finished, its work where done.
+
+    Attributes:
+        files: Files that it finished.
+        sequences: That it embedded.
+        residues: Of them.
+        cost: Of them, in FLOPs.
+        compute_seconds: Time in which its batches were in flight.
+    """
 
     files: int = 0
     sequences: int = 0
@@ -31,16 +55,25 @@ class DeviceTally:
     cost: float = 0.0
     compute_seconds: float = 0.0
 
+    def add(self, work: _Work, compute_seconds: float) -> None:
+        """Add work that was done."""
+        self.sequences += work.sequences
+        self.residues += work.residues
+        self.cost += work.cost
+        self.compute_seconds += compute_seconds
+
 
 class Chronicle:
     """Serves as the coordinator's journal; a run of a million files keeps counts, not events."""
 
     def __init__(self) -> None:
         self.steals = 0
+        self.splits = 0
         self.moves = 0
         self.warnings: list[str] = []
         self._failures: dict[int, FailedFile] = {}
         self.devices: defaultdict[str, DeviceTally] = defaultdict(DeviceTally)
+        self._parts: dict[int, _Work] = {}
         self._units: tuple[Unit, ...] = ()
         self._first_lease: float | None = None
         self._last_done = 0.0
@@ -53,6 +86,8 @@ class Chronicle:
         """Count an event; called under the coordinator's lock."""
         if isinstance(event, StealEvent):
             self.steals += 1
+        elif isinstance(event, SplitEvent):
+            self.splits += 1
         elif isinstance(event, MoveEvent):
             self.moves += 1
         elif isinstance(event, (FailureEvent, SkipEvent)):
@@ -68,10 +103,17 @@ class Chronicle:
             self._last_done = event.seconds
             unit, tally = self._units[event.unit_id], self.devices[event.device]
             tally.files += unit.files
-            tally.sequences += unit.sequences
-            tally.residues += unit.residues
-            tally.cost += unit.cost
-            tally.compute_seconds += event.compute_seconds
+            by_others = self._parts.pop(event.unit_id, _Work())
+            rest = _Work(
+                max(0, unit.sequences - by_others.sequences),
+                max(0, unit.residues - by_others.residues),
+                max(0.0, unit.cost - by_others.cost),
+            )
+            tally.add(rest, event.compute_seconds)
+        elif isinstance(event, PartEvent):
+            part = _Work(event.sequences, event.residues, event.cost)
+            self.devices[event.device].add(part, event.compute_seconds)
+            self._parts.setdefault(event.unit_id, _Work()).add(part)
 
     @property
     def failures(self) -> tuple[FailedFile, ...]:

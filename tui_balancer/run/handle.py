@@ -142,6 +142,7 @@ class RunSummary:
         missing: Sequences left out of finished outputs because they did not fit into memory.
         elapsed_seconds: From the start to the end.
         steals: Files stolen.
+        splits: How often a device joined another one in a running file.
         moves: Files moved by hand.
         devices: What each device did.
         warnings: Lines a person should read.
@@ -174,6 +175,7 @@ class RunSummary:
     earlier: EarlierWork = EarlierWork()
     missing: int = 0
     efficiency: float | None = None
+    splits: int = 0
 
     @property
     def sequences_now(self) -> int:

@@ -13,6 +13,7 @@ from tui_balancer.balance.events import (
     Event,
     FailureEvent,
     LeaseEvent,
+    PartEvent,
     RetryEvent,
     ReturnEvent,
     SkipEvent,
@@ -71,7 +72,7 @@ class Journal:
         self._waiting: deque[Entry] = deque()
         self._noting = threading.Lock()
         self._writing = threading.Lock()
-        self._out: dict[int, int] = {}
+        self._out: set[tuple[int, int]] = set()
 
     def note(self, event: Event) -> None:
         """Take an event; called under the coordinator's lock."""
@@ -82,7 +83,7 @@ class Journal:
         """Take the news that a unit's outputs are in place; `flush` makes it last."""
         ended = LeaseEnded(unit_id, epoch, LeaseEnd.DONE, self._clock())
         with self._noting:
-            del self._out[unit_id]
+            self._out.remove((unit_id, epoch))
             self._waiting.append(Entry(None, (*files, ended)))
 
     def note_device(self, used: DeviceUsed) -> None:
@@ -114,18 +115,24 @@ class Journal:
     def _changes(self, event: Event) -> tuple[Change, ...]:
         """Return what an event means for the files and the leases that are out."""
         if isinstance(event, LeaseEvent):
-            self._out[event.unit_id] = event.epoch
-            return (LeaseGranted(event.unit_id, event.epoch, event.device, event.seconds),)
+            self._out.add((event.unit_id, event.epoch))
+            granted = (event.unit_id, event.epoch, event.device, event.seconds, event.part)
+            return (LeaseGranted(*granted),)
+        if isinstance(event, PartEvent):
+            self._out.remove((event.unit_id, event.epoch))
+            return (LeaseEnded(event.unit_id, event.epoch, LeaseEnd.PART, event.seconds),)
         # A unit whose output is in place, but that could not be counted before the run was
         # stopped, is returned as well: its lease is over already.
-        if isinstance(event, ReturnEvent) and self._out.pop(event.unit_id, None) is not None:
+        if isinstance(event, ReturnEvent) and (event.unit_id, event.epoch) in self._out:
+            self._out.remove((event.unit_id, event.epoch))
             by_hand = event.reason in self._returned
             how = LeaseEnd.RETURNED if by_hand else LeaseEnd.WORKER_DIED
             charged = event.charged and event.reason != ASKED_TO_END
             return (LeaseEnded(event.unit_id, event.epoch, how, event.seconds, charged),)
         # A file that failed without a device was never leased: it is in the ledger as failed.
         if isinstance(event, FailureEvent) and event.device is not None:
-            epoch = self._out.pop(event.unit_id)
+            (epoch,) = (epoch for unit_id, epoch in self._out if unit_id == event.unit_id)
+            self._out.remove((event.unit_id, epoch))
             return (
                 FileFailed(event.unit_id, event.reason),
                 LeaseEnded(event.unit_id, epoch, LeaseEnd.FAILED, event.seconds),

@@ -43,6 +43,8 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
     lines.append(f"model    {summary.model_label}")
     lines += [_device_line(device, summary.elapsed_seconds) for device in summary.devices]
     balance = f"{plural(summary.steals, 'file')} stolen, {count(summary.moves)} moved by hand"
+    if summary.splits:
+        balance += f", {plural(summary.splits, 'running file')} divided"
     if summary.efficiency is not None:
         balance += f", {percent(summary.efficiency)} of the bound"
     lines.append(f"balance  {balance}")

@@ -60,6 +60,7 @@ def summarise(
         missing=tally.missing,
         elapsed_seconds=elapsed_seconds,
         steals=chronicle.steals,
+        splits=chronicle.splits,
         moves=chronicle.moves,
         devices=tuple(
             _device_summary(row, board, chronicle) for row in coordinator.get_gpu_metrics()
