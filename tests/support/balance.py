@@ -31,6 +31,20 @@ def unit(unit_id: int, cost: float, *, files: int = 1) -> Unit:
     return Unit(unit_id, f"virus_{unit_id}.faa", 10, 1000, cost, files)
 
 
+def bundle(unit_id: int, *costs: float) -> Unit:
+    """Return a bundle of files numbered from its own number on."""
+    parts = tuple(unit(unit_id + offset, cost) for offset, cost in enumerate(costs))
+    return Unit(
+        unit_id,
+        f"{len(parts)} files",
+        sum(part.sequences for part in parts),
+        sum(part.residues for part in parts),
+        sum(costs),
+        len(parts),
+        parts,
+    )
+
+
 def units(*costs: float) -> list[Unit]:
     return [unit(unit_id, cost) for unit_id, cost in enumerate(costs)]
 
@@ -79,14 +93,19 @@ class Bench:
         assert lease is not None
         return lease
 
-    def progress(self, lease: Lease, share: float) -> Directive:
+    def progress(self, lease: Lease, share: float, *, computed: bool = False) -> Directive:
         done = Progress(
             int(lease.unit.sequences * share),
             int(lease.unit.residues * share),
             lease.unit.cost * share,
         )
         return self.coordinator.report_progress(
-            lease.device, self.incarnations[lease.device], lease.unit.unit_id, lease.epoch, done
+            lease.device,
+            self.incarnations[lease.device],
+            lease.unit.unit_id,
+            lease.epoch,
+            done,
+            computed=computed,
         )
 
     def claim(self, lease: Lease) -> bool:

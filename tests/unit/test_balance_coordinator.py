@@ -230,16 +230,6 @@ def test_an_abandoned_unit_waits_first_in_line_with_the_next_epoch() -> None:
     assert (again.unit.unit_id, again.epoch) == (0, 2)
 
 
-def test_a_bundle_with_bad_files_counts_each_of_its_files() -> None:
-    bench = Bench()
-    bench.coordinator.assign([unit(0, 5.0, files=4)])
-    lease = bench.must_take("cuda:0")
-    bench.claim(lease)
-    assert bench.coordinator.record_file_completion(0, 1, 1.0, failed_files=1)
-    totals = bench.coordinator.totals()
-    assert (totals.done, totals.failed, totals.files) == (3, 1, 4)
-
-
 def test_work_within_a_running_unit_is_counted_as_it_is_done() -> None:
     bench = Bench(costs=[8, 4])
     lease = bench.must_take("cuda:0")

@@ -18,6 +18,7 @@ from tui_balancer.balance.events import (
     FailureEvent,
     LeaseEvent,
     ReturnEvent,
+    UnbundleEvent,
 )
 from tui_balancer.balance.model import (
     DeviceSpec,
@@ -204,14 +205,29 @@ class Board:
         self.sharer.end_others(active)
         active.claimed = True
 
-    def complete(self, active: ActiveLease, compute_seconds: float, *, failed_files: int) -> None:
-        """End a lease whose outputs are in place."""
+    def computed(self, record: DeviceRecord, active: ActiveLease) -> None:
+        """Let a device take more work while it writes what it has computed."""
+        active.computed = True
+        record.active = None
+        record.behind.append(active)
+        self.balancer.note(record)
+
+    def complete(
+        self, active: ActiveLease, compute_seconds: float, failures: Mapping[int, str]
+    ) -> None:
+        """End a lease whose outputs are in place, but for those of some files of a bundle."""
         record = self.roster[active.lease.device]
         unit = active.lease.unit
         shared = self.units.active[unit.unit_id].shared
-        record.completed(active, self.clock(), failed_files=failed_files, shared=shared)
+        record.completed(active, self.clock(), failed_files=len(failures), shared=shared)
         self.roster.learn_from(record)
-        self._finish(active, failed_files=failed_files)
+        self._finish(active, failed_files=len(failures))
+        for part in unit.parts:
+            if part.unit_id in failures:
+                reason = failures[part.unit_id]
+                self.log.add(FailureEvent, part.unit_id, part.name, record.device, reason)
+        if len(failures) == unit.files:
+            return
         self.log.add(
             DoneEvent,
             unit.unit_id,
@@ -248,6 +264,26 @@ class Board:
         )
         self.changed()
 
+    def unbundle(self, active: ActiveLease, reason: str, *, to: DeviceRecord) -> None:
+        """Let the files of a leased bundle wait one by one, as the next ones of a device."""
+        unit = active.lease.unit
+        self._release(active)
+        self.sharer.end_others(active)
+        self.units.unbundle(active, to.device)
+        for part in reversed(unit.parts):
+            to.queue.push_front(part)
+        self.balancer.note(to)
+        self.log.add(
+            UnbundleEvent,
+            unit.unit_id,
+            unit.name,
+            active.lease.device,
+            active.lease.epoch,
+            unit.files,
+            reason,
+        )
+        self.changed()
+
     def announce(self, record: DeviceRecord, reason: str) -> None:
         """Write down the state a device is in now."""
         self.log.add(DeviceEvent, record.device, record.state, reason)
@@ -257,24 +293,28 @@ class Board:
     def worker_died(self, record: DeviceRecord, reason: str) -> bool:
         """Deal with the death of a device's present worker; see the coordinator's method."""
         record.present = record.ready = record.held_up = False
-        active = record.active
+        lost = [one for one in (record.active, *record.behind) if one and not one.claimed]
         record.active = None
-        if active is not None and active.claimed:
-            active = None
+        record.behind = [one for one in record.behind if one.claimed]
         if self.over or self.ending:
             record.left = True
-            if active is not None:
+            for active in lost:
                 self.give_back(active, reason, to=record)
             self.announce(record, reason)
             return False
         record.strikes += 1
-        poisonous = active is not None and self._blame(active)
+        poisonous = bool(lost) and self._blame(lost[0])
         record.dead = record.strikes > self._max_restarts
-        if active is not None and poisonous:
-            self.fail(active, f"killed {self._poison_limit} workers, the last one: {reason}")
-        elif active is not None:
-            refuge = self.roster.refuge(record, stealing=self.balancer.stealing)
-            self.give_back(active, reason, to=refuge, charged=True)
+        refuge = self.roster.refuge(record, stealing=self.balancer.stealing)
+        # What it was writing is not to blame for what it was computing.
+        for active in lost[1:]:
+            self.give_back(active, reason, to=refuge)
+        if lost and not poisonous:
+            self.give_back(lost[0], reason, to=refuge, charged=True)
+        elif lost and lost[0].lease.unit.parts:
+            self.unbundle(lost[0], reason, to=refuge)
+        elif lost:
+            self.fail(lost[0], f"killed {self._poison_limit} workers, the last one: {reason}")
         if record.dead:
             record.note = reason
             self.announce(record, f"given up after {record.restarts} restarts: {reason}")
@@ -298,14 +338,15 @@ class Board:
         """Charge a death to the unit; return whether it has killed too many workers.
 
         A unit that killed workers on two devices is to blame itself, so the devices are
-        forgiven; one that fell twice on the same device may be the victim of that device.
+        forgiven; one that fell twice on the same device may be the victim of that device. With
+        a bundle they are forgiven too: its files will tell.
         """
         unit_id = active.lease.unit.unit_id
         killed = self.units.killed.setdefault(unit_id, [])
         killed.append(active.lease.device)
         if self.units.killed_before.get(unit_id, 0) + len(killed) < self._poison_limit:
             return False
-        if len(set(killed)) > 1:
+        if len(set(killed)) > 1 or active.lease.unit.parts:
             for device in killed:
                 self.roster[device].strikes -= 1
         return True
@@ -327,6 +368,8 @@ class Board:
 
     def _release(self, active: ActiveLease) -> None:
         record = self.roster[active.lease.device]
+        if active in record.behind:
+            record.behind.remove(active)
         if record.active is active:
             record.active = None
             self.balancer.note(record)

@@ -112,8 +112,9 @@ class WorkStealingCoordinator(ObservableBoard):
         """Note that a worker process is being started; return its incarnation, from 1."""
         with self._changing() as board:
             record = board.roster[device]
-            if record.active is not None:
-                board.give_back(record.active, "its worker was replaced", to=record)
+            for active in (record.active, *record.behind):
+                if active is not None and not active.claimed:
+                    board.give_back(active, "its worker was replaced", to=record)
             record.incarnation += 1
             record.present = True
             record.ready = False
@@ -246,10 +247,14 @@ class WorkStealingCoordinator(ObservableBoard):
         epoch: int,
         progress: Progress,
         batch: int | None = None,
+        *,
+        computed: bool = False,
     ) -> Directive:
         """Note how far a lease is; the answer holds at this batch boundary.
 
-        `batch` is the number of the batch that was finished last, which is kept by now.
+        `batch` is the number of the batch that was finished last, which is kept by now. A lease
+        that is `computed` has nothing left but its outputs to be written: its worker may take
+        another one meanwhile.
         """
         with self._changing() as board:
             active = self._held_by(device, incarnation, unit_id, epoch)
@@ -257,6 +262,8 @@ class WorkStealingCoordinator(ObservableBoard):
                 return Directive.ABANDON
             record = board.roster[device]
             board.advance(record, active, progress, batch)
+            if computed:
+                board.computed(record, active)
             return board.directive(record, active)
 
     def record_telemetry(self, device: str, incarnation: int, telemetry: Telemetry) -> None:
@@ -281,7 +288,11 @@ class WorkStealingCoordinator(ObservableBoard):
             return True
 
     def record_file_completion(
-        self, unit_id: int, epoch: int, compute_seconds: float, *, failed_files: int = 0
+        self,
+        unit_id: int,
+        epoch: int,
+        compute_seconds: float,
+        failures: Mapping[int, str] | None = None,
     ) -> bool:
         """Count a unit as done, its outputs being in place; False for a stale epoch.
 
@@ -289,13 +300,13 @@ class WorkStealingCoordinator(ObservableBoard):
             unit_id: The unit.
             epoch: The attempt that computed it.
             compute_seconds: Time its batches were in flight.
-            failed_files: Files of a bundle that have no output.
+            failures: Why some files of a bundle have no output, by their numbers.
         """
         with self._changing() as board:
             active = board.units.current(unit_id, epoch)
             if active is None:
                 return False
-            board.complete(active, compute_seconds, failed_files=failed_files)
+            board.complete(active, compute_seconds, failures or {})
             return True
 
     def record_file_failure(self, unit_id: int, epoch: int, reason: str) -> bool:

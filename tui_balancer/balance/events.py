@@ -173,6 +173,27 @@ class ReturnEvent(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class UnbundleEvent(Event):
+    """A bundle killed too many workers: its files wait one by one, to find the one to blame.
+
+    Attributes:
+        unit_id: The bundle.
+        unit_name: Its name.
+        device: Whose worker died last.
+        epoch: The attempt.
+        files: How many files wait.
+        reason: How that worker died.
+    """
+
+    unit_id: int
+    unit_name: str
+    device: str
+    epoch: int
+    files: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DoneEvent(Event):
     """A unit is finished and its output is in place."""
 

@@ -23,6 +23,8 @@ class Unit:
         residues: Residues that will be embedded, after truncation.
         cost: Work of the forward passes in FLOPs, see `balance.cost`.
         files: Input files in the unit: 1, or the size of the bundle.
+        parts: The files of a bundle as units of their own, in case that it has to be broken
+            up; none for a single file. The first one has the number of the bundle.
     """
 
     unit_id: int
@@ -31,6 +33,7 @@ class Unit:
     residues: int
     cost: float
     files: int = 1
+    parts: tuple[Unit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,10 @@ class ActiveLease:
         progress: The last report.
         reported: When work was last seen to advance: the grant, a report, the end of a pause.
         held: Whether the worker was told to pause; its time does not count as work then.
-        claimed: The worker is through and the output is being put in place; from here on
-            the worker's death changes nothing.
+        computed: Whether all its vectors are there: the outputs are being written, beside the
+            computing of another lease.
+        claimed: The outputs are written and are being put in place; from here on the worker's
+            death changes nothing.
         left: FLOPs of its batches that were not reported.
         in_flight: FLOPs of the first of them; inf while they are unknown.
         todo: Those batches, the first of which may be in flight; None while they are unknown.
@@ -41,6 +43,7 @@ class ActiveLease:
     progress: Progress = NOTHING_YET
     reported: float = 0.0
     held: bool = False
+    computed: bool = False
     claimed: bool = False
     left: float = 0.0
     in_flight: float = inf
@@ -199,6 +202,17 @@ class UnitBook:
         assert list(work.leases.values()) == [active], "others still work on the unit"
         self.epochs[unit.unit_id] = work.newest
         self.home[unit.unit_id] = device
+
+    def unbundle(self, active: ActiveLease, device: str) -> None:
+        """Turn a bundle's only lease into its files, each waiting for a device."""
+        unit = active.lease.unit
+        work = self.active.pop(unit.unit_id)
+        assert list(work.leases.values()) == [active], "others still work on the unit"
+        self.killed.pop(unit.unit_id, None)
+        self.killed_before.pop(unit.unit_id, None)
+        for part in unit.parts:
+            self.epochs[part.unit_id] = work.newest
+            self.home[part.unit_id] = device
 
     def finish(self, active: ActiveLease, *, failed_files: int) -> None:
         """End a unit with its only lease; `failed_files` of its files have no output."""
