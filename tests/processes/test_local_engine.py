@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
 from dataclasses import replace
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from queue import Queue
+from types import SimpleNamespace
 
 import psutil
+import pytest
 from textual.app import App
 
 from tests.processes.conftest import Workshop
 from tests.support.tasks import write_task
 from tests.support.work_board import DEADLINE_SECONDS
-from tui_balancer.workers.protocol import Order, WorkerId
+from tui_balancer.engines import local
+from tui_balancer.workers.protocol import Order, WorkerId, WorkerSetup
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -86,6 +92,44 @@ def test_a_successor_is_not_killed_for_what_its_predecessor_did(workshop: Worksh
         (WorkerId("cpu:0", 1), "killed by SIGKILL"),
         (WorkerId("cpu:0", 2), ""),
     ]
+
+
+def test_a_worker_that_dies_while_the_end_of_another_is_dealt_with_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes: dict[str, SpawnProcess] = {}
+    started: Queue[str] = Queue()
+
+    def spawn(_main: object, args: tuple[WorkerSetup], name: str) -> SpawnProcess:
+        process = multiprocessing.get_context("spawn").Process(target=signal.pause)
+        process.start()
+        processes[name] = process
+        started.put(args[0].worker.device)
+        return process
+
+    def setup(device: str) -> SimpleNamespace:
+        return SimpleNamespace(worker=WorkerId(device, 1), log=tmp_path / "log")
+
+    exits: Queue[str] = Queue()
+
+    def on_exit(worker: WorkerId, reason: str) -> bool:
+        if worker.device == "cpu:1":
+            other = processes["worker cpu:0"]
+            other.kill()
+            other.join()
+        exits.put(worker.device)
+        return False
+
+    monkeypatch.setattr(local, "spawn", spawn)
+    engine = local.LocalEngine(["cpu:0", "cpu:1"], setup, on_exit)  # type: ignore[arg-type]
+    engine.start()
+    assert {started.get(timeout=DEADLINE_SECONDS) for _ in range(2)} == {"cpu:0", "cpu:1"}
+    processes["worker cpu:1"].kill()
+    try:
+        assert exits.get(timeout=DEADLINE_SECONDS) == "cpu:1"
+        assert exits.get(timeout=DEADLINE_SECONDS) == "cpu:0"
+    finally:
+        engine.stop(grace_seconds=0)
 
 
 def test_stopping_kills_a_worker_that_hangs_and_a_second_stop_hurries_the_first(

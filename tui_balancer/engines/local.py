@@ -150,12 +150,18 @@ class LocalEngine:
         self._running.clear()
 
     def _await_an_end(self, timeout: float | None) -> None:
-        """Wait until a worker has ended or `stop` was called."""
+        """Wait until a worker has ended or `stop` was called.
+
+        Returns at once when one has ended that nobody has dealt with yet: it may have done so
+        while another one's end was dealt with.
+        """
         alive = {
             running.process.sentinel: running.process
             for running in self._running.values()
             if running.process.exitcode is None
         }
+        if len(alive) < len(self._running) and not self._stopping.is_set():
+            return
         for ready in connection.wait([self._wake, *alive], timeout):
             if ready is self._wake:
                 self._wake.recv()
