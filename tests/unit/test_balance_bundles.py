@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.balance import Bench, bundle, unit
-from tui_balancer.balance.commands import StopNow
+from tui_balancer.balance.commands import MoveUnits, RetryUnits, SkipUnits, StopNow
 from tui_balancer.balance.events import DoneEvent, FailureEvent, UnbundleEvent
 from tui_balancer.balance.model import DeviceState, Directive, Lease
 
@@ -28,6 +28,37 @@ def test_a_bundle_with_bad_files_counts_each_of_its_files_and_names_the_bad_ones
     assert (totals.done, totals.failed, totals.files) == (3, 1, 4)
     (failure,) = [event for event in bench.journal if isinstance(event, FailureEvent)]
     assert (failure.unit_id, failure.unit_name) == (2, "virus_2.faa")
+
+
+def test_screens_see_files_where_bundles_are() -> None:
+    bench = Bench((1.0,))
+    bench.coordinator.assign([bundle(0, 1.0, 2.0, 3.0), unit(3, 1.0), unit(4, 9.0)])
+    places = bench.coordinator.places(-1)
+    assert places is not None
+    assert list(places.queues["cuda:0"]) == [4, 0, 1, 2, 3]
+
+    bench.finish(bench.must_take("cuda:0"))
+    bench.claim(bench.must_take("cuda:0"))
+    bench.coordinator.record_file_completion(0, 1, 1.0, {1: "it changed"})
+    places = bench.coordinator.places(-1)
+    assert places is not None
+    assert list(places.ended[:5]) == [1, 2, 1, 0, 1]
+    done = [event for event in bench.journal if isinstance(event, DoneEvent)]
+    assert [event.files for event in done] == [(), (0, 2)]
+
+
+def test_whoever_moves_a_file_of_a_bundle_moves_the_bundle() -> None:
+    bench = Bench()
+    bench.coordinator.assign([bundle(0, 1.0, 2.0, 3.0), unit(3, 9.0)])
+    assert (bench.waiting("cuda:0"), bench.waiting("cuda:1")) == ([3], [0])
+    outcome = bench.coordinator.execute(MoveUnits((2, 1), "cuda:0"))
+    assert (outcome.accepted, outcome.message) == (True, "moved 3 files to cuda:0")
+    assert bench.waiting("cuda:0") == [3, 0]
+
+    bench.coordinator.execute(SkipUnits((2,)))
+    assert bench.coordinator.totals().failed == 3
+    bench.coordinator.execute(RetryUnits((1,)))
+    assert bench.coordinator.totals().waiting == 4
 
 
 def test_a_bundle_of_bad_files_only_is_not_done() -> None:

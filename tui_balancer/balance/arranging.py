@@ -95,7 +95,7 @@ def retry(board: Board, unit_ids: Sequence[int]) -> str:
     """Let units that failed in this session wait again, for the device that is free first."""
     refused: list[str] = []
     names: list[str] = []
-    for unit_id in dict.fromkeys(unit_ids):
+    for unit_id in dict.fromkeys(map(board.units.whole, unit_ids)):
         unit = board.units.failed.get(unit_id)
         if unit is None:
             refused.append(_why_not_again(board, unit_id))
@@ -111,8 +111,11 @@ def retry(board: Board, unit_ids: Sequence[int]) -> str:
 def _waiting(
     board: Board, unit_ids: Iterable[int], refused: list[str], done: str = "moved"
 ) -> Iterable[int]:
-    """Yield those that wait, each once; say of the others why it is not done with them."""
-    for unit_id in dict.fromkeys(unit_ids):
+    """Yield those that wait, each once; say of the others why it is not done with them.
+
+    A file of a bundle stands for its bundle.
+    """
+    for unit_id in dict.fromkeys(map(board.units.whole, unit_ids)):
         if unit_id in board.units.home:
             yield unit_id
         else:

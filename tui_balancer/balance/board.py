@@ -5,7 +5,7 @@ Every step leaves each unit in exactly one place and writes the event that tells
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tui_balancer.balance.assignment import assign_files_weighted
@@ -221,7 +221,7 @@ class Board:
         shared = self.units.active[unit.unit_id].shared
         record.completed(active, self.clock(), failed_files=len(failures), shared=shared)
         self.roster.learn_from(record)
-        self._finish(active, failed_files=len(failures))
+        self._finish(active, failures.keys())
         for part in unit.parts:
             if part.unit_id in failures:
                 reason = failures[part.unit_id]
@@ -235,12 +235,13 @@ class Board:
             record.device,
             active.lease.epoch,
             compute_seconds,
+            tuple(part.unit_id for part in unit.parts if part.unit_id not in failures),
         )
 
     def fail(self, active: ActiveLease, reason: str) -> None:
         """End a lease without outputs."""
         unit = active.lease.unit
-        self._finish(active, failed_files=unit.files)
+        self._finish(active, unit.numbers)
         self.log.add(FailureEvent, unit.unit_id, unit.name, active.lease.device, reason)
 
     def give_back(
@@ -359,10 +360,10 @@ class Board:
         looks = (self.balancer.next_look(record), self.sharer.next_look(record))
         return min((look for look in looks if look is not None), default=None)
 
-    def _finish(self, active: ActiveLease, *, failed_files: int) -> None:
+    def _finish(self, active: ActiveLease, failed: Collection[int]) -> None:
         self._release(active)
         self.sharer.end_others(active)
-        self.units.finish(active, failed_files=failed_files)
+        self.units.finish(active, failed)
         if self.over:
             self.changed()
 

@@ -195,13 +195,23 @@ class UnbundleEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class DoneEvent(Event):
-    """A unit is finished and its output is in place."""
+    """A unit is finished and its output is in place.
+
+    Attributes:
+        unit_id: The unit.
+        unit_name: Its name.
+        device: Who finished it.
+        epoch: The attempt.
+        compute_seconds: Time in which its batches were in flight.
+        files: Of a bundle, the numbers of the files that have an output; empty for a file alone.
+    """
 
     unit_id: int
     unit_name: str
     device: str
     epoch: int
     compute_seconds: float
+    files: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

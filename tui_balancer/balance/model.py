@@ -35,6 +35,11 @@ class Unit:
     files: int = 1
     parts: tuple[Unit, ...] = ()
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of its files."""
+        return tuple(part.unit_id for part in self.parts) or (self.unit_id,)
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:

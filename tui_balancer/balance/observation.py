@@ -39,15 +39,16 @@ class CoordinatorSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where every unit is at one moment, in so few bytes that screens can ask for it often.
+    """Where every file is at one moment, in so few bytes that screens can ask for it often.
 
-    A unit that is neither in a queue nor ended is running, or not known yet.
+    A file that is neither in a queue nor ended is running, or not known yet.
 
     Attributes:
         last_event: Number of the newest event: without a new one, nobody has changed places.
-        queues: For each device the numbers of the units waiting for it, next first.
-        ended: A byte a unit by its number: 0 not ended, 1 done, 2 failed; it may be longer or
-            shorter than there are units.
+        queues: For each device the numbers of the files waiting for it, next first; those of a
+            bundle side by side.
+        ended: A byte a file by its number: 0 not ended, 1 done, 2 failed; it may be longer or
+            shorter than there are files.
     """
 
     last_event: int
@@ -104,6 +105,12 @@ class ObservableBoard:
         with self._condition:
             rates = {record.device: record.pace.rate for record in self._board.roster}
             return {device: rate for device, rate in rates.items() if rate is not None}
+
+    def newest_epoch(self, unit_id: int) -> int:
+        """Return the newest attempt at a running unit; 0 for others."""
+        with self._condition:
+            work = self._board.units.active.get(unit_id)
+            return work.newest if work is not None else 0
 
     def get_recent_steal_events(self) -> tuple[StealEvent, ...]:
         """Return the last 50 steals, oldest first."""

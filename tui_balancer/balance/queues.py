@@ -79,8 +79,14 @@ class WorkQueue:
         self._gone.clear()
 
     def numbers(self) -> array[int]:
-        """Return the numbers of the units, next first; quick also for a million of them."""
-        return array("i", [unit.unit_id for unit in self])
+        """Return the numbers of the files, next first; quick also for a million of them."""
+        numbers = array("i")
+        for unit in self:
+            if unit.parts:
+                numbers.extend(unit.numbers)
+            else:
+                numbers.append(unit.unit_id)
+        return numbers
 
     def remove(self, unit_id: int) -> Unit:
         """Take a unit out of the middle; KeyError when it is not here."""

@@ -145,6 +145,7 @@ def _set_policy(board: Board, settings: PolicySettings) -> str:
 
 
 def _split(board: Board, unit_id: int, target: DeviceRecord) -> str:
+    unit_id = board.units.whole(unit_id)
     work = board.units.active.get(unit_id)
     if work is None:
         raise Refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from math import inf
 
@@ -114,7 +115,8 @@ class UnitBook:
     Attributes:
         home: The device in whose queue each waiting unit is.
         active: The running units.
-        ended: How each other unit ended, a byte a unit by its number.
+        bundles: Of each file in a bundle, the number of the bundle.
+        ended: How each other file ended, a byte a file by its number.
         epochs: Last attempt of the units that came back.
         failed: The units that failed in this session, and may be tried again.
         killed: Devices whose worker died with the unit, one entry a death.
@@ -123,6 +125,7 @@ class UnitBook:
 
     home: dict[int, str] = field(default_factory=dict)
     active: dict[int, UnitAtWork] = field(default_factory=dict)
+    bundles: dict[int, int] = field(default_factory=dict)
     ended: bytearray = field(default_factory=bytearray)
     epochs: dict[int, int] = field(default_factory=dict)
     killed: dict[int, list[str]] = field(default_factory=dict)
@@ -137,12 +140,14 @@ class UnitBook:
         assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
         self._all.add(unit)
         self.home[unit.unit_id] = device
+        for part in unit.parts:
+            self.bundles[part.unit_id] = unit.unit_id
 
     def add_failed(self, unit: Unit) -> None:
         """Enter a new unit that will never be computed."""
         assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
         self._all.add(unit)
-        self._end(unit, done=False)
+        self._end(unit, unit.numbers)
         self._failed_files += unit.files
 
     def add_done(self, unit: Unit) -> None:
@@ -150,7 +155,7 @@ class UnitBook:
         assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
         self._all.add(unit)
         self._done.add(unit)
-        self._end(unit, done=True)
+        self._end(unit, ())
 
     def grant(self, unit: Unit, device: str, incarnation: int, now: float) -> ActiveLease:
         """Turn a waiting unit, already out of its queue, into a lease of its next epoch."""
@@ -211,22 +216,22 @@ class UnitBook:
         self.killed.pop(unit.unit_id, None)
         self.killed_before.pop(unit.unit_id, None)
         for part in unit.parts:
+            del self.bundles[part.unit_id]
             self.epochs[part.unit_id] = work.newest
             self.home[part.unit_id] = device
 
-    def finish(self, active: ActiveLease, *, failed_files: int) -> None:
-        """End a unit with its only lease; `failed_files` of its files have no output."""
+    def finish(self, active: ActiveLease, failed: Collection[int]) -> None:
+        """End a unit with its only lease; the files of these numbers have no output."""
         unit = active.lease.unit
         work = self.active.pop(unit.unit_id)
         assert list(work.leases.values()) == [active], "others still work on the unit"
         self.killed.pop(unit.unit_id, None)
         self.killed_before.pop(unit.unit_id, None)
-        done = failed_files < unit.files
-        self._end(unit, done=done)
-        self._failed_files += failed_files
-        if done:
+        self._end(unit, failed)
+        self._failed_files += len(failed)
+        if len(failed) < unit.files:
             self._done.add(unit)
-            self._done.files -= failed_files
+            self._done.files -= len(failed)
         else:
             self.failed[unit.unit_id] = unit
             self.epochs[unit.unit_id] = work.newest
@@ -234,14 +239,15 @@ class UnitBook:
     def skip(self, unit: Unit) -> None:
         """End a waiting unit, already out of its queue, as failed."""
         del self.home[unit.unit_id]
-        self._end(unit, done=False)
+        self._end(unit, unit.numbers)
         self._failed_files += unit.files
         self.failed[unit.unit_id] = unit
 
     def retry(self, unit_id: int, device: str) -> Unit:
         """Turn a unit that failed in this session into one waiting for a device."""
         unit = self.failed.pop(unit_id)
-        self.ended[unit_id] = 0
+        for number in unit.numbers:
+            self.ended[number] = 0
         self._failed_files -= unit.files
         self.home[unit_id] = device
         return unit
@@ -254,12 +260,17 @@ class UnitBook:
             return "running"
         return _ENDS[self.ended[unit_id]] if unit_id < len(self.ended) else _ENDS[0]
 
-    def _end(self, unit: Unit, *, done: bool) -> None:
-        short = unit.unit_id + 1 - len(self.ended)
+    def whole(self, number: int) -> int:
+        """Return the number of the unit that a file is part of."""
+        return self.bundles.get(number, number)
+
+    def _end(self, unit: Unit, failed: Collection[int]) -> None:
+        short = max(unit.numbers) + 1 - len(self.ended)
         if short > 0:
-            # Half as much again, so that a million units do not move a million times.
+            # Half as much again, so that a million files do not move a million times.
             self.ended.extend(bytes(short + len(self.ended) // 2))
-        self.ended[unit.unit_id] = _ENDS.index("done" if done else "failed")
+        for number in unit.numbers:
+            self.ended[number] = _ENDS.index("failed" if number in failed else "done")
 
     def totals(self) -> Totals:
         """Add up; work done within running units counts, and goes back if they do."""
