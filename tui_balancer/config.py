@@ -28,6 +28,7 @@ class RunSettings:
         hang_floor: Seconds without progress that are never held against a worker.
         policy: The stealing rule.
         stealing: False leaves the assignment alone.
+        splitting: Whether idle devices take over batches of running files.
         repr_layer: Layer whose representations are averaged; negative counts from the last.
         batch_tokens: Padded tokens in a batch; None takes what suits the run's devices.
         precision: Number format of the products; `auto` takes what suits the run's devices.
@@ -46,6 +47,7 @@ class RunSettings:
     hang_floor: float = HANG_FLOOR_SECONDS
     policy: PolicySettings = field(default_factory=TimeSettings)
     stealing: bool = True
+    splitting: bool = True
     repr_layer: int = -1
     batch_tokens: int | None = None
     precision: PrecisionChoice = "auto"

@@ -93,6 +93,9 @@ class BalancingOptions:
     no_stealing: Annotated[bool, Parameter(negative="")] = False
     """Leave the first assignment alone."""
 
+    split: Literal["auto", "off"] = "auto"
+    """Whether idle devices take over batches of running files, where that ends them sooner."""
+
     def settings(self) -> PolicySettings:
         """Return the stealing rule that was asked for.
 
@@ -199,6 +202,7 @@ def run_settings(
         hang_floor=devices.hang_floor or HANG_FLOOR_SECONDS,
         policy=balancing.settings(),
         stealing=not balancing.no_stealing,
+        splitting=balancing.split == "auto",
         repr_layer=embedding.repr_layer,
         batch_tokens=embedding.batch_tokens,
         precision=embedding.precision,
@@ -234,7 +238,12 @@ def resumed_settings(
     )
     if balancing is None:
         return settings
-    return replace(settings, policy=balancing.settings(), stealing=not balancing.no_stealing)
+    return replace(
+        settings,
+        policy=balancing.settings(),
+        stealing=not balancing.no_stealing,
+        splitting=balancing.split == "auto",
+    )
 
 
 def _check(devices: DeviceOptions, *counts: tuple[str, int | None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from tui_balancer.workers.protocol import (
@@ -13,6 +13,7 @@ from tui_balancer.workers.protocol import (
     Task,
     TaskProgress,
     TaskResult,
+    TaskShare,
     WorkerId,
     WorkerTelemetry,
 )
@@ -33,6 +34,9 @@ class ListBoard:
         progress_reports: In the order they came.
         results: In the order they came.
         telemetry_reports: In the order they came.
+        plans: What workers told about their batches, in the order they came.
+        shares: The answers to who asks for a share, in order; then None.
+        after_part: The answers to who is through with its share, in order.
         paused: Workers that wait for the end of a pause.
         idle: Workers that wait for work.
     """
@@ -45,6 +49,9 @@ class ListBoard:
     progress_reports: list[TaskProgress] = field(default_factory=list)
     results: list[TaskResult] = field(default_factory=list)
     telemetry_reports: list[WorkerTelemetry] = field(default_factory=list)
+    plans: list[tuple[float, ...]] = field(default_factory=list)
+    shares: list[TaskShare] = field(default_factory=list)
+    after_part: list[Order] = field(default_factory=list)
     paused: set[WorkerId] = field(default_factory=set)
     idle: set[WorkerId] = field(default_factory=set)
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -104,6 +111,21 @@ class ListBoard:
             self.progress_reports.append(progress)
             self.changed.notify_all()
             return self.order
+
+    def planned(self, worker: WorkerId, unit_id: int, epoch: int, costs: Sequence[float]) -> None:
+        with self.changed:
+            self.plans.append(tuple(costs))
+            self.changed.notify_all()
+
+    def share(self, worker: WorkerId, unit_id: int, epoch: int) -> TaskShare | None:
+        with self.changed:
+            return self.shares.pop(0) if self.shares else None
+
+    def part_done(
+        self, worker: WorkerId, unit_id: int, epoch: int, compute_seconds: float
+    ) -> Order:
+        with self.changed:
+            return self.after_part.pop(0)
 
     def wait_while_paused(self, worker: WorkerId, timeout: float) -> Order:
         with self.changed:

@@ -44,9 +44,11 @@ class BatchPlan:
         return len(self._sums) - 1
 
     @property
-    def everything(self) -> Spans:
-        """All batches."""
-        return ((0, len(self)),)
+    def missing(self) -> Spans:
+        """All batches but those that are there already."""
+        sums = self._sums
+        ends = [(n, n + 1) for n in range(len(self)) if sums[n + 1] > sums[n]]
+        return joined((), tuple(ends))
 
     def cost(self, spans: Spans) -> float:
         """Return the FLOPs of some batches."""

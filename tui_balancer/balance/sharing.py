@@ -64,7 +64,7 @@ class Sharer:
         work = self._work(active)
         work.plan = BatchPlan(costs)
         if active.todo is None:
-            active.todo = work.plan.everything
+            active.todo = work.plan.missing
         for one in work.leases.values():
             self._reckon(one)
 

@@ -24,7 +24,7 @@ from typing import BinaryIO
 
 PARTIAL_SUFFIX = ".partial"
 
-_PARTIAL = re.compile(r"_ESM\.[a-z0-9]+\.partial\Z")
+_PARTIAL = re.compile(r"_ESM\.[a-z0-9]+(\.[0-9]+)?\.partial\Z")
 _DIGEST_BYTES = 16
 _HEAD = struct.Struct(f"<IQ{_DIGEST_BYTES}s")
 """Of a frame: bytes of its JSON, bytes of its vectors, digest of both."""
@@ -125,10 +125,21 @@ def partial_path(output: Path) -> Path:
     return output.with_name(output.name + PARTIAL_SUFFIX)
 
 
-def discard_partial(path: Path) -> None:
-    """Remove a partial result once its output is in place, as far as that goes."""
-    with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
+def part_path(partial: Path, epoch: int) -> Path:
+    """Return where a worker that shares an output with others keeps its batches: beside theirs."""
+    return partial.with_name(f"{partial.name.removesuffix(PARTIAL_SUFFIX)}.{epoch}{PARTIAL_SUFFIX}")
+
+
+def discard_partial(path: Path, newest: int = 0) -> None:
+    """Remove a partial result once its output is in place, as far as that goes.
+
+    Args:
+        path: See `partial_path`.
+        newest: Up to this epoch there may be parts of it.
+    """
+    for kept in (path, *(part_path(path, epoch) for epoch in range(1, newest + 1))):
+        with contextlib.suppress(OSError):
+            kept.unlink(missing_ok=True)
 
 
 def sweep_partials(folder: Path) -> tuple[Path, ...]:

@@ -30,6 +30,7 @@ from tui_balancer.workers.protocol import (
     Task,
     TaskProgress,
     TaskResult,
+    TaskShare,
     WorkerId,
     WorkerTelemetry,
 )
@@ -152,6 +153,25 @@ class RunBoard:
             progress.unit_id,
             progress.epoch,
             Progress(progress.sequences, progress.residues, progress.cost, progress.restored),
+            progress.batch,
+        )
+        return self._order(worker, directive)
+
+    def planned(self, worker: WorkerId, unit_id: int, epoch: int, costs: Sequence[float]) -> None:
+        """See `WorkBoard.planned`."""
+        self._coordinator.learn_batches(worker.device, worker.incarnation, unit_id, epoch, costs)
+
+    def share(self, worker: WorkerId, unit_id: int, epoch: int) -> TaskShare | None:
+        """See `WorkBoard.share`."""
+        share = self._coordinator.share(worker.device, worker.incarnation, unit_id, epoch)
+        return TaskShare(share.spans, share.newest) if share is not None else None
+
+    def part_done(
+        self, worker: WorkerId, unit_id: int, epoch: int, compute_seconds: float
+    ) -> Order:
+        """See `WorkBoard.part_done`."""
+        directive = self._coordinator.finish_part(
+            worker.device, worker.incarnation, unit_id, epoch, compute_seconds
         )
         return self._order(worker, directive)
 
@@ -195,7 +215,8 @@ class RunBoard:
         if not (in_place and self._insist(self._journal.flush)):
             self._coordinator.give_up_completion(result.unit_id, result.epoch, NO_SPACE)
             return
-        discard_partial(partial_path(output))
+        newest = self._coordinator.newest_epoch(result.unit_id)
+        discard_partial(partial_path(output), newest)
         if file.failed_ids:
             self._coordinator.warn(_missing_line(self._name(file.file_id), file.failed_ids))
         with self._tally_lock:

@@ -83,6 +83,7 @@ class Catalogue:
                 ),
             ),
             partial=partial_path(output),
+            spans=lease.spans,
         )
 
 

@@ -92,6 +92,7 @@ class RunSession:
             prepared.specs,
             policy=self._settings.policy,
             stealing=self._settings.stealing,
+            splitting=self._settings.splitting,
             clock=self.elapsed_seconds,
             journal=self._note,
         )

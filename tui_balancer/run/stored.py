@@ -63,6 +63,7 @@ def run_record(
         "hang_floor": settings.hang_floor,
         "policy": {"kind": _policy_kind(settings.policy), **asdict(settings.policy)},
         "stealing": settings.stealing,
+        "splitting": settings.splitting,
     }
     return RunRecord(time.time(), model.label, stored)
 
@@ -87,6 +88,7 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
         hang_floor=stored["hang_floor"],
         policy=_restored(_POLICIES[policy.pop("kind")], policy),
         stealing=stored["stealing"],
+        splitting=stored["splitting"],
         repr_layer=embedding.repr_layer,
         batch_tokens=embedding.batch_tokens,
         precision=embedding.precision,

@@ -6,6 +6,7 @@ call is `WorkBoard`, served by `workers.queues`; the run implements it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -61,12 +62,15 @@ class Task:
             in common batches, so the batches follow from the unit, whatever of it is wanted.
         partial: Absolute path that keeps the finished batches of this and earlier attempts
             until the outputs are in place; the app removes it.
+        spans: The batches that this worker begins with, `first <= number < end`, of a unit that
+            it shares with others; None for all.
     """
 
     unit_id: int
     epoch: int
     files: tuple[FileTask, ...]
     partial: Path
+    spans: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class TaskProgress:
             from an earlier attempt.
         computed: Whether all vectors are there: the outputs are written next, beside the
             computing of another task, which the worker may take at once.
+        batch: Number of the batch that was embedded last, and is kept; None if that was none.
     """
 
     unit_id: int
@@ -92,14 +97,35 @@ class TaskProgress:
     cost: float
     restored: bool = False
     computed: bool = False
+    batch: int | None = None
 
 
 class Order(str, Enum):
-    """What the worker does after this batch."""
+    """What the worker does after this batch.
+
+    After `reshare` it asks for its share of the unit. `release` means that the others go on with
+    the unit, and the worker is free.
+    """
 
     CONTINUE = "continue"
     PAUSE = "pause"
     ABANDON = "abandon"
+    RESHARE = "reshare"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskShare:
+    """What a worker has to do of a unit that it shares with others.
+
+    Attributes:
+        spans: Its batches; None when the others are through: then it takes over what they have
+            kept, computes what is still missing, and writes the outputs.
+        newest: The newest attempt: this and earlier ones may have kept batches.
+    """
+
+    spans: tuple[tuple[int, int], ...] | None
+    newest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +230,17 @@ class WorkBoard(Protocol):
 
     def progress(self, worker: WorkerId, progress: TaskProgress) -> Order:
         """Note how far a task is; the answer holds at the next batch boundary."""
+
+    def planned(self, worker: WorkerId, unit_id: int, epoch: int, costs: Sequence[float]) -> None:
+        """Note the FLOPs of a unit's batches by their numbers, 0 for those that are there."""
+
+    def share(self, worker: WorkerId, unit_id: int, epoch: int) -> TaskShare | None:
+        """What the worker has to do of a unit now; None when the task was taken back."""
+
+    def part_done(
+        self, worker: WorkerId, unit_id: int, epoch: int, compute_seconds: float
+    ) -> Order:
+        """Hear what to do when all batches of a share are reported; see `Order`."""
 
     def wait_while_paused(self, worker: WorkerId, timeout: float) -> Order:
         """Return when a paused worker may go on or must stop, at the latest after `timeout` s."""

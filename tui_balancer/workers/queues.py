@@ -12,7 +12,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import util
 from multiprocessing.managers import BaseManager
@@ -25,6 +25,7 @@ from tui_balancer.workers.protocol import (
     Task,
     TaskProgress,
     TaskResult,
+    TaskShare,
     WorkBoard,
     WorkerId,
     WorkerTelemetry,
@@ -39,6 +40,9 @@ BOARD_METHODS = (
     "peek",
     "wait_for_work",
     "progress",
+    "planned",
+    "share",
+    "part_done",
     "wait_while_paused",
     "finish",
     "telemetry",
@@ -93,8 +97,20 @@ class WorkQueue:
         """Report after a batch and hear what to do next."""
         return self._board.progress(self._worker, progress)
 
+    def planned(self, task: Task, costs: Sequence[float]) -> None:
+        """Tell what the batches of a task's unit cost, before the first one is computed."""
+        self._board.planned(self._worker, task.unit_id, task.epoch, costs)
+
+    def share(self, task: Task) -> TaskShare | None:
+        """Ask for the share in a task's unit; None when the task was taken back."""
+        return self._board.share(self._worker, task.unit_id, task.epoch)
+
+    def part_done(self, task: Task, compute_seconds: float) -> Order:
+        """Say that all batches of a share are reported and hear what to do next."""
+        return self._board.part_done(self._worker, task.unit_id, task.epoch, compute_seconds)
+
     def wait_while_paused(self) -> Order:
-        """Wait until the pause is over: `Order.CONTINUE` or `Order.ABANDON`."""
+        """Wait until the pause is over, and hear what to do then."""
         while True:
             order = self._board.wait_while_paused(self._worker, _WAIT_SECONDS)
             if order is not Order.PAUSE:

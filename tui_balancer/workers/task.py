@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +16,7 @@ from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.embedding.flops import forward_flops
 from tui_balancer.inputs.records import ProteinRecord
 from tui_balancer.inputs.text import terminal_safe
-from tui_balancer.outputs.partials import PartialResult
+from tui_balancer.outputs.partials import PartialResult, part_path
 from tui_balancer.outputs.provenance import MetadataValue, provenance
 from tui_balancer.workers.busy import BusyClock
 from tui_balancer.workers.failures import FileFailure, blaming_the_file
@@ -95,24 +96,25 @@ class TaskRun:
         self._failures = {
             number: file.failure for number, file in enumerate(files) if file.failure is not None
         }
+        self._spans = task.spans
+        self._busy_before = bench.busy.seconds()
         self._progress = TaskProgress(task.unit_id, task.epoch, 0, 0, 0.0)
 
     def embed(self) -> EmbeddedTask:
         """Embed the files.
 
         Raises:
-            Abandoned: The app took the task back.
+            Abandoned: The app took the task back, or others bring it to its end.
         """
         name = terminal_safe(str(self._task.files[0].source))
         _log.info("unit %d epoch %d: %s", self._task.unit_id, self._task.epoch, name)
-        busy_before = self._bench.busy.seconds()
         try:
             vectors = self._computed()
         except FileFailure as failure:
             self._failures.update((number, failure) for number in range(len(self._files)))
             vectors = None
         if not self._progress.computed:
-            self._report(computed=True)
+            self._report(vectors, computed=True)
         return EmbeddedTask(
             self._task,
             tuple(
@@ -120,36 +122,70 @@ class TaskRun:
                 for number, file in enumerate(self._task.files)
                 if file.wanted
             ),
-            self._bench.busy.seconds() - busy_before,
+            self._compute_seconds,
         )
 
+    @property
+    def _compute_seconds(self) -> float:
+        return self._bench.busy.seconds() - self._busy_before
+
     def _computed(self) -> UnitVectors:
-        """Return the vectors, computing those that no earlier attempt has kept.
+        """Return the vectors, computing those that nobody has kept, or that others have not.
 
         Raises:
             FileFailure: None of the files can be embedded.
+            Abandoned: See `embed`.
         """
         vectors = self._planned()
-        if restored := vectors.restore():
-            _log.info("%d of its sequences were embedded before", len(restored))
-            self._advance(restored, restored=True)
-            self._report(computed=not vectors.missing)
-        while missing := vectors.missing:
-            number = missing[0]
+        if self._spans is None:
+            self._take_over(vectors, self._task.epoch - 1)
+            if len(vectors) > 1 and not vectors.complete:
+                self._bench.queue.planned(self._task, self._costs(vectors))
+        while len(self._failures) < len(self._files):
+            number = vectors.next_missing(self._spans)
+            if number is None:
+                if self._spans is None:
+                    break
+                order = self._bench.queue.part_done(self._task, self._compute_seconds)
+                self._obey(order, vectors)
+                continue
+            self._spans = _after(self._spans, number)
             vectors.add(number, self._embedded_batch(vectors, number))
             self._advance(vectors.wanted(number))
             for file in self._failures:
                 vectors.give_up(self._rows[file])
-            self._report(computed=not vectors.missing)
+            self._report(vectors, computed=self._all_there(vectors), batch=number)
         return vectors
 
+    def _all_there(self, vectors: UnitVectors) -> bool:
+        return self._spans is None and vectors.complete
+
+    def _take_over(self, vectors: UnitVectors, newest: int) -> None:
+        """Take over the batches that attempts up to this one have kept."""
+        partial, epoch = self._task.partial, self._task.epoch
+        paths = [part_path(partial, other) for other in range(1, newest + 1) if other != epoch]
+        if self._task.spans is not None:
+            paths.append(partial)
+        if restored := vectors.restore(PartialResult(path, self._origin()) for path in paths):
+            _log.info("%d of its sequences were embedded before", len(restored))
+            self._advance(restored, restored=True)
+            self._report(vectors, computed=self._all_there(vectors))
+
+    def _costs(self, vectors: UnitVectors) -> array[float]:
+        """Return the FLOPs of each batch; 0 for those that are there, or that nobody wants."""
+        costs = array("d", bytes(8 * len(vectors)))
+        for number in vectors.missing:
+            costs[number] = self._cost(vectors.wanted(number))
+        return costs
+
+    def _cost(self, records: Sequence[ProteinRecord]) -> float:
+        shape = self._bench.embedder.shape
+        return sum(forward_flops(shape, len(record.residues) + MARKERS) for record in records)
+
     def _planned(self) -> UnitVectors:
-        settings, threads = self._bench.setup.settings, self._bench.setup.threads
-        origin = {
-            "files": [self._provenance(file) for file in self._files if file.content is not None],
-            "settings": asdict(settings),
-            "threads": threads,
-        }
+        task, settings = self._task, self._bench.setup.settings
+        shared = task.spans is not None
+        partial = part_path(task.partial, task.epoch) if shared else task.partial
         unwanted = [
             row
             for rows, file in zip(self._rows, self._task.files, strict=True)
@@ -161,9 +197,18 @@ class TaskRun:
                 list(chain.from_iterable(file.records for file in self._files)),
                 self._bench.embedder.shape.width,
                 settings.batch_tokens,
-                PartialResult(self._task.partial, origin),
+                PartialResult(partial, self._origin()),
                 unwanted,
             )
+
+    def _origin(self) -> dict[str, object]:
+        """Return all that decides the vectors."""
+        setup = self._bench.setup
+        return {
+            "files": [self._provenance(file) for file in self._files if file.content is not None],
+            "settings": asdict(setup.settings),
+            "threads": setup.threads,
+        }
 
     def _embedded_batch(self, vectors: UnitVectors, number: int) -> EmbeddedBatch:
         """Embed a batch; where that fails, each file's share of it alone, to find the culprit."""
@@ -200,29 +245,44 @@ class TaskRun:
 
     def _advance(self, records: Sequence[ProteinRecord], *, restored: bool = False) -> None:
         """Count so many more records as embedded, now or by an earlier attempt."""
-        shape = self._bench.embedder.shape
         done = self._progress
-        lengths = [len(record.residues) for record in records]
         self._progress = replace(
             done,
-            sequences=done.sequences + len(lengths),
-            residues=done.residues + sum(lengths),
-            cost=done.cost + sum(forward_flops(shape, length + MARKERS) for length in lengths),
+            sequences=done.sequences + len(records),
+            residues=done.residues + sum(len(record.residues) for record in records),
+            cost=done.cost + self._cost(records),
             restored=restored,
         )
 
-    def _report(self, *, computed: bool) -> None:
+    def _report(
+        self, vectors: UnitVectors | None, *, computed: bool, batch: int | None = None
+    ) -> None:
         """Report a batch; wait out a pause; stop when the task was taken back.
 
         When all is computed there is nothing to hold but the result, so a pause waits until
         it is handed in.
         """
-        self._progress = replace(self._progress, computed=computed)
+        self._progress = replace(self._progress, computed=computed, batch=batch)
         order = self._bench.queue.progress(self._progress)
         if order is Order.PAUSE and not computed:
             order = self._bench.queue.wait_while_paused()
-        if order is Order.ABANDON:
+        if order is Order.ABANDON or not (computed or vectors is None):
+            self._obey(order, vectors)
+
+    def _obey(self, order: Order, vectors: UnitVectors | None) -> None:
+        """Do as the app says at a batch boundary."""
+        if order is Order.RELEASE:
+            _log.info("its part is done, others go on")
+        if order in (Order.ABANDON, Order.RELEASE):
             raise Abandoned
+        if order is not Order.RESHARE or vectors is None:
+            return
+        share = self._bench.queue.share(self._task)
+        if share is None:
+            raise Abandoned
+        self._spans = share.spans
+        if share.spans is None:
+            self._take_over(vectors, share.newest)
 
     def _embedded_file(self, number: int, vectors: UnitVectors | None) -> EmbeddedFile:
         """Return a file as it is to be written, or why it is not."""
@@ -266,6 +326,16 @@ class TaskRun:
             failed_ids=failed_ids,
             split_batches=split_batches,
         )
+
+
+def _after(
+    spans: tuple[tuple[int, int], ...] | None, number: int
+) -> tuple[tuple[int, int], ...] | None:
+    """Return batches without those up to a number: one is begun after the other."""
+    if spans is None:
+        return None
+    here = next(n for n, (first, end) in enumerate(spans) if first <= number < end)
+    return ((number + 1, spans[here][1]), *spans[here + 1 :])
 
 
 def _nothing(sequences: int) -> EmbeddedBatch:

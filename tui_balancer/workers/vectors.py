@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import torch
 
@@ -63,6 +63,18 @@ class UnitVectors:
         """The numbers of the batches that are not there, in the order to embed them in."""
         return tuple(self._missing)
 
+    @property
+    def complete(self) -> bool:
+        """Whether all batches are there."""
+        return not self._missing
+
+    def next_missing(self, spans: Sequence[tuple[int, int]] | None) -> int | None:
+        """Return the first batch that is not there of all, or of these; None without any."""
+        if spans is None:
+            return next(iter(self._missing), None)
+        mine = (number for first, end in spans for number in range(first, end))
+        return next((number for number in mine if number in self._missing), None)
+
     def rows(self, number: int) -> tuple[int, ...]:
         """Return the rows of a batch, in its order."""
         return self._batches[number]
@@ -83,16 +95,26 @@ class UnitVectors:
                 if self._unwanted.issuperset(self._batches[number]):
                     del self._missing[number]
 
-    def restore(self) -> list[ProteinRecord]:
-        """Take over what earlier attempts kept, and return whose wanted vectors that are.
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def restore(self, others: Iterable[PartialResult] = ()) -> list[ProteinRecord]:
+        """Take over what was kept, and return whose wanted vectors that are.
 
         A partial result that cannot be read is as good as none.
+
+        Args:
+            others: Where others kept batches, besides its own place.
         """
-        if self._partial is None or len(self._batches) < 2:
+        if len(self._batches) < 2:
             return []
+        own = [] if self._partial is None else [self._partial]
+        return [record for partial in (*own, *others) for record in self._taken_over(partial)]
+
+    def _taken_over(self, partial: PartialResult) -> list[ProteinRecord]:
         taken: list[ProteinRecord] = []
         try:
-            for kept in self._partial.read():
+            for kept in partial.read():
                 if self._fits(kept):
                     vectors = torch.frombuffer(bytearray(kept.vectors), dtype=torch.float32)
                     self._place(kept.number, vectors.view(len(kept.ids), -1), split=kept.split)
