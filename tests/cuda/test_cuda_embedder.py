@@ -7,7 +7,7 @@ import random
 import pytest
 import torch
 
-from tui_balancer.embedding import forward
+from tui_balancer.embedding import attention
 from tui_balancer.embedding.attention import varlen_is_there
 from tui_balancer.embedding.embedder import Embedder, load_embedder
 from tui_balancer.embedding.registry import ModelSource
@@ -69,7 +69,7 @@ def test_attention_of_any_lengths_equals_attention_by_runs(
 ) -> None:
     precision: Precision = "fp16" if dtype == torch.float16 else "bf16"
     varlen = embedder(source, "cuda:0", precision=precision).embed(sequences())
-    monkeypatch.setattr(forward, "varlen_is_there", lambda device, dtype: False)
+    monkeypatch.setattr(attention, "varlen_is_there", lambda device, dtype: False)
     by_runs = embedder(source, "cuda:0", precision=precision).embed(sequences())
     assert torch.cosine_similarity(varlen, by_runs).min() > 0.9999
 

@@ -9,8 +9,15 @@ import torch
 from esm.data import Alphabet
 from torch.nn.attention import varlen
 
-from tui_balancer.embedding.attention import RunAttention, VarlenAttention, varlen_is_there
+from tui_balancer.embedding.attention import (
+    HeadAttention,
+    RunAttention,
+    VarlenAttention,
+    choose_attention,
+    varlen_is_there,
+)
 from tui_balancer.embedding.packing import PackedBatch, Packer
+from tui_balancer.embedding.products import OneDnnProducts
 
 torch.set_num_threads(1)
 
@@ -42,6 +49,30 @@ def test_attention_by_runs_equals_the_formula(
 ) -> None:
     result = RunAttention(batch)(*states)
     assert torch.allclose(result, _by_hand(states, batch.lengths), atol=1e-6)
+
+
+def test_long_sequences_take_another_way_to_the_same_attention(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # At 16 dimensions a head, 600 tokens and more go head by head: two alike, one longer.
+    sequences = ["M" * 100, "M" * 700, "A" * 700, "M" * 900]
+    batch = Packer(Alphabet.from_architecture("ESM-1b")).pack(sequences)
+    generator = torch.Generator().manual_seed(3)
+    states = [torch.randn(len(batch.tokens), 2, 16, generator=generator) for _ in range(3)]
+    products = OneDnnProducts()
+    calls = []
+    monkeypatch.setattr(
+        products, "product", lambda left, right: calls.append(len(left)) or left @ right.T
+    )
+    result = HeadAttention(batch, products)(*states)
+    assert torch.allclose(result, _by_hand(states, batch.lengths), atol=1e-6)
+    assert calls == [702] * 8 + [902] * 4
+
+
+def test_a_cpu_gets_attention_by_heads_in_float32_only(batch: PackedBatch) -> None:
+    assert type(choose_attention(CPU, torch.float32)(batch)) is HeadAttention
+    assert type(choose_attention(CPU, torch.bfloat16)(batch)) is RunAttention
+    assert type(choose_attention(torch.device("mps"), torch.float32)(batch)) is RunAttention
 
 
 def test_packed_attention_gets_the_bounds_of_the_sequences(

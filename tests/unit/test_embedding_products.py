@@ -50,6 +50,9 @@ def test_onednn_is_not_taken_where_it_computes_in_a_shorter_format(
         def linear(self, inputs: torch.Tensor, layer: Linear) -> torch.Tensor:
             return super().linear(inputs.bfloat16().float(), layer)
 
+        def product(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+            return left @ right.T
+
     monkeypatch.setattr(products, "OneDnnProducts", Shorter)
     assert type(choose_products(CPU, torch.float32)) is PublicProducts
 

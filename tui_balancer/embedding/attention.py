@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch.nn import functional
 
 from tui_balancer.embedding.packing import PackedBatch
+from tui_balancer.embedding.products import OneDnnProducts, choose_products
+
+_LONG_HEAD = 9600
+"""Elements of a head's queries, tokens by width, from which products by head are faster.
+
+Tried from 3,200 up on a processor with AVX-512, for heads of 16 to 64.
+"""
 
 _FLASH_CAPABILITY = (8, 0)
 """The oldest generation of NVIDIA's cards that flash attention runs on: Ampere."""
@@ -31,12 +39,45 @@ class RunAttention:
         result = torch.empty_like(value)
         for run in self._runs:
             rectangle = (run.count, run.length, *value.shape[1:])
-            q, k, v = (
-                states[run.tokens].view(rectangle).transpose(1, 2) for states in (query, key, value)
+            q, k, v, out = (
+                states[run.tokens].view(rectangle).transpose(1, 2)
+                for states in (query, key, value, result)
             )
-            attended = functional.scaled_dot_product_attention(q, k, v)
-            result[run.tokens].view(rectangle).copy_(attended.transpose(1, 2))
+            self._attend(q, k, v, out)
         return result
+
+    def _attend(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, out: torch.Tensor
+    ) -> None:
+        """Fill `out`; every argument has shape (sequences, heads, tokens, width)."""
+        out.copy_(functional.scaled_dot_product_attention(query, key, value))
+
+
+class HeadAttention(RunAttention):
+    """Long sequences head by head through oneDNN: for a CPU in float32.
+
+    torch's own attention sends its small products to the BLAS that `products` avoids. One
+    head's scores fit a core's cache, so writing them out costs little; only for short
+    sequences do the many calls cost more than they gain.
+    """
+
+    def __init__(self, batch: PackedBatch, products: OneDnnProducts) -> None:
+        super().__init__(batch)
+        self._product = products.product
+
+    def _attend(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, out: torch.Tensor
+    ) -> None:
+        tokens, width = query.shape[2:]
+        if tokens * width < _LONG_HEAD:
+            super()._attend(query, key, value, out)
+            return
+        query = (query * width**-0.5).contiguous()
+        key, value = key.contiguous(), value.transpose(2, 3).contiguous()
+        for sequence in range(len(query)):
+            for head, into in enumerate(out[sequence]):
+                scores = self._product(query[sequence, head], key[sequence, head])
+                into.copy_(self._product(scores.softmax(-1), value[sequence, head]))
 
 
 class VarlenAttention:
@@ -57,6 +98,18 @@ class VarlenAttention:
         result = varlen_attn(query, key, value, bounds, bounds, longest, longest)
         assert isinstance(result, torch.Tensor), "only `return_aux` makes it a pair"
         return result
+
+
+def choose_attention(
+    device: torch.device, dtype: torch.dtype
+) -> Callable[[PackedBatch], Attention]:
+    """Return what makes the fastest attention for each batch of a device and a number format."""
+    if varlen_is_there(device, dtype):
+        return lambda batch: VarlenAttention(batch, device)
+    products = choose_products(device, dtype)
+    if isinstance(products, OneDnnProducts):
+        return lambda batch: HeadAttention(batch, products)
+    return RunAttention
 
 
 def varlen_is_there(device: torch.device, dtype: torch.dtype) -> bool:

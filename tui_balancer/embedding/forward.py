@@ -15,7 +15,7 @@ from esm.model.esm2 import ESM2
 from esm.modules import TransformerLayer
 from torch.nn import functional
 
-from tui_balancer.embedding.attention import RunAttention, VarlenAttention, varlen_is_there
+from tui_balancer.embedding.attention import choose_attention
 from tui_balancer.embedding.packing import PackedBatch
 from tui_balancer.embedding.products import Linear, choose_products
 
@@ -62,7 +62,9 @@ class PackedForward:
         if layer == model.num_layers:
             self._final_norm = self._placed(model.emb_layer_norm_after, torch.float32)
         self._products = choose_products(device, dtype)
-        self._varlen = varlen_is_there(device, dtype)
+        # A CPU's attention in half precision is less exact and no faster.
+        self._attention_dtype = torch.float32 if device.type == "cpu" else dtype
+        self._attention = choose_attention(device, self._attention_dtype)
 
     @torch.inference_mode()
     def __call__(self, batch: PackedBatch) -> torch.Tensor:
@@ -70,15 +72,16 @@ class PackedForward:
         tokens, positions = (self._moved(one) for one in (batch.tokens, batch.positions))
         states = functional.embedding(tokens, self._embedding)
         turns = self._turns(positions)
-        attention = VarlenAttention(batch, self._device) if self._varlen else RunAttention(batch)
+        attention = self._attention(batch)
         for layer in self._layers:
             normed = self._normed(states, layer.attention_norm)
             query, key, value = (
                 self._products.linear(normed, one).view(len(normed), self._heads, -1)
                 for one in (layer.query, layer.key, layer.value)
             )
-            query, key = (_rotated(one, turns).to(self._dtype) for one in (query, key))
-            attended = attention(query, key, value).flatten(1)
+            query, key = (_rotated(one, turns).to(self._attention_dtype) for one in (query, key))
+            value = value.to(self._attention_dtype)
+            attended = attention(query, key, value).flatten(1).to(self._dtype)
             states = self._products.added(attended, layer.output, states)
             expanded = self._products.gelu(self._normed(states, layer.feed_norm), layer.expand)
             states = self._products.added(expanded, layer.contract, states)

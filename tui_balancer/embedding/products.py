@@ -62,6 +62,11 @@ class OneDnnProducts:
     def __init__(self) -> None:
         self._product = torch.ops.mkldnn._linear_pointwise
 
+    def product(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        """Return left · rightᵀ of contiguous matrices of shapes (M, K) and (N, K)."""
+        result: torch.Tensor = self._product(left, right, None, "none", [], "")
+        return result
+
     def linear(self, inputs: torch.Tensor, layer: Linear) -> torch.Tensor:
         """See `Products`."""
         result: torch.Tensor = self._product(inputs, layer.weight, layer.bias, "none", [], "")
@@ -103,6 +108,7 @@ def _onednn_is_right() -> bool:
     try:
         products = OneDnnProducts()
         pairs = (
+            (products.product(inputs, weight), inputs.double() @ exact.weight.T),
             (products.linear(inputs, layer), public.linear(inputs.double(), exact)),
             (products.gelu(inputs, layer), public.gelu(inputs.double(), exact)),
             (
