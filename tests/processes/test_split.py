@@ -1,0 +1,125 @@
+"""One file on two devices: the same bytes, also when either of them is killed in its part."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.checkpoints import make_checkpoint
+from tui_balancer.balance.events import DoneEvent, PartEvent, ReturnEvent, SplitEvent
+from tui_balancer.config import RunSettings
+from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.run.prepare import prepare
+from tui_balancer.run.session import RunSession
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("models") / "esm2_small.pt", 6, 320, 8)
+
+
+@pytest.fixture(scope="module")
+def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("proteins")
+    write_synthetic(folder, files=1, sequences=90, seed=3)
+    return folder
+
+
+def session(
+    proteins: Path, checkpoint: Path, output: Path, workers: int, *, splitting: bool
+) -> RunSession:
+    return RunSession(
+        prepare(
+            RunSettings(
+                inputs=(str(proteins),),
+                output=output,
+                model=str(checkpoint),
+                devices="cpu",
+                cpu_workers=workers,
+                cpu_threads=1,
+                batch_tokens=512,
+                splitting=splitting,
+            )
+        )
+    )
+
+
+def outputs(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*_ESM*")}
+
+
+def ended(run: RunSession) -> None:
+    assert run.wait(timeout=100)
+    run.close()
+    summary = run.summary()
+    assert summary is not None
+    assert (summary.done, summary.failed, summary.waiting) == (1, (), 0)
+
+
+def split_of(run: RunSession) -> SplitEvent:
+    """Wait for the split; the suite's time limit is the deadline."""
+    while True:
+        for event in run.events_after(0):
+            if isinstance(event, SplitEvent):
+                return event
+        assert not run.wait(0), "the run ended unsplit"
+        run.coordinator.wait(timeout=0.05)
+
+
+def wait_for_progress(run: RunSession, device: str, fraction: float) -> None:
+    while True:
+        row = next(row for row in run.snapshot().devices if row.device == device)
+        if row.running is not None and row.running.fraction >= fraction:
+            return
+        assert not run.wait(0), "the run ended before"
+        run.coordinator.wait(timeout=0.02)
+
+
+@pytest.fixture(scope="module")
+def undivided(
+    proteins: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, bytes]:
+    output = tmp_path_factory.mktemp("undivided")
+    run = session(proteins, checkpoint, output, workers=2, splitting=False)
+    run.start()
+    ended(run)
+    assert not any(isinstance(event, SplitEvent) for event in run.events_after(0))
+    return outputs(output)
+
+
+def test_two_workers_on_one_file_write_the_bytes_of_one(
+    proteins: Path, checkpoint: Path, tmp_path: Path, undivided: dict[str, bytes]
+) -> None:
+    run = session(proteins, checkpoint, tmp_path / "out", workers=2, splitting=True)
+    run.start()
+    split = split_of(run)
+    ended(run)
+    assert {split.source, split.target} == {"cpu:0", "cpu:1"}
+    assert 0 < split.batches < split.of
+    events = run.events_after(0)
+    assert any(isinstance(event, PartEvent) for event in events)
+    assert sum(isinstance(event, DoneEvent) for event in events) == 1
+    assert outputs(tmp_path / "out") == undivided
+    summary = run.summary()
+    assert summary is not None
+    assert summary.splits >= 1
+    assert sum(device.sequences for device in summary.devices) == summary.sequences
+    assert min(device.sequences for device in summary.devices) > 0
+
+
+@pytest.mark.parametrize("killed", ["source", "target"])
+def test_a_worker_killed_in_its_part_leaves_the_rest_to_the_other(
+    proteins: Path, checkpoint: Path, tmp_path: Path, undivided: dict[str, bytes], killed: str
+) -> None:
+    run = session(proteins, checkpoint, tmp_path / "out", workers=2, splitting=True)
+    run.start()
+    split = split_of(run)
+    device = split.source if killed == "source" else split.target
+    wait_for_progress(run, device, 0.1)
+    os.kill(run.engine.pids()[device], signal.SIGKILL)
+    ended(run)
+    assert any(isinstance(event, ReturnEvent) for event in run.events_after(0))
+    assert outputs(tmp_path / "out") == undivided
