@@ -1,11 +1,14 @@
-"""What the app process imports stays small: torch comes with the workers."""
+"""What is imported stays small: the app has no torch, and a worker none of its compiler."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.support.checkpoints import make_checkpoint
 
 
 @pytest.mark.parametrize(
@@ -25,3 +28,23 @@ def test_the_app_process_gets_no_torch(module: str) -> None:
     )
 
     assert done.stdout.strip() == "[]"
+
+
+def test_loading_a_model_does_not_import_torchs_compiler(tmp_path: Path) -> None:
+    program = f"""
+import sys
+from pathlib import Path
+from tui_balancer.embedding.checkpoints import resolve
+from tui_balancer.embedding.embedder import load_embedder
+from tui_balancer.embedding.registry import CheckpointModel
+from tui_balancer.embedding.settings import EmbeddingSettings
+
+model = resolve(CheckpointModel(Path({str(make_checkpoint(tmp_path / "tiny.pt"))!r})))
+load_embedder(model, "cpu", 1, EmbeddingSettings()).embed(["MKVLAAGIT"])
+print("torch._dynamo" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "False"

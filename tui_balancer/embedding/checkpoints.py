@@ -13,7 +13,7 @@ import hashlib
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -21,6 +21,7 @@ from typing import Any, TypeGuard
 import torch
 from esm.data import Alphabet
 from esm.model.esm2 import ESM2
+from torch.overrides import TorchFunctionMode
 
 from tui_balancer.embedding.download import MODELS_URL, OnDownload, download_checkpoint
 from tui_balancer.embedding.registry import (
@@ -38,6 +39,8 @@ _HASH_CHUNK_BYTES = 1 << 20
 _KEY_PREFIX = re.compile(r"^encoder\.(sentence_encoder\.)?")
 _SHAPE_ARGUMENTS = ("encoder_layers", "encoder_embed_dim", "encoder_attention_heads")
 _CONTACT_HEAD = {"contact_head.regression.weight", "contact_head.regression.bias"}
+_FILLS = {"fill_", "normal_", "uniform_", "zero_"}
+"""What torch's layers fill their new parameters with, or its `init` functions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +193,30 @@ def _not_esm2(path: Path, reason: str) -> UserError:
 
 def _without_storage(shape: ModelShape, alphabet: Alphabet, token_dropout: bool = True) -> ESM2:
     """Return fair-esm's model with the names and shapes of its weights, and no memory for them."""
-    with torch.device("meta"):
+    with _WithoutStorage():
         return ESM2(shape.layers, shape.width, shape.heads, alphabet, token_dropout)
+
+
+class _WithoutStorage(TorchFunctionMode):
+    """Gives new parameters no memory and no first values.
+
+    `torch.device("meta")` would do the same, but there torch computes the few buffers by way of its
+    compiler, whose import takes longer than all the rest of a worker's start.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        named = kwargs or {}
+        if func is torch.empty:
+            return func(*args, **{**named, "device": "meta"})
+        if getattr(func, "__name__", "") in _FILLS:
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
 
 
 def _seeded(shape: ModelShape, alphabet: Alphabet, seed: int) -> ESM2:
