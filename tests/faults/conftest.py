@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.checkpoints import make_checkpoint
+from tests.support.preloaded import preloaded_workers
 from tests.support.sessions import finished, outputs, session
 from tui_balancer.inputs.synthetic import write_synthetic
 
 FILES = 4
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _preloaded() -> Iterator[None]:
+    """Workers of the test's own process need not import torch; those of others do."""
+    with preloaded_workers():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +32,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of four FASTA files of many batches."""
     folder = tmp_path_factory.mktemp("proteins")
-    write_synthetic(folder, files=FILES, sequences=240, seed=3)
+    write_synthetic(folder, files=FILES, sequences=120, seed=3)
     return folder
 
 

@@ -7,11 +7,12 @@ torch, which is what nearly all of a worker's start consists of; all the rest is
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-from contextlib import ExitStack
+from contextlib import nullcontext
 from functools import partial
 from unittest.mock import patch
+
+from tests.support.preloaded import preloaded_workers
 
 PRELOADED = "STORM_PRELOADED"
 
@@ -25,15 +26,8 @@ def main() -> None:
     from tui_balancer.run import session
 
     lenient = partial(WorkStealingCoordinator, max_restarts=_NO_LIMIT, poison_limit=_NO_LIMIT)
-    with ExitStack() as changed:
-        changed.enter_context(patch.object(session, "WorkStealingCoordinator", lenient))
-        if PRELOADED in os.environ:
-            context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(
-                ["tui_balancer.workers.loop", "tui_balancer.workers.probe"]
-            )
-            forking = patch.object(multiprocessing, "get_context", lambda method: context)
-            changed.enter_context(forking)
+    starts = preloaded_workers() if PRELOADED in os.environ else nullcontext()
+    with patch.object(session, "WorkStealingCoordinator", lenient), starts:
         cli.main()
 
 

@@ -16,8 +16,8 @@ DEADLINE_SECONDS = 100.0
 
 
 def session(inputs: Path, checkpoint: Path, output: Path, **settings: Any) -> RunSession:
-    """Return a run on two single-threaded CPU workers that has not begun."""
-    usual = {"devices": "cpu", "cpu_workers": 2, "cpu_threads": 1}
+    """Return a run on two single-threaded CPU workers, in small batches, that has not begun."""
+    usual = {"devices": "cpu", "cpu_workers": 2, "cpu_threads": 1, "batch_tokens": 256}
     return RunSession(
         prepare(
             RunSettings(

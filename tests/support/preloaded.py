@@ -1,0 +1,23 @@
+"""Workers without the longest part of their start: forked from a process that has imported torch.
+
+The program spawns its workers, and so it does wherever a start is what is looked at. Elsewhere a
+test would wait for imports most of the time.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+_MODULES = ["tui_balancer.workers.loop", "tui_balancer.workers.probe"]
+
+
+@contextmanager
+def preloaded_workers() -> Iterator[None]:
+    """Let every process that the program would spawn be forked from one with torch in it."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_MODULES)
+    with patch.object(multiprocessing, "get_context", lambda method: context):
+        yield
