@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from textual.pilot import Pilot
 
-from tests.support.pictures import RUNNING
+from tests.support.pictures import BROKEN, RUNNING
 from tests.support.screen import fake_run, look
 from tui_balancer.balance.model import CountSettings
 from tui_balancer.ui.app import BalancerApp
@@ -19,15 +19,19 @@ Compare = Callable[..., bool]
 BY_COUNT = replace(RUNNING, policy=CountSettings())
 DIALOGS = {
     "quit": (RUNNING, ("q",)),
-    "move-one": (RUNNING, ("tab", "down", "m")),
-    "move-tagged": (RUNNING, ("t", "t", "t", "m", "down")),
+    "move-one": (RUNNING, ("2", "down", "m")),
+    "move-tagged": (RUNNING, ("2", "t", "t", "t", "m", "up")),
     "rule-by-time": (RUNNING, ("e",)),
     "rule-by-count": (BY_COUNT, ("e", "tab")),
     "rule-mistaken": (BY_COUNT, ("e", "x", "enter")),
     "help": (RUNNING, ("question_mark",)),
-    "event": (RUNNING, ("tab", "tab", "down", "down", "enter")),
+    "event": (RUNNING, ("3", "down", "down", "enter")),
+    "steal": (RUNNING, ("3", *["down"] * 6, "enter")),
+    "device": (RUNNING, ("enter",)),
+    "dead-device": (BROKEN, ("down", "enter")),
+    "file": (RUNNING, ("2", "up", "enter")),
 }
-SEEN_TWICE = ("quit", "move-tagged", "rule-by-count", "help", "event")
+SEEN_TWICE = ("move-tagged", "rule-by-count", "help", "steal", "device", "file")
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +48,10 @@ def compare(snap_compare: Compare, dialog: str, size: tuple[int, int]) -> bool:
     async def prepare(pilot: Pilot[int]) -> None:
         pilot.app.animation_level = "none"
         await look(pilot)
-        await pilot.press(*keys)
+        for key in keys:
+            await pilot.press(key)
+            if key in "12345":
+                await look(pilot)
         await pilot.pause()
 
     app = BalancerApp(fake_run(snapshot), poll=False)

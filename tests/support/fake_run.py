@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.events import Event
 from tui_balancer.balance.model import Unit
+from tui_balancer.balance.observation import Places
 from tui_balancer.run.handle import RunSnapshot, RunSummary
 
 
@@ -19,20 +22,30 @@ class FakeRun:
     Attributes:
         current: The picture handed out.
         queues: Units waiting for each device.
+        ended: How files ended: 1 done, 2 failed; by their numbers.
         commands: Commands received, in order.
         outcomes: Answers to the next commands; afterwards every command is accepted.
         final: The end of the run; None while it goes on.
+        logs: Where the log files lie.
     """
 
     def __init__(
-        self, snapshot: RunSnapshot, queues: dict[str, tuple[Unit, ...]] | None = None
+        self,
+        snapshot: RunSnapshot,
+        queues: dict[str, tuple[Unit, ...]] | None = None,
+        units: Sequence[Unit] = (),
+        ended: dict[int, int] | None = None,
     ) -> None:
         self.current = snapshot
         self.queues = queues or {}
+        self.ended = ended or {}
         self.commands: list[Command] = []
         self.outcomes: list[Outcome] = []
         self.final: RunSummary | None = None
+        self.logs = Path("no such folder")
+        self._units = units
         self._events: list[Event] = []
+        self._places = 0
         self._lock = Lock()
 
     def change(self, **fields: Any) -> None:
@@ -56,6 +69,24 @@ class FakeRun:
 
     def queue(self, device: str) -> tuple[Unit, ...]:
         return self.queues.get(device, ())
+
+    def units(self) -> Sequence[Unit]:
+        return self._units
+
+    def places(self, known: int) -> Places | None:
+        # A test may have changed anything since: the picture is always a new one.
+        self._places += 1
+        queues = {
+            device: array("i", [unit.unit_id for unit in queue])
+            for device, queue in self.queues.items()
+        }
+        ended = bytearray(len(self._units))
+        for number, how in self.ended.items():
+            ended[number] = how
+        return Places(self._places, queues, bytes(ended))
+
+    def log_folder(self) -> Path:
+        return self.logs
 
     def execute(self, command: Command) -> Outcome:
         with self._lock:

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from tui_balancer.balance.events import (
     DeviceEvent,
+    DoneEvent,
     Event,
     FailureEvent,
+    LeaseEvent,
     MoveEvent,
     SettingEvent,
     StealEvent,
@@ -57,7 +59,12 @@ QUEUES = {
     "cuda:3": (),
 }
 
-DEVICES = (
+UNITS = queue(0, 1_204)
+WAITING_OR_RUNNING = {96, 298, *(one.unit_id for units in QUEUES.values() for one in units)}
+ENDED = {number: 1 for number in range(1_204) if number not in WAITING_OR_RUNNING}
+"""The other files are done, as `Places.ended` has it."""
+
+_DEVICES = (
     DeviceMetrics(
         "cuda:0",
         A100,
@@ -140,12 +147,19 @@ DEVICES = (
     ),
 )
 
+_RATES = (1.6e14, 1.1e14, 0.3e14, 1.2e14)
+
+DEVICES = tuple(
+    replace(one, rate=rate, residues_done=int(rate / 1e6))
+    for one, rate in zip(_DEVICES, _RATES, strict=True)
+)
+
 TOTALS = Totals(
     files=1_204,
-    done=958,
+    done=1_023,
     failed=0,
     running=2,
-    waiting=244,
+    waiting=179,
     sequences=310_000,
     sequences_done=251_020,
     residues=71_000_000,
@@ -169,6 +183,7 @@ RUNNING = RunSnapshot(
     residues_per_second=223_700.0,
     eta_seconds=312.0,
     devices=DEVICES,
+    efficiency=0.94,
 )
 
 SCANNING = replace(
@@ -181,6 +196,7 @@ SCANNING = replace(
     residues_per_second=None,
     eta_seconds=None,
     devices=(),
+    efficiency=None,
 )
 
 UNTRAINED = replace(
@@ -201,7 +217,7 @@ DISK_FULL = replace(PAUSED, trouble="no space left in results/virome: 120 MiB fr
 
 BROKEN = replace(
     RUNNING,
-    totals=replace(TOTALS, failed=3, done=955),
+    totals=replace(TOTALS, failed=3, done=1_020),
     devices=(
         DEVICES[0],
         replace(
@@ -280,3 +296,42 @@ EVENTS: tuple[Event, ...] = (
     DeviceEvent(0, 700.5, "cuda:2", DeviceState.PAUSED, "paused by hand"),
     StealEvent(0, 733.0, 520, unit(520).name, 310, "cuda:2", "cuda:1", "cuda:2 is paused"),
 )
+
+
+def _work(device: str, first: int, begin: float, seconds: float, gap: float) -> list[Event]:
+    """Return what a device's files leave behind from its loading to the picture."""
+    events: list[Event] = [
+        DeviceEvent(0, 0.0, device, DeviceState.STARTING, "worker 1 is starting"),
+        DeviceEvent(0, begin, device, DeviceState.IDLE, "model loaded"),
+    ]
+    now, number = begin, first
+    while True:
+        took = seconds * (1 + (number * 7 % 5) / 4)
+        events.append(LeaseEvent(0, now, number, unit(number).name, device, 1))
+        if now + took > RUNNING.elapsed_seconds:
+            return events
+        events.append(DoneEvent(0, now + took, number, unit(number).name, device, 1, took))
+        now, number = now + took + gap, number + 1
+
+
+WORK: tuple[Event, ...] = tuple(
+    sorted(
+        [
+            *_work("cuda:0", 700, 40.0, 21.0, 0.2),
+            *_work("cuda:1", 760, 44.0, 33.0, 0.3),
+            *_work("cuda:2", 820, 90.0, 62.0, 9.0)[:-3],
+            *_work("cuda:3", 860, 61.0, 15.0, 1.0)[:60],
+            *EVENTS,
+        ],
+        key=lambda event: event.seconds,
+    )
+)
+"""The same with every file that was begun and done: what a timeline is made of."""
+
+
+def many_devices(count: int) -> tuple[DeviceMetrics, ...]:
+    """Return as many devices, of two kinds."""
+    return tuple(
+        replace(DEVICES[number % 4], device=f"cuda:{number}", name=(A100, RTX)[number // 32 % 2])
+        for number in range(count)
+    )

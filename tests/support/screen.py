@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from textual.pilot import Pilot
 from textual.widgets._toast import Toast
 
 from tests.support.fake_run import FakeRun
-from tests.support.pictures import EVENTS, QUEUES, RUNNING
+from tests.support.pictures import DEVICES, ENDED, QUEUES, RUNNING, UNITS, WORK
 from tui_balancer.run.handle import RunSnapshot
 from tui_balancer.ui.app import BalancerApp
 
@@ -18,9 +19,9 @@ DEADLINE_SECONDS = 10.0
 
 
 def fake_run(snapshot: RunSnapshot = RUNNING) -> FakeRun:
-    """Return a run with this picture, the usual queues and the usual events."""
-    run = FakeRun(snapshot, dict(QUEUES))
-    run.happen(EVENTS)
+    """Return a run with this picture, the usual files and the usual events."""
+    run = FakeRun(snapshot, dict(QUEUES), UNITS, dict(ENDED))
+    run.happen(WORK)
     return run
 
 
@@ -42,6 +43,22 @@ def app_of(pilot: Pilot[int]) -> BalancerApp:
 async def look(pilot: Pilot[int]) -> None:
     """Show what the run is like now: the devices, then the queue of the selected one."""
     for _ in range(2):
+        app_of(pilot).link.read()
+        await pilot.pause()
+
+
+async def grow_older(pilot: Pilot[int], run: FakeRun) -> None:
+    """Let some seconds go by in which devices embed at a changing pace."""
+    for second in range(1, 13):
+        devices = tuple(
+            replace(
+                one,
+                residues_done=one.residues_done
+                + round((one.residues_per_second or 0.0) * 2 * second * (0.8 + second % 3 / 10)),
+            )
+            for one in DEVICES
+        )
+        run.change(elapsed_seconds=RUNNING.elapsed_seconds + 2 * second, devices=devices)
         app_of(pilot).link.read()
         await pilot.pause()
 

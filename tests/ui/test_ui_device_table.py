@@ -1,24 +1,41 @@
-"""The device table: its cells, its columns at every width, its cursor."""
+"""The device table: its cells, its columns at every width, its groups, its cursor."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from tests.support.pictures import BROKEN, DEVICES, RUNNING
+from tests.support.pictures import BROKEN, DEVICES, RUNNING, many_devices
 from tests.support.screen import app_of, fake_run, look, seen, shown
 from tui_balancer.balance.model import DeviceMetrics, DeviceState
+from tui_balancer.run.handle import Phase
+from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
+from tui_balancer.ui.story.device_rows import DeviceRow, device_rows, is_through
 from tui_balancer.ui.tones import plain
 from tui_balancer.ui.widgets.columns import arrange
 from tui_balancer.ui.widgets.device_table import (
-    COLUMNS,
+    DeviceTable,
+    columns,
     running_cell,
     state_cell,
     utilisation_cell,
 )
 
 BUSY, SLOWER, PAUSED, IDLE = DEVICES
+ALL_DONE = replace(RUNNING, totals=replace(RUNNING.totals, waiting=0))
+
+
+def no_samples(_device: str, _count: int) -> Sequence[float]:
+    return ()
+
+
+COLUMNS = columns(no_samples)
+
+
+def row(metrics: DeviceMetrics = BUSY, **changes: object) -> DeviceRow:
+    return DeviceRow(replace(metrics, **changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -26,34 +43,58 @@ BUSY, SLOWER, PAUSED, IDLE = DEVICES
     [(1.0, "good"), (0.8, "good"), (0.79, "fair"), (0.5, "fair"), (0.49, "bad"), (0.0, "bad")],
 )
 def test_utilisation_is_told_by_tone_bar_and_number(utilisation: float, tone: str) -> None:
-    cell = utilisation_cell(replace(BUSY, utilisation=utilisation), 9)
+    cell = utilisation_cell(row(utilisation=utilisation), 9)
     assert cell[0][1] == cell[-1][1] == tone
     assert plain(cell).endswith(f"{round(utilisation * 100)}%")
     assert len(plain(cell)) == 9
 
 
 def test_an_unknown_utilisation_is_a_dash() -> None:
-    assert plain(utilisation_cell(replace(BUSY, utilisation=None), 9)).strip() == "–"
+    assert plain(utilisation_cell(row(utilisation=None), 9)).strip() == "–"
 
 
 @pytest.mark.parametrize("state", DeviceState)
 def test_a_state_is_a_sign_and_a_word(state: DeviceState) -> None:
-    text = plain(state_cell(replace(BUSY, state=state), 10))
+    text = plain(state_cell(row(state=state), 10))
     assert text.endswith(state.value)
     assert not text[0].isalnum()
     assert len(text) <= 10
 
 
+def test_a_device_for_which_nothing_is_left_is_done_and_not_idle() -> None:
+    rows = device_rows(ALL_DONE, ())
+    assert plain(state_cell(rows[3], 10)) == "✓ done"
+    assert plain(state_cell(rows[0], 10)) == "● busy"
+
+
+@pytest.mark.parametrize(
+    ("device", "snapshot", "through"),
+    [
+        (IDLE, RUNNING, False),
+        (IDLE, ALL_DONE, True),
+        (IDLE, replace(RUNNING, stealing=False), True),
+        (IDLE, replace(RUNNING, phase=Phase.DRAINING), True),
+        (IDLE, replace(ALL_DONE, phase=Phase.LOADING), False),
+        (replace(IDLE, state=DeviceState.STOPPED), ALL_DONE, True),
+        (replace(IDLE, state=DeviceState.STOPPED), RUNNING, False),
+        (replace(IDLE, state=DeviceState.DEAD), ALL_DONE, False),
+        (PAUSED, ALL_DONE, False),
+    ],
+)
+def test_when_a_device_is_through(device: DeviceMetrics, snapshot: object, through: bool) -> None:
+    assert is_through(device, snapshot) is through  # type: ignore[arg-type]
+
+
 def test_the_current_file_stands_with_its_progress() -> None:
-    assert plain(running_cell(BUSY, 30)) == "…/contigs_0096.faa         45%"
+    assert plain(running_cell(row(), 30)) == "…/contigs_0096.faa         45%"
 
 
 def test_a_dead_device_says_why() -> None:
-    assert plain(running_cell(BROKEN.devices[1], 60)) == "CUDA out of memory, three times"
+    assert plain(running_cell(row(BROKEN.devices[1]), 60)) == "CUDA out of memory, three times"
 
 
 def test_an_idle_device_has_no_file() -> None:
-    assert plain(running_cell(IDLE, 20)) == "–"
+    assert plain(running_cell(row(IDLE), 20)) == "–"
 
 
 def titles(width: int) -> list[str]:
@@ -61,7 +102,8 @@ def titles(width: int) -> list[str]:
 
 
 def test_eighty_cells_keep_what_steering_needs() -> None:
-    assert titles(76) == ["Device", "State", "Busy", "seq/s", "Queue", "Done", "Stolen", "Now"]
+    wanted = ["Device", "State", "Busy", "Last 20s", "seq/s", "Queue", "Done", "Now"]
+    assert titles(76) == wanted
 
 
 def test_two_hundred_cells_have_every_column() -> None:
@@ -69,22 +111,22 @@ def test_two_hundred_cells_have_every_column() -> None:
 
 
 def test_even_a_tiny_terminal_shows_which_device_does_what() -> None:
-    assert titles(42) == ["Device", "State", "Busy", "Queue"] or titles(42)[:2] == [
-        "Device",
-        "State",
-    ]
+    assert titles(42)[:2] == ["Device", "State"]
+
+
+def devices_of(pilot: object) -> DeviceTable:
+    return app_of(pilot).run_screen.overview.devices  # type: ignore[arg-type]
 
 
 async def test_cells_are_updated_in_place_and_the_cursor_stays() -> None:
     run = fake_run()
     async with shown(run) as pilot:
         await pilot.press("down", "down")
-        devices = app_of(pilot).run_screen.devices
-        assert devices.cursor_row == PAUSED
+        assert devices_of(pilot).device == "cuda:2"
         gone = replace(PAUSED, state=DeviceState.BUSY, utilisation=0.88, files_done=159)
         run.change(devices=(BUSY, SLOWER, gone, IDLE))
         await look(pilot)
-        assert devices.cursor_row == gone
+        assert devices_of(pilot).device == "cuda:2"
         assert "88%" in await seen(pilot)
         assert "159" in await seen(pilot)
 
@@ -92,7 +134,7 @@ async def test_cells_are_updated_in_place_and_the_cursor_stays() -> None:
 async def test_only_lines_that_changed_are_painted_again() -> None:
     run = fake_run()
     async with shown(run) as pilot:
-        devices = app_of(pilot).run_screen.devices
+        devices = devices_of(pilot)
         painted: list[int] = []
         render_line = devices.render_line
         devices.render_line = lambda y: (painted.append(y), render_line(y))[1]  # type: ignore[method-assign]
@@ -107,31 +149,69 @@ async def test_the_cursor_follows_its_device_when_others_come_and_go() -> None:
         await pilot.press("down", "down")
         run.change(devices=(PAUSED, IDLE))
         await look(pilot)
-        devices = app_of(pilot).run_screen.devices
-        assert (devices.cursor, devices.cursor_row) == (0, PAUSED)
+        assert (devices_of(pilot).cursor, devices_of(pilot).device) == (0, "cuda:2")
 
 
-async def test_sixty_four_devices_scroll() -> None:
-    many = tuple(replace(BUSY, device=f"cuda:{number}") for number in range(64))
-    run = fake_run(replace(RUNNING, devices=many))
+async def test_the_samples_of_a_device_grow_into_bars() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        done = BUSY.residues_done
+        for second, residues in enumerate((0, 800, 800, 400, 0), 1):
+            done += residues
+            device = replace(BUSY, residues_done=done)
+            run.change(elapsed_seconds=754.0 + 2 * second, devices=(device, *DEVICES[1:]))
+            await look(pilot)
+        line = next(one for one in (await seen(pilot)).splitlines() if "▸ cuda:0" in one)
+        assert "     ▁██▅▁" in line
+
+
+async def test_sixty_four_devices_scroll_in_groups_of_their_hardware() -> None:
+    run = fake_run(replace(RUNNING, devices=many_devices(64)))
     async with shown(run, (80, 24)) as pilot:
+        text = await seen(pilot)
+        assert "▸ ▾ 32 ×" in text
+        assert "A100-SXM4-80GB" in text
         await pilot.press("end")
         await pilot.pause()
         assert "▸ cuda:63" in await seen(pilot)
-        row = app_of(pilot).run_screen.devices.cursor_row
-        assert isinstance(row, DeviceMetrics)
-        assert row.device == "cuda:63"
+        assert devices_of(pilot).device == "cuda:63"
 
 
-async def test_a_click_selects_a_device_and_shows_its_queue() -> None:
+async def test_a_group_folds_and_unfolds() -> None:
+    run = fake_run(replace(RUNNING, devices=many_devices(64)))
+    async with shown(run) as pilot:
+        await pilot.press("z")
+        assert len(devices_of(pilot).rows) == 2 + 32
+        await pilot.press("enter")
+        assert len(devices_of(pilot).rows) == 2 + 64
+        await pilot.press("down", "z")
+        assert devices_of(pilot).cursor == 0
+        assert len(devices_of(pilot).rows) == 2 + 32
+
+
+async def test_a_click_selects_a_device() -> None:
     async with shown(fake_run()) as pilot:
         await pilot.click("#devices", offset=(5, 4))
-        await look(pilot)
-        assert app_of(pilot).run_screen.devices.cursor_row == PAUSED
-        assert "Queue of cuda:2 · 131 files" in await seen(pilot)
+        assert devices_of(pilot).device == "cuda:2"
 
 
-async def test_enter_on_a_device_goes_to_its_queue() -> None:
-    async with shown(fake_run()) as pilot:
+async def test_enter_shows_all_about_a_device_and_keeps_it_up_to_date() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
         await pilot.press("enter")
-        assert pilot.app.focused is app_of(pilot).run_screen.queue
+        assert isinstance(pilot.app.screen, DetailDialog)
+        text = await seen(pilot)
+        for part in (
+            "NVIDIA A100-SXM4-80GB",
+            "31.0/80.0 GiB",
+            "160TFLOP/s",
+            "+12 for it, −0 from it",
+            "Its last files",
+            "What happened to it",
+        ):
+            assert part in text
+        run.change(devices=(replace(BUSY, files_done=399), *DEVICES[1:]))
+        await look(pilot)
+        assert "399 files" in await seen(pilot)
+        await pilot.press("escape")
+        assert pilot.app.screen is app_of(pilot).run_screen

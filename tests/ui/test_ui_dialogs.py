@@ -5,79 +5,116 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
-from tests.support.pictures import BROKEN, RUNNING
+from tests.support.pictures import BROKEN, DEVICES, RUNNING
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
 from tui_balancer.balance.commands import MoveUnits, Outcome, SetPolicy
-from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
-from tui_balancer.ui.dialogs.move_dialog import MoveDialog
+from tui_balancer.balance.model import (
+    CountSettings,
+    DeviceMetrics,
+    PolicySettings,
+    TimeSettings,
+)
 from tui_balancer.ui.dialogs.threshold_dialog import ThresholdDialog
 from tui_balancer.ui.screens.run_screen import RunScreen
 
 AT_LEAST = "must be a number of at least"
 
 
-async def test_m_moves_the_file_under_the_cursor_to_the_chosen_device() -> None:
+async def open_queues(pilot: Pilot[int], *keys: str) -> None:
+    await pilot.press("2")
+    await look(pilot)
+    await pilot.press(*keys)
+    await pilot.pause()
+
+
+async def test_three_keys_move_the_next_file_to_the_device_that_ends_first() -> None:
     run = fake_run()
     async with shown(run) as pilot:
-        await pilot.press("tab", "down", "m", "down", "enter")
+        await open_queues(pilot, "m", "enter")
         await until(pilot, lambda: run.commands)
-        assert run.commands == [MoveUnits((101,), "cuda:2")]
+        assert run.commands == [MoveUnits((100,), "cuda:3")]
+
+
+async def test_arrows_choose_another_device() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await open_queues(pilot, "m", "up", "k", "enter")
+        await until(pilot, lambda: run.commands)
+        assert run.commands == [MoveUnits((100,), "cuda:1")]
+
+
+@pytest.mark.parametrize(
+    ("devices", "best"),
+    [
+        (DEVICES, "cuda:3"),
+        (DEVICES[:3], "cuda:1"),
+        (DEVICES[:1] + DEVICES[2:3], "cuda:2"),
+        (BROKEN.devices, "cuda:3"),
+        ((DEVICES[0], replace(DEVICES[1], rate=None), DEVICES[3]), "cuda:3"),
+    ],
+)
+async def test_the_device_that_ends_first_is_offered_but_a_paused_one_last(
+    devices: tuple[DeviceMetrics, ...], best: str
+) -> None:
+    async with shown(fake_run(replace(RUNNING, devices=devices))) as pilot:
+        await open_queues(pilot, "m")
+        offer = pilot.app.screen.query_one(OptionList)
+        assert offer.highlighted is not None
+        assert offer.get_option_at_index(offer.highlighted).id == best
+
+
+async def test_what_a_move_would_do_is_shown_before_it_is_done() -> None:
+    async with shown(fake_run(), (80, 24)) as pilot:
+        await open_queues(pilot, "a", "m")
+        text = await seen(pilot)
+        assert "179 tagged files" in text
+        await pilot.press("escape")
+        view = app_of(pilot).run_screen.queues
+        await pilot.press("T")
+        view.show_scope("cuda:0")
+        await look(pilot)
+        await pilot.press("a", "m", "home")
+        text = await seen(pilot)
+        assert "42 tagged files" in text
+        assert "Last device through, if nothing is stolen: ~56s → ~51s" in text
 
 
 async def test_m_moves_the_tagged_files_in_the_order_of_their_tags() -> None:
     run = fake_run()
     async with shown(run) as pilot:
-        await pilot.press("t", "down", "t", "home", "down", "t", "m")
+        await open_queues(pilot, "t", "down", "t", "up", "up", "t", "m")
         assert "3 tagged files" in await seen(pilot)
         await pilot.press("end", "enter")
         await until(pilot, lambda: run.commands)
         assert run.commands == [MoveUnits((100, 102, 101), "cuda:3")]
 
 
-async def test_an_accepted_move_takes_the_tags_away() -> None:
-    run = fake_run()
-    async with shown(run) as pilot:
-        await pilot.press("t", "m", "down", "enter")
-        await until(pilot, lambda: toasts(pilot))
-        assert app_of(pilot).run_screen.queue.tagged == ()
-
-
 async def test_a_refused_move_keeps_the_tags_and_says_why() -> None:
     run = fake_run()
     run.outcomes = [Outcome(False, "contigs_0100.faa has started on cuda:0: not moved")]
     async with shown(run) as pilot:
-        await pilot.press("t", "m", "down", "enter")
+        await open_queues(pilot, "t", "m", "enter")
         await until(pilot, lambda: toasts(pilot))
         assert toasts(pilot) == ["Refused\ncontigs_0100.faa has started on cuda:0: not moved"]
-        assert [unit.unit_id for unit in app_of(pilot).run_screen.queue.tagged] == [100]
-
-
-async def test_tagged_files_of_several_queues_move_together() -> None:
-    run = fake_run()
-    async with shown(run) as pilot:
-        await pilot.press("t", "right")
-        await look(pilot)
-        await pilot.press("t", "m", "home", "enter")
-        await until(pilot, lambda: run.commands)
-        assert run.commands == [MoveUnits((100, 300), "cuda:0")]
+        assert app_of(pilot).run_screen.queues.files.tagged == (100,)
 
 
 async def test_the_move_dialog_shows_what_helps_to_choose() -> None:
     async with shown(fake_run(), (80, 24)) as pilot:
-        await pilot.press("tab", "m")
+        await open_queues(pilot, "m")
         text = await seen(pilot)
         assert "marine_virome/contigs_0100.faa: 220 sequences, 61.6k residues" in text
         line = next(one for one in text.splitlines() if "131 waiting" in one)
         assert "cuda:2   ‖ paused" in line
-        assert "ends in ~15m 40s" in line
+        assert "ends in ~15m 40s → ~15m 43s" in line
 
 
 async def test_dead_devices_and_the_file_s_own_cannot_be_chosen() -> None:
     async with shown(fake_run(BROKEN)) as pilot:
-        await pilot.press("m")
-        await pilot.pause()
+        await open_queues(pilot, "m")
         options = pilot.app.screen.query_one(OptionList).options
         assert [one.id for one in options if one.disabled] == ["cuda:0", "cuda:1"]
 
@@ -85,7 +122,7 @@ async def test_dead_devices_and_the_file_s_own_cannot_be_chosen() -> None:
 async def test_escape_moves_nothing() -> None:
     run = fake_run()
     async with shown(run) as pilot:
-        await pilot.press("m", "escape")
+        await open_queues(pilot, "m", "escape")
         assert isinstance(pilot.app.screen, RunScreen)
         assert run.commands == []
 
@@ -93,33 +130,17 @@ async def test_escape_moves_nothing() -> None:
 async def test_a_device_can_be_clicked() -> None:
     run = fake_run()
     async with shown(run) as pilot:
-        await pilot.press("m")
-        await pilot.pause()
+        await open_queues(pilot, "m")
         await pilot.click(OptionList, offset=(4, 1))
         await until(pilot, lambda: run.commands)
         assert run.commands == [MoveUnits((100,), "cuda:1")]
 
 
-async def test_an_empty_queue_has_nothing_to_move() -> None:
+async def test_a_running_file_is_not_offered_for_a_move() -> None:
     async with shown(fake_run()) as pilot:
-        await pilot.press("end")
-        await look(pilot)
-        await pilot.press("m")
+        await open_queues(pilot, "home", "m")
         await until(pilot, lambda: toasts(pilot))
-        assert toasts(pilot) == ["Nothing to move\nNo file waits in this queue."]
-
-
-async def test_enter_on_a_file_asks_where_it_goes() -> None:
-    async with shown(fake_run()) as pilot:
-        await pilot.press("tab", "enter")
-        assert isinstance(pilot.app.screen, MoveDialog)
-
-
-async def test_a_double_click_on_a_file_asks_where_it_goes() -> None:
-    async with shown(fake_run()) as pilot:
-        await pilot.double_click("#queue", offset=(12, 3))
-        await pilot.pause()
-        assert isinstance(pilot.app.screen, MoveDialog)
+        assert toasts(pilot) == ["Nothing to move\nmarine_virome/contigs_0096.faa does not wait."]
 
 
 async def test_e_starts_from_the_numbers_in_force() -> None:
@@ -129,7 +150,7 @@ async def test_e_starts_from_the_numbers_in_force() -> None:
         await pilot.pause()
         values = {one.id: one.value for one in pilot.app.screen.query(Input)}
         assert values == {
-            "gain_seconds": "1",
+            "gain_seconds": "0.1",
             "ratio": "2.5",
             "difference": "4",
             "minimum": "5",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.pictures import EVENTS, RUNNING
+from tests.support.pictures import RUNNING, many_devices
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts
 from tui_balancer.balance.events import (
     DeviceEvent,
@@ -17,7 +17,7 @@ from tui_balancer.balance.events import (
     StealEvent,
 )
 from tui_balancer.balance.model import DeviceState
-from tui_balancer.ui.widgets.event_log import KEPT_ROWS, log_row
+from tui_balancer.ui.story.event_record import KEPT_ROWS, log_row
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def steal(number: int) -> StealEvent:
 
 
 def words(pilot: object) -> list[str]:
-    return [row.word for row in app_of(pilot).run_screen.log_list.rows]  # type: ignore[arg-type]
+    return [row.word for row in app_of(pilot).run_screen.overview.log_list.rows]  # type: ignore[arg-type]
 
 
 def test_starts_and_ends_of_files_are_no_news() -> None:
@@ -50,8 +50,10 @@ def test_a_returned_file_and_a_dead_device_are_news() -> None:
 
 async def test_the_newest_line_is_on_top_with_its_local_time() -> None:
     async with shown(fake_run()) as pilot:
-        log = app_of(pilot).run_screen.log_list
-        assert words(pilot) == ["steal", "paused", "failed", "move", "steal", "setting", "steal"]
+        log = app_of(pilot).run_screen.overview.log_list
+        assert words(pilot)[:7] == [
+            *("steal", "paused", "failed", "move", "steal", "setting", "steal")
+        ]
         top = next(line for line in (await seen(pilot)).splitlines() if "contigs_0520" in line)
         for part in ("09:05:33", "steal", "cuda:2 → cuda:1"):
             assert part in top
@@ -61,14 +63,14 @@ async def test_the_newest_line_is_on_top_with_its_local_time() -> None:
 async def test_every_event_arrives_once_however_pictures_are_dropped() -> None:
     run = fake_run()
     async with shown(run) as pilot:
-        link = app_of(pilot).link
+        link, before = app_of(pilot).link, len(words(pilot))
         for number in range(300):
             run.happen([steal(number)])
             link.read()
         await pilot.pause()
-        names = [row.name for row in app_of(pilot).run_screen.log_list.rows]
+        names = [row.name for row in app_of(pilot).run_screen.overview.log_list.rows]
         assert names[:300] == [f"f{number}.faa" for number in reversed(range(300))]
-        assert len(names) == 300 + len(EVENTS)
+        assert len(names) == 300 + before
 
 
 async def test_the_log_keeps_the_newest_lines_only_but_counts_all_steals() -> None:
@@ -76,7 +78,7 @@ async def test_the_log_keeps_the_newest_lines_only_but_counts_all_steals() -> No
     async with shown(run) as pilot:
         run.happen(steal(number) for number in range(KEPT_ROWS + 10))
         await look(pilot)
-        log = app_of(pilot).run_screen.log_list
+        log = app_of(pilot).run_screen.overview.log_list
         assert len(log.rows) == KEPT_ROWS
         assert log.rows[0].name == f"f{KEPT_ROWS + 9}.faa"
         assert "5,013 steals" in str(log.border_title)
@@ -87,7 +89,7 @@ async def test_a_cursor_on_top_stays_on_top() -> None:
     async with shown(run) as pilot:
         run.happen([steal(1)])
         await look(pilot)
-        log = app_of(pilot).run_screen.log_list
+        log = app_of(pilot).run_screen.overview.log_list
         assert log.cursor == 0
         assert log.cursor_row is not None
         assert log.cursor_row.name == "f1.faa"
@@ -96,7 +98,7 @@ async def test_a_cursor_on_top_stays_on_top() -> None:
 async def test_a_cursor_below_the_top_stays_on_its_line() -> None:
     run = fake_run()
     async with shown(run) as pilot:
-        log = app_of(pilot).run_screen.log_list
+        log = app_of(pilot).run_screen.overview.log_list
         log.focus()
         await pilot.press("down", "down")
         before = log.cursor_row
@@ -116,7 +118,7 @@ async def test_warnings_are_lines_of_the_log_once() -> None:
         assert words(pilot).count("warning") == 1
         run.change(warnings=("unknown card", "duplicate ids"))
         await look(pilot)
-        rows = app_of(pilot).run_screen.log_list.rows
+        rows = app_of(pilot).run_screen.overview.log_list.rows
         assert [row.reason for row in rows if row.word == "warning"] == [
             "duplicate ids",
             "unknown card",
@@ -136,10 +138,69 @@ async def test_enter_shows_a_line_with_all_its_words() -> None:
     run = fake_run(replace(RUNNING, devices=RUNNING.devices))
     run.happen([replace(steal(1), reason=reason.strip())])
     async with shown(run, (80, 24)) as pilot:
-        app_of(pilot).run_screen.log_list.focus()
+        app_of(pilot).run_screen.overview.log_list.focus()
+        await pilot.pause()
         await pilot.press("enter")
         await pilot.pause()
-        shown_words = (await seen(pilot)).replace("│", " ").split()
+        framed = [line.split("│")[1] for line in (await seen(pilot)).splitlines() if "│" in line]
+        shown_words = " ".join(framed).split()
         assert " ".join(reason.split()) in " ".join(shown_words)
+        assert "This rule estimates no finish times." in await seen(pilot)
         await pilot.press("escape")
         assert pilot.app.screen is app_of(pilot).run_screen
+
+
+async def test_a_steal_shows_both_finish_times() -> None:
+    async with shown(fake_run(), (80, 24)) as pilot:
+        await pilot.press("3", "end")
+        log = app_of(pilot).run_screen.steals.log_list
+        for _ in range(len(log.rows)):
+            row = log.cursor_row
+            if row is not None and row.reason == "14 s sooner":
+                break
+            await pilot.press("up")
+        await pilot.press("enter")
+        text = await seen(pilot)
+        assert "Until cuda:2 and cuda:0 are both through" in text
+        assert "~1m 01s" in text
+        assert "~47s" in text
+        assert "gains ~14s" in text
+
+
+async def test_v_shows_one_kind_of_event_after_the_other() -> None:
+    async with shown(fake_run()) as pilot:
+        log = app_of(pilot).run_screen.steals.log_list
+        await pilot.press("3", "v")
+        assert {row.word for row in log.rows} == {"steal"}
+        await pilot.press("v")
+        assert {row.word for row in log.rows} == {"move", "setting", "paused"}
+        assert "by hand only: 3" in str(log.border_title)
+
+
+async def test_slash_narrows_the_log_down_and_escape_shows_all_again() -> None:
+    async with shown(fake_run()) as pilot:
+        log = app_of(pilot).run_screen.steals.log_list
+        await pilot.press("3", "slash", *"cuda:1 steal")
+        await pilot.pause()
+        assert [row.name[-8:] for row in log.rows] == ["0520.faa", "0211.faa"]
+        await pilot.press("escape")
+        await pilot.pause()
+        assert log.has_focus
+        assert len(log.rows) > 7
+
+
+async def test_the_matrix_counts_the_steals_of_each_pair() -> None:
+    async with shown(fake_run()) as pilot:
+        await pilot.press("3")
+        lines = (await seen(pilot)).splitlines()
+        head = next(line for line in lines if "from " in line and "given" in line)
+        row = next(line for line in lines if line.strip().startswith("cuda:2   "))
+        assert row[head.index("cuda:1") : head.index("cuda:1") + 6].strip() == "1"
+        assert row.split()[-1] == "2"
+
+
+async def test_many_devices_make_a_list_of_pairs() -> None:
+    run = fake_run(replace(RUNNING, devices=many_devices(64)))
+    async with shown(run) as pilot:
+        await pilot.press("3")
+        assert "1 cuda:2 → cuda:0" in await seen(pilot)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from textual.widgets import OptionList
@@ -18,10 +19,13 @@ from tui_balancer.balance.commands import (
     ResumeAll,
     ResumeDevice,
     SetPolicy,
+    UndoMove,
 )
+from tui_balancer.balance.events import SettingEvent
 from tui_balancer.balance.model import CountSettings, DeviceState, TimeSettings
 from tui_balancer.balance.stealing import lowered, raised
-from tui_balancer.ui.keymap import KEYS
+from tui_balancer.ui.app import BalancerApp
+from tui_balancer.ui.keymap import KEYS, TABS
 from tui_balancer.ui.screens.help_screen import HelpScreen
 from tui_balancer.ui.screens.run_screen import RunScreen
 
@@ -87,7 +91,7 @@ async def test_an_accepted_command_is_told() -> None:
     async with shown(run) as pilot:
         await pilot.press("p")
         await until(pilot, lambda: toasts(pilot))
-        assert toasts(pilot) == ["Done\ncuda:0 is paused after its batch in flight"]
+        assert toasts(pilot) == ["✓ cuda:0 is paused after its batch in flight"]
 
 
 async def test_a_refused_command_is_told_with_the_reason() -> None:
@@ -124,14 +128,14 @@ async def test_space_holds_the_picture_and_lets_it_go() -> None:
 async def test_events_of_a_frozen_time_are_shown_afterwards() -> None:
     run = fake_run()
     async with shown(run) as pilot:
-        log = app_of(pilot).run_screen.log_list
+        log = app_of(pilot).run_screen.overview.log_list
         await pilot.press("space")
         before = log.rows
-        run.happen(run.events_after(0))
+        run.happen([SettingEvent(0, 760.0, "time: gain ≥ 2 s")])
         await look(pilot)
         assert log.rows == before
         await pilot.press("space")
-        assert len(log.rows) == 2 * len(before)
+        assert len(log.rows) == len(before) + 1
 
 
 async def test_keys_act_on_the_run_as_it_is_while_the_display_is_frozen() -> None:
@@ -145,11 +149,11 @@ async def test_keys_act_on_the_run_as_it_is_while_the_display_is_frozen() -> Non
         assert run.commands == [ResumeDevice("cuda:0")]
 
 
-async def test_another_queue_can_be_looked_at_while_the_display_is_frozen() -> None:
+async def test_the_files_can_be_looked_at_while_the_display_is_frozen() -> None:
     async with shown(fake_run()) as pilot:
-        await pilot.press("space", "down")
+        await pilot.press("space", "2")
         await look(pilot)
-        assert "Queue of cuda:1 · 6 files" in await seen(pilot)
+        assert "Files · 1,204 files" in await seen(pilot)
 
 
 async def test_a_frozen_display_tells_of_the_end() -> None:
@@ -164,26 +168,55 @@ async def test_a_frozen_display_tells_of_the_end() -> None:
         assert "1,201 done" in await seen(pilot)
 
 
-async def test_tab_goes_round_the_panes() -> None:
+async def test_tab_goes_round_the_panes_of_the_tab() -> None:
     async with shown(fake_run()) as pilot:
         ids = []
         for _ in range(4):
             assert pilot.app.focused is not None
             ids.append(pilot.app.focused.id)
             await pilot.press("tab")
-        assert ids == ["devices", "queue", "log", "devices"]
+        assert ids == ["devices", "finish", "log", "devices"]
         await pilot.press("shift+tab")
-        assert pilot.app.focused is app_of(pilot).run_screen.devices
+        assert pilot.app.focused is app_of(pilot).run_screen.overview.devices
 
 
-async def test_help_lists_every_key() -> None:
-    async with shown(fake_run(), (120, 60)) as pilot:
-        await pilot.press("question_mark")
+async def test_numbers_show_the_tabs() -> None:
+    async with shown(fake_run()) as pilot:
+        for number, tab in enumerate(TABS, 1):
+            await pilot.press(str(number))
+            screen = app_of(pilot).run_screen
+            assert [view.NAME for view in screen.views.values() if view.display] == [tab]
+            assert f"[{number} {tab.capitalize()}" in await seen(pilot)
+            assert pilot.app.focused is screen.view.home
+
+
+async def test_a_tab_can_be_clicked() -> None:
+    async with shown(fake_run()) as pilot:
+        await pilot.click("#tabs", offset=(16, 0))
+        assert app_of(pilot).run_screen.tabs.current == "queues"
+
+
+async def test_only_the_tab_that_is_shown_is_drawn() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        screen = app_of(pilot).run_screen
+        drawn: list[str] = []
+        for view in screen.views.values():
+            view.show = lambda picture, name=view.NAME: drawn.append(name)  # type: ignore[method-assign,misc]
+        run.change(elapsed_seconds=760.0)
+        await look(pilot)
+        assert set(drawn) == {"overview"}
+
+
+async def test_help_lists_every_key_those_of_the_tab_first() -> None:
+    async with shown(fake_run(), (120, 90)) as pilot:
+        await pilot.press("4", "question_mark")
         text = await seen(pilot)
         assert isinstance(pilot.app.screen, HelpScreen)
         for one in KEYS:
             assert one.help in text
             assert one.shown in text
+        assert text.index("Show more time") < text.index("Tag or untag")
         await pilot.press("escape", "f1")
         assert isinstance(pilot.app.screen, HelpScreen)
         await pilot.press("escape")
@@ -194,9 +227,9 @@ async def test_the_palette_offers_every_action_that_makes_sense_now() -> None:
     async with shown(fake_run()) as pilot:
         app = app_of(pilot)
         titles = {command.title for command in app.get_system_commands(app.run_screen)}
-        unfit = {"Let a paused device go on", "Let all devices go on"}
+        unfit = {"Let the device go on", "Let all devices go on"}
         assert {key.help for key in KEYS} - titles == unfit
-        assert {"Theme", "Screenshot"} <= titles
+        assert "Theme" in titles
 
 
 async def test_the_palette_carries_an_action_out() -> None:
@@ -213,12 +246,85 @@ async def test_the_palette_carries_an_action_out() -> None:
         assert run.commands == [PauseAll()]
 
 
-async def test_footer_keys_can_be_clicked() -> None:
+async def test_the_palette_goes_to_the_tab_of_its_action() -> None:
     run = fake_run()
     async with shown(run) as pilot:
-        await pilot.click("FooterKey")
+        app = app_of(pilot)
+        commands = {one.title: one for one in app.get_system_commands(app.run_screen)}
+        await commands["Show the whole run"].callback()
+        assert app.run_screen.tabs.current == "timeline"
+
+
+async def test_keys_at_the_bottom_can_be_clicked() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        line = (await seen(pilot)).splitlines()[-1]
+        await pilot.click("#keys", offset=(line.index("Pause") + 1, 0))
         await until(pilot, lambda: run.commands)
         assert run.commands == [PauseDevice("cuda:0")]
+
+
+@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize("width", [80, 160, 200])
+async def test_the_bottom_line_names_what_every_tab_needs(tab: str, width: int) -> None:
+    async with shown(fake_run(), (width, 24)) as pilot:
+        await pilot.press(str(TABS.index(tab) + 1))
+        line = (await seen(pilot)).splitlines()[-1]
+        for name in ("p Pause", "? Help", "q Quit"):
+            assert name in line
+        if tab == "queues":
+            assert "m Move" in line
+
+
+async def test_y_copies_the_row_under_the_cursor() -> None:
+    async with shown(fake_run()) as pilot:
+        await pilot.press("2")
+        await look(pilot)
+        await pilot.press("y")
+        assert pilot.app.clipboard.split("\t")[:3] == [
+            *("marine_virome/contigs_0100.faa", "○ waiting", "cuda:0")
+        ]
+
+
+async def test_y_copies_a_line_of_the_log_uncut() -> None:
+    async with shown(fake_run(), (80, 24)) as pilot:
+        await pilot.press("3", "y")
+        assert pilot.app.clipboard.endswith(
+            "steal  cuda:2 → cuda:1  marine_virome/contigs_0520.faa  cuda:2 is paused"
+        )
+
+
+async def test_f8_saves_the_screen_as_an_svg(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with shown(fake_run()) as pilot:
+        await pilot.press("f8")
+        await until(pilot, lambda: toasts(pilot))
+        (picture,) = tmp_path.glob("*.svg")
+        assert "contigs_0096" in picture.read_text()
+        assert picture.name in toasts(pilot)[0]
+
+
+async def test_u_undoes_the_last_move_from_any_tab() -> None:
+    assert await commands_after(fake_run(), "4", "u") == [UndoMove()]
+
+
+async def test_a_read_only_screen_offers_and_sends_nothing_that_steers() -> None:
+    run = fake_run()
+    app = BalancerApp(run, attached=True, read_only=True, poll=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await look(pilot)
+        await pilot.press("p", "P", "plus", "e", "u", "2")
+        await look(pilot)
+        await pilot.press("t", "a", "m", "x", "r", "f", "l")
+        await pilot.pause()
+        line = (await seen(pilot)).splitlines()[-1]
+        assert run.commands == []
+        assert isinstance(pilot.app.screen, RunScreen)
+        assert app.run_screen.queues.files.tagged == ()
+        assert "Pause" not in line
+        assert "/ Filter" in line
 
 
 async def test_the_end_takes_the_steering_keys_away() -> None:
@@ -250,7 +356,7 @@ async def test_the_end_brings_the_summary_and_the_keys_to_it() -> None:
             "q leaves",
         ):
             assert part in text
-        assert pilot.app.focused is app_of(pilot).run_screen.summary
+        assert pilot.app.focused is app_of(pilot).run_screen.overview.summary
 
 
 async def test_the_screen_survives_every_size_it_is_drawn_to() -> None:

@@ -28,7 +28,7 @@ async def test_quitting_asks_first_by_whatever_key() -> None:
     async with shown(fake_run()) as pilot:
         for key in ("q", "ctrl+q", "ctrl+c"):
             await pilot.press(key)
-            assert "2 files running, 244 files waiting" in await seen(pilot)
+            assert "2 files running, 179 files waiting" in await seen(pilot)
             assert isinstance(pilot.app.screen, QuitDialog)
             await pilot.press("escape")
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
+import pytest
 from textual.message import Message
 from textual.message_pump import MessagePump
 
 from tests.support.fake_run import FakeRun
-from tests.support.pictures import QUEUES, RUNNING
+from tests.support.pictures import QUEUES, RUNNING, UNITS
 from tests.support.screen import DEADLINE_SECONDS, fake_run
 from tui_balancer.balance.commands import Command, Outcome, PauseAll
 from tui_balancer.balance.events import SettingEvent
+from tui_balancer.balance.observation import Places
 from tui_balancer.ui.link import RunLink
 from tui_balancer.ui.messages import (
     CommandAnswered,
@@ -77,25 +80,69 @@ def test_the_newest_picture_replaces_the_others_and_events_replace_nothing() -> 
     assert not events.can_replace(EventsArrived(()))
 
 
-def test_the_queue_of_the_watched_device_comes_along() -> None:
+def test_files_come_along_only_while_somebody_looks_at_them() -> None:
     run, box = fake_run(), Mailbox()
     link = RunLink(run, box, refresh_hz=4)
-    link.watch("cuda:1")
     link.read()
-    assert (pictures(box)[-1].device, pictures(box)[-1].queue) == ("cuda:1", QUEUES["cuda:1"])
+    link.watch(files=True, log=None)
+    link.read()
+    link.watch(files=False, log=None)
+    run.change(elapsed_seconds=755.0)
+    link.read()
+    assert [one.files is not None for one in pictures(box)] == [False, True, False]
 
 
-def test_watching_another_device_is_answered_at_once() -> None:
+def test_asking_for_files_is_answered_at_once() -> None:
     run, box = fake_run(), Mailbox()
     link = RunLink(run, box, refresh_hz=1 / 3600)
     link.start(poll=True)
     try:
         box.wait_for(SnapshotTaken)
-        link.watch("cuda:2")
+        link.watch(files=True, log=None)
         with box.news:
-            assert box.news.wait_for(lambda: pictures(box)[-1].device == "cuda:2", DEADLINE_SECONDS)
+            assert box.news.wait_for(lambda: pictures(box)[-1].files, DEADLINE_SECONDS)
     finally:
         link.stop()
+
+
+def test_tables_of_very_many_files_come_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    class Slow(FakeRun):
+        def places(self, known: int) -> Places | None:
+            nonlocal now
+            now += 0.5
+            return super().places(known)
+
+    monkeypatch.setattr("tui_balancer.ui.link.time.perf_counter", lambda: now)
+    run, box = Slow(RUNNING, dict(QUEUES), UNITS), Mailbox()
+    link = RunLink(run, box, refresh_hz=4)
+    link.watch(files=True, log=None)
+    for number in range(40):
+        run.change(elapsed_seconds=float(number))
+        link.read()
+        now += 0.25
+    tables = {id(one.files): one.files for one in pictures(box)}
+    assert len(tables) == 3
+
+
+def test_the_log_that_is_looked_at_comes_along_and_grows(tmp_path: Path) -> None:
+    run, box = fake_run(), Mailbox()
+    run.logs = tmp_path
+    (tmp_path / "worker-cpu_0.log").write_text("loading\n")
+    (tmp_path / "run.log").write_text("hello\n")
+    link = RunLink(run, box, refresh_hz=4)
+    link.watch(files=False, log="worker-cpu_0")
+    link.read()
+    with (tmp_path / "worker-cpu_0.log").open("a") as file:
+        file.write("working\nand a line that is not thr")
+    link.read()
+    first, second = (one.log for one in pictures(box))
+    assert first is not None
+    assert second is not None
+    assert first.names == ("run", "worker-cpu_0")
+    assert [line.text for line in first.lines] == ["loading"]
+    assert [line.text for line in second.lines] == ["loading", "working"]
 
 
 def test_commands_are_carried_out_beside_the_caller() -> None:

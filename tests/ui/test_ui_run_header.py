@@ -54,7 +54,7 @@ def test_untrained_weights_are_named_at_every_width(width: int) -> None:
 
 def test_the_bar_shows_work_and_the_head_shows_files() -> None:
     text = plain(progress_line(RUNNING, 78))
-    assert text.startswith("958 / 1,204 files")
+    assert text.startswith("1,023 / 1,204 files")
     assert "76%" in text
     assert text.endswith("ETA ~5m 12s")
 
@@ -80,16 +80,26 @@ def test_scanning_shows_the_scan() -> None:
 
 def test_rates_and_rule_come_with_units() -> None:
     text = plain(rates_line(RUNNING, 118))
-    assert text.startswith("776 seq/s  ·  224k res/s  ·  time: gain ≥ 1 s")
-    assert "2 running, 244 waiting" in text
+    assert text.startswith("776 seq/s  ·  224k res/s  ·  94% of the bound  ·  time: gain ≥ 1 s")
+    assert "2 running, 179 waiting" in text
 
 
-def test_failures_and_warnings_outlive_a_narrow_terminal() -> None:
+def test_what_is_wrong_outlives_a_narrow_terminal_with_the_keys_that_show_it() -> None:
     by_count = replace(BROKEN, policy=CountSettings())
     text = plain(rates_line(by_count, 78))
-    assert "✗ 3 failed" in text
-    assert "▲ 1 warning" in text
-    assert "count: ≥3 files" in text
+    assert "✗ cuda:1 dead" in text
+    assert "✗ 3 failed ! shows" in text
+    assert "▲ 1 warning 3" in text
+    assert "94% of the bound" in text
+
+
+def test_a_run_without_trouble_says_so() -> None:
+    assert plain(rates_line(RUNNING, 78)).endswith("✓ all well")
+
+
+def test_a_poorly_balanced_run_looks_so() -> None:
+    tones = dict(rates_line(replace(RUNNING, efficiency=0.61), 118))
+    assert tones["61% of the bound"] == "fair"
 
 
 @pytest.mark.parametrize("width", [60, 78, 118])

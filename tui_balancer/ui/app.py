@@ -5,28 +5,35 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import FrameType
 from typing import Any, Final, Literal
 
 from textual.app import App, SystemCommand
+from textual.filter import LineFilter
 from textual.screen import Screen
 
-from tui_balancer.balance.commands import Drain, MoveUnits, SetPolicy, StopNow
+from tui_balancer.balance.commands import Drain, StopNow
 from tui_balancer.run.handle import Phase, RunHandle
+from tui_balancer.ui import glyphs
+from tui_balancer.ui.ascii_filter import AsciiFilter
+from tui_balancer.ui.bulletin import Bulletin
+from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
 from tui_balancer.ui.dialogs.quit_dialog import LEAVE, QuitDialog
 from tui_balancer.ui.driver import TerminalDriver
 from tui_balancer.ui.exits import ExitCode
-from tui_balancer.ui.keymap import KEYS
+from tui_balancer.ui.keymap import SECTIONS, TABS
 from tui_balancer.ui.link import RunLink
 from tui_balancer.ui.messages import (
     CommandAnswered,
     EventsArrived,
     LinkBroke,
+    Picture,
     SnapshotTaken,
 )
 from tui_balancer.ui.screens.run_screen import RunScreen
-from tui_balancer.ui.themes import DARK, LIGHT, preferred_theme
+from tui_balancer.ui.themes import THEMES, preferred_theme
 
 _SIGNALS: Final = {
     signal.SIGHUP: ExitCode.TERMINAL_LOST,
@@ -49,6 +56,7 @@ class BalancerApp(App[int]):
         read_only: Whether the run refuses every command; say so, and do not ask on leaving.
         interrupted: Whether a signal came before the app could take it; asked when it can.
         poll: Whether a thread takes pictures; tests take them by `link.read()`.
+        ascii_only: Draw with ASCII alone.
     """
 
     CSS_PATH = "app.tcss"
@@ -63,21 +71,28 @@ class BalancerApp(App[int]):
         read_only: bool = False,
         interrupted: Callable[[], bool] = lambda: False,
         poll: bool = True,
+        ascii_only: bool = False,
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
         self.link = RunLink(run, self, refresh_hz=refresh_hz)
-        self.run_screen = RunScreen(self.link)
-        self.run_screen.header.read_only = read_only
+        self.run_screen = RunScreen(self.link, read_only=read_only)
+        self._ascii = AsciiFilter(enabled=ascii_only)
+        self._bulletin = Bulletin()
         self._attached = attached
         self._read_only = read_only
         self._interrupted = interrupted
         self._poll = poll
         self._leaving = False
         self._handlers: dict[signal.Signals, Any] = {}
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
+        for theme in THEMES:
+            self.register_theme(theme)
         if "TEXTUAL_THEME" not in os.environ:
             self.theme = preferred_theme(os.environ)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Draw with ASCII alone where that was asked."""
+        filters = super().get_line_filters()
+        return [*filters, self._ascii] if self._ascii.enabled else filters
 
     def get_default_screen(self) -> Screen[None]:
         """Start with the run."""
@@ -112,6 +127,9 @@ class BalancerApp(App[int]):
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         """Hand a picture to the screen; leave if that was asked and the run has ended."""
         self.run_screen.receive(message.picture)
+        if isinstance(self.screen, DetailDialog):
+            self.screen.update_page()
+        self._tell_terminal(message.picture)
         if self._leaving and message.picture.summary is not None:
             self._leave(ExitCode.ENDED)
 
@@ -122,18 +140,25 @@ class BalancerApp(App[int]):
     def on_command_answered(self, message: CommandAnswered) -> None:
         """Say what became of a command."""
         command, outcome = message.command, message.outcome
-        self.notify(
-            outcome.message,
-            title="Done" if outcome.accepted else "Refused",
-            severity="information" if outcome.accepted else "warning",
-            markup=False,
-        )
-        if isinstance(command, SetPolicy):
-            self.run_screen.policy_answered()
-        elif isinstance(command, MoveUnits) and outcome.accepted:
-            self.run_screen.moved(command.unit_ids)
-        elif isinstance(command, Drain | StopNow) and not outcome.accepted:
+        # One answer at a time: at 80×24 a pile of them hides what they are about.
+        self.clear_notifications()
+        if outcome.accepted:
+            self.notify(f"{glyphs.DONE} {outcome.message}", timeout=4, markup=False)
+        else:
+            self.notify(outcome.message, title="Refused", severity="warning", markup=False)
+        self.run_screen.answered(command, outcome)
+        if isinstance(command, Drain | StopNow) and not outcome.accepted:
             self._leaving = False
+
+    def _tell_terminal(self, picture: Picture) -> None:
+        """Say in the window's title how far the run is, and ring where something is to be seen."""
+        title, news = self._bulletin.of(picture)
+        driver = self._driver
+        if isinstance(driver, TerminalDriver):
+            if title:
+                driver.entitle(title)
+            if news:
+                driver.announce(news)
 
     def on_link_broke(self, message: LinkBroke) -> None:
         """Break with the run's own error rather than show a picture that stands still."""
@@ -169,11 +194,10 @@ class BalancerApp(App[int]):
 
     def get_system_commands(self, _screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every action of the main screen in the palette, and Textual's own few."""
-        for key in KEYS:
-            parts = key.action.split(".")
-            namespace = self if parts[0] == "app" else self.run_screen
-            if namespace.check_action(parts[-1], ()):
-                run = getattr(namespace, f"action_{parts[-1]}")
-                yield SystemCommand(key.help, f"Key: {key.shown}", run)
+        for section, keys in SECTIONS.items():
+            where = f" in {section}" if section in TABS else ""
+            for key in keys:
+                if self.run_screen.offers(key):
+                    run = partial(self.run_screen.run_key, key)
+                    yield SystemCommand(key.help, f"Key: {key.shown}{where}", run)
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
-        yield SystemCommand("Screenshot", "Save the screen as an SVG", self.deliver_screenshot)

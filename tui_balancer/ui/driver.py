@@ -9,12 +9,16 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from textual.drivers.linux_driver import LinuxDriver
 
+from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ui.messages import TerminalLost
 
 if TYPE_CHECKING:
     from textual.app import App
 
 _LOOK_SECONDS: Final = 0.5
+
+_KEEP_TITLE: Final = "\x1b[22;0t"
+_RESTORE_TITLE: Final = "\x1b[23;0t"
 
 
 class LossTolerantFile(io.TextIOBase):
@@ -82,6 +86,24 @@ class TerminalDriver(LinuxDriver):
             super().run_input_thread()
         except OSError:
             self._terminal.lost.set()
+
+    def start_application_mode(self) -> None:
+        """Take the screen over; the window's title is kept for afterwards."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        self.write(_KEEP_TITLE)
+
+    def stop_application_mode(self) -> None:
+        """Give the screen and the window's title back."""
+        self.write(_RESTORE_TITLE)
+        super().stop_application_mode()
+
+    def entitle(self, text: str) -> None:
+        """Write the window's title."""
+        self.write(f"\x1b]2;{terminal_safe(text)}\x07")
+
+    def announce(self, text: str) -> None:
+        """Ring, and have the desktop show a notification where the terminal can (OSC 9)."""
+        self.write(f"\x1b]9;{terminal_safe(text)}\x07\x07")
 
     def close(self) -> None:
         """End the watch and the writer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from rich.cells import cell_len, set_cell_size
@@ -61,3 +62,17 @@ def bar(fraction: float, width: int) -> tuple[str, str]:
     halves = round(max(0.0, min(1.0, fraction)) * width * 2)
     filled = glyphs.BAR * (halves // 2) + (glyphs.HALF_BAR if halves % 2 else "")
     return filled, glyphs.TRACK * (width - len(filled))
+
+
+def sparkline(samples: Sequence[float], width: int) -> str:
+    """Return the newest samples as a row of little bars, a cell each, the newest at the right.
+
+    The highest sample fills its cell; no samples leave their places blank.
+    """
+    shown = samples[-width:]
+    highest = max(shown, default=0.0)
+    steps = len(glyphs.SPARKS) - 1
+    bars = "".join(
+        glyphs.SPARKS[round(sample / highest * steps) if highest > 0 else 0] for sample in shown
+    )
+    return bars.rjust(width)

@@ -1,6 +1,7 @@
 """The few signs on the screen, all of them in the fonts that people use over ssh.
 
-Every sign stands beside a word or a number, so a terminal that lacks one loses nothing.
+Every sign stands beside a word or a number, so a terminal that lacks one loses nothing; where
+none can be shown, `ASCII` has a letter of the same width for each.
 """
 
 from __future__ import annotations
@@ -17,9 +18,16 @@ ARROW: Final = "→"
 DOT: Final = "·"
 WARNING: Final = "▲"
 FAILURE: Final = "✗"
+DONE: Final = "✓"
 BAR: Final = "━"
 HALF_BAR: Final = "╸"
 TRACK: Final = "─"
+MARK: Final = "┃"
+FOLDED: Final = "▸"
+UNFOLDED: Final = "▾"
+UP: Final = "▴"
+DOWN: Final = "▾"
+SPARKS: Final = "▁▂▃▄▅▆▇█"
 
 DEVICE_STATES: Final = {
     DeviceState.STARTING: "◌",
@@ -38,3 +46,15 @@ PHASES: Final = {
     Phase.STOPPING: "◐",
     Phase.FINISHED: "■",
 }
+
+FULL: Final = "█"
+DARK: Final = "▓"
+MEDIUM: Final = "▒"
+LIGHT: Final = "░"
+STOLEN: Final = "◆"
+
+ASCII: Final = str.maketrans(
+    "…▸●→·▲✗✓━╸─┃▾▴◌○‖■◐█▓▒░◆▁▂▃▄▅▆▇−–—≥“”’×┆│╷╵▏▎▍▌▋▊▉▐▔▕╭╮╰╯┌┐└┘├┤┬┴┼╋╺╻╹┏┓┗┛║═",
+    '~>*>.!xv=--|v^o.|#o#%+:@_.-:=+*--->""\'x||||||||||||^|++++++++++++++-||++++|=',
+)
+"""One letter for each sign and for what frames are made of."""

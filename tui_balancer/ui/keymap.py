@@ -1,25 +1,27 @@
-"""Every key of the main screen, once: the footer, the help and the palette read it from here."""
+"""Every key, once: the footer, the help and the palette read it from here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key of the main screen and what it does.
+    """A key and what it does.
 
     Attributes:
         id: Its stable name, for keymaps.
         keys: Textual's names of the keys, with commas between them.
         shown: The key as people write it.
-        action: The screen's action.
+        action: The action of the widget that the key's section belongs to.
         label: A word for the footer; empty for keys that it leaves out.
         help: What it does, in a line, for the help and the palette.
         paired: Whether the footer shows it with its neighbour under one word.
+        steers: Whether it changes the run, not just the screen.
+        rank: Keys of the highest rank are the first to leave the footer where room is short.
     """
 
     id: str
@@ -29,6 +31,8 @@ class Key:
     label: str
     help: str
     paired: bool = False
+    steers: bool = False
+    rank: int = 2
 
     def binding(self) -> Binding:
         """Return it as Textual takes it."""
@@ -36,44 +40,136 @@ class Key:
             self.keys,
             self.action,
             self.label,
-            show=bool(self.label),
+            show=False,
             key_display=self.shown,
             tooltip=self.help,
             id=self.id,
-            group=Binding.Group(self.label, compact=True) if self.paired else None,
         )
 
 
-SECTIONS: Final = {
-    "Devices": (
-        Key("device.pause", "p", "p", "pause_device", "Pause", "Pause the device under the cursor"),
-        Key("device.resume", "p", "p", "resume_device", "Resume", "Let a paused device go on"),
-        Key("all.pause", "P", "P", "pause_all", "All", "Pause all devices"),
-        Key("all.resume", "P", "P", "resume_all", "All", "Let all devices go on"),
+def _steering(
+    name: str, keys: str, shown: str, action: str, label: str, help: str, *, rank: int = 2
+) -> Key:
+    return Key(name, keys, shown, action, label, help, steers=True, rank=rank)
+
+
+TABS: Final = ("overview", "queues", "steals", "timeline", "logs")
+
+GLOBAL: Final = (
+    _steering("device.pause", "p", "p", "pause_device", "Pause", "Pause the selected device"),
+    _steering("device.resume", "p", "p", "resume_device", "Resume", "Let the device go on"),
+    _steering("all.pause", "P", "P", "pause_all", "All", "Pause all devices", rank=5),
+    _steering("all.resume", "P", "P", "resume_all", "All on", "Let all devices go on", rank=1),
+    Key(
+        *("threshold.raise", "plus,equals_sign", "+", "raise_threshold", "Threshold"),
+        help="Raise the threshold: steal less",
+        paired=True,
+        steers=True,
+        rank=4,
     ),
-    "Stealing": (
-        Key(
-            *("threshold.raise", "plus,equals_sign", "+", "raise_threshold", "Threshold"),
-            help="Raise the threshold: steal less",
-            paired=True,
-        ),
-        Key(
-            *("threshold.lower", "minus", "−", "lower_threshold", "Threshold"),
-            help="Lower the threshold: steal more",
-            paired=True,
-        ),
-        Key("threshold.edit", "e", "e", "edit_threshold", "Edit", "Edit policy and threshold"),
+    Key(
+        *("threshold.lower", "minus", "−", "lower_threshold", "Threshold"),
+        help="Lower the threshold: steal more",
+        paired=True,
+        steers=True,
+        rank=4,
     ),
-    "Files in a queue": (
-        Key("file.tag", "t", "t", "tag", "Tag", "Tag or untag the file under the cursor"),
-        Key("file.untag_all", "T", "T", "clear_tags", "", "Take all tags away"),
-        Key("file.move", "m", "m", "move", "Move", "Move the tagged files, or this one"),
+    _steering("threshold.edit", "e", "e", "edit_threshold", "", "Edit policy and threshold"),
+    _steering("move.undo", "u", "u", "undo", "", "Undo the last move"),
+    Key("files.failed", "exclamation_mark", "!", "show_failed", "", "Show the files that failed"),
+    Key(
+        "screen.freeze",
+        "space",
+        "space",
+        "freeze",
+        "Freeze",
+        "Freeze the display, not the work",
+        rank=6,
     ),
-    "Screen": (
-        Key("screen.freeze", "space", "space", "freeze", "Freeze", "Freeze the display, not work"),
-        Key("screen.help", "question_mark,f1", "?", "help", "Help", "Show all keys"),
-        Key("screen.quit", "q", "q", "app.quit", "Quit", "Quit: finish files, stop, or stay"),
+    Key("screen.copy", "y", "y", "copy", "", "Copy the row under the cursor, over ssh too"),
+    Key("screen.picture", "f8", "f8", "save_picture", "", "Save the screen as an SVG file"),
+    Key("screen.help", "question_mark,f1", "?", "help", "Help", "Show all keys", rank=0),
+    Key("screen.quit", "q", "q", "app.quit", "Quit", "Quit: finish files, stop, or stay", rank=0),
+)
+
+SHOWING: Final = tuple(
+    Key(f"show.{tab}", str(number), str(number), f"show_tab('{tab}')", "", f"Show {tab}")
+    for number, tab in enumerate(TABS, 1)
+)
+
+OVERVIEW: Final = (
+    Key("device.details", "enter", "enter", "details", "Details", "All about the device"),
+    Key("group.fold", "z", "z", "fold", "", "Fold or unfold the group of devices"),
+)
+
+QUEUES: Final = (
+    _steering("file.tag", "t", "t", "tag", "Tag", "Tag or untag the file under the cursor"),
+    _steering("file.tag_shown", "a", "a", "tag_shown", "", "Tag all waiting files that are shown"),
+    _steering("file.untag_all", "T", "T", "clear_tags", "", "Take all tags away"),
+    _steering("file.move", "m", "m", "move", "Move", "Move the tagged files, or this one"),
+    _steering(
+        "file.first", "f", "f", "make_first", "First", "Let them be next in their queue", rank=7
     ),
+    _steering(
+        "file.last", "l", "l", "make_last", "Last", "Let them be last in their queue", rank=7
+    ),
+    _steering("file.skip", "x", "x", "skip", "Skip", "Leave them out; r takes it back", rank=6),
+    _steering(
+        "file.retry", "r", "r", "retry", "Retry", "Try failed or skipped files again", rank=2
+    ),
+    Key("list.filter", "slash", "/", "filter", "Filter", "Show the files with these words only"),
+    Key("list.sort", "s", "s", "sort", "Sort", "Sort by the next column", rank=3),
+    Key("list.reverse", "S", "S", "reverse", "", "Turn the order round"),
+    Key("file.details", "enter", "enter", "details", "", "All about the file"),
+)
+
+STEALS: Final = (
+    Key("steals.filter", "slash", "/", "filter", "Filter", "Show the lines with these words only"),
+    Key("steals.kind", "v", "v", "next_kind", "Kind", "Show steals only, failures only, …"),
+    Key("steals.details", "enter", "enter", "details", "Decision", "Why it was done"),
+)
+
+TIMELINE: Final = (
+    Key(
+        *("time.out", "left_square_bracket", "[", "zoom(2)", "Zoom"),
+        help="Show more time",
+        paired=True,
+    ),
+    Key(
+        *("time.in", "right_square_bracket", "]", "zoom(0.5)", "Zoom"),
+        help="Show less time, in more detail",
+        paired=True,
+    ),
+    Key("time.fit", "0", "0", "fit", "Fit", "Show the whole run"),
+    Key("time.follow", "f", "f", "follow", "Follow", "Follow the present"),
+    Key("time.back", "less_than_sign,shift+left", "<", "pan(-0.5)", "", "Go back half a screen"),
+    Key("time.on", "greater_than_sign,shift+right", ">", "pan(0.5)", "", "Go on half a screen"),
+    Key("time.details", "enter", "enter", "details", "File", "All about the file at the cursor"),
+)
+
+LOGS: Final = (
+    Key("logs.filter", "slash", "/", "filter", "Search", "Show the lines with these words only"),
+    Key("logs.level", "v", "v", "next_level", "Level", "Show warnings and errors only, …"),
+    Key("logs.follow", "f", "f", "follow", "Follow", "Follow the end of the log"),
+)
+
+SECTIONS: Final[dict[str, tuple[Key, ...]]] = {
+    "overview": OVERVIEW,
+    "queues": QUEUES,
+    "steals": STEALS,
+    "timeline": TIMELINE,
+    "logs": LOGS,
+    "tabs": SHOWING,
+    "everywhere": GLOBAL,
 }
+"""Sections by name; the first ones are those of the tabs."""
 
 KEYS: Final = tuple(key for keys in SECTIONS.values() for key in keys)
+
+STEERING: Final = frozenset(key.action for key in KEYS if key.steers)
+"""Actions that change the run: not offered after its end, nor to who may only look."""
+
+
+def bindings(*keys: Key) -> list[BindingType]:
+    """Return keys as a widget's `BINDINGS`."""
+    return [key.binding() for key in keys]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Final
@@ -9,16 +10,22 @@ from typing import Final
 from textual.message_pump import MessagePump
 
 from tui_balancer.balance.commands import Command
-from tui_balancer.run.handle import Phase, RunHandle
+from tui_balancer.run.handle import Phase, RunHandle, RunSnapshot
 from tui_balancer.ui.messages import (
     CommandAnswered,
     EventsArrived,
     LinkBroke,
+    LogPicture,
     Picture,
     SnapshotTaken,
 )
+from tui_balancer.ui.story.file_table import FileTable, FileWatch
+from tui_balancer.ui.story.log_tail import LogTail, log_names
 
 _JOIN_SECONDS: Final = 2.0
+
+FILES_SHARE: Final = 0.1
+"""Share of the time that may go into tables of files: a million of them come less often."""
 
 
 class RunLink:
@@ -33,9 +40,15 @@ class RunLink:
         self._run = run
         self._app = app
         self._period = 1 / refresh_hz
-        self._device: str | None = None
+        self._files_wanted = False
+        self._log_wanted: str | None = None
         self._last_event = 0
         self._last_picture: Picture | None = None
+        self._file_watch = FileWatch()
+        self._files: FileTable | None = None
+        self._files_due = 0.0
+        self._tail: LogTail | None = None
+        self._log: LogPicture | None = None
         self._commands: SimpleQueue[Command | None] = SimpleQueue()
         self._wake = Event()
         self._stopping = Event()
@@ -59,10 +72,17 @@ class RunLink:
         for thread in self._threads:
             thread.join(_JOIN_SECONDS)
 
-    def watch(self, device: str | None) -> None:
-        """Read this device's queue from now on, starting at once."""
-        self._device = device
-        self._wake.set()
+    def watch(self, *, files: bool, log: str | None) -> None:
+        """Say what is looked at: pictures hold that from now on, starting at once.
+
+        Args:
+            files: Whether the table of files is.
+            log: Name of the log that is; "" for whichever comes first, None for none.
+        """
+        if (files, log) != (self._files_wanted, self._log_wanted):
+            self._files_wanted, self._log_wanted = files, log
+            self._files_due = 0.0
+            self._wake.set()
 
     def send(self, command: Command) -> None:
         """Have a command carried out; the answer comes as `CommandAnswered`."""
@@ -71,21 +91,44 @@ class RunLink:
     def read(self) -> None:
         """Pull the new events and take a picture; post both where they bring news."""
         with self._reading:
+            snapshot = self._run.snapshot()
             events = self._run.events_after(self._last_event)
             if events:
                 self._last_event = events[-1].sequence
+                self._file_watch.note(events)
                 self._app.post_message(EventsArrived(events))
-            device = self._device
-            snapshot = self._run.snapshot()
             picture = Picture(
                 snapshot,
-                device,
-                self._run.queue(device) if device is not None else (),
+                self._read_files(snapshot),
+                self._read_log(),
                 self._run.summary() if snapshot.phase is Phase.FINISHED else None,
             )
             if picture != self._last_picture:
                 self._last_picture = picture
                 self._app.post_message(SnapshotTaken(picture))
+
+    def _read_files(self, snapshot: RunSnapshot) -> FileTable | None:
+        if not self._files_wanted:
+            self._files = None
+            return None
+        began = time.perf_counter()
+        if began >= self._files_due:
+            self._files = self._file_watch.read(self._run, snapshot) or self._files
+            took = time.perf_counter() - began
+            self._files_due = began + (took / FILES_SHARE if took > self._period / 10 else 0.0)
+        return self._files
+
+    def _read_log(self) -> LogPicture | None:
+        if self._log_wanted is None:
+            return None
+        folder = self._run.log_folder()
+        names = log_names(folder)
+        name = self._log_wanted or (names[0] if names else "")
+        if self._tail is None or self._tail.path.stem != name:
+            self._tail, self._log = LogTail(folder / f"{name}.log"), None
+        if self._tail.read_on() or self._log is None or self._log.names != names:
+            self._log = LogPicture(names, name, tuple(self._tail.lines))
+        return self._log
 
     def _take_pictures(self) -> None:
         try:

@@ -8,8 +8,24 @@ from textual.message import Message
 
 from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.events import Event
-from tui_balancer.balance.model import Unit
 from tui_balancer.run.handle import RunSnapshot, RunSummary
+from tui_balancer.ui.story.file_table import FileTable
+from tui_balancer.ui.story.log_tail import LogLine
+
+
+@dataclass(frozen=True, slots=True)
+class LogPicture:
+    """The log files that there are, and the end of one of them.
+
+    Attributes:
+        names: Of all log files.
+        name: Of the one that is read.
+        lines: Its end, oldest first.
+    """
+
+    names: tuple[str, ...]
+    name: str
+    lines: tuple[LogLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +34,14 @@ class Picture:
 
     Attributes:
         snapshot: The run.
-        device: The device whose queue it holds; None before one was selected.
-        queue: What waits for that device, next first.
+        files: Every file; None where nobody looks at them, or while they are not known.
+        log: A log; None where nobody looks at one.
         summary: The end of the run; None while it goes on.
     """
 
     snapshot: RunSnapshot
-    device: str | None = None
-    queue: tuple[Unit, ...] = ()
+    files: FileTable | None = None
+    log: LogPicture | None = None
     summary: RunSummary | None = None
 
 
@@ -55,6 +71,14 @@ class CommandAnswered(Message):
     def __init__(self, command: Command, outcome: Outcome) -> None:
         self.command = command
         self.outcome = outcome
+        super().__init__()
+
+
+class CommandWanted(Message):
+    """A person asks something of the run."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
         super().__init__()
 
 

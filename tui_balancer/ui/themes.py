@@ -1,4 +1,8 @@
-"""The program's own colours, dark and light: calm, and told apart by colour-blind eyes too."""
+"""The program's own colours: calm, and told apart by colour-blind eyes too.
+
+What is well is a bluish green, what wants a look yellow, what is wrong vermilion, as in Okabe
+and Ito's palette (https://jfly.uni-koeln.de/color/): they differ in lightness as well as in hue.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,17 @@ from textual.theme import Theme
 DARK: Final = Theme(
     name="balancer-dark",
     primary="#7aa5c9",
-    secondary="#56789a",
+    secondary="#5f8fb4",
     accent="#7fb6d9",
-    success="#74b88a",
-    warning="#dcb55e",
-    error="#e07a6a",
+    success="#3fb58f",
+    warning="#e8c468",
+    error="#ea7340",
     foreground="#d5dae1",
     background="#14171c",
     surface="#14171c",
     panel="#20252d",
     dark=True,
-    variables={"footer-key-foreground": "#7fb6d9", "border": "#7aa5c9"},
+    variables={"border": "#7aa5c9", "file-even": "#4f8fc0", "file-odd": "#8fc3e8"},
 )
 
 LIGHT: Final = Theme(
@@ -28,16 +32,34 @@ LIGHT: Final = Theme(
     primary="#2f6690",
     secondary="#557c99",
     accent="#2a6f9e",
-    success="#2f7a49",
-    warning="#8a6100",
-    error="#b23a2e",
+    success="#0c6b72",
+    warning="#7f6a00",
+    error="#7d120a",
     foreground="#22272e",
     background="#faf9f6",
     surface="#faf9f6",
     panel="#e9e7e1",
     dark=False,
-    variables={"footer-key-foreground": "#2a6f9e", "border": "#2f6690"},
+    variables={"border": "#2f6690", "file-even": "#2a6f9e", "file-odd": "#78aed2"},
 )
+
+CONTRAST: Final = Theme(
+    name="balancer-contrast",
+    primary="#4cc3ff",
+    secondary="#4cc3ff",
+    accent="#5ecbff",
+    success="#00e6a8",
+    warning="#ffe23d",
+    error="#ff8a4c",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#1c1c1c",
+    dark=True,
+    variables={"border": "#5ecbff", "file-even": "#3aa0ff", "file-odd": "#c8ecff"},
+)
+
+THEMES: Final = (DARK, LIGHT, CONTRAST)
 
 _LIGHT_BACKGROUNDS: Final = {"7", "15"}
 

@@ -16,7 +16,9 @@ from textual.widget import Widget
 
 from tui_balancer.ui.formatting import cut
 
-Tone = Literal["plain", "strong", "dim", "good", "fair", "bad", "accent", "badge"]
+Tone = Literal[
+    "plain", "strong", "dim", "good", "fair", "bad", "accent", "badge", "chosen", "even", "odd"
+]
 TONE_CLASSES: Final = {f"tone--{tone}" for tone in get_args(Tone) if tone != "plain"}
 
 Span = tuple[str, Tone]
@@ -82,7 +84,7 @@ def tone_style(widget: Widget, tone: Tone) -> Style:
     if tone == "plain":
         return Style.null()
     style = widget.get_component_rich_style(f"tone--{tone}")
-    if tone == "badge":
+    if tone in ("badge", "chosen"):
         return style
     return Style(color=style.color, bold=style.bold or None, dim=style.dim or None)
 

@@ -1,11 +1,14 @@
-"""Where files are to wait instead."""
+"""Where files are to wait instead, and what that would do to the end of the run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import OptionList, Static
@@ -16,16 +19,15 @@ from tui_balancer.formatting import count, estimate, plural, quantity
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.dialog import Dialog
 from tui_balancer.ui.formatting import shorten
+from tui_balancer.ui.story.forecast import CLOSED, end_after, last_end
 
-_CLOSED = {DeviceState.DEAD, DeviceState.STOPPED}
 
-
-def device_line(device: DeviceMetrics) -> str:
-    """Return what helps to choose a device: its state, what waits for it, when it is through."""
+def device_line(device: DeviceMetrics, coming: float) -> str:
+    """Return what helps to choose a device: its state, what waits, its end without and with."""
     state = f"{glyphs.DEVICE_STATES[device.state]} {device.state.value}"
-    files = f"{count(device.queued_files):>8} waiting"
-    finish = f"ends in {estimate(device.finish_seconds):>8}"
-    return f"{device.device:<8} {state:<11}{files}  {finish}"
+    files = f"{count(device.queued_files):>7} waiting"
+    now, then = estimate(device.finish_seconds), estimate(end_after(device, coming))
+    return f"{device.device:<8} {state:<10}{files}  ends in {now:>7} {glyphs.ARROW} {then}"
 
 
 class MoveDialog(Dialog[str | None]):
@@ -33,34 +35,76 @@ class MoveDialog(Dialog[str | None]):
 
     Args:
         units: What is to be moved; at least one.
-        devices: All devices; dead and stopped ones cannot be chosen.
-        source: The device where all of the units wait now, which cannot be chosen either;
-            None where they may wait in several queues.
+        devices: All devices; dead and stopped ones cannot be chosen, nor can the one where all
+            of the units wait now.
+        costs: FLOPs of the units by the device where they wait.
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor(1)", "Down", show=False),
+        Binding("k", "cursor(-1)", "Up", show=False),
+    ]
+
     def __init__(
-        self, units: Sequence[Unit], devices: Sequence[DeviceMetrics], source: str | None
+        self,
+        units: Sequence[Unit],
+        devices: Sequence[DeviceMetrics],
+        costs: Mapping[str, float],
     ) -> None:
         super().__init__()
         self._units = units
         self._devices = devices
-        self._source = source
+        self._costs = costs
+        self._source = next(iter(costs)) if len(costs) == 1 else None
+        self._offer = OptionList(
+            *(
+                Option(
+                    Content(device_line(device, self._coming(device.device))),
+                    id=device.device,
+                    disabled=not self._choosable(device),
+                )
+                for device in devices
+            ),
+            compact=True,
+        )
+        self._forecast = Static(markup=False, id="forecast")
 
     def compose(self) -> ComposeResult:
-        """Say what moves, then offer the devices."""
-        options = [
-            Option(
-                Content(device_line(device)),
-                id=device.device,
-                disabled=device.state in _CLOSED or device.device == self._source,
-            )
-            for device in self._devices
-        ]
+        """Say what moves, then offer the devices; below them what the choice would lead to."""
         with Vertical(classes="dialog") as box:
             box.border_title = "Move to another device"
             box.border_subtitle = "enter moves · escape cancels"
             yield Static(self._what(), markup=False)
-            yield OptionList(*options, compact=True)
+            yield self._offer
+            yield self._forecast
+
+    def on_mount(self) -> None:
+        """Begin with the device that would be through first."""
+        self._offer.highlighted = self._best()
+        self._offer.focus()
+
+    def action_cursor(self, step: int) -> None:
+        """Go to the next or the previous device."""
+        if step > 0:
+            self._offer.action_cursor_down()
+        else:
+            self._offer.action_cursor_up()
+
+    def _choosable(self, device: DeviceMetrics) -> bool:
+        return device.state not in CLOSED and device.device != self._source
+
+    def _coming(self, device: str) -> float:
+        """Return the FLOPs that a device's queue would grow by."""
+        return sum(self._costs.values()) - self._costs.get(device, 0.0)
+
+    def _best(self) -> int | None:
+        ends = []
+        for place, device in enumerate(self._devices):
+            end = end_after(device, self._coming(device.device))
+            if self._choosable(device):
+                paused = device.state is DeviceState.PAUSED
+                ends.append((paused, inf if end is None else end, device.queued_cost, place))
+        return min(ends)[-1] if ends else None
 
     def _what(self) -> str:
         sequences = plural(sum(unit.sequences for unit in self._units), "sequence")
@@ -70,6 +114,16 @@ class MoveDialog(Dialog[str | None]):
         else:
             what = plural(len(self._units), "tagged file")
         return f"{what}: {sequences}, {residues} residues"
+
+    @on(OptionList.OptionHighlighted)
+    def _foresee(self, event: OptionList.OptionHighlighted) -> None:
+        target = event.option_id
+        changes = {device: -cost for device, cost in self._costs.items()}
+        if target is not None:
+            changes[target] = self._coming(target)
+        now, then = last_end(self._devices, {}), last_end(self._devices, changes)
+        text = f"Last device through, if nothing is stolen: {estimate(now)}"
+        self._forecast.update(f"{text} {glyphs.ARROW} {estimate(then)}")
 
     @on(OptionList.OptionSelected)
     def _choose(self, event: OptionList.OptionSelected) -> None:

@@ -1,4 +1,4 @@
-"""Every key, by section."""
+"""Every key, those of the tab that is shown first."""
 
 from __future__ import annotations
 
@@ -12,28 +12,38 @@ from textual.widgets import Static
 
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.dialog import Dialog
-from tui_balancer.ui.keymap import SECTIONS
+from tui_balancer.ui.keymap import SECTIONS, TABS
 
 _MOVING: Final = (
     ("tab", "Next pane; shift+tab the one before"),
     ("↑ ↓ k j", "Move the cursor; page up, page down, home, end"),
-    ("← →", "In the queue: the device before or after"),
-    ("enter", "A device: its queue; a file: move it; the log: details"),
-    ("ctrl+p", "Search all actions; themes, screenshots"),
+    ("← →", "In the timeline: back and on; in a log: sideways"),
+    ("mouse", "Click rows, headings, tabs, keys; drag files onto a device"),
+    ("ctrl+p", "Search all actions; themes"),
 )
 _SIGNS: Final = (
     ("Busy", "Share of the last seconds with a batch in flight"),
     ("Sensor", "The same as NVML or the system sees it; – where nobody does"),
     ("Stolen", "+ files it received, − files taken from it"),
+    (glyphs.MARK, "The bound: when all would end if the work were poured over the devices"),
     ("~", "An estimate; all else is measured"),
     (glyphs.TAG, "A tagged file; a click in its place tags, too"),
 )
 
 
-def help_text() -> Content:
-    """Return the page: sections of keys with what they do."""
+def help_text(tab: str) -> Content:
+    """Return the page: sections of keys with what they do.
+
+    Args:
+        tab: The tab whose keys come first.
+    """
+    order = [tab, "everywhere", "tabs", *(one for one in TABS if one != tab)]
+    headings = {"everywhere": "In every tab", "tabs": "Tabs"}
     sections = {
-        heading: tuple((key.shown, key.help) for key in keys) for heading, keys in SECTIONS.items()
+        headings.get(name, name.capitalize()): tuple(
+            (key.shown, key.help) for key in SECTIONS[name]
+        )
+        for name in order
     }
     sections |= {"Moving around": _MOVING, "What the signs mean": _SIGNS}
     page: list[Content] = []
@@ -47,15 +57,23 @@ def help_text() -> Content:
 
 
 class HelpScreen(Dialog[None]):
-    """The help page over the main screen."""
+    """The help page over the main screen.
+
+    Args:
+        tab: The tab whose keys come first.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1,q,enter", "dismiss", "Close", show=False),
     ]
+
+    def __init__(self, tab: str = TABS[0]) -> None:
+        super().__init__()
+        self._tab = tab
 
     def compose(self) -> ComposeResult:
         """Draw the page."""
         with VerticalScroll(classes="dialog", id="help") as box:
             box.border_title = "Keys"
             box.border_subtitle = "escape closes"
-            yield Static(help_text())
+            yield Static(help_text(self._tab))

@@ -1,4 +1,4 @@
-"""The main screen: the run as it is, and the keys that steer it."""
+"""The main screen: header, tabs, the tab that is shown, and the keys."""
 
 from __future__ import annotations
 
@@ -8,106 +8,116 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.screen import Screen
-from textual.widgets import Footer
+from textual.widget import Widget
 
 from tui_balancer.balance.commands import (
+    Command,
     MoveUnits,
-    PauseAll,
-    PauseDevice,
-    ResumeAll,
-    ResumeDevice,
+    Outcome,
+    ReorderUnits,
+    RetryUnits,
     SetPolicy,
+    SkipUnits,
 )
-from tui_balancer.balance.events import DeviceEvent, Event, LeaseEvent
-from tui_balancer.balance.model import DeviceMetrics, DeviceState, PolicySettings, Unit
-from tui_balancer.balance.stealing import lowered, raised
+from tui_balancer.balance.events import DeviceEvent, Event
+from tui_balancer.balance.model import DeviceMetrics, DeviceState
 from tui_balancer.run.handle import Phase, RunSnapshot
-from tui_balancer.ui.dialogs.event_dialog import EventDialog
-from tui_balancer.ui.dialogs.move_dialog import MoveDialog
-from tui_balancer.ui.dialogs.threshold_dialog import ThresholdDialog
-from tui_balancer.ui.keymap import KEYS
+from tui_balancer.ui.keymap import GLOBAL, SECTIONS, SHOWING, STEERING, TABS, Key, bindings
 from tui_balancer.ui.link import RunLink
-from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.messages import CommandWanted, Picture
 from tui_balancer.ui.screens.help_screen import HelpScreen
-from tui_balancer.ui.widgets.device_table import DeviceTable
-from tui_balancer.ui.widgets.event_log import EventLog
-from tui_balancer.ui.widgets.queue_list import QueueList
+from tui_balancer.ui.screens.steering import SteeringScreen
+from tui_balancer.ui.story.story import Story
+from tui_balancer.ui.views.logs import LogsView
+from tui_balancer.ui.views.overview import OverviewView
+from tui_balancer.ui.views.queues import QueuesView
+from tui_balancer.ui.views.steals import StealsView
+from tui_balancer.ui.views.timeline import TimelineView
+from tui_balancer.ui.views.view import View
+from tui_balancer.ui.widgets.key_bar import KeyBar
 from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.run_header import RunHeader
-from tui_balancer.ui.widgets.summary_panel import SummaryPanel
+from tui_balancer.ui.widgets.tab_bar import TabBar
 
-WIDE: Final = 150
+ROOMY: Final = 110
+WIDE: Final = 160
 
-_STEERING: Final = {key.action for key in KEYS if key.action not in ("freeze", "help", "app.quit")}
 
-
-class RunScreen(Screen[None]):
-    """Header, devices, the queue of one of them, and the log.
+class RunScreen(SteeringScreen):
+    """Shows one tab at a time; only that one is drawn.
 
     Pictures come in by `receive`. While the display is frozen they are held back, and only the
     newest one is kept; commands go to the run as it is now all the same.
+
+    Args:
+        link: To the run.
+        read_only: Whether the run refuses every command.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in KEYS]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = bindings(*SHOWING, *GLOBAL)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (ROOMY, "-roomy"), (WIDE, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012
     AUTO_FOCUS = "#devices"
 
-    def __init__(self, link: RunLink) -> None:
-        super().__init__()
-        self._link = link
-        self._picture: Picture | None = None
+    def __init__(self, link: RunLink, *, read_only: bool = False) -> None:
+        super().__init__(link, Story())
         self._frozen = False
-        self._warnings_seen = 0
-        self._offered: set[str] = set()
-        self._policy_asked: PolicySettings | None = None
-        self._policies_open = 0
+        self._read_only = read_only
         self.header = RunHeader()
-        self.devices = DeviceTable()
-        self.queue = QueueList()
-        self.log_list = EventLog()
-        self.summary = SummaryPanel()
+        self.header.read_only = read_only
+        self.tabs = TabBar()
+        self.key_bar = KeyBar()
+        self.overview = OverviewView(self.story)
+        self.queues = QueuesView(self.story)
+        self.steals = StealsView(self.story)
+        self.timeline = TimelineView(self.story)
+        self.logs = LogsView(self.story)
+        self.views: dict[str, View] = {
+            view.NAME: view
+            for view in (self.overview, self.queues, self.steals, self.timeline, self.logs)
+        }
+        for view in self.views.values():
+            view.read_only = read_only
+            view.display = view is self.overview
 
     def compose(self) -> ComposeResult:
-        """Lay out the panes; the stylesheet puts the lower ones side by side where it is wide."""
+        """Lay out header, tabs, the views of which one is displayed, and the keys."""
         yield self.header
-        yield self.devices
-        with Container(id="lower"):
-            yield self.queue
-            yield self.summary
-            yield self.log_list
-        yield Footer(compact=True, show_command_palette=False)
+        yield self.tabs
+        with Container(id="views"):
+            yield from self.views.values()
+        yield self.key_bar
 
     @property
     def snapshot(self) -> RunSnapshot | None:
         """The run as it is now, whatever the display shows."""
-        return self._picture.snapshot if self._picture else None
+        return self.story.snapshot
+
+    @property
+    def view(self) -> View:
+        """The view that is shown."""
+        return self.views[self.tabs.current]
 
     @property
     def device(self) -> DeviceMetrics | None:
-        """The device under the cursor, as it is now."""
-        row = self.devices.cursor_row
-        if row is None or self.snapshot is None:
-            return None
-        return next((one for one in self.snapshot.devices if one.device == row.device), row)
+        """The device selected in the tab that is shown, else in the overview, as it is now."""
+        return self.story.device(self.view.device or self.overview.device)
 
     def receive(self, picture: Picture) -> None:
         """Show a newer picture, or hold it back while the display is frozen."""
-        self._picture = picture
-        if not self._policies_open:
-            self._policy_asked = None
+        self.story.see(picture)
+        self.settle_policy()
         if not self._frozen:
             self._show(picture)
-        elif self.queue.device != picture.device:
-            self._show_queue(picture)
-        elif picture.summary is not None and not self.has_class("-finished"):
+        elif self.view.hungry:
+            self.view.show(picture)
+        elif picture.summary is not None and not self.overview.has_class("-finished"):
             self.notify("The run has ended. Press space to see the summary.", title="Finished")
-        self._offer_keys()
+        self.offer_keys()
 
     def add_events(self, events: tuple[Event, ...]) -> None:
-        """Take in events: lines for the log, tags of files that started, a word on deaths."""
-        self.log_list.add(events)
-        self.queue.drop_tags([one.unit_id for one in events if isinstance(one, LeaseEvent)])
+        """Take in events; say a word on deaths."""
+        self.story.hear(events)
         for event in events:
             if isinstance(event, DeviceEvent) and event.state is DeviceState.DEAD:
                 self.notify(
@@ -117,174 +127,132 @@ class RunScreen(Screen[None]):
                     timeout=15,
                     markup=False,
                 )
-        self._show_log()
 
-    def moved(self, unit_ids: tuple[int, ...]) -> None:
-        """Forget the tags of files that the run has moved."""
-        self.queue.drop_tags(unit_ids)
-
-    def policy_answered(self) -> None:
-        """Go by the run's own settings again, once a picture shows what the answers led to."""
-        self._policies_open -= 1
+    def answered(self, command: Command, outcome: Outcome) -> None:
+        """Settle what waited for the run's answer."""
+        if isinstance(command, SetPolicy):
+            self.policy_answered()
+        elif outcome.accepted and isinstance(
+            command, MoveUnits | ReorderUnits | SkipUnits | RetryUnits
+        ):
+            stay = not isinstance(command, ReorderUnits)
+            self.queues.settle(command.unit_ids, stay=stay)
 
     def _show(self, picture: Picture) -> None:
-        snapshot = picture.snapshot
-        self.header.snapshot = snapshot
-        self.devices.show(snapshot)
-        self._show_queue(picture)
-        self.log_list.warn(snapshot.warnings[self._warnings_seen :], snapshot.elapsed_seconds)
-        self._warnings_seen = len(snapshot.warnings)
-        self._show_log()
-        if picture.summary is not None and not self.has_class("-finished"):
-            self.summary.show(picture.summary)
-            self.add_class("-finished")
-            # It takes the focus only once it is displayed.
-            self.call_after_refresh(self.summary.focus)
+        self.header.snapshot = picture.snapshot
+        steals = self.story.events.steals.total()
+        failed = picture.snapshot.totals.failed
+        notes = {
+            "steals": f"{steals:,}" if steals else "",
+            "queues": f"!{failed}" if failed else "",
+        }
+        if notes != self.tabs.notes:
+            self.tabs.notes = notes
+        self.view.show(picture)
+        if picture.summary is not None and not self.overview.has_class("-finished"):
+            self.overview.show(picture)
 
-    def _show_queue(self, picture: Picture) -> None:
-        row = self.devices.cursor_row
-        if row is None or picture.device == row.device:
-            self.queue.show(row, picture.queue)
+    def action_show_tab(self, tab: str) -> None:
+        """Show a tab."""
+        if tab != self.tabs.current:
+            for name, view in self.views.items():
+                view.display = name == tab
+            self.tabs.current = tab
+            self._watch()
+            if self.story.picture is not None:
+                self.view.show(self.story.picture)
+            self.view.home.focus()
+        self.offer_keys()
 
-    def _show_log(self) -> None:
-        if self._frozen or self.snapshot is None:
-            return
-        started_at = self.snapshot.started_at
-        self.log_list.show(started_at, started_at + self.snapshot.elapsed_seconds)
+    @on(TabBar.Clicked)
+    def _tab_clicked(self, event: TabBar.Clicked) -> None:
+        self.action_show_tab(event.tab)
 
-    @on(RowList.CursorMoved, "#devices")
-    def _watch_device(self) -> None:
-        row = self.devices.cursor_row
-        self._link.watch(row.device if row else None)
-        self._offer_keys()
+    @on(KeyBar.Clicked)
+    async def _key_clicked(self, event: KeyBar.Clicked) -> None:
+        await self.run_key(event.key)
 
-    @on(RowList.Chosen, "#devices")
-    def _enter_queue(self) -> None:
-        self.queue.focus()
+    @on(CommandWanted)
+    def _send(self, event: CommandWanted) -> None:
+        self.send(event.command)
 
-    @on(RowList.Chosen, "#queue")
-    def _choose_file(self) -> None:
-        self.action_move()
+    @on(LogsView.Asked)
+    def _watch(self) -> None:
+        self._link.watch(
+            files=self.view is self.queues,
+            log=self.logs.wanted if self.view is self.logs else None,
+        )
 
-    @on(RowList.Chosen, "#log")
-    def _show_event(self) -> None:
-        row = self.log_list.cursor_row
-        if row is not None:
-            self.app.push_screen(EventDialog(row, self.log_list.time_of(row)))
+    @on(RowList.CursorMoved)
+    @on(QueuesView.Offered)
+    def _selected(self) -> None:
+        self.offer_keys()
 
-    @on(QueueList.DeviceStepped)
-    def _step_device(self, event: QueueList.DeviceStepped) -> None:
-        self.devices.action_cursor(event.step)
+    def on_descendant_focus(self) -> None:
+        """Offer the keys of where the focus went."""
+        self.offer_keys()
+
+    def offers(self, key: Key) -> bool:
+        """Whether a key does something now, in the tab that it belongs to."""
+        if key.steers and (
+            self._read_only or (self.snapshot and self.snapshot.phase is Phase.FINISHED)
+        ):
+            return False
+        return self.offered_pauses().get(key.action, True)
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Offer a key as what it does now: pause or resume."""
-        device, snapshot = self.device, self.snapshot
-        if action in _STEERING and snapshot is not None and snapshot.phase is Phase.FINISHED:
+        """Offer a key as what it does now: pause or resume; none that changes a finished run."""
+        if action in STEERING and not self.view.steerable:
             return False
-        device_paused = device is not None and device.state is DeviceState.PAUSED
-        all_paused = snapshot is not None and snapshot.paused
-        wanted = {
-            "pause_device": not device_paused,
-            "resume_device": device_paused,
-            "pause_all": not all_paused,
-            "resume_all": all_paused,
-        }
-        return wanted.get(action, True)
+        return self.offered_pauses().get(action, True)
 
-    def _offer_keys(self) -> None:
-        # The footer is rebuilt from scratch, so only when it would say something else.
-        offered = {key.action for key in KEYS if self.check_action(key.action, ())}
-        if offered != self._offered:
-            self._offered = offered
+    def offer_keys(self) -> None:
+        """Show the keys of the tab and of every tab, as far as they do something now."""
+        keys = (*SECTIONS[self.tabs.current], *GLOBAL)
+        offered = tuple(
+            key for key in keys if key.label and self.offers(key) and self.view.offers(key)
+        )
+        if offered != self.key_bar.keys:
+            self.key_bar.keys = offered
             self.refresh_bindings()
 
-    def action_pause_device(self) -> None:
-        """Hold the device under the cursor."""
-        if self.device is not None:
-            self._link.send(PauseDevice(self.device.device))
+    async def run_key(self, key: Key) -> None:
+        """Do what a key does, in its own tab."""
+        section = next(name for name, keys in SECTIONS.items() if key in keys)
+        namespace: Widget = self
+        if section in TABS:
+            self.action_show_tab(section)
+            namespace = self.views[section]
+        await self.app.run_action(key.action, namespace)
 
-    def action_resume_device(self) -> None:
-        """Let the device under the cursor go on."""
-        if self.device is not None:
-            self._link.send(ResumeDevice(self.device.device))
-
-    def action_pause_all(self) -> None:
-        """Hold every device."""
-        self._link.send(PauseAll())
-
-    def action_resume_all(self) -> None:
-        """Let every device go on."""
-        self._link.send(ResumeAll())
-
-    def action_raise_threshold(self) -> None:
-        """Steal a step less eagerly."""
-        self._step_threshold(up=True)
-
-    def action_lower_threshold(self) -> None:
-        """Steal a step more eagerly."""
-        self._step_threshold(up=False)
-
-    def _step_threshold(self, *, up: bool) -> None:
-        if self.snapshot is None:
-            return
-        # Key presses come faster than pictures: the next step starts from the last one asked.
-        current = self._policy_asked or self.snapshot.policy
-        wanted = raised(current) if up else lowered(current)
-        if wanted == current:
-            end = "highest" if up else "lowest"
-            self.notify(f"The threshold is at its {end} step.", title="No change")
-            return
-        self._set_policy(wanted)
-
-    def _set_policy(self, settings: PolicySettings) -> None:
-        self._policy_asked = settings
-        self._policies_open += 1
-        self._link.send(SetPolicy(settings))
-
-    def action_edit_threshold(self) -> None:
-        """Open the dialog with the rule's numbers."""
-        if self.snapshot is None:
-            return
-
-        def answered(settings: PolicySettings | None) -> None:
-            if settings is not None:
-                self._set_policy(settings)
-
-        self.app.push_screen(ThresholdDialog(self.snapshot.policy), answered)
-
-    def action_tag(self) -> None:
-        """Tag or untag the file under the queue's cursor."""
-        self.queue.focus()
-        self.queue.toggle_tag()
-
-    def action_clear_tags(self) -> None:
-        """Take all tags away."""
-        self.queue.clear_tags()
-
-    def action_move(self) -> None:
-        """Ask where the tagged files go, or the one under the cursor."""
-        here = self.queue.cursor_row
-        units = self.queue.tagged or ((here,) if here else ())
-        if not units or self.snapshot is None:
-            self.notify("No file waits in this queue.", title="Nothing to move")
-            return
-        self._ask_where(units, self.snapshot)
-
-    def _ask_where(self, units: tuple[Unit, ...], snapshot: RunSnapshot) -> None:
-        def answered(device: str | None) -> None:
-            if device is not None:
-                self._link.send(MoveUnits(tuple(unit.unit_id for unit in units), device))
-
-        source = self.queue.device if not self.queue.tagged else None
-        self.app.push_screen(MoveDialog(units, snapshot.devices, source), answered)
+    def action_show_failed(self) -> None:
+        """Show the files that failed."""
+        self.action_show_tab("queues")
+        self.queues.show_scope("failed")
 
     def action_freeze(self) -> None:
         """Hold the picture still, or go on with the newest one."""
         self._frozen = not self._frozen
         self.header.frozen = self._frozen
-        if not self._frozen and self._picture is not None:
-            self._show(self._picture)
+        if not self._frozen and self.story.picture is not None:
+            self._show(self.story.picture)
+
+    def action_copy(self) -> None:
+        """Copy the row under the cursor, through the terminal: it reaches a desktop over ssh."""
+        focused = self.focused
+        row = focused.cursor_row if isinstance(focused, RowList) else None
+        if row is None or not isinstance(focused, RowList):
+            self.notify("There is no row under the cursor.", title="Nothing to copy")
+            return
+        text = focused.row_text(row)
+        self.app.copy_to_clipboard(text)
+        self.notify(text, title="Copied", markup=False)
+
+    def action_save_picture(self) -> None:
+        """Save the screen as an SVG file in the working folder."""
+        path = self.app.save_screenshot(path=".")
+        self.notify(path, title="Saved", markup=False)
 
     def action_help(self) -> None:
-        """Show the keys."""
-        self.app.push_screen(HelpScreen())
+        """Show the keys, those of this tab first."""
+        self.app.push_screen(HelpScreen(self.tabs.current))

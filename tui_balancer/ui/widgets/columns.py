@@ -21,8 +21,9 @@ class Column(Generic[RowT]):
         cell: Draws a row's content in the given number of cells or fewer.
         right: Whether content and heading stand at the right, as numbers do.
         rank: Columns of the highest rank are the first to go where there is little room.
-        flexible: Whether it takes the room that is left; one column of a list at most.
+        flexible: Whether it takes room that is left, shared among such columns.
         most: Cells beyond which a flexible column does not grow.
+        key: What the list may be sorted by, where this column can be.
     """
 
     title: str
@@ -32,6 +33,7 @@ class Column(Generic[RowT]):
     rank: int = 0
     flexible: bool = False
     most: int = 1000
+    key: str = ""
 
 
 def arrange(
@@ -45,7 +47,12 @@ def arrange(
         shown.remove(victim)
         needed -= victim.width + gap
     spare = max(0, width - needed)
-    return [
-        (column, min(column.most, column.width + spare) if column.flexible else column.width)
-        for column in shown
-    ]
+    widths = [column.width for column in shown]
+    takers = [place for place, column in enumerate(shown) if column.flexible]
+    # Who may take least comes first, so that what it leaves goes to the others.
+    takers.sort(key=lambda place: shown[place].most - widths[place])
+    for left, place in zip(range(len(takers), 0, -1), takers, strict=True):
+        taken = min(spare // left, max(0, shown[place].most - widths[place]))
+        widths[place] += taken
+        spare -= taken
+    return list(zip(shown, widths, strict=True))

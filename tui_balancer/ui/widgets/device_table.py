@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from rich.cells import cell_len
 
-from tui_balancer.balance.model import DeviceMetrics, DeviceState
+from tui_balancer.balance.model import DeviceState
 from tui_balancer.formatting import NONE, count, estimate, memory, percent, quantity
 from tui_balancer.run.handle import RunSnapshot
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.formatting import bar, short_count, shorten
+from tui_balancer.ui.formatting import bar, short_count, shorten, sparkline
+from tui_balancer.ui.story.device_rows import DeviceRow, device_rows
 from tui_balancer.ui.tones import Line, Tone
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.row_list import RowList
 
 WELL_USED: Final = 0.8
 HALF_USED: Final = 0.5
+SPARK_WIDTH: Final = 10
+
+Samples = Callable[[str, int], Sequence[float]]
 
 _STATE_TONES: Final[dict[DeviceState, Tone]] = {
     DeviceState.STARTING: "accent",
@@ -28,87 +33,168 @@ _STATE_TONES: Final[dict[DeviceState, Tone]] = {
 }
 
 
-def state_cell(row: DeviceMetrics, _width: int) -> Line:
-    """Draw the state as a sign and a word."""
-    return [(f"{glyphs.DEVICE_STATES[row.state]} {row.state.value}", _STATE_TONES[row.state])]
+def device_cell(row: DeviceRow, _width: int) -> Line:
+    """Draw the device's id, or the group's sign and size."""
+    if not row.members:
+        return [(row.metrics.device, "strong")]
+    sign = glyphs.FOLDED if row.folded else glyphs.UNFOLDED
+    return [(f"{sign} {row.members} ×", "accent")]
 
 
-def utilisation_cell(row: DeviceMetrics, width: int) -> Line:
+def state_cell(row: DeviceRow, _width: int) -> Line:
+    """Draw the state as a sign and a word; of a group, how many of it are busy."""
+    if row.members:
+        tone: Tone = "bad" if row.dead else "good"
+        return [(f"{row.dead} dead" if row.dead else f"{row.busy} busy", tone)]
+    if row.through:
+        return [(f"{glyphs.DONE} done", "dim")]
+    state = row.metrics.state
+    return [(f"{glyphs.DEVICE_STATES[state]} {state.value}", _STATE_TONES[state])]
+
+
+def utilisation_cell(row: DeviceRow, width: int) -> Line:
     """Draw the share of time with a batch in flight: a bar and a number."""
-    if row.utilisation is None:
+    utilisation = row.metrics.utilisation
+    if utilisation is None:
         return [(" " * (width - 1) + NONE, "dim")]
     tone: Tone = "bad"
-    if row.utilisation >= WELL_USED:
+    if row.through:
+        tone = "dim"
+    elif utilisation >= WELL_USED:
         tone = "good"
-    elif row.utilisation >= HALF_USED:
+    elif utilisation >= HALF_USED:
         tone = "fair"
-    filled, track = bar(row.utilisation, width - 5)
-    return [(filled, tone), (track, "dim"), (f"{percent(row.utilisation):>5}", tone)]
+    filled, track = bar(utilisation, width - 5)
+    return [(filled, tone), (track, "dim"), (f"{percent(utilisation):>5}", tone)]
 
 
-def running_cell(row: DeviceMetrics, width: int) -> Line:
+def running_cell(row: DeviceRow, width: int) -> Line:
     """Draw the current file and how far it is, or why there is none."""
-    if row.running is None:
-        return [(row.note or NONE, "bad" if row.state is DeviceState.DEAD else "dim")]
-    done = f"{percent(row.running.fraction):>4}"
-    name = shorten(row.running.unit.name, width - len(done))
+    metrics = row.metrics
+    if row.members:
+        return [(shorten(metrics.name.removeprefix("NVIDIA "), width), "strong")]
+    if metrics.running is None:
+        return [(metrics.note or NONE, "bad" if metrics.state is DeviceState.DEAD else "dim")]
+    done = f"{percent(metrics.running.fraction):>4}"
+    name = shorten(metrics.running.unit.name, width - len(done))
     return [(name + " " * (width - len(done) - cell_len(name)), "plain"), (done, "accent")]
+
+
+def stolen_cell(row: DeviceRow, _width: int) -> Line:
+    """Draw the files that came and went by stealing."""
+    metrics = row.metrics
+    stolen = metrics.stolen_to or metrics.stolen_from
+    return _number(f"+{metrics.stolen_to} −{metrics.stolen_from}" if stolen else "0")
 
 
 def _number(text: str) -> Line:
     return [(text, "dim" if text in (NONE, "0") else "plain")]
 
 
-COLUMNS: Final[tuple[Column[DeviceMetrics], ...]] = (
-    Column("Device", 7, lambda row, _: [(row.device, "strong")]),
-    Column("State", 10, state_cell),
-    Column("Busy", 9, utilisation_cell, right=True),
-    Column(
-        "Sensor", 6, lambda row, _: _number(percent(row.sensor_utilisation)), right=True, rank=8
-    ),
-    Column("seq/s", 5, lambda row, _: _number(quantity(row.sequences_per_second)), True, rank=3),
-    Column("res/s", 5, lambda row, _: _number(quantity(row.residues_per_second)), True, rank=5),
-    Column("Queue", 5, lambda row, _: _number(short_count(row.queued_files)), right=True),
-    Column("Done", 5, lambda row, _: _number(short_count(row.files_done)), right=True, rank=1),
-    Column(
-        "Stolen",
-        8,
-        lambda row, _: _number(
-            f"+{row.stolen_to} −{row.stolen_from}" if row.stolen_to or row.stolen_from else "0"
+def columns(samples: Samples) -> tuple[Column[DeviceRow], ...]:
+    """Return the columns.
+
+    Args:
+        samples: Returns the last so many samples of a device's rate, oldest first.
+    """
+
+    def spark_cell(row: DeviceRow, width: int) -> Line:
+        if row.members:
+            return []
+        text = sparkline(samples(row.metrics.device, width), width)
+        return [(text, "dim" if row.through else "accent")]
+
+    return (
+        Column("Device", 7, device_cell),
+        Column("State", 10, state_cell),
+        Column("Busy", 9, utilisation_cell, right=True),
+        Column("Last 20s", SPARK_WIDTH, spark_cell, right=True, rank=3),
+        Column(
+            *("seq/s", 5, lambda row, _: _number(quantity(row.metrics.sequences_per_second)), True),
+            rank=4,
         ),
-        right=True,
-        rank=2,
-    ),
-    Column("Now", 17, running_cell, flexible=True, most=48),
-    Column("Ends in", 8, lambda row, _: _number(estimate(row.finish_seconds)), True, rank=6),
-    Column(
-        "Memory",
-        14,
-        lambda row, _: _number(memory(row.memory_used, row.memory_total)),
-        right=True,
-        rank=7,
-    ),
-    Column("Restarts", 8, lambda row, _: _number(count(row.restarts)), right=True, rank=10),
-    Column("Hardware", 26, lambda row, width: [(shorten(row.name, width), "dim")], rank=9),
-)
+        Column(
+            *("res/s", 5, lambda row, _: _number(quantity(row.metrics.residues_per_second)), True),
+            rank=6,
+        ),
+        Column("Queue", 5, lambda row, _: _number(short_count(row.metrics.queued_files)), True),
+        Column(
+            *("Done", 5, lambda row, _: _number(short_count(row.metrics.files_done)), True),
+            rank=1,
+        ),
+        Column("Stolen", 8, stolen_cell, right=True, rank=5),
+        Column("Now", 17, running_cell, flexible=True, most=48),
+        Column(
+            *("Ends in", 8, lambda row, _: _number(estimate(row.metrics.finish_seconds)), True),
+            rank=7,
+        ),
+        Column(
+            "Memory",
+            14,
+            lambda row, _: _number(memory(row.metrics.memory_used, row.metrics.memory_total)),
+            right=True,
+            rank=8,
+        ),
+        Column(
+            *("Sensor", 6, lambda row, _: _number(percent(row.metrics.sensor_utilisation)), True),
+            rank=9,
+        ),
+        Column(
+            "Hardware",
+            26,
+            lambda row, width: [("" if row.members else shorten(row.metrics.name, width), "dim")],
+            rank=10,
+        ),
+        Column(
+            *("Restarts", 8, lambda row, _: _number(count(row.metrics.restarts)), True), rank=11
+        ),
+    )
 
 
-class DeviceTable(RowList[DeviceMetrics]):
-    """The devices in their order; the one under the cursor is the one that keys act on."""
+class DeviceTable(RowList[DeviceRow]):
+    """The devices in their order, many of them grouped by their hardware.
+
+    Args:
+        samples: Returns the last so many samples of a device's rate, oldest first.
+    """
 
     EMPTY = "no devices yet"
 
-    def __init__(self) -> None:
-        super().__init__(COLUMNS, id="devices")
+    def __init__(self, samples: Samples) -> None:
+        super().__init__(columns(samples), id="devices")
+        self._folded: set[str] = set()
+        self._snapshot: RunSnapshot | None = None
         self.retitle("Devices")
 
-    def row_key(self, row: DeviceMetrics) -> str:
-        """A device is told by its id."""
-        return row.device
+    def row_key(self, row: DeviceRow) -> tuple[bool, str]:
+        """A device is told by its id, a group by its hardware."""
+        return row.key
+
+    @property
+    def device(self) -> str | None:
+        """The device under the cursor; None on a group."""
+        row = self.cursor_row
+        return None if row is None or row.members else row.metrics.device
 
     def show(self, snapshot: RunSnapshot) -> None:
         """Show the devices of a snapshot."""
-        self.set_rows(snapshot.devices)
+        self._snapshot = snapshot
+        self.set_rows(device_rows(snapshot, self._folded))
         busy = sum(row.state is DeviceState.BUSY for row in snapshot.devices)
-        states = [f"{busy} of {count(len(snapshot.devices))} busy"] if snapshot.devices else []
-        self.retitle("Devices", *states)
+        parts = [f"{busy} of {count(len(snapshot.devices))} busy"] if snapshot.devices else []
+        self.retitle("Devices", *parts)
+
+    def toggle_fold(self) -> bool:
+        """Fold or unfold the group of the row under the cursor; False where there are none."""
+        row = self.cursor_row
+        if row is None or self._snapshot is None or not any(one.members for one in self.rows):
+            return False
+        self._folded ^= {row.metrics.name}
+        self.show(self._snapshot)
+        place = next(
+            index
+            for index, one in enumerate(self.rows)
+            if one.members and one.metrics.name == row.metrics.name
+        )
+        self.move_cursor(place)
+        return True

@@ -2,121 +2,65 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
-from tui_balancer.balance.events import (
-    DeviceEvent,
-    Event,
-    FailureEvent,
-    MoveEvent,
-    ReturnEvent,
-    SettingEvent,
-    StealEvent,
-)
-from tui_balancer.balance.model import DeviceState
-from tui_balancer.formatting import NONE, plural
-from tui_balancer.ui import glyphs
+from tui_balancer.formatting import count, plural
 from tui_balancer.ui.formatting import clock_time, cut, shorten
-from tui_balancer.ui.tones import Line, Tone
+from tui_balancer.ui.story.event_record import EventRecord, LogRow
+from tui_balancer.ui.tones import Line
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.row_list import RowList
 
-KEPT_ROWS: Final = 5000
-TITLE: Final = "Steals and events"
-
-_DEVICE_WORDS: Final[dict[DeviceState, tuple[str, Tone]]] = {
-    DeviceState.DEAD: ("dead", "bad"),
-    DeviceState.PAUSED: ("paused", "fair"),
+KINDS: Final[dict[str, tuple[str, ...]]] = {
+    "all": (),
+    "steals": ("steal",),
+    "by hand": ("move", "skipped", "retry", "setting", "paused"),
+    "failures": ("failed", "returned", "dead", "warning"),
+    "devices": ("device", "paused", "dead"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class LogRow:
-    """One line of the log.
-
-    Attributes:
-        number: Place in the order of arrival.
-        seconds: Since the run began.
-        word: What kind of thing happened.
-        tone: Its colour.
-        route: Devices concerned.
-        name: File concerned; empty where none is.
-        reason: Why, or what.
-    """
-
-    number: int
-    seconds: float
-    word: str
-    tone: Tone
-    route: str
-    name: str
-    reason: str
-
-
-def log_row(event: Event, number: int) -> LogRow | None:
-    """Return the line of an event, or None for the everyday ones: starts and ends of files."""
-    seconds = event.seconds
-    if isinstance(event, StealEvent):
-        route = f"{event.source} {glyphs.ARROW} {event.target}"
-        return LogRow(number, seconds, "steal", "accent", route, event.unit_name, event.reason)
-    if isinstance(event, MoveEvent):
-        route = f"{event.source} {glyphs.ARROW} {event.target}"
-        return LogRow(number, seconds, "move", "good", route, event.unit_name, "by hand")
-    if isinstance(event, FailureEvent):
-        device = event.device or NONE
-        return LogRow(number, seconds, "failed", "bad", device, event.unit_name, event.reason)
-    if isinstance(event, ReturnEvent):
-        name = event.unit_name
-        return LogRow(number, seconds, "returned", "fair", event.device, name, event.reason)
-    if isinstance(event, SettingEvent):
-        return LogRow(number, seconds, "setting", "dim", "", "", event.text)
-    if isinstance(event, DeviceEvent):
-        word, tone = _DEVICE_WORDS.get(event.state, ("device", "dim"))
-        return LogRow(number, seconds, word, tone, event.device, "", event.reason)
-    return None
+"""What may be shown apart, by the words of the lines."""
 
 
 class EventLog(RowList[LogRow]):
     """Steals first of all; moves, failures, device deaths and warnings among them.
 
-    The newest `KEPT_ROWS` lines are kept: the ledger has all of them.
+    Args:
+        record: The lines.
+        id: Of the widget.
     """
 
-    EMPTY = "no steals yet"
+    EMPTY = "nothing happened yet"
     MARKS_WHEN_BLURRED = False
 
-    def __init__(self) -> None:
-        self._log: deque[LogRow] = deque(maxlen=KEPT_ROWS)
-        self._arrived = 0
-        self._steals = 0
+    def __init__(self, record: EventRecord, *, title: str, id: str) -> None:
+        self._record = record
+        self._heading_text = title
         self._started_at = 0.0
         self._now = 0.0
+        self._words: tuple[str, ...] = ()
+        self._kind = "all"
+        self._shown: tuple[int, object] = (-1, None)
         columns = (
             Column("Time", 9, self._time_cell),
             Column[LogRow]("Event", 8, lambda row, _: [(row.word, row.tone)]),
             Column[LogRow]("Devices", 15, lambda row, _: [(row.route, "plain")], rank=1),
             Column("File and reason", 20, self._text_cell, flexible=True),
         )
-        super().__init__(columns, heading=False, id="log")
-        self.retitle(TITLE)
+        super().__init__(columns, heading=False, id=id)
+        self.retitle(title)
 
     def row_key(self, row: LogRow) -> int:
         """A line is told by its number."""
         return row.number
 
-    def add(self, events: Iterable[Event]) -> None:
-        """Take in events, the newest last; `show` puts them on the screen."""
-        for event in events:
-            self._steals += isinstance(event, StealEvent)
-            self._push(log_row(event, self._arrived + 1))
+    def row_text(self, row: LogRow) -> str:
+        """Return a line with its time, none of it cut."""
+        return f"{self.time_of(row)}  {row.text}"
 
-    def warn(self, lines: Iterable[str], seconds: float) -> None:
-        """Take in warnings; they have no event, so the time is that of their first sight."""
-        for line in lines:
-            self._push(LogRow(self._arrived + 1, seconds, "warning", "fair", "", "", line))
+    @property
+    def kind(self) -> str:
+        """Which of `KINDS` is shown."""
+        return self._kind
 
     def show(self, started_at: float, now: float) -> None:
         """Show all that was taken in, newest on top.
@@ -125,18 +69,50 @@ class EventLog(RowList[LogRow]):
             started_at: Unix time in seconds at which the run began.
             now: Unix time of the picture on the screen.
         """
+        new_day = clock_time(self._now, now, seconds=False) != clock_time(
+            self._now, self._now, seconds=False
+        )
         self._started_at, self._now = started_at, now
-        self.set_rows(tuple(self._log), follow_top=True)
-        self.retitle(TITLE, f"{plural(self._steals, 'steal')}, newest first")
+        shown = (self._record.arrived, (self._words, self._kind))
+        if shown != self._shown:
+            self._shown = shown
+            self.set_rows(self._chosen(), follow_top=True)
+            self._tell()
+        elif new_day:
+            self.repaint_changes()
 
-    def _push(self, row: LogRow | None) -> None:
-        if row is not None:
-            self._arrived += 1
-            self._log.appendleft(row)
+    def filter(self, text: str) -> None:
+        """Show only lines with all of these words in them."""
+        self._words = tuple(text.lower().split())
+        self.show(self._started_at, self._now)
+
+    def next_kind(self) -> None:
+        """Show the next of `KINDS` only."""
+        kinds = list(KINDS)
+        self._kind = kinds[(kinds.index(self._kind) + 1) % len(kinds)]
+        self.show(self._started_at, self._now)
 
     def time_of(self, row: LogRow) -> str:
         """Return the local time of a line."""
         return clock_time(self._started_at + row.seconds, self._now)
+
+    def _chosen(self) -> tuple[LogRow, ...]:
+        rows = self._record.rows
+        if KINDS[self._kind]:
+            rows = tuple(row for row in rows if row.word in KINDS[self._kind])
+        if self._words:
+            rows = tuple(
+                row for row in rows if all(word in row.text.lower() for word in self._words)
+            )
+        return rows
+
+    def _tell(self) -> None:
+        parts = [plural(sum(self._record.steals.values()), "steal"), "newest first"]
+        if self._kind != "all":
+            parts[1] = f"{self._kind} only: {count(len(self.rows))}"
+        if self._words:
+            parts.append(f"with “{' '.join(self._words)}”: {count(len(self.rows))}")
+        self.retitle(self._heading_text, *parts)
 
     def _time_cell(self, row: LogRow, _width: int) -> Line:
         return [(self.time_of(row), "dim")]

@@ -16,7 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.tones import TONE_CLASSES, Line, fit, to_strip
+from tui_balancer.ui.tones import TONE_CLASSES, Line, fit, plain, to_strip
 from tui_balancer.ui.widgets.columns import Column, RowT, arrange
 
 CURSOR_WIDTH: Final = 2
@@ -78,6 +78,19 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
             """The list."""
             return self.row_list
 
+    class HeadingClicked(Message):
+        """A click on the heading of a column that the list may be sorted by."""
+
+        def __init__(self, row_list: RowList[Any], key: str) -> None:
+            self.row_list = row_list
+            self.key = key
+            super().__init__()
+
+        @property
+        def control(self) -> RowList[Any]:
+            """The list."""
+            return self.row_list
+
     def __init__(
         self, columns: Sequence[Column[RowT]], *, heading: bool = True, id: str | None = None
     ) -> None:
@@ -94,6 +107,13 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
     def on_mount(self) -> None:
         """Take the room of an empty list."""
         self.virtual_size = Size(0, self._height)
+
+    def set_columns(self, columns: Sequence[Column[RowT]]) -> None:
+        """Show the rows in other columns."""
+        if columns is not self._columns:
+            self._columns = tuple(columns)
+            self._arranged_for = 0
+            self.repaint_changes()
 
     def row_key(self, row: RowT) -> Hashable:
         """Return what tells a row from all others and does not change with its content."""
@@ -125,7 +145,9 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
         if old_row is not None and rows and not (follow_top and old_index == 0):
             index = self._find(self.row_key(old_row), old_index)
             if index != old_index:
-                self.scroll_to(y=self.scroll_offset.y + index - old_index, animate=False)
+                self.scroll_to(
+                    y=self.scroll_offset.y + index - old_index, animate=False, force=True
+                )
             self.set_reactive(RowList.cursor, index)
         if self._key_of(old_row) != self._key_of(self.cursor_row):
             self.post_message(self.CursorMoved(self))
@@ -151,9 +173,9 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
         self.cursor = max(0, min(index, len(self._rows) - 1))
         top, height = self.scroll_offset.y, max(1, self._page)
         if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False)
+            self.scroll_to(y=self.cursor, animate=False, force=True)
         elif self.cursor >= top + height:
-            self.scroll_to(y=self.cursor - height + 1, animate=False)
+            self.scroll_to(y=self.cursor - height + 1, animate=False, force=True)
 
     def watch_cursor(self, old: int, new: int) -> None:
         """Paint the two rows that changed and tell the screen."""
@@ -198,10 +220,34 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
         """Put the cursor on the clicked row; choose it by a second click."""
         index = self.row_at(event)
         if index is None:
+            key = self._heading_at(event)
+            if key:
+                self.post_message(self.HeadingClicked(self, key))
             return
         self.move_cursor(index)
         if event.chain == 2:
             self.action_choose()
+
+    def _heading_at(self, event: events.MouseEvent) -> str:
+        """Return the sort key of the heading under the mouse; empty where there is none."""
+        offset = event.get_content_offset(self)
+        if offset is None or not self._heading or offset.y != 0:
+            return ""
+        left = CURSOR_WIDTH
+        for column, width in self._arranged:
+            if left <= offset.x < left + width + self._gap:
+                return column.key
+            left += width + self._gap
+        return ""
+
+    def title_of(self, column: Column[RowT]) -> Line:
+        """Return the heading of a column."""
+        return [(column.title, "plain")]
+
+    def row_text(self, row: RowT) -> str:
+        """Return a row as it is copied: its cells with tabs between them."""
+        cells = (plain(column.cell(row, 200)).strip() for column in self._columns)
+        return "\t".join(cell for cell in cells if cell)
 
     def repaint_changes(self) -> None:
         """Paint the lines in view whose text is not what stands there."""
@@ -230,7 +276,7 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
         # A scrollbar that comes or goes takes a cell of the width without a resize.
         self._arrange(self.scrollable_content_region.width)
         if y < self._heading:
-            titles = [fit([(c.title, "plain")], w, right=c.right) for c, w in self._arranged]
+            titles = [fit(self.title_of(c), w, right=c.right) for c, w in self._arranged]
             return self._spaced(titles)
         index = y - self._heading + self.scroll_offset.y
         if index >= len(self._rows):

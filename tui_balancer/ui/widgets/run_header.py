@@ -8,6 +8,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui_balancer.balance.model import DeviceState
 from tui_balancer.balance.stealing import describe
 from tui_balancer.formatting import count, duration, estimate, percent, plural, quantity
 from tui_balancer.run.handle import Phase, RunSnapshot
@@ -16,6 +17,9 @@ from tui_balancer.ui.formatting import bar, clock_time, shorten
 from tui_balancer.ui.tones import TONE_CLASSES, Line, Tone, fit, line_width, spread, to_strip
 
 _LEAST_BAR: Final = 10
+
+WELL_BALANCED: Final = 0.9
+"""A run this close to its bound is well balanced."""
 
 _PHASE_TONES: Final[dict[Phase, Tone]] = {
     Phase.SCANNING: "accent",
@@ -71,13 +75,34 @@ def progress_line(snapshot: RunSnapshot, width: int) -> Line:
     return fit([*head, ("  ", "plain"), (filled, "accent"), (track, "dim"), *tail], width)
 
 
+def health(snapshot: RunSnapshot) -> list[Line]:
+    """Return what is wrong, each with the key that shows more; or that nothing is."""
+    wrong: list[Line] = []
+    dead = [one.device for one in snapshot.devices if one.state is DeviceState.DEAD]
+    if dead:
+        which = dead[0] if len(dead) == 1 else plural(len(dead), "device")
+        wrong.append([(f"{glyphs.FAILURE} {which} dead", "bad")])
+    if snapshot.totals.failed:
+        wrong.append(
+            [
+                (f"{glyphs.FAILURE} {count(snapshot.totals.failed)} failed", "bad"),
+                (" !", "accent"),
+                (" shows", "dim"),
+            ]
+        )
+    if snapshot.warnings:
+        wrong.append(
+            [
+                (f"{glyphs.WARNING} {plural(len(snapshot.warnings), 'warning')}", "fair"),
+                (" 3", "accent"),
+            ]
+        )
+    return wrong or [[(f"{glyphs.DONE} all well", "good")]]
+
+
 def rates_line(snapshot: RunSnapshot, width: int) -> Line:
     """Return throughput and the stealing rule at the left, what went wrong at the right."""
-    right: list[Line] = []
-    if snapshot.totals.failed:
-        right.append([(f"{glyphs.FAILURE} {count(snapshot.totals.failed)} failed", "bad")])
-    if snapshot.warnings:
-        right.append([(f"{glyphs.WARNING} {plural(len(snapshot.warnings), 'warning')}", "fair")])
+    right = health(snapshot)
     separator = f"  {glyphs.DOT}  "
     if snapshot.trouble:
         trouble: Line = [(f"{glyphs.FAILURE} {snapshot.trouble}", "bad")]
@@ -92,12 +117,18 @@ def rates_line(snapshot: RunSnapshot, width: int) -> Line:
     rule: Line = [(describe(snapshot.policy) if snapshot.stealing else "no stealing", "plain")]
     totals = snapshot.totals
     counts: Line = [(f"{count(totals.running)} running, {count(totals.waiting)} waiting", "dim")]
+    well: Line = []
+    if snapshot.efficiency is not None:
+        tone: Tone = "good" if snapshot.efficiency >= WELL_BALANCED else "fair"
+        well = [(f"{percent(snapshot.efficiency)} of the bound", tone)]
     return spread(
         width,
         separator,
-        ([sequences, residues, rule, counts], right),
-        ([sequences, residues, rule], right),
-        ([sequences, rule], right),
+        ([sequences, residues, well, rule, counts], right),
+        ([sequences, residues, well, rule], right),
+        ([sequences, well, rule], right),
+        ([sequences, well], right),
+        ([well or sequences], right),
     )
 
 

@@ -1,0 +1,373 @@
+"""Every file of the run: which are shown, in which order, what is done with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.support.fake_run import FakeRun
+from tests.support.pictures import BROKEN, DEVICES, RUNNING, queue, unit
+from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
+from tui_balancer.balance.commands import MoveUnits, ReorderUnits, RetryUnits, SkipUnits, UndoMove
+from tui_balancer.balance.events import DoneEvent, FailureEvent, StealEvent
+from tui_balancer.balance.model import RunningUnit
+from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
+from tui_balancer.ui.views.queues import QueuesView
+from tui_balancer.ui.widgets.file_list import FileList
+
+FAILED = 451
+
+
+def failing_run() -> FakeRun:
+    run = fake_run(BROKEN)
+    run.ended[FAILED] = 2
+    return run
+
+
+def view_of(pilot: Pilot[int]) -> QueuesView:
+    return app_of(pilot).run_screen.queues
+
+
+def files_of(pilot: Pilot[int]) -> FileList:
+    return view_of(pilot).files
+
+
+def names(pilot: Pilot[int], count: int) -> list[str]:
+    return [row.unit.name[-8:-4] for row in list(files_of(pilot).rows)[:count]]
+
+
+async def open_queues(pilot: Pilot[int], scope: str = "") -> None:
+    await pilot.press("2")
+    await look(pilot)
+    if scope:
+        view_of(pilot).show_scope(scope)
+        await look(pilot)
+
+
+async def test_every_file_is_there_and_the_cursor_on_the_first_that_waits() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot)
+        text = await seen(pilot)
+        assert "Files · 1,204 files" in text
+        line = next(one for one in text.splitlines() if "▸  " in one and "contigs_0100" in one)
+        for part in ("○ waiting", "cuda:0", "220", "61.6k", "80.1T", "~29s"):
+            assert part in line
+
+
+async def test_running_files_come_first_then_the_queues_by_their_order() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot)
+        assert names(pilot, 4) == ["0096", "0298", "0100", "0101"]
+
+
+async def test_a_file_s_end_is_that_of_all_before_it_and_of_itself() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot, "cuda:0")
+        last = files_of(pilot).rows[-1]
+        assert last.ends == pytest.approx(DEVICES[0].finish_seconds)
+        first = files_of(pilot).rows[1]
+        rate, rest = DEVICES[0].rate, sum(one.cost for one in queue(101, 41))
+        assert rate is not None
+        assert first.ends == pytest.approx(56.0 - rest / rate)
+
+
+async def test_scopes_show_a_queue_or_a_state() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot)
+        await pilot.press("shift+tab", *["down"] * 6)
+        await pilot.pause()
+        assert "Queue of cuda:1 · 7 files" in await seen(pilot)
+        assert names(pilot, 2) == ["0298", "0300"]
+        await pilot.press("home", "down", "down")
+        await pilot.pause()
+        assert "Running files · 2 files" in await seen(pilot)
+
+
+async def test_enter_on_a_scope_goes_to_its_files() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot)
+        await pilot.press("shift+tab", "enter")
+        assert files_of(pilot).has_focus
+
+
+async def test_failed_files_are_one_key_away_with_their_reasons() -> None:
+    async with shown(failing_run(), (80, 24)) as pilot:
+        assert "! shows" in await seen(pilot)
+        await pilot.press("exclamation_mark")
+        await look(pilot)
+        text = await seen(pilot)
+        assert "Failed files · 1 file" in text
+        assert "line 12: no sequence before" in text
+        assert "r Retry" in text
+        assert "m Move" not in text
+
+
+async def test_a_finished_file_shows_what_it_took() -> None:
+    run = fake_run()
+    run.happen([DoneEvent(0, 753.0, 5, unit(5).name, "cuda:1", 1, 75.0)])
+    async with shown(run) as pilot:
+        await open_queues(pilot, "done")
+        row = next(row for row in files_of(pilot).rows if row.unit.unit_id == 5)
+        assert (row.took, row.device, row.ends) == (75.0, "cuda:1", None)
+
+
+async def test_slash_narrows_the_files_down_to_words_in_any_order() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot)
+        await pilot.press("slash", *"30 CONTIGS_1")
+        await pilot.pause()
+        assert names(pilot, 9) == ["1030", "1130"]
+        await pilot.press("enter")
+        assert files_of(pilot).has_focus
+        assert view_of(pilot).filter_bar.display
+        await pilot.press("slash", "escape")
+        await pilot.pause()
+        assert len(files_of(pilot).rows) == 1_204
+        assert not view_of(pilot).filter_bar.display
+
+
+async def test_s_sorts_by_the_next_column_and_capital_s_turns_it_round() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot, "cuda:1")
+        await pilot.press("s")
+        assert names(pilot, 3) == ["0298", "0300", "0301"]
+        await pilot.press("S")
+        assert names(pilot, 2) == ["0305", "0304"]
+        await pilot.press("s", "s")
+        sizes = [row.unit.sequences for row in files_of(pilot).rows]
+        assert sizes == sorted(sizes, reverse=True)
+        assert "Seqs▾" in await seen(pilot)
+
+
+async def test_a_click_on_a_heading_sorts_and_a_second_one_turns_it_round() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot)
+        await pilot.click("#files", offset=(6, 1))
+        assert files_of(pilot).choice.sort == "file"
+        await pilot.click("#files", offset=(6, 1))
+        assert files_of(pilot).choice.backwards
+
+
+async def test_t_tags_the_file_and_goes_on_to_the_next() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot)
+        await pilot.press("t", "t")
+        assert files_of(pilot).tagged == (100, 101)
+        assert "2 tagged" in await seen(pilot)
+
+
+async def test_t_on_a_tagged_file_takes_the_tag_away_and_capital_t_all() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot)
+        await pilot.press("t", "up", "t")
+        assert files_of(pilot).tagged == ()
+        await pilot.press("t", "t", "T")
+        assert files_of(pilot).tagged == ()
+        assert "tagged" not in await seen(pilot)
+
+
+async def test_a_tags_all_waiting_files_that_are_shown() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot, "cuda:1")
+        await pilot.press("a")
+        assert files_of(pilot).tagged == (300, 301, 302, 303, 304, 305)
+
+
+async def test_a_tag_goes_when_the_file_starts_and_stays_when_it_is_stolen() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await open_queues(pilot)
+        await pilot.press("t", "t")
+        run.queues |= {"cuda:0": queue(102, 40), "cuda:1": (*queue(300, 6), *queue(101, 1))}
+        running = replace(DEVICES[0], running=RunningUnit(unit(100), 1, 0.1, 1.0))
+        run.change(devices=(running, *DEVICES[1:]))
+        run.happen([StealEvent(0, 755.0, 101, "contigs_0101.faa", 9, "cuda:0", "cuda:1", "why")])
+        await look(pilot)
+        assert files_of(pilot).tagged == (101,)
+
+
+async def test_a_click_on_the_tag_column_tags_and_one_on_a_name_does_not() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot)
+        await pilot.click("#files", offset=(3, 5))
+        assert files_of(pilot).tagged == (101,)
+        await pilot.click("#files", offset=(12, 4))
+        assert files_of(pilot).tagged == (101,)
+        assert files_of(pilot).cursor == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "command"),
+    [
+        ("f", ReorderUnits((100,), first=True)),
+        ("l", ReorderUnits((100,), first=False)),
+        ("x", SkipUnits((100,))),
+        ("u", UndoMove()),
+    ],
+)
+async def test_keys_act_on_the_file_under_the_cursor(key: str, command: object) -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await open_queues(pilot)
+        await pilot.press(key)
+        await until(pilot, lambda: run.commands)
+        assert run.commands == [command]
+
+
+async def test_keys_act_on_all_tagged_files_and_take_the_tags_away() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await open_queues(pilot)
+        await pilot.press("t", "down", "t", "x")
+        await until(pilot, lambda: toasts(pilot))
+        assert run.commands == [SkipUnits((100, 102))]
+        assert files_of(pilot).tagged == ()
+
+
+async def test_r_tries_a_failed_file_again() -> None:
+    run = failing_run()
+    async with shown(run) as pilot:
+        await pilot.press("exclamation_mark")
+        await look(pilot)
+        await pilot.press("r")
+        await until(pilot, lambda: run.commands)
+        assert run.commands == [RetryUnits((FAILED,))]
+
+
+async def test_the_cursor_stays_in_its_place_when_its_file_is_moved_away() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await open_queues(pilot)
+        await pilot.press("down", "x")
+        await until(pilot, lambda: toasts(pilot))
+        place = files_of(pilot).cursor
+        run.queues["cuda:0"] = (*queue(100, 1), *queue(102, 40))
+        run.ended[101] = 2
+        await look(pilot)
+        assert files_of(pilot).cursor == place
+        row = files_of(pilot).cursor_row
+        assert row is not None
+        assert row.unit.unit_id == 102
+
+
+async def test_the_cursor_goes_along_with_a_file_that_is_made_the_last() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await open_queues(pilot, "cuda:1")
+        await pilot.press("l")
+        await until(pilot, lambda: toasts(pilot))
+        run.queues["cuda:1"] = (*queue(301, 5), *queue(300, 1))
+        await look(pilot)
+        row = files_of(pilot).cursor_row
+        assert row is not None
+        assert (row.unit.unit_id, row.position) == (300, 5)
+
+
+async def test_a_file_dragged_onto_a_device_is_moved_there() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await open_queues(pilot)
+        await pilot.mouse_down("#files", offset=(12, 4))
+        await pilot.hover("#scopes", offset=(4, 8))
+        await pilot.pause()
+        assert "1 file → cuda:2: it ends in ~15m 43s then" in await seen(pilot)
+        await pilot.mouse_up("#scopes", offset=(4, 8))
+        await until(pilot, lambda: run.commands)
+        assert run.commands == [MoveUnits((100,), "cuda:2")]
+        assert "it ends in ~15m 43s then" not in await seen(pilot)
+
+
+async def test_a_file_dropped_beside_the_devices_stays_where_it_is() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await open_queues(pilot)
+        await pilot.mouse_down("#files", offset=(12, 4))
+        await pilot.hover("#files", offset=(12, 9))
+        await pilot.pause()
+        assert "Drop it on a device" in await seen(pilot)
+        await pilot.mouse_up("#files", offset=(12, 9))
+        await pilot.pause()
+        assert run.commands == []
+
+
+async def test_enter_shows_all_about_a_file() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, DetailDialog)
+        text = await seen(pilot)
+        for part in ("cuda:0, place 1 in its queue", "220, 280 residues each", "80.1TFLOP"):
+            assert part in text
+
+
+async def test_the_page_of_a_failed_file_tells_its_story() -> None:
+    run = failing_run()
+    run.happen([FailureEvent(0, 750.0, 5, unit(5).name, "cuda:1", "too long")])
+    run.ended[5] = 2
+    async with shown(run) as pilot:
+        await pilot.press("exclamation_mark")
+        await look(pilot)
+        await pilot.press("home", "enter")
+        await pilot.pause()
+        text = await seen(pilot)
+        assert "✗ failed" in text
+        assert "too long" in text
+        assert "What happened to it" in text
+
+
+async def test_an_empty_part_says_so_and_keys_do_nothing_in_it() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await open_queues(pilot, "failed")
+        await pilot.press("t", "x", "r", "m", "enter", "f", "l")
+        await until(pilot, lambda: toasts(pilot))
+        assert "no files here" in await seen(pilot)
+        assert run.commands == []
+
+
+async def test_keys_move_through_a_hundred_thousand_files() -> None:
+    units = queue(0, 100_000)
+    run = FakeRun(replace(RUNNING, devices=DEVICES[2:]), {"cuda:2": units}, units)
+    async with shown(run) as pilot:
+        await open_queues(pilot)
+        await pilot.press("end")
+        await pilot.pause()
+        assert files_of(pilot).cursor == 99_999
+        assert "99999.faa" in await seen(pilot)
+        await pilot.press("pageup", "k", "home", "j")
+        await pilot.pause()
+        assert files_of(pilot).cursor == 1
+
+
+async def test_the_row_under_the_cursor_stays_where_it_is_on_the_screen() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await open_queues(pilot, "cuda:2")
+        await pilot.press("end", "pageup", "pageup")
+        await pilot.pause()
+        before = files_of(pilot)
+        row, place = before.cursor_row, before.cursor - before.scroll_offset.y
+        assert row is not None
+        run.queues["cuda:2"] = queue(507, 124)
+        for number in range(500, 507):
+            run.ended[number] = 1
+        await look(pilot)
+        after = files_of(pilot).cursor_row
+        assert after is not None
+        assert after.unit == row.unit
+        assert files_of(pilot).cursor - files_of(pilot).scroll_offset.y == place
+
+
+async def test_typing_in_the_filter_steers_nothing() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await open_queues(pilot)
+        await pilot.press("slash", *"pPxq1m")
+        await pilot.pause()
+        assert isinstance(pilot.app.focused, Input)
+        assert pilot.app.focused.value == "pPxq1m"
+        assert run.commands == []

@@ -1,0 +1,68 @@
+"""All there is to say of one thing, kept up to date while it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from tui_balancer.ui.dialogs.dialog import Dialog
+
+_LABEL = 12
+
+
+def field(label: str, *parts: str | Content | tuple[str, str]) -> Content:
+    """Return a line with a dim label before its text."""
+    return Content.assemble((f"{label:<{_LABEL}}", "$foreground 60%"), *parts)
+
+
+def heading(text: str) -> Content:
+    """Return the heading of a part."""
+    return Content.styled(text, "bold $text-accent")
+
+
+class DetailDialog(Dialog[None]):
+    """A page that scrolls.
+
+    Args:
+        title: In the frame.
+        page: Makes the lines as they are now.
+        copied: What is copied from here.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,q", "dismiss", "Close", show=False),
+        Binding("y", "copy", "Copy", show=False),
+    ]
+
+    def __init__(self, title: str, page: Callable[[], list[Content]], copied: str) -> None:
+        super().__init__()
+        self._title = title
+        self._page = page
+        self._copied = copied
+        self._text = Static()
+
+    def compose(self) -> ComposeResult:
+        """Draw the page in a frame."""
+        with VerticalScroll(classes="dialog detail") as box:
+            box.border_title = Content(self._title)
+            box.border_subtitle = "y copies · escape closes"
+            yield self._text
+
+    def on_mount(self) -> None:
+        """Draw the page."""
+        self.update_page()
+
+    def update_page(self) -> None:
+        """Draw the page as it is now."""
+        self._text.update(Content("\n").join(self._page()))
+
+    def action_copy(self) -> None:
+        """Copy what the page is about."""
+        self.app.copy_to_clipboard(self._copied)
+        self.notify(self._copied, title="Copied", markup=False)

@@ -1,0 +1,128 @@
+"""All about one device: rates, memory, sensors, errors, its last files."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from tui_balancer.balance.model import DeviceMetrics, DeviceState
+from tui_balancer.formatting import NONE, count, duration, estimate, memory, percent, quantity
+from tui_balancer.ui import glyphs
+from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
+from tui_balancer.ui.formatting import bar, clock_time, shorten, sparkline
+from tui_balancer.ui.story.story import Story
+from tui_balancer.ui.story.throughput_history import SAMPLE_SECONDS
+
+_WIDTH = 60
+_SHOWN_EVENTS = 8
+_SHOWN_FILES = 8
+
+
+def device_dialog(story: Story, device: str) -> DetailDialog:
+    """Return the page of a device."""
+    return DetailDialog(device, lambda: device_page(story, device), device)
+
+
+def device_page(story: Story, device: str) -> list[Content]:
+    """Return the lines of a device as things stand."""
+    metrics = story.device(device)
+    if metrics is None:
+        return [Content("It is not in this run.")]
+    return [
+        *_state(metrics),
+        *_rates(story, metrics),
+        *_balance(metrics),
+        *_files(story, device),
+        *_events(story, device),
+    ]
+
+
+def _state(metrics: DeviceMetrics) -> list[Content]:
+    style = "$text-error" if metrics.state is DeviceState.DEAD else "bold"
+    lines = [
+        field("Hardware", metrics.name or NONE),
+        field("State", (f"{glyphs.DEVICE_STATES[metrics.state]} {metrics.state.value}", style)),
+    ]
+    if metrics.note:
+        lines.append(field("Why", (metrics.note, "$text-error")))
+    if metrics.running is not None:
+        running = metrics.running
+        filled, track = bar(running.fraction, 20)
+        lines += [
+            field("Now", (shorten(running.unit.name, 50), "bold")),
+            field(
+                "",
+                (filled, "$text-accent"),
+                (track, "$foreground 40%"),
+                f" {percent(running.fraction)} after {duration(running.seconds)}"
+                f"{f', attempt {running.epoch}' if running.epoch > 1 else ''}",
+            ),
+        ]
+    return lines
+
+
+def _rates(story: Story, metrics: DeviceMetrics) -> list[Content]:
+    samples = story.rates.recent(metrics.device, _WIDTH)
+    minutes = _WIDTH * SAMPLE_SECONDS / 60
+    rate = f"{quantity(metrics.rate)}FLOP/s" if metrics.rate else NONE
+    return [
+        Content(""),
+        field(
+            "Throughput",
+            f"{quantity(metrics.sequences_per_second)} seq/s, "
+            f"{quantity(metrics.residues_per_second)} res/s, {rate}",
+        ),
+        field("", (sparkline(samples, _WIDTH), "$text-accent")),
+        field(
+            "",
+            (
+                f"the last {minutes:.0f} minutes; top {quantity(max(samples, default=None))} res/s",
+                "$foreground 60%",
+            ),
+        ),
+        field("Busy", f"{percent(metrics.utilisation)} of the last seconds"),
+        field("Sensor", percent(metrics.sensor_utilisation)),
+        field("Memory", memory(metrics.memory_used, metrics.memory_total)),
+    ]
+
+
+def _balance(metrics: DeviceMetrics) -> list[Content]:
+    return [
+        Content(""),
+        field(
+            "Waiting", f"{count(metrics.queued_files)} files, {quantity(metrics.queued_cost)}FLOP"
+        ),
+        field("Ends in", estimate(metrics.finish_seconds)),
+        field("Done", f"{count(metrics.files_done)} files"),
+        field("Stolen", f"+{metrics.stolen_to} for it, −{metrics.stolen_from} from it"),
+        field("Weight", f"{metrics.weight:g}, before it was measured"),
+        field("Restarts", count(metrics.restarts)),
+    ]
+
+
+def _files(story: Story, device: str) -> list[Content]:
+    track, snapshot = story.timeline.tracks.get(device), story.snapshot
+    if track is None or snapshot is None:
+        return []
+    now = snapshot.started_at + snapshot.elapsed_seconds
+    lines = [
+        Content(
+            f"  {clock_time(snapshot.started_at + span.start, now)}  "
+            f"{span.end - span.start:>7.1f}s  {span.outcome.value:<9} {shorten(span.name, 40)}"
+        )
+        for span in track.latest(_SHOWN_FILES, snapshot.elapsed_seconds)
+    ]
+    return [Content(""), heading("Its last files"), *lines] if lines else []
+
+
+def _events(story: Story, device: str) -> list[Content]:
+    snapshot = story.snapshot
+    rows = [row for row in story.events.rows if device in row.route.split()]
+    if not rows or snapshot is None:
+        return []
+    now = snapshot.started_at + snapshot.elapsed_seconds
+    lines = [Content(""), heading("What happened to it")]
+    for row in rows[:_SHOWN_EVENTS]:
+        time = clock_time(snapshot.started_at + row.seconds, now)
+        what = f"{shorten(row.name, 30)}  {row.reason}" if row.name else row.reason
+        lines.append(Content(f"  {time}  {row.word:<9}{what}"))
+    return lines

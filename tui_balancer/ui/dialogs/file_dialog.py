@@ -1,0 +1,89 @@
+"""All about one file: what it is, where it has been, what went wrong."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from tui_balancer.formatting import NONE, count, duration, quantity
+from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
+from tui_balancer.ui.formatting import clock_time, fine_estimate
+from tui_balancer.ui.story.file_rows import FileRow, file_row
+from tui_balancer.ui.story.file_table import FileState
+from tui_balancer.ui.story.story import Story
+from tui_balancer.ui.widgets.file_list import STATES
+
+_SHOWN_EVENTS = 30
+
+
+def file_dialog(story: Story, unit_id: int, name: str) -> DetailDialog:
+    """Return the page of a file."""
+    return DetailDialog(name, lambda: file_page(story, unit_id, name), name)
+
+
+def file_page(story: Story, unit_id: int, name: str) -> list[Content]:
+    """Return the lines of a file as things stand."""
+    files = story.picture.files if story.picture else None
+    lines = [field("File", (name, "bold"))]
+    if files is not None and unit_id < len(files):
+        lines += _facts(file_row(files, unit_id))
+    lines += _attempts(story, unit_id)
+    lines += _events(story, name)
+    return lines
+
+
+def _facts(row: FileRow) -> list[Content]:
+    sign, word, _ = STATES[row.state]
+    where = row.device or NONE
+    if row.state is FileState.WAITING:
+        where = f"{row.device}, place {count(row.position + 1)} in its queue"
+    lines = [field("State", f"{sign} {word}"), field("Device", where)]
+    if row.reason:
+        lines.append(field("Why", (row.reason, "$text-error")))
+    if row.state in (FileState.WAITING, FileState.RUNNING):
+        lines.append(field("Ends in", fine_estimate(row.ends)))
+    unit = row.unit
+    mean = unit.residues / unit.sequences if unit.sequences else 0.0
+    lines += [
+        field("Sequences", f"{count(unit.sequences)}, {mean:,.0f} residues each on average"),
+        field("Residues", count(unit.residues)),
+        field("Cost", f"{quantity(unit.cost)}FLOP"),
+    ]
+    if row.took:
+        lines.append(
+            field(
+                "Took",
+                f"{duration(row.took)} of computing: {quantity(unit.sequences / row.took)} seq/s, "
+                f"{quantity(unit.residues / row.took)} res/s",
+            )
+        )
+    return lines
+
+
+def _attempts(story: Story, unit_id: int) -> list[Content]:
+    snapshot = story.snapshot
+    if snapshot is None:
+        return []
+    now = snapshot.started_at + snapshot.elapsed_seconds
+    spans = story.timeline.history(unit_id, snapshot.elapsed_seconds)
+    if not spans:
+        return []
+    lines = [Content(""), heading("In hand")]
+    for device, span in spans:
+        begin = clock_time(snapshot.started_at + span.start, now)
+        lines.append(
+            Content(f"  {begin}  {device:<8} {span.end - span.start:>7.1f}s  {span.outcome.value}")
+        )
+    return lines
+
+
+def _events(story: Story, name: str) -> list[Content]:
+    snapshot = story.snapshot
+    rows = [row for row in story.events.rows if row.name == name][:_SHOWN_EVENTS]
+    if not rows or snapshot is None:
+        return []
+    now = snapshot.started_at + snapshot.elapsed_seconds
+    lines = [Content(""), heading("What happened to it")]
+    for row in reversed(rows):
+        time = clock_time(snapshot.started_at + row.seconds, now)
+        lines.append(Content(f"  {time}  {row.word:<9}{row.route}  {row.reason}"))
+    return lines

@@ -1,0 +1,130 @@
+"""The keys that steer the run from every tab."""
+
+from __future__ import annotations
+
+from textual.screen import Screen
+
+from tui_balancer.balance.commands import (
+    Command,
+    PauseAll,
+    PauseDevice,
+    ResumeAll,
+    ResumeDevice,
+    SetPolicy,
+    UndoMove,
+)
+from tui_balancer.balance.model import DeviceMetrics, DeviceState, PolicySettings
+from tui_balancer.balance.stealing import lowered, raised
+from tui_balancer.ui.dialogs.threshold_dialog import ThresholdDialog
+from tui_balancer.ui.link import RunLink
+from tui_balancer.ui.story.story import Story
+
+
+class SteeringScreen(Screen[None]):
+    """Sends commands for the selected device, for all of them, and for the stealing rule.
+
+    Attributes:
+        story: What is known of the run.
+    """
+
+    def __init__(self, link: RunLink, story: Story) -> None:
+        super().__init__()
+        self.story = story
+        self._link = link
+        self._policy_asked: PolicySettings | None = None
+        self._policies_open = 0
+
+    @property
+    def device(self) -> DeviceMetrics | None:
+        """The selected device, as it is now."""
+        raise NotImplementedError
+
+    def send(self, command: Command) -> None:
+        """Have a command carried out."""
+        self._link.send(command)
+
+    def policy_answered(self) -> None:
+        """Go by the run's own settings again, once a picture shows what the answers led to."""
+        self._policies_open -= 1
+
+    def settle_policy(self) -> None:
+        """Note that a picture has come."""
+        if not self._policies_open:
+            self._policy_asked = None
+
+    def _with_device(self) -> DeviceMetrics | None:
+        if self.device is None:
+            self.notify("Select a device first.", title="No device")
+        return self.device
+
+    def action_pause_device(self) -> None:
+        """Hold the selected device."""
+        if (device := self._with_device()) is not None:
+            self.send(PauseDevice(device.device))
+
+    def action_resume_device(self) -> None:
+        """Let the selected device go on."""
+        if (device := self._with_device()) is not None:
+            self.send(ResumeDevice(device.device))
+
+    def action_pause_all(self) -> None:
+        """Hold every device."""
+        self.send(PauseAll())
+
+    def action_resume_all(self) -> None:
+        """Let every device go on."""
+        self.send(ResumeAll())
+
+    def action_undo(self) -> None:
+        """Put back what was moved last."""
+        self.send(UndoMove())
+
+    def action_raise_threshold(self) -> None:
+        """Steal a step less eagerly."""
+        self._step_threshold(up=True)
+
+    def action_lower_threshold(self) -> None:
+        """Steal a step more eagerly."""
+        self._step_threshold(up=False)
+
+    def _step_threshold(self, *, up: bool) -> None:
+        snapshot = self.story.snapshot
+        if snapshot is None:
+            return
+        # Key presses come faster than pictures: the next step starts from the last one asked.
+        current = self._policy_asked or snapshot.policy
+        wanted = raised(current) if up else lowered(current)
+        if wanted == current:
+            end = "highest" if up else "lowest"
+            self.notify(f"The threshold is at its {end} step.", title="No change")
+            return
+        self._set_policy(wanted)
+
+    def _set_policy(self, settings: PolicySettings) -> None:
+        self._policy_asked = settings
+        self._policies_open += 1
+        self.send(SetPolicy(settings))
+
+    def action_edit_threshold(self) -> None:
+        """Open the dialog with the rule's numbers."""
+        snapshot = self.story.snapshot
+        if snapshot is None:
+            return
+
+        def answered(settings: PolicySettings | None) -> None:
+            if settings is not None:
+                self._set_policy(settings)
+
+        self.app.push_screen(ThresholdDialog(snapshot.policy), answered)
+
+    def offered_pauses(self) -> dict[str, bool]:
+        """Return which of the pairs of keys that share a letter does something now."""
+        device, snapshot = self.device, self.story.snapshot
+        device_paused = device is not None and device.state is DeviceState.PAUSED
+        all_paused = snapshot is not None and snapshot.paused
+        return {
+            "pause_device": not device_paused,
+            "resume_device": device_paused,
+            "pause_all": not all_paused,
+            "resume_all": all_paused,
+        }

@@ -1,0 +1,55 @@
+"""All that the screen remembers of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tui_balancer.balance.events import Event
+from tui_balancer.balance.model import DeviceMetrics
+from tui_balancer.run.handle import RunSnapshot
+from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.story.event_record import EventRecord
+from tui_balancer.ui.story.throughput_history import ThroughputHistory
+from tui_balancer.ui.story.timeline_record import TimelineRecord
+
+
+class Story:
+    """What pictures and events have told so far.
+
+    Attributes:
+        picture: The newest picture; None before the first.
+        rates: How fast each device was.
+        events: What happened, in lines.
+        timeline: What each device did when.
+    """
+
+    def __init__(self) -> None:
+        self.picture: Picture | None = None
+        self.rates = ThroughputHistory()
+        self.events = EventRecord()
+        self.timeline = TimelineRecord()
+        self._warnings_seen = 0
+
+    @property
+    def snapshot(self) -> RunSnapshot | None:
+        """The run as it is now."""
+        return self.picture.snapshot if self.picture else None
+
+    def see(self, picture: Picture) -> None:
+        """Take in a picture."""
+        self.picture = picture
+        snapshot = picture.snapshot
+        self.rates.note(snapshot)
+        self.events.warn(snapshot.warnings[self._warnings_seen :], snapshot.elapsed_seconds)
+        self._warnings_seen = len(snapshot.warnings)
+
+    def hear(self, events: Iterable[Event]) -> None:
+        """Take in events."""
+        events = tuple(events)
+        self.events.add(events)
+        self.timeline.add(events)
+
+    def device(self, name: str | None) -> DeviceMetrics | None:
+        """Return a device as it is now."""
+        devices = self.snapshot.devices if self.snapshot else ()
+        return next((one for one in devices if one.device == name), None)

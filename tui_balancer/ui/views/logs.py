@@ -1,0 +1,94 @@
+"""The fifth tab: what the run, the program and each worker have written down."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.message import Message
+from textual.widget import Widget
+
+from tui_balancer.ui.keymap import LOGS, bindings
+from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.story.story import Story
+from tui_balancer.ui.views.view import View
+from tui_balancer.ui.widgets.filter_bar import FilterBar
+from tui_balancer.ui.widgets.log_list import LogList
+from tui_balancer.ui.widgets.log_names import LogNames
+from tui_balancer.ui.widgets.row_list import RowList
+
+
+class LogsView(View):
+    """The logs by their names, and the end of one of them."""
+
+    NAME = "logs"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(*LOGS)
+
+    class Asked(Message):
+        """Another log is to be read."""
+
+    def __init__(self, story: Story) -> None:
+        super().__init__(story)
+        self.names = LogNames()
+        self.lines = LogList()
+        self.filter_bar = FilterBar()
+
+    def compose(self) -> ComposeResult:
+        """Names at the left, lines at the right."""
+        yield self.names
+        with Container(classes="main"):
+            yield self.lines
+            yield self.filter_bar
+
+    @property
+    def home(self) -> Widget:
+        """The names."""
+        return self.names
+
+    @property
+    def wanted(self) -> str:
+        """Name of the log that is to be read; "" for whichever comes first."""
+        return self.names.cursor_row or ""
+
+    @property
+    def hungry(self) -> bool:
+        """Whether the log that is asked for has not come yet."""
+        return self.lines.name_shown != self.wanted
+
+    def show(self, picture: Picture) -> None:
+        """Draw a picture."""
+        if picture.log is not None:
+            self.names.set_rows(picture.log.names)
+            if picture.log.name == self.wanted:
+                self.lines.show(picture.log)
+
+    def action_filter(self) -> None:
+        """Type the words that lines must have."""
+        self.filter_bar.ask()
+
+    def action_next_level(self) -> None:
+        """Show warnings and errors only, errors only, all."""
+        self.lines.next_level()
+
+    def action_follow(self) -> None:
+        """Follow the end of the log, or stay."""
+        self.lines.toggle_follow()
+
+    @on(RowList.CursorMoved, "#lognames")
+    def _ask(self) -> None:
+        self.post_message(self.Asked())
+
+    @on(RowList.Chosen, "#lognames")
+    def _enter_lines(self) -> None:
+        self.lines.focus()
+
+    @on(FilterBar.Narrowed)
+    def _narrow(self, event: FilterBar.Narrowed) -> None:
+        self.lines.filter(event.text)
+
+    @on(FilterBar.Left)
+    def _leave_filter(self) -> None:
+        self.lines.focus()

@@ -1,0 +1,99 @@
+"""The first tab: every device, who ends when, and what happened last."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.widget import Widget
+
+from tui_balancer.ui.dialogs.decision_dialog import DecisionDialog
+from tui_balancer.ui.dialogs.device_dialog import device_dialog
+from tui_balancer.ui.keymap import OVERVIEW, bindings
+from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.story.story import Story
+from tui_balancer.ui.views.view import View
+from tui_balancer.ui.widgets.device_table import DeviceTable
+from tui_balancer.ui.widgets.event_log import EventLog
+from tui_balancer.ui.widgets.finish_bars import FinishBars
+from tui_balancer.ui.widgets.row_list import RowList
+from tui_balancer.ui.widgets.summary_panel import SummaryPanel
+
+
+class OverviewView(View):
+    """Device table over finish bars and log; the summary takes the bars' place at the end."""
+
+    NAME = "overview"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(*OVERVIEW)
+
+    def __init__(self, story: Story) -> None:
+        super().__init__(story)
+        self.devices = DeviceTable(story.rates.recent)
+        self.finish = FinishBars()
+        self.log_list = EventLog(story.events, title="Events", id="log")
+        self.summary = SummaryPanel()
+
+    def compose(self) -> ComposeResult:
+        """Lay out the panes; the stylesheet puts the lower ones side by side where it is wide."""
+        yield self.devices
+        with Container(classes="lower"):
+            yield self.finish
+            yield self.summary
+            yield self.log_list
+
+    @property
+    def home(self) -> Widget:
+        """The device table, or the summary of a run that has ended."""
+        return self.summary if self.has_class("-finished") else self.devices
+
+    @property
+    def device(self) -> str | None:
+        """The device under the cursor."""
+        return self.devices.device
+
+    def show(self, picture: Picture) -> None:
+        """Draw a picture."""
+        snapshot = picture.snapshot
+        self.devices.show(snapshot)
+        if picture.summary is None:
+            self.finish.show(snapshot)
+        elif not self.has_class("-finished"):
+            self.summary.show(picture.summary)
+            self.add_class("-finished")
+            # It takes the focus only once it is displayed.
+            if self.devices.has_focus:
+                self.call_after_refresh(self.summary.focus)
+        self.log_list.show(snapshot.started_at, snapshot.started_at + snapshot.elapsed_seconds)
+
+    def action_details(self) -> None:
+        """Open what is under the cursor: a device, an event; fold or unfold a group."""
+        if self.log_list.has_focus:
+            self._show_event()
+        elif self.devices.device is None:
+            self.devices.toggle_fold()
+        else:
+            self.app.push_screen(device_dialog(self.story, self.devices.device))
+
+    def action_fold(self) -> None:
+        """Fold or unfold the group under the cursor."""
+        if not self.devices.toggle_fold():
+            self.notify("Devices are grouped where there are many.", title="No groups")
+
+    @on(RowList.Chosen, "#devices")
+    def _enter_device(self) -> None:
+        self.action_details()
+
+    @on(RowList.Chosen, "#finish")
+    def _enter_finish(self) -> None:
+        row = self.finish.cursor_row
+        if row is not None:
+            self.app.push_screen(device_dialog(self.story, row.device))
+
+    @on(RowList.Chosen, "#log")
+    def _show_event(self) -> None:
+        row = self.log_list.cursor_row
+        if row is not None:
+            self.app.push_screen(DecisionDialog(row, self.log_list.time_of(row)))

@@ -1,0 +1,246 @@
+"""The second tab: every file, and what a person may do with those that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.message import Message
+from textual.widget import Widget
+
+from tui_balancer.balance.commands import (
+    Command,
+    MoveUnits,
+    ReorderUnits,
+    RetryUnits,
+    SkipUnits,
+)
+from tui_balancer.balance.model import Unit
+from tui_balancer.formatting import estimate, plural
+from tui_balancer.ui import glyphs
+from tui_balancer.ui.dialogs.file_dialog import file_dialog
+from tui_balancer.ui.dialogs.move_dialog import MoveDialog
+from tui_balancer.ui.keymap import QUEUES, Key, bindings
+from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.story.file_rows import FileRow
+from tui_balancer.ui.story.file_table import FileState
+from tui_balancer.ui.story.forecast import CLOSED, end_after
+from tui_balancer.ui.story.story import Story
+from tui_balancer.ui.views.view import View
+from tui_balancer.ui.widgets.file_list import FileList
+from tui_balancer.ui.widgets.filter_bar import FilterBar
+from tui_balancer.ui.widgets.row_list import RowList
+from tui_balancer.ui.widgets.scope_list import ScopeList
+
+_WAITING_ONLY = frozenset(("move", "make_first", "make_last", "skip"))
+
+
+class QueuesView(View):
+    """Which files at the left, the files at the right."""
+
+    class Offered(Message):
+        """Other keys have something to act on now."""
+
+    NAME = "queues"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(*QUEUES)
+
+    def __init__(self, story: Story) -> None:
+        super().__init__(story)
+        self.scopes = ScopeList()
+        self.files = FileList()
+        self.filter_bar = FilterBar()
+
+    def compose(self) -> ComposeResult:
+        """Scopes, files, and the filter under them."""
+        yield self.scopes
+        with Container(classes="main"):
+            yield self.files
+            yield self.filter_bar
+
+    @property
+    def home(self) -> Widget:
+        """The files."""
+        return self.files
+
+    @property
+    def device(self) -> str | None:
+        """The device whose queue is shown."""
+        return self.files.choice.device
+
+    @property
+    def hungry(self) -> bool:
+        """Whether the files are not known yet."""
+        return self.files.table is None
+
+    def show(self, picture: Picture) -> None:
+        """Draw a picture."""
+        self.scopes.show(picture.snapshot)
+        self.files.show(picture.files)
+
+    def show_scope(self, label: str) -> None:
+        """Show a part of the files: `all`, a state, a device."""
+        self.scopes.select(label)
+        self.files.focus()
+
+    def settle(self, unit_ids: Sequence[int], *, stay: bool) -> None:
+        """Take the tags of files away that something was done with.
+
+        Args:
+            unit_ids: The files.
+            stay: Whether the cursor stays where it is when they go elsewhere.
+        """
+        self.files.drop_tags(unit_ids)
+        self.files.leave(unit_ids if stay else ())
+
+    def offers(self, key: Key) -> bool:
+        """Offer what can be done with files in the state that is looked at."""
+        state = self.files.choice.state
+        if key.action == "retry":
+            return state is FileState.FAILED
+        return key.action not in _WAITING_ONLY or state in (None, FileState.WAITING)
+
+    def action_tag(self) -> None:
+        """Tag or untag the file under the cursor."""
+        self.files.focus()
+        self.files.toggle_tag()
+
+    def action_tag_shown(self) -> None:
+        """Tag all waiting files that are shown."""
+        self.files.tag_shown()
+
+    def action_clear_tags(self) -> None:
+        """Take all tags away."""
+        self.files.clear_tags()
+
+    def action_filter(self) -> None:
+        """Type the words that names must have."""
+        self.filter_bar.ask()
+
+    def action_sort(self) -> None:
+        """Sort by the next column."""
+        self.files.sort_next()
+
+    def action_reverse(self) -> None:
+        """Turn the order round."""
+        self.files.choose(backwards=not self.files.choice.backwards)
+
+    def action_details(self) -> None:
+        """Show all about the file under the cursor."""
+        row = self.files.cursor_row
+        if row is not None:
+            self.app.push_screen(file_dialog(self.story, row.unit.unit_id, row.unit.name))
+
+    def action_move(self) -> None:
+        """Ask where the tagged files go, or the one under the cursor."""
+        units, snapshot = self.files.acted_on(FileState.WAITING), self.story.snapshot
+        costs = self._costs(units)
+        if not costs or snapshot is None:
+            what = f"{units[0].name} does not wait." if units else "No file is chosen here."
+            self.notify(what, title="Nothing to move", markup=False)
+            return
+
+        def answered(device: str | None) -> None:
+            if device is not None:
+                self.want(MoveUnits(_numbers(units), device))
+
+        self.app.push_screen(MoveDialog(units, snapshot.devices, costs), answered)
+
+    def action_make_first(self) -> None:
+        """Let the tagged files, or this one, be the next in their queues."""
+        self._act(lambda numbers: ReorderUnits(numbers, first=True), FileState.WAITING)
+
+    def action_make_last(self) -> None:
+        """Let the tagged files, or this one, be the last in their queues."""
+        self._act(lambda numbers: ReorderUnits(numbers, first=False), FileState.WAITING)
+
+    def action_skip(self) -> None:
+        """Leave the tagged files out, or this one."""
+        self._act(SkipUnits, FileState.WAITING)
+
+    def action_retry(self) -> None:
+        """Try the failed files again that are tagged, or this one."""
+        self._act(RetryUnits, FileState.FAILED)
+
+    def _act(self, command: Callable[[tuple[int, ...]], Command], *states: FileState) -> None:
+        units = self.files.acted_on(*states)
+        if units:
+            self.want(command(_numbers(units)))
+        else:
+            self.notify("No such file is chosen here.", title="Nothing to do")
+
+    def _costs(self, units: Sequence[Unit]) -> dict[str, float]:
+        """Return the FLOPs of these units by the device for which they wait."""
+        costs: dict[str, float] = {}
+        for unit in units:
+            row = self.files.row_of(unit.unit_id)
+            if row is not None and row.state is FileState.WAITING:
+                costs[row.device] = costs.get(row.device, 0.0) + unit.cost
+        return costs
+
+    @on(RowList.CursorMoved, "#scopes")
+    def _choose_scope(self) -> None:
+        scope = self.scopes.cursor_row
+        if scope is not None:
+            self.files.choose(state=scope.state, device=scope.device)
+            self.post_message(self.Offered())
+
+    @on(RowList.Chosen, "#scopes")
+    def _enter_files(self) -> None:
+        self.files.focus()
+
+    @on(RowList.Chosen, "#files")
+    def _choose_file(self) -> None:
+        self.action_details()
+
+    @on(RowList.HeadingClicked, "#files")
+    def _sort_by(self, event: RowList.HeadingClicked) -> None:
+        self.files.sort_by(event.key)
+
+    @on(FilterBar.Narrowed)
+    def _narrow(self, event: FilterBar.Narrowed) -> None:
+        self.files.choose(words=tuple(event.text.lower().split()))
+
+    @on(FilterBar.Left)
+    def _leave_filter(self) -> None:
+        self.files.focus()
+
+    @on(FileList.Dragged)
+    def _drag(self, event: FileList.Dragged) -> None:
+        target = self._target(event) if self.steerable else None
+        units = self._carried(event.row)
+        if event.dropped:
+            self.files.say("")
+            if target is not None and units:
+                self.want(MoveUnits(_numbers(units), target))
+        elif target is None:
+            self.files.say("Drop it on a device")
+        else:
+            self.files.say(self._forecast(units, target))
+
+    def _target(self, event: FileList.Dragged) -> str | None:
+        """Return the device that a file is held over."""
+        if not self.scopes.region.contains(event.x, event.y):
+            return None
+        scope = self.scopes.scope_on_line(event.y)
+        metrics = self.story.device(scope.device) if scope is not None else None
+        return None if metrics is None or metrics.state in CLOSED else metrics.device
+
+    def _carried(self, row: FileRow) -> tuple[Unit, ...]:
+        if row.unit.unit_id in self.files.tagged:
+            return self.files.acted_on(FileState.WAITING)
+        return (row.unit,) if row.state is FileState.WAITING else ()
+
+    def _forecast(self, units: Sequence[Unit], target: str) -> str:
+        metrics = self.story.device(target)
+        cost = sum(unit.cost for unit in units)
+        ends = end_after(metrics, cost) if metrics is not None else None
+        what = plural(len(units), "file")
+        return f"{what} {glyphs.ARROW} {target}: it ends in {estimate(ends)} then"
+
+
+def _numbers(units: Sequence[Unit]) -> tuple[int, ...]:
+    return tuple(unit.unit_id for unit in units)

@@ -1,0 +1,78 @@
+"""The third tab: every steal with its reason and gain, and who got how much from whom."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.widget import Widget
+
+from tui_balancer.ui.dialogs.decision_dialog import DecisionDialog
+from tui_balancer.ui.keymap import STEALS, bindings
+from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.story.story import Story
+from tui_balancer.ui.views.view import View
+from tui_balancer.ui.widgets.event_log import EventLog
+from tui_balancer.ui.widgets.filter_bar import FilterBar
+from tui_balancer.ui.widgets.pair_matrix import PairMatrix
+from tui_balancer.ui.widgets.row_list import RowList
+
+
+class StealsView(View):
+    """A log that can be narrowed down, and the totals of each pair of devices."""
+
+    NAME = "steals"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(*STEALS)
+
+    def __init__(self, story: Story) -> None:
+        super().__init__(story)
+        self.log_list = EventLog(story.events, title="Steals and events", id="steallog")
+        self.filter_bar = FilterBar()
+        self.matrix = PairMatrix()
+
+    def compose(self) -> ComposeResult:
+        """The log with its filter, and the matrix below or beside it."""
+        with Container(classes="main"):
+            yield self.log_list
+            yield self.filter_bar
+        yield self.matrix
+
+    @property
+    def home(self) -> Widget:
+        """The log."""
+        return self.log_list
+
+    def show(self, picture: Picture) -> None:
+        """Draw a picture."""
+        snapshot = picture.snapshot
+        self.log_list.show(snapshot.started_at, snapshot.started_at + snapshot.elapsed_seconds)
+        self.matrix.show(self.story.events.steals, [one.device for one in snapshot.devices])
+
+    def action_filter(self) -> None:
+        """Type the words that lines must have."""
+        self.filter_bar.ask()
+
+    def action_next_kind(self) -> None:
+        """Show the next kind of events only."""
+        self.log_list.next_kind()
+
+    def action_details(self) -> None:
+        """Show why it was done."""
+        row = self.log_list.cursor_row
+        if row is not None:
+            self.app.push_screen(DecisionDialog(row, self.log_list.time_of(row)))
+
+    @on(RowList.Chosen, "#steallog")
+    def _choose(self) -> None:
+        self.action_details()
+
+    @on(FilterBar.Narrowed)
+    def _narrow(self, event: FilterBar.Narrowed) -> None:
+        self.log_list.filter(event.text)
+
+    @on(FilterBar.Left)
+    def _leave_filter(self) -> None:
+        self.log_list.focus()

@@ -1,0 +1,68 @@
+"""What all tabs have in common."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.containers import Container
+from textual.widget import Widget
+
+from tui_balancer.balance.commands import Command
+from tui_balancer.run.handle import Phase
+from tui_balancer.ui.keymap import STEERING, Key
+from tui_balancer.ui.messages import CommandWanted, Picture
+from tui_balancer.ui.story.story import Story
+
+
+class View(Container):
+    """A tab; only the one that is shown is told of pictures.
+
+    Attributes:
+        story: What is known of the run.
+        read_only: Whether keys that change the run are refused here already.
+    """
+
+    NAME: ClassVar[str] = ""
+    """As in `keymap.TABS`."""
+
+    def __init__(self, story: Story) -> None:
+        super().__init__(id=self.NAME, classes="view")
+        self.story = story
+        self.read_only = False
+
+    @property
+    def home(self) -> Widget:
+        """The widget that takes the keys when the tab is shown first."""
+        raise NotImplementedError
+
+    @property
+    def device(self) -> str | None:
+        """The device that keys act on; None where none is selected."""
+        return None
+
+    @property
+    def hungry(self) -> bool:
+        """Whether there is nothing to look at yet, even where the display is frozen."""
+        return False
+
+    def show(self, picture: Picture) -> None:
+        """Draw a picture."""
+        raise NotImplementedError
+
+    def want(self, command: Command) -> None:
+        """Ask something of the run."""
+        self.post_message(CommandWanted(command))
+
+    def offers(self, _key: Key) -> bool:
+        """Whether a key has something to act on; the others leave the line at the bottom."""
+        return True
+
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """Offer nothing that changes a run that has ended or may only be looked at."""
+        return action not in STEERING or self.steerable
+
+    @property
+    def steerable(self) -> bool:
+        """Whether the run still takes commands from here."""
+        snapshot = self.story.snapshot
+        return not self.read_only and (snapshot is None or snapshot.phase is not Phase.FINISHED)

@@ -1,0 +1,344 @@
+"""Every file of the run: what has become of it, where it waits, when it will be done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Hashable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from textual import events
+from textual.message import Message
+
+from tui_balancer.balance.model import Unit
+from tui_balancer.formatting import NONE, count, duration, plural, quantity
+from tui_balancer.ui import glyphs
+from tui_balancer.ui.formatting import fine_estimate, shorten
+from tui_balancer.ui.story.file_rows import (
+    SORTS,
+    Choice,
+    FileRow,
+    FileRows,
+    NameSearch,
+    chosen,
+    file_row,
+)
+from tui_balancer.ui.story.file_table import FileState, FileTable
+from tui_balancer.ui.tones import Line, Tone
+from tui_balancer.ui.widgets.columns import Column
+from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, RowList
+
+_TAG_WIDTH: Final = 1
+
+_SORT_SHARE: Final = 0.1
+"""Share of the time that may go into sorting many files anew while nobody asks for it."""
+
+_MANY: Final = 20_000
+
+STATES: Final[dict[FileState, tuple[str, str, Tone]]] = {
+    FileState.RUNNING: ("●", "running", "good"),
+    FileState.WAITING: ("○", "waiting", "plain"),
+    FileState.FAILED: (glyphs.FAILURE, "failed", "bad"),
+    FileState.DONE: (glyphs.DONE, "done", "dim"),
+}
+
+
+def sequences_cell(row: FileRow, _width: int) -> Line:
+    """Draw how many sequences are in a file."""
+    return [(count(row.unit.sequences), "plain")]
+
+
+def residues_cell(row: FileRow, _width: int) -> Line:
+    """Draw how many residues are in a file."""
+    return [(quantity(row.unit.residues), "plain")]
+
+
+def cost_cell(row: FileRow, _width: int) -> Line:
+    """Draw how many FLOPs a file costs."""
+    return [(quantity(row.unit.cost), "dim")]
+
+
+class FileList(RowList[FileRow]):
+    """The files of one queue, of one state, or all of them; some tagged for a move.
+
+    A tag belongs to the file, not to its place: it stays when the list is refreshed or the file
+    is moved or stolen, and goes when the file starts.
+    """
+
+    EMPTY = "no files here"
+
+    class Dragged(Message):
+        """A file is dragged by the mouse; `dropped` when it was let go.
+
+        Attributes:
+            row: The file.
+            x: Column of the screen under the mouse.
+            y: Line of the screen.
+        """
+
+        def __init__(self, row: FileRow, x: int, y: int, *, dropped: bool) -> None:
+            self.row = row
+            self.x = x
+            self.y = y
+            self.dropped = dropped
+            super().__init__()
+
+    def __init__(self) -> None:
+        self.choice = Choice()
+        self._table: FileTable | None = None
+        self._tags: dict[int, None] = {}
+        self._left: frozenset[int] = frozenset()
+        self._search = NameSearch()
+        self._sorted_for: tuple[FileTable, Choice] | None = None
+        self._sort_due = 0.0
+        self._drag: FileRow | None = None
+        self._dragging = False
+        self._taken_at = (0, 0)
+        tag = Column("", _TAG_WIDTH, self._tag_cell)
+        state = Column("State", 9, self._state_cell, key="state")
+        device = Column[FileRow]("Device", 7, lambda row, _: [(row.device, "plain")], rank=2)
+        sequences = Column("Seqs", 7, sequences_cell, right=True, rank=5, key="sequences")
+        self._usual = (
+            tag,
+            Column("File", 16, self._name_cell, flexible=True, most=72, key="file"),
+            state,
+            device,
+            Column("Next", 6, self._position_cell, right=True, rank=1, key="order"),
+            sequences,
+            Column("Res", 5, residues_cell, right=True, rank=3, key="residues"),
+            Column("FLOP", 5, cost_cell, right=True, rank=6, key="cost"),
+            Column("Ends in", 8, self._time_cell, right=True, key="ends"),
+        )
+        self._with_reasons = (
+            tag,
+            Column("File", 20, self._name_cell, flexible=True, most=60, key="file"),
+            Column("Why", 22, self._reason_cell, flexible=True),
+        )
+        super().__init__(self._usual, id="files")
+        self.retitle("Files")
+
+    def row_key(self, row: FileRow) -> int:
+        """A file is told by its number in the run."""
+        return row.unit.unit_id
+
+    @property
+    def tagged(self) -> tuple[int, ...]:
+        """Numbers of the tagged files, in the order in which they were tagged."""
+        return tuple(self._tags)
+
+    @property
+    def table(self) -> FileTable | None:
+        """The files as they were shown last."""
+        return self._table
+
+    def show(self, table: FileTable | None) -> None:
+        """Show the files as they are now; None before they are known."""
+        if table is None or table is self._table:
+            return
+        first, self._table = self._table is None, table
+        if self._tags:
+            state = table.state
+            self._tags = {one: None for one in self._tags if state[one] >= FileState.WAITING}
+        if time.monotonic() >= self._sort_due:
+            self._arrange_rows()
+        else:
+            self.set_rows(FileRows(table, self._numbers()))
+        if first:
+            self.reach_waiting()
+        self._tell()
+
+    def choose(self, **changes: object) -> None:
+        """Show other files, or the same in another order."""
+        before, self.choice = self.choice, replace(self.choice, **changes)  # type: ignore[arg-type]
+        self._arrange_rows()
+        if (self.choice.state, self.choice.device) != (before.state, before.device):
+            failed = self.choice.state is FileState.FAILED
+            self.set_columns(self._with_reasons if failed else self._usual)
+            self.reach_waiting()
+        self._tell()
+
+    def sort_next(self) -> None:
+        """Sort by the next of `SORTS`."""
+        place = (SORTS.index(self.choice.sort) + 1) % len(SORTS)
+        self.choose(sort=SORTS[place], backwards=False)
+
+    def sort_by(self, sort: str) -> None:
+        """Sort by this, backwards if it was sorted by it already."""
+        wanted = self.choice.sorted_by(sort)
+        self.choose(sort=wanted.sort, backwards=wanted.backwards)
+
+    def reach_waiting(self) -> None:
+        """Put the cursor on the first waiting file, the one that keys can act on; else on top."""
+        place = 0
+        if self._table is not None:
+            (waiting,) = np.nonzero(self._table.state[self._numbers()] == FileState.WAITING)
+            place = int(waiting[0]) if len(waiting) else 0
+        self.move_cursor(place)
+
+    def toggle_tag(self) -> None:
+        """Tag the file under the cursor or take its tag away, and go on to the next one."""
+        self._toggle(self.cursor)
+        self.action_cursor(1)
+
+    def tag_shown(self) -> None:
+        """Tag every waiting file that is shown."""
+        if self._table is None:
+            return
+        numbers = self._numbers()
+        waiting = numbers[self._table.state[numbers] == FileState.WAITING]
+        self._tags |= dict.fromkeys(waiting.tolist())
+        self._tags_changed()
+
+    def clear_tags(self) -> None:
+        """Take all tags away."""
+        self.drop_tags(tuple(self._tags))
+
+    def leave(self, unit_ids: Collection[int]) -> None:
+        """Let the cursor stay where it is when these files are elsewhere."""
+        self._left = frozenset(unit_ids)
+
+    def drop_tags(self, unit_ids: Collection[int]) -> None:
+        """Take the tags of these files away."""
+        for unit_id in unit_ids:
+            self._tags.pop(unit_id, None)
+        self._tags_changed()
+
+    def acted_on(self, *states: FileState) -> tuple[Unit, ...]:
+        """Return the tagged files in these states, or the one under the cursor if none is tagged.
+
+        The one under the cursor is returned whatever its state: the run says what is wrong.
+        """
+        if self._table is None:
+            return ()
+        units, state = self._table.units, self._table.state
+        if self._tags:
+            return tuple(units[one] for one in self._tags if state[one] in states)
+        row = self.cursor_row
+        return (row.unit,) if row is not None else ()
+
+    def row_of(self, unit_id: int) -> FileRow | None:
+        """Return a file as it was shown last, wherever it is."""
+        if self._table is None or unit_id >= len(self._table):
+            return None
+        return file_row(self._table, unit_id)
+
+    def _arrange_rows(self) -> None:
+        if self._table is None:
+            return
+        began = time.monotonic()
+        numbers = chosen(self._table, self.choice, self._search)
+        if len(self._table) >= _MANY:
+            now = time.monotonic()
+            self._sort_due = now + (now - began) / _SORT_SHARE
+        self.set_rows(FileRows(self._table, numbers))
+
+    def _numbers(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+        return self.rows.numbers if isinstance(self.rows, FileRows) else np.empty(0, np.intp)
+
+    def _find(self, key: Hashable, near: int) -> int:
+        assert isinstance(key, int)
+        if key in self._left:
+            # Where it stood there is another one now.
+            return min(near, max(0, len(self.rows) - 1))
+        place = self.rows.find(key) if isinstance(self.rows, FileRows) else None
+        return min(near, max(0, len(self.rows) - 1)) if place is None else place
+
+    def _toggle(self, index: int) -> None:
+        if index >= len(self.rows):
+            return
+        unit_id = self.rows[index].unit.unit_id
+        if unit_id in self._tags:
+            del self._tags[unit_id]
+        else:
+            self._tags[unit_id] = None
+        self._tags_changed()
+
+    def _tags_changed(self) -> None:
+        self.repaint_changes()
+        self._tell()
+
+    def say(self, text: str) -> None:
+        """Write something else into the frame; nothing brings its title back."""
+        if text:
+            self.retitle(text)
+        else:
+            self._tell()
+
+    def _tell(self) -> None:
+        choice = self.choice
+        what = "Files"
+        if choice.device is not None:
+            what = f"Queue of {choice.device}"
+        elif choice.state is not None:
+            what = f"{STATES[choice.state][1].capitalize()} files"
+        parts = [what, plural(len(self.rows), "file")]
+        if choice.words:
+            parts.append(f"with “{' '.join(choice.words)}”")
+        if self._tags:
+            parts.append(f"{count(len(self._tags))} tagged")
+        self.retitle(*parts)
+
+    def title_of(self, column: Column[FileRow]) -> Line:
+        """Mark the column that the files are sorted by."""
+        if not column.key or column.key != self.choice.sort:
+            return [(column.title, "plain")]
+        sign = glyphs.UP if self.choice.backwards else glyphs.DOWN
+        return [(f"{column.title}{sign}", "accent")]
+
+    def on_click(self, event: events.Click) -> None:
+        """Toggle the tag by a click on its column."""
+        index = self.row_at(event)
+        column = event.get_content_offset_capture(self).x
+        if index is not None and column < CURSOR_WIDTH + _TAG_WIDTH:
+            self._toggle(index)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Take hold of a file."""
+        index = self.row_at(event)
+        if index is not None and event.button == 1:
+            self._drag, self._dragging = self.rows[index], False
+            self._taken_at = (event.screen_x, event.screen_y)
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Carry a file along."""
+        if self._drag is not None:
+            where = (event.screen_x, event.screen_y)
+            self._dragging = self._dragging or where != self._taken_at
+            if self._dragging:
+                self.post_message(self.Dragged(self._drag, *where, dropped=False))
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """Let go of a file."""
+        self.release_mouse()
+        if self._drag is not None and self._dragging:
+            where = (event.screen_x, event.screen_y)
+            self.post_message(self.Dragged(self._drag, *where, dropped=True))
+        self._drag, self._dragging = None, False
+
+    def _tag_cell(self, row: FileRow, _width: int) -> Line:
+        return [(glyphs.TAG, "accent")] if row.unit.unit_id in self._tags else []
+
+    def _name_cell(self, row: FileRow, width: int) -> Line:
+        tone: Tone = "strong" if row.unit.unit_id in self._tags else "plain"
+        return [(shorten(row.unit.name, width), tone)]
+
+    def _state_cell(self, row: FileRow, _width: int) -> Line:
+        sign, word, tone = STATES[row.state]
+        return [(f"{sign} {word}", tone)]
+
+    def _position_cell(self, row: FileRow, _width: int) -> Line:
+        if row.state is not FileState.WAITING:
+            return []
+        return [(count(row.position + 1), "plain")]
+
+    def _time_cell(self, row: FileRow, _width: int) -> Line:
+        if row.state is FileState.DONE:
+            return [("" if row.took is None else duration(row.took), "dim")]
+        if row.state is FileState.FAILED:
+            return []
+        return [(NONE if row.ends is None else fine_estimate(row.ends), "plain")]
+
+    def _reason_cell(self, row: FileRow, _width: int) -> Line:
+        return [(row.reason, "bad")] if row.state is FileState.FAILED else []

@@ -1,0 +1,59 @@
+"""A line to type the words in that a list is narrowed down to."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+
+class FilterBar(Input):
+    """Hidden until it is asked for; escape empties it, enter keeps what it says."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "give_up", "Give up", show=False),
+        Binding("down", "keep", "To the list", show=False),
+    ]
+
+    class Narrowed(Message):
+        """The words have changed."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
+
+    class Left(Message):
+        """The person is through with typing."""
+
+    def __init__(self) -> None:
+        super().__init__(placeholder="words that must be in it", compact=True, classes="filter")
+        self.cursor_blink = False
+        self.display = False
+
+    def ask(self) -> None:
+        """Show it and take the keys."""
+        self.display = True
+        self.focus()
+
+    def action_give_up(self) -> None:
+        """Show everything again."""
+        self.value = ""
+        self.action_keep()
+
+    def action_keep(self) -> None:
+        """Give the keys back, and the room where nothing is filtered."""
+        self.display = bool(self.value)
+        self.post_message(self.Left())
+
+    @on(Input.Changed)
+    def _narrow(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Narrowed(self.value))
+
+    @on(Input.Submitted)
+    def _submit(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_keep()

@@ -1,0 +1,111 @@
+"""When each device ends, as bars against the time in which all of them together could."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from tui_balancer.formatting import estimate
+from tui_balancer.run.handle import RunSnapshot
+from tui_balancer.ui import glyphs
+from tui_balancer.ui.story.forecast import HELD, fluid_end
+from tui_balancer.ui.tones import Line, Tone
+from tui_balancer.ui.widgets.columns import Column
+from tui_balancer.ui.widgets.row_list import RowList
+
+LATE: Final = 1.1
+"""A device that ends this much after the bound is behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishRow:
+    """A device's end.
+
+    Attributes:
+        device: Its id.
+        ends: Seconds from now; None where that is not known.
+        held: Whether it does not compute: its end is that of its queue, if it went on.
+        bound: Seconds in which all devices could do all that is left.
+        scale: Seconds that the whole width stands for.
+    """
+
+    device: str
+    ends: float | None
+    held: bool
+    bound: float | None
+    scale: float
+
+
+def finish_rows(snapshot: RunSnapshot) -> tuple[FinishRow, ...]:
+    """Return a row for each device, all to one scale."""
+    bound = fluid_end(snapshot.devices)
+    # A held device with a long queue would make all other bars too short to be told apart.
+    working = [one.finish_seconds or 0.0 for one in snapshot.devices if one.state not in HELD]
+    scale = max(*working, (bound or 0.0) * LATE, 0.0) if working else 0.0
+    return tuple(
+        FinishRow(one.device, one.finish_seconds, one.state in HELD, bound, scale)
+        for one in snapshot.devices
+    )
+
+
+def bar_cell(row: FinishRow, width: int) -> Line:
+    """Draw the time to a device's end, and where the bound lies in it."""
+    if not row.scale or row.ends is None:
+        return [(glyphs.TRACK * width, "dim")]
+    filled = round(min(1.0, row.ends / row.scale) * width)
+    beyond = row.ends > row.scale
+    tone: Tone = "good"
+    if row.held:
+        tone = "dim"
+    elif row.bound is not None and row.ends > row.bound * LATE:
+        tone = "fair"
+    text = glyphs.BAR * filled + glyphs.TRACK * (width - filled)
+    if beyond:
+        text = text[:-1] + glyphs.ARROW
+    if row.bound is None:
+        return _two_tones(text, filled, tone)
+    mark = min(width - 1, round(row.bound / row.scale * width))
+    return [
+        *_two_tones(text[:mark], min(filled, mark), tone),
+        (glyphs.MARK, "accent"),
+        *_two_tones(text[mark + 1 :], max(0, filled - mark - 1), tone),
+    ]
+
+
+def _two_tones(text: str, filled: int, tone: Tone) -> Line:
+    return [(text[:filled], tone), (text[filled:], "dim")]
+
+
+COLUMNS: Final[tuple[Column[FinishRow], ...]] = (
+    Column("Device", 7, lambda row, _: [(row.device, "strong")]),
+    Column("", 8, bar_cell, flexible=True),
+    Column(
+        "Ends in",
+        8,
+        lambda row, _: [(estimate(row.ends), "dim" if row.held else "plain")],
+        right=True,
+    ),
+)
+
+
+class FinishBars(RowList[FinishRow]):
+    """The imbalance at a glance: who ends when, and where the bound lies."""
+
+    EMPTY = "no devices yet"
+    MARKS_WHEN_BLURRED = False
+
+    def __init__(self) -> None:
+        super().__init__(COLUMNS, heading=False, id="finish")
+        self.retitle("Who ends when")
+
+    def row_key(self, row: FinishRow) -> str:
+        """A row is told by its device."""
+        return row.device
+
+    def show(self, snapshot: RunSnapshot) -> None:
+        """Show the ends of a snapshot."""
+        rows = finish_rows(snapshot)
+        self.set_rows(rows)
+        bound = rows[0].bound if rows else None
+        parts = [f"{glyphs.MARK} bound {estimate(bound)}"] if bound is not None else []
+        self.retitle("Who ends when", *parts)

@@ -1,0 +1,288 @@
+"""A row a device over time: files, gaps, model loading, pauses, steals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, floor
+from typing import ClassVar, Final
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from tui_balancer.formatting import duration
+from tui_balancer.ui import glyphs
+from tui_balancer.ui.story.timeline_record import Activity, Cell, TimelineRecord
+from tui_balancer.ui.tones import Line, Tone
+from tui_balancer.ui.widgets.columns import Column
+from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, RowList
+
+STEPS: Final = (
+    *(0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0),
+    *(1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0),
+)
+"""Seconds that a cell may stand for."""
+
+_LABEL_EVERY: Final = 12
+_DEVICE_WIDTH: Final = 7
+
+_SIGNS: Final[dict[Activity, tuple[str, Tone]]] = {
+    Activity.LOADING: (glyphs.LIGHT, "accent"),
+    Activity.WORKING: (glyphs.FULL, "even"),
+    Activity.IDLE: (glyphs.DOT, "dim"),
+    Activity.PAUSED: ("‖", "fair"),
+    Activity.DEAD: (glyphs.TRACK, "bad"),
+    Activity.GONE: (" ", "dim"),
+}
+
+LEGEND: Final[Line] = [
+    (glyphs.FULL, "even"),
+    (glyphs.DARK, "odd"),
+    (" files  ", "dim"),
+    (glyphs.MEDIUM, "even"),
+    (" with gaps  ", "dim"),
+    (glyphs.DOT, "dim"),
+    (" idle  ", "dim"),
+    (glyphs.LIGHT, "accent"),
+    (" loading  ", "dim"),
+    ("‖", "fair"),
+    (" paused  ", "dim"),
+    (glyphs.STOLEN, "accent"),
+    (" stolen for it  ", "dim"),
+    (glyphs.FAILURE, "bad"),
+    (" failed", "dim"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The stretch of time that is shown, in whole cells since the run began.
+
+    Attributes:
+        step: Seconds a cell, one of `STEPS`.
+        first: Number of the first cell.
+    """
+
+    step: float
+    first: int
+
+
+def sign_of(cell: Cell) -> tuple[str, Tone]:
+    """Return what a stretch of time looks like; each look is told apart without colour."""
+    if cell.failed:
+        return glyphs.FAILURE, "bad"
+    if cell.steals:
+        return glyphs.STOLEN, "accent"
+    if cell.activity is not Activity.WORKING:
+        if cell.share > 0.05 and cell.activity in (Activity.IDLE, Activity.LOADING):
+            return glyphs.MEDIUM, "even"
+        return _SIGNS[cell.activity]
+    # Neighbouring files differ in shade as well as in colour.
+    odd = cell.files == 1 and cell.order % 2 == 1
+    return (glyphs.DARK, "odd") if odd else (glyphs.FULL, "even")
+
+
+class Gantt(RowList[str]):
+    """The tracks of a record, with a cursor in time.
+
+    Args:
+        record: What happened.
+
+    Attributes:
+        following: Whether the window ends at the present.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "step(-1)", "Back", show=False),
+        Binding("right,l", "step(1)", "On", show=False),
+    ]
+    EMPTY = "no devices yet"
+
+    class Looked(Message):
+        """The cursor stands on another stretch of time, or that has changed."""
+
+    def __init__(self, record: TimelineRecord) -> None:
+        self._record = record
+        self._now = 0.0
+        self._step: float | None = None
+        self._first = 0
+        self._time = 0
+        self.following = True
+        self._cells: dict[tuple[str, int], Cell] = {}
+        self._cells_step = 0.0
+        columns = (
+            Column[str]("Device", _DEVICE_WIDTH, lambda device, _: [(device, "strong")]),
+            Column("", 20, self._track_cell, flexible=True),
+        )
+        super().__init__(columns, id="gantt")
+
+    def show(self, devices: tuple[str, ...], now: float) -> None:
+        """Show the devices' past up to now, in seconds since the run began."""
+        self._now = now
+        self.set_rows(devices)
+        self._settle()
+
+    @property
+    def window(self) -> Window:
+        """What is shown."""
+        step = self._step or self._fitting_step()
+        if self.following or self._step is None:
+            self._first = max(0, ceil(self._now / step) - self._width)
+        return Window(step, self._first)
+
+    @property
+    def moment(self) -> tuple[float, float]:
+        """Begin and end of the stretch under the cursor, in seconds since the run began."""
+        window = self.window
+        return self._time * window.step, (self._time + 1) * window.step
+
+    def cell_here(self) -> Cell | None:
+        """Return what the cursor stands on; None beside the tracks."""
+        track = self._record.tracks.get(self.cursor_row or "")
+        start, end = self.moment
+        if track is None or start >= self._now:
+            return None
+        return track.cell(start, min(end, self._now), self._now)
+
+    def zoom(self, factor: float) -> None:
+        """Show the next less or more time, around the cursor."""
+        before = self.window
+        place = STEPS.index(before.step) + (1 if factor > 1 else -1)
+        if not 0 <= place < len(STEPS):
+            return
+        middle = self._time * before.step
+        at = (self._time - before.first) / max(1, self._width)
+        self._step = STEPS[place]
+        self._time = floor(middle / self._step)
+        self._first = max(0, self._time - round(at * self._width))
+        self._settle()
+
+    def fit(self) -> None:
+        """Show the whole run."""
+        moment = self.moment[0]
+        self._step, self.following = None, True
+        self._time = floor(moment / self.window.step)
+        self._settle()
+
+    def follow(self) -> None:
+        """Show the present from now on, or stop doing so."""
+        self.following = not self.following
+        if not self.following:
+            self._step = self.window.step
+        self._settle()
+
+    def pan(self, share: float) -> None:
+        """Go back or on by a share of what is shown."""
+        self._hold()
+        cells = round(share * self._width)
+        self._first = max(0, min(self._first + cells, self._last_cell))
+        self._time = max(0, min(self._time + cells, self._last_cell))
+        self._settle()
+
+    def action_step(self, cells: int) -> None:
+        """Move the cursor in time; the window comes along."""
+        self._hold()
+        self._time = max(0, min(self._time + cells, self._last_cell))
+        if not self._first <= self._time < self._first + self._width:
+            self._first = max(0, self._time - self._width // 2)
+        self._settle()
+
+    def on_resize(self) -> None:
+        """Fill the new width."""
+        self._settle()
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the mouse is, in time as well."""
+        offset = event.get_content_offset(self)
+        left = CURSOR_WIDTH + _DEVICE_WIDTH + self._gap
+        if offset is not None and offset.x >= left:
+            self._hold()
+            self._time = min(self.window.first + offset.x - left, self._last_cell)
+            self._settle()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Zoom in by the wheel with ctrl."""
+        if event.ctrl:
+            event.stop()
+            self.zoom(0.5)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Zoom out by the wheel with ctrl."""
+        if event.ctrl:
+            event.stop()
+            self.zoom(2)
+
+    @property
+    def _width(self) -> int:
+        room = self.scrollable_content_region.width - CURSOR_WIDTH - _DEVICE_WIDTH - self._gap
+        return max(1, room)
+
+    @property
+    def _last_cell(self) -> int:
+        return max(0, ceil(self._now / self.window.step) - 1)
+
+    def _fitting_step(self) -> float:
+        return next((step for step in STEPS if self._now <= step * self._width), STEPS[-1])
+
+    def _hold(self) -> None:
+        window = self.window
+        self._step, self._first, self.following = window.step, window.first, False
+
+    def _settle(self) -> None:
+        if self.following:
+            self._time = self._last_cell
+        window = self.window
+        parts = [f"{_seconds(window.step)} a letter"]
+        parts.append("following" if self.following else f"at {duration(self.moment[0])}")
+        self.retitle("Timeline", *parts)
+        self.repaint_changes()
+        self.post_message(self.Looked())
+
+    def title_of(self, column: Column[str]) -> Line:
+        """Write times over the tracks."""
+        if not column.flexible:
+            return [(column.title, "plain")]
+        window, text = self.window, ""
+        for place in range(0, self._width, _LABEL_EVERY):
+            label = _moment((window.first + place) * window.step)
+            text = f"{text:<{place}}{'' if place + len(label) > self._width else label}"
+        return [(text, "plain")]
+
+    def _track_cell(self, device: str, width: int) -> Line:
+        track, window = self._record.tracks.get(device), self.window
+        if track is None:
+            return []
+        if window.step != self._cells_step or len(self._cells) > 50_000:
+            self._cells.clear()
+            self._cells_step = window.step
+        line: Line = []
+        here = device == self.cursor_row
+        for number in range(window.first, window.first + width):
+            start, end = number * window.step, (number + 1) * window.step
+            if start >= self._now:
+                break
+            cell = self._cells.get((device, number))
+            if cell is None:
+                cell = track.cell(start, min(end, self._now), self._now)
+                # What lies behind is settled.
+                if end < self._now - 1.0:
+                    self._cells[device, number] = cell
+            sign, tone = sign_of(cell)
+            if here and number == self._time:
+                tone = "chosen"
+            if line and line[-1][1] == tone:
+                line[-1] = (line[-1][0] + sign, tone)
+            else:
+                line.append((sign, tone))
+        return line
+
+
+def _moment(seconds: float) -> str:
+    """Return a time since the run began, short: `0`, `45s`, `12m`, `1h 20m`."""
+    if seconds < 60:
+        return f"{seconds:g}s" if seconds else "0"
+    return duration(seconds).removesuffix(" 00s").removesuffix(" 00m")
+
+
+def _seconds(step: float) -> str:
+    return f"{step:g} s" if step < 60 else duration(step).removesuffix(" 00s").removesuffix(" 00m")

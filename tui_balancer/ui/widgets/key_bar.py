@@ -1,0 +1,81 @@
+"""The keys that matter here and now, as many as one line has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from textual import events
+from textual.message import Message
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui_balancer.ui.keymap import Key
+from tui_balancer.ui.tones import TONE_CLASSES, Line, fit, line_width, to_strip
+
+_GAP: Final = "  "
+
+
+def _entries(keys: Sequence[Key]) -> list[tuple[Key, Line]]:
+    """Return what stands for each key; keys of one word share it."""
+    entries: list[tuple[Key, Line]] = []
+    for position, key in enumerate(keys):
+        followed = position + 1 < len(keys) and keys[position + 1].label == key.label
+        label = "" if key.paired and followed else f" {key.label}"
+        entries.append((key, [(key.shown, "accent"), (label, "plain")]))
+    return entries
+
+
+def _gap(key: Key, entry: Line) -> str:
+    """Return what comes behind a key: less where the next one shares its word."""
+    return " " if key.paired and not entry[1][0] else _GAP
+
+
+def fitting(keys: Sequence[Key], width: int) -> list[tuple[Key, Line]]:
+    """Return the keys that fit into a line; those of the highest rank go first."""
+    kept = [key for key in keys if key.label]
+    while True:
+        entries = _entries(kept)
+        needed = sum(line_width(line) + len(_GAP) for _, line in entries) - len(_GAP)
+        highest = max((key.rank for key in kept), default=0)
+        if needed <= width or highest == 0:
+            return entries
+        last = next(key for key in reversed(kept) if key.rank == highest)
+        kept = [key for key in kept if key.label != last.label]
+
+
+class KeyBar(Widget):
+    """One line of keys; a click is as good as a press."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
+    ALLOW_SELECT = False
+
+    keys: reactive[tuple[Key, ...]] = reactive(())
+
+    class Clicked(Message):
+        """A person clicked a key."""
+
+        def __init__(self, key: Key) -> None:
+            self.key = key
+            super().__init__()
+
+    def __init__(self) -> None:
+        super().__init__(id="keys")
+
+    def render_line(self, _y: int) -> Strip:
+        """Draw the keys."""
+        line: Line = []
+        for key, entry in fitting(self.keys, self.size.width):
+            line += [*entry, (_gap(key, entry), "plain")]
+        return to_strip(self, fit(line[:-1], self.size.width), self.rich_style)
+
+    def on_click(self, event: events.Click) -> None:
+        """Tell which key was clicked."""
+        left = self.gutter.left
+        for key, entry in fitting(self.keys, self.size.width):
+            width = line_width(entry)
+            if left <= event.x < left + width:
+                self.post_message(self.Clicked(key))
+                return
+            left += width + len(_gap(key, entry))

@@ -1,0 +1,69 @@
+"""How many files went from which device to which."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from tui_balancer.formatting import NONE, count
+from tui_balancer.ui import glyphs
+
+MOST_DEVICES = 8
+"""More than these make no matrix but a list of the pairs with the most steals."""
+
+_CELL = 7
+
+
+def matrix_text(steals: Counter[tuple[str, str]], devices: Sequence[str]) -> Content:
+    """Return the pairs as a matrix: a row for who gave, a column for who received."""
+    if not steals:
+        return Content.styled("no steals yet", "$foreground 60%")
+    if len(devices) > MOST_DEVICES:
+        return Content("\n").join(
+            Content.assemble((f"{number:>7,} ", "bold"), f"{source} {glyphs.ARROW} {target}")
+            for (source, target), number in steals.most_common()
+        )
+    head = "".join(f"{device:>{_CELL + 1}}" for device in devices)
+    lines = [Content.styled(f"{'from':<{_CELL}}{head}  given", "$foreground 60%")]
+    for source in devices:
+        cells: list[Content | tuple[str, str]] = [(f"{source:<{_CELL}}", "bold")]
+        for target in devices:
+            number = steals[source, target]
+            text = NONE if source == target else (count(number) if number else glyphs.DOT)
+            style = "$text-accent" if number else "$foreground 40%"
+            cells.append((f"{text:>{_CELL + 1}}", style))
+        given = sum(number for pair, number in steals.items() if pair[0] == source)
+        cells.append((f"{count(given):>7}", "" if given else "$foreground 40%"))
+        lines.append(Content.assemble(*cells))
+    received = "".join(
+        f"{sum(number for pair, number in steals.items() if pair[1] == device):>{_CELL + 1},}"
+        for device in devices
+    )
+    lines.append(Content.styled(f"{'got':<{_CELL}}{received}", "$foreground 60%"))
+    return Content("\n").join(lines)
+
+
+class PairMatrix(VerticalScroll, can_focus=False):
+    """The pairs in a frame."""
+
+    def __init__(self) -> None:
+        super().__init__(id="pairs")
+        self._text = Static()
+        self._shown: object = None
+        self.border_title = " From whom to whom "
+
+    def compose(self) -> ComposeResult:
+        """One text that scrolls."""
+        yield self._text
+
+    def show(self, steals: Counter[tuple[str, str]], devices: Sequence[str]) -> None:
+        """Show the numbers as they are now."""
+        state = (steals.total(), tuple(devices))
+        if state != self._shown:
+            self._shown = state
+            self._text.update(matrix_text(steals, devices))

@@ -1,0 +1,67 @@
+"""The tabs by their numbers; a click shows one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+from textual import events
+from textual.message import Message
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui_balancer.ui.keymap import TABS
+from tui_balancer.ui.tones import TONE_CLASSES, Line, fit, to_strip
+
+_GAP: Final = 1
+
+
+class TabBar(Widget):
+    """One line: the tabs, the one that is shown set off."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
+    ALLOW_SELECT = False
+
+    current: reactive[str] = reactive(TABS[0])
+    notes: reactive[Mapping[str, str]] = reactive(dict)
+    """A few letters behind a tab's name, by tab."""
+
+    class Clicked(Message):
+        """A person asks for a tab with the mouse."""
+
+        def __init__(self, tab: str) -> None:
+            self.tab = tab
+            super().__init__()
+
+    def __init__(self) -> None:
+        super().__init__(id="tabs")
+
+    def _labels(self) -> list[tuple[str, Line]]:
+        labels: list[tuple[str, Line]] = []
+        for number, tab in enumerate(TABS, 1):
+            shown = tab == self.current
+            note = self.notes.get(tab, "")
+            text = f"{tab.capitalize()}{f' {note}' if note else ''}"
+            if shown:
+                labels.append((tab, [(f"[{number} {text}]", "chosen")]))
+            else:
+                labels.append((tab, [(f" {number} ", "accent"), (f"{text} ", "plain")]))
+        return labels
+
+    def render_line(self, _y: int) -> Strip:
+        """Draw the tabs."""
+        line: Line = []
+        for _, label in self._labels():
+            line += [*label, (" " * _GAP, "plain")]
+        return to_strip(self, fit(line, self.size.width), self.rich_style)
+
+    def on_click(self, event: events.Click) -> None:
+        """Tell which tab was clicked."""
+        left = 0
+        for tab, label in self._labels():
+            width = sum(len(text) for text, _ in label)
+            if left <= event.x - self.gutter.left < left + width:
+                self.post_message(self.Clicked(tab))
+                return
+            left += width + _GAP
