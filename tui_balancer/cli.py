@@ -253,7 +253,9 @@ def plan(
         scans = scan(
             prepared.inputs, settings.reading, on_progress=lambda _: progress.advance(task)
         )
-    catalogue = Catalogue.build(scans, Path(), prepared.model.shape)
+    catalogue = Catalogue.build(
+        scans, Path(), prepared.model.shape, prepared.embedding.batch_tokens
+    )
     _stdout.print(f"{prepared.model.label}, {len(scans):,} files")
     _stdout.print(plan_table(plan_units(prepared, catalogue.good_units)))
     finish = estimate(predicted_seconds(prepared, catalogue.good_units))

@@ -16,6 +16,7 @@ from tui_balancer.balance.events import (
     SettingEvent,
     SplitEvent,
     StealEvent,
+    UnbundleEvent,
     WarningEvent,
 )
 from tui_balancer.formatting import count, estimate, quantity
@@ -134,6 +135,8 @@ def event_line(event: Event) -> str:
         return f"move     {event.source} → {event.target}  {event.unit_name}"
     if isinstance(event, FailureEvent):
         return f"failed   {event.unit_name}: {event.reason}"
+    if isinstance(event, UnbundleEvent):
+        return f"one by one  {event.unit_name}: it killed too many workers ({event.reason})"
     if isinstance(event, DeviceEvent) and event.reason:
         return f"device   {event.device} {event.state.value}: {event.reason}"
     if isinstance(event, SettingEvent):

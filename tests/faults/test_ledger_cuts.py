@@ -19,8 +19,8 @@ import pytest
 
 from tests.support.checkpoints import make_checkpoint
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
+from tui_balancer.balance.events import Event, UnbundleEvent
 from tui_balancer.config import RunSettings
-from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
@@ -35,7 +35,7 @@ from tui_balancer.run.prepare import PreparedRun, prepare
 from tui_balancer.run.stock import take_stock
 from tui_balancer.workers.protocol import DeviceFacts, FileResult, Task, TaskResult, WorkerId
 
-FILES = 3
+FILES = {0, 1, 2, 3}
 FACTS = DeviceFacts("a CPU", None, 0.0, "", 1)
 
 
@@ -77,9 +77,14 @@ def reaper(monkeypatch: pytest.MonkeyPatch) -> Reaper:
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedRun:
-    """A run over three inputs that was looked at once; each test moves it to its own folder."""
+    """A run over four inputs that was looked at once; each test moves it to its own folder.
+
+    The first and the last one are less than a batch, and make a bundle.
+    """
     folder = tmp_path_factory.mktemp("prepared")
-    write_synthetic(folder / "proteins", files=FILES, sequences=FILES, seed=1)
+    (folder / "proteins").mkdir()
+    for number, length in enumerate((5, 30, 30, 6)):
+        (folder / "proteins" / f"{number}.faa").write_text(f">p{number}\n{'M' * length}\n")
     return prepare(
         RunSettings(
             inputs=(str(folder / "proteins"),),
@@ -88,6 +93,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedRun:
             devices="cpu",
             cpu_workers=1,
             cpu_threads=1,
+            batch_tokens=20,
         )
     )
 
@@ -106,35 +112,43 @@ def taken_up(prepared: PreparedRun, output: Path) -> PreparedRun:
     )
 
 
-def work(prepared: PreparedRun, computed: list[int]) -> None:
+def work(prepared: PreparedRun, computed: list[int], *, poison: bool = False) -> None:
     """Do one session of a run, from taking the folder to letting it go.
 
-    The second file's first worker dies; each output is the name of its input and the attempt
-    leaves no trace in it.
+    The second file's first worker dies, and that of the bundle whenever it is taken if it is
+    poison; each output is the name of its input and the attempt leaves no trace in it.
     """
     folder = RunFolder.take(prepared.folder, prepared.record, prepared.sessions)
     try:
         stock = take_stock(prepared, folder, lambda *counts: None, threading.Event())
         journal = Journal(folder.ledger, lambda: 0.0, RETURN_REASONS)
+
+        def note(event: Event) -> None:
+            journal.note(event)
+            if isinstance(event, UnbundleEvent):
+                stock.catalogue.break_up(event.unit_id)
+
         coordinator = WorkStealingCoordinator(
-            prepared.specs, policy=prepared.settings.policy, clock=lambda: 0.0, journal=journal.note
+            prepared.specs, policy=prepared.settings.policy, clock=lambda: 0.0, journal=note
         )
         board = RunBoard(coordinator, journal, Hold(coordinator))
-        board.open(stock.catalogue)
+        catalogue = stock.catalogue
+        board.open(catalogue)
         for row in stock.in_state(FileState.DONE):
-            coordinator.add_done(stock.catalogue.units[row.file.file_id])
+            coordinator.add_done(catalogue.file_unit(row.file.file_id))
         waiting = stock.in_state(FileState.WAITING)
         coordinator.assign(
-            [stock.catalogue.units[row.file.file_id] for row in waiting],
-            {row.file.file_id: row.attempts for row in waiting},
+            catalogue.units(row.file.file_id for row in waiting),
+            {row.file.unit: row.attempts for row in waiting},
+            {row.file.unit: row.deaths for row in waiting if row.deaths},
         )
         worker = hired(coordinator, board)
         while (task := taken(board, worker)) is not None:
-            if task.unit_id == 1 and task.epoch == 1:
+            if (task.unit_id == 1 and task.epoch == 1) or (poison and len(task.files) > 1):
                 coordinator.worker_died(worker.device, worker.incarnation, "killed")
                 worker = hired(coordinator, board)
                 continue
-            computed.append(task.unit_id)
+            computed += [file.file_id for file in task.files]
             board.finish(worker, result(task))
         journal.flush()
         folder.release("finished")
@@ -160,36 +174,40 @@ def taken(board: RunBoard, worker: WorkerId) -> Task | None:
 
 def result(task: Task) -> TaskResult:
     """Write what a worker would, and say so."""
-    (file,) = task.files
-    file.temporary.write_bytes(file.source.name.encode())
-    digest = sha256_of(file.temporary)
-    size = file.temporary.stat().st_size
-    done = FileResult(file.file_id, output_sha256=digest, output_bytes=size, sequences=1)
-    return TaskResult(task.unit_id, task.epoch, (done,), 0.0)
+    results = []
+    for file in task.files:
+        file.temporary.write_bytes(file.source.name.encode())
+        digest = sha256_of(file.temporary)
+        size = file.temporary.stat().st_size
+        results.append(
+            FileResult(file.file_id, output_sha256=digest, output_bytes=size, sequences=1)
+        )
+    return TaskResult(task.unit_id, task.epoch, tuple(results), 0.0)
 
 
+@pytest.mark.parametrize("poison", [False, True])
 def test_whatever_the_ledger_was_about_to_say_the_next_session_finishes_the_run(
-    prepared: PreparedRun, reaper: Reaper, tmp_path: Path
+    prepared: PreparedRun, reaper: Reaper, tmp_path: Path, poison: bool
 ) -> None:
-    work(taken_up(prepared, tmp_path / "quiet"), quiet := [])
+    work(taken_up(prepared, tmp_path / "quiet"), quiet := [], poison=poison)
     points = reaper.seen
-    assert sorted(quiet) == [0, 1, 2]
-    assert points > 2 * FILES
+    assert sorted(quiet) == sorted(FILES)
+    assert points > 2 * len(FILES)
 
     for at in range(1, points + 1):
         for after in (False, True):
             out = tmp_path / f"{at}-{after}"
             reaper.at, reaper.after, reaper.seen = at, after, 0
             with pytest.raises(Killed):
-                work(taken_up(prepared, out), first := [])
+                work(taken_up(prepared, out), first := [], poison=poison)
             done_before = done_files(out)
             reaper.at = 0
-            work(taken_up(prepared, out), second := [])
+            work(taken_up(prepared, out), second := [], poison=poison)
 
             assert not done_before & set(second), "finished work was repeated"
-            assert done_before | set(second) == {0, 1, 2}
-            assert set(first) | set(second) == {0, 1, 2}
-            assert done_files(out) == {0, 1, 2}
+            assert done_before | set(second) == FILES
+            assert set(first) | set(second) == FILES
+            assert done_files(out) == FILES
             assert contents(out) == contents(tmp_path / "quiet")
             assert not list(out.rglob("*.tmp"))
 
@@ -203,7 +221,7 @@ def test_an_app_that_dies_before_its_ledger_says_anything_leaves_a_folder_for_a_
         ledger.execute("PRAGMA journal_mode = WAL")
     assert (out / LEDGER_NAME).stat().st_size > 0
     work(taken_up(prepared, out), computed := [])
-    assert done_files(out) == set(computed) == {0, 1, 2}
+    assert done_files(out) == set(computed) == FILES
 
 
 def done_files(folder: Path) -> set[int]:

@@ -21,6 +21,7 @@ def file(number: int, *, unit: int | None = None, error: str = "", **changes: st
     return FileRecord(
         file_id=number,
         unit=number if unit is None else unit,
+        bundle=number if unit is None else unit,
         name=f"sub/f{number}.fasta",
         source=changes.get("source", f"/data/sub/f{number}.fasta"),
         sha256=f"{number:064x}",

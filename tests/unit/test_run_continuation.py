@@ -15,10 +15,11 @@ from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan_file
 from tui_balancer.ledger.records import FileRow, FileState, RunRecord, SessionRecord
 from tui_balancer.outputs.layout import output_paths
-from tui_balancer.run.catalogue import file_record
+from tui_balancer.run.catalogue import file_records
 from tui_balancer.run.continuation import Resuming, StoredRun, continuation
 from tui_balancer.run.folder import versions
 
+SHAPE = ModelShape(2, 40, 4)
 DONE, WAITING, FAILED = FileState.DONE, FileState.WAITING, FileState.FAILED
 
 
@@ -36,7 +37,7 @@ def stored(folder: Path, *states: FileState, **session: dict[str, str]) -> Store
     inputs = find_inputs([folder])
     rows = [
         FileRow(
-            file_record(number, scan_file(file, ReadingRules()), output, ModelShape(2, 40, 4)),
+            *file_records([scan_file(file, ReadingRules())], [output], SHAPE, 0, number),
             *(state, "out of luck" if state is FAILED else "", 1, "cpu:0", "", 0),
             *(1 if state is DONE else 0, 0, 0, 0),
         )

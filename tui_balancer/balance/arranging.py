@@ -86,7 +86,8 @@ def skip(board: Board, unit_ids: Sequence[int]) -> str:
         device = board.units.home[unit_id]
         unit = board.roster[device].queue.remove(unit_id)
         board.units.skip(unit)
-        board.log.add(SkipEvent, unit_id, unit.name, device, SKIPPED)
+        files = unit.numbers if unit.parts else ()
+        board.log.add(SkipEvent, unit_id, unit.name, device, SKIPPED, files)
         names.append(unit.name)
     return _told(board, "skipped {}", names, refused, done="skipped")
 
@@ -103,7 +104,8 @@ def retry(board: Board, unit_ids: Sequence[int]) -> str:
         record = _first_free(board)
         board.units.retry(unit_id, record.device)
         record.queue.append(unit)
-        board.log.add(RetryEvent, unit_id, unit.name, record.device)
+        files = unit.numbers if unit.parts else ()
+        board.log.add(RetryEvent, unit_id, unit.name, record.device, files)
         names.append(unit.name)
     return _told(board, "{} waits again", names, refused, "{} wait again", "tried again")
 

@@ -66,21 +66,31 @@ class MoveEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class SkipEvent(Event):
-    """A person had a waiting unit left out; it counts as failed."""
+    """A person had a waiting unit left out; it counts as failed.
+
+    Attributes:
+        unit_id: The unit.
+        unit_name: Its name.
+        device: For which it waited.
+        reason: In words.
+        files: Of a bundle, the numbers of its files; empty for a file alone.
+    """
 
     unit_id: int
     unit_name: str
     device: str
     reason: str
+    files: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RetryEvent(Event):
-    """A person had a failed or skipped unit wait again, for this device."""
+    """A person had a failed or skipped unit wait again, for this device; `files` as above."""
 
     unit_id: int
     unit_name: str
     device: str
+    files: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,9 @@ class FileRecord:
 
     Attributes:
         file_id: Position in the run's catalogue, from 0.
-        unit: Number of the unit it belongs to.
+        unit: Number of the unit it is leased with: that of the unit's first file.
+        bundle: Number of the first of the files that share batches with it. A unit that has to
+            be made anew in part is leased file by file, in the batches of old.
         name: What a person sees.
         source: Absolute path.
         sha256: Of its raw bytes; empty when it has an error.
@@ -95,6 +97,7 @@ class FileRecord:
 
     file_id: int
     unit: int
+    bundle: int
     name: str
     source: str
     sha256: str
@@ -223,7 +226,7 @@ class FileDone:
 
 @dataclass(frozen=True, slots=True)
 class FileFailed:
-    """A file that is not done will not be."""
+    """A file of a bundle that is not done will not be, whatever becomes of the others."""
 
     file_id: int
     reason: str
@@ -231,10 +234,33 @@ class FileFailed:
 
 @dataclass(frozen=True, slots=True)
 class FileReopened:
-    """A file that was done or failed waits again: its output is gone, or a retry is wanted."""
+    """A file that was done or failed waits again, alone: its output is gone, or for a retry."""
 
     file_id: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFailed:
+    """The files of a unit, none of which is done, will not be."""
+
+    unit: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitReopened:
+    """The files of a unit that failed as a whole wait again."""
+
+    unit: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitBrokenUp:
+    """The waiting files of a bundle are units of their own now, in batches of their own."""
+
+    unit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +294,16 @@ class DeviceUsed:
 
 
 Change = (
-    LeaseGranted | LeaseEnded | FileDone | FileFailed | FileReopened | FileRescanned | DeviceUsed
+    LeaseGranted
+    | LeaseEnded
+    | FileDone
+    | FileFailed
+    | FileReopened
+    | FileRescanned
+    | UnitFailed
+    | UnitReopened
+    | UnitBrokenUp
+    | DeviceUsed
 )
 
 

@@ -53,6 +53,7 @@ TABLES = (
     """CREATE TABLE files (
         id INTEGER PRIMARY KEY,
         unit INTEGER NOT NULL,
+        bundle INTEGER NOT NULL,
         name TEXT NOT NULL,
         source TEXT NOT NULL,
         sha256 TEXT NOT NULL,
@@ -110,7 +111,8 @@ TABLES = (
 )
 
 FILE_COLUMNS = (
-    "id, unit, name, source, sha256, size_bytes, mtime_ns, output, sequences, residues, cost, error"
+    "id, unit, bundle, name, source, sha256, size_bytes, mtime_ns, output, "
+    "sequences, residues, cost, error"
 )
 """In the order of `FileRecord`'s fields."""
 

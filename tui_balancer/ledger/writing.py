@@ -29,13 +29,16 @@ from tui_balancer.ledger.records import (
     LeaseGranted,
     RunRecord,
     SessionRecord,
+    UnitBrokenUp,
+    UnitFailed,
+    UnitReopened,
 )
 from tui_balancer.ledger.schema import FILE_COLUMNS, TABLES
 
 _INSERT_FILE = (
     f"INSERT INTO files ({FILE_COLUMNS}, state, reason) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-    "CASE ?12 WHEN '' THEN 'waiting' ELSE 'failed' END, ?12)"
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+    "CASE ?13 WHEN '' THEN 'waiting' ELSE 'failed' END, ?13)"
 )
 
 _NO_OUTPUT = (
@@ -231,6 +234,11 @@ class Ledger(LedgerReader):
                     "(SELECT 1 FROM leases WHERE unit = ?2 AND session = ?3 AND how IS NULL)",
                     (how.value, unit, self.session),
                 )
+                if how is LeaseEnd.DONE:
+                    # What failed of a bundle that is done is on its own from now on.
+                    self._connection.execute(
+                        "UPDATE files SET unit = id WHERE unit = ? AND state = 'failed'", (unit,)
+                    )
             case FileDone(file_id, sha256, size, vectors, truncated, replaced, skipped):
                 self._update(
                     "UPDATE files SET state = 'done', reason = '', output_sha256 = ?, "
@@ -244,17 +252,35 @@ class Ledger(LedgerReader):
                     "WHERE id = ? AND state IN ('waiting', 'leased')",
                     *(reason, file_id),
                 )
-            case FileReopened(file_id, reason):
+            case UnitFailed(unit, reason):
+                self._update(
+                    "UPDATE files SET state = 'failed', reason = ? "
+                    "WHERE unit = ? AND state IN ('waiting', 'leased')",
+                    *(reason, unit),
+                )
+            case UnitReopened(unit, reason):
                 self._update(
                     f"UPDATE files SET state = 'waiting', reason = ?, {_NO_OUTPUT} "
+                    "WHERE unit = ? AND state = 'failed'",
+                    *(reason, unit),
+                )
+            case UnitBrokenUp(unit):
+                self._update(
+                    "UPDATE files SET unit = id, bundle = id, deaths = 0 "
+                    "WHERE unit = ? AND state = 'waiting'",
+                    unit,
+                )
+            case FileReopened(file_id, reason):
+                self._update(
+                    f"UPDATE files SET state = 'waiting', reason = ?, unit = id, {_NO_OUTPUT} "
                     "WHERE id = ? AND state IN ('done', 'failed')",
                     *(reason, file_id),
                 )
             case FileRescanned(file):
                 self._update(
                     f"UPDATE files SET ({FILE_COLUMNS}, state, reason) "
-                    "= (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-                    "CASE ?12 WHEN '' THEN 'waiting' ELSE 'failed' END, ?12), "
+                    "= (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+                    "CASE ?13 WHEN '' THEN 'waiting' ELSE 'failed' END, ?13), "
                     f"{_NO_OUTPUT} WHERE id = ?1 AND state <> 'leased'",
                     *_file_values(file),
                 )

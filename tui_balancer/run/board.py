@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
@@ -15,10 +16,10 @@ from tui_balancer.balance.model import Directive, Lease, Progress, Telemetry
 from tui_balancer.formatting import plural
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ledger.errors import LedgerError
-from tui_balancer.ledger.records import DeviceUsed, FileDone, FileRow
+from tui_balancer.ledger.records import DeviceUsed, FileDone, FileFailed, FileRow
 from tui_balancer.outputs.atomic import publish
 from tui_balancer.outputs.layout import temporary_path
-from tui_balancer.outputs.partials import discard_partial, partial_path
+from tui_balancer.outputs.partials import discard_partial
 from tui_balancer.outputs.space import is_disk_full
 from tui_balancer.run.catalogue import Catalogue
 from tui_balancer.run.hold import Hold
@@ -154,6 +155,7 @@ class RunBoard:
             progress.epoch,
             Progress(progress.sequences, progress.residues, progress.cost, progress.restored),
             progress.batch,
+            computed=progress.computed,
         )
         return self._order(worker, directive)
 
@@ -186,49 +188,58 @@ class RunBoard:
         claimed = self._coordinator.begin_completion(
             worker.device, worker.incarnation, result.unit_id, result.epoch
         )
-        (file,) = result.files
-        output = self._catalogue.output(file.file_id)
-        temporary = temporary_path(output, result.epoch)
-        if not claimed:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-        elif file.disk_full:
-            self._hold.begin(file.error)
+        full = [file.error for file in result.files if file.disk_full]
+        if not claimed or full:
+            for file in result.files:
+                with suppress(OSError):
+                    self._temporary(file, result.epoch).unlink(missing_ok=True)
+        if claimed and full:
+            self._hold.begin(full[0])
             self._coordinator.give_up_completion(result.unit_id, result.epoch, NO_SPACE)
-        elif file.error:
-            self._coordinator.record_file_failure(result.unit_id, result.epoch, file.error)
-        else:
-            self._complete(result, file, temporary, output)
+        elif claimed:
+            self._complete(result, self._catalogue)
 
-    def _complete(
-        self, result: TaskResult, file: FileResult, temporary: Path, output: Path
-    ) -> None:
-        """Put a claimed unit's output in place, record it and count it, in this order."""
-        try:
-            in_place = self._insist(lambda: publish(temporary, output))
-        except OSError as problem:
-            error = f"cannot put {output.name} in place: {problem.strerror}"
-            self._coordinator.record_file_failure(result.unit_id, result.epoch, error)
+    def _complete(self, result: TaskResult, catalogue: Catalogue) -> None:
+        """Put a claimed unit's outputs in place, record them and count them, in this order."""
+        failures = {file.file_id: file.error for file in result.files if file.error}
+        done: list[FileResult] = []
+        in_place = True
+        for file in result.files:
+            if file.error:
+                continue
+            output, temporary = catalogue.output(file.file_id), self._temporary(file, result.epoch)
+            try:
+                in_place = in_place and self._insist(partial(publish, temporary, output))
+                done.append(file)
+            except OSError as problem:
+                error = f"cannot put {output.name} in place: {problem.strerror}"
+                failures[file.file_id] = error
+        if len(result.files) == 1 and failures:
+            (reason,) = failures.values()
+            self._coordinator.record_file_failure(result.unit_id, result.epoch, reason)
             return
         if in_place:
-            self._journal.note_done(result.unit_id, result.epoch, file_done(file))
+            failed = (FileFailed(file_id, reason) for file_id, reason in failures.items())
+            self._journal.note_done(result.unit_id, result.epoch, *map(file_done, done), *failed)
         if not (in_place and self._insist(self._journal.flush)):
             self._coordinator.give_up_completion(result.unit_id, result.epoch, NO_SPACE)
             return
         newest = self._coordinator.newest_epoch(result.unit_id)
-        discard_partial(partial_path(output), newest)
-        if file.failed_ids:
-            self._coordinator.warn(_missing_line(self._name(file.file_id), file.failed_ids))
-        with self._tally_lock:
-            self.tally = self.tally.plus(file)
+        discard_partial(catalogue.partial(result.unit_id), newest)
+        for file in done:
+            if file.failed_ids:
+                name = catalogue.files[file.file_id].name
+                self._coordinator.warn(_missing_line(name, file.failed_ids))
+            with self._tally_lock:
+                self.tally = self.tally.plus(file)
         self._coordinator.record_file_completion(
-            result.unit_id, result.epoch, result.compute_seconds
+            result.unit_id, result.epoch, result.compute_seconds, failures
         )
 
-    def _name(self, file_id: int) -> str:
-        """Return what a person calls a file."""
+    def _temporary(self, file: FileResult, epoch: int) -> Path:
+        """Return where an attempt wrote a file's output."""
         assert self._catalogue is not None, "a task was taken, so the catalogue is there"
-        return self._catalogue.files[file_id].name
+        return temporary_path(self._catalogue.output(file.file_id), epoch)
 
     def _record(self, worker: WorkerId, lease: Lease) -> None:
         """See a lease written down before the worker has it, or take it back.

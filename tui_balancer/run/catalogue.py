@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from tui_balancer.balance.cost import forward_cost
 from tui_balancer.balance.model import Lease, Unit
 from tui_balancer.embedding.registry import ModelShape
+from tui_balancer.inputs.bundling import bundle_files
 from tui_balancer.inputs.scan import FileScan
 from tui_balancer.ledger.records import FileRecord
 from tui_balancer.outputs.layout import output_paths, temporary_path
@@ -18,95 +20,144 @@ from tui_balancer.workers.protocol import FileTask, Task
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The run's files by their numbers, as the ledger has them; each is a unit of its own.
+    """The run's files by their numbers, as the ledger has them.
 
     Attributes:
         folder: The run folder, absolute.
         files: Every input, the bad ones too; a file's number is its position.
-        units: What the coordinator sees of each, in the same order.
+        bundles: The numbers of the files that share batches, by that of the first one; files
+            that share with none are left out.
     """
 
     folder: Path
     files: tuple[FileRecord, ...]
-    units: tuple[Unit, ...]
+    bundles: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
-    def build(cls, scans: Sequence[FileScan], folder: Path, shape: ModelShape) -> Catalogue:
-        """Number the scanned files, cost them for a model and lay out their outputs.
+    def build(
+        cls, scans: Sequence[FileScan], folder: Path, shape: ModelShape, batch_tokens: int
+    ) -> Catalogue:
+        """Number the scanned files, cost them for a model, bundle them and lay out their outputs.
 
         Args:
             scans: In input order.
             folder: The run folder, absolute.
             shape: The model the costs are for.
+            batch_tokens: Tokens of a batch, at most.
         """
         paths = output_paths([scan.input for scan in scans])
-        files = [
-            file_record(number, scan, path, shape)
-            for number, (scan, path) in enumerate(zip(scans, paths, strict=True))
-        ]
-        return cls.of(files, folder)
+        return cls.of(file_records(scans, paths, shape, batch_tokens), folder)
 
     @classmethod
     def of(cls, files: Sequence[FileRecord], folder: Path) -> Catalogue:
         """Return the catalogue of recorded files."""
-        units = (
-            Unit(file.file_id, file.name, file.sequences, file.residues, file.cost)
-            for file in files
-        )
-        return cls(folder, tuple(files), tuple(units))
+        sharing: defaultdict[int, list[int]] = defaultdict(list)
+        for file in files:
+            sharing[file.bundle].append(file.file_id)
+        bundles = {first: tuple(ids) for first, ids in sharing.items() if len(ids) > 1}
+        return cls(folder, tuple(files), bundles)
+
+    def file_unit(self, file_id: int) -> Unit:
+        """Return a file as a unit of its own."""
+        file = self.files[file_id]
+        return Unit(file.file_id, file.name, file.sequences, file.residues, file.cost)
+
+    def units(self, file_ids: Iterable[int]) -> list[Unit]:
+        """Return the units that these files are leased in, in their order."""
+        grouped: defaultdict[int, list[Unit]] = defaultdict(list)
+        for file_id in file_ids:
+            grouped[self.files[file_id].unit].append(self.file_unit(file_id))
+        return [files[0] if len(files) == 1 else _bundle(files) for files in grouped.values()]
 
     @property
-    def good_units(self) -> tuple[Unit, ...]:
-        """The units whose file could be read."""
-        return tuple(
-            unit for unit, file in zip(self.units, self.files, strict=True) if not file.error
-        )
+    def good_units(self) -> list[Unit]:
+        """The units of all files that could be read."""
+        return self.units(file.file_id for file in self.files if not file.error)
+
+    def break_up(self, first: int) -> None:
+        """Let the files of a bundle be embedded alone from now on."""
+        self.bundles.pop(first, None)
 
     def output(self, file_id: int) -> Path:
         """Return where a file's output belongs, absolute."""
         return self.folder / self.files[file_id].output
 
+    def partial(self, unit_id: int) -> Path:
+        """Return where the finished batches of a unit are kept: beside its first output."""
+        return partial_path(self.output(unit_id))
+
     def task(self, lease: Lease) -> Task:
         """Return a lease as the worker sees it."""
-        number = lease.unit.unit_id
-        file, output = self.files[number], self.output(number)
+        unit = lease.unit
+        together = self.bundles.get(self.files[unit.unit_id].bundle, (unit.unit_id,))
         return Task(
-            unit_id=number,
+            unit_id=unit.unit_id,
             epoch=lease.epoch,
-            files=(
-                FileTask(
-                    file_id=number,
-                    source=Path(file.source),
-                    temporary=temporary_path(output, lease.epoch),
-                    source_sha256=file.sha256,
-                    sequences=file.sequences,
-                ),
+            files=tuple(
+                self._file_task(file_id, lease.epoch, wanted=file_id in unit.numbers)
+                for file_id in together
             ),
-            partial=partial_path(output),
+            partial=self.partial(unit.unit_id),
             spans=lease.spans,
         )
 
+    def _file_task(self, file_id: int, epoch: int, *, wanted: bool) -> FileTask:
+        file = self.files[file_id]
+        return FileTask(
+            file_id=file_id,
+            source=Path(file.source),
+            temporary=temporary_path(self.output(file_id), epoch),
+            source_sha256=file.sha256,
+            sequences=file.sequences,
+            wanted=wanted,
+        )
 
-def file_record(number: int, scan: FileScan, output: PurePath, shape: ModelShape) -> FileRecord:
-    """Return a scanned file as the ledger keeps it.
+
+def file_records(
+    scans: Sequence[FileScan],
+    outputs: Sequence[PurePath],
+    shape: ModelShape,
+    batch_tokens: int,
+    first: int = 0,
+) -> list[FileRecord]:
+    """Return scanned files as the ledger keeps them, small ones in bundles.
 
     Args:
-        number: Its number in the catalogue.
-        scan: What is in it.
-        output: Where its output belongs, relative to the run folder.
-        shape: The model its cost is for.
+        scans: What is in each.
+        outputs: Where the output of each belongs, relative to the run folder.
+        shape: The model the costs are for.
+        batch_tokens: Tokens of a batch, at most.
+        first: Number of the first one in the catalogue.
     """
-    return FileRecord(
-        file_id=number,
-        unit=number,
-        name=scan.input.name,
-        source=str(scan.input.path),
-        sha256=scan.sha256,
-        size_bytes=scan.size_bytes,
-        mtime_ns=scan.mtime_ns,
-        output=str(output),
-        sequences=scan.sequences,
-        residues=scan.residues,
-        cost=forward_cost(shape.layers, shape.width, scan.tokens, scan.squared_tokens),
-        error=scan.error,
+    bundles = bundle_files([scan.tokens for scan in scans], batch_tokens)
+    return [
+        FileRecord(
+            file_id=first + position,
+            unit=first + bundle,
+            bundle=first + bundle,
+            name=scan.input.name,
+            source=str(scan.input.path),
+            sha256=scan.sha256,
+            size_bytes=scan.size_bytes,
+            mtime_ns=scan.mtime_ns,
+            output=str(output),
+            sequences=scan.sequences,
+            residues=scan.residues,
+            cost=forward_cost(shape.layers, shape.width, scan.tokens, scan.squared_tokens),
+            error=scan.error,
+        )
+        for position, (scan, output, bundle) in enumerate(zip(scans, outputs, bundles, strict=True))
+    ]
+
+
+def _bundle(files: Sequence[Unit]) -> Unit:
+    """Return files that wait together as one unit."""
+    return Unit(
+        unit_id=files[0].unit_id,
+        name=f"{len(files)} files: {files[0].name} …",
+        sequences=sum(file.sequences for file in files),
+        residues=sum(file.residues for file in files),
+        cost=sum(file.cost for file in files),
+        files=len(files),
+        parts=tuple(files),
     )

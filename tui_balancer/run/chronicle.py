@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui_balancer.balance.bounds import Speed, fluid_bound
@@ -74,13 +75,13 @@ class Chronicle:
         self._failures: dict[int, FailedFile] = {}
         self.devices: defaultdict[str, DeviceTally] = defaultdict(DeviceTally)
         self._parts: dict[int, _Work] = {}
-        self._units: tuple[Unit, ...] = ()
+        self._files: Sequence[Unit] = ()
         self._first_lease: float | None = None
         self._last_done = 0.0
 
-    def expect(self, units: tuple[Unit, ...]) -> None:
-        """Learn the units, by whose numbers the events speak."""
-        self._units = units
+    def expect(self, files: Sequence[Unit]) -> None:
+        """Learn the files, by whose numbers the events speak."""
+        self._files = files
 
     def note(self, event: Event) -> None:
         """Count an event; called under the coordinator's lock."""
@@ -90,10 +91,14 @@ class Chronicle:
             self.splits += 1
         elif isinstance(event, MoveEvent):
             self.moves += 1
-        elif isinstance(event, (FailureEvent, SkipEvent)):
+        elif isinstance(event, FailureEvent):
             self._failures[event.unit_id] = FailedFile(event.unit_name, event.reason)
+        elif isinstance(event, SkipEvent):
+            for number in event.files or (event.unit_id,):
+                self._failures[number] = FailedFile(self._files[number].name, event.reason)
         elif isinstance(event, RetryEvent):
-            del self._failures[event.unit_id]
+            for number in event.files or (event.unit_id,):
+                del self._failures[number]
         elif isinstance(event, WarningEvent):
             self.warnings.append(event.text)
         elif isinstance(event, LeaseEvent):
@@ -101,13 +106,14 @@ class Chronicle:
                 self._first_lease = event.seconds
         elif isinstance(event, DoneEvent):
             self._last_done = event.seconds
-            unit, tally = self._units[event.unit_id], self.devices[event.device]
-            tally.files += unit.files
+            tally = self.devices[event.device]
+            files = [self._files[number] for number in event.files or (event.unit_id,)]
+            tally.files += len(files)
             by_others = self._parts.pop(event.unit_id, _Work())
             rest = _Work(
-                max(0, unit.sequences - by_others.sequences),
-                max(0, unit.residues - by_others.residues),
-                max(0.0, unit.cost - by_others.cost),
+                max(0, sum(file.sequences for file in files) - by_others.sequences),
+                max(0, sum(file.residues for file in files) - by_others.residues),
+                max(0.0, sum(file.cost for file in files) - by_others.cost),
             )
             tally.add(rest, event.compute_seconds)
         elif isinstance(event, PartEvent):

@@ -201,7 +201,9 @@ class RunHandle(Protocol):
         """Return the units waiting for a device, next first."""
 
     def units(self) -> Sequence[Unit]:
-        """Return every unit at its number; none before they are known, then always the same."""
+        """Return every file as a unit at its number; none before they are known, then always
+        the same.
+        """
 
     def places(self, known: int) -> Places | None:
         """Return where every unit is, or None when no event came after number `known`."""

@@ -17,6 +17,7 @@ from tui_balancer.balance.events import (
     RetryEvent,
     ReturnEvent,
     SkipEvent,
+    UnbundleEvent,
 )
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import (
@@ -26,10 +27,12 @@ from tui_balancer.ledger.records import (
     EventRecord,
     FileDone,
     FileFailed,
-    FileReopened,
     LeaseEnd,
     LeaseEnded,
     LeaseGranted,
+    UnitBrokenUp,
+    UnitFailed,
+    UnitReopened,
 )
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.workers.spawning import exit_words
@@ -79,9 +82,14 @@ class Journal:
         with self._noting:
             self._waiting.append(Entry(_record(event), self._changes(event)))
 
-    def note_done(self, unit_id: int, epoch: int, *files: FileDone) -> None:
-        """Take the news that a unit's outputs are in place; `flush` makes it last."""
-        ended = LeaseEnded(unit_id, epoch, LeaseEnd.DONE, self._clock())
+    def note_done(self, unit_id: int, epoch: int, *files: FileDone | FileFailed) -> None:
+        """Take the news that a unit's outputs are in place; `flush` makes it last.
+
+        Some files of a bundle may have failed, or all.
+        """
+        done = any(isinstance(file, FileDone) for file in files)
+        how = LeaseEnd.DONE if done else LeaseEnd.FAILED
+        ended = LeaseEnded(unit_id, epoch, how, self._clock())
         with self._noting:
             self._out.remove((unit_id, epoch))
             self._waiting.append(Entry(None, (*files, ended)))
@@ -131,16 +139,24 @@ class Journal:
             return (LeaseEnded(event.unit_id, event.epoch, how, event.seconds, charged),)
         # A file that failed without a device was never leased: it is in the ledger as failed.
         if isinstance(event, FailureEvent) and event.device is not None:
-            (epoch,) = (epoch for unit_id, epoch in self._out if unit_id == event.unit_id)
+            epochs = [epoch for unit_id, epoch in self._out if unit_id == event.unit_id]
+            if not epochs:
+                # A file of a bundle, of which `note_done` has told.
+                return ()
+            (epoch,) = epochs
             self._out.remove((event.unit_id, epoch))
             return (
-                FileFailed(event.unit_id, event.reason),
+                UnitFailed(event.unit_id, event.reason),
                 LeaseEnded(event.unit_id, epoch, LeaseEnd.FAILED, event.seconds),
             )
+        if isinstance(event, UnbundleEvent):
+            self._out.remove((event.unit_id, event.epoch))
+            died = (event.unit_id, event.epoch, LeaseEnd.WORKER_DIED, event.seconds)
+            return (LeaseEnded(*died), UnitBrokenUp(event.unit_id))
         if isinstance(event, SkipEvent):
-            return (FileFailed(event.unit_id, event.reason),)
+            return (UnitFailed(event.unit_id, event.reason),)
         if isinstance(event, RetryEvent):
-            return (FileReopened(event.unit_id, "tried again by hand"),)
+            return (UnitReopened(event.unit_id, "tried again by hand"),)
         return ()
 
 

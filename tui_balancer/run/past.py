@@ -22,6 +22,7 @@ from tui_balancer.balance.events import (
     SkipEvent,
     SplitEvent,
     StealEvent,
+    UnbundleEvent,
     WarningEvent,
 )
 from tui_balancer.balance.model import DeviceMetrics, DeviceState, Totals, Unit
@@ -73,6 +74,7 @@ _EVENTS: dict[str, type[Event]] = {
     "device": DeviceEvent,
     "setting": SettingEvent,
     "skip": SkipEvent,
+    "unbundle": UnbundleEvent,
     "retry": RetryEvent,
     "warning": WarningEvent,
 }
@@ -108,7 +110,8 @@ class PastRun:
         else:
             elapsed = session.ended_at - session.started_at
             reason = session.how if session.how not in (STOPPED, FINISHED) else ""
-        self._units = Catalogue.of([row.file for row in files], folder).units
+        catalogue = Catalogue.of([row.file for row in files], folder)
+        self._units = tuple(map(catalogue.file_unit, range(len(files))))
         chronicle = Chronicle()
         chronicle.expect(self._units)
         for event in self._events:

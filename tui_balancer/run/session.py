@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tui_balancer.balance.commands import Command, Drain, Outcome, ResumeAll, StopNow
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
-from tui_balancer.balance.events import Event
+from tui_balancer.balance.events import Event, UnbundleEvent
 from tui_balancer.balance.model import Unit
 from tui_balancer.balance.observation import Places
 from tui_balancer.engines.local import LocalEngine
@@ -77,6 +77,7 @@ class RunSession:
         self._started_at = time.time()
         self._scan_progress = ScanProgress(files_found=_files_found(prepared))
         self._stock: Stock | None = None
+        self._files: tuple[Unit, ...] = ()
         self._next_look = 0.0
         self.unattended = False
         self.refusal: UserError | None = None
@@ -167,7 +168,7 @@ class RunSession:
 
     def units(self) -> tuple[Unit, ...]:
         """See `RunHandle.units`."""
-        return self._stock.catalogue.units if self._stock is not None else ()
+        return self._files
 
     def places(self, known: int) -> Places | None:
         """See `RunHandle.places`."""
@@ -252,21 +253,25 @@ class RunSession:
 
     def _assign(self, stock: Stock) -> None:
         """Tell the coordinator what is done, what has failed and what is to be done."""
-        units = stock.catalogue.units
+        catalogue = stock.catalogue
+        files = tuple(map(catalogue.file_unit, range(len(catalogue.files))))
+        waiting = stock.in_state(FileState.WAITING)
+        units = catalogue.units(row.file.file_id for row in waiting)
         self._warn(stock.warnings)
-        self._chronicle.expect(units)
+        self._chronicle.expect(files)
         self.board.open(stock.catalogue)
         self.board.tally = Tally.of(stock.in_state(FileState.DONE))
         self._stock = stock
+        self._files = files
         for row in stock.in_state(FileState.DONE):
-            self.coordinator.add_done(units[row.file.file_id])
+            self.coordinator.add_done(files[row.file.file_id])
         for row in stock.in_state(FileState.FAILED):
-            self.coordinator.add_failed(units[row.file.file_id], row.reason)
-        waiting = stock.in_state(FileState.WAITING)
+            self.coordinator.add_failed(files[row.file.file_id], row.reason)
+        # The files of a unit were leased together, so one speaks for all.
         self.coordinator.assign(
-            [units[row.file.file_id] for row in waiting],
-            attempts={row.file.file_id: row.attempts for row in waiting},
-            deaths={row.file.file_id: row.deaths for row in waiting if row.deaths},
+            units,
+            attempts={row.file.unit: row.attempts for row in waiting},
+            deaths={row.file.unit: row.deaths for row in waiting if row.deaths},
         )
 
     def _warn(self, lines: Iterable[str]) -> None:
@@ -277,6 +282,8 @@ class RunSession:
         """Pass an event on; called under the coordinator's lock."""
         self._chronicle.note(event)
         self._journal.note(event)
+        if isinstance(event, UnbundleEvent) and self._stock is not None:
+            self._stock.catalogue.break_up(event.unit_id)
 
     def _note_scan(self, sequences: int, residues: int) -> None:
         before = self._scan_progress
@@ -317,7 +324,7 @@ class RunSession:
     def _has_room(self) -> bool:
         """Whether the largest output that still waits could be written, and the ledger too."""
         assert self._stock is not None, "nothing is held before there is work"
-        sequences = max((unit.sequences for unit in self._stock.catalogue.units), default=0)
+        sequences = max((file.sequences for file in self._stock.catalogue.files), default=0)
         size = output_bytes(sequences, self._prepared.model.shape.width)
         try:
             self._journal.flush()

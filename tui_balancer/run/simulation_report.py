@@ -24,8 +24,9 @@ from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.run.catalogue import Catalogue
+from tui_balancer.run.prepare import GPU_BATCH_TOKENS
 
-PolicyName = Literal["static", "count", "time", "central"]
+PolicyName = Literal["static", "count", "time", "time+split", "central"]
 Scenario = Literal["quiet", "throttled", "dying"]
 
 SPEEDS = (1.0, 1.5, 2.0, 3.0, 4.0)
@@ -50,8 +51,9 @@ class PolicyResult:
     """How a policy did over all seeds.
 
     Attributes:
-        policy: `static` (the first assignment alone), `count`, `time`, or `central` (one queue,
-            costliest first, which knows no speeds).
+        policy: `static` (the first assignment alone), `count`, `time`, `time+split` (running
+            files are divided too), or `central` (one queue, costliest first, which knows no
+            speeds).
         devices: How many.
         files: How many.
         scenario: What happened to the fastest device.
@@ -77,7 +79,8 @@ def scanned_units(inputs: Sequence[str], model: str) -> tuple[Unit, ...]:
         UserError: There are no inputs.
     """
     scans = scan(find_inputs(inputs), ReadingRules())
-    return Catalogue.build(scans, Path(), ESM2_MODELS[model]).good_units
+    catalogue = Catalogue.build(scans, Path(), ESM2_MODELS[model], GPU_BATCH_TOKENS)
+    return tuple(catalogue.good_units)
 
 
 def compare(
@@ -118,6 +121,7 @@ def _run(policy: PolicyName, case: _Case) -> SimulationResult:
         case.units,
         policy=CountSettings() if policy == "count" else None,
         stealing=policy != "static",
+        splitting=policy == "time+split",
         stopwatch=time.perf_counter,
     )
 
@@ -129,7 +133,7 @@ def _row(policy: PolicyName, scenario: Scenario, cases: Sequence[_Case]) -> Poli
     return PolicyResult(
         policy,
         len(cases[0].devices),
-        len(cases[0].units),
+        sum(unit.files for unit in cases[0].units),
         scenario,
         median(ratios),
         quantiles(ratios, n=20, method="inclusive")[-1] if len(ratios) > 1 else ratios[0],

@@ -25,7 +25,7 @@ from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.atomic import sha256_of
 from tui_balancer.outputs.layout import output_paths
 from tui_balancer.outputs.space import output_bytes
-from tui_balancer.run.catalogue import Catalogue, file_record
+from tui_balancer.run.catalogue import Catalogue, file_records
 from tui_balancer.run.continuation import Continuation
 from tui_balancer.run.folder import RunFolder
 from tui_balancer.run.prepare import PreparedRun
@@ -133,14 +133,8 @@ def _scan_all(
     if stop.is_set():
         raise ScanStopped
     paths = output_paths([one.input for one in scans])
-    shape = prepared.model.shape
-    folder.ledger.record_scan(
-        [
-            file_record(number, one, path, shape)
-            for number, (one, path) in enumerate(zip(scans, paths, strict=True))
-        ],
-        time.time(),
-    )
+    shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
+    folder.ledger.record_scan(file_records(scans, paths, shape, tokens), time.time())
     return scan_warnings(scans)
 
 
@@ -155,10 +149,16 @@ def _check(
     scans: list[FileScan] = []
     redone: list[str] = []
 
-    def scanned(number: int, file: InputFile, output: PurePath) -> FileRecord:
+    def scanned(file: InputFile) -> FileScan:
         scans.append(scan_file(file, prepared.settings.reading, stop))
         on_file(scans[-1].sequences, scans[-1].residues)
-        return file_record(number, scans[-1], output, prepared.model.shape)
+        return scans[-1]
+
+    def recorded(
+        scans: Sequence[FileScan], outputs: Sequence[PurePath], first: int
+    ) -> list[FileRecord]:
+        tokens = prepared.embedding.batch_tokens
+        return file_records(scans, outputs, prepared.model.shape, tokens, first)
 
     changes: list[Change] = []
     rows = ledger.files()
@@ -168,7 +168,9 @@ def _check(
             raise ScanStopped
         if file.file_id in continuation.rescanned:
             source = InputFile(Path(file.source), file.name, PurePath(file.name), "")
-            changes.append(FileRescanned(scanned(file.file_id, source, PurePath(file.output))))
+            changes += map(
+                FileRescanned, recorded([scanned(source)], [PurePath(file.output)], file.file_id)
+            )
             continue
         if file.file_id in continuation.reopened:
             changes.append(FileReopened(file.file_id, _retry_words(row)))
@@ -176,10 +178,8 @@ def _check(
             changes.append(FileReopened(file.file_id, flaw))
             redone.append(f"{file.name}: {flaw}")
         on_file(file.sequences, file.residues)
-    added = [
-        scanned(len(rows) + number, file, output)
-        for number, (file, output) in enumerate(continuation.added)
-    ]
+    outputs = [output for _, output in continuation.added]
+    added = recorded([scanned(file) for file, _ in continuation.added], outputs, len(rows))
     if changes:
         ledger.append(None, *changes)
     if added:
