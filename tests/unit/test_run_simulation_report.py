@@ -21,7 +21,9 @@ def test_json_is_a_list_of_objects_with_the_promised_keys(
 ) -> None:
     assert simulate(devices=3, files=30, seeds=2, json=True) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [row["policy"] for row in rows] == ["static", "count", "time", "central"]
+    assert [row["policy"] for row in rows] == [
+        *("static", "count", "time", "time+split", "central")
+    ]
     for row in rows:
         assert set(row) == {
             "policy",

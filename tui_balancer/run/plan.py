@@ -94,6 +94,7 @@ def predicted_seconds(prepared: PreparedRun, units: Sequence[Unit]) -> float:
         units,
         policy=prepared.settings.policy,
         stealing=prepared.settings.stealing,
+        splitting=prepared.settings.splitting,
         report_seconds=max(REPORT_SECONDS, bound / REPORTS),
     ).makespan
 
