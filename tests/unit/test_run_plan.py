@@ -14,11 +14,13 @@ from tui_balancer.run.plan import CUDA_FLOPS, predicted_seconds
 from tui_balancer.run.prepare import PreparedRun
 
 
-def prepared(*weights: float, stealing: bool = True) -> PreparedRun:
+def prepared(*weights: float, stealing: bool = True, splitting: bool = False) -> PreparedRun:
     pretended: Any = SimpleNamespace(
         specs=specs(*weights),
         devices=[SimpleNamespace(threads=1) for _ in weights],
-        settings=SimpleNamespace(policy=TimeSettings(), stealing=stealing),
+        settings=SimpleNamespace(policy=TimeSettings(), stealing=stealing, splitting=splitting),
+        embedding=SimpleNamespace(batch_tokens=4096),
+        model=SimpleNamespace(shape=SimpleNamespace(layers=33, width=1280)),
     )
     return cast("PreparedRun", pretended)
 
@@ -26,6 +28,12 @@ def prepared(*weights: float, stealing: bool = True) -> PreparedRun:
 def test_two_large_files_on_unequal_cards_end_when_the_later_of_them_ends() -> None:
     files = units(10 * CUDA_FLOPS, 9 * CUDA_FLOPS)
     assert predicted_seconds(prepared(2.0, 1.0), files) == pytest.approx(9.0)
+
+
+def test_two_large_files_on_unequal_cards_are_divided() -> None:
+    files = units(100 * CUDA_FLOPS, 90 * CUDA_FLOPS)
+    divided = predicted_seconds(prepared(2.0, 1.0, splitting=True), files)
+    assert 190 / 3 < divided < 190 / 3 + 2
 
 
 def test_a_week_long_run_is_predicted_from_few_reports(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tui_balancer.balance.assignment import assign_files_weighted
 from tui_balancer.balance.bounds import Speed, fluid_bound
+from tui_balancer.balance.cost import forward_cost
 from tui_balancer.balance.model import DeviceSpec, Unit
 from tui_balancer.balance.simulation import REPORT_SECONDS, SimulatedDevice, simulate
 from tui_balancer.devices.selection import SelectedDevice
@@ -24,6 +25,12 @@ CPU_THREAD_FLOPS = 1e11
 
 SIMULATED_FILES = 20_000
 """Of more files the end is not simulated: the bound is within a per mille of it."""
+
+BATCHES = 20_000
+"""Simulated batches at most, for the same reason."""
+
+COMMON_LENGTH = 300
+"""Tokens of a protein as they are on average: what a batch costs hangs on it a little."""
 
 REPORTS = 1000
 """Progress reports of a simulated device; more would only take longer."""
@@ -95,8 +102,15 @@ def predicted_seconds(prepared: PreparedRun, units: Sequence[Unit]) -> float:
         policy=prepared.settings.policy,
         stealing=prepared.settings.stealing,
         splitting=prepared.settings.splitting,
+        batch_cost=max(_batch_cost(prepared), sum(costs) / BATCHES),
         report_seconds=max(REPORT_SECONDS, bound / REPORTS),
     ).makespan
+
+
+def _batch_cost(prepared: PreparedRun) -> float:
+    """Return the FLOPs of a batch of sequences of common length."""
+    shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
+    return forward_cost(shape.layers, shape.width, tokens, tokens * COMMON_LENGTH)
 
 
 def _flops(spec: DeviceSpec, selected: SelectedDevice) -> float:
