@@ -6,8 +6,12 @@ import os
 from collections.abc import Iterator
 from itertools import count
 from multiprocessing import resource_tracker
+from pathlib import Path
 
 import pytest
+
+from tests.support.terminal import OpenTerminal, Terminal
+from tui_balancer.inputs.synthetic import write_synthetic
 
 # Read when torch is first imported, here and in every process that a test starts.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -34,3 +38,35 @@ def _no_learned_rates(
     """Let no test begin with what another one measured."""
     folder = tmp_path_factory.getbasetemp() / "caches" / str(next(_tests))
     monkeypatch.setenv("TUI_BALANCER_CACHE", str(folder))
+
+
+@pytest.fixture(scope="session")
+def little(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three files of a second's work; the models take longer to load."""
+    folder = tmp_path_factory.mktemp("little")
+    write_synthetic(folder, files=3, sequences=12, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three files of minutes of work: a run that a test has to stop."""
+    folder = tmp_path_factory.mktemp("endless")
+    write_synthetic(folder, files=3, sequences=6000, seed=2)
+    return folder
+
+
+@pytest.fixture
+def open_terminal() -> Iterator[OpenTerminal]:
+    """Open terminals, and see that their programs end with the test."""
+    opened: list[Terminal] = []
+
+    def open_one(command: list[str], **options: object) -> Terminal:
+        opened.append(Terminal(command, **options))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield open_one
+    for terminal in opened:
+        terminal.close()
+        terminal.process.kill()
+        terminal.process.wait()

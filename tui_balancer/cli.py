@@ -337,7 +337,9 @@ app.command(simulate)
 def main() -> NoReturn:
     """Run the command line; a mistake of the user's is one line and exit code 2."""
     try:
-        code = app(result_action="return_value", exit_on_error=False, print_error=False)
+        code = app(
+            sys.argv[1:], result_action="return_value", exit_on_error=False, print_error=False
+        )
     except (UserError, CycloptsError) as mistake:
         print(f"tui-balancer: {mistake}", file=sys.stderr)
         sys.exit(EXIT_USAGE)

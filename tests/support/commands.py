@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 import psutil
+
+from tui_balancer import cli
 
 
 def run_command(*inputs: Path, output: Path, workers: int = 1) -> list[str]:
@@ -15,6 +21,19 @@ def run_command(*inputs: Path, output: Path, workers: int = 1) -> list[str]:
         *("--model", "untrained:esm2_t6_8M_UR50D"),
         *("--devices", "cpu", "--cpu-workers", str(workers), "--cpu-threads", "1"),
     ]
+
+
+def tui_balancer_here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command line in this process, as if it were one of its own."""
+    command = ["tui-balancer", *map(str, arguments)]
+    out, err = io.StringIO(), io.StringIO()
+    with patch.object(sys, "argv", command), redirect_stdout(out), redirect_stderr(err):
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
 
 
 def attach_command(output: Path, *options: str) -> list[str]:

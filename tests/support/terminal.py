@@ -122,3 +122,7 @@ class Terminal:
                     raise EOFError(f"the program ended, having written\n{self.text}") from gone
                 self.text += written
                 self._stream.feed(written)
+
+
+OpenTerminal = Callable[..., Terminal]
+"""What the fixture `open_terminal` is: takes what `Terminal` takes."""

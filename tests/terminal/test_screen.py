@@ -6,8 +6,7 @@ import signal
 from pathlib import Path
 
 from tests.support.commands import all_end, run_command, workers_of
-from tests.support.terminal import LEAVE_SCREEN
-from tests.terminal.conftest import OpenTerminal
+from tests.support.terminal import LEAVE_SCREEN, OpenTerminal
 
 WORKING = "● busy"
 

@@ -1,4 +1,4 @@
-"""A second terminal at a run."""
+"""Second and third terminals at a run."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import subprocess
 from pathlib import Path
 
 from tests.support.commands import attach_command, run_command
-from tests.terminal.conftest import OpenTerminal
+from tests.support.terminal import OpenTerminal
 
 BUSY = "● busy"
 
 
-def test_a_second_terminal_steers_the_run_that_the_first_one_shows_and_leaves_it_alone(
+def test_two_attached_screens_show_one_run_and_steer_it_and_leaving_leaves_it_alone(
     open_terminal: OpenTerminal, endless: Path, tmp_path: Path
 ) -> None:
-    first = open_terminal(run_command(endless, output=tmp_path / "out"))
-    first.wait_for(BUSY)
-    second = open_terminal(attach_command(tmp_path / "out"))
-    second.wait_for(BUSY, "Queue of cpu:0 · 2 files")
+    own = open_terminal(run_command(endless, output=tmp_path / "out"))
+    own.wait_for(BUSY)
+    first, second = (open_terminal(attach_command(tmp_path / "out")) for _ in range(2))
+    for screen in (first, second):
+        screen.wait_for(BUSY, "2 files")
     second.press("P")
-    first.wait_for("PAUSED")
-    second.wait_for("PAUSED")
+    for screen in (own, first, second):
+        screen.wait_for("PAUSED")
     second.press("q")
     second.wait_for("Leave: this screen closes; the run goes on.")
     second.press("l")
@@ -28,7 +29,8 @@ def test_a_second_terminal_steers_the_run_that_the_first_one_shows_and_leaves_it
     assert second.modes() == second.modes_before
     assert second.text_after_leaving().endswith(f"left; the run in {tmp_path / 'out'} goes on\r\n")
     first.press("P")
-    first.wait_for(BUSY)
+    for screen in (own, first):
+        screen.wait_for(BUSY)
 
 
 def test_a_screen_without_its_run_shows_what_the_ledger_knows(

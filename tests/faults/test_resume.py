@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.processes.test_command_line import command, tui_balancer
 from tests.support.checkpoints import make_checkpoint
+from tests.support.commands import tui_balancer_here as tui_balancer
+from tests.support.sessions import leftovers, outputs
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.ledger.reading import is_blank, read_ledger
@@ -28,7 +31,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     make_checkpoint(folder / "esm2_tiny.pt")
     make_checkpoint(folder / "other" / "esm2_tiny.pt", seed=1)
-    make_checkpoint(folder / "esm2_small.pt", 4, 160, 8)
     return folder
 
 
@@ -67,10 +69,6 @@ def rows(folder: Path) -> dict[str, FileRow]:
         return {row.file.name: row for row in ledger.files()}
 
 
-def outputs(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.rglob("*_ESM.pt")}
-
-
 def wait_for_ledger(
     app: subprocess.Popen[str], folder: Path, holds: Callable[[dict[str, FileRow]], bool]
 ) -> dict[str, FileRow]:
@@ -89,29 +87,28 @@ def some_done_and_one_running(found: dict[str, FileRow]) -> bool:
 
 
 def test_a_killed_app_is_resumed_to_the_bytes_of_a_quiet_run_and_nothing_is_done_twice(
-    models: Path, tmp_path: Path
+    proteins: Path, checkpoint: Path, quiet: dict[str, bytes], tmp_path: Path
 ) -> None:
-    write_synthetic(tmp_path / "proteins", files=4, sequences=240, seed=4)
-    model = ("--model", models / "esm2_small.pt")
-    quiet = tui_balancer("run", tmp_path / "proteins", "-o", tmp_path / "quiet", *model, *CPU)
-    assert quiet.returncode == 0, quiet.stdout + quiet.stderr
-
     out = tmp_path / "out"
     app = subprocess.Popen(
-        command("run", "proteins", "-o", "out", *model, *CPU),
-        cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
+        [
+            *(sys.executable, "-m", "tests.faults.storm_app", "run", proteins, "-o", out),
+            *("--model", checkpoint, "--batch-tokens", "256", *CPU),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
     before = wait_for_ledger(app, out, some_done_and_one_running)
     refused = tui_balancer("resume", out, "--headless")
     app.kill()
     app.wait()
     assert refused.returncode == 2
-    assert f"in use by process {app.pid} on " in refused.stderr
+    assert f"in use by process {app.pid} on {socket.gethostname()} " in refused.stderr
     assert (out / LOCK_NAME).exists()
 
     resumed = tui_balancer("resume", out, "--headless")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    assert outputs(out) == outputs(tmp_path / "quiet")
+    assert outputs(out) == quiet
     after = rows(out)
     finished = {name: row for name, row in before.items() if row.state is FileState.DONE}
     assert {name: after[name] for name in finished} == finished
@@ -119,11 +116,13 @@ def test_a_killed_app_is_resumed_to_the_bytes_of_a_quiet_run_and_nothing_is_done
         first, second = ledger.sessions()
         leases = ledger.leases()
     assert (first.ended_at, second.how) == (None, "finished")
+    done = [lease.unit for lease in leases if lease.how is LeaseEnd.DONE]
+    assert sorted(done) == sorted({row.file.unit for row in after.values()})
     assert [lease.how for lease in leases if lease.session == 2] == [LeaseEnd.DONE] * sum(
         row.state is not FileState.DONE for row in before.values()
     )
     assert [lease.how for lease in leases].count(LeaseEnd.LOST) == 1
-    assert not list(out.rglob("*.tmp"))
+    assert leftovers(out) == []
     assert not (out / LOCK_NAME).exists()
 
 
@@ -186,14 +185,30 @@ def test_a_changed_input_is_refused_by_name_and_accepted_on_demand(
     assert rows(begun / "out")["sample_1.fasta"].attempts == 1
 
 
-def test_a_failed_file_that_was_mended_is_done_when_failed_ones_are_retried(
+def test_a_failed_file_that_was_mended_and_one_that_lacks_sequences_are_done_when_retried(
     begun: Path, models: Path
 ) -> None:
     (begun / "proteins" / "notes.fasta").write_text(">mended\nMKVLAAGIT\n")
+    before = outputs(begun / "out")
+    with closing(sqlite3.connect(begun / "out" / LEDGER_NAME)) as ledger, ledger:
+        # As if one of its sequences had not fitted into memory.
+        ledger.execute("UPDATE files SET vectors = vectors - 1 WHERE name = 'sample_2.fasta'")
+    again = run(begun, models)
+    assert again.returncode == 1
+    assert "1 sequence did not fit into memory" in again.stdout
+    assert rows(begun / "out")["sample_2.fasta"].attempts == 1
+
     retried = run(begun, models, "--retry-failed")
     assert retried.returncode == 0, retried.stdout + retried.stderr
-    assert "this time 1 file" in retried.stdout
-    assert (begun / "out" / "notes_ESM.pt").exists()
+    assert "this time 2 files" in retried.stdout
+    after = rows(begun / "out")
+    assert {name: row.attempts for name, row in after.items()} == {
+        "notes.fasta": 1, "sample_1.fasta": 1, "sample_2.fasta": 2, "sample_3.fasta": 1,
+    }  # fmt: skip
+    assert after["sample_2.fasta"].missing == 0
+    made = outputs(begun / "out")
+    assert made.pop("notes_ESM.pt")
+    assert made == before
 
 
 def test_another_model_of_the_same_name_and_other_settings_are_refused_in_one_line(
