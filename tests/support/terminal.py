@@ -37,6 +37,8 @@ class Terminal:
         process: The program.
         text: All that it has written.
         modes_before: The terminal's modes when the program began.
+        emulated: Whether `shown` keeps up with what is written; where time is measured it is
+            better not to.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Terminal:
         self._stream = pyte.Stream(self._screen)
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self.text = ""
+        self.emulated = True
 
         def take_terminal() -> None:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -88,6 +91,16 @@ class Terminal:
         """Wait until this was written, on whichever screen."""
         self._read_until(lambda: words in self.text)
 
+    def wait_until(self, satisfied: Callable[[], bool]) -> None:
+        """Wait until that is so, looking whenever something was written."""
+        self._read_until(satisfied)
+
+    def read_for(self, seconds: float) -> None:
+        """Keep the terminal flowing for some time."""
+        deadline = time.monotonic() + seconds
+        with suppress(AssertionError):
+            self._read_until(lambda: time.monotonic() >= deadline, seconds)
+
     def wait(self, seconds: float = PATIENCE_SECONDS) -> int:
         """Wait for the program's end and return its exit code."""
         if self._master >= 0:
@@ -121,7 +134,8 @@ class Terminal:
                 except OSError as gone:
                     raise EOFError(f"the program ended, having written\n{self.text}") from gone
                 self.text += written
-                self._stream.feed(written)
+                if self.emulated:
+                    self._stream.feed(written)
 
 
 OpenTerminal = Callable[..., Terminal]

@@ -10,7 +10,7 @@ from textual.widgets import Input, OptionList, Static
 
 from tests.support.pictures import BROKEN, DEVICES, RUNNING
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
-from tui_balancer.balance.commands import MoveUnits, Outcome, SetPolicy
+from tui_balancer.balance.commands import MoveUnits, Outcome, SetPolicy, SplitUnit
 from tui_balancer.balance.model import (
     CountSettings,
     DeviceMetrics,
@@ -136,11 +136,21 @@ async def test_a_device_can_be_clicked() -> None:
         assert run.commands == [MoveUnits((100,), "cuda:1")]
 
 
-async def test_a_running_file_is_not_offered_for_a_move() -> None:
-    async with shown(fake_run()) as pilot:
+async def test_m_on_a_running_file_asks_who_shares_it() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
         await open_queues(pilot, "home", "m")
+        assert "Share the running file with another device" in await seen(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: run.commands)
+        assert run.commands == [SplitUnit(96, "cuda:3")]
+
+
+async def test_a_finished_file_is_not_offered_for_a_move() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot, "end", "m")
         await until(pilot, lambda: toasts(pilot))
-        assert toasts(pilot) == ["Nothing to move\nmarine_virome/contigs_0096.faa does not wait."]
+        assert toasts(pilot) == ["Nothing to move\nmarine_virome/contigs_1203.faa does not wait."]
 
 
 async def test_e_starts_from_the_numbers_in_force() -> None:

@@ -15,6 +15,7 @@ from tui_balancer.balance.events import (
     Event,
     FailureEvent,
     LeaseEvent,
+    PartEvent,
     ReturnEvent,
     StealEvent,
 )
@@ -105,6 +106,15 @@ def test_a_file_that_came_back_is_in_hand_twice() -> None:
         (DEVICE, Outcome.RETURNED),
         ("cuda:1", Outcome.RUNNING),
     ]
+
+
+def test_a_divided_file_ends_in_each_hand_by_itself() -> None:
+    record = TimelineRecord()
+    joined = LeaseEvent(0, 3.0, 1, "f1", "cuda:1", 2, part=True)
+    part = PartEvent(0, 6.0, 1, "f1", "cuda:1", 2, 4, 400, 1e9, 2.5)
+    record.add([lease(1.0, 1), joined, part, done(8.0, 1)])
+    spans = [(device, span.end, span.outcome) for device, span in record.history(1, now=9.0)]
+    assert spans == [(DEVICE, 8.0, Outcome.DONE), ("cuda:1", 6.0, Outcome.SHARED)]
 
 
 def test_every_look_is_told_apart_without_colour() -> None:

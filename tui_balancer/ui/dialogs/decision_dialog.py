@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tui_balancer.balance.events import StealEvent
+from tui_balancer.balance.events import SplitEvent, StealEvent
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
 from tui_balancer.ui.formatting import bar, fine_estimate
 from tui_balancer.ui.story.event_record import LogRow
@@ -27,11 +27,14 @@ def decision_page(row: LogRow, time: str) -> list[Content]:
     lines = [field(label, text) for label, text in fields.items() if text]
     if isinstance(row.event, StealEvent):
         lines.append(field("Sequences", f"{row.event.sequences:,}"))
+    if isinstance(row.event, SplitEvent):
+        lines.append(field("Batches", f"{row.event.batches:,} of {row.event.of:,}"))
+    if isinstance(row.event, StealEvent | SplitEvent):
         lines += [Content(""), *_finish_times(row.event)]
     return lines
 
 
-def _finish_times(event: StealEvent) -> list[Content]:
+def _finish_times(event: StealEvent | SplitEvent) -> list[Content]:
     without, with_it = event.finish_without, event.finish_with
     if without is None or with_it is None:
         return [Content.styled("This rule estimates no finish times.", "$foreground 60%")]
@@ -39,7 +42,7 @@ def _finish_times(event: StealEvent) -> list[Content]:
     return [
         heading(f"Until {event.source} and {event.target} are both through"),
         _finish("left alone", without, longest, "$text-warning"),
-        _finish("with the steal", with_it, longest, "$text-success"),
+        _finish("as decided", with_it, longest, "$text-success"),
         field("", f"gains {fine_estimate(without - with_it)}"),
     ]
 

@@ -38,6 +38,7 @@ class MoveDialog(Dialog[str | None]):
         devices: All devices; dead and stopped ones cannot be chosen, nor can the one where all
             of the units wait now.
         costs: FLOPs of the units by the device where they wait.
+        share: Whether it is a running file, of which the device takes a part.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -50,8 +51,11 @@ class MoveDialog(Dialog[str | None]):
         units: Sequence[Unit],
         devices: Sequence[DeviceMetrics],
         costs: Mapping[str, float],
+        *,
+        share: bool = False,
     ) -> None:
         super().__init__()
+        self._share = share
         self._units = units
         self._devices = devices
         self._costs = costs
@@ -72,8 +76,11 @@ class MoveDialog(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         """Say what moves, then offer the devices; below them what the choice would lead to."""
         with Vertical(classes="dialog") as box:
-            box.border_title = "Move to another device"
-            box.border_subtitle = "enter moves · escape cancels"
+            what, verb = "Move to another device", "moves"
+            if self._share:
+                what, verb = "Share the running file with another device", "shares"
+            box.border_title = what
+            box.border_subtitle = f"enter {verb} · escape cancels"
             yield Static(self._what(), markup=False)
             yield self._offer
             yield self._forecast

@@ -16,7 +16,9 @@ from tui_balancer.balance.events import (
     ReturnEvent,
     SettingEvent,
     SkipEvent,
+    SplitEvent,
     StealEvent,
+    UnbundleEvent,
 )
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.formatting import NONE
@@ -69,9 +71,13 @@ def log_row(event: Event, number: int) -> LogRow | None:
         route = f"{event.source} {glyphs.ARROW} {event.target}"
         word, tone = ("steal", "accent") if isinstance(event, StealEvent) else ("move", "good")
         what = (route, event.unit_name, event.reason or "by hand")
+    elif isinstance(event, SplitEvent):
+        word, tone = "copy" if event.copy else "split", "accent"
+        route = f"{event.source} {glyphs.ARROW} {event.target}"
+        what = (route, event.unit_name, event.reason)
     elif isinstance(event, FailureEvent):
         word, tone, what = "failed", "bad", (event.device or NONE, event.unit_name, event.reason)
-    elif isinstance(event, ReturnEvent):
+    elif isinstance(event, ReturnEvent | UnbundleEvent):
         word, tone, what = "returned", "fair", (event.device, event.unit_name, event.reason)
     elif isinstance(event, SkipEvent):
         word, tone, what = "skipped", "fair", (event.device, event.unit_name, event.reason)

@@ -90,13 +90,18 @@ class FileWatch:
         """Remember who did a file and how long it took, and why one failed."""
         for event in events:
             if isinstance(event, DoneEvent):
-                self._make_room(event.unit_id)
-                self._took[event.unit_id] = event.compute_seconds
-                self._done_by[event.unit_id] = self._number(event.device)
-            elif isinstance(event, FailureEvent | SkipEvent):
+                for number in event.files or (event.unit_id,):
+                    self._make_room(number)
+                    # What one file of a bundle took, nobody has measured.
+                    self._took[number] = np.nan if event.files else event.compute_seconds
+                    self._done_by[number] = self._number(event.device)
+            elif isinstance(event, FailureEvent):
                 self._reasons[event.unit_id] = event.reason
+            elif isinstance(event, SkipEvent):
+                self._reasons |= dict.fromkeys(event.files or (event.unit_id,), event.reason)
             elif isinstance(event, RetryEvent):
-                self._reasons.pop(event.unit_id, None)
+                for number in event.files or (event.unit_id,):
+                    self._reasons.pop(number, None)
 
     def read(self, run: RunHandle, snapshot: RunSnapshot) -> FileTable | None:
         """Return the table of this moment; None before the files are known."""
@@ -161,11 +166,13 @@ class FileWatch:
                 )
         for one in snapshot.devices:
             running = one.running
-            if running is not None and state[running.unit.unit_id] == FileState.RUNNING:
-                number = running.unit.unit_id
-                device[number] = self._number(one.device)
-                if one.rate and one.state is DeviceState.BUSY:
-                    ends[number] = (1 - running.fraction) * running.unit.cost / one.rate
+            if running is None:
+                continue
+            for number in running.unit.numbers:
+                if state[number] == FileState.RUNNING:
+                    device[number] = self._number(one.device)
+                    if one.rate and one.state is DeviceState.BUSY:
+                        ends[number] = (1 - running.fraction) * running.unit.cost / one.rate
         return FileTable(
             self._units,
             tuple(self._devices),

@@ -15,10 +15,15 @@ from tui_balancer.balance.events import (
     Event,
     FailureEvent,
     LeaseEvent,
+    PartEvent,
     ReturnEvent,
+    SplitEvent,
     StealEvent,
+    UnbundleEvent,
 )
 from tui_balancer.balance.model import DeviceState
+
+FileEvent = DoneEvent | FailureEvent | PartEvent | ReturnEvent | UnbundleEvent
 
 
 class Activity(str, Enum):
@@ -39,6 +44,7 @@ class Outcome(str, Enum):
     DONE = "done"
     FAILED = "failed"
     RETURNED = "returned"
+    SHARED = "done in part"
 
 
 _OUTCOMES: Final = tuple(Outcome)
@@ -181,21 +187,25 @@ class TimelineRecord:
 
     def __init__(self) -> None:
         self.tracks: dict[str, DeviceTrack] = {}
-        self._holders: dict[int, str] = {}
+        # A divided file is in several hands, each under an attempt number of its own.
+        self._holders: dict[int, dict[int, str]] = {}
 
     def add(self, events: Iterable[Event]) -> None:
         """Take in events, the newest last."""
         for event in events:
             if isinstance(event, LeaseEvent):
-                self._holders[event.unit_id] = event.device
+                self._holders.setdefault(event.unit_id, {})[event.epoch] = event.device
                 self._track(event.device).started(event.seconds, event.unit_id, event.unit_name)
             elif isinstance(event, DoneEvent):
-                self._end(event.unit_id, event.seconds, Outcome.DONE)
+                self._end(event, event.epoch, Outcome.DONE)
             elif isinstance(event, FailureEvent):
-                self._end(event.unit_id, event.seconds, Outcome.FAILED)
-            elif isinstance(event, ReturnEvent):
-                self._end(event.unit_id, event.seconds, Outcome.RETURNED)
-            elif isinstance(event, StealEvent):
+                for epoch in tuple(self._holders.get(event.unit_id, ())):
+                    self._end(event, epoch, Outcome.FAILED)
+            elif isinstance(event, PartEvent):
+                self._end(event, event.epoch, Outcome.SHARED)
+            elif isinstance(event, ReturnEvent | UnbundleEvent):
+                self._end(event, event.epoch, Outcome.RETURNED)
+            elif isinstance(event, StealEvent | SplitEvent):
                 self._track(event.target).steals.append(event.seconds)
             elif isinstance(event, DeviceEvent):
                 self._track(event.device).changed(event.seconds, _ACTIVITIES[event.state])
@@ -209,10 +219,13 @@ class TimelineRecord:
         ]
         return sorted(found, key=lambda one: one[1].start)
 
-    def _end(self, unit_id: int, seconds: float, outcome: Outcome) -> None:
-        device = self._holders.pop(unit_id, None)
+    def _end(self, event: FileEvent, epoch: int, outcome: Outcome) -> None:
+        holders = self._holders.get(event.unit_id, {})
+        device = holders.pop(epoch, None)
+        if not holders:
+            self._holders.pop(event.unit_id, None)
         if device is not None:
-            self._track(device).ended(seconds, outcome)
+            self._track(device).ended(event.seconds, outcome)
 
     def _track(self, device: str) -> DeviceTrack:
         return self.tracks.setdefault(device, DeviceTrack())

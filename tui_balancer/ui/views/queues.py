@@ -18,6 +18,7 @@ from tui_balancer.balance.commands import (
     ReorderUnits,
     RetryUnits,
     SkipUnits,
+    SplitUnit,
 )
 from tui_balancer.balance.model import Unit
 from tui_balancer.formatting import estimate, plural
@@ -136,6 +137,10 @@ class QueuesView(View):
 
     def action_move(self) -> None:
         """Ask where the tagged files go, or the one under the cursor."""
+        row = self.files.cursor_row
+        if row is not None and row.state is FileState.RUNNING and not self.files.tagged:
+            self._share(row)
+            return
         units, snapshot = self.files.acted_on(FileState.WAITING), self.story.snapshot
         costs = self._costs(units)
         if not costs or snapshot is None:
@@ -148,6 +153,17 @@ class QueuesView(View):
                 self.want(MoveUnits(_numbers(units), device))
 
         self.app.push_screen(MoveDialog(units, snapshot.devices, costs), answered)
+
+    def _share(self, row: FileRow) -> None:
+        """Ask which device is to take a part of a running file."""
+
+        def answered(device: str | None) -> None:
+            if device is not None:
+                self.want(SplitUnit(row.unit.unit_id, device))
+
+        devices = self.story.snapshot.devices if self.story.snapshot else ()
+        half = {row.device: row.unit.cost / 2}
+        self.app.push_screen(MoveDialog((row.unit,), devices, half, share=True), answered)
 
     def action_make_first(self) -> None:
         """Let the tagged files, or this one, be the next in their queues."""

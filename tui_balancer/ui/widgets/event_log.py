@@ -13,7 +13,7 @@ from tui_balancer.ui.widgets.row_list import RowList
 
 KINDS: Final[dict[str, tuple[str, ...]]] = {
     "all": (),
-    "steals": ("steal",),
+    "steals": ("steal", "split", "copy"),
     "by hand": ("move", "skipped", "retry", "setting", "paused"),
     "failures": ("failed", "returned", "dead", "warning"),
     "devices": ("device", "paused", "dead"),

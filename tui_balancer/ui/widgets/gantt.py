@@ -269,7 +269,8 @@ class Gantt(RowList[str]):
                     self._cells[device, number] = cell
             sign, tone = sign_of(cell)
             if here and number == self._time:
-                tone = "chosen"
+                # A full block would hide any ground that it stands on.
+                sign, tone = glyphs.MARK, "chosen"
             if line and line[-1][1] == tone:
                 line[-1] = (line[-1][0] + sign, tone)
             else:
