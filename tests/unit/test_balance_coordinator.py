@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.balance import Bench, unit, units
+from tests.support.balance import Bench, units
 from tui_balancer.balance.commands import PauseDevice, SetPolicy
 from tui_balancer.balance.events import DoneEvent, LeaseEvent, StealEvent
 from tui_balancer.balance.model import (
@@ -330,3 +330,17 @@ def test_only_the_last_fifty_steals_are_kept_at_hand() -> None:
     steals = [event for event in bench.journal if isinstance(event, StealEvent)]
     assert len(steals) > 50
     assert list(bench.coordinator.get_recent_steal_events()) == steals[-50:]
+
+
+def test_efficiency_so_far_is_the_share_of_time_that_devices_compute() -> None:
+    bench = Bench((1.0, 1.0), costs=(100.0, 20.0))
+    assert bench.coordinator.snapshot().efficiency is None
+    large, small = bench.must_take("cuda:0"), bench.must_take("cuda:1")
+    bench.clock.now = 20.0
+    bench.progress(large, 0.2)
+    assert bench.finish(small)
+    assert bench.coordinator.snapshot().efficiency == pytest.approx(1.0)
+    bench.clock.now = 80.0
+    bench.progress(large, 0.8)
+    # 100 done at 1 and 1 a second; the bound is 50 s.
+    assert bench.coordinator.snapshot().efficiency == pytest.approx(50 / 80)

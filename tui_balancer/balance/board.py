@@ -62,6 +62,7 @@ class Board:
             or "pause" may get another answer.
         last_move: What a person moved last, for an undo.
         sharer: Lets several devices work on one unit.
+        began: When the first lease was granted; None before.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Board:
         self.draining = False
         self.stopping = False
         self.version = 0
+        self.began: float | None = None
         self.last_move = LastMove()
         self._max_restarts = max_restarts
         self._poison_limit = poison_limit
@@ -146,6 +148,8 @@ class Board:
         if active is None:
             record.seen = self.version
             return None
+        if self.began is None:
+            self.began = self.clock()
         return active.lease
 
     def _take_whole(self, record: DeviceRecord) -> ActiveLease | None:
@@ -323,6 +327,19 @@ class Board:
             record.restarts += 1
             self.announce(record, f"worker died: {reason}; restart {record.restarts}")
         return not record.dead
+
+    def efficiency(self) -> float | None:
+        """Return the fluid bound of what was done so far over the time since the first lease.
+
+        At the speeds that the devices show while they compute; in [0, 1]. None before work was
+        done.
+        """
+        worked = [one for one in self.roster if one.computed_cost and one.computing_seconds]
+        elapsed = 0.0 if self.began is None else self.clock() - self.began
+        if not worked or elapsed <= 0:
+            return None
+        speed = sum(one.computed_cost / one.computing_seconds for one in worked)
+        return min(1.0, sum(one.computed_cost for one in worked) / speed / elapsed)
 
     def eta_seconds(self) -> float | None:
         """Return the estimated seconds to the end; None while it cannot be known."""

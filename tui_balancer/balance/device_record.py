@@ -44,6 +44,8 @@ class DeviceRecord:
         files_done: Files it finished.
         stolen_to: Files it received by stealing.
         stolen_from: Files stolen from it.
+        computed_cost: FLOPs that it has done.
+        computing_seconds: Time that it took for them.
         window: Throughput for the screen.
         pace: The rate the policies reckon with.
         busy: Its utilisation.
@@ -73,6 +75,8 @@ class DeviceRecord:
     files_done: int = 0
     stolen_to: int = 0
     stolen_from: int = 0
+    computed_cost: float = 0.0
+    computing_seconds: float = 0.0
     window: ThroughputWindow = field(default_factory=ThroughputWindow)
     pace: Pace = field(default_factory=Pace)
     busy: BusyShare = field(default_factory=BusyShare)
@@ -132,7 +136,9 @@ class DeviceRecord:
         active.left = max(0.0, active.left - step.cost)
         if not restored:
             self.window.add(now, step.sequences, step.residues, step.cost)
+            self.computed_cost += step.cost
             if not (active.held or active.computed):
+                self.computing_seconds += now - active.reported
                 self.pace.add(step.cost, now - active.reported)
         active.reported = now
 

@@ -25,6 +25,7 @@ class CoordinatorSnapshot:
         residues_per_second: The same.
         eta_seconds: Estimated seconds to the end; None while unknown.
         last_event: Number of the newest event.
+        efficiency: Bound of the work done so far over the time it took; None before any was.
     """
 
     totals: Totals
@@ -35,6 +36,7 @@ class CoordinatorSnapshot:
     residues_per_second: float | None
     eta_seconds: float | None
     last_event: int
+    efficiency: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,7 @@ class ObservableBoard:
                 residues_per_second=_sum([row.residues_per_second for row in devices]),
                 eta_seconds=self._board.eta_seconds(),
                 last_event=self._board.log.last,
+                efficiency=self._board.efficiency(),
             )
 
     def _all_paused(self) -> bool:

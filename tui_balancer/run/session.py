@@ -151,6 +151,7 @@ class RunSession:
             sequences_per_second=picture.sequences_per_second,
             residues_per_second=picture.residues_per_second,
             eta_seconds=picture.eta_seconds,
+            efficiency=(picture.efficiency if self._summary is None else self._summary.efficiency),
             devices=picture.devices,
             last_event=picture.last_event,
             warnings=tuple(self._chronicle.warnings),
