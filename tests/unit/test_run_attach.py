@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,27 +60,15 @@ def test_a_run_whose_folder_takes_no_word_goes_on_unattachable(tmp_path: Path) -
     assert not (tmp_path / "gone").exists()
 
 
-def test_the_socket_of_a_killed_process_is_removed_and_nothing_but_a_socket(
-    tmp_path: Path,
-) -> None:
+def test_what_a_killed_process_left_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / ".attach.json.4711").touch()
+    POINT.write(tmp_path)
     queues, manager = create_shared_work_queues(object())  # type: ignore[arg-type]
     door = AttachDoor(FakeRun(RUNNING), queues, manager, tmp_path)
-    private = Path(tempfile.mkdtemp())
-    abandoned = socket.socket(socket.AF_UNIX)
-    abandoned.bind(str(private / "queues"))
-    abandoned.close()
-    here = replace(POINT, host=socket.gethostname())
-    (tmp_path / ".attach.json.4711").touch()
-
-    replace(here, address=str(private / "queues")).write(tmp_path)
     door.open()
-    assert not private.exists()
     assert [path.name for path in tmp_path.iterdir()] == [ATTACH_FILE]
-
-    (tmp_path / "private").mkdir()
-    document = tmp_path / "private" / "thesis.tex"
-    document.touch()
-    replace(here, address=str(document)).write(tmp_path)
-    door.open()
-    assert document.exists()
+    word = AttachPoint.read(tmp_path)
+    assert word is not None
+    assert word.address == queues.address
     door.close()
+    assert list(tmp_path.iterdir()) == []

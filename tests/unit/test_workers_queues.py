@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import multiprocessing
 import queue
-import stat
 import subprocess
 import sys
 import threading
@@ -122,12 +121,6 @@ def test_a_wrong_key_is_refused(served: SharedWorkQueues) -> None:
 
 def test_the_key_stays_out_of_what_is_printed(served: SharedWorkQueues) -> None:
     assert repr(served.authkey) not in repr(served)
-
-
-def test_only_the_owner_may_enter_the_folder_of_the_socket(served: SharedWorkQueues) -> None:
-    folder = Path(served.address).parent
-
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_the_socket_path_is_short_however_long_the_temporary_folder_is(

@@ -161,8 +161,9 @@ class AttachDoor:
 
         Whoever opens it holds the folder's lock, so an older word is that of a killed process.
         """
-        self._clear_up()
         try:
+            for unfinished in self._folder.glob(f".{ATTACH_FILE}.*"):
+                unfinished.unlink(missing_ok=True)
             self._point.write(self._folder)
         except OSError:
             _log.exception("the run cannot be attached to")
@@ -171,19 +172,6 @@ class AttachDoor:
         """Take the word back; screens that are attached stay so until the process ends."""
         with suppress(OSError):
             (self._folder / ATTACH_FILE).unlink(missing_ok=True)
-
-    def _clear_up(self) -> None:
-        """Remove what killed processes left: the socket in its folder, a word half written."""
-        with suppress(OSError, UserError):
-            for unfinished in self._folder.glob(f".{ATTACH_FILE}.*"):
-                unfinished.unlink(missing_ok=True)
-            before = AttachPoint.read(self._folder)
-            if before is not None and before.host == self._point.host:
-                address = Path(before.address)
-                # The word may be damaged: nothing but a socket and an empty folder is removed.
-                if address.is_socket():
-                    address.unlink()
-                    address.parent.rmdir()
 
 
 def reach(point: AttachPoint, folder: Path) -> RunDesk | None:

@@ -6,17 +6,12 @@ lies in a pipe or in a worker's memory that a `kill -9` could lose.
 
 from __future__ import annotations
 
-import os
 import queue
 import secrets
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import util
 from multiprocessing.managers import BaseManager
-from pathlib import Path
 from typing import cast
 
 from tui_balancer.workers.protocol import (
@@ -30,6 +25,7 @@ from tui_balancer.workers.protocol import (
     WorkerId,
     WorkerTelemetry,
 )
+from tui_balancer.workers.socket_folder import private_folder
 
 BOARD = "board"
 """Name under which the manager serves the board."""
@@ -50,7 +46,6 @@ BOARD_METHODS = (
 """All that a worker may call: the methods of `WorkBoard`."""
 
 _WAIT_SECONDS = 1.0
-_LONGEST_SOCKET_PATH = 100
 
 
 class WorkQueue:
@@ -157,7 +152,7 @@ def create_shared_work_queues(board: WorkBoard) -> tuple[SharedWorkQueues, BaseM
         """Serves this board and no other: a manager's registry belongs to its class."""
 
     QueueManager.register(BOARD, callable=lambda: board, exposed=BOARD_METHODS)
-    folder = _private_folder()
+    folder = private_folder()
     authkey = secrets.token_bytes(32)
     manager = QueueManager(address=str(folder / "queues"), authkey=authkey)
     server = manager.get_server()
@@ -187,16 +182,3 @@ def connect(address: str, authkey: bytes, worker: WorkerId) -> WorkQueue:
     client = QueueClient(address=address, authkey=authkey)
     client.connect()
     return WorkQueue(cast(WorkBoard, getattr(client, BOARD)()), worker)
-
-
-def _private_folder() -> Path:
-    """Make a folder for the socket that only its owner may enter, removed when the app ends."""
-    prefix = "tui-balancer-"
-    parent = tempfile.gettempdir()
-    # The kernel takes 107 bytes, macOS 103; batch systems like long temporary folders.
-    if len(os.fsencode(parent)) + len(f"/{prefix}01234567/queues") > _LONGEST_SOCKET_PATH:
-        parent = "/tmp"
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-    # After the listener's own removal of the socket, whose priority is 0.
-    util.Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=-1)
-    return folder
