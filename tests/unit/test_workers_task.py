@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -24,6 +25,7 @@ from tui_balancer.embedding.registry import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.fasta import FastaContent, read_fasta
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.outputs import virnucpro
 from tui_balancer.workers.busy import BusyClock
 from tui_balancer.workers.loop import work_until_over
 from tui_balancer.workers.protocol import FileTask, Order, Task, WorkerId, WorkerSetup
@@ -338,39 +340,96 @@ def test_a_task_taken_back_leaves_nothing_but_its_finished_batches(
     assert list(tmp_path.glob("out/*")) == [task.partial]
 
 
-def test_the_next_file_is_read_and_the_last_one_written_while_one_is_computed(
+def test_the_next_file_is_read_while_one_is_computed(
     bench: Bench, board: ListBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second, third = (write_task(tmp_path, number, sequences=1) for number in range(3))
-    computing, go_on = threading.Event(), threading.Event()
-    embed = bench.embedder.embed
-    residues = {read_fasta(second.files[0].source, ReadingRules()).records[0].residues}
-
-    def slow(sequences: Sequence[str]) -> torch.Tensor:
-        if residues.intersection(sequences):
-            computing.set()
-            assert go_on.wait(DEADLINE_SECONDS)
-        return embed(sequences)
-
-    monkeypatch.setattr(bench.embedder, "embed", slow)
+    first, second = (write_task(tmp_path, number, sequences=1) for number in range(2))
     read: queue.SimpleQueue[Path] = queue.SimpleQueue()
+    order: list[Path] = []
 
     def reading(path: Path, rules: ReadingRules) -> FastaContent:
         read.put(path)
         return read_fasta(path, rules)
 
-    monkeypatch.setattr("tui_balancer.workers.reading.read_fasta", reading)
-    board.put(first, second, third)
-    with working(bench, board):
-        assert computing.wait(DEADLINE_SECONDS)
-        board.wait_until(lambda: bool(board.results))
-        paths = [read.get(timeout=DEADLINE_SECONDS) for _ in range(3)]
-        go_on.set()
-        board.wait_until(lambda: len(board.results) == 3)
+    embed = bench.embedder.embed
 
-    assert paths == [task.files[0].source for task in (first, second, third)]
+    def after_both_are_read(sequences: Sequence[str]) -> torch.Tensor:
+        while len(order) < 2:
+            order.append(read.get(timeout=DEADLINE_SECONDS))
+        return embed(sequences)
+
+    monkeypatch.setattr("tui_balancer.workers.reading.read_fasta", reading)
+    monkeypatch.setattr(bench.embedder, "embed", after_both_are_read)
+    board.put(first, second)
+    with working(bench, board):
+        board.wait_until(lambda: len(board.results) == 2)
+
+    assert order == [first.files[0].source, second.files[0].source]
     assert read.empty()
-    assert all(result.files[0].error == "" for result in board.results)
+
+
+def test_an_output_is_written_while_the_next_file_is_computed(
+    bench: Bench, board: ListBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computing = threading.Event()
+    write = virnucpro.write
+
+    def after_the_next_is_computed(*arguments: Any) -> virnucpro.Written:
+        assert computing.wait(DEADLINE_SECONDS)
+        return write(*arguments)
+
+    monkeypatch.setattr(virnucpro, "write", after_the_next_is_computed)
+    embed = bench.embedder.embed
+    batches = itertools.count(1)
+
+    def noticing(sequences: Sequence[str]) -> torch.Tensor:
+        if next(batches) == 2:
+            computing.set()
+        return embed(sequences)
+
+    monkeypatch.setattr(bench.embedder, "embed", noticing)
+    board.put(*(write_task(tmp_path, number, sequences=1) for number in range(2)))
+    with working(bench, board):
+        board.wait_until(lambda: len(board.results) == 2)
+
+    assert [result.unit_id for result in board.results] == [0, 1]
+
+
+def test_a_worker_does_not_leave_before_everything_is_handed_in(
+    bench: Bench, board: ListBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaving = threading.Event()
+    write = virnucpro.write
+
+    def after_the_last_call(*arguments: Any) -> virnucpro.Written:
+        assert leaving.wait(DEADLINE_SECONDS)
+        return write(*arguments)
+
+    take = board.take_nowait
+
+    def noticing(worker: WorkerId) -> Task | None:
+        task = take(worker)
+        if task is None:
+            leaving.set()
+        return task
+
+    monkeypatch.setattr(virnucpro, "write", after_the_last_call)
+    monkeypatch.setattr(board, "take_nowait", noticing)
+    board.put(write_task(tmp_path, 0))
+    board.end()
+    work_until_over(bench)
+
+    assert [result.unit_id for result in board.results] == [0]
+
+
+def test_a_worker_that_cannot_hand_in_a_result_ends(
+    bench: Bench, board: ListBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "finish", refusal(RuntimeError("the app does not know that unit")))
+    board.put(write_task(tmp_path, 0))
+
+    with pytest.raises(RuntimeError, match="does not know that unit"):
+        work_until_over(bench)
 
 
 def test_a_file_that_was_moved_after_it_was_read_is_not_taken_for_another(

@@ -77,4 +77,4 @@ def work_until_over(bench: Bench) -> None:
                 _log.info("unit %d epoch %d was taken back", task.unit_id, task.epoch)
             else:
                 behind.write(embedded)
-                behind.wait()
+        behind.wait()
