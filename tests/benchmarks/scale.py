@@ -1,11 +1,11 @@
 """What a decision costs on 1,024 devices, and how it grows: `python -m tests.benchmarks.scale`.
 
 Simulates files of lognormal cost to the end, under the very coordinator of real runs, whose
-weights are the flat scale of GPU_WEIGHTS. Columns: real seconds of the whole simulation; of
-every call in which an idle device looked for work in other queues, the median and the 99th
-percentile, in processor time, so that other programs do not count; makespan over the greater
-of the lower bounds. Last come the bytes a file at the peak, its Unit and name included,
-measured in runs of their own since tracing memory takes time.
+weights are the flat scale of GPU_WEIGHTS; running files are divided when queues are dry. Columns:
+real seconds of the whole simulation; of every call in which an idle device looked for work
+elsewhere, the median and the 99th percentile, in processor time, so that other programs do not
+count; makespan over the fluid bound. Last come the bytes a file at the peak, its Unit and name
+included, measured in runs of their own since tracing memory takes time.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import time
 import tracemalloc
 from statistics import median, quantiles
 
-from tui_balancer.balance.bounds import Speed, whole_file_bound
+from tui_balancer.balance.bounds import Speed, fluid_bound
 from tui_balancer.balance.model import DeviceSpec
 from tui_balancer.balance.simulation import SimulatedDevice, lognormal_units, simulate
 
-SIZES = (1_000, 10_000, 100_000)
-MILLION = 1_000_000
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+BATCHES = 2
+"""Of a file of mean cost."""
+
 SPEEDS = (1.0, 1.5, 2.0, 3.0, 4.0)
 FLAT = 0.35
 MEAN_COST = 4.0
@@ -40,11 +42,15 @@ def made_up_devices(count: int) -> list[SimulatedDevice]:
 def row(devices: int, files: int) -> str:
     made_up = made_up_devices(devices)
     units = lognormal_units(0, files, mean_cost=MEAN_COST)
-    bound = whole_file_bound(
-        [unit.cost for unit in units], [device.speed.steps[0][1] for device in made_up]
-    )
+    bound = fluid_bound([unit.cost for unit in units], [device.speed for device in made_up])
     began = time.perf_counter()
-    result = simulate(made_up, units, stopwatch=time.thread_time)
+    result = simulate(
+        made_up,
+        units,
+        splitting=True,
+        batch_cost=MEAN_COST / BATCHES,
+        stopwatch=time.thread_time,
+    )
     took = time.perf_counter() - began
     micros = [1e6 * seconds for seconds in result.decision_seconds]
     p99 = quantiles(micros, n=100, method="inclusive")[-1]
@@ -72,13 +78,13 @@ def bytes_a_file(devices: int, few: int, files: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--devices", type=int, default=1024)
-    parser.add_argument("--million", action="store_true", help="10^6 files too")
+    parser.add_argument("--files", type=int, nargs="+", default=SIZES)
     options = parser.parse_args()
     print(
         f"{'files':>9}{'seconds':>9}{'µs/file':>9}{'decisions':>11}{'med µs':>9}{'p99 µs':>8}"
         f"{'/ bound':>9}"
     )
-    for files in (*SIZES, *((MILLION,) if options.million else ())):
+    for files in options.files:
         print(row(options.devices, files), flush=True)
     print(f"{bytes_a_file(64, 10_000, 30_000):.0f} bytes a file, from 10,000 to 30,000 files")
 

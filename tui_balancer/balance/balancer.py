@@ -99,7 +99,10 @@ class Balancer:
         return None
 
     def steal(self, thief: DeviceRecord) -> Unit | None:
-        """Move a unit to the front of an idle device's queue, if the policy says so."""
+        """Move a unit to the front of an idle device's queue, if the policy says so.
+
+        The caller lets the device start it, or notes the change.
+        """
         now = self._clock()
         decision = self._decide(thief, now)
         if decision is None:
@@ -163,7 +166,8 @@ class Balancer:
             thief.queue.append(unit)
         self._units.home[unit.unit_id] = thief.device
         self.note(victim)
-        self.note(thief)
+        if not to_front:
+            self.note(thief)
         victim.stolen_from += unit.files
         thief.stolen_to += unit.files
         self._log.add(

@@ -166,7 +166,10 @@ class Board:
 
     def steal(self, record: DeviceRecord) -> Unit | None:
         """Move a unit from another queue to the front of a device's, if the policy says so."""
-        return self.balancer.steal(record) if self._may_start(record) else None
+        unit = self.balancer.steal(record) if self._may_start(record) else None
+        if unit is not None:
+            self.balancer.note(record)
+        return unit
 
     def learn_batches(
         self, record: DeviceRecord, active: ActiveLease, costs: Iterable[float]
