@@ -35,8 +35,9 @@ class ModelOptions:
     model: str = DEFAULT_MODEL
     """An ESM-2 model of fair-esm by name (esm2_t6_8M_UR50D, esm2_t12_35M_UR50D,
     esm2_t30_150M_UR50D, esm2_t33_650M_UR50D, esm2_t36_3B_UR50D, esm2_t48_15B_UR50D; downloaded once
-    to torch's cache), the path of a checkpoint in fair-esm's format, or untrained:NAME for
-    random weights (tests and benchmarks, not science)."""
+    to torch's cache), the path of a checkpoint in fair-esm's format or of a folder in Hugging
+    Face's, facebook/NAME from the Hugging Face cache, or untrained:NAME for random weights (tests
+    and benchmarks, not science)."""
 
     seed: int = 0
     """Seed of untrained weights."""

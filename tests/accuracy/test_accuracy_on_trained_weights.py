@@ -26,9 +26,8 @@ REAL_PROTEINS = Path(__file__).parents[1] / "data" / "real_proteins.faa"
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
-    path = tmp_path_factory.mktemp("models") / "trained.pt"
-    return resolve(CheckpointModel(trained.make_trained_checkpoint(path)))
+def source() -> ModelSource:
+    return resolve(CheckpointModel(trained.model_folder()))
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,16 @@
-"""Checkpoints in the format of fair-esm's hub, small enough to make in a test."""
+"""Checkpoints in fair-esm's format and Hugging Face's, small enough to make in a test."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import re
 from pathlib import Path
 
 import torch
 from esm.data import Alphabet
 from esm.model.esm2 import ESM2
+from safetensors.torch import save_file
 
 
 def make_checkpoint(
@@ -34,3 +37,57 @@ def make_checkpoint(
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"cfg": {"model": arguments}, "model": state}, path)
     return path
+
+
+HUGGING_FACE_MODULES = (
+    ("self_attn_layer_norm", "attention.LayerNorm"),
+    ("self_attn.q_proj", "attention.self.query"),
+    ("self_attn.k_proj", "attention.self.key"),
+    ("self_attn.v_proj", "attention.self.value"),
+    ("self_attn.rot_emb", "attention.self.rotary_embeddings"),
+    ("self_attn.out_proj", "attention.output.dense"),
+    ("fc1", "intermediate.dense"),
+    ("fc2", "output.dense"),
+    ("final_layer_norm", "LayerNorm"),
+)
+"""fair-esm's names of a layer's modules, and Hugging Face's, as its own conversion has them."""
+
+
+def make_hugging_face_folder(folder: Path, checkpoint: Path, suffix: str = ".safetensors") -> Path:
+    """Write a checkpoint of fair-esm's anew as `EsmForMaskedLM` saves it, and return the folder."""
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        data = torch.load(checkpoint, weights_only=True)
+    arguments = data["cfg"]["model"]
+    state = {}
+    for key, value in data["model"].items():
+        if key.startswith("encoder.lm_head."):
+            # Tied to the tokens, and not saved.
+            if key != "encoder.lm_head.weight":
+                state[key.removeprefix("encoder.")] = value.clone()
+            continue
+        name = key.removeprefix("encoder.sentence_encoder.")
+        name = name.replace("embed_tokens", "embeddings.word_embeddings")
+        name = name.replace("emb_layer_norm_after", "encoder.emb_layer_norm_after")
+        for ours, theirs in HUGGING_FACE_MODULES:
+            name = re.sub(rf"^layers\.(\d+)\.{ours}\.", rf"encoder.layer.\1.{theirs}.", name)
+        state[f"esm.{name}"] = value.clone()
+    state["esm.contact_head.regression.weight"] = torch.zeros(1, 8)
+    config = {
+        "model_type": "esm",
+        "position_embedding_type": "rotary",
+        "emb_layer_norm_before": False,
+        "layer_norm_eps": 1e-5,
+        "hidden_act": "gelu",
+        "num_hidden_layers": arguments.encoder_layers,
+        "hidden_size": arguments.encoder_embed_dim,
+        "num_attention_heads": arguments.encoder_attention_heads,
+        "token_dropout": True,
+        "vocab_size": 33,
+    }
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    if suffix == ".safetensors":
+        save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    else:
+        torch.save(state, folder / "pytorch_model.bin")
+    return folder

@@ -8,9 +8,11 @@ import torch
 from tui_balancer.embedding.registry import (
     ESM2_MODELS,
     CheckpointModel,
+    HubModel,
     NamedModel,
     UntrainedModel,
     cached_checkpoint,
+    hub_cache,
     parse_model,
 )
 from tui_balancer.errors import UserError
@@ -49,7 +51,7 @@ def test_paths_are_told_by_suffix_slash_or_existence(
         ("esm2_t6_8M_UR50S", "esm2_t6_8M_UR50D"),
         ("ESM2_T33_650M_UR50D", "esm2_t33_650M_UR50D"),
         ("untrained:esm2_t12_35M", "esm2_t12_35M_UR50D"),
-        ("facebook/esm2_t30_150M_UR50D", "esm2_t30_150M_UR50D"),
+        ("facebook/esm2_t30_150M_UR50", "esm2_t30_150M_UR50D"),
         ("650M", "esm2_t33_650M_UR50D"),
         ("esm2_t36_3B_UR5OD", "esm2_t36_3B_UR50D"),
     ],
@@ -78,3 +80,39 @@ def test_the_cache_is_where_torch_keeps_it(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert str(cached_checkpoint("esm2_t6_8M_UR50D").parent) == f"{torch.hub.get_dir()}/checkpoints"
+
+
+def test_a_model_of_the_hub_is_told_by_its_owner_or_by_being_cached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    assert parse_model("facebook/esm2_t6_8M_UR50D", 0) == HubModel("facebook/esm2_t6_8M_UR50D")
+    assert parse_model("lab/tuned", 0) == CheckpointModel(Path("lab/tuned"))
+    cached = tmp_path / "hub" / "models--lab--tuned"
+    for folder in ("refs", "snapshots/abc"):
+        (cached / folder).mkdir(parents=True)
+    (cached / "refs" / "main").write_text("abc")
+    assert parse_model("lab/tuned", 0) == HubModel("lab/tuned")
+    Path("lab/tuned").mkdir(parents=True)
+    assert parse_model("lab/tuned", 0) == CheckpointModel(Path("lab/tuned"))
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"HF_HUB_CACHE": "/a", "HF_HOME": "/b"}, "/a"),
+        ({"HF_HOME": "/b", "XDG_CACHE_HOME": "/c"}, "/b/hub"),
+        ({"XDG_CACHE_HOME": "/c"}, "/c/huggingface/hub"),
+        ({}, "/home/me/.cache/huggingface/hub"),
+    ],
+)
+def test_hugging_face_models_are_looked_for_where_its_library_keeps_them(
+    environment: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/home/me")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert str(hub_cache()) == expected

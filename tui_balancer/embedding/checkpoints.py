@@ -1,4 +1,4 @@
-"""Finding, checking and loading ESM-2 weights in fair-esm's checkpoint format.
+"""Finding, checking and loading ESM-2 weights, in fair-esm's checkpoint format or Hugging Face's.
 
 fair-esm's own loader calls `torch.load` in a way that newer versions refuse, wants a second
 file beside the first and fills the whole model with random numbers before it copies the
@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import pickle
 import re
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,18 +22,28 @@ from esm.model.esm2 import ESM2
 from torch.overrides import TorchFunctionMode
 
 from tui_balancer.embedding.download import MODELS_URL, OnDownload, download_checkpoint
+from tui_balancer.embedding.huggingface import folder_sha256, read_folder
 from tui_balancer.embedding.registry import (
     ESM2_MODELS,
+    HubModel,
     ModelRequest,
     ModelShape,
     ModelSource,
     NamedModel,
     UntrainedModel,
     cached_checkpoint,
+    cached_snapshot,
+    hub_cache,
+)
+from tui_balancer.embedding.tensors import (
+    Checkpoint,
+    file_sha256,
+    is_plausible,
+    not_esm2,
+    unpickled,
 )
 from tui_balancer.errors import UserError
 
-_HASH_CHUNK_BYTES = 1 << 20
 _KEY_PREFIX = re.compile(r"^encoder\.(sentence_encoder\.)?")
 _SHAPE_ARGUMENTS = ("encoder_layers", "encoder_embed_dim", "encoder_attention_heads")
 _CONTACT_HEAD = {"contact_head.regression.weight", "contact_head.regression.bias"}
@@ -58,15 +66,6 @@ class LoadedModel:
     alphabet: Alphabet
     shape: ModelShape
     sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Checkpoint:
-    """A checkpoint file's content, the weights by their names in fair-esm's model."""
-
-    shape: ModelShape
-    token_dropout: bool
-    weights: dict[str, torch.Tensor]
 
 
 def resolve(
@@ -92,18 +91,22 @@ def resolve(
         name, path = request.name, cached_checkpoint(request.name)
         if not path.exists():
             download_checkpoint(name, path, on_download, first_byte_seconds, models_url)
+    elif isinstance(request, HubModel):
+        name, path = request.name, _snapshot(request)
     else:
-        name, path = request.path.stem, request.path.absolute()
+        path = request.path.absolute()
+        name = path.name if path.is_dir() else path.stem
     try:
         shape = _read(path).shape
-        digest = _file_sha256(path)
+        digest = _sha256(path)
     except UserError as error:
         if isinstance(request, NamedModel):
             raise UserError(f"{error}; delete it and it will be downloaded anew") from error
         raise
     if isinstance(request, NamedModel) and shape != ESM2_MODELS[name]:
         raise UserError(f"{path} is not {name}: delete it and it will be downloaded anew")
-    return ModelSource(name, name, shape, path, digest, None)
+    label = request.repository if isinstance(request, HubModel) else name
+    return ModelSource(label, name, shape, path, digest, None)
 
 
 def load(source: ModelSource) -> LoadedModel:
@@ -118,7 +121,7 @@ def load(source: ModelSource) -> LoadedModel:
         model = _seeded(source.shape, alphabet, source.seed or 0)
         return LoadedModel(model, alphabet, source.shape, _parameters_sha256(model))
     checkpoint = _read(source.checkpoint)
-    if _file_sha256(source.checkpoint) != source.sha256:
+    if _sha256(source.checkpoint) != source.sha256 or checkpoint.shape != source.shape:
         raise UserError(
             f"{source.checkpoint} changed since the run began: put it back, or start anew"
         )
@@ -133,62 +136,61 @@ def load(source: ModelSource) -> LoadedModel:
     return LoadedModel(model.eval(), alphabet, checkpoint.shape, source.sha256)
 
 
-def _read(path: Path) -> _Checkpoint:
-    """Return what a checkpoint file holds.
+def _read(path: Path) -> Checkpoint:
+    """Return what a checkpoint file of fair-esm's holds, or a folder of Hugging Face's.
 
     Raises:
         UserError: There is no such file, it is broken, or it is not an ESM-2 checkpoint.
     """
-    data = _unpickled(path)
+    checkpoint = read_folder(path) if path.is_dir() else _read_file(path)
+    alphabet = Alphabet.from_architecture("ESM-1b")
+    expected = _without_storage(checkpoint.shape, alphabet).state_dict()
+    for key in expected.keys() - checkpoint.weights.keys() - _CONTACT_HEAD:
+        raise not_esm2(path, f"{key} is missing")
+    for key, value in checkpoint.weights.items():
+        if key not in expected:
+            raise not_esm2(path, f"{key} is unknown")
+        if not isinstance(value, torch.Tensor) or value.shape != expected[key].shape:
+            raise not_esm2(path, f"{key} has the wrong shape")
+    return checkpoint
+
+
+def _read_file(path: Path) -> Checkpoint:
+    data = unpickled(path)
     config, state = data.get("cfg"), data.get("model")
     arguments = vars(config["model"]) if _is_configuration(config) else {}
     shape = ModelShape(*(arguments.get(key, 0) for key in _SHAPE_ARGUMENTS))
-    sizes = (shape.layers, shape.width, shape.heads)
-    if not all(isinstance(size, int) and size > 0 for size in sizes) or shape.width % shape.heads:
-        raise _not_esm2(path, "it does not name its layers, width and heads")
+    if not is_plausible(shape):
+        raise not_esm2(path, "it does not name its layers, width and heads")
     if not isinstance(state, Mapping):
-        raise _not_esm2(path, "it has no weights")
+        raise not_esm2(path, "it has no weights")
     weights = {_KEY_PREFIX.sub("", str(key)): value for key, value in state.items()}
-    expected = _without_storage(shape, Alphabet.from_architecture("ESM-1b")).state_dict()
-    for key in expected.keys() - weights.keys() - _CONTACT_HEAD:
-        raise _not_esm2(path, f"{key} is missing")
-    for key, value in weights.items():
-        if key not in expected:
-            raise _not_esm2(path, f"{key} is unknown")
-        if not isinstance(value, torch.Tensor) or value.shape != expected[key].shape:
-            raise _not_esm2(path, f"{key} has the wrong shape")
-    return _Checkpoint(shape, bool(arguments.get("token_dropout", True)), weights)
+    return Checkpoint(shape, bool(arguments.get("token_dropout", True)), weights)
+
+
+def _sha256(path: Path) -> str:
+    """Return the SHA-256 of a checkpoint's weights."""
+    return folder_sha256(path) if path.is_dir() else file_sha256(path)
+
+
+def _snapshot(request: HubModel) -> Path:
+    """Return the folder of a model in Hugging Face's cache.
+
+    Raises:
+        UserError: It is not there.
+    """
+    snapshot = cached_snapshot(request.repository)
+    if snapshot is None:
+        known = f", or write --model {request.name}" if request.name in ESM2_MODELS else ""
+        raise UserError(
+            f"{request.repository} is not in Hugging Face's cache {hub_cache()}: get it with "
+            f"`hf download {request.repository}`{known}"
+        )
+    return snapshot
 
 
 def _is_configuration(config: object) -> TypeGuard[Mapping[str, argparse.Namespace]]:
     return isinstance(config, Mapping) and isinstance(config.get("model"), argparse.Namespace)
-
-
-def _unpickled(path: Path) -> dict[str, Any]:
-    """Return what a checkpoint file holds, read under torch's safe loading."""
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            # Only torch's zip format can be mapped; the older one is read as a whole.
-            data = torch.load(
-                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-            )
-    except FileNotFoundError:
-        raise UserError(f"there is no checkpoint {path}: check the path") from None
-    except OSError as error:
-        raise UserError(f"cannot read the checkpoint {path}: {error.strerror or error}") from error
-    except pickle.UnpicklingError as error:
-        if "Unsupported global" in str(error):
-            raise _not_esm2(path, "it holds Python objects, which are never loaded") from error
-        raise UserError(f"the checkpoint {path} is broken or not a checkpoint") from error
-    except (RuntimeError, EOFError, ValueError, KeyError, IndexError) as error:
-        raise UserError(f"the checkpoint {path} is broken or not a checkpoint") from error
-    if not isinstance(data, dict):
-        raise _not_esm2(path, "it is not a dictionary")
-    return data
-
-
-def _not_esm2(path: Path, reason: str) -> UserError:
-    return UserError(f"{path} is not an ESM-2 checkpoint of fair-esm ({reason})")
 
 
 def _without_storage(shape: ModelShape, alphabet: Alphabet, token_dropout: bool = True) -> ESM2:
@@ -232,12 +234,4 @@ def _parameters_sha256(model: ESM2) -> str:
     for name, parameter in sorted(model.named_parameters()):
         digest.update(name.encode())
         digest.update(parameter.detach().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _file_sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_HASH_CHUNK_BYTES):
-            digest.update(chunk)
     return digest.hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +37,9 @@ class ModelSource:
             `untrained esm2_t6_8M_UR50D (seed 0)`.
         name: The architecture's name, or the checkpoint's stem.
         shape: Its architecture.
-        checkpoint: The file with the weights; None when untrained.
-        sha256: Of the checkpoint's bytes; empty when untrained (the worker reports it).
+        checkpoint: The file with the weights, or the folder in Hugging Face's format; None when
+            untrained.
+        sha256: Of the bytes of the weights; empty when untrained (the worker reports it).
         seed: Of the random weights; None when trained.
     """
 
@@ -67,6 +69,11 @@ ESM2_MODELS: Mapping[str, ModelShape] = MappingProxyType(
 
 UNTRAINED_PREFIX = "untrained:"
 
+HUB_OWNER = "facebook"
+"""Publishes ESM-2 on the Hugging Face Hub, each model under its name in fair-esm."""
+
+_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
 
 @dataclass(frozen=True, slots=True)
 class NamedModel:
@@ -77,9 +84,21 @@ class NamedModel:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointModel:
-    """A checkpoint file in fair-esm's format."""
+    """A checkpoint file in fair-esm's format, or a folder in Hugging Face's."""
 
     path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A model of the Hugging Face Hub, `OWNER/NAME`, taken from its cache on this machine."""
+
+    repository: str
+
+    @property
+    def name(self) -> str:
+        """The model's name without its owner."""
+        return self.repository.partition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +114,16 @@ class UntrainedModel:
         return ModelSource(label, self.name, ESM2_MODELS[self.name], None, "", self.seed)
 
 
-ModelRequest = NamedModel | CheckpointModel | UntrainedModel
+ModelRequest = NamedModel | CheckpointModel | HubModel | UntrainedModel
 
 
 def parse_model(text: str, seed: int) -> ModelRequest:
     """Read what a person wrote for `--model`; touches no file but to see whether it exists.
 
     Args:
-        text: A model's name, `untrained:NAME`, or the path of a checkpoint: anything that
-            ends in `.pt`, holds a slash or exists.
+        text: A model's name, `untrained:NAME`, the path of a checkpoint or of a folder in Hugging
+            Face's format: anything that ends in `.pt`, holds a slash or exists; or `OWNER/NAME`
+            on the Hugging Face Hub, if it is in the cache or one of ESM-2's own.
         seed: Of the random weights, should the model be untrained.
 
     Raises:
@@ -114,6 +134,8 @@ def parse_model(text: str, seed: int) -> ModelRequest:
     if text in ESM2_MODELS:
         return NamedModel(text)
     path = Path(text).expanduser()
+    if not path.exists() and (hub := _on_the_hub(text)):
+        return hub
     if text and path.name not in ESM2_MODELS and (path.suffix == ".pt" or "/" in text):
         return CheckpointModel(path)
     if text and path.exists():
@@ -129,6 +151,38 @@ def cached_checkpoint(name: str) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
     home = Path(os.environ.get("TORCH_HOME", cache / "torch")).expanduser()
     return home / "hub" / "checkpoints" / f"{name}.pt"
+
+
+def hub_cache() -> Path:
+    """Return the folder in which `huggingface_hub` keeps models, by its own rules."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("HF_HOME") or f"{cache}/huggingface"
+    return Path(os.environ.get("HF_HUB_CACHE") or f"{home}/hub").expanduser()
+
+
+def cached_snapshot(repository: str) -> Path | None:
+    """Return the folder of a model in Hugging Face's cache; None if it is not there.
+
+    Args:
+        repository: `OWNER/NAME`; the newest revision of its main branch that was fetched counts.
+    """
+    entry = hub_cache() / f"models--{repository.replace('/', '--')}"
+    try:
+        revision = (entry / "refs" / "main").read_text().strip()
+    except OSError:
+        return None
+    snapshot = entry / "snapshots" / revision
+    return snapshot if snapshot.is_dir() else None
+
+
+def _on_the_hub(text: str) -> HubModel | None:
+    """Return the model of the Hugging Face Hub that a text names, if it does."""
+    owner, _, name = text.partition("/")
+    if owner == HUB_OWNER and name:
+        return HubModel(f"{owner}/{_known(name)}")
+    if _HUB_NAME.fullmatch(text) and cached_snapshot(text) is not None:
+        return HubModel(text)
+    return None
 
 
 def _known(name: str) -> str:
