@@ -253,6 +253,21 @@ async def test_the_cursor_stays_in_its_place_when_its_file_is_moved_away() -> No
         assert row.unit.unit_id == 102
 
 
+async def test_the_cursor_does_not_follow_a_file_that_starts() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await open_queues(pilot)
+        place = files_of(pilot).cursor
+        run.queues["cuda:0"] = queue(101, 41)
+        running = replace(DEVICES[0], running=RunningUnit(unit(100), 1, 0.1, 1.0))
+        run.change(devices=(running, *DEVICES[1:]))
+        run.ended[96] = 1
+        await look(pilot)
+        row = files_of(pilot).cursor_row
+        assert row is not None
+        assert (files_of(pilot).cursor, row.unit.unit_id) == (place, 101)
+
+
 async def test_the_cursor_goes_along_with_a_file_that_is_made_the_last() -> None:
     run = fake_run()
     async with shown(run) as pilot:

@@ -79,8 +79,21 @@ def spread(width: int, separator: str, *layouts: tuple[list[Line], list[Line]]) 
     return fit([*start, ("  ", "plain"), *end], width)
 
 
-def tone_style(widget: Widget, tone: Tone) -> Style:
-    """Return what a tone adds to the style of the line that it stands in."""
+_styles: dict[tuple[str, Tone, Style], Style] = {}
+"""What `tone_style` worked out before: it is asked for every span of every line."""
+
+
+def tone_style(widget: Widget, tone: Tone, base: Style) -> Style:
+    """Return the style of a tone in a line of a base style."""
+    key = (widget.app.theme, tone, base)
+    style = _styles.get(key)
+    if style is None:
+        style = _styles[key] = base + _added(widget, tone)
+    return style
+
+
+def _added(widget: Widget, tone: Tone) -> Style:
+    """Return what a tone adds; all widgets take it from the same rules of the stylesheet."""
     if tone == "plain":
         return Style.null()
     style = widget.get_component_rich_style(f"tone--{tone}")
@@ -95,6 +108,6 @@ def to_strip(widget: Widget, line: Line, base: Style) -> Strip:
     The widget must have `TONE_CLASSES` among its component classes.
     """
     return Strip(
-        [Segment(text, base + tone_style(widget, tone)) for text, tone in line if text],
+        [Segment(text, tone_style(widget, tone, base)) for text, tone in line if text],
         line_width(line),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Hashable
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
@@ -236,12 +236,12 @@ class FileList(RowList[FileRow]):
     def _numbers(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
         return self.rows.numbers if isinstance(self.rows, FileRows) else np.empty(0, np.intp)
 
-    def _find(self, key: Hashable, near: int) -> int:
-        assert isinstance(key, int)
-        if key in self._left:
-            # Where it stood there is another one now.
-            return min(near, max(0, len(self.rows) - 1))
-        place = self.rows.find(key) if isinstance(self.rows, FileRows) else None
+    def _find(self, row: FileRow, near: int) -> int:
+        number, place = row.unit.unit_id, None
+        # A file that has started or ended goes its way; where it stood there is the next one.
+        same = self._table is not None and self._table.state[number] == row.state
+        if same and number not in self._left and isinstance(self.rows, FileRows):
+            place = self.rows.find(number)
         return min(near, max(0, len(self.rows) - 1)) if place is None else place
 
     def _toggle(self, index: int) -> None:

@@ -12,8 +12,8 @@ from textual.message import Message
 
 from tui_balancer.formatting import duration
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.story.timeline_record import Activity, Cell, TimelineRecord
-from tui_balancer.ui.tones import Line, Tone
+from tui_balancer.ui.story.timeline_record import Activity, Cell, DeviceTrack, TimelineRecord
+from tui_balancer.ui.tones import Line, Span, Tone
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, RowList
 
@@ -22,6 +22,9 @@ STEPS: Final = (
     *(1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0),
 )
 """Seconds that a cell may stand for."""
+
+SETTLED_SECONDS: Final = 2.0
+"""What lies further back does not change any more."""
 
 _LABEL_EVERY: Final = 12
 _DEVICE_WIDTH: Final = 7
@@ -108,8 +111,7 @@ class Gantt(RowList[str]):
         self._first = 0
         self._time = 0
         self.following = True
-        self._cells: dict[tuple[str, int], Cell] = {}
-        self._cells_step = 0.0
+        self._settled: dict[str, tuple[Window, int, Line]] = {}
         columns = (
             Column[str]("Device", _DEVICE_WIDTH, lambda device, _: [(device, "strong")]),
             Column("", 20, self._track_cell, flexible=True),
@@ -119,7 +121,8 @@ class Gantt(RowList[str]):
     def show(self, devices: tuple[str, ...], now: float) -> None:
         """Show the devices' past up to now, in seconds since the run began."""
         self._now = now
-        self.set_rows(devices)
+        if devices != self.rows:
+            self.set_rows(devices)
         self._settle()
 
     @property
@@ -189,6 +192,7 @@ class Gantt(RowList[str]):
 
     def on_resize(self) -> None:
         """Fill the new width."""
+        self._settled.clear()
         self._settle()
 
     def on_click(self, event: events.Click) -> None:
@@ -252,30 +256,51 @@ class Gantt(RowList[str]):
         track, window = self._record.tracks.get(device), self.window
         if track is None:
             return []
-        if window.step != self._cells_step or len(self._cells) > 50_000:
-            self._cells.clear()
-            self._cells_step = window.step
-        line: Line = []
-        here = device == self.cursor_row
-        for number in range(window.first, window.first + width):
-            start, end = number * window.step, (number + 1) * window.step
-            if start >= self._now:
+        begin, line = self._past(device, track, window, width)
+        for number in range(begin, window.first + width):
+            if number * window.step >= self._now:
                 break
-            cell = self._cells.get((device, number))
-            if cell is None:
-                cell = track.cell(start, min(end, self._now), self._now)
-                # What lies behind is settled.
-                if end < self._now - 1.0:
-                    self._cells[device, number] = cell
-            sign, tone = sign_of(cell)
-            if here and number == self._time:
-                # A full block would hide any ground that it stands on.
-                sign, tone = glyphs.MARK, "chosen"
-            if line and line[-1][1] == tone:
-                line[-1] = (line[-1][0] + sign, tone)
-            else:
-                line.append((sign, tone))
+            _append(line, *self._sign(track, window, number))
+        if device == self.cursor_row and 0 <= self._time - window.first < width:
+            # A full block would hide any ground that it stands on.
+            line = _replaced(line, self._time - window.first, (glyphs.MARK, "chosen"))
         return line
+
+    def _past(
+        self, device: str, track: DeviceTrack, window: Window, width: int
+    ) -> tuple[int, Line]:
+        """Return the number of the first cell that may still change, and all before it."""
+        known, end, line = self._settled.get(device, (None, window.first, []))
+        if known != window:
+            end, line = window.first, []
+        last = min(window.first + width, floor((self._now - SETTLED_SECONDS) / window.step))
+        for number in range(end, last):
+            _append(line, *self._sign(track, window, number))
+        self._settled[device] = (window, max(end, last), line)
+        return max(end, last), list(line)
+
+    def _sign(self, track: DeviceTrack, window: Window, number: int) -> tuple[str, Tone]:
+        start, end = number * window.step, (number + 1) * window.step
+        return sign_of(track.cell(start, min(end, self._now), self._now))
+
+
+def _append(line: Line, sign: str, tone: Tone) -> None:
+    if line and line[-1][1] == tone:
+        line[-1] = (line[-1][0] + sign, tone)
+    else:
+        line.append((sign, tone))
+
+
+def _replaced(line: Line, place: int, span: Span) -> Line:
+    """Return a line with another letter at a place."""
+    replaced: Line = []
+    for text, tone in line:
+        if 0 <= place < len(text):
+            replaced += [(text[:place], tone), span, (text[place + 1 :], tone)]
+        else:
+            replaced.append((text, tone))
+        place -= len(text)
+    return replaced
 
 
 def _moment(seconds: float) -> str:

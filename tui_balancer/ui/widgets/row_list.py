@@ -99,6 +99,8 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
         self._heading = int(heading)
         self._rows: Sequence[RowT] = ()
         self._drawn: dict[int, Line] = {}
+        # What `repaint_changes` has drawn and `render_line` is about to be asked for.
+        self._fresh: dict[int, Line] = {}
         self._arranged: list[tuple[Column[RowT], int]] = []
         self._arranged_for = 0
         self._gap = 1
@@ -143,7 +145,7 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
             self.virtual_size = Size(0, self._height)
             self.refresh(layout=True)
         if old_row is not None and rows and not (follow_top and old_index == 0):
-            index = self._find(self.row_key(old_row), old_index)
+            index = self._find(old_row, old_index)
             if index != old_index:
                 self.scroll_to(
                     y=self.scroll_offset.y + index - old_index, animate=False, force=True
@@ -156,7 +158,9 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
     def _key_of(self, row: RowT | None) -> Hashable:
         return None if row is None else self.row_key(row)
 
-    def _find(self, key: Hashable, near: int) -> int:
+    def _find(self, row: RowT, near: int) -> int:
+        """Return where a row is now that was at `near`; the nearest place where it is gone."""
+        key = self.row_key(row)
         # Queues shrink from the front, so a row is most often a little above its old place.
         near = min(near, len(self._rows) - 1)
         for index in chain(range(near, -1, -1), range(near + 1, len(self._rows))):
@@ -251,13 +255,19 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
 
     def repaint_changes(self) -> None:
         """Paint the lines in view whose text is not what stands there."""
-        changed = [
-            Region(0, y, self.size.width, 1)
-            for y in range(self.scrollable_content_region.height)
-            if self._drawn.get(y) != self._draw(y)
-        ]
-        if changed:
-            self.refresh(*changed)
+        region = self.scrollable_content_region
+        self._fresh = {
+            y: line
+            for y in range(region.height)
+            if self._drawn.get(y) != (line := self._draw(y, region.width))
+        }
+        if self._fresh:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in self._fresh))
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Forget lines that were drawn for other places."""
+        self._fresh.clear()
+        super().watch_scroll_y(old_value, new_value)
 
     def retitle(self, *parts: str) -> None:
         """Write a title of several parts into the frame."""
@@ -272,9 +282,9 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
             self._gap = 2 if width >= ROOMY else 1
             self._arranged = arrange(self._columns, width - CURSOR_WIDTH, self._gap)
 
-    def _draw(self, y: int) -> Line:
+    def _draw(self, y: int, width: int) -> Line:
         # A scrollbar that comes or goes takes a cell of the width without a resize.
-        self._arrange(self.scrollable_content_region.width)
+        self._arrange(width)
         if y < self._heading:
             titles = [fit(self.title_of(c), w, right=c.right) for c, w in self._arranged]
             return self._spaced(titles)
@@ -294,7 +304,7 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the view."""
-        line = self._draw(y)
+        line = self._fresh.pop(y, None) or self._draw(y, self.scrollable_content_region.width)
         self._drawn[y] = line
         kind = "row"
         if y < self._heading:

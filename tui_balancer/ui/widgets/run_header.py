@@ -149,9 +149,8 @@ class RunHeader(Widget):
         width, base = self.size.width, self.rich_style
         if self.snapshot is None:
             return Strip.blank(width, base)
-        lines = (
-            state_line(self.snapshot, width, frozen=self.frozen, read_only=self.read_only),
-            progress_line(self.snapshot, width),
-            rates_line(self.snapshot, width),
-        )
-        return to_strip(self, fit(lines[y], width), base)
+        if y == 0:
+            line = state_line(self.snapshot, width, frozen=self.frozen, read_only=self.read_only)
+        else:
+            line = (progress_line if y == 1 else rates_line)(self.snapshot, width)
+        return to_strip(self, fit(line, width), base)
