@@ -92,3 +92,12 @@ def test_what_is_not_there_cannot_be_removed() -> None:
         queue.remove(7)
     with pytest.raises(IndexError):
         queue.head()
+
+
+def test_a_unit_may_come_in_the_place_of_another_one_of_its_number() -> None:
+    queue = WorkQueue()
+    for one in units(1.0, 2.0, 3.0):
+        queue.append(one)
+    queue.remove(1)
+    queue.push_front(unit(1, 9.0))
+    assert [(one.unit_id, one.cost) for one in queue] == [(1, 9.0), (0, 1.0), (2, 3.0)]

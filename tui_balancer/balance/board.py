@@ -159,7 +159,7 @@ class Board:
         now = self.clock()
         record.queue.remove(unit.unit_id)
         active = self.units.grant(unit, record.device, record.incarnation, now)
-        record.started(active, now)
+        record.started(active, now, self.roster.rate(record))
         self.balancer.note(record)
         self.log.add(LeaseEvent, unit.unit_id, unit.name, record.device, active.lease.epoch)
         return active
@@ -228,6 +228,10 @@ class Board:
         shared = self.units.active[unit.unit_id].shared
         record.completed(active, self.clock(), failed_files=len(failures), shared=shared)
         self.roster.learn_from(record)
+        # A part of the work tells nothing about the whole.
+        predicted = None if shared or active.restored or failures else active.predicted
+        if predicted is not None:
+            record.calibration.learn(unit, active.rate, compute_seconds)
         self._finish(active, failures.keys())
         for part in unit.parts:
             if part.unit_id in failures:
@@ -243,6 +247,7 @@ class Board:
             active.lease.epoch,
             compute_seconds,
             tuple(part.unit_id for part in unit.parts if part.unit_id not in failures),
+            predicted,
         )
 
     def fail(self, active: ActiveLease, reason: str) -> None:

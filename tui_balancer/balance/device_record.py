@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tui_balancer.balance.calibration import Calibration
 from tui_balancer.balance.model import (
     DeviceMetrics,
     DeviceSpec,
@@ -48,6 +49,7 @@ class DeviceRecord:
         computing_seconds: Time that it took for them.
         window: Throughput for the screen.
         pace: The rate the policies reckon with.
+        calibration: How long units of other lengths take.
         busy: Its utilisation.
         telemetry: The newest of its worker.
         expected: When it should have finished its queue, as last told to idle devices.
@@ -79,6 +81,7 @@ class DeviceRecord:
     computing_seconds: float = 0.0
     window: ThroughputWindow = field(default_factory=ThroughputWindow)
     pace: Pace = field(default_factory=Pace)
+    calibration: Calibration = field(default_factory=Calibration)
     busy: BusyShare = field(default_factory=BusyShare)
     telemetry: Telemetry | None = None
     expected: float | None = None
@@ -120,14 +123,18 @@ class DeviceRecord:
             return f"{self.device} is held up"
         return f"{self.device} is paused" if self.paused else ""
 
-    def started(self, active: ActiveLease, now: float) -> None:
-        """Note that its worker took a lease."""
+    def started(self, active: ActiveLease, now: float, rate: float | None = None) -> None:
+        """Note that its worker took a lease, and how long that should take at its rate."""
         self.active = active
+        if rate is not None:
+            active.rate = rate
+            active.predicted = self.calibration.predict(active.lease.unit, rate)
         self.window.file_started(now)
 
     def advance(self, active: ActiveLease, progress: Progress, now: float) -> None:
         """Note how far its lease is, and how fast that went; cost is kept within the unit's."""
         restored = progress.restored
+        active.restored |= restored
         progress = Progress(
             progress.sequences, progress.residues, min(progress.cost, active.lease.unit.cost)
         )
@@ -162,9 +169,16 @@ class DeviceRecord:
         # A batch that takes longer than it should is no batch more.
         return max(0.0, active.left - min(active.in_flight, (now - active.reported) * rate))
 
+    def waiting_cost(self, rate: float) -> float:
+        """Return the FLOPs of its queue, in those that it does at this rate."""
+        queue = self.queue
+        if not queue.cost:
+            return 0.0
+        return queue.cost * self.calibration.factor(queue.cost, queue.residues, rate)
+
     def remaining_cost(self, now: float, rate: float) -> float:
-        """Return the FLOPs left of its unit and its queue."""
-        return self.queue.cost + self.running_cost(now, rate)
+        """Return the FLOPs left of its unit and its queue, in those that it does at this rate."""
+        return self.waiting_cost(rate) + self.running_cost(now, rate)
 
     def metrics(self, now: float, rate: float | None) -> DeviceMetrics:
         """Return its row of the device table; `rate` in FLOP/s is the policies'."""

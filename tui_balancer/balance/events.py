@@ -214,6 +214,8 @@ class DoneEvent(Event):
         epoch: The attempt.
         compute_seconds: Time in which its batches were in flight.
         files: Of a bundle, the numbers of the files that have an output; empty for a file alone.
+        predicted_seconds: How long that was to take, as thought when it began; None where that
+            was unknown, or others did some of it.
     """
 
     unit_id: int
@@ -222,6 +224,7 @@ class DoneEvent(Event):
     epoch: int
     compute_seconds: float
     files: tuple[int, ...] = ()
+    predicted_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,14 +170,15 @@ class Outlook:
             return
         position, active, queue = record.position, record.active, record.queue
         self.fastest = max(self.fastest, rate)
-        running_end, work, flow = -inf, queue.cost, 0.0
+        waiting = record.waiting_cost(rate)
+        running_end, work, flow = -inf, waiting, 0.0
         if active is not None and not active.claimed:
             left = active.left
             work += left
             if not active.held:
                 work += active.reported * rate
                 running_end, flow = active.reported + left / rate, rate
-        end = max(now, running_end) + queue.cost / rate
+        end = max(now, running_end) + waiting / rate
         at_work = not record.free
         place = _Place(
             end, running_end, work, flow, rate if at_work else 0.0, bool(queue) and at_work

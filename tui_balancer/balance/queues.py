@@ -28,9 +28,10 @@ class WorkQueue:
     Attributes:
         cost: FLOPs of all waiting units.
         files: Files in all waiting units.
+        residues: Residues in all waiting units.
     """
 
-    __slots__ = ("_by_cost", "_gone", "_order", "_units", "cost", "files")
+    __slots__ = ("_by_cost", "_gone", "_order", "_units", "cost", "files", "residues")
 
     def __init__(self) -> None:
         self._units: dict[int, Unit] = {}
@@ -40,6 +41,7 @@ class WorkQueue:
         self._by_cost: list[Unit] | None = None
         self.cost = 0.0
         self.files = 0
+        self.residues = 0
 
     def __len__(self) -> int:
         return len(self._units)
@@ -128,13 +130,16 @@ class WorkQueue:
     def _clear_place(self, unit: Unit) -> None:
         """Forget the place that a unit left behind when it was here before."""
         if unit.unit_id in self._gone:
-            self._order.remove(unit)
+            # A file of a broken-up bundle has the number of the bundle, and is another unit.
+            numbers = (one.unit_id for one in self._order)
+            del self._order[next(n for n, one in enumerate(numbers) if one == unit.unit_id)]
             self._gone.remove(unit.unit_id)
 
     def _added(self, unit: Unit) -> None:
         self._units[unit.unit_id] = unit
         self.cost += unit.cost
         self.files += unit.files
+        self.residues += unit.residues
         if self._by_cost is not None:
             place = bisect_left(self._by_cost, _cost_then_id(unit), key=_cost_then_id)
             self._by_cost.insert(place, unit)
@@ -143,5 +148,6 @@ class WorkQueue:
         # Sums of floats drift; an empty queue is the moment to set them right.
         self.cost = self.cost - unit.cost if self._units else 0.0
         self.files -= unit.files
+        self.residues -= unit.residues
         if self._by_cost is not None:
             del self._by_cost[bisect_left(self._by_cost, _cost_then_id(unit), key=_cost_then_id)]

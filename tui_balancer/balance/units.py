@@ -34,6 +34,9 @@ class ActiveLease:
         todo: Those batches, the first of which may be in flight; None while they are unknown.
         reshared: Whether the worker has yet to hear that its batches have changed.
         merging: Whether all batches are kept and its worker brings them together.
+        restored: Whether batches of earlier attempts were taken over.
+        rate: FLOP/s that its device was thought to do when it began; 0 when that was unknown.
+        predicted: Seconds that its batches were to take; None likewise.
         twin: Epoch of the lease on another device that computes the same batches, of which
             the first one to be through counts; 0 without one.
     """
@@ -51,6 +54,9 @@ class ActiveLease:
     todo: Spans | None = None
     reshared: bool = False
     merging: bool = False
+    restored: bool = False
+    rate: float = 0.0
+    predicted: float | None = None
     twin: int = 0
 
     def __post_init__(self) -> None:
