@@ -3,9 +3,10 @@
 Every round is one run over uneven files with a tiny model, on three CPU workers that steal from
 each other all the time. Workers are killed while they load, wait, compute, are held, or are
 between their output and their report, and in the middle of steals and moves; the whole app is
-killed too, and the run taken up again, until it is done. The seed decides who is killed, and
-when. Then every output must be byte-equal to that of an undisturbed run on one worker, every
-file must have been finished exactly once, and no process and no other file may be left.
+killed too, also while it starts and while it ends, and the run taken up again until it is done.
+The seed decides who is killed, and when. Then every output must be byte-equal to that of an
+undisturbed run on one worker, every file must have been finished exactly once, and no process and
+no other file may be left.
 
 Prints a line a round and the counts; exit code 1 if anything is not so.
 """
@@ -14,30 +15,32 @@ from __future__ import annotations
 
 import argparse
 import random
-import re
 import shutil
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Collection, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from tests.faults.storm_findings import Findings, happened, not_done_once, strays, told
 from tests.faults.storm_strikes import PATIENCE_SECONDS, Striker
-from tests.faults.storm_victim import Moment, Victim
+from tests.faults.storm_victim import Victim
 from tests.support.checkpoints import make_checkpoint
 from tests.support.sessions import outputs
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.ledger.reading import is_blank, read_ledger
-from tui_balancer.ledger.records import FileRow, FileState, LeaseEnd
+from tui_balancer.ledger.reading import is_blank
 from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.run.folder import LOGS_FOLDER
 
 WORKER_AIMS = ("loading", "idle", *(2 * ("computing", "writing")), "stealing", "moving")
-APP_AIMS = ("starting", "loading", "computing", "writing")
+APP_AIMS = ("loading", "computing", "writing")
+AGAIN_STARTING = 0.5
+"""How often an app that goes on with a run is killed again before it is as far as to work."""
+GIANT = 3
+"""Times the largest file is in itself: it outlasts the others, and so is divided among devices."""
+
+ENDING = 0.3
+"""How often the last app is killed when all is done but its own end."""
 SPAWNED_EVERY = 13
 """Every so many rounds workers are spawned as ever; in the others they are forked from a process
 that has imported torch, which takes a worker far longer than all that the storm is about."""
@@ -51,12 +54,8 @@ WAYS = (
 """Settings that change who does what, and no byte: a worker believed to be eight times as fast
 is given so many files that the others steal."""
 
-
-_NOT_OURS = re.compile("torchinductor_")
-"""A cache that torch makes, one for a user, and keeps."""
-
-_FORKING = re.compile("torchinductor_|pymp-")
-"""The same, and what belongs to the process that forks preloaded workers."""
+_FORKING = "pymp-"
+"""Belongs to the process that forks preloaded workers, and stays if that is killed."""
 
 
 @dataclass(frozen=True)
@@ -76,49 +75,6 @@ class Size:
     app_strikes: int = 2
 
 
-@dataclass
-class Findings:
-    """What was done in a round, or in all of them, and what came of it.
-
-    Attributes:
-        worker_kills: By what the worker was at.
-        during: Those of them in the middle of a steal or a move.
-        app_kills: By what the app was at.
-        sessions: Starts of the program.
-        done: What was seen to be right or harmless, by its name.
-        wrong: What must be 0, by its name.
-        remarks: What is wrong, in words.
-    """
-
-    worker_kills: Counter[Moment] = field(default_factory=Counter)
-    during: Counter[str] = field(default_factory=Counter)
-    app_kills: Counter[Moment] = field(default_factory=Counter)
-    done: Counter[str] = field(default_factory=Counter)
-    wrong: Counter[str] = field(default_factory=Counter)
-    remarks: list[str] = field(default_factory=list)
-
-    def blame(self, what: str, found: Collection[object]) -> None:
-        """Note what must not be, if there is any."""
-        self.wrong[what] += len(found)
-        if found:
-            self.remarks.append(f"{what}: {', '.join(map(str, found))}")
-
-    def add(self, other: Findings | Striker) -> None:
-        """Count another's too."""
-        for name, theirs in vars(other).items():
-            if isinstance(theirs, Counter):
-                vars(self)[name].update(theirs)
-
-    def line(self) -> str:
-        """Return the kills and what is wrong, in a line."""
-        told = [
-            f"{self.worker_kills.total()} workers ({_told(self.worker_kills)})",
-            f"of these in a steal or move {self.during.total()} ({_told(self.during)})",
-            f"app {self.app_kills.total()} ({_told(self.app_kills)})",
-        ]
-        return f"killed {', '.join(told)}; {_told(self.done)}; {_told(self.wrong)}"
-
-
 @dataclass(frozen=True)
 class Stage:
     """What all rounds share.
@@ -127,11 +83,13 @@ class Stage:
         folder: Everything lies here.
         size: Of every round.
         quiet: The outputs of an undisturbed run.
+        starting_cpu_seconds: What its app had computed when it could be attached to.
     """
 
     folder: Path
     size: Size
     quiet: dict[str, bytes]
+    starting_cpu_seconds: float = 1.0
 
     @property
     def proteins(self) -> Path:
@@ -148,13 +106,22 @@ class Stage:
         """Write inputs and model, and let one worker go through them in peace."""
         stage = cls(folder, size, {})
         write_synthetic(stage.proteins, files=size.files, sequences=size.sequences, seed=seed)
+        giant = max(stage.proteins.iterdir(), key=lambda file: file.stat().st_size)
+        giant.write_text(GIANT * giant.read_text())
         make_checkpoint(stage.checkpoint, width=64)
         quiet = Round(stage, "quiet", random.Random(seed), preloaded=False)
-        code = quiet.start(*quiet.command(1)).wait_for_the_end(PATIENCE_SECONDS)
+        run = quiet.start(*quiet.command(1))
+        while run.live and not run.rows():
+            run.pause(0.01)
+        starting = run.cpu_seconds()
+        code = run.wait_for_the_end(PATIENCE_SECONDS)
         assert code == 0, quiet.log.read_text()
         stage.quiet.update(outputs(quiet.out))
         assert len(stage.quiet) == size.files
-        return stage
+        quiet.check()
+        assert not quiet.findings.remarks, quiet.findings.remarks
+        quiet.remove()
+        return replace(stage, starting_cpu_seconds=starting)
 
 
 class Round:
@@ -165,6 +132,7 @@ class Round:
         folder: Its own.
         out: The run folder.
         log: What all its sessions print.
+        temporary: Where their processes put what is temporary.
     """
 
     def __init__(self, stage: Stage, name: str, rng: random.Random, *, preloaded: bool) -> None:
@@ -173,8 +141,9 @@ class Round:
         self.folder = stage.folder / name
         self.out = self.folder / "out"
         self.log = self.folder / "app.log"
-        self._temporary = self.folder / "tmp"
-        self._temporary.mkdir(parents=True)
+        self.folder.mkdir(parents=True)
+        # Sockets lie in it, whose paths must be short.
+        self.temporary = Path(tempfile.mkdtemp(prefix="storm-"))
         self._stage = stage
         self._rng = rng
         self._sessions: list[Victim] = []
@@ -190,32 +159,52 @@ class Round:
     def start(self, *arguments: str | Path) -> Victim:
         """Start a session."""
         self._sessions.append(
-            Victim(arguments, self.out, self._temporary, self.log, preloaded=self._preloaded)
+            Victim(arguments, self.out, self.temporary, self.log, preloaded=self._preloaded)
         )
         return self._sessions[-1]
 
     def carry_out(self) -> None:
         """Start, kill, start again; in the end, look at what is there."""
-        size = self._stage.size
-        aims = [(False, self._rng.choice(WORKER_AIMS)) for _ in range(size.worker_strikes)]
+        size, rng = self._stage.size, self._rng
+        aims = [rng.choice(WORKER_AIMS) for _ in range(size.worker_strikes)]
         for _ in range(size.app_strikes):
-            place = self._rng.randrange(len(aims) + 1)
-            aims.insert(place, (True, self._rng.choice(APP_AIMS)))
-        run = self._take_up()
-        striker = Striker(run, self._rng)
-        for whole_app, aim in aims:
-            if not whole_app:
-                striker.strike_worker(aim)
-            elif striker.strike_app(aim):
-                run = self._take_up()
-                self.findings.add(striker)
-                striker = Striker(run, self._rng)
-        self.findings.add(striker)
-        code = run.wait_for_the_end(PATIENCE_SECONDS)
+            aims.insert(rng.randrange(len(aims) + 1), "app")
+        self._begin()
+        for aim in aims:
+            if aim != "app":
+                self._striker.strike_worker(aim)
+            elif self._strike_app(rng.choice(APP_AIMS)) and rng.random() < AGAIN_STARTING:
+                self._strike_app("starting")
+        if rng.random() < ENDING:
+            self._strike_app("ending")
+        self.findings.add(self._striker)
+        code = self._run.wait_for_the_end(PATIENCE_SECONDS)
         if code is None:
-            run.kill_app()
-        self.findings.blame("bad exits", () if code == 0 else (f"exit code {code}",))
+            self._run.kill_app()
+        last = self.log.read_text().strip().rpartition("\n")[2]
+        self.findings.blame("bad exits", () if code == 0 else (f"exit code {code}: {last}",))
         self.check()
+
+    def remove(self) -> None:
+        """Leave nothing of it."""
+        shutil.rmtree(self.folder)
+        shutil.rmtree(self.temporary)
+
+    def _begin(self) -> None:
+        """Begin the run, or go on with it by one of the ways to do so."""
+        if not is_blank(self.out / LEDGER_NAME) and self._rng.random() < 0.5:
+            self._run = self.start("resume", self.out, "--headless")
+        else:
+            self._run = self.start(*self.command(3), *self._rng.choice(WAYS))
+        self._striker = Striker(self._run, self._rng, self._stage.starting_cpu_seconds)
+
+    def _strike_app(self, aim: str) -> bool:
+        """Kill the app at such a moment and go on with the run, if it is not over before."""
+        struck = self._striker.strike_app(aim)
+        if struck:
+            self.findings.add(self._striker)
+            self._begin()
+        return struck
 
     def check(self) -> None:
         """Hold what is there against what must be."""
@@ -227,60 +216,18 @@ class Round:
         made = outputs(self.out)
         differing = [name for name in made.keys() | quiet if made.get(name) != quiet.get(name)]
         findings.blame("mismatches", differing)
-        findings.blame("files not done once", not_done_once(self.out / LEDGER_NAME))
-        others = _FORKING if self._preloaded else _NOT_OURS
-        temporary = [path for path in self._temporary.iterdir() if not others.match(path.name)]
+        if not is_blank(self.out / LEDGER_NAME):
+            findings.blame("files not done once", not_done_once(self.out / LEDGER_NAME))
+            findings.done.update(happened(self.out / LEDGER_NAME))
+        temporary = [
+            path
+            for path in self.temporary.iterdir()
+            if not (self._preloaded and path.name.startswith(_FORKING))
+        ]
         findings.blame("strays", [*strays(self.out, quiet), *temporary])
         findings.done.update(
             sessions=len(self._sessions), files=len(quiet), outputs_compared=len(made)
         )
-        findings.done.update(
-            {f"{kind}s": count for kind, count in happened(self.out / LEDGER_NAME).items()}
-        )
-
-    def _take_up(self) -> Victim:
-        """Begin the run, or go on with it by one of the ways to do so."""
-        if not is_blank(self.out / LEDGER_NAME) and self._rng.random() < 0.5:
-            return self.start("resume", self.out, "--headless")
-        return self.start(*self.command(3), *self._rng.choice(WAYS))
-
-
-def strays(out: Path, expected: Collection[str]) -> list[Path]:
-    """Return what lies in a run folder and does not belong there."""
-    belongs = {*expected, LEDGER_NAME}
-    return [
-        path
-        for path in out.rglob("*")
-        if path.name not in belongs and LOGS_FOLDER not in path.relative_to(out).parts
-    ]
-
-
-def not_done_once(ledger: Path) -> list[str]:
-    """Return the files that the ledger does not say to be done, by exactly one lease, its last."""
-    with closing(read_ledger(ledger)) as reader:
-        files, leases = reader.files(), reader.leases()
-    ends: dict[int, list[LeaseEnd | None]] = {row.file.unit: [] for row in files}
-    for lease in sorted(leases, key=lambda lease: lease.epoch):
-        ends[lease.unit].append(lease.how)
-    return [row.file.name for row in files if not _done_once(row, ends[row.file.unit])]
-
-
-def _done_once(row: FileRow, ends: Sequence[LeaseEnd | None]) -> bool:
-    """Whether a file, whose leases ended like that, was finished once and then left alone."""
-    return (
-        row.state is FileState.DONE
-        and len(ends) == row.attempts
-        and ends.count(LeaseEnd.DONE) == 1
-        and ends[-1] is LeaseEnd.DONE
-    )
-
-
-def happened(ledger: Path) -> Counter[str]:
-    """Return how many files were stolen and moved, in all sessions."""
-    with closing(read_ledger(ledger)) as reader:
-        sessions = range(1, len(reader.sessions()) + 1)
-        kinds = Counter(event.kind for number in sessions for event in reader.events(number))
-    return Counter({kind: kinds[kind] for kind in ("steal", "move")})
 
 
 def storm(rounds: int, seed: int, folder: Path, size: Size) -> Findings:
@@ -299,9 +246,9 @@ def storm(rounds: int, seed: int, folder: Path, size: Size) -> Findings:
         for remark in one.findings.remarks:
             print(f"  {remark}")
         if one.findings.wrong.total():
-            print(f"  left to be looked at: {one.folder}", flush=True)
+            print(f"  left to be looked at: {one.folder} and {one.temporary}", flush=True)
         else:
-            shutil.rmtree(one.folder)
+            one.remove()
         sys.stdout.flush()
     return total
 
@@ -318,21 +265,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not total.wrong.total():
         shutil.rmtree(folder)
     print(f"{options.rounds} rounds in {time.monotonic() - began:.0f} s, seed {options.seed}")
-    print(f"worker kills      {total.worker_kills.total():5}  {_told(total.worker_kills)}")
-    print(f"  in steal, move  {total.during.total():5}  {_told(total.during)}")
-    print(f"app kills         {total.app_kills.total():5}  {_told(total.app_kills)}")
+    print(f"worker kills      {total.worker_kills.total():5}  {told(total.worker_kills)}")
+    print(f"  in steal, move  {total.during.total():5}  {told(total.during)}")
+    print(f"app kills         {total.app_kills.total():5}  {told(total.app_kills)}")
     for counter in (total.done, total.wrong):
         for name, count in counter.items():
             print(f"{name.replace('_', ' '):17} {count:5}")
     return 1 if total.wrong.total() else 0
-
-
-def _told(counts: Counter[Any]) -> str:
-    """Return counts in words."""
-    return ", ".join(
-        f"{count} {getattr(what, 'value', what)}".replace("_", " ")
-        for what, count in sorted(counts.items())
-    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -30,6 +30,9 @@ CLOSEST_LOOK_SECONDS = 0.001
 CLOSEST_LOOKS = 100
 """So many before the run is asked again."""
 
+IMPORTING = 0.7
+"""Share of an app's start that goes into imports."""
+
 LAST_FILES = 6
 """With so few left nobody waits for a moment of the chosen kind: the run could end before."""
 
@@ -42,6 +45,7 @@ class Striker:
     Args:
         run: The session.
         rng: Decides.
+        starting_cpu_seconds: What an app has computed when its run can be attached to.
 
     Attributes:
         worker_kills: By what the worker was at.
@@ -49,11 +53,12 @@ class Striker:
         app_kills: By what the app was at.
     """
 
-    def __init__(self, run: Victim, rng: random.Random) -> None:
+    def __init__(self, run: Victim, rng: random.Random, starting_cpu_seconds: float) -> None:
         self._run = run
         self._rng = rng
+        self._starting_cpu_seconds = starting_cpu_seconds
         self._last_event = 0
-        self._amount = 0.0
+        self._share = 0.0
         self.worker_kills: Counter[Moment] = Counter()
         self.during: Counter[str] = Counter()
         self.app_kills: Counter[Moment] = Counter()
@@ -70,11 +75,12 @@ class Striker:
             "loading": self._app_loads,
             "computing": self._app_computes,
             "writing": self._app_writes,
+            "ending": self._app_ends,
         }
 
     def strike_worker(self, aim: str) -> None:
         """Kill a worker at such a moment, if it comes before the end of the run."""
-        self._amount = self._rng.random() * self._run.loading_cpu_seconds
+        self._share = self._rng.random()
         hold = aim == "idle" or (aim == "loading" and self._rng.random() < 0.5)
         held = False
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -92,12 +98,12 @@ class Striker:
 
     def strike_app(self, aim: str) -> bool:
         """Kill the app at such a moment; return whether it came before the end of the run."""
-        self._amount = self._rng.random() * self._run.loading_cpu_seconds
+        self._share = self._rng.random()
         deadline = time.monotonic() + PATIENCE_SECONDS
         while self._run.live and time.monotonic() < deadline:
             rows = self._run.rows()
             moment = self.app_aims[aim](rows)
-            if moment is None and _ends_soon(rows):
+            if moment is None and aim != "ending" and _ends_soon(rows):
                 moment = Moment.MID_BATCH
             if moment is not None:
                 self.app_kills[moment] += 1
@@ -113,7 +119,7 @@ class Striker:
             # Its successor will load, and is waited for.
             self._kill(self._rng.choice(list(workers)) if workers else None)
             return False
-        ripe = [one for one in loading if self._run.cpu_seconds(one) >= self._amount]
+        ripe = [one for one in loading if self._run.cpu_seconds(one) >= self._loaded]
         return self._kill(self._rng.choice(ripe) if ripe else None)
 
     def _one_that_idles(self, rows: Rows) -> bool:
@@ -162,22 +168,34 @@ class Striker:
     def _app_starts(self, rows: Rows) -> Moment | None:
         if rows:
             return Moment.LOADING
-        processes: Sequence[psutil.Process | None] = (None, *self._run.workers())
-        busy = max(self._run.cpu_seconds(process) for process in processes)
-        return Moment.STARTING if busy >= self._amount else None
+        # Until it has imported what it needs there is nothing that it could leave half done.
+        wanted = self._starting_cpu_seconds * (IMPORTING + (1 - IMPORTING) * self._share)
+        return Moment.STARTING if self._run.cpu_seconds() >= wanted else None
 
     def _app_loads(self, rows: Rows) -> Moment | None:
         if self._app_computes(rows):
             return Moment.MID_BATCH
         workers = self._run.workers() if rows else {}
         busy = max((self._run.cpu_seconds(process) for process in workers), default=0.0)
-        return Moment.LOADING if workers and busy >= self._amount else None
+        return Moment.LOADING if workers and busy >= self._loaded else None
 
     def _app_computes(self, rows: Rows) -> Moment | None:
         running = [row.running.fraction for row in rows.values() if row.running is not None]
-        wanted = self._amount / self._run.loading_cpu_seconds
-        ripe = any(fraction >= wanted for fraction in running)
+        ripe = any(fraction >= self._share for fraction in running)
         return Moment.MID_BATCH if ripe else None
+
+    def _app_ends(self, rows: Rows) -> Moment | None:
+        """Strike when all files are through and the run is not over yet."""
+        if not rows or _left(rows):
+            return None
+        totals = self._run.totals()
+        over = totals is not None and 0 < totals.files == totals.done
+        return Moment.ENDING if over else None
+
+    @property
+    def _loaded(self) -> float:
+        """What a worker has computed by now that is to be struck while it loads."""
+        return self._share * self._run.loading_cpu_seconds
 
     def _app_writes(self, rows: Rows) -> Moment | None:
         return Moment.WRITING if self._an_output_comes(rows) else None
@@ -218,6 +236,9 @@ def _running(rows: Rows) -> list[str]:
 
 def _ends_soon(rows: Rows) -> bool:
     """Whether work goes on and little of it is left."""
-    running = len(_running(rows))
-    left = running + sum(row.queued_files for row in rows.values())
-    return running > 0 and left <= LAST_FILES
+    return bool(_running(rows)) and _left(rows) <= LAST_FILES
+
+
+def _left(rows: Rows) -> int:
+    """Return the files that run or wait for a device."""
+    return len(_running(rows)) + sum(row.queued_files for row in rows.values())

@@ -17,7 +17,7 @@ import psutil
 
 from tests.faults.storm_app import PRELOADED
 from tui_balancer.balance.events import Event
-from tui_balancer.balance.model import DeviceMetrics, DeviceState
+from tui_balancer.balance.model import DeviceMetrics, DeviceState, Totals
 from tui_balancer.run.attach import AttachPoint, RunDesk, reach
 from tui_balancer.run.folder import LOGS_FOLDER
 
@@ -35,6 +35,7 @@ class Moment(str, Enum):
     MID_BATCH = "mid-batch"
     HELD = "held in mid-file"
     WRITING = "between output and report"
+    ENDING = "ending"
 
 
 class Victim:
@@ -113,6 +114,11 @@ class Victim:
         """Return the devices; none before the run is there and after it."""
         snapshot = self.ask(lambda desk: desk.snapshot())
         return {row.device: row for row in snapshot.devices} if snapshot else {}
+
+    def totals(self) -> Totals | None:
+        """Return what is done and left of the run."""
+        snapshot = self.ask(lambda desk: desk.snapshot())
+        return None if snapshot is None else snapshot.totals
 
     def events_after(self, sequence: int) -> tuple[Event, ...]:
         """Return what has happened in the run since."""

@@ -1,4 +1,4 @@
-"""Proof that a storm would tell: each thing that must not be, made to be."""
+"""A short storm, and proof that a storm would tell: each thing that must not be, made to be."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import random
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.faults.storm import Round, Size, Stage, not_done_once
+from tests.faults.storm import Round, Size, Stage, storm
+from tests.faults.storm_findings import not_done_once
 from tests.faults.storm_victim import Victim
 from tests.support.ledger_story import RUN, SESSION, file
 from tui_balancer.ledger.records import FileDone, LeaseEnd, LeaseEnded, LeaseGranted
@@ -22,8 +24,17 @@ from tui_balancer.ledger.writing import Ledger
 OUTPUT = "f0_ESM.pt"
 
 
+def test_a_storm_loses_nothing_repeats_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+    findings = storm(1, 5, tmp_path, Size(files=10, sequences=200, worker_strikes=5, app_strikes=1))
+    assert findings.remarks == []
+    assert findings.wrong.total() == 0
+    assert findings.worker_kills.total() >= 2
+    assert findings.app_kills.total() >= 1
+    assert findings.done["outputs_compared"] == 10
+
+
 @pytest.fixture
-def over(tmp_path: Path) -> Round:
+def over(tmp_path: Path) -> Iterator[Round]:
     """A round whose run is over: one file, done, as in the quiet run."""
     one = Round(
         Stage(tmp_path, Size(), {OUTPUT: b"vectors"}), "over", random.Random(0), preloaded=False
@@ -41,7 +52,8 @@ def over(tmp_path: Path) -> Round:
     ledger.close()
     one.check()
     assert one.findings.remarks == []
-    return one
+    yield one
+    one.remove()
 
 
 def test_an_output_with_other_bytes_is_noticed(over: Round) -> None:
@@ -64,7 +76,7 @@ def test_a_file_that_is_left_over_is_noticed(over: Round, name: str) -> None:
 
 
 def test_an_abandoned_socket_is_noticed(over: Round) -> None:
-    abandoned = over.folder / "tmp" / "tui-balancer-0123"
+    abandoned = over.temporary / "tui-balancer-0123"
     abandoned.mkdir()
     over.check()
     assert over.findings.remarks == [f"strays: {abandoned}"]
