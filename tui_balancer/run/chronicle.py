@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median, quantiles
 
 from tui_balancer.balance.bounds import Speed, fluid_bound
 from tui_balancer.balance.events import (
@@ -76,6 +78,7 @@ class Chronicle:
         self.devices: defaultdict[str, DeviceTally] = defaultdict(DeviceTally)
         self._parts: dict[int, _Work] = {}
         self._files: Sequence[Unit] = ()
+        self._errors = array("f")
         self._first_lease: float | None = None
         self._last_done = 0.0
 
@@ -106,6 +109,8 @@ class Chronicle:
                 self._first_lease = event.seconds
         elif isinstance(event, DoneEvent):
             self._last_done = event.seconds
+            if event.predicted_seconds is not None and event.compute_seconds > 0:
+                self._errors.append(abs(event.predicted_seconds / event.compute_seconds - 1))
             tally = self.devices[event.device]
             files = [self._files[number] for number in event.files or (event.unit_id,)]
             tally.files += len(files)
@@ -134,6 +139,16 @@ class Chronicle:
         if not self._working_seconds:
             return None
         return max(0.0, self._working_seconds - self.devices[device].compute_seconds)
+
+    def prediction_errors(self) -> tuple[float, float] | None:
+        """Return how far predicted times of files were off, relative to the real ones.
+
+        Median and 95th percentile over the files that one device computed from its begin to its
+        end; None with fewer than two of them.
+        """
+        if len(self._errors) < 2:
+            return None
+        return median(self._errors), quantiles(self._errors, n=20, method="inclusive")[-1]
 
     def efficiency(self) -> float | None:
         """Return the fluid bound over the time that was taken, in [0, 1].

@@ -143,6 +143,8 @@ class RunSummary:
         elapsed_seconds: From the start to the end.
         steals: Files stolen.
         splits: How often a device joined another one in a running file.
+        prediction_errors: Relative errors of the times that files were predicted to take, median
+            and 95th percentile; None where there were too few.
         moves: Files moved by hand.
         devices: What each device did.
         warnings: Lines a person should read.
@@ -176,6 +178,7 @@ class RunSummary:
     missing: int = 0
     efficiency: float | None = None
     splits: int = 0
+    prediction_errors: tuple[float, float] | None = None
 
     @property
     def sequences_now(self) -> int:

@@ -292,6 +292,7 @@ def _summary(
         elapsed_seconds=snapshot.elapsed_seconds,
         steals=chronicle.steals,
         splits=chronicle.splits,
+        prediction_errors=chronicle.prediction_errors(),
         moves=chronicle.moves,
         devices=devices,
         warnings=snapshot.warnings,

@@ -48,6 +48,9 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
     if summary.efficiency is not None:
         balance += f", {percent(summary.efficiency)} of the bound"
     lines.append(f"balance  {balance}")
+    if summary.prediction_errors is not None:
+        usual, worst = map(percent, summary.prediction_errors)
+        lines.append(f"timing   files were predicted within {usual} (median) and {worst} (95 %)")
     lines += [f"warning  {line}" for line in summary.warnings]
     lines.append(f"outputs  {summary.output}")
     return tuple(lines)

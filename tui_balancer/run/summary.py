@@ -61,6 +61,7 @@ def summarise(
         elapsed_seconds=elapsed_seconds,
         steals=chronicle.steals,
         splits=chronicle.splits,
+        prediction_errors=chronicle.prediction_errors(),
         moves=chronicle.moves,
         devices=tuple(
             _device_summary(row, board, chronicle) for row in coordinator.get_gpu_metrics()
