@@ -16,10 +16,17 @@ from tui_balancer.run.report import (
     exit_code,
     summary_lines,
 )
-from tui_balancer.watching import Interrupts, counted_interrupts, has_terminal
+from tui_balancer.watching import (
+    Interrupts,
+    counted_interrupts,
+    draws_ascii,
+    has_terminal,
+)
 
 
-def watch_attached(folder: Path, *, headless: bool, read_only: bool) -> int:
+def watch_attached(
+    folder: Path, *, headless: bool, read_only: bool, ascii_only: bool = False
+) -> int:
     """Show the run of a folder until its end or until the person leaves, which leaves it alone.
 
     Returns:
@@ -36,7 +43,7 @@ def watch_attached(folder: Path, *, headless: bool, read_only: bool) -> int:
             reporter.watch(lambda seconds: _over(run, interrupts, seconds))
         code = EXIT_DONE
     else:
-        code = _show(run, folder, read_only=read_only)
+        code = _show(run, folder, read_only=read_only, ascii_only=draws_ascii(ascii_only))
     summary = run.summary()
     return code if summary is None else exit_code(summary)
 
@@ -53,12 +60,12 @@ def _over(run: RunHandle, interrupts: Interrupts, seconds: float) -> bool:
     return run.summary() is not None or threading.Event().wait(seconds)
 
 
-def _show(run: RunHandle, folder: Path, *, read_only: bool) -> int:
+def _show(run: RunHandle, folder: Path, *, read_only: bool, ascii_only: bool) -> int:
     """Show the screen until it is left, then say what there is to say of the run."""
     from tui_balancer.ui.app import BalancerApp
     from tui_balancer.ui.exits import ExitCode
 
-    app = BalancerApp(run, attached=True, read_only=read_only)
+    app = BalancerApp(run, attached=True, read_only=read_only, ascii_only=ascii_only)
     app.run()
     if app.return_code == ExitCode.TERMINAL_LOST:
         return EXIT_DONE

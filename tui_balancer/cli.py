@@ -102,7 +102,8 @@ def run(
             on_download=on_download,
             on_checked=on_checked,
         )
-    return watch(prepared, headless=(screen or ScreenOptions()).headless)
+    screen = screen or ScreenOptions()
+    return watch(prepared, headless=screen.headless, ascii_only=screen.ascii)
 
 
 @app.command(help_epilogue=EXIT_CODES)
@@ -131,7 +132,8 @@ def resume(
             on_download=on_download,
             on_checked=on_checked,
         )
-    return watch(prepared, headless=(screen or ScreenOptions()).headless)
+    screen = screen or ScreenOptions()
+    return watch(prepared, headless=screen.headless, ascii_only=screen.ascii)
 
 
 @app.command(help_epilogue=EXIT_CODES)
@@ -188,7 +190,8 @@ def demo(
         prepared = prepare(replace(settings, model=f"untrained:{DEMO_MODEL}"), resuming=resuming)
     if settings.weights is None:
         prepared = _misjudged(prepared)
-    return watch(prepared, headless=(screen or ScreenOptions()).headless)
+    screen = screen or ScreenOptions()
+    return watch(prepared, headless=screen.headless, ascii_only=screen.ascii)
 
 
 def _misjudged(prepared: PreparedRun) -> PreparedRun:
@@ -214,8 +217,10 @@ def attach(
     """
     from tui_balancer.attaching import watch_attached
 
-    headless = (screen or ScreenOptions()).headless
-    return watch_attached(output, headless=headless, read_only=read_only)
+    screen = screen or ScreenOptions()
+    return watch_attached(
+        output, headless=screen.headless, read_only=read_only, ascii_only=screen.ascii
+    )
 
 
 @app.command(usage="Usage: tui-balancer plan INPUT... [OPTIONS]")

@@ -173,6 +173,10 @@ class ScreenOptions:
     headless: Annotated[bool, Parameter(negative="")] = False
     """Plain timestamped lines instead of the screen; chosen by itself without a terminal."""
 
+    ascii: Annotated[bool, Parameter(negative="")] = False
+    """Draw the screen in ASCII alone; chosen by itself where the terminal's encoding is another
+    than UTF-8."""
+
 
 def run_settings(
     inputs: tuple[str, ...],

@@ -29,7 +29,12 @@ def has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def watch(prepared: PreparedRun, *, headless: bool) -> int:
+def draws_ascii(asked: bool) -> bool:
+    """Whether the screen is drawn in ASCII alone: asked for, or all that can be written."""
+    return asked or "utf" not in (sys.stderr.encoding or "").lower()
+
+
+def watch(prepared: PreparedRun, *, headless: bool, ascii_only: bool = False) -> int:
     """Carry out a run before the person's eyes and return the exit code it earned.
 
     Whatever becomes of the screen, `logs/run.log` in the run folder tells the whole story.
@@ -65,7 +70,7 @@ def watch(prepared: PreparedRun, *, headless: bool) -> int:
             if headless or not has_terminal():
                 _watch_headless(session, interrupts, from_now=False)
             else:
-                _watch_on_screen(session, interrupts)
+                _watch_on_screen(session, interrupts, ascii_only=ascii_only)
         finally:
             session.close()
             recorder.join()
@@ -83,12 +88,12 @@ def _watch_headless(session: RunSession, interrupts: Interrupts, *, from_now: bo
     reporter.watch(lambda seconds: _wait(session, interrupts, seconds, reporter.say))
 
 
-def _watch_on_screen(session: RunSession, interrupts: Interrupts) -> None:
+def _watch_on_screen(session: RunSession, interrupts: Interrupts, *, ascii_only: bool) -> None:
     """Show the screen until it is left or lost, then see the run to its end without one."""
     from tui_balancer.ui.app import BalancerApp
     from tui_balancer.ui.exits import ExitCode
 
-    app = BalancerApp(session, interrupted=interrupts.hand_over)
+    app = BalancerApp(session, interrupted=interrupts.hand_over, ascii_only=draws_ascii(ascii_only))
     app.run()
     if app.return_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
         interrupts.note()

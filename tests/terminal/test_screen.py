@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -10,12 +11,19 @@ from tests.support.terminal import LEAVE_SCREEN, OpenTerminal
 
 WORKING = "● busy"
 
+OSC_52 = "\x1b]52;c;"
+"""What brings text to the clipboard of the person's own machine, over ssh too."""
+
 
 def test_a_stopped_run_gives_the_terminal_back_with_the_summary_on_it(
     open_terminal: OpenTerminal, endless: Path, tmp_path: Path
 ) -> None:
     terminal = open_terminal(run_command(endless, output=tmp_path / "out"))
     terminal.wait_for("esm2_t6_8M_UR50D", "cpu:0", "Queue", WORKING)
+    terminal.press("2")
+    terminal.wait_for("Files", "3 files", "waiting")
+    terminal.press("y")
+    terminal.wait_for_text(OSC_52)
     assert terminal.modes() != terminal.modes_before
     workers = workers_of(terminal.process.pid)
     terminal.press("q")
@@ -37,8 +45,13 @@ def test_a_finished_run_keeps_its_summary_on_the_screen_until_it_is_left(
 ) -> None:
     terminal = open_terminal(run_command(little, output=tmp_path / "out"))
     terminal.wait_for("finished", "the run has ended", "3 done")
+    assert "\x1b]2;finished | tui-balancer\x07" in terminal.text
+    # The desktop is told, and the bell rings.
+    assert re.search("\x1b]9;tui-balancer: 3 files done in [0-9]+s\x07\x07", terminal.text)
     terminal.press("q")
     assert terminal.wait() == 0
+    kept, restored = terminal.text.index("\x1b[22;0t"), terminal.text.index("\x1b[23;0t")
+    assert kept < restored
     assert "3 of 3 files done: 12 sequences" in terminal.text_after_leaving()
     assert len(list((tmp_path / "out").glob("*_ESM.pt"))) == 3
 
@@ -86,3 +99,16 @@ def test_what_a_worker_prints_lies_in_its_log_and_not_on_the_screen(
     log = tmp_path / "out" / "logs" / "worker-cpu_0.log"
     assert "OMP_NUM_THREADS" in log.read_text()
     assert "OMP_NUM_THREADS" not in terminal.text
+
+
+def test_a_terminal_without_utf8_gets_ascii(
+    open_terminal: OpenTerminal, endless: Path, tmp_path: Path
+) -> None:
+    environment = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    terminal = open_terminal(run_command(endless, output=tmp_path / "out"), environment=environment)
+    terminal.wait_for("cpu:0", "* busy")
+    assert terminal.shown().isascii()
+    terminal.press("q")
+    terminal.wait_for("Stop now")
+    terminal.press("s")
+    assert terminal.wait() == 130
