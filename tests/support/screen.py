@@ -12,6 +12,7 @@ from textual.widgets._toast import Toast
 
 from tests.support.fake_run import FakeRun
 from tests.support.pictures import DEVICES, ENDED, QUEUES, RUNNING, UNITS, WORK
+from tui_balancer.balance.events import WarningEvent
 from tui_balancer.run.handle import RunSnapshot
 from tui_balancer.ui.app import BalancerApp
 
@@ -19,9 +20,10 @@ DEADLINE_SECONDS = 10.0
 
 
 def fake_run(snapshot: RunSnapshot = RUNNING) -> FakeRun:
-    """Return a run with this picture, the usual files and the usual events."""
+    """Return a run with this picture and its warnings, the usual files and the usual events."""
     run = FakeRun(snapshot, dict(QUEUES), UNITS, dict(ENDED))
     run.happen(WORK)
+    run.happen(WarningEvent(0, snapshot.elapsed_seconds, text) for text in snapshot.warnings)
     return run
 
 

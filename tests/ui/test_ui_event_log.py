@@ -15,6 +15,7 @@ from tui_balancer.balance.events import (
     LeaseEvent,
     ReturnEvent,
     StealEvent,
+    WarningEvent,
 )
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.ui.story.event_record import KEPT_ROWS, log_row
@@ -111,12 +112,12 @@ async def test_a_cursor_below_the_top_stays_on_its_line() -> None:
 async def test_warnings_are_lines_of_the_log_once() -> None:
     run = fake_run()
     async with shown(run) as pilot:
-        run.change(warnings=("unknown card",))
+        run.happen([WarningEvent(1, 750.0, "unknown card")])
         await look(pilot)
         run.change(elapsed_seconds=760.0)
         await look(pilot)
         assert words(pilot).count("warning") == 1
-        run.change(warnings=("unknown card", "duplicate ids"))
+        run.happen([WarningEvent(2, 760.0, "duplicate ids")])
         await look(pilot)
         rows = app_of(pilot).run_screen.overview.log_list.rows
         assert [row.reason for row in rows if row.word == "warning"] == [

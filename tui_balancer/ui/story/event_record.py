@@ -19,6 +19,7 @@ from tui_balancer.balance.events import (
     SplitEvent,
     StealEvent,
     UnbundleEvent,
+    WarningEvent,
 )
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.formatting import NONE
@@ -45,7 +46,7 @@ class LogRow:
         route: Devices concerned.
         name: File concerned; empty where none is.
         reason: Why, or what.
-        event: The event; None for a warning.
+        event: The event.
     """
 
     number: int
@@ -55,7 +56,7 @@ class LogRow:
     route: str
     name: str
     reason: str
-    event: Event | None = None
+    event: Event
 
     @property
     def text(self) -> str:
@@ -85,6 +86,8 @@ def log_row(event: Event, number: int) -> LogRow | None:
         word, tone, what = "retry", "good", (event.device, event.unit_name, "waits again, by hand")
     elif isinstance(event, SettingEvent):
         word, tone, what = "setting", "dim", ("", "", event.text)
+    elif isinstance(event, WarningEvent):
+        word, tone, what = "warning", "fair", ("", "", event.text)
     elif isinstance(event, DeviceEvent):
         word, tone = _DEVICE_WORDS.get(event.state, ("device", "dim"))
         what = (event.device, "", event.reason)
@@ -119,11 +122,6 @@ class EventRecord:
             row = log_row(event, self.arrived + 1)
             if row is not None:
                 self._push(row)
-
-    def warn(self, lines: Iterable[str], seconds: float) -> None:
-        """Take in warnings; they have no event, so the time is that of their first sight."""
-        for line in lines:
-            self._push(LogRow(self.arrived + 1, seconds, "warning", "fair", "", "", line))
 
     def _push(self, row: LogRow) -> None:
         self.arrived += 1

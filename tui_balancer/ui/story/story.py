@@ -28,7 +28,6 @@ class Story:
         self.rates = ThroughputHistory()
         self.events = EventRecord()
         self.timeline = TimelineRecord()
-        self._warnings_seen = 0
 
     @property
     def snapshot(self) -> RunSnapshot | None:
@@ -38,10 +37,7 @@ class Story:
     def see(self, picture: Picture) -> None:
         """Take in a picture."""
         self.picture = picture
-        snapshot = picture.snapshot
-        self.rates.note(snapshot)
-        self.events.warn(snapshot.warnings[self._warnings_seen :], snapshot.elapsed_seconds)
-        self._warnings_seen = len(snapshot.warnings)
+        self.rates.note(picture.snapshot)
 
     def hear(self, events: Iterable[Event]) -> None:
         """Take in events."""
