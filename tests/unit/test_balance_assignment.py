@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.balance import specs, unit, units
-from tui_balancer.balance.assignment import assign_files_weighted
+from tui_balancer.balance.assignment import assign_files_evenly, assign_files_weighted
 from tui_balancer.balance.model import DeviceSpec, Unit
 
 
@@ -49,3 +49,16 @@ def test_a_device_without_files_has_an_empty_queue() -> None:
 def test_the_largest_file_starts_on_the_fastest_device() -> None:
     assigned = assign_files_weighted(units(1.0, 9.0, 5.0), specs(0.75, 1.2, 2.5))
     assert [one.cost for one in assigned["cuda:2"]] == [9.0]
+
+
+def test_few_files_are_exchanged_until_the_last_device_cannot_end_sooner() -> None:
+    files = units(7.0, 6.0, 5.0, 4.0, 4.0)
+    devices = specs(1.0, 1.0)
+    greedy, even = assign_files_weighted(files, devices), assign_files_evenly(files, devices)
+    assert max(sum(one.cost for one in queue) for queue in greedy.values()) == 15.0
+    assert max(sum(one.cost for one in queue) for queue in even.values()) == 13.0
+    assert all(
+        [one.cost for one in queue] == sorted((one.cost for one in queue), reverse=True)
+        for queue in even.values()
+    )
+    assert sorted(one.unit_id for queue in even.values() for one in queue) == [0, 1, 2, 3, 4]

@@ -44,14 +44,13 @@ def test_an_idle_device_steals_and_leases_in_one_step() -> None:
 
 def test_a_device_that_was_never_measured_is_reckoned_by_its_weight() -> None:
     bench = Bench(weights=(1.0, 4.0), costs=[40, 40, 40, 40, 40, 40, 40])
-    assert bench.waiting("cuda:0") == [1, 6]
+    assert bench.waiting("cuda:0") == [6]
     bench.run_one("cuda:0", 10)
-    bench.run_one("cuda:0", 10)
-    # At 4 times 4 FLOP/s the other needs 12.5 s for its five files, and this one 10 s for one.
+    # At 4 times 4 FLOP/s the other needs 15 s for its six files, and this one 10 s for one.
     assert bench.take("cuda:0") is not None
     (steal,) = bench.coordinator.get_recent_steal_events()
-    assert steal.finish_without == pytest.approx(12.5)
-    assert steal.finish_with == pytest.approx(10.0)
+    assert steal.finish_without == pytest.approx(15.0)
+    assert steal.finish_with == pytest.approx(12.5)
 
 
 def measured(*, costs: list[float]) -> Bench:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tui_balancer.balance.assignment import assign_files_weighted
+from tui_balancer.balance.assignment import assign_files_evenly, assign_files_weighted
 from tui_balancer.balance.balancer import Balancer
 from tui_balancer.balance.device_record import DeviceRecord
 from tui_balancer.balance.event_log import EventLog, Journal
@@ -30,6 +30,7 @@ from tui_balancer.balance.model import (
 )
 from tui_balancer.balance.roster import Roster
 from tui_balancer.balance.sharing import Sharer
+from tui_balancer.balance.stealing import TimePolicy
 from tui_balancer.balance.units import ActiveLease, UnitBook
 
 
@@ -120,7 +121,10 @@ class Board:
         self.units.epochs.update(attempts)
         self.units.killed_before.update(deaths)
         records = self.roster.live or list(self.roster)
-        shares = assign_files_weighted(units, [record.spec for record in records])
+        assign = assign_files_weighted
+        if self.balancer.stealing and isinstance(self.balancer.policy, TimePolicy):
+            assign = assign_files_evenly
+        shares = assign(units, [record.spec for record in records])
         for record in records:
             for unit in shares[record.device]:
                 self.units.add(unit, record.device)
