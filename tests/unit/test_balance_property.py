@@ -90,10 +90,7 @@ class AnyInterleaving(RuleBasedStateMachine):
             clock=self.clock,
             journal=self.journal.append,
         )
-        self.units = {
-            number: unit(number, float(cost), files=1 + number % 2)
-            for number, cost in enumerate(costs)
-        }
+        self.units = {number: unit(number, float(cost)) for number, cost in enumerate(costs)}
         self.bad = Unit(len(costs), "empty.faa", 0, 0, 0.0)
         self.coordinator.add_failed(self.bad, "no sequences")
         self.coordinator.assign(self.units.values())
