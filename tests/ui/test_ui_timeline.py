@@ -65,6 +65,14 @@ STORY = (
 )
 
 
+def test_a_file_written_while_the_next_is_computed_does_not_end_that() -> None:
+    spans = track(lease(4.0, 1), lease(10.0, 2), done(10.5, 1)).latest(2, now=12.0)
+    assert [(span.unit_id, span.start, span.end, span.outcome) for span in spans] == [
+        (2, 10.0, 12.0, Outcome.RUNNING),
+        (1, 4.0, 10.0, Outcome.DONE),
+    ]
+
+
 @pytest.mark.parametrize(
     ("start", "end", "activity", "files"),
     [

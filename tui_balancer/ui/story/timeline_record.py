@@ -100,8 +100,9 @@ class DeviceTrack:
         self._failures = array("d")
 
     def started(self, seconds: float, unit_id: int, name: str) -> None:
-        """Note that a file begins."""
-        self.ended(seconds, Outcome.RETURNED)
+        """Note that a file begins; the one before may still be being written."""
+        if self._ends and self._ends[-1] < 0:
+            self._ends[-1] = seconds
         busy = self._busy[-1] + self._ends[-1] - self._starts[-1] if self._starts else 0.0
         self._busy.append(busy)
         self._starts.append(seconds)
@@ -110,13 +111,16 @@ class DeviceTrack:
         self._outcomes.append(_OUTCOMES.index(Outcome.RUNNING))
         self._names.append(name)
 
-    def ended(self, seconds: float, outcome: Outcome) -> None:
-        """Note that the file in hand, if any, is no longer."""
-        if self._ends and self._ends[-1] < 0:
-            self._ends[-1] = seconds
-            self._outcomes[-1] = _OUTCOMES.index(outcome)
-            if outcome is Outcome.FAILED:
-                self._failures.append(seconds)
+    def ended(self, seconds: float, unit_id: int, outcome: Outcome) -> None:
+        """Note how a file ended; where the next has begun, its time on the device is over."""
+        at = next((at for at in self._latest_indices() if self._units[at] == unit_id), None)
+        if at is None:
+            return
+        if self._ends[at] < 0:
+            self._ends[at] = seconds
+        self._outcomes[at] = _OUTCOMES.index(outcome)
+        if outcome is Outcome.FAILED:
+            self._failures.append(seconds)
 
     def changed(self, seconds: float, activity: Activity) -> None:
         """Note what the device is at from now on, apart from files."""
@@ -136,6 +140,11 @@ class DeviceTrack:
     def spans_of(self, unit_id: int, now: float) -> list[Span]:
         """Return a file's times here, oldest first."""
         return [self.span(index, now) for index, one in enumerate(self._units) if one == unit_id]
+
+    def _latest_indices(self) -> range:
+        """A worker has at most two files in hand: one to compute, one to write."""
+        last = len(self._units) - 1
+        return range(last, max(-1, last - 2), -1)
 
     def latest(self, count: int, now: float) -> list[Span]:
         """Return the last files, newest first."""
@@ -225,7 +234,7 @@ class TimelineRecord:
         if not holders:
             self._holders.pop(event.unit_id, None)
         if device is not None:
-            self._track(device).ended(event.seconds, outcome)
+            self._track(device).ended(event.seconds, event.unit_id, outcome)
 
     def _track(self, device: str) -> DeviceTrack:
         return self.tracks.setdefault(device, DeviceTrack())
