@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import signal
 import sys
@@ -56,6 +57,10 @@ def watch(prepared: PreparedRun, *, headless: bool, ascii_only: bool = False) ->
             f"cannot write the run folder {prepared.settings.output}: {problem.strerror}; "
             "choose another with --output"
         ) from None
+    on_screen = not headless and has_terminal()
+    if on_screen:
+        # Before the scan begins: beside it the import takes twice as long.
+        importlib.import_module("tui_balancer.ui.app")
     prepare_for_spawn()
     with run_log, counted_interrupts() as interrupts:
         session = RunSession(prepared)
@@ -67,10 +72,10 @@ def watch(prepared: PreparedRun, *, headless: bool, ascii_only: bool = False) ->
         session.start()
         recorder.start()
         try:
-            if headless or not has_terminal():
-                _watch_headless(session, interrupts, from_now=False)
-            else:
+            if on_screen:
                 _watch_on_screen(session, interrupts, ascii_only=ascii_only)
+            else:
+                _watch_headless(session, interrupts, from_now=False)
         finally:
             session.close()
             recorder.join()

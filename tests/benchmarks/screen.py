@@ -139,13 +139,14 @@ class MadeUpRun:
 
 def child(devices: int, files: int, seconds: float, screen: bool) -> None:
     """What runs in the pseudo-terminal."""
-    run = MadeUpRun(devices, files, seconds)
     if not screen:
+        MadeUpRun(devices, files, seconds)
         print("no screen", file=sys.stderr, flush=True)
         threading.Event().wait()
+    # As a run does, before it begins to count.
     from tui_balancer.ui.app import BalancerApp
 
-    BalancerApp(run).run()
+    BalancerApp(MadeUpRun(devices, files, seconds)).run()
 
 
 def opened(devices: int, files: int, seconds: float, *, screen: bool = True) -> Terminal:

@@ -86,8 +86,8 @@ class BalancerApp(App[int]):
         self._handlers: dict[signal.Signals, Any] = {}
         for theme in THEMES:
             self.register_theme(theme)
-        if "TEXTUAL_THEME" not in os.environ:
-            self.theme = preferred_theme(os.environ)
+        asked = os.environ.get("TEXTUAL_THEME", "")
+        self.theme = asked if asked in self.available_themes else preferred_theme(os.environ)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Draw with ASCII alone where that was asked."""
