@@ -1,4 +1,4 @@
-"""fair-esm's `scripts/extract.py --include mean` as a process: the peer of whole-program benchmarks.
+"""fair-esm's `scripts/extract.py --include mean` as a process: the whole program's peer.
 
     python -m tests.benchmarks.extract CHECKPOINT FASTA FOLDER
 
