@@ -1,4 +1,4 @@
-"""The commands: run, resume, demo, attach, plan, simulate, devices, bench."""
+"""The commands: run, resume, demo, attach, plan, devices, bench, and those of other modules."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from tui_balancer.options import (
     resumed_settings,
     run_settings,
 )
+from tui_balancer.reporting import report
 from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from tui_balancer.simulating import simulate
 
@@ -337,6 +338,7 @@ def bench(
 
 
 app.command(simulate)
+app.command(report)
 
 
 def main() -> NoReturn:

@@ -10,20 +10,8 @@ from pathlib import Path
 from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.events import (
     DeviceEvent,
-    DoneEvent,
     Event,
-    FailureEvent,
-    LeaseEvent,
-    MoveEvent,
-    PartEvent,
-    RetryEvent,
-    ReturnEvent,
-    SettingEvent,
-    SkipEvent,
-    SplitEvent,
     StealEvent,
-    UnbundleEvent,
-    WarningEvent,
 )
 from tui_balancer.balance.model import DeviceMetrics, DeviceState, Totals, Unit
 from tui_balancer.balance.observation import Places
@@ -33,7 +21,6 @@ from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import (
     DeviceUsed,
-    EventRecord,
     FileRecord,
     FileRow,
     FileState,
@@ -53,31 +40,14 @@ from tui_balancer.run.handle import (
     RunSummary,
     ScanProgress,
 )
+from tui_balancer.run.history import CUT_OFF, stored_event
 from tui_balancer.run.stored import stored_settings
 
 STOPPED = "stopped"
 FINISHED = "finished"
-DIED = "the run's process has died"
 
 _ENDS = {FileState.DONE: 1, FileState.FAILED: 2}
 """As `Places.ended` has them."""
-
-_EVENTS: dict[str, type[Event]] = {
-    "steal": StealEvent,
-    "move": MoveEvent,
-    "split": SplitEvent,
-    "lease": LeaseEvent,
-    "part": PartEvent,
-    "return": ReturnEvent,
-    "done": DoneEvent,
-    "failure": FailureEvent,
-    "device": DeviceEvent,
-    "setting": SettingEvent,
-    "skip": SkipEvent,
-    "unbundle": UnbundleEvent,
-    "retry": RetryEvent,
-    "warning": WarningEvent,
-}
 
 
 class PastRun:
@@ -97,7 +67,7 @@ class PastRun:
         try:
             with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
                 run, sessions, files = ledger.run(), ledger.sessions(), ledger.files()
-                self._events = tuple(_event(record) for record in ledger.events())
+                self._events = tuple(stored_event(record) for record in ledger.events())
                 leases = [lease for lease in ledger.leases() if lease.session == len(sessions)]
                 used = {one.device: one for one in ledger.devices()}
         except LedgerError as problem:
@@ -106,7 +76,7 @@ class PastRun:
         self.died = session.ended_at is None
         if session.ended_at is None:
             elapsed = max((event.seconds for event in self._events), default=0.0)
-            reason = f"{DIED} (process {session.pid} on {session.host})"
+            reason = f"{CUT_OFF} (process {session.pid} on {session.host})"
         else:
             elapsed = session.ended_at - session.started_at
             reason = session.how if session.how not in (STOPPED, FINISHED) else ""
@@ -181,14 +151,6 @@ class PastRun:
     def summary(self) -> RunSummary:
         """See `RunHandle.summary`."""
         return self._summary
-
-
-def _event(record: EventRecord) -> Event:
-    """Return an event from its stored form."""
-    payload = dict(record.payload)
-    if record.kind == "device":
-        payload["state"] = DeviceState(payload["state"])
-    return _EVENTS[record.kind](record.sequence, record.seconds, **payload)
 
 
 def _totals(files: tuple[FileRow, ...]) -> Totals:

@@ -1,0 +1,311 @@
+"""The account of a whole run, over all its sessions: what the report shows and machines read."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from tui_balancer.balance.events import DeviceEvent, MoveEvent, SplitEvent, StealEvent
+from tui_balancer.balance.model import DeviceState
+from tui_balancer.ledger.records import DeviceUsed, FileState
+from tui_balancer.run.chronicle import Chronicle
+from tui_balancer.run.history import CUT_OFF, RunHistory
+from tui_balancer.run.spans import Span, SpanEnd, Standing, spans, standings
+
+FORMAT = 1
+"""Grows when the fields of an account change their meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionAccount:
+    """One process that worked on the run; its own times are ISO 8601, in UTC."""
+
+    started_at: str
+    ended_at: str | None
+    how: str
+    host: str
+    pid: int
+    versions: Mapping[str, str]
+    start: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAccount:
+    """What a device did; see `DeviceSummary`. A file is told where it was finished."""
+
+    device: str
+    name: str
+    weight: float | None
+    files: int
+    sequences: int
+    residues: int
+    busy_seconds: float
+    idle_seconds: float | None
+    load_seconds: float | None
+    stolen_to: int
+    stolen_from: int
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileAccount:
+    """An input and what became of it.
+
+    Attributes:
+        name: What a person sees.
+        source: Absolute path.
+        state: waiting, leased, done or failed.
+        reason: Why it failed or waits again.
+        device: Who had it last.
+        attempts: How often it was leased.
+        sequences: Sequences to embed.
+        residues: Residues to embed.
+        cost: FLOPs.
+        vectors: Sequences in its output.
+        missing: Sequences that its output lacks.
+        output: Path relative to the run folder.
+        output_sha256: Of the output; empty where there is none.
+        start: When it was first in hand, in seconds of the run; None if it never was, or only
+            together with others.
+        end: When it last was.
+        compute_seconds: Time in which its batches were in flight.
+    """
+
+    name: str
+    source: str
+    state: str
+    reason: str
+    device: str
+    attempts: int
+    sequences: int
+    residues: int
+    cost: float
+    vectors: int
+    missing: int
+    output: str
+    output_sha256: str
+    start: float | None
+    end: float | None
+    compute_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A file that changed hands, or whose batches were divided.
+
+    Attributes:
+        seconds: When.
+        kind: steal, move, split or copy.
+        name: The file.
+        source: From whom.
+        target: To whom.
+        reason: Why.
+        finish_without: Estimated finish without it, in seconds from then; None without one.
+        finish_with: The same with it.
+    """
+
+    seconds: float
+    kind: str
+    name: str
+    source: str
+    target: str
+    reason: str
+    finish_without: float | None = None
+    finish_with: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A run; times are seconds of its joined clock, which stands still between sessions.
+
+    Attributes:
+        format: See `FORMAT`.
+        model: The model's label.
+        output: The run folder.
+        settings: All that decides its outputs.
+        seconds: How long all sessions took together.
+        done: Files with an output.
+        failed: Files without one.
+        waiting: Files left for another session.
+        sequences: Vectors written.
+        residues: Residues embedded for them.
+        residues_per_second: Over all that time; None where it took none.
+        efficiency: How close the run came to its bound, in [0, 1]; as in `RunSummary`, but over
+            all sessions.
+        steals: Files stolen.
+        splits: How often a device joined another one in a running file.
+        moves: Files moved by hand.
+        warnings: Lines a person should read.
+        sessions: Oldest first.
+        devices: In the order they appeared.
+        files: In input order.
+        transfers: In the order they happened.
+        spans: What was in whose hands when.
+        standings: In which state the devices were when.
+    """
+
+    format: int
+    model: str
+    output: str
+    settings: Mapping[str, object]
+    seconds: float
+    done: int
+    failed: int
+    waiting: int
+    sequences: int
+    residues: int
+    residues_per_second: float | None
+    efficiency: float | None
+    steals: int
+    splits: int
+    moves: int
+    warnings: tuple[str, ...]
+    sessions: tuple[SessionAccount, ...]
+    devices: tuple[DeviceAccount, ...]
+    files: tuple[FileAccount, ...]
+    transfers: tuple[Transfer, ...]
+    spans: tuple[Span, ...]
+    standings: tuple[Standing, ...]
+
+
+def account_of(history: RunHistory) -> Account:
+    """Return the account of a run."""
+    chronicle = Chronicle()
+    chronicle.expect(history.units)
+    for event in history.events:
+        chronicle.note(event)
+    all_spans = spans(history.events, history.units, history.seconds)
+    files = _files(history, all_spans)
+    states = Counter(file.state for file in files)
+    residues = sum(file.residues for file in files if file.state == FileState.DONE)
+    return Account(
+        format=FORMAT,
+        model=history.run.model,
+        output=str(history.folder),
+        settings=history.run.settings,
+        seconds=history.seconds,
+        done=states[FileState.DONE],
+        failed=states[FileState.FAILED],
+        waiting=states[FileState.WAITING] + states[FileState.LEASED],
+        sequences=sum(file.vectors for file in files),
+        residues=residues,
+        residues_per_second=residues / history.seconds if history.seconds > 0 else None,
+        efficiency=chronicle.efficiency(),
+        steals=chronicle.steals,
+        splits=chronicle.splits,
+        moves=chronicle.moves,
+        warnings=tuple(dict.fromkeys(chronicle.warnings)),
+        sessions=_sessions(history),
+        devices=_devices(history, chronicle),
+        files=files,
+        transfers=tuple(
+            _transfer(event)
+            for event in history.events
+            if isinstance(event, StealEvent | MoveEvent | SplitEvent)
+        ),
+        spans=all_spans,
+        standings=standings(history.events, history.seconds),
+    )
+
+
+def _sessions(history: RunHistory) -> tuple[SessionAccount, ...]:
+    return tuple(
+        SessionAccount(
+            _iso(one.record.started_at),
+            None if one.record.ended_at is None else _iso(one.record.ended_at),
+            one.record.how or CUT_OFF,
+            one.record.host,
+            one.record.pid,
+            one.record.versions,
+            one.start,
+            one.seconds,
+        )
+        for one in history.sessions
+    )
+
+
+def _iso(unix_seconds: float) -> str:
+    return datetime.fromtimestamp(unix_seconds, timezone.utc).isoformat(timespec="seconds")
+
+
+def _devices(history: RunHistory, chronicle: Chronicle) -> tuple[DeviceAccount, ...]:
+    used: defaultdict[str, list[DeviceUsed]] = defaultdict(list)
+    for session in history.sessions:
+        for one in session.devices:
+            used[one.device].append(one)
+    steals = [event for event in history.events if isinstance(event, StealEvent)]
+    given = Counter(event.source for event in steals)
+    taken = Counter(event.target for event in steals)
+    starts = Counter(
+        event.device
+        for event in history.events
+        if isinstance(event, DeviceEvent) and event.state is DeviceState.STARTING
+    )
+    accounts = []
+    for device in starts:
+        done, facts = chronicle.devices[device], used[device]
+        accounts.append(
+            DeviceAccount(
+                device=device,
+                name=facts[-1].name if facts else "",
+                weight=facts[-1].weight if facts else None,
+                files=done.files,
+                sequences=done.sequences,
+                residues=done.residues,
+                # A process that was killed could not write down the former at its end.
+                busy_seconds=max(sum(one.busy_seconds for one in facts), done.compute_seconds),
+                idle_seconds=chronicle.idle_seconds(device),
+                load_seconds=facts[-1].load_seconds if facts else None,
+                stolen_to=taken[device],
+                stolen_from=given[device],
+                restarts=max(0, starts[device] - max(1, len(facts))),
+            )
+        )
+    return tuple(accounts)
+
+
+def _files(history: RunHistory, all_spans: tuple[Span, ...]) -> tuple[FileAccount, ...]:
+    shared = Counter(row.file.unit for row in history.files)
+    held: defaultdict[int, list[Span]] = defaultdict(list)
+    for span in all_spans:
+        if shared[span.unit_id] == 1:
+            held[span.unit_id].append(span)
+    return tuple(
+        FileAccount(
+            name=row.file.name,
+            source=row.file.source,
+            state=row.state.value,
+            reason=row.reason,
+            device=row.device,
+            attempts=row.attempts,
+            sequences=row.file.sequences,
+            residues=row.file.residues,
+            cost=row.file.cost,
+            vectors=row.vectors,
+            missing=row.missing,
+            output=row.file.output,
+            output_sha256=row.output_sha256,
+            start=min((span.start for span in held[row.file.file_id]), default=None),
+            end=max((span.end for span in held[row.file.file_id]), default=None),
+            compute_seconds=_compute_seconds(held[row.file.file_id]),
+        )
+        for row in history.files
+    )
+
+
+def _compute_seconds(held: list[Span]) -> float | None:
+    kept = [one.compute_seconds for one in held if one.how in (SpanEnd.DONE, SpanEnd.PART)]
+    return sum(kept) if kept else None
+
+
+def _transfer(event: StealEvent | MoveEvent | SplitEvent) -> Transfer:
+    who = (event.unit_name, event.source, event.target)
+    if isinstance(event, MoveEvent):
+        return Transfer(event.seconds, "move", *who, event.reason or "by hand")
+    finish = (event.finish_without, event.finish_with)
+    if isinstance(event, StealEvent):
+        return Transfer(event.seconds, "steal", *who, event.reason, *finish)
+    return Transfer(event.seconds, "copy" if event.copy else "split", *who, event.reason, *finish)

@@ -1,0 +1,180 @@
+"""The whole story of a run from its ledger: every session's events on one clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tui_balancer.balance.events import (
+    DeviceEvent,
+    DoneEvent,
+    Event,
+    FailureEvent,
+    LeaseEvent,
+    MoveEvent,
+    PartEvent,
+    RetryEvent,
+    ReturnEvent,
+    SettingEvent,
+    SkipEvent,
+    SplitEvent,
+    StealEvent,
+    UnbundleEvent,
+    WarningEvent,
+)
+from tui_balancer.balance.model import DeviceState, Unit
+from tui_balancer.errors import UserError
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.reading import LedgerReader, read_ledger
+from tui_balancer.ledger.records import (
+    DeviceUsed,
+    EventRecord,
+    FileRow,
+    RunRecord,
+    SessionRecord,
+)
+from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.run.catalogue import Catalogue
+
+CUT_OFF = "the run's process has died"
+
+_EVENTS: dict[str, type[Event]] = {
+    "steal": StealEvent,
+    "move": MoveEvent,
+    "split": SplitEvent,
+    "lease": LeaseEvent,
+    "part": PartEvent,
+    "return": ReturnEvent,
+    "done": DoneEvent,
+    "failure": FailureEvent,
+    "device": DeviceEvent,
+    "setting": SettingEvent,
+    "skip": SkipEvent,
+    "unbundle": UnbundleEvent,
+    "retry": RetryEvent,
+    "warning": WarningEvent,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHistory:
+    """One process that worked on the run.
+
+    Attributes:
+        record: As the ledger has it.
+        start: Its first moment in seconds of the run's joined clock.
+        seconds: How long it took.
+        devices: What it computed on.
+    """
+
+    record: SessionRecord
+    start: float
+    seconds: float
+    devices: tuple[DeviceUsed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """A run from its first moment to its last; the time between two sessions is left out.
+
+    Attributes:
+        folder: The run folder, as the person wrote it.
+        run: What the run is.
+        sessions: The processes that worked on it, oldest first.
+        files: Every file and what has become of it.
+        units: Every file as a unit at its number.
+        events: All that happened, numbered without gaps from 1, in seconds of the joined clock.
+            Where a process was killed, what it had out is returned at its last moment.
+    """
+
+    folder: Path
+    run: RunRecord
+    sessions: tuple[SessionHistory, ...]
+    files: tuple[FileRow, ...]
+    units: tuple[Unit, ...]
+    events: tuple[Event, ...]
+
+    @property
+    def seconds(self) -> float:
+        """How long all sessions took together."""
+        last = self.sessions[-1]
+        return last.start + last.seconds
+
+
+def read_history(folder: Path) -> RunHistory:
+    """Return the story of the run in a folder, also while a process works on it.
+
+    Raises:
+        UserError: There is no run in it, or its ledger cannot be read.
+    """
+    try:
+        with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
+            files = ledger.files()
+            sessions: list[SessionHistory] = []
+            events: list[Event] = []
+            for number, record in enumerate(ledger.sessions(), 1):
+                start = sessions[-1].start + sessions[-1].seconds if sessions else 0.0
+                own = [stored_event(one) for one in ledger.events(number)]
+                session = _session(ledger, number, record, start, own)
+                sessions.append(session)
+                own += _cut_off(own, session)
+                events += [
+                    replace(event, sequence=place, seconds=event.seconds + start)
+                    for place, event in enumerate(own, len(events) + 1)
+                ]
+            run = ledger.run()
+    except LedgerError as problem:
+        raise UserError(f"{folder}: {problem}") from problem
+    catalogue = Catalogue.of([row.file for row in files], folder)
+    units = tuple(map(catalogue.file_unit, range(len(files))))
+    return RunHistory(folder, run, tuple(sessions), files, units, tuple(events))
+
+
+def stored_event(record: EventRecord) -> Event:
+    """Return an event from its stored form."""
+    payload = dict(record.payload)
+    if record.kind == "device":
+        payload["state"] = DeviceState(payload["state"])
+    if "files" in payload and record.kind != "unbundle":
+        payload["files"] = tuple(payload["files"])
+    return _EVENTS[record.kind](record.sequence, record.seconds, **payload)
+
+
+def _session(
+    ledger: LedgerReader,
+    number: int,
+    record: SessionRecord,
+    start: float,
+    events: Sequence[Event],
+) -> SessionHistory:
+    # The run's clock and the wall's may differ by a little: no event is after the end.
+    last = max((event.seconds for event in events), default=0.0)
+    seconds = last if record.ended_at is None else max(last, record.ended_at - record.started_at)
+    return SessionHistory(record, start, seconds, ledger.devices(number))
+
+
+def _cut_off(events: Iterable[Event], session: SessionHistory) -> Iterator[Event]:
+    """Return the ends that a killed process could not write down."""
+    out: dict[tuple[int, int], LeaseEvent] = {}
+    states: dict[str, DeviceState] = {}
+    for event in events:
+        if isinstance(event, LeaseEvent):
+            out[event.unit_id, event.epoch] = event
+        elif isinstance(event, DoneEvent | PartEvent | ReturnEvent | UnbundleEvent):
+            out.pop((event.unit_id, event.epoch), None)
+        elif isinstance(event, FailureEvent):
+            for key in [key for key in out if key[0] == event.unit_id]:
+                del out[key]
+        elif isinstance(event, DeviceEvent):
+            states[event.device] = event.state
+    if session.record.ended_at is not None:
+        return
+    for lease in out.values():
+        yield ReturnEvent(
+            0, session.seconds, lease.unit_id, lease.unit_name, lease.device, lease.epoch, CUT_OFF
+        )
+    for device, state in states.items():
+        if state not in (DeviceState.DEAD, DeviceState.STOPPED):
+            yield DeviceEvent(0, session.seconds, device, DeviceState.STOPPED, CUT_OFF)

@@ -1,0 +1,1 @@
+"""A run's account as one HTML page."""

@@ -1,0 +1,162 @@
+"""Which device had which file in hand when, and what it did of it, from a run's events."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from tui_balancer.balance.events import (
+    DeviceEvent,
+    DoneEvent,
+    Event,
+    FailureEvent,
+    LeaseEvent,
+    PartEvent,
+    ReturnEvent,
+    UnbundleEvent,
+)
+from tui_balancer.balance.model import DeviceState, Unit
+
+_End = DoneEvent | FailureEvent | PartEvent | ReturnEvent | UnbundleEvent
+
+
+class SpanEnd(str, Enum):
+    """How a unit's time on a device ended; the word is what people read."""
+
+    DONE = "done"
+    PART = "done in part"
+    FAILED = "failed"
+    RETURNED = "returned"
+    OUT = "not ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A unit's time on a device.
+
+    Attributes:
+        device: Who had it.
+        unit_id: The unit.
+        epoch: The attempt.
+        name: What a person sees.
+        start: When it was leased, in seconds of the run.
+        end: When that was over.
+        how: How it ended.
+        files: Files that were finished by it.
+        sequences: That were embedded in it and kept.
+        residues: Of them.
+        cost: Of them, in FLOPs.
+        compute_seconds: Time in which batches were in flight; 0 where nothing was kept.
+        reason: Why it was not finished; empty otherwise.
+    """
+
+    device: str
+    unit_id: int
+    epoch: int
+    name: str
+    start: float
+    end: float
+    how: SpanEnd
+    files: int = 0
+    sequences: int = 0
+    residues: int = 0
+    cost: float = 0.0
+    compute_seconds: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A device's state for a while, in seconds of the run."""
+
+    device: str
+    state: DeviceState
+    start: float
+    end: float
+    reason: str
+
+
+def spans(events: Iterable[Event], units: Sequence[Unit], until: float) -> tuple[Span, ...]:
+    """Return every time that a unit was in a device's hands, in the order they began.
+
+    Of a unit that several devices worked on, each is credited with what it did.
+
+    Args:
+        events: All of the run, oldest first.
+        units: Every file as a unit at its number.
+        until: When leases end of which no end is told.
+    """
+    found: list[Span] = []
+    places: dict[tuple[int, int], int] = {}
+    out: defaultdict[int, set[int]] = defaultdict(set)
+    parts: defaultdict[int, list[Span]] = defaultdict(list)
+
+    def end(event: _End, epoch: int, how: SpanEnd, **fields: object) -> None:
+        out[event.unit_id].discard(epoch)
+        place = places.get((event.unit_id, epoch))
+        if place is not None:
+            found[place] = replace(found[place], end=event.seconds, how=how, **fields)  # type: ignore[arg-type]
+
+    for event in events:
+        if isinstance(event, LeaseEvent):
+            places[event.unit_id, event.epoch] = len(found)
+            out[event.unit_id].add(event.epoch)
+            lease = (event.device, event.unit_id, event.epoch, event.unit_name)
+            found.append(Span(*lease, event.seconds, until, SpanEnd.OUT))
+        elif isinstance(event, PartEvent):
+            end(
+                event,
+                event.epoch,
+                SpanEnd.PART,
+                sequences=event.sequences,
+                residues=event.residues,
+                cost=event.cost,
+                compute_seconds=event.compute_seconds if event.cost else 0.0,
+                reason=event.reason,
+            )
+            if (event.unit_id, event.epoch) in places:
+                parts[event.unit_id].append(found[places[event.unit_id, event.epoch]])
+        elif isinstance(event, DoneEvent):
+            files = [units[number] for number in event.files or (event.unit_id,)]
+            by_others = parts.pop(event.unit_id, [])
+            end(
+                event,
+                event.epoch,
+                SpanEnd.DONE,
+                files=len(files),
+                sequences=_rest(files, by_others, "sequences"),
+                residues=_rest(files, by_others, "residues"),
+                cost=_rest(files, by_others, "cost"),
+                compute_seconds=event.compute_seconds,
+                reason="",
+            )
+        elif isinstance(event, FailureEvent):
+            # Of a bundle with the same number it may be one file; the bundle's own end follows.
+            for epoch in tuple(out[event.unit_id]):
+                end(event, epoch, SpanEnd.FAILED, reason=event.reason)
+        elif isinstance(event, ReturnEvent | UnbundleEvent):
+            end(event, event.epoch, SpanEnd.RETURNED, reason=event.reason)
+    return tuple(found)
+
+
+def _rest(files: Iterable[Unit], by_others: Iterable[Span], field: str) -> float:
+    """Return what is left of the files' work when that of others is taken off."""
+    whole: float = sum(getattr(file, field) for file in files)
+    by_them: float = sum(getattr(part, field) for part in by_others)
+    return max(0, whole - by_them)
+
+
+def standings(events: Iterable[Event], until: float) -> tuple[Standing, ...]:
+    """Return in which state each device was when, in the order these began."""
+    found: list[Standing] = []
+    newest: dict[str, int] = {}
+    for event in events:
+        if isinstance(event, DeviceEvent):
+            before = newest.get(event.device)
+            if before is not None:
+                found[before] = replace(found[before], end=event.seconds)
+            newest[event.device] = len(found)
+            found.append(Standing(event.device, event.state, event.seconds, until, event.reason))
+    return tuple(found)
