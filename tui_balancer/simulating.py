@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from tui_balancer.balance.model import Unit
 from tui_balancer.errors import UserError
 from tui_balancer.options import DEFAULT_MODEL
 from tui_balancer.run.report import EXIT_DONE
@@ -20,6 +21,7 @@ from tui_balancer.run.simulation_report import (
     Scenario,
     compare,
     scanned_units,
+    watched,
 )
 
 POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
@@ -42,6 +44,12 @@ def simulate(
     seeds: Annotated[int, Parameter(help="Cases that are drawn.")] = 10,
     model: Annotated[str, Parameter(help="What the inputs are costed for.")] = DEFAULT_MODEL,
     json: Annotated[bool, Parameter(negative="", help="Print a list of objects.")] = False,
+    watch: Annotated[
+        bool, Parameter(negative="", help="See one case on the screen: the first of the policies.")
+    ] = False,
+    speed: Annotated[
+        float, Parameter(help="Simulated seconds in a real one, with --watch: 10 to 1000.")
+    ] = 60.0,
 ) -> int:
     """Compare the policies on simulated devices.
 
@@ -61,6 +69,9 @@ def simulate(
     units = scanned_units(inputs, model) if inputs else None
     if units == ():
         raise UserError("none of the inputs can be read as protein")
+    if watch:
+        chosen = "time+split" if policy == POLICIES else policy[0]
+        return _watch(chosen, scenario, devices=devices, files=files, speed=speed, units=units)
     rows = compare(policy, scenario, devices=devices, files=files, seeds=seeds, units=units)
     if json:
         print(json_module.dumps([asdict(row) for row in rows], indent=2))
@@ -68,6 +79,35 @@ def simulate(
         first = rows[0]
         print(f"{first.devices:,} devices, {first.files:,} files, {first.scenario}")
         Console().print(_table(rows))
+    return EXIT_DONE
+
+
+def _watch(
+    policy: PolicyName,
+    scenario: Scenario,
+    *,
+    devices: int,
+    files: int,
+    speed: float,
+    units: tuple[Unit, ...] | None,
+) -> int:
+    """Show one simulated run on the screen until it is left."""
+    from tui_balancer.watching import draws_ascii, has_terminal
+
+    if policy == "central":
+        raise UserError("--watch shows the coordinator, and `central` has none: choose another")
+    if not 10 <= speed <= 1000:
+        raise UserError(f"--speed must be from 10 to 1000, not {speed:g}")
+    if not has_terminal():
+        raise UserError("--watch needs a terminal; without it, simulate prints a table")
+    from tui_balancer.ui.app import BalancerApp
+
+    run = watched(policy, scenario, devices=devices, files=files, speed=speed, units=units)
+    run.start()
+    try:
+        BalancerApp(run, ascii_only=draws_ascii(asked=False)).run()
+    finally:
+        run.close()
     return EXIT_DONE
 
 

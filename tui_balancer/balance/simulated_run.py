@@ -9,6 +9,7 @@ from math import ceil, inf
 
 from tui_balancer.balance.bounds import Speed
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
+from tui_balancer.balance.event_log import Journal
 from tui_balancer.balance.model import (
     DeviceSpec,
     Directive,
@@ -92,9 +93,11 @@ class _Worker:
         lease: What it does.
         since: Start of its unit, or of the batch in flight.
         work: FLOPs that it has done of the lease.
+        seconds: Time that it has computed for the lease.
         batch: The batch in flight; None within a unit that is not divided.
         spans: What it knows of its batches; None within such a unit.
         whole: Whether it brings its unit to an end, as far as it knows.
+        held_since: When a person held it, last time.
         busy: Seconds that it has computed.
         looks_at: When it looks again for something to do.
     """
@@ -105,9 +108,11 @@ class _Worker:
     lease: Lease | None = None
     since: float = 0.0
     work: float = 0.0
+    seconds: float = 0.0
     batch: int | None = None
     spans: Spans | None = None
     whole: bool = True
+    held_since: float = 0.0
     busy: float = 0.0
     looks_at: float | None = None
 
@@ -123,7 +128,8 @@ class SimulatedRun:
         self,
         devices: Sequence[SimulatedDevice],
         rules: Rules,
-        stopwatch: Callable[[], float] | None,
+        stopwatch: Callable[[], float] | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._now = 0.0
         self._rules = rules
@@ -136,26 +142,20 @@ class SimulatedRun:
             stealing=rules.stealing,
             splitting=rules.batch_cost < inf,
             clock=lambda: self._now,
+            journal=journal,
         )
         self._workers = [_Worker(device, position) for position, device in enumerate(devices)]
         self._events: list[tuple[float, int, _Worker, int, Callable[[_Worker], None]]] = []
         self._made = 0
         self._idle: dict[int, _Worker] = {}
+        self._held: dict[int, _Worker] = {}
         self._woken_at = -1
         self._kept: dict[int, set[int]] = {}
 
     def run(self, units: Sequence[Unit]) -> SimulationResult:
         """Run all units to the end."""
-        self.coordinator.assign(units)
-        for worker in self._workers:
-            self._start(worker)
-            for moment in worker.device.deaths:
-                self._schedule(moment, worker, self._die, any_incarnation=True)
-        while self._events and not self.coordinator.over:
-            self._now, _, worker, incarnation, action = heappop(self._events)
-            if incarnation in (0, worker.incarnation):
-                action(worker)
-                self._wake_the_idle()
+        self.begin(units)
+        self.advance(inf)
         metrics = self.coordinator.get_gpu_metrics()
         return SimulationResult(
             self._now,
@@ -165,6 +165,40 @@ class SimulatedRun:
             tuple(self._decisions),
             self._splits,
         )
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the run began."""
+        return self._now
+
+    def begin(self, units: Sequence[Unit]) -> None:
+        """Distribute the units and start the workers."""
+        self.coordinator.assign(units)
+        for worker in self._workers:
+            self._start(worker)
+            for moment in worker.device.deaths:
+                self._schedule(moment, worker, self._die, any_incarnation=True)
+
+    def advance(self, until: float) -> None:
+        """Let happen what happens up to a moment, unless the run is over before."""
+        self._let_go()
+        self._wake_the_idle()
+        while self._events and self._events[0][0] <= until and not self.coordinator.over:
+            self._now, _, worker, incarnation, action = heappop(self._events)
+            if incarnation in (0, worker.incarnation):
+                action(worker)
+                self._wake_the_idle()
+        if until < inf and not self.coordinator.over:
+            self._now = until
+
+    def _let_go(self) -> None:
+        """Let workers go on that a person held."""
+        for worker in list(self._held.values()):
+            directive = self.coordinator.wait_while_paused(worker.name, worker.incarnation, 0.0)
+            if directive is not Directive.PAUSE:
+                del self._held[worker.position]
+                worker.since += self._now - worker.held_since
+                self._obey(worker, directive)
 
     def _schedule(
         self,
@@ -189,6 +223,7 @@ class SimulatedRun:
 
     def _die(self, worker: _Worker) -> None:
         self._idle.pop(worker.position, None)
+        self._held.pop(worker.position, None)
         worker.lease = None
         if self.coordinator.worker_died(worker.name, worker.incarnation, "simulated"):
             self._start(worker)
@@ -209,7 +244,8 @@ class SimulatedRun:
                 self._schedule(max(look, self._now), worker, self._look)
             return
         self._idle.pop(worker.position, None)
-        worker.lease, worker.since, worker.work = lease, self._now, 0.0
+        worker.lease, worker.since = lease, self._now
+        worker.work = worker.seconds = 0.0
         worker.batch, worker.whole = None, lease.spans is None
         self._begin(worker, lease)
 
@@ -271,12 +307,12 @@ class SimulatedRun:
         lease, batch = worker.lease, worker.batch
         assert lease is not None, "batches belong to a lease"
         assert batch is not None, "a batch was in flight"
-        worker.busy += self._now - worker.since
+        self._count(worker)
         worker.since = self._now
         worker.work += lease.unit.cost / self._batches(lease.unit)
         self._kept.setdefault(lease.unit.unit_id, set()).add(batch)
         directive = self.coordinator.report_progress(
-            *self._address(worker), Progress(0, 0, worker.work), batch
+            *self._address(worker), _progress(lease, worker.work), batch
         )
         self._obey(worker, directive)
 
@@ -284,19 +320,29 @@ class SimulatedRun:
         if worker.whole:
             self._finish(worker)
         else:
-            self._obey(worker, self.coordinator.finish_part(*self._address(worker), 0.0))
+            address, seconds = self._address(worker), worker.seconds
+            self._obey(worker, self.coordinator.finish_part(*address, seconds))
 
     def _obey(self, worker: _Worker, directive: Directive) -> None:
+        if directive is Directive.PAUSE:
+            self._held[worker.position] = worker
+            worker.held_since = self._now
+            return
         if directive is Directive.RESHARE:
             share = self.coordinator.share(*self._address(worker))
             assert share is not None, "who is told to ask has a share"
             worker.whole = share.spans is None
             worker.spans = share.spans or ()
         elif directive in (Directive.ABANDON, Directive.RELEASE):
+            # Of no effect where the lease is over already.
+            self.coordinator.return_lease(*self._address(worker), "simulated")
             worker.lease = None
             self._take(worker)
             return
-        self._next_batch(worker)
+        if worker.spans is None:
+            self._compute_whole(worker)
+        else:
+            self._next_batch(worker)
 
     def _compute_whole(self, worker: _Worker) -> None:
         assert worker.lease is not None, "a worker computes its lease"
@@ -308,26 +354,33 @@ class SimulatedRun:
             self._schedule(report, worker, self._report_whole)
 
     def _report_whole(self, worker: _Worker) -> None:
-        done = worker.device.speed.work(worker.since, self._now)
-        directive = self.coordinator.report_progress(*self._address(worker), Progress(0, 0, done))
-        if directive is Directive.ABANDON:
-            worker.lease = None
-            self._take(worker)
-        else:
-            self._compute_whole(worker)
+        assert worker.lease is not None, "a worker reports on its lease"
+        done = _progress(worker.lease, worker.device.speed.work(worker.since, self._now))
+        self._obey(worker, self.coordinator.report_progress(*self._address(worker), done))
 
     def _finish_whole(self, worker: _Worker) -> None:
-        worker.busy += self._now - worker.since
+        self._count(worker)
         self._finish(worker)
+
+    def _count(self, worker: _Worker) -> None:
+        """Count the time since a batch, or a whole unit, was begun."""
+        worker.busy += self._now - worker.since
+        worker.seconds += self._now - worker.since
 
     def _finish(self, worker: _Worker) -> None:
         device, incarnation, unit_id, epoch = self._address(worker)
         self._kept.pop(unit_id, None)
         worker.lease = None
         if self.coordinator.begin_completion(device, incarnation, unit_id, epoch):
-            self.coordinator.record_file_completion(unit_id, epoch, self._now - worker.since)
+            self.coordinator.record_file_completion(unit_id, epoch, worker.seconds)
         if not self.coordinator.over:
             self._take(worker)
+
+
+def _progress(lease: Lease, work: float) -> Progress:
+    unit = lease.unit
+    share = min(1.0, work / unit.cost)
+    return Progress(int(share * unit.sequences), int(share * unit.residues), work)
 
 
 def _from(spans: Spans, batch: int) -> Spans:

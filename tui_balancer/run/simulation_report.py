@@ -5,14 +5,18 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Literal
 
 from tui_balancer.balance.bounds import Speed, fluid_bound
-from tui_balancer.balance.model import CountSettings, DeviceSpec, Unit
+from tui_balancer.balance.model import CountSettings, DeviceSpec, TimeSettings, Unit
+from tui_balancer.balance.simulated_run import Rules
 from tui_balancer.balance.simulation import (
+    BATCHES,
+    REPORT_SECONDS,
     SimulatedDevice,
     SimulationResult,
     lognormal_units,
@@ -25,6 +29,7 @@ from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.run.catalogue import Catalogue
 from tui_balancer.run.prepare import GPU_BATCH_TOKENS
+from tui_balancer.run.simulated import SimulatedHandle
 
 PolicyName = Literal["static", "count", "time", "time+split", "central"]
 Scenario = Literal["quiet", "throttled", "dying"]
@@ -81,6 +86,42 @@ def scanned_units(inputs: Sequence[str], model: str) -> tuple[Unit, ...]:
     scans = scan(find_inputs(inputs), ReadingRules())
     catalogue = Catalogue.build(scans, Path(), ESM2_MODELS[model], GPU_BATCH_TOKENS)
     return tuple(catalogue.good_units)
+
+
+def watched(
+    policy: PolicyName,
+    scenario: Scenario,
+    *,
+    devices: int,
+    files: int,
+    speed: float,
+    units: Sequence[Unit] | None = None,
+) -> SimulatedHandle:
+    """Return a simulated run to be looked at; see `compare` for the arguments.
+
+    Args:
+        policy: The one that balances it; the central queue has no coordinator to be seen.
+        scenario: What happens to the fastest device.
+        devices: How many.
+        files: How many.
+        speed: Virtual seconds in a real one.
+        units: Real files instead of drawn ones.
+    """
+    case = _case(0, scenario, devices, files, units)
+    mean = sum(unit.cost for unit in case.units) / len(case.units)
+    shown = case.units
+    if units is None:
+        shown = [
+            replace(unit, sequences=round(10 * unit.cost), residues=round(2000 * unit.cost))
+            for unit in case.units
+        ]
+    rules = Rules(
+        CountSettings() if policy == "count" else TimeSettings(),
+        stealing=policy != "static",
+        batch_cost=mean / BATCHES if policy == "time+split" else inf,
+        report_seconds=REPORT_SECONDS,
+    )
+    return SimulatedHandle(case.devices, shown, rules, speed)
 
 
 def compare(
