@@ -11,6 +11,7 @@ import torch
 from tests.support.sessions import finished, leftovers, outputs, session
 from tui_balancer.balance.commands import PauseAll, ResumeAll
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.run.past import PastRun
 from tui_balancer.run.report import exit_code, summary_lines
 from tui_balancer.run.session import RunSession
 
@@ -70,6 +71,9 @@ def test_only_the_sequence_that_does_not_fit_fails(checkpoint: Path, tmp_path: P
     assert plain["metadata"]["split_batches"] == 0
     for vector, other in zip(mixed["data"][1:], plain["data"], strict=True):
         torch.testing.assert_close(vector, other)
+
+    past = PastRun(tmp_path / "out").summary()
+    assert (past.done, past.missing, past.warnings) == (2, 1, summary.warnings)
 
     again = session(inputs, checkpoint, tmp_path / "out", **SETTINGS)
     again.start()

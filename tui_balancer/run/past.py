@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter, defaultdict
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import (
     DeviceUsed,
-    FileRecord,
     FileRow,
     FileState,
     LeaseEnd,
@@ -86,7 +85,7 @@ class PastRun:
         chronicle.expect(self._units)
         for event in self._events:
             chronicle.note(event)
-        devices = _devices(files, leases, self._events, used, chronicle)
+        devices = _devices(self._events, used, chronicle, died=self.died)
         totals = _totals(files)
         self._snapshot = RunSnapshot(
             phase=Phase.FINISHED,
@@ -171,18 +170,9 @@ def _totals(files: tuple[FileRow, ...]) -> Totals:
 
 
 def _devices(
-    files: tuple[FileRow, ...],
-    leases: list[LeaseRow],
-    events: tuple[Event, ...],
-    used: dict[str, DeviceUsed],
-    chronicle: Chronicle,
+    events: tuple[Event, ...], used: dict[str, DeviceUsed], chronicle: Chronicle, *, died: bool
 ) -> tuple[DeviceSummary, ...]:
     """Return what each device did in the newest session, in the order they appeared."""
-    done = {lease.unit: lease.device for lease in leases if lease.how is LeaseEnd.DONE}
-    made: defaultdict[str, list[FileRecord]] = defaultdict(list)
-    for row in files:
-        if row.state is FileState.DONE and row.file.unit in done:
-            made[done[row.file.unit]].append(row.file)
     steals = [event for event in events if isinstance(event, StealEvent)]
     given = Counter(event.source for event in steals)
     taken = Counter(event.target for event in steals)
@@ -191,26 +181,27 @@ def _devices(
         for event in events
         if isinstance(event, DeviceEvent) and event.state is DeviceState.STARTING
     )
-    return tuple(
-        DeviceSummary(
-            device=device,
-            name=used[device].name if device in used else "",
-            files=len(made[device]),
-            sequences=sum(file.sequences for file in made[device]),
-            residues=sum(file.residues for file in made[device]),
-            # A process that was killed could not write down the former at its end.
-            busy_seconds=max(
-                used[device].busy_seconds if device in used else 0.0,
-                chronicle.devices[device].compute_seconds,
-            ),
-            load_seconds=used[device].load_seconds if device in used else None,
-            stolen_to=taken[device],
-            stolen_from=given[device],
-            restarts=max(0, starts[device] - 1),
-            idle_seconds=chronicle.idle_seconds(device),
+    devices = []
+    for device in starts:
+        done, facts = chronicle.devices[device], used.get(device)
+        # A process that was killed could not write down how busy its devices were in the end.
+        at_end = facts.busy_seconds if facts is not None and not died else done.compute_seconds
+        devices.append(
+            DeviceSummary(
+                device=device,
+                name=facts.name if facts is not None else "",
+                files=done.files,
+                sequences=done.sequences,
+                residues=done.residues,
+                busy_seconds=at_end,
+                load_seconds=facts.load_seconds if facts is not None else None,
+                stolen_to=taken[device],
+                stolen_from=given[device],
+                restarts=max(0, starts[device] - 1),
+                idle_seconds=chronicle.idle_seconds(device),
+            )
         )
-        for device in starts
-    )
+    return tuple(devices)
 
 
 def _metrics(device: DeviceSummary, used: DeviceUsed | None) -> DeviceMetrics:
