@@ -134,11 +134,7 @@ def read_history(folder: Path) -> RunHistory:
 
 def stored_event(record: EventRecord) -> Event:
     """Return an event from its stored form."""
-    payload = {
-        # JSON knows no tuples.
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in record.payload.items()
-    }
+    payload = dict(record.payload)
     if record.kind == "device":
         payload["state"] = DeviceState(payload["state"])
     if "files" in payload and record.kind != "unbundle":
