@@ -62,6 +62,8 @@ class Board:
         version: Grows with every change after which a worker that was told "nothing for you"
             or "pause" may get another answer.
         last_move: What a person moved last, for an undo.
+        max_restarts: Restarts a device gets before it is given up.
+        poison_limit: Workers that a unit may kill before it is failed.
         sharer: Lets several devices work on one unit.
         began: When the first lease was granted; None before.
     """
@@ -94,8 +96,8 @@ class Board:
         self.version = 0
         self.began: float | None = None
         self.last_move = LastMove()
-        self._max_restarts = max_restarts
-        self._poison_limit = poison_limit
+        self.max_restarts = max_restarts
+        self.poison_limit = poison_limit
 
     @property
     def ending(self) -> bool:
@@ -307,39 +309,6 @@ class Board:
         self.balancer.forget()
         self.changed()
 
-    def worker_died(self, record: DeviceRecord, reason: str) -> bool:
-        """Deal with the death of a device's present worker; see the coordinator's method."""
-        record.present = record.ready = record.held_up = False
-        lost = [one for one in (record.active, *record.behind) if one and not one.claimed]
-        record.active = None
-        record.behind = [one for one in record.behind if one.claimed]
-        if self.over or self.ending:
-            record.left = True
-            for active in lost:
-                self.give_back(active, reason, to=record)
-            self.announce(record, reason)
-            return False
-        record.strikes += 1
-        poisonous = bool(lost) and self._blame(lost[0])
-        record.dead = record.strikes > self._max_restarts
-        refuge = self.roster.refuge(record, stealing=self.balancer.stealing)
-        # What it was writing is not to blame for what it was computing.
-        for active in lost[1:]:
-            self.give_back(active, reason, to=refuge)
-        if lost and not poisonous:
-            self.give_back(lost[0], reason, to=refuge, charged=True)
-        elif lost and lost[0].lease.unit.parts:
-            self.unbundle(lost[0], reason, to=refuge)
-        elif lost:
-            self.fail(lost[0], f"killed {self._poison_limit} workers, the last one: {reason}")
-        if record.dead:
-            record.note = reason
-            self.announce(record, f"given up after {record.restarts} restarts: {reason}")
-        else:
-            record.restarts += 1
-            self.announce(record, f"worker died: {reason}; restart {record.restarts}")
-        return not record.dead
-
     def efficiency(self) -> float | None:
         """Return the fluid bound of what was done so far over the time since the first lease.
 
@@ -363,23 +332,6 @@ class Board:
         if not self.balancer.stealing:
             return self.roster.last_end(now, with_queues=True)
         return self.roster.even_end(now)
-
-    def _blame(self, active: ActiveLease) -> bool:
-        """Charge a death to the unit; return whether it has killed too many workers.
-
-        A unit that killed workers on two devices is to blame itself, so the devices are
-        forgiven; one that fell twice on the same device may be the victim of that device. With
-        a bundle they are forgiven too: its files will tell.
-        """
-        unit_id = active.lease.unit.unit_id
-        killed = self.units.killed.setdefault(unit_id, [])
-        killed.append(active.lease.device)
-        if self.units.killed_before.get(unit_id, 0) + len(killed) < self._poison_limit:
-            return False
-        if len(set(killed)) > 1 or active.lease.unit.parts:
-            for device in killed:
-                self.roster[device].strikes -= 1
-        return True
 
     def _may_start(self, record: DeviceRecord) -> bool:
         return self.assigned and not self.ending and record.live and not record.paused

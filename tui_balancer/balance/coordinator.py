@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from tui_balancer.balance import steering
+from tui_balancer.balance import deaths, steering
 from tui_balancer.balance.board import Board
 from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.event_log import Journal
@@ -200,7 +200,7 @@ class WorkStealingCoordinator(LeaseDesk):
         """
         with self._changing() as board:
             record = self._present(device, incarnation)
-            return board.worker_died(record, reason) if record is not None else False
+            return deaths.worker_died(board, record, reason) if record is not None else False
 
     def finished_for(self, device: str, incarnation: int) -> bool:
         """Whether a worker without a lease should leave."""

@@ -1,0 +1,59 @@
+"""What becomes of a unit and of a device when a worker dies."""
+
+from __future__ import annotations
+
+from tui_balancer.balance.board import Board
+from tui_balancer.balance.device_record import DeviceRecord
+from tui_balancer.balance.units import ActiveLease
+
+
+def worker_died(board: Board, record: DeviceRecord, reason: str) -> bool:
+    """Deal with the death of a device's present worker; see the coordinator's method."""
+    record.present = record.ready = record.held_up = False
+    lost = [one for one in (record.active, *record.behind) if one and not one.claimed]
+    record.active = None
+    record.behind = [one for one in record.behind if one.claimed]
+    if board.over or board.ending:
+        record.left = True
+        for active in lost:
+            board.give_back(active, reason, to=record)
+        board.announce(record, reason)
+        return False
+    record.strikes += 1
+    poisonous = bool(lost) and _blame(board, lost[0])
+    record.dead = record.strikes > board.max_restarts
+    refuge = board.roster.refuge(record, stealing=board.balancer.stealing)
+    # What it was writing is not to blame for what it was computing.
+    for active in lost[1:]:
+        board.give_back(active, reason, to=refuge)
+    if lost and not poisonous:
+        board.give_back(lost[0], reason, to=refuge, charged=True)
+    elif lost and lost[0].lease.unit.parts:
+        board.unbundle(lost[0], reason, to=refuge)
+    elif lost:
+        board.fail(lost[0], f"killed {board.poison_limit} workers, the last one: {reason}")
+    if record.dead:
+        record.note = reason
+        board.announce(record, f"given up after {record.restarts} restarts: {reason}")
+    else:
+        record.restarts += 1
+        board.announce(record, f"worker died: {reason}; restart {record.restarts}")
+    return not record.dead
+
+
+def _blame(board: Board, active: ActiveLease) -> bool:
+    """Charge a death to the unit; return whether it has killed too many workers.
+
+    A unit that killed workers on two devices is to blame itself, so the devices are
+    forgiven; one that fell twice on the same device may be the victim of that device. With
+    a bundle they are forgiven too: its files will tell.
+    """
+    unit_id = active.lease.unit.unit_id
+    killed = board.units.killed.setdefault(unit_id, [])
+    killed.append(active.lease.device)
+    if board.units.killed_before.get(unit_id, 0) + len(killed) < board.poison_limit:
+        return False
+    if len(set(killed)) > 1 or active.lease.unit.parts:
+        for device in killed:
+            board.roster[device].strikes -= 1
+    return True
