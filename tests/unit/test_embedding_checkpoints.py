@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import warnings
 from pathlib import Path
 
@@ -105,6 +106,41 @@ def test_untrained_models_are_repeatable_and_leave_the_global_generator_alone() 
     )
     other = load(resolve(UntrainedModel(UNTRAINED.name, seed=4)))
     assert other.sha256 != first.sha256
+
+
+def test_untrained_weights_are_made_once_and_mapped_by_all_of_a_run(tmp_path: Path) -> None:
+    alone = load(UNTRAINED.source())
+    first, second = (load(UNTRAINED.source(), tmp_path) for _ in range(2))
+    assert first.sha256 == second.sha256 == alone.sha256
+    for name, value in alone.model.state_dict().items():
+        assert torch.equal(value, first.model.state_dict()[name]), name
+    mapped = [line for line in Path("/proc/self/maps").read_text().splitlines() if "seed-3" in line]
+    assert len(mapped) >= 2
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_untrained_weights_that_find_no_room_are_made_by_each_worker(tmp_path: Path) -> None:
+    assert load(UNTRAINED.source(), tmp_path / "gone").sha256 == load(UNTRAINED.source()).sha256
+
+
+def test_an_unchanged_checkpoint_is_not_read_twice_to_know_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = resolve(CheckpointModel(make_checkpoint(tmp_path / "a.pt")))
+
+    def refuse(path: Path) -> str:
+        raise AssertionError(f"{path} was read as a whole")
+
+    monkeypatch.setattr("tui_balancer.embedding.checkpoints.file_sha256", refuse)
+    assert load(source).sha256 == source.sha256
+
+
+def test_a_checkpoint_that_was_copied_back_is_still_the_same(tmp_path: Path) -> None:
+    path = make_checkpoint(tmp_path / "a.pt")
+    source = resolve(CheckpointModel(path))
+    path.write_bytes(path.read_bytes())
+    os.utime(path, (1, 1))
+    assert load(source).sha256 == source.sha256
 
 
 def _saved(content: object) -> bytes:

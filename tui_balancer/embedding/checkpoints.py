@@ -9,7 +9,7 @@ as they are, mapped from the file.
 from __future__ import annotations
 
 import argparse
-import hashlib
+import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ from tui_balancer.embedding.registry import (
     cached_snapshot,
     hub_cache,
 )
+from tui_balancer.embedding.seeded import seeded_weights
 from tui_balancer.embedding.tensors import (
     Checkpoint,
     file_sha256,
@@ -97,6 +98,7 @@ def resolve(
         path = request.path.absolute()
         name = path.name if path.is_dir() else path.stem
     try:
+        stamp = _stamp(path)
         shape = _read(path).shape
         digest = _sha256(path)
     except UserError as error:
@@ -106,11 +108,17 @@ def resolve(
     if isinstance(request, NamedModel) and shape != ESM2_MODELS[name]:
         raise UserError(f"{path} is not {name}: delete it and it will be downloaded anew")
     label = request.repository if isinstance(request, HubModel) else name
-    return ModelSource(label, name, shape, path, digest, None)
+    return ModelSource(label, name, shape, path, digest, None, stamp)
 
 
-def load(source: ModelSource) -> LoadedModel:
+def load(source: ModelSource, scratch: Path | None = None) -> LoadedModel:
     """Load a model; twice the same source gives twice the same bytes.
+
+    Float32 weights are mapped from their file, so that processes on one machine hold them once.
+
+    Args:
+        source: The model.
+        scratch: A folder of the run's processes, in which they share weights that have no file.
 
     Raises:
         UserError: The checkpoint is no longer what `resolve` saw; workers that start late
@@ -118,10 +126,12 @@ def load(source: ModelSource) -> LoadedModel:
     """
     alphabet = Alphabet.from_architecture("ESM-1b")
     if source.checkpoint is None:
-        model = _seeded(source.shape, alphabet, source.seed or 0)
-        return LoadedModel(model, alphabet, source.shape, _parameters_sha256(model))
+        seeded, checksum = seeded_weights(source.shape, alphabet, source.seed or 0, scratch)
+        model = _without_storage(source.shape, alphabet)
+        model.load_state_dict(seeded, assign=True)
+        return LoadedModel(model.eval(), alphabet, source.shape, checksum)
     checkpoint = _read(source.checkpoint)
-    if _sha256(source.checkpoint) != source.sha256 or checkpoint.shape != source.shape:
+    if _changed(source, source.checkpoint) or checkpoint.shape != source.shape:
         raise UserError(
             f"{source.checkpoint} changed since the run began: put it back, or start anew"
         )
@@ -166,6 +176,20 @@ def _read_file(path: Path) -> Checkpoint:
         raise not_esm2(path, "it has no weights")
     weights = {_KEY_PREFIX.sub("", str(key)): value for key, value in state.items()}
     return Checkpoint(shape, bool(arguments.get("token_dropout", True)), weights)
+
+
+def _changed(source: ModelSource, path: Path) -> bool:
+    """Whether weights are not those that `resolve` saw: size and time tell, or their checksum."""
+    return _stamp(path) != source.stamp and _sha256(path) != source.sha256
+
+
+def _stamp(path: Path) -> tuple[tuple[int, int], ...]:
+    """Return size and time of change of a checkpoint's files; nothing where they are not there."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    with contextlib.suppress(OSError):
+        found = [file.stat() for file in files]
+        return tuple((one.st_size, one.st_mtime_ns) for one in found)
+    return ()
 
 
 def _sha256(path: Path) -> str:
@@ -219,19 +243,3 @@ class _WithoutStorage(TorchFunctionMode):
         if getattr(func, "__name__", "") in _FILLS:
             return args[0] if args else named["tensor"]
         return func(*args, **named)
-
-
-def _seeded(shape: ModelShape, alphabet: Alphabet, seed: int) -> ESM2:
-    """Return fair-esm's model as it initialises itself, leaving the global generator alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return ESM2(shape.layers, shape.width, shape.heads, alphabet).eval()
-
-
-def _parameters_sha256(model: ESM2) -> str:
-    """Return the hash over the parameters' names and bytes, in the order of the names."""
-    digest = hashlib.sha256()
-    for name, parameter in sorted(model.named_parameters()):
-        digest.update(name.encode())
-        digest.update(parameter.detach().numpy().tobytes())
-    return digest.hexdigest()

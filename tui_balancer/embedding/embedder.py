@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -98,7 +99,11 @@ class _Reference:
 
 
 def load_embedder(
-    source: ModelSource, device: str, threads: int, settings: EmbeddingSettings
+    source: ModelSource,
+    device: str,
+    threads: int,
+    settings: EmbeddingSettings,
+    scratch: Path | None = None,
 ) -> Embedder:
     """Load a model onto a device, in a process that has only this to do.
 
@@ -107,12 +112,13 @@ def load_embedder(
         device: As the run names it: `cuda:0`, `mps`, `cpu:0`.
         threads: CPU threads that torch computes with from now on.
         settings: What decides the vectors.
+        scratch: See `checkpoints.load`.
 
     Raises:
         UserError: The model cannot be loaded, or has no such layer.
     """
     prepare_torch(threads)
-    return Embedder(load(source), device, settings)
+    return Embedder(load(source, scratch), device, settings)
 
 
 def prepare_torch(threads: int) -> None:

@@ -41,6 +41,7 @@ class ModelSource:
             untrained.
         sha256: Of the bytes of the weights; empty when untrained (the worker reports it).
         seed: Of the random weights; None when trained.
+        stamp: Size and time of change, in nanoseconds, of each file of the checkpoint.
     """
 
     label: str
@@ -49,6 +50,7 @@ class ModelSource:
     checkpoint: Path | None
     sha256: str
     seed: int | None
+    stamp: tuple[tuple[int, int], ...] = ()
 
     @property
     def untrained(self) -> bool:

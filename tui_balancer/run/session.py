@@ -360,6 +360,7 @@ class RunSession:
             log=worker_log(self._folder.path, device),
             address=self._queues.address,
             authkey=self._queues.authkey,
+            scratch=self._queues.folder,
         )
 
     def _worker_exited(self, worker: WorkerId, reason: str) -> bool:

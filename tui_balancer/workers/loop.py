@@ -16,6 +16,7 @@ from tui_balancer.devices.discovery import describe
 from tui_balancer.devices.monitoring import open_monitor
 from tui_balancer.embedding.embedder import load_embedder
 from tui_balancer.workers.busy import BusyClock
+from tui_balancer.workers.memory import give_back_freed_memory
 from tui_balancer.workers.protocol import DeviceFacts, WorkerSetup
 from tui_balancer.workers.queues import connect
 from tui_balancer.workers.reading import ReadAhead
@@ -37,7 +38,11 @@ def run_worker(setup: WorkerSetup, started: float) -> None:
     if setup.worker.device.startswith("cuda"):
         # Whatever asks for the current device must not open a context on another card.
         torch.cuda.set_device(setup.worker.device)
-    embedder = load_embedder(setup.model, setup.worker.device, setup.threads, setup.settings)
+    embedder = load_embedder(
+        setup.model, setup.worker.device, setup.threads, setup.settings, setup.scratch
+    )
+    # What only the loading needed would stay in reserve otherwise.
+    give_back_freed_memory()
     device = describe(setup.worker.device)
     queue = connect(setup.address, setup.authkey, setup.worker)
     load_seconds = time.monotonic() - started

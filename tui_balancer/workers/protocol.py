@@ -265,6 +265,8 @@ class WorkerSetup:
         log: File that takes the worker's stdout and stderr, before torch is imported.
         address: Unix socket of the shared queues.
         authkey: Their key.
+        scratch: A folder of the run's processes that ends with the app; None where each is on its
+            own.
     """
 
     worker: WorkerId
@@ -275,3 +277,4 @@ class WorkerSetup:
     log: Path
     address: str
     authkey: bytes = field(repr=False)
+    scratch: Path | None = None

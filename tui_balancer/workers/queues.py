@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.managers import BaseManager
+from pathlib import Path
 from typing import cast
 
 from tui_balancer.workers.protocol import (
@@ -131,6 +132,11 @@ class SharedWorkQueues:
 
     address: str
     authkey: bytes = field(repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the socket, which ends with the app."""
+        return Path(self.address).parent
 
     def connect(self, worker: WorkerId) -> WorkQueue:
         """Return a worker's end of the queues; see `connect`."""

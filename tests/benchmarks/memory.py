@@ -1,0 +1,109 @@
+"""Memory of CPU workers: `python -m tests.benchmarks.memory --models 8M 35M 150M`.
+
+Peak: the most that a worker of a whole run ever had resident, beside a process of fair-esm's
+`extract.py` on the same sequences. Shared: proportional set size of all workers of a run together
+(pages that several map count once), with one worker and with four, while they compute; what a
+worker more costs tells whether the weights are there once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.support.checkpoints import make_checkpoint
+from tui_balancer.config import RunSettings
+from tui_balancer.embedding.registry import ESM2_MODELS
+from tui_balancer.engines.local import prepare_for_spawn
+from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.run.prepare import prepare
+from tui_balancer.run.session import RunSession
+
+MODELS = {name.split("_")[2]: name for name in ESM2_MODELS}
+SEQUENCES = {"8M": 400, "35M": 160, "150M": 60, "650M": 24, "3B": 8, "15B": 4}
+MIB = 1 << 20
+
+
+def memory_of(model: str, inputs: Path, workers: int) -> tuple[int, int]:
+    """Return the greatest proportional set size of all workers, and the greatest peak of one."""
+    with tempfile.TemporaryDirectory() as output:
+        run = RunSession(
+            prepare(
+                RunSettings(
+                    inputs=(str(inputs),),
+                    output=Path(output) / "out",
+                    model=model,
+                    devices="cpu",
+                    cpu_workers=workers,
+                    cpu_threads=1,
+                )
+            )
+        )
+        run.start()
+        together = peak = 0
+        while not run.wait(0.2):
+            pids = run.engine.pids().values()
+            together = max(together, sum(field(pid, "smaps_rollup", "Pss:") for pid in pids))
+            peak = max([peak, *(field(pid, "status", "VmHWM:") for pid in pids)])
+        run.close()
+    return together, peak
+
+
+def field(pid: int, file: str, name: str) -> int:
+    """Return a number of a process's memory, in bytes; 0 when it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(name)), 0)
+
+
+def peak_of_extract(checkpoint: Path, inputs: Path, output: Path) -> int:
+    """Return the peak of `extract.py` in bytes, told by a process that only waits for it."""
+    program = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True);"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    extract = [sys.executable, "-m", "tests.benchmarks.extract", str(checkpoint)]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *extract, str(inputs), str(output)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return 1024 * int(done.stdout)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=["8M", "35M", "150M"])
+    options = parser.parse_args()
+    prepare_for_spawn()
+    print(f"{'MiB':<14}{'weights':>9}{'worker peak':>13}{'extract.py':>12}", end="")
+    print(f"{'1 worker':>10}{'4 workers':>11}{'a worker more':>15}")
+    for model in options.models:
+        name, sequences = MODELS[model], SEQUENCES[model]
+        shape = ESM2_MODELS[name]
+        with tempfile.TemporaryDirectory() as made:
+            folder = Path(made)
+            checkpoint = folder / f"{name}.pt"
+            make_checkpoint(checkpoint, shape.layers, shape.width, shape.heads)
+            (together,) = write_synthetic(folder / "one", files=1, sequences=sequences, seed=0)
+            write_synthetic(folder / "in", files=8, sequences=sequences, seed=0)
+            extract = peak_of_extract(checkpoint, together, folder / "out")
+            for kind, given in (("", str(checkpoint)), (" untrained", f"untrained:{name}")):
+                one, peak = memory_of(given, folder / "in", 1)
+                four, peak_of_four = memory_of(given, folder / "in", 4)
+                size = checkpoint.stat().st_size
+                numbers = (size, max(peak, peak_of_four), extract, one, four, (four - one) / 3)
+                widths = (9, 13, 12, 10, 11, 15)
+                row = zip(numbers, widths, strict=True)
+                print(f"{model + kind:<14}" + "".join(f"{n / MIB:>{w},.0f}" for n, w in row))
+                sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
