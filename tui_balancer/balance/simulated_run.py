@@ -7,79 +7,20 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import ceil, inf
 
-from tui_balancer.balance.bounds import Speed
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.balance.event_log import Journal
 from tui_balancer.balance.model import (
-    DeviceSpec,
     Directive,
     Lease,
-    PolicySettings,
     Progress,
-    Totals,
     Unit,
 )
 from tui_balancer.balance.parts import Spans
+from tui_balancer.balance.simulated_devices import Rules, SimulatedDevice, SimulationResult
 from tui_balancer.balance.splitting import HAND_OVER_SECONDS
 
 GONE = -1
 """Incarnation of a worker that does not come back; events of its former self are void."""
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatedDevice:
-    """A device of a simulation.
-
-    Attributes:
-        spec: What the coordinator is told; the weight may be wrong.
-        speed: What it really does.
-        load_seconds: From the start of a worker to its model being ready.
-        deaths: Moments at which its worker is killed, in seconds of the run.
-    """
-
-    spec: DeviceSpec
-    speed: Speed
-    load_seconds: float = 0.0
-    deaths: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SimulationResult:
-    """What came out.
-
-    Attributes:
-        makespan: Seconds until the last file was finished.
-        busy_seconds: Time each device computed, by device.
-        steals: Files stolen.
-        splits: How often a device joined another one in a running file.
-        totals: The counts at the end.
-        decision_seconds: Real seconds of every call in which an idle device looked for work
-            in other queues; empty without a stopwatch.
-    """
-
-    makespan: float
-    busy_seconds: dict[str, float]
-    steals: int
-    totals: Totals
-    decision_seconds: tuple[float, ...] = ()
-    splits: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How a simulated run is balanced.
-
-    Attributes:
-        policy: The stealing rule.
-        stealing: False for the assignment alone.
-        batch_cost: FLOPs of a batch, of which running units can be divided; inf for whole ones.
-        report_seconds: Virtual time between two progress reports within a whole unit.
-    """
-
-    policy: PolicySettings
-    stealing: bool
-    batch_cost: float
-    report_seconds: float
 
 
 @dataclass(slots=True, eq=False)

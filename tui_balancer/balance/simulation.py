@@ -13,12 +13,8 @@ from heapq import heapify, heappop, heappush, heapreplace
 from math import inf
 
 from tui_balancer.balance.model import PolicySettings, TimeSettings, Totals, Unit
-from tui_balancer.balance.simulated_run import (
-    Rules,
-    SimulatedDevice,
-    SimulatedRun,
-    SimulationResult,
-)
+from tui_balancer.balance.simulated_devices import Rules, SimulatedDevice, SimulationResult
+from tui_balancer.balance.simulated_run import SimulatedRun
 
 __all__ = [
     "REPORT_SECONDS",

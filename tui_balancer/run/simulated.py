@@ -12,7 +12,8 @@ from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.events import Event
 from tui_balancer.balance.model import DeviceMetrics, Unit
 from tui_balancer.balance.observation import Places
-from tui_balancer.balance.simulated_run import Rules, SimulatedDevice, SimulatedRun
+from tui_balancer.balance.simulated_devices import Rules, SimulatedDevice
+from tui_balancer.balance.simulated_run import SimulatedRun
 from tui_balancer.run.chronicle import Chronicle
 from tui_balancer.run.handle import DeviceSummary, Phase, RunSnapshot, RunSummary, ScanProgress
 

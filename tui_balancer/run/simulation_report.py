@@ -13,7 +13,7 @@ from typing import Literal
 
 from tui_balancer.balance.bounds import Speed, fluid_bound
 from tui_balancer.balance.model import CountSettings, DeviceSpec, TimeSettings, Unit
-from tui_balancer.balance.simulated_run import Rules
+from tui_balancer.balance.simulated_devices import Rules
 from tui_balancer.balance.simulation import (
     BATCHES,
     REPORT_SECONDS,
