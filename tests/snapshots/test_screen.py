@@ -55,7 +55,7 @@ RUNS: dict[str, tuple[Callable[[], FakeRun], tuple[str, ...]]] = {
     "many-devices": (lambda: fake_run(replace(RUNNING, devices=many_devices(64))), ()),
     "finished": (finished, ()),
     "queues": (lambda: fake_run(RUNNING), ("2", "t", "t")),
-    "queues-filtered": (lambda: fake_run(RUNNING), ("2", "slash", "1", "1", "S")),
+    "queues-filtered": (lambda: fake_run(RUNNING), ("2", "slash", "1", "1", "enter", "S")),
     "queues-failed": (failed, ("exclamation_mark",)),
     "steals": (lambda: fake_run(RUNNING), ("3",)),
     "timeline": (lambda: fake_run(RUNNING), ("4",)),

@@ -82,6 +82,8 @@ def toasts(pilot: Pilot[int]) -> list[str]:
 
 async def seen(pilot: Pilot[int]) -> str:
     """Return what the terminal shows once all is painted, line by line."""
+    # What a layout moves is painted after it.
+    await pilot.pause()
     await pilot.pause()
     strips = pilot.app.screen._compositor.render_strips()
     return "\n".join(strip.text for strip in strips)

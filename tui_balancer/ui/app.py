@@ -23,7 +23,7 @@ from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
 from tui_balancer.ui.dialogs.quit_dialog import LEAVE, QuitDialog
 from tui_balancer.ui.driver import TerminalDriver
 from tui_balancer.ui.exits import ExitCode
-from tui_balancer.ui.keymap import SECTIONS, TABS
+from tui_balancer.ui.keymap import TABS
 from tui_balancer.ui.link import RunLink
 from tui_balancer.ui.messages import (
     CommandAnswered,
@@ -31,6 +31,7 @@ from tui_balancer.ui.messages import (
     LinkBroke,
     Picture,
     SnapshotTaken,
+    WentBack,
 )
 from tui_balancer.ui.screens.run_screen import RunScreen
 from tui_balancer.ui.themes import THEMES, preferred_theme
@@ -57,6 +58,7 @@ class BalancerApp(App[int]):
         interrupted: Whether a signal came before the app could take it; asked when it can.
         poll: Whether a thread takes pictures; tests take them by `link.read()`.
         ascii_only: Draw with ASCII alone.
+        screen: Makes the main screen, where it is not the usual one.
     """
 
     CSS_PATH = "app.tcss"
@@ -72,10 +74,12 @@ class BalancerApp(App[int]):
         interrupted: Callable[[], bool] = lambda: False,
         poll: bool = True,
         ascii_only: bool = False,
+        screen: Callable[[RunLink], RunScreen] | None = None,
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
         self.link = RunLink(run, self, refresh_hz=refresh_hz)
-        self.run_screen = RunScreen(self.link, read_only=read_only)
+        make = screen or partial(RunScreen, read_only=read_only)
+        self.run_screen = make(self.link)
         self._ascii = AsciiFilter(enabled=ascii_only)
         self._bulletin = Bulletin()
         self._attached = attached
@@ -132,6 +136,10 @@ class BalancerApp(App[int]):
         self._tell_terminal(message.picture)
         if self._leaving and message.picture.summary is not None:
             self._leave(ExitCode.ENDED)
+
+    def on_went_back(self, _message: WentBack) -> None:
+        """Have the screen forget what has not happened yet."""
+        self.run_screen.story.forget()
 
     def on_events_arrived(self, message: EventsArrived) -> None:
         """Hand events to the screen."""
@@ -194,7 +202,7 @@ class BalancerApp(App[int]):
 
     def get_system_commands(self, _screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every action of the main screen in the palette, and Textual's own few."""
-        for section, keys in SECTIONS.items():
+        for section, keys in self.run_screen.sections.items():
             where = f" in {section}" if section in TABS else ""
             for key in keys:
                 if self.run_screen.offers(key):

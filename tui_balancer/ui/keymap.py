@@ -153,6 +153,49 @@ LOGS: Final = (
     Key("logs.follow", "f", "f", "follow", "Follow", "Follow the end of the log"),
 )
 
+REPLAY: Final = (
+    Key("replay.play", "space", "space", "toggle_play", "Play", "Play or pause", rank=0),
+    Key(
+        *("replay.back", "comma", ",", "seek(-0.02)", "Seek"),
+        help="Go back by a fiftieth of the run",
+        paired=True,
+        rank=1,
+    ),
+    Key(
+        *("replay.on", "full_stop", ".", "seek(0.02)", "Seek"),
+        help="Go on by a fiftieth of the run",
+        paired=True,
+        rank=1,
+    ),
+    Key(
+        *("replay.slower", "minus", "−", "change_speed(False)", "Speed"),
+        help="Play more slowly",
+        paired=True,
+        rank=3,
+    ),
+    Key(
+        *("replay.faster", "plus,equals_sign", "+", "change_speed(True)", "Speed"),
+        help="Play faster",
+        paired=True,
+        rank=3,
+    ),
+    Key("replay.steal", "n", "n", "jump('steal', True)", "Steal", "Go to the next steal or move"),
+    Key(
+        *("replay.steal_before", "N", "N", "jump('steal', False)", ""),
+        help="Go to the steal or move before",
+    ),
+    Key(
+        *("replay.failure", "b", "b", "jump('failure', True)", "Failure"),
+        help="Go to the next failure or death",
+    ),
+    Key(
+        *("replay.failure_before", "B", "B", "jump('failure', False)", ""),
+        help="Go to the failure or death before",
+    ),
+    Key("replay.start", "backspace", "⌫", "seek(-1)", "", "Go to the beginning"),
+)
+"""Keys of a run that is played again; they go before those of every tab."""
+
 SECTIONS: Final[dict[str, tuple[Key, ...]]] = {
     "overview": OVERVIEW,
     "queues": QUEUES,

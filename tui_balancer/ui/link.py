@@ -18,6 +18,7 @@ from tui_balancer.ui.messages import (
     LogPicture,
     Picture,
     SnapshotTaken,
+    WentBack,
 )
 from tui_balancer.ui.story.file_table import FileTable, FileWatch
 from tui_balancer.ui.story.log_tail import LogTail, log_names
@@ -84,6 +85,11 @@ class RunLink:
             self._files_due = 0.0
             self._wake.set()
 
+    def look(self) -> None:
+        """Take a picture now."""
+        self._files_due = 0.0
+        self._wake.set()
+
     def send(self, command: Command) -> None:
         """Have a command carried out; the answer comes as `CommandAnswered`."""
         self._commands.put(command)
@@ -92,6 +98,8 @@ class RunLink:
         """Pull the new events and take a picture; post both where they bring news."""
         with self._reading:
             snapshot = self._run.snapshot()
+            if snapshot.last_event < self._last_event:
+                self._start_over()
             events = self._run.events_after(self._last_event)
             if events:
                 self._last_event = events[-1].sequence
@@ -106,6 +114,11 @@ class RunLink:
             if picture != self._last_picture:
                 self._last_picture = picture
                 self._app.post_message(SnapshotTaken(picture))
+
+    def _start_over(self) -> None:
+        self._last_event = 0
+        self._file_watch, self._files, self._files_due = FileWatch(), None, 0.0
+        self._app.post_message(WentBack())
 
     def _read_files(self, snapshot: RunSnapshot) -> FileTable | None:
         if not self._files_wanted:

@@ -65,6 +65,10 @@ class EventsArrived(Message):
         super().__init__()
 
 
+class WentBack(Message):
+    """The run that is shown has gone back in time: its events come again from the first one."""
+
+
 class CommandAnswered(Message):
     """The run's answer to a command."""
 

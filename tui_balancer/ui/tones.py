@@ -93,10 +93,10 @@ def tone_style(widget: Widget, tone: Tone, base: Style) -> Style:
 
 
 def _added(widget: Widget, tone: Tone) -> Style:
-    """Return what a tone adds; all widgets take it from the same rules of the stylesheet."""
+    """Return what a tone adds: a component style of the screen, for all of its widgets."""
     if tone == "plain":
         return Style.null()
-    style = widget.get_component_rich_style(f"tone--{tone}")
+    style = widget.screen.get_component_rich_style(f"tone--{tone}")
     if tone in ("badge", "chosen"):
         return style
     return Style(color=style.color, bold=style.bold or None, dim=style.dim or None)
@@ -105,7 +105,7 @@ def _added(widget: Widget, tone: Tone) -> Style:
 def to_strip(widget: Widget, line: Line, base: Style) -> Strip:
     """Return a line painted over a base style.
 
-    The widget must have `TONE_CLASSES` among its component classes.
+    Its screen must have `TONE_CLASSES` among its component classes.
     """
     return Strip(
         [Segment(text, tone_style(widget, tone, base)) for text, tone in line if text],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
@@ -12,7 +13,7 @@ from textual.widgets import Static
 
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.dialog import Dialog
-from tui_balancer.ui.keymap import SECTIONS, TABS
+from tui_balancer.ui.keymap import SECTIONS, TABS, Key
 
 _MOVING: Final = (
     ("tab", "Next pane; shift+tab the one before"),
@@ -31,19 +32,21 @@ _SIGNS: Final = (
 )
 
 
-def help_text(tab: str) -> Content:
+def help_text(tab: str, sections_of_keys: Mapping[str, Sequence[Key]] = SECTIONS) -> Content:
     """Return the page: sections of keys with what they do.
 
     Args:
         tab: The tab whose keys come first.
+        sections_of_keys: All keys.
     """
-    order = [tab, "everywhere", "tabs", *(one for one in TABS if one != tab)]
+    order = [tab, "replay", "everywhere", "tabs", *(one for one in TABS if one != tab)]
     headings = {"everywhere": "In every tab", "tabs": "Tabs"}
     sections = {
         headings.get(name, name.capitalize()): tuple(
-            (key.shown, key.help) for key in SECTIONS[name]
+            (key.shown, key.help) for key in sections_of_keys[name]
         )
         for name in order
+        if name in sections_of_keys
     }
     sections |= {"Moving around": _MOVING, "What the signs mean": _SIGNS}
     page: list[Content] = []
@@ -61,19 +64,23 @@ class HelpScreen(Dialog[None]):
 
     Args:
         tab: The tab whose keys come first.
+        sections: All keys.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1,q,enter", "dismiss", "Close", show=False),
     ]
 
-    def __init__(self, tab: str = TABS[0]) -> None:
+    def __init__(
+        self, tab: str = TABS[0], sections: Mapping[str, Sequence[Key]] = SECTIONS
+    ) -> None:
         super().__init__()
         self._tab = tab
+        self._sections = sections
 
     def compose(self) -> ComposeResult:
         """Draw the page."""
         with VerticalScroll(classes="dialog", id="help") as box:
             box.border_title = "Keys"
             box.border_subtitle = "escape closes"
-            yield Static(help_text(self._tab))
+            yield Static(help_text(self._tab, self._sections))

@@ -28,6 +28,7 @@ from tui_balancer.ui.messages import CommandWanted, Picture
 from tui_balancer.ui.screens.help_screen import HelpScreen
 from tui_balancer.ui.screens.steering import SteeringScreen
 from tui_balancer.ui.story.story import Story
+from tui_balancer.ui.tones import TONE_CLASSES
 from tui_balancer.ui.views.logs import LogsView
 from tui_balancer.ui.views.overview import OverviewView
 from tui_balancer.ui.views.queues import QueuesView
@@ -55,6 +56,8 @@ class RunScreen(SteeringScreen):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(*SHOWING, *GLOBAL)
+    sections: ClassVar[dict[str, tuple[Key, ...]]] = SECTIONS
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (ROOMY, "-roomy"), (WIDE, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012
     AUTO_FOCUS = "#devices"
@@ -81,11 +84,11 @@ class RunScreen(SteeringScreen):
             view.display = view is self.overview
 
     def compose(self) -> ComposeResult:
-        """Lay out header, tabs, the views of which one is displayed, and the keys."""
+        """Lay out header, tabs, the first view, and the keys; other views come when shown."""
         yield self.header
         yield self.tabs
         with Container(id="views"):
-            yield from self.views.values()
+            yield self.overview
         yield self.key_bar
 
     @property
@@ -152,12 +155,14 @@ class RunScreen(SteeringScreen):
         if picture.summary is not None and not self.overview.has_class("-finished"):
             self.overview.show(picture)
 
-    def action_show_tab(self, tab: str) -> None:
+    async def action_show_tab(self, tab: str) -> None:
         """Show a tab."""
         if tab != self.tabs.current:
             for name, view in self.views.items():
                 view.display = name == tab
             self.tabs.current = tab
+            if not self.view.is_attached:
+                await self.query_one("#views").mount(self.view)
             self._watch()
             if self.story.picture is not None:
                 self.view.show(self.story.picture)
@@ -165,8 +170,8 @@ class RunScreen(SteeringScreen):
         self.offer_keys()
 
     @on(TabBar.Clicked)
-    def _tab_clicked(self, event: TabBar.Clicked) -> None:
-        self.action_show_tab(event.tab)
+    async def _tab_clicked(self, event: TabBar.Clicked) -> None:
+        await self.action_show_tab(event.tab)
 
     @on(KeyBar.Clicked)
     async def _key_clicked(self, event: KeyBar.Clicked) -> None:
@@ -208,7 +213,11 @@ class RunScreen(SteeringScreen):
 
     def offer_keys(self) -> None:
         """Show the keys of the tab and of every tab, as far as they do something now."""
-        keys = (*SECTIONS[self.tabs.current], *GLOBAL)
+        keys = (
+            *self.sections[self.tabs.current],
+            *self.sections.get("replay", ()),
+            *self.sections["everywhere"],
+        )
         offered = tuple(
             key for key in keys if key.label and self.offers(key) and self.view.offers(key)
         )
@@ -218,16 +227,16 @@ class RunScreen(SteeringScreen):
 
     async def run_key(self, key: Key) -> None:
         """Do what a key does, in its own tab."""
-        section = next(name for name, keys in SECTIONS.items() if key in keys)
+        section = next(name for name, keys in self.sections.items() if key in keys)
         namespace: Widget = self
         if section in TABS:
-            self.action_show_tab(section)
+            await self.action_show_tab(section)
             namespace = self.views[section]
         await self.app.run_action(key.action, namespace)
 
-    def action_show_failed(self) -> None:
+    async def action_show_failed(self) -> None:
         """Show the files that failed."""
-        self.action_show_tab("queues")
+        await self.action_show_tab("queues")
         self.queues.show_scope("failed")
 
     def action_freeze(self) -> None:
@@ -255,4 +264,4 @@ class RunScreen(SteeringScreen):
 
     def action_help(self) -> None:
         """Show the keys, those of this tab first."""
-        self.app.push_screen(HelpScreen(self.tabs.current))
+        self.app.push_screen(HelpScreen(self.tabs.current, self.sections))

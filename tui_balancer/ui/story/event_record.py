@@ -123,6 +123,12 @@ class EventRecord:
             if row is not None:
                 self._push(row)
 
+    def forget(self) -> None:
+        """Have no lines again."""
+        self._rows.clear()
+        self.steals.clear()
+        self.arrived += 1
+
     def _push(self, row: LogRow) -> None:
         self.arrived += 1
         self._rows.appendleft(row)

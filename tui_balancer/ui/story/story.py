@@ -29,6 +29,13 @@ class Story:
         self.events = EventRecord()
         self.timeline = TimelineRecord()
 
+    def forget(self) -> None:
+        """Know nothing again: the run that is shown has gone back in time."""
+        self.picture = None
+        self.rates.forget()
+        self.events.forget()
+        self.timeline.forget()
+
     @property
     def snapshot(self) -> RunSnapshot | None:
         """The run as it is now."""

@@ -40,6 +40,11 @@ class ThroughputHistory:
             samples.extend([rate] * repeats)
         self._last = (now, done)
 
+    def forget(self) -> None:
+        """Have no samples again."""
+        self._samples.clear()
+        self._last = None
+
     def recent(self, device: str, count: int) -> tuple[float, ...]:
         """Return the last samples of a device, oldest first; fewer where there are no more."""
         samples = self._samples.get(device, ())

@@ -219,6 +219,11 @@ class TimelineRecord:
             elif isinstance(event, DeviceEvent):
                 self._track(event.device).changed(event.seconds, _ACTIVITIES[event.state])
 
+    def forget(self) -> None:
+        """Have no tracks again."""
+        self.tracks.clear()
+        self._holders.clear()
+
     def history(self, unit_id: int, now: float) -> list[tuple[str, Span]]:
         """Return where a file was in hand and when, oldest first."""
         found = [

@@ -59,6 +59,7 @@ class OverviewView(View):
         snapshot = picture.snapshot
         self.devices.show(snapshot)
         if picture.summary is None:
+            self._unfinish()
             self.finish.show(snapshot)
         elif not self.has_class("-finished"):
             self.summary.show(picture.summary)
@@ -67,6 +68,13 @@ class OverviewView(View):
             if self.devices.has_focus:
                 self.call_after_refresh(self.summary.focus)
         self.log_list.show(snapshot.started_at, snapshot.started_at + snapshot.elapsed_seconds)
+
+    def _unfinish(self) -> None:
+        """Show the bars again in the summary's place, where a run went back in time."""
+        if self.has_class("-finished"):
+            self.remove_class("-finished")
+            if self.summary.has_focus:
+                self.devices.focus()
 
     def action_details(self) -> None:
         """Open what is under the cursor: a device, an event; fold or unfold a group."""

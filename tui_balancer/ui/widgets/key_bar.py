@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import Final
 
 from textual import events
 from textual.message import Message
@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui_balancer.ui.keymap import Key
-from tui_balancer.ui.tones import TONE_CLASSES, Line, fit, line_width, to_strip
+from tui_balancer.ui.tones import Line, fit, line_width, to_strip
 
 _GAP: Final = "  "
 
@@ -48,7 +48,6 @@ def fitting(keys: Sequence[Key], width: int) -> list[tuple[Key, Line]]:
 class KeyBar(Widget):
     """One line of keys; a click is as good as a press."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
     ALLOW_SELECT = False
 
     keys: reactive[tuple[Key, ...]] = reactive(())

@@ -16,7 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.tones import TONE_CLASSES, Line, fit, plain, to_strip
+from tui_balancer.ui.tones import Line, fit, plain, to_strip
 from tui_balancer.ui.widgets.columns import Column, RowT, arrange
 
 CURSOR_WIDTH: Final = 2
@@ -40,7 +40,6 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
         Binding("enter", "choose", "Choose", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *TONE_CLASSES,
         "row-list--row",
         "row-list--cursor",
         "row-list--heading",
@@ -304,7 +303,10 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the view."""
-        line = self._fresh.pop(y, None) or self._draw(y, self.scrollable_content_region.width)
+        width = self.scrollable_content_region.width
+        if width != self._arranged_for:
+            self._fresh.clear()
+        line = self._fresh.pop(y, None) or self._draw(y, width)
         self._drawn[y] = line
         kind = "row"
         if y < self._heading:

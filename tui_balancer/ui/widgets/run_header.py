@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Final
 
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -14,7 +14,7 @@ from tui_balancer.formatting import count, duration, estimate, percent, plural, 
 from tui_balancer.run.handle import Phase, RunSnapshot
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import bar, clock_time, shorten
-from tui_balancer.ui.tones import TONE_CLASSES, Line, Tone, fit, line_width, spread, to_strip
+from tui_balancer.ui.tones import Line, Tone, fit, line_width, spread, to_strip
 
 _LEAST_BAR: Final = 10
 
@@ -134,8 +134,6 @@ def rates_line(snapshot: RunSnapshot, width: int) -> Line:
 
 class RunHeader(Widget):
     """The head of the screen."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
 
     snapshot: reactive[RunSnapshot | None] = reactive(None)
     frozen: reactive[bool] = reactive(False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import Final
 
 from textual import events
 from textual.message import Message
@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui_balancer.ui.keymap import TABS
-from tui_balancer.ui.tones import TONE_CLASSES, Line, fit, to_strip
+from tui_balancer.ui.tones import Line, fit, to_strip
 
 _GAP: Final = 1
 
@@ -20,7 +20,6 @@ _GAP: Final = 1
 class TabBar(Widget):
     """One line: the tabs, the one that is shown set off."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
     ALLOW_SELECT = False
 
     current: reactive[str] = reactive(TABS[0])
