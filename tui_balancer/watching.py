@@ -7,8 +7,11 @@ import logging
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+import psutil
 
 from tui_balancer.balance.commands import StopNow
 from tui_balancer.engines.local import prepare_for_spawn
@@ -63,7 +66,8 @@ def watch(prepared: PreparedRun, *, headless: bool, ascii_only: bool = False) ->
         importlib.import_module("tui_balancer.ui.app")
     prepare_for_spawn()
     with run_log, counted_interrupts() as interrupts:
-        session = RunSession(prepared)
+        age = time.time() - psutil.Process().create_time()
+        session = RunSession(prepared, age_seconds=age)
         recorder = threading.Thread(
             target=HeadlessReporter(session, run_log, status_seconds=60.0).watch,
             args=(session.wait,),

@@ -27,6 +27,11 @@ PROCESSOR = DeviceRequest(("cpu",))
 UNTRAINED = UntrainedModel("esm2_t6_8M_UR50D", seed=3)
 
 
+@pytest.fixture(autouse=True)
+def _a_gpu_is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "may_have_gpus", lambda: True)
+
+
 def test_a_checkpoint_is_checked_and_the_devices_are_seen(
     model: ModelSource, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -56,6 +61,13 @@ def test_an_untrained_model_on_the_processor_takes_no_process(
 
     assert report.model == UNTRAINED.source()
     assert [info.device for info in report.devices] == ["cpu"]
+
+
+def test_where_no_gpu_can_be_no_process_looks_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "may_have_gpus", lambda: False)
+    monkeypatch.setattr(module, "spawn", no_process)
+
+    assert [info.device for info in preflight(PreflightRequest(UNTRAINED, AUTO)).devices] == ["cpu"]
 
 
 def test_a_layer_is_checked_without_a_process_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,12 @@ def test_an_early_end_says_why_and_what_to_do() -> None:
     assert "2 files left waiting: run the same command again" in lines
 
 
+def test_the_summary_says_how_long_the_start_took() -> None:
+    lines = summary_lines(replace(ALL_DONE, first_batch_seconds=2.34))
+    assert "start    first batch 2.3s after the command" in lines
+    assert not any(line.startswith("start") for line in summary_lines(ALL_DONE))
+
+
 def test_every_device_has_a_line_with_what_it_did() -> None:
     lines = summary_lines(ALL_DONE)
     for device in ALL_DONE.devices:

@@ -67,7 +67,16 @@ class DeviceTally:
 
 
 class Chronicle:
-    """Serves as the coordinator's journal; a run of a million files keeps counts, not events."""
+    """Serves as the coordinator's journal; a run of a million files keeps counts, not events.
+
+    Attributes:
+        steals: Files stolen.
+        splits: How often a device joined another one in a running file.
+        moves: Files moved by hand.
+        warnings: Lines a person should read.
+        devices: What each did.
+        first_lease: When the first file was in a worker's hands; None before.
+    """
 
     def __init__(self) -> None:
         self.steals = 0
@@ -79,7 +88,7 @@ class Chronicle:
         self._parts: dict[int, _Work] = {}
         self._files: Sequence[Unit] = ()
         self._errors = array("f")
-        self._first_lease: float | None = None
+        self.first_lease: float | None = None
         self._last_done = 0.0
 
     def expect(self, files: Sequence[Unit]) -> None:
@@ -105,8 +114,8 @@ class Chronicle:
         elif isinstance(event, WarningEvent):
             self.warnings.append(event.text)
         elif isinstance(event, LeaseEvent):
-            if self._first_lease is None:
-                self._first_lease = event.seconds
+            if self.first_lease is None:
+                self.first_lease = event.seconds
         elif isinstance(event, DoneEvent):
             self._last_done = event.seconds
             if event.predicted_seconds is not None and event.compute_seconds > 0:
@@ -167,4 +176,4 @@ class Chronicle:
     @property
     def _working_seconds(self) -> float:
         """From the first lease to the last finished file."""
-        return 0.0 if self._first_lease is None else max(0.0, self._last_done - self._first_lease)
+        return 0.0 if self.first_lease is None else max(0.0, self._last_done - self.first_lease)

@@ -155,6 +155,8 @@ class RunSummary:
         earlier: The part of all this that was there before.
         efficiency: Fluid bound over the time from the first lease to the last finished file, at
             the speeds that the devices showed while computing; None where nothing was done.
+        first_batch_seconds: From the command to the first file in a worker's hands; None where it
+            never came to that.
     """
 
     done: int
@@ -179,6 +181,7 @@ class RunSummary:
     efficiency: float | None = None
     splits: int = 0
     prediction_errors: tuple[float, float] | None = None
+    first_batch_seconds: float | None = None
 
     @property
     def sequences_now(self) -> int:

@@ -48,6 +48,8 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
     if summary.efficiency is not None:
         balance += f", {percent(summary.efficiency)} of the bound"
     lines.append(f"balance  {balance}")
+    if summary.first_batch_seconds is not None:
+        lines.append(f"start    first batch {summary.first_batch_seconds:.1f}s after the command")
     if summary.prediction_errors is not None:
         usual, worst = map(percent, summary.prediction_errors)
         lines.append(f"timing   files were predicted within {usual} (median) and {worst} (95 %)")

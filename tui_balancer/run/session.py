@@ -58,6 +58,7 @@ class RunSession:
     Args:
         prepared: The run.
         clock: Seconds that never go back.
+        age_seconds: What the command has taken already.
 
     Attributes:
         unattended: Nobody is there to press a key: a full disk holds the run only until there
@@ -68,8 +69,15 @@ class RunSession:
         UserError: The run folder cannot be written, or somebody else works in it.
     """
 
-    def __init__(self, prepared: PreparedRun, *, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        prepared: PreparedRun,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        age_seconds: float = 0.0,
+    ):
         self._prepared = prepared
+        self._age_seconds = age_seconds
         self._settings = prepared.settings
         self._folder = RunFolder.take(prepared.folder, prepared.record, prepared.sessions)
         self._clock = clock
@@ -345,6 +353,7 @@ class RunSession:
             warnings=tuple(self._chronicle.warnings),
             interrupted=self._stop_requested is not None,
             stop_reason=self._stop_reason,
+            age_seconds=self._age_seconds,
         )
 
     def _worker_setup(self, device: str) -> WorkerSetup:

@@ -24,6 +24,7 @@ def summarise(
     warnings: tuple[str, ...],
     interrupted: bool,
     stop_reason: str,
+    age_seconds: float,
 ) -> RunSummary:
     """Return the summary of a run that is over.
 
@@ -39,7 +40,10 @@ def summarise(
         warnings: Lines a person should read.
         interrupted: Whether a person or a signal ended it.
         stop_reason: Why it ended early; empty otherwise.
+        age_seconds: What the command took before the session began.
     """
+    first_lease = chronicle.first_lease
+    first_batch = None if first_lease is None else age_seconds + first_lease
     totals, tally = coordinator.totals(), board.tally
     done_before = stock.in_state(FileState.DONE) if stock is not None else ()
     earlier = EarlierWork(
@@ -73,6 +77,7 @@ def summarise(
         stop_reason=stop_reason,
         earlier=earlier,
         efficiency=chronicle.efficiency(),
+        first_batch_seconds=first_batch,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from pathlib import Path
 
+from tui_balancer.devices.drivers import may_have_gpus
 from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.processor import describe_processor
 from tui_balancer.devices.selection import DeviceRequest
@@ -47,7 +48,7 @@ class PreflightRequest:
     def needs_torch(self) -> bool:
         """Whether the answer takes a process: weights to check, or GPUs to look for."""
         weights = self.model is not None and not isinstance(self.model, UntrainedModel)
-        return weights or not self.devices.processor_only
+        return weights or (may_have_gpus() and not self.devices.processor_only)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ def _work(summary: RunSummary) -> list[Content]:
         notes.insert(0, f"{plural(summary.earlier.files, 'file')} of them before this session")
     if summary.replaced:
         notes.append(f"{plural(summary.replaced, 'residue')} read as X")
+    if summary.first_batch_seconds is not None:
+        notes.append(f"first batch {summary.first_batch_seconds:.1f}s after the command")
     bound = ""
     if summary.efficiency is not None:
         bound = f", {percent(summary.efficiency)} of the bound"
