@@ -106,7 +106,7 @@ def test_a_folder_is_embedded_with_steals_to_the_bytes_of_one_quiet_worker(
     assert (busy.returncode, quiet.returncode) == (0, 0), busy.stdout + busy.stderr
     assert re.search(r"steal +cpu:0 → cpu:1 +\S+", busy.stdout), busy.stdout
     assert "22 of 22 files done: 614 sequences" in busy.stdout
-    assert re.search(r"^start +first batch [1-9][0-9]?\.[0-9]s after the command$", busy.stdout, re.M)
+    assert re.search(r"\nstart +first batch [1-9][0-9]?\.[0-9]s after the command\n", busy.stdout)
     assert f"untrained {MODEL}" in busy.stdout
     assert len(outputs(tmp_path / "quiet")) == 22
     assert outputs(tmp_path / "stolen") == outputs(tmp_path / "quiet")
