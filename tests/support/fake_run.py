@@ -58,10 +58,11 @@ class FakeRun:
         with self._lock:
             for event in events:
                 self._events.append(replace(event, sequence=len(self._events) + 1))
-            self.current = replace(self.current, last_event=len(self._events))
 
     def snapshot(self) -> RunSnapshot:
-        return self.current
+        # Whatever picture a test puts there, the events are those that happened.
+        with self._lock:
+            return replace(self.current, last_event=len(self._events))
 
     def events_after(self, sequence: int) -> tuple[Event, ...]:
         with self._lock:

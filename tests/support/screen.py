@@ -43,10 +43,23 @@ def app_of(pilot: Pilot[int]) -> BalancerApp:
 
 
 async def look(pilot: Pilot[int]) -> None:
-    """Show what the run is like now: the devices, then the queue of the selected one."""
+    """Show what the run is like now: what is always shown, then what the tab has asked for."""
     for _ in range(2):
         app_of(pilot).link.read()
-        await pilot.pause()
+        await settled(pilot)
+
+
+async def settled(pilot: Pilot[int]) -> None:
+    """Wait until the app, its screen and its widgets have dealt with all that was posted.
+
+    A pause alone takes a process that has to wait for a core for an idle one.
+    """
+    focused = pilot.app.focused
+    for pump in (pilot.app, pilot.app.screen, *([focused] if focused else [])):
+        dealt_with = asyncio.Event()
+        pump.call_later(dealt_with.set)
+        await asyncio.wait_for(dealt_with.wait(), DEADLINE_SECONDS)
+    await pilot.pause()
 
 
 async def grow_older(pilot: Pilot[int], run: FakeRun) -> None:
@@ -62,7 +75,7 @@ async def grow_older(pilot: Pilot[int], run: FakeRun) -> None:
         )
         run.change(elapsed_seconds=RUNNING.elapsed_seconds + 2 * second, devices=devices)
         app_of(pilot).link.read()
-        await pilot.pause()
+        await settled(pilot)
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
@@ -83,7 +96,7 @@ def toasts(pilot: Pilot[int]) -> list[str]:
 async def seen(pilot: Pilot[int]) -> str:
     """Return what the terminal shows once all is painted, line by line."""
     # What a layout moves is painted after it.
-    await pilot.pause()
-    await pilot.pause()
+    await settled(pilot)
+    await settled(pilot)
     strips = pilot.app.screen._compositor.render_strips()
     return "\n".join(strip.text for strip in strips)
