@@ -26,6 +26,7 @@ from tui_balancer.options import (
     resumed_settings,
     run_settings,
 )
+from tui_balancer.replaying import replay
 from tui_balancer.reporting import report
 from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from tui_balancer.simulating import simulate
@@ -339,6 +340,7 @@ def bench(
 
 app.command(simulate)
 app.command(report)
+app.command(replay)
 
 
 def main() -> NoReturn:

@@ -116,7 +116,7 @@ class RunLink:
                 self._app.post_message(SnapshotTaken(picture))
 
     def _start_over(self) -> None:
-        self._last_event = 0
+        self._last_event, self._last_picture = 0, None
         self._file_watch, self._files, self._files_due = FileWatch(), None, 0.0
         self._app.post_message(WentBack())
 

@@ -1,0 +1,44 @@
+"""The command `replay`: a finished run on the screen again."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tui_balancer.errors import UserError
+from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
+from tui_balancer.watching import has_terminal
+
+
+def replay(
+    output: Annotated[Path, Parameter(name="OUT", help="The run folder.")],
+    /,
+    *,
+    speed: Annotated[float, Parameter(help="Seconds of the run in a second.")] = 20.0,
+) -> int:
+    """Play a finished run again, on the same screen.
+
+    space plays and pauses, comma and full stop seek, n and N go to steals, b and B to failures,
+    + and - change the speed. All is put together from the run's ledger: what it does not hold
+    (memory, sensors) is not shown, and progress within a file is drawn as if it went evenly.
+    """
+    from tui_balancer.run.replay import ReplayRun
+
+    if not speed > 0:
+        raise UserError(f"--speed must be more than 0, not {speed:g}")
+    run = ReplayRun(output, speed=speed)
+    if not has_terminal():
+        raise UserError("replay needs a terminal: `tui-balancer report` writes a page instead")
+    from tui_balancer.ui.app import BalancerApp
+    from tui_balancer.ui.exits import ExitCode
+    from tui_balancer.ui.screens.replay_screen import ReplayScreen
+
+    app = BalancerApp(run, read_only=True, screen=partial(ReplayScreen, replay=run))
+    app.run()
+    if app.return_code == ExitCode.CRASHED:
+        return EXIT_FAILED
+    signalled = app.return_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+    return EXIT_INTERRUPTED if signalled else EXIT_DONE
