@@ -49,6 +49,14 @@ def test_cards_come_first_with_their_capabilities_and_the_uuids_that_nvml_knows(
     )
 
 
+def test_slices_take_the_place_of_the_one_that_torch_sees(machine: pytest.MonkeyPatch) -> None:
+    half = DeviceInfo("cuda:0", "NVIDIA A100 MIG 3g.20gb", 20, "MIG-a", (8, 0), "MIG-a")
+    machine.setattr(torch.cuda, "device_count", lambda: 1)
+    machine.setattr("tui_balancer.devices.discovery.sliced_cards", lambda: (half,))
+
+    assert discover() == (half, describe_processor())
+
+
 def test_mps_stands_before_the_processor(machine: pytest.MonkeyPatch) -> None:
     machine.setattr(torch.backends.mps, "is_available", lambda: True)
     machine.setattr(torch.mps, "recommended_max_memory", lambda: 12)

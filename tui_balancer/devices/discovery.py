@@ -9,14 +9,19 @@ import torch
 
 from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.processor import CPU, describe_processor
+from tui_balancer.devices.slices import sliced_cards
 
 
 def discover() -> tuple[DeviceInfo, ...]:
-    """Return every device: CUDA's in torch's order, then MPS, then the processor."""
-    names = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    """Return every device: CUDA's in torch's order, then MPS, then the processor.
+
+    Where a card is divided into slices, CUDA's are those of `slices.sliced_cards`.
+    """
+    cards = sliced_cards() if torch.cuda.device_count() else ()
+    names = [f"cuda:{index}" for index in range(0 if cards else torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         names.append("mps")
-    return tuple(describe(name) for name in (*names, CPU))
+    return (*cards, *(describe(name) for name in (*names, CPU)))
 
 
 def describe(device: str) -> DeviceInfo:

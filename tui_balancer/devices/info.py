@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
+"""Environment variable that tells CUDA, when it begins, which cards there are."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
@@ -15,6 +18,8 @@ class DeviceInfo:
         memory_total: Bytes, or None where unknown.
         uuid: By which NVML knows it: `GPU-…` or `MIG-…`; None where there is none.
         capability: CUDA's compute capability, (8, 0) for an A100; None for other devices.
+        visible: What `CUDA_VISIBLE_DEVICES` must say in its worker's process; empty where that
+            sees all cards. To such a worker the device is `cuda:0`.
     """
 
     device: str
@@ -22,3 +27,4 @@ class DeviceInfo:
     memory_total: int | None
     uuid: str | None = None
     capability: tuple[int, int] | None = None
+    visible: str = ""

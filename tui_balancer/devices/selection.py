@@ -41,6 +41,7 @@ class SelectedDevice:
         threads: CPU threads of its worker.
         memory_total: Bytes, or None where unknown.
         capability: CUDA's compute capability; None for other devices.
+        visible: See `DeviceInfo`.
     """
 
     device: str
@@ -48,6 +49,7 @@ class SelectedDevice:
     threads: int
     memory_total: int | None
     capability: tuple[int, int] | None = None
+    visible: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def select_devices(
         elif name != CPU:
             raise UserError(_missing(name, cuda))
     selected = [
-        SelectedDevice(info.device, info.name, 1, info.memory_total, info.capability)
+        SelectedDevice(info.device, info.name, 1, info.memory_total, info.capability, info.visible)
         for info in sorted(chosen.values(), key=found.index)
     ]
     if CPU in names:

@@ -125,6 +125,7 @@ def prepare_benchmark(
                 precisions=formats,
                 batch_tokens=batch_tokens,
                 seconds=seconds / (len(formats) * (len(BUCKETS) + _CEILINGS)),
+                visible=one.visible,
             )
         )
     return Benchmark(report.model, devices, tuple(tasks), batch_tokens, report.warnings)

@@ -370,6 +370,7 @@ class RunSession:
             address=self._queues.address,
             authkey=self._queues.authkey,
             scratch=self._queues.folder,
+            visible=selected.visible,
         )
 
     def _worker_exited(self, worker: WorkerId, reason: str) -> bool:

@@ -41,6 +41,7 @@ class BenchmarkTask:
         precisions: Number formats, measured one after the other.
         batch_tokens: Tokens of a batch, at most.
         seconds: That each measurement goes on for; one batch takes as long as it takes.
+        visible: See `DeviceInfo`.
     """
 
     device: str
@@ -49,6 +50,12 @@ class BenchmarkTask:
     precisions: tuple[Precision, ...]
     batch_tokens: int
     seconds: float
+    visible: str = ""
+
+    @property
+    def local_device(self) -> str:
+        """What the device is called in the process that measures it."""
+        return "cuda:0" if self.visible else self.device
 
     @property
     def measurements(self) -> int:

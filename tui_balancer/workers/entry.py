@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui_balancer.devices.info import VISIBLE_DEVICES
 from tui_balancer.errors import UserError
 from tui_balancer.workers.memory import keep_freed_memory
 from tui_balancer.workers.protocol import WorkerSetup
@@ -36,7 +37,7 @@ def worker_main(setup: WorkerSetup) -> None:
     """
     started = time.monotonic()
     detach(setup.log)
-    _prepare_to_compute(setup.threads)
+    _prepare_to_compute(setup.threads, setup.visible)
 
     from tui_balancer.workers.loop import run_worker
 
@@ -65,7 +66,7 @@ def preflight_main(request: PreflightRequest, log: Path, channel: Connection) ->
 def benchmark_main(task: BenchmarkTask, log: Path, channel: Connection) -> None:
     """Measure one device once told to, and send what was measured: what `benchmark` spawns."""
     detach(log)
-    _prepare_to_compute(task.threads)
+    _prepare_to_compute(task.threads, task.visible)
     from tui_balancer.workers.benchmark import Ready
     from tui_balancer.workers.preflight import Refused
 
@@ -83,8 +84,10 @@ def benchmark_main(task: BenchmarkTask, log: Path, channel: Connection) -> None:
         channel.send(Refused(" ".join(str(error).split())))
 
 
-def _prepare_to_compute(threads: int) -> None:
+def _prepare_to_compute(threads: int, visible: str) -> None:
     """Settle what must be settled before torch is loaded."""
+    if visible:
+        os.environ[VISIBLE_DEVICES] = visible
     # OpenMP and MKL read these once, when torch loads them.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)

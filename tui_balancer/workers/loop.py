@@ -35,15 +35,14 @@ def run_worker(setup: WorkerSetup, started: float) -> None:
         started: `time.monotonic()` at the worker's first line.
     """
     _log.info("loading %s onto %s", setup.model.label, setup.worker.device)
-    if setup.worker.device.startswith("cuda"):
+    place = setup.local_device
+    if place.startswith("cuda"):
         # Whatever asks for the current device must not open a context on another card.
-        torch.cuda.set_device(setup.worker.device)
-    embedder = load_embedder(
-        setup.model, setup.worker.device, setup.threads, setup.settings, setup.scratch
-    )
+        torch.cuda.set_device(place)
+    embedder = load_embedder(setup.model, place, setup.threads, setup.settings, setup.scratch)
     # What only the loading needed would stay in reserve otherwise.
     give_back_freed_memory()
-    device = describe(setup.worker.device)
+    device = describe(place)
     queue = connect(setup.address, setup.authkey, setup.worker)
     load_seconds = time.monotonic() - started
     _log.info("ready on %s after %.1f s", device.name, load_seconds)

@@ -42,14 +42,14 @@ def measure(
         UserError: The model cannot be loaded.
     """
     prepare_torch(task.threads)
-    if task.device.startswith("cuda"):
+    if task.local_device.startswith("cuda"):
         # Whatever asks for the current device must not open a context on another card.
-        torch.cuda.set_device(task.device)
+        torch.cuda.set_device(task.local_device)
     loaded = load(task.model)
     begin()
     for precision in task.precisions:
         settings = EmbeddingSettings(batch_tokens=task.batch_tokens, precision=precision)
-        embedder = Embedder(loaded, task.device, settings)
+        embedder = Embedder(loaded, task.local_device, settings)
         ceiling = product_rate(loaded.shape, task, precision, clock)
         for bucket in BUCKETS:
             batch = made_up_batch(bucket, task.batch_tokens)
@@ -98,7 +98,7 @@ def product_rate(
     It is the largest of a layer, and nearly as fast as a device multiplies matrices: no
     forward pass goes faster. The faster of torch's public product and ours counts.
     """
-    device, dtype = torch_device(task.device), DTYPES[precision]
+    device, dtype = torch_device(task.local_device), DTYPES[precision]
     inputs = torch.randn(task.batch_tokens, shape.width).to(device, dtype)
     weight = torch.randn(4 * shape.width, shape.width).to(device, dtype)
     layer = Linear(weight, torch.zeros(4 * shape.width, device=device, dtype=dtype))

@@ -265,6 +265,7 @@ class WorkerSetup:
         log: File that takes the worker's stdout and stderr, before torch is imported.
         address: Unix socket of the shared queues.
         authkey: Their key.
+        visible: What `CUDA_VISIBLE_DEVICES` is to say before torch is loaded; empty leaves it.
         scratch: A folder of the run's processes that ends with the app; None where each is on its
             own.
     """
@@ -278,3 +279,9 @@ class WorkerSetup:
     address: str
     authkey: bytes = field(repr=False)
     scratch: Path | None = None
+    visible: str = ""
+
+    @property
+    def local_device(self) -> str:
+        """What the device is called in the worker's process: a slice of a card is alone there."""
+        return "cuda:0" if self.visible else self.worker.device
