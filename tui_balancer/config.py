@@ -8,6 +8,7 @@ from pathlib import Path
 from tui_balancer.balance.model import PolicySettings, TimeSettings
 from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.outputs.formats import DEFAULT_FORMATS, FormatName
 
 HANG_FLOOR_SECONDS = 300.0
 """How long a worker may be silent in any case, unless a person says otherwise."""
@@ -35,6 +36,7 @@ class RunSettings:
         reference: Compute with fair-esm's own forward pass.
         reading: How FASTA is read.
         seed: Of untrained weights.
+        formats: Of the outputs, at least one.
     """
 
     inputs: tuple[str, ...]
@@ -54,3 +56,4 @@ class RunSettings:
     reference: bool = False
     reading: ReadingRules = field(default_factory=ReadingRules)
     seed: int = 0
+    formats: tuple[FormatName, ...] = DEFAULT_FORMATS

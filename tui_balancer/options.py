@@ -15,6 +15,7 @@ from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.outputs.formats import parse_formats
 from tui_balancer.run.continuation import Resuming
 
 MODEL = Group("Model", sort_key=1)
@@ -145,6 +146,11 @@ class EmbeddingOptions:
     reference: Annotated[bool, Parameter(negative="")] = False
     """Compute with fair-esm's own forward pass: slower, to hold a result against."""
 
+    format: str = "virnucpro"
+    """What to write for each input, one or several with commas between: virnucpro (a .pt as
+    VirNucPro's tools read it), esm (a folder with a .pt for each sequence, as fair-esm's extract.py
+    writes them), h5, npz, parquet. A table of the sequences, NAME_ESM.tsv, is always there too."""
+
     allow_nucleotide: Annotated[bool, Parameter(negative="")] = False
     """Read files that look like DNA or RNA as protein all the same."""
 
@@ -216,6 +222,7 @@ def run_settings(
             max_length=embedding.max_length, allow_nucleotide=embedding.allow_nucleotide
         ),
         seed=model.seed,
+        formats=parse_formats(embedding.format),
     )
 
 

@@ -103,13 +103,15 @@ def embed_file(path: Path, output: Path) -> None:
     from tui_balancer.inputs.fasta import read_fasta
     from tui_balancer.inputs.records import ReadingRules
     from tui_balancer.outputs import virnucpro
+    from tui_balancer.outputs.content import Content, Entry
 
     embedder = loaded_embedder()
     records = read_fasta(path, ReadingRules()).records
     rows = torch.empty(len(records), embedder.shape.width)
     for batch in plan_batches([len(one.residues) for one in records], 4096):
         rows[list(batch)] = embedder.embed([records[row].residues for row in batch])
-    virnucpro.write(output / f"{path.stem}_ESM.pt", [one.id for one in records], rows, {})
+    entries = [Entry(one.id, one.header, one.length, len(one.residues)) for one in records]
+    virnucpro.write(output / f"{path.stem}_ESM.pt", Content.of(entries, rows.numpy(), {}))
 
 
 _kept: list = []

@@ -122,7 +122,8 @@ def test_an_output_that_finds_no_place_waits_and_is_not_computed_again(
     monkeypatch.setattr(board, "publish", publish)
     run = session(proteins, checkpoint, tmp_path / "out", cpu_workers=1)
     run.start()
-    for number in range(1, 5):
+    # Four vectors and four indices.
+    for number in range(1, 9):
         wait_until(run, lambda: bool(run.snapshot().trouble))
         assert len(refused) == number
         assert run.snapshot().trouble == f"cannot put outputs in place: {FULL}"

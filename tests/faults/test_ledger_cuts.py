@@ -25,7 +25,7 @@ from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
-from tui_balancer.outputs.atomic import sha256_of
+from tui_balancer.outputs.sealing import seal
 from tui_balancer.run.board import RETURN_REASONS, RunBoard
 from tui_balancer.run.continuation import Continuation, Resuming, continuation, find_run
 from tui_balancer.run.folder import RunFolder
@@ -176,11 +176,17 @@ def result(task: Task) -> TaskResult:
     """Write what a worker would, and say so."""
     results = []
     for file in task.files:
-        file.temporary.write_bytes(file.source.name.encode())
-        digest = sha256_of(file.temporary)
-        size = file.temporary.stat().st_size
+        for output in file.outputs:
+            output.temporary.write_bytes(file.source.name.encode())
+        first, *others = (seal(output.temporary) for output in file.outputs)
         results.append(
-            FileResult(file.file_id, output_sha256=digest, output_bytes=size, sequences=1)
+            FileResult(
+                file.file_id,
+                output_sha256=first.sha256,
+                output_bytes=first.bytes,
+                sequences=1,
+                others=tuple(others),
+            )
         )
     return TaskResult(task.unit_id, task.epoch, tuple(results), 0.0)
 

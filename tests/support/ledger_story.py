@@ -9,6 +9,7 @@ from tui_balancer.ledger.records import (
     LeaseEnd,
     LeaseEnded,
     LeaseGranted,
+    OutputRecord,
     RunRecord,
     SessionRecord,
 )
@@ -37,7 +38,16 @@ def file(number: int, *, unit: int | None = None, error: str = "", **changes: st
 
 FILES = (file(0), file(1), file(2, error="the file is empty"), file(3, unit=3), file(4, unit=3))
 
-DONE = FileDone(0, "ab" * 32, 5000, 3, truncated=1, replaced=2, skipped=1)
+DONE = FileDone(
+    *(0, "ab" * 32, 5000, 3),
+    truncated=1,
+    replaced=2,
+    skipped=1,
+    others=(
+        OutputRecord("sub/f0_ESM.tsv", "01" * 32, 70),
+        OutputRecord("sub/\udcff_ESM.npz", "ef" * 32, 600),
+    ),
+)
 
 STORY: tuple[tuple[EventRecord | None, tuple[Change, ...]], ...] = (
     (EventRecord(1, 0.5, "device", {"device": "cpu:0", "state": "idle"}), ()),

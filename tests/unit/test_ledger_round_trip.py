@@ -1,6 +1,7 @@
 """What is written into the ledger is what comes out, and it refuses what cannot be."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from tui_balancer.ledger.records import (
     LeaseEnded,
     LeaseGranted,
     LeaseRow,
+    OutputRecord,
 )
 from tui_balancer.ledger.writing import Ledger
 
@@ -159,6 +161,12 @@ def test_a_lost_output_or_a_retry_makes_a_file_wait_again(ledger: Ledger) -> Non
         1,
     )
     assert (first.output_sha256, first.output_bytes, first.vectors) == ("", 0, 0)
+    assert first.others == ()
+    ledger.append(None, LeaseGranted(0, 2, "cpu:0", 3.0))
+    table = OutputRecord("sub/f0_ESM.tsv", "23" * 32, 80)
+    again = replace(DONE, others=(table,))
+    ledger.append(None, again, LeaseEnded(0, 2, LeaseEnd.DONE, 4.0))
+    assert ledger.files()[0].others == (table,)
     assert bad.state is FileState.WAITING
 
 

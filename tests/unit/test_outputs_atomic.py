@@ -75,6 +75,29 @@ def test_sweeping_removes_leftovers_and_nothing_else(tmp_path: Path) -> None:
     assert all(path.exists() for path in others)
 
 
+def test_a_folder_is_published_in_the_place_of_an_older_one(tmp_path: Path) -> None:
+    final = tmp_path / "a_ESM.esm"
+    for name, path in (("old", final), ("new", temporary_path(final, 2))):
+        path.mkdir()
+        (path / name).touch()
+    publish(temporary_path(final, 2), final)
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == [
+        "a_ESM.esm",
+        "a_ESM.esm/new",
+    ]
+
+
+def test_folders_left_behind_are_swept_as_a_whole(tmp_path: Path) -> None:
+    # An attempt that died, and a folder that was being replaced.
+    leftovers = [tmp_path / "a_ESM.esm.3.tmp", tmp_path / "sub" / "a_ESM.esm.0.tmp"]
+    for path in leftovers:
+        (path / "00000").mkdir(parents=True)
+        (path / "00000" / "x.pt").touch()
+    (tmp_path / "sub" / "a_ESM.esm").mkdir()
+    assert sorted(sweep_temporaries(tmp_path)) == leftovers
+    assert {path.name for path in tmp_path.rglob("*")} == {"sub", "a_ESM.esm"}
+
+
 @pytest.mark.parametrize("size", [0, 1, 3_000_000])
 def test_the_checksum_is_that_of_all_bytes(tmp_path: Path, size: int) -> None:
     data = random_bytes(size)

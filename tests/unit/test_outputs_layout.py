@@ -132,3 +132,10 @@ def test_any_inputs_have_outputs_of_their_own_inside_whatever_their_order(
 def test_an_attempt_writes_beside_the_output_under_its_own_name(tmp_path: Path) -> None:
     final = tmp_path / "sub/a_ESM.pt"
     assert temporary_path(final, 3) == tmp_path / "sub/a_ESM.pt.3.tmp"
+
+
+def test_another_format_changes_the_suffix_alone() -> None:
+    inputs = [Place(PurePath(path), ".fa") for path in ("a", "A", "x_ESM.h5/b.c")]
+    there = output_paths(inputs)
+    assert output_paths(inputs, ".h5") == tuple(path.with_suffix(".h5") for path in there)
+    assert str(there[2]).startswith("x_ESM.h5-")

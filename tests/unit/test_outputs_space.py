@@ -6,9 +6,9 @@ import errno
 from pathlib import Path
 
 import pytest
-import torch
 
-from tui_balancer.outputs import virnucpro
+from tests.support.outputs import content_of
+from tui_balancer.outputs.formats import FORMATS, INDEX, writer
 from tui_balancer.outputs.space import PROBE_NAME, has_room, is_disk_full, output_bytes
 
 
@@ -18,9 +18,14 @@ def test_the_estimate_is_no_less_than_an_output_and_not_much_more(
     sequences: int, width: int, tmp_path: Path
 ) -> None:
     ids = [f"NODE_{number}_length_4711_cov_12.5_frame_{number % 6}" for number in range(sequences)]
-    written = virnucpro.write(tmp_path / "x", ids, torch.zeros(sequences, width), {})
-    estimate = output_bytes(sequences, width)
-    assert written.bytes <= estimate <= 1.5 * written.bytes + 4096
+    content = content_of(ids, width)
+    for name, one in FORMATS.items():
+        written = writer(one).write(tmp_path / name, content).bytes
+        table = writer(INDEX).write(tmp_path / "index", content).bytes
+        estimate = output_bytes(sequences, width, formats=[name])
+        blocks = 4096 * sequences if name == "esm" else 0
+        assert written + table <= estimate, name
+        assert estimate <= 1.5 * (written + table + blocks) + 3 * one.file_bytes, name
 
 
 def test_room_is_tried_and_nothing_stays(tmp_path: Path) -> None:

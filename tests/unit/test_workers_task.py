@@ -26,6 +26,7 @@ from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.fasta import FastaContent, read_fasta
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs import virnucpro
+from tui_balancer.outputs.sealing import Written
 from tui_balancer.workers.busy import BusyClock
 from tui_balancer.workers.loop import work_until_over
 from tui_balancer.workers.protocol import FileTask, Order, Task, WorkerId, WorkerSetup
@@ -374,7 +375,7 @@ def test_an_output_is_written_while_the_next_file_is_computed(
     computing = threading.Event()
     write = virnucpro.write
 
-    def after_the_next_is_computed(*arguments: Any) -> virnucpro.Written:
+    def after_the_next_is_computed(*arguments: Any) -> Written:
         assert computing.wait(DEADLINE_SECONDS)
         return write(*arguments)
 
@@ -401,7 +402,7 @@ def test_a_worker_does_not_leave_before_everything_is_handed_in(
     leaving = threading.Event()
     write = virnucpro.write
 
-    def after_the_last_call(*arguments: Any) -> virnucpro.Written:
+    def after_the_last_call(*arguments: Any) -> Written:
         assert leaving.wait(DEADLINE_SECONDS)
         return write(*arguments)
 

@@ -127,7 +127,8 @@ class FastaStream:
             self.duplicates += record_id in seen
             seen.add(record_id)
             kept = residues[: self._rules.max_length]
-            yield ProteinRecord(record_id, kept, len(residues), replaced)
+            header = title.strip() or record_id
+            yield ProteinRecord(record_id, kept, len(residues), replaced, header)
         if not letters:
             raise InputError(
                 f"none of its {self.skipped} records has residues"

@@ -27,12 +27,14 @@ class ProteinRecord:
         residues: Upper-case letters of ESM-2's alphabet, at most `max_length` of them.
         length: Residues before truncation.
         replaced: Letters read as X.
+        header: The whole header without the `>`; the id where it is empty.
     """
 
     id: str
     residues: str
     length: int
     replaced: int = 0
+    header: str = ""
 
     @property
     def truncated(self) -> bool:

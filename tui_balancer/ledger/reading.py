@@ -6,6 +6,8 @@ import json
 import os
 import sqlite3
 import threading
+from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,6 +21,7 @@ from tui_balancer.ledger.records import (
     FileState,
     LeaseEnd,
     LeaseRow,
+    OutputRecord,
     RunRecord,
     SessionRecord,
 )
@@ -71,7 +74,13 @@ class LedgerReader:
     def files(self) -> tuple[FileRow, ...]:
         """Return every file, in the order of the catalogue."""
         rows = self._select(f"SELECT {FILE_COLUMNS}, {OUTCOME_COLUMNS} FROM files ORDER BY id")
-        return tuple(_file_row(row) for row in rows)
+        others: defaultdict[int, list[OutputRecord]] = defaultdict(list)
+        for file_id, output, sha256, size in self._select(
+            "SELECT file, outputs.output, outputs.sha256, bytes FROM outputs "
+            "JOIN files ON files.id = file WHERE state = 'done' ORDER BY file, outputs.output"
+        ):
+            others[file_id].append(OutputRecord(_text(output), sha256, size))
+        return tuple(_file_row(row, tuple(others[row[0]])) for row in rows)
 
     def leases(self) -> tuple[LeaseRow, ...]:
         """Return every lease ever granted, by session and time."""
@@ -196,8 +205,14 @@ def _refuse(connection: sqlite3.Connection, reason: str) -> NoReturn:
     raise UserError(reason)
 
 
-def _file_row(row: tuple[Any, ...]) -> FileRow:
+def _file_row(row: tuple[Any, ...], others: tuple[OutputRecord, ...]) -> FileRow:
     if bytes in map(type, row):
-        row = tuple(os.fsdecode(value) if isinstance(value, bytes) else value for value in row)
+        row = tuple(map(_text, row))
     state, *outcome = row[_FILE_FIELDS:]
-    return FileRow(FileRecord(*row[:_FILE_FIELDS]), FileState(state), *outcome)
+    file = FileRecord(*row[:_FILE_FIELDS])
+    return replace(FileRow(file, FileState(state), *outcome), others=others)
+
+
+def _text(value: Any) -> Any:
+    """Return a path that is not UTF-8 as Python has it, and other values as they are."""
+    return os.fsdecode(value) if isinstance(value, bytes) else value

@@ -111,6 +111,15 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputRecord:
+    """A published output; `output` is its path relative to the run folder."""
+
+    output: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class FileRow:
     """A file and what has become of it; what is not known yet is empty or 0.
 
@@ -120,13 +129,14 @@ class FileRow:
         reason: Why it failed or waits again.
         attempts: Epoch of its newest lease.
         device: Who had that lease.
-        output_sha256: Of the published output.
+        output_sha256: Of the published output; of the first one if there are several.
         output_bytes: Its size.
         vectors: Sequences in it.
         truncated: Sequences cut at the maximum length.
         replaced: Residues read as X.
         skipped: Empty sequences left out.
         deaths: Workers that died with it, since it was last new or tried anew.
+        others: Its other outputs, by their paths.
     """
 
     file: FileRecord
@@ -141,6 +151,7 @@ class FileRow:
     replaced: int
     skipped: int
     deaths: int = 0
+    others: tuple[OutputRecord, ...] = ()
 
     @property
     def missing(self) -> int:
@@ -213,7 +224,7 @@ class LeaseEnded:
 
 @dataclass(frozen=True, slots=True)
 class FileDone:
-    """A leased file's output is in place; see `FileRow` for the attributes."""
+    """A leased file's outputs are in place; see `FileRow` for the attributes."""
 
     file_id: int
     output_sha256: str
@@ -222,6 +233,7 @@ class FileDone:
     truncated: int = 0
     replaced: int = 0
     skipped: int = 0
+    others: tuple[OutputRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

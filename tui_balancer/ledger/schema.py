@@ -13,6 +13,9 @@ why it failed or waits again; `attempts` is the epoch of the newest lease and `d
 `deaths` counts the workers that died with it since it was new or tried anew; `output` is
 relative to the run folder; `cost` is in FLOPs. A path that is not UTF-8 is a BLOB.
 
+`outputs`: one row for every output of a done file beside the first: in other formats, and the
+index. The first one's is in `files`.
+
 `leases`: one row for every time a unit was handed to a worker. `ended` and `how` are NULL
 while it is out; `how` is done, failed, returned, worker died or lost (the app died).
 
@@ -28,7 +31,7 @@ from __future__ import annotations
 
 LEDGER_NAME = "ledger.sqlite"
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 APPLICATION_ID = 0x54554942
 """`TUIB` in ASCII: tells a ledger from any other SQLite file."""
@@ -77,6 +80,13 @@ TABLES = (
         deaths INTEGER NOT NULL DEFAULT 0
     )""",
     "CREATE INDEX files_of_unit ON files (unit)",
+    """CREATE TABLE outputs (
+        file INTEGER NOT NULL REFERENCES files (id),
+        output TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        PRIMARY KEY (file, output)
+    ) WITHOUT ROWID""",
     """CREATE TABLE leases (
         unit INTEGER NOT NULL,
         epoch INTEGER NOT NULL,

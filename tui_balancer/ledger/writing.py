@@ -239,12 +239,17 @@ class Ledger(LedgerReader):
                     self._connection.execute(
                         "UPDATE files SET unit = id WHERE unit = ? AND state = 'failed'", (unit,)
                     )
-            case FileDone(file_id, sha256, size, vectors, truncated, replaced, skipped):
+            case FileDone(file_id, sha256, size, vectors, truncated, replaced, skipped, others):
                 self._update(
                     "UPDATE files SET state = 'done', reason = '', output_sha256 = ?, "
                     "output_bytes = ?, vectors = ?, truncated = ?, replaced = ?, skipped = ? "
                     "WHERE id = ? AND state = 'leased'",
                     *(sha256, size, vectors, truncated, replaced, skipped, file_id),
+                )
+                self._connection.execute("DELETE FROM outputs WHERE file = ?", (file_id,))
+                self._connection.executemany(
+                    "INSERT INTO outputs VALUES (?, ?, ?, ?)",
+                    [(file_id, _storable(one.output), one.sha256, one.bytes) for one in others],
                 )
             case FileFailed(file_id, reason):
                 self._update(

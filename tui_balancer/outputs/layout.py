@@ -1,5 +1,8 @@
 """Where outputs lie: the inputs' tree mirrored in the run folder, `NAME.fasta` → `NAME_ESM.pt`.
 
+A run with other formats has other suffixes than `.pt`; with several, an input's outputs lie side by
+side, and the first is the one that the ledger's `output` names.
+
 No two inputs share an output, no output leaves the run folder, and the paths depend on the
 set of inputs alone. Names are compared as the most forgetful file system would, without case
 and Unicode form. Where inputs collide, all of them keep their suffix (`NAME.faa_ESM.pt`); where
@@ -9,13 +12,17 @@ that is not enough, a hash of the input's place is added.
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Protocol
 
-OUTPUT_SUFFIX = "_ESM.pt"
+STEM_SUFFIX = "_ESM"
+OUTPUT_SUFFIX = f"{STEM_SUFFIX}.pt"
+
+_OUTPUT_NAME = re.compile(rf"{STEM_SUFFIX.casefold()}\.[a-z0-9]+\Z")
 
 _NAME_BYTES = 200
 """Of the 255 that file systems allow; the rest is for the suffixes."""
@@ -36,8 +43,12 @@ class Source(Protocol):
         """What was taken off its name."""
 
 
-def output_paths(sources: Sequence[Source]) -> tuple[PurePath, ...]:
+def output_paths(sources: Sequence[Source], suffix: str = ".pt") -> tuple[PurePath, ...]:
     """Return each source's output, relative to the run folder.
+
+    Args:
+        sources: All inputs of the run.
+        suffix: Of the outputs' format; the rest of the paths does not depend on it.
 
     Raises:
         ValueError: Two sources are the same.
@@ -49,11 +60,11 @@ def output_paths(sources: Sequence[Source]) -> tuple[PurePath, ...]:
     while True:
         sharing: defaultdict[str, list[int]] = defaultdict(list)
         for index, output in enumerate(outputs):
-            sharing[_comparable(str(output))].append(index)
+            sharing[comparable(str(output))].append(index)
         crowded = [index for group in sharing.values() if len(group) > 1 for index in group]
         movable = [index for index in crowded if namings[index] in _NEXT_NAMING]
         if not movable:
-            return tuple(outputs)
+            return tuple(output.with_suffix(suffix) for output in outputs)
         for index in movable:
             namings[index] = _NEXT_NAMING[namings[index]]
             outputs[index] = namings[index](sources[index])
@@ -65,16 +76,16 @@ def temporary_path(final: Path, epoch: int) -> Path:
 
 
 def _by_stem(source: Source) -> PurePath:
-    return _folder(source) / (_safe_name(source.relative.name) + OUTPUT_SUFFIX)
+    return _folder(source) / (safe_name(source.relative.name) + OUTPUT_SUFFIX)
 
 
 def _by_whole_name(source: Source) -> PurePath:
-    return _folder(source) / (_safe_name(source.relative.name + source.suffix) + OUTPUT_SUFFIX)
+    return _folder(source) / (safe_name(source.relative.name + source.suffix) + OUTPUT_SUFFIX)
 
 
 def _by_hash(source: Source) -> PurePath:
-    name = _safe_name(source.relative.name + source.suffix)
-    place = _digest(repr((str(source.relative), source.suffix)))
+    name = safe_name(source.relative.name + source.suffix)
+    place = digest(repr((str(source.relative), source.suffix)))
     return _folder(source) / f"{name}-{place}{OUTPUT_SUFFIX}"
 
 
@@ -86,31 +97,33 @@ def _folder(source: Source) -> PurePath:
     mirrored = source.relative.parent
     safe = PurePath(*map(_safe_folder_name, mirrored.parts))
     if len(str(safe).encode()) > _FOLDER_BYTES:
-        return PurePath(f"deep-{_digest(str(mirrored))}")
+        return PurePath(f"deep-{digest(str(mirrored))}")
     return safe
 
 
 def _safe_folder_name(name: str) -> str:
-    # A folder must not take the name of an output.
-    if _comparable(name).endswith(_comparable(OUTPUT_SUFFIX)):
-        return f"{_safe_name(name)}-{_digest(name)}"
-    return _safe_name(name)
+    # A folder must not take the name of an output, in whatever format.
+    if _OUTPUT_NAME.search(comparable(name)):
+        return f"{safe_name(name)}-{digest(name)}"
+    return safe_name(name)
 
 
-def _safe_name(name: str) -> str:
+def safe_name(name: str) -> str:
     """Return a single path component; a name that has to be changed is hashed as well."""
     safe = "".join(letter if letter.isprintable() and letter != "/" else "_" for letter in name)
     encoded = safe.encode()
     if len(encoded) > _NAME_BYTES:
         safe = encoded[: _NAME_BYTES - 20].decode(errors="ignore")
     if safe != name or name in ("", ".", ".."):
-        return f"{safe.lstrip('.')}-{_digest(name)}"
+        return f"{safe.lstrip('.')}-{digest(name)}"
     return name
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """Return what tells two texts apart where a name made of them does not."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
-def _comparable(text: str) -> str:
+def comparable(text: str) -> str:
+    """Return a name as the most forgetful file system takes it."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

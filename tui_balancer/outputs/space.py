@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 from pathlib import Path
+
+from tui_balancer.outputs.formats import DEFAULT_FORMATS, FormatName, outputs_of
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 _FLOAT_BYTES = 4
-
-_SEQUENCE_BYTES = 160
-"""What a sequence takes beside its vector: the id and the record that finds the vector."""
-
-_FILE_BYTES = 4096
-"""What a file takes beside its sequences: the container and the metadata."""
 
 PROBE_NAME = "space_ESM.pt.0.tmp"
 """Named like an unfinished output, so that a probe that was cut off is swept up like one."""
@@ -28,15 +25,24 @@ def is_disk_full(error: OSError) -> bool:
     return error.errno in _NO_SPACE
 
 
-def output_bytes(sequences: int, width: int, files: int = 1) -> int:
+def output_bytes(
+    sequences: int,
+    width: int,
+    files: int = 1,
+    formats: Sequence[FormatName] = DEFAULT_FORMATS,
+) -> int:
     """Estimate the size of outputs in bytes.
 
     Args:
         sequences: Vectors in them.
         width: Numbers in a vector, each of four bytes.
-        files: How many outputs.
+        files: How many inputs they are for.
+        formats: What is written for each.
     """
-    return sequences * (width * _FLOAT_BYTES + _SEQUENCE_BYTES) + files * _FILE_BYTES
+    vectors = len(formats) * sequences * width * _FLOAT_BYTES
+    return vectors + sum(
+        sequences * one.entry_bytes + files * one.file_bytes for one in outputs_of(formats)
+    )
 
 
 def has_room(folder: Path, size: int) -> bool:

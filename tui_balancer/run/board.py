@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.balance.model import Directive, Lease, Progress, Telemetry
 from tui_balancer.formatting import plural
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ledger.errors import LedgerError
-from tui_balancer.ledger.records import DeviceUsed, FileDone, FileFailed, FileRow
-from tui_balancer.outputs.atomic import publish
+from tui_balancer.ledger.records import DeviceUsed, FileDone, FileFailed, FileRow, OutputRecord
+from tui_balancer.outputs.atomic import publish, remove
 from tui_balancer.outputs.layout import temporary_path
 from tui_balancer.outputs.partials import discard_partial
 from tui_balancer.outputs.space import is_disk_full
@@ -191,8 +190,9 @@ class RunBoard:
         full = [file.error for file in result.files if file.disk_full]
         if not claimed or full:
             for file in result.files:
-                with suppress(OSError):
-                    self._temporary(file, result.epoch).unlink(missing_ok=True)
+                for output in self._catalogue.outputs(file.file_id):
+                    with suppress(OSError):
+                        remove(temporary_path(output, result.epoch))
         if claimed and full:
             self._hold.begin(full[0])
             self._coordinator.give_up_completion(result.unit_id, result.epoch, NO_SPACE)
@@ -207,9 +207,10 @@ class RunBoard:
         for file in result.files:
             if file.error:
                 continue
-            output, temporary = catalogue.output(file.file_id), self._temporary(file, result.epoch)
             try:
-                in_place = in_place and self._insist(partial(publish, temporary, output))
+                for output in catalogue.outputs(file.file_id):
+                    temporary = temporary_path(output, result.epoch)
+                    in_place = in_place and self._insist(partial(publish, temporary, output))
                 done.append(file)
             except OSError as problem:
                 error = f"cannot put {output.name} in place: {problem.strerror}"
@@ -220,7 +221,8 @@ class RunBoard:
             return
         if in_place:
             failed = (FileFailed(file_id, reason) for file_id, reason in failures.items())
-            self._journal.note_done(result.unit_id, result.epoch, *map(file_done, done), *failed)
+            finished = (file_done(file, catalogue) for file in done)
+            self._journal.note_done(result.unit_id, result.epoch, *finished, *failed)
         if not (in_place and self._insist(self._journal.flush)):
             self._coordinator.give_up_completion(result.unit_id, result.epoch, NO_SPACE)
             return
@@ -235,11 +237,6 @@ class RunBoard:
         self._coordinator.record_file_completion(
             result.unit_id, result.epoch, result.compute_seconds, failures
         )
-
-    def _temporary(self, file: FileResult, epoch: int) -> Path:
-        """Return where an attempt wrote a file's output."""
-        assert self._catalogue is not None, "a task was taken, so the catalogue is there"
-        return temporary_path(self._catalogue.output(file.file_id), epoch)
 
     def _record(self, worker: WorkerId, lease: Lease) -> None:
         """See a lease written down before the worker has it, or take it back.
@@ -319,8 +316,9 @@ class RunBoard:
         return Order(directive.value)
 
 
-def file_done(file: FileResult) -> FileDone:
+def file_done(file: FileResult, catalogue: Catalogue) -> FileDone:
     """Return a finished file as the ledger records it."""
+    _, *others = catalogue.outputs(file.file_id)
     return FileDone(
         file_id=file.file_id,
         output_sha256=file.output_sha256,
@@ -329,6 +327,10 @@ def file_done(file: FileResult) -> FileDone:
         truncated=file.truncated,
         replaced=file.replaced,
         skipped=file.skipped,
+        others=tuple(
+            OutputRecord(str(output.relative_to(catalogue.folder)), written.sha256, written.bytes)
+            for output, written in zip(others, file.others, strict=True)
+        ),
     )
 
 

@@ -13,9 +13,10 @@ from tui_balancer.embedding.registry import ModelShape
 from tui_balancer.inputs.bundling import bundle_files
 from tui_balancer.inputs.scan import FileScan
 from tui_balancer.ledger.records import FileRecord
+from tui_balancer.outputs.formats import DEFAULT_FORMATS, FormatName, outputs_of
 from tui_balancer.outputs.layout import output_paths, temporary_path
 from tui_balancer.outputs.partials import partial_path
-from tui_balancer.workers.protocol import FileTask, Task
+from tui_balancer.workers.protocol import FileTask, OutputTask, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,13 @@ class Catalogue:
         files: Every input, the bad ones too; a file's number is its position.
         bundles: The numbers of the files that share batches, by that of the first one; files
             that share with none are left out.
+        formats: Of the outputs, at least one.
     """
 
     folder: Path
     files: tuple[FileRecord, ...]
     bundles: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    formats: tuple[FormatName, ...] = DEFAULT_FORMATS
 
     @classmethod
     def build(
@@ -49,13 +52,18 @@ class Catalogue:
         return cls.of(file_records(scans, paths, shape, batch_tokens), folder)
 
     @classmethod
-    def of(cls, files: Sequence[FileRecord], folder: Path) -> Catalogue:
+    def of(
+        cls,
+        files: Sequence[FileRecord],
+        folder: Path,
+        formats: tuple[FormatName, ...] = DEFAULT_FORMATS,
+    ) -> Catalogue:
         """Return the catalogue of recorded files."""
         sharing: defaultdict[int, list[int]] = defaultdict(list)
         for file in files:
             sharing[file.bundle].append(file.file_id)
         bundles = {first: tuple(ids) for first, ids in sharing.items() if len(ids) > 1}
-        return cls(folder, tuple(files), bundles)
+        return cls(folder, tuple(files), bundles, formats)
 
     def file_unit(self, file_id: int) -> Unit:
         """Return a file as a unit of its own."""
@@ -79,8 +87,13 @@ class Catalogue:
         self.bundles.pop(first, None)
 
     def output(self, file_id: int) -> Path:
-        """Return where a file's output belongs, absolute."""
+        """Return where a file's first output belongs, absolute."""
         return self.folder / self.files[file_id].output
+
+    def outputs(self, file_id: int) -> tuple[Path, ...]:
+        """Return where all outputs of a file belong, absolute: one a format, and the index."""
+        first = self.output(file_id)
+        return tuple(first.with_suffix(one.suffix) for one in outputs_of(self.formats))
 
     def partial(self, unit_id: int) -> Path:
         """Return where the finished batches of a unit are kept: beside its first output."""
@@ -103,13 +116,19 @@ class Catalogue:
 
     def _file_task(self, file_id: int, epoch: int, *, wanted: bool) -> FileTask:
         file = self.files[file_id]
+        first, *others = (
+            OutputTask(one, temporary_path(output, epoch))
+            for one, output in zip(outputs_of(self.formats), self.outputs(file_id), strict=True)
+        )
         return FileTask(
             file_id=file_id,
             source=Path(file.source),
-            temporary=temporary_path(self.output(file_id), epoch),
+            temporary=first.temporary,
             source_sha256=file.sha256,
             sequences=file.sequences,
             wanted=wanted,
+            format=first.format,
+            others=tuple(others),
         )
 
 

@@ -225,7 +225,8 @@ def _placed(
     stored: StoredRun, found: Sequence[InputFile], new: Sequence[InputFile]
 ) -> tuple[tuple[InputFile, PurePath], ...]:
     """Give new inputs their outputs; those of the others stay where they are."""
-    places = dict(zip(found, output_paths(found), strict=True))
+    suffix = PurePath(stored.files[0].file.output).suffix
+    places = dict(zip(found, output_paths(found, suffix), strict=True))
     taken = {row.file.output for row in stored.files}
     for file in new:
         if str(places[file]) in taken:

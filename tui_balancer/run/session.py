@@ -334,7 +334,8 @@ class RunSession:
         """Whether the largest output that still waits could be written, and the ledger too."""
         assert self._stock is not None, "nothing is held before there is work"
         sequences = max((file.sequences for file in self._stock.catalogue.files), default=0)
-        size = output_bytes(sequences, self._prepared.model.shape.width)
+        width, formats = self._prepared.model.shape.width, self._settings.formats
+        size = output_bytes(sequences, width, formats=formats)
         try:
             self._journal.flush()
             return has_room(self._folder.path, size)

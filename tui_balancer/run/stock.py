@@ -20,9 +20,11 @@ from tui_balancer.ledger.records import (
     FileRescanned,
     FileRow,
     FileState,
+    OutputRecord,
 )
 from tui_balancer.ledger.writing import Ledger
-from tui_balancer.outputs.atomic import sha256_of
+from tui_balancer.outputs.checking import flaw
+from tui_balancer.outputs.formats import DEFAULT_FORMATS, FORMATS, FormatName
 from tui_balancer.outputs.layout import output_paths
 from tui_balancer.outputs.space import output_bytes
 from tui_balancer.run.catalogue import Catalogue, file_records
@@ -74,25 +76,33 @@ def take_stock(
     else:
         warnings = _check(prepared, prepared.continuation, folder.ledger, on_file, stop)
     rows = folder.ledger.files()
-    stock = Stock(Catalogue.of([row.file for row in rows], folder.path), rows, ())
+    formats = prepared.settings.formats
+    stock = Stock(Catalogue.of([row.file for row in rows], folder.path, formats), rows, ())
     warnings += check_space(
-        folder.path, stock.in_state(FileState.WAITING), prepared.model.shape.width
+        folder.path, stock.in_state(FileState.WAITING), prepared.model.shape.width, formats
     )
     return replace(stock, warnings=tuple(warnings))
 
 
-def check_space(folder: Path, waiting: Sequence[FileRow], width: int) -> list[str]:
+def check_space(
+    folder: Path,
+    waiting: Sequence[FileRow],
+    width: int,
+    formats: Sequence[FormatName] = DEFAULT_FORMATS,
+) -> list[str]:
     """Hold the outputs still to come against the free space; return a warning when it is tight.
 
     Args:
         folder: Where they will lie.
         waiting: The files without an output.
         width: Numbers in a vector.
+        formats: Of the outputs.
 
     Raises:
         UserError: They cannot fit.
     """
-    needed = output_bytes(sum(row.file.sequences for row in waiting), width, len(waiting))
+    sequences = sum(row.file.sequences for row in waiting)
+    needed = output_bytes(sequences, width, len(waiting), formats)
     free = shutil.disk_usage(folder).free
     told = (
         f"{plural(len(waiting), 'output')} will take about {_size(needed)}, {_size(free)} is free"
@@ -132,7 +142,8 @@ def _scan_all(
     )
     if stop.is_set():
         raise ScanStopped
-    paths = output_paths([one.input for one in scans])
+    suffix = FORMATS[prepared.settings.formats[0]].suffix
+    paths = output_paths([one.input for one in scans], suffix)
     shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
     folder.ledger.record_scan(file_records(scans, paths, shape, tokens), time.time())
     return scan_warnings(scans)
@@ -174,9 +185,9 @@ def _check(
             continue
         if file.file_id in continuation.reopened:
             changes.append(FileReopened(file.file_id, _retry_words(row)))
-        elif row.state is FileState.DONE and (flaw := _flaw(prepared.folder, row)):
-            changes.append(FileReopened(file.file_id, flaw))
-            redone.append(f"{file.name}: {flaw}")
+        elif row.state is FileState.DONE and (reason := _flaw(prepared.folder, row)):
+            changes.append(FileReopened(file.file_id, reason))
+            redone.append(f"{file.name}: {reason}")
         on_file(file.sequences, file.residues)
     outputs = [output for _, output in continuation.added]
     added = recorded([scanned(file) for file, _ in continuation.added], outputs, len(rows))
@@ -198,16 +209,10 @@ def _retry_words(row: FileRow) -> str:
 
 
 def _flaw(folder: Path, row: FileRow) -> str:
-    """Say what is wrong with a finished output; nothing when it is as it was written."""
-    path = folder / row.file.output
-    try:
-        if path.stat().st_size != row.output_bytes:
-            return "its output has another size"
-        return "" if sha256_of(path) == row.output_sha256 else "its output has other bytes"
-    except FileNotFoundError:
-        return "its output is gone"
-    except OSError as problem:
-        return f"its output cannot be read: {problem.strerror}"
+    """Say what is wrong with a file's outputs; nothing when they are as they were written."""
+    first = OutputRecord(row.file.output, row.output_sha256, row.output_bytes)
+    flaws = (flaw(folder / one.output, one.sha256, one.bytes) for one in (first, *row.others))
+    return next(filter(None, flaws), "")
 
 
 def _size(size: int) -> str:

@@ -33,6 +33,7 @@ _OPTIONS = {
     "reference": "--reference",
     "allow_nucleotide": "--allow-nucleotide",
     "cpu_threads": "--cpu-threads",
+    "formats": "--format",
 }
 """What a person calls the settings that decide a result; the others go by their own names."""
 
@@ -56,6 +57,7 @@ def run_record(
         },
         "embedding": asdict(resolved(embedding, model)),
         "reading": asdict(settings.reading),
+        "formats": list(settings.formats),
         "cpu_threads": cpu_threads(devices),
         "devices": settings.devices,
         "cpu_workers": settings.cpu_workers,
@@ -95,6 +97,7 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
         reference=embedding.reference,
         reading=_restored(ReadingRules, stored["reading"]),
         seed=stored["model"]["seed"],
+        formats=tuple(stored["formats"]),
     )
 
 
@@ -140,6 +143,7 @@ def refuse_differences(
             asked["reading"],
             asked["reading"],
         ),
+        ("formats", ",".join(stored["formats"]), ",".join(asked["formats"])),
         # A run that had no processor among its devices so far has no threads to keep to.
         *([("cpu_threads", *threads)] if None not in threads else []),
     ]

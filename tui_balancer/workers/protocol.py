@@ -15,6 +15,8 @@ from typing import Protocol
 from tui_balancer.embedding.registry import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.outputs.formats import FORMATS, Format
+from tui_balancer.outputs.sealing import Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,16 @@ class WorkerId:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputTask:
+    """One output of a file: its format, and the absolute path to write and sync first."""
+
+    format: Format
+    temporary: Path
+
+
+@dataclass(frozen=True, slots=True)
 class FileTask:
-    """One FASTA file to turn into one output.
+    """One FASTA file to turn into one output, or one in each of several formats.
 
     Attributes:
         file_id: Position in the run's catalogue, from 0.
@@ -41,6 +51,8 @@ class FileTask:
         sequences: How many will be embedded, as the scan counted.
         wanted: Whether its output is to be written. One that is not has its output already,
             and is read because its sequences share batches with the others'.
+        format: Of the first output.
+        others: The other outputs.
     """
 
     file_id: int
@@ -49,6 +61,13 @@ class FileTask:
     source_sha256: str
     sequences: int
     wanted: bool = True
+    format: Format = FORMATS["virnucpro"]
+    others: tuple[OutputTask, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[OutputTask, ...]:
+        """All that is to be written, the first one first."""
+        return (OutputTask(self.format, self.temporary), *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +156,14 @@ class FileResult:
         error: Why there is no output, in one line; empty when there is one.
         disk_full: Whether that is because there was no space: no fault of the file's, which
             is to be tried again when there is.
-        output_sha256: Of the bytes written.
+        output_sha256: Of the bytes written, of the first output.
         output_bytes: Their number.
         sequences: Vectors written.
         truncated: Sequences cut at the maximum length.
         replaced: Residues read as X.
         skipped: Empty sequences left out.
         failed_ids: Sequences left out because they did not fit into memory even alone.
+        others: The other outputs, in the order of the task's.
     """
 
     file_id: int
@@ -156,6 +176,7 @@ class FileResult:
     skipped: int = 0
     disk_full: bool = False
     failed_ids: tuple[str, ...] = ()
+    others: tuple[Written, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from tui_balancer.inputs.fasta import FastaContent
 from tui_balancer.inputs.text import terminal_safe
-from tui_balancer.outputs import virnucpro
+from tui_balancer.outputs.atomic import remove
+from tui_balancer.outputs.content import Content, Entry
+from tui_balancer.outputs.formats import writer
 from tui_balancer.workers.failures import DiskFull, FileFailure, blaming_the_file
 from tui_balancer.workers.protocol import FileResult, TaskResult
 from tui_balancer.workers.queues import WorkQueue
@@ -78,8 +82,9 @@ def _result(file: EmbeddedFile) -> FileResult:
         name = terminal_safe(str(task.source))
         _log.warning("%s: %s", name, failure, exc_info=failure.__cause__)
         # As far as that goes: the app sweeps up after all workers.
-        with contextlib.suppress(OSError):
-            task.temporary.unlink(missing_ok=True)
+        for output in task.outputs:
+            with contextlib.suppress(OSError):
+                remove(output.temporary)
         return FileResult(task.file_id, error=str(failure), disk_full=isinstance(failure, DiskFull))
 
 
@@ -88,9 +93,12 @@ def _written(file: EmbeddedFile) -> FileResult:
     assert content is not None, "only what could be read is embedded"
     if file.failed_ids:
         _log.warning("not enough memory for %s", terminal_safe(" ".join(file.failed_ids)))
+    vectors = Content.of(_entries(content, file.ids), file.vectors.numpy(), file.metadata)
     with blaming_the_file("write its output"):
         task.temporary.parent.mkdir(parents=True, exist_ok=True)
-        written = virnucpro.write(task.temporary, file.ids, file.vectors, file.metadata)
+        written, *others = (
+            writer(output.format).write(output.temporary, vectors) for output in task.outputs
+        )
     return FileResult(
         task.file_id,
         output_sha256=written.sha256,
@@ -100,4 +108,15 @@ def _written(file: EmbeddedFile) -> FileResult:
         replaced=sum(record.replaced for record in content.records),
         skipped=content.skipped,
         failed_ids=tuple(file.failed_ids),
+        others=tuple(others),
     )
+
+
+def _entries(content: FastaContent, ids: Sequence[str]) -> list[Entry]:
+    """Return the sequences that have a vector, in their order."""
+    kept = set(ids)
+    return [
+        Entry(record.id, record.header, record.length, len(record.residues), record.replaced)
+        for record in content.records
+        if record.id in kept
+    ]

@@ -1,0 +1,46 @@
+"""Contents of outputs, made up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tui_balancer.outputs.content import Block, Content, Entry
+from tui_balancer.outputs.provenance import MetadataValue, provenance
+
+METADATA = provenance(
+    model="untrained esm2_t6_8M_UR50D (seed 0)",
+    untrained=True,
+    weights_sha256="ab",
+    layer=6,
+    max_length=1022,
+    batch_tokens=4096,
+    cpu_threads=1,
+    torch_version="2.13.0",
+    input_name="a.fasta",
+    input_sha256="cd",
+    sequences=3,
+    truncated_ids=["p2"],
+    replaced=4,
+    skipped=1,
+)
+
+
+def entries_of(ids: Sequence[str]) -> list[Entry]:
+    """Return sequences of 10, 11 … residues, the odd ones cut at 9."""
+    return [
+        Entry(id, f"{id} protein {number}", 10 + number, 9 if number % 2 else 10 + number, number)
+        for number, id in enumerate(ids)
+    ]
+
+
+def vectors_of(rows: int, width: int = 5) -> Block:
+    """Return distinct vectors."""
+    return np.arange(rows * width, dtype=np.float32).reshape(rows, width) / 7
+
+
+def content_of(
+    ids: Sequence[str], width: int = 5, metadata: dict[str, MetadataValue] = METADATA
+) -> Content:
+    return Content.of(entries_of(ids), vectors_of(len(ids), width), metadata)

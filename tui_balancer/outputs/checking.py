@@ -1,0 +1,46 @@
+"""Whether an output is as it was written. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tui_balancer.outputs.atomic import sha256_of
+
+SUMS_NAME = "SHA256SUMS"
+"""Holds the checksums of all other files of an output that is a folder, as `sha256sum` has them."""
+
+
+def flaw(path: Path, sha256: str, size: int) -> str:
+    """Say what is wrong with an output; nothing when it is as it was written.
+
+    Args:
+        path: A file, or a folder with `SHA256SUMS`.
+        sha256: Of the file, or of `SHA256SUMS`.
+        size: In bytes, of the file or of all files together.
+    """
+    try:
+        if path.is_dir():
+            return _folder_flaw(path, sha256, size)
+        if path.stat().st_size != size:
+            return "its output has another size"
+        return "" if sha256_of(path) == sha256 else "its output has other bytes"
+    except FileNotFoundError:
+        return "its output is gone"
+    except OSError as problem:
+        return f"its output cannot be read: {problem.strerror}"
+
+
+def _folder_flaw(folder: Path, sha256: str, size: int) -> str:
+    sums = folder / SUMS_NAME
+    if sha256_of(sums) != sha256:
+        return "its output has other bytes"
+    found = sums.stat().st_size
+    for line in sums.read_text(encoding="utf-8").splitlines():
+        expected, _, name = line.partition("  ")
+        path = folder / name
+        if not path.is_file():
+            return f"its output lacks {name}"
+        if sha256_of(path) != expected:
+            return f"its output has other bytes in {name}"
+        found += path.stat().st_size
+    return "" if found == size else "its output has another size"

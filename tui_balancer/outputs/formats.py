@@ -1,0 +1,137 @@
+"""The formats of outputs, all in one table. Imports no torch.
+
+Each has a module of its own with `write(path, content)` and `read(path)`. Modules are imported
+when they are needed: some want libraries that are large, or that not everybody has.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, Protocol, cast
+
+from tui_balancer.errors import UserError
+
+if TYPE_CHECKING:
+    from tui_balancer.outputs.content import Content, Stored
+    from tui_balancer.outputs.sealing import Written
+
+FormatName = Literal["virnucpro", "esm", "h5", "npz", "parquet"]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One way to write the vectors of an input.
+
+    Attributes:
+        name: As in `--format`.
+        suffix: Of its files, behind `NAME_ESM`.
+        module: Writes and reads it, in this package.
+        entry_bytes: What a sequence takes beside its vector, at most as a rule.
+        file_bytes: What a file takes beside its sequences.
+        library: To be imported by the module and not installed by default; empty if none.
+    """
+
+    name: str
+    suffix: str
+    module: str
+    entry_bytes: int
+    file_bytes: int = 4096
+    library: str = ""
+
+
+FORMATS: Mapping[FormatName, Format] = MappingProxyType(
+    {
+        "virnucpro": Format("virnucpro", ".pt", "virnucpro", 160),
+        "esm": Format("esm", ".esm", "fairesm", 4096 + 1400),
+        "h5": Format("h5", ".h5", "hdf5", 500, 8192),
+        "npz": Format("npz", ".npz", "npz", 200),
+        "parquet": Format("parquet", ".parquet", "parquet", 150, 16384, "pyarrow"),
+    }
+)
+
+INDEX = Format("index", ".tsv", "index", 220, 256)
+"""Written for every input beside its vectors; what is known of each sequence, but no vector."""
+
+DEFAULT_FORMATS: tuple[FormatName, ...] = ("virnucpro",)
+
+
+class Writer(Protocol):
+    """The part of a format's module that writes."""
+
+    def write(self, path: Path, content: Content) -> Written:
+        """Write an output and sync it; the bytes are a function of the content alone.
+
+        Args:
+            path: Where; what is there is overwritten.
+            content: What.
+
+        Raises:
+            OSError: It cannot be written, e.g. because the disk is full.
+        """
+
+
+class Reader(Protocol):
+    """The part of a format's module that reads."""
+
+    def read(self, path: Path) -> Stored:
+        """Open an output; its vectors are read as they are asked for.
+
+        Raises:
+            UserError: It cannot be read, or is something else; also while reading vectors.
+        """
+
+
+def writer(one: Format) -> Writer:
+    """Return what writes a format; imports it, and torch for some."""
+    return cast(Writer, import_module(f"{__package__}.{one.module}"))
+
+
+def reader(one: Format) -> Reader:
+    """Return what reads a format; imports it, and torch for some."""
+    return cast(Reader, import_module(f"{__package__}.{one.module}"))
+
+
+def parse_formats(text: str) -> tuple[FormatName, ...]:
+    """Read what a person wrote for `--format`: one format, or several with commas between.
+
+    Raises:
+        UserError: There is no such format, or what it needs is not installed.
+    """
+    found: list[FormatName] = []
+    for word in text.split(","):
+        name = cast(FormatName, word.strip())
+        if name not in FORMATS:
+            close = difflib.get_close_matches(name, FORMATS, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(FORMATS)}"
+            raise UserError(f"unknown format {name!r}: {hint}")
+        if name not in found:
+            found.append(name)
+    for name in found:
+        library = FORMATS[name].library
+        if library and find_spec(library) is None:
+            raise UserError(f"--format {name} needs {library}: pip install 'tui-balancer[{name}]'")
+    return tuple(found)
+
+
+def outputs_of(formats: Sequence[FormatName]) -> tuple[Format, ...]:
+    """Return all that is written for an input: its formats, and the index last."""
+    return (*(FORMATS[name] for name in formats), INDEX)
+
+
+def format_of(path: Path) -> Format:
+    """Return the format that a file's suffix tells.
+
+    Raises:
+        UserError: It tells none.
+    """
+    for one in FORMATS.values():
+        if path.suffix == one.suffix:
+            return one
+    known = ", ".join(one.suffix for one in FORMATS.values())
+    raise UserError(f"{path} has the suffix of no format: {known}")

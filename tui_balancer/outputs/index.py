@@ -1,0 +1,50 @@
+"""The index of an output: what is known of each sequence, as a table for people and programs.
+
+Columns, between tabs: `id`, `header`, `file` (the input), `length` (residues in it),
+`used_length`, `truncated`, `replaced` (residues read as X), and `checksum`, the SHA-256 of the
+vector's float32 numbers in little-endian order, whichever format has them.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tui_balancer.outputs.content import Block, Content, Entry, reading
+from tui_balancer.outputs.sealing import Written, seal
+
+COLUMNS = (*("id", "header", "file", "length", "used_length", "truncated", "replaced", "checksum"),)
+
+
+def write(path: Path, content: Content) -> Written:
+    """Write a line a sequence; see `formats.Writer`. Streams."""
+    source = content.metadata["input_name"]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, delimiter="\t", lineterminator="\n")
+        table.writerow(COLUMNS)
+        for one, vector in content.rows():
+            truncated = "true" if one.truncated else "false"
+            lengths = (one.length, one.used_length, truncated, one.replaced)
+            table.writerow((one.id, one.header, source, *lengths, checksum(vector)))
+    return seal(path)
+
+
+def read_index(path: Path) -> Iterator[tuple[Entry, str]]:
+    """Yield each sequence and its vector's checksum.
+
+    Raises:
+        UserError: It cannot be read, or is no index.
+    """
+    with reading(path), path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            lengths = (int(row[name]) for name in ("length", "used_length", "replaced"))
+            yield Entry(row["id"], row["header"], *lengths), row["checksum"]
+
+
+def checksum(vector: Block) -> str:
+    """Return the SHA-256 of a vector's numbers."""
+    return hashlib.sha256(np.ascontiguousarray(vector, "<f4").tobytes()).hexdigest()
