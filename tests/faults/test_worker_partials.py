@@ -13,12 +13,15 @@ from tests.support.sessions import (
     wait_for_row,
     worker_logs,
 )
+from tui_balancer.run.prepare import prepare, settings_of
+from tui_balancer.run.session import RunSession
 
 
 def test_a_run_taken_up_again_goes_on_in_the_middle_of_its_files(
     proteins: Path, checkpoint: Path, quiet: dict[str, bytes], tmp_path: Path
 ) -> None:
-    run = session(proteins, checkpoint, tmp_path / "out")
+    # A file that is divided is taken over by everybody who gets a part of it.
+    run = session(proteins, checkpoint, tmp_path / "out", stealing=False)
     run.start()
     wait_for_row(run, in_mid_file)
     run.close()
@@ -26,7 +29,7 @@ def test_a_run_taken_up_again_goes_on_in_the_middle_of_its_files(
     assert kept
     assert leftovers(tmp_path / "out") == kept
 
-    again = session(proteins, checkpoint, tmp_path / "out")
+    again = RunSession(prepare(settings_of(tmp_path / "out")))
     again.start()
     assert finished(again).done == 4
     assert worker_logs(tmp_path / "out").count("of its sequences were embedded before") == len(kept)

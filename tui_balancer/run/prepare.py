@@ -33,6 +33,7 @@ from tui_balancer.run.precision import choose_precision
 from tui_balancer.run.rates import with_rates
 from tui_balancer.run.stored import (
     refuse_differences,
+    resolved,
     run_record,
     stored_settings,
     with_stored_defaults,
@@ -118,12 +119,16 @@ def prepare(
     assert report.model is not None, "a model was asked for"
     devices = selected_devices(settings, report.devices, report.model.shape)
     specs, warnings = _specs(devices, settings.weights)
-    embedding = EmbeddingSettings(
-        repr_layer=settings.repr_layer,
-        max_length=settings.reading.max_length,
-        batch_tokens=settings.batch_tokens or suitable_batch_tokens(devices),
-        precision=choose_precision(settings.precision, devices, reference=settings.reference),
-        reference=settings.reference,
+    # Workers tell by it whether batches that were kept are of this run, however it is taken up.
+    embedding = resolved(
+        EmbeddingSettings(
+            repr_layer=settings.repr_layer,
+            max_length=settings.reading.max_length,
+            batch_tokens=settings.batch_tokens or suitable_batch_tokens(devices),
+            precision=choose_precision(settings.precision, devices, reference=settings.reference),
+            reference=settings.reference,
+        ),
+        report.model,
     )
     going_on = None
     if stored is not None and resuming is not None:
