@@ -25,9 +25,10 @@ _tests = count()
 
 @pytest.fixture(scope="session", autouse=True)
 def _caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the user's cache out of reach, of fixtures too that outlive a test."""
+    """Keep the user's cache and preferences out of reach, of fixtures too that outlive a test."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TUI_BALANCER_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        patch.setenv("TUI_BALANCER_CONFIG", str(tmp_path_factory.getbasetemp() / "no config.toml"))
         yield
 
 

@@ -62,10 +62,13 @@ def _over(run: RunHandle, interrupts: Interrupts, seconds: float) -> bool:
 
 def _show(run: RunHandle, folder: Path, *, read_only: bool, ascii_only: bool) -> int:
     """Show the screen until it is left, then say what there is to say of the run."""
+    from tui_balancer.preferences import read_preferences
     from tui_balancer.ui.app import BalancerApp
     from tui_balancer.ui.exits import ExitCode
 
-    app = BalancerApp(run, attached=True, read_only=read_only, ascii_only=ascii_only)
+    app = BalancerApp(
+        run, attached=True, read_only=read_only, ascii_only=ascii_only, look=read_preferences().look
+    )
     app.run()
     if app.return_code == ExitCode.TERMINAL_LOST:
         return EXIT_DONE

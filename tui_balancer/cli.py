@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from tui_balancer import __version__
+from tui_balancer.configuring import config
+from tui_balancer.converting import export, inspect, verify
 from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.errors import UserError
 from tui_balancer.options import (
@@ -26,6 +28,7 @@ from tui_balancer.options import (
     resumed_settings,
     run_settings,
 )
+from tui_balancer.preferences import apply_preferences
 from tui_balancer.replaying import replay
 from tui_balancer.reporting import report
 from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
@@ -338,9 +341,14 @@ def bench(
     return EXIT_DONE
 
 
+app.command(export)
+app.command(inspect)
+app.command(verify)
 app.command(simulate)
 app.command(report)
 app.command(replay)
+app.command(config)
+apply_preferences(app["run"], app["plan"], app["demo"], app["devices"], app["bench"])
 
 
 def main() -> NoReturn:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from tui_balancer.errors import UserError
 from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
-from tui_balancer.watching import has_terminal
+from tui_balancer.watching import draws_ascii, has_terminal
 
 
 def replay(
@@ -18,6 +18,7 @@ def replay(
     /,
     *,
     speed: Annotated[float, Parameter(help="Seconds of the run in a second.")] = 20.0,
+    ascii: Annotated[bool, Parameter(negative="", help="Draw the screen in ASCII alone.")] = False,
 ) -> int:
     """Play a finished run again, on the same screen.
 
@@ -32,11 +33,18 @@ def replay(
     run = ReplayRun(output, speed=speed)
     if not has_terminal():
         raise UserError("replay needs a terminal: `tui-balancer report` writes a page instead")
+    from tui_balancer.preferences import read_preferences
     from tui_balancer.ui.app import BalancerApp
     from tui_balancer.ui.exits import ExitCode
     from tui_balancer.ui.screens.replay_screen import ReplayScreen
 
-    app = BalancerApp(run, read_only=True, screen=partial(ReplayScreen, replay=run))
+    app = BalancerApp(
+        run,
+        read_only=True,
+        ascii_only=draws_ascii(ascii),
+        look=read_preferences().look,
+        screen=partial(ReplayScreen, replay=run),
+    )
     app.run()
     if app.return_code == ExitCode.CRASHED:
         return EXIT_FAILED

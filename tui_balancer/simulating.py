@@ -100,12 +100,13 @@ def _watch(
         raise UserError(f"--speed must be from 10 to 1000, not {speed:g}")
     if not has_terminal():
         raise UserError("--watch needs a terminal; without it, simulate prints a table")
+    from tui_balancer.preferences import read_preferences
     from tui_balancer.ui.app import BalancerApp
 
     run = watched(policy, scenario, devices=devices, files=files, speed=speed, units=units)
     run.start()
     try:
-        BalancerApp(run, ascii_only=draws_ascii(asked=False)).run()
+        BalancerApp(run, ascii_only=draws_ascii(asked=False), look=read_preferences().look).run()
     finally:
         run.close()
     return EXIT_DONE

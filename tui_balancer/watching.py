@@ -99,10 +99,16 @@ def _watch_headless(session: RunSession, interrupts: Interrupts, *, from_now: bo
 
 def _watch_on_screen(session: RunSession, interrupts: Interrupts, *, ascii_only: bool) -> None:
     """Show the screen until it is left or lost, then see the run to its end without one."""
+    from tui_balancer.preferences import read_preferences
     from tui_balancer.ui.app import BalancerApp
     from tui_balancer.ui.exits import ExitCode
 
-    app = BalancerApp(session, interrupted=interrupts.hand_over, ascii_only=draws_ascii(ascii_only))
+    app = BalancerApp(
+        session,
+        interrupted=interrupts.hand_over,
+        ascii_only=draws_ascii(ascii_only),
+        look=read_preferences().look,
+    )
     app.run()
     if app.return_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
         interrupts.note()

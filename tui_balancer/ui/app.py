@@ -25,6 +25,7 @@ from tui_balancer.ui.driver import TerminalDriver
 from tui_balancer.ui.exits import ExitCode
 from tui_balancer.ui.keymap import TABS
 from tui_balancer.ui.link import RunLink
+from tui_balancer.ui.look import Look
 from tui_balancer.ui.messages import (
     CommandAnswered,
     EventsArrived,
@@ -58,6 +59,7 @@ class BalancerApp(App[int]):
         interrupted: Whether a signal came before the app could take it; asked when it can.
         poll: Whether a thread takes pictures; tests take them by `link.read()`.
         ascii_only: Draw with ASCII alone.
+        look: What the person prefers.
         screen: Makes the main screen, where it is not the usual one.
     """
 
@@ -74,12 +76,16 @@ class BalancerApp(App[int]):
         interrupted: Callable[[], bool] = lambda: False,
         poll: bool = True,
         ascii_only: bool = False,
+        look: Look | None = None,
         screen: Callable[[RunLink], RunScreen] | None = None,
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
         self.link = RunLink(run, self, refresh_hz=refresh_hz)
         make = screen or partial(RunScreen, read_only=read_only)
         self.run_screen = make(self.link)
+        look = look or Look()
+        self.run_screen.sections = look.renamed(self.run_screen.sections)
+        self.set_keymap(look.keys)
         self._ascii = AsciiFilter(enabled=ascii_only)
         self._bulletin = Bulletin()
         self._attached = attached
@@ -90,7 +96,7 @@ class BalancerApp(App[int]):
         self._handlers: dict[signal.Signals, Any] = {}
         for theme in THEMES:
             self.register_theme(theme)
-        asked = os.environ.get("TEXTUAL_THEME", "")
+        asked = os.environ.get("TEXTUAL_THEME", look.theme)
         self.theme = asked if asked in self.available_themes else preferred_theme(os.environ)
 
     def get_line_filters(self) -> Sequence[LineFilter]:

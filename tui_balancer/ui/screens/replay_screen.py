@@ -27,7 +27,7 @@ class ReplayScreen(RunScreen):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(*REPLAY)
-    sections: ClassVar[dict[str, tuple[Key, ...]]] = {
+    sections: dict[str, tuple[Key, ...]] = {  # noqa: RUF012
         **SECTIONS,
         "replay": REPLAY,
         "everywhere": tuple(key for key in GLOBAL if not key.steers and key.keys not in _REPLACED),

@@ -56,7 +56,7 @@ class RunScreen(SteeringScreen):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(*SHOWING, *GLOBAL)
-    sections: ClassVar[dict[str, tuple[Key, ...]]] = SECTIONS
+    sections: dict[str, tuple[Key, ...]] = SECTIONS
     COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (ROOMY, "-roomy"), (WIDE, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012

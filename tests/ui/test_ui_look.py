@@ -1,0 +1,34 @@
+"""A screen with a theme and keys of a person's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.screen import fake_run, look, seen, until
+from tui_balancer.balance.commands import PauseAll, PauseDevice
+from tui_balancer.ui.app import BalancerApp
+from tui_balancer.ui.look import Look
+
+
+async def test_an_own_key_does_what_the_usual_one_did_and_the_footer_names_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("TEXTUAL_THEME", raising=False)
+    run = fake_run()
+    own = Look(theme="balancer-contrast", keys={"device.pause": "f5"})
+    app = BalancerApp(run, poll=False, look=own)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await look(pilot)
+        assert "f5 Pause" in await seen(pilot)
+        await pilot.press("p", "P", "f5")
+        await until(pilot, lambda: len(run.commands) == 2)
+    assert run.commands == [PauseAll(), PauseDevice("cuda:0")]
+    assert app.theme == "balancer-contrast"
+
+
+async def test_the_environment_s_theme_goes_before_ones_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TEXTUAL_THEME", "balancer-light")
+    app = BalancerApp(fake_run(), poll=False, look=Look(theme="balancer-contrast"))
+    assert app.theme == "balancer-light"
