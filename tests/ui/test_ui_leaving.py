@@ -26,11 +26,21 @@ def end(run: FakeRun) -> None:
 
 async def test_quitting_asks_first_by_whatever_key() -> None:
     async with shown(fake_run()) as pilot:
-        for key in ("q", "ctrl+q", "ctrl+c"):
+        for key in ("q", "ctrl+q"):
             await pilot.press(key)
             assert "2 files running, 179 files waiting" in await seen(pilot)
             assert isinstance(pilot.app.screen, QuitDialog)
             await pilot.press("escape")
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "code"), [(RUNNING, ExitCode.INTERRUPTED), (FINISHED, ExitCode.ENDED)]
+)
+async def test_ctrl_c_does_not_ask(snapshot: RunSnapshot, code: ExitCode) -> None:
+    async with shown(fake_run(snapshot)) as pilot:
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: pilot.app.return_code is not None)
+    assert pilot.app.return_code == code
 
 
 @pytest.mark.parametrize(

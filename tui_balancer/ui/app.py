@@ -196,8 +196,11 @@ class BalancerApp(App[int]):
             self.push_screen(QuitDialog(snapshot, attached=self._attached), self._quit_answered)
 
     def action_help_quit(self) -> None:
-        """Ctrl+C asks the same question as quit."""
-        self.call_next(self.action_quit)
+        """Ctrl+C does not ask: it is the signal that it is everywhere else."""
+        ended = self.run_screen.snapshot is not None and (
+            self.run_screen.snapshot.phase is Phase.FINISHED
+        )
+        self._leave(ExitCode.ENDED if ended else ExitCode.INTERRUPTED)
 
     def _quit_answered(self, answer: Drain | StopNow | Literal["leave"] | None) -> None:
         if answer == LEAVE:
