@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import esm
 import h5py
@@ -185,3 +187,116 @@ def test_the_formats_of_a_run_stay_what_they_are(
 ) -> None:
     with pytest.raises(UserError, match=r"--format is virnucpro,esm,h5,npz,parquet there, h5 was"):
         session(proteins, checkpoint, run_folder, formats=("h5",), cpu_workers=1)
+
+
+def test_an_export_is_what_the_run_would_have_written(
+    run_folder: Path, proteins: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    plain = tmp_path / "plain"
+    run = session(
+        proteins, checkpoint, plain, cpu_workers=1, reading=ReadingRules(max_length=MAX_LENGTH)
+    )
+    run.start()
+    assert finished(run).done == 2
+    result = tui_balancer_here("export", plain, "--format", ",".join(ALL))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == "8 outputs written of 2 inputs\n"
+    assert outputs(plain) == outputs(run_folder)
+    elsewhere = tui_balancer_here("export", run_folder, "--format", "h5", "--to", tmp_path / "h5")
+    assert elsewhere.returncode == 0
+    assert outputs(tmp_path / "h5") == {
+        name: content for name, content in outputs(run_folder).items() if name.endswith(".h5")
+    }
+    (plain / "a_ESM.pt").unlink()
+    partly = tui_balancer_here("export", plain, "--format", "h5")
+    assert (partly.returncode, partly.stdout.splitlines()) == (
+        1,
+        [
+            "1 output written of 1 input",
+            "problem  a.fasta: its output is gone (a_ESM.pt)",
+        ],
+    )
+    assert leftovers(plain) == []
+
+
+def test_verify_finds_what_is_wrong_in_whatever_format(
+    run_folder: Path, proteins: Path, tmp_path: Path
+) -> None:
+    def verified(folder: Path) -> tuple[int, list[str]]:
+        result = tui_balancer_here("verify", folder)
+        return result.returncode, result.stdout.splitlines()
+
+    assert verified(run_folder) == (0, ["12 outputs of 2 inputs verified, 6 sequences"])
+    folder = tmp_path / "out"
+    shutil.copytree(run_folder, folder)
+    (folder / "b_ESM.npz").unlink()
+    assert verified(folder)[1][1:] == ["problem  b.fasta: its output is gone (b_ESM.npz)"]
+    assert verified(tmp_path)[0] == 2
+
+
+def test_verify_looks_at_the_vectors_of_exports_too(
+    proteins: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    run = session(proteins, checkpoint, folder, cpu_workers=1)
+    run.start()
+    finished(run)
+    assert tui_balancer_here("export", folder, "--format", "h5").returncode == 0
+    for number, problem in ((np.nan, "is not finite"), (1.0, "is not the one of the index")):
+        with h5py.File(folder / "b_ESM.h5", "r+") as file:
+            file["b2"][3] = number
+        result = tui_balancer_here("verify", folder)
+        assert result.returncode == 1
+        assert f"problem  b.fasta: b_ESM.h5: the vector of b2 {problem}" in result.stdout
+
+
+def test_inspect_shows_any_output(run_folder: Path) -> None:
+    for suffix, name in ((one.suffix, one.name) for one in FORMATS.values()):
+        shown = tui_balancer_here("inspect", run_folder / f"a_ESM{suffix}")
+        assert shown.returncode == 0, shown.stderr
+        assert f"{name}: 4 sequences, 40 numbers each\n" in shown.stdout
+        assert "  model            esm2_tiny\n" in shown.stdout
+        assert "\ntwo/slash  " in shown.stdout
+    one = tui_balancer_here("inspect", run_folder / "a_ESM.esm/00000/long.pt").stdout
+    assert one.startswith("esm: 1 sequence, 40 numbers each\nlong  ")
+    table = tui_balancer_here("inspect", run_folder / "a_ESM.tsv").stdout
+    assert table.splitlines()[0].startswith("id  header  file")
+    assert len(table.splitlines()) == 5
+
+
+@pytest.mark.parametrize("name", ["a_ESM.h5", "b.pt", "notes.txt", "gone_ESM.tsv"])
+def test_inspect_refuses_what_is_no_output_in_one_line(name: str, tmp_path: Path) -> None:
+    if "gone" not in name:
+        (tmp_path / name).write_bytes(b"notes")
+    result = tui_balancer_here("inspect", tmp_path / name)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert name in result.stderr
+
+
+def test_the_loading_snippets_of_the_readme_work(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = Path(__file__).parents[2] / "README.md"
+    part = readme.read_text().partition("<!-- loading-snippets")[2].partition("<!-- /loading")[0]
+    snippets = re.findall(r"```python\n(.*?)```", part, re.DOTALL)
+    assert len(snippets) == len(FORMATS) + 1
+    (tmp_path / "sample.fasta").write_text(">P1 a protein\nMKV\n>P2\nMLLW\n>P3\nMAAAC\n")
+    output = tmp_path / "embeddings"
+    run = session(tmp_path / "sample.fasta", checkpoint, output, formats=ALL, cpu_workers=1)
+    run.start()
+    finished(run)
+    monkeypatch.chdir(tmp_path)
+    found: list[dict[str, Any]] = []
+    for snippet in snippets:
+        found.append({})
+        exec(snippet, found[-1])
+    virnucpro, one, h5, npz, parquet, table = found
+    first = virnucpro["output"]["data"][0].numpy()
+    assert np.array_equal(one["output"]["mean_representations"][2], first)
+    assert np.array_equal(h5["vector"], first)
+    assert np.array_equal(npz["matrix"][0], first)
+    assert parquet["table"]["embedding"][0].as_py() == first.tolist()
+    assert table["rows"][0]["checksum"] == hashlib.sha256(first.tobytes()).hexdigest()
+    for other in (h5, npz, parquet):
+        assert other["metadata"] == virnucpro["output"]["metadata"]

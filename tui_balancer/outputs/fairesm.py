@@ -65,7 +65,11 @@ def write(path: Path, content: Content) -> Written:
 
 
 def read(path: Path) -> Stored:
-    """Open a folder; see `formats.Reader`."""
+    """Open a folder, or a single file of one; see `formats.Reader`."""
+    if path.is_file():
+        with reading(path):
+            label, vector = str(_loaded(path)["label"]), _vector(path)
+        return Stored([label], len(vector), lambda: [vector[None]], {})
     with reading(path), (path / INDEX_NAME).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
         ids, names = [row["id"] for row in rows], [row["file"] for row in rows]
@@ -80,9 +84,14 @@ def read(path: Path) -> Stored:
 
 
 def _vector(path: Path) -> Block:
-    (vector,) = torch.load(path, weights_only=True, map_location="cpu")[_MEAN].values()
+    (vector,) = _loaded(path)[_MEAN].values()
     found: Block = vector.float().numpy()
     return found
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    return content
 
 
 def _file_name(entry: Entry, taken: set[str]) -> str:

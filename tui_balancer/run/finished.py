@@ -1,0 +1,221 @@
+"""The finished outputs of a run: read, written anew in other formats, and verified.
+
+Torch is imported only when an output in a format of torch's is read or written, and never by this
+module: these commands are processes of their own, without a screen or workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui_balancer.errors import UserError
+from tui_balancer.formatting import plural
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.lock import RunLock
+from tui_balancer.ledger.reading import read_ledger
+from tui_balancer.ledger.records import FileRow, FileState, OutputRecord
+from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.outputs.atomic import publish, remove, sha256_of
+from tui_balancer.outputs.checking import flaw
+from tui_balancer.outputs.formats import (
+    FORMATS,
+    INDEX,
+    Format,
+    FormatName,
+    format_of,
+    reader,
+    writer,
+)
+from tui_balancer.outputs.layout import temporary_path
+
+if TYPE_CHECKING:
+    from tui_balancer.outputs.content import Content
+
+OnFile = Callable[[int, int], None]
+"""Hears how far it is: files done with, files in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of going through a run's outputs.
+
+    Attributes:
+        files: Inputs whose outputs are fine.
+        sequences: In them.
+        outputs: Files and folders that were written or verified.
+        problems: A line for whatever is not as it should be.
+    """
+
+    files: int
+    sequences: int
+    outputs: int
+    problems: tuple[str, ...]
+
+
+def export(
+    folder: Path,
+    formats: Sequence[FormatName],
+    destination: Path | None = None,
+    on_file: OnFile | None = None,
+) -> Report:
+    """Write the finished outputs of a run in other formats, as the run itself would have.
+
+    Args:
+        folder: The run folder; nobody may work in it.
+        formats: What to write; those that the run has written itself are left alone.
+        destination: Folder to write to, in the tree of the outputs; None writes beside them.
+        on_file: See `OnFile`.
+
+    Raises:
+        UserError: There is no run, or somebody works in it, or the disk is full.
+    """
+    lock = RunLock.acquire(folder)
+    try:
+        return _gone_through(folder, on_file, _Exporter(folder, formats, destination or folder))
+    except OSError as problem:
+        raise UserError(f"cannot write the outputs: {problem.strerror or problem}") from problem
+    finally:
+        lock.release()
+
+
+def verify(folder: Path, on_file: OnFile | None = None) -> Report:
+    """Hold the outputs of a run against its ledger, its index and its inputs.
+
+    Every recorded output must have its checksum. Every vector, in whatever format lies there, must
+    be finite and have the checksum that the index names, in the index's order. There must be as
+    many as the input has sequences, and an input that is still there must be what was read.
+
+    Raises:
+        UserError: There is no run.
+    """
+    return _gone_through(folder, on_file, _Verifier(folder))
+
+
+class _Visitor:
+    """Does something with the outputs of one finished input after the other."""
+
+    def visit(self, row: FileRow) -> int:
+        """Return how many outputs that was.
+
+        Raises:
+            UserError: What is wrong with them.
+        """
+        raise NotImplementedError
+
+
+class _Exporter(_Visitor):
+    def __init__(self, folder: Path, formats: Sequence[FormatName], destination: Path) -> None:
+        self._folder = folder
+        self._formats = [FORMATS[name] for name in formats]
+        self._destination = destination
+
+    def visit(self, row: FileRow) -> int:
+        from tui_balancer.outputs.content import Content
+        from tui_balancer.outputs.index import read_index
+
+        _refuse_flaws(self._folder, row)
+        source = self._folder / row.file.output
+        stored = reader(format_of(source)).read(source)
+        entries = [entry for entry, _ in read_index(source.with_suffix(INDEX.suffix))]
+        if [entry.id for entry in entries] != list(stored.ids):
+            raise UserError("its index has other sequences")
+        content = Content(entries, stored.width, stored.blocks, stored.metadata)
+        recorded = {self._folder / one.output for one in _recorded(row)}
+        written = 0
+        for one in self._formats:
+            relative = Path(row.file.output).with_suffix(one.suffix)
+            if self._destination / relative not in recorded:
+                self._write(one, self._destination / relative, content)
+                written += 1
+        return written
+
+    def _write(self, one: Format, target: Path, content: Content) -> None:
+        temporary = temporary_path(target, 1)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            writer(one).write(temporary, content)
+            publish(temporary, target)
+        finally:
+            remove(temporary)
+
+
+class _Verifier(_Visitor):
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def visit(self, row: FileRow) -> int:
+        from tui_balancer.outputs.index import read_index
+
+        _refuse_flaws(self._folder, row)
+        source = Path(row.file.source)
+        if source.exists() and sha256_of(source) != row.file.sha256:
+            raise UserError("its input changed since")
+        first = self._folder / row.file.output
+        rows = [(one.id, sum_) for one, sum_ in read_index(first.with_suffix(INDEX.suffix))]
+        if len(rows) != row.vectors:
+            raise UserError(f"{plural(row.vectors, 'vector')} recorded, {len(rows):,} in its index")
+        outputs = [(one, first.with_suffix(one.suffix)) for one in FORMATS.values()]
+        present = [(one, path) for one, path in outputs if path.exists()]
+        for one, path in present:
+            _refuse_other_vectors(one, path, rows)
+        if row.missing:
+            raise UserError(f"it is without {plural(row.missing, 'sequence')}, for want of memory")
+        return len(present) + 1
+
+
+def _gone_through(folder: Path, on_file: OnFile | None, visitor: _Visitor) -> Report:
+    try:
+        with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
+            rows = ledger.files()
+    except LedgerError as problem:
+        raise UserError(f"{folder}: {problem}") from problem
+    files = sequences = outputs = 0
+    problems: list[str] = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            if row.state is not FileState.DONE:
+                failed = row.state is FileState.FAILED
+                raise UserError(f"failed: {row.reason}" if failed else "not finished yet")
+            outputs += visitor.visit(row)
+            files, sequences = files + 1, sequences + row.vectors
+        except UserError as problem:
+            problems.append(f"{row.file.name}: {problem}")
+        if on_file is not None:
+            on_file(number, len(rows))
+    return Report(files, sequences, outputs, tuple(problems))
+
+
+def _recorded(row: FileRow) -> Iterator[OutputRecord]:
+    """Yield all outputs of an input that the ledger knows."""
+    yield OutputRecord(row.file.output, row.output_sha256, row.output_bytes)
+    yield from row.others
+
+
+def _refuse_flaws(folder: Path, row: FileRow) -> None:
+    for one in _recorded(row):
+        if reason := flaw(folder / one.output, one.sha256, one.bytes):
+            raise UserError(f"{reason} ({one.output})")
+
+
+def _refuse_other_vectors(one: Format, path: Path, rows: Sequence[tuple[str, str]]) -> None:
+    """See that an output has the sequences of the index, with their vectors, all of them finite."""
+    import numpy as np
+
+    from tui_balancer.outputs.index import checksum
+
+    stored = reader(one).read(path)
+    if list(stored.ids) != [id for id, _ in rows]:
+        raise UserError(f"{path.name} has other sequences than its index")
+    vectors = chain.from_iterable(stored.blocks())
+    for row, vector in zip_longest(rows, vectors):
+        if row is None or vector is None:
+            raise UserError(f"{path.name} has more or fewer vectors than sequences")
+        if not np.isfinite(vector).all():
+            raise UserError(f"{path.name}: the vector of {row[0]} is not finite")
+        if checksum(vector) != row[1]:
+            raise UserError(f"{path.name}: the vector of {row[0]} is not the one of the index")
