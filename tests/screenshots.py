@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -20,8 +21,10 @@ from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run.handle import RunSnapshot
 from tui_balancer.run.prepare import prepare
+from tui_balancer.run.replay import ReplayRun
 from tui_balancer.run.session import RunSession
 from tui_balancer.ui.app import BalancerApp
+from tui_balancer.ui.screens.replay_screen import ReplayScreen
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
 WIDE, NARROW = (120, 34), (80, 24)
@@ -71,6 +74,17 @@ async def take(session: RunSession, folder: Path) -> None:
         await keys(pilot, "q")
 
 
+async def replay(folder: Path) -> None:
+    """Play the finished run again, up to its third steal."""
+    run = ReplayRun(Path("embeddings"))
+    app = BalancerApp(run, read_only=True, screen=partial(ReplayScreen, replay=run))
+    async with app.run_test(size=WIDE) as pilot:
+        await keys(pilot, "n", "n", "n")
+        await asyncio.sleep(0.8)
+        app.save_screenshot("replay.svg", str(folder))
+        print(folder / "replay.svg", flush=True)
+
+
 async def keys(pilot: Pilot[int], *names: str) -> None:
     """Press keys at a person's pace, so that every dialog is there before the next key."""
     for name in names:
@@ -100,6 +114,7 @@ def main(folder: Path = FOLDER) -> None:
         session.start()
         try:
             asyncio.run(take(session, folder))
+            asyncio.run(replay(folder))
         finally:
             session.close()
             os.chdir("/")
