@@ -19,7 +19,7 @@ from tui_balancer.balance.events import (
 )
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.ledger.errors import LedgerError
-from tui_balancer.ledger.records import Entry, FileDone, FileState, LeaseEnd
+from tui_balancer.ledger.records import DeviceUsed, Entry, FileDone, FileState, LeaseEnd
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.run.journal import Journal
 
@@ -145,3 +145,9 @@ def test_a_unit_given_up_after_its_output_was_recorded_is_done_all_the_same(
     noted(journal, ReturnEvent(2, 2.0, 0, "f0", "cpu:0", 1, "stopped"))
     assert ledger.files()[0].state is FileState.DONE
     assert [lease.how for lease in ledger.leases()] == [LeaseEnd.DONE]
+
+
+def test_a_device_is_noted_as_of_now(ledger: Ledger, journal: Journal) -> None:
+    journal.note_device(DeviceUsed("cpu:0", "a CPU", 0.05, 1, None, 1.5, 6.0))
+    journal.flush()
+    assert [(used.device, used.seconds) for used in ledger.devices()] == [("cpu:0", 9.0)]

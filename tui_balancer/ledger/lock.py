@@ -144,4 +144,7 @@ def _in_use(folder: Path, holder: LockHolder | None, elsewhere: bool = False) ->
             f"{folder} is in use by {who}, which this machine cannot look at: "
             f"if that run is over, remove {folder / LOCK_NAME}"
         )
-    return f"{folder} is in use by {who}: wait for that run, or stop it"
+    return (
+        f"{folder} is in use by {who}: watch it with `tui-balancer attach {folder}`, wait for its "
+        "end, or stop it"
+    )

@@ -96,8 +96,8 @@ class LedgerReader:
     def devices(self, session: int | None = None) -> tuple[DeviceUsed, ...]:
         """Return the devices of a session; of the newest one by default."""
         rows = self._select(
-            "SELECT device, name, weight, threads, memory_bytes, load_seconds, busy_seconds "
-            "FROM devices WHERE session = coalesce(?, (SELECT max(id) FROM sessions)) "
+            "SELECT device, name, weight, threads, memory_bytes, load_seconds, busy_seconds, "
+            "seconds FROM devices WHERE session = coalesce(?, (SELECT max(id) FROM sessions)) "
             "ORDER BY device",
             session,
         )

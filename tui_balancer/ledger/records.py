@@ -294,6 +294,7 @@ class DeviceUsed:
         memory_bytes: Its memory; None where unknown.
         load_seconds: From the start of its newest worker to the model being there.
         busy_seconds: Time with a batch in flight so far.
+        seconds: When that was so.
     """
 
     device: str
@@ -303,6 +304,7 @@ class DeviceUsed:
     memory_bytes: int | None
     load_seconds: float
     busy_seconds: float = 0.0
+    seconds: float = 0.0
 
 
 Change = (

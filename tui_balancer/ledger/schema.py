@@ -31,7 +31,7 @@ from __future__ import annotations
 
 LEDGER_NAME = "ledger.sqlite"
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 APPLICATION_ID = 0x54554942
 """`TUIB` in ASCII: tells a ledger from any other SQLite file."""
@@ -106,6 +106,7 @@ TABLES = (
         memory_bytes INTEGER,
         load_seconds REAL NOT NULL,
         busy_seconds REAL NOT NULL,
+        seconds REAL NOT NULL,
         PRIMARY KEY (session, device)
     ) WITHOUT ROWID""",
     """CREATE TABLE events (

@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import fields
+from dataclasses import astuple, fields
 from pathlib import Path
 
 from tui_balancer.errors import UserError
@@ -289,11 +289,10 @@ class Ledger(LedgerReader):
                     f"{_NO_OUTPUT} WHERE id = ?1 AND state <> 'leased'",
                     *_file_values(file),
                 )
-            case DeviceUsed(device, name, weight, threads, memory, load_seconds, busy_seconds):
+            case DeviceUsed():
                 self._update(
-                    "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    *(self.session, device, name, weight, threads),
-                    *(memory, load_seconds, busy_seconds),
+                    "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    *(self.session, *astuple(change)),
                 )
 
     def _update(self, statement: str, *values: object) -> None:

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from tui_balancer.balance.events import (
     Event,
@@ -95,9 +95,9 @@ class Journal:
             self._waiting.append(Entry(None, (*files, ended)))
 
     def note_device(self, used: DeviceUsed) -> None:
-        """Take the news of a device."""
+        """Take the news of a device, as of now."""
         with self._noting:
-            self._waiting.append(Entry(None, (used,)))
+            self._waiting.append(Entry(None, (replace(used, seconds=self._clock()),)))
 
     def flush(self) -> None:
         """Return when all that was noted before this call is in the ledger.

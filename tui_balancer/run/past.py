@@ -74,7 +74,8 @@ class PastRun:
         session, settings = sessions[-1], stored_settings(run, folder)
         self.died = session.ended_at is None
         if session.ended_at is None:
-            elapsed = max((event.seconds for event in self._events), default=0.0)
+            said = [event.seconds for event in self._events]
+            elapsed = max((*said, *(one.seconds for one in used.values())), default=0.0)
             reason = f"{CUT_OFF} (process {session.pid} on {session.host})"
         else:
             elapsed = session.ended_at - session.started_at
@@ -85,7 +86,7 @@ class PastRun:
         chronicle.expect(self._units)
         for event in self._events:
             chronicle.note(event)
-        devices = _devices(self._events, used, chronicle, died=self.died)
+        devices = _devices(self._events, used, chronicle)
         totals = _totals(files)
         self._snapshot = RunSnapshot(
             phase=Phase.FINISHED,
@@ -170,7 +171,7 @@ def _totals(files: tuple[FileRow, ...]) -> Totals:
 
 
 def _devices(
-    events: tuple[Event, ...], used: dict[str, DeviceUsed], chronicle: Chronicle, *, died: bool
+    events: tuple[Event, ...], used: dict[str, DeviceUsed], chronicle: Chronicle
 ) -> tuple[DeviceSummary, ...]:
     """Return what each device did in the newest session, in the order they appeared."""
     steals = [event for event in events if isinstance(event, StealEvent)]
@@ -184,8 +185,6 @@ def _devices(
     devices = []
     for device in starts:
         done, facts = chronicle.devices[device], used.get(device)
-        # A process that was killed could not write down how busy its devices were in the end.
-        at_end = facts.busy_seconds if facts is not None and not died else done.compute_seconds
         devices.append(
             DeviceSummary(
                 device=device,
@@ -193,7 +192,7 @@ def _devices(
                 files=done.files,
                 sequences=done.sequences,
                 residues=done.residues,
-                busy_seconds=at_end,
+                busy_seconds=facts.busy_seconds if facts is not None else 0.0,
                 load_seconds=facts.load_seconds if facts is not None else None,
                 stolen_to=taken[device],
                 stolen_from=given[device],

@@ -42,6 +42,9 @@ STOP_GRACE_SECONDS = 15.0
 SPACE_LOOK_SECONDS = 5.0
 """How often a run without a screen looks whether the disk has room again."""
 
+DEVICES_SECONDS = 10.0
+"""How often the ledger learns how busy the devices have been: what it says of a killed run."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -87,6 +90,7 @@ class RunSession:
         self._stock: Stock | None = None
         self._files: tuple[Unit, ...] = ()
         self._next_look = 0.0
+        self._next_note = 0.0
         self.unattended = False
         self.refusal: UserError | None = None
         self._stop_scan = threading.Event()
@@ -243,8 +247,7 @@ class RunSession:
         self._hold.give_up()
         self.engine.stop(grace_seconds=STOP_GRACE_SECONDS)
         sweep_temporaries(self._folder.path)
-        for device in self.board.facts:
-            self._journal.note_device(self.board.used(device))
+        self._note_devices()
         self._journal.close()
         remember(
             self.coordinator.measured_rates(),
@@ -318,10 +321,18 @@ class RunSession:
     def _tend(self) -> None:
         """Do what is due about once a second."""
         self._hangs.check(self.engine.pids(), self.coordinator.get_gpu_metrics(), self.board.asked)
+        if self._clock() >= self._next_note and not self._hold.trouble:
+            self._next_note = self._clock() + DEVICES_SECONDS
+            self._note_devices()
         self._write_down()
         if self.unattended and self._clock() >= self._next_look:
             self._next_look = self._clock() + SPACE_LOOK_SECONDS
             self._hold.look(self._has_room)
+
+    def _note_devices(self) -> None:
+        """Have the ledger learn how busy the devices have been."""
+        for device in tuple(self.board.facts):
+            self._journal.note_device(self.board.used(device))
 
     def _write_down(self) -> None:
         """See all that happened in the ledger; a full disk holds the run."""
