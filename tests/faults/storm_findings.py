@@ -14,6 +14,7 @@ from tests.faults.storm_victim import Moment
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileRow, FileState, LeaseEnd, LeaseRow
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.outputs.formats import INDEX
 from tui_balancer.run.folder import LOGS_FOLDER
 
 
@@ -62,7 +63,8 @@ class Findings:
 
 def strays(out: Path, expected: Collection[str]) -> list[Path]:
     """Return what lies in a run folder and does not belong there."""
-    belongs = {*expected, LEDGER_NAME}
+    indices = {Path(name).with_suffix(INDEX.suffix).name for name in expected}
+    belongs = {*expected, *indices, LEDGER_NAME}
     return [
         path
         for path in out.rglob("*")

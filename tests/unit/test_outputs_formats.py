@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import resource
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +150,20 @@ def test_what_is_broken_is_told_in_one_line(
     with pytest.raises(UserError, match="a_ESM") as caught:
         list(reader(one).read(path).blocks())
     assert "\n" not in str(caught.value)
+
+
+@all_formats
+def test_a_file_that_cannot_grow_is_an_error_of_the_system(one: Format, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    content = content_of([f"p{number}" for number in range(300)], width=300)
+    limit = 1000 if one.name in ("esm", "index") else 100_000
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        with pytest.raises(OSError, match=r"File too large") as caught:
+            writer(one).write(tmp_path / "a", content)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.errno == errno.EFBIG
 
 
 @formats

@@ -20,7 +20,10 @@ import numpy as np
 
 from tui_balancer.outputs.content import Block, Content, Stored, gathered, reading
 from tui_balancer.outputs.layout import digest
-from tui_balancer.outputs.sealing import Written, seal
+from tui_balancer.outputs.sealing import ShieldedFile, Written, seal
+
+_LAYOUT: dict[str, Any] = {"libver": "v110", "track_order": True}
+"""Since HDF5 1.10, attributes may be larger than 64 KiB."""
 
 _ORIGINAL_ID = "original_id"
 _METADATA = "metadata"
@@ -29,15 +32,17 @@ _FORBIDDEN = str.maketrans({"/": "_", "\0": "_"})
 
 def write(path: Path, content: Content) -> Written:
     """Write a dataset of shape (width,), float32, for each id; see `formats.Writer`."""
-    # Since HDF5 1.10, attributes may be larger than 64 KiB.
-    with h5py.File(path, "w", libver="v110", track_order=True) as file:
+    with ShieldedFile(path, "w+") as raw, h5py.File(raw, "w", **_LAYOUT) as file:
         file.attrs[_METADATA] = json.dumps(dict(content.metadata))
         taken = {entry.id for entry in content.entries}
         for entry, vector in content.rows():
+            if raw.failure is not None:
+                break
             name = _name(entry.id, taken)
             dataset = file.create_dataset(name, data=vector, track_times=False)
             if name != entry.id:
                 dataset.attrs[_ORIGINAL_ID] = entry.id
+    raw.check()
     return seal(path)
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tui_balancer.outputs.atomic import sha256_of
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,52 @@ class Written:
 
     sha256: str
     bytes: int
+
+
+class ShieldedFile(io.FileIO):
+    """A file for libraries that cannot stand a full disk: it fails once they are through.
+
+    HDF5 crashes the process when it cannot write what it holds, and torch reports a mistake of
+    its own. From the first failure on nothing more is written, and the library hears of none.
+
+    Attributes:
+        failure: The first one; None as long as all is well.
+    """
+
+    failure: OSError | None = None
+
+    def write(self, data: Buffer, /) -> int:
+        """Write all of it, or pretend to."""
+        view = memoryview(data).cast("B")
+        position = self.tell()
+        written = 0
+        try:
+            while self.failure is None and written < len(view):
+                written += super().write(view[written:])
+        except OSError as failure:
+            self.failure = failure
+        if self.failure is not None:
+            self.seek(position + len(view))
+        return len(view)
+
+    def truncate(self, size: int | None = None, /) -> int:
+        """Set the size, or pretend to."""
+        wanted = self.tell() if size is None else size
+        try:
+            if self.failure is None:
+                super().truncate(wanted)
+        except OSError as failure:
+            self.failure = failure
+        return wanted
+
+    def check(self) -> None:
+        """Raise the first failure, if there was one.
+
+        Raises:
+            OSError: See `failure`.
+        """
+        if self.failure is not None:
+            raise self.failure
 
 
 def seal(path: Path) -> Written:

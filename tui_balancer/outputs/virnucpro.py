@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from tui_balancer.outputs.content import Block, Content, Stored, gathered, reading
-from tui_balancer.outputs.sealing import Written, seal
+from tui_balancer.outputs.sealing import ShieldedFile, Written, seal
 
 
 def write(path: Path, content: Content) -> Written:
@@ -32,9 +32,10 @@ def write(path: Path, content: Content) -> Written:
         "data": list(torch.from_numpy(matrix).unbind(0)),
         "metadata": dict(content.metadata),
     }
-    with path.open("wb") as file:
+    with ShieldedFile(path, "w") as file:
         # Given a name instead of a file, torch writes the name into every record.
         torch.save(data, file)
+        file.check()
     return seal(path)
 
 
