@@ -29,9 +29,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
+from tests.benchmarks.embedding_task import MODEL, embed_file, warm_up
 from tui_balancer.inputs.synthetic import write_synthetic
 
-MODEL = "untrained:esm2_t6_8M_UR50D"
 SEED = 0
 SLICE_SECONDS = 0.05
 WORKERS = 2
@@ -95,44 +95,6 @@ def balanced(files: list[Path], output: Path, *, balancing: bool) -> float:
     return max(event.seconds for event in events if isinstance(event, DoneEvent)) - began
 
 
-def embed_file(path: Path, output: Path) -> None:
-    """Embed one file and write its output; the model stays for the next one."""
-    import torch
-
-    from tui_balancer.embedding.batching import plan_batches
-    from tui_balancer.inputs.fasta import read_fasta
-    from tui_balancer.inputs.records import ReadingRules
-    from tui_balancer.outputs import virnucpro
-    from tui_balancer.outputs.content import Content, Entry
-
-    embedder = loaded_embedder()
-    records = read_fasta(path, ReadingRules()).records
-    rows = torch.empty(len(records), embedder.shape.width)
-    for batch in plan_batches([len(one.residues) for one in records], 4096):
-        rows[list(batch)] = embedder.embed([records[row].residues for row in batch])
-    entries = [Entry(one.id, one.header, one.length, len(one.residues)) for one in records]
-    virnucpro.write(output / f"{path.stem}_ESM.pt", Content.of(entries, rows.numpy(), {}))
-
-
-_kept: list = []
-
-
-def loaded_embedder():
-    """Return the process's model, loaded at the first call."""
-    if not _kept:
-        from tui_balancer.workers.memory import keep_freed_memory
-
-        keep_freed_memory()
-        from tui_balancer.embedding.checkpoints import resolve
-        from tui_balancer.embedding.embedder import load_embedder
-        from tui_balancer.embedding.registry import parse_model
-        from tui_balancer.embedding.settings import EmbeddingSettings
-
-        source = resolve(parse_model(MODEL, SEED))
-        _kept.append(load_embedder(source, "cpu:0", 1, EmbeddingSettings()))
-    return _kept[0]
-
-
 def dask(files: list[Path], output: Path) -> float:
     """Let dask.distributed share the files out."""
     from distributed import Client, LocalCluster
@@ -145,11 +107,11 @@ def dask(files: list[Path], output: Path) -> float:
         Client(cluster) as client,
     ):
         client.wait_for_workers(WORKERS)
-        client.run(loaded_embedder)
+        client.run(warm_up)
         slow = next(iter(client.run(os.getpid).values()))
         with half_speed(lambda: slow):
             began = time.perf_counter()
-            client.gather(client.map(embed_file, files, output=output, pure=False))
+            client.gather(client.map(embed_file, files, folder=output, pure=False))
             return time.perf_counter() - began
 
 
@@ -167,7 +129,7 @@ def process_a_file(files: list[Path], output: Path) -> float:
                     running.pop(number, None)
                     return
                 path = waiting.pop()
-            command = [sys.executable, "-m", "tests.benchmarks.real", "--file"]
+            command = [sys.executable, "-m", "tests.benchmarks.embedding_task"]
             process = subprocess.Popen([*command, str(path), str(output)])
             running[number] = process.pid
             assert process.wait() == 0, f"{path} failed"
@@ -196,12 +158,8 @@ def main() -> None:
     parser.add_argument("--sequences", type=int, default=1200)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
-    parser.add_argument("--file", nargs=2, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
-    if options.file:
-        embed_file(*options.file)
-        return
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         # Nobody shall know the workers from an earlier run.
@@ -217,6 +175,7 @@ def main() -> None:
             for name in options.only:
                 took = CONTENDERS[name](files, folder / f"{name}-{number}")
                 seconds[name].append(took)
+                print(f"  {name}: {took:.1f} s", flush=True)
         first = median(seconds[options.only[0]])
         print(f"{options.files} files, {options.sequences:,} sequences, {MODEL}")
         for name, times in seconds.items():
