@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import stat
@@ -17,7 +18,7 @@ import pytest
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import all_end, attach_command, run_command, workers_of
-from tests.support.sessions import finished, session
+from tests.support.sessions import finished, session, wait_for_row
 from tui_balancer.balance.commands import PauseAll, ResumeAll
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.errors import UserError
@@ -186,12 +187,15 @@ def test_an_ended_run_is_shown_as_it_was_at_its_end(tmp_path: Path) -> None:
     run = session(inputs, make_checkpoint(tmp_path / "esm2_tiny.pt"), output)
     run.start()
     watching = attached(output)
+    row = wait_for_row(run, lambda one: one.running is not None)
+    os.kill(run.engine.pids()[row.device], signal.SIGKILL)
     ended = finished(run)
     events = run.events_after(0)
     assert not (output / ATTACH_FILE).exists()
     past = attach(output)
     assert isinstance(past, PastRun)
     assert replace(past.summary(), elapsed_seconds=ended.elapsed_seconds) == ended
+    assert sum(device.restarts for device in ended.devices) == 1
     assert past.summary().elapsed_seconds == pytest.approx(ended.elapsed_seconds, abs=1.0)
     assert past.snapshot().totals == run.snapshot().totals
     assert past.events_after(0) == events

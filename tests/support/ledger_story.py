@@ -15,7 +15,9 @@ from tui_balancer.ledger.records import (
 )
 
 RUN = RunRecord(1000.5, "esm2_t6_8M_UR50D", {"inputs": ["data"], "max_length": 1022})
-SESSION = SessionRecord(1001.0, "node1", 4711, {"tui-balancer": "0.1.0", "torch": "2.13.0"})
+SESSION = SessionRecord(
+    1001.0, "node1", 4711, {"tui-balancer": "0.1.0", "torch": "2.13.0"}, age_seconds=2.5
+)
 
 
 def file(number: int, *, unit: int | None = None, error: str = "", **changes: str) -> FileRecord:

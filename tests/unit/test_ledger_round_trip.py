@@ -112,7 +112,7 @@ def test_the_deaths_that_are_charged_to_a_file_are_counted_until_it_is_tried_ane
 
 def test_a_device_is_known_by_what_was_said_of_it_last(ledger: Ledger) -> None:
     first = DeviceUsed("cpu:0", "a CPU", 0.05, 2, None, 1.5)
-    later = DeviceUsed("cpu:0", "a CPU", 0.05, 2, 1 << 34, 1.25, 60.0)
+    later = DeviceUsed("cpu:0", "a CPU", 0.05, 2, 1 << 34, 1.25, 60.0, 1, 70.0)
     other = DeviceUsed("cuda:0", "a card", 1.0, 1, 80 << 30, 9.0, 50.0)
     for used in (other, first, later):
         ledger.append(None, used)

@@ -64,11 +64,12 @@ class LedgerReader:
     def sessions(self) -> tuple[SessionRecord, ...]:
         """Return the app processes that worked on the run, oldest first."""
         rows = self._select(
-            "SELECT started_at, host, pid, versions, ended_at, how FROM sessions ORDER BY id"
+            "SELECT started_at, host, pid, versions, ended_at, how, age_seconds FROM sessions "
+            "ORDER BY id"
         )
         return tuple(
-            SessionRecord(started_at, host, pid, json.loads(versions), ended_at, how)
-            for started_at, host, pid, versions, ended_at, how in rows
+            SessionRecord(started_at, host, pid, json.loads(versions), *rest)
+            for started_at, host, pid, versions, *rest in rows
         )
 
     def files(self) -> tuple[FileRow, ...]:
@@ -97,8 +98,8 @@ class LedgerReader:
         """Return the devices of a session; of the newest one by default."""
         rows = self._select(
             "SELECT device, name, weight, threads, memory_bytes, load_seconds, busy_seconds, "
-            "seconds FROM devices WHERE session = coalesce(?, (SELECT max(id) FROM sessions)) "
-            "ORDER BY device",
+            "restarts, seconds FROM devices "
+            "WHERE session = coalesce(?, (SELECT max(id) FROM sessions)) ORDER BY device",
             session,
         )
         return tuple(DeviceUsed(*row) for row in rows)

@@ -64,6 +64,7 @@ class SessionRecord:
         versions: Of the program and the libraries that matter.
         ended_at: When it let go; None while it lives, or because it died.
         how: How it ended, in words; empty likewise.
+        age_seconds: What its command had taken before.
     """
 
     started_at: float
@@ -72,6 +73,7 @@ class SessionRecord:
     versions: Mapping[str, str]
     ended_at: float | None = None
     how: str = ""
+    age_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +296,7 @@ class DeviceUsed:
         memory_bytes: Its memory; None where unknown.
         load_seconds: From the start of its newest worker to the model being there.
         busy_seconds: Time with a batch in flight so far.
+        restarts: How often its worker was started again.
         seconds: When that was so.
     """
 
@@ -304,6 +307,7 @@ class DeviceUsed:
     memory_bytes: int | None
     load_seconds: float
     busy_seconds: float = 0.0
+    restarts: int = 0
     seconds: float = 0.0
 
 

@@ -6,7 +6,7 @@ The file is `ledger.sqlite` in the run folder, `PRAGMA user_version` its version
 are recorded.
 
 `sessions`: one row for every app process that worked on the run. `ended_at` NULL and a later
-session means that it died.
+session means that it died. `age_seconds` is what its command had taken before.
 
 `files`: one row for every input. `state` is waiting, leased, done or failed; `reason` says
 why it failed or waits again; `attempts` is the epoch of the newest lease and `device` had it;
@@ -51,7 +51,8 @@ TABLES = (
         pid INTEGER NOT NULL,
         versions TEXT NOT NULL,
         ended_at REAL,
-        how TEXT NOT NULL DEFAULT ''
+        how TEXT NOT NULL DEFAULT '',
+        age_seconds REAL NOT NULL
     )""",
     """CREATE TABLE files (
         id INTEGER PRIMARY KEY,
@@ -106,6 +107,7 @@ TABLES = (
         memory_bytes INTEGER,
         load_seconds REAL NOT NULL,
         busy_seconds REAL NOT NULL,
+        restarts INTEGER NOT NULL,
         seconds REAL NOT NULL,
         PRIMARY KEY (session, device)
     ) WITHOUT ROWID""",

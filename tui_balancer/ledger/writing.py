@@ -193,8 +193,15 @@ class Ledger(LedgerReader):
     def _begin(self, session: SessionRecord) -> None:
         self.session = (
             self._connection.execute(
-                "INSERT INTO sessions (started_at, host, pid, versions) VALUES (?, ?, ?, ?)",
-                (session.started_at, session.host, session.pid, json.dumps(dict(session.versions))),
+                "INSERT INTO sessions (started_at, host, pid, versions, age_seconds) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (
+                    session.started_at,
+                    session.host,
+                    session.pid,
+                    json.dumps(dict(session.versions)),
+                    session.age_seconds,
+                ),
             ).lastrowid
             or 0
         )
@@ -291,7 +298,7 @@ class Ledger(LedgerReader):
                 )
             case DeviceUsed():
                 self._update(
-                    "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     *(self.session, *astuple(change)),
                 )
 

@@ -301,6 +301,7 @@ class RunBoard:
             memory_bytes=facts.memory_total,
             load_seconds=facts.load_seconds,
             busy_seconds=self.busy_seconds(device),
+            restarts=row.restarts,
         )
 
     def busy_seconds(self, device: str) -> float:

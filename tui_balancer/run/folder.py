@@ -37,7 +37,7 @@ class RunFolder:
     _lock: RunLock
 
     @classmethod
-    def take(cls, path: Path, run: RunRecord, sessions: int) -> RunFolder:
+    def take(cls, path: Path, run: RunRecord, sessions: int, age_seconds: float = 0.0) -> RunFolder:
         """Take hold of a run folder, making it if need be, and clear what dead attempts left.
 
         Args:
@@ -45,6 +45,7 @@ class RunFolder:
             run: What the run is, should it be new.
             sessions: Processes that have worked on it, as far as the caller knows; 0 if it is
                 new.
+            age_seconds: What the command has taken already.
 
         Raises:
             UserError: The folder cannot be written, or somebody else works in it, or did since
@@ -59,7 +60,13 @@ class RunFolder:
             ) from problem
         lock = RunLock.acquire(path)
         try:
-            session = SessionRecord(time.time(), socket.gethostname(), os.getpid(), versions())
+            session = SessionRecord(
+                time.time(),
+                socket.gethostname(),
+                os.getpid(),
+                versions(),
+                age_seconds=age_seconds,
+            )
             if sessions:
                 ledger = Ledger.open(path / LEDGER_NAME, session)
             else:

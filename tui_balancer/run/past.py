@@ -116,6 +116,7 @@ class PastRun:
             leases,
             devices,
             chronicle,
+            age_seconds=session.age_seconds,
             interrupted=session.how == STOPPED,
         )
 
@@ -177,13 +178,8 @@ def _devices(
     steals = [event for event in events if isinstance(event, StealEvent)]
     given = Counter(event.source for event in steals)
     taken = Counter(event.target for event in steals)
-    starts = Counter(
-        event.device
-        for event in events
-        if isinstance(event, DeviceEvent) and event.state is DeviceState.STARTING
-    )
     devices = []
-    for device in starts:
+    for device in dict.fromkeys(one.device for one in events if isinstance(one, DeviceEvent)):
         done, facts = chronicle.devices[device], used.get(device)
         devices.append(
             DeviceSummary(
@@ -196,7 +192,7 @@ def _devices(
                 load_seconds=facts.load_seconds if facts is not None else None,
                 stolen_to=taken[device],
                 stolen_from=given[device],
-                restarts=max(0, starts[device] - 1),
+                restarts=facts.restarts if facts is not None else 0,
                 idle_seconds=chronicle.idle_seconds(device),
             )
         )
@@ -224,8 +220,10 @@ def _summary(
     devices: tuple[DeviceSummary, ...],
     chronicle: Chronicle,
     *,
+    age_seconds: float,
     interrupted: bool,
 ) -> RunSummary:
+    first_lease = chronicle.first_lease
     now = {lease.unit for lease in leases if lease.how is LeaseEnd.DONE}
     done = [row for row in files if row.state is FileState.DONE]
     earlier = [row for row in done if row.file.unit not in now]
@@ -258,4 +256,5 @@ def _summary(
             residues=sum(row.file.residues for row in earlier),
         ),
         efficiency=chronicle.efficiency(),
+        first_batch_seconds=None if first_lease is None else age_seconds + first_lease,
     )

@@ -82,7 +82,9 @@ class RunSession:
         self._prepared = prepared
         self._age_seconds = age_seconds
         self._settings = prepared.settings
-        self._folder = RunFolder.take(prepared.folder, prepared.record, prepared.sessions)
+        self._folder = RunFolder.take(
+            prepared.folder, prepared.record, prepared.sessions, age_seconds
+        )
         self._clock = clock
         self._began = clock()
         self._started_at = time.time()
