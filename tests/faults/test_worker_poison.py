@@ -41,7 +41,8 @@ def test_a_file_that_takes_two_workers_down_fails_and_no_other_is_charged(
     events = run.events_after(0)
     leases = [one for one in events if isinstance(one, LeaseEvent)]
     assert [one.epoch for one in leases if one.unit_id == poison.unit_id] == [1, 2]
-    assert {one.epoch for one in leases if one.unit_id != poison.unit_id} == {1}
+    others = [one for one in leases if one.unit_id != poison.unit_id and not one.part]
+    assert {one.epoch for one in others} == {1}
     assert [one.unit_id for one in events if isinstance(one, ReturnEvent)] == [poison.unit_id]
     assert [one.unit_id for one in events if isinstance(one, FailureEvent)] == [poison.unit_id]
 
@@ -54,3 +55,32 @@ def test_a_file_that_takes_two_workers_down_fails_and_no_other_is_charged(
         (failed,) = (row for row in ledger.files() if row.state is FileState.FAILED)
     assert failed.file.file_id == poison.unit_id
     assert (failed.reason, failed.attempts) == (reason, 2)
+
+
+def test_a_file_that_takes_a_worker_down_in_each_of_two_sessions_fails_and_no_other_is_charged(
+    proteins: Path, checkpoint: Path, quiet: dict[str, bytes], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run = session(proteins, checkpoint, out, stealing=False)
+    run.start()
+    row = wait_for_row(run, lambda row: row.running is not None)
+    assert row.running is not None
+    poison = row.running.unit
+    os.kill(run.engine.pids()[row.device], signal.SIGKILL)
+    wait_for_row(run, lambda one: one.device == row.device and one.restarts == 1)
+    run.close()
+
+    again = session(proteins, checkpoint, out, stealing=False)
+    again.start()
+    row = wait_for_row(again, lambda row: row.running is not None and row.running.unit == poison)
+    os.kill(again.engine.pids()[row.device], signal.SIGKILL)
+    summary = finished(again)
+
+    assert [one.name for one in summary.failed] == [poison.name]
+    assert summary.failed[0].reason.startswith("killed 2 workers")
+    assert (summary.done, summary.waiting) == (3, 0)
+    assert outputs(out).items() < quiet.items()
+    with closing(read_ledger(out / LEDGER_NAME)) as ledger:
+        assert {row.file.name: row.deaths for row in ledger.files() if row.deaths} == {
+            poison.name: 1
+        }
