@@ -18,7 +18,7 @@ def test_two_attached_screens_show_one_run_and_steer_it_and_leaving_leaves_it_al
     own.wait_for(BUSY)
     first, second = (open_terminal(attach_command(tmp_path / "out")) for _ in range(2))
     for screen in (first, second):
-        screen.wait_for(BUSY, "2 files")
+        screen.wait_for(BUSY, "0 / 3 files")
     second.press("P")
     for screen in (own, first, second):
         screen.wait_for("PAUSED")
@@ -47,8 +47,7 @@ def test_a_screen_without_its_run_shows_what_the_ledger_knows(
         assert any("cpu:0 idle" in line for line in lines)
     terminal = open_terminal(attach_command(tmp_path / "out", "--read-only"))
     terminal.wait_for(BUSY, "READ-ONLY")
-    terminal.press("p")
-    terminal.wait_for("Refused", "read-only")
+    assert "Pause" not in terminal.shown()
     app.kill()
     terminal.wait_for("finished", "the run's process has died")
     app.wait()

@@ -49,7 +49,7 @@ def test_what_happens_is_a_line_and_the_everyday_is_none(event: Event, line: str
 
 def test_the_status_says_how_far_the_run_is_and_marks_the_estimate() -> None:
     line = status_line(pictures.RUNNING)
-    assert "958/1,204 files" in line
+    assert "1,023/1,204 files" in line
     assert "left" in line
     assert "~" in line
     assert "cuda:2 paused, 131 queued" in line

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,11 @@ sys.stdin.read()
 
 
 @pytest.fixture(autouse=True)
-def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for temporary ones; pytest's own has a name too long for sockets."""
+    with tempfile.TemporaryDirectory() as name:
+        monkeypatch.setattr(tempfile, "tempdir", name)
+        yield Path(name)
 
 
 def owner(parent: Path) -> tuple[subprocess.Popen[str], Path]:
@@ -39,24 +43,24 @@ def owner(parent: Path) -> tuple[subprocess.Popen[str], Path]:
     return process, Path(process.stdout.readline().strip())
 
 
-def test_only_its_owner_may_enter_it(tmp_path: Path) -> None:
+def test_only_its_owner_may_enter_it(place: Path) -> None:
     folder = private_folder()
-    assert folder.parent == tmp_path
+    assert folder.parent == place
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_the_folder_of_a_killed_process_is_swept_by_the_next_one_and_that_of_a_live_one_is_not(
-    tmp_path: Path,
+    place: Path,
 ) -> None:
-    (live, its), (killed, left) = owner(tmp_path), owner(tmp_path)
+    (live, its), (killed, left) = owner(place), owner(place)
     (left / "queues").touch()
-    other = tmp_path / "tui-balancer-of-somebody"
+    other = place / "tui-balancer-of-somebody"
     other.mkdir()
     killed.kill()
     killed.communicate()
     folders = [private_folder(), private_folder()]
     assert not left.exists()
-    assert sorted(tmp_path.iterdir()) == sorted([its, other, *folders])
+    assert sorted(place.iterdir()) == sorted([its, other, *folders])
     live.communicate("")
     assert not its.exists()
 
