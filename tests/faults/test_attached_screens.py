@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.support.commands import attach_command, run_command
 from tests.support.terminal import OpenTerminal
+from tui_balancer.run.remote import attach
 
 BUSY = "● busy"
 
@@ -48,6 +49,10 @@ def test_a_screen_without_its_run_shows_what_the_ledger_knows(
     terminal = open_terminal(attach_command(tmp_path / "out", "--read-only"))
     terminal.wait_for(BUSY, "READ-ONLY")
     assert "Pause" not in terminal.shown()
+    terminal.press("p?")
+    terminal.wait_for("Help")
+    assert not attach(tmp_path / "out").snapshot().paused
+    terminal.press("\x1b")
     app.kill()
     terminal.wait_for("finished", "the run's process has died")
     app.wait()

@@ -6,6 +6,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.support.sessions import (
     finished,
     in_mid_file,
@@ -16,14 +18,22 @@ from tests.support.sessions import (
     worker_logs,
 )
 from tui_balancer.balance.events import ReturnEvent
+from tui_balancer.run import hangs
 
 FLOOR_SECONDS = 5.0
 
 
 def test_a_stopped_worker_is_killed_charged_and_replaced_and_its_batches_are_not_lost(
-    proteins: Path, checkpoint: Path, quiet: dict[str, bytes], tmp_path: Path
+    proteins: Path,
+    checkpoint: Path,
+    quiet: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = session(proteins, checkpoint, tmp_path / "out", hang_floor=FLOOR_SECONDS)
+    # On a machine that is busy with other things ten times a batch is long.
+    monkeypatch.setattr(hangs, "PATIENCE", 1.0)
+    # Otherwise another device would go on with the file before anybody is killed.
+    run = session(proteins, checkpoint, tmp_path / "out", stealing=False, hang_floor=FLOOR_SECONDS)
     run.start()
     row = wait_for_row(run, in_mid_file)
     os.kill(run.engine.pids()[row.device], signal.SIGSTOP)

@@ -6,6 +6,7 @@ vectors make equal files.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from tui_balancer import __version__
@@ -66,7 +67,8 @@ def provenance(
         "failed_ids": list(failed_ids),
         "format_version": FORMAT_VERSION,
         "forward": forward,
-        "input_name": input_name,
+        # Not all names are UTF-8, and not all formats take such a one.
+        "input_name": os.fsencode(input_name).decode(errors="backslashreplace"),
         "input_sha256": input_sha256,
         "layer": layer,
         "max_length": max_length,
