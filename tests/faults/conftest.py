@@ -15,7 +15,7 @@ from tui_balancer.inputs.synthetic import write_synthetic
 FILES = 4
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _preloaded() -> Iterator[None]:
     """Workers of the test's own process need not import torch; those of others do."""
     with preloaded_workers():
