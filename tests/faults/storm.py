@@ -23,11 +23,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.faults.storm_findings import Findings, happened, not_done_once, strays, told
+from tests.faults.storm_findings import (
+    Findings,
+    happened,
+    made_in,
+    not_done_once,
+    strays,
+    told,
+)
 from tests.faults.storm_strikes import PATIENCE_SECONDS, Striker
 from tests.faults.storm_victim import Victim
 from tests.support.checkpoints import make_checkpoint
-from tests.support.sessions import outputs
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ledger.reading import is_blank
 from tui_balancer.ledger.schema import LEDGER_NAME
@@ -116,8 +122,8 @@ class Stage:
         starting = run.cpu_seconds()
         code = run.wait_for_the_end(PATIENCE_SECONDS)
         assert code == 0, quiet.log.read_text()
-        stage.quiet.update(outputs(quiet.out))
-        assert len(stage.quiet) == size.files
+        stage.quiet.update(made_in(quiet.out))
+        assert len(stage.quiet) == 2 * size.files, "an output and its index for each file"
         quiet.check()
         assert not quiet.findings.remarks, quiet.findings.remarks
         quiet.remove()
@@ -213,7 +219,7 @@ class Round:
         findings.blame("orphans", survivors)
         for process in survivors:
             process.kill()
-        made = outputs(self.out)
+        made = made_in(self.out)
         differing = [name for name in made.keys() | quiet if made.get(name) != quiet.get(name)]
         findings.blame("mismatches", differing)
         if not is_blank(self.out / LEDGER_NAME):
@@ -226,7 +232,9 @@ class Round:
         ]
         findings.blame("strays", [*strays(self.out, quiet), *temporary])
         findings.done.update(
-            sessions=len(self._sessions), files=len(quiet), outputs_compared=len(made)
+            sessions=len(self._sessions),
+            files=self._stage.size.files,
+            outputs_compared=len(made),
         )
 
 

@@ -15,6 +15,7 @@ from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileRow, FileState, LeaseEnd, LeaseRow
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.formats import INDEX
+from tui_balancer.outputs.layout import OUTPUT_SUFFIX, STEM_SUFFIX
 from tui_balancer.run.folder import LOGS_FOLDER
 
 
@@ -61,10 +62,18 @@ class Findings:
         return f"killed {', '.join(parts)}; {told(self.done)}; {told(self.wrong)}"
 
 
+def made_in(out: Path) -> dict[str, bytes]:
+    """Return the outputs in a run folder, and their indices."""
+    return {
+        path.name: path.read_bytes()
+        for path in out.rglob("*")
+        if path.name.endswith((OUTPUT_SUFFIX, STEM_SUFFIX + INDEX.suffix))
+    }
+
+
 def strays(out: Path, expected: Collection[str]) -> list[Path]:
     """Return what lies in a run folder and does not belong there."""
-    indices = {Path(name).with_suffix(INDEX.suffix).name for name in expected}
-    belongs = {*expected, *indices, LEDGER_NAME}
+    belongs = {*expected, LEDGER_NAME}
     return [
         path
         for path in out.rglob("*")
