@@ -54,7 +54,7 @@ def test_a_screen_without_its_run_shows_what_the_ledger_knows(
     assert not attach(tmp_path / "out").snapshot().paused
     terminal.press("\x1b")
     app.kill()
-    terminal.wait_for("finished", "the run's process has died")
+    terminal.wait_for("ended early", "the run's process has died")
     app.wait()
     terminal.press("q")
     assert terminal.wait() == 1

@@ -42,6 +42,18 @@ def test_the_state_line_names_phase_time_and_model() -> None:
     assert "PAUSED" not in text
 
 
+@pytest.mark.parametrize(
+    "ended",
+    [
+        replace(FINISHED, stop_reason="the run's process has died"),
+        replace(FINISHED, totals=replace(FINISHED.totals, done=1_200, waiting=1)),
+    ],
+)
+def test_a_run_that_did_not_get_to_its_end_is_not_called_finished(ended: RunSnapshot) -> None:
+    assert plain(state_line(FINISHED, 78, frozen=False)).startswith("■ finished")
+    assert plain(state_line(ended, 78, frozen=False)).startswith("■ ended early")
+
+
 def test_badges_stand_for_paused_and_frozen() -> None:
     line = state_line(PAUSED, 78, frozen=True)
     assert [text.strip() for text, tone in line if tone == "badge"] == ["PAUSED", "FROZEN"]

@@ -33,8 +33,11 @@ _PHASE_TONES: Final[dict[Phase, Tone]] = {
 
 def state_line(snapshot: RunSnapshot, width: int, *, frozen: bool, read_only: bool = False) -> Line:
     """Return phase, elapsed time and badges at the left, the model at the right."""
+    word, tone = snapshot.phase.value, _PHASE_TONES[snapshot.phase]
+    if snapshot.phase is Phase.FINISHED and (snapshot.stop_reason or snapshot.totals.waiting):
+        word, tone = "ended early", "fair"
     phase: Line = [
-        (f"{glyphs.PHASES[snapshot.phase]} {snapshot.phase.value}", _PHASE_TONES[snapshot.phase]),
+        (f"{glyphs.PHASES[snapshot.phase]} {word}", tone),
         (f"  {duration(snapshot.elapsed_seconds)}", "plain"),
     ]
     left = [phase]
