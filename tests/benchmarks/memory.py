@@ -9,12 +9,16 @@ worker more costs tells whether the weights are there once.
 from __future__ import annotations
 
 import argparse
+import math
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from tests.support.checkpoints import make_checkpoint
+from tui_balancer.balance.commands import StopNow
+from tui_balancer.balance.model import DeviceState
 from tui_balancer.config import RunSettings
 from tui_balancer.embedding.registry import ESM2_MODELS
 from tui_balancer.engines.local import prepare_for_spawn
@@ -23,12 +27,17 @@ from tui_balancer.run.prepare import prepare
 from tui_balancer.run.session import RunSession
 
 MODELS = {name.split("_")[2]: name for name in ESM2_MODELS}
-SEQUENCES = {"8M": 400, "35M": 160, "150M": 60, "650M": 24, "3B": 8, "15B": 4}
+SEQUENCES = 100
+LONGEST_FIRST = 8
+"""Of the sequences, as many as `extract.py` gets: the longest, which decide its peak."""
 MIB = 1 << 20
 
 
-def memory_of(model: str, inputs: Path, workers: int) -> tuple[int, int]:
-    """Return the greatest proportional set size of all workers, and the greatest peak of one."""
+def memory_of(model: str, inputs: Path, workers: int, seconds: float) -> tuple[int, int]:
+    """Return the greatest proportional set size of all workers, and the greatest peak of one.
+
+    The run is watched for some seconds after all have a file, and then stopped.
+    """
     with tempfile.TemporaryDirectory() as output:
         run = RunSession(
             prepare(
@@ -44,12 +53,22 @@ def memory_of(model: str, inputs: Path, workers: int) -> tuple[int, int]:
         )
         run.start()
         together = peak = 0
+        until = math.inf
         while not run.wait(0.2):
+            if time.monotonic() > until:
+                run.execute(StopNow())
+            if until == math.inf and all_compute(run):
+                until = time.monotonic() + seconds
             pids = run.engine.pids().values()
             together = max(together, sum(field(pid, "smaps_rollup", "Pss:") for pid in pids))
             peak = max([peak, *(field(pid, "status", "VmHWM:") for pid in pids)])
         run.close()
     return together, peak
+
+
+def all_compute(run: RunSession) -> bool:
+    """Whether every worker has a file in hand."""
+    return all(row.state is DeviceState.BUSY for row in run.snapshot().devices)
 
 
 def field(pid: int, file: str, name: str) -> int:
@@ -80,23 +99,28 @@ def peak_of_extract(checkpoint: Path, inputs: Path, output: Path) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", choices=MODELS, default=["8M", "35M", "150M"])
+    parser.add_argument("--seconds", type=float, default=30.0, help="to watch each run")
     options = parser.parse_args()
     prepare_for_spawn()
     print(f"{'MiB':<14}{'weights':>9}{'worker peak':>13}{'extract.py':>12}", end="")
     print(f"{'1 worker':>10}{'4 workers':>11}{'a worker more':>15}")
     for model in options.models:
-        name, sequences = MODELS[model], SEQUENCES[model]
+        name = MODELS[model]
         shape = ESM2_MODELS[name]
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made)
             checkpoint = folder / f"{name}.pt"
             make_checkpoint(checkpoint, shape.layers, shape.width, shape.heads)
-            (together,) = write_synthetic(folder / "one", files=1, sequences=sequences, seed=0)
-            write_synthetic(folder / "in", files=8, sequences=sequences, seed=0)
+            (source,) = write_synthetic(folder / "in", files=1, sequences=SEQUENCES, seed=0)
+            records = sorted(source.read_text().split(">")[1:], key=len, reverse=True)
+            for number in range(1, 8):
+                (folder / "in" / f"{number}.fasta").write_text(source.read_text())
+            together = folder / "longest.fasta"
+            together.write_text("".join(f">{record}" for record in records[:LONGEST_FIRST]))
             extract = peak_of_extract(checkpoint, together, folder / "out")
             for kind, given in (("", str(checkpoint)), (" untrained", f"untrained:{name}")):
-                one, peak = memory_of(given, folder / "in", 1)
-                four, peak_of_four = memory_of(given, folder / "in", 4)
+                one, peak = memory_of(given, folder / "in", 1, options.seconds)
+                four, peak_of_four = memory_of(given, folder / "in", 4, options.seconds)
                 size = checkpoint.stat().st_size
                 numbers = (size, max(peak, peak_of_four), extract, one, four, (four - one) / 3)
                 widths = (9, 13, 12, 10, 11, 15)
