@@ -33,17 +33,12 @@ from tui_balancer.run.prepare import PreparedRun
 from tui_balancer.run.rates import remember
 from tui_balancer.run.stock import Stock, take_stock
 from tui_balancer.run.summary import summarise
+from tui_balancer.run.upkeep import Upkeep
 from tui_balancer.workers.protocol import WorkerId, WorkerSetup
 from tui_balancer.workers.queues import create_shared_work_queues
 
 STOP_GRACE_SECONDS = 15.0
 """How long workers may finish their batch in flight before they are killed."""
-
-SPACE_LOOK_SECONDS = 5.0
-"""How often a run without a screen looks whether the disk has room again."""
-
-DEVICES_SECONDS = 10.0
-"""How often the ledger learns how busy the devices have been: what it says of a killed run."""
 
 _log = logging.getLogger(__name__)
 
@@ -91,8 +86,6 @@ class RunSession:
         self._scan_progress = ScanProgress(files_found=_files_found(prepared))
         self._stock: Stock | None = None
         self._files: tuple[Unit, ...] = ()
-        self._next_look = 0.0
-        self._next_note = 0.0
         self.unattended = False
         self.refusal: UserError | None = None
         self._stop_scan = threading.Event()
@@ -119,7 +112,17 @@ class RunSession:
         self.engine = LocalEngine(
             [spec.device for spec in prepared.specs], self._worker_setup, self._worker_exited
         )
-        self._hangs = HangWatch(deadlines(prepared), self.engine.kill, clock)
+        hangs = HangWatch(deadlines(prepared), self.engine.kill, clock)
+        self._upkeep = Upkeep(
+            self.engine,
+            self.coordinator,
+            self.board,
+            self._journal,
+            self._hold,
+            hangs,
+            self._has_room,
+            clock,
+        )
         self._thread = threading.Thread(target=self._run, name="run-session", daemon=True)
 
     def start(self) -> None:
@@ -249,7 +252,7 @@ class RunSession:
         self._hold.give_up()
         self.engine.stop(grace_seconds=STOP_GRACE_SECONDS)
         sweep_temporaries(self._folder.path)
-        self._note_devices()
+        self._upkeep.note_devices()
         self._journal.close()
         remember(
             self.coordinator.measured_rates(),
@@ -315,33 +318,10 @@ class RunSession:
                 deadline = deadline or self._clock() + STOP_GRACE_SECONDS
                 if self._clock() >= deadline:
                     return
-            self._tend()
+            self._upkeep.tend(unattended=self.unattended)
             self.coordinator.wait(timeout=1.0)
         if not self._stop_requested and self.coordinator.totals().waiting:
             self._stop_reason = "every device is dead; see the worker logs"
-
-    def _tend(self) -> None:
-        """Do what is due about once a second."""
-        self._hangs.check(self.engine.pids(), self.coordinator.get_gpu_metrics(), self.board.asked)
-        if self._clock() >= self._next_note and not self._hold.trouble:
-            self._next_note = self._clock() + DEVICES_SECONDS
-            self._note_devices()
-        self._write_down()
-        if self.unattended and self._clock() >= self._next_look:
-            self._next_look = self._clock() + SPACE_LOOK_SECONDS
-            self._hold.look(self._has_room)
-
-    def _note_devices(self) -> None:
-        """Have the ledger learn how busy the devices have been."""
-        for device in tuple(self.board.facts):
-            self._journal.note_device(self.board.used(device))
-
-    def _write_down(self) -> None:
-        """See all that happened in the ledger; a full disk holds the run."""
-        try:
-            self._journal.flush()
-        except LedgerError as problem:
-            self._hold.begin(str(problem))
 
     def _has_room(self) -> bool:
         """Whether the largest output that still waits could be written, and the ledger too."""
@@ -391,7 +371,7 @@ class RunSession:
         """Called by the engine when a worker's process has ended; True restarts it."""
         restart = self.coordinator.worker_died(worker.device, worker.incarnation, reason)
         # A file that takes the app down next, too, must not find itself innocent afterwards.
-        self._write_down()
+        self._upkeep.write_down()
         return restart
 
 
