@@ -30,7 +30,7 @@ CLOSEST_LOOK_SECONDS = 0.001
 CLOSEST_LOOKS = 100
 """So many before the run is asked again."""
 
-IMPORTING = 0.7
+IMPORTING = 0.5
 """Share of an app's start that goes into imports."""
 
 LAST_FILES = 6
