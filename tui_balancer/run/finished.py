@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tui_balancer.errors import UserError
 from tui_balancer.formatting import plural
@@ -96,7 +96,7 @@ def verify(folder: Path, on_file: OnFile | None = None) -> Report:
     return _gone_through(folder, on_file, _Verifier(folder))
 
 
-class _Visitor:
+class _Visitor(Protocol):
     """Does something with the outputs of one finished input after the other."""
 
     def visit(self, row: FileRow) -> int:
@@ -105,10 +105,9 @@ class _Visitor:
         Raises:
             UserError: What is wrong with them.
         """
-        raise NotImplementedError
 
 
-class _Exporter(_Visitor):
+class _Exporter:
     def __init__(self, folder: Path, formats: Sequence[FormatName], destination: Path) -> None:
         self._folder = folder
         self._formats = [FORMATS[name] for name in formats]
@@ -144,7 +143,7 @@ class _Exporter(_Visitor):
             remove(temporary)
 
 
-class _Verifier(_Visitor):
+class _Verifier:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from textual.screen import Screen
 
 from tui_balancer.balance.commands import (
@@ -35,9 +37,9 @@ class SteeringScreen(Screen[None]):
         self._policies_open = 0
 
     @property
+    @abstractmethod
     def device(self) -> DeviceMetrics | None:
         """The selected device, as it is now."""
-        raise NotImplementedError
 
     def send(self, command: Command) -> None:
         """Have a command carried out."""

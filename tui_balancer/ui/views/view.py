@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar
 
 from textual.containers import Container
@@ -31,9 +32,9 @@ class View(Container):
         self.read_only = False
 
     @property
+    @abstractmethod
     def home(self) -> Widget:
         """The widget that takes the keys when the tab is shown first."""
-        raise NotImplementedError
 
     @property
     def device(self) -> str | None:
@@ -45,9 +46,9 @@ class View(Container):
         """Whether there is nothing to look at yet, even where the display is frozen."""
         return False
 
+    @abstractmethod
     def show(self, picture: Picture) -> None:
         """Draw a picture."""
-        raise NotImplementedError
 
     def want(self, command: Command) -> None:
         """Ask something of the run."""
