@@ -7,11 +7,17 @@ import random
 import pytest
 import torch
 
-from tui_balancer.embedding import attention
+from tui_balancer.embedding import attention, forward
+from tui_balancer.embedding import embedder as embedding
 from tui_balancer.embedding.attention import varlen_is_there
 from tui_balancer.embedding.embedder import Embedder, load_embedder
-from tui_balancer.embedding.registry import ModelSource
+from tui_balancer.embedding.forward import Forward, PackedForward
+from tui_balancer.embedding.registry import ESM2_MODELS, ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
+from tui_balancer.embedding.weights import Weights
+
+if torch.cuda.is_available():
+    from tui_balancer.embedding.fused import FusedForward, kernels_are_right
 
 pytestmark = pytest.mark.cuda
 
@@ -81,3 +87,45 @@ def test_the_same_batch_has_the_same_bytes(source: ModelSource, precision: Preci
     first.embed(["MKV" * 100])
     assert torch.equal(first.embed(sequences()), vectors)
     assert torch.equal(second.embed(sequences()), vectors)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_kernels_change_no_more_than_the_last_bits(
+    source: ModelSource, precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: list[object] = []
+
+    def choose(weights: Weights) -> Forward:
+        chosen.append(forward.choose_forward(weights))
+        return chosen[-1]
+
+    monkeypatch.setattr(embedding, "choose_forward", choose)
+    fused = embedder(source, "cuda:0", precision=precision).embed(sequences())
+    assert isinstance(chosen[0], FusedForward)
+    monkeypatch.setattr(embedding, "choose_forward", PackedForward)
+    public = embedder(source, "cuda:0", precision=precision).embed(sequences())
+    assert torch.cosine_similarity(fused, public).min() > 0.9999
+    if precision == "fp32":
+        assert relative_error(fused, public) < 1e-5
+
+
+def test_the_kernels_are_right_at_every_width(source: ModelSource) -> None:
+    shapes = {name: (one.width, one.heads) for name, one in ESM2_MODELS.items()}
+    for name, (width, heads) in shapes.items():
+        assert kernels_are_right(torch.device("cuda:0"), heads, width // heads), name
+
+
+@pytest.mark.parametrize("layer", range(5))
+def test_every_layer_equals_fair_esm(source: ModelSource, layer: int) -> None:
+    packed = embedder(source, "cuda:0", repr_layer=layer).embed(sequences())
+    expected = embedder(source, "cuda:0", repr_layer=layer, reference=True).embed(sequences())
+    assert relative_error(packed, expected) < 1e-5
+
+
+def test_a_batch_that_is_begun_does_not_disturb_the_one_before(source: ModelSource) -> None:
+    device = embedder(source, "cuda:0", precision=PRECISIONS[-1])
+    batches = [sequences(), ["MKV" * 300] * 4, ["A"]]
+    alone = [device.embed(batch) for batch in batches]
+    pending = [device.begin(batch) for batch in batches]
+    for wait, expected in zip(pending, alone, strict=True):
+        assert torch.equal(wait(), expected)

@@ -48,7 +48,7 @@ def test_attention_by_runs_equals_the_formula(
     batch: PackedBatch, states: list[torch.Tensor]
 ) -> None:
     result = RunAttention(batch)(*states)
-    assert torch.allclose(result, _by_hand(states, batch.lengths), atol=1e-6)
+    assert torch.allclose(result, _by_hand(states, batch.bounds.diff().tolist()), atol=1e-6)
 
 
 def test_long_sequences_take_another_way_to_the_same_attention(
@@ -65,7 +65,7 @@ def test_long_sequences_take_another_way_to_the_same_attention(
         products, "product", lambda left, right: calls.append(len(left)) or left @ right.T
     )
     result = HeadAttention(batch, products)(*states)
-    assert torch.allclose(result, _by_hand(states, batch.lengths), atol=1e-6)
+    assert torch.allclose(result, _by_hand(states, batch.bounds.diff().tolist()), atol=1e-6)
     assert calls == [702] * 8 + [902] * 4
 
 
@@ -89,7 +89,7 @@ def test_packed_attention_gets_the_bounds_of_the_sequences(
         return _by_hand([given["query"], given["key"], given["value"]], lengths)
 
     monkeypatch.setattr(varlen, "varlen_attn", stand_in)
-    result = VarlenAttention(batch, CPU)(*states)
+    result = VarlenAttention(batch)(*states)
     assert torch.allclose(result, RunAttention(batch)(*states), atol=1e-6)
 
 

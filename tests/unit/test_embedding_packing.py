@@ -20,7 +20,9 @@ def test_tokens_are_those_of_fair_esms_converter() -> None:
 def test_neighbours_of_equal_length_are_a_run() -> None:
     batch = Packer(ALPHABET).pack(["MKV", "AAA", "M", "GGG"])
     assert batch.runs == (Run(0, 2, 5), Run(10, 1, 3), Run(13, 1, 5))
-    assert batch.lengths == [5, 5, 3, 5]
+    assert batch.bounds.tolist() == [0, 5, 10, 13, 18]
+    assert batch.bounds.dtype == torch.int32
+    assert batch.longest == 5
     assert batch.positions.tolist() == [*range(5), *range(5), *range(3), *range(5)]
     assert len(batch.tokens) == 18
     bos = [0, 5, 10, 13]

@@ -83,11 +83,8 @@ class HeadAttention(RunAttention):
 class VarlenAttention:
     """One call for the whole batch, whatever the lengths: flash attention on NVIDIA's cards."""
 
-    def __init__(self, batch: PackedBatch, device: torch.device) -> None:
-        lengths = batch.lengths
-        ends = torch.tensor([0, *lengths]).cumsum(0, dtype=torch.int32)
-        self._bounds = ends.to(device, non_blocking=True)
-        self._longest = max(lengths)
+    def __init__(self, batch: PackedBatch) -> None:
+        self._bounds, self._longest = batch.bounds, batch.longest
 
     def __call__(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         """See `Attention`."""
@@ -105,7 +102,7 @@ def choose_attention(
 ) -> Callable[[PackedBatch], Attention]:
     """Return what makes the fastest attention for each batch of a device and a number format."""
     if varlen_is_there(device, dtype):
-        return lambda batch: VarlenAttention(batch, device)
+        return VarlenAttention
     products = choose_products(device, dtype)
     if isinstance(products, OneDnnProducts):
         return lambda batch: HeadAttention(batch, products)

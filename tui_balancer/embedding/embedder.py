@@ -9,10 +9,11 @@ from typing import Protocol
 import torch
 
 from tui_balancer.embedding.checkpoints import LoadedModel, load
-from tui_balancer.embedding.forward import PackedForward
+from tui_balancer.embedding.forward import choose_forward
 from tui_balancer.embedding.packing import Packer
 from tui_balancer.embedding.registry import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision, resolve_layer
+from tui_balancer.embedding.weights import take_weights
 
 DTYPES: dict[Precision, torch.dtype] = {
     "fp32": torch.float32,
@@ -20,6 +21,16 @@ DTYPES: dict[Precision, torch.dtype] = {
     "fp16": torch.float16,
 }
 """torch's names of the number formats."""
+
+
+class Pending(Protocol):
+    """A batch on its way."""
+
+    def vectors(self) -> torch.Tensor:
+        """Wait for it, and return what `Embedder.embed` does."""
+
+    def seconds(self) -> float:
+        """Return how long the device computed it; once it was waited for."""
 
 
 class Embedder:
@@ -30,6 +41,8 @@ class Embedder:
         sha256: Of its weights, see `checkpoints.LoadedModel`.
         layer: The layer whose representations are pooled, from 0 (the embedded tokens) to
             the number of layers (the last, after the final layer norm).
+        computes_by_itself: Whether the device goes on with what was begun while this process
+            does other things.
     """
 
     def __init__(self, loaded: LoadedModel, device: str, settings: EmbeddingSettings) -> None:
@@ -37,6 +50,7 @@ class Embedder:
         self.sha256 = loaded.sha256
         self.layer = resolve_layer(settings.repr_layer, loaded.shape.layers)
         place = torch_device(device)
+        self.computes_by_itself = place.type == "cuda"
         self._means: _Means = (
             _Reference(loaded, self.layer, place)
             if settings.reference
@@ -55,7 +69,39 @@ class Embedder:
         """
         if not sequences:
             return torch.empty(0, self.shape.width)
+        if self.computes_by_itself:
+            return self.begin(sequences).vectors()
         return self._means(sequences).cpu()
+
+    def begin(self, sequences: Sequence[str]) -> Pending:
+        """Give a batch to a device that computes by itself; see `embed`."""
+        return _OnCuda(self._means, sequences)
+
+
+class _OnCuda:
+    """A batch in the current stream: after those before it, its vectors copied at its end."""
+
+    def __init__(self, means: _Means, sequences: Sequence[str]) -> None:
+        stream = torch.cuda.current_stream()
+        self._begun = stream.record_event(_timing_event())
+        on_device = means(sequences)
+        self._vectors = torch.empty(on_device.shape, pin_memory=True)
+        self._vectors.copy_(on_device, non_blocking=True)
+        self._done = stream.record_event(_timing_event())
+
+    def vectors(self) -> torch.Tensor:
+        """See `Pending`."""
+        self._done.synchronize()
+        return self._vectors
+
+    def seconds(self) -> float:
+        """See `Pending`; without the time that batches before it took."""
+        milliseconds: float = self._begun.elapsed_time(self._done)
+        return milliseconds / 1000
+
+
+def _timing_event() -> torch.cuda.Event:
+    return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
 
 
 class _Means(Protocol):
@@ -72,7 +118,7 @@ class _Packed:
         self, loaded: LoadedModel, layer: int, device: torch.device, dtype: torch.dtype
     ) -> None:
         self._packer = Packer(loaded.alphabet)
-        self._forward = PackedForward(loaded.model, layer, device, dtype)
+        self._forward = choose_forward(take_weights(loaded.model, layer, device, dtype))
 
     def __call__(self, sequences: Sequence[str]) -> torch.Tensor:
         return self._forward(self._packer.pack(sequences))

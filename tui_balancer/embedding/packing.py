@@ -42,17 +42,29 @@ class PackedBatch:
     Attributes:
         tokens: The alphabet's numbers; int64 of shape (T,).
         positions: Of each token in its own sequence; int64 of shape (T,).
+        bounds: Where the B sequences begin and the last one ends; int32 of shape (B + 1,).
         runs: Where the sequences lie, in order.
     """
 
     tokens: torch.Tensor
     positions: torch.Tensor
+    bounds: torch.Tensor
     runs: tuple[Run, ...]
 
     @property
-    def lengths(self) -> list[int]:
-        """Tokens of each sequence."""
-        return [run.length for run in self.runs for _ in range(run.count)]
+    def longest(self) -> int:
+        """Tokens of the longest sequence."""
+        return max(run.length for run in self.runs)
+
+    def moved(self, device: torch.device) -> PackedBatch:
+        """Return the batch on a device; from pinned memory the copy overlaps with kernels."""
+        if device.type == "cpu":
+            return self
+        tokens, positions, bounds = (
+            (one.pin_memory() if device.type == "cuda" else one).to(device, non_blocking=True)
+            for one in (self.tokens, self.positions, self.bounds)
+        )
+        return PackedBatch(tokens, positions, bounds, self.runs)
 
 
 class Packer:
@@ -77,4 +89,6 @@ class Packer:
         for length, group in groupby(lengths):
             runs.append(Run(start, sum(1 for _ in group), length))
             start = runs[-1].tokens.stop
-        return PackedBatch(self._token_of_byte[letters.long()], positions, tuple(runs))
+        tokens = self._token_of_byte[letters.long()]
+        bounds = torch.tensor((0, *lengths)).cumsum(0).int()
+        return PackedBatch(tokens, positions, bounds, tuple(runs))

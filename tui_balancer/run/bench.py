@@ -11,8 +11,9 @@ from tui_balancer.devices.selection import SelectedDevice, parse_devices
 from tui_balancer.embedding.registry import ModelSource, parse_model
 from tui_balancer.embedding.settings import Precision
 from tui_balancer.formatting import plural
+from tui_balancer.run.budget import suitable_batch_tokens
 from tui_balancer.run.precision import choose_precision, precisions
-from tui_balancer.run.prepare import selected_devices, suitable_batch_tokens
+from tui_balancer.run.prepare import selected_devices
 from tui_balancer.workers.benchmark import (
     BUCKETS,
     BenchmarkTask,
@@ -111,7 +112,7 @@ def prepare_benchmark(
     report = preflight(request, on_download)
     assert report.model is not None, "a model was asked for"
     devices = selected_devices(settings, report.devices, report.model.shape)
-    batch_tokens = suitable_batch_tokens(devices)
+    batch_tokens = suitable_batch_tokens(devices, report.model.shape)
     tasks: list[BenchmarkTask] = []
     for one in devices:
         formats = precisions(one)

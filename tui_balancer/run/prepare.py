@@ -22,6 +22,7 @@ from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.discovery import InputFile, find_inputs
 from tui_balancer.ledger.records import RunRecord
+from tui_balancer.run.budget import CPU_BATCH_TOKENS, suitable_batch_tokens
 from tui_balancer.run.continuation import (
     Continuation,
     OnChecked,
@@ -40,9 +41,6 @@ from tui_balancer.run.stored import (
 )
 from tui_balancer.workers.memory import cpu_worker_bytes
 from tui_balancer.workers.preflight import OnDownload, PreflightRequest, preflight
-
-CPU_BATCH_TOKENS = 1024
-GPU_BATCH_TOKENS = 4096
 
 SMALLEST = ESM2_MODELS["esm2_t6_8M_UR50D"]
 """Stands for the model where none was named: how many CPU workers could there be?"""
@@ -117,14 +115,15 @@ def prepare(
     )
     report = preflight(request, on_download)
     assert report.model is not None, "a model was asked for"
-    devices = selected_devices(settings, report.devices, report.model.shape)
+    shape = report.model.shape
+    devices = selected_devices(settings, report.devices, shape)
     specs, warnings = _specs(devices, settings.weights)
     # Workers tell by it whether batches that were kept are of this run, however it is taken up.
     embedding = resolved(
         EmbeddingSettings(
             repr_layer=settings.repr_layer,
             max_length=settings.reading.max_length,
-            batch_tokens=settings.batch_tokens or suitable_batch_tokens(devices),
+            batch_tokens=settings.batch_tokens or suitable_batch_tokens(devices, shape),
             precision=choose_precision(settings.precision, devices, reference=settings.reference),
             reference=settings.reference,
         ),
@@ -176,17 +175,6 @@ def prepare_devices(
     devices = selected_devices(settings, report.devices, shape=None)
     specs, warnings = _specs(devices, settings.weights)
     return devices, specs, (*report.warnings, *warnings)
-
-
-def suitable_batch_tokens(devices: Sequence[SelectedDevice]) -> int:
-    """Return the batch budget that suits the slowest kind of device, in padded tokens.
-
-    One budget holds for the whole run: batches decide the last bits of a vector, and those
-    must not depend on who computed it. Caches favour small batches on a CPU, where they also
-    bring news of the progress sooner; a GPU needs large ones to be busy.
-    """
-    with_cpu = any(one.device.startswith("cpu") for one in devices)
-    return CPU_BATCH_TOKENS if with_cpu else GPU_BATCH_TOKENS
 
 
 def selected_devices(

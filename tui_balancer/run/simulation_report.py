@@ -27,8 +27,8 @@ from tui_balancer.embedding.registry import ESM2_MODELS
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
+from tui_balancer.run.budget import gpu_batch_tokens
 from tui_balancer.run.catalogue import Catalogue
-from tui_balancer.run.prepare import GPU_BATCH_TOKENS
 from tui_balancer.run.simulated import SimulatedHandle
 
 PolicyName = Literal["static", "count", "time", "time+split", "central"]
@@ -84,7 +84,8 @@ def scanned_units(inputs: Sequence[str], model: str) -> tuple[Unit, ...]:
         UserError: There are no inputs.
     """
     scans = scan(find_inputs(inputs), ReadingRules())
-    catalogue = Catalogue.build(scans, Path(), ESM2_MODELS[model], GPU_BATCH_TOKENS)
+    shape = ESM2_MODELS[model]
+    catalogue = Catalogue.build(scans, Path(), shape, gpu_batch_tokens(shape))
     return tuple(catalogue.good_units)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class BusyClock:
-    """Adds up the seconds with a batch in flight; read from another thread meanwhile."""
+    """Adds up the seconds that a device computes; read from another thread meanwhile."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -28,6 +28,11 @@ class BusyClock:
             with self._lock:
                 self._finished += self._clock() - self._since
                 self._since = None
+
+    def add(self, seconds: float) -> None:
+        """Count what a device says of itself."""
+        with self._lock:
+            self._finished += seconds
 
     def seconds(self) -> float:
         """Return the seconds so far, the batch in flight included."""

@@ -40,6 +40,9 @@ def run_worker(setup: WorkerSetup, started: float) -> None:
         # Whatever asks for the current device must not open a context on another card.
         torch.cuda.set_device(place)
     embedder = load_embedder(setup.model, place, setup.threads, setup.settings, setup.scratch)
+    if embedder.computes_by_itself:
+        # What is compiled or chosen at the first batch belongs to the start, not to a file.
+        embedder.embed(["M"])
     # What only the loading needed would stay in reserve otherwise.
     give_back_freed_memory()
     device = describe(place)

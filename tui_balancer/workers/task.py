@@ -7,7 +7,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, chain, islice, pairwise
 
 import torch
 
@@ -20,6 +20,7 @@ from tui_balancer.outputs.partials import PartialResult, part_path
 from tui_balancer.outputs.provenance import MetadataValue, provenance
 from tui_balancer.workers.busy import BusyClock
 from tui_balancer.workers.failures import FileFailure, blaming_the_file
+from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.protocol import Order, Task, TaskProgress, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.reading import ReadFile
@@ -27,6 +28,9 @@ from tui_balancer.workers.sparing import EmbeddedBatch, embed_sparingly
 from tui_balancer.workers.vectors import UnitVectors
 
 _log = logging.getLogger(__name__)
+
+_IN_FLIGHT = 2
+"""Batches on their way at once: one computed, one that can follow without a gap."""
 
 
 class Abandoned(Exception):
@@ -97,6 +101,7 @@ class TaskRun:
             number: file.failure for number, file in enumerate(files) if file.failure is not None
         }
         self._spans = task.spans
+        self._flight = Flight(bench.embedder, bench.busy)
         self._busy_before = bench.busy.seconds()
         self._progress = TaskProgress(task.unit_id, task.epoch, 0, 0, 0.0)
 
@@ -142,14 +147,16 @@ class TaskRun:
             if len(vectors) > 1 and not vectors.complete:
                 self._bench.queue.planned(self._task, self._costs(vectors))
         while len(self._failures) < len(self._files):
-            number = vectors.next_missing(self._spans)
-            if number is None:
+            upcoming = list(islice(vectors.upcoming(self._spans), _IN_FLIGHT))
+            if not upcoming:
                 if self._spans is None:
                     break
                 order = self._bench.queue.part_done(self._task, self._compute_seconds)
                 self._obey(order, vectors)
                 continue
+            number = upcoming[0]
             self._spans = _after(self._spans, number)
+            self._flight.have(*(_sequences(vectors, one) for one in upcoming))
             vectors.add(number, self._embedded_batch(vectors, number))
             self._advance(vectors.wanted(number))
             for file in self._failures:
@@ -212,7 +219,7 @@ class TaskRun:
 
     def _embedded_batch(self, vectors: UnitVectors, number: int) -> EmbeddedBatch:
         """Embed a batch; where that fails, each file's share of it alone, to find the culprit."""
-        sequences = [record.residues for record in vectors.batch(number)]
+        sequences = _sequences(vectors, number)
         shares = defaultdict[int, list[int]](list)
         for position, row in enumerate(vectors.rows(number)):
             shares[self._file_of(row)].append(position)
@@ -237,8 +244,8 @@ class TaskRun:
         return EmbeddedBatch(torch.stack([parts[one] for one in sorted(parts)]), failed, split=True)
 
     def _embedded(self, sequences: Sequence[str]) -> EmbeddedBatch:
-        with blaming_the_file("embed it"), self._bench.busy.running():
-            return embed_sparingly(self._bench.embedder.embed, sequences)
+        with blaming_the_file("embed it"):
+            return embed_sparingly(self._flight.embed, sequences)
 
     def _file_of(self, row: int) -> int:
         return next(number for number, rows in enumerate(self._rows) if row in rows)
@@ -336,6 +343,10 @@ def _after(
         return None
     here = next(n for n, (first, end) in enumerate(spans) if first <= number < end)
     return ((number + 1, spans[here][1]), *spans[here + 1 :])
+
+
+def _sequences(vectors: UnitVectors, number: int) -> list[str]:
+    return [record.residues for record in vectors.batch(number)]
 
 
 def _nothing(sequences: int) -> EmbeddedBatch:

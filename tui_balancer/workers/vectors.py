@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import torch
 
@@ -68,12 +68,12 @@ class UnitVectors:
         """Whether all batches are there."""
         return not self._missing
 
-    def next_missing(self, spans: Sequence[tuple[int, int]] | None) -> int | None:
-        """Return the first batch that is not there of all, or of these; None without any."""
+    def upcoming(self, spans: Sequence[tuple[int, int]] | None) -> Iterator[int]:
+        """Yield the batches that are not there of all, or of these, in the order to embed in."""
         if spans is None:
-            return next(iter(self._missing), None)
+            return iter(self._missing)
         mine = (number for first, end in spans for number in range(first, end))
-        return next((number for number in mine if number in self._missing), None)
+        return (number for number in mine if number in self._missing)
 
     def rows(self, number: int) -> tuple[int, ...]:
         """Return the rows of a batch, in its order."""
