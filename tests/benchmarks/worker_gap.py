@@ -26,6 +26,7 @@ from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.outputs.atomic import sha256_of
 from tui_balancer.workers.busy import BusyClock
+from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.loop import work_until_over
 from tui_balancer.workers.memory import keep_freed_memory
 from tui_balancer.workers.protocol import FileTask, Order, Task, TaskProgress, WorkerId, WorkerSetup
@@ -83,7 +84,7 @@ def measure(folder: Path, embedder: Embedder, setup: WorkerSetup, files: int, se
     clock = Stopwatch()
     board = Board(tasks(folder, files), clock)
     queues, manager = create_shared_work_queues(board)
-    bench = Bench(setup, queues.connect(setup.worker), embedder, clock)
+    bench = Bench(setup, queues.connect(setup.worker), embedder, clock, Flight(embedder, clock))
     if serial:
         while (task := bench.queue.take()) is not None:
             bench.queue.finish(run_task(bench, task))

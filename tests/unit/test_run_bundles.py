@@ -27,6 +27,7 @@ from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.run.catalogue import Catalogue
 from tui_balancer.workers.busy import BusyClock
+from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.protocol import Order, TaskProgress, TaskResult, WorkerId, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.task import Abandoned, Bench
@@ -62,7 +63,10 @@ class Workshop:
     embedder: Embedder
 
     def bench(self, board: ListBoard) -> Bench:
-        return Bench(self.setup, WorkQueue(board, WORKER), self.embedder, BusyClock())
+        busy = BusyClock()
+        return Bench(
+            self.setup, WorkQueue(board, WORKER), self.embedder, busy, Flight(self.embedder, busy)
+        )
 
 
 @pytest.fixture(scope="module")

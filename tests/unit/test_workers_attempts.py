@@ -18,6 +18,7 @@ from tui_balancer.embedding.registry import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.busy import BusyClock
+from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.protocol import Order, Task, TaskResult, WorkerId, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.task import Abandoned, Bench
@@ -87,7 +88,8 @@ class Attempts:
         self._epoch += 1
         self.board.progress_reports.clear()
         embedder = load_embedder(setup.model, "cpu:0", 1, setup.settings)
-        bench = Bench(setup, WorkQueue(self.board, WORKER), embedder, BusyClock())
+        busy = BusyClock()
+        bench = Bench(setup, WorkQueue(self.board, WORKER), embedder, busy, Flight(embedder, busy))
         return run_task(bench, self.task)
 
     def _reported(self) -> list[int]:

@@ -28,6 +28,7 @@ from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs import virnucpro
 from tui_balancer.outputs.sealing import Written
 from tui_balancer.workers.busy import BusyClock
+from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.loop import work_until_over
 from tui_balancer.workers.protocol import FileTask, Order, Task, WorkerId, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
@@ -65,7 +66,8 @@ def board() -> ListBoard:
 
 @pytest.fixture
 def bench(setup: WorkerSetup, board: ListBoard, embedder: Embedder) -> Bench:
-    return Bench(setup, WorkQueue(board, WORKER), embedder, BusyClock())
+    busy = BusyClock()
+    return Bench(setup, WorkQueue(board, WORKER), embedder, busy, Flight(embedder, busy))
 
 
 @contextmanager

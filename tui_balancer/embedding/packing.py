@@ -83,12 +83,12 @@ class Packer:
         text = "".join(f"{_BOS}{sequence}{_EOS}" for sequence in sequences)
         letters = torch.frombuffer(bytearray(text, "ascii"), dtype=torch.uint8)
         lengths = [len(sequence) + MARKERS for sequence in sequences]
-        positions = torch.cat([torch.arange(length) for length in lengths])
+        bounds = torch.tensor((0, *lengths)).cumsum(0)
+        positions = torch.arange(len(letters)) - bounds[:-1].repeat_interleave(bounds.diff())
         runs: list[Run] = []
         start = 0
         for length, group in groupby(lengths):
             runs.append(Run(start, sum(1 for _ in group), length))
             start = runs[-1].tokens.stop
         tokens = self._token_of_byte[letters.long()]
-        bounds = torch.tensor((0, *lengths)).cumsum(0).int()
-        return PackedBatch(tokens, positions, bounds, tuple(runs))
+        return PackedBatch(tokens, positions, bounds.int(), tuple(runs))

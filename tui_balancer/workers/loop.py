@@ -16,6 +16,7 @@ from tui_balancer.devices.discovery import describe
 from tui_balancer.devices.monitoring import open_monitor
 from tui_balancer.embedding.embedder import load_embedder
 from tui_balancer.workers.busy import BusyClock
+from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.memory import give_back_freed_memory
 from tui_balancer.workers.protocol import DeviceFacts, WorkerSetup
 from tui_balancer.workers.queues import connect
@@ -61,7 +62,7 @@ def run_worker(setup: WorkerSetup, started: float) -> None:
         daemon=True,
     )
     telemetry.start()
-    work_until_over(Bench(setup, queue, embedder, busy))
+    work_until_over(Bench(setup, queue, embedder, busy, Flight(embedder, busy)))
     over.set()
     telemetry.join()
     _log.info("the run is over")
@@ -72,14 +73,15 @@ def work_until_over(bench: Bench) -> None:
 
     While a task is computed, the next one's files are read and the last one's outputs written.
     """
-    ahead = ReadAhead(bench.queue, bench.setup.reading)
+    setup = bench.setup
+    ahead = ReadAhead(bench.queue, setup.reading, setup.settings.batch_tokens)
     behind = WriteBehind(bench.queue)
     with closing(ahead), closing(behind):
         while (task := bench.queue.take(on_empty=behind.check)) is not None:
             files = ahead.files(task)
             ahead.begin()
             try:
-                embedded = TaskRun(bench, task, files).embed()
+                embedded = TaskRun(bench, task, files, ahead.first_batch).embed()
             except Abandoned:
                 _log.info("unit %d epoch %d was taken back", task.unit_id, task.epoch)
             else:

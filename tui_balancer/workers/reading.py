@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from tui_balancer.embedding.batching import plan_batches
 from tui_balancer.inputs.fasta import FastaContent, read_fasta
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.workers.failures import FileFailure, blaming_the_file
@@ -60,9 +61,11 @@ class ReadAhead:
     comes instead, because the guess was stolen or moved, that one is read when it is there.
     """
 
-    def __init__(self, queue: WorkQueue, rules: ReadingRules) -> None:
+    def __init__(self, queue: WorkQueue, rules: ReadingRules, batch_tokens: int) -> None:
+        """Take where tasks come from, how files are read, and how many tokens a batch has."""
         self._queue = queue
         self._rules = rules
+        self._batch_tokens = batch_tokens
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
         self._guess: Future[tuple[ReadFile, ...]] | None = None
 
@@ -85,6 +88,17 @@ class ReadAhead:
             ReadFile(file, one.content) if one.content is not None else _read(file, self._rules)
             for one, file in zip(read, task.files, strict=True)
         )
+
+    def first_batch(self) -> tuple[list[str], ...]:
+        """Return the batch that the guess would begin with, if it is read; for a device to start.
+
+        Where the task turns out to be another one, or to begin elsewhere, that was in vain.
+        """
+        if self._guess is None or not self._guess.done():
+            return ()
+        records = [record for file in self._guess.result() for record in file.records]
+        batches = plan_batches([len(one.residues) for one in records], self._batch_tokens)
+        return tuple([records[row].residues for row in batch] for batch in batches[:1])
 
     def close(self) -> None:
         """Wait for what is being read, and read no more."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from array import array
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate, chain, islice, pairwise
 
@@ -45,13 +46,15 @@ class Bench:
         setup: What it was given.
         queue: Where tasks come from and results go.
         embedder: The model on its device.
-        busy: Runs while a batch is in flight.
+        busy: Adds up how long the device is at work.
+        flight: Batches that the device has before their turn.
     """
 
     setup: WorkerSetup
     queue: WorkQueue
     embedder: Embedder
     busy: BusyClock
+    flight: Flight
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +94,24 @@ class TaskRun:
     does not hold up the others.
     """
 
-    def __init__(self, bench: Bench, task: Task, files: Sequence[ReadFile]) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        task: Task,
+        files: Sequence[ReadFile],
+        following: Callable[[], Sequence[Sequence[str]]] = tuple,
+    ) -> None:
+        """Take a task with what was read of it, and who knows the first batches after it."""
         self._bench = bench
+        self._following = following
         self._task = task
         self._files = files
-        ends = accumulate((len(file.records) for file in files), initial=0)
-        self._rows = [range(start, end) for start, end in pairwise(ends)]
+        self._ends = list(accumulate((len(file.records) for file in files), initial=0))
+        self._rows = [range(start, end) for start, end in pairwise(self._ends)]
         self._failures = {
             number: file.failure for number, file in enumerate(files) if file.failure is not None
         }
         self._spans = task.spans
-        self._flight = Flight(bench.embedder, bench.busy)
         self._busy_before = bench.busy.seconds()
         self._progress = TaskProgress(task.unit_id, task.epoch, 0, 0, 0.0)
 
@@ -156,7 +166,10 @@ class TaskRun:
                 continue
             number = upcoming[0]
             self._spans = _after(self._spans, number)
-            self._flight.have(*(_sequences(vectors, one) for one in upcoming))
+            self._bench.flight.have(
+                *(_sequences(vectors, one) for one in upcoming),
+                *self._following()[: _IN_FLIGHT - len(upcoming)],
+            )
             vectors.add(number, self._embedded_batch(vectors, number))
             self._advance(vectors.wanted(number))
             for file in self._failures:
@@ -245,10 +258,10 @@ class TaskRun:
 
     def _embedded(self, sequences: Sequence[str]) -> EmbeddedBatch:
         with blaming_the_file("embed it"):
-            return embed_sparingly(self._flight.embed, sequences)
+            return embed_sparingly(self._bench.flight.embed, sequences)
 
     def _file_of(self, row: int) -> int:
-        return next(number for number, rows in enumerate(self._rows) if row in rows)
+        return bisect_right(self._ends, row) - 1
 
     def _advance(self, records: Sequence[ProteinRecord], *, restored: bool = False) -> None:
         """Count so many more records as embedded, now or by an earlier attempt."""
