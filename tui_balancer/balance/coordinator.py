@@ -102,6 +102,29 @@ class WorkStealingCoordinator(LeaseDesk):
         with self._condition:
             self._board.log.add(WarningEvent, text)
 
+    def add_device(self, spec: DeviceSpec) -> None:
+        """Let a device take part that was not there when the run began.
+
+        Nothing waits for it; it gets what the policy moves there, or a person.
+        """
+        with self._changing() as board:
+            record = board.roster.add(spec)
+            board.announce(record, "joined the run")
+
+    def device_lost(self, device: str, reason: str) -> bool:
+        """Give up a device whose worker is gone, or goes; its queue is free to steal.
+
+        Nobody is charged, and `device_back` takes it back. Refused, and False, while its worker
+        is there and holds a lease.
+        """
+        with self._changing() as board:
+            return deaths.device_lost(board, board.roster[device], reason)
+
+    def device_back(self, device: str) -> bool:
+        """Take a lost device back; False if too many deaths are held against it."""
+        with self._changing() as board:
+            return deaths.device_back(board, board.roster[device])
+
     def worker_starting(self, device: str) -> int:
         """Note that a worker process is being started; return its incarnation, from 1."""
         with self._changing() as board:

@@ -41,6 +41,28 @@ def worker_died(board: Board, record: DeviceRecord, reason: str) -> bool:
     return not record.dead
 
 
+def device_lost(board: Board, record: DeviceRecord, reason: str) -> bool:
+    """Give up a device that may come back; see the coordinator's method."""
+    if not record.live or record.active is not None or record.behind:
+        return False
+    record.present = record.ready = record.held_up = False
+    record.dead = True
+    record.note = reason
+    board.announce(record, reason)
+    return True
+
+
+def device_back(board: Board, record: DeviceRecord) -> bool:
+    """Take a lost device back; see the coordinator's method."""
+    if record.strikes > board.max_restarts:
+        return False
+    if record.dead:
+        record.dead = False
+        record.note = ""
+        board.announce(record, "is back")
+    return True
+
+
 def _blame(board: Board, active: ActiveLease) -> bool:
     """Charge a death to the unit; return whether it has killed too many workers.
 

@@ -52,7 +52,6 @@ class Outlook:
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
-        self._records = list(roster)
         self.gain_seconds = 0.0
         self.fastest = 0.0
         self._all_refuse = 0.0
@@ -61,6 +60,7 @@ class Outlook:
     def forget(self) -> None:
         """Estimate everything anew: devices, queues or rules have changed out of turn."""
         self._stale = True
+        self._records = list(self._roster)
         self._free = [record for record in self._records if record.free]
 
     def note(self, record: DeviceRecord, now: float) -> None:

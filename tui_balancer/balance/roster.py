@@ -24,16 +24,21 @@ class Roster:
     """
 
     def __init__(self, specs: Sequence[DeviceSpec]) -> None:
-        self._records = {
-            spec.device: DeviceRecord(spec, position) for position, spec in enumerate(specs)
-        }
+        self._records: dict[str, DeviceRecord] = {}
         self.scale: float | None = None
         self._measured: set[int] = set()
         self._scales: list[float] = []
         for spec in specs:
-            if spec.rate is not None:
-                self._scale_by(spec.rate, spec)
-        assert len(self._records) == len(specs), "device ids are unique"
+            self.add(spec)
+
+    def add(self, spec: DeviceSpec) -> DeviceRecord:
+        """Take in one more device, the last one in device order."""
+        assert spec.device not in self._records, "device ids are unique"
+        record = DeviceRecord(spec, len(self._records))
+        self._records[spec.device] = record
+        if spec.rate is not None:
+            self._scale_by(spec.rate, spec)
+        return record
 
     def __iter__(self) -> Iterator[DeviceRecord]:
         return iter(self._records.values())
