@@ -18,7 +18,9 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from tests.benchmarks.forward_contenders import (
     GPU_CONTENDERS,
@@ -30,6 +32,7 @@ from tests.benchmarks.forward_contenders import (
     Contender,
     sequences,
 )
+from tui_balancer.embedding.registry import ESM2_MODELS
 
 
 def main() -> None:
@@ -39,14 +42,13 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", metavar="cpu|cuda:N")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--faesm-python", default=sys.executable, metavar="PYTHON")
-    parser.add_argument("--process", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--process", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     contenders = GPU_CONTENDERS if arguments.device != "cpu" else PROCESSOR_CONTENDERS
     if arguments.process:
-        (model,), (name, part) = arguments.models, arguments.process
-        run_process(
-            next(one for one in contenders if one.name == name), model, arguments.device, int(part)
-        )
+        (model,), (name, part, checkpoint) = arguments.models, arguments.process
+        contender = next(one for one in contenders if one.name == name)
+        run_process(contender, model, arguments.device, int(part), Path(checkpoint))
         return
     pythons = dict.fromkeys(contenders, sys.executable)
     pythons |= {one: arguments.faesm_python for one in contenders if one.forward == "faesm"}
@@ -55,15 +57,25 @@ def main() -> None:
     for model in arguments.models:
         residues = sum(map(len, texts_for(model, arguments.device)))
         seconds: dict[Contender, list[float]] = {one: [] for one in contenders}
-        for _ in range(arguments.rounds):
-            for contender in contenders:
-                seconds[contender].append(
-                    measure(contender, model, arguments.device, pythons[contender])
-                )
+        with tempfile.TemporaryDirectory() as folder:
+            checkpoint = write_checkpoint(model, Path(folder))
+            for _ in range(arguments.rounds):
+                for one in contenders:
+                    took = measure(one, model, arguments.device, pythons[one], checkpoint)
+                    seconds[one].append(took)
         medians = {one: statistics.median(times) for one, times in seconds.items()}
         for contender, median in medians.items():
             ratio = medians[contenders[0]] / median
             print(f"{model:6}{contender.name:34}{residues / median:12,.0f}{ratio:8.2f}", flush=True)
+
+
+def write_checkpoint(model: str, folder: Path) -> Path:
+    """Write random weights once, for all processes to load."""
+    from tests.support.checkpoints import make_checkpoint
+
+    shape = ESM2_MODELS[MODELS[model]]
+    path = folder / f"{MODELS[model]}.pt"
+    return make_checkpoint(path, shape.layers, shape.width, shape.heads, SEED)
 
 
 def is_there(contender: Contender, python: str) -> bool:
@@ -84,12 +96,12 @@ def texts_for(model: str, device: str) -> list[str]:
     return sequences((ON_A_PROCESSOR if device == "cpu" else ON_A_GPU)[model])
 
 
-def measure(contender: Contender, model: str, device: str, python: str) -> float:
+def measure(contender: Contender, model: str, device: str, python: str, checkpoint: Path) -> float:
     """Return the seconds from a common start to the end of the last process."""
     command = [python, "-m", "tests.benchmarks.forward", "--models", model, "--device", device]
     shares = [
         subprocess.Popen(
-            [*command, "--process", contender.name, str(part)],
+            [*command, "--process", contender.name, str(part), str(checkpoint)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -109,7 +121,7 @@ def measure(contender: Contender, model: str, device: str, python: str) -> float
     return time.perf_counter() - started
 
 
-def run_process(contender: Contender, model: str, device: str, part: int) -> None:
+def run_process(contender: Contender, model: str, device: str, part: int, checkpoint: Path) -> None:
     """Load the model, warm up, say so, and embed one share of the sequences when told to."""
     os.environ["OMP_NUM_THREADS"] = str(contender.threads)
 
@@ -119,11 +131,11 @@ def run_process(contender: Contender, model: str, device: str, part: int) -> Non
         keep_freed_memory()
     from tests.benchmarks.forward_passes import work_of
     from tui_balancer.embedding.checkpoints import load, resolve
-    from tui_balancer.embedding.registry import UntrainedModel
+    from tui_balancer.embedding.registry import CheckpointModel
 
     # Shared out by length, as a balanced run would.
     mine = sorted(texts_for(model, device), key=len)[part :: contender.processes]
-    work = work_of(contender, load(resolve(UntrainedModel(MODELS[model], SEED))), device)
+    work = work_of(contender, load(resolve(CheckpointModel(checkpoint))), device)
     work(mine[:4])
     print("ready", flush=True)
     sys.stdin.read()

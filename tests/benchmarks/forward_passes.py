@@ -83,9 +83,10 @@ def transformers(loaded: LoadedModel, device: str, dtype: torch.dtype) -> States
     """Return Hugging Face's forward pass with torch's fused attention; weights at random."""
     from transformers import EsmModel
 
-    model = EsmModel._from_config(
-        config_of(loaded), attn_implementation="sdpa", add_pooling_layer=False
-    )
+    with torch.device(device):
+        model = EsmModel._from_config(
+            config_of(loaded), attn_implementation="sdpa", add_pooling_layer=False
+        )
     return hidden_states(model.eval().to(device, dtype), loaded)
 
 
