@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import Progress
 
 from tui_balancer import __version__
+from tui_balancer.bars import bars
 from tui_balancer.configuring import config
 from tui_balancer.converting import export, inspect, verify
 from tui_balancer.embedding.settings import PrecisionChoice
@@ -35,7 +34,7 @@ from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EX
 from tui_balancer.simulating import simulate
 
 if TYPE_CHECKING:
-    from tui_balancer.run.prepare import PreparedRun
+    from tui_balancer.run.prepare import OnStep, PreparedRun
 
 EXIT_CODES = (
     "Exit codes: 0 every file done, 1 some failed or left waiting, 2 usage, 130 interrupted."
@@ -100,15 +99,14 @@ def run(
         balancing or BalancingOptions(),
         embedding or EmbeddingOptions(),
     )
-    with _bars() as (on_download, on_checked):
-        prepared = prepare(
-            settings,
-            resuming=(going_on or ResumingOptions()).resuming(),
-            on_download=on_download,
-            on_checked=on_checked,
-        )
+    resuming = (going_on or ResumingOptions()).resuming()
     screen = screen or ScreenOptions()
-    return watch(prepared, headless=screen.headless, ascii_only=screen.ascii)
+    return watch(
+        settings,
+        lambda on_step: prepare(settings, resuming=resuming, on_step=on_step),
+        headless=screen.headless,
+        ascii_only=screen.ascii,
+    )
 
 
 @app.command(help_epilogue=EXIT_CODES)
@@ -130,15 +128,14 @@ def resume(
     from tui_balancer.watching import watch
 
     settings = resumed_settings(settings_of(output), devices or DeviceOptions(), balancing)
-    with _bars() as (on_download, on_checked):
-        prepared = prepare(
-            settings,
-            resuming=(going_on or ResumingOptions()).resuming(),
-            on_download=on_download,
-            on_checked=on_checked,
-        )
+    resuming = (going_on or ResumingOptions()).resuming()
     screen = screen or ScreenOptions()
-    return watch(prepared, headless=screen.headless, ascii_only=screen.ascii)
+    return watch(
+        settings,
+        lambda on_step: prepare(settings, resuming=resuming, on_step=on_step),
+        headless=screen.headless,
+        ascii_only=screen.ascii,
+    )
 
 
 @app.command(help_epilogue=EXIT_CODES)
@@ -181,22 +178,24 @@ def demo(
     )
     # The inputs are the demo's own: another size or seed is no mistake.
     resuming = Resuming(rescan=True)
-    try:
-        with _bars() as (on_download, on_checked):
-            prepared = prepare(
+
+    def prepared(on_step: OnStep) -> PreparedRun:
+        try:
+            found = prepare(
                 settings,
                 resuming=resuming,
-                on_download=on_download,
-                on_checked=on_checked,
+                on_step=on_step,
                 first_byte_seconds=DEMO_DOWNLOAD_SECONDS,
             )
-    except UserError as problem:
-        _stderr.print(f"{problem}\nThe demo goes on with random weights.", highlight=False)
-        prepared = prepare(replace(settings, model=f"untrained:{DEMO_MODEL}"), resuming=resuming)
-    if settings.weights is None:
-        prepared = _misjudged(prepared)
+        except UserError as problem:
+            made_up = replace(settings, model=f"untrained:{DEMO_MODEL}")
+            found = prepare(made_up, resuming=resuming, on_step=on_step)
+            why = f"{problem}; the demo goes on with random weights"
+            found = replace(found, warnings=(why, *found.warnings))
+        return _misjudged(found) if settings.weights is None else found
+
     screen = screen or ScreenOptions()
-    return watch(prepared, headless=screen.headless, ascii_only=screen.ascii)
+    return watch(settings, prepared, headless=screen.headless, ascii_only=screen.ascii)
 
 
 def _misjudged(prepared: PreparedRun) -> PreparedRun:
@@ -327,8 +326,8 @@ def bench(
         BalancingOptions(),
         EmbeddingOptions(precision=precision),
     )
-    with _bars() as (on_download, _):
-        benchmark = prepare_benchmark(settings, seconds, on_download)
+    with bars() as on_step:
+        benchmark = prepare_benchmark(settings, seconds, on_step)
     for warning in benchmark.warnings:
         _stdout.print(f"warning  {warning}", highlight=False, markup=False)
     with Progress(console=_stderr, transient=True, disable=not _stderr.is_terminal) as progress:
@@ -363,27 +362,3 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     sys.exit(code)
-
-
-@contextmanager
-def _bars() -> Iterator[tuple[Callable[[int, int], None], Callable[[int, int], None]]]:
-    """Show a bar while a model comes in, another while inputs are checked; or none of them."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"))
-    with Progress(
-        *columns, console=_stderr, transient=True, disable=not _stderr.is_terminal
-    ) as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def show(what: str, done: int, total: int, amount: str) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total or None, amount=amount)
-            progress.update(tasks[what], completed=done, amount=amount)
-
-        def on_download(done: int, total: int) -> None:
-            expected = f" of {total / 1e6:,.0f}" if total else ""
-            show("downloading the model", done, total, f"{done / 1e6:,.0f}{expected} MB")
-
-        def on_checked(done: int, total: int) -> None:
-            show("checking the inputs", done, total, f"{done:,} of {total:,}")
-
-        yield on_download, on_checked

@@ -9,16 +9,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TextIO
 
 import psutil
 
 from tui_balancer.balance.commands import StopNow
+from tui_balancer.bars import bars
+from tui_balancer.config import RunSettings
 from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.errors import UserError
 from tui_balancer.headless import LOOK_SECONDS, HeadlessReporter
 from tui_balancer.run.folder import LOGS_FOLDER
-from tui_balancer.run.prepare import PreparedRun
+from tui_balancer.run.opening import OpeningRun, Prepare
+from tui_balancer.run.prepare import PreparedRun, require_sense
 from tui_balancer.run.report import exit_code
 from tui_balancer.run.session import RunSession
 
@@ -38,15 +43,87 @@ def draws_ascii(asked: bool) -> bool:
     return asked or "utf" not in (sys.stderr.encoding or "").lower()
 
 
-def watch(prepared: PreparedRun, *, headless: bool, ascii_only: bool = False) -> int:
+def watch(
+    settings: RunSettings, prepare: Prepare, *, headless: bool, ascii_only: bool = False
+) -> int:
     """Carry out a run before the person's eyes and return the exit code it earned.
 
-    Whatever becomes of the screen, `logs/run.log` in the run folder tells the whole story.
+    On the screen it is also prepared before their eyes, since that may take long. Whatever becomes
+    of the screen, `logs/run.log` in the run folder tells the whole story.
+
+    Args:
+        settings: The run as asked for.
+        prepare: Prepares it.
+        headless: Whether no screen is wanted.
+        ascii_only: Whether to draw with ASCII alone.
 
     Raises:
-        UserError: The run folder cannot be written or is in use, or the outputs cannot fit.
+        KeyboardInterrupt: A signal came, or the person left, before the run began.
+        UserError: The run cannot begin; the line says why.
     """
-    logs = prepared.settings.output / LOGS_FOLDER
+    if headless or not has_terminal():
+        with bars() as on_step:
+            prepared = prepare(on_step)
+        prepare_for_spawn()
+        with counted_interrupts() as interrupts, _Recorded() as recorded:
+            session = recorded.begin(prepared)
+            _watch_headless(session, interrupts, from_now=False)
+    else:
+        require_sense(settings)
+        # Before anything else is done: beside it the import takes twice as long.
+        importlib.import_module("tui_balancer.ui.app")
+        prepare_for_spawn()
+        with counted_interrupts() as interrupts, _Recorded() as recorded:
+            opening = OpeningRun(settings, prepare, recorded.begin)
+            session = _watch_on_screen(opening, interrupts, ascii_only=ascii_only)
+    if session.refusal is not None:
+        raise session.refusal
+    summary = session.summary()
+    assert summary is not None, "a closed session has its summary"
+    return exit_code(summary)
+
+
+class _Recorded:
+    """A session at work, whose story is written into its folder; closed at the end of `with`."""
+
+    def __init__(self) -> None:
+        self._session: RunSession | None = None
+        self._recorder: threading.Thread | None = None
+
+    def __enter__(self) -> _Recorded:
+        return self
+
+    def begin(self, prepared: PreparedRun) -> RunSession:
+        """Start a run.
+
+        Raises:
+            UserError: The run folder cannot be written or is in use.
+        """
+        with ExitStack() as stack:
+            run_log = stack.enter_context(_opened_logs(prepared.settings.output))
+            age = time.time() - psutil.Process().create_time()
+            session = RunSession(prepared, age_seconds=age)
+            stack.pop_all()
+
+        def record() -> None:
+            with run_log:
+                HeadlessReporter(session, run_log, status_seconds=60.0).watch(session.wait)
+
+        self._session = session
+        self._recorder = threading.Thread(target=record, name="run-log")
+        session.start()
+        self._recorder.start()
+        return session
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._session is not None and self._recorder is not None:
+            self._session.close()
+            self._recorder.join()
+
+
+def _opened_logs(output: Path) -> TextIO:
+    """Have the program's own log written into the run folder, and return the run's."""
+    logs = output / LOGS_FOLDER
     try:
         logs.mkdir(parents=True, exist_ok=True)
         run_log = (logs / RUN_LOG).open("a", encoding="utf-8")
@@ -57,37 +134,10 @@ def watch(prepared: PreparedRun, *, headless: bool, ascii_only: bool = False) ->
         )
     except OSError as problem:
         raise UserError(
-            f"cannot write the run folder {prepared.settings.output}: {problem.strerror}; "
+            f"cannot write the run folder {output}: {problem.strerror}; "
             "choose another with --output"
         ) from None
-    on_screen = not headless and has_terminal()
-    if on_screen:
-        # Before the scan begins: beside it the import takes twice as long.
-        importlib.import_module("tui_balancer.ui.app")
-    prepare_for_spawn()
-    with run_log, counted_interrupts() as interrupts:
-        age = time.time() - psutil.Process().create_time()
-        session = RunSession(prepared, age_seconds=age)
-        recorder = threading.Thread(
-            target=HeadlessReporter(session, run_log, status_seconds=60.0).watch,
-            args=(session.wait,),
-            name="run-log",
-        )
-        session.start()
-        recorder.start()
-        try:
-            if on_screen:
-                _watch_on_screen(session, interrupts, ascii_only=ascii_only)
-            else:
-                _watch_headless(session, interrupts, from_now=False)
-        finally:
-            session.close()
-            recorder.join()
-    if session.refusal is not None:
-        raise session.refusal
-    summary = session.summary()
-    assert summary is not None, "a closed session has its summary"
-    return exit_code(summary)
+    return run_log
 
 
 def _watch_headless(session: RunSession, interrupts: Interrupts, *, from_now: bool) -> None:
@@ -97,14 +147,17 @@ def _watch_headless(session: RunSession, interrupts: Interrupts, *, from_now: bo
     reporter.watch(lambda seconds: _wait(session, interrupts, seconds, reporter.say))
 
 
-def _watch_on_screen(session: RunSession, interrupts: Interrupts, *, ascii_only: bool) -> None:
+def _watch_on_screen(
+    opening: OpeningRun, interrupts: Interrupts, *, ascii_only: bool
+) -> RunSession:
     """Show the screen until it is left or lost, then see the run to its end without one."""
     from tui_balancer.preferences import read_preferences
     from tui_balancer.ui.app import BalancerApp
     from tui_balancer.ui.exits import ExitCode
 
     app = BalancerApp(
-        session,
+        opening,
+        painted=opening.start,
         interrupted=interrupts.hand_over,
         ascii_only=draws_ascii(ascii_only),
         look=read_preferences().look,
@@ -112,12 +165,27 @@ def _watch_on_screen(session: RunSession, interrupts: Interrupts, *, ascii_only:
     app.run()
     if app.return_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
         interrupts.note()
+    session = _opened(opening, interrupts)
     if app.return_code == ExitCode.TERMINAL_LOST:
         session.unattended = True
         while not _wait(session, interrupts, LOOK_SECONDS, _log.info):
             pass
     else:
         _watch_headless(session, interrupts, from_now=True)
+    return session
+
+
+def _opened(opening: OpeningRun, interrupts: Interrupts) -> RunSession:
+    """Return the run once it has begun; an interrupt before that keeps it from beginning."""
+    while not opening.settled.is_set():
+        if interrupts.count and opening.call_off():
+            raise KeyboardInterrupt
+        opening.start()
+        opening.settled.wait(LOOK_SECONDS)
+    if opening.problem is not None:
+        raise opening.problem
+    assert opening.session is not None, "what has settled has begun or has a problem"
+    return opening.session
 
 
 def _wait(

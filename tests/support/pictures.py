@@ -29,6 +29,7 @@ from tui_balancer.run.handle import (
     RunSnapshot,
     RunSummary,
     ScanProgress,
+    Step,
 )
 
 GIB = 2**30
@@ -197,6 +198,14 @@ SCANNING = replace(
     eta_seconds=None,
     devices=(),
     efficiency=None,
+)
+
+PREPARING = replace(
+    SCANNING,
+    phase=Phase.PREPARING,
+    elapsed_seconds=1.0,
+    scan=ScanProgress(),
+    step=Step("finding the inputs", 312_000, unit="files"),
 )
 
 UNTRAINED = replace(

@@ -112,3 +112,14 @@ def test_a_terminal_without_utf8_gets_ascii(
     terminal.wait_for("Stop now")
     terminal.press("s")
     assert terminal.wait() == 130
+
+
+def test_what_keeps_a_run_from_beginning_is_one_line_after_the_screen(
+    open_terminal: OpenTerminal, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("no FASTA in here")
+    terminal = open_terminal(run_command(tmp_path, output=tmp_path / "out"))
+    assert terminal.wait() == 2
+    words = f"tui-balancer: no FASTA file in the folder {tmp_path}"
+    assert terminal.text_after_leaving().strip().endswith(words)
+    assert "Traceback" not in terminal.text

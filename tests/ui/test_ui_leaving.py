@@ -9,14 +9,15 @@ from dataclasses import replace
 import pytest
 
 from tests.support.fake_run import FakeRun
-from tests.support.pictures import FINISHED, RUNNING, SUMMARY
+from tests.support.pictures import FINISHED, PREPARING, RUNNING, SUMMARY
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
 from tui_balancer.balance.commands import Drain, Outcome, StopNow
+from tui_balancer.errors import UserError
 from tui_balancer.run.handle import Phase, RunSnapshot
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.dialogs.quit_dialog import QuitDialog
 from tui_balancer.ui.exits import ExitCode
-from tui_balancer.ui.messages import TerminalLost
+from tui_balancer.ui.messages import LinkBroke, TerminalLost
 from tui_balancer.ui.screens.run_screen import RunScreen
 
 
@@ -41,6 +42,20 @@ async def test_ctrl_c_does_not_ask(snapshot: RunSnapshot, code: ExitCode) -> Non
         await pilot.press("ctrl+c")
         await until(pilot, lambda: pilot.app.return_code is not None)
     assert pilot.app.return_code == code
+
+
+async def test_a_run_that_has_not_begun_is_left_without_a_question() -> None:
+    async with shown(FakeRun(PREPARING)) as pilot:
+        await pilot.press("q")
+        await until(pilot, lambda: pilot.app.return_code is not None)
+    assert pilot.app.return_code == ExitCode.INTERRUPTED
+
+
+async def test_a_run_that_cannot_begin_leaves_the_word_to_the_command_line() -> None:
+    async with shown(FakeRun(PREPARING)) as pilot:
+        pilot.app.post_message(LinkBroke(UserError("no FASTA file in the folder notes")))
+        await until(pilot, lambda: pilot.app.return_code is not None)
+    assert pilot.app.return_code == ExitCode.REFUSED
 
 
 @pytest.mark.parametrize(

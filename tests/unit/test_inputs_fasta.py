@@ -29,7 +29,7 @@ def ids_and_residues(path: Path, data: bytes) -> list[tuple[str, str]]:
 
 
 def scanned(path: Path, rules: ReadingRules = RULES) -> FileScan:
-    return scan_file(InputFile(path, path.name, Path(path.stem), path.suffix), rules)
+    return scan_file(InputFile(str(path), path.name), rules)
 
 
 READ = {

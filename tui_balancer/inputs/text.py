@@ -10,6 +10,8 @@ def terminal_safe(text: str, limit: int = 160) -> str:
     sequences, line breaks, direction overrides, undecodable bytes of a file name) is shown
     as its escape, e.g. `\x1b`. What is too long loses its middle, for names differ at their ends.
     """
+    if len(text) <= limit and text.isprintable():
+        return text
     printable = "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in _middle_cut(text, limit)

@@ -13,7 +13,7 @@ from tui_balancer.embedding.settings import Precision
 from tui_balancer.formatting import plural
 from tui_balancer.run.budget import suitable_batch_tokens
 from tui_balancer.run.precision import choose_precision, precisions
-from tui_balancer.run.prepare import selected_devices
+from tui_balancer.run.prepare import OnStep, downloading, selected_devices
 from tui_balancer.workers.benchmark import (
     BUCKETS,
     BenchmarkTask,
@@ -21,7 +21,7 @@ from tui_balancer.workers.benchmark import (
     Measurement,
     benchmark,
 )
-from tui_balancer.workers.preflight import OnDownload, PreflightRequest, preflight
+from tui_balancer.workers.preflight import PreflightRequest, preflight
 
 _CEILINGS = 0.5
 """Time that the matrix products of one number format take, in measurements of a bucket."""
@@ -94,14 +94,14 @@ def _sum(one: Measurement, other: Measurement) -> Measurement:
 
 
 def prepare_benchmark(
-    settings: RunSettings, seconds: float, on_download: OnDownload | None = None
+    settings: RunSettings, seconds: float, on_step: OnStep = lambda _: None
 ) -> Benchmark:
     """Find out what there is to measure; downloads the model if needed.
 
     Args:
         settings: Devices, model and precision; `auto` measures all that are worth it.
         seconds: That all measurements together shall take, about.
-        on_download: Hears of a download's progress.
+        on_step: Hears how far a download is.
 
     Raises:
         UserError: Something is missing or wrong.
@@ -109,7 +109,7 @@ def prepare_benchmark(
     request = PreflightRequest(
         parse_model(settings.model, settings.seed), parse_devices(settings.devices)
     )
-    report = preflight(request, on_download)
+    report = preflight(request, downloading(on_step))
     assert report.model is not None, "a model was asked for"
     devices = selected_devices(settings, report.devices, report.model.shape)
     batch_tokens = suitable_batch_tokens(devices, report.model.shape)

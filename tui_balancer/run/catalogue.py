@@ -155,7 +155,7 @@ def file_records(
             unit=first + bundle,
             bundle=first + bundle,
             name=scan.input.name,
-            source=str(scan.input.path),
+            source=scan.input.source,
             sha256=scan.sha256,
             size_bytes=scan.size_bytes,
             mtime_ns=scan.mtime_ns,

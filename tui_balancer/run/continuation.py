@@ -127,7 +127,7 @@ def continuation(
     else:
         _refuse_other_inputs(stored, patterns, found)
     known = {row.file.source for row in stored.files}
-    new = [file for file in found if str(file.path) not in known]
+    new = [file for file in found if file.source not in known]
     if new and not resuming.rescan:
         warnings.append(
             f"{plural(len(new), 'input')} appeared since the scan and stay out: "
@@ -162,7 +162,7 @@ def _refuse_other_inputs(
     """See that the files named now are those of the run, whichever way they are named."""
     if [absolute_pattern(pattern) for pattern in patterns] == stored.run.settings["inputs"]:
         return
-    named = {str(file.path) for file in found}
+    named = {file.source for file in found}
     missing = [
         row.file.name
         for row in stored.files

@@ -12,17 +12,42 @@ from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.events import Event
 from tui_balancer.balance.model import DeviceMetrics, PolicySettings, Totals, Unit
 from tui_balancer.balance.observation import Places
+from tui_balancer.formatting import count
 
 
 class Phase(str, Enum):
     """Where the run is; the word is what the screen shows."""
 
+    PREPARING = "preparing"
     SCANNING = "scanning"
     LOADING = "loading models"
     RUNNING = "running"
     DRAINING = "finishing running files"
     STOPPING = "stopping"
     FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is done before a run can begin, and how far that is.
+
+    Attributes:
+        what: For people: `finding the inputs`.
+        done: Of it.
+        total: Of it; 0 while unknown.
+        unit: What is counted: `files`, `MB`.
+    """
+
+    what: str
+    done: int = 0
+    total: int = 0
+    unit: str = ""
+
+    @property
+    def amount(self) -> str:
+        """How far it is: `12 of 30 MB`; empty where nothing is counted."""
+        of = f" of {count(self.total)}" if self.total else ""
+        return f"{count(self.done)}{of} {self.unit}" if self.unit else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +93,7 @@ class RunSnapshot:
         trouble: Why the run is held until somebody resumes it (a full disk); empty otherwise.
         efficiency: How close the run has come to its bound so far, in [0, 1], as in
             `RunSummary`; None while unknown.
+        step: What is being prepared; None once the run has begun.
     """
 
     phase: Phase
@@ -90,6 +116,7 @@ class RunSnapshot:
     stop_reason: str = ""
     trouble: str = ""
     efficiency: float | None = None
+    step: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)

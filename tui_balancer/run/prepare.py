@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +21,19 @@ from tui_balancer.devices.selection import (
 from tui_balancer.embedding.registry import ESM2_MODELS, ModelShape, ModelSource, parse_model
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
-from tui_balancer.inputs.discovery import InputFile, find_inputs
+from tui_balancer.inputs.discovery import InputFile, find_inputs, require_inputs
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import RunRecord
+from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.run.budget import CPU_BATCH_TOKENS, suitable_batch_tokens
 from tui_balancer.run.continuation import (
     Continuation,
-    OnChecked,
     Resuming,
     continuation,
     find_run,
 )
+from tui_balancer.run.handle import Step
 from tui_balancer.run.precision import choose_precision
 from tui_balancer.run.rates import with_rates
 from tui_balancer.run.stored import (
@@ -44,6 +48,9 @@ from tui_balancer.workers.preflight import OnDownload, PreflightRequest, preflig
 
 SMALLEST = ESM2_MODELS["esm2_t6_8M_UR50D"]
 """Stands for the model where none was named: how many CPU workers could there be?"""
+
+OnStep = Callable[[Step], None]
+"""Hears how far the preparation is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +91,7 @@ def prepare(
     settings: RunSettings,
     *,
     resuming: Resuming | None = Resuming(),  # noqa: B008 - frozen
-    on_download: OnDownload | None = None,
-    on_checked: OnChecked | None = None,
+    on_step: OnStep = lambda _: None,
     first_byte_seconds: float | None = None,
 ) -> PreparedRun:
     """Check everything that can be checked before work begins; downloads the model if needed.
@@ -96,8 +102,8 @@ def prepare(
     Args:
         settings: The run as asked for.
         resuming: What is allowed when the run was begun before; None looks at no run folder.
-        on_download: Hears of a download's progress.
-        on_checked: Hears how far the check of the inputs of a run begun before is.
+        on_step: Hears how far it is: files found, a download, the check of the inputs of a run
+            begun before.
         first_byte_seconds: Longest wait for a download to begin; None for the usual one.
 
     Raises:
@@ -106,14 +112,24 @@ def prepare(
     stored = find_run(settings.output) if resuming is not None else None
     if stored is not None:
         settings = with_stored_defaults(settings, stored.run)
-    inputs = () if stored is not None and stored.files else find_inputs(settings.inputs)
+
+    def found(files: int) -> None:
+        on_step(Step("finding the inputs", files, unit="files"))
+
+    def checked(done: int, total: int) -> None:
+        on_step(Step("checking the inputs", done, total, "files"))
+
+    known = stored is not None and stored.files
+    inputs = () if known else find_inputs(settings.inputs, on_found=found)
     request = PreflightRequest(
         model=parse_model(settings.model, settings.seed),
         devices=parse_devices(settings.devices),
         repr_layer=settings.repr_layer,
         first_byte_seconds=first_byte_seconds,
     )
-    report = preflight(request, on_download)
+    if request.needs_torch:
+        on_step(Step("looking at the model and the devices"))
+    report = preflight(request, downloading(on_step))
     assert report.model is not None, "a model was asked for"
     shape = report.model.shape
     devices = selected_devices(settings, report.devices, shape)
@@ -133,7 +149,7 @@ def prepare(
     if stored is not None and resuming is not None:
         refuse_differences(stored.run, settings, report.model, embedding, devices)
         if stored.files:
-            going_on = continuation(stored, settings.inputs, resuming, on_checked)
+            going_on = continuation(stored, settings.inputs, resuming, checked)
             warnings += going_on.warnings
     return PreparedRun(
         settings=settings,
@@ -151,16 +167,41 @@ def prepare(
     )
 
 
-def settings_of(folder: Path) -> RunSettings:
-    """Return the settings of the run that a folder holds.
+def downloading(on_step: OnStep) -> OnDownload:
+    """Return what tells of a download in steps."""
+
+    def received(done: int, total: int) -> None:
+        on_step(Step("downloading the model", done // 1_000_000, total // 1_000_000, "MB"))
+
+    return received
+
+
+def require_sense(settings: RunSettings) -> None:
+    """See at a glance what would make `prepare` fail later.
 
     Raises:
-        UserError: It holds none, or somebody works in it.
+        UserError: A slip of the pen: no such model, device or input.
     """
-    stored = find_run(folder)
-    if stored is None:
+    parse_model(settings.model, settings.seed)
+    parse_devices(settings.devices)
+    if is_blank(settings.output / LEDGER_NAME):
+        require_inputs(settings.inputs)
+
+
+def settings_of(folder: Path) -> RunSettings:
+    """Return the settings of the run that a folder holds, without a look at its files.
+
+    Raises:
+        UserError: It holds none.
+    """
+    path = folder / LEDGER_NAME
+    if is_blank(path):
         raise UserError(f"{folder} holds no run: name the folder given to run as --output")
-    return stored_settings(stored.run, folder)
+    try:
+        with closing(read_ledger(path)) as ledger:
+            return stored_settings(ledger.run(), folder)
+    except LedgerError as problem:
+        raise UserError(f"{problem} ({path})") from problem
 
 
 def prepare_devices(

@@ -178,7 +178,7 @@ def _check(
         if stop.is_set():
             raise ScanStopped
         if file.file_id in continuation.rescanned:
-            source = InputFile(Path(file.source), file.name, PurePath(file.name), "")
+            source = InputFile(file.source, file.name)
             changes += map(
                 FileRescanned, recorded([scanned(source)], [PurePath(file.output)], file.file_id)
             )

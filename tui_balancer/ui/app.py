@@ -15,6 +15,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from tui_balancer.balance.commands import Drain, StopNow
+from tui_balancer.errors import UserError
 from tui_balancer.run.handle import Phase, RunHandle
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.ascii_filter import AsciiFilter
@@ -56,6 +57,7 @@ class BalancerApp(App[int]):
         refresh_hz: Pictures a second.
         attached: Whether the run is another process's, which goes on when this screen is left.
         read_only: Whether the run refuses every command; say so, and do not ask on leaving.
+        painted: Called once the screen has been painted for the first time.
         interrupted: Whether a signal came before the app could take it; asked when it can.
         poll: Whether a thread takes pictures; tests take them by `link.read()`.
         ascii_only: Draw with ASCII alone.
@@ -73,6 +75,7 @@ class BalancerApp(App[int]):
         refresh_hz: float = 4.0,
         attached: bool = False,
         read_only: bool = False,
+        painted: Callable[[], object] = lambda: None,
         interrupted: Callable[[], bool] = lambda: False,
         poll: bool = True,
         ascii_only: bool = False,
@@ -90,6 +93,7 @@ class BalancerApp(App[int]):
         self._bulletin = Bulletin()
         self._attached = attached
         self._read_only = read_only
+        self._painted = painted
         self._interrupted = interrupted
         self._poll = poll
         self._leaving = False
@@ -124,6 +128,7 @@ class BalancerApp(App[int]):
     def on_ready(self) -> None:
         """Begin to read the run, now that there are widgets to show it."""
         self.link.start(poll=self._poll)
+        self.call_after_refresh(self._painted)
 
     async def on_unmount(self) -> None:
         """Let go of the run and give the signals back to the caller's handlers."""
@@ -175,8 +180,10 @@ class BalancerApp(App[int]):
                 driver.announce(news)
 
     def on_link_broke(self, message: LinkBroke) -> None:
-        """Break with the run's own error rather than show a picture that stands still."""
-        raise message.error
+        """Leave a run that cannot begin; break with other errors rather than stand still."""
+        if not isinstance(message.error, UserError):
+            raise message.error
+        self._leave(ExitCode.REFUSED)
 
     def on_terminal_lost(self) -> None:
         """Go without a screen."""
@@ -188,6 +195,8 @@ class BalancerApp(App[int]):
         phase = snapshot.phase if snapshot else Phase.SCANNING
         if phase is Phase.FINISHED:
             self._leave(ExitCode.ENDED)
+        elif phase is Phase.PREPARING:
+            self._leave(ExitCode.INTERRUPTED)
         elif phase is Phase.STOPPING:
             self._leave(ExitCode.LEFT_STOPPING)
         elif self._read_only:

@@ -13,7 +13,7 @@ PROGRAM = "tui-balancer"
 def title_of(snapshot: RunSnapshot) -> str:
     """Return the window's title: how far, how long still, whose window this is."""
     totals = snapshot.totals
-    if snapshot.phase in (Phase.SCANNING, Phase.FINISHED) or not totals.cost:
+    if snapshot.phase in (Phase.PREPARING, Phase.SCANNING, Phase.FINISHED) or not totals.cost:
         return f"{snapshot.phase.value} | {PROGRAM}"
     state = "paused" if snapshot.paused else estimate(snapshot.eta_seconds)
     return f"{percent(totals.cost_done / totals.cost)} {state} | {PROGRAM}"

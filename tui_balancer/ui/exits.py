@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
         ENDED: The person left after the end of the run.
         CRASHED: The app itself broke; the run may still go on.
         LEFT: The person left the screen of another process's run, which goes on.
+        REFUSED: The run cannot begin, and knows why.
         LEFT_STOPPING: The person left while the run was stopping; end it without the screen.
         TERMINAL_LOST: The terminal hung up (SIGHUP, or gone without one); the run may go on
             without a screen.
@@ -25,6 +26,7 @@ class ExitCode(IntEnum):
     CRASHED = 1
     LEFT = 2
     LEFT_STOPPING = 3
+    REFUSED = 4
     TERMINAL_LOST = 129
     INTERRUPTED = 130
     TERMINATED = 143

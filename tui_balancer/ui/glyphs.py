@@ -39,6 +39,7 @@ DEVICE_STATES: Final = {
 }
 
 PHASES: Final = {
+    Phase.PREPARING: "◌",
     Phase.SCANNING: "◌",
     Phase.LOADING: "◌",
     Phase.RUNNING: "●",

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.balance.stealing import describe
 from tui_balancer.formatting import count, duration, estimate, percent, plural, quantity
-from tui_balancer.run.handle import Phase, RunSnapshot
+from tui_balancer.run.handle import Phase, RunSnapshot, Step
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import bar, clock_time, shorten
 from tui_balancer.ui.tones import Line, Tone, fit, line_width, spread, to_strip
@@ -22,6 +22,7 @@ WELL_BALANCED: Final = 0.9
 """A run this close to its bound is well balanced."""
 
 _PHASE_TONES: Final[dict[Phase, Tone]] = {
+    Phase.PREPARING: "accent",
     Phase.SCANNING: "accent",
     Phase.LOADING: "accent",
     Phase.RUNNING: "good",
@@ -54,8 +55,20 @@ def state_line(snapshot: RunSnapshot, width: int, *, frozen: bool, read_only: bo
     return spread(width, "  ", (left, [badge, model, output]), (left, [badge, model]))
 
 
+def step_line(step: Step, width: int) -> Line:
+    """Return what is being prepared, with a bar where its end is known."""
+    head: Line = [(f"{step.what}  ", "strong"), (step.amount, "plain")]
+    if not step.total:
+        return fit(head, width)
+    room = max(_LEAST_BAR, width - line_width(head) - 2)
+    filled, track = bar(step.done / step.total, room)
+    return fit([*head, ("  ", "plain"), (filled, "accent"), (track, "dim")], width)
+
+
 def progress_line(snapshot: RunSnapshot, width: int) -> Line:
     """Return the files done of all, with a bar, and the estimate of the end."""
+    if snapshot.step is not None:
+        return step_line(snapshot.step, width)
     if snapshot.phase is Phase.SCANNING:
         scanned, found = snapshot.scan.files_scanned, snapshot.scan.files_found
         head: Line = [(f"{count(scanned)} / {plural(found, 'file')} scanned", "strong")]
@@ -107,6 +120,8 @@ def rates_line(snapshot: RunSnapshot, width: int) -> Line:
     """Return throughput and the stealing rule at the left, what went wrong at the right."""
     right = health(snapshot)
     separator = f"  {glyphs.DOT}  "
+    if snapshot.phase is Phase.PREPARING:
+        return spread(width, separator, ([], right))
     if snapshot.trouble:
         trouble: Line = [(f"{glyphs.FAILURE} {snapshot.trouble}", "bad")]
         way_out: Line = [("P goes on", "strong")]
