@@ -12,15 +12,18 @@ from tui_balancer.config import RunSettings
 from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.run import bench
 from tui_balancer.run.bench import prepare_benchmark
+from tui_balancer.run.rates import load_rates, rate_key
 from tui_balancer.tables import bench_table
 from tui_balancer.workers.benchmark import BUCKETS, BenchmarkTask, Measurement
+
+MODEL = "esm2_t6_8M_UR50D"
 
 
 def asked(precision: PrecisionChoice = "auto", workers: int = 2) -> RunSettings:
     return RunSettings(
         inputs=(),
         output=Path(),
-        model="untrained:esm2_t6_8M_UR50D",
+        model=f"untrained:{MODEL}",
         devices="cpu",
         cpu_workers=workers,
         cpu_threads=1,
@@ -64,6 +67,16 @@ def test_the_processors_workers_are_one_device_of_their_speeds_together(
     assert cells == [("cpu", one, bucket) for one in ("fp32", "bf16") for bucket in BUCKETS]
     sums = {(one.residues_per_second, one.flops_per_second, one.ceiling) for one in measured}
     assert sums == {(200.0, 6e9, 8e9)}
+
+
+def test_the_next_run_begins_with_what_each_worker_did_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bench, "benchmark", fake_benchmark)
+    benchmark = prepare_benchmark(asked(), seconds=1)
+    benchmark.measure(lambda _: None)
+    keys = [rate_key(one, MODEL, "bf16") for one in benchmark.devices]
+    assert [load_rates()[key] for key in keys] == [3e9, 3e9]
 
 
 def test_the_table_tells_the_share_of_the_ceiling(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 from tui_balancer.config import RunSettings
 from tui_balancer.devices.processor import CPU
@@ -14,6 +15,7 @@ from tui_balancer.formatting import plural
 from tui_balancer.run.budget import suitable_batch_tokens
 from tui_balancer.run.precision import choose_precision, precisions
 from tui_balancer.run.prepare import OnStep, downloading, selected_devices
+from tui_balancer.run.rates import remember
 from tui_balancer.workers.benchmark import (
     BUCKETS,
     BenchmarkTask,
@@ -65,12 +67,14 @@ class Benchmark:
     def measure(self, on_measured: Callable[[Measurement], None]) -> tuple[Measurement, ...]:
         """Measure, and return everything in the order of devices, formats and lengths.
 
-        The processor's workers are one device, and what they do together is its speed.
+        The processor's workers are one device, and what they do together is its speed. What each
+        does by itself is kept for the runs to come, see `rates`.
 
         Raises:
             UserError: A device does not work.
         """
         measured = benchmark(self.tasks, on_measured)
+        self._remember(measured)
         places = {task.device: place for place, task in enumerate(self.tasks)}
         together: dict[tuple[str, Precision, LengthBucket], Measurement] = {}
         # The sort is stable, and each device reports in the order of formats and lengths.
@@ -81,6 +85,15 @@ class Benchmark:
                 _sum(together[key], one) if key in together else replace(one, device=device)
             )
         return tuple(together.values())
+
+    def _remember(self, measured: Sequence[Measurement]) -> None:
+        rates: dict[Precision, dict[str, list[float]]] = {}
+        for one in measured:
+            of_device = rates.setdefault(one.precision, {}).setdefault(one.device, [])
+            of_device.append(one.flops_per_second)
+        for precision, of_devices in rates.items():
+            medians = {device: median(values) for device, values in of_devices.items()}
+            remember(medians, self.devices, self.model.name, precision)
 
 
 def _sum(one: Measurement, other: Measurement) -> Measurement:
