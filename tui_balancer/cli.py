@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from tui_balancer import __version__
 from tui_balancer.bars import bars
+from tui_balancer.cluster_options import ClusterOptions
 from tui_balancer.configuring import config
 from tui_balancer.converting import export, inspect, verify
 from tui_balancer.embedding.settings import PrecisionChoice
@@ -79,6 +80,7 @@ def run(
     balancing: BalancingOptions | None = None,
     embedding: EmbeddingOptions | None = None,
     going_on: ResumingOptions | None = None,
+    cluster: ClusterOptions | None = None,
     screen: ScreenOptions | None = None,
 ) -> int:
     """Embed FASTA files.
@@ -99,6 +101,7 @@ def run(
         balancing or BalancingOptions(),
         embedding or EmbeddingOptions(),
     )
+    settings = replace(settings, cluster=(cluster or ClusterOptions()).request())
     resuming = (going_on or ResumingOptions()).resuming()
     screen = screen or ScreenOptions()
     return watch(
@@ -117,6 +120,7 @@ def resume(
     devices: DeviceOptions | None = None,
     balancing: BalancingOptions | None = None,
     going_on: ResumingOptions | None = None,
+    cluster: ClusterOptions | None = None,
     screen: ScreenOptions | None = None,
 ) -> int:
     """Go on with the run that a folder holds.
@@ -127,7 +131,9 @@ def resume(
     from tui_balancer.run.prepare import prepare, settings_of
     from tui_balancer.watching import watch
 
+    request = (cluster or ClusterOptions()).request()
     settings = resumed_settings(settings_of(output), devices or DeviceOptions(), balancing)
+    settings = replace(settings, cluster=request)
     resuming = (going_on or ResumingOptions()).resuming()
     screen = screen or ScreenOptions()
     return watch(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tui_balancer.balance.model import PolicySettings, TimeSettings
 from tui_balancer.embedding.settings import PrecisionChoice
+from tui_balancer.engines.dask_request import ClusterRequest
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.formats import DEFAULT_FORMATS, FormatName
 
@@ -37,6 +38,7 @@ class RunSettings:
         reading: How FASTA is read.
         seed: Of untrained weights.
         formats: Of the outputs, at least one.
+        cluster: Where to compute; None for this machine.
     """
 
     inputs: tuple[str, ...]
@@ -57,3 +59,4 @@ class RunSettings:
     reading: ReadingRules = field(default_factory=ReadingRules)
     seed: int = 0
     formats: tuple[FormatName, ...] = DEFAULT_FORMATS
+    cluster: ClusterRequest | None = None

@@ -132,7 +132,7 @@ def get_gpu_weight(name: str) -> float:
 
 def match_device_weight(device: str, name: str) -> WeightMatch:
     """Find the weight of any device: a card by its name, a CPU worker or MPS by its kind."""
-    kind = device.partition(":")[0]
+    kind = device.rpartition("/")[2].partition(":")[0]
     if kind == "cpu":
         return WeightMatch(CPU_WEIGHT, "a CPU worker")
     if kind == "mps":

@@ -8,6 +8,11 @@ VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
 """Environment variable that tells CUDA, when it begins, which cards there are."""
 
 
+def kind_of(device: str) -> str:
+    """Return what a device is by its name, wherever it is: `cuda`, `mps` or `cpu`."""
+    return device.rpartition("/")[2].partition(":")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
     """What is known of a device before anything runs on it.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui_balancer.devices.info import DeviceInfo
+from tui_balancer.devices.info import DeviceInfo, kind_of
 from tui_balancer.devices.processor import CPU
 from tui_balancer.errors import UserError
 
@@ -36,7 +36,7 @@ class SelectedDevice:
     """A device of the run: it gets one worker.
 
     Attributes:
-        device: `cuda:0`, `mps`, `cpu:0`.
+        device: `cuda:0`, `mps`, `cpu:0`; on a cluster with its node before it, `NODE/cuda:0`.
         name: The hardware's name.
         threads: CPU threads of its worker.
         memory_total: Bytes, or None where unknown.
@@ -50,6 +50,11 @@ class SelectedDevice:
     memory_total: int | None
     capability: tuple[int, int] | None = None
     visible: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What it is: `cuda`, `mps` or `cpu`."""
+        return kind_of(self.device)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ _WEIGHT_BYTES = 4
 
 def suitable_batch_tokens(devices: Sequence[SelectedDevice], shape: ModelShape) -> int:
     """Return the batch budget that suits a model and the weakest kind of device, in tokens."""
-    if any(one.device.startswith("cpu") for one in devices):
+    if any(one.kind == "cpu" for one in devices):
         return CPU_BATCH_TOKENS
     return gpu_batch_tokens(shape, [one.memory_total for one in devices if one.memory_total])
 

@@ -17,8 +17,8 @@ from tui_balancer.ledger.records import FileRow, FileState, RunRecord, SessionRe
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.atomic import sha256_of
 from tui_balancer.outputs.layout import output_paths
-from tui_balancer.run.folder import versions
 from tui_balancer.run.stored import absolute_pattern
+from tui_balancer.versions import versions
 
 _NAMED = 5
 """How many files a line names; more would be no line."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
 import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
-from tui_balancer import __version__
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.lock import RunLock
@@ -19,6 +16,7 @@ from tui_balancer.ledger.records import RunRecord, SessionRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.atomic import sweep_temporaries
+from tui_balancer.versions import versions
 
 LOGS_FOLDER = "logs"
 
@@ -89,12 +87,3 @@ class RunFolder:
             self.ledger.end_session(time.time(), how)
         self.ledger.close()
         self._lock.release()
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what decides a result; no library is imported for it."""
-    found = {"tui-balancer": __version__, "python": platform.python_version()}
-    for package in ("torch", "fair-esm"):
-        with suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found

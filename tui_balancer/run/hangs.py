@@ -42,7 +42,7 @@ class Deadlines:
         floor: Seconds that are never held against it.
         shape: The model.
         settings: What bounds a batch.
-        assumed_flops: FLOP/s of each device before it was measured.
+        assumed_flops: FLOP/s of the devices before they were measured.
     """
 
     floor: float
@@ -55,9 +55,14 @@ class Deadlines:
         if row.state is DeviceState.STARTING:
             return max(self.floor, LOADING_SECONDS)
         if row.state is DeviceState.BUSY and row.running is not None:
-            rate = row.flops_per_second or self.assumed_flops[row.device]
+            rate = row.flops_per_second or self._assumed(row)
             return max(self.floor, self._unit_seconds(row.running.unit, rate))
         return self.floor if row.state is DeviceState.IDLE else None
+
+    def _assumed(self, row: DeviceMetrics) -> float:
+        """Return the rate of a device before it was measured, of one that joined late, too."""
+        assumed = self.assumed_flops.get(row.device)
+        return assumed if assumed is not None else assumed_flops(row.device, row.weight, 1)
 
     def _unit_seconds(self, unit: Unit, rate: float) -> float:
         """Return the longest silence to expect within a unit: its largest batch and its files."""

@@ -10,6 +10,7 @@ from tui_balancer.balance.bounds import Speed, fluid_bound
 from tui_balancer.balance.cost import forward_cost
 from tui_balancer.balance.model import DeviceSpec, Unit
 from tui_balancer.balance.simulation import REPORT_SECONDS, SimulatedDevice, simulate
+from tui_balancer.devices.info import kind_of
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.run.prepare import PreparedRun
 
@@ -120,7 +121,7 @@ def _flops(spec: DeviceSpec, selected: SelectedDevice) -> float:
 
 def assumed_flops(device: str, weight: float, threads: int) -> float:
     """Return the FLOP/s that a plan assumes of a device; a run measures it instead."""
-    kind = device.partition(":")[0]
+    kind = kind_of(device)
     if kind == "cpu":
         return CPU_THREAD_FLOPS * threads
     return MPS_FLOPS if kind == "mps" else CUDA_FLOPS * weight

@@ -44,7 +44,7 @@ def choose_precision(
 
 def precisions(device: SelectedDevice) -> tuple[Precision, ...]:
     """Return the formats worth measuring on a device, float32 first."""
-    if device.device.startswith("cpu"):
+    if device.kind == "cpu":
         # Processors that compute in fp16 are rare; the others take ten times as long as in fp32.
         return ("fp32", "bf16")
     return ("fp32", *(one for one in CAPABILITIES if _has(device, one)))
@@ -56,7 +56,7 @@ def _lacking(precision: Precision, devices: Sequence[SelectedDevice]) -> list[Se
 
 
 def _has(device: SelectedDevice, precision: Precision) -> bool:
-    if precision == "fp32" or device.device.startswith("cpu"):
+    if precision == "fp32" or device.kind == "cpu":
         return True
     if device.capability is None:
         # Apple's GPUs have known bf16 from macOS 14 on, fp16 always.

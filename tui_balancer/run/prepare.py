@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tui_balancer.balance.model import DeviceSpec
 from tui_balancer.balance.weights import match_device_weight, parse_weights
 from tui_balancer.config import RunSettings
 from tui_balancer.devices.info import DeviceInfo
-from tui_balancer.devices.processor import available_memory, usable_cores
+from tui_balancer.devices.processor import CPU, available_memory, usable_cores
 from tui_balancer.devices.selection import (
     ProcessorShares,
     SelectedDevice,
@@ -27,9 +28,12 @@ from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.run.budget import CPU_BATCH_TOKENS, suitable_batch_tokens
+from tui_balancer.run.cluster import find_cluster
 from tui_balancer.run.continuation import (
     Continuation,
+    OnChecked,
     Resuming,
+    StoredRun,
     continuation,
     find_run,
 )
@@ -44,7 +48,15 @@ from tui_balancer.run.stored import (
     with_stored_defaults,
 )
 from tui_balancer.workers.memory import cpu_worker_bytes
-from tui_balancer.workers.preflight import OnDownload, PreflightRequest, preflight
+from tui_balancer.workers.preflight import (
+    OnDownload,
+    PreflightReport,
+    PreflightRequest,
+    preflight,
+)
+
+if TYPE_CHECKING:
+    from tui_balancer.engines.dask import ClusterAccess
 
 SMALLEST = ESM2_MODELS["esm2_t6_8M_UR50D"]
 """Stands for the model where none was named: how many CPU workers could there be?"""
@@ -68,6 +80,7 @@ class PreparedRun:
         record: The run as its ledger begins with it.
         sessions: Processes that have worked on it before.
         continuation: How it goes on; None while its inputs have not all been scanned.
+        cluster: Where it computes; None for this machine.
     """
 
     settings: RunSettings
@@ -80,6 +93,7 @@ class PreparedRun:
     record: RunRecord
     sessions: int = 0
     continuation: Continuation | None = None
+    cluster: ClusterAccess | None = None
 
     @property
     def folder(self) -> Path:
@@ -121,9 +135,10 @@ def prepare(
 
     known = stored is not None and stored.files
     inputs = () if known else find_inputs(settings.inputs, on_found=found)
+    here = settings.cluster is None
     request = PreflightRequest(
         model=parse_model(settings.model, settings.seed),
-        devices=parse_devices(settings.devices),
+        devices=parse_devices(settings.devices if here else CPU),
         repr_layer=settings.repr_layer,
         first_byte_seconds=first_byte_seconds,
     )
@@ -131,8 +146,48 @@ def prepare(
         on_step(Step("looking at the model and the devices"))
     report = preflight(request, downloading(on_step))
     assert report.model is not None, "a model was asked for"
+    if settings.cluster is None:
+        devices = selected_devices(settings, report.devices, report.model.shape)
+        return _settled(settings, inputs, report, devices, stored, resuming, checked)
+
+    def workers_came(there: int, expected: int) -> None:
+        on_step(Step("waiting for workers", there, expected, "workers"))
+
+    sources = (Path(row.file.source) for row in stored.files) if stored is not None else ()
+    found_cluster = find_cluster(
+        settings,
+        settings.cluster,
+        [file.path for file in inputs] or list(sources),
+        report.model,
+        workers_came,
+    )
+    report = replace(report, warnings=(*report.warnings, *found_cluster.warnings))
+    try:
+        prepared = _settled(
+            settings, inputs, report, found_cluster.devices, stored, resuming, checked
+        )
+    except BaseException:
+        found_cluster.access.cluster.close()
+        raise
+    return replace(prepared, cluster=found_cluster.access)
+
+
+def _settled(
+    settings: RunSettings,
+    inputs: tuple[InputFile, ...],
+    report: PreflightReport,
+    devices: tuple[SelectedDevice, ...],
+    stored: StoredRun | None,
+    resuming: Resuming | None,
+    on_checked: OnChecked,
+) -> PreparedRun:
+    """Settle what follows from the devices, and hold it against a run begun before.
+
+    Raises:
+        UserError: A device lacks what was asked for, or the run is another.
+    """
+    assert report.model is not None, "a model was asked for"
     shape = report.model.shape
-    devices = selected_devices(settings, report.devices, shape)
     specs, warnings = _specs(devices, settings.weights)
     # Workers tell by it whether batches that were kept are of this run, however it is taken up.
     embedding = resolved(
@@ -149,7 +204,7 @@ def prepare(
     if stored is not None and resuming is not None:
         refuse_differences(stored.run, settings, report.model, embedding, devices)
         if stored.files:
-            going_on = continuation(stored, settings.inputs, resuming, checked)
+            going_on = continuation(stored, settings.inputs, resuming, on_checked)
             warnings += going_on.warnings
     return PreparedRun(
         settings=settings,
@@ -245,6 +300,13 @@ def selected_devices(
         worker_bytes=cpu_worker_bytes(shape or SMALLEST, on_cpu),
     )
     return select_devices(parse_devices(settings.devices), found, shares)
+
+
+def late_spec(prepared: PreparedRun, device: SelectedDevice) -> DeviceSpec:
+    """Return a device as the coordinator sees it that joins a run which has begun."""
+    specs, _ = _specs([device], None)
+    precision = prepared.embedding.precision
+    return with_rates(specs, [device], prepared.model.name, precision)[0]
 
 
 def _specs(

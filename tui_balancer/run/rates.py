@@ -102,7 +102,7 @@ def save_rates(measured: Mapping[RateKey, float]) -> None:
 def rate_key(device: SelectedDevice, model: str, precision: str) -> RateKey:
     """Return what a device's rate is kept under."""
     name = device.name
-    if device.device.startswith("cpu"):
+    if device.kind == "cpu":
         name = f"{name} x{device.threads}"
     return RateKey(name, model, precision)
 

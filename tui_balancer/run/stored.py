@@ -167,7 +167,7 @@ def absolute_pattern(pattern: str) -> str:
 
 def cpu_threads(devices: Sequence[SelectedDevice]) -> int | None:
     """Return the threads of a run's CPU workers; None where there are none."""
-    return next((one.threads for one in devices if one.device.startswith("cpu")), None)
+    return next((one.threads for one in devices if one.kind == "cpu"), None)
 
 
 def resolved(embedding: EmbeddingSettings, model: ModelSource) -> EmbeddingSettings:

@@ -101,8 +101,8 @@ def detach(log: Path) -> None:
     Ctrl+C and a hang-up are the app's business; and the process ends when the app does,
     whatever ended it.
     """
-    _redirect(log)
-    _ignore_the_terminal()
+    redirect(log)
+    ignore_the_terminal()
     parent = multiprocessing.parent_process()
     assert parent is not None, "only a spawned process detaches"
     threading.Thread(
@@ -114,7 +114,7 @@ def detach(log: Path) -> None:
     )
 
 
-def _redirect(log: Path) -> None:
+def redirect(log: Path) -> None:
     """Let the three standard descriptors point at `log`, and at nothing for input."""
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -125,7 +125,7 @@ def _redirect(log: Path) -> None:
     os.close(output)
 
 
-def _ignore_the_terminal() -> None:
+def ignore_the_terminal() -> None:
     """Ignore its signals, and heed SIGTERM even if the app was started to ignore it."""
     for number in TERMINAL_SIGNALS:
         signal.signal(number, signal.SIG_IGN)

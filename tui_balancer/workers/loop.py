@@ -8,18 +8,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import torch
 
 from tui_balancer.devices.discovery import describe
 from tui_balancer.devices.monitoring import open_monitor
-from tui_balancer.embedding.embedder import load_embedder
+from tui_balancer.embedding.embedder import Embedder, load_embedder
 from tui_balancer.workers.busy import BusyClock
 from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.memory import give_back_freed_memory
 from tui_balancer.workers.protocol import DeviceFacts, WorkerSetup
-from tui_balancer.workers.queues import connect
+from tui_balancer.workers.queues import WorkQueue, connect
 from tui_balancer.workers.reading import ReadAhead
 from tui_balancer.workers.task import Abandoned, Bench, TaskRun
 from tui_balancer.workers.telemetry import report_telemetry
@@ -35,6 +36,19 @@ def run_worker(setup: WorkerSetup, started: float) -> None:
         setup: All that the worker is given.
         started: `time.monotonic()` at the worker's first line.
     """
+    embedder = load_onto_device(setup)
+    queue = connect(setup.address, setup.authkey, setup.worker)
+    with at_work(setup, embedder, queue, time.monotonic() - started) as bench:
+        work_until_over(bench)
+    _log.info("the run is over")
+
+
+def load_onto_device(setup: WorkerSetup) -> Embedder:
+    """Load the model, and do what comes before the first batch.
+
+    Raises:
+        UserError: The model cannot be loaded, or has no such layer.
+    """
     _log.info("loading %s onto %s", setup.model.label, setup.worker.device)
     place = setup.local_device
     if place.startswith("cuda"):
@@ -46,9 +60,22 @@ def run_worker(setup: WorkerSetup, started: float) -> None:
         embedder.embed(["M"])
     # What only the loading needed would stay in reserve otherwise.
     give_back_freed_memory()
-    device = describe(place)
-    queue = connect(setup.address, setup.authkey, setup.worker)
-    load_seconds = time.monotonic() - started
+    return embedder
+
+
+@contextmanager
+def at_work(
+    setup: WorkerSetup, embedder: Embedder, queue: WorkQueue, load_seconds: float
+) -> Iterator[Bench]:
+    """Say that the worker is ready, and what its device is like from then on, until the end.
+
+    Args:
+        setup: What the worker was given.
+        embedder: The model on its device.
+        queue: Where it is said.
+        load_seconds: From the worker's first line to the model being ready.
+    """
+    device = describe(setup.local_device)
     _log.info("ready on %s after %.1f s", device.name, load_seconds)
     queue.hello(
         DeviceFacts(device.name, device.memory_total, load_seconds, embedder.sha256, setup.threads)
@@ -62,10 +89,9 @@ def run_worker(setup: WorkerSetup, started: float) -> None:
         daemon=True,
     )
     telemetry.start()
-    work_until_over(Bench(setup, queue, embedder, busy, Flight(embedder, busy)))
+    yield Bench(setup, queue, embedder, busy, Flight(embedder, busy))
     over.set()
     telemetry.join()
-    _log.info("the run is over")
 
 
 def work_until_over(bench: Bench) -> None:

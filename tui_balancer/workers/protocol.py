@@ -289,6 +289,8 @@ class WorkerSetup:
         visible: What `CUDA_VISIBLE_DEVICES` is to say before torch is loaded; empty leaves it.
         scratch: A folder of the run's processes that ends with the app; None where each is on its
             own.
+        place: What the device is called in the worker's process, where that is another name than
+            the run's: on a node of a cluster.
     """
 
     worker: WorkerId
@@ -301,8 +303,9 @@ class WorkerSetup:
     authkey: bytes = field(repr=False)
     scratch: Path | None = None
     visible: str = ""
+    place: str = ""
 
     @property
     def local_device(self) -> str:
         """What the device is called in the worker's process: a slice of a card is alone there."""
-        return "cuda:0" if self.visible else self.worker.device
+        return self.place or ("cuda:0" if self.visible else self.worker.device)

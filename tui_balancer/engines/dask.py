@@ -1,0 +1,347 @@
+"""Workers on the nodes of a Dask cluster: followed by its events, given leases as its tasks."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from distributed.diagnostics.plugin import SchedulerPlugin
+
+from tui_balancer.devices.selection import SelectedDevice
+from tui_balancer.engines.dask_cluster import DaskCluster
+from tui_balancer.engines.dask_nodes import Nodes
+from tui_balancer.engines.dask_plugin import Look, SlotPlugin
+from tui_balancer.engines.dask_slot import AppSlot
+from tui_balancer.engines.dask_words import Joined, Said, Unfit, unpack
+from tui_balancer.engines.local import OnExit, SetupFor
+from tui_balancer.workers.protocol import WorkBoard, WorkerId
+
+REJOIN_SECONDS = 30.0
+"""How long a worker may be away, restarted by its Nanny say, before its queue is anybody's."""
+
+_LOOK_SECONDS = 0.5
+
+_RESTART_SECONDS = 5.0
+"""How long a Nanny asks a worker to end before it kills it."""
+
+_numbers = itertools.count(1)
+
+_log = logging.getLogger(__name__)
+
+
+class Company(Protocol):
+    """What the run knows of devices that come and go; called from the engine's thread."""
+
+    def admit(self, device: SelectedDevice) -> bool:
+        """Take in a device that is new or comes back; False if it may not compute here."""
+
+    def lost(self, device: str, reason: str) -> bool:
+        """Give up a device for now; False while its worker is there and holds a lease."""
+
+    def warn(self, line: str) -> None:
+        """Tell a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAccess:
+    """A cluster that was found fit for a run.
+
+    Attributes:
+        cluster: To compute on.
+        nodes: Knows which worker has which device.
+        look: What workers that come later are asked, too.
+    """
+
+    cluster: DaskCluster
+    nodes: Nodes
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """Dask says that a worker's process has left the cluster; `expected` when it was asked to."""
+
+    address: str
+    expected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A slot cannot go on; without a reason it has left, the run being over."""
+
+    slot: AppSlot
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Kill:
+    """A silent worker is to be killed."""
+
+    slot: AppSlot
+    reason: str
+
+
+_Happening = Joined | Unfit | _Gone | _Ended | _Kill
+
+
+class DaskEngine:
+    """Gives every fit worker of a cluster a slot, and reports their ends.
+
+    One thread follows what happens; each slot has its own for its words and its leases. The
+    coordinator hears of a dead worker as of one on this machine. Dask, or whoever started the
+    worker, starts another, which then comes by itself: as a device that is back, or a new one.
+
+    Args:
+        access: The cluster; closed with the engine.
+        board: The app's side of every slot.
+        setup_for: See `SetupFor`.
+        on_exit: See `OnExit`.
+        company: Knows the devices.
+    """
+
+    def __init__(
+        self,
+        access: ClusterAccess,
+        board: WorkBoard,
+        setup_for: SetupFor,
+        on_exit: OnExit,
+        company: Company,
+    ) -> None:
+        self._cluster = access.cluster
+        self._client = access.cluster.client
+        self._nodes = access.nodes
+        self._board = board
+        self._setup_for = setup_for
+        self._on_exit = on_exit
+        self._company = company
+        self._plugin = SlotPlugin(f"tui_balancer-{os.getpid()}x{next(_numbers)}", access.look)
+        self._slots: dict[WorkerId, AppSlot] = {}
+        self._missing: dict[str, float] = {}
+        self._happenings: queue.SimpleQueue[_Happening | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._stopped = threading.Event()
+        self._stop_lock = threading.Lock()
+        self._thread = threading.Thread(target=self._follow, name="dask-engine", daemon=True)
+
+    def start(self) -> None:
+        """Have every worker of the cluster, and each that comes later, say that it is there."""
+        self._thread.start()
+
+    def stop(self, grace_seconds: float) -> None:
+        """Close every slot and let go of the cluster; those of the run's own end with it."""
+        self._stopping.set()
+        self._happenings.put(None)
+        with self._stop_lock:
+            if self._stopped.is_set():
+                return
+            if self._thread.ident is not None:
+                self._thread.join()
+            deadline = time.monotonic() + grace_seconds
+            for slot in tuple(self._slots.values()):
+                slot.close()
+            self._slots.clear()
+            self._unregister(max(1.0, deadline - time.monotonic()))
+            self._cluster.close()
+            self._stopped.set()
+
+    def kill(self, device: str, pid: int, reason: str) -> None:
+        """Give up a silent worker, and have its Nanny kill it, if it has one.
+
+        Args:
+            device: Whose worker it is.
+            pid: Its process; another one, started meanwhile, is spared.
+            reason: Why, in words that follow "worker died:".
+        """
+        for slot in tuple(self._slots.values()):
+            if slot.worker.device == device and slot.report.pid == pid:
+                self._happenings.put(_Kill(slot, reason))
+
+    def pids(self) -> dict[str, int]:
+        """Return the process of each device that has one, as its node numbers it."""
+        return {worker.device: slot.report.pid for worker, slot in self._slots.copy().items()}
+
+    def _follow(self) -> None:
+        """Register with the cluster and deal with what happens until `stop` is called."""
+        name = self._plugin.name
+        self._client.subscribe_topic(name, self._hear)
+        self._client.subscribe_topic("all", self._notice)
+        try:
+            self._client.register_plugin(_Ending(name, self._client.id), f"{name}-ending")
+        except Exception as problem:
+            # A scheduler may live in an environment of its own.
+            _log.info("slots will outlive this process if it is killed: %s", problem)
+        try:
+            self._client.register_plugin(self._plugin, name)
+        except Exception as problem:
+            _log.exception("the cluster does not take the run's plugin")
+            self._company.warn(f"the cluster cannot be used: {' '.join(str(problem).split())}")
+        while not self._stopping.is_set():
+            try:
+                happening = self._happenings.get(timeout=_LOOK_SECONDS)
+            except queue.Empty:
+                happening = None
+            if happening is not None and not self._stopping.is_set():
+                self._deal_with(happening)
+            if self._client.status not in ("running", "newly-created"):
+                self._lose_scheduler()
+            self._look_for_missing()
+
+    def _hear(self, event: tuple[float, bytes]) -> None:
+        """Take in words of the nodes; runs in the client's event loop and never blocks it."""
+        for word in unpack(event[1]):
+            if not isinstance(word, Said):
+                self._happenings.put(word)
+            elif (slot := self._slots.get(word.worker)) is not None:
+                slot.hear(word)
+            elif word.method == "finish":
+                # A dead worker's late answer: the board refuses it and clears up behind it.
+                _log.info("%s: a late answer", word.worker)
+                threading.Thread(
+                    target=self._board.finish, args=(word.worker, *word.args), daemon=True
+                ).start()
+
+    def _notice(self, event: tuple[float, Any]) -> None:
+        """Notice workers that leave; runs in the client's event loop."""
+        _, news = event
+        if isinstance(news, dict) and news.get("action") == "remove-worker":
+            self._happenings.put(_Gone(news["worker"], bool(news.get("expected"))))
+
+    def _deal_with(self, happening: _Happening) -> None:
+        match happening:
+            case Joined():
+                self._give_slot(happening)
+            case Unfit(worker, reason) if worker in self._slots:
+                self._ended(self._slots[worker], reason)
+            case _Gone(address, expected):
+                for slot in tuple(self._slots.values()):
+                    if slot.report.address == address:
+                        self._ended(slot, "left the cluster" if expected else "worker lost")
+            case _Ended(slot, reason) if slot.worker in self._slots:
+                self._ended(slot, reason)
+            case _Kill(slot, reason) if slot.worker in self._slots:
+                self._ended(slot, reason)
+                self._restart(slot.report.address)
+            case _:
+                pass
+
+    def _give_slot(self, joined: Joined) -> None:
+        """Let a worker that is there compute, if it is fit."""
+        report = joined.report
+        for slot in tuple(self._slots.values()):
+            if (slot.report.node, slot.report.worker) == (report.node, report.worker):
+                if slot.report.address == report.address:
+                    return
+                self._ended(slot, "worker lost")
+        given = self._nodes.slot(report)
+        if isinstance(given, str):
+            self._company.warn(given)
+            return
+        device = given.device.device
+        if not self._company.admit(given.device):
+            _log.info("%s does not take part", device)
+            return
+        self._missing.pop(device, None)
+        setup = self._setup_for(device)
+        slot = AppSlot(
+            self._client,
+            self._plugin.name,
+            self._board,
+            report,
+            given.setup(setup),
+            lambda slot, reason: self._happenings.put(_Ended(slot, reason)),
+        )
+        self._slots[slot.worker] = slot
+        slot.open()
+
+    def _ended(self, slot: AppSlot, reason: str) -> None:
+        """Report a slot's end; a worker that comes again may get it back."""
+        del self._slots[slot.worker]
+        slot.lose()
+        device = slot.worker.device
+        _log.info("%s: %s", slot.worker, reason or "left")
+        if reason == "left the cluster" and self._company.lost(device, reason):
+            return
+        if self._on_exit(slot.worker, reason):
+            self._missing[device] = time.monotonic() + REJOIN_SECONDS
+
+    def _look_for_missing(self) -> None:
+        """Give up devices whose workers have not come back."""
+        now = time.monotonic()
+        for device in [one for one, until in self._missing.items() if until <= now]:
+            del self._missing[device]
+            self._company.lost(device, "its worker did not come back")
+
+    def _lose_scheduler(self) -> None:
+        """Without a scheduler nothing goes on: every worker is lost, and nobody comes back."""
+        if not (self._slots or self._missing):
+            return
+        self._company.warn(
+            f"the scheduler {self._cluster.address} is gone; resume when there is one again"
+        )
+        for slot in tuple(self._slots.values()):
+            del self._slots[slot.worker]
+            slot.lose()
+            if self._on_exit(slot.worker, "the scheduler is gone"):
+                self._missing[slot.worker.device] = 0.0
+        self._missing = dict.fromkeys(self._missing, 0.0)
+
+    def _restart(self, address: str) -> None:
+        """Have a worker's Nanny kill it and start another; without one it is shut out."""
+
+        async def restart() -> None:
+            try:
+                await self._client._restart_workers(
+                    [address], timeout=_RESTART_SECONDS, raise_for_error=False
+                )
+            except Exception as problem:
+                _log.info("%s cannot be restarted: %s", address, problem)
+                await self._client.scheduler.unregister(
+                    address=address, stimulus_id="tui-balancer-hang"
+                )
+
+        self._client.loop.add_callback(restart)
+
+    def _unregister(self, timeout: float) -> None:
+        """Take the run's plugins away, as far as there still is somebody to tell."""
+        if self._client.status != "running" or self._thread.ident is None:
+            return
+        name = self._plugin.name
+        try:
+            for topic in (name, "all"):
+                self._client.unsubscribe_topic(topic)
+            self._client.sync(
+                self._client._unregister_worker_plugin, name, callback_timeout=timeout
+            )
+            self._client.sync(
+                self._client.scheduler.unregister_scheduler_plugin,
+                name=f"{name}-ending",
+                callback_timeout=timeout,
+            )
+        except Exception as problem:
+            _log.info("the run's plugins stay: %s", problem)
+
+
+class _Ending(SchedulerPlugin):
+    """Ends a run's slots when its app is gone: they would hold their devices for ever."""
+
+    def __init__(self, plugin: str, client: str) -> None:
+        self.name = f"{plugin}-ending"
+        self._plugin = plugin
+        self._client = client
+
+    async def start(self, scheduler: Any) -> None:
+        """Begin in the scheduler."""
+        self._scheduler = scheduler
+
+    def remove_client(self, scheduler: Any, client: str) -> None:
+        """Hear that a client has left, by itself or by `kill -9`."""
+        if client == self._client and self._plugin in scheduler.worker_plugins:
+            scheduler.loop.add_callback(
+                scheduler.unregister_worker_plugin, comm=None, name=self._plugin
+            )

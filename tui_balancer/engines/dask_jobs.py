@@ -1,0 +1,114 @@
+"""Clusters whose workers are jobs of a batch system, or come up over ssh."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+from pathlib import Path
+from typing import Any
+
+import dask.config
+
+from tui_balancer.engines.dask_preload import LOG_VARIABLE, PRELOAD
+from tui_balancer.engines.dask_request import ClusterRequest
+from tui_balancer.errors import UserError
+
+JOB_KINDS = {
+    "slurm": "SLURMCluster",
+    "pbs": "PBSCluster",
+    "sge": "SGECluster",
+    "lsf": "LSFCluster",
+    "oar": "OARCluster",
+    "moab": "MoabCluster",
+    "htcondor": "HTCondorCluster",
+}
+"""Batch systems by the names that `--cluster` takes, and what dask-jobqueue calls them."""
+
+
+def job_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
+    """Start a scheduler here, and ask a batch system for jobs that are its workers.
+
+    What a job is (cores, memory, queue, walltime, GPUs) `--config` says, or dask-jobqueue's own
+    configuration.
+
+    Args:
+        request: What was asked for.
+        security: Certificates, or True for some made for this cluster alone.
+        logs: Folder for what the jobs print, on the shared file system.
+
+    Raises:
+        UserError: No such batch system, or dask-jobqueue or a setting is missing.
+    """
+    name = (request.jobs or "").lower()
+    if name not in JOB_KINDS:
+        raise UserError(f"--cluster {name}: unknown batch system; write {', '.join(JOB_KINDS)}")
+    try:
+        jobqueue = importlib.import_module("dask_jobqueue")
+    except ModuleNotFoundError as problem:
+        raise UserError(
+            f"--cluster {name} needs dask-jobqueue ({problem}): pip install "
+            "'tui-balancer[dask-jobs]'"
+        ) from None
+    if request.config is not None:
+        _read_config(request.config, name)
+    key = f"jobqueue.{name}"
+    extra = [*(dask.config.get(f"{key}.worker-extra-args", None) or ()), "--preload", PRELOAD]
+    prologue = [
+        *(dask.config.get(f"{key}.job-script-prologue", None) or ()),
+        f"export {LOG_VARIABLE}={shlex.quote(str(logs / 'dask-workers.log'))}",
+    ]
+    try:
+        cluster = getattr(jobqueue, JOB_KINDS[name])(
+            security=security,
+            shared_temp_directory=str(logs),
+            log_directory=dask.config.get(f"{key}.log-directory", None) or str(logs),
+            worker_extra_args=extra,
+            job_script_prologue=prologue,
+        )
+    except (ValueError, TypeError, OSError) as problem:
+        raise UserError(
+            f"--cluster {name}: {' '.join(str(problem).split())}; describe a job in a file and "
+            "name it with --config"
+        ) from problem
+    if request.adapt is None:
+        cluster.scale(request.workers or 1)
+    return cluster
+
+
+def ssh_cluster(request: ClusterRequest, security: Any) -> Any:
+    """Start a scheduler on the first host and a worker on each, over ssh.
+
+    Raises:
+        UserError: asyncssh is missing.
+    """
+    try:
+        importlib.import_module("asyncssh")
+    except ModuleNotFoundError as problem:
+        raise UserError(
+            f"--hosts needs asyncssh ({problem}): pip install 'tui-balancer[dask-ssh]'"
+        ) from None
+    from distributed import SSHCluster
+
+    return SSHCluster(
+        [request.hosts[0], *request.hosts],
+        worker_options={"nthreads": 2, "preload": [PRELOAD]},
+        security=security,
+    )
+
+
+def _read_config(path: Path, name: str) -> None:
+    """Take in a file in dask-jobqueue's format.
+
+    Raises:
+        UserError: It is not there, or says nothing about this batch system.
+    """
+    if not path.is_file():
+        raise UserError(f"--config {path}: there is no such file")
+    try:
+        (read,) = dask.config.collect_yaml([str(path)])
+    except (ValueError, OSError) as problem:
+        line = " ".join(str(problem).split())
+        raise UserError(f"--config {path} cannot be understood: {line}") from problem
+    if name not in read.get("jobqueue", {}):
+        raise UserError(f"--config {path} has no section jobqueue: {name}:")
+    dask.config.update(dask.config.config, read, priority="new")

@@ -1,0 +1,141 @@
+"""A run on a cluster: its devices found on the nodes, and those that come and go meanwhile."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui_balancer.balance.coordinator import WorkStealingCoordinator
+from tui_balancer.balance.model import DeviceSpec
+from tui_balancer.config import RunSettings
+from tui_balancer.devices.selection import SelectedDevice, parse_devices
+from tui_balancer.embedding.registry import ModelSource
+from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.engines.dask_request import ClusterRequest
+from tui_balancer.errors import UserError
+from tui_balancer.run.folder import LOGS_FOLDER
+from tui_balancer.run.precision import choose_precision
+
+if TYPE_CHECKING:
+    from tui_balancer.engines.dask import ClusterAccess
+
+INSTALL = "--engine dask needs Dask: pip install 'tui-balancer[dask]'"
+
+OnWorkers = Callable[[int, int], None]
+"""Hears how many workers have come, and how many should."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFound:
+    """What a cluster offers a run.
+
+    Attributes:
+        access: For the engine.
+        devices: What will compute, in order of nodes.
+        warnings: Lines a person should read.
+    """
+
+    access: ClusterAccess
+    devices: tuple[SelectedDevice, ...]
+    warnings: tuple[str, ...]
+
+
+def find_cluster(
+    settings: RunSettings,
+    request: ClusterRequest,
+    inputs: Iterable[Path],
+    model: ModelSource,
+    on_workers: OnWorkers,
+) -> ClusterFound:
+    """Connect to a cluster or start one, and see that its nodes are fit for a run.
+
+    Args:
+        settings: The run as asked for.
+        request: Which cluster.
+        inputs: The run's input files: nodes must see one of each folder.
+        model: What nodes must be able to load.
+        on_workers: Hears how many workers have come.
+
+    Raises:
+        UserError: There is no such cluster, or a node is not fit; the line names it.
+    """
+    try:
+        from tui_balancer.engines.dask import ClusterAccess
+        from tui_balancer.engines.dask_cluster import open_cluster
+        from tui_balancer.engines.dask_nodes import Nodes, look_at_nodes
+    except ModuleNotFoundError as problem:
+        raise UserError(f"{INSTALL} ({problem})") from None
+    if settings.cpu_workers is not None:
+        raise UserError(
+            "--cpu-workers is for one machine: on a cluster each Dask worker is one, and --local N "
+            "starts N of them"
+        )
+    nodes = Nodes(parse_devices(settings.devices), settings.cpu_threads)
+    # One of each folder: a folder is on a shared disk or it is not.
+    paths = list({path.parent: path for path in inputs}.values())
+    if model.checkpoint is not None:
+        paths.append(model.checkpoint)
+    cluster = open_cluster(request, settings.output.absolute() / LOGS_FOLDER)
+    try:
+        look, reports = look_at_nodes(cluster, settings.output.absolute(), paths, nodes, on_workers)
+        devices, warnings = nodes.settle(reports)
+    except BaseException:
+        cluster.close()
+        raise
+    access = ClusterAccess(cluster, nodes, look)
+    return ClusterFound(access, tuple(devices), (*cluster.warnings, *warnings))
+
+
+class Newcomers:
+    """Takes in devices that join a run late or come back; implements `engines.dask.Company`.
+
+    Args:
+        coordinator: Knows the devices.
+        devices: The run's by their names; those that join are added.
+        embedding: What every device must be able to compute in.
+        spec: Says how the coordinator sees a device.
+    """
+
+    def __init__(
+        self,
+        coordinator: WorkStealingCoordinator,
+        devices: dict[str, SelectedDevice],
+        embedding: EmbeddingSettings,
+        spec: Callable[[SelectedDevice], DeviceSpec],
+    ) -> None:
+        self._coordinator = coordinator
+        self._devices = devices
+        self._embedding = embedding
+        self._spec = spec
+
+    def admit(self, device: SelectedDevice) -> bool:
+        """See `Company.admit`."""
+        if device.device in self._devices:
+            return self._coordinator.device_back(device.device)
+        try:
+            choose_precision(
+                self._embedding.precision, [device], reference=self._embedding.reference
+            )
+        except UserError:
+            self.warn(
+                f"{device.device} ({device.name}) joined, but cannot compute in the run's "
+                f"{self._embedding.precision}"
+            )
+            return False
+        self._devices[device.device] = device
+        self._coordinator.add_device(self._spec(device))
+        return True
+
+    def lost(self, device: str, reason: str) -> bool:
+        """See `Company.lost`."""
+        return self._coordinator.device_lost(device, reason)
+
+    def warn(self, line: str) -> None:
+        """See `Company.warn`."""
+        _log.warning("%s", line)
+        self._coordinator.warn(line)
