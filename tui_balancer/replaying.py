@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -30,9 +31,11 @@ def replay(
 
     if not speed > 0:
         raise UserError(f"--speed must be more than 0, not {speed:g}")
-    run = ReplayRun(output, speed=speed)
     if not has_terminal():
         raise UserError("replay needs a terminal: `tui-balancer report` writes a page instead")
+    run = ReplayRun(output, speed=speed)
+    # All of it stays: a search for garbage in it would only hold up the screen.
+    gc.freeze()
     from tui_balancer.preferences import read_preferences
     from tui_balancer.ui.app import BalancerApp
     from tui_balancer.ui.exits import ExitCode

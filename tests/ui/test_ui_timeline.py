@@ -20,8 +20,9 @@ from tui_balancer.balance.events import (
     StealEvent,
 )
 from tui_balancer.balance.model import DeviceState
+from tui_balancer.run.spans import SpanEnd
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
-from tui_balancer.ui.story.timeline_record import Activity, DeviceTrack, Outcome, TimelineRecord
+from tui_balancer.ui.story.timeline_record import Activity, DeviceTrack, TimelineRecord
 from tui_balancer.ui.widgets.gantt import Gantt, sign_of
 
 DEVICE = "cuda:0"
@@ -67,9 +68,9 @@ STORY = (
 
 def test_a_file_written_while_the_next_is_computed_does_not_end_that() -> None:
     spans = track(lease(4.0, 1), lease(10.0, 2), done(10.5, 1)).latest(2, now=12.0)
-    assert [(span.unit_id, span.start, span.end, span.outcome) for span in spans] == [
-        (2, 10.0, 12.0, Outcome.RUNNING),
-        (1, 4.0, 10.0, Outcome.DONE),
+    assert [(span.unit_id, span.start, span.end, span.how) for span in spans] == [
+        (2, 10.0, 12.0, SpanEnd.OUT),
+        (1, 4.0, 10.0, SpanEnd.DONE),
     ]
 
 
@@ -101,7 +102,7 @@ def test_a_stretch_knows_its_share_of_work_its_failures_and_its_steals() -> None
 
 def test_a_file_in_hand_lasts_until_now() -> None:
     span = track(lease(1.0, 7)).latest(1, now=5.0)[0]
-    assert (span.name, span.start, span.end, span.outcome) == ("f7", 1.0, 5.0, Outcome.RUNNING)
+    assert (span.name, span.start, span.end, span.how) == ("f7", 1.0, 5.0, SpanEnd.OUT)
 
 
 def test_a_file_that_came_back_is_in_hand_twice() -> None:
@@ -110,9 +111,9 @@ def test_a_file_that_came_back_is_in_hand_twice() -> None:
     again = LeaseEvent(0, 5.0, 1, "f1", "cuda:1", 2)
     record.add([lease(1.0, 1), back, again])
     history = record.history(1, now=6.0)
-    assert [(device, span.outcome) for device, span in history] == [
-        (DEVICE, Outcome.RETURNED),
-        ("cuda:1", Outcome.RUNNING),
+    assert [(device, span.how) for device, span in history] == [
+        (DEVICE, SpanEnd.RETURNED),
+        ("cuda:1", SpanEnd.OUT),
     ]
 
 
@@ -121,8 +122,8 @@ def test_a_divided_file_ends_in_each_hand_by_itself() -> None:
     joined = LeaseEvent(0, 3.0, 1, "f1", "cuda:1", 2, part=True)
     part = PartEvent(0, 6.0, 1, "f1", "cuda:1", 2, 4, 400, 1e9, 2.5)
     record.add([lease(1.0, 1), joined, part, done(8.0, 1)])
-    spans = [(device, span.end, span.outcome) for device, span in record.history(1, now=9.0)]
-    assert spans == [(DEVICE, 8.0, Outcome.DONE), ("cuda:1", 6.0, Outcome.SHARED)]
+    spans = [(device, span.end, span.how) for device, span in record.history(1, now=9.0)]
+    assert spans == [(DEVICE, 8.0, SpanEnd.DONE), ("cuda:1", 6.0, SpanEnd.PART)]
 
 
 def test_every_look_is_told_apart_without_colour() -> None:

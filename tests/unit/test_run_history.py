@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,17 @@ def test_what_a_killed_process_had_out_is_returned_at_its_last_moment(
         ("cpu:1", DeviceState.STOPPED),
     }
     assert {event.seconds for event in ends} == {10.0}
+
+
+def test_the_last_session_alone_has_a_clock_and_numbers_of_its_own(
+    history: RunHistory,
+) -> None:
+    alone = history.newest_session()
+    rounded = tuple(replace(event, seconds=round(event.seconds, 6)) for event in alone.events)
+    assert rounded == tuple(numbered(SECOND))
+    assert alone.seconds == 10.0
+    assert [one.record for one in alone.sessions] == [history.sessions[1].record]
+    assert alone.files is history.files
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:

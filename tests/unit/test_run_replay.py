@@ -21,7 +21,7 @@ from tui_balancer.balance.events import LeaseEvent, MoveEvent, ReturnEvent, Stea
 from tui_balancer.balance.model import DeviceMetrics, DeviceState
 from tui_balancer.run.handle import Phase
 from tui_balancer.run.replay import SPEEDS, ReplayRun
-from tui_balancer.run.waiting import NOWHERE, WaitingUnits
+from tui_balancer.run.waiting import NOWHERE, WaitingUnits, Waits
 
 LENGTH = 20.0
 
@@ -202,7 +202,7 @@ def test_what_waits_goes_where_it_is_moved_and_returned() -> None:
         StealEvent(4, 4.0, A, "a", 1, "cpu:1", "cpu:0", "idle"),
         LeaseEvent(5, 5.0, A, "a", "cpu:0", 2),
     ]
-    waiting = WaitingUnits(events, [A, B], {A: (1, 5.0), B: (1, 7.0)})
+    waiting = WaitingUnits(Waits(events, [A, B], {A: (1, 5.0), B: (1, 7.0)}))
 
     def where() -> str | None:
         queues = waiting.places({A: [A], B: [B]})

@@ -37,6 +37,7 @@ from tui_balancer.ledger.records import (
 )
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.run.catalogue import Catalogue
+from tui_balancer.run.collector import collector_paused
 
 CUT_OFF = "the run's process has died"
 
@@ -64,12 +65,14 @@ class SessionHistory:
 
     Attributes:
         record: As the ledger has it.
+        first_event: Index of its first event among those of the run.
         start: Its first moment in seconds of the run's joined clock.
         seconds: How long it took.
         devices: What it computed on.
     """
 
     record: SessionRecord
+    first_event: int
     start: float
     seconds: float
     devices: tuple[DeviceUsed, ...]
@@ -102,61 +105,95 @@ class RunHistory:
         last = self.sessions[-1]
         return last.start + last.seconds
 
+    def newest_session(self) -> RunHistory:
+        """Return the story of the last session alone, on its own clock."""
+        last = self.sessions[-1]
+        if not last.first_event:
+            return self
+        events = tuple(
+            replace(event, sequence=place, seconds=event.seconds - last.start)
+            for place, event in enumerate(self.events[last.first_event :], 1)
+        )
+        alone = replace(last, first_event=0, start=0.0)
+        return replace(self, sessions=(alone,), events=events)
 
-def read_history(folder: Path) -> RunHistory:
+
+def read_history(folder: Path, *, newest_session: bool = False) -> RunHistory:
     """Return the story of the run in a folder, also while a process works on it.
+
+    Args:
+        folder: The run folder, as the person wrote it.
+        newest_session: Whether the last session is enough.
 
     Raises:
         UserError: There is no run in it, or its ledger cannot be read.
     """
     try:
-        with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
+        with collector_paused(), closing(read_ledger(folder / LEDGER_NAME)) as ledger:
             files = ledger.files()
             sessions: list[SessionHistory] = []
             events: list[Event] = []
-            for number, record in enumerate(ledger.sessions(), 1):
+            records = list(enumerate(ledger.sessions(), 1))
+            for number, record in records[-1:] if newest_session else records:
                 start = sessions[-1].start + sessions[-1].seconds if sessions else 0.0
-                own = [stored_event(one) for one in ledger.events(number)]
-                session = _session(ledger, number, record, start, own)
-                sessions.append(session)
-                own += _cut_off(own, session)
+                first = len(events)
                 events += [
-                    replace(event, sequence=place, seconds=event.seconds + start)
-                    for place, event in enumerate(own, len(events) + 1)
+                    stored_event(one, place, start)
+                    for place, one in enumerate(ledger.events(number), first + 1)
                 ]
+                session = _session(ledger, number, record, first, start, events[first:])
+                sessions.append(session)
+                if record.ended_at is None:
+                    events += [
+                        replace(event, sequence=place)
+                        for place, event in enumerate(
+                            _cut_off(events[first:], start + session.seconds), len(events) + 1
+                        )
+                    ]
             run = ledger.run()
+            catalogue = Catalogue.of([row.file for row in files], folder)
+            units = tuple(map(catalogue.file_unit, range(len(files))))
     except LedgerError as problem:
         raise UserError(f"{folder}: {problem}") from problem
-    catalogue = Catalogue.of([row.file for row in files], folder)
-    units = tuple(map(catalogue.file_unit, range(len(files))))
     return RunHistory(folder, run, tuple(sessions), files, units, tuple(events))
 
 
-def stored_event(record: EventRecord) -> Event:
-    """Return an event from its stored form."""
-    payload = dict(record.payload)
+def stored_event(record: EventRecord, sequence: int, start: float = 0.0) -> Event:
+    """Return an event from its stored form.
+
+    Args:
+        record: The stored form.
+        sequence: The number that it gets.
+        start: Begin of its session on the clock that it gets.
+    """
+    payload = record.payload
     if record.kind == "device":
-        payload["state"] = DeviceState(payload["state"])
-    if "files" in payload and record.kind != "unbundle":
-        payload["files"] = tuple(payload["files"])
-    return _EVENTS[record.kind](record.sequence, record.seconds, **payload)
+        payload = {**payload, "state": DeviceState(payload["state"])}
+    elif "files" in payload and record.kind != "unbundle":
+        payload = {**payload, "files": tuple(payload["files"])}
+    return _EVENTS[record.kind](sequence, start + record.seconds, **payload)
 
 
 def _session(
     ledger: LedgerReader,
     number: int,
     record: SessionRecord,
+    first_event: int,
     start: float,
     events: Sequence[Event],
 ) -> SessionHistory:
+    devices = ledger.devices(number)
     # The run's clock and the wall's may differ by a little: no event is after the end.
-    last = max((event.seconds for event in events), default=0.0)
-    seconds = last if record.ended_at is None else max(last, record.ended_at - record.started_at)
-    return SessionHistory(record, start, seconds, ledger.devices(number))
+    last = max((event.seconds for event in events), default=start) - start
+    if record.ended_at is None:
+        seconds = max(last, *(one.seconds for one in devices), 0.0)
+    else:
+        seconds = max(last, record.ended_at - record.started_at)
+    return SessionHistory(record, first_event, start, seconds, devices)
 
 
-def _cut_off(events: Iterable[Event], session: SessionHistory) -> Iterator[Event]:
-    """Return the ends that a killed process could not write down."""
+def _cut_off(events: Iterable[Event], end: float) -> Iterator[Event]:
+    """Return what a process could not write down that was killed at `end`."""
     out: dict[tuple[int, int], LeaseEvent] = {}
     states: dict[str, DeviceState] = {}
     for event in events:
@@ -169,12 +206,10 @@ def _cut_off(events: Iterable[Event], session: SessionHistory) -> Iterator[Event
                 del out[key]
         elif isinstance(event, DeviceEvent):
             states[event.device] = event.state
-    if session.record.ended_at is not None:
-        return
     for lease in out.values():
         yield ReturnEvent(
-            0, session.seconds, lease.unit_id, lease.unit_name, lease.device, lease.epoch, CUT_OFF
+            0, end, lease.unit_id, lease.unit_name, lease.device, lease.epoch, CUT_OFF
         )
     for device, state in states.items():
         if state not in (DeviceState.DEAD, DeviceState.STOPPED):
-            yield DeviceEvent(0, session.seconds, device, DeviceState.STOPPED, CUT_OFF)
+            yield DeviceEvent(0, end, device, DeviceState.STOPPED, CUT_OFF)

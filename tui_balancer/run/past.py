@@ -4,30 +4,23 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
 from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.events import (
     DeviceEvent,
+    DoneEvent,
     Event,
     StealEvent,
 )
 from tui_balancer.balance.model import DeviceMetrics, DeviceState, Totals, Unit
 from tui_balancer.balance.observation import Places
 from tui_balancer.embedding.registry import UntrainedModel, parse_model
-from tui_balancer.errors import UserError
-from tui_balancer.ledger.errors import LedgerError
-from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import (
     DeviceUsed,
     FileRow,
     FileState,
-    LeaseEnd,
-    LeaseRow,
 )
-from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.run.catalogue import Catalogue
 from tui_balancer.run.chronicle import Chronicle
 from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.handle import (
@@ -39,7 +32,7 @@ from tui_balancer.run.handle import (
     RunSummary,
     ScanProgress,
 )
-from tui_balancer.run.history import CUT_OFF, stored_event
+from tui_balancer.run.history import CUT_OFF, RunHistory, read_history
 from tui_balancer.run.stored import stored_settings
 
 STOPPED = "stopped"
@@ -54,6 +47,7 @@ class PastRun:
 
     Args:
         folder: The run folder, as the person wrote it.
+        history: Its story, where that has been read already.
 
     Attributes:
         died: Whether the last process that worked on it was killed.
@@ -62,26 +56,17 @@ class PastRun:
         UserError: There is no run in it, or its ledger cannot be read.
     """
 
-    def __init__(self, folder: Path) -> None:
-        try:
-            with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
-                run, sessions, files = ledger.run(), ledger.sessions(), ledger.files()
-                self._events = tuple(stored_event(record) for record in ledger.events())
-                leases = [lease for lease in ledger.leases() if lease.session == len(sessions)]
-                used = {one.device: one for one in ledger.devices()}
-        except LedgerError as problem:
-            raise UserError(f"{folder}: {problem}") from problem
-        session, settings = sessions[-1], stored_settings(run, folder)
+    def __init__(self, folder: Path, history: RunHistory | None = None) -> None:
+        story = (history or read_history(folder, newest_session=True)).newest_session()
+        run, files = story.run, story.files
+        self._events, self._units = story.events, story.units
+        session, settings = story.sessions[-1].record, stored_settings(run, folder)
+        used = {one.device: one for one in story.sessions[-1].devices}
         self.died = session.ended_at is None
         if session.ended_at is None:
-            said = [event.seconds for event in self._events]
-            elapsed = max((*said, *(one.seconds for one in used.values())), default=0.0)
             reason = f"{CUT_OFF} (process {session.pid} on {session.host})"
         else:
-            elapsed = session.ended_at - session.started_at
             reason = session.how if session.how not in (STOPPED, FINISHED) else ""
-        catalogue = Catalogue.of([row.file for row in files], folder)
-        self._units = tuple(map(catalogue.file_unit, range(len(files))))
         chronicle = Chronicle()
         chronicle.expect(self._units)
         for event in self._events:
@@ -94,7 +79,7 @@ class PastRun:
             untrained=isinstance(parse_model(settings.model, settings.seed), UntrainedModel),
             output=str(folder),
             started_at=session.started_at,
-            elapsed_seconds=elapsed,
+            elapsed_seconds=story.seconds,
             scan=ScanProgress(len(files), len(files), totals.sequences, totals.residues),
             totals=totals,
             policy=settings.policy,
@@ -113,7 +98,7 @@ class PastRun:
         self._summary = _summary(
             self._snapshot,
             files,
-            leases,
+            self._events,
             devices,
             chronicle,
             age_seconds=session.age_seconds,
@@ -216,7 +201,7 @@ def _metrics(device: DeviceSummary, used: DeviceUsed | None) -> DeviceMetrics:
 def _summary(
     snapshot: RunSnapshot,
     files: tuple[FileRow, ...],
-    leases: list[LeaseRow],
+    events: tuple[Event, ...],
     devices: tuple[DeviceSummary, ...],
     chronicle: Chronicle,
     *,
@@ -224,7 +209,7 @@ def _summary(
     interrupted: bool,
 ) -> RunSummary:
     first_lease = chronicle.first_lease
-    now = {lease.unit for lease in leases if lease.how is LeaseEnd.DONE}
+    now = {event.unit_id for event in events if isinstance(event, DoneEvent)}
     done = [row for row in files if row.state is FileState.DONE]
     earlier = [row for row in done if row.file.unit not in now]
     return RunSummary(

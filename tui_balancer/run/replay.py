@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,11 +21,13 @@ from tui_balancer.balance.events import (
 )
 from tui_balancer.balance.model import DeviceState, Unit
 from tui_balancer.balance.observation import Places
+from tui_balancer.run.collector import collector_paused
 from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.handle import Phase, RunSnapshot, RunSummary
 from tui_balancer.run.history import read_history
 from tui_balancer.run.past import PastRun
-from tui_balancer.run.spans import Span, spans
+from tui_balancer.run.script import Script
+from tui_balancer.run.spans import spans
 from tui_balancer.run.stage import Stage
 
 Landmark = Literal["steal", "failure"]
@@ -70,19 +71,18 @@ class ReplayRun:
     def __init__(
         self, folder: Path, *, speed: float = 1.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._end = PastRun(folder)
-        self._history = read_history(folder)
         self._clock = clock
         self._lock = threading.RLock()
         self._speed = speed
         self._playing = True
         self._position = 0.0
         self._since = clock()
-        history = self._history
-        held = spans(history.events, history.units, history.seconds)
-        self._spans = {(span.unit_id, span.epoch, span.start): span for span in held}
-        self._rates = _rates(held)
-        self._stage = self._new_stage()
+        with collector_paused():
+            self._history = history = read_history(folder)
+            self._end = PastRun(folder, history)
+            held = spans(history.events, history.units, history.seconds)
+            self._script = Script(history, held)
+            self._stage = Stage(self._script)
         self._landmarks: dict[Landmark, tuple[float, ...]] = {
             "steal": tuple(event.seconds for event in history.events if _is_steal(event)),
             "failure": tuple(event.seconds for event in history.events if _is_failure(event)),
@@ -219,22 +219,9 @@ class ReplayRun:
         now, events = self._now(), self._history.events
         newest = self._stage.last_event
         if newest and events[newest - 1].seconds > now:
-            self._stage = self._new_stage()
+            self._stage = Stage(self._script)
         self._stage.go_on(now)
         return self._stage
-
-    def _new_stage(self) -> Stage:
-        return Stage(self._history, self._spans, self._rates)
-
-
-def _rates(held: tuple[Span, ...]) -> dict[str, float]:
-    """Return the FLOP/s of each device over all that it computed."""
-    cost: defaultdict[str, float] = defaultdict(float)
-    seconds: defaultdict[str, float] = defaultdict(float)
-    for span in held:
-        cost[span.device] += span.cost
-        seconds[span.device] += span.compute_seconds
-    return {device: cost[device] / took for device, took in seconds.items() if took > 0}
 
 
 def _is_steal(event: Event) -> bool:

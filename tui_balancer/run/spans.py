@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 from tui_balancer.balance.events import (
     DeviceEvent,
@@ -18,8 +19,6 @@ from tui_balancer.balance.events import (
     UnbundleEvent,
 )
 from tui_balancer.balance.model import DeviceState, Unit
-
-_End = DoneEvent | FailureEvent | PartEvent | ReturnEvent | UnbundleEvent
 
 
 class SpanEnd(str, Enum):
@@ -78,6 +77,40 @@ class Standing:
     reason: str
 
 
+class Holders:
+    """Follows event by event who has which unit in hand; a divided file is in several hands."""
+
+    def __init__(self) -> None:
+        self._out: dict[int, dict[int, str]] = {}
+        self._failed: dict[tuple[int, int], str] = {}
+
+    def follow(self, event: Event) -> Iterable[tuple[str, int, SpanEnd]]:
+        """Go on by an event; return whose hands it emptied, of which attempt, and how."""
+        if isinstance(event, LeaseEvent):
+            self._out.setdefault(event.unit_id, {})[event.epoch] = event.device
+        elif isinstance(event, FailureEvent):
+            # Of a bundle with the same number it may be one file; the bundle's own end follows.
+            holders = self._out.pop(event.unit_id, {})
+            self._failed |= {(event.unit_id, epoch): one for epoch, one in holders.items()}
+            return [(device, epoch, SpanEnd.FAILED) for epoch, device in holders.items()]
+        elif isinstance(event, DoneEvent):
+            return self._release(event.unit_id, event.epoch, SpanEnd.DONE)
+        elif isinstance(event, PartEvent):
+            return self._release(event.unit_id, event.epoch, SpanEnd.PART)
+        elif isinstance(event, ReturnEvent | UnbundleEvent):
+            return self._release(event.unit_id, event.epoch, SpanEnd.RETURNED)
+        return ()
+
+    def _release(
+        self, unit_id: int, epoch: int, how: SpanEnd
+    ) -> Iterable[tuple[str, int, SpanEnd]]:
+        holders = self._out.get(unit_id, {})
+        device = holders.pop(epoch, None) or self._failed.pop((unit_id, epoch), None)
+        if not holders:
+            self._out.pop(unit_id, None)
+        return () if device is None else ((device, epoch, how),)
+
+
 def spans(events: Iterable[Event], units: Sequence[Unit], until: float) -> tuple[Span, ...]:
     """Return every time that a unit was in a device's hands, in the order they began.
 
@@ -90,62 +123,46 @@ def spans(events: Iterable[Event], units: Sequence[Unit], until: float) -> tuple
     """
     found: list[Span] = []
     places: dict[tuple[int, int], int] = {}
-    out: defaultdict[int, set[int]] = defaultdict(set)
     parts: defaultdict[int, list[Span]] = defaultdict(list)
-
-    def end(event: _End, epoch: int, how: SpanEnd, **fields: object) -> None:
-        out[event.unit_id].discard(epoch)
-        place = places.get((event.unit_id, epoch))
-        if place is not None:
-            found[place] = replace(found[place], end=event.seconds, how=how, **fields)  # type: ignore[arg-type]
-
+    holders = Holders()
     for event in events:
         if isinstance(event, LeaseEvent):
             places[event.unit_id, event.epoch] = len(found)
-            out[event.unit_id].add(event.epoch)
             lease = (event.device, event.unit_id, event.epoch, event.unit_name)
             found.append(Span(*lease, event.seconds, until, SpanEnd.OUT))
-        elif isinstance(event, PartEvent):
-            end(
-                event,
-                event.epoch,
-                SpanEnd.PART,
-                sequences=event.sequences,
-                residues=event.residues,
-                cost=event.cost,
-                compute_seconds=event.compute_seconds if event.cost else 0.0,
-                reason=event.reason,
-            )
-            if (event.unit_id, event.epoch) in places:
-                parts[event.unit_id].append(found[places[event.unit_id, event.epoch]])
-        elif isinstance(event, DoneEvent):
-            files = [units[number] for number in event.files or (event.unit_id,)]
-            by_others = parts.pop(event.unit_id, [])
-            end(
-                event,
-                event.epoch,
-                SpanEnd.DONE,
-                files=len(files),
-                sequences=_rest(files, by_others, "sequences"),
-                residues=_rest(files, by_others, "residues"),
-                cost=_rest(files, by_others, "cost"),
-                compute_seconds=event.compute_seconds,
-                reason="",
-            )
-        elif isinstance(event, FailureEvent):
-            # Of a bundle with the same number it may be one file; the bundle's own end follows.
-            for epoch in tuple(out[event.unit_id]):
-                end(event, epoch, SpanEnd.FAILED, reason=event.reason)
-        elif isinstance(event, ReturnEvent | UnbundleEvent):
-            end(event, event.epoch, SpanEnd.RETURNED, reason=event.reason)
+        for _, epoch, how in holders.follow(event):
+            begun = found[place := places[event.unit_id, epoch]]  # type: ignore[attr-defined]
+            told = (begun.device, begun.unit_id, epoch, begun.name, begun.start, event.seconds, how)
+            if isinstance(event, DoneEvent):
+                files = [units[number] for number in event.files or (event.unit_id,)]
+                by_others = parts.pop(event.unit_id, ())
+                found[place] = Span(
+                    *told,
+                    files=len(files),
+                    sequences=_rest(files, by_others, "sequences"),
+                    residues=_rest(files, by_others, "residues"),
+                    cost=_rest(files, by_others, "cost"),
+                    compute_seconds=event.compute_seconds,
+                )
+            elif isinstance(event, PartEvent):
+                found[place] = Span(
+                    *told,
+                    sequences=event.sequences,
+                    residues=event.residues,
+                    cost=event.cost,
+                    compute_seconds=event.compute_seconds if event.cost else 0.0,
+                    reason=event.reason,
+                )
+                parts[event.unit_id].append(found[place])
+            else:
+                found[place] = Span(*told, reason=event.reason)  # type: ignore[attr-defined]
     return tuple(found)
 
 
-def _rest(files: Iterable[Unit], by_others: Iterable[Span], field: str) -> float:
+def _rest(files: Iterable[Unit], by_others: Sequence[Span], field: str) -> Any:
     """Return what is left of the files' work when that of others is taken off."""
-    whole: float = sum(getattr(file, field) for file in files)
-    by_them: float = sum(getattr(part, field) for part in by_others)
-    return max(0, whole - by_them)
+    whole = sum(getattr(file, field) for file in files)
+    return max(0, whole - sum(getattr(part, field) for part in by_others)) if by_others else whole
 
 
 def standings(events: Iterable[Event], until: float) -> tuple[Standing, ...]:

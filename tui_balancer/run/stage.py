@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from tui_balancer.balance.events import (
@@ -22,7 +22,7 @@ from tui_balancer.balance.events import (
 from tui_balancer.balance.model import DeviceMetrics, DeviceState, RunningUnit, Totals, Unit
 from tui_balancer.balance.observation import Places
 from tui_balancer.run.chronicle import Chronicle
-from tui_balancer.run.history import RunHistory
+from tui_balancer.run.script import Script
 from tui_balancer.run.spans import Span
 from tui_balancer.run.waiting import WaitingUnits
 
@@ -66,56 +66,23 @@ class Stage:
     """Goes through a run's events forwards; to go back, take a new one.
 
     Args:
-        history: The run.
-        spans: Its spans by unit, epoch and start.
-        rates: FLOP/s of each device over the whole run.
+        script: The run.
 
     Attributes:
         chronicle: The counts so far.
         last_event: Number of the newest event that has happened.
     """
 
-    def __init__(
-        self,
-        history: RunHistory,
-        spans: Mapping[tuple[int, int, float], Span],
-        rates: Mapping[str, float],
-    ) -> None:
+    def __init__(self, script: Script) -> None:
         self.chronicle = Chronicle()
-        self.chronicle.expect(history.units)
+        self.chronicle.expect(script.units)
         self.last_event = 0
-        self._history = history
-        self._spans = spans
-        self._rates = rates
-        self._members: defaultdict[int, list[int]] = defaultdict(list)
-        for row in history.files:
-            self._members[row.file.unit].append(row.file.file_id)
-        for number in range(len(history.files)):
-            # The files of a bundle that was broken up were leased alone in the end.
-            self._members.setdefault(number, [number])
-        loads = {
-            unit: (len(files), sum(history.units[number].cost for number in files))
-            for unit, files in self._members.items()
-        }
-        units = {row.file.unit for row in history.files}
-        self._waiting = WaitingUnits(history.events, units, loads)
-        self._ended = bytearray(len(history.files))
-        self._totals = Totals(
-            files=len(history.units),
-            sequences=sum(unit.sequences for unit in history.units),
-            residues=sum(unit.residues for unit in history.units),
-            cost=sum(unit.cost for unit in history.units),
-        )
+        self._script = script
+        self._waiting = WaitingUnits(script.waits)
+        self._ended = bytearray(len(script.units))
         self._done = _Work()
         self._out: defaultdict[int, dict[int, Span]] = defaultdict(dict)
-        self._devices = {
-            event.device: _Device() for event in history.events if isinstance(event, DeviceEvent)
-        }
-        self._weights = {
-            one.device: (one.name, one.weight)
-            for session in history.sessions
-            for one in session.devices
-        }
+        self._devices = {device: _Device() for device in script.devices}
 
     @property
     def begun(self) -> bool:
@@ -130,21 +97,25 @@ class Stage:
 
     def go_on(self, seconds: float) -> None:
         """Let everything happen up to a moment."""
-        events = self._history.events
+        events = self._script.events
         while self.last_event < len(events) and events[self.last_event].seconds <= seconds:
             self._happen(events[self.last_event])
             self.last_event += 1
 
     def units_waiting(self, device: str) -> tuple[Unit, ...]:
         """Return the files waiting for a device, next first."""
-        units = self._history.units
+        units = self._script.units
         return tuple(
-            units[number] for unit in self._waiting.queue(device) for number in self._members[unit]
+            units[number]
+            for unit in self._waiting.queue(device)
+            for number in self._script.members[unit]
         )
 
     def places(self) -> Places:
         """Return where every file is."""
-        return Places(self.last_event, self._waiting.places(self._members), bytes(self._ended))
+        return Places(
+            self.last_event, self._waiting.places(self._script.members), bytes(self._ended)
+        )
 
     def totals(self) -> Totals:
         """Return the counts over the whole run."""
@@ -153,12 +124,12 @@ class Stage:
             1
             for unit, leases in self._out.items()
             if leases
-            for number in self._members[unit]
+            for number in self._script.members[unit]
             if not ended[number]
         )
         done, failed = ended.count(_DONE), ended.count(_FAILED)
         return replace(
-            self._totals,
+            self._script.totals,
             done=done,
             failed=failed,
             running=running,
@@ -174,12 +145,12 @@ class Stage:
 
     def _row(self, name: str, device: _Device, now: float) -> DeviceMetrics:
         queued_files, queued_cost = self._waiting.waiting[name]
-        running, rate = device.running, self._rates.get(name)
+        running, rate = device.running, self._script.rates.get(name)
         fraction = _fraction(running, now) if running else 0.0
         left = queued_cost + (running.cost * (1 - fraction) if running else 0.0)
         recent = list(_recent(device.held, now))
         since = max(0.0, now - max(now - WINDOW_SECONDS, device.held[0].start)) if recent else 0.0
-        hardware, weight = self._weights.get(name, ("", 1.0))
+        hardware, weight = self._script.hardware.get(name, ("", 1.0))
         return DeviceMetrics(
             device=name,
             name=hardware,
@@ -202,7 +173,7 @@ class Stage:
         )
 
     def _running(self, span: Span, fraction: float, now: float) -> RunningUnit:
-        files = [self._history.units[number] for number in self._members[span.unit_id]]
+        files = [self._script.units[number] for number in self._script.members[span.unit_id]]
         unit = (
             files[0]
             if len(files) == 1
@@ -238,7 +209,11 @@ class Stage:
             self._give_up(event.unit_id, event.epoch)
         elif isinstance(event, FailureEvent):
             # Of a bundle that a worker had, all have failed but those that are told done next.
-            whole = self._members[event.unit_id] if self._out[event.unit_id] else (event.unit_id,)
+            whole = (
+                self._script.members[event.unit_id]
+                if self._out[event.unit_id]
+                else (event.unit_id,)
+            )
             self._end(whole, _FAILED)
             self._waiting.take_out(event.unit_id)
             for epoch in tuple(self._out[event.unit_id]):
@@ -256,12 +231,12 @@ class Stage:
             device.starts += event.state is DeviceState.STARTING
 
     def _lease(self, event: LeaseEvent) -> None:
-        span = self._spans[event.unit_id, event.epoch, event.seconds]
+        span = self._script.spans[event.unit_id, event.epoch, event.seconds]
         device = self._device(event.device)
         device.running = span
         device.held.append(span)
         self._out[event.unit_id][event.epoch] = span
-        self._end(self._members[event.unit_id], 0)
+        self._end(self._script.members[event.unit_id], 0)
 
     def _give_up(self, unit_id: int, epoch: int) -> None:
         span = self._out[unit_id].pop(epoch, None)
@@ -271,11 +246,11 @@ class Stage:
             if device.running is span:
                 device.running = None
 
-    def _end(self, files: list[int] | tuple[int, ...], how: int) -> None:
+    def _end(self, files: Sequence[int], how: int) -> None:
         for number in files:
             for state, sign in ((self._ended[number], -1), (how, 1)):
                 if state == _DONE:
-                    self._done.add(self._history.units[number], sign)
+                    self._done.add(self._script.units[number], sign)
             self._ended[number] = how
 
     def _device(self, name: str) -> _Device:

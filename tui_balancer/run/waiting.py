@@ -23,8 +23,8 @@ NOWHERE = ""
 """Stands for the device of a unit that nobody ever took."""
 
 
-class WaitingUnits:
-    """The queues of a run as its events went by, one event after the other.
+class Waits:
+    """For whom each unit waits, from the beginning and after every event that has it wait anew.
 
     A unit waited for whoever lost or leased it next, and in the order in which they went. Moves
     within a queue and the order of what was never taken are not told by the events.
@@ -35,7 +35,11 @@ class WaitingUnits:
         loads: Files and FLOPs of every unit.
 
     Attributes:
-        waiting: Files and FLOPs that wait for each device.
+        loads: As given.
+        arrivals: Unit, device and the event that ends it, by the event with which it begins.
+        where: The device of every unit in the beginning.
+        queues: The same by device, each with the event that ends the wait.
+        waiting: Files and FLOPs that wait for each device in the beginning.
     """
 
     def __init__(
@@ -44,17 +48,14 @@ class WaitingUnits:
         units: Iterable[int],
         loads: Mapping[int, tuple[int, float]],
     ) -> None:
-        self.waiting: defaultdict[str, tuple[int, float]] = defaultdict(lambda: (0, 0.0))
-        self._loads = loads
-        self._arrivals: dict[int, tuple[int, str, int]] = {}
-        self._queues: defaultdict[str, dict[int, int]] = defaultdict(dict)
-        self._where: dict[int, str] = {}
+        self.loads = loads
+        self.arrivals: dict[int, tuple[int, str, int]] = {}
         # Backwards, since the future tells where something waits.
         leaves: dict[int, tuple[str, int]] = {}
         for event in reversed(events):
             if isinstance(event, StealEvent | MoveEvent):
                 _, when = leaves.get(event.unit_id, (NOWHERE, NEVER))
-                self._arrivals[event.sequence] = (event.unit_id, event.target, when)
+                self.arrivals[event.sequence] = (event.unit_id, event.target, when)
                 leaves[event.unit_id] = (event.source, event.sequence)
             elif isinstance(event, LeaseEvent):
                 if not event.part:
@@ -63,16 +64,42 @@ class WaitingUnits:
                 leaves[event.unit_id] = (event.device, event.sequence)
             elif isinstance(event, RetryEvent | ReturnEvent | UnbundleEvent):
                 device, when = leaves.pop(event.unit_id, (event.device, NEVER))
-                self._arrivals[event.sequence] = (event.unit_id, device, when)
+                self.arrivals[event.sequence] = (event.unit_id, device, when)
+        self.where: dict[int, str] = {}
+        self.queues: defaultdict[str, dict[int, int]] = defaultdict(dict)
+        self.waiting: dict[str, tuple[int, float]] = {}
         for unit in units:
-            self._put(unit, *leaves.get(unit, (NOWHERE, NEVER)))
+            device, when = leaves.get(unit, (NOWHERE, NEVER))
+            self.where[unit] = device
+            self.queues[device][unit] = when
+        for device, queue in self.queues.items():
+            files, costs = zip(*(loads[unit] for unit in queue), strict=True)
+            self.waiting[device] = (sum(files), sum(costs))
+
+
+class WaitingUnits:
+    """The queues of a run as its events go by, one event after the other.
+
+    Args:
+        waits: Who waits where.
+
+    Attributes:
+        waiting: Files and FLOPs that wait for each device.
+    """
+
+    def __init__(self, waits: Waits) -> None:
+        self.waiting = defaultdict[str, tuple[int, float]](lambda: (0, 0.0), waits.waiting)
+        self._waits = waits
+        self._where = dict(waits.where)
+        self._queues = defaultdict[str, dict[int, int]](dict)
+        self._queues.update({device: dict(queue) for device, queue in waits.queues.items()})
 
     def follow(self, event: Event) -> None:
         """Go on by an event: the next one."""
         if isinstance(event, StealEvent | MoveEvent | LeaseEvent | SkipEvent):
             self.take_out(event.unit_id)
-        if event.sequence in self._arrivals:
-            self._put(*self._arrivals[event.sequence])
+        if event.sequence in self._waits.arrivals:
+            self._put(*self._waits.arrivals[event.sequence])
 
     def take_out(self, unit: int) -> None:
         """Let a unit wait no longer."""
@@ -101,5 +128,5 @@ class WaitingUnits:
 
     def _count(self, device: str, unit: int, sign: int) -> None:
         files, cost = self.waiting[device]
-        more_files, more_cost = self._loads[unit]
+        more_files, more_cost = self._waits.loads[unit]
         self.waiting[device] = (files + sign * more_files, cost + sign * more_cost)

@@ -107,7 +107,7 @@ def _files(story: Story, device: str) -> list[Content]:
     lines = [
         Content(
             f"  {clock_time(snapshot.started_at + span.start, now)}  "
-            f"{span.end - span.start:>7.1f}s  {span.outcome.value:<9} {shorten(span.name, 40)}"
+            f"{span.end - span.start:>7.1f}s  {span.word:<9} {shorten(span.name, 40)}"
         )
         for span in track.latest(_SHOWN_FILES, snapshot.elapsed_seconds)
     ]

@@ -70,9 +70,7 @@ def _attempts(story: Story, unit_id: int) -> list[Content]:
     lines = [Content(""), heading("In hand")]
     for device, span in spans:
         begin = clock_time(snapshot.started_at + span.start, now)
-        lines.append(
-            Content(f"  {begin}  {device:<8} {span.end - span.start:>7.1f}s  {span.outcome.value}")
-        )
+        lines.append(Content(f"  {begin}  {device:<8} {span.end - span.start:>7.1f}s  {span.word}"))
     return lines
 
 

@@ -9,21 +9,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from tui_balancer.balance.events import (
-    DeviceEvent,
-    DoneEvent,
-    Event,
-    FailureEvent,
-    LeaseEvent,
-    PartEvent,
-    ReturnEvent,
-    SplitEvent,
-    StealEvent,
-    UnbundleEvent,
-)
+from tui_balancer.balance.events import DeviceEvent, Event, LeaseEvent, SplitEvent, StealEvent
 from tui_balancer.balance.model import DeviceState
-
-FileEvent = DoneEvent | FailureEvent | PartEvent | ReturnEvent | UnbundleEvent
+from tui_balancer.run.spans import Holders, SpanEnd
 
 
 class Activity(str, Enum):
@@ -37,17 +25,7 @@ class Activity(str, Enum):
     GONE = "gone"
 
 
-class Outcome(str, Enum):
-    """How a file's time on a device ended; the word is what the screen shows."""
-
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    RETURNED = "returned"
-    SHARED = "done in part"
-
-
-_OUTCOMES: Final = tuple(Outcome)
+_ENDS: Final = tuple(SpanEnd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +36,12 @@ class Span:
     name: str
     start: float
     end: float
-    outcome: Outcome
+    how: SpanEnd
+
+    @property
+    def word(self) -> str:
+        """How it ended, for the screen."""
+        return "running" if self.how is SpanEnd.OUT else self.how.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +74,7 @@ class DeviceTrack:
         self._starts = array("d")
         self._ends = array("d")
         self._units = array("q")
-        self._outcomes = array("b")
+        self._how = array("b")
         # Seconds with a file in hand before each span: a stretch of any length costs O(log n).
         self._busy = array("d")
         self._names: list[str] = []
@@ -108,18 +91,18 @@ class DeviceTrack:
         self._starts.append(seconds)
         self._ends.append(-1.0)
         self._units.append(unit_id)
-        self._outcomes.append(_OUTCOMES.index(Outcome.RUNNING))
+        self._how.append(_ENDS.index(SpanEnd.OUT))
         self._names.append(name)
 
-    def ended(self, seconds: float, unit_id: int, outcome: Outcome) -> None:
+    def ended(self, seconds: float, unit_id: int, how: SpanEnd) -> None:
         """Note how a file ended; where the next has begun, its time on the device is over."""
         at = next((at for at in self._latest_indices() if self._units[at] == unit_id), None)
         if at is None:
             return
         if self._ends[at] < 0:
             self._ends[at] = seconds
-        self._outcomes[at] = _OUTCOMES.index(outcome)
-        if outcome is Outcome.FAILED:
+        self._how[at] = _ENDS.index(how)
+        if how is SpanEnd.FAILED:
             self._failures.append(seconds)
 
     def changed(self, seconds: float, activity: Activity) -> None:
@@ -134,7 +117,7 @@ class DeviceTrack:
             self._names[index],
             self._starts[index],
             now if end < 0 else end,
-            _OUTCOMES[self._outcomes[index]],
+            _ENDS[self._how[index]],
         )
 
     def spans_of(self, unit_id: int, now: float) -> list[Span]:
@@ -196,24 +179,15 @@ class TimelineRecord:
 
     def __init__(self) -> None:
         self.tracks: dict[str, DeviceTrack] = {}
-        # A divided file is in several hands, each under an attempt number of its own.
-        self._holders: dict[int, dict[int, str]] = {}
+        self._holders = Holders()
 
     def add(self, events: Iterable[Event]) -> None:
         """Take in events, the newest last."""
         for event in events:
+            for device, _, how in self._holders.follow(event):
+                self._track(device).ended(event.seconds, event.unit_id, how)  # type: ignore[attr-defined]
             if isinstance(event, LeaseEvent):
-                self._holders.setdefault(event.unit_id, {})[event.epoch] = event.device
                 self._track(event.device).started(event.seconds, event.unit_id, event.unit_name)
-            elif isinstance(event, DoneEvent):
-                self._end(event, event.epoch, Outcome.DONE)
-            elif isinstance(event, FailureEvent):
-                for epoch in tuple(self._holders.get(event.unit_id, ())):
-                    self._end(event, epoch, Outcome.FAILED)
-            elif isinstance(event, PartEvent):
-                self._end(event, event.epoch, Outcome.SHARED)
-            elif isinstance(event, ReturnEvent | UnbundleEvent):
-                self._end(event, event.epoch, Outcome.RETURNED)
             elif isinstance(event, StealEvent | SplitEvent):
                 self._track(event.target).steals.append(event.seconds)
             elif isinstance(event, DeviceEvent):
@@ -222,7 +196,7 @@ class TimelineRecord:
     def forget(self) -> None:
         """Have no tracks again."""
         self.tracks.clear()
-        self._holders.clear()
+        self._holders = Holders()
 
     def history(self, unit_id: int, now: float) -> list[tuple[str, Span]]:
         """Return where a file was in hand and when, oldest first."""
@@ -232,14 +206,6 @@ class TimelineRecord:
             for span in track.spans_of(unit_id, now)
         ]
         return sorted(found, key=lambda one: one[1].start)
-
-    def _end(self, event: FileEvent, epoch: int, outcome: Outcome) -> None:
-        holders = self._holders.get(event.unit_id, {})
-        device = holders.pop(epoch, None)
-        if not holders:
-            self._holders.pop(event.unit_id, None)
-        if device is not None:
-            self._track(device).ended(event.seconds, event.unit_id, outcome)
 
     def _track(self, device: str) -> DeviceTrack:
         return self.tracks.setdefault(device, DeviceTrack())

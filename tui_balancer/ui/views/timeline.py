@@ -82,7 +82,7 @@ class TimelineView(View):
             took = f"{duration(span.start)} {glyphs.ARROW} {duration(span.end)}"
             parts += [
                 [(span.name, "strong")],
-                [(f"{span.outcome.value} after {span.end - span.start:.1f}s, {took}", "plain")],
+                [(f"{span.word} after {span.end - span.start:.1f}s, {took}", "plain")],
             ]
         else:
             parts.append([(f"{plural(cell.files, 'file')}, the last {cell.span.name}", "plain")])
