@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
@@ -36,7 +36,8 @@ class ClusterOptions:
     """Start a Dask cluster over ssh on these machines, with commas between: one worker on each,
     the scheduler on the first."""
 
-    config: Path | None = None
+    # TUI_BALANCER_CONFIG names the file of preferences.
+    config: Annotated[Path | None, Parameter(env_var="TUI_BALANCER_CLUSTER_CONFIG")] = None
     """With --cluster: a file in dask-jobqueue's format (jobqueue: slurm: cores: …)."""
 
     workers: int | None = None
