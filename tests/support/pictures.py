@@ -297,9 +297,17 @@ SUMMARY = RunSummary(
 )
 
 EVENTS: tuple[Event, ...] = (
-    StealEvent(0, 301.2, 210, unit(210).name, 240, "cuda:2", "cuda:0", "14 s sooner", 61.0, 47.0),
+    StealEvent(
+        *(0, 301.2, 210, unit(210).name, 240, "cuda:2", "cuda:0", "14 s sooner", 61.0, 47.0),
+        source_ends=(61.0, 47.0),
+        target_ends=(0.0, 12.5),
+    ),
     SettingEvent(0, 388.0, "time: gain ≥ 1 s"),
-    StealEvent(0, 402.9, 211, unit(211).name, 240, "cuda:1", "cuda:0", "3.1 s sooner", 20.0, 16.9),
+    StealEvent(
+        *(0, 402.9, 211, unit(211).name, 240, "cuda:1", "cuda:0", "3.1 s sooner", 20.0, 16.9),
+        source_ends=(20.0, 16.9),
+        target_ends=(0.0, 9.0),
+    ),
     MoveEvent(0, 510.0, 96, unit(96).name, "cuda:2", "cuda:0"),
     FailureEvent(0, 640.0, 451, unit(451).name, None, "line 12: no sequence before the header"),
     DeviceEvent(0, 700.5, "cuda:2", DeviceState.PAUSED, "paused by hand"),

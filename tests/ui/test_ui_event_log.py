@@ -14,6 +14,7 @@ from tui_balancer.balance.events import (
     DoneEvent,
     LeaseEvent,
     ReturnEvent,
+    SplitEvent,
     StealEvent,
     WarningEvent,
 )
@@ -146,12 +147,12 @@ async def test_enter_shows_a_line_with_all_its_words() -> None:
         framed = [line.split("│")[1] for line in (await seen(pilot)).splitlines() if "│" in line]
         shown_words = " ".join(framed).split()
         assert " ".join(reason.split()) in " ".join(shown_words)
-        assert "This rule estimates no finish times." in await seen(pilot)
+        assert "No finish times: the speeds were not known." in await seen(pilot)
         await pilot.press("escape")
         assert pilot.app.screen is app_of(pilot).run_screen
 
 
-async def test_a_steal_shows_both_finish_times() -> None:
+async def test_a_steal_shows_the_ends_of_both_devices_without_it_and_with_it() -> None:
     async with shown(fake_run(), (80, 24)) as pilot:
         await pilot.press("3", "end")
         log = app_of(pilot).run_screen.steals.log_list
@@ -161,11 +162,25 @@ async def test_a_steal_shows_both_finish_times() -> None:
                 break
             await pilot.press("up")
         await pilot.press("enter")
+        framed = [line.split("│")[1] for line in (await seen(pilot)).splitlines() if "│" in line]
+        page = [" ".join(word for word in line.split() if word[0] not in "━─") for line in framed]
+        start = page.index("cuda:2 is through in")
+        assert page[start : start + 8] == [
+            *("cuda:2 is through in", "left alone ~1m 01s", "as decided ~47s"),
+            *("cuda:0 is through in", "left alone ~0s", "as decided ~12s"),
+            *("Until the pair is through", "Gain ~1m 01s → ~47s, ~14s sooner"),
+        ]
+        assert "Reason 14 s sooner" in page
+
+
+async def test_a_divided_file_shows_its_end_with_one_device_and_with_two() -> None:
+    run = fake_run()
+    run.happen([SplitEvent(0, 740.0, 96, "f96", "cuda:0", "cuda:1", 3, 9, "5 s sooner", 9.0, 4.0)])
+    async with shown(run, (80, 24)) as pilot:
+        await pilot.press("3", "enter")
         text = await seen(pilot)
-        assert "Until cuda:2 and cuda:0 are both through" in text
-        assert "~1m 01s" in text
-        assert "~47s" in text
-        assert "gains ~14s" in text
+        assert "Until the file is through" in text
+        assert "~9.0s → ~4.0s, ~5.0s sooner" in text
 
 
 async def test_v_shows_one_kind_of_event_after_the_other() -> None:

@@ -53,6 +53,18 @@ def test_a_device_that_was_never_measured_is_reckoned_by_its_weight() -> None:
     assert steal.finish_with == pytest.approx(12.5)
 
 
+def test_a_held_device_has_no_end_in_what_is_told_of_a_steal_from_it() -> None:
+    bench = Bench(costs=[10, 10, 10, 10])
+    bench.run_one("cuda:0", 10)
+    bench.run_one("cuda:1", 10)
+    bench.coordinator.execute(PauseDevice("cuda:0"))
+    bench.run_one("cuda:1", 10)
+    assert bench.take("cuda:1") is not None
+    (steal,) = bench.coordinator.get_recent_steal_events()
+    assert steal.source_ends is None
+    assert steal.target_ends == pytest.approx((0.0, 10.0))
+
+
 def measured(*, costs: list[float]) -> Bench:
     """A device of 4 FLOP/s beside one of 1, both thought equal, with so much in their queues."""
     bench = Bench(costs=[40, 40, *costs])
@@ -77,6 +89,9 @@ def test_a_last_file_is_handed_to_a_device_that_is_sooner_through_with_it() -> N
     assert (handed.source, handed.target, handed.unit_id) == ("cuda:1", "cuda:0", 3)
     assert handed.finish_without == pytest.approx(30.0)
     assert handed.finish_with == pytest.approx(15.0)
+    # 30 FLOPs in each queue: the slow one needs 30 s and would have none, the fast one twice 7.5 s.
+    assert handed.source_ends == pytest.approx((30.0, 0.0))
+    assert handed.target_ends == pytest.approx((7.5, 15.0))
     bench.clock.now += 7.5
     bench.finish(running)
     assert bench.must_take("cuda:0").unit.unit_id == 3

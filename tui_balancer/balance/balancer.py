@@ -159,6 +159,8 @@ class Balancer:
     def _carry_out(self, decision: StealDecision, *, to_front: bool = False) -> None:
         unit = decision.unit
         victim, thief = self._roster[decision.victim], self._roster[decision.thief]
+        pair = (victim, thief)
+        before = [self._end(record) for record in pair]
         victim.queue.remove(unit.unit_id)
         if to_front:
             thief.queue.push_front(unit)
@@ -180,4 +182,12 @@ class Balancer:
             decision.reason,
             decision.finish_without,
             decision.finish_with,
+            *(
+                None if end is None or later is None else (end, later)
+                for end, later in zip(before, map(self._end, pair), strict=True)
+            ),
         )
+
+    def _end(self, record: DeviceRecord) -> float | None:
+        """Return in how many seconds a device would be through; None where that is not known."""
+        return None if record.free else self._roster.remaining_seconds(record, self._clock())

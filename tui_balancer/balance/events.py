@@ -33,6 +33,10 @@ class StealEvent(Event):
         finish_without: Estimated finish of the pair without the steal, in seconds from the
             event; None where the policy does not estimate.
         finish_with: The same with the steal.
+        source_ends: When the victim would be through with all it had, and when it is without this
+            unit; estimated seconds from the event. None where its speed is not known yet, or it
+            is held.
+        target_ends: The same of the idle device, without the unit and with it.
     """
 
     unit_id: int
@@ -43,6 +47,8 @@ class StealEvent(Event):
     reason: str
     finish_without: float | None = None
     finish_with: float | None = None
+    source_ends: tuple[float, float] | None = None
+    target_ends: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,8 +169,9 @@ def stored_event(record: EventRecord, sequence: int, start: float = 0.0) -> Even
     payload = record.payload
     if record.kind == "device":
         payload = {**payload, "state": DeviceState(payload["state"])}
-    elif "files" in payload and record.kind != "unbundle":
-        payload = {**payload, "files": tuple(payload["files"])}
+    elif record.kind == "steal" or ("files" in payload and record.kind != "unbundle"):
+        lists = {key: tuple(value) for key, value in payload.items() if isinstance(value, list)}
+        payload = {**payload, **lists}
     return _EVENTS[record.kind](sequence, start + record.seconds, **payload)
 
 

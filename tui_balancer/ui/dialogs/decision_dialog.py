@@ -5,11 +5,12 @@ from __future__ import annotations
 from textual.content import Content
 
 from tui_balancer.balance.events import SplitEvent, StealEvent
+from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
 from tui_balancer.ui.formatting import bar, fine_estimate
 from tui_balancer.ui.story.event_record import LogRow
 
-_BAR = 36
+_BAR = 34
 
 
 class DecisionDialog(DetailDialog):
@@ -35,22 +36,43 @@ def decision_page(row: LogRow, time: str) -> list[Content]:
 
 
 def _finish_times(event: StealEvent | SplitEvent) -> list[Content]:
+    ends = _ends(event)
     without, with_it = event.finish_without, event.finish_with
-    if without is None or with_it is None:
-        return [Content.styled("This rule estimates no finish times.", "$foreground 60%")]
-    longest = max(without, with_it) or 1.0
-    return [
-        heading(f"Until {event.source} and {event.target} are both through"),
-        _finish("left alone", without, longest, "$text-warning"),
-        _finish("as decided", with_it, longest, "$text-success"),
-        field("", f"gains {fine_estimate(without - with_it)}"),
-    ]
+    if not ends and (without is None or with_it is None):
+        return [Content.styled("No finish times: the speeds were not known.", "$foreground 60%")]
+    longest = max([without or 0.0, *(time for _, one in ends for time in one)]) or 1.0
+    lines: list[Content] = []
+    for device, (before, after) in ends:
+        lines.append(heading(f"{device} is through in"))
+        lines.append(_finish("left alone", before, longest, "$text-warning"))
+        lines.append(_finish("as decided", after, longest, "$text-success"))
+    if without is not None and with_it is not None:
+        lines.append(heading(_subject(event)))
+        if not ends:
+            lines.append(_finish("left alone", without, longest, "$text-warning"))
+            lines.append(_finish("as decided", with_it, longest, "$text-success"))
+        change = f"{fine_estimate(without)} {glyphs.ARROW} {fine_estimate(with_it)}"
+        lines.append(field("  Gain", f"{change}, {fine_estimate(without - with_it)} sooner"))
+    return lines
+
+
+def _ends(event: StealEvent | SplitEvent) -> list[tuple[str, tuple[float, float]]]:
+    """Return when each of the two would be through, without the decision and with it."""
+    if isinstance(event, SplitEvent):
+        return []
+    ends = ((event.source, event.source_ends), (event.target, event.target_ends))
+    return [(device, times) for device, times in ends if times is not None]
+
+
+def _subject(event: StealEvent | SplitEvent) -> str:
+    what = "the file is" if isinstance(event, SplitEvent) else "the pair is"
+    return f"Until {what} through"
 
 
 def _finish(label: str, seconds: float, longest: float, style: str) -> Content:
     filled, track = bar(seconds / longest, _BAR)
     return Content.assemble(
-        (f"{label:<15}", "$foreground 60%"),
+        (f"  {label:<12}", "$foreground 60%"),
         (filled, style),
         (track, "$foreground 40%"),
         f" {fine_estimate(seconds):>8}",
