@@ -137,7 +137,13 @@ def theme_names() -> tuple[str, ...]:
 def apply_preferences(*commands: App) -> None:
     """Let commands take options from the environment and then from the file, where not given."""
     for command in commands:
-        command.config = (Env(PREFIX, command=False), _from_file)
+        command.config = (_from_environment, _from_file)
+
+
+def _from_environment(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    # PATH_VARIABLE is taken: a cluster's --config has another one, which it says itself.
+    others = [one for one in arguments if "--config" not in one.names]
+    Env(PREFIX, command=False)(app, commands, ArgumentCollection(others))
 
 
 def _from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:

@@ -46,6 +46,20 @@ def test_the_command_line_goes_before_the_environment_and_that_before_the_file(
     assert workers_and_policy("--cpu-workers", "4") == (4, 60.0)
 
 
+def test_the_file_s_own_variable_is_not_a_cluster_s_option(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cluster_s_file() -> object:
+        _, bound, _ = app.parse_args(
+            ["run", "proteins", "-o", "out", "--cluster", "slurm"], exit_on_error=False
+        )
+        return bound.arguments["cluster"].config
+
+    assert cluster_s_file() is None
+    monkeypatch.setenv("TUI_BALANCER_CLUSTER_CONFIG", "slurm.yaml")
+    assert cluster_s_file() == Path("slurm.yaml")
+
+
 def test_a_resumed_run_keeps_what_it_was_begun_with(path: Path) -> None:
     path.write_text('[defaults]\npolicy = "count"\n')
     _, bound, _ = app.parse_args(["resume", "out"], exit_on_error=False)
