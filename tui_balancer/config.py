@@ -10,6 +10,7 @@ from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.engines.dask_request import ClusterRequest
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.formats import DEFAULT_FORMATS, FormatName
+from tui_balancer.representations import Kind
 
 HANG_FLOOR_SECONDS = 300.0
 """How long a worker may be silent in any case, unless a person says otherwise."""
@@ -31,7 +32,7 @@ class RunSettings:
         policy: The stealing rule.
         stealing: False leaves the assignment alone.
         splitting: Whether idle devices take over batches of running files.
-        repr_layer: Layer whose representations are averaged; negative counts from the last.
+        repr_layers: Layers whose representations are kept; negative counts from the last.
         batch_tokens: Padded tokens in a batch; None takes what suits the run's devices.
         precision: Number format of the products; `auto` takes what suits the run's devices.
         reference: Compute with fair-esm's own forward pass.
@@ -39,6 +40,8 @@ class RunSettings:
         seed: Of untrained weights.
         formats: Of the outputs, at least one.
         cluster: Where to compute; None for this machine.
+        include: What is kept of those layers, at least one kind.
+        dereplicate: Compute sequences that occur several times once.
     """
 
     inputs: tuple[str, ...]
@@ -52,7 +55,7 @@ class RunSettings:
     policy: PolicySettings = field(default_factory=TimeSettings)
     stealing: bool = True
     splitting: bool = True
-    repr_layer: int = -1
+    repr_layers: tuple[int, ...] = (-1,)
     batch_tokens: int | None = None
     precision: PrecisionChoice = "auto"
     reference: bool = False
@@ -60,3 +63,5 @@ class RunSettings:
     seed: int = 0
     formats: tuple[FormatName, ...] = DEFAULT_FORMATS
     cluster: ClusterRequest | None = None
+    include: tuple[Kind, ...] = ("mean",)
+    dereplicate: bool = True

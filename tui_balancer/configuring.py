@@ -31,6 +31,7 @@ _EXAMPLES: dict[str, object] = {
     "threshold-difference": 3,
     "threshold-minimum": 3,
     "steal-interval": 3.0,
+    "repr-layers": "0,5,-1",
     "batch-tokens": 4096,
 }
 """Values of options whose defaults depend on other things."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +25,7 @@ RunFolder = Annotated[Path, Parameter(name="OUT", help="The run folder.")]
 
 _SHOWN_ROWS = 5
 _SHOWN_NUMBERS = 6
+_SHOWN_VALUES = 4
 _LONGEST_VALUE = 80
 
 
@@ -79,16 +80,28 @@ def inspect(
                 print(terminal_safe(line.rstrip("\n").replace("\t", "  "), 160))
         return EXIT_DONE
     one, stored = _opened(file)
-    print(f"{one.name}: {plural(len(stored.ids), 'sequence')}, {stored.width:,} numbers each")
+    kept = stored.kept
+    size = f"{kept.numbers(0):,} numbers each" if kept.fixed else "of several sizes"
+    print(f"{one.name}: {plural(len(stored.ids), 'sequence')}, {size}")
+    if not kept.plain:
+        print(f"  kept             {', '.join(part.name for part in kept.parts(0))}")
     for key, value in stored.metadata.items():
-        shown = f"{len(value):,} of them" if isinstance(value, list) else str(value)
+        shown = _shown(value)
         print(f"  {key:<16} {terminal_safe(shown, _LONGEST_VALUE)}")
-    rows = zip(stored.ids, chain.from_iterable(stored.blocks()), strict=False)
-    for id, vector in islice(rows, _SHOWN_ROWS):
+    for id, vector in islice(zip(stored.ids, stored.vectors(), strict=False), _SHOWN_ROWS):
         numbers = " ".join(f"{number: .4f}" for number in vector[:_SHOWN_NUMBERS])
-        more = " …" if stored.width > _SHOWN_NUMBERS else ""
+        more = " …" if len(vector) > _SHOWN_NUMBERS else ""
         print(f"{terminal_safe(id, 40)}  {numbers}{more}")
     return EXIT_DONE
+
+
+def _shown(value: object) -> str:
+    """Return a value of the metadata in few words; ids may be many."""
+    if not isinstance(value, list):
+        return str(value)
+    if len(value) <= _SHOWN_VALUES:
+        return ", ".join(map(str, value)) or "none"
+    return f"{len(value):,} of them"
 
 
 def _opened(file: Path) -> tuple[Format, Stored]:

@@ -12,10 +12,11 @@ from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettin
 from tui_balancer.balance.stealing import validate
 from tui_balancer.config import HANG_FLOOR_SECONDS, RunSettings
 from tui_balancer.devices.selection import AUTO
-from tui_balancer.embedding.settings import PrecisionChoice
+from tui_balancer.embedding.settings import Long, PrecisionChoice
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.outputs.formats import parse_formats
+from tui_balancer.outputs.formats import parse_formats, require_room
+from tui_balancer.representations import KINDS, Kind, Representations
 from tui_balancer.run.continuation import Resuming
 
 MODEL = Group("Model", sort_key=1)
@@ -130,10 +131,24 @@ class EmbeddingOptions:
     """What is read, and what decides the bytes of an output."""
 
     repr_layer: int = -1
-    """Layer that is averaged over the residues; negative counts from the last."""
+    """Layer whose representations are kept; negative counts from the last."""
+
+    repr_layers: str | None = None
+    """Several layers, with commas between: 0,5,-1. Instead of --repr-layer."""
+
+    include: str = "mean"
+    """What to keep of each layer, one or several with commas between: mean (over the residues), bos
+    (the first token), per_tok (every residue), and contacts (from the attention of all layers)."""
 
     max_length: int = 1022
-    """Residues kept of a sequence; longer ones are cut, counted and flagged."""
+    """Residues that go through the model together; what becomes of longer sequences says --long."""
+
+    long: Long = "truncate"
+    """Sequences of more residues: truncate cuts them, window embeds them in overlapping windows and
+    averages those, skip leaves them out. Each is counted and listed."""
+
+    no_dereplication: Annotated[bool, Parameter(negative="")] = False
+    """Compute sequences that occur several times in the run every time, not once for all."""
 
     batch_tokens: int | None = None
     """Padded tokens in a batch, at most; less needs less memory (default: 1024 if the CPU takes
@@ -202,6 +217,11 @@ def run_settings(
         ("--max-length", embedding.max_length),
         ("--batch-tokens", embedding.batch_tokens),
     )
+    layers, include = _layers(embedding), _kinds(embedding.include)
+    formats = parse_formats(embedding.format)
+    require_room(formats, Representations(layers, include, width=1))
+    if "contacts" in include and embedding.long == "window":
+        raise UserError("contacts of windows are none of the whole: choose another --long")
     return RunSettings(
         inputs=inputs,
         output=output,
@@ -214,15 +234,19 @@ def run_settings(
         policy=balancing.settings(),
         stealing=not balancing.no_stealing,
         splitting=balancing.split == "auto",
-        repr_layer=embedding.repr_layer,
+        repr_layers=layers,
+        include=include,
+        dereplicate=not embedding.no_dereplication,
         batch_tokens=embedding.batch_tokens,
         precision=embedding.precision,
         reference=embedding.reference,
         reading=ReadingRules(
-            max_length=embedding.max_length, allow_nucleotide=embedding.allow_nucleotide
+            max_length=embedding.max_length,
+            allow_nucleotide=embedding.allow_nucleotide,
+            long=embedding.long,
         ),
         seed=model.seed,
-        formats=parse_formats(embedding.format),
+        formats=formats,
     )
 
 
@@ -256,6 +280,27 @@ def resumed_settings(
         stealing=not balancing.no_stealing,
         splitting=balancing.split == "auto",
     )
+
+
+def _layers(embedding: EmbeddingOptions) -> tuple[int, ...]:
+    """Return the layers that were asked for."""
+    if embedding.repr_layers is None:
+        return (embedding.repr_layer,)
+    try:
+        return tuple(dict.fromkeys(int(word) for word in embedding.repr_layers.split(",")))
+    except ValueError:
+        raise UserError(
+            f"--repr-layers {embedding.repr_layers} is no list of layers: write it as 0,5,-1"
+        ) from None
+
+
+def _kinds(text: str) -> tuple[Kind, ...]:
+    """Return what is to be kept, in the order of `KINDS`."""
+    words = [word.strip() for word in text.split(",")]
+    for word in words:
+        if word not in KINDS:
+            raise UserError(f"unknown --include {word!r}: choose from {', '.join(KINDS)}")
+    return tuple(kind for kind in KINDS if kind in words)
 
 
 def _check(devices: DeviceOptions, *counts: tuple[str, int | None]) -> None:

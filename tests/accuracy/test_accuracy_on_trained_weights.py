@@ -57,7 +57,9 @@ def test_float32_equals_fair_esm_from_thirty_residues_on(loaded: LoadedModel) ->
 def test_every_lower_layer_equals_fair_esm_too(loaded: LoadedModel, layer: int) -> None:
     texts = proteins((30, 64, 64, 100))
     packed, expected = (
-        Embedder(loaded, "cpu:0", EmbeddingSettings(repr_layer=layer, reference=one)).embed(texts)
+        Embedder(loaded, "cpu:0", EmbeddingSettings(repr_layers=(layer,), reference=one)).embed(
+            texts
+        )
         for one in (False, True)
     )
     assert errors(packed, expected).max() <= 1e-5

@@ -15,6 +15,7 @@ from tui_balancer.embedding.forward import Forward, PackedForward
 from tui_balancer.embedding.registry import ESM2_MODELS, ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
 from tui_balancer.embedding.weights import Weights
+from tui_balancer.representations import Representations
 
 if torch.cuda.is_available():
     from tui_balancer.embedding.fused import FusedForward, kernels_are_right
@@ -95,8 +96,8 @@ def test_the_kernels_change_no_more_than_the_last_bits(
 ) -> None:
     chosen: list[object] = []
 
-    def choose(weights: Weights) -> Forward:
-        chosen.append(forward.choose_forward(weights))
+    def choose(weights: Weights, kept: Representations, head: None) -> Forward:
+        chosen.append(forward.choose_forward(weights, kept, head))
         return chosen[-1]
 
     monkeypatch.setattr(embedding, "choose_forward", choose)
@@ -117,8 +118,8 @@ def test_the_kernels_are_right_at_every_width(source: ModelSource) -> None:
 
 @pytest.mark.parametrize("layer", range(5))
 def test_every_layer_equals_fair_esm(source: ModelSource, layer: int) -> None:
-    packed = embedder(source, "cuda:0", repr_layer=layer).embed(sequences())
-    expected = embedder(source, "cuda:0", repr_layer=layer, reference=True).embed(sequences())
+    packed = embedder(source, "cuda:0", repr_layers=(layer,)).embed(sequences())
+    expected = embedder(source, "cuda:0", repr_layers=(layer,), reference=True).embed(sequences())
     assert relative_error(packed, expected) < 1e-5
 
 

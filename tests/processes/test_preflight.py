@@ -46,7 +46,7 @@ def test_a_checkpoint_is_checked_and_the_devices_are_seen(
 def test_a_layer_that_the_checkpoint_does_not_have_is_refused(model: ModelSource) -> None:
     assert model.checkpoint is not None
     with pytest.raises(UserError, match="no layer 7"):
-        preflight(PreflightRequest(CheckpointModel(model.checkpoint), AUTO, repr_layer=7))
+        preflight(PreflightRequest(CheckpointModel(model.checkpoint), AUTO, repr_layers=(7,)))
 
 
 def no_process(*_: object, **__: object) -> None:
@@ -73,7 +73,7 @@ def test_where_no_gpu_can_be_no_process_looks_for_one(monkeypatch: pytest.Monkey
 def test_a_layer_is_checked_without_a_process_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "spawn", no_process)
     with pytest.raises(UserError, match="no layer 7"):
-        preflight(PreflightRequest(UNTRAINED, PROCESSOR, repr_layer=7))
+        preflight(PreflightRequest(UNTRAINED, PROCESSOR, repr_layers=(7,)))
 
 
 def downloads(request: PreflightRequest, log: Path, channel: Connection) -> None:

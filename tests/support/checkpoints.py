@@ -71,7 +71,8 @@ def make_hugging_face_folder(folder: Path, checkpoint: Path, suffix: str = ".saf
         for ours, theirs in HUGGING_FACE_MODULES:
             name = re.sub(rf"^layers\.(\d+)\.{ours}\.", rf"encoder.layer.\1.{theirs}.", name)
         state[f"esm.{name}"] = value.clone()
-    state["esm.contact_head.regression.weight"] = torch.zeros(1, 8)
+    maps = arguments.encoder_layers * arguments.encoder_attention_heads
+    state["esm.contact_head.regression.weight"] = torch.zeros(1, maps)
     config = {
         "model_type": "esm",
         "position_embedding_type": "rotary",

@@ -8,12 +8,13 @@ import numpy as np
 
 from tui_balancer.outputs.content import Block, Content, Entry
 from tui_balancer.outputs.provenance import MetadataValue, provenance
+from tui_balancer.representations import Representations
 
 METADATA = provenance(
     model="untrained esm2_t6_8M_UR50D (seed 0)",
     untrained=True,
     weights_sha256="ab",
-    layer=6,
+    layers=[6],
     max_length=1022,
     batch_tokens=4096,
     cpu_threads=1,
@@ -43,4 +44,5 @@ def vectors_of(rows: int, width: int = 5) -> Block:
 def content_of(
     ids: Sequence[str], width: int = 5, metadata: dict[str, MetadataValue] = METADATA
 ) -> Content:
-    return Content.of(entries_of(ids), vectors_of(len(ids), width), metadata)
+    kept = Representations.mean(6, width)
+    return Content.of(entries_of(ids), kept, vectors_of(len(ids), width), metadata)

@@ -69,7 +69,7 @@ def test_every_layer_equals_fair_esms_extract(
     loaded: LoadedModel, layer: int, reference: bool
 ) -> None:
     sequences = _sequences(12, longest=60)
-    settings = EmbeddingSettings(repr_layer=layer, reference=reference)
+    settings = EmbeddingSettings(repr_layers=(layer,), reference=reference)
     embedder = Embedder(loaded, "cpu:0", settings)
     assert_close(embedder.embed(sequences), extract(loaded, sequences, layer))
 
@@ -115,7 +115,7 @@ def test_layers_above_the_chosen_one_cost_nothing(loaded: LoadedModel) -> None:
     broken = copy.deepcopy(loaded)
     with torch.no_grad():
         broken.model.layers[-1].fc1.weight.fill_(torch.nan)
-    settings = EmbeddingSettings(repr_layer=LAYERS - 1)
+    settings = EmbeddingSettings(repr_layers=(LAYERS - 1,))
     assert Embedder(broken, "cpu:0", settings).embed(["MKV"]).isfinite().all()
 
 
@@ -157,7 +157,7 @@ def test_loading_sets_the_threads_and_names_the_weights(source: ModelSource) -> 
     finally:
         torch.set_num_threads(1)
     assert embedder.sha256 == source.sha256
-    assert embedder.layer == embedder.shape.layers == LAYERS
+    assert embedder.kept.layers == (embedder.shape.layers,) == (LAYERS,)
 
 
 def test_loading_sees_to_it_that_products_are_exact(

@@ -15,7 +15,9 @@ from tui_balancer.embedding.checkpoints import load, resolve
 from tui_balancer.embedding.forward import PackedForward, choose_forward
 from tui_balancer.embedding.registry import CheckpointModel
 from tui_balancer.embedding.weights import Weights, take_weights
+from tui_balancer.representations import Representations
 
+KEPT = Representations.mean(2, 40)
 FUSED = "tui_balancer.embedding.fused"
 
 
@@ -33,15 +35,17 @@ def on_a_card(weights: Weights) -> Weights:
 
 
 def test_a_processor_computes_with_public_functions(weights: Weights) -> None:
-    assert isinstance(choose_forward(weights), PackedForward)
+    assert isinstance(choose_forward(weights, KEPT), PackedForward)
 
 
 def test_a_card_computes_with_kernels_that_are_right(
     on_a_card: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fused = SimpleNamespace(FusedForward=lambda given: given, kernels_are_right=lambda device: True)
+    fused = SimpleNamespace(
+        FusedForward=lambda given, kept: given, kernels_are_right=lambda device: True
+    )
     monkeypatch.setitem(sys.modules, FUSED, fused)  # type: ignore[arg-type]
-    assert choose_forward(on_a_card) is on_a_card
+    assert choose_forward(on_a_card, KEPT) is on_a_card
 
 
 @pytest.mark.parametrize("reason", ["absent", "wrong", "broken"])
@@ -57,6 +61,6 @@ def test_a_card_without_working_kernels_computes_all_the_same(
     answers = {"wrong": lambda device: False, "broken": broken}
     fused = SimpleNamespace(FusedForward=None, kernels_are_right=answers.get(reason))
     monkeypatch.setitem(sys.modules, FUSED, None if reason == "absent" else fused)  # type: ignore[arg-type]
-    assert isinstance(choose_forward(on_a_card), PackedForward)
+    assert isinstance(choose_forward(on_a_card, KEPT), PackedForward)
     assert "without" in caplog.text
     assert "slower" in caplog.text

@@ -176,7 +176,8 @@ def test_what_is_broken_or_not_there_is_named(folder: Path) -> None:
 
 def test_a_folder_that_changed_during_the_run_is_refused(folder: Path) -> None:
     frequencies = "attention.self.rotary_embeddings.inv_freq"
-    rewrite(folder, **{f"esm.encoder.layer.{n}.{frequencies}": None for n in (0, 1)})
+    head = "esm.contact_head.regression.weight"
+    rewrite(folder, **{head: None} | {f"esm.encoder.layer.{n}.{frequencies}": None for n in (0, 1)})
     source = resolve(CheckpointModel(folder))
     set_config(folder, num_attention_heads=2)
     with pytest.raises(UserError, match="changed since the run began"):

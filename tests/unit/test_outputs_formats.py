@@ -14,7 +14,7 @@ import pytest
 from tests.support.outputs import METADATA, content_of, entries_of, vectors_of
 from tui_balancer.errors import UserError
 from tui_balancer.outputs.checking import flaw
-from tui_balancer.outputs.content import BLOCK_ROWS, Block, Content
+from tui_balancer.outputs.content import BLOCK_ROWS, Content, Row
 from tui_balancer.outputs.formats import (
     FORMATS,
     INDEX,
@@ -24,7 +24,9 @@ from tui_balancer.outputs.formats import (
     reader,
     writer,
 )
+from tui_balancer.representations import Representations
 
+KEPT = Representations.mean(6, 5)
 ALL = [*FORMATS.values(), INDEX]
 NASTY = ["sp|P1|A_B", "a/b", "a_b", ".", "..", "é", "a b"[:1], "x" * 300, "A", "con'\"\t,;", "a\\b"]
 
@@ -48,10 +50,10 @@ def test_what_is_written_is_read_again(one: Format, tmp_path: Path) -> None:
     writer(one).write(path, content_of(NASTY))
     stored = reader(one).read(path)
     assert list(stored.ids) == NASTY
-    assert stored.width == 5
+    assert stored.kept == KEPT
     assert stored.metadata == METADATA
     for _ in range(2):
-        assert np.array_equal(np.concatenate(list(stored.blocks())), vectors_of(len(NASTY)))
+        assert np.array_equal(np.stack(list(stored.vectors())), vectors_of(len(NASTY)))
 
 
 @formats
@@ -59,13 +61,10 @@ def test_more_sequences_than_a_block_come_in_their_order(one: Format, tmp_path: 
     path, rows = tmp_path / f"a_ESM{one.suffix}", BLOCK_ROWS + 5
     ids = [f"p{number}" for number in range(rows)]
     matrix = vectors_of(rows)
-    parts = [matrix[:7], matrix[7:500], matrix[500:]]
-    writer(one).write(path, Content(entries_of(ids), 5, lambda: parts, METADATA))
+    writer(one).write(path, Content(entries_of(ids), KEPT, lambda: matrix, METADATA))
     stored = reader(one).read(path)
     assert list(stored.ids) == ids
-    blocks = list(stored.blocks())
-    assert max(map(len, blocks)) <= BLOCK_ROWS
-    assert np.array_equal(np.concatenate(blocks), matrix)
+    assert np.array_equal(np.stack(list(stored.vectors())), matrix)
 
 
 @all_formats
@@ -76,8 +75,7 @@ def test_equal_content_is_equal_bytes_whenever_and_wherever(
     written = writer(one).write(first, content_of(NASTY))
     monkeypatch.setattr("time.time", lambda: 2e9)
     matrix = np.asfortranarray(vectors_of(len(NASTY)))
-    blocks = [matrix[:3], matrix[3:]]
-    content = Content(entries_of(NASTY), 5, lambda: blocks, dict(METADATA))
+    content = Content(entries_of(NASTY), KEPT, lambda: matrix, dict(METADATA))
     again = writer(one).write(second, content)
     assert written == again
     assert bytes_of(first) == bytes_of(second)
@@ -111,7 +109,7 @@ def test_a_file_without_vectors_is_written(one: Format, tmp_path: Path) -> None:
     path = tmp_path / f"a_ESM{one.suffix}"
     writer(one).write(path, content_of([]))
     stored = reader(one).read(path)
-    assert (list(stored.ids), list(stored.blocks())) == ([], [])
+    assert (list(stored.ids), list(stored.vectors())) == ([], [])
 
 
 @formats
@@ -128,12 +126,14 @@ def test_vectors_are_not_gathered_in_memory(name: str, tmp_path: Path) -> None:
     width, rows = 2000, 600 if name == "esm" else 3070
     entries = entries_of([f"p{number}" for number in range(rows)])
 
-    def blocks() -> Iterator[Block]:
-        return (np.zeros((10, width), np.float32) for _ in range(0, rows, 10))
+    def vectors() -> Iterator[Row]:
+        return (np.zeros(width, np.float32) for _ in range(rows))
 
     writer(one).write(tmp_path / "warm", content_of(["p"], width))
     tracemalloc.start()
-    writer(one).write(tmp_path / "a", Content(entries, width, blocks, METADATA))
+    writer(one).write(
+        tmp_path / "a", Content(entries, Representations.mean(6, width), vectors, METADATA)
+    )
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 0.6 * rows * width * 4
@@ -148,7 +148,7 @@ def test_what_is_broken_is_told_in_one_line(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UserError, match="a_ESM") as caught:
-        list(reader(one).read(path).blocks())
+        list(reader(one).read(path).vectors())
     assert "\n" not in str(caught.value)
 
 
@@ -169,13 +169,13 @@ def test_a_file_that_cannot_grow_is_an_error_of_the_system(one: Format, tmp_path
 @formats
 def test_vectors_that_do_not_match_the_ids_are_a_mistake(one: Format, tmp_path: Path) -> None:
     for rows in (1, 3):
-        parts = [vectors_of(1)] * rows
-        content = Content(entries_of(["p", "q"]), 5, lambda parts=parts: parts, METADATA)
-        with pytest.raises(ValueError, match=r"2 ids, but|zip\(\)"):
+        matrix = vectors_of(rows)
+        content = Content(entries_of(["p", "q"]), KEPT, lambda matrix=matrix: matrix, METADATA)
+        with pytest.raises(ValueError, match=r"zip\(\)"):
             writer(one).write(tmp_path / "a", content)
     for matrix in (vectors_of(1), vectors_of(2).astype(np.float64), vectors_of(2)[0]):
         with pytest.raises(ValueError, match="2 ids, but vectors"):
-            Content.of(entries_of(["p", "q"]), matrix, METADATA)
+            Content.of(entries_of(["p", "q"]), KEPT, matrix, METADATA)
 
 
 def test_formats_are_written_with_commas_and_never_twice() -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.support.outputs import content_of
 from tui_balancer.outputs.formats import FORMATS, INDEX, writer
 from tui_balancer.outputs.space import PROBE_NAME, has_room, is_disk_full, output_bytes
+from tui_balancer.representations import Representations
 
 
 @pytest.mark.parametrize("sequences", [1, 300])
@@ -18,11 +19,11 @@ def test_the_estimate_is_no_less_than_an_output_and_not_much_more(
     sequences: int, width: int, tmp_path: Path
 ) -> None:
     ids = [f"NODE_{number}_length_4711_cov_12.5_frame_{number % 6}" for number in range(sequences)]
-    content = content_of(ids, width)
+    content, kept = content_of(ids, width), Representations.mean(6, width)
     for name, one in FORMATS.items():
         written = writer(one).write(tmp_path / name, content).bytes
         table = writer(INDEX).write(tmp_path / "index", content).bytes
-        estimate = output_bytes(sequences, width, formats=[name])
+        estimate = output_bytes(sequences, 0, kept, formats=[name])
         blocks = 4096 * sequences if name == "esm" else 0
         assert written + table <= estimate, name
         assert estimate <= 1.5 * (written + table + blocks) + 3 * one.file_bytes, name

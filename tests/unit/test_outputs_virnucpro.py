@@ -39,8 +39,8 @@ def test_files_of_virnucpro_itself_are_read(tmp_path: Path) -> None:
     vectors = [torch.ones(5), torch.zeros(5)]
     torch.save({"proteins": ["p", "q"], "data": vectors}, tmp_path / "theirs.pt")
     stored = read(tmp_path / "theirs.pt")
-    assert (stored.ids, stored.width, stored.metadata) == (["p", "q"], 5, {})
-    assert np.array_equal(np.concatenate(list(stored.blocks())), torch.stack(vectors).numpy())
+    assert (stored.ids, stored.kept.width, stored.metadata) == (["p", "q"], 5, {})
+    assert np.array_equal(np.stack(list(stored.vectors())), torch.stack(vectors).numpy())
 
 
 def test_metadata_counts_and_names_what_was_cut() -> None:

@@ -59,7 +59,7 @@ def refuse(**asked: Any) -> None:
 def test_what_comes_back_is_what_was_asked_with_the_defaults_as_they_were_then() -> None:
     back = stored_settings(stored(), SETTINGS.output)
     assert back == replace(
-        SETTINGS, batch_tokens=1024, cpu_threads=4, repr_layer=6, precision="fp32"
+        SETTINGS, batch_tokens=1024, cpu_threads=4, repr_layers=(6,), precision="fp32"
     )
 
 
@@ -82,7 +82,7 @@ def test_a_name_that_is_no_text_survives() -> None:
 
 def test_the_same_run_is_not_refused_and_neither_is_another_name_for_the_same_layer() -> None:
     refuse()
-    refuse(embedding=replace(EMBEDDING, repr_layer=6))
+    refuse(embedding=replace(EMBEDDING, repr_layers=(6,)))
 
 
 def test_what_decides_no_byte_may_differ() -> None:
@@ -96,7 +96,14 @@ def test_a_run_may_go_on_with_other_kinds_of_devices() -> None:
 @pytest.mark.parametrize(
     ("asked", "difference"),
     [
-        ({"embedding": replace(EMBEDDING, repr_layer=2)}, "--repr-layer is 6 there, 2 was asked"),
+        (
+            {"embedding": replace(EMBEDDING, repr_layers=(2, 3))},
+            "--repr-layers is 6 there, 2,3 was asked",
+        ),
+        (
+            {"embedding": replace(EMBEDDING, include=("bos",))},
+            "--include is mean there, bos was asked",
+        ),
         ({"embedding": replace(EMBEDDING, max_length=9)}, "--max-length is 500 there, 9 was asked"),
         (
             {"embedding": replace(EMBEDDING, batch_tokens=64)},

@@ -177,7 +177,7 @@ def test_nothing_is_taken_over_from_another_input(
     "change",
     [
         {"settings": EmbeddingSettings(batch_tokens=61)},
-        {"settings": EmbeddingSettings(batch_tokens=60, repr_layer=1)},
+        {"settings": EmbeddingSettings(batch_tokens=60, repr_layers=(1,))},
         {"settings": EmbeddingSettings(batch_tokens=60, max_length=1000)},
         {"settings": EmbeddingSettings(batch_tokens=60, precision="bf16")},
         {"settings": EmbeddingSettings(batch_tokens=60, reference=True)},

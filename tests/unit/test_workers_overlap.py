@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -26,6 +27,7 @@ from tui_balancer.workers.protocol import Task, WorkerId, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.reading import ReadAhead
 from tui_balancer.workers.task import Bench
+from tui_balancer.workers.vectors import first_batch
 
 WORKER = WorkerId("cuda:0", 1)
 BATCH_TOKENS = 60
@@ -52,7 +54,7 @@ class Device:
 
     def __init__(self, embedder: Embedder) -> None:
         self.embedder = embedder
-        self.shape, self.sha256, self.layer = embedder.shape, embedder.sha256, embedder.layer
+        self.shape, self.sha256, self.kept = embedder.shape, embedder.sha256, embedder.kept
         self.story: list[tuple[str, list[str]]] = []
 
     def begin(self, sequences: Sequence[str]) -> Waiting:
@@ -101,7 +103,8 @@ def test_every_batch_begins_once_and_before_the_one_before_is_waited_for(
 
 def test_the_first_batch_of_the_next_file_is_known_once_it_is_read(tmp_path: Path) -> None:
     first, second = (write_task(tmp_path, number) for number in (1, 2))
-    ahead = ReadAhead(WorkQueue(ListBoard(tasks=[second]), WORKER), ReadingRules(), BATCH_TOKENS)
+    begin = partial(first_batch, rules=ReadingRules(), batch_tokens=BATCH_TOKENS)
+    ahead = ReadAhead(WorkQueue(ListBoard(tasks=[second]), WORKER), ReadingRules(), begin)
     ahead.files(first)
     assert ahead.first_batch() == ()
     ahead.begin()

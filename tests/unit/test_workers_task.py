@@ -480,7 +480,7 @@ def test_after_a_task_was_taken_back_the_next_one_is_taken(
 def refusal(trouble: Exception) -> Refusal:
     """Return a stand-in for any function that always fails so."""
 
-    def refuse(*arguments: object) -> NoReturn:
+    def refuse(*arguments: object, **named: object) -> NoReturn:
         raise trouble
 
     return refuse

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from tui_balancer.inputs.records import ProteinRecord
+from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.outputs.partials import KeptBatch, PartialResult
+from tui_balancer.representations import Representations
 from tui_balancer.workers.sparing import EmbeddedBatch
 from tui_balancer.workers.vectors import UnitVectors
 
 WIDTH = 3
 LENGTHS = {"a": 4, "b": 9, "c": 6, "d": 9, "e": 2}
-RECORDS = [ProteinRecord(name, "M" * length, length) for name, length in LENGTHS.items()]
+RECORDS = [ProteinRecord(name, name.upper() * length, length) for name, length in LENGTHS.items()]
 """In batches of at most 22 tokens: b and d, c and a, e."""
 
 ALL = range(len(RECORDS))
@@ -27,20 +31,27 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "a_ESM.pt.partial"
 
 
-def unit_vectors(path: Path, records: list[ProteinRecord] = RECORDS) -> UnitVectors:
-    return UnitVectors(records, WIDTH, 22, PartialResult(path, {}))
+KEPT = Representations.mean(2, WIDTH)
+
+
+def unit_vectors(
+    path: Path, records: Sequence[ProteinRecord] = RECORDS, **others: Any
+) -> UnitVectors:
+    given: dict[str, Any] = {"kept": KEPT, "rules": ReadingRules(), **others}
+    return UnitVectors(records, batch_tokens=22, partial=PartialResult(path, {}), **given)
 
 
 def embedded(vectors: UnitVectors, number: int) -> EmbeddedBatch:
     """Stand for the model: a third of a sequence's length, which float32 cannot hold exactly."""
-    rows = [[len(record.residues) / 3] * WIDTH for record in vectors.batch(number)]
+    rows = [[len(text) / 3] * WIDTH for text in vectors.texts(number)]
     return EmbeddedBatch(torch.tensor(rows))
 
 
 def finish(vectors: UnitVectors) -> tuple[list[str], torch.Tensor]:
     for number in vectors.missing:
         vectors.add(number, embedded(vectors, number))
-    return vectors.content(ALL)
+    ids, rows = vectors.content(ALL)
+    return ids, torch.from_numpy(np.stack(list(rows())))
 
 
 def test_vectors_come_out_in_input_order_beside_their_ids(path: Path) -> None:
@@ -55,7 +66,7 @@ def test_another_attempt_has_what_was_finished_and_misses_the_rest(path: Path) -
     first.add(1, embedded(first, 1))
     second = unit_vectors(path)
 
-    assert [record.id for record in second.restore()] == ["c", "a"]
+    assert second.restore() == [1]
     assert second.missing == (0, 2)
     assert torch.equal(finish(second)[1], finish(unit_vectors(path))[1])
 
@@ -108,7 +119,7 @@ def test_a_batch_kept_twice_counts_once(path: Path) -> None:
         partial.keep(KeptBatch(0, ("b", "d"), bytes(2 * WIDTH * 4), split=True))
     vectors = unit_vectors(path)
 
-    assert len(vectors.restore()) == 2
+    assert vectors.restore() == [0]
     assert vectors.split_batches(ALL) == 1
 
 
@@ -136,9 +147,9 @@ def test_that_a_batch_was_split_is_remembered(path: Path) -> None:
 
 
 def test_what_nobody_needs_is_computed_only_where_it_shares_a_batch(path: Path) -> None:
-    vectors = UnitVectors(RECORDS, WIDTH, 22, PartialResult(path, {}), unwanted={0, 1, 3})
+    vectors = unit_vectors(path, unwanted={0, 1, 3})
     assert vectors.missing == (1, 2)
-    assert [record.id for record in vectors.batch(1)] == ["c", "a"]
+    assert vectors.texts(1) == ["C" * 6, "A" * 4]
     assert [record.id for record in vectors.wanted(1)] == ["c"]
 
     vectors.give_up({4})

@@ -35,6 +35,7 @@ from tui_balancer.embedding.registry import (
     cached_snapshot,
     hub_cache,
 )
+from tui_balancer.embedding.regression import CONTACT_HEAD, read_regression
 from tui_balancer.embedding.seeded import seeded_weights
 from tui_balancer.embedding.tensors import (
     Checkpoint,
@@ -47,7 +48,6 @@ from tui_balancer.errors import UserError
 
 _KEY_PREFIX = re.compile(r"^encoder\.(sentence_encoder\.)?")
 _SHAPE_ARGUMENTS = ("encoder_layers", "encoder_embed_dim", "encoder_attention_heads")
-_CONTACT_HEAD = {"contact_head.regression.weight", "contact_head.regression.bias"}
 _FILLS = {"fill_", "normal_", "uniform_", "zero_"}
 """What torch's layers fill their new parameters with, or its `init` functions."""
 
@@ -138,9 +138,10 @@ def load(source: ModelSource, scratch: Path | None = None) -> LoadedModel:
     model = _without_storage(checkpoint.shape, alphabet, checkpoint.token_dropout)
     # The largest checkpoints are stored in half precision.
     weights = {key: value.float() for key, value in checkpoint.weights.items()}
+    weights.update(read_regression(source.checkpoint))
     for key, value in model.state_dict().items():
-        if key in _CONTACT_HEAD:
-            # Contacts are never predicted here, and fair-esm keeps their weights elsewhere.
+        if key in CONTACT_HEAD:
+            # Whoever wants contacts has seen to it that they are there.
             weights.setdefault(key, torch.zeros_like(value, device="cpu"))
     model.load_state_dict(weights, assign=True)
     return LoadedModel(model.eval(), alphabet, checkpoint.shape, source.sha256)
@@ -155,7 +156,7 @@ def _read(path: Path) -> Checkpoint:
     checkpoint = read_folder(path) if path.is_dir() else _read_file(path)
     alphabet = Alphabet.from_architecture("ESM-1b")
     expected = _without_storage(checkpoint.shape, alphabet).state_dict()
-    for key in expected.keys() - checkpoint.weights.keys() - _CONTACT_HEAD:
+    for key in expected.keys() - checkpoint.weights.keys() - set(CONTACT_HEAD):
         raise not_esm2(path, f"{key} is missing")
     for key, value in checkpoint.weights.items():
         if key not in expected:

@@ -1,19 +1,21 @@
-"""Sequences in, one vector per sequence out, by the packed forward pass or by fair-esm's own."""
+"""Sequences in, a row of numbers for each out, by the packed forward pass or by fair-esm's own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
 from tui_balancer.embedding.checkpoints import LoadedModel, load
+from tui_balancer.embedding.contacts import take_contact_head
 from tui_balancer.embedding.forward import choose_forward
 from tui_balancer.embedding.packing import Packer
 from tui_balancer.embedding.registry import ModelSource
-from tui_balancer.embedding.settings import EmbeddingSettings, Precision, resolve_layer
+from tui_balancer.embedding.settings import EmbeddingSettings, Precision
 from tui_balancer.embedding.weights import take_weights
+from tui_balancer.representations import Representations
 
 DTYPES: dict[Precision, torch.dtype] = {
     "fp32": torch.float32,
@@ -39,8 +41,8 @@ class Embedder:
     Attributes:
         shape: The model's architecture.
         sha256: Of its weights, see `checkpoints.LoadedModel`.
-        layer: The layer whose representations are pooled, from 0 (the embedded tokens) to
-            the number of layers (the last, after the final layer norm).
+        kept: What is kept of a sequence. Layers count from 0 (the embedded tokens) to their
+            number (the last, after the final layer norm).
         computes_by_itself: Whether the device goes on with what was begun while this process
             does other things.
     """
@@ -48,43 +50,45 @@ class Embedder:
     def __init__(self, loaded: LoadedModel, device: str, settings: EmbeddingSettings) -> None:
         self.shape = loaded.shape
         self.sha256 = loaded.sha256
-        self.layer = resolve_layer(settings.repr_layer, loaded.shape.layers)
+        self.kept = settings.representations(loaded.shape.layers, loaded.shape.width)
         place = torch_device(device)
         self.computes_by_itself = place.type == "cuda"
-        self._means: _Means = (
-            _Reference(loaded, self.layer, place)
+        self._rows: _Rows = (
+            _Reference(loaded, self.kept, place)
             if settings.reference
-            else _Packed(loaded, self.layer, place, DTYPES[settings.precision])
+            else _Packed(loaded, self.kept, place, DTYPES[settings.precision])
         )
 
     def embed(self, sequences: Sequence[str]) -> torch.Tensor:
-        """Return the mean of the chosen layer over the residues of each sequence.
+        """Return what is kept of each sequence, see `representations.Representations`.
 
         Args:
             sequences: One batch: non-empty sequences of the alphabet's letters, already cut
                 at the maximum length; equal lengths side by side are computed together.
 
         Returns:
-            float32 on the CPU, of shape (sequences, width), in the order of the sequences.
+            float32 on the CPU, in the order of the sequences: of shape (sequences, numbers), or
+            of shape (numbers,), one behind the other, where they differ in size. By default a row
+            is the mean of the last layer over the residues.
         """
         if not sequences:
-            return torch.empty(0, self.shape.width)
+            return torch.empty(0, self.kept.numbers(0) if self.kept.fixed else 0)
         if self.computes_by_itself:
             return self.begin(sequences).vectors()
-        return self._means(sequences).cpu()
+        return self._rows(sequences).cpu()
 
     def begin(self, sequences: Sequence[str]) -> Pending:
         """Give a batch to a device that computes by itself; see `embed`."""
-        return _OnCuda(self._means, sequences)
+        return _OnCuda(self._rows, sequences)
 
 
 class _OnCuda:
     """A batch in the current stream: after those before it, its vectors copied at its end."""
 
-    def __init__(self, means: _Means, sequences: Sequence[str]) -> None:
+    def __init__(self, rows: _Rows, sequences: Sequence[str]) -> None:
         stream = torch.cuda.current_stream()
         self._begun = stream.record_event(_timing_event())
-        on_device = means(sequences)
+        on_device = rows(sequences)
         self._vectors = torch.empty(on_device.shape, pin_memory=True)
         self._vectors.copy_(on_device, non_blocking=True)
         self._done = stream.record_event(_timing_event())
@@ -104,21 +108,25 @@ def _timing_event() -> torch.cuda.Event:
     return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
 
 
-class _Means(Protocol):
-    """Means of one layer over the residues, on the device."""
+class _Rows(Protocol):
+    """What is kept of a batch, on the device."""
 
     def __call__(self, sequences: Sequence[str]) -> torch.Tensor:
-        """Return float32 of shape (sequences, width)."""
+        """Return float32, see `Embedder.embed`."""
 
 
 class _Packed:
     """The packed forward pass."""
 
     def __init__(
-        self, loaded: LoadedModel, layer: int, device: torch.device, dtype: torch.dtype
+        self, loaded: LoadedModel, kept: Representations, device: torch.device, dtype: torch.dtype
     ) -> None:
         self._packer = Packer(loaded.alphabet)
-        self._forward = choose_forward(take_weights(loaded.model, layer, device, dtype))
+        contacts = "contacts" in kept.kinds
+        # Contacts come from the attention of all layers.
+        last = loaded.shape.layers if contacts else kept.layers[-1]
+        head = take_contact_head(loaded.model, device) if contacts else None
+        self._forward = choose_forward(take_weights(loaded.model, last, device, dtype), kept, head)
 
     def __call__(self, sequences: Sequence[str]) -> torch.Tensor:
         return self._forward(self._packer.pack(sequences))
@@ -127,21 +135,35 @@ class _Packed:
 class _Reference:
     """fair-esm's own tokeniser and forward pass, padding and all."""
 
-    def __init__(self, loaded: LoadedModel, layer: int, device: torch.device) -> None:
-        self._layer, self._device = layer, device
+    def __init__(self, loaded: LoadedModel, kept: Representations, device: torch.device) -> None:
+        self._kept, self._device = kept, device
         self._model = loaded.model.to(device)
         self._tokenise = loaded.alphabet.get_batch_converter()
 
     @torch.inference_mode()
     def __call__(self, sequences: Sequence[str]) -> torch.Tensor:
+        kept = self._kept
         _, _, tokens = self._tokenise([("", sequence) for sequence in sequences])
-        result = self._model(tokens.to(self._device), repr_layers=[self._layer])
-        states = result["representations"][self._layer]
-        # BOS stands at 0, the residues at 1 to L, then EOS and padding.
-        means = [
-            states[row, 1 : len(sequence) + 1].mean(0) for row, sequence in enumerate(sequences)
-        ]
-        return torch.stack(means)
+        result = self._model(
+            tokens.to(self._device),
+            repr_layers=kept.layers,
+            return_contacts="contacts" in kept.kinds,
+        )
+        rows = [self._row(result, row, len(sequence)) for row, sequence in enumerate(sequences)]
+        return torch.stack(rows) if kept.fixed else torch.cat(rows)
+
+    def _row(self, result: Mapping[str, Any], row: int, length: int) -> torch.Tensor:
+        parts: list[torch.Tensor] = []
+        for part in self._kept.parts(length):
+            if part.kind == "contacts":
+                parts.append(result["contacts"][row, :length, :length].flatten())
+                continue
+            # BOS stands at 0, the residues at 1 to L, then EOS and padding.
+            states = result["representations"][part.layer][row]
+            residues = states[1 : length + 1]
+            taken = {"mean": residues.mean(0), "bos": states[0], "per_tok": residues.flatten()}
+            parts.append(taken[part.kind])
+        return torch.cat(parts)
 
 
 def load_embedder(

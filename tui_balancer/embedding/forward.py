@@ -1,9 +1,9 @@
-"""ESM-2's forward pass over packed tokens, on fair-esm's weights, up to the chosen layer.
+"""ESM-2's forward pass over packed tokens, on fair-esm's weights, up to the last layer wanted.
 
-The same function as fair-esm's `ESM2.forward` followed by the mean over the residues, without
-what an embedding does not need: padding, attention weights, the layers above, the language
-model head. Products and attention may run in half precision; the residual, the layer norms,
-the rotation and the pooling are float32 always.
+The same function as fair-esm's `ESM2.forward` followed by what `extract.py` keeps of it, without
+what that does not need: padding, attention weights, the layers above, the language model head.
+Products and attention may run in half precision; the residual, the layer norms, the rotation and
+the pooling are float32 always.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ import torch
 from torch.nn import functional
 
 from tui_balancer.embedding.attention import choose_attention
+from tui_balancer.embedding.contacts import ContactHead
+from tui_balancer.embedding.gathering import Gathering
 from tui_balancer.embedding.packing import PackedBatch
 from tui_balancer.embedding.products import Linear, choose_products
 from tui_balancer.embedding.weights import Weights
+from tui_balancer.representations import Representations
 
 _log = logging.getLogger(__name__)
 
@@ -26,18 +29,27 @@ class Forward(Protocol):
     """A packed forward pass of one model on one device."""
 
     def __call__(self, batch: PackedBatch) -> torch.Tensor:
-        """Return the mean over each sequence's residues: float32 on the device, (B, width).
+        """Return the rows of a batch, float32 on the device; see `Gathering.rows`.
 
-        Without waiting for it, where the device computes by itself.
+        Without waiting for them, where the device computes by itself.
         """
 
 
 class PackedForward:
     """The forward pass in torch's public functions, but for oneDNN's products: for any device."""
 
-    def __init__(self, weights: Weights) -> None:
-        """Take the weights, which say where and in which format to compute."""
+    def __init__(
+        self, weights: Weights, kept: Representations, head: ContactHead | None = None
+    ) -> None:
+        """Take the weights, which say where and in which format to compute.
+
+        Args:
+            weights: Of the layers that are needed.
+            kept: What is kept of them.
+            head: Where contacts are.
+        """
         self._weights = weights
+        self._kept, self._head = kept, head
         self._products = choose_products(weights.device, weights.dtype)
         # A CPU's attention in half precision is less exact and no faster.
         on_cpu = weights.device.type == "cpu"
@@ -51,7 +63,9 @@ class PackedForward:
         states = functional.embedding(batch.tokens, weights.embedding)
         turns = self._turns(batch.positions)
         attention = self._attention(batch)
-        for layer in weights.layers:
+        gathering = Gathering(self._kept, batch, _residue_means, self._head)
+        gathering.layer(0, states)
+        for number, layer in enumerate(weights.layers, start=1):
             normed = self._normed(states, layer.attention_norm)
             query, key, value = (
                 self._products.linear(normed, one).view(len(normed), weights.heads, -1)
@@ -59,19 +73,15 @@ class PackedForward:
             )
             query, key = (_rotated(one, turns).to(self._attention_dtype) for one in (query, key))
             value = value.to(self._attention_dtype)
+            gathering.attention(number - 1, query, key)
             attended = attention(query, key, value).flatten(1).to(weights.dtype)
             states = self._products.added(attended, layer.output, states)
             expanded = self._products.gelu(self._normed(states, layer.feed_norm), layer.expand)
             states = self._products.added(expanded, layer.contract, states)
-        if weights.final_norm is not None:
-            states = functional.layer_norm(states, states.shape[1:], *weights.final_norm)
-        return torch.cat(
-            [
-                # BOS is the first token of a sequence, EOS the last.
-                states[run.tokens].view(run.count, run.length, -1)[:, 1:-1].mean(1)
-                for run in batch.runs
-            ]
-        )
+            if number == len(weights.layers) and weights.final_norm is not None:
+                states = functional.layer_norm(states, states.shape[1:], *weights.final_norm)
+            gathering.layer(number, states)
+        return gathering.rows()
 
     def _turns(self, positions: torch.Tensor) -> torch.Tensor:
         """Return the rotation of each pair of a head's dimensions as a complex number.
@@ -86,6 +96,16 @@ class PackedForward:
         return functional.layer_norm(states, states.shape[1:], *norm).to(self._weights.dtype)
 
 
+def _residue_means(states: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
+    return torch.cat(
+        [
+            # BOS is the first token of a sequence, EOS the last.
+            states[run.tokens].view(run.count, run.length, -1)[:, 1:-1].mean(1)
+            for run in batch.runs
+        ]
+    )
+
+
 def _rotated(states: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
     """Return queries or keys of shape (T, heads, width) rotated by their positions, in float32.
 
@@ -96,16 +116,21 @@ def _rotated(states: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
     return torch.view_as_real(torch.complex(first, second) * turns).flatten(-2)
 
 
-def choose_forward(weights: Weights) -> Forward:
-    """Return the fastest forward pass that is right on the weights' device."""
-    if weights.device.type == "cuda":
+def choose_forward(
+    weights: Weights, kept: Representations, head: ContactHead | None = None
+) -> Forward:
+    """Return the fastest forward pass that is right on the weights' device; see `PackedForward`.
+
+    Triton's has no attention maps, so contacts are computed without it.
+    """
+    if weights.device.type == "cuda" and head is None:
         try:
             from tui_balancer.embedding.fused import FusedForward, kernels_are_right
 
             if kernels_are_right(weights.device):
-                return FusedForward(weights)
+                return FusedForward(weights, kept)
             _log.warning("Triton's kernels err here: computing without them, which is slower")
         # No Triton, no compiler, a cache folder that is read-only: each fails in its own way.
         except Exception as error:
             _log.warning("computing without Triton, which is slower: %r", error)
-    return PackedForward(weights)
+    return PackedForward(weights, kept, head)

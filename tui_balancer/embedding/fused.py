@@ -13,9 +13,11 @@ from torch.nn import functional
 
 from tui_balancer.embedding import kernels
 from tui_balancer.embedding.attention import choose_attention
+from tui_balancer.embedding.gathering import Gathering
 from tui_balancer.embedding.packing import PackedBatch
 from tui_balancer.embedding.products import Linear
 from tui_balancer.embedding.weights import Layer, Weights
+from tui_balancer.representations import Representations
 
 _PROBE_ERROR = 1e-5
 """Of numbers around 1, in float32; a kernel that is wrong errs by as much as they are large."""
@@ -36,8 +38,9 @@ class _Layer:
 class FusedForward:
     """The same function as `PackedForward`, in fewer and larger steps."""
 
-    def __init__(self, weights: Weights) -> None:
-        """Take the weights, which say where and in which format to compute."""
+    def __init__(self, weights: Weights, kept: Representations) -> None:
+        """Take the weights, which say where and in which format to compute, and what is kept."""
+        self._kept = kept
         # Its layers have been taken over: twice they would cost a quarter of the card's weights.
         self._weights = replace(weights, layers=())
         self._layers = [_together(layer) for layer in weights.layers]
@@ -52,8 +55,12 @@ class FusedForward:
         batch = batch.moved(weights.device)
         attention = self._attention(batch)
         states = functional.embedding(batch.tokens, weights.embedding)
+        gathering = Gathering(self._kept, batch, _residue_means)
+        if 0 in self._kept.layers:
+            # The layers add to these states in place.
+            gathering.layer(0, states.clone())
         change: torch.Tensor | None = None
-        for layer in self._layers:
+        for number, layer in enumerate(self._layers, start=1):
             normed = kernels.add_norm(states, change, layer.attention_norm, weights.dtype)
             together = functional.linear(normed, *layer.together)
             kernels.rotate(together, batch.positions, turns, weights.heads)
@@ -62,11 +69,12 @@ class FusedForward:
             normed = kernels.add_norm(states, change, layer.feed_norm, weights.dtype)
             expanded = functional.gelu(functional.linear(normed, *layer.expand))
             change = functional.linear(expanded, *layer.contract)
-        if weights.final_norm is not None:
-            states = kernels.add_norm(states, change, weights.final_norm, torch.float32)
-        elif change is not None:
-            states += change
-        return kernels.residue_means(states, batch.bounds)
+            if number == len(self._layers) and weights.final_norm is not None:
+                normed = kernels.add_norm(states, change, weights.final_norm, torch.float32)
+                gathering.layer(number, normed)
+            elif number in self._kept.layers:
+                gathering.layer(number, states + change)
+        return gathering.rows()
 
     def _turns_of(self, positions: int) -> torch.Tensor:
         """Return cosines and sines for at least so many positions; see `kernels.rotate`."""
@@ -75,6 +83,10 @@ class FusedForward:
             angles = torch.arange(positions, device=frequencies.device)[:, None] * frequencies
             self._turns = torch.cat((angles.cos(), angles.sin()), dim=1)
         return self._turns
+
+
+def _residue_means(states: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
+    return kernels.residue_means(states, batch.bounds)
 
 
 def _together(layer: Layer) -> _Layer:

@@ -60,6 +60,8 @@ _OTHERS = {
     "embeddings.word_embeddings.weight": "embed_tokens.weight",
     "encoder.emb_layer_norm_after.weight": "emb_layer_norm_after.weight",
     "encoder.emb_layer_norm_after.bias": "emb_layer_norm_after.bias",
+    "contact_head.regression.weight": "contact_head.regression.weight",
+    "contact_head.regression.bias": "contact_head.regression.bias",
 }
 _UNUSED = {"embeddings.position_ids", "embeddings.position_embeddings.weight"}
 """Made by the library for its other models."""

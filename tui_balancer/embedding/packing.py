@@ -56,6 +56,18 @@ class PackedBatch:
         """Tokens of the longest sequence."""
         return max(run.length for run in self.runs)
 
+    def sequences(self) -> list[slice]:
+        """Return the tokens of each sequence, BOS and EOS included."""
+        return [
+            slice(start, start + run.length)
+            for run in self.runs
+            for start in range(run.start, run.tokens.stop, run.length)
+        ]
+
+    def residues(self) -> list[slice]:
+        """Return the tokens of each sequence, without BOS and EOS."""
+        return [slice(one.start + 1, one.stop - 1) for one in self.sequences()]
+
     def moved(self, device: torch.device) -> PackedBatch:
         """Return the batch on a device; from pinned memory the copy overlaps with kernels."""
         if device.type == "cpu":

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tui_balancer.errors import UserError
+from tui_balancer.representations import KINDS, Kind, Representations
 
 Precision = Literal["fp32", "bf16", "fp16"]
 PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16"]
+Long = Literal["truncate", "window", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,23 +18,40 @@ class EmbeddingSettings:
     """Settings of the forward pass; one for the whole run.
 
     Attributes:
-        repr_layer: Layer whose representations are pooled; negative counts from the last.
-        max_length: Residues kept of a sequence; the rest is cut, counted and flagged.
+        repr_layers: Layers whose representations are kept; negative counts from the last.
+        max_length: Residues that go through the model together; what is done with longer
+            sequences, `long` says.
         batch_tokens: Padded tokens in a batch, at most (one longer sequence is a batch alone).
         precision: Number format of products and attention; all else is float32 always.
         reference: Compute with fair-esm's own forward pass, in float32, instead of ours.
+        include: What is kept of those layers, and whether contacts are.
+        long: Whether longer sequences are cut, go through in windows, or are left out.
+        dereplicate: Compute sequences that occur several times in the run once.
     """
 
-    repr_layer: int = -1
+    repr_layers: tuple[int, ...] = (-1,)
     max_length: int = 1022
     batch_tokens: int = 4096
     precision: Precision = "fp32"
     reference: bool = False
+    include: tuple[Kind, ...] = ("mean",)
+    long: Long = "truncate"
+    dereplicate: bool = True
 
     @property
     def forward(self) -> str:
         """Name of the forward pass that computes, as outputs and tables say it."""
         return "fair-esm" if self.reference else "packed"
+
+    def representations(self, layers: int, width: int) -> Representations:
+        """Return what is kept of a model with so many layers of this width.
+
+        Raises:
+            UserError: It has no such layer.
+        """
+        chosen = sorted({resolve_layer(one, layers) for one in self.repr_layers})
+        kinds = tuple(kind for kind in KINDS if kind in self.include)
+        return Representations(tuple(chosen), kinds, width)
 
 
 def resolve_layer(repr_layer: int, layers: int) -> int:

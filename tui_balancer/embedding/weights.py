@@ -30,7 +30,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What is needed for the representations of one layer, on one device.
+    """What is needed for the representations up to one layer, on one device.
 
     Attributes:
         device: Where they are.
@@ -59,7 +59,7 @@ def take_weights(
 
     Args:
         model: fair-esm's, in float32 on the CPU.
-        layer: Whose representations are wanted, from 0 to the number of layers.
+        layer: The last whose representations are wanted, from 0 to the number of layers.
         device: Where to compute.
         dtype: Of products and attention.
     """

@@ -52,12 +52,14 @@ class FastaContent:
         skipped: Empty sequences left out.
         duplicates: Sequences whose id had occurred before and got a suffix.
         sha256: Of the file's raw bytes.
+        left_out: Sequences longer than `--long skip` takes, without their residues.
     """
 
     records: tuple[ProteinRecord, ...]
     skipped: int
     duplicates: int
     sha256: str
+    left_out: tuple[ProteinRecord, ...] = ()
 
 
 def read_fasta(path: Path, rules: ReadingRules) -> FastaContent:
@@ -67,8 +69,10 @@ def read_fasta(path: Path, rules: ReadingRules) -> FastaContent:
         InputError: It cannot be used.
     """
     stream = FastaStream(path, rules)
-    records = tuple(_keep_apart(list(stream)))
-    return FastaContent(records, stream.skipped, stream.duplicates, stream.sha256)
+    found = list(_keep_apart(list(stream.all_records())))
+    records = tuple(record for record in found if record.residues)
+    left_out = tuple(record for record in found if not record.residues)
+    return FastaContent(records, stream.skipped, stream.duplicates, stream.sha256, left_out)
 
 
 class FastaStream:
@@ -80,6 +84,7 @@ class FastaStream:
     Attributes:
         skipped: Empty sequences so far.
         duplicates: Records so far whose id had occurred before.
+        left_out: Records so far that are too long for `--long skip`.
         sha256: Of the file's raw bytes, once the iteration is over.
     """
 
@@ -88,10 +93,19 @@ class FastaStream:
         self._rules = rules
         self.skipped = 0
         self.duplicates = 0
+        self.left_out = 0
         self.sha256 = ""
 
     def __iter__(self) -> Iterator[ProteinRecord]:
-        """Yield the records.
+        """Yield the records that are to be embedded.
+
+        Raises:
+            InputError: The file cannot be used; records may have been yielded before.
+        """
+        return (record for record in self.all_records() if record.residues)
+
+    def all_records(self) -> Iterator[ProteinRecord]:
+        """Yield the records, those that are left out for their length too, without residues.
 
         Raises:
             InputError: The file cannot be used; records may have been yielded before.
@@ -110,7 +124,7 @@ class FastaStream:
             raise InputError(f"cannot be read: {error.strerror or error}") from error
 
     def _records(self, text: io.TextIOWrapper) -> Iterator[ProteinRecord]:
-        letters = nucleotides = 0
+        letters = nucleotides = embedded = 0
         seen: set[str] = set()
         for position, (title, sequence) in enumerate(_parse(_from_header(text)), start=1):
             try:
@@ -126,7 +140,9 @@ class FastaStream:
             record_id = words[0] if words else f"sequence_{position}"
             self.duplicates += record_id in seen
             seen.add(record_id)
-            kept = residues[: self._rules.max_length]
+            kept = self._kept(residues)
+            self.left_out += not kept
+            embedded += bool(kept)
             header = title.strip() or record_id
             yield ProteinRecord(record_id, kept, len(residues), replaced, header)
         if not letters:
@@ -134,6 +150,11 @@ class FastaStream:
                 f"none of its {self.skipped} records has residues"
                 if self.skipped
                 else "the file is empty"
+            )
+        if not embedded:
+            raise InputError(
+                f"all of its sequences are longer than {self._rules.max_length} residues, and "
+                "--long skip leaves those out"
             )
         if (
             not self._rules.allow_nucleotide
@@ -144,6 +165,13 @@ class FastaStream:
                 f"looks like nucleotides: {nucleotides / letters:.1%} of {letters:,} letters are "
                 "A, C, G, T, U or N (--allow-nucleotide reads them as protein)"
             )
+
+    def _kept(self, residues: str) -> str:
+        """Return what of a sequence is embedded."""
+        rules = self._rules
+        if len(residues) <= rules.max_length or rules.long == "window":
+            return residues
+        return residues[: rules.max_length] if rules.long == "truncate" else ""
 
 
 class _HashingReader(io.RawIOBase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,12 +11,15 @@ class ReadingRules:
     """How FASTA is read; part of the run's settings.
 
     Attributes:
-        max_length: Residues kept of a sequence.
+        max_length: Residues that go through the model together.
         allow_nucleotide: Read files that look like DNA or RNA as protein all the same.
+        long: What becomes of longer sequences: `truncate` cuts them, `window` keeps them whole, to
+            be embedded in windows, `skip` leaves them out.
     """
 
     max_length: int = 1022
     allow_nucleotide: bool = False
+    long: Literal["truncate", "window", "skip"] = "truncate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,8 @@ class ProteinRecord:
 
     Attributes:
         id: First word of the header, kept apart by a suffix when it occurs twice in a file.
-        residues: Upper-case letters of ESM-2's alphabet, at most `max_length` of them.
+        residues: Upper-case letters of ESM-2's alphabet, at most `max_length` of them unless
+            longer sequences go through the model in windows; none of one that is left out.
         length: Residues before truncation.
         replaced: Letters read as X.
         header: The whole header without the `>`; the id where it is empty.

@@ -10,9 +10,11 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tui_balancer.inputs.census import Census
 from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.fasta import FastaStream, InputError
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.inputs.windows import pieces
 
 SPECIAL_TOKENS = 2
 """BOS and EOS, which the model reads with every sequence."""
@@ -26,9 +28,11 @@ class FileScan:
         input: The file.
         sequences: Sequences that will be embedded.
         residues: Residues that will be embedded, after truncation.
-        tokens: Sum over the sequences of their residues + 2 (BOS and EOS).
+        tokens: Sum over the sequences, or their windows, of the residues + 2 (BOS and EOS).
         squared_tokens: Sum of the squares of the same.
         truncated: Sequences cut at the maximum length.
+        windowed: Sequences that go through the model in windows.
+        left_out: Sequences left out for their length.
         replaced: Residues read as X.
         skipped: Empty sequences left out.
         duplicates: Sequences whose id got a suffix.
@@ -51,6 +55,8 @@ class FileScan:
     size_bytes: int = 0
     mtime_ns: int = 0
     error: str = ""
+    windowed: int = 0
+    left_out: int = 0
 
 
 class ScanStopped(Exception):
@@ -62,6 +68,7 @@ def scan(
     rules: ReadingRules,
     on_progress: Callable[[FileScan], None] | None = None,
     stop: threading.Event | None = None,
+    census: Census | None = None,
 ) -> tuple[FileScan, ...]:
     """Scan the inputs in their order.
 
@@ -70,6 +77,7 @@ def scan(
         rules: How FASTA is read.
         on_progress: Called with every file's result as it is known.
         stop: Ends the scan early, also in the middle of a file.
+        census: Notes what goes through the model, to find what is there several times.
 
     Returns:
         A result for every input, or for the first ones if `stop` was set.
@@ -77,7 +85,7 @@ def scan(
     scans: list[FileScan] = []
     for file in inputs:
         try:
-            result = scan_file(file, rules, stop)
+            result = scan_file(file, rules, stop, census)
         except ScanStopped:
             break
         scans.append(result)
@@ -87,15 +95,27 @@ def scan(
 
 
 def scan_file(
-    file: InputFile, rules: ReadingRules, stop: threading.Event | None = None
+    file: InputFile,
+    rules: ReadingRules,
+    stop: threading.Event | None = None,
+    census: Census | None = None,
 ) -> FileScan:
     """Count what is in one file; a bad file is a result with an error.
 
     Raises:
         ScanStopped: `stop` was set before the end of the file.
     """
+    result = _counted(file, rules, stop, census)
+    if census is not None:
+        census.end_file(usable=not result.error)
+    return result
+
+
+def _counted(
+    file: InputFile, rules: ReadingRules, stop: threading.Event | None, census: Census | None
+) -> FileScan:
     size_bytes = mtime_ns = 0
-    sequences = residues = tokens = squared_tokens = truncated = replaced = 0
+    sequences = residues = tokens = squared_tokens = truncated = windowed = replaced = 0
     stream = FastaStream(file.path, rules)
     try:
         # Taken before the reading, so that a change during it shows as a newer time.
@@ -104,11 +124,14 @@ def scan_file(
         for record in stream:
             if stop is not None and stop.is_set():
                 raise ScanStopped
-            kept = len(record.residues)
             sequences += 1
-            residues += kept
-            tokens += kept + SPECIAL_TOKENS
-            squared_tokens += (kept + SPECIAL_TOKENS) ** 2
+            residues += len(record.residues)
+            for number, piece in enumerate(pieces(record.residues, rules)):
+                tokens += len(piece) + SPECIAL_TOKENS
+                squared_tokens += (len(piece) + SPECIAL_TOKENS) ** 2
+                windowed += number == 1
+                if census is not None:
+                    census.add(piece, first=number == 0)
             truncated += record.truncated
             replaced += record.replaced
     except InputError as error:
@@ -128,4 +151,6 @@ def scan_file(
         sha256=stream.sha256,
         size_bytes=size_bytes,
         mtime_ns=mtime_ns,
+        windowed=windowed,
+        left_out=stream.left_out,
     )

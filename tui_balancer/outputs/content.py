@@ -7,21 +7,25 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tui_balancer.errors import UserError
 from tui_balancer.outputs.provenance import MetadataValue
+from tui_balancer.representations import KINDS, Part, Representations
+
+Row = npt.NDArray[np.float32]
+"""All that is kept of a sequence, one number after the other; see `Representations`."""
 
 Block = npt.NDArray[np.float32]
-"""Vectors one after the other: of shape (n, width)."""
+"""Rows of one size, one after the other: of shape (n, numbers)."""
 
 BLOCK_ROWS = 1024
-"""How many vectors readers hold at a time."""
+"""How many rows of a fixed size readers hold at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Entry:
         id: Distinct in its output.
         header: Its line in the FASTA file, without the `>`.
         length: Residues in the input.
-        used_length: Residues that were embedded.
+        used_length: Residues that were embedded; 0 of one that was left out.
         replaced: Of the residues, those read as X.
     """
 
@@ -45,61 +49,70 @@ class Entry:
     @property
     def truncated(self) -> bool:
         """Whether residues were cut off."""
-        return self.used_length < self.length
+        return 0 < self.used_length < self.length
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
     """All of an output.
 
-    The entries are in memory, some hundred bytes each; the vectors come in blocks, as often as
-    they are asked for, so that a writer need not hold more than one block.
+    The entries are in memory, some hundred bytes each; the rows come one by one, as often as they
+    are asked for, so that a writer need not hold more than one.
 
     Attributes:
         entries: The sequences, N of them.
-        width: Numbers in a vector.
-        blocks: Returns the vectors of all entries in their order, float32, in blocks of any size.
+        kept: What is in their rows.
+        vectors: Yields the row of each entry, float32, in their order.
         metadata: What `provenance.provenance` returns; less in files of others.
+        left_out: Sequences that are too long and have no row; only the index names them.
     """
 
     entries: Sequence[Entry]
-    width: int
-    blocks: Callable[[], Iterable[Block]]
+    kept: Representations
+    vectors: Callable[[], Iterable[Row]]
     metadata: Mapping[str, MetadataValue]
+    left_out: Sequence[Entry] = ()
 
     @classmethod
     def of(
-        cls, entries: Sequence[Entry], matrix: Block, metadata: Mapping[str, MetadataValue]
+        cls,
+        entries: Sequence[Entry],
+        kept: Representations,
+        matrix: Block,
+        metadata: Mapping[str, MetadataValue],
     ) -> Content:
-        """Return the content whose vectors are in memory.
+        """Return the content whose rows have one size and are in memory.
 
         Args:
             entries: N of them.
-            matrix: float32, of shape (N, width), a row an entry.
+            kept: What is in the rows.
+            matrix: float32, of shape (N, numbers), a row an entry.
             metadata: See `Content`.
         """
-        if matrix.dtype != np.float32 or matrix.ndim != 2 or len(matrix) != len(entries):
+        if matrix.dtype != np.float32 or matrix.shape != (len(entries), kept.numbers(0)):
             raise ValueError(f"{len(entries)} ids, but vectors {matrix.dtype} {matrix.shape}")
-        return cls(entries, matrix.shape[1], lambda: (matrix,), metadata)
+        return cls(entries, kept, lambda: matrix, metadata)
 
-    def counted_blocks(self) -> Iterator[Block]:
-        """Yield the vectors in blocks, as many as there are entries.
+    def rows(self) -> Iterator[tuple[Entry, Row]]:
+        """Yield each entry with its row.
 
         Raises:
-            ValueError: There are more, or fewer.
+            ValueError: There are more rows than entries, or fewer, or one has another size.
         """
-        missing = len(self.entries)
-        for block in self.blocks():
-            missing -= len(block)
-            if missing < 0:
-                break
-            yield block
-        if missing:
-            raise ValueError(f"{len(self.entries)} ids, but {len(self.entries) - missing} vectors")
+        for entry, row in zip(self.entries, self.vectors(), strict=True):
+            if len(row) != self.kept.numbers(entry.used_length):
+                raise ValueError(f"{entry.id} has {len(row)} numbers")
+            yield entry, row
 
-    def rows(self) -> Iterator[tuple[Entry, Block]]:
-        """Yield each entry with its vector, of shape (width,)."""
-        return zip(self.entries, chain.from_iterable(self.blocks()), strict=True)
+    def parts(self) -> Iterator[tuple[Entry, dict[str, Row]]]:
+        """Yield each entry with what is kept of it, in its shape, by `Part.name`."""
+        for entry, row in self.rows():
+            parts = self.kept.parts(entry.used_length)
+            yield entry, {one.name: row[one.numbers].reshape(one.shape) for one in parts}
+
+    def column(self, part: Part) -> Iterator[Row]:
+        """Yield one part of every entry; its size must be fixed."""
+        return (row[part.numbers] for _, row in self.rows())
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +120,29 @@ class Stored:
     """What a reader found in a file: the ids instead of the entries, otherwise as `Content`."""
 
     ids: Sequence[str]
-    width: int
-    blocks: Callable[[], Iterable[Block]]
+    kept: Representations
+    vectors: Callable[[], Iterable[Row]]
     metadata: Mapping[str, MetadataValue]
 
 
-def gathered(vectors: Iterable[Block]) -> Iterator[Block]:
-    """Yield single vectors, each of shape (width,), as blocks of `BLOCK_ROWS`."""
-    waiting: list[Block] = []
-    for vector in vectors:
-        waiting.append(vector)
-        if len(waiting) == BLOCK_ROWS:
-            yield np.stack(waiting)
-            waiting.clear()
-    if waiting:
-        yield np.stack(waiting)
+def kept_in(metadata: Mapping[str, Any], width: int) -> Representations:
+    """Return what an output keeps, by its metadata; one mean a sequence where they say nothing.
+
+    Args:
+        metadata: As they were stored; of files of others, anything.
+        width: Of a layer's states.
+    """
+    if "include" not in metadata:
+        layer = metadata.get("layer", 0)
+        return Representations.mean(layer if isinstance(layer, int) else 0, width)
+    kinds = tuple(kind for kind in KINDS if kind in metadata["include"])
+    return Representations(tuple(metadata["layers"]), kinds, width)
+
+
+def as_row(parts: Iterable[npt.NDArray[np.generic]]) -> Row:
+    """Return what is kept of a sequence, in the order of `Representations.parts`, as one row."""
+    found: Row = np.concatenate([np.ravel(one).astype(np.float32, copy=False) for one in parts])
+    return found
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
     torch.load(path)["mean_representations"][layer]
 
+and likewise `bos_representations`, `representations` (every residue) and `contacts`, as they were
+asked for.
 Folders of `SHARD_FILES` files hold them in input order, `00000/LABEL.pt`; a label that is no file
 name is changed. `index.tsv` tells which id is where, `metadata.json` how it was all made, and
-`SHA256SUMS` covers both, as `sha256sum --check` reads it. Streams: one vector is in memory at a
-time. Needs torch.
+`SHA256SUMS` covers both, as `sha256sum --check` reads it. Streams: what is kept of one sequence is
+in memory at a time. Needs torch.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,9 +24,10 @@ import torch
 
 from tui_balancer.outputs.atomic import remove, sync_folder
 from tui_balancer.outputs.checking import SUMS_NAME
-from tui_balancer.outputs.content import Block, Content, Entry, Stored, gathered, reading
+from tui_balancer.outputs.content import Content, Entry, Row, Stored, as_row, kept_in, reading
 from tui_balancer.outputs.layout import comparable, digest, safe_name
 from tui_balancer.outputs.sealing import Written, seal
+from tui_balancer.representations import KINDS, Kind, Representations
 
 SHARD_FILES = 1000
 INDEX_NAME = "index.tsv"
@@ -33,31 +36,31 @@ METADATA_NAME = "metadata.json"
 _SYNCING_THREADS = 16
 """Many small files are synced together: a disk writes several in the time of one."""
 
-_MEAN = "mean_representations"
+_KEYS: Mapping[Kind, str] = {
+    "mean": "mean_representations",
+    "bos": "bos_representations",
+    "per_tok": "representations",
+    "contacts": "contacts",
+}
 
 
 def write(path: Path, content: Content) -> Written:
     """Write the folder; see `formats.Writer`."""
     remove(path)
     path.mkdir()
-    layer = content.metadata["layer"]
     names = [INDEX_NAME, METADATA_NAME]
     with (path / INDEX_NAME).open("w", encoding="utf-8", newline="") as file:
         index = csv.writer(file, delimiter="\t", lineterminator="\n")
         index.writerow(("id", "file"))
         taken: set[str] = set()
-        for number, (entry, vector) in enumerate(content.rows()):
+        for number, (entry, row) in enumerate(content.rows()):
             shard = f"{number // SHARD_FILES:05d}"
             if number % SHARD_FILES == 0:
                 (path / shard).mkdir()
                 taken.clear()
             name = f"{shard}/{_file_name(entry, taken)}"
-            result = {
-                "label": entry.header,
-                _MEAN: {layer: torch.from_numpy(vector.copy())},
-            }
             with (path / name).open("wb") as output:
-                torch.save(result, output)
+                torch.save(_result(content.kept, entry, row), output)
             index.writerow((entry.id, name))
             names.append(name)
     (path / METADATA_NAME).write_text(json.dumps(dict(content.metadata), indent=1) + "\n")
@@ -68,25 +71,55 @@ def read(path: Path) -> Stored:
     """Open a folder, or a single file of one; see `formats.Reader`."""
     if path.is_file():
         with reading(path):
-            label, vector = str(_loaded(path)["label"]), _vector(path)
-        return Stored([label], len(vector), lambda: [vector[None]], {})
+            result = _loaded(path)
+            kept, row = _kept(result), _row(result)
+        return Stored([str(result["label"])], kept, lambda: [row], {})
     with reading(path), (path / INDEX_NAME).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
         ids, names = [row["id"] for row in rows], [row["file"] for row in rows]
         metadata: dict[str, Any] = json.loads((path / METADATA_NAME).read_text())
-        width = len(_vector(path / names[0])) if names else 0
+        kept = _kept(_loaded(path / names[0])) if names else kept_in(metadata, 0)
 
-    def blocks() -> Iterator[Block]:
+    def vectors() -> Iterator[Row]:
         with reading(path):
-            yield from gathered(_vector(path / name) for name in names)
+            for name in names:
+                yield _row(_loaded(path / name))
 
-    return Stored(ids, width, blocks, metadata)
+    return Stored(ids, kept, vectors, metadata)
 
 
-def _vector(path: Path) -> Block:
-    (vector,) = _loaded(path)[_MEAN].values()
-    found: Block = vector.float().numpy()
-    return found
+def _result(kept: Representations, entry: Entry, row: Row) -> dict[str, Any]:
+    """Return what the file of a sequence holds."""
+    result: dict[str, Any] = {"label": entry.header}
+    for part in kept.parts(entry.used_length):
+        # A copy of its own: a view would drag the whole row into the file.
+        tensor = torch.from_numpy(row[part.numbers].reshape(part.shape).copy())
+        if part.kind == "contacts":
+            result[_KEYS[part.kind]] = tensor
+        else:
+            result.setdefault(_KEYS[part.kind], {})[part.layer] = tensor
+    return result
+
+
+def _kept(result: dict[str, Any]) -> Representations:
+    """Return what a sequence's file holds."""
+    kinds = tuple(kind for kind in KINDS if _KEYS[kind] in result)
+    by_layer: dict[int, torch.Tensor] = {}
+    for kind in kinds:
+        if kind != "contacts":
+            by_layer = result[_KEYS[kind]]
+    width = next((int(one.shape[-1]) for one in by_layer.values()), 0)
+    return Representations(tuple(sorted(by_layer)) or (0,), kinds, width)
+
+
+def _row(result: dict[str, Any]) -> Row:
+    """Return what a sequence's file holds as a row."""
+    parts: list[torch.Tensor] = []
+    for kind in KINDS:
+        found = result.get(_KEYS[kind], {})
+        layers = {0: found} if isinstance(found, torch.Tensor) else found
+        parts += [layers[layer].float() for layer in sorted(layers)]
+    return as_row(part.numpy() for part in parts)
 
 
 def _loaded(path: Path) -> dict[str, Any]:

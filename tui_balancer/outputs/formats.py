@@ -16,11 +16,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from tui_balancer.errors import UserError
+from tui_balancer.representations import Representations
 
 if TYPE_CHECKING:
     from tui_balancer.outputs.content import Content, Stored
     from tui_balancer.outputs.sealing import Written
 
+Holds = Literal["plain", "fixed", "all"]
 FormatName = Literal["virnucpro", "esm", "h5", "npz", "parquet"]
 
 
@@ -35,6 +37,7 @@ class Format:
         entry_bytes: What a sequence takes beside its vector, at most as a rule.
         file_bytes: What a file takes beside its sequences.
         library: To be imported by the module and not installed by default; empty if none.
+        holds: What it can hold of a sequence: one mean, rows of a fixed size, or all.
     """
 
     name: str
@@ -43,14 +46,15 @@ class Format:
     entry_bytes: int
     file_bytes: int = 4096
     library: str = ""
+    holds: Holds = "all"
 
 
 FORMATS: Mapping[FormatName, Format] = MappingProxyType(
     {
-        "virnucpro": Format("virnucpro", ".pt", "virnucpro", 160),
+        "virnucpro": Format("virnucpro", ".pt", "virnucpro", 160, holds="plain"),
         "esm": Format("esm", ".esm", "fairesm", 4096 + 1400),
         "h5": Format("h5", ".h5", "hdf5", 500, 8192),
-        "npz": Format("npz", ".npz", "npz", 200),
+        "npz": Format("npz", ".npz", "npz", 200, holds="fixed"),
         "parquet": Format("parquet", ".parquet", "parquet", 150, 16384, "pyarrow"),
     }
 )
@@ -117,6 +121,25 @@ def parse_formats(text: str) -> tuple[FormatName, ...]:
         if library and find_spec(library) is None:
             raise UserError(f"--format {name} needs {library}: pip install 'tui-balancer[{name}]'")
     return tuple(found)
+
+
+def require_room(formats: Sequence[FormatName], kept: Representations) -> None:
+    """See that formats can hold what is kept of a sequence.
+
+    Raises:
+        UserError: One cannot; the line says what can.
+    """
+    for name in formats:
+        if FORMATS[name].holds == "plain" and not kept.plain:
+            raise UserError(
+                f"--format {name} holds the mean of one layer alone: choose esm, h5, npz or "
+                "parquet for more layers or another --include"
+            )
+        if FORMATS[name].holds == "fixed" and not kept.fixed:
+            raise UserError(
+                f"--format {name} holds vectors, neither per_tok nor contacts: choose esm, h5 or "
+                "parquet"
+            )
 
 
 def outputs_of(formats: Sequence[FormatName]) -> tuple[Format, ...]:

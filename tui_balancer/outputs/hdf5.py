@@ -3,9 +3,11 @@
     with h5py.File(path) as file:
         vector = file[id][:]
 
+The dataset is the mean, or whatever one kind of one layer is kept instead, in its shape. Of several
+there is a group for each id, with the datasets `mean_33`, `bos_33`, `per_tok_33` or `contacts`.
 An id that HDF5 cannot take as a name (it has a slash) is changed, and the dataset's attribute
 `original_id` has it as it was. The order is that of the input. The file's attribute `metadata`
-is JSON. Streams: one vector is in memory at a time.
+is JSON. Streams: what is kept of one sequence is in memory at a time.
 """
 
 from __future__ import annotations
@@ -16,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
-from tui_balancer.outputs.content import Block, Content, Stored, gathered, reading
+from tui_balancer.outputs.content import Content, Row, Stored, as_row, kept_in, reading
 from tui_balancer.outputs.layout import digest
 from tui_balancer.outputs.sealing import ShieldedFile, Written, seal
+from tui_balancer.representations import Representations
 
 _LAYOUT: dict[str, Any] = {"libver": "v110", "track_order": True}
 """Since HDF5 1.10, attributes may be larger than 64 KiB."""
@@ -31,17 +33,23 @@ _FORBIDDEN = str.maketrans({"/": "_", "\0": "_"})
 
 
 def write(path: Path, content: Content) -> Written:
-    """Write a dataset of shape (width,), float32, for each id; see `formats.Writer`."""
+    """Write a dataset or a group for each id; see `formats.Writer`."""
     with ShieldedFile(path, "w+") as raw, h5py.File(raw, "w", **_LAYOUT) as file:
         file.attrs[_METADATA] = json.dumps(dict(content.metadata))
         taken = {entry.id for entry in content.entries}
-        for entry, vector in content.rows():
+        for entry, parts in content.parts():
             if raw.failure is not None:
                 break
             name = _name(entry.id, taken)
-            dataset = file.create_dataset(name, data=vector, track_times=False)
+            if content.kept.single:
+                (data,) = parts.values()
+                place = file.create_dataset(name, data=data, track_times=False)
+            else:
+                place = file.create_group(name)
+                for part, data in parts.items():
+                    place.create_dataset(part, data=data, track_times=False)
             if name != entry.id:
-                dataset.attrs[_ORIGINAL_ID] = entry.id
+                place.attrs[_ORIGINAL_ID] = entry.id
     raw.check()
     return seal(path)
 
@@ -51,14 +59,22 @@ def read(path: Path) -> Stored:
     with reading(path), h5py.File(path) as file:
         names = list(file)
         ids = [str(file[name].attrs.get(_ORIGINAL_ID, name)) for name in names]
-        width = int(file[names[0]].shape[0]) if names else 0
         metadata: dict[str, Any] = json.loads(file.attrs.get(_METADATA, "{}"))
+        kept = kept_in(metadata, 0)
+        if names:
+            kept = kept_in(metadata, int(_datasets(kept, file[names[0]])[0].shape[-1]))
 
-    def blocks() -> Iterator[Block]:
+    def vectors() -> Iterator[Row]:
         with reading(path), h5py.File(path) as file:
-            yield from gathered(np.asarray(file[name], dtype=np.float32) for name in names)
+            for name in names:
+                yield as_row(data[()] for data in _datasets(kept, file[name]))
 
-    return Stored(ids, width, blocks, metadata)
+    return Stored(ids, kept, vectors, metadata)
+
+
+def _datasets(kept: Representations, place: Any) -> list[Any]:
+    """Return what an id has, in the order of a row."""
+    return [place] if kept.single else [place[part.name] for part in kept.parts(0)]
 
 
 def _name(id: str, taken: set[str]) -> str:

@@ -2,7 +2,9 @@
 
 Columns, between tabs: `id`, `header`, `file` (the input), `length` (residues in it),
 `used_length`, `truncated`, `replaced` (residues read as X), and `checksum`, the SHA-256 of the
-vector's float32 numbers in little-endian order, whichever format has them.
+vector's float32 numbers in little-endian order, whichever format has them; where more is kept of
+a sequence, of all of it, in the order of `Representations`. One that was left out for its length
+has a line at the end, without a checksum.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tui_balancer.outputs.content import Block, Content, Entry, reading
+from tui_balancer.outputs.content import Content, Entry, Row, reading
 from tui_balancer.outputs.sealing import Written, seal
 
 COLUMNS = (*("id", "header", "file", "length", "used_length", "truncated", "replaced", "checksum"),)
@@ -26,15 +28,21 @@ def write(path: Path, content: Content) -> Written:
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")
         table.writerow(COLUMNS)
-        for one, vector in content.rows():
+
+        def line(one: Entry, found: str) -> None:
             truncated = "true" if one.truncated else "false"
             lengths = (one.length, one.used_length, truncated, one.replaced)
-            table.writerow((one.id, one.header, source, *lengths, checksum(vector)))
+            table.writerow((one.id, one.header, source, *lengths, found))
+
+        for one, vector in content.rows():
+            line(one, checksum(vector))
+        for one in content.left_out:
+            line(one, "")
     return seal(path)
 
 
 def read_index(path: Path) -> Iterator[tuple[Entry, str]]:
-    """Yield each sequence and its vector's checksum.
+    """Yield each sequence and its vector's checksum, which is empty for one that was left out.
 
     Raises:
         UserError: It cannot be read, or is no index.
@@ -45,6 +53,6 @@ def read_index(path: Path) -> Iterator[tuple[Entry, str]]:
             yield Entry(row["id"], row["header"], *lengths), row["checksum"]
 
 
-def checksum(vector: Block) -> str:
-    """Return the SHA-256 of a vector's numbers."""
-    return hashlib.sha256(np.ascontiguousarray(vector, "<f4").tobytes()).hexdigest()
+def checksum(vector: Row) -> str:
+    """Return the SHA-256 of a row's numbers."""
+    return hashlib.sha256(np.ascontiguousarray(vector, "<f4").data).hexdigest()

@@ -3,7 +3,9 @@
     with np.load(path, allow_pickle=False) as file:
         matrix, ids = file["embeddings"], file["ids"]
 
-`metadata` is JSON, `str(file["metadata"])`. Streams: one block of vectors is in memory at a time.
+Where more than one vector is kept of a sequence, each kind of each layer has a matrix of its own,
+`mean_33` or `bos_6`; what differs in size from sequence to sequence cannot be held. `metadata` is
+JSON, `str(file["metadata"])`. Streams: what is kept of one sequence is in memory at a time.
 Ids take the room of the longest one, so a single very long one costs it for all.
 """
 
@@ -19,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
-from tui_balancer.outputs.content import BLOCK_ROWS, Block, Content, Stored, reading
+from tui_balancer.outputs.content import BLOCK_ROWS, Content, Row, Stored, as_row, kept_in, reading
 from tui_balancer.outputs.sealing import Written, seal
+from tui_balancer.representations import Part, Representations
 
 _FLOAT = np.dtype("<f4")
 _MOMENT = (1980, 1, 1, 0, 0, 0)
@@ -28,13 +31,13 @@ _MOMENT = (1980, 1, 1, 0, 0, 0)
 
 
 def write(path: Path, content: Content) -> Written:
-    """Write `embeddings` of shape (N, width), `ids` and `metadata`; see `formats.Writer`."""
+    """Write matrices of shape (N, width), `ids` and `metadata`; see `formats.Writer`."""
     ids = [entry.id for entry in content.entries]
     text = np.dtype(f"<U{max(map(len, ids), default=1)}")
     metadata = np.array(json.dumps(dict(content.metadata)))
     with zipfile.ZipFile(path, "w") as archive:
-        shape = (len(ids), content.width)
-        _add(archive, "embeddings", _FLOAT, shape, content.counted_blocks())
+        for name, part in _matrices(content.kept):
+            _add(archive, name, _FLOAT, (len(ids), *part.shape), content.column(part))
         chunks = (ids[start : start + BLOCK_ROWS] for start in range(0, len(ids), BLOCK_ROWS))
         _add(archive, "ids", text, (len(ids),), (np.array(chunk, text) for chunk in chunks))
         _add(archive, "metadata", metadata.dtype, (), [metadata])
@@ -47,23 +50,41 @@ def read(path: Path) -> Stored:
         ids = [str(id) for id in archive["ids"]]
         metadata = json.loads(str(archive["metadata"])) if "metadata" in archive else {}
     with reading(path), zipfile.ZipFile(path) as container:
-        with container.open("embeddings.npy") as member:
-            shape = _shape(cast(BinaryIO, member))
-        if shape[0] != len(ids):
-            raise ValueError(f"{len(ids)} ids, but {shape[0]} vectors")
+        names = [name for name, _ in _matrices(kept_in(metadata, 0))]
+        widths = {_width(container, name, len(ids)) for name in names}
+        if len(widths) > 1:
+            raise ValueError(f"matrices of several widths: {widths}")
+        kept = kept_in(metadata, widths.pop())
 
-    def blocks() -> Iterator[Block]:
-        with (
-            reading(path),
-            zipfile.ZipFile(path) as container,
-            container.open("embeddings.npy") as member,
-        ):
-            _shape(cast(BinaryIO, member))
-            size = BLOCK_ROWS * shape[1] * _FLOAT.itemsize
-            while data := member.read(size):
-                yield np.frombuffer(data, _FLOAT).reshape(-1, shape[1])
+    def vectors() -> Iterator[Row]:
+        with reading(path):
+            columns = [_rows(path, name) for name in names]
+            yield from columns[0] if len(columns) == 1 else map(as_row, zip(*columns, strict=True))
 
-    return Stored(ids, shape[1], blocks, metadata)
+    return Stored(ids, kept, vectors, metadata)
+
+
+def _matrices(kept: Representations) -> list[tuple[str, Part]]:
+    """Return the names of the matrices, and what they hold."""
+    parts = list(kept.parts(0))
+    return [("embeddings" if kept.plain else part.name, part) for part in parts]
+
+
+def _width(container: zipfile.ZipFile, name: str, rows: int) -> int:
+    """Return how many numbers a matrix has in each row."""
+    with container.open(f"{name}.npy") as member:
+        shape = _shape(cast(BinaryIO, member))
+    if shape[0] != rows:
+        raise ValueError(f"{rows} ids, but {shape[0]} vectors")
+    return shape[1]
+
+
+def _rows(path: Path, name: str) -> Iterator[Row]:
+    """Yield the rows of a matrix."""
+    with zipfile.ZipFile(path) as container, container.open(f"{name}.npy") as member:
+        width = _shape(cast(BinaryIO, member))[1]
+        while data := member.read(BLOCK_ROWS * width * _FLOAT.itemsize):
+            yield from np.frombuffer(data, _FLOAT).reshape(-1, width)
 
 
 def _add(
@@ -89,5 +110,5 @@ def _shape(member: BinaryIO) -> tuple[int, int]:
     header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran_order, dtype = header(member)
     if len(shape) != 2 or fortran_order or dtype != _FLOAT:
-        raise ValueError(f"embeddings is no matrix of float32: {dtype} {shape}")
+        raise ValueError(f"not a matrix of float32: {dtype} {shape}")
     return shape[0], shape[1]

@@ -3,52 +3,68 @@
     table = pyarrow.parquet.read_table(path)
     table["embedding"]  # lists of float32, all of the same length
 
-The schema's metadata has the provenance as JSON, under `tui_balancer`. Streams: a row group of
-512 sequences is in memory at a time. Needs pyarrow.
+Where more than one vector is kept of a sequence there is a column for each, `mean_33`, `bos_33`,
+`per_tok_33` (a list of vectors) and `contacts` (a list of the map's L rows). The schema's metadata
+has the provenance as JSON, under `tui_balancer`. Streams: a row group is in memory at a time, of
+512 sequences or 64 MiB. Needs pyarrow.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tui_balancer.outputs.content import BLOCK_ROWS, Block, Content, Stored, reading
+from tui_balancer.outputs.content import (
+    BLOCK_ROWS,
+    Content,
+    Entry,
+    Row,
+    Stored,
+    as_row,
+    kept_in,
+    reading,
+)
 from tui_balancer.outputs.sealing import Written, seal
+from tui_balancer.representations import Part, Representations
 
 _METADATA = b"tui_balancer"
 
 _GROUP_ROWS = 512
+_GROUP_BYTES = 64 << 20
+
+_ENTRY_FIELDS = (
+    ("id", pa.string()),
+    ("header", pa.string()),
+    ("length", pa.int32()),
+    ("used_length", pa.int32()),
+    ("replaced", pa.int32()),
+)
 
 
 def write(path: Path, content: Content) -> Written:
     """Write a row a sequence; see `formats.Writer`."""
+    columns = _columns(content.kept)
     schema = pa.schema(
-        [
-            ("id", pa.string()),
-            ("header", pa.string()),
-            ("length", pa.int32()),
-            ("used_length", pa.int32()),
-            ("replaced", pa.int32()),
-            ("embedding", pa.list_(pa.float32(), content.width)),
-        ],
+        [*_ENTRY_FIELDS, *((name, _type(part)) for name, part in columns.items())],
         metadata={_METADATA: json.dumps(dict(content.metadata))},
     )
-    rows = content.rows()
     with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False) as file:
-        while group := list(islice(rows, _GROUP_ROWS)):
+        for group in _groups(content):
             entries = [entry for entry, _ in group]
-            matrix = np.stack([vector for _, vector in group])
-            columns = [
-                *([getattr(one, field.name) for one in entries] for field in list(schema)[:-1]),
-                pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), content.width),
+            arrays = [
+                *([getattr(one, name) for one in entries] for name, _ in _ENTRY_FIELDS),
+                *(
+                    _array(part, [parts[part.name] for _, parts in group])
+                    for part in columns.values()
+                ),
             ]
-            file.write_table(pa.table(columns, schema=schema))
+            file.write_table(pa.table(arrays, schema=schema))
     return seal(path)
 
 
@@ -56,14 +72,78 @@ def read(path: Path) -> Stored:
     """Open an output; see `formats.Reader`."""
     with reading(path), pq.ParquetFile(path) as file:
         schema = file.schema_arrow
-        ids = file.read(columns=["id"])["id"].to_pylist()
-        width = int(schema.field("embedding").type.list_size)
         metadata = json.loads((schema.metadata or {}).get(_METADATA, b"{}"))
+        columns = list(_columns(kept_in(metadata, 0)))
+        kept = kept_in(metadata, _width(schema.field(columns[0]).type))
+        ids = file.read(columns=["id"])["id"].to_pylist()
 
-    def blocks() -> Iterator[Block]:
+    def vectors() -> Iterator[Row]:
         with reading(path), pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(BLOCK_ROWS, columns=["embedding"]):
-                values = batch.column(0).flatten().to_numpy()
-                yield values.astype(np.float32, copy=False).reshape(-1, width)
+            rows = BLOCK_ROWS if kept.fixed else 1
+            for batch in file.iter_batches(rows, columns=columns):
+                for row in range(len(batch)):
+                    yield as_row(_numbers(batch.column(name)[row]) for name in columns)
 
-    return Stored(ids, width, blocks, metadata)
+    return Stored(ids, kept, vectors, metadata)
+
+
+def _columns(kept: Representations) -> Mapping[str, Part]:
+    """Return the columns of a sequence's parts, in the order of a row."""
+    parts = kept.parts(0)
+    return {"embedding" if kept.plain else part.name: part for part in parts}
+
+
+def _type(part: Part) -> Any:
+    if part.kind == "contacts":
+        return pa.list_(pa.list_(pa.float32()))
+    vector = pa.list_(pa.float32(), part.shape[-1])
+    return pa.list_(vector) if part.kind == "per_tok" else vector
+
+
+def _width(kind: Any) -> int:
+    """Return how many numbers a layer's state has, as a column of it tells; 0 for contacts."""
+    while not pa.types.is_fixed_size_list(kind):
+        if not pa.types.is_list(kind):
+            return 0
+        kind = kind.value_type
+    return int(kind.list_size)
+
+
+def _array(part: Part, values: list[Row]) -> Any:
+    """Return one part of several sequences as a column."""
+    flat = pa.array(np.concatenate([one.reshape(-1) for one in values]))
+    if part.kind in ("mean", "bos"):
+        return pa.FixedSizeListArray.from_arrays(flat, part.shape[-1])
+    lengths = [len(one) for one in values]
+    if part.kind == "per_tok":
+        rows = pa.FixedSizeListArray.from_arrays(flat, part.shape[-1])
+    else:
+        rows = pa.ListArray.from_arrays(_bounds(np.repeat(lengths, lengths)), flat)
+    return pa.ListArray.from_arrays(_bounds(lengths), rows)
+
+
+def _bounds(lengths: Any) -> Any:
+    return pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
+
+
+def _numbers(scalar: Any) -> Row:
+    """Return the numbers of a nested list."""
+    values = scalar.values
+    while not pa.types.is_float32(values.type):
+        values = values.flatten()
+    numbers: Row = values.to_numpy()
+    return numbers
+
+
+def _groups(content: Content) -> Iterator[list[tuple[Entry, dict[str, Row]]]]:
+    """Yield the sequences in groups that memory holds."""
+    group: list[tuple[Entry, dict[str, Row]]] = []
+    size = 0
+    for entry, parts in content.parts():
+        group.append((entry, parts))
+        size += sum(one.nbytes for one in parts.values())
+        if len(group) == _GROUP_ROWS or size >= _GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

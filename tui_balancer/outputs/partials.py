@@ -18,7 +18,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,14 +37,16 @@ class KeptBatch:
     Attributes:
         number: Its place in the file's plan of batches, from 0.
         ids: Its sequences, N of them.
-        vectors: float32 in the machine's byte order, of shape (N, width), a row an id.
+        vectors: The rows of those, one behind the other; float32 in the machine's byte order.
         split: Whether it had to be computed in parts, for want of memory.
+        place: Where its vectors begin in the file; of one that was read.
     """
 
     number: int
     ids: tuple[str, ...]
     vectors: bytes
     split: bool = False
+    place: int = field(default=0, compare=False)
 
 
 class PartialResult:
@@ -82,14 +84,24 @@ class PartialResult:
                 self._end = file.tell()
                 yield batch
 
-    def keep(self, batch: KeptBatch) -> None:
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._path
+
+    def keep(self, batch: KeptBatch) -> int:
         """Append a batch after those that `read` yielded or that were kept since.
+
+        Returns:
+            Where its vectors begin in the file.
 
         Raises:
             OSError: It could not be written, e.g. because the disk is full; what was kept
                 before is still there.
         """
-        words = json.dumps({"batch": batch.number, "ids": batch.ids, "split": batch.split}).encode()
+        # A number: the same batch takes the same room, split or not.
+        content = {"batch": batch.number, "ids": batch.ids, "split": int(batch.split)}
+        words = json.dumps(content).encode()
         head = _HEAD.pack(len(words), len(batch.vectors), self._digest(words, batch.vectors))
         self._path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
@@ -98,7 +110,9 @@ class PartialResult:
             file.seek(self._end)
             for part in (head, words, batch.vectors):
                 file.write(part)
-        self._end += len(head) + len(words) + len(batch.vectors)
+        place = self._end + len(head) + len(words)
+        self._end = place + len(batch.vectors)
+        return place
 
     def _next(self, file: BinaryIO, size: int) -> KeptBatch | None:
         """Return the frame that begins here, or None when there is no good one."""
@@ -108,11 +122,14 @@ class PartialResult:
         words_bytes, vectors_bytes, digest = _HEAD.unpack(head)
         if file.tell() + words_bytes + vectors_bytes > size:
             return None
-        words, vectors = file.read(words_bytes), file.read(vectors_bytes)
+        words = file.read(words_bytes)
+        place = file.tell()
+        vectors = file.read(vectors_bytes)
         if self._digest(words, vectors) != digest:
             return None
         content = json.loads(words)
-        return KeptBatch(content["batch"], tuple(content["ids"]), vectors, content["split"])
+        ids, split = tuple(content["ids"]), bool(content["split"])
+        return KeptBatch(content["batch"], ids, vectors, split, place)
 
     def _digest(self, words: bytes, vectors: bytes) -> bytes:
         digest = hashlib.blake2b(words, key=self._key, digest_size=_DIGEST_BYTES)

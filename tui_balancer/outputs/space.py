@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 
 from tui_balancer.outputs.formats import DEFAULT_FORMATS, FormatName, outputs_of
+from tui_balancer.representations import Representations
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -27,19 +29,22 @@ def is_disk_full(error: OSError) -> bool:
 
 def output_bytes(
     sequences: int,
-    width: int,
+    residues: int,
+    kept: Representations,
     files: int = 1,
     formats: Sequence[FormatName] = DEFAULT_FORMATS,
 ) -> int:
-    """Estimate the size of outputs in bytes.
+    """Estimate the size of outputs in bytes, with what is kept on the disk until they are there.
 
     Args:
-        sequences: Vectors in them.
-        width: Numbers in a vector, each of four bytes.
+        sequences: In them.
+        residues: Of those; contacts are estimated as if all were of one length.
+        kept: What is kept of each.
         files: How many inputs they are for.
         formats: What is written for each.
     """
-    vectors = len(formats) * sequences * width * _FLOAT_BYTES
+    times = len(formats) + (not kept.fixed)
+    vectors = times * sequences * kept.numbers(ceil(residues / max(1, sequences))) * _FLOAT_BYTES
     return vectors + sum(
         sequences * one.entry_bytes + files * one.file_bytes for one in outputs_of(formats)
     )

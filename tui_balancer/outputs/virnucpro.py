@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tui_balancer.outputs.content import Block, Content, Stored, gathered, reading
+from tui_balancer.outputs.content import Content, Row, Stored, kept_in, reading
 from tui_balancer.outputs.sealing import ShieldedFile, Written, seal
 
 
@@ -22,11 +22,9 @@ def write(path: Path, content: Content) -> Written:
     one record in the file instead of one a protein.
     """
     # A fresh block: a view of a larger one would drag all of it into the file.
-    matrix = np.empty((len(content.entries), content.width), dtype=np.float32)
-    end = 0
-    for block in content.counted_blocks():
-        matrix[end : end + len(block)] = block
-        end += len(block)
+    matrix = np.empty((len(content.entries), content.kept.width), dtype=np.float32)
+    for place, (_, row) in zip(matrix, content.rows(), strict=True):
+        place[:] = row
     data = {
         "proteins": [entry.id for entry in content.entries],
         "data": list(torch.from_numpy(matrix).unbind(0)),
@@ -48,7 +46,8 @@ def read(path: Path) -> Stored:
             raise ValueError(f"{len(ids)} ids, but {len(data)} vectors, or of several lengths")
         width = len(data[0]) if data else 0
 
-    def blocks() -> Iterator[Block]:
-        return gathered(vector.float().numpy() for vector in data)
+    def vectors() -> Iterator[Row]:
+        return (vector.float().numpy() for vector in data)
 
-    return Stored(ids, width, blocks, content.get("metadata", {}))
+    metadata = content.get("metadata", {})
+    return Stored(ids, kept_in(metadata, width), vectors, metadata)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,6 +29,7 @@ from tui_balancer.outputs.formats import (
     FormatName,
     format_of,
     reader,
+    require_room,
     writer,
 )
 from tui_balancer.outputs.layout import temporary_path
@@ -110,7 +111,7 @@ class _Visitor(Protocol):
 class _Exporter:
     def __init__(self, folder: Path, formats: Sequence[FormatName], destination: Path) -> None:
         self._folder = folder
-        self._formats = [FORMATS[name] for name in formats]
+        self._formats = {name: FORMATS[name] for name in formats}
         self._destination = destination
 
     def visit(self, row: FileRow) -> int:
@@ -120,13 +121,17 @@ class _Exporter:
         _refuse_flaws(self._folder, row)
         source = self._folder / row.file.output
         stored = reader(format_of(source)).read(source)
-        entries = [entry for entry, _ in read_index(source.with_suffix(INDEX.suffix))]
+        indexed = list(read_index(source.with_suffix(INDEX.suffix)))
+        entries = [entry for entry, checksum in indexed if checksum]
+        left_out = [entry for entry, checksum in indexed if not checksum]
         if [entry.id for entry in entries] != list(stored.ids):
             raise UserError("its index has other sequences")
-        content = Content(entries, stored.width, stored.blocks, stored.metadata)
+        kept, metadata = stored.kept, stored.metadata
+        require_room(list(self._formats), kept)
+        content = Content(entries, kept, stored.vectors, metadata, left_out)
         recorded = {self._folder / one.output for one in _recorded(row)}
         written = 0
-        for one in self._formats:
+        for one in self._formats.values():
             relative = Path(row.file.output).with_suffix(one.suffix)
             if self._destination / relative not in recorded:
                 self._write(one, self._destination / relative, content)
@@ -155,7 +160,8 @@ class _Verifier:
         if source.exists() and sha256_of(source) != row.file.sha256:
             raise UserError("its input changed since")
         first = self._folder / row.file.output
-        rows = [(one.id, sum_) for one, sum_ in read_index(first.with_suffix(INDEX.suffix))]
+        index = read_index(first.with_suffix(INDEX.suffix))
+        rows = [(one.id, checksum) for one, checksum in index if checksum]
         if len(rows) != row.vectors:
             raise UserError(f"{plural(row.vectors, 'vector')} recorded, {len(rows):,} in its index")
         outputs = [(one, first.with_suffix(one.suffix)) for one in FORMATS.values()]
@@ -210,8 +216,7 @@ def _refuse_other_vectors(one: Format, path: Path, rows: Sequence[tuple[str, str
     stored = reader(one).read(path)
     if list(stored.ids) != [id for id, _ in rows]:
         raise UserError(f"{path.name} has other sequences than its index")
-    vectors = chain.from_iterable(stored.blocks())
-    for row, vector in zip_longest(rows, vectors):
+    for row, vector in zip_longest(rows, stored.vectors()):
         if row is None or vector is None:
             raise UserError(f"{path.name} has more or fewer vectors than sequences")
         if not np.isfinite(vector).all():

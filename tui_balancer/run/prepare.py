@@ -27,6 +27,7 @@ from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.representations import Representations
 from tui_balancer.run.budget import CPU_BATCH_TOKENS, suitable_batch_tokens
 from tui_balancer.run.cluster import find_cluster
 from tui_balancer.run.continuation import (
@@ -96,6 +97,11 @@ class PreparedRun:
     cluster: ClusterAccess | None = None
 
     @property
+    def kept(self) -> Representations:
+        """What is kept of each sequence."""
+        return self.embedding.representations(self.model.shape.layers, self.model.shape.width)
+
+    @property
     def folder(self) -> Path:
         """The run folder, absolute."""
         return self.settings.output.absolute()
@@ -139,7 +145,8 @@ def prepare(
     request = PreflightRequest(
         model=parse_model(settings.model, settings.seed),
         devices=parse_devices(settings.devices if here else CPU),
-        repr_layer=settings.repr_layer,
+        repr_layers=settings.repr_layers,
+        contacts="contacts" in settings.include,
         first_byte_seconds=first_byte_seconds,
     )
     if request.needs_torch:
@@ -192,11 +199,14 @@ def _settled(
     # Workers tell by it whether batches that were kept are of this run, however it is taken up.
     embedding = resolved(
         EmbeddingSettings(
-            repr_layer=settings.repr_layer,
+            repr_layers=settings.repr_layers,
             max_length=settings.reading.max_length,
             batch_tokens=settings.batch_tokens or suitable_batch_tokens(devices, shape),
             precision=choose_precision(settings.precision, devices, reference=settings.reference),
             reference=settings.reference,
+            include=settings.include,
+            long=settings.reading.long,
+            dereplicate=settings.dereplicate,
         ),
         report.model,
     )
@@ -291,6 +301,8 @@ def selected_devices(
         batch_tokens=settings.batch_tokens or CPU_BATCH_TOKENS,
         precision="fp32" if settings.precision == "auto" else settings.precision,
         reference=settings.reference,
+        repr_layers=settings.repr_layers,
+        include=settings.include,
     )
     shares = ProcessorShares(
         workers=settings.cpu_workers,

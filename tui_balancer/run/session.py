@@ -329,9 +329,13 @@ class RunSession:
     def _has_room(self) -> bool:
         """Whether the largest output that still waits could be written, and the ledger too."""
         assert self._stock is not None, "nothing is held before there is work"
-        sequences = max((file.sequences for file in self._stock.catalogue.files), default=0)
-        width, formats = self._prepared.model.shape.width, self._settings.formats
-        size = output_bytes(sequences, width, formats=formats)
+        files = self._stock.catalogue.files
+        size = output_bytes(
+            max((file.sequences for file in files), default=0),
+            max((file.residues for file in files), default=0),
+            self._prepared.kept,
+            formats=self._settings.formats,
+        )
         try:
             self._journal.flush()
             return has_room(self._folder.path, size)
@@ -382,6 +386,7 @@ class RunSession:
             authkey=self._queues.authkey,
             scratch=self._queues.folder,
             visible=selected.visible,
+            folder=self._folder.path,
         )
 
     def _worker_exited(self, worker: WorkerId, reason: str) -> bool:

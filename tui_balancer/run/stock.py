@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 
 from tui_balancer.errors import UserError
 from tui_balancer.formatting import plural
+from tui_balancer.inputs.census import Census
 from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.scan import FileScan, ScanStopped, scan, scan_file
 from tui_balancer.ledger.records import (
@@ -27,8 +28,10 @@ from tui_balancer.outputs.checking import flaw
 from tui_balancer.outputs.formats import DEFAULT_FORMATS, FORMATS, FormatName
 from tui_balancer.outputs.layout import output_paths
 from tui_balancer.outputs.space import output_bytes
+from tui_balancer.representations import Representations
 from tui_balancer.run.catalogue import Catalogue, file_records
 from tui_balancer.run.continuation import Continuation
+from tui_balancer.run.dereplication import dereplicated
 from tui_balancer.run.folder import RunFolder
 from tui_balancer.run.prepare import PreparedRun
 
@@ -78,16 +81,14 @@ def take_stock(
     rows = folder.ledger.files()
     formats = prepared.settings.formats
     stock = Stock(Catalogue.of([row.file for row in rows], folder.path, formats), rows, ())
-    warnings += check_space(
-        folder.path, stock.in_state(FileState.WAITING), prepared.model.shape.width, formats
-    )
+    warnings += check_space(folder.path, stock.in_state(FileState.WAITING), prepared.kept, formats)
     return replace(stock, warnings=tuple(warnings))
 
 
 def check_space(
     folder: Path,
     waiting: Sequence[FileRow],
-    width: int,
+    kept: Representations,
     formats: Sequence[FormatName] = DEFAULT_FORMATS,
 ) -> list[str]:
     """Hold the outputs still to come against the free space; return a warning when it is tight.
@@ -95,14 +96,15 @@ def check_space(
     Args:
         folder: Where they will lie.
         waiting: The files without an output.
-        width: Numbers in a vector.
+        kept: What is kept of a sequence.
         formats: Of the outputs.
 
     Raises:
         UserError: They cannot fit.
     """
     sequences = sum(row.file.sequences for row in waiting)
-    needed = output_bytes(sequences, width, len(waiting), formats)
+    residues = sum(row.file.residues for row in waiting)
+    needed = output_bytes(sequences, residues, kept, len(waiting), formats)
     free = shutil.disk_usage(folder).free
     told = (
         f"{plural(len(waiting), 'output')} will take about {_size(needed)}, {_size(free)} is free"
@@ -116,6 +118,8 @@ def scan_warnings(scans: Sequence[FileScan]) -> list[str]:
     """Return a line for every kind of oddity the scan met in files it accepted."""
     kinds = (
         ("truncated", "sequences longer than the maximum length are cut"),
+        ("windowed", "sequences longer than the maximum length go through in windows"),
+        ("left_out", "sequences longer than the maximum length are left out"),
         ("replaced", "letters outside the alphabet are read as X"),
         ("skipped", "empty sequences are left out"),
         ("duplicates", "repeated ids are kept apart by a suffix"),
@@ -134,18 +138,24 @@ def _scan_all(
     prepared: PreparedRun, folder: RunFolder, on_file: OnFile, stop: threading.Event
 ) -> list[str]:
     """Scan and record every input of a run that is new, or whose scan has not ended before."""
+    census = Census() if prepared.settings.dereplicate else None
     scans = scan(
         prepared.inputs,
         prepared.settings.reading,
         on_progress=lambda done: on_file(done.sequences, done.residues),
         stop=stop,
+        census=census,
     )
     if stop.is_set():
         raise ScanStopped
     suffix = FORMATS[prepared.settings.formats[0]].suffix
     paths = output_paths([one.input for one in scans], suffix)
     shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
-    folder.ledger.record_scan(file_records(scans, paths, shape, tokens), time.time())
+    files = file_records(scans, paths, shape, tokens)
+    if census is not None:
+        rules = prepared.settings.reading
+        files = dereplicated(files, census, folder.path, shape, rules, tokens)
+    folder.ledger.record_scan(files, time.time())
     return scan_warnings(scans)
 
 

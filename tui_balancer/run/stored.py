@@ -13,7 +13,7 @@ from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettin
 from tui_balancer.config import RunSettings
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.embedding.registry import CheckpointModel, ModelSource, parse_model
-from tui_balancer.embedding.settings import EmbeddingSettings, resolve_layer
+from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.ledger.records import RunRecord
@@ -26,7 +26,10 @@ _POLICIES: dict[str, type[CountSettings] | type[TimeSettings]] = {
 _OPTIONS = {
     "label": "--model",
     "sha256": "the model's sha256",
-    "repr_layer": "--repr-layer",
+    "repr_layers": "--repr-layers",
+    "include": "--include",
+    "long": "--long",
+    "dereplicate": "computing copies once (--no-dereplication)",
     "max_length": "--max-length",
     "batch_tokens": "--batch-tokens",
     "precision": "--precision",
@@ -55,7 +58,7 @@ def run_record(
             "label": model.label,
             "sha256": model.sha256,
         },
-        "embedding": asdict(resolved(embedding, model)),
+        "embedding": _as_stored(resolved(embedding, model)),
         "reading": asdict(settings.reading),
         "formats": list(settings.formats),
         "cpu_threads": cpu_threads(devices),
@@ -77,7 +80,7 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
         UserError: A newer version of the program wrote them.
     """
     stored = run.settings
-    embedding = _restored(EmbeddingSettings, stored["embedding"])
+    embedding = _embedding(stored)
     policy = dict(stored["policy"])
     return RunSettings(
         inputs=tuple(stored["inputs"]),
@@ -91,7 +94,9 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
         policy=_restored(_POLICIES[policy.pop("kind")], policy),
         stealing=stored["stealing"],
         splitting=stored["splitting"],
-        repr_layer=embedding.repr_layer,
+        repr_layers=embedding.repr_layers,
+        include=embedding.include,
+        dereplicate=embedding.dereplicate,
         batch_tokens=embedding.batch_tokens,
         precision=embedding.precision,
         reference=embedding.reference,
@@ -103,7 +108,7 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
 
 def with_stored_defaults(settings: RunSettings, run: RunRecord) -> RunSettings:
     """Return settings whose machine-dependent defaults are those of the run, not derived anew."""
-    embedding = _restored(EmbeddingSettings, run.settings["embedding"])
+    embedding = _embedding(run.settings)
     precision = settings.precision
     if precision == "auto" and settings.reference == embedding.reference:
         precision = embedding.precision
@@ -134,7 +139,7 @@ def refuse_differences(
     pairs: list[tuple[str, object, object]] = [
         *_pairs(stored["model"], asked["model"], identity),
         *_pairs(
-            asdict(_restored(EmbeddingSettings, stored["embedding"])),
+            _as_stored(_embedding(stored)),
             asked["embedding"],
             asked["embedding"],
         ),
@@ -171,8 +176,24 @@ def cpu_threads(devices: Sequence[SelectedDevice]) -> int | None:
 
 
 def resolved(embedding: EmbeddingSettings, model: ModelSource) -> EmbeddingSettings:
-    """Return settings whose layer is counted from the first: two ways to name it are one."""
-    return replace(embedding, repr_layer=resolve_layer(embedding.repr_layer, model.shape.layers))
+    """Return settings whose layers are counted from the first: two ways to name them are one."""
+    kept = embedding.representations(model.shape.layers, model.shape.width)
+    return replace(embedding, repr_layers=kept.layers, include=kept.kinds)
+
+
+def _as_stored(embedding: EmbeddingSettings) -> dict[str, Any]:
+    """Return settings as JSON gives them back."""
+    named = asdict(embedding)
+    return {name: list(one) if isinstance(one, tuple) else one for name, one in named.items()}
+
+
+def _embedding(stored: Mapping[str, Any]) -> EmbeddingSettings:
+    """Return a run's settings from their stored form."""
+    named = dict(stored["embedding"])
+    for name in ("repr_layers", "include"):
+        if name in named:
+            named[name] = tuple(named[name])
+    return _restored(EmbeddingSettings, named)
 
 
 def _lasting_request(settings: RunSettings) -> str:
@@ -211,4 +232,6 @@ def _pairs(
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, list):
+        return ",".join(map(str, value))
     return str(value) or "none"

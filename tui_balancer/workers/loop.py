@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
 import torch
@@ -16,14 +16,17 @@ import torch
 from tui_balancer.devices.discovery import describe
 from tui_balancer.devices.monitoring import open_monitor
 from tui_balancer.embedding.embedder import Embedder, load_embedder
+from tui_balancer.inputs.records import ProteinRecord
 from tui_balancer.workers.busy import BusyClock
 from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.memory import give_back_freed_memory
 from tui_balancer.workers.protocol import DeviceFacts, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue, connect
 from tui_balancer.workers.reading import ReadAhead
+from tui_balancer.workers.shared import shared_blocks
 from tui_balancer.workers.task import Abandoned, Bench, TaskRun
 from tui_balancer.workers.telemetry import report_telemetry
+from tui_balancer.workers.vectors import first_batch
 from tui_balancer.workers.writing import WriteBehind
 
 _log = logging.getLogger(__name__)
@@ -100,7 +103,17 @@ def work_until_over(bench: Bench) -> None:
     While a task is computed, the next one's files are read and the last one's outputs written.
     """
     setup = bench.setup
-    ahead = ReadAhead(bench.queue, setup.reading, setup.settings.batch_tokens)
+
+    def first(records: Sequence[ProteinRecord]) -> tuple[list[str], ...]:
+        return first_batch(
+            records,
+            setup.reading,
+            setup.settings.batch_tokens,
+            dereplicate=setup.settings.dereplicate,
+            shared=shared_blocks(setup, bench.embedder.sha256),
+        )
+
+    ahead = ReadAhead(bench.queue, setup.reading, first)
     behind = WriteBehind(bench.queue)
     with closing(ahead), closing(behind):
         while (task := bench.queue.take(on_empty=behind.check)) is not None:

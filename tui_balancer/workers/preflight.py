@@ -35,13 +35,15 @@ class PreflightRequest:
     Attributes:
         model: Asked for with `--model`; None when only the devices matter.
         devices: Asked for with `--devices`.
-        repr_layer: A layer that the model must have.
+        repr_layers: Layers that the model must have.
+        contacts: Whether it must be able to predict contacts.
         first_byte_seconds: Longest wait for a download to begin; None for the usual one.
     """
 
     model: ModelRequest | None
     devices: DeviceRequest
-    repr_layer: int = -1
+    repr_layers: tuple[int, ...] = (-1,)
+    contacts: bool = False
     first_byte_seconds: float | None = None
 
     @property
@@ -136,5 +138,6 @@ def _without_torch(request: PreflightRequest) -> PreflightReport:
     model = None
     if isinstance(request.model, UntrainedModel):
         model = request.model.source()
-        resolve_layer(request.repr_layer, model.shape.layers)
+        for layer in request.repr_layers:
+            resolve_layer(layer, model.shape.layers)
     return PreflightReport(model, (describe_processor(),))

@@ -6,6 +6,7 @@ from multiprocessing.connection import Connection
 
 from tui_balancer.devices.discovery import discover, unusable_gpus
 from tui_balancer.embedding.checkpoints import resolve
+from tui_balancer.embedding.regression import see_to_regression
 from tui_balancer.embedding.settings import resolve_layer
 from tui_balancer.workers.preflight import PreflightReport, PreflightRequest, Received
 
@@ -14,16 +15,19 @@ def probe(request: PreflightRequest, channel: Connection) -> PreflightReport:
     """Find out what was asked, telling `channel` of a download's progress.
 
     Raises:
-        UserError: The model cannot be had, or has no such layer.
+        UserError: The model cannot be had, has no such layer, or cannot predict contacts.
     """
+
+    def told(received: int, expected: int) -> None:
+        channel.send(Received(received, expected))
+
     devices = discover()
     warning = unusable_gpus()
     model = None
     if request.model is not None:
-        model = resolve(
-            request.model,
-            lambda received, expected: channel.send(Received(received, expected)),
-            request.first_byte_seconds,
-        )
-        resolve_layer(request.repr_layer, model.shape.layers)
+        model = resolve(request.model, told, request.first_byte_seconds)
+        for layer in request.repr_layers:
+            resolve_layer(layer, model.shape.layers)
+        if request.contacts:
+            see_to_regression(model, request.model, told, request.first_byte_seconds)
     return PreflightReport(model, devices, (warning,) if warning else ())

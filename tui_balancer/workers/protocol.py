@@ -289,6 +289,8 @@ class WorkerSetup:
         visible: What `CUDA_VISIBLE_DEVICES` is to say before torch is loaded; empty leaves it.
         scratch: A folder of the run's processes that ends with the app; None where each is on its
             own.
+        folder: The run folder, in which units leave each other what they have in common; None
+            where there is nothing of the kind.
         place: What the device is called in the worker's process, where that is another name than
             the run's: on a node of a cluster.
     """
@@ -304,6 +306,7 @@ class WorkerSetup:
     scratch: Path | None = None
     visible: str = ""
     place: str = ""
+    folder: Path | None = None
 
     @property
     def local_device(self) -> str:

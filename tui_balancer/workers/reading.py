@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tui_balancer.embedding.batching import plan_batches
 from tui_balancer.inputs.fasta import FastaContent, read_fasta
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.workers.failures import FileFailure, blaming_the_file
@@ -54,6 +53,10 @@ def _read(file: FileTask, rules: ReadingRules) -> ReadFile:
     return ReadFile(file, content)
 
 
+FirstBatch = Callable[[Sequence[ProteinRecord]], tuple[list[str], ...]]
+"""The records of a task in; the batch that it will begin with out, if that is known."""
+
+
 class ReadAhead:
     """Reads the files of the task that will probably be next, while another one is embedded.
 
@@ -61,11 +64,12 @@ class ReadAhead:
     comes instead, because the guess was stolen or moved, that one is read when it is there.
     """
 
-    def __init__(self, queue: WorkQueue, rules: ReadingRules, batch_tokens: int) -> None:
-        """Take where tasks come from, how files are read, and how many tokens a batch has."""
+    def __init__(self, queue: WorkQueue, rules: ReadingRules, first_batch: FirstBatch) -> None:
+        """Take where tasks come from, how files are read, and what they begin with."""
         self._queue = queue
         self._rules = rules
-        self._batch_tokens = batch_tokens
+        self._first_batch = first_batch
+        self._first: tuple[list[str], ...] = ()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
         self._guess: Future[tuple[ReadFile, ...]] | None = None
 
@@ -96,19 +100,20 @@ class ReadAhead:
         """
         if self._guess is None or not self._guess.done():
             return ()
-        records = [record for file in self._guess.result() for record in file.records]
-        batches = plan_batches([len(one.residues) for one in records], self._batch_tokens)
-        return tuple([records[row].residues for row in batch] for batch in batches[:1])
+        return self._first
 
     def close(self) -> None:
         """Wait for what is being read, and read no more."""
         self._reader.shutdown()
 
     def _read_next(self) -> tuple[ReadFile, ...]:
+        self._first = ()
         task = self._queue.peek()
         if task is None or not _is_small(task):
             return ()
-        return read_files(task.files, self._rules)
+        files = read_files(task.files, self._rules)
+        self._first = self._first_batch([one for file in files for one in file.records])
+        return files
 
 
 def _is_small(task: Task) -> bool:

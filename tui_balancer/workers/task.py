@@ -6,7 +6,7 @@ import logging
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate, chain, islice, pairwise
 
@@ -15,16 +15,18 @@ import torch
 from tui_balancer.embedding.batching import MARKERS
 from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.embedding.flops import forward_flops
-from tui_balancer.inputs.records import ProteinRecord
 from tui_balancer.inputs.text import terminal_safe
+from tui_balancer.outputs.content import Row
 from tui_balancer.outputs.partials import PartialResult, part_path
 from tui_balancer.outputs.provenance import MetadataValue, provenance
+from tui_balancer.representations import Representations
 from tui_balancer.workers.busy import BusyClock
 from tui_balancer.workers.failures import FileFailure, blaming_the_file
 from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.protocol import Order, Task, TaskProgress, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.reading import ReadFile
+from tui_balancer.workers.shared import shared_blocks
 from tui_balancer.workers.sparing import EmbeddedBatch, embed_sparingly
 from tui_balancer.workers.vectors import UnitVectors
 
@@ -63,16 +65,18 @@ class EmbeddedFile:
 
     Attributes:
         read: What was in it.
-        ids: Its sequences that have a vector, N of them.
-        vectors: float32 on the CPU, of shape (N, width).
+        kept: What is kept of a sequence.
+        ids: Its sequences of which there is something, N of them.
+        vectors: Yields the row of each; called as often as the outputs want.
         metadata: Of its output.
         failed_ids: Its sequences that did not fit into memory even alone.
         failure: Why there is nothing to write; None when there is.
     """
 
     read: ReadFile
+    kept: Representations
     ids: Sequence[str]
-    vectors: torch.Tensor
+    vectors: Callable[[], Iterable[Row]]
     metadata: dict[str, MetadataValue]
     failed_ids: Sequence[str] = ()
     failure: FileFailure | None = None
@@ -157,25 +161,41 @@ class TaskRun:
             if len(vectors) > 1 and not vectors.complete:
                 self._bench.queue.planned(self._task, self._costs(vectors))
         while len(self._failures) < len(self._files):
-            upcoming = list(islice(vectors.upcoming(self._spans), _IN_FLIGHT))
-            if not upcoming:
+            number = self._next(vectors)
+            if number is None:
                 if self._spans is None:
                     break
                 order = self._bench.queue.part_done(self._task, self._compute_seconds)
                 self._obey(order, vectors)
                 continue
-            number = upcoming[0]
+            upcoming = list(islice(vectors.upcoming(self._spans), _IN_FLIGHT))
             self._spans = _after(self._spans, number)
             self._bench.flight.have(
-                *(_sequences(vectors, one) for one in upcoming),
+                *(vectors.texts(one) for one in upcoming),
                 *self._following()[: _IN_FLIGHT - len(upcoming)],
             )
-            vectors.add(number, self._embedded_batch(vectors, number))
-            self._advance(vectors.wanted(number))
+            computed = self._embedded_batch(vectors, number)
+            with blaming_the_file("keep what is computed"):
+                vectors.add(number, computed)
+            # What other units leave undone is not in the estimate of this one's cost.
+            self._advance(vectors, number, restored=self._is_anothers(vectors, number))
             for file in self._failures:
                 vectors.give_up(self._rows[file])
             self._report(vectors, computed=self._all_there(vectors), batch=number)
         return vectors
+
+    def _next(self, vectors: UnitVectors) -> int | None:
+        """Return the batch to embed now; blocks that others have left meanwhile are taken over."""
+        while (number := next(vectors.upcoming(self._spans), None)) is not None:
+            if vectors.fetch(number):
+                self._advance(vectors, number, restored=True)
+                self._report(vectors, computed=self._all_there(vectors), batch=number)
+            elif self._spans is not None or not vectors.is_claimed(number):
+                return number
+        return None
+
+    def _is_anothers(self, vectors: UnitVectors, number: int) -> bool:
+        return vectors.owner(number) not in (None, self._task.unit_id)
 
     def _all_there(self, vectors: UnitVectors) -> bool:
         return self._spans is None and vectors.complete
@@ -187,25 +207,29 @@ class TaskRun:
         if self._task.spans is not None:
             paths.append(partial)
         if restored := vectors.restore(PartialResult(path, self._origin()) for path in paths):
-            _log.info("%d of its sequences were embedded before", len(restored))
-            self._advance(restored, restored=True)
+            before = self._progress.sequences
+            for number in restored:
+                self._advance(vectors, number, restored=True)
+            there = self._progress.sequences - before
+            _log.info("%d of its sequences were embedded before", there)
             self._report(vectors, computed=self._all_there(vectors))
 
     def _costs(self, vectors: UnitVectors) -> array[float]:
         """Return the FLOPs of each batch; 0 for those that are there, or that nobody wants."""
         costs = array("d", bytes(8 * len(vectors)))
         for number in vectors.missing:
-            costs[number] = self._cost(vectors.wanted(number))
+            costs[number] = self._cost(vectors, number)
         return costs
 
-    def _cost(self, records: Sequence[ProteinRecord]) -> float:
+    def _cost(self, vectors: UnitVectors, number: int) -> float:
         shape = self._bench.embedder.shape
-        return sum(forward_flops(shape, len(record.residues) + MARKERS) for record in records)
+        return sum(forward_flops(shape, len(text) + MARKERS) for text in vectors.costly(number))
 
     def _planned(self) -> UnitVectors:
-        task, settings = self._task, self._bench.setup.settings
-        shared = task.spans is not None
-        partial = part_path(task.partial, task.epoch) if shared else task.partial
+        task, setup, embedder = self._task, self._bench.setup, self._bench.embedder
+        # A file that outputs are written from has one writer, whoever is taken for dead.
+        alone = task.spans is None and embedder.kept.fixed
+        partial = task.partial if alone else part_path(task.partial, task.epoch)
         unwanted = [
             row
             for rows, file in zip(self._rows, self._task.files, strict=True)
@@ -215,10 +239,13 @@ class TaskRun:
         with blaming_the_file("embed it"):
             return UnitVectors(
                 list(chain.from_iterable(file.records for file in self._files)),
-                self._bench.embedder.shape.width,
-                settings.batch_tokens,
+                embedder.kept,
+                setup.reading,
+                setup.settings.batch_tokens,
                 PartialResult(partial, self._origin()),
-                unwanted,
+                dereplicate=setup.settings.dereplicate,
+                shared=shared_blocks(setup, embedder.sha256),
+                unwanted=unwanted,
             )
 
     def _origin(self) -> dict[str, object]:
@@ -232,29 +259,35 @@ class TaskRun:
 
     def _embedded_batch(self, vectors: UnitVectors, number: int) -> EmbeddedBatch:
         """Embed a batch; where that fails, each file's share of it alone, to find the culprit."""
-        sequences = _sequences(vectors, number)
-        shares = defaultdict[int, list[int]](list)
+        sequences, kept = vectors.texts(number), self._bench.embedder.kept
+        shares = defaultdict[frozenset[int], list[int]](list)
         for position, row in enumerate(vectors.rows(number)):
-            shares[self._file_of(row)].append(position)
+            shares[frozenset(map(self._file_of, vectors.users(row)))].append(position)
         try:
             return self._embedded(sequences)
         except FileFailure as failure:
             if len(shares) == 1:
-                self._failures.update(dict.fromkeys(shares, failure))
+                self._blame(next(iter(shares)), failure)
                 return _nothing(len(sequences))
         parts: dict[int, torch.Tensor] = {}
-        for file, positions in shares.items():
+        for files, positions in shares.items():
             try:
                 share = self._embedded([sequences[position] for position in positions])
             except FileFailure as failure:
-                self._failures[file] = failure
+                self._blame(files, failure)
             else:
                 computed = [one for n, one in enumerate(positions) if n not in share.failed]
-                parts.update(zip(computed, share.vectors, strict=True))
+                sizes = [kept.numbers(len(sequences[one])) for one in computed]
+                rows = torch.split(share.vectors.reshape(-1), sizes)
+                parts.update(zip(computed, rows, strict=True))
         failed = tuple(one for one in range(len(sequences)) if one not in parts)
         if not parts:
             return _nothing(len(sequences))
-        return EmbeddedBatch(torch.stack([parts[one] for one in sorted(parts)]), failed, split=True)
+        return EmbeddedBatch(torch.cat([parts[one] for one in sorted(parts)]), failed, split=True)
+
+    def _blame(self, files: Iterable[int], failure: FileFailure) -> None:
+        """Fail the files that all have what could not be embedded."""
+        self._failures.update(dict.fromkeys(files, failure))
 
     def _embedded(self, sequences: Sequence[str]) -> EmbeddedBatch:
         with blaming_the_file("embed it"):
@@ -263,14 +296,15 @@ class TaskRun:
     def _file_of(self, row: int) -> int:
         return bisect_right(self._ends, row) - 1
 
-    def _advance(self, records: Sequence[ProteinRecord], *, restored: bool = False) -> None:
-        """Count so many more records as embedded, now or by an earlier attempt."""
-        done = self._progress
+    def _advance(self, vectors: UnitVectors, number: int, *, restored: bool = False) -> None:
+        """Count one more batch as embedded, now or by somebody else."""
+        done, records = self._progress, vectors.wanted(number)
+        cost = 0.0 if self._is_anothers(vectors, number) else self._cost(vectors, number)
         self._progress = replace(
             done,
             sequences=done.sequences + len(records),
             residues=done.residues + sum(len(record.residues) for record in records),
-            cost=done.cost + self._cost(records),
+            cost=done.cost + cost,
             restored=restored,
         )
 
@@ -308,8 +342,9 @@ class TaskRun:
         """Return a file as it is to be written, or why it is not."""
         read, rows = self._files[number], self._rows[number]
         failure = self._failures.get(number)
+        kept = self._bench.embedder.kept
         if failure is not None or vectors is None:
-            return EmbeddedFile(read, (), torch.empty(0, 0), {}, failure=failure)
+            return EmbeddedFile(read, kept, (), tuple, {}, failure=failure)
         ids, found = vectors.content(rows)
         failed = vectors.failed_ids(rows)
         if failed and not ids:
@@ -317,7 +352,7 @@ class TaskRun:
                 "not enough memory for any of its sequences, not even one at a time"
             )
         metadata = self._provenance(read, failed, vectors.split_batches(rows))
-        return EmbeddedFile(read, ids, found, metadata, failed, failure)
+        return EmbeddedFile(read, kept, ids, found, metadata, failed, failure)
 
     def _provenance(
         self, read: ReadFile, failed_ids: Sequence[str] = (), split_batches: int = 0
@@ -330,7 +365,7 @@ class TaskRun:
             model=setup.model.label,
             untrained=setup.model.untrained,
             weights_sha256=embedder.sha256,
-            layer=embedder.layer,
+            layers=embedder.kept.layers,
             max_length=setup.settings.max_length,
             batch_tokens=setup.settings.batch_tokens,
             cpu_threads=setup.threads,
@@ -340,11 +375,16 @@ class TaskRun:
             sequences=len(content.records) - len(failed_ids),
             truncated_ids=[record.id for record in content.records if record.truncated],
             replaced=sum(record.replaced for record in content.records),
-            skipped=content.skipped,
+            skipped=content.skipped + len(content.left_out),
             precision=setup.settings.precision,
             forward=setup.settings.forward,
             failed_ids=failed_ids,
             split_batches=split_batches,
+            include=embedder.kept.kinds,
+            long=setup.settings.long,
+            windowed=sum(len(one.residues) > setup.reading.max_length for one in content.records),
+            skipped_ids=[record.id for record in content.left_out],
+            dereplicated=setup.settings.dereplicate,
         )
 
 
@@ -356,10 +396,6 @@ def _after(
         return None
     here = next(n for n, (first, end) in enumerate(spans) if first <= number < end)
     return ((number + 1, spans[here][1]), *spans[here + 1 :])
-
-
-def _sequences(vectors: UnitVectors, number: int) -> list[str]:
-    return [record.residues for record in vectors.batch(number)]
 
 
 def _nothing(sequences: int) -> EmbeddedBatch:

@@ -1,60 +1,101 @@
-"""The vectors of one unit as they come in, from the model or from an earlier attempt."""
+"""The rows of one unit as they come in, from the model, an earlier attempt or another unit."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
 
 import torch
 
 from tui_balancer.embedding.batching import plan_batches
-from tui_balancer.inputs.records import ProteinRecord
+from tui_balancer.inputs.records import ProteinRecord, ReadingRules
+from tui_balancer.inputs.windows import windows
+from tui_balancer.outputs.content import Row
 from tui_balancer.outputs.partials import KeptBatch, PartialResult
+from tui_balancer.representations import Representations
+from tui_balancer.workers.pieces import UnitPieces
+from tui_balancer.workers.rows import PlacedBatch, rows_for
+from tui_balancer.workers.shared import SharedBlocks
 from tui_balancer.workers.sparing import EmbeddedBatch
+from tui_balancer.workers.windowing import joined
 
 _log = logging.getLogger(__name__)
 
 _FLOAT_BYTES = 4
 
 
+def first_batch(
+    records: Sequence[ProteinRecord],
+    rules: ReadingRules,
+    batch_tokens: int,
+    *,
+    dereplicate: bool = True,
+    shared: SharedBlocks | None = None,
+) -> tuple[list[str], ...]:
+    """Return the batch that a unit begins with; none where that hangs on what others leave."""
+    texts = UnitPieces(records, rules, dereplicate=dereplicate).texts
+    if shared is not None and shared.find(texts):
+        return ()
+    batches = plan_batches([len(text) for text in texts], batch_tokens)
+    return tuple([texts[row] for row in batch] for batch in batches[:1])
+
+
 class UnitVectors:
     """A unit's batches and what is there of them.
 
-    The batches follow from the unit's records and the settings alone, and so do the outputs'
-    bytes. Batches of which no sequence is wanted are not computed. A batch that was embedded is
-    kept in the partial result at once, unless it is the last one missing: then the outputs
-    themselves come next.
+    The batches follow from the unit's records, the plan of what units share, and the settings,
+    and so do the outputs' bytes. The blocks that the unit has pieces of come first, then the
+    batches of its other pieces. Batches of which no piece is wanted are not computed. A batch
+    that was embedded is kept at once, a block where other units find it, the others in the
+    partial result, unless it is the last one missing and in memory: then the outputs themselves
+    come next.
 
-    A row is a sequence's position among all records of the unit.
+    A row is the number of a piece, see `UnitPieces`; those of a block that are not the unit's have
+    the numbers after it.
     """
 
     def __init__(
         self,
         records: Sequence[ProteinRecord],
-        width: int,
+        kept: Representations,
+        rules: ReadingRules,
         batch_tokens: int,
         partial: PartialResult,
+        *,
+        dereplicate: bool = True,
+        shared: SharedBlocks | None = None,
         unwanted: Collection[int] = (),
     ) -> None:
         """Plan the batches.
 
         Args:
             records: Of all files of the unit, one after the other.
-            width: Of a vector.
+            kept: What is in a row.
+            rules: How long sequences are divided.
             batch_tokens: Tokens of a batch, at most.
             partial: Where finished batches are kept.
-            unwanted: Rows that nobody needs.
+            dereplicate: Whether the same residues are computed once.
+            shared: What the unit may have in common with others.
+            unwanted: Records that nobody needs.
 
         Raises:
-            MemoryError: There is no room for the vectors.
+            MemoryError: There is no room for the rows.
         """
-        self._records = records
-        self._rows = torch.empty(len(records), width)
-        self._batches = plan_batches([len(one.residues) for one in records], batch_tokens)
+        self._records, self._kept, self._rules = records, kept, rules
+        self._pieces = UnitPieces(records, rules, dereplicate=dereplicate)
+        self._foreign: list[str] = []
+        self._shared = shared
+        self._blocks: list[int] = []
+        self._batches = self._planned(batch_tokens)
+        self._store = rows_for(self._pieces.texts, kept)
         self._missing = dict.fromkeys(range(len(self._batches)))
         self._unwanted: set[int] = set()
         self._failed: set[int] = set()
         self._split: set[int] = set()
+        self._postponed: set[int] = set()
         self._partial: PartialResult | None = partial
         self.give_up(unwanted)
 
@@ -79,107 +120,222 @@ class UnitVectors:
         """Return the rows of a batch, in its order."""
         return self._batches[number]
 
-    def batch(self, number: int) -> list[ProteinRecord]:
-        """Return the records of a batch."""
-        return [self._records[row] for row in self._batches[number]]
+    def texts(self, number: int) -> list[str]:
+        """Return the residues of a batch's pieces."""
+        return [self._text(row) for row in self._batches[number]]
+
+    def users(self, row: int) -> Iterator[int]:
+        """Yield the records of the unit that a piece belongs to."""
+        return self._pieces.users(row) if row < len(self._pieces) else iter(())
 
     def wanted(self, number: int) -> list[ProteinRecord]:
-        """Return the records of a batch that somebody needs."""
-        return [self._records[row] for row in self._batches[number] if row not in self._unwanted]
+        """Return the records that somebody needs and that begin in a batch: each is in one."""
+        own = (row for row in self._batches[number] if row < len(self._pieces))
+        begun = chain.from_iterable(map(self._pieces.begun_by, own))
+        return [self._records[record] for record in begun if record not in self._unwanted]
 
-    def give_up(self, rows: Collection[int]) -> None:
-        """Let nobody need these rows any more; what is missing for them alone is not missed."""
-        if rows:
-            self._unwanted.update(rows)
+    def costly(self, number: int) -> list[str]:
+        """Return the pieces that a batch is computed for: all of a block, and those wanted."""
+        if number < len(self._blocks):
+            return self.texts(number)
+        return [self._text(row) for row in self._batches[number] if self._is_wanted(row)]
+
+    def owner(self, number: int) -> int | None:
+        """Return the unit that a block belongs to; None for a batch of the unit's own."""
+        if self._shared is None or number >= len(self._blocks):
+            return None
+        return self._shared.owner(self._blocks[number])
+
+    def give_up(self, records: Collection[int]) -> None:
+        """Let nobody need these records any more; what is missing for them alone is not missed."""
+        if records:
+            self._unwanted.update(records)
             for number in self.missing:
-                if self._unwanted.issuperset(self._batches[number]):
+                if not any(map(self._is_wanted, self._batches[number])):
                     del self._missing[number]
 
     def __len__(self) -> int:
         return len(self._batches)
 
-    def restore(self, others: Iterable[PartialResult] = ()) -> list[ProteinRecord]:
-        """Take over what was kept, and return whose wanted vectors that are.
+    def is_claimed(self, number: int) -> bool:
+        """Whether a batch is a block that somebody else has begun; then it comes last, once.
+
+        Otherwise it is this worker's now.
+        """
+        if self._shared is None or number >= len(self._blocks) or number in self._postponed:
+            return False
+        if self._shared.claim(self._blocks[number]):
+            return False
+        self._postponed.add(number)
+        del self._missing[number]
+        self._missing[number] = None
+        return True
+
+    def restore(self, others: Iterable[PartialResult] = ()) -> list[int]:
+        """Take over what was kept, and return which batches those are.
 
         A partial result that cannot be read is as good as none.
 
         Args:
             others: Where others kept batches, besides its own place.
         """
-        if len(self._batches) < 2:
-            return []
+        taken = [number for number in range(len(self._blocks)) if self.fetch(number)]
+        numbers = {number: number for number in range(len(self._blocks), len(self._batches))}
+        if len(numbers) < 2 and not self._store.on_disk:
+            return taken
         own = [] if self._partial is None else [self._partial]
-        return [record for partial in (*own, *others) for record in self._taken_over(partial)]
-
-    def _taken_over(self, partial: PartialResult) -> list[ProteinRecord]:
-        taken: list[ProteinRecord] = []
-        try:
-            for kept in partial.read():
-                if self._fits(kept):
-                    vectors = torch.frombuffer(bytearray(kept.vectors), dtype=torch.float32)
-                    self._place(kept.number, vectors.view(len(kept.ids), -1), split=kept.split)
-                    taken += self.wanted(kept.number)
-        except OSError as error:
-            _log.warning("finished batches of earlier attempts cannot be read: %s", error)
+        for partial in (*own, *others):
+            taken += self._taken_over(partial, numbers)
         return taken
+
+    def fetch(self, number: int) -> bool:
+        """Take over a block that is missing, if another worker has left it; return whether so."""
+        if self._shared is None or number >= len(self._blocks) or number not in self._missing:
+            return False
+        block = self._blocks[number]
+        return bool(self._taken_over(self._shared.kept(block), {block: number}))
 
     def add(self, number: int, embedded: EmbeddedBatch) -> None:
         """Take a batch from the model, and keep it.
 
-        A batch of which a sequence failed is not kept: another attempt may have more memory.
+        A batch of which a piece failed is not kept for other attempts: they may have more memory.
+
+        Raises:
+            OSError: It cannot be kept, and memory does not hold it.
         """
         batch = self._batches[number]
-        self._failed.update(batch[position] for position in embedded.failed)
-        self._place(number, embedded.vectors, split=embedded.split)
-        if self._missing and not embedded.failed:
-            self._keep(
-                KeptBatch(
-                    number,
-                    tuple(record.id for record in self.batch(number)),
-                    embedded.vectors.numpy().tobytes(),
-                    embedded.split,
-                )
-            )
+        failed = {batch[position] for position in embedded.failed}
+        self._failed |= failed
+        computed = [row for row in batch if row not in failed]
+        flat = embedded.vectors.reshape(-1)
+        path, place = Path(), 0
+        last = len(self._missing) == 1 and number >= len(self._blocks)
+        if self._store.on_disk or not (failed or last):
+            # Frames with other labels than the whole batch's are taken over by nobody.
+            labels = tuple(self._label(number, row) for row in computed)
+            frame = KeptBatch(number, labels, flat.numpy().tobytes(), embedded.split)
+            path, place = self._keep(number, frame, whole=not failed)
+        self._place(number, computed, flat, path, place, split=embedded.split)
 
-    def content(self, rows: range) -> tuple[list[str], torch.Tensor]:
-        """Return the ids of these sequences that did not fail, and a row of vectors for each."""
-        kept = [row for row in rows if row not in self._failed]
-        ids = [self._records[row].id for row in kept]
-        if len(kept) == len(rows):
-            return ids, self._rows[rows.start : rows.stop]
-        return ids, self._rows[kept]
+    def content(self, records: range) -> tuple[list[str], Callable[[], Iterator[Row]]]:
+        """Return the ids of these records that did not fail, and what yields a row for each."""
+        good = [record for record in records if not self._has_failed(record)]
+        return [self._records[record].id for record in good], lambda: map(self._row, good)
 
-    def failed_ids(self, rows: range) -> list[str]:
-        """Return which of these sequences did not fit into memory even alone."""
-        return [self._records[row].id for row in rows if row in self._failed]
+    def failed_ids(self, records: range) -> list[str]:
+        """Return which of these records did not fit into memory even alone."""
+        return [self._records[record].id for record in records if self._has_failed(record)]
 
-    def split_batches(self, rows: range) -> int:
-        """Return how many batches with some of these sequences were computed in parts."""
-        return sum(any(row in rows for row in self._batches[number]) for number in self._split)
+    def split_batches(self, records: range) -> int:
+        """Return how many batches with some of these records were computed in parts."""
+        return sum(
+            any(user in records for row in self._batches[number] for user in self.users(row))
+            for number in self._split
+        )
 
-    def _place(self, number: int, vectors: torch.Tensor, *, split: bool) -> None:
-        """Put the vectors of a batch, but for those that failed, into their rows."""
-        rows = [row for row in self._batches[number] if row not in self._failed]
-        if rows:
-            self._rows[rows] = vectors
+    def _planned(self, batch_tokens: int) -> tuple[tuple[int, ...], ...]:
+        """Return the batches by their rows: the blocks, then those of the unit's own pieces."""
+        texts = self._pieces.texts
+        found = self._shared.find(texts) if self._shared is not None else {}
+        batches: list[tuple[int, ...]] = []
+        elsewhere: set[int] = set()
+        for block, rows in found.items():
+            assert self._shared is not None, "something was found"
+            self._blocks.append(block)
+            elsewhere.update(rows.values())
+            batch: list[int] = []
+            for piece in self._shared.pieces(block):
+                if piece not in rows:
+                    self._foreign.append(self._shared.text(piece))
+                batch.append(rows.get(piece, len(texts) + len(self._foreign) - 1))
+            batches.append(tuple(batch))
+        own = [row for row in range(len(texts)) if row not in elsewhere]
+        planned = plan_batches([len(texts[row]) for row in own], batch_tokens)
+        return (*batches, *(tuple(own[position] for position in batch) for batch in planned))
+
+    def _text(self, row: int) -> str:
+        own = len(self._pieces)
+        return self._pieces.texts[row] if row < own else self._foreign[row - own]
+
+    def _label(self, number: int, row: int) -> str:
+        """Return what a piece is called where a batch is kept."""
+        if number < len(self._blocks):
+            return str(self._batches[number].index(row))
+        return self._pieces.label(row)
+
+    def _is_wanted(self, row: int) -> bool:
+        return any(user not in self._unwanted for user in self.users(row))
+
+    def _has_failed(self, record: int) -> bool:
+        return bool(self._failed) and not self._failed.isdisjoint(self._pieces.rows(record))
+
+    def _row(self, record: int) -> Row:
+        rows = self._pieces.rows(record)
+        if len(rows) == 1:
+            return self._store.row(rows[0])
+        length = len(self._records[record].residues)
+        places = windows(length, self._rules.max_length)
+        return joined(self._kept, length, places, [self._store.row(row) for row in rows])
+
+    def _sizes(self, rows: Iterable[int]) -> list[int]:
+        return [self._kept.numbers(len(self._text(row))) for row in rows]
+
+    def _taken_over(self, partial: PartialResult, numbers: Mapping[int, int]) -> list[int]:
+        """Take over what a file keeps, its batches having other numbers than they have here."""
+        taken: list[int] = []
+        try:
+            for kept in partial.read():
+                number = numbers.get(kept.number)
+                if number is not None and self._fits(number, kept):
+                    flat = torch.frombuffer(bytearray(kept.vectors), dtype=torch.float32)
+                    batch = self._batches[number]
+                    self._place(number, batch, flat, partial.path, kept.place, split=kept.split)
+                    taken.append(number)
+        except OSError as error:
+            _log.warning("finished batches of earlier attempts cannot be read: %s", error)
+        return taken
+
+    def _fits(self, number: int, kept: KeptBatch) -> bool:
+        """Whether a kept batch is one that is missing, piece by piece."""
+        if number not in self._missing:
+            return False
+        rows = self._batches[number]
+        labels = tuple(self._label(number, row) for row in rows)
+        return kept.ids == labels and len(kept.vectors) == _FLOAT_BYTES * sum(self._sizes(rows))
+
+    def _place(
+        self,
+        number: int,
+        rows: Sequence[int],
+        flat: torch.Tensor,
+        path: Path,
+        place: int,
+        *,
+        split: bool,
+    ) -> None:
+        """Put what there is of a batch into its rows."""
+        self._store.put(PlacedBatch(rows, self._sizes(rows), flat, path, place))
         if split:
             self._split.add(number)
         del self._missing[number]
 
-    def _fits(self, kept: KeptBatch) -> bool:
-        """Whether a kept batch is one of those that are missing, id by id."""
-        if kept.number not in self._missing:
-            return False
-        ids = tuple(record.id for record in self.batch(kept.number))
-        size = _FLOAT_BYTES * len(ids) * self._rows.shape[1]
-        return kept.ids == ids and len(kept.vectors) == size
+    def _keep(self, number: int, batch: KeptBatch, *, whole: bool) -> tuple[Path, int]:
+        """Keep a batch and return where; where that does not work, memory has to do.
 
-    def _keep(self, batch: KeptBatch) -> None:
-        """Keep a batch; where that does not work, the unit goes on without."""
-        if self._partial is None:
-            return
+        Raises:
+            OSError: It does not work, and memory does not hold the rows.
+        """
         try:
-            self._partial.keep(batch)
+            if whole and self._shared is not None and number < len(self._blocks):
+                block = self._blocks[number]
+                place = self._shared.keep(block, replace(batch, number=block))
+                return self._shared.kept(block).path, place
+            if self._partial is not None:
+                return self._partial.path, self._partial.keep(batch)
         except OSError as error:
+            if self._store.on_disk:
+                raise
             _log.warning("finished batches are not kept: %s", error)
-            self._partial = None
+            if number >= len(self._blocks):
+                self._partial = None
+        return Path(), 0

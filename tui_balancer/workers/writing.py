@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from tui_balancer.inputs.fasta import FastaContent
+from tui_balancer.inputs.records import ProteinRecord
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs.atomic import remove
 from tui_balancer.outputs.content import Content, Entry
@@ -93,7 +94,8 @@ def _written(file: EmbeddedFile) -> FileResult:
     assert content is not None, "only what could be read is embedded"
     if file.failed_ids:
         _log.warning("not enough memory for %s", terminal_safe(" ".join(file.failed_ids)))
-    vectors = Content.of(_entries(content, file.ids), file.vectors.numpy(), file.metadata)
+    left_out = [_entry(record) for record in content.left_out]
+    vectors = Content(_entries(content, file.ids), file.kept, file.vectors, file.metadata, left_out)
     with blaming_the_file("write its output"):
         task.temporary.parent.mkdir(parents=True, exist_ok=True)
         written, *others = (
@@ -106,7 +108,7 @@ def _written(file: EmbeddedFile) -> FileResult:
         sequences=len(file.ids),
         truncated=sum(record.truncated for record in content.records),
         replaced=sum(record.replaced for record in content.records),
-        skipped=content.skipped,
+        skipped=content.skipped + len(content.left_out),
         failed_ids=tuple(file.failed_ids),
         others=tuple(others),
     )
@@ -115,8 +117,9 @@ def _written(file: EmbeddedFile) -> FileResult:
 def _entries(content: FastaContent, ids: Sequence[str]) -> list[Entry]:
     """Return the sequences that have a vector, in their order."""
     kept = set(ids)
-    return [
-        Entry(record.id, record.header, record.length, len(record.residues), record.replaced)
-        for record in content.records
-        if record.id in kept
-    ]
+    return [_entry(record) for record in content.records if record.id in kept]
+
+
+def _entry(record: ProteinRecord) -> Entry:
+    used_length = len(record.residues)
+    return Entry(record.id, record.header, record.length, used_length, record.replaced)

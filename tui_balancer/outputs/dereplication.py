@@ -1,0 +1,176 @@
+"""Computed once: what several units of a run have in common, planned after the scan.
+
+Within a unit a piece (a sequence, or a window of one) is computed once because its batches are
+planned over distinct pieces. What several units have is taken out of their batches and divided
+into blocks, each a batch, by this plan: a function of all inputs and the batch budget, made once
+and kept in the run folder as long as that exists. So the bytes of an output still do not depend
+on who computes what and when, and an output that is made anew has those of old. How a block comes
+to be computed once, `workers.shared` says.
+
+Each block belongs to the unit that has its pieces first in input order, and is part of that
+unit's estimated cost. A unit that needs a block nobody has computed yet does so, whoever it
+belongs to; the plan has the residues, so that no other input need be read. The plan is as large as
+the sequences that several units have; workers map it and hold none of it. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tui_balancer.errors import UserError
+from tui_balancer.outputs.atomic import sync_folder
+
+PLAN_FOLDER = "dereplication"
+"""In the run folder; there when something occurs more than once."""
+
+_SUMMARY = "plan.json"
+_TEXTS, _ENDS, _KEYS, _ORDER, _BLOCKS, _OWNERS = (
+    *("residues.npy", "ends.npy", "keys.npy", "order.npy", "blocks.npy", "owners.npy"),
+)
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A batch of shared pieces, and the unit that they are estimated with."""
+
+    owner: int
+    texts: Sequence[str]
+
+
+def write_plan(folder: Path, copies: int, blocks: Iterable[Block]) -> None:
+    """Write a run's plan; what a scan that was cut off has left there is written over.
+
+    Args:
+        folder: The run folder.
+        copies: Sequences that have the residues of an earlier one.
+        blocks: The shared pieces; all are distinct.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    place = folder / PLAN_FOLDER
+    place.mkdir(exist_ok=True)
+    lengths: list[int] = []
+    keys: list[int] = []
+    bounds, owners = [0], []
+    texts: list[bytes] = []
+    for block in blocks:
+        for text in block.texts:
+            texts.append(text.encode())
+            lengths.append(len(text))
+            keys.append(_key(text))
+        bounds.append(len(lengths))
+        owners.append(block.owner)
+    order = np.argsort(np.array(keys, np.uint64), kind="stable")
+    arrays: dict[str, npt.NDArray[Any]] = {
+        _TEXTS: np.frombuffer(b"".join(texts), np.uint8),
+        _ENDS: np.cumsum(np.array(lengths, np.int64)),
+        _KEYS: np.array(keys, np.uint64)[order],
+        _ORDER: order,
+        _BLOCKS: np.array(bounds, np.int64),
+        _OWNERS: np.array(owners, np.int64),
+    }
+    digest = hashlib.sha256()
+    for name, array in arrays.items():
+        digest.update(array.tobytes())
+        with (place / name).open("wb") as file:
+            np.save(file, array)
+            file.flush()
+            os.fsync(file.fileno())
+    summary = {"copies": copies, "pieces": len(lengths), "sha256": digest.hexdigest()}
+    unfinished = place / f"{_SUMMARY}.tmp"
+    unfinished.write_text(json.dumps(summary) + "\n")
+    unfinished.replace(place / _SUMMARY)
+    sync_folder(place)
+    sync_folder(folder)
+
+
+def planned_copies(folder: Path) -> int:
+    """Return how many sequences of a run have the residues of an earlier one."""
+    try:
+        return int(json.loads((folder / PLAN_FOLDER / _SUMMARY).read_text())["copies"])
+    except FileNotFoundError:
+        return 0
+
+
+class SharedPlan:
+    """A plan that was written, mapped from its files.
+
+    Attributes:
+        sha256: Of all of it.
+    """
+
+    def __init__(self, folder: Path, sha256: str) -> None:
+        self.sha256 = sha256
+
+        def mapped(name: str) -> Any:
+            # What is empty cannot be mapped.
+            path = folder / name
+            return np.load(path, mmap_mode="r" if path.stat().st_size > 256 else None)
+
+        self._texts, self._ends = mapped(_TEXTS), mapped(_ENDS)
+        self._keys, self._order = mapped(_KEYS), mapped(_ORDER)
+        self._bounds, self._owners = mapped(_BLOCKS), mapped(_OWNERS)
+
+    @classmethod
+    def open(cls, folder: Path) -> SharedPlan | None:
+        """Return the plan of a run folder; None if nothing is shared.
+
+        Raises:
+            UserError: It is not as it was written.
+        """
+        place = folder / PLAN_FOLDER
+        try:
+            summary = json.loads((place / _SUMMARY).read_text())
+            return cls(place, summary["sha256"]) if summary["pieces"] else None
+        except FileNotFoundError:
+            if (place / _SUMMARY).exists():
+                raise UserError(f"{place} lacks a file: put it back, or begin anew") from None
+            return None
+        except (OSError, ValueError, KeyError) as problem:
+            raise UserError(f"{place} cannot be read: {problem}") from problem
+
+    def find(self, texts: Sequence[str]) -> Iterator[int | None]:
+        """Yield for each text which piece it is; None for one that is not shared."""
+        keys = np.array([_key(text) for text in texts], np.uint64)
+        for text, key, start in zip(texts, keys, np.searchsorted(self._keys, keys), strict=True):
+            position, found = int(start), None
+            while found is None and position < len(self._keys) and self._keys[position] == key:
+                piece = int(self._order[position])
+                found = piece if self.text(piece) == text else None
+                position += 1
+            yield found
+
+    def text(self, piece: int) -> str:
+        """Return the residues of a piece."""
+        start = int(self._ends[piece - 1]) if piece else 0
+        return bytes(self._texts[start : int(self._ends[piece])]).decode()
+
+    def block_of(self, piece: int) -> int:
+        """Return the block that a piece is in."""
+        return bisect_right(self._bounds, piece) - 1
+
+    def pieces(self, block: int) -> range:
+        """Return the pieces of a block."""
+        return range(int(self._bounds[block]), int(self._bounds[block + 1]))
+
+    def owner(self, block: int) -> int:
+        """Return the unit that a block belongs to."""
+        return int(self._owners[block])
+
+
+def _key(text: str) -> int:
+    """Return what a piece is looked up by; texts with the same key are told apart afterwards."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")

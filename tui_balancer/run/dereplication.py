@@ -1,0 +1,134 @@
+"""What a run has several times: found by the scan, planned, and taken off the estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tui_balancer.balance.cost import forward_cost
+from tui_balancer.embedding.batching import MARKERS, plan_batches
+from tui_balancer.embedding.registry import ModelShape
+from tui_balancer.inputs.census import Census
+from tui_balancer.inputs.fasta import FastaStream, InputError
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.inputs.windows import pieces
+from tui_balancer.ledger.records import FileRecord
+from tui_balancer.outputs.dereplication import Block, write_plan
+
+_Integers = npt.NDArray[np.int64]
+
+
+def dereplicated(
+    files: Sequence[FileRecord],
+    census: Census,
+    folder: Path,
+    shape: ModelShape,
+    rules: ReadingRules,
+    batch_tokens: int,
+) -> list[FileRecord]:
+    """Return the files with the cost of what they have first, and leave the plan in the run folder.
+
+    Reads those files again that have something first which others have too. In memory are about
+    40 bytes for each piece of the run, and the residues of what several units have.
+
+    Args:
+        files: As they were scanned, numbered from 0.
+        census: Of the same scan.
+        folder: The run folder.
+        shape: The model the costs are for.
+        rules: How the files are read.
+        batch_tokens: Tokens of a batch, at most.
+
+    Raises:
+        OSError: The plan cannot be written.
+    """
+    if not census.hashes:
+        return list(files)
+    found = _Copies(census, np.array([file.bundle for file in files]))
+    if not found.is_copy.any():
+        return list(files)
+    copied = int((found.is_copy & np.frombuffer(census.firsts, np.bool_)).sum())
+    texts = _texts(files, found, rules)
+    write_plan(folder, copied, _blocks(texts, batch_tokens))
+    lengths = np.frombuffer(census.lengths, np.int32).astype(np.int64) + MARKERS
+    first = ~found.is_copy
+    tokens = found.by_file(np.where(first, lengths, 0))
+    squared = found.by_file(np.where(first, lengths**2, 0))
+    return [
+        replace(
+            file,
+            # Whoever has only copies still reads and writes.
+            cost=max(
+                forward_cost(shape.layers, shape.width, int(tokens[n]), int(squared[n])),
+                min(file.cost, forward_cost(shape.layers, shape.width, 1, 1)),
+            ),
+        )
+        for n, file in enumerate(files)
+    ]
+
+
+class _Copies:
+    """Which pieces of a run are the same, by their positions in its census.
+
+    Attributes:
+        is_copy: Whether a piece was there before.
+        is_shared: Whether a piece is the first of those that several units have.
+        file_of: Its file.
+    """
+
+    def __init__(self, census: Census, units: _Integers) -> None:
+        hashes = np.frombuffer(census.hashes, np.int64)
+        self._ends = np.frombuffer(census.ends, np.int64)
+        self._starts = np.concatenate([[0], self._ends[:-1]])
+        self.file_of = np.repeat(np.arange(len(units)), self._ends - self._starts)
+        # Stable: within a group of the same pieces, the first in input order comes first.
+        order = np.argsort(hashes, kind="stable")
+        begins = np.ones(len(order), np.bool_)
+        begins[1:] = hashes[order][1:] != hashes[order][:-1]
+        self.is_copy = np.zeros(len(order), np.bool_)
+        self.is_copy[order[~begins]] = True
+        self.is_shared = np.zeros(len(order), np.bool_)
+        if len(order):
+            unit_of = units[self.file_of][order]
+            groups = np.flatnonzero(begins)
+            several = np.minimum.reduceat(unit_of, groups) < np.maximum.reduceat(unit_of, groups)
+            self.is_shared[order[groups[several]]] = True
+
+    def span(self, file: int) -> slice:
+        """Return the positions of a file's pieces."""
+        return slice(int(self._starts[file]), int(self._ends[file]))
+
+    def by_file(self, values: _Integers) -> _Integers:
+        """Add up a value of every piece, file by file."""
+        sums = np.concatenate([[0], np.cumsum(values)])
+        added: _Integers = sums[self._ends] - sums[self._starts]
+        return added
+
+
+def _texts(
+    files: Sequence[FileRecord], found: _Copies, rules: ReadingRules
+) -> dict[int, list[str]]:
+    """Return what several units have, by the unit that has it first."""
+    texts: dict[int, list[str]] = {}
+    for number in np.unique(found.file_of[found.is_shared]).tolist():
+        shared = found.is_shared[found.span(number)]
+        stream = FastaStream(Path(files[number].source), rules)
+        try:
+            read = (piece for record in stream for piece in pieces(record.residues, rules))
+            chosen = [piece for piece, wanted in zip(read, shared, strict=True) if wanted]
+        except (InputError, OSError, ValueError):
+            # It changed since the scan, and will fail by itself.
+            continue
+        texts.setdefault(files[number].bundle, []).extend(chosen)
+    return texts
+
+
+def _blocks(texts: dict[int, list[str]], batch_tokens: int) -> Iterator[Block]:
+    """Yield what several units have in batches, those of each unit's own together."""
+    for owner, own in sorted(texts.items()):
+        for batch in plan_batches([len(text) for text in own], batch_tokens):
+            yield Block(owner, [own[row] for row in batch])

@@ -1,0 +1,65 @@
+"""What of a unit goes through the model: every sequence once, long ones in windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tui_balancer.inputs.records import ProteinRecord, ReadingRules
+from tui_balancer.inputs.windows import pieces
+
+
+class UnitPieces:
+    """The pieces of a unit's records; each has a number, its row.
+
+    A piece is a whole sequence, or a window of a long one. Pieces with the same residues are one,
+    unless every copy is to be computed.
+
+    Attributes:
+        texts: The residues of each piece.
+    """
+
+    def __init__(
+        self, records: Sequence[ProteinRecord], rules: ReadingRules, *, dereplicate: bool
+    ) -> None:
+        """Take all records of the unit, one file's after the other's."""
+        self._records = records
+        self.texts: list[str] = []
+        self._rows: list[int | tuple[int, ...]] = []
+        self._first_user: list[int] = []
+        self._other_users: dict[int, list[int]] = {}
+        known: dict[str, int] = {}
+        for number, record in enumerate(records):
+            rows: list[int] = []
+            for text in pieces(record.residues, rules):
+                row = known.get(text) if dereplicate else None
+                if row is None:
+                    row = known[text] = len(self.texts)
+                    self.texts.append(text)
+                    self._first_user.append(number)
+                elif row not in rows:
+                    self._other_users.setdefault(row, []).append(number)
+                rows.append(row)
+            self._rows.append(rows[0] if len(rows) == 1 else tuple(rows))
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def rows(self, record: int) -> tuple[int, ...]:
+        """Return the pieces of a record, in the order of its residues."""
+        rows = self._rows[record]
+        return (rows,) if isinstance(rows, int) else rows
+
+    def users(self, row: int) -> Iterator[int]:
+        """Yield the records that a piece belongs to."""
+        yield self._first_user[row]
+        yield from self._other_users.get(row, ())
+
+    def begun_by(self, row: int) -> Iterator[int]:
+        """Yield the records whose first piece this is: each record has one."""
+        return (record for record in self.users(row) if self.rows(record)[0] == row)
+
+    def label(self, row: int) -> str:
+        """Return what tells a piece from the others of the unit, for people too."""
+        first = self._first_user[row]
+        place = self.rows(first).index(row)
+        return f"{self._records[first].id}#{place}" if place else self._records[first].id

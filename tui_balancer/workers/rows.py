@@ -1,0 +1,115 @@
+"""Where the rows of a unit are until its outputs are written: in memory, or on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from tui_balancer.outputs.content import Row
+from tui_balancer.representations import Representations
+
+_FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedBatch:
+    """The rows of a batch.
+
+    Attributes:
+        rows: Numbers of the pieces; those that are not the unit's own come after its own.
+        sizes: Numbers in the row of each.
+        vectors: All of them, one behind the other; float32, flat.
+        file: Where the batch is kept.
+        place: Where its vectors begin in the file.
+    """
+
+    rows: Sequence[int]
+    sizes: Sequence[int]
+    vectors: torch.Tensor
+    file: Path
+    place: int
+
+
+class RowStore(Protocol):
+    """The rows of a unit's pieces, by the numbers of these."""
+
+    on_disk: bool
+    """Whether rows are read from where they were kept, so that they have to be kept there."""
+
+    def put(self, batch: PlacedBatch) -> None:
+        """Take the rows of a batch, but for those that are not the unit's own."""
+
+    def row(self, number: int) -> Row:
+        """Return a row that is there.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+
+
+def rows_for(texts: Sequence[str], kept: Representations) -> RowStore:
+    """Return a store that holds rows of a fixed size, and leaves large ones on the disk.
+
+    Raises:
+        MemoryError: There is no room for the rows.
+    """
+    if kept.fixed:
+        return HeldRows(len(texts), kept.numbers(0))
+    return DiskRows([kept.numbers(len(text)) for text in texts])
+
+
+class HeldRows:
+    """Rows of one size, in memory."""
+
+    on_disk = False
+
+    def __init__(self, count: int, numbers: int) -> None:
+        self._rows = torch.empty(count, numbers)
+
+    def put(self, batch: PlacedBatch) -> None:
+        """See `RowStore.put`."""
+        own = [position for position, row in enumerate(batch.rows) if row < len(self._rows)]
+        if own:
+            block = batch.vectors.view(len(batch.rows), -1)
+            places = [batch.rows[position] for position in own]
+            self._rows[places] = block if len(own) == len(block) else block[own]
+
+    def row(self, number: int) -> Row:
+        """See `RowStore.row`."""
+        found: Row = self._rows[number].numpy()
+        return found
+
+
+class DiskRows:
+    """Rows of any size, in the files that keep the batches; only their places are in memory."""
+
+    on_disk = True
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self._sizes = np.array(sizes, np.int64)
+        self._places = np.zeros(len(sizes), np.int64)
+        self._file_of = np.zeros(len(sizes), np.int32)
+        self._files: list[Path] = []
+
+    def put(self, batch: PlacedBatch) -> None:
+        """See `RowStore.put`."""
+        if not self._files or self._files[-1] != batch.file:
+            self._files.append(batch.file)
+        place = batch.place
+        for row, size in zip(batch.rows, batch.sizes, strict=True):
+            if row < len(self._places):
+                self._places[row], self._file_of[row] = place, len(self._files) - 1
+            place += size * _FLOAT_BYTES
+
+    def row(self, number: int) -> Row:
+        """See `RowStore.row`."""
+        path, size = self._files[self._file_of[number]], int(self._sizes[number])
+        found: Row = np.fromfile(path, np.float32, size, offset=int(self._places[number]))
+        if len(found) < size:
+            raise OSError(f"{path} was cut short")
+        return found
