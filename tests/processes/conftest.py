@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkpoints import make_checkpoint
+from tests.support.preloaded import preloaded_workers
 from tests.support.work_board import ListBoard
 from tui_balancer.embedding.checkpoints import resolve
 from tui_balancer.embedding.registry import CheckpointModel, ModelSource
@@ -23,6 +24,13 @@ from tui_balancer.workers.queues import create_shared_work_queues
 def model(tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
     """A checkpoint of two narrow layers."""
     return resolve(CheckpointModel(make_checkpoint(tmp_path_factory.mktemp("model") / "tiny.pt")))
+
+
+@pytest.fixture(scope="module")
+def preloaded() -> Iterator[None]:
+    """Spare a module's workers the import of torch: how they start is tested elsewhere."""
+    with preloaded_workers():
+        yield
 
 
 @dataclass

@@ -28,6 +28,8 @@ from tui_balancer.run.handle import Phase, RunHandle
 from tui_balancer.run.past import PastRun
 from tui_balancer.run.remote import RemoteRun, attach
 
+pytestmark = pytest.mark.usefixtures("preloaded")
+
 DEADLINE_SECONDS = 60.0
 
 

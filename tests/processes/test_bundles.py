@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.support.checkpoints import make_checkpoint
 from tests.support.sessions import finished, leftovers, outputs, session
 from tui_balancer.balance.commands import PauseAll, ResumeAll
@@ -13,6 +15,8 @@ from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
+
+pytestmark = pytest.mark.usefixtures("preloaded")
 
 FILES = 30
 

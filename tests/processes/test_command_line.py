@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import esm
@@ -16,7 +17,7 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
-from tui_balancer.embedding.checkpoints import load
+from tui_balancer.embedding.checkpoints import LoadedModel, load
 from tui_balancer.embedding.registry import UntrainedModel
 from tui_balancer.inputs.synthetic import write_synthetic
 
@@ -68,9 +69,14 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_checkpoint(tmp_path_factory.mktemp("models") / "esm2_tiny.pt")
 
 
+@cache
+def untrained() -> LoadedModel:
+    return load(UntrainedModel(MODEL, seed=0).source())
+
+
 def extracted(fasta: Path) -> dict[str, torch.Tensor]:
     """fair-esm's own answer, by the steps of its `scripts/extract.py --include mean`."""
-    loaded = load(UntrainedModel(MODEL, seed=0).source())
+    loaded = untrained()
     dataset = esm.FastaBatchedDataset.from_file(fasta)
     loader = torch.utils.data.DataLoader(
         dataset,

@@ -26,6 +26,8 @@ from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.formats import FORMATS, FormatName
 from tui_balancer.run.continuation import StoredRun, find_run
 
+pytestmark = pytest.mark.usefixtures("preloaded")
+
 ALL: tuple[FormatName, ...] = tuple(FORMATS)
 MAX_LENGTH = 60
 FASTA = (
