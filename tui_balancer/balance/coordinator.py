@@ -111,14 +111,15 @@ class WorkStealingCoordinator(LeaseDesk):
             record = board.roster.add(spec)
             board.announce(record, "joined the run")
 
-    def device_lost(self, device: str, reason: str) -> bool:
+    def device_lost(self, device: str, reason: str, *, idle_only: bool = False) -> bool:
         """Give up a device whose worker is gone, or goes; its queue is free to steal.
 
-        Nobody is charged, and `device_back` takes it back. Refused, and False, while its worker
-        is there and holds a lease.
+        Nobody is charged, its leases wait again, and `device_back` takes it back. False if it was
+        given up before, or holds a lease and `idle_only`.
         """
         with self._changing() as board:
-            return deaths.device_lost(board, board.roster[device], reason)
+            record = board.roster[device]
+            return deaths.device_lost(board, record, reason, idle_only=idle_only)
 
     def device_back(self, device: str) -> bool:
         """Take a lost device back; False if too many deaths are held against it."""

@@ -41,13 +41,20 @@ def worker_died(board: Board, record: DeviceRecord, reason: str) -> bool:
     return not record.dead
 
 
-def device_lost(board: Board, record: DeviceRecord, reason: str) -> bool:
+def device_lost(board: Board, record: DeviceRecord, reason: str, *, idle_only: bool) -> bool:
     """Give up a device that may come back; see the coordinator's method."""
-    if not record.live or record.active is not None or record.behind:
+    held = [one for one in (record.active, *record.behind) if one]
+    if not record.live or (held and idle_only):
         return False
     record.present = record.ready = record.held_up = False
     record.dead = True
     record.note = reason
+    lost = [one for one in held if not one.claimed]
+    record.active = None
+    record.behind = [one for one in record.behind if one.claimed]
+    refuge = board.roster.refuge(record, stealing=board.balancer.stealing)
+    for active in reversed(lost):
+        board.give_back(active, reason, to=refuge)
     board.announce(record, reason)
     return True
 

@@ -17,10 +17,11 @@ from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.engines.dask_cluster import DaskCluster
 from tui_balancer.engines.dask_nodes import Nodes
 from tui_balancer.engines.dask_plugin import Look, SlotPlugin
+from tui_balancer.engines.dask_scaling import QueueScaling, wanted_workers
 from tui_balancer.engines.dask_slot import AppSlot
 from tui_balancer.engines.dask_words import Joined, Said, Unfit, unpack
 from tui_balancer.engines.local import OnExit, SetupFor
-from tui_balancer.workers.protocol import WorkBoard, WorkerId
+from tui_balancer.workers.protocol import DeviceFacts, WorkBoard, WorkerId
 
 REJOIN_SECONDS = 30.0
 """How long a worker may be away, restarted by its Nanny say, before its queue is anybody's."""
@@ -41,8 +42,14 @@ class Company(Protocol):
     def admit(self, device: SelectedDevice) -> bool:
         """Take in a device that is new or comes back; False if it may not compute here."""
 
-    def lost(self, device: str, reason: str) -> bool:
-        """Give up a device for now; False while its worker is there and holds a lease."""
+    def lost(self, device: str, reason: str, *, idle_only: bool = False) -> bool:
+        """Give up a device for now, and nobody is to blame.
+
+        False if it was given up before, or has a lease and `idle_only`.
+        """
+
+    def waiting(self) -> int:
+        """Return how many files wait."""
 
     def warn(self, line: str) -> None:
         """Tell a person."""
@@ -87,7 +94,17 @@ class _Kill:
     reason: str
 
 
-_Happening = Joined | Unfit | _Gone | _Ended | _Kill
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A slot turned out to be unfit for the run when its model was loaded."""
+
+    slot: AppSlot
+    reason: str
+
+
+_Happening = Joined | Unfit | _Gone | _Ended | _Kill | _Refused
+
+_LEFT = "left the cluster"
 
 
 class DaskEngine:
@@ -122,7 +139,9 @@ class DaskEngine:
         self._company = company
         self._plugin = SlotPlugin(f"tui_balancer-{os.getpid()}x{next(_numbers)}", access.look)
         self._slots: dict[WorkerId, AppSlot] = {}
-        self._missing: dict[str, float] = {}
+        self._missing: dict[str, tuple[AppSlot, float]] = {}
+        self._weights = ""
+        self._broken = ""
         self._happenings: queue.SimpleQueue[_Happening | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._stopped = threading.Event()
@@ -162,6 +181,11 @@ class DaskEngine:
             if slot.worker.device == device and slot.report.pid == pid:
                 self._happenings.put(_Kill(slot, reason))
 
+    @property
+    def broken(self) -> str:
+        """Why no worker can come any more; empty while that is not so."""
+        return self._broken
+
     def pids(self) -> dict[str, int]:
         """Return the process of each device that has one, as its node numbers it."""
         return {worker.device: slot.report.pid for worker, slot in self._slots.copy().items()}
@@ -180,7 +204,10 @@ class DaskEngine:
             self._client.register_plugin(self._plugin, name)
         except Exception as problem:
             _log.exception("the cluster does not take the run's plugin")
-            self._company.warn(f"the cluster cannot be used: {' '.join(str(problem).split())}")
+            self._broken = f"the cluster cannot be used: {' '.join(str(problem).split())}"
+        adapt = self._cluster.request.adapt
+        if adapt is not None and not self._broken:
+            self._scale(*adapt)
         while not self._stopping.is_set():
             try:
                 happening = self._happenings.get(timeout=_LOOK_SECONDS)
@@ -217,16 +244,21 @@ class DaskEngine:
             case Joined():
                 self._give_slot(happening)
             case Unfit(worker, reason) if worker in self._slots:
-                self._ended(self._slots[worker], reason)
+                self._broke(self._slots[worker], reason)
             case _Gone(address, expected):
                 for slot in tuple(self._slots.values()):
                     if slot.report.address == address:
-                        self._ended(slot, "left the cluster" if expected else "worker lost")
+                        self._ended(slot, _LEFT if expected else "its process was lost")
             case _Ended(slot, reason) if slot.worker in self._slots:
-                self._ended(slot, reason)
+                self._broke(slot, reason)
             case _Kill(slot, reason) if slot.worker in self._slots:
                 self._ended(slot, reason)
                 self._restart(slot.report.address)
+            case _Refused(slot, reason) if slot.worker in self._slots:
+                del self._slots[slot.worker]
+                self._company.warn(reason)
+                self._give_up(slot, reason)
+                slot.close()
             case _:
                 pass
 
@@ -237,7 +269,7 @@ class DaskEngine:
             if (slot.report.node, slot.report.worker) == (report.node, report.worker):
                 if slot.report.address == report.address:
                     return
-                self._ended(slot, "worker lost")
+                self._ended(slot, "its process was lost")
         given = self._nodes.slot(report)
         if isinstance(given, str):
             self._company.warn(given)
@@ -247,49 +279,98 @@ class DaskEngine:
             _log.info("%s does not take part", device)
             return
         self._missing.pop(device, None)
-        setup = self._setup_for(device)
         slot = AppSlot(
             self._client,
             self._plugin.name,
             self._board,
             report,
-            given.setup(setup),
+            given.setup(self._setup_for(device)),
+            self._refusal,
             lambda slot, reason: self._happenings.put(_Ended(slot, reason)),
         )
         self._slots[slot.worker] = slot
         slot.open()
 
-    def _ended(self, slot: AppSlot, reason: str) -> None:
-        """Report a slot's end; a worker that comes again may get it back."""
+    def _refusal(self, slot: AppSlot, facts: DeviceFacts) -> bool:
+        """Whether a slot has loaded other weights than the run's; it is taken out then."""
+        expected = slot.model_sha256 or self._weights
+        self._weights = expected or facts.model_sha256
+        if facts.model_sha256 == self._weights:
+            return False
+        reason = (
+            f"{slot.worker.device} has loaded other weights (sha256 {facts.model_sha256[:12]}, not "
+            f"{self._weights[:12]}): give all nodes the same model"
+        )
+        self._happenings.put(_Refused(slot, reason))
+        return True
+
+    def _broke(self, slot: AppSlot, reason: str) -> None:
+        """Report the end of a slot whose process lives; it may open another."""
+        if self._ended(slot, reason):
+            self._give_slot(Joined(slot.report))
+
+    def _ended(self, slot: AppSlot, reason: str) -> bool:
+        """Report a slot's end; return whether its device may have another one."""
         del self._slots[slot.worker]
         slot.lose()
         device = slot.worker.device
         _log.info("%s: %s", slot.worker, reason or "left")
-        if reason == "left the cluster" and self._company.lost(device, reason):
-            return
-        if self._on_exit(slot.worker, reason):
-            self._missing[device] = time.monotonic() + REJOIN_SECONDS
+        if reason == _LEFT and self._give_up(slot, reason):
+            return False
+        again = self._on_exit(slot.worker, reason)
+        if again:
+            self._missing[device] = (slot, time.monotonic() + REJOIN_SECONDS)
+        return again
+
+    def _give_up(self, slot: AppSlot, reason: str, *, idle_only: bool = False) -> bool:
+        """Give up a device for now; whoever comes next on its node may have it."""
+        given_up = self._company.lost(slot.worker.device, reason, idle_only=idle_only)
+        if given_up:
+            self._nodes.forget(slot.report)
+        return given_up
 
     def _look_for_missing(self) -> None:
         """Give up devices whose workers have not come back."""
         now = time.monotonic()
-        for device in [one for one, until in self._missing.items() if until <= now]:
-            del self._missing[device]
-            self._company.lost(device, "its worker did not come back")
+        for device, (slot, until) in tuple(self._missing.items()):
+            if until <= now:
+                del self._missing[device]
+                self._give_up(slot, "its worker did not come back")
 
     def _lose_scheduler(self) -> None:
         """Without a scheduler nothing goes on: every worker is lost, and nobody comes back."""
-        if not (self._slots or self._missing):
+        if self._broken:
             return
-        self._company.warn(
-            f"the scheduler {self._cluster.address} is gone; resume when there is one again"
-        )
-        for slot in tuple(self._slots.values()):
-            del self._slots[slot.worker]
+        self._broken = f"the scheduler {self._cluster.address} is gone"
+        self._company.warn(f"{self._broken}; resume the run when there is one again")
+        lost = [*self._slots.values(), *(slot for slot, _ in self._missing.values())]
+        self._slots.clear()
+        self._missing.clear()
+        for slot in lost:
             slot.lose()
-            if self._on_exit(slot.worker, "the scheduler is gone"):
-                self._missing[slot.worker.device] = 0.0
-        self._missing = dict.fromkeys(self._missing, 0.0)
+            self._give_up(slot, self._broken)
+
+    def _scale(self, least: int, most: int) -> None:
+        """Let the number of workers follow the queues."""
+
+        def idle() -> set[str]:
+            return {slot.report.worker for slot in tuple(self._slots.values()) if slot.idle}
+
+        def release(worker: str) -> bool:
+            return any(
+                self._give_up(slot, "not needed for now", idle_only=True)
+                for slot in tuple(self._slots.values())
+                if slot.report.worker == worker
+            )
+
+        self._cluster.own.adapt(
+            QueueScaling,
+            wanted=lambda: wanted_workers(len(self._slots) - len(idle()), self._company.waiting()),
+            idle=idle,
+            release=release,
+            minimum=least,
+            maximum=most,
+        )
 
     def _restart(self, address: str) -> None:
         """Have a worker's Nanny kill it and start another; without one it is shut out."""

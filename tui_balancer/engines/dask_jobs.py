@@ -70,8 +70,7 @@ def job_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
             f"--cluster {name}: {' '.join(str(problem).split())}; describe a job in a file and "
             "name it with --config"
         ) from problem
-    if request.adapt is None:
-        cluster.scale(request.workers or 1)
+    cluster.scale(request.workers or request.expected)
     return cluster
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -120,14 +121,15 @@ class Nodes:
         if key in self._slots:
             return self._slots[key]
         taken = {slot.device.device for slot in self._slots.values()}
-        free = [
+        free = (
             (name, info)
             for name, info in self._candidates(report)
             if f"{report.node}/{name}" not in taken
-        ]
-        if not free:
+        )
+        first = next(free, None)
+        if first is None:
             return f"{_named(report)} has no {self._kind} device left to compute on"
-        name, info = free[0]
+        name, info = first
         slot = Slot(
             SelectedDevice(
                 f"{report.node}/{name}",
@@ -142,14 +144,17 @@ class Nodes:
         self._slots[key] = slot
         return slot
 
+    def forget(self, report: NodeReport) -> None:
+        """Let whoever comes next on a node have what a worker had there."""
+        self._slots.pop((report.node, report.worker), None)
+
     def _candidates(self, report: NodeReport) -> Iterable[tuple[str, DeviceInfo]]:
         """Yield what a worker could compute on: names within the node, and what they are."""
         for info in report.devices:
             if _kind_of(info) != self._kind:
                 continue
             if info.device == CPU:
-                workers = sum(node == report.node for node, _ in self._slots)
-                yield f"{CPU}:{workers}", info
+                yield from ((f"{CPU}:{number}", info) for number in itertools.count())
             elif info.uuid is not None:
                 yield f"{self._kind}:{self._number(report.node, info.uuid)}", info
             else:

@@ -171,6 +171,7 @@ class SlotPlugin(WorkerPlugin):
 
         Raises:
             LookupError: The slot that it was for is not here any more.
+            RuntimeError: The slot cannot go on.
         """
         slot, setup = self._slot, self._setup
         if slot is None or setup is None or setup.worker != worker:
@@ -179,17 +180,18 @@ class SlotPlugin(WorkerPlugin):
             slot.embed(pickle.loads(task))
         except Exception as error:
             _log.exception("the slot of %s is broken", setup.worker.device)
-            self._send((Unfit(setup.worker, f"{_words(error)}: see {setup.log.name}"),))
+            raise RuntimeError(f"{_words(error)}: see {setup.log.name}") from None
 
     def _open(self, setup: WorkerSetup, board: NodeBoard) -> None:
         """Load the model, which takes a while."""
-        started = time.monotonic()
         try:
             self._log_to(setup.log)
             keep_freed_memory()
             from tui_balancer.workers.slot import Slot
 
-            self._slot = Slot(setup, board, started)
+            # Known before it is opened: a lease may come as soon as the app has heard of it.
+            self._slot = Slot(setup, board)
+            self._slot.open()
         except Exception as error:
             _log.exception("the slot of %s cannot be opened", setup.worker.device)
             self._send((Unfit(setup.worker, _words(error)),))

@@ -36,6 +36,8 @@ class ClusterRequest:
         workers: How many to ask the batch system for; None where `adapt` says it.
         adapt: Least and most workers, between which their number follows the queues.
         tls: Certificates; None for what suits the kind of cluster.
+        expected_workers: How many must be there before the run begins; None for what suits the
+            kind of cluster.
     """
 
     scheduler: str | None = None
@@ -46,10 +48,13 @@ class ClusterRequest:
     workers: int | None = None
     adapt: tuple[int, int] | None = None
     tls: Tls | None = None
+    expected_workers: int | None = None
 
     @property
     def expected(self) -> int:
         """How many workers there should be before the run begins; more may come later."""
+        if self.expected_workers is not None:
+            return self.expected_workers
         if self.adapt is not None:
             return max(1, self.adapt[0])
         return self.local or (len(self.hosts) if self.hosts else 1)

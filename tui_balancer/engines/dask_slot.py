@@ -9,13 +9,14 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from distributed import Client, Future, KilledWorker
 
 from tui_balancer.engines.dask_plugin import deliver_mail, embed_lease, resource
 from tui_balancer.engines.dask_words import Answer, Close, Mail, NodeReport, Open, Ordered, Said
 from tui_balancer.workers.protocol import (
+    DeviceFacts,
     Order,
     Task,
     TaskProgress,
@@ -29,6 +30,9 @@ _log = logging.getLogger(__name__)
 
 _LAST_WORDS_SECONDS = 5.0
 """How long the board may take for what a lost worker said before; a full disk can hold it up."""
+
+_Facts = tuple[DeviceFacts]
+_Progress = tuple[TaskProgress]
 
 _CALLS = frozenset({"share", "part_done"})
 """What a slot waits for an answer of."""
@@ -66,6 +70,7 @@ class AppSlot:
         board: The app's.
         report: What its process sees.
         setup: What it is given.
+        is_refused: Whether what the node found when the model was loaded keeps it out.
         on_end: Called with this slot, and the reason, when its node cannot go on; without a
             reason when the board has said that the run is over and nothing runs there any more.
     """
@@ -77,6 +82,7 @@ class AppSlot:
         board: WorkBoard,
         report: NodeReport,
         setup: WorkerSetup,
+        is_refused: Callable[[AppSlot, DeviceFacts], bool],
         on_end: Callable[[AppSlot, str], None],
     ) -> None:
         self.report = report
@@ -85,19 +91,24 @@ class AppSlot:
         self._client = client
         self._plugin = plugin
         self._board = board
+        self._is_refused = is_refused
         self._on_end = on_end
         self._changed = threading.Condition()
         self._leases: list[_Lease] = []
         self._gone = False
-        self._ready = False
         self._orders = itertools.count(1)
         self._words: queue.SimpleQueue[Said | _Lease | None] = queue.SimpleQueue()
         self._heard = threading.Event()
 
     @property
-    def ready(self) -> bool:
-        """Whether it has said that its model is loaded."""
-        return self._ready
+    def model_sha256(self) -> str:
+        """Of the weights that it should load; empty where nobody knows beforehand."""
+        return self._setup.model.sha256
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has no lease."""
+        return not self._leases
 
     def open(self) -> None:
         """Have the node load the model; returns at once."""
@@ -115,7 +126,7 @@ class AppSlot:
             futures = [lease.future for lease in self._leases if lease.future is not None]
             self._changed.notify_all()
         if futures:
-            self._client.cancel(futures, asynchronous=True, force=True)
+            self._do(self._client._cancel, futures, force=True)
         self._words.put(None)
         self._heard.wait(_LAST_WORDS_SECONDS)
 
@@ -133,18 +144,17 @@ class AppSlot:
                     self._leases.remove(word)
                     self._changed.notify_all()
                 continue
+            if word.method == "hello" and self._is_refused(self, *cast(_Facts, word.args)):
+                continue
             answer = getattr(self._board, word.method)(self.worker, *word.args)
             if word.method in _CALLS:
                 self._post(Answer(self.worker, word.call, answer))
             elif word.method == "hello":
-                self._ready = True
                 threading.Thread(
                     target=self._work, name=f"leases {self.worker.device}", daemon=True
                 ).start()
             elif word.method == "progress":
-                (progress,) = word.args
-                assert isinstance(progress, TaskProgress), "the protocol says so"
-                self._follow(progress, answer)
+                self._follow(*cast(_Progress, word.args), answer)
         self._heard.set()
 
     def _follow(self, progress: TaskProgress, order: Order) -> None:
@@ -205,22 +215,27 @@ class AppSlot:
             self._order(lease.task.unit_id, lease.task.epoch, order)
 
     def _ended(self, lease: _Lease, future: Future) -> None:
-        """Let go of a lease that Dask has done with; called from a thread of the client's."""
+        """Let go of a lease that Dask has done with; called from a thread of the client's.
+
+        One that did not come to its end has lost its worker, or the scheduler: the engine hears of
+        that by itself.
+        """
         problem = future.exception() if future.status == "error" else None
+        finished = future.status == "finished"
         future.release()
         lease.future = None
-        if problem is not None and not isinstance(problem, KilledWorker):
+        if finished:
+            self._words.put(lease)
+        elif problem is not None and not isinstance(problem, KilledWorker):
             self._on_end(self, " ".join(str(problem).split()) or type(problem).__name__)
-        self._words.put(lease)
 
     def _order(self, unit_id: int, epoch: int, order: Order) -> None:
         self._post(Ordered(self.worker, next(self._orders), unit_id, epoch, order))
 
     def _post(self, mail: Mail) -> None:
         """Send mail to the node, without waiting for it to come."""
-        run: Any = self._client._run
-        self._client.loop.add_callback(
-            run,
+        self._do(
+            self._client._run,
             deliver_mail,
             self._plugin,
             pickle.dumps(mail),
@@ -228,3 +243,14 @@ class AppSlot:
             wait=False,
             on_error="ignore",
         )
+
+    def _do(self, ask: Callable[..., Any], *args: object, **options: object) -> None:
+        """Ask the scheduler for something; whether it still is there, the engine watches."""
+
+        async def asked() -> None:
+            try:
+                await ask(*args, **options)
+            except Exception as problem:
+                _log.info("%s: %s: %s", self.worker, ask.__name__, problem)
+
+        self._client.loop.add_callback(asked)

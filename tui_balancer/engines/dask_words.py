@@ -66,7 +66,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """A slot could not be opened, or has broken: its process is to be taken for dead."""
+    """A slot could not be opened."""
 
     worker: WorkerId
     reason: str

@@ -17,5 +17,9 @@ class Engine(Protocol):
     def kill(self, device: str, pid: int, reason: str) -> None:
         """Kill a worker that must not go on, if it is still this process; say why at its end."""
 
+    @property
+    def broken(self) -> str:
+        """Why no worker can come any more; empty while that is not so."""
+
     def pids(self) -> dict[str, int]:
         """Return the process of each device that has one."""

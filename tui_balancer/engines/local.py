@@ -97,6 +97,11 @@ class LocalEngine:
             running.verdict = reason
             running.process.kill()
 
+    @property
+    def broken(self) -> str:
+        """Empty: a process can always be started."""
+        return ""
+
     def pids(self) -> dict[str, int]:
         """Return the process of each device that has one."""
         return {

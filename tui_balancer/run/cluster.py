@@ -131,9 +131,13 @@ class Newcomers:
         self._coordinator.add_device(self._spec(device))
         return True
 
-    def lost(self, device: str, reason: str) -> bool:
+    def lost(self, device: str, reason: str, *, idle_only: bool = False) -> bool:
         """See `Company.lost`."""
-        return self._coordinator.device_lost(device, reason)
+        return self._coordinator.device_lost(device, reason, idle_only=idle_only)
+
+    def waiting(self) -> int:
+        """See `Company.waiting`."""
+        return self._coordinator.totals().waiting
 
     def warn(self, line: str) -> None:
         """See `Company.warn`."""

@@ -324,7 +324,7 @@ class RunSession:
             self._upkeep.tend(unattended=self.unattended)
             self.coordinator.wait(timeout=1.0)
         if not self._stop_requested and self.coordinator.totals().waiting:
-            self._stop_reason = "every device is dead; see the worker logs"
+            self._stop_reason = self.engine.broken or "every device is dead; see the worker logs"
 
     def _has_room(self) -> bool:
         """Whether the largest output that still waits could be written, and the ledger too."""

@@ -41,7 +41,9 @@ def run_worker(setup: WorkerSetup, started: float) -> None:
     """
     embedder = load_onto_device(setup)
     queue = connect(setup.address, setup.authkey, setup.worker)
-    with at_work(setup, embedder, queue, time.monotonic() - started) as bench:
+    load_seconds = time.monotonic() - started
+    with at_work(setup, embedder, queue) as bench:
+        say_hello(bench, load_seconds)
         work_until_over(bench)
     _log.info("the run is over")
 
@@ -53,11 +55,10 @@ def load_onto_device(setup: WorkerSetup) -> Embedder:
         UserError: The model cannot be loaded, or has no such layer.
     """
     _log.info("loading %s onto %s", setup.model.label, setup.worker.device)
-    place = setup.local_device
-    if place.startswith("cuda"):
-        # Whatever asks for the current device must not open a context on another card.
-        torch.cuda.set_device(place)
-    embedder = load_embedder(setup.model, place, setup.threads, setup.settings, setup.scratch)
+    make_current(setup)
+    embedder = load_embedder(
+        setup.model, setup.local_device, setup.threads, setup.settings, setup.scratch
+    )
     if embedder.computes_by_itself:
         # What is compiled or chosen at the first batch belongs to the start, not to a file.
         embedder.embed(["M"])
@@ -66,28 +67,38 @@ def load_onto_device(setup: WorkerSetup) -> Embedder:
     return embedder
 
 
+def make_current(setup: WorkerSetup) -> None:
+    """Let this thread compute on the worker's device."""
+    if setup.local_device.startswith("cuda"):
+        # Whatever asks for the current device must not open a context on another card.
+        torch.cuda.set_device(setup.local_device)
+
+
+def say_hello(bench: Bench, load_seconds: float) -> None:
+    """Say that a worker is ready, `load_seconds` after its first line."""
+    setup, device = bench.setup, describe(bench.setup.local_device)
+    _log.info("ready on %s after %.1f s", device.name, load_seconds)
+    sha256 = bench.embedder.sha256
+    bench.queue.hello(
+        DeviceFacts(device.name, device.memory_total, load_seconds, sha256, setup.threads)
+    )
+
+
 @contextmanager
-def at_work(
-    setup: WorkerSetup, embedder: Embedder, queue: WorkQueue, load_seconds: float
-) -> Iterator[Bench]:
-    """Say that the worker is ready, and what its device is like from then on, until the end.
+def at_work(setup: WorkerSetup, embedder: Embedder, queue: WorkQueue) -> Iterator[Bench]:
+    """Have what a worker works with, and say what its device is like until the end.
 
     Args:
         setup: What the worker was given.
         embedder: The model on its device.
         queue: Where it is said.
-        load_seconds: From the worker's first line to the model being ready.
     """
-    device = describe(setup.local_device)
-    _log.info("ready on %s after %.1f s", device.name, load_seconds)
-    queue.hello(
-        DeviceFacts(device.name, device.memory_total, load_seconds, embedder.sha256, setup.threads)
-    )
     busy = BusyClock()
     over = threading.Event()
+    monitor = open_monitor(describe(setup.local_device), setup.threads)
     telemetry = threading.Thread(
         target=report_telemetry,
-        args=(queue, open_monitor(device, setup.threads), busy, over),
+        args=(queue, monitor, busy, over),
         name="telemetry",
         daemon=True,
     )

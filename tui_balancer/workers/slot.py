@@ -12,11 +12,14 @@ import threading
 import time
 from contextlib import ExitStack
 
-from tui_balancer.workers.loop import at_work, load_onto_device
+import torch
+
+from tui_balancer.embedding.embedder import Embedder
+from tui_balancer.workers.loop import at_work, load_onto_device, make_current, say_hello
 from tui_balancer.workers.protocol import Task, WorkBoard, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.reading import read_files
-from tui_balancer.workers.task import Abandoned, TaskRun
+from tui_balancer.workers.task import Abandoned, Bench, TaskRun
 from tui_balancer.workers.writing import write_outputs
 
 _log = logging.getLogger(__name__)
@@ -25,24 +28,32 @@ _log = logging.getLogger(__name__)
 class Slot:
     """A worker whose process is not its own."""
 
-    def __init__(self, setup: WorkerSetup, board: WorkBoard, started: float) -> None:
-        """Load the model and say hello to the board; takes as long as that takes.
+    def __init__(self, setup: WorkerSetup, board: WorkBoard) -> None:
+        """Load the model; takes as long as that takes.
 
         Args:
             setup: What the worker is given; address and key are not looked at.
             board: Hears of everything.
-            started: `time.monotonic()` when it was asked for.
 
         Raises:
             UserError: The model cannot be loaded, or has no such layer.
         """
-        queue = WorkQueue(board, setup.worker)
-        embedder = load_onto_device(setup)
+        started = time.monotonic()
+        self._embedder: Embedder | None = load_onto_device(setup)
+        self._load_seconds = time.monotonic() - started
+        self._setup = setup
+        self._queue = WorkQueue(board, setup.worker)
         self._until_closed = ExitStack()
-        self._bench = self._until_closed.enter_context(
-            at_work(setup, embedder, queue, time.monotonic() - started)
-        )
         self._computing = threading.Lock()
+        self._bench: Bench | None = None
+
+    def open(self) -> None:
+        """Say hello to the board: from now on leases may come."""
+        assert self._embedder is not None, "a closed slot is not opened again"
+        self._bench = self._until_closed.enter_context(
+            at_work(self._setup, self._embedder, self._queue)
+        )
+        say_hello(self._bench, self._load_seconds)
 
     def embed(self, task: Task) -> None:
         """Embed a lease and hand in what became of it, unless the app takes it back.
@@ -50,17 +61,23 @@ class Slot:
         Raises:
             Exception: Of another kind than a file's; the slot cannot go on.
         """
-        files = read_files(task.files, self._bench.setup.reading)
+        files = read_files(task.files, self._setup.reading)
         with self._computing:
+            if self._bench is None:
+                raise LookupError(f"the slot of {self._setup.worker.device} is closed")
+            # Both belong to a thread, and each lease has another one.
+            make_current(self._setup)
+            torch.set_num_threads(self._setup.threads)
             try:
                 embedded = TaskRun(self._bench, task, files).embed()
             except Abandoned:
                 _log.info("unit %d epoch %d was taken back", task.unit_id, task.epoch)
                 return
-        self._bench.queue.finish(write_outputs(embedded))
+        self._queue.finish(write_outputs(embedded))
 
     def close(self) -> None:
-        """Wait for the batch in flight and let go of the model."""
+        """Wait for the batch in flight and let go of the model and its memory."""
         with self._computing:
             self._until_closed.close()
-            del self._bench
+            self._bench = self._embedder = None
+            torch.cuda.empty_cache()
