@@ -22,6 +22,7 @@ from tui_balancer.ui.widgets.device_table import (
     state_cell,
     utilisation_cell,
 )
+from tui_balancer.ui.widgets.finish_bars import finish_rows
 
 BUSY, SLOWER, PAUSED, IDLE = DEVICES
 ALL_DONE = replace(RUNNING, totals=replace(RUNNING.totals, waiting=0))
@@ -215,3 +216,11 @@ async def test_enter_shows_all_about_a_device_and_keeps_it_up_to_date() -> None:
         assert "399 files" in await seen(pilot)
         await pilot.press("escape")
         assert pilot.app.screen is app_of(pilot).run_screen
+
+
+def test_who_has_nothing_has_no_end_to_wait_for_and_is_done_when_nothing_waits() -> None:
+    idle = replace(DEVICES[3], finish_seconds=0.0)
+    snapshot = replace(RUNNING, devices=(*DEVICES[:3], idle))
+    assert [row.text for row in finish_rows(snapshot)] == ["~56s", "~11s", "~15m 40s", "–"]
+    through = replace(snapshot, totals=replace(RUNNING.totals, waiting=0))
+    assert finish_rows(through)[3].text == "done"

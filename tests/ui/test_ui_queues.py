@@ -129,6 +129,42 @@ async def test_slash_narrows_the_files_down_to_words_in_any_order() -> None:
         assert not view_of(pilot).filter_bar.display
 
 
+async def test_letters_in_their_order_do_where_no_name_has_the_words() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot)
+        await pilot.press("slash", *"mvctg1131")
+        await pilot.pause()
+        assert names(pilot, 9) == ["1131"]
+        assert "like “mvctg1131”" in await seen(pilot)
+        await pilot.press(*["backspace"] * 9, *"contigs_1131")
+        await pilot.pause()
+        assert "with “contigs_1131”" in await seen(pilot)
+
+
+async def test_while_a_filter_is_typed_the_bottom_line_names_the_keys_that_do_something() -> None:
+    async with shown(fake_run(), (80, 24)) as pilot:
+        await open_queues(pilot)
+        before = (await seen(pilot)).splitlines()[-1]
+        await pilot.press("slash", "9")
+        assert (await seen(pilot)).splitlines()[-1].split() == [
+            *("enter", "Keep", "escape", "Show", "all")
+        ]
+        await pilot.click("#keys", offset=(14, 0))
+        await until(pilot, lambda: files_of(pilot).has_focus)
+        assert len(files_of(pilot).rows) == 1_204
+        assert (await seen(pilot)).splitlines()[-1] == before
+
+
+async def test_what_is_typed_is_not_hidden_by_what_was_told() -> None:
+    async with shown(fake_run(), (80, 24)) as pilot:
+        await open_queues(pilot)
+        await pilot.press("y")
+        await until(pilot, lambda: toasts(pilot))
+        await pilot.press("slash", *"1131")
+        assert "1131" in (await seen(pilot)).splitlines()[-2]
+        await until(pilot, lambda: not toasts(pilot))
+
+
 async def test_s_sorts_by_the_next_column_and_capital_s_turns_it_round() -> None:
     async with shown(fake_run()) as pilot:
         await open_queues(pilot, "cuda:1")

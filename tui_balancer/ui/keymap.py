@@ -196,6 +196,12 @@ REPLAY: Final = (
 )
 """Keys of a run that is played again; they go before those of every tab."""
 
+FILTERING: Final = (
+    Key("filter.keep", "enter,down", "enter", "keep", "Keep", "Go to the lines that are left"),
+    Key("filter.give_up", "escape", "escape", "give_up", "Show all", "Show all lines again"),
+)
+"""Keys while a filter is typed: all others are letters of it."""
+
 SECTIONS: Final[dict[str, tuple[Key, ...]]] = {
     "overview": OVERVIEW,
     "queues": QUEUES,

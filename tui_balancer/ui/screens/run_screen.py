@@ -22,7 +22,16 @@ from tui_balancer.balance.commands import (
 from tui_balancer.balance.events import DeviceEvent, Event
 from tui_balancer.balance.model import DeviceMetrics, DeviceState
 from tui_balancer.run.handle import Phase, RunSnapshot
-from tui_balancer.ui.keymap import GLOBAL, SECTIONS, SHOWING, STEERING, TABS, Key, bindings
+from tui_balancer.ui.keymap import (
+    FILTERING,
+    GLOBAL,
+    SECTIONS,
+    SHOWING,
+    STEERING,
+    TABS,
+    Key,
+    bindings,
+)
 from tui_balancer.ui.link import RunLink
 from tui_balancer.ui.messages import CommandWanted, Picture
 from tui_balancer.ui.screens.help_screen import HelpScreen
@@ -35,6 +44,7 @@ from tui_balancer.ui.views.queues import QueuesView
 from tui_balancer.ui.views.steals import StealsView
 from tui_balancer.ui.views.timeline import TimelineView
 from tui_balancer.ui.views.view import View
+from tui_balancer.ui.widgets.filter_bar import FilterBar
 from tui_balancer.ui.widgets.key_bar import KeyBar
 from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.run_header import RunHeader
@@ -218,6 +228,8 @@ class RunScreen(SteeringScreen):
             *self.sections.get("replay", ()),
             *self.sections["everywhere"],
         )
+        if isinstance(self.focused, FilterBar):
+            keys = FILTERING
         offered = tuple(
             key for key in keys if key.label and self.offers(key) and self.view.offers(key)
         )
@@ -227,6 +239,9 @@ class RunScreen(SteeringScreen):
 
     async def run_key(self, key: Key) -> None:
         """Do what a key does, in its own tab."""
+        if key in FILTERING and self.focused is not None:
+            await self.app.run_action(key.action, self.focused)
+            return
         section = next(name for name, keys in self.sections.items() if key in keys)
         namespace: Widget = self
         if section in TABS:

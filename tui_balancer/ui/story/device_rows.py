@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tui_balancer.balance.model import DeviceMetrics, DeviceState
+from tui_balancer.formatting import NONE, estimate
 from tui_balancer.run.handle import Phase, RunSnapshot
 
 GROUPED_FROM: Final = 13
@@ -68,6 +69,15 @@ def is_through(device: DeviceMetrics, snapshot: RunSnapshot) -> bool:
         return False
     ending = snapshot.phase in (Phase.DRAINING, Phase.STOPPING, Phase.FINISHED)
     return ending or not snapshot.totals.waiting or not snapshot.stealing
+
+
+def ends_in(device: DeviceMetrics, *, through: bool) -> str:
+    """Return when a device has finished all it has; who has nothing has no end to wait for."""
+    if through:
+        return "done"
+    if device.running is None and not device.queued_files:
+        return NONE
+    return estimate(device.finish_seconds)
 
 
 def _group(name: str, members: Sequence[DeviceMetrics], folded: bool) -> DeviceRow:

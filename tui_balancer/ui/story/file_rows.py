@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, overload
 
@@ -38,7 +39,7 @@ class Choice:
     Attributes:
         state: Only files in this state; None for all.
         device: Only files that wait for this device, or run there; None for all.
-        words: Only files with all of these in their names; in lower case.
+        words: Only files with these in their names, as `NameSearch` finds them; in lower case.
         sort: One of `SORTS`.
         backwards: Whether the order is turned round.
     """
@@ -55,9 +56,18 @@ class Choice:
 
 
 class NameSearch:
-    """Finds the files with some words in their names; remembers the names in lower case."""
+    """Finds files by their names, which it remembers in lower case.
+
+    Those with all of some words in their names; where there are none, those with the letters of
+    each word in that order: `ctg12` finds `contigs_0012`. Nothing is ranked, so that 100,000
+    names take as long as a key press.
+
+    Attributes:
+        loose: Whether letters had to do.
+    """
 
     def __init__(self) -> None:
+        self.loose = False
         self._units: Sequence[Unit] = ()
         self._names: list[str] = []
         self._words: tuple[str, ...] = ()
@@ -68,13 +78,23 @@ class NameSearch:
         if units is not self._units:
             self._units, self._names, self._words = units, [unit.name.lower() for unit in units], ()
         if words != self._words:
-            first, *others = words
-            names = self._names
-            found = [number for number, name in enumerate(names) if first in name]
-            for word in others:
-                found = [number for number in found if word in names[number]]
+            found = self._narrowed([re.compile(re.escape(word)).search for word in words])
+            self.loose = not found
+            if self.loose:
+                found = self._narrowed([_letters(word).match for word in words])
             self._words, self._found = words, np.array(found, np.intp)
         return self._found
+
+    def _narrowed(self, tests: Iterable[Callable[[str], object]]) -> Sequence[int]:
+        found: Sequence[int] = range(len(self._names))
+        for test in tests:
+            found = [number for number in found if test(self._names[number])]
+        return found
+
+
+def _letters(word: str) -> re.Pattern[str]:
+    """Return what matches the letters of a word in their order; it never looks back."""
+    return re.compile("".join(f"[^{re.escape(one)}]*{re.escape(one)}" for one in word))
 
 
 def chosen(table: FileTable, choice: Choice, search: NameSearch) -> Numbers:

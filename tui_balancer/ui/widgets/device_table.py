@@ -12,7 +12,7 @@ from tui_balancer.formatting import NONE, count, estimate, memory, percent, quan
 from tui_balancer.run.handle import RunSnapshot
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import bar, short_count, shorten, sparkline
-from tui_balancer.ui.story.device_rows import DeviceRow, device_rows
+from tui_balancer.ui.story.device_rows import DeviceRow, device_rows, ends_in
 from tui_balancer.ui.tones import Line, Tone
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.row_list import RowList
@@ -87,6 +87,12 @@ def stolen_cell(row: DeviceRow, _width: int) -> Line:
     return _number(f"+{metrics.stolen_to} −{metrics.stolen_from}" if stolen else "0")
 
 
+def _end(row: DeviceRow) -> str:
+    if row.members:
+        return estimate(row.metrics.finish_seconds)
+    return ends_in(row.metrics, through=row.through)
+
+
 def _number(text: str) -> Line:
     return [(text, "dim" if text in (NONE, "0") else "plain")]
 
@@ -125,7 +131,7 @@ def columns(samples: Samples) -> tuple[Column[DeviceRow], ...]:
         Column("Stolen", 8, stolen_cell, right=True, rank=5),
         Column("Now", 17, running_cell, flexible=True, most=48),
         Column(
-            *("Ends in", 8, lambda row, _: _number(estimate(row.metrics.finish_seconds)), True),
+            *("Ends in", 8, lambda row, _: _number(_end(row)), True),
             rank=7,
         ),
         Column(

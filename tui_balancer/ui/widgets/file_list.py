@@ -274,7 +274,8 @@ class FileList(RowList[FileRow]):
             what = f"{STATES[choice.state][1].capitalize()} files"
         parts = [what, plural(len(self.rows), "file")]
         if choice.words:
-            parts.append(f"with “{' '.join(choice.words)}”")
+            how = "like" if self._search.loose else "with"
+            parts.append(f"{how} “{' '.join(choice.words)}”")
         if self._tags:
             parts.append(f"{count(len(self._tags))} tagged")
         self.retitle(*parts)

@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual import on
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import Input
+
+from tui_balancer.ui.keymap import FILTERING, bindings
 
 
 class FilterBar(Input):
     """Hidden until it is asked for; escape empties it, enter keeps what it says."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "give_up", "Give up", show=False),
-        Binding("down", "keep", "To the list", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(*FILTERING)
 
     class Narrowed(Message):
         """The words have changed."""
@@ -34,7 +33,8 @@ class FilterBar(Input):
         self.display = False
 
     def ask(self) -> None:
-        """Show it and take the keys."""
+        """Show it, whatever was told in its place, and take the keys."""
+        self.app.clear_notifications()
         self.display = True
         self.focus()
 
@@ -52,8 +52,3 @@ class FilterBar(Input):
     def _narrow(self, event: Input.Changed) -> None:
         event.stop()
         self.post_message(self.Narrowed(self.value))
-
-    @on(Input.Submitted)
-    def _submit(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_keep()

@@ -8,6 +8,7 @@ from typing import Final
 from tui_balancer.formatting import estimate
 from tui_balancer.run.handle import RunSnapshot
 from tui_balancer.ui import glyphs
+from tui_balancer.ui.story.device_rows import ends_in, is_through
 from tui_balancer.ui.story.forecast import HELD, fluid_end
 from tui_balancer.ui.tones import Line, Tone
 from tui_balancer.ui.widgets.columns import Column
@@ -24,6 +25,7 @@ class FinishRow:
     Attributes:
         device: Its id.
         ends: Seconds from now; None where that is not known.
+        text: The same in words.
         held: Whether it does not compute: its end is that of its queue, if it went on.
         bound: Seconds in which all devices could do all that is left.
         scale: Seconds that the whole width stands for.
@@ -31,6 +33,7 @@ class FinishRow:
 
     device: str
     ends: float | None
+    text: str
     held: bool
     bound: float | None
     scale: float
@@ -43,7 +46,14 @@ def finish_rows(snapshot: RunSnapshot) -> tuple[FinishRow, ...]:
     working = [one.finish_seconds or 0.0 for one in snapshot.devices if one.state not in HELD]
     scale = max(*working, (bound or 0.0) * LATE, 0.0) if working else 0.0
     return tuple(
-        FinishRow(one.device, one.finish_seconds, one.state in HELD, bound, scale)
+        FinishRow(
+            one.device,
+            one.finish_seconds,
+            ends_in(one, through=is_through(one, snapshot)),
+            one.state in HELD,
+            bound,
+            scale,
+        )
         for one in snapshot.devices
     )
 
@@ -82,7 +92,7 @@ COLUMNS: Final[tuple[Column[FinishRow], ...]] = (
     Column(
         "Ends in",
         8,
-        lambda row, _: [(estimate(row.ends), "dim" if row.held else "plain")],
+        lambda row, _: [(row.text, "dim" if row.held else "plain")],
         right=True,
     ),
 )
