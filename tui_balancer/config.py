@@ -42,6 +42,7 @@ class RunSettings:
         cluster: Where to compute; None for this machine.
         include: What is kept of those layers, at least one kind.
         dereplicate: Compute sequences that occur several times once.
+        merge: Whether one file for the whole run is made of the outputs at the end.
     """
 
     inputs: tuple[str, ...]
@@ -65,3 +66,4 @@ class RunSettings:
     cluster: ClusterRequest | None = None
     include: tuple[Kind, ...] = ("mean",)
     dereplicate: bool = True
+    merge: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,15 @@ from rich.progress import Progress
 from tui_balancer.errors import UserError
 from tui_balancer.formatting import plural
 from tui_balancer.inputs.text import terminal_safe
-from tui_balancer.outputs.formats import FORMATS, INDEX, Format, format_of, parse_formats, reader
+from tui_balancer.outputs.formats import (
+    FORMATS,
+    INDEX,
+    Format,
+    FormatName,
+    format_of,
+    parse_formats,
+    reader,
+)
 from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED
 
 if TYPE_CHECKING:
@@ -37,6 +45,9 @@ def export(
     to: Annotated[
         Path | None, Parameter(help="Another folder to write to, in the tree of the outputs.")
     ] = None,
+    merge: Annotated[
+        bool, Parameter(negative="", help="One file a format for the whole run: OUT/merged.h5 …")
+    ] = False,
 ) -> int:
     """Write the finished outputs of a run in other formats.
 
@@ -44,10 +55,34 @@ def export(
     """
     from tui_balancer.run.finished import export
 
+    if merge:
+        if to is not None:
+            raise UserError("--merge writes into the run folder: leave --to out")
+        return merge_outputs(output, parse_formats(format))
     with _progress("writing") as on_file:
         report = export(output, parse_formats(format), to, on_file)
     print(f"{plural(report.outputs, 'output')} written of {plural(report.files, 'input')}")
     return _told(report.problems)
+
+
+def merge_outputs(output: Path, formats: Sequence[FormatName] | None = None) -> int:
+    """Write the outputs of a run into one file a format, say so, and return the exit code.
+
+    Args:
+        output: The run folder.
+        formats: As for `run.merging.merge`.
+    """
+    from tui_balancer.run.merging import merge
+
+    with _progress("merging") as on_file:
+        merged = merge(output, formats, on_file)
+    names = ", ".join(path.name for path in merged.paths)
+    done = "merged" if merged.anew else "merged before"
+    what = f"{plural(merged.sequences, 'sequence')} of {plural(merged.files, 'input')}"
+    print(f"{done}: {what} in {names}")
+    if merged.left:
+        print(f"problem  {plural(merged.left, 'input')} without an output: not in there")
+    return EXIT_FAILED if merged.left else EXIT_DONE
 
 
 def verify(output: RunFolder, /) -> int:

@@ -18,6 +18,7 @@ from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.formats import parse_formats, require_room
 from tui_balancer.representations import KINDS, Kind, Representations
 from tui_balancer.run.continuation import Resuming
+from tui_balancer.run.merging import require_mergeable
 
 MODEL = Group("Model", sort_key=1)
 DEVICES = Group("Devices", sort_key=2)
@@ -166,6 +167,10 @@ class EmbeddingOptions:
     VirNucPro's tools read it), esm (a folder with a .pt for each sequence, as fair-esm's extract.py
     writes them), h5, npz, parquet. A table of the sequences, NAME_ESM.tsv, is always there too."""
 
+    merge: Annotated[bool, Parameter(negative="")] = False
+    """When the run is through, write one file for all inputs in each of the formats, too: merged.h5
+    and the like, with merged.tsv."""
+
     allow_nucleotide: Annotated[bool, Parameter(negative="")] = False
     """Read files that look like DNA or RNA as protein all the same."""
 
@@ -220,6 +225,8 @@ def run_settings(
     layers, include = _layers(embedding), _kinds(embedding.include)
     formats = parse_formats(embedding.format)
     require_room(formats, Representations(layers, include, width=1))
+    if embedding.merge:
+        require_mergeable(formats)
     if "contacts" in include and embedding.long == "window":
         raise UserError("contacts of windows are none of the whole: choose another --long")
     return RunSettings(
@@ -247,6 +254,7 @@ def run_settings(
         ),
         seed=model.seed,
         formats=formats,
+        merge=embedding.merge,
     )
 
 

@@ -18,13 +18,14 @@ import psutil
 from tui_balancer.balance.commands import StopNow
 from tui_balancer.bars import bars
 from tui_balancer.config import RunSettings
+from tui_balancer.converting import merge_outputs
 from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.errors import UserError
 from tui_balancer.headless import LOOK_SECONDS, HeadlessReporter
 from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.opening import OpeningRun, Prepare
 from tui_balancer.run.prepare import PreparedRun, require_sense
-from tui_balancer.run.report import exit_code
+from tui_balancer.run.report import EXIT_FAILED, exit_code
 from tui_balancer.run.session import RunSession
 
 RUN_LOG = "run.log"
@@ -80,6 +81,12 @@ def watch(
         raise session.refusal
     summary = session.summary()
     assert summary is not None, "a closed session has its summary"
+    if settings.merge and summary.done and not summary.waiting:
+        try:
+            merge_outputs(settings.output)
+        except UserError as problem:
+            print(f"problem  {problem}")
+            return EXIT_FAILED
     return exit_code(summary)
 
 

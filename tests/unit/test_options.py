@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tui_balancer.balance.model import CountSettings, TimeSettings
 from tui_balancer.cli import app
+from tui_balancer.config import RunSettings
 from tui_balancer.errors import UserError
 from tui_balancer.options import (
     BalancingOptions,
@@ -105,3 +107,45 @@ def test_inputs_stand_before_and_after_the_options(line: str) -> None:
     _, bound, _ = app.parse_args(line.split(), exit_on_error=False, print_error=False)
     assert bound.args == ("A", "B")
     assert bound.kwargs["output"] == Path("OUT")
+
+
+def asked(**options: Any) -> RunSettings:
+    return run_settings(
+        ("a.faa",),
+        Path("out"),
+        ModelOptions(),
+        DeviceOptions(),
+        BalancingOptions(),
+        EmbeddingOptions(**options),
+    )
+
+
+def test_what_is_kept_reaches_the_run_in_an_order_of_its_own() -> None:
+    settings = asked(repr_layers="0, 5,-1", include="per_tok,mean", format="h5", long="skip")
+    assert (settings.repr_layers, settings.include) == ((0, 5, -1), ("mean", "per_tok"))
+    assert settings.reading.long == "skip"
+    assert settings.dereplicate
+    assert asked(repr_layer=3, no_dereplication=True).repr_layers == (3,)
+    assert not asked(no_dereplication=True).dereplicate
+    assert asked(format="h5", merge=True).merge
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"),
+    [
+        ({"repr_layers": "1;2"}, "--repr-layers 1;2 is no list of layers"),
+        ({"include": "mean,tokens"}, "unknown --include 'tokens': choose from mean, bos, per_tok"),
+        ({"include": "bos"}, "--format virnucpro holds the mean of one layer alone"),
+        ({"include": "per_tok", "format": "npz"}, "--format npz holds vectors"),
+        (
+            {"include": "contacts", "format": "h5", "long": "window"},
+            "contacts of windows are none of the whole",
+        ),
+        ({"format": "h5,esm", "merge": True}, "--format esm many of one"),
+    ],
+)
+def test_what_cannot_be_had_together_is_refused_before_anything_starts(
+    options: dict[str, Any], answer: str
+) -> None:
+    with pytest.raises(UserError, match=answer):
+        asked(**options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,7 @@ class Entry:
         length: Residues in the input.
         used_length: Residues that were embedded; 0 of one that was left out.
         replaced: Of the residues, those read as X.
+        source: Its input, in an output that has those of several.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Entry:
     length: int
     used_length: int
     replaced: int = 0
+    source: str = ""
 
     @property
     def truncated(self) -> bool:
@@ -56,22 +58,22 @@ class Entry:
 class Content:
     """All of an output.
 
-    The entries are in memory, some hundred bytes each; the rows come one by one, as often as they
-    are asked for, so that a writer need not hold more than one.
+    Entries and rows come one by one, as often as they are asked for, so that a writer need not
+    hold more than one. The entries of one input are in memory, those of a whole run are not.
 
     Attributes:
-        entries: The sequences, N of them.
+        entries: The sequences, N of them, as often as they are asked for.
         kept: What is in their rows.
         vectors: Yields the row of each entry, float32, in their order.
         metadata: What `provenance.provenance` returns; less in files of others.
         left_out: Sequences that are too long and have no row; only the index names them.
     """
 
-    entries: Sequence[Entry]
+    entries: Collection[Entry]
     kept: Representations
     vectors: Callable[[], Iterable[Row]]
     metadata: Mapping[str, MetadataValue]
-    left_out: Sequence[Entry] = ()
+    left_out: Collection[Entry] = ()
 
     @classmethod
     def of(

@@ -13,13 +13,13 @@ is JSON. Streams: what is kept of one sequence is in memory at a time.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
 
-from tui_balancer.outputs.content import Content, Row, Stored, as_row, kept_in, reading
+from tui_balancer.outputs.content import Content, Entry, Row, Stored, as_row, kept_in, reading
 from tui_balancer.outputs.layout import digest
 from tui_balancer.outputs.sealing import ShieldedFile, Written, seal
 from tui_balancer.representations import Representations
@@ -36,7 +36,7 @@ def write(path: Path, content: Content) -> Written:
     """Write a dataset or a group for each id; see `formats.Writer`."""
     with ShieldedFile(path, "w+") as raw, h5py.File(raw, "w", **_LAYOUT) as file:
         file.attrs[_METADATA] = json.dumps(dict(content.metadata))
-        taken = {entry.id for entry in content.entries}
+        taken = _clashes(content.entries)
         for entry, parts in content.parts():
             if raw.failure is not None:
                 break
@@ -77,9 +77,20 @@ def _datasets(kept: Representations, place: Any) -> list[Any]:
     return [place] if kept.single else [place[part.name] for part in kept.parts(0)]
 
 
+def _changed(id: str) -> str:
+    """Return an id as a name that HDF5 takes."""
+    return id.translate(_FORBIDDEN) if id != "." else "_"
+
+
+def _clashes(entries: Iterable[Entry]) -> set[str]:
+    """Return the ids that have the name of a changed one."""
+    changed = {_changed(entry.id) for entry in entries if _changed(entry.id) != entry.id}
+    return {entry.id for entry in entries if entry.id in changed} if changed else set()
+
+
 def _name(id: str, taken: set[str]) -> str:
     """Return an id as a name that HDF5 takes, and that no other id has."""
-    name = id.translate(_FORBIDDEN) if id != "." else "_"
+    name = _changed(id)
     if name != id:
         name = f"{name}-{digest(id)}" if name in taken else name
         taken.add(name)

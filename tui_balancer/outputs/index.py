@@ -24,7 +24,7 @@ COLUMNS = (*("id", "header", "file", "length", "used_length", "truncated", "repl
 
 def write(path: Path, content: Content) -> Written:
     """Write a line a sequence; see `formats.Writer`. Streams."""
-    source = content.metadata["input_name"]
+    source = content.metadata.get("input_name", "")
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")
         table.writerow(COLUMNS)
@@ -32,7 +32,7 @@ def write(path: Path, content: Content) -> Written:
         def line(one: Entry, found: str) -> None:
             truncated = "true" if one.truncated else "false"
             lengths = (one.length, one.used_length, truncated, one.replaced)
-            table.writerow((one.id, one.header, source, *lengths, found))
+            table.writerow((one.id, one.header, one.source or source, *lengths, found))
 
         for one, vector in content.rows():
             line(one, checksum(vector))
@@ -49,8 +49,10 @@ def read_index(path: Path) -> Iterator[tuple[Entry, str]]:
     """
     with reading(path), path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
-            lengths = (int(row[name]) for name in ("length", "used_length", "replaced"))
-            yield Entry(row["id"], row["header"], *lengths), row["checksum"]
+            length, used, replaced = (
+                int(row[name]) for name in ("length", "used_length", "replaced")
+            )
+            yield Entry(row["id"], row["header"], length, used, replaced), row["checksum"]
 
 
 def checksum(vector: Row) -> str:

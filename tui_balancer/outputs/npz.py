@@ -32,14 +32,14 @@ _MOMENT = (1980, 1, 1, 0, 0, 0)
 
 def write(path: Path, content: Content) -> Written:
     """Write matrices of shape (N, width), `ids` and `metadata`; see `formats.Writer`."""
-    ids = [entry.id for entry in content.entries]
-    text = np.dtype(f"<U{max(map(len, ids), default=1)}")
+    count = len(content.entries)
+    text = np.dtype(f"<U{max((len(entry.id) for entry in content.entries), default=1)}")
     metadata = np.array(json.dumps(dict(content.metadata)))
     with zipfile.ZipFile(path, "w") as archive:
         for name, part in _matrices(content.kept):
-            _add(archive, name, _FLOAT, (len(ids), *part.shape), content.column(part))
-        chunks = (ids[start : start + BLOCK_ROWS] for start in range(0, len(ids), BLOCK_ROWS))
-        _add(archive, "ids", text, (len(ids),), (np.array(chunk, text) for chunk in chunks))
+            _add(archive, name, _FLOAT, (count, *part.shape), content.column(part))
+        ids = (np.array(entry.id, text) for entry in content.entries)
+        _add(archive, "ids", text, (count,), ids)
         _add(archive, "metadata", metadata.dtype, (), [metadata])
     return seal(path)
 

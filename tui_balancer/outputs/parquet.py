@@ -5,8 +5,8 @@
 
 Where more than one vector is kept of a sequence there is a column for each, `mean_33`, `bos_33`,
 `per_tok_33` (a list of vectors) and `contacts` (a list of the map's L rows). The schema's metadata
-has the provenance as JSON, under `tui_balancer`. Streams: a row group is in memory at a time, of
-512 sequences or 64 MiB. Needs pyarrow.
+has the provenance as JSON, under `tui_balancer`. A file of several inputs has a column `source`.
+Streams: a row group is in memory at a time, of 512 sequences or 64 MiB. Needs pyarrow.
 """
 
 from __future__ import annotations
@@ -50,15 +50,19 @@ _ENTRY_FIELDS = (
 def write(path: Path, content: Content) -> Written:
     """Write a row a sequence; see `formats.Writer`."""
     columns = _columns(content.kept)
+    fields = list(_ENTRY_FIELDS)
+    if "input_name" not in content.metadata:
+        # Of several inputs.
+        fields.insert(2, ("source", pa.string()))
     schema = pa.schema(
-        [*_ENTRY_FIELDS, *((name, _type(part)) for name, part in columns.items())],
+        [*fields, *((name, _type(part)) for name, part in columns.items())],
         metadata={_METADATA: json.dumps(dict(content.metadata))},
     )
     with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False) as file:
         for group in _groups(content):
             entries = [entry for entry, _ in group]
             arrays = [
-                *([getattr(one, name) for one in entries] for name, _ in _ENTRY_FIELDS),
+                *([getattr(one, name) for one in entries] for name, _ in fields),
                 *(
                     _array(part, [parts[part.name] for _, parts in group])
                     for part in columns.values()

@@ -170,4 +170,8 @@ def sweep_partials(folder: Path) -> tuple[Path, ...]:
             if _PARTIAL.search(name):
                 discard_partial(Path(parent) / name)
                 swept.append(Path(parent) / name)
+        if parent != str(folder) and names:
+            # What units leave each other lies in folders of its own.
+            with contextlib.suppress(OSError):
+                Path(parent).rmdir()
     return tuple(swept)

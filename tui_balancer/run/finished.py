@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -33,6 +33,7 @@ from tui_balancer.outputs.formats import (
     writer,
 )
 from tui_balancer.outputs.layout import temporary_path
+from tui_balancer.run.merging import merged_flaws
 
 if TYPE_CHECKING:
     from tui_balancer.outputs.content import Content
@@ -90,11 +91,13 @@ def verify(folder: Path, on_file: OnFile | None = None) -> Report:
     Every recorded output must have its checksum. Every vector, in whatever format lies there, must
     be finite and have the checksum that the index names, in the index's order. There must be as
     many as the input has sequences, and an input that is still there must be what was read.
+    Merged files must be as they were written.
 
     Raises:
         UserError: There is no run.
     """
-    return _gone_through(folder, on_file, _Verifier(folder))
+    report = _gone_through(folder, on_file, _Verifier(folder))
+    return replace(report, problems=(*report.problems, *merged_flaws(folder)))
 
 
 class _Visitor(Protocol):

@@ -184,6 +184,7 @@ class RunSummary:
             the speeds that the devices showed while computing; None where nothing was done.
         first_batch_seconds: From the command to the first file in a worker's hands; None where it
             never came to that.
+        copies: Sequences with the residues of an earlier one, which are computed once with it.
     """
 
     done: int
@@ -209,6 +210,7 @@ class RunSummary:
     splits: int = 0
     prediction_errors: tuple[float, float] | None = None
     first_batch_seconds: float | None = None
+    copies: int = 0
 
     @property
     def sequences_now(self) -> int:

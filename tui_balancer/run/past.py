@@ -21,6 +21,7 @@ from tui_balancer.ledger.records import (
     FileRow,
     FileState,
 )
+from tui_balancer.outputs.dereplication import planned_copies
 from tui_balancer.run.chronicle import Chronicle
 from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.handle import (
@@ -242,4 +243,5 @@ def _summary(
         ),
         efficiency=chronicle.efficiency(),
         first_batch_seconds=None if first_lease is None else age_seconds + first_lease,
+        copies=planned_copies(Path(snapshot.output)),
     )

@@ -32,6 +32,10 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
         lines.append(f"ended early: {summary.stop_reason}")
     if summary.waiting:
         lines.append(f"{plural(summary.waiting, 'file')} left waiting: run the same command again")
+    if summary.copies:
+        lines.append(
+            f"{plural(summary.copies, 'sequence')} had the residues of others: computed once"
+        )
     if summary.missing:
         lines.append(
             f"{plural(summary.missing, 'sequence')} did not fit into memory and are not in their "

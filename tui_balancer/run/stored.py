@@ -61,6 +61,7 @@ def run_record(
         "embedding": _as_stored(resolved(embedding, model)),
         "reading": asdict(settings.reading),
         "formats": list(settings.formats),
+        "merge": settings.merge,
         "cpu_threads": cpu_threads(devices),
         "devices": settings.devices,
         "cpu_workers": settings.cpu_workers,
@@ -103,6 +104,7 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
         reading=_restored(ReadingRules, stored["reading"]),
         seed=stored["model"]["seed"],
         formats=tuple(stored["formats"]),
+        merge=stored.get("merge", False),
     )
 
 

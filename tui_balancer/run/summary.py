@@ -5,6 +5,7 @@ from __future__ import annotations
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.balance.model import DeviceMetrics
 from tui_balancer.ledger.records import FileState
+from tui_balancer.outputs.dereplication import planned_copies
 from tui_balancer.run.board import RunBoard
 from tui_balancer.run.chronicle import Chronicle
 from tui_balancer.run.handle import DeviceSummary, EarlierWork, RunSummary
@@ -78,6 +79,7 @@ def summarise(
         earlier=earlier,
         efficiency=chronicle.efficiency(),
         first_batch_seconds=first_batch,
+        copies=planned_copies(prepared.folder),
     )
 
 
