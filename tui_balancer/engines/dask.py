@@ -9,15 +9,14 @@ import queue
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from distributed.diagnostics.plugin import SchedulerPlugin
-
-from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.engines.dask_cluster import DaskCluster
+from tui_balancer.engines.dask_company import Company
+from tui_balancer.engines.dask_ending import SlotEnding
 from tui_balancer.engines.dask_nodes import Nodes
 from tui_balancer.engines.dask_plugin import Look, SlotPlugin
-from tui_balancer.engines.dask_scaling import QueueScaling, wanted_workers
+from tui_balancer.engines.dask_scaling import follow_queues
 from tui_balancer.engines.dask_slot import AppSlot
 from tui_balancer.engines.dask_words import Joined, Said, Unfit, unpack
 from tui_balancer.engines.local import OnExit, SetupFor
@@ -25,6 +24,9 @@ from tui_balancer.workers.protocol import DeviceFacts, WorkBoard, WorkerId
 
 REJOIN_SECONDS = 30.0
 """How long a worker may be away, restarted by its Nanny say, before its queue is anybody's."""
+
+FIRST_SECONDS = 300.0
+"""How long a worker that was there at the look may take to say so again: it imports torch."""
 
 _LOOK_SECONDS = 0.5
 
@@ -34,25 +36,6 @@ _RESTART_SECONDS = 5.0
 _numbers = itertools.count(1)
 
 _log = logging.getLogger(__name__)
-
-
-class Company(Protocol):
-    """What the run knows of devices that come and go; called from the engine's thread."""
-
-    def admit(self, device: SelectedDevice) -> bool:
-        """Take in a device that is new or comes back; False if it may not compute here."""
-
-    def lost(self, device: str, reason: str, *, idle_only: bool = False) -> bool:
-        """Give up a device for now, and nobody is to blame.
-
-        False if it was given up before, or has a lease and `idle_only`.
-        """
-
-    def waiting(self) -> int:
-        """Return how many files wait."""
-
-    def warn(self, line: str) -> None:
-        """Tell a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +122,7 @@ class DaskEngine:
         self._company = company
         self._plugin = SlotPlugin(f"tui_balancer-{os.getpid()}x{next(_numbers)}", access.look)
         self._slots: dict[WorkerId, AppSlot] = {}
-        self._missing: dict[str, tuple[AppSlot, float]] = {}
+        self._missing: dict[str, float] = {}
         self._weights = ""
         self._broken = ""
         self._happenings: queue.SimpleQueue[_Happening | None] = queue.SimpleQueue()
@@ -196,7 +179,7 @@ class DaskEngine:
         self._client.subscribe_topic(name, self._hear)
         self._client.subscribe_topic("all", self._notice)
         try:
-            self._client.register_plugin(_Ending(name, self._client.id), f"{name}-ending")
+            self._client.register_plugin(SlotEnding(name, self._client.id), f"{name}-ending")
         except Exception as problem:
             # A scheduler may live in an environment of its own.
             _log.info("slots will outlive this process if it is killed: %s", problem)
@@ -204,10 +187,11 @@ class DaskEngine:
             self._client.register_plugin(self._plugin, name)
         except Exception as problem:
             _log.exception("the cluster does not take the run's plugin")
-            self._broken = f"the cluster cannot be used: {' '.join(str(problem).split())}"
-        adapt = self._cluster.request.adapt
-        if adapt is not None and not self._broken:
-            self._scale(*adapt)
+            self._break_off(f"the cluster cannot be used: {' '.join(str(problem).split())}")
+        until = time.monotonic() + FIRST_SECONDS
+        self._missing = dict.fromkeys(() if self._broken else self._nodes.devices, until)
+        if (adapt := self._cluster.request.adapt) is not None and not self._broken:
+            follow_queues(self._cluster.own, adapt, self._slots, self._company, self._give_up)
         while not self._stopping.is_set():
             try:
                 happening = self._happenings.get(timeout=_LOOK_SECONDS)
@@ -216,7 +200,7 @@ class DaskEngine:
             if happening is not None and not self._stopping.is_set():
                 self._deal_with(happening)
             if self._client.status not in ("running", "newly-created"):
-                self._lose_scheduler()
+                self._break_off(f"the scheduler {self._cluster.address} is gone")
             self._look_for_missing()
 
     def _hear(self, event: tuple[float, bytes]) -> None:
@@ -257,7 +241,7 @@ class DaskEngine:
             case _Refused(slot, reason) if slot.worker in self._slots:
                 del self._slots[slot.worker]
                 self._company.warn(reason)
-                self._give_up(slot, reason)
+                self._give_up(slot.worker.device, reason)
                 slot.close()
             case _:
                 pass
@@ -315,62 +299,41 @@ class DaskEngine:
         slot.lose()
         device = slot.worker.device
         _log.info("%s: %s", slot.worker, reason or "left")
-        if reason == _LEFT and self._give_up(slot, reason):
+        if reason == _LEFT and self._give_up(device, reason):
             return False
         again = self._on_exit(slot.worker, reason)
         if again:
-            self._missing[device] = (slot, time.monotonic() + REJOIN_SECONDS)
+            self._missing[device] = time.monotonic() + REJOIN_SECONDS
         return again
 
-    def _give_up(self, slot: AppSlot, reason: str, *, idle_only: bool = False) -> bool:
+    def _give_up(self, device: str, reason: str, *, idle_only: bool = False) -> bool:
         """Give up a device for now; whoever comes next on its node may have it."""
-        given_up = self._company.lost(slot.worker.device, reason, idle_only=idle_only)
+        given_up = self._company.lost(device, reason, idle_only=idle_only)
         if given_up:
-            self._nodes.forget(slot.report)
+            self._nodes.forget(device)
         return given_up
 
     def _look_for_missing(self) -> None:
-        """Give up devices whose workers have not come back."""
+        """Give up devices whose workers have not come, or not come back."""
         now = time.monotonic()
-        for device, (slot, until) in tuple(self._missing.items()):
+        for device, until in tuple(self._missing.items()):
             if until <= now:
                 del self._missing[device]
-                self._give_up(slot, "its worker did not come back")
+                self._give_up(device, "its worker did not come back")
 
-    def _lose_scheduler(self) -> None:
-        """Without a scheduler nothing goes on: every worker is lost, and nobody comes back."""
+    def _break_off(self, why: str) -> None:
+        """Give up every device: nothing goes on here, and nobody comes back."""
         if self._broken:
             return
-        self._broken = f"the scheduler {self._cluster.address} is gone"
-        self._company.warn(f"{self._broken}; resume the run when there is one again")
-        lost = [*self._slots.values(), *(slot for slot, _ in self._missing.values())]
+        self._broken = why
+        self._company.warn(f"{why}; resume the run when there is a cluster again")
+        slots = tuple(self._slots.values())
         self._slots.clear()
         self._missing.clear()
-        for slot in lost:
+        for slot in slots:
             slot.lose()
-            self._give_up(slot, self._broken)
-
-    def _scale(self, least: int, most: int) -> None:
-        """Let the number of workers follow the queues."""
-
-        def idle() -> set[str]:
-            return {slot.report.worker for slot in tuple(self._slots.values()) if slot.idle}
-
-        def release(worker: str) -> bool:
-            return any(
-                self._give_up(slot, "not needed for now", idle_only=True)
-                for slot in tuple(self._slots.values())
-                if slot.report.worker == worker
-            )
-
-        self._cluster.own.adapt(
-            QueueScaling,
-            wanted=lambda: wanted_workers(len(self._slots) - len(idle()), self._company.waiting()),
-            idle=idle,
-            release=release,
-            minimum=least,
-            maximum=most,
-        )
+        for device in self._nodes.devices:
+            self._give_up(device, why)
 
     def _restart(self, address: str) -> None:
         """Have a worker's Nanny kill it and start another; without one it is shut out."""
@@ -406,23 +369,3 @@ class DaskEngine:
             )
         except Exception as problem:
             _log.info("the run's plugins stay: %s", problem)
-
-
-class _Ending(SchedulerPlugin):
-    """Ends a run's slots when its app is gone: they would hold their devices for ever."""
-
-    def __init__(self, plugin: str, client: str) -> None:
-        self.name = f"{plugin}-ending"
-        self._plugin = plugin
-        self._client = client
-
-    async def start(self, scheduler: Any) -> None:
-        """Begin in the scheduler."""
-        self._scheduler = scheduler
-
-    def remove_client(self, scheduler: Any, client: str) -> None:
-        """Hear that a client has left, by itself or by `kill -9`."""
-        if client == self._client and self._plugin in scheduler.worker_plugins:
-            scheduler.loop.add_callback(
-                scheduler.unregister_worker_plugin, comm=None, name=self._plugin
-            )

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import dask.config
 from distributed import Client, LocalCluster, Security
 
+from tui_balancer.engines.dask_jobs import job_cluster, ssh_cluster
 from tui_balancer.engines.dask_preload import LOG_VARIABLE, PRELOAD
 from tui_balancer.engines.dask_request import ClusterRequest, Tls
 from tui_balancer.errors import UserError
@@ -151,11 +152,7 @@ def _started(request: ClusterRequest, logs: Path) -> Any:
             local_directory=tempfile.gettempdir(),
         )
     if request.hosts:
-        from tui_balancer.engines.dask_jobs import ssh_cluster
-
         return ssh_cluster(request, _security(request.tls) if request.tls else None)
-    from tui_balancer.engines.dask_jobs import job_cluster
-
     return job_cluster(request, _security(request.tls) if request.tls else True, logs)
 
 

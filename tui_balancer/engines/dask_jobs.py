@@ -25,6 +25,10 @@ JOB_KINDS = {
 """Batch systems by the names that `--cluster` takes, and what dask-jobqueue calls them."""
 
 
+WORKER_ARGUMENTS = ("--preload", PRELOAD, "--memory-limit", "0")
+"""Of `dask worker`, in every job: how much memory there is, the batch system sees to."""
+
+
 def job_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
     """Start a scheduler here, and ask a batch system for jobs that are its workers.
 
@@ -49,21 +53,21 @@ def job_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
             f"--cluster {name} needs dask-jobqueue ({problem}): pip install "
             "'tui-balancer[dask-jobs]'"
         ) from None
-    if request.config is not None:
-        _read_config(request.config, name)
-    key = f"jobqueue.{name}"
-    extra = [*(dask.config.get(f"{key}.worker-extra-args", None) or ()), "--preload", PRELOAD]
-    prologue = [
-        *(dask.config.get(f"{key}.job-script-prologue", None) or ()),
-        f"export {LOG_VARIABLE}={shlex.quote(str(logs / 'dask-workers.log'))}",
-    ]
+    job = _job(request.config, name) if request.config is not None else {}
+    known = dask.config.get(f"jobqueue.{name}", {})
+
+    def lines(key: str) -> list[str]:
+        return [*(job.pop(key, None) or known.get(key.replace("_", "-")) or ())]
+
+    log = f"export {LOG_VARIABLE}={shlex.quote(str(logs / 'dask-workers.log'))}"
     try:
         cluster = getattr(jobqueue, JOB_KINDS[name])(
             security=security,
             shared_temp_directory=str(logs),
-            log_directory=dask.config.get(f"{key}.log-directory", None) or str(logs),
-            worker_extra_args=extra,
-            job_script_prologue=prologue,
+            log_directory=job.pop("log_directory", known.get("log-directory")) or str(logs),
+            worker_extra_args=[*lines("worker_extra_args"), *WORKER_ARGUMENTS],
+            job_script_prologue=[*lines("job_script_prologue"), log],
+            **job,
         )
     except (ValueError, TypeError, OSError) as problem:
         raise UserError(
@@ -95,8 +99,8 @@ def ssh_cluster(request: ClusterRequest, security: Any) -> Any:
     )
 
 
-def _read_config(path: Path, name: str) -> None:
-    """Take in a file in dask-jobqueue's format.
+def _job(path: Path, name: str) -> dict[str, Any]:
+    """Read from a file in dask-jobqueue's format what a job is.
 
     Raises:
         UserError: It is not there, or says nothing about this batch system.
@@ -105,9 +109,10 @@ def _read_config(path: Path, name: str) -> None:
         raise UserError(f"--config {path}: there is no such file")
     try:
         (read,) = dask.config.collect_yaml([str(path)])
+        job = read["jobqueue"][name]
+        return {key.replace("-", "_"): value for key, value in job.items()}
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(f"--config {path} has no section jobqueue: {name}:") from None
     except (ValueError, OSError) as problem:
         line = " ".join(str(problem).split())
         raise UserError(f"--config {path} cannot be understood: {line}") from problem
-    if name not in read.get("jobqueue", {}):
-        raise UserError(f"--config {path} has no section jobqueue: {name}:")
-    dask.config.update(dask.config.config, read, priority="new")

@@ -144,9 +144,16 @@ class Nodes:
         self._slots[key] = slot
         return slot
 
-    def forget(self, report: NodeReport) -> None:
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Those that a worker has, or had a moment ago."""
+        return tuple(slot.device.device for slot in tuple(self._slots.values()))
+
+    def forget(self, device: str) -> None:
         """Let whoever comes next on a node have what a worker had there."""
-        self._slots.pop((report.node, report.worker), None)
+        for key, slot in tuple(self._slots.items()):
+            if slot.device.device == device:
+                del self._slots[key]
 
     def _candidates(self, report: NodeReport) -> Iterable[tuple[str, DeviceInfo]]:
         """Yield what a worker could compute on: names within the node, and what they are."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from distributed.deploy.adaptive import Adaptive
+
+from tui_balancer.engines.dask_company import Company
+from tui_balancer.engines.dask_slot import AppSlot
+from tui_balancer.workers.protocol import WorkerId
 
 FILES_A_WORKER = 8
 """Waiting files that are worth one worker more: it has a model to load first."""
@@ -13,6 +17,13 @@ FILES_A_WORKER = 8
 _LOOK_SECONDS = 1.0
 _LOOKS = 5
 """So often in a row a worker must be idle before it is let go."""
+
+
+class GiveUp(Protocol):
+    """Takes a device out of the run; False if it is not in it, or has a lease and `idle_only`."""
+
+    def __call__(self, device: str, reason: str, *, idle_only: bool = False) -> bool:
+        """Do it."""
 
 
 def wanted_workers(busy: int, waiting: int) -> int:
@@ -72,3 +83,41 @@ class QueueScaling(Adaptive):
         """Let go of those that are still idle."""
         released = [name for name in workers if self._release(str(name))]
         await super().scale_down(released)
+
+
+def follow_queues(
+    cluster: Any,
+    bounds: tuple[int, int],
+    slots: Mapping[WorkerId, AppSlot],
+    company: Company,
+    give_up: GiveUp,
+) -> None:
+    """Let the number of a cluster's workers follow the queues from now on.
+
+    Args:
+        cluster: The run's own.
+        bounds: The least and the most workers.
+        slots: Those that there are at any moment.
+        company: Knows what waits.
+        give_up: Takes a device out of the run.
+    """
+
+    def idle() -> set[str]:
+        return {slot.report.worker for slot in tuple(slots.values()) if slot.idle}
+
+    def release(worker: str) -> bool:
+        return any(
+            give_up(slot.worker.device, "not needed for now", idle_only=True)
+            for slot in tuple(slots.values())
+            if slot.report.worker == worker
+        )
+
+    least, most = bounds
+    cluster.adapt(
+        QueueScaling,
+        wanted=lambda: wanted_workers(len(slots) - len(idle()), company.waiting()),
+        idle=idle,
+        release=release,
+        minimum=least,
+        maximum=most,
+    )
