@@ -1,78 +1,54 @@
-"""Every dialog as a person sees it, over the running screen."""
+"""Every dialog as a person sees it, over the screen from which it is opened, at every size."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 
 from tests.support.pictures import BROKEN, RUNNING
 from tests.support.screen import fake_run, look
+from tests.support.snapshots import Prepare, assert_pictures
 from tui_balancer.balance.model import CountSettings
 from tui_balancer.ui.app import BalancerApp
-
-Compare = Callable[..., bool]
 
 BY_COUNT = replace(RUNNING, policy=CountSettings())
 DIALOGS = {
     "quit": (RUNNING, ("q",)),
     "move-one": (RUNNING, ("2", "down", "m")),
     "move-tagged": (RUNNING, ("2", "t", "t", "t", "m", "up")),
+    "share-running": (RUNNING, ("2", "home", "m")),
     "rule-by-time": (RUNNING, ("e",)),
     "rule-by-count": (BY_COUNT, ("e", "tab")),
     "rule-mistaken": (BY_COUNT, ("e", "x", "enter")),
     "help": (RUNNING, ("question_mark",)),
+    "palette": (RUNNING, ("ctrl+p",)),
     "event": (RUNNING, ("3", "down", "down", "enter")),
     "steal": (RUNNING, ("3", *["down"] * 6, "enter")),
     "device": (RUNNING, ("enter",)),
     "dead-device": (BROKEN, ("down", "enter")),
     "file": (RUNNING, ("2", "up", "enter")),
 }
-SEEN_TWICE = ("move-tagged", "rule-by-count", "help", "steal", "device", "file")
 
 
-@pytest.fixture(autouse=True)
-def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    for name in ("NO_COLOR", "COLORFGBG", "TEXTUAL_THEME"):
-        monkeypatch.delenv(name, raising=False)
-
-
-def compare(snap_compare: Compare, dialog: str, size: tuple[int, int]) -> bool:
-    snapshot, keys = DIALOGS[dialog]
+def app_and_preparation(dialog: str, *, attached: bool = False) -> tuple[BalancerApp, Prepare]:
+    seen, keys = DIALOGS[dialog]
 
     async def prepare(pilot: Pilot[int]) -> None:
-        pilot.app.animation_level = "none"
-        await look(pilot)
         for key in keys:
             await pilot.press(key)
             if key in "12345":
                 await look(pilot)
-        await pilot.pause()
 
-    app = BalancerApp(fake_run(snapshot), poll=False)
-    same = snap_compare(app, terminal_size=size, run_before=prepare)
-    assert app.return_code == 0, "a broken app leaves a picture too"
-    return same
+    return BalancerApp(fake_run(seen), poll=False, attached=attached), prepare
 
 
 @pytest.mark.parametrize("dialog", DIALOGS)
-def test_the_dialog(snap_compare: Compare, dialog: str) -> None:
-    assert compare(snap_compare, dialog, (80, 24))
+async def test_the_dialog(snapshot: SnapshotAssertion, dialog: str) -> None:
+    await assert_pictures(snapshot, *app_and_preparation(dialog))
 
 
-@pytest.mark.parametrize("dialog", SEEN_TWICE)
-def test_the_dialog_on_a_wider_terminal(snap_compare: Compare, dialog: str) -> None:
-    assert compare(snap_compare, dialog, (120, 40))
-
-
-@pytest.mark.parametrize("dialog", SEEN_TWICE)
-def test_the_dialog_without_colours(
-    snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, dialog: str
-) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert compare(snap_compare, dialog, (80, 24))
+async def test_leaving_the_run_of_another_process(snapshot: SnapshotAssertion) -> None:
+    await assert_pictures(snapshot, *app_and_preparation("quit", attached=True))

@@ -9,7 +9,7 @@ import pytest
 from textual.widgets import OptionList
 
 from tests.support.fake_run import FakeRun
-from tests.support.pictures import DEVICES, FINISHED, PAUSED, RUNNING, SUMMARY
+from tests.support.pictures import DEVICES, FINISHED, PAUSED, PREPARING, RUNNING, SUMMARY
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
 from tui_balancer.balance.commands import (
     Command,
@@ -110,6 +110,17 @@ async def test_keys_do_nothing_harmful_before_the_first_device() -> None:
         await pilot.pause()
         assert run.commands == []
         assert "no devices yet" in await seen(pilot)
+
+
+async def test_a_run_that_has_not_begun_offers_nothing_that_steers_it() -> None:
+    run = FakeRun(PREPARING)
+    async with shown(run) as pilot:
+        await pilot.press("p", "P", "plus", "e", "u")
+        await pilot.pause()
+        line = (await seen(pilot)).splitlines()[-1]
+        assert run.commands == []
+        assert "Pause" not in line
+        assert "q Quit" in line
 
 
 async def test_space_holds_the_picture_and_lets_it_go() -> None:

@@ -21,7 +21,7 @@ from tui_balancer.balance.commands import (
 )
 from tui_balancer.balance.events import DeviceEvent, Event
 from tui_balancer.balance.model import DeviceMetrics, DeviceState
-from tui_balancer.run.handle import Phase, RunSnapshot
+from tui_balancer.run.handle import RunSnapshot
 from tui_balancer.ui.keymap import (
     FILTERING,
     GLOBAL,
@@ -75,7 +75,6 @@ class RunScreen(SteeringScreen):
     def __init__(self, link: RunLink, *, read_only: bool = False) -> None:
         super().__init__(link, Story())
         self._frozen = False
-        self._read_only = read_only
         self.header = RunHeader()
         self.header.read_only = read_only
         self.tabs = TabBar()
@@ -209,9 +208,7 @@ class RunScreen(SteeringScreen):
 
     def offers(self, key: Key) -> bool:
         """Whether a key does something now, in the tab that it belongs to."""
-        if key.steers and (
-            self._read_only or (self.snapshot and self.snapshot.phase is Phase.FINISHED)
-        ):
+        if key.steers and not self.view.steerable:
             return False
         return self.offered_pauses().get(key.action, True)
 

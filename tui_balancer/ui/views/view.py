@@ -64,6 +64,7 @@ class View(Container):
 
     @property
     def steerable(self) -> bool:
-        """Whether the run still takes commands from here."""
+        """Whether the run takes commands from here: it has begun, and not ended."""
         snapshot = self.story.snapshot
-        return not self.read_only and (snapshot is None or snapshot.phase is not Phase.FINISHED)
+        passive = (Phase.PREPARING, Phase.FINISHED)
+        return not self.read_only and (snapshot is None or snapshot.phase not in passive)
