@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -32,9 +33,19 @@ class Census:
         self.lengths.append(len(piece))
         self.firsts.append(first)
 
+    def extend(self, pieces: Sequence[str], firsts: bytes) -> None:
+        """Note many pieces, see `add`."""
+        self.hashes.extend(map(hash, pieces))
+        self.lengths.extend(map(len, pieces))
+        self.firsts.extend(firsts)
+
+    def forget_file(self) -> None:
+        """Forget the pieces of the file that is scanned."""
+        start = self.ends[-1] if self.ends else 0
+        del self.hashes[start:], self.lengths[start:], self.firsts[start:]
+
     def end_file(self, *, usable: bool) -> None:
         """Note that a file is scanned; the pieces of one that cannot be used do not count."""
         if not usable:
-            start = self.ends[-1] if self.ends else 0
-            del self.hashes[start:], self.lengths[start:], self.firsts[start:]
+            self.forget_file()
         self.ends.append(len(self.hashes))

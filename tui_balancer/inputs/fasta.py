@@ -75,6 +75,11 @@ def read_fasta(path: Path, rules: ReadingRules) -> FastaContent:
     return FastaContent(records, stream.skipped, stream.duplicates, stream.sha256, left_out)
 
 
+def looks_like_nucleotides(letters: int, nucleotides: int) -> bool:
+    """Whether a file with so many letters, so many of them a nucleic acid's, is none of ours."""
+    return letters >= NUCLEOTIDE_MINIMUM and nucleotides >= NUCLEOTIDE_SHARE * letters
+
+
 class FastaStream:
     """One pass over a FASTA file that holds one record at a time.
 
@@ -156,11 +161,7 @@ class FastaStream:
                 f"all of its sequences are longer than {self._rules.max_length} residues, and "
                 "--long skip leaves those out"
             )
-        if (
-            not self._rules.allow_nucleotide
-            and letters >= NUCLEOTIDE_MINIMUM
-            and nucleotides >= NUCLEOTIDE_SHARE * letters
-        ):
+        if not self._rules.allow_nucleotide and looks_like_nucleotides(letters, nucleotides):
             raise InputError(
                 f"looks like nucleotides: {nucleotides / letters:.1%} of {letters:,} letters are "
                 "A, C, G, T, U or N (--allow-nucleotide reads them as protein)"

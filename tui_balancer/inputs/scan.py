@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tui_balancer.inputs.census import Census
+from tui_balancer.inputs.counting import PlainCounts, count_plain
 from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.fasta import FastaStream, InputError
 from tui_balancer.inputs.records import ReadingRules
@@ -114,6 +115,10 @@ def scan_file(
 def _counted(
     file: InputFile, rules: ReadingRules, stop: threading.Event | None, census: Census | None
 ) -> FileScan:
+    def go_on() -> None:
+        if stop is not None and stop.is_set():
+            raise ScanStopped
+
     size_bytes = mtime_ns = 0
     sequences = residues = tokens = squared_tokens = truncated = windowed = replaced = 0
     stream = FastaStream(file.path, rules)
@@ -121,9 +126,11 @@ def _counted(
         # Taken before the reading, so that a change during it shows as a newer time.
         status = file.path.stat()
         size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
+        plain = count_plain(file.path, rules, SPECIAL_TOKENS, census, go_on)
+        if plain is not None:
+            return _plain_scan(file, plain, size_bytes, mtime_ns)
         for record in stream:
-            if stop is not None and stop.is_set():
-                raise ScanStopped
+            go_on()
             sequences += 1
             residues += len(record.residues)
             for number, piece in enumerate(pieces(record.residues, rules)):
@@ -153,4 +160,22 @@ def _counted(
         mtime_ns=mtime_ns,
         windowed=windowed,
         left_out=stream.left_out,
+    )
+
+
+def _plain_scan(file: InputFile, counts: PlainCounts, size_bytes: int, mtime_ns: int) -> FileScan:
+    return FileScan(
+        input=file,
+        sequences=counts.sequences,
+        residues=counts.residues,
+        tokens=counts.tokens,
+        squared_tokens=counts.squared_tokens,
+        truncated=counts.truncated,
+        skipped=counts.skipped,
+        duplicates=counts.duplicates,
+        sha256=counts.sha256,
+        size_bytes=size_bytes,
+        mtime_ns=mtime_ns,
+        windowed=counts.windowed,
+        left_out=counts.left_out,
     )

@@ -1,0 +1,95 @@
+"""Plain files are counted fast; whatever the file, both ways come to the same."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tui_balancer.inputs import scan as module
+from tui_balancer.inputs.census import Census
+from tui_balancer.inputs.counting import count_plain
+from tui_balancer.inputs.discovery import InputFile
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.inputs.scan import SPECIAL_TOKENS, FileScan, scan_file
+
+headers = st.text(
+    st.sampled_from("ab |\t>@é\N{NO-BREAK SPACE}\x0b\x1c\N{REPLACEMENT CHARACTER}"), max_size=4
+)
+plain_lines = st.text(st.sampled_from("MKVLAGCTUX"), max_size=9)
+nasty_lines = st.text(st.sampled_from("MkJ*-. >@+\r\0ß1"), max_size=5)
+lines = st.one_of(plain_lines, plain_lines, plain_lines, nasty_lines)
+records = st.tuples(headers, st.lists(lines, max_size=3))
+files = st.tuples(
+    st.lists(records, max_size=6),
+    st.sampled_from(["\n", "\n", "\n", "\r\n", "\r"]),
+    st.sampled_from(["", "", "", "\n", " ", "\N{ZERO WIDTH NO-BREAK SPACE}"]),
+)
+rules = st.builds(
+    ReadingRules,
+    max_length=st.integers(1, 12),
+    allow_nucleotide=st.booleans(),
+    long=st.sampled_from(["truncate", "window", "skip"]),
+)
+
+
+def both_ways(path: Path, how: ReadingRules) -> tuple[tuple[FileScan, Census], ...]:
+    file = InputFile(path, Path(path.name))
+    answers = []
+    with pytest.MonkeyPatch.context() as patch:
+        for _ in range(2):
+            census = Census()
+            answers.append((scan_file(file, how, census=census), census))
+            patch.setattr(module, "count_plain", lambda *arguments: None)
+    return tuple(answers)
+
+
+@settings(deadline=None, max_examples=200)
+@given(files, rules)
+def test_both_ways_come_to_the_same(
+    tmp_path_factory: pytest.TempPathFactory,
+    file: tuple[list[tuple[str, list[str]]], str, str],
+    how: ReadingRules,
+) -> None:
+    told, newline, before = file
+    text = before + "".join(
+        f">{header}{newline}{newline.join(sequence)}{newline}" for header, sequence in told
+    )
+    path = tmp_path_factory.getbasetemp() / "counted.fasta"
+    path.write_bytes(text.encode())
+    fast, slow = both_ways(path, how)
+    assert fast == slow
+
+
+@pytest.mark.parametrize("letters", ["ACDEFGHIKLMNPQRSTVWY", "acdefghik", "ACGT", "ACGTACGTACGTM"])
+@pytest.mark.parametrize("stop", ["", "*"])
+def test_plain_files_are_counted_without_the_slower_way(
+    tmp_path: Path, letters: str, stop: str
+) -> None:
+    dice = random.Random(1)
+    path = tmp_path / "plain.fasta"
+    path.write_text(
+        "".join(
+            f">protein_{number} some words\n{''.join(dice.choices(letters, k=70))}{stop}\n"
+            for number in range(2500)
+        )
+    )
+    nucleic = set("ACGT") >= set(letters)
+    how = ReadingRules(max_length=50, allow_nucleotide=nucleic)
+    counts = count_plain(path, how, SPECIAL_TOKENS)
+    assert counts is not None
+    assert (counts.sequences, counts.residues, counts.truncated) == (2500, 125_000, 2500)
+    fast, slow = both_ways(path, how)
+    assert fast == slow
+
+
+def test_a_nucleic_acid_is_refused_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "genome.fasta"
+    path.write_text(">one\n" + "ACGT" * 300 + "\n")
+    assert count_plain(path, ReadingRules(), SPECIAL_TOKENS) is None
+    (fast, _), (slow, _) = both_ways(path, ReadingRules())
+    assert fast == slow
+    assert "looks like nucleotides" in fast.error
