@@ -16,10 +16,14 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from tests.browser import BrowserMissing, take_picture
 from tui_balancer.config import RunSettings
 from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.run.account import account_of
 from tui_balancer.run.handle import RunSnapshot
+from tui_balancer.run.history import read_history
+from tui_balancer.run.page.html import page
 from tui_balancer.run.prepare import prepare
 from tui_balancer.run.replay import ReplayRun
 from tui_balancer.run.session import RunSession
@@ -85,6 +89,18 @@ async def replay(folder: Path) -> None:
         print(folder / "replay.svg", flush=True)
 
 
+def report(folder: Path) -> None:
+    """Open the run's report in a headless Chromium; without one, say so."""
+    written = Path("report.html")
+    written.write_text(page(account_of(read_history(Path("embeddings")))), encoding="utf-8")
+    try:
+        take_picture(written, folder / "report.png")
+    except BrowserMissing as missing:
+        print(f"report.png stays as it is: {missing}", file=sys.stderr)
+    else:
+        print(folder / "report.png", flush=True)
+
+
 async def keys(pilot: Pilot[int], *names: str) -> None:
     """Press keys at a person's pace, so that every dialog is there before the next key."""
     for name in names:
@@ -115,6 +131,7 @@ def main(folder: Path = FOLDER) -> None:
         try:
             asyncio.run(take(session, folder))
             asyncio.run(replay(folder))
+            report(folder)
         finally:
             session.close()
             os.chdir("/")
