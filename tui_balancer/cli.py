@@ -62,7 +62,7 @@ app = App(
     + EXIT_CODES,
 )
 
-Input = Annotated[str, Parameter(name="INPUT", help="FASTA files, folders or globs; .gz too.")]
+Input = Annotated[str, Parameter(name="INPUT", help="FASTA files, folders or globs; packed too.")]
 Output = Annotated[
     Path,
     Parameter(name=["--output", "-o"], help="The run folder: one output for each input, and logs."),

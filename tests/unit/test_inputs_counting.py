@@ -37,7 +37,7 @@ rules = st.builds(
 
 
 def both_ways(path: Path, how: ReadingRules) -> tuple[tuple[FileScan, Census], ...]:
-    file = InputFile(path, Path(path.name))
+    file = InputFile(str(path), path.name)
     answers = []
     with pytest.MonkeyPatch.context() as patch:
         for _ in range(2):

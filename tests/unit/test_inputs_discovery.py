@@ -1,6 +1,7 @@
 """Files, folders and globs become one ordered list of inputs without repeats."""
 
 import gzip
+import lzma
 import os
 from pathlib import Path
 
@@ -115,7 +116,9 @@ def test_a_link_that_leads_nowhere_is_an_input_if_it_claims_fasta(tree: Path) ->
         ("strange.suffix", b"\n\n>a\nMK\n"),
         ("bom.data", b"\xef\xbb\xbf>a\nMK\n"),
         ("packed", gzip.compress(FASTA, mtime=0)),
+        ("packed.too", lzma.compress(FASTA)),
         ("empty.fasta", b""),
+        ("page.faa.ZST", b"<html>not found</html>"),
         ("page.FA.GZ", b"<html>not found</html>"),
     ],
 )

@@ -1,8 +1,11 @@
 """Every kind of FASTA file a person may have becomes clean records or one line of reason."""
 
+import bz2
 import gzip
 import hashlib
+import lzma
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from tui_balancer.inputs.fasta import InputError, read_fasta
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.residues import ALPHABET
 from tui_balancer.inputs.scan import FileScan, scan_file
+from tui_balancer.inputs.unpacking import zstd
 
 RULES = ReadingRules()
 
@@ -77,19 +81,26 @@ REFUSED = {
     "a truncated gzip": (gzip.compress(b">a\nMK\n" * 9)[:-12], "the gzip data is broken"),
     "a damaged gzip": (gzip.compress(b">a\nMK\n")[:-8] + bytes(8), "the gzip data is broken"),
     "text after a gzip": (gzip.compress(b">a\nMK\n") + b">b\nGG\n", "line 3: the gzip data"),
+    "a truncated bzip2": (bz2.compress(b">a\nMK\n" * 9)[:-4], "the bzip2 data is broken"),
+    "a damaged bzip2": (b"BZh91AY", "line 1: the bzip2 data is broken"),
+    "a truncated xz": (lzma.compress(b">a\nMK\n" * 9)[:-4], "the xz data is broken"),
+    "a damaged xz": (b"\xfd7zXZ\0rest", "line 1: the xz data is broken"),
+    "a truncated zstd": (zstd.compress(b">a\nMK\n" * 9)[:-4], "the zstd data is broken"),
+    "a damaged zstd": (b"\x28\xb5\x2f\xfdrest", "line 1: the zstd data is broken"),
     "zip": (b"PK\x03\x04rest", "a zip archive: unpack it first"),
-    "bzip2": (b"BZh91AY", "bzip2-compressed: unpack it first"),
-    "xz": (b"\xfd7zXZ\0", "xz-compressed: unpack it first"),
-    "zstd": (b"\x28\xb5\x2f\xfd", "zstd-compressed: unpack it first"),
     "a gene": (b">a\n" + b"ACGTNacgtu\n" * 100, "looks like nucleotides: 100.0% of 1,000"),
 }
 
 
 @pytest.mark.parametrize("case", READ)
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
-def test_it_is_read(fasta: Path, case: str, packed: bool) -> None:
+@pytest.mark.parametrize(
+    "packed",
+    [bytes, gzip.compress, bz2.compress, lzma.compress, zstd.compress],
+    ids=["plain", "gzip", "bzip2", "xz", "zstd"],
+)
+def test_it_is_read(fasta: Path, case: str, packed: Callable[[bytes], bytes]) -> None:
     data, records = READ[case]
-    assert ids_and_residues(fasta, gzip.compress(data) if packed else data) == records
+    assert ids_and_residues(fasta, packed(data)) == records
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -102,8 +113,9 @@ def test_it_is_refused_with_the_reason_and_the_line(fasta: Path, case: str) -> N
     assert str(refusal.value).isprintable()
 
 
-def test_several_gzip_members_are_one_file(fasta: Path) -> None:
-    data = gzip.compress(b">a\nMK\n") + gzip.compress(b">b\nGG\n")
+@pytest.mark.parametrize("packed", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
+def test_several_packed_parts_are_one_file(fasta: Path, packed: Callable[[bytes], bytes]) -> None:
+    data = packed(b">a\nMK\n") + packed(b">b\nGG\n")
     assert ids_and_residues(fasta, data) == [("a", "MK"), ("b", "GG")]
 
 
@@ -175,7 +187,7 @@ def pieces_of_fasta() -> st.SearchStrategy[bytes]:
         [b">a\n", b">b x\n", b">\n", b"MKV\n", b"mjo*\r\n", b"-.*\n", b"\n", b"M K", b"G" * 900]
     )
     text = st.lists(st.one_of(lines, lines, lines, st.binary(max_size=8))).map(b"".join)
-    packed = text.map(gzip.compress)
+    packed = st.one_of(text.map(one) for one in (gzip.compress, bz2.compress, zstd.compress))
     cut = st.tuples(packed, st.integers(0, 60)).map(lambda pair: pair[0][: pair[1]])
     return st.one_of(st.binary(), text, packed, cut, cut.map(lambda data: data + b">a\nMK\n"))
 

@@ -14,24 +14,22 @@ hard links are two files.
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
 import re
 import stat
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, takewhile
 from pathlib import Path, PurePath
 
 from tui_balancer.errors import UserError
-from tui_balancer.inputs.fasta import GZIP_MAGIC
 from tui_balancer.inputs.text import terminal_safe
+from tui_balancer.inputs.unpacking import SUFFIXES, unpacked
 
 FASTA_SUFFIXES = frozenset(
     {".aa", ".fa", ".faa", ".fas", ".fasta", ".ffn", ".fna", ".fsa", ".mpfa", ".pep", ".prot"}
 )
-"""Suffixes that claim FASTA; case does not matter, `.gz` may follow."""
+"""Suffixes that claim FASTA; case does not matter, that of a packing may follow."""
 
 _GLOB_LETTERS = re.compile(r"[*?\[]")
 _SNIFF_BYTES = 4096
@@ -154,9 +152,7 @@ def split_suffix(name: str) -> tuple[str, str]:
 
     Only suffixes that say how sequences are stored are taken off: `sample.v2` is a stem.
     """
-    stem = name
-    if stem.lower().endswith(".gz"):
-        stem = stem[:-3]
+    stem = _without_packing(name)
     inner = os.path.splitext(stem)[1]  # noqa: PTH122 - pathlib takes ten times as long
     if inner.lower() in FASTA_SUFFIXES or inner.lower() == ".txt":
         stem = stem[: -len(inner)]
@@ -274,18 +270,20 @@ def _files_below(folder: Path) -> Iterator[_Match]:
 
 def _claims_fasta(path: str) -> bool:
     _, suffix = split_suffix(path.rpartition("/")[2])
-    return suffix.lower().removesuffix(".gz") in FASTA_SUFFIXES
+    return _without_packing(suffix).lower() in FASTA_SUFFIXES
+
+
+def _without_packing(name: str) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    return stem if (dot + suffix).lower() in SUFFIXES else name
 
 
 def _begins_like_fasta(path: str) -> bool:
-    """Whether the first visible character is `>`, looking into gzip and past a BOM."""
+    """Whether the first visible character is `>`, looking into what is packed and past a BOM."""
     try:
-        with Path(path).open("rb") as file:
-            head = file.read(_SNIFF_BYTES)
-        if head.startswith(GZIP_MAGIC):
-            with gzip.open(path) as unpacked:
-                head = unpacked.read(_SNIFF_BYTES)
-    except (OSError, EOFError, zlib.error):
+        with Path(path).open("rb", buffering=0) as file, unpacked(file) as content:
+            head = content.read(_SNIFF_BYTES)
+    except OSError:
         return False
     return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b">")
 

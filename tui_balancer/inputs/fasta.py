@@ -1,16 +1,14 @@
 """Reading one protein FASTA file: any bytes become clean records, or one `InputError`.
 
 Biopython's `SimpleFastaParser` splits the text into records; this module decides what the
-text is (gzip or not, FASTA or not, protein or not), `residues` what each letter becomes.
+text is (packed or not, FASTA or not, protein or not), `residues` what each letter becomes.
 The scan and the worker consume the same `FastaStream`, so their counts agree.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.residues import clean, count_nucleotides, stranger
 from tui_balancer.inputs.text import terminal_safe
+from tui_balancer.inputs.unpacking import ZIP_MAGIC, BrokenPacking, unpacked
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -27,16 +26,6 @@ if TYPE_CHECKING:
 NUCLEOTIDE_SHARE = 0.95
 NUCLEOTIDE_MINIMUM = 1000
 """From this many letters on, a file with that share of A, C, G, T, U and N is refused."""
-
-GZIP_MAGIC = b"\x1f\x8b"
-
-_OTHER_MAGIC = {
-    b"PK\x03\x04": "a zip archive",
-    b"BZh": "bzip2-compressed",
-    b"\xfd7zXZ": "xz-compressed",
-    b"\x28\xb5\x2f\xfd": "zstd-compressed",
-}
-_BUFFER_BYTES = 1 << 20
 
 
 class InputError(Exception):
@@ -121,9 +110,9 @@ class FastaStream:
                 with _open_text(hashed) as text:
                     yield from self._records(text)
                 self.sha256 = hashed.digest.hexdigest()
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except BrokenPacking as error:
             raise InputError(
-                f"line {_last_line(self._path)}: the gzip data is broken or cut short here"
+                f"line {_last_line(self._path)}: the {error} data is broken or cut short here"
             ) from error
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror or error}") from error
@@ -195,14 +184,11 @@ def _open_text(raw: io.RawIOBase) -> io.TextIOWrapper:
     """Return the text of a file, unpacked if need be.
 
     Raises:
-        InputError: It is packed otherwise than by gzip.
+        InputError: It is an archive of files.
     """
-    file = io.BufferedReader(raw, _BUFFER_BYTES)
-    magic = file.peek(8)[:8]
-    for prefix, kind in _OTHER_MAGIC.items():
-        if magic.startswith(prefix):
-            raise InputError(f"{kind}: unpack it first, only gzip is read directly")
-    binary = gzip.GzipFile(fileobj=file) if magic.startswith(GZIP_MAGIC) else file
+    binary = unpacked(raw)
+    if binary.peek(len(ZIP_MAGIC)).startswith(ZIP_MAGIC):
+        raise InputError("a zip archive: unpack it first")
     # Headers carry names in whatever encoding; residues are ASCII, so a byte that is not
     # UTF-8 does no harm in the one and is found by the alphabet in the other.
     return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="backslashreplace")
@@ -255,7 +241,7 @@ def _last_line(path: Path) -> int:
         with path.open("rb", buffering=0) as raw, _open_text(raw) as text:
             for _ in text:
                 number += 1
-    except (EOFError, OSError, zlib.error):
+    except OSError:
         pass
     return number
 
