@@ -25,7 +25,7 @@ from tui_balancer.balance.events import SettingEvent
 from tui_balancer.balance.model import CountSettings, DeviceState, TimeSettings
 from tui_balancer.balance.stealing import lowered, raised
 from tui_balancer.ui.app import BalancerApp
-from tui_balancer.ui.keymap import KEYS, TABS
+from tui_balancer.ui.keymap import GLOBAL, KEYS, SECTIONS, SHOWING, TABS
 from tui_balancer.ui.screens.help_screen import HelpScreen
 from tui_balancer.ui.screens.run_screen import RunScreen
 
@@ -189,6 +189,21 @@ async def test_tab_goes_round_the_panes_of_the_tab() -> None:
         assert ids == ["devices", "finish", "log", "devices"]
         await pilot.press("shift+tab")
         assert pilot.app.focused is app_of(pilot).run_screen.overview.devices
+
+
+@pytest.mark.parametrize("tab", TABS)
+async def test_every_key_of_a_tab_leads_to_its_action_and_to_no_other(tab: str) -> None:
+    async with shown(fake_run()) as pilot:
+        await pilot.press(str(TABS.index(tab) + 1))
+        await look(pilot)
+        led_to = {
+            key: active.binding.action for key, active in pilot.app.screen.active_bindings.items()
+        }
+        pauses = app_of(pilot).run_screen.offered_pauses()
+        for key in (*SECTIONS[tab], *SHOWING, *GLOBAL):
+            if pauses.get(key.action, True):
+                for name in key.keys.split(","):
+                    assert led_to[name] in (key.action, "choose"), f"{tab}: {name}"
 
 
 async def test_numbers_show_the_tabs() -> None:

@@ -392,6 +392,12 @@ async def test_keys_move_through_a_hundred_thousand_files() -> None:
         await pilot.press("pageup", "k", "home", "j")
         await pilot.pause()
         assert files_of(pilot).cursor == 1
+        await pilot.press("pagedown", "up")
+        assert files_of(pilot).cursor > 10
+        await pilot.press("g")
+        assert files_of(pilot).cursor == 0
+        await pilot.press("G")
+        assert files_of(pilot).cursor == 99_999
 
 
 async def test_the_row_under_the_cursor_stays_where_it_is_on_the_screen() -> None:

@@ -14,7 +14,9 @@ from tui_balancer.balance.events import (
     Event,
     FailureEvent,
     LeaseEvent,
+    RetryEvent,
     ReturnEvent,
+    SkipEvent,
     StealEvent,
 )
 from tui_balancer.balance.model import DeviceState
@@ -83,6 +85,32 @@ def test_a_lease_that_comes_back_says_why(
     )
     assert [lease.how for lease in ledger.leases()] == [how, None]
     assert (ledger.files()[0].state, ledger.files()[0].attempts) == (FileState.LEASED, 2)
+
+
+def test_a_skipped_file_is_failed_with_the_reason_and_waits_again_when_it_is_retried(
+    ledger: Ledger, journal: Journal
+) -> None:
+    noted(journal, SkipEvent(1, 1.0, 1, "f1", "cpu:0", "skipped by hand"))
+    row = ledger.files()[1]
+    assert (row.state, row.reason) == (FileState.FAILED, "skipped by hand")
+    noted(journal, RetryEvent(2, 2.0, 1, "f1", "cpu:1"))
+    row = ledger.files()[1]
+    assert row.state is FileState.WAITING
+    assert [event.kind for event in ledger.events()] == ["skip", "retry"]
+
+
+def test_all_files_of_a_skipped_bundle_are_failed_and_retried(tmp_path: Path) -> None:
+    ledger = Ledger.create(tmp_path / "ledger.sqlite", RUN, SESSION)
+    ledger.record_scan(FILES, 5.0)
+    journal = Journal(ledger, lambda: 9.0, frozenset())
+
+    def states() -> list[str]:
+        return [row.state.value for row in ledger.files()[3:]]
+
+    noted(journal, SkipEvent(1, 1.0, 3, "2 files: f3 …", "cpu:0", "skipped by hand", (3, 4)))
+    assert states() == ["failed", "failed"]
+    noted(journal, RetryEvent(2, 2.0, 3, "2 files: f3 …", "cpu:0", (3, 4)))
+    assert states() == ["waiting", "waiting"]
 
 
 @pytest.mark.parametrize(
