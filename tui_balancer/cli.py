@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from tui_balancer.configuring import config
 from tui_balancer.converting import export, inspect, verify
 from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.errors import UserError
+from tui_balancer.naming import STDIN, named_inputs
 from tui_balancer.options import (
     BalancingOptions,
     DeviceOptions,
@@ -30,7 +32,7 @@ from tui_balancer.options import (
 )
 from tui_balancer.preferences import apply_preferences
 from tui_balancer.replaying import replay
-from tui_balancer.reporting import report
+from tui_balancer.reporting import print_account, report
 from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from tui_balancer.simulating import simulate
 
@@ -62,7 +64,10 @@ app = App(
     + EXIT_CODES,
 )
 
-Input = Annotated[str, Parameter(name="INPUT", help="FASTA files, folders or globs; packed too.")]
+Input = Annotated[str, Parameter(name="INPUT", help="FASTA files, folders or globs; - for a pipe.")]
+Listed = Annotated[
+    Path | None, Parameter(name="--list", help="A file that names one more input on each line.")
+]
 Output = Annotated[
     Path,
     Parameter(name=["--output", "-o"], help="The run folder: one output for each input, and logs."),
@@ -75,6 +80,7 @@ Output = Annotated[
 def run(
     *inputs: Input,
     output: Output,
+    listed: Listed = None,
     model: ModelOptions | None = None,
     devices: DeviceOptions | None = None,
     balancing: BalancingOptions | None = None,
@@ -94,7 +100,7 @@ def run(
     from tui_balancer.watching import watch
 
     settings = run_settings(
-        inputs,
+        named_inputs(inputs, listed, output),
         output,
         model or ModelOptions(),
         devices or DeviceOptions(),
@@ -104,12 +110,16 @@ def run(
     settings = replace(settings, cluster=(cluster or ClusterOptions()).request())
     resuming = (going_on or ResumingOptions()).resuming()
     screen = screen or ScreenOptions()
-    return watch(
+    code = watch(
         settings,
         lambda on_step: prepare(settings, resuming=resuming, on_step=on_step),
         headless=screen.headless,
         ascii_only=screen.ascii,
+        lines=sys.stderr if screen.json else sys.stdout,
     )
+    if screen.json:
+        print_account(output)
+    return code
 
 
 @app.command(help_epilogue=EXIT_CODES)
@@ -136,12 +146,16 @@ def resume(
     settings = replace(settings, cluster=request)
     resuming = (going_on or ResumingOptions()).resuming()
     screen = screen or ScreenOptions()
-    return watch(
+    code = watch(
         settings,
         lambda on_step: prepare(settings, resuming=resuming, on_step=on_step),
         headless=screen.headless,
         ascii_only=screen.ascii,
+        lines=sys.stderr if screen.json else sys.stdout,
     )
+    if screen.json:
+        print_account(output)
+    return code
 
 
 @app.command(help_epilogue=EXIT_CODES)
@@ -236,6 +250,7 @@ def attach(
 @app.command(usage="Usage: tui-balancer plan INPUT... [OPTIONS]")
 def plan(
     *inputs: Input,
+    listed: Listed = None,
     model: ModelOptions | None = None,
     devices: DeviceOptions | None = None,
     embedding: EmbeddingOptions | None = None,
@@ -255,7 +270,7 @@ def plan(
     from tui_balancer.tables import plan_table
 
     settings = run_settings(
-        inputs,
+        named_inputs(inputs, listed, None),
         Path(),
         model or ModelOptions(),
         devices or DeviceOptions(),
@@ -359,12 +374,16 @@ apply_preferences(app["run"], app["plan"], app["demo"], app["devices"], app["ben
 def main() -> NoReturn:
     """Run the command line; a mistake of the user's is one line and exit code 2."""
     try:
-        code = app(
-            sys.argv[1:], result_action="return_value", exit_on_error=False, print_error=False
-        )
+        # To the parser a lone - is an option without a name.
+        words = [STDIN if word == "-" else word for word in sys.argv[1:]]
+        code = app(words, result_action="return_value", exit_on_error=False, print_error=False)
     except (UserError, CycloptsError) as mistake:
         print(f"tui-balancer: {mistake}", file=sys.stderr)
         sys.exit(EXIT_USAGE)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the lines has seen enough of them; Python would complain once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILED)
     sys.exit(code)

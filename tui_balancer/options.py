@@ -199,6 +199,9 @@ class ScreenOptions:
     headless: Annotated[bool, Parameter(negative="")] = False
     """Plain timestamped lines instead of the screen; chosen by itself without a terminal."""
 
+    json: Annotated[bool, Parameter(negative="")] = False
+    """Print what `report --json` does at the end, and all else to stderr."""
+
     ascii: Annotated[bool, Parameter(negative="")] = False
     """Draw the screen in ASCII alone; chosen by itself where the terminal's encoding is another
     than UTF-8."""

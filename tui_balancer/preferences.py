@@ -142,8 +142,10 @@ def apply_preferences(*commands: App) -> None:
 
 def _from_environment(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     # PATH_VARIABLE is taken: a cluster's --config has another one, which it says itself.
-    others = [one for one in arguments if "--config" not in one.names]
-    Env(PREFIX, command=False)(app, commands, ArgumentCollection(others))
+    others = ArgumentCollection(  # type: ignore[no-untyped-call]
+        one for one in arguments if "--config" not in one.names
+    )
+    Env(PREFIX, command=False)(app, commands, others)
 
 
 def _from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:

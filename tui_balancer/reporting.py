@@ -34,10 +34,10 @@ def report(
     from tui_balancer.run.account import account_of
     from tui_balancer.run.history import read_history
 
-    account = account_of(read_history(output))
     if json:
-        print(json_module.dumps(asdict(account), indent=1))
+        print_account(output)
         return EXIT_DONE
+    account = account_of(read_history(output))
     from tui_balancer.run.page.html import page
 
     target = to or output / REPORT_NAME
@@ -49,3 +49,15 @@ def report(
         raise UserError(f"cannot write {target}: {problem.strerror}") from None
     print(target)
     return EXIT_DONE
+
+
+def print_account(output: Path) -> None:
+    """Print all that a run's ledger tells as one object of JSON.
+
+    Raises:
+        UserError: There is no run.
+    """
+    from tui_balancer.run.account import account_of
+    from tui_balancer.run.history import read_history
+
+    print(json_module.dumps(asdict(account_of(read_history(output))), indent=1))

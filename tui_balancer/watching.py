@@ -45,7 +45,12 @@ def draws_ascii(asked: bool) -> bool:
 
 
 def watch(
-    settings: RunSettings, prepare: Prepare, *, headless: bool, ascii_only: bool = False
+    settings: RunSettings,
+    prepare: Prepare,
+    *,
+    headless: bool,
+    ascii_only: bool = False,
+    lines: TextIO | None = None,
 ) -> int:
     """Carry out a run before the person's eyes and return the exit code it earned.
 
@@ -57,18 +62,20 @@ def watch(
         prepare: Prepares it.
         headless: Whether no screen is wanted.
         ascii_only: Whether to draw with ASCII alone.
+        lines: Takes the plain lines, and the summary; stdout by default.
 
     Raises:
         KeyboardInterrupt: A signal came, or the person left, before the run began.
         UserError: The run cannot begin; the line says why.
     """
+    lines = lines or sys.stdout
     if headless or not has_terminal():
         with bars() as on_step:
             prepared = prepare(on_step)
         prepare_for_spawn()
         with counted_interrupts() as interrupts, _Recorded() as recorded:
             session = recorded.begin(prepared)
-            _watch_headless(session, interrupts, from_now=False)
+            _watch_headless(session, interrupts, lines, from_now=False)
     else:
         require_sense(settings)
         # Before anything else is done: beside it the import takes twice as long.
@@ -76,7 +83,7 @@ def watch(
         prepare_for_spawn()
         with counted_interrupts() as interrupts, _Recorded() as recorded:
             opening = OpeningRun(settings, prepare, recorded.begin)
-            session = _watch_on_screen(opening, interrupts, ascii_only=ascii_only)
+            session = _watch_on_screen(opening, interrupts, lines, ascii_only=ascii_only)
     if session.refusal is not None:
         raise session.refusal
     summary = session.summary()
@@ -85,7 +92,7 @@ def watch(
         try:
             merge_outputs(settings.output)
         except UserError as problem:
-            print(f"problem  {problem}")
+            print(f"problem  {problem}", file=lines)
             return EXIT_FAILED
     return exit_code(summary)
 
@@ -147,15 +154,17 @@ def _opened_logs(output: Path) -> TextIO:
     return run_log
 
 
-def _watch_headless(session: RunSession, interrupts: Interrupts, *, from_now: bool) -> None:
+def _watch_headless(
+    session: RunSession, interrupts: Interrupts, lines: TextIO, *, from_now: bool
+) -> None:
     """Print lines until the run is over."""
     session.unattended = True
-    reporter = HeadlessReporter(session, sys.stdout, from_now=from_now)
+    reporter = HeadlessReporter(session, lines, from_now=from_now)
     reporter.watch(lambda seconds: _wait(session, interrupts, seconds, reporter.say))
 
 
 def _watch_on_screen(
-    opening: OpeningRun, interrupts: Interrupts, *, ascii_only: bool
+    opening: OpeningRun, interrupts: Interrupts, lines: TextIO, *, ascii_only: bool
 ) -> RunSession:
     """Show the screen until it is left or lost, then see the run to its end without one."""
     from tui_balancer.preferences import read_preferences
@@ -178,7 +187,7 @@ def _watch_on_screen(
         while not _wait(session, interrupts, LOOK_SECONDS, _log.info):
             pass
     else:
-        _watch_headless(session, interrupts, from_now=True)
+        _watch_headless(session, interrupts, lines, from_now=True)
     return session
 
 

@@ -1,0 +1,81 @@
+"""Inputs that are not named on the command line: those of a list, and what comes by a pipe."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tui_balancer.errors import UserError
+
+STDIN = "/dev/stdin"
+"""What `-` stands for, and may be written for it."""
+
+STDIN_NAME = "stdin.fasta"
+"""What came by a pipe, in the run folder: workers read it there, and so does `resume`."""
+
+
+def named_inputs(
+    inputs: tuple[str, ...], listed: Path | None, output: Path | None
+) -> tuple[str, ...]:
+    """Return the inputs with those of a list, and with a file in the place of standard input.
+
+    Args:
+        inputs: As on the command line.
+        listed: A file with one more on each line; empty lines and those with `#` do not count.
+        output: The run folder, where the file of standard input comes; None if there is none.
+
+    Raises:
+        UserError: The list or standard input cannot be read, or what came is not what it was.
+    """
+    if listed is not None:
+        inputs += _lines(listed)
+    if STDIN not in inputs:
+        return inputs
+    if output is None:
+        raise UserError("standard input is read by run alone: name a file")
+    kept = str(_kept_stdin(output))
+    return tuple(dict.fromkeys(kept if one == STDIN else one for one in inputs))
+
+
+def _lines(listed: Path) -> tuple[str, ...]:
+    try:
+        text = listed.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "it is not UTF-8 text"
+        raise UserError(f"cannot read the list {listed}: {reason}") from None
+    lines = (line.strip() for line in text.splitlines())
+    names = tuple(line for line in lines if line and not line.startswith("#"))
+    if not names:
+        raise UserError(f"the list {listed} names no input")
+    return names
+
+
+def _kept_stdin(output: Path) -> Path:
+    """Write standard input into the run folder, and return where.
+
+    A run that is begun again finds the same text; another one is refused.
+    """
+    if sys.stdin.isatty():
+        raise UserError("standard input is a terminal here: pipe a file into it")
+    kept = output.absolute() / STDIN_NAME
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=output, prefix=STDIN_NAME, suffix=".tmp")
+        came = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+            if not kept.exists():
+                came.rename(kept)
+            elif not filecmp.cmp(came, kept, shallow=False):
+                raise UserError(f"{kept} holds another text: choose another --output")
+        finally:
+            came.unlink(missing_ok=True)
+    except OSError as problem:
+        reason = problem.strerror or problem
+        raise UserError(f"cannot keep standard input in {output}: {reason}") from None
+    return kept
