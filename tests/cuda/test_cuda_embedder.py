@@ -130,3 +130,14 @@ def test_a_batch_that_is_begun_does_not_disturb_the_one_before(source: ModelSour
     pending = [device.begin(batch) for batch in batches]
     for wait, expected in zip(pending, alone, strict=True):
         assert torch.equal(wait(), expected)
+
+
+@pytest.mark.parametrize("include", [("bos",), ("per_tok",), ("mean", "bos"), ("contacts",)])
+def test_everything_that_can_be_kept_equals_fair_esm(
+    source: ModelSource, include: tuple[str, ...]
+) -> None:
+    kept = {"include": include, "repr_layers": (0, 2, 4)}
+    packed = embedder(source, "cuda:0", **kept).embed(sequences())
+    expected = embedder(source, "cuda:0", reference=True, **kept).embed(sequences())
+    assert packed.shape == expected.shape
+    assert (packed - expected).abs().max() < 1e-5 * expected.abs().max()
