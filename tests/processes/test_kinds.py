@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -170,3 +172,31 @@ def test_a_run_merges_at_its_end_and_windows_are_counted(
     assert (metadata["windowed"], metadata["truncated"]) == (2, 0)
     again = tui_balancer_here("resume", tmp_path / "out", "--headless")
     assert "merged before: 6 sequences of 2 inputs" in again.stdout
+
+
+def test_the_snippets_of_the_readme_for_several_kinds_work(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    part = readme.partition("<!-- kinds-snippets")[2].partition("<!-- /kinds")[0]
+    snippets = re.findall(r"```python\n(.*?)```", part, re.DOTALL)
+    (tmp_path / "sample.fasta").write_text(">P1 a protein\nMKV\n>P2\nMLLW\n")
+    run = session(
+        *(tmp_path / "sample.fasta", checkpoint, tmp_path / "embeddings"),
+        formats=FORMATS,
+        include=("mean", "per_tok"),
+        repr_layers=(1, 2),
+        cpu_workers=1,
+    )
+    run.start()
+    assert finished(run).done == 1
+    monkeypatch.chdir(tmp_path)
+    found: list[dict[str, Any]] = []
+    for snippet in snippets:
+        found.append({})
+        exec(snippet, found[-1])
+    one, h5, parquet = found
+    expected = one["output"]["representations"][2].numpy()
+    assert expected.shape == (3, 40)
+    assert np.array_equal(h5["residues"], expected)
+    assert np.array_equal(parquet["residues"], expected)
