@@ -59,6 +59,8 @@ class TimelineView(View):
         """Draw a picture."""
         devices = tuple(one.device for one in picture.snapshot.devices)
         self.gantt.show(devices, picture.snapshot.elapsed_seconds)
+        # At once, so that both are painted in one go.
+        self._tell()
 
     @on(Gantt.Looked)
     @on(RowList.CursorMoved, "#gantt")

@@ -110,6 +110,7 @@ class Gantt(RowList[str]):
         self._step: float | None = None
         self._first = 0
         self._time = 0
+        self._width = 1
         self.following = True
         self._settled: dict[str, tuple[Window, int, Line]] = {}
         columns = (
@@ -216,10 +217,10 @@ class Gantt(RowList[str]):
             event.stop()
             self.zoom(2)
 
-    @property
-    def _width(self) -> int:
+    def _measure(self) -> None:
+        """Note how many cells there is room for: asked for many times in every picture."""
         room = self.scrollable_content_region.width - CURSOR_WIDTH - _DEVICE_WIDTH - self._gap
-        return max(1, room)
+        self._width = max(1, room)
 
     @property
     def _last_cell(self) -> int:
@@ -233,6 +234,7 @@ class Gantt(RowList[str]):
         self._step, self._first, self.following = window.step, window.first, False
 
     def _settle(self) -> None:
+        self._measure()
         if self.following:
             self._time = self._last_cell
         window = self.window
