@@ -105,6 +105,17 @@ async def test_failed_files_are_one_key_away_with_their_reasons() -> None:
         assert "m Move" not in text
 
 
+async def test_after_a_look_at_the_failed_files_the_tab_shows_all_of_them_again() -> None:
+    async with shown(failing_run(), (80, 24)) as pilot:
+        await pilot.press("exclamation_mark")
+        await look(pilot)
+        await pilot.press("1", "2")
+        await look(pilot)
+        text = await seen(pilot)
+        assert "Files · 1,204 files" in text
+        assert "m Move" in text
+
+
 async def test_a_finished_file_shows_what_it_took() -> None:
     run = fake_run()
     run.happen([DoneEvent(0, 753.0, 5, unit(5).name, "cuda:1", 1, 75.0)])

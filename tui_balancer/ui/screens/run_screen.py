@@ -75,6 +75,7 @@ class RunScreen(SteeringScreen):
     def __init__(self, link: RunLink, *, read_only: bool = False) -> None:
         super().__init__(link, Story())
         self._frozen = False
+        self._only_failed = False
         self.header = RunHeader()
         self.header.read_only = read_only
         self.tabs = TabBar()
@@ -165,8 +166,11 @@ class RunScreen(SteeringScreen):
             self.overview.show(picture)
 
     async def action_show_tab(self, tab: str) -> None:
-        """Show a tab."""
+        """Show a tab; after a look at the failed files all are there again."""
         if tab != self.tabs.current:
+            if self._only_failed:
+                self._only_failed = False
+                self.queues.show_scope("all")
             for name, view in self.views.items():
                 view.display = name == tab
             self.tabs.current = tab
@@ -250,6 +254,7 @@ class RunScreen(SteeringScreen):
         """Show the files that failed."""
         await self.action_show_tab("queues")
         self.queues.show_scope("failed")
+        self._only_failed = True
 
     def action_freeze(self) -> None:
         """Hold the picture still, or go on with the newest one."""
