@@ -190,6 +190,24 @@ async def test_a_group_folds_and_unfolds() -> None:
         assert len(devices_of(pilot).rows) == 2 + 32
 
 
+async def test_the_devices_of_a_cluster_are_under_their_nodes_however_few() -> None:
+    on_nodes = [
+        replace(one, device=f"{node}/{one.device}")
+        for node, one in zip(("node-1", "node-1", "node-2", "node-2"), DEVICES, strict=True)
+    ]
+    async with shown(fake_run(replace(RUNNING, devices=tuple(on_nodes)))) as pilot:
+        table = devices_of(pilot)
+        assert [(one.group, one.members) for one in table.rows] == [
+            *(("node-1", 2), ("node-1", 0), ("node-1", 0)),
+            *(("node-2", 2), ("node-2", 0), ("node-2", 0)),
+        ]
+        text = await seen(pilot)
+        assert "node-2" in text
+        assert "node-2/" not in text.partition("Ends")[0].partition("When")[0]
+        await pilot.press("down", "z")
+        assert [one.group for one in table.rows] == ["node-1", "node-2", "node-2", "node-2"]
+
+
 async def test_a_click_selects_a_device() -> None:
     async with shown(fake_run()) as pilot:
         await pilot.click("#devices", offset=(5, 4))

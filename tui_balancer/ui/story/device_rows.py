@@ -1,4 +1,4 @@
-"""The rows of the device table: devices, and groups of them where there are many."""
+"""The rows of the device table: devices, and groups of them: by nodes, or where there are many."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tui_balancer.formatting import NONE, estimate
 from tui_balancer.run.handle import Phase, RunSnapshot
 
 GROUPED_FROM: Final = 13
-"""So many devices are grouped by their hardware."""
+"""So many devices of one machine are grouped by their hardware."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """A device, or a group of devices of one kind with their figures added up.
+    """A device, or a group of devices with their figures added up.
 
     Attributes:
         metrics: Its figures.
@@ -25,6 +25,7 @@ class DeviceRow:
         busy: Devices of the group that compute.
         dead: Devices of the group that are dead.
         folded: Whether the group hides its devices.
+        group: The group's name, or that of a device's group; empty without groups.
     """
 
     metrics: DeviceMetrics
@@ -33,6 +34,7 @@ class DeviceRow:
     busy: int = 0
     dead: int = 0
     folded: bool = False
+    group: str = ""
 
     @property
     def key(self) -> tuple[bool, str]:
@@ -41,22 +43,30 @@ class DeviceRow:
 
 
 def device_rows(snapshot: RunSnapshot, folded: Collection[str]) -> tuple[DeviceRow, ...]:
-    """Return the devices in their order; many of them under a row for each kind of hardware.
+    """Return the devices in their order; those of a cluster, or many, in groups under a row each.
 
     Args:
         snapshot: The run.
-        folded: Hardware whose devices are not shown.
+        folded: Groups whose devices are not shown.
     """
     devices = snapshot.devices
-    if len(devices) < GROUPED_FROM:
+    grouped = len(devices) >= GROUPED_FROM or any(node_of(one.device) for one in devices)
+    if not grouped:
         return tuple(DeviceRow(one, is_through(one, snapshot)) for one in devices)
+    groups: dict[str, list[DeviceMetrics]] = {}
+    for one in devices:
+        groups.setdefault(node_of(one.device) or one.name, []).append(one)
     rows: list[DeviceRow] = []
-    for name in dict.fromkeys(one.name for one in devices):
-        members = [one for one in devices if one.name == name]
+    for name, members in groups.items():
         rows.append(_group(name, members, name in folded))
         if name not in folded:
-            rows += [DeviceRow(one, is_through(one, snapshot)) for one in members]
+            rows += [DeviceRow(one, is_through(one, snapshot), group=name) for one in members]
     return tuple(rows)
+
+
+def node_of(device: str) -> str:
+    """Return the node of a cluster that a device is on; empty for one of this machine."""
+    return device.rpartition("/")[0]
 
 
 def is_through(device: DeviceMetrics, snapshot: RunSnapshot) -> bool:
@@ -104,6 +114,7 @@ def _group(name: str, members: Sequence[DeviceMetrics], folded: bool) -> DeviceR
         busy=sum(one.state is DeviceState.BUSY for one in members),
         dead=sum(one.state is DeviceState.DEAD for one in members),
         folded=folded,
+        group=name,
     )
 
 

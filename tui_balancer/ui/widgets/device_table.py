@@ -34,9 +34,9 @@ _STATE_TONES: Final[dict[DeviceState, Tone]] = {
 
 
 def device_cell(row: DeviceRow, _width: int) -> Line:
-    """Draw the device's id, or the group's sign and size."""
+    """Draw the device's id, without the node it is under, or the group's sign and size."""
     if not row.members:
-        return [(row.metrics.device, "strong")]
+        return [(row.metrics.device.rpartition("/")[2], "strong")]
     sign = glyphs.FOLDED if row.folded else glyphs.UNFOLDED
     return [(f"{sign} {row.members} ×", "accent")]
 
@@ -158,7 +158,7 @@ def columns(samples: Samples) -> tuple[Column[DeviceRow], ...]:
 
 
 class DeviceTable(RowList[DeviceRow]):
-    """The devices in their order, many of them grouped by their hardware.
+    """The devices in their order, grouped by their nodes, or many of them by their hardware.
 
     Args:
         samples: Returns the last so many samples of a device's rate, oldest first.
@@ -195,12 +195,10 @@ class DeviceTable(RowList[DeviceRow]):
         row = self.cursor_row
         if row is None or self._snapshot is None or not any(one.members for one in self.rows):
             return False
-        self._folded ^= {row.metrics.name}
+        self._folded ^= {row.group}
         self.show(self._snapshot)
         place = next(
-            index
-            for index, one in enumerate(self.rows)
-            if one.members and one.metrics.name == row.metrics.name
+            index for index, one in enumerate(self.rows) if one.members and one.group == row.group
         )
         self.move_cursor(place)
         return True
