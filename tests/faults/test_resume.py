@@ -221,7 +221,7 @@ def test_another_model_of_the_same_name_and_other_settings_are_refused_in_one_li
     )  # fmt: skip
     assert refused.returncode == 2
     assert "the model's sha256 is " in refused.stderr
-    assert "--repr-layer is 2 there, 1 was asked" in refused.stderr
+    assert "--repr-layers is 2 there, 1 was asked" in refused.stderr
     assert refused.stderr.count("\n") == 1
     assert (begun / "out" / LEDGER_NAME).read_bytes() == before
 

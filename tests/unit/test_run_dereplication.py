@@ -70,7 +70,7 @@ class Run:
     """A run in a folder, its files made one by one by as many workers as one likes."""
 
     def __init__(self, inputs: Path, folder: Path, embedder: Embedder, **changed: bool) -> None:
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         self.company = Company()
         self._embedder = embedder
         self.settings = replace(SETTINGS, **changed)
@@ -224,6 +224,19 @@ def test_a_run_without_copies_has_no_plan(tmp_path: Path, embedder: Embedder) ->
     Run(tmp_path / "in", tmp_path / "out", embedder)
     assert planned_copies(tmp_path / "out") == 0
     assert SharedPlan.open(tmp_path / "out") is None
+
+
+def test_what_a_scan_that_was_cut_off_has_planned_does_not_count(
+    twins: Path, tmp_path: Path, embedder: Embedder
+) -> None:
+    Run(twins, tmp_path / "out", embedder).make([0])
+    (twins / "b.faa").write_text(">b\nYYYYYYYYYYYY\n")
+    (twins / "a.faa").write_text(">a\nMKVLAAGW\n")
+    again = Run(twins, tmp_path / "out", embedder)
+    assert planned_copies(tmp_path / "out") == 0
+    assert not (tmp_path / "out" / PLAN_FOLDER).exists()
+    again.make([0])
+    assert sorted(again.company.embedded) == ["MKVLAAGW", "YYYYYYYYYYYY"]
 
 
 def test_a_plan_that_is_damaged_is_told(twins: Path, tmp_path: Path, embedder: Embedder) -> None:

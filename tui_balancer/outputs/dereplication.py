@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -49,8 +50,19 @@ class Block:
     texts: Sequence[str]
 
 
+def discard_plan(folder: Path) -> None:
+    """Remove what a scan that was cut off has planned, with all that was computed by it.
+
+    Raises:
+        OSError: It cannot be removed.
+    """
+    place = folder / PLAN_FOLDER
+    if place.exists():
+        shutil.rmtree(place)
+
+
 def write_plan(folder: Path, copies: int, blocks: Iterable[Block]) -> None:
-    """Write a run's plan; what a scan that was cut off has left there is written over.
+    """Write a run's plan.
 
     Args:
         folder: The run folder.

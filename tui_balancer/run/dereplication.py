@@ -17,7 +17,7 @@ from tui_balancer.inputs.fasta import FastaStream, InputError
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.windows import pieces
 from tui_balancer.ledger.records import FileRecord
-from tui_balancer.outputs.dereplication import Block, write_plan
+from tui_balancer.outputs.dereplication import Block, discard_plan, write_plan
 
 _Integers = npt.NDArray[np.int64]
 
@@ -46,6 +46,7 @@ def dereplicated(
     Raises:
         OSError: The plan cannot be written.
     """
+    discard_plan(folder)
     if not census.hashes:
         return list(files)
     found = _Copies(census, np.array([file.bundle for file in files]))

@@ -33,8 +33,10 @@ class UnitPieces:
             for text in pieces(record.residues, rules):
                 row = known.get(text) if dereplicate else None
                 if row is None:
-                    row = known[text] = len(self.texts)
+                    row = len(self.texts)
                     self.texts.append(text)
+                    if dereplicate:
+                        known[text] = row
                     self._first_user.append(number)
                 elif row not in rows:
                     self._other_users.setdefault(row, []).append(number)

@@ -1,0 +1,81 @@
+"""A run full of copies: computed once by whoever comes first, and the bytes do not tell."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.checkpoints import make_checkpoint
+from tests.support.sessions import (
+    finished,
+    in_mid_file,
+    leftovers,
+    outputs,
+    session,
+    wait_for_row,
+)
+from tui_balancer.outputs.dereplication import PLAN_FOLDER
+
+FILES = 6
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("models") / "small.pt", 6, width=320, heads=20)
+
+
+@pytest.fixture(scope="module")
+def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files with the same sixty sequences, each in an order of its own, and some of their own."""
+    folder, dice = tmp_path_factory.mktemp("proteins"), random.Random(4)
+
+    def some(count: int) -> list[str]:
+        return ["".join(dice.choices("LAGVSERT", k=dice.randint(20, 90))) for _ in range(count)]
+
+    common = some(60)
+    for number in range(FILES):
+        found = [*dice.sample(common, 50), *some(10), *dice.choices(common, k=5)]
+        (folder / f"{number}.faa").write_text(
+            "".join(f">p{n}\n{one}\n" for n, one in enumerate(found))
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def quiet(proteins: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("quiet") / "out"
+    run = session(proteins, checkpoint, folder, cpu_workers=1)
+    run.start()
+    summary = finished(run)
+    assert (summary.done, summary.sequences) == (FILES, FILES * 65)
+    assert summary.copies == FILES * 55 - 60
+    return folder
+
+
+def test_a_worker_killed_beside_another_changes_no_byte(
+    quiet: Path, proteins: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    run = session(proteins, checkpoint, tmp_path / "out")
+    run.start()
+    row = wait_for_row(run, in_mid_file)
+    os.kill(run.engine.pids()[row.device], signal.SIGKILL)
+    assert finished(run).done == FILES
+    assert outputs(tmp_path / "out") == outputs(quiet)
+    assert leftovers(tmp_path / "out") == []
+
+
+def test_an_output_that_is_made_anew_has_the_bytes_of_old(
+    quiet: Path, proteins: Path, checkpoint: Path
+) -> None:
+    before = outputs(quiet)
+    assert {path.name for path in (quiet / PLAN_FOLDER).iterdir()} >= {"plan.json", "keys.npy"}
+    (quiet / "3_ESM.pt").unlink()
+    again = session(proteins, checkpoint, quiet)
+    again.start()
+    assert finished(again).done == FILES
+    assert outputs(quiet) == before
+    assert leftovers(quiet) == []
