@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import psutil
 
@@ -19,14 +19,15 @@ from tui_balancer.balance.commands import StopNow
 from tui_balancer.bars import bars
 from tui_balancer.config import RunSettings
 from tui_balancer.converting import merge_outputs
-from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.errors import UserError
 from tui_balancer.headless import LOOK_SECONDS, HeadlessReporter
 from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.opening import OpeningRun, Prepare
-from tui_balancer.run.prepare import PreparedRun, require_sense
 from tui_balancer.run.report import EXIT_FAILED, exit_code
-from tui_balancer.run.session import RunSession
+
+if TYPE_CHECKING:
+    from tui_balancer.run.prepare import PreparedRun
+    from tui_balancer.run.session import RunSession
 
 RUN_LOG = "run.log"
 APP_LOG = "app.log"
@@ -69,6 +70,9 @@ def watch(
         UserError: The run cannot begin; the line says why.
     """
     lines = lines or sys.stdout
+    from tui_balancer.engines.local import prepare_for_spawn
+    from tui_balancer.run.prepare import require_sense
+
     if headless or not has_terminal():
         with bars() as on_step:
             prepared = prepare(on_step)
@@ -113,6 +117,9 @@ class _Recorded:
         Raises:
             UserError: The run folder cannot be written or is in use.
         """
+        # Behind the screen: what a run is made of takes long to be imported.
+        from tui_balancer.run.session import RunSession
+
         with ExitStack() as stack:
             run_log = stack.enter_context(_opened_logs(prepared.settings.output))
             age = time.time() - psutil.Process().create_time()

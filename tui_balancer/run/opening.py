@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.events import Event
@@ -14,13 +15,16 @@ from tui_balancer.balance.observation import Places
 from tui_balancer.config import RunSettings
 from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.handle import Phase, RunSnapshot, RunSummary, ScanProgress, Step
-from tui_balancer.run.prepare import OnStep, PreparedRun
-from tui_balancer.run.session import RunSession
 
-Prepare = Callable[[OnStep], PreparedRun]
+if TYPE_CHECKING:
+    # Their imports take as long as the first paint may: they come behind the screen.
+    from tui_balancer.run.prepare import OnStep, PreparedRun
+    from tui_balancer.run.session import RunSession
+
+Prepare: TypeAlias = "Callable[[OnStep], PreparedRun]"
 """Checks and finds all that a run needs, and tells how far it is; raises UserError."""
 
-Begin = Callable[[PreparedRun], RunSession]
+Begin: TypeAlias = "Callable[[PreparedRun], RunSession]"
 """Starts a prepared run; raises UserError."""
 
 
