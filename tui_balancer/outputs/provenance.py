@@ -60,7 +60,7 @@ def provenance(
         sequences: Vectors in the output.
         truncated_ids: Ids of the sequences that were cut at `max_length`.
         replaced: Residues read as X.
-        skipped: Empty sequences left out.
+        skipped: Sequences left out, as empty or too long.
         precision: Number format of the products in the forward pass: fp32, bf16 or fp16.
         forward: Which forward pass computed, `packed` or `fair-esm`.
         failed_ids: Ids of the sequences that are missing: they did not fit into memory.
@@ -69,7 +69,7 @@ def provenance(
         include: What is kept of the layers.
         long: What was done with sequences longer than `max_length`.
         windowed: How many of them were embedded in windows.
-        skipped_ids: Those that were left out.
+        skipped_ids: Those that were left out for their length.
         dereplicated: Whether copies of a sequence were computed once; decides batches, and so the
             last bits of a vector.
     """

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from tui_balancer.balance.events import DeviceEvent, MoveEvent, SplitEvent, StealEvent
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.ledger.records import DeviceUsed, FileState
+from tui_balancer.outputs.dereplication import planned_copies
 from tui_balancer.run.chronicle import Chronicle
 from tui_balancer.run.history import CUT_OFF, RunHistory
 from tui_balancer.run.spans import Span, SpanEnd, Standing, spans, standings
@@ -138,6 +139,7 @@ class Account:
         steals: Files stolen.
         splits: How often a device joined another one in a running file.
         moves: Files moved by hand.
+        copies: Sequences with the residues of an earlier one, which were computed once with it.
         warnings: Lines a person should read.
         sessions: Oldest first.
         devices: In the order they appeared.
@@ -162,6 +164,7 @@ class Account:
     steals: int
     splits: int
     moves: int
+    copies: int
     warnings: tuple[str, ...]
     sessions: tuple[SessionAccount, ...]
     devices: tuple[DeviceAccount, ...]
@@ -197,6 +200,7 @@ def account_of(history: RunHistory) -> Account:
         steals=chronicle.steals,
         splits=chronicle.splits,
         moves=chronicle.moves,
+        copies=planned_copies(history.folder),
         warnings=tuple(dict.fromkeys(chronicle.warnings)),
         sessions=_sessions(history),
         devices=_devices(history, chronicle),

@@ -165,7 +165,7 @@ class RunSummary:
         residues: Residues embedded.
         truncated: Sequences cut at the maximum length.
         replaced: Residues read as X.
-        skipped: Empty sequences left out.
+        skipped: Sequences left out, empty ones and those too long for `--long skip`.
         missing: Sequences left out of finished outputs because they did not fit into memory.
         elapsed_seconds: From the start to the end.
         steals: Files stolen.

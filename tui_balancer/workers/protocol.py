@@ -161,7 +161,7 @@ class FileResult:
         sequences: Vectors written.
         truncated: Sequences cut at the maximum length.
         replaced: Residues read as X.
-        skipped: Empty sequences left out.
+        skipped: Sequences left out, as empty or too long.
         failed_ids: Sequences left out because they did not fit into memory even alone.
         others: The other outputs, in the order of the task's.
     """

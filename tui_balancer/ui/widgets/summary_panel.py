@@ -46,7 +46,8 @@ def _work(summary: RunSummary) -> list[Content]:
         plural(number, "sequence") + f" {what}"
         for number, what in (
             (summary.truncated, "truncated"),
-            (summary.skipped, "skipped as empty"),
+            (summary.skipped, "left out"),
+            (summary.copies, "computed once with others"),
         )
         if number
     ]
