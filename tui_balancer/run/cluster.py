@@ -92,7 +92,7 @@ def find_cluster(
 
 
 class Newcomers:
-    """Takes in devices that join a run late or come back; implements `engines.dask_company.Company`.
+    """Takes in devices that join a run late or come back; see `engines.dask_company.Company`.
 
     Args:
         coordinator: Knows the devices.

@@ -145,6 +145,7 @@ class RunSession:
             self.engine.stop(grace_seconds=0.0)
             self._thread.join()
         elif self._thread.ident is None:
+            self.engine.stop(grace_seconds=0.0)
             self._folder.release("never started")
 
     def elapsed_seconds(self) -> float:
