@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import torch
 
 from tests.support.outputs import METADATA, entries_of
 from tui_balancer.errors import UserError
-from tui_balancer.outputs.content import Content, Row
+from tui_balancer.outputs.content import Content, Entry, Row
 from tui_balancer.outputs.formats import FORMATS, INDEX, FormatName, reader, require_room, writer
 from tui_balancer.outputs.index import checksum, read_index
 from tui_balancer.outputs.layout import safe_name
@@ -161,3 +162,20 @@ def test_a_row_of_another_size_is_a_mistake(tmp_path: Path) -> None:
     short = Content(content.entries, EVERYTHING, lambda: [np.zeros(3, np.float32)] * 3, METADATA)
     with pytest.raises(ValueError, match="p has 3 numbers"):
         writer(FORMATS["h5"]).write(tmp_path / "a.h5", short)
+
+
+@pytest.mark.parametrize("name", ["esm", "h5", "parquet"])
+def test_large_rows_are_not_gathered_in_memory(name: FormatName, tmp_path: Path) -> None:
+    kept = Representations((6,), ("per_tok",), 2000)
+    entries = [Entry(f"p{number}", f"p{number}", 100, 100) for number in range(160)]
+
+    def vectors() -> Iterator[Row]:
+        return (np.zeros(kept.numbers(100), np.float32) for _ in entries)
+
+    metadata = METADATA | {"include": ["per_tok"], "layers": [6]}
+    writer(FORMATS[name]).write(tmp_path / "warm", content_of(kept, []))
+    tracemalloc.start()
+    writer(FORMATS[name]).write(tmp_path / "a", Content(entries, kept, vectors, metadata))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.5 * 160 * 4 * kept.numbers(100)

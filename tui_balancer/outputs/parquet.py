@@ -6,7 +6,7 @@
 Where more than one vector is kept of a sequence there is a column for each, `mean_33`, `bos_33`,
 `per_tok_33` (a list of vectors) and `contacts` (a list of the map's L rows). The schema's metadata
 has the provenance as JSON, under `tui_balancer`. A file of several inputs has a column `source`.
-Streams: a row group is in memory at a time, of 512 sequences or 64 MiB. Needs pyarrow.
+Streams: a row group is in memory at a time, of 512 sequences or 16 MiB. Needs pyarrow.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tui_balancer.representations import Part, Representations
 _METADATA = b"tui_balancer"
 
 _GROUP_ROWS = 512
-_GROUP_BYTES = 64 << 20
+_GROUP_BYTES = 16 << 20
 
 _ENTRY_FIELDS = (
     ("id", pa.string()),
