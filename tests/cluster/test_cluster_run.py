@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from queue import Queue
 
 import psutil
 import pytest
+from distributed import Client, Worker
 
 from tests.cluster.conftest import FILES
 from tests.support.cluster import (
@@ -27,6 +30,8 @@ from tests.support.sessions import (
     wait_for_row,
 )
 from tui_balancer.balance.commands import PauseAll, ResumeAll
+from tui_balancer.engines.dask_ending import SlotEnding
+from tui_balancer.engines.dask_plugin import Look, SlotPlugin
 from tui_balancer.engines.dask_request import ClusterRequest
 
 FOUR = {"node-1/cpu:0", "node-1/cpu:1", "node-2/cpu:0", "node-2/cpu:1"}
@@ -48,6 +53,38 @@ def test_four_workers_of_two_nodes_make_the_bytes_of_one_machine(
     assert outputs(tmp_path / "out") == quiet
     assert not leftovers(tmp_path / "out")
     assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_slots_end_with_an_app_that_says_nothing_any_more(
+    processes: Processes, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("of a run")
+    look = Look(token, "of a run", (), processor_only=True)
+    left: Queue[str] = Queue()
+    with Client(processes.address, set_as_default=False) as other:
+        other.subscribe_topic("all", note(left))
+        other.wait_for_workers(4, timeout=DEADLINE_SECONDS)
+        with Client(processes.address, set_as_default=False) as app:
+            app.register_plugin(SlotEnding("a-run", app.id), "a-run-ending")
+            app.register_plugin(SlotPlugin("a-run", look), "a-run")
+            assert all(other.run(has_plugin, "a-run").values())
+            gone = app.id
+        while left.get(timeout=DEADLINE_SECONDS) != f"remove-client {gone}":
+            pass
+        # The scheduler takes the plugin away after it told that the client is gone.
+        while any(other.run(has_plugin, "a-run").values()):
+            pass
+
+
+def note(left: Queue[str]) -> Callable[[tuple[float, dict[str, object]]], None]:
+    """Return what writes down who comes and goes."""
+    return lambda event: left.put(f"{event[1].get('action')} {event[1].get('client')}")
+
+
+def has_plugin(name: str, dask_worker: Worker) -> bool:
+    """Whether a worker has a plugin; runs there."""
+    return name in dask_worker.plugins
 
 
 def test_a_killed_worker_comes_back_by_its_nanny_and_costs_no_byte(

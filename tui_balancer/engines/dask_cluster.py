@@ -141,7 +141,8 @@ def _started(request: ClusterRequest, logs: Path) -> Any:
             threads_per_worker=THREADS,
             processes=True,
             host="127.0.0.1",
-            dashboard_address=None,
+            # Its HTTP server comes in any case, and would listen on every address.
+            dashboard_address="127.0.0.1:0",
             # Every user of this machine can reach a port of it.
             security=_security(request.tls) if request.tls else Security.temporary(),
             protocol="tls://",

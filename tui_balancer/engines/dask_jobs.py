@@ -64,6 +64,10 @@ def job_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
         cluster = getattr(jobqueue, JOB_KINDS[name])(
             security=security,
             shared_temp_directory=str(logs),
+            scheduler_options={
+                "dashboard_address": "127.0.0.1:0",
+                **(job.pop("scheduler_options", known.get("scheduler-options")) or {}),
+            },
             log_directory=job.pop("log_directory", known.get("log-directory")) or str(logs),
             worker_extra_args=[*lines("worker_extra_args"), *WORKER_ARGUMENTS],
             job_script_prologue=[*lines("job_script_prologue"), log],
