@@ -27,7 +27,7 @@ from tui_balancer.workers.protocol import Task, WorkerId, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.reading import ReadAhead
 from tui_balancer.workers.task import Bench
-from tui_balancer.workers.vectors import first_batch
+from tui_balancer.workers.unit_plan import first_batch
 
 WORKER = WorkerId("cuda:0", 1)
 BATCH_TOKENS = 60

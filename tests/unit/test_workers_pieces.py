@@ -17,7 +17,8 @@ from tui_balancer.outputs.partials import PartialResult
 from tui_balancer.representations import Kind, Representations
 from tui_balancer.workers.pieces import UnitPieces
 from tui_balancer.workers.sparing import EmbeddedBatch
-from tui_balancer.workers.vectors import UnitVectors, first_batch
+from tui_balancer.workers.unit_plan import first_batch
+from tui_balancer.workers.vectors import UnitVectors
 from tui_balancer.workers.windowing import joined
 
 WINDOWS = ReadingRules(max_length=4, long="window")

@@ -26,7 +26,7 @@ from tui_balancer.workers.reading import ReadAhead
 from tui_balancer.workers.shared import shared_blocks
 from tui_balancer.workers.task import Abandoned, Bench, TaskRun
 from tui_balancer.workers.telemetry import report_telemetry
-from tui_balancer.workers.vectors import first_batch
+from tui_balancer.workers.unit_plan import first_batch
 from tui_balancer.workers.writing import WriteBehind
 
 _log = logging.getLogger(__name__)

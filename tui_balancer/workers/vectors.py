@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
 import torch
 
-from tui_balancer.embedding.batching import plan_batches
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.windows import windows
 from tui_balancer.outputs.content import Row
@@ -20,6 +18,7 @@ from tui_balancer.workers.pieces import UnitPieces
 from tui_balancer.workers.rows import PlacedBatch, rows_for
 from tui_balancer.workers.shared import SharedBlocks
 from tui_balancer.workers.sparing import EmbeddedBatch
+from tui_balancer.workers.unit_plan import UnitPlan
 from tui_balancer.workers.windowing import joined
 
 _log = logging.getLogger(__name__)
@@ -27,34 +26,16 @@ _log = logging.getLogger(__name__)
 _FLOAT_BYTES = 4
 
 
-def first_batch(
-    records: Sequence[ProteinRecord],
-    rules: ReadingRules,
-    batch_tokens: int,
-    *,
-    dereplicate: bool = True,
-    shared: SharedBlocks | None = None,
-) -> tuple[list[str], ...]:
-    """Return the batch that a unit begins with; none where that hangs on what others leave."""
-    texts = UnitPieces(records, rules, dereplicate=dereplicate).texts
-    if shared is not None and shared.find(texts):
-        return ()
-    batches = plan_batches([len(text) for text in texts], batch_tokens)
-    return tuple([texts[row] for row in batch] for batch in batches[:1])
-
-
 class UnitVectors:
     """A unit's batches and what is there of them.
 
     The batches follow from the unit's records, the plan of what units share, and the settings,
-    and so do the outputs' bytes. The blocks that the unit has pieces of come first, then the
-    batches of its other pieces. Batches of which no piece is wanted are not computed. A batch
+    and so do the outputs' bytes. Batches of which no piece is wanted are not computed. A batch
     that was embedded is kept at once, a block where other units find it, the others in the
     partial result, unless it is the last one missing and in memory: then the outputs themselves
     come next.
 
-    A row is the number of a piece, see `UnitPieces`; those of a block that are not the unit's have
-    the numbers after it.
+    A row is the number of a piece, see `UnitPlan`.
     """
 
     def __init__(
@@ -86,12 +67,10 @@ class UnitVectors:
         """
         self._records, self._kept, self._rules = records, kept, rules
         self._pieces = UnitPieces(records, rules, dereplicate=dereplicate)
-        self._foreign: list[str] = []
         self._shared = shared
-        self._blocks: list[int] = []
-        self._batches = self._planned(batch_tokens)
+        self._plan = UnitPlan(self._pieces, batch_tokens, shared)
         self._store = rows_for(self._pieces.texts, kept)
-        self._missing = dict.fromkeys(range(len(self._batches)))
+        self._missing = dict.fromkeys(range(len(self)))
         self._unwanted: set[int] = set()
         self._failed: set[int] = set()
         self._split: set[int] = set()
@@ -118,53 +97,50 @@ class UnitVectors:
 
     def rows(self, number: int) -> tuple[int, ...]:
         """Return the rows of a batch, in its order."""
-        return self._batches[number]
+        return self._plan.batches[number]
 
     def texts(self, number: int) -> list[str]:
         """Return the residues of a batch's pieces."""
-        return [self._text(row) for row in self._batches[number]]
+        return [self._plan.text(row) for row in self.rows(number)]
 
     def users(self, row: int) -> Iterator[int]:
         """Yield the records of the unit that a piece belongs to."""
-        return self._pieces.users(row) if row < len(self._pieces) else iter(())
+        return self._plan.users(row)
 
     def wanted(self, number: int) -> list[ProteinRecord]:
         """Return the records that somebody needs and that begin in a batch: each is in one."""
-        own = (row for row in self._batches[number] if row < len(self._pieces))
-        begun = chain.from_iterable(map(self._pieces.begun_by, own))
+        begun = self._plan.begun_in(number)
         return [self._records[record] for record in begun if record not in self._unwanted]
 
     def costly(self, number: int) -> list[str]:
         """Return the pieces that a batch is computed for: all of a block, and those wanted."""
-        if number < len(self._blocks):
+        if self._plan.is_block(number):
             return self.texts(number)
-        return [self._text(row) for row in self._batches[number] if self._is_wanted(row)]
+        return [self._plan.text(row) for row in self.rows(number) if self._is_wanted(row)]
 
     def owner(self, number: int) -> int | None:
         """Return the unit that a block belongs to; None for a batch of the unit's own."""
-        if self._shared is None or number >= len(self._blocks):
-            return None
-        return self._shared.owner(self._blocks[number])
+        return self._plan.owner(number)
 
     def give_up(self, records: Collection[int]) -> None:
         """Let nobody need these records any more; what is missing for them alone is not missed."""
         if records:
             self._unwanted.update(records)
             for number in self.missing:
-                if not any(map(self._is_wanted, self._batches[number])):
+                if not any(map(self._is_wanted, self.rows(number))):
                     del self._missing[number]
 
     def __len__(self) -> int:
-        return len(self._batches)
+        return len(self._plan.batches)
 
     def is_claimed(self, number: int) -> bool:
         """Whether a batch is a block that somebody else has begun; then it comes last, once.
 
         Otherwise it is this worker's now.
         """
-        if self._shared is None or number >= len(self._blocks) or number in self._postponed:
+        if self._shared is None or not self._plan.is_block(number) or number in self._postponed:
             return False
-        if self._shared.claim(self._blocks[number]):
+        if self._shared.claim(self._plan.blocks[number]):
             return False
         self._postponed.add(number)
         del self._missing[number]
@@ -179,8 +155,9 @@ class UnitVectors:
         Args:
             others: Where others kept batches, besides its own place.
         """
-        taken = [number for number in range(len(self._blocks)) if self.fetch(number)]
-        numbers = {number: number for number in range(len(self._blocks), len(self._batches))}
+        blocks = len(self._plan.blocks)
+        taken = [number for number in range(blocks) if self.fetch(number)]
+        numbers = {number: number for number in range(blocks, len(self))}
         if len(numbers) < 2 and not self._store.on_disk:
             return taken
         own = [] if self._partial is None else [self._partial]
@@ -190,9 +167,9 @@ class UnitVectors:
 
     def fetch(self, number: int) -> bool:
         """Take over a block that is missing, if another worker has left it; return whether so."""
-        if self._shared is None or number >= len(self._blocks) or number not in self._missing:
+        if self._shared is None or not self._plan.is_block(number) or number not in self._missing:
             return False
-        block = self._blocks[number]
+        block = self._plan.blocks[number]
         return bool(self._taken_over(self._shared.kept(block), {block: number}))
 
     def add(self, number: int, embedded: EmbeddedBatch) -> None:
@@ -203,16 +180,16 @@ class UnitVectors:
         Raises:
             OSError: It cannot be kept, and memory does not hold it.
         """
-        batch = self._batches[number]
+        batch = self.rows(number)
         failed = {batch[position] for position in embedded.failed}
         self._failed |= failed
         computed = [row for row in batch if row not in failed]
         flat = embedded.vectors.reshape(-1)
         path, place = Path(), 0
-        last = len(self._missing) == 1 and number >= len(self._blocks)
+        last = len(self._missing) == 1 and not self._plan.is_block(number)
         if self._store.on_disk or not (failed or last):
             # Frames with other labels than the whole batch's are taken over by nobody.
-            labels = tuple(self._label(number, row) for row in computed)
+            labels = self._plan.labels(number, computed)
             frame = KeptBatch(number, labels, flat.numpy().tobytes(), embedded.split)
             path, place = self._keep(number, frame, whole=not failed)
         self._place(number, computed, flat, path, place, split=embedded.split)
@@ -229,39 +206,9 @@ class UnitVectors:
     def split_batches(self, records: range) -> int:
         """Return how many batches with some of these records were computed in parts."""
         return sum(
-            any(user in records for row in self._batches[number] for user in self.users(row))
+            any(user in records for row in self.rows(number) for user in self.users(row))
             for number in self._split
         )
-
-    def _planned(self, batch_tokens: int) -> tuple[tuple[int, ...], ...]:
-        """Return the batches by their rows: the blocks, then those of the unit's own pieces."""
-        texts = self._pieces.texts
-        found = self._shared.find(texts) if self._shared is not None else {}
-        batches: list[tuple[int, ...]] = []
-        elsewhere: set[int] = set()
-        for block, rows in found.items():
-            assert self._shared is not None, "something was found"
-            self._blocks.append(block)
-            elsewhere.update(rows.values())
-            batch: list[int] = []
-            for piece in self._shared.pieces(block):
-                if piece not in rows:
-                    self._foreign.append(self._shared.text(piece))
-                batch.append(rows.get(piece, len(texts) + len(self._foreign) - 1))
-            batches.append(tuple(batch))
-        own = [row for row in range(len(texts)) if row not in elsewhere]
-        planned = plan_batches([len(texts[row]) for row in own], batch_tokens)
-        return (*batches, *(tuple(own[position] for position in batch) for batch in planned))
-
-    def _text(self, row: int) -> str:
-        own = len(self._pieces)
-        return self._pieces.texts[row] if row < own else self._foreign[row - own]
-
-    def _label(self, number: int, row: int) -> str:
-        """Return what a piece is called where a batch is kept."""
-        if number < len(self._blocks):
-            return str(self._batches[number].index(row))
-        return self._pieces.label(row)
 
     def _is_wanted(self, row: int) -> bool:
         return any(user not in self._unwanted for user in self.users(row))
@@ -278,7 +225,7 @@ class UnitVectors:
         return joined(self._kept, length, places, [self._store.row(row) for row in rows])
 
     def _sizes(self, rows: Iterable[int]) -> list[int]:
-        return [self._kept.numbers(len(self._text(row))) for row in rows]
+        return [self._kept.numbers(len(self._plan.text(row))) for row in rows]
 
     def _taken_over(self, partial: PartialResult, numbers: Mapping[int, int]) -> list[int]:
         """Take over what a file keeps, its batches having other numbers than they have here."""
@@ -288,7 +235,7 @@ class UnitVectors:
                 number = numbers.get(kept.number)
                 if number is not None and self._fits(number, kept):
                     flat = torch.frombuffer(bytearray(kept.vectors), dtype=torch.float32)
-                    batch = self._batches[number]
+                    batch = self.rows(number)
                     self._place(number, batch, flat, partial.path, kept.place, split=kept.split)
                     taken.append(number)
         except OSError as error:
@@ -299,9 +246,9 @@ class UnitVectors:
         """Whether a kept batch is one that is missing, piece by piece."""
         if number not in self._missing:
             return False
-        rows = self._batches[number]
-        labels = tuple(self._label(number, row) for row in rows)
-        return kept.ids == labels and len(kept.vectors) == _FLOAT_BYTES * sum(self._sizes(rows))
+        rows = self.rows(number)
+        same = kept.ids == self._plan.labels(number, rows)
+        return same and len(kept.vectors) == _FLOAT_BYTES * sum(self._sizes(rows))
 
     def _place(
         self,
@@ -326,8 +273,8 @@ class UnitVectors:
             OSError: It does not work, and memory does not hold the rows.
         """
         try:
-            if whole and self._shared is not None and number < len(self._blocks):
-                block = self._blocks[number]
+            if whole and self._shared is not None and self._plan.is_block(number):
+                block = self._plan.blocks[number]
                 place = self._shared.keep(block, replace(batch, number=block))
                 return self._shared.kept(block).path, place
             if self._partial is not None:
@@ -336,6 +283,6 @@ class UnitVectors:
             if self._store.on_disk:
                 raise
             _log.warning("finished batches are not kept: %s", error)
-            if number >= len(self._blocks):
+            if not self._plan.is_block(number):
                 self._partial = None
         return Path(), 0
