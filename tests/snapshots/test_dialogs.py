@@ -24,7 +24,6 @@ DIALOGS = {
     "rule-by-count": (BY_COUNT, ("e", "tab")),
     "rule-mistaken": (BY_COUNT, ("e", "x", "enter")),
     "help": (RUNNING, ("question_mark",)),
-    "palette": (RUNNING, ("ctrl+p",)),
     "event": (RUNNING, ("3", "down", "down", "enter")),
     "steal": (RUNNING, ("3", *["down"] * 6, "enter")),
     "device": (RUNNING, ("enter",)),

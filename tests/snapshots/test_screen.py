@@ -23,8 +23,8 @@ from tests.support.pictures import (
     UNTRAINED,
     many_devices,
 )
-from tests.support.screen import fake_run, grow_older, look, settled
-from tests.support.snapshots import PLAIN, SIZES, Prepare, assert_pictures, picture
+from tests.support.screen import fake_run, grow_older, look
+from tests.support.snapshots import PLAIN, SIZES, Prepare, assert_pictures, painted, picture
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.themes import CONTRAST
 
@@ -113,7 +113,7 @@ async def test_what_is_asked_for_at_the_start_is_the_filter_of_these_pictures(
             app.animation_level = "none"
             await look(pilot)
             await prepare(pilot)
-            await settled(pilot)
+            await painted(pilot)
             pictures.append(picture(app, None if asked else PLAIN[how]))
     assert pictures[0] == pictures[1]
 

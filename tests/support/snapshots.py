@@ -6,6 +6,7 @@ accepts what is shown now; look at it first.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from textual.color import Color
 from textual.filter import LineFilter, Monochrome
 from textual.pilot import Pilot
 
-from tests.support.screen import look, settled
+from tests.support.screen import DEADLINE_SECONDS, look, settled
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.ascii_filter import AsciiFilter
 
@@ -54,16 +55,25 @@ async def assert_pictures(
         app.animation_level = "none"
         await look(pilot)
         await prepare(pilot)
-        await settled(pilot)
+        await painted(pilot)
         assert picture(app) == accepted(name=first[0])
         for name, line_filter in PLAIN.items():
             assert picture(app, line_filter) == accepted(name=name)
         for name, size in others:
             await pilot.resize_terminal(*size)
-            await settled(pilot)
-            await settled(pilot)
+            await painted(pilot)
             assert picture(app) == accepted(name=name)
     assert app.return_code in (0, None), "a broken app leaves a picture too"
+
+
+async def painted(pilot: Pilot[int]) -> None:
+    """Wait until all that was asked for is on the screen, also what a refresh asks for."""
+    for _ in range(2):
+        await settled(pilot)
+        refreshed = asyncio.Event()
+        pilot.app.screen.call_after_refresh(refreshed.set)
+        await asyncio.wait_for(refreshed.wait(), DEADLINE_SECONDS)
+    await settled(pilot)
 
 
 def picture(app: BalancerApp, line_filter: LineFilter | None = None) -> str:
