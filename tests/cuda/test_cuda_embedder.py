@@ -128,8 +128,8 @@ def test_a_batch_that_is_begun_does_not_disturb_the_one_before(source: ModelSour
     batches = [sequences(), ["MKV" * 300] * 4, ["A"]]
     alone = [device.embed(batch) for batch in batches]
     pending = [device.begin(batch) for batch in batches]
-    for wait, expected in zip(pending, alone, strict=True):
-        assert torch.equal(wait(), expected)
+    for one, expected in zip(pending, alone, strict=True):
+        assert torch.equal(one.vectors(), expected)
 
 
 @pytest.mark.parametrize("include", [("bos",), ("per_tok",), ("mean", "bos"), ("contacts",)])
