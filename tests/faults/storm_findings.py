@@ -14,6 +14,7 @@ from tests.faults.storm_victim import Moment
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileRow, FileState, LeaseEnd, LeaseRow
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.outputs.dereplication import PLAN_FOLDER
 from tui_balancer.outputs.formats import INDEX
 from tui_balancer.outputs.layout import OUTPUT_SUFFIX, STEM_SUFFIX
 from tui_balancer.run.folder import LOGS_FOLDER
@@ -74,10 +75,12 @@ def made_in(out: Path) -> dict[str, bytes]:
 def strays(out: Path, expected: Collection[str]) -> list[Path]:
     """Return what lies in a run folder and does not belong there."""
     belongs = {*expected, LEDGER_NAME}
+    own = {LOGS_FOLDER, PLAN_FOLDER}
     return [
         path
         for path in out.rglob("*")
-        if path.name not in belongs and LOGS_FOLDER not in path.relative_to(out).parts
+        if path.name not in belongs
+        and (path.suffix == ".tmp" or own.isdisjoint(path.relative_to(out).parts))
     ]
 
 
