@@ -26,7 +26,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("proteins")
-    write_synthetic(folder, files=5, sequences=250, seed=3)
+    write_synthetic(folder, files=5, sequences=150, seed=3)
     return folder
 
 

@@ -128,7 +128,7 @@ def write_inputs(folder: Path, dice: random.Random) -> int:
     return count
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_bytes_do_not_depend_on_who_comes_first(embedder: Embedder, seed: int) -> None:
     dice = random.Random(seed)
