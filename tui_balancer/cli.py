@@ -15,6 +15,7 @@ from rich.progress import Progress
 from tui_balancer import __version__
 from tui_balancer.bars import bars
 from tui_balancer.cluster_options import ClusterOptions
+from tui_balancer.config import RunSettings
 from tui_balancer.configuring import config
 from tui_balancer.converting import export, inspect, verify
 from tui_balancer.embedding.settings import PrecisionChoice
@@ -96,9 +97,6 @@ def run(
     goes on where an earlier one ended, however that was; finished outputs are checked, not
     repeated.
     """
-    from tui_balancer.run.prepare import prepare
-    from tui_balancer.watching import watch
-
     settings = run_settings(
         named_inputs(inputs, listed, output),
         output,
@@ -108,18 +106,7 @@ def run(
         embedding or EmbeddingOptions(),
     )
     settings = replace(settings, cluster=(cluster or ClusterOptions()).request())
-    resuming = (going_on or ResumingOptions()).resuming()
-    screen = screen or ScreenOptions()
-    code = watch(
-        settings,
-        lambda on_step: prepare(settings, resuming=resuming, on_step=on_step),
-        headless=screen.headless,
-        ascii_only=screen.ascii,
-        lines=sys.stderr if screen.json else sys.stdout,
-    )
-    if screen.json:
-        print_account(output)
-    return code
+    return _carried_out(settings, going_on, screen)
 
 
 @app.command(help_epilogue=EXIT_CODES)
@@ -138,12 +125,21 @@ def resume(
     Inputs, model and all that decides the results come from the run's ledger, and so does the
     rest where no option says otherwise.
     """
-    from tui_balancer.run.prepare import prepare, settings_of
-    from tui_balancer.watching import watch
+    from tui_balancer.run.prepare import settings_of
 
     request = (cluster or ClusterOptions()).request()
     settings = resumed_settings(settings_of(output), devices or DeviceOptions(), balancing)
     settings = replace(settings, cluster=request)
+    return _carried_out(settings, going_on, screen)
+
+
+def _carried_out(
+    settings: RunSettings, going_on: ResumingOptions | None, screen: ScreenOptions | None
+) -> int:
+    """Watch a run from its preparation to its end, and print its account if that is wanted."""
+    from tui_balancer.run.prepare import prepare
+    from tui_balancer.watching import watch
+
     resuming = (going_on or ResumingOptions()).resuming()
     screen = screen or ScreenOptions()
     code = watch(
@@ -154,7 +150,7 @@ def resume(
         lines=sys.stderr if screen.json else sys.stdout,
     )
     if screen.json:
-        print_account(output)
+        print_account(settings.output)
     return code
 
 
