@@ -115,6 +115,11 @@ class SplitEvent(Event):
             event; None where that was not asked.
         finish_with: The same when both work on it.
         copy: Whether the source goes on with the same batches, and the first one counts.
+        source_ends: When the source would be through with its share of the unit, and when it is
+            without these batches; estimated seconds from the event. None where its speed is not
+            known yet, or it is held.
+        target_ends: When the target is through with the unit: at once if it takes no part in it,
+            and with these batches. None where its speed is not known yet.
     """
 
     unit_id: int
@@ -127,6 +132,8 @@ class SplitEvent(Event):
     finish_without: float | None = None
     finish_with: float | None = None
     copy: bool = False
+    source_ends: tuple[float, float] | None = None
+    target_ends: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

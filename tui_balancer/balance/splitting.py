@@ -31,12 +31,14 @@ class Cut:
         finish_without: Estimated seconds until the lease is finished by the victim alone; None
             where that is not asked.
         finish_with: Until both parts are finished; inf likewise.
+        front_finish: Until the victim has finished its part; None likewise.
     """
 
     front: Spans
     back: Spans
     finish_without: float | None = None
     finish_with: float = inf
+    front_finish: float | None = None
 
     @property
     def gain(self) -> float:
@@ -76,8 +78,8 @@ def best_cut(
     for count in {min(max(near, 1), most), min(near + 1, most)}:
         front, back = without_tail(todo, count)
         cost = plan.cost(back)
-        finish = max(remaining - cost / victim_rate, HAND_OVER_SECONDS + cost / thief_rate)
-        cuts.append(Cut(front, back, remaining, finish))
+        own = remaining - cost / victim_rate
+        cuts.append(Cut(front, back, remaining, max(own, part_seconds(cost, thief_rate)), own))
     return min(cuts, key=lambda cut: cut.finish_with)
 
 
@@ -85,6 +87,11 @@ def all_but_in_flight(todo: Spans, *, in_flight: bool) -> Cut:
     """Return the cut that leaves a victim nothing but what it computes at this moment."""
     front, back = without_tail(todo, batches(todo) - in_flight)
     return Cut(front, back)
+
+
+def part_seconds(cost: float, rate: float) -> float:
+    """Return the seconds in which a device is through with a part of so many FLOPs."""
+    return HAND_OVER_SECONDS + cost / rate
 
 
 def overdue_at(since: float, seconds: float) -> float:
