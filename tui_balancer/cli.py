@@ -15,6 +15,7 @@ from rich.progress import Progress
 from tui_balancer import __version__
 from tui_balancer.bars import bars
 from tui_balancer.cluster_options import ClusterOptions
+from tui_balancer.completing import add_completion
 from tui_balancer.config import RunSettings
 from tui_balancer.configuring import config
 from tui_balancer.converting import export, inspect, verify
@@ -65,7 +66,10 @@ app = App(
     + EXIT_CODES,
 )
 
-Input = Annotated[str, Parameter(name="INPUT", help="FASTA files, folders or globs; - for a pipe.")]
+# Each is a text; that it may be a path lets shells complete it.
+Input = Annotated[
+    str | Path, Parameter(name="INPUT", help="FASTA files, folders or globs; - for a pipe.")
+]
 Listed = Annotated[
     Path | None, Parameter(name="--list", help="A file that names one more input on each line.")
 ]
@@ -364,6 +368,7 @@ app.command(simulate)
 app.command(report)
 app.command(replay)
 app.command(config)
+add_completion(app)
 apply_preferences(app["run"], app["plan"], app["demo"], app["devices"], app["bench"])
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tui_balancer.errors import UserError
@@ -19,18 +20,19 @@ STDIN_NAME = "stdin.fasta"
 
 
 def named_inputs(
-    inputs: tuple[str, ...], listed: Path | None, output: Path | None
+    given: Sequence[str | Path], listed: Path | None, output: Path | None
 ) -> tuple[str, ...]:
     """Return the inputs with those of a list, and with a file in the place of standard input.
 
     Args:
-        inputs: As on the command line.
+        given: As on the command line.
         listed: A file with one more on each line; empty lines and those with `#` do not count.
         output: The run folder, where the file of standard input comes; None if there is none.
 
     Raises:
         UserError: The list or standard input cannot be read, or what came is not what it was.
     """
+    inputs = tuple(map(str, given))
     if listed is not None:
         inputs += _lines(listed)
     if STDIN not in inputs:

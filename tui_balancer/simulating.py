@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, get_args
 
 from cyclopts import Parameter
@@ -29,7 +30,7 @@ POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
 
 def simulate(
     *inputs: Annotated[
-        str,
+        str | Path,
         Parameter(name="INPUT", help="FASTA files, folders or globs whose real sizes are used."),
     ],
     devices: Annotated[int, Parameter(help="Devices, of unequal speed.")] = 8,

@@ -77,7 +77,7 @@ class PolicyResult:
     decision_seconds_median: float | None
 
 
-def scanned_units(inputs: Sequence[str], model: str) -> tuple[Unit, ...]:
+def scanned_units(inputs: Sequence[str | Path], model: str) -> tuple[Unit, ...]:
     """Return the files of a real run, costed for a model of fair-esm's collection.
 
     Raises:
