@@ -31,7 +31,7 @@ def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def session(
-    proteins: Path, checkpoint: Path, output: Path, workers: int, *, splitting: bool
+    proteins: Path, checkpoint: Path, output: Path, workers: int, *, stealing: bool = True
 ) -> RunSession:
     return RunSession(
         prepare(
@@ -43,7 +43,7 @@ def session(
                 cpu_workers=workers,
                 cpu_threads=1,
                 batch_tokens=512,
-                splitting=splitting,
+                stealing=stealing,
             )
         )
     )
@@ -85,7 +85,7 @@ def undivided(
     proteins: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, bytes]:
     output = tmp_path_factory.mktemp("undivided")
-    run = session(proteins, checkpoint, output, workers=2, splitting=False)
+    run = session(proteins, checkpoint, output, workers=2, stealing=False)
     run.start()
     ended(run)
     assert not any(isinstance(event, SplitEvent) for event in run.events_after(0))
@@ -95,7 +95,7 @@ def undivided(
 def test_two_workers_on_one_file_write_the_bytes_of_one(
     proteins: Path, checkpoint: Path, tmp_path: Path, undivided: dict[str, bytes]
 ) -> None:
-    run = session(proteins, checkpoint, tmp_path / "out", workers=2, splitting=True)
+    run = session(proteins, checkpoint, tmp_path / "out", workers=2)
     run.start()
     split = split_of(run)
     ended(run)
@@ -116,7 +116,7 @@ def test_two_workers_on_one_file_write_the_bytes_of_one(
 def test_a_worker_killed_in_its_part_leaves_the_rest_to_the_other(
     proteins: Path, checkpoint: Path, tmp_path: Path, undivided: dict[str, bytes], killed: str
 ) -> None:
-    run = session(proteins, checkpoint, tmp_path / "out", workers=2, splitting=True)
+    run = session(proteins, checkpoint, tmp_path / "out", workers=2)
     run.start()
     split = split_of(run)
     device = split.source if killed == "source" else split.target

@@ -87,6 +87,8 @@ class AnyInterleaving(RuleBasedStateMachine):
             specs(*weights),
             policy=policy,
             stealing=stealing,
+            # Each unit has one lease at most; copies are looked at where units are divided.
+            copying=False,
             clock=self.clock,
             journal=self.journal.append,
         )

@@ -115,6 +115,27 @@ def test_nothing_is_split_when_that_is_off_or_the_run_ends() -> None:
     assert shop.take("cuda:1") is None
 
 
+def test_a_whole_file_of_a_slow_device_is_copied_where_that_ends_it_sooner() -> None:
+    shop = Shop(4.0, 3.0, splitting=False)
+    # 2.5 s on the first device; a copy would take 0.5 s more than ten batches at rate 3.
+    assert shop.take("cuda:1") is None
+    for batch in range(3):
+        shop.clock.now += 3.0
+        shop.report(shop.first, batch + 1, batch)
+    copy = shop.must_take("cuda:1")
+    (event,) = shop.splits()
+    assert event.copy
+    assert (event.batches, event.of) == (7, BATCHES)
+    assert event.finish_with is not None
+    assert event.finish_without is not None
+    assert event.finish_without - event.finish_with > 1.0
+    for batch in range(3, BATCHES):
+        shop.report(copy, batch - 2, batch)
+    assert shop.end_part(copy) is Directive.RESHARE
+    assert shop.finish(copy)
+    assert shop.report(shop.first, 4, 3) is Directive.ABANDON
+
+
 def test_the_batch_in_flight_is_never_taken() -> None:
     shop = Shop(1.0, 1.0, gain=0.0, batches=2)
     assert shop.report(shop.first, 1, 0) is Directive.CONTINUE
@@ -203,4 +224,16 @@ def test_a_copy_is_given_up_when_the_first_one_is_through() -> None:
     copy = shop.must_take("cuda:1")
     assert shop.finish(shop.first)
     assert shop.report(copy, 1, 1) is Directive.ABANDON
+    assert shop.coordinator.totals().done == 1
+
+
+def test_a_worker_may_die_that_had_an_output_to_write_when_its_copy_was_through() -> None:
+    shop = Shop(1.0, 1.0, batches=2)
+    shop.report(shop.first, 1, 0)
+    shop.clock.now = 7.0
+    copy = shop.must_take("cuda:1")
+    done = Progress(2, 2, 2.0)
+    shop.coordinator.report_progress("cuda:0", 1, 0, 1, done, 1, computed=True)
+    assert shop.finish(copy)
+    shop.coordinator.worker_died("cuda:0", 1, "signal 9")
     assert shop.coordinator.totals().done == 1

@@ -117,7 +117,7 @@ class Balancer:
             return None
         return record.checked + settings.interval_seconds
 
-    def fell_behind(self, record: DeviceRecord, *, divisible: bool) -> bool:
+    def fell_behind(self, record: DeviceRecord, *, joinable: bool) -> bool:
         """Whether a device's estimated finish moved away by half the threshold.
 
         At steady rates a steal that does not pay now never will: only then is it worth waking
@@ -125,14 +125,14 @@ class Balancer:
 
         Args:
             record: The device.
-            divisible: Whether others could take over some of its running unit.
+            joinable: Whether others could join the work on its running unit.
         """
         settings = self.policy.settings
         now = self._clock()
         remaining = self._roster.remaining_seconds(record, now)
         if not self.stealing or isinstance(settings, CountSettings) or remaining is None:
             return False
-        if not (record.queue or divisible):
+        if not (record.queue or joinable):
             return False
         finish = now + remaining
         if record.expected is None or finish > record.expected + settings.gain_seconds / 2:

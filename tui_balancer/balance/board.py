@@ -20,6 +20,7 @@ from tui_balancer.balance.events import (
     ReturnEvent,
     UnbundleEvent,
 )
+from tui_balancer.balance.joining import Joiner
 from tui_balancer.balance.model import (
     DeviceSpec,
     Directive,
@@ -65,6 +66,7 @@ class Board:
         max_restarts: Restarts a device gets before it is given up.
         poison_limit: Workers that a unit may kill before it is failed.
         sharer: Lets several devices work on one unit.
+        joiner: Decides which idle device joins which running unit.
         began: When the first lease was granted; None before.
     """
 
@@ -75,6 +77,7 @@ class Board:
         *,
         stealing: bool,
         splitting: bool,
+        copying: bool,
         clock: Callable[[], float],
         journal: Journal | None,
         max_restarts: int,
@@ -87,8 +90,15 @@ class Board:
         self.balancer = Balancer(
             self.roster, self.units, self.log, policy, stealing=stealing, clock=clock
         )
-        self.sharer = Sharer(
-            self.roster, self.units, self.log, self.balancer, on=splitting, clock=clock
+        self.sharer = Sharer(self.roster, self.units, self.log, self.balancer, clock)
+        self.joiner = Joiner(
+            self.roster,
+            self.units,
+            self.balancer,
+            self.sharer,
+            splitting=splitting,
+            copying=copying,
+            clock=clock,
         )
         self.assigned = False
         self.draining = False
@@ -149,8 +159,8 @@ class Board:
             self.balancer.forget()
         active = None
         if self._may_start(record):
-            active = self.sharer.take_wanted(record) or self._take_whole(record)
-            active = active or self.sharer.take(record)
+            active = self.joiner.take_wanted(record) or self._take_whole(record)
+            active = active or self.joiner.take(record)
         if active is None:
             record.seen = self.version
             return None
@@ -183,7 +193,7 @@ class Board:
         """Note what a unit's batches cost; idle devices look whether they can have some."""
         self.sharer.learn(active, costs)
         self.balancer.note(record)
-        if self.sharer.worth_dividing(record):
+        if self.joiner.worth_joining(record):
             self.changed()
 
     def advance(
@@ -194,7 +204,7 @@ class Board:
         self.sharer.note_batch(active, batch)
         self.roster.learn_from(record)
         self.balancer.note(record)
-        if self.balancer.fell_behind(record, divisible=self.sharer.worth_dividing(record)):
+        if self.balancer.fell_behind(record, joinable=self.joiner.worth_joining(record)):
             self.changed()
 
     def directive(self, record: DeviceRecord, active: ActiveLease) -> Directive:
@@ -338,7 +348,7 @@ class Board:
 
     def next_look(self, record: DeviceRecord) -> float | None:
         """Return when an idle device looks for work again without a change; None for never."""
-        looks = (self.balancer.next_look(record), self.sharer.next_look(record))
+        looks = (self.balancer.next_look(record), self.joiner.next_look(record))
         return min((look for look in looks if look is not None), default=None)
 
     def _finish(self, active: ActiveLease, failed: Collection[int]) -> None:

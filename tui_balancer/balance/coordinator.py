@@ -40,6 +40,8 @@ class WorkStealingCoordinator(LeaseDesk):
         policy: The stealing rule to begin with.
         stealing: False leaves the assignment alone, except for the queues of dead devices.
         splitting: Whether idle devices take over batches of running units.
+        copying: Whether idle devices compute what a slower or hanging one has left of a unit too,
+            where they would be through sooner; the first of both counts.
         clock: Seconds since the run began; never goes back.
         journal: Called under the lock with every event, in order; must not raise.
         max_restarts: Restarts a device gets before it is given up.
@@ -53,6 +55,7 @@ class WorkStealingCoordinator(LeaseDesk):
         policy: PolicySettings,
         stealing: bool = True,
         splitting: bool = False,
+        copying: bool = True,
         clock: Callable[[], float],
         journal: Journal | None = None,
         max_restarts: int = 3,
@@ -64,6 +67,7 @@ class WorkStealingCoordinator(LeaseDesk):
                 policy,
                 stealing=stealing,
                 splitting=splitting,
+                copying=copying,
                 clock=clock,
                 journal=journal,
                 max_restarts=max_restarts,

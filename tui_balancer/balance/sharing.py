@@ -1,4 +1,4 @@
-"""Several devices on one unit: dividing its batches, copying held-up ones, bringing it together.
+"""Several devices on one unit: dividing its batches, copying them, bringing it together.
 
 A unit's batches are in the hands of its leases: each batch that is not kept yet belongs to
 exactly one of them, or to a lease and its twin. A batch that was reported is kept beside the
@@ -14,28 +14,15 @@ from tui_balancer.balance.balancer import Balancer
 from tui_balancer.balance.device_record import DeviceRecord
 from tui_balancer.balance.event_log import EventLog
 from tui_balancer.balance.events import LeaseEvent, PartEvent, SplitEvent
-from tui_balancer.balance.model import Directive, TimeSettings
+from tui_balancer.balance.model import Directive
 from tui_balancer.balance.parts import BatchPlan, Share, Spans, batches, joined, without_head
 from tui_balancer.balance.roster import Roster
-from tui_balancer.balance.splitting import (
-    HAND_OVER_SECONDS,
-    Cut,
-    all_but_in_flight,
-    best_cut,
-    overdue_at,
-)
+from tui_balancer.balance.splitting import Cut
 from tui_balancer.balance.units import ActiveLease, UnitAtWork, UnitBook
-
-LOOKS = 8
-"""Running units that an idle device looks at: those that end last gain most by being divided."""
 
 
 class Sharer:
-    """Lets several devices work on one unit.
-
-    Attributes:
-        on: Whether idle devices may join by themselves; a person's wish is always heard.
-    """
+    """Lets several devices work on one unit."""
 
     def __init__(
         self,
@@ -43,21 +30,13 @@ class Sharer:
         units: UnitBook,
         log: EventLog,
         balancer: Balancer,
-        *,
-        on: bool,
         clock: Callable[[], float],
     ) -> None:
-        self.on = on
         self._roster = roster
         self._units = units
         self._log = log
         self._balancer = balancer
         self._clock = clock
-
-    @property
-    def _least_gain(self) -> float:
-        settings = self._balancer.policy.settings
-        return (settings if isinstance(settings, TimeSettings) else TimeSettings()).gain_seconds
 
     def learn(self, active: ActiveLease, costs: Iterable[float]) -> None:
         """Note what a unit's batches cost, as the worker of one of its leases tells."""
@@ -81,64 +60,73 @@ class Sharer:
             return False
         return batches(active.todo) > (0 if active.held else 1)
 
-    def worth_dividing(self, record: DeviceRecord) -> bool:
-        """Whether a device's unit goes on for long enough that idle ones should look at it."""
-        active, rate = record.active, self._roster.rate(record)
-        if not self.on or active is None or rate is None or not self.divisible(active):
-            return False
-        return active.left / rate > HAND_OVER_SECONDS + self._least_gain
+    def plan(self, active: ActiveLease) -> BatchPlan | None:
+        """Return what the batches of a lease's unit cost; None before a worker has told."""
+        return self._work(active).plan
 
-    def take(self, thief: DeviceRecord) -> ActiveLease | None:
-        """Lease a share of a running unit to an idle device, if that ends the unit sooner."""
-        rate = self._roster.rate(thief)
-        if not (self.on and self._balancer.stealing) or rate is None:
-            return None
-        now = self._clock()
-        for victim in self._balancer.outlook.held():
-            assert victim.active is not None, "only who has a lease can be held in it"
-            if self.divisible(victim.active):
-                rest = all_but_in_flight(victim.active.todo or (), in_flight=not victim.active.held)
-                return self._divide(victim.active, thief, rest, victim.free)
-        least = HAND_OVER_SECONDS + self._least_gain
-        for victim in self._balancer.outlook.ending_last(now, least, LOOKS):
-            cut = self._best_cut(victim, rate, now)
-            if cut is not None and cut.gain >= self._least_gain and cut.gain > 0:
-                assert victim.active is not None, "a cut divides a lease"
-                return self._divide(victim.active, thief, cut, f"{cut.gain:.3g} s sooner")
-        for victim in self._balancer.outlook.ending_first(now, LOOKS):
-            if (waited := self._held_up(victim, rate, now)) is not None:
-                assert victim.active is not None, "a batch that is held up is leased"
-                return self._copy(victim.active, thief, waited)
-        return None
+    def to_copy(self, active: ActiveLease) -> float:
+        """Return the FLOPs of a copy of what a lease has left.
 
-    def take_wanted(self, thief: DeviceRecord) -> ActiveLease | None:
-        """Lease that share of a running unit to a device that a person wants it to have."""
-        while thief.wanted:
-            work = self._units.active.get(thief.wanted.pop(0))
-            victim = work and self.holder(work)
-            if not victim or victim.lease.device == thief.device:
-                continue
-            record = self._roster[victim.lease.device]
-            cut = self._best_cut(record, self._roster.rate(thief) or 0.0, self._clock())
-            everything = all_but_in_flight(victim.todo or (), in_flight=not victim.held)
-            return self._divide(victim, thief, cut or everything, "by hand")
-        return None
+        Where nobody knows of batches nothing is kept, and a copy begins at the beginning.
+        """
+        return active.left if self.plan(active) is not None else active.lease.unit.cost
 
-    def holder(self, work: UnitAtWork) -> ActiveLease | None:
-        """Return the lease with most left of those that can be divided."""
-        able = [one for one in work.leases.values() if self.divisible(one)]
-        return max(able, key=lambda one: one.left, default=None)
+    def divide(
+        self, active: ActiveLease, thief: DeviceRecord, cut: Cut, reason: str
+    ) -> ActiveLease:
+        """Leave a lease the front of its batches, and lease the back to an idle device."""
+        work = self._work(active)
+        plan = work.plan
+        assert plan is not None, "divided batches are known"
+        active.todo = cut.front
+        part = self._grant(work, thief, cut.back)
+        self._log.add(
+            SplitEvent,
+            work.unit.unit_id,
+            work.unit.name,
+            active.lease.device,
+            thief.device,
+            batches(cut.back),
+            len(plan),
+            reason,
+            cut.finish_without,
+            cut.finish_with,
+        )
+        self._tell(part)
+        if cut.front:
+            self._reshare(work, active)
+        else:
+            self._end(active, reason, kept=True)
+        return part
 
-    def next_look(self, record: DeviceRecord) -> float | None:
-        """Return when an idle device looks whether a batch is held up; None for never."""
-        if not (self.on and self._balancer.stealing) or self._roster.rate(record) is None:
-            return None
-        moments = [
-            self._overdue_at(victim)
-            for victim in self._balancer.outlook.ending_first(self._clock(), LOOKS)
-            if self._may_copy(victim)
-        ]
-        return min(moments, default=None)
+    def copy(
+        self,
+        active: ActiveLease,
+        thief: DeviceRecord,
+        reason: str,
+        finish_without: float | None = None,
+        finish_with: float | None = None,
+    ) -> ActiveLease:
+        """Lease what a lease has left to an idle device too; the first to be through counts."""
+        work = self._work(active)
+        copy = self._grant(work, thief, active.todo)
+        copy.twin, active.twin = active.lease.epoch, copy.lease.epoch
+        plan = work.plan
+        self._log.add(
+            SplitEvent,
+            work.unit.unit_id,
+            work.unit.name,
+            active.lease.device,
+            thief.device,
+            batches(active.todo) if active.todo is not None else 1,
+            len(plan) if plan is not None else 1,
+            reason,
+            finish_without,
+            finish_with,
+            copy=True,
+        )
+        self._tell(copy)
+        return copy
 
     def share(self, active: ActiveLease) -> Share:
         """Tell a worker which batches are its own now."""
@@ -196,68 +184,6 @@ class Sharer:
         self._reckon(active)
         self._balancer.note(self._roster[active.lease.device])
 
-    def _best_cut(self, victim: DeviceRecord, thief_rate: float, now: float) -> Cut | None:
-        active, rate = victim.active, self._roster.rate(victim)
-        if active is None or not rate or not thief_rate or not self.divisible(active):
-            return None
-        plan = self._work(active).plan
-        assert plan is not None, "divisible batches are known"
-        assert active.todo is not None, "divisible batches are known"
-        return best_cut(
-            plan,
-            active.todo,
-            in_flight=not active.held,
-            remaining=victim.running_cost(now, rate) / rate,
-            victim_rate=rate,
-            thief_rate=thief_rate,
-        )
-
-    def _divide(
-        self, active: ActiveLease, thief: DeviceRecord, cut: Cut, reason: str
-    ) -> ActiveLease:
-        work = self._work(active)
-        plan = work.plan
-        assert plan is not None, "divided batches are known"
-        active.todo = cut.front
-        part = self._grant(work, thief, cut.back)
-        self._log.add(
-            SplitEvent,
-            work.unit.unit_id,
-            work.unit.name,
-            active.lease.device,
-            thief.device,
-            batches(cut.back),
-            len(plan),
-            reason,
-            cut.finish_without,
-            cut.finish_with,
-        )
-        self._tell(part)
-        if cut.front:
-            self._reshare(work, active)
-        else:
-            self._end(active, reason, kept=True)
-        return part
-
-    def _copy(self, active: ActiveLease, thief: DeviceRecord, waited: float) -> ActiveLease:
-        work = self._work(active)
-        copy = self._grant(work, thief, active.todo)
-        copy.twin, active.twin = active.lease.epoch, copy.lease.epoch
-        plan = work.plan
-        self._log.add(
-            SplitEvent,
-            work.unit.unit_id,
-            work.unit.name,
-            active.lease.device,
-            thief.device,
-            batches(active.todo) if active.todo is not None else 1,
-            len(plan) if plan is not None else 1,
-            f"held up for {waited:.3g} s: a copy",
-            copy=True,
-        )
-        self._tell(copy)
-        return copy
-
     def _grant(self, work: UnitAtWork, thief: DeviceRecord, spans: Spans | None) -> ActiveLease:
         now = self._clock()
         part = self._units.grant_part(work, thief.device, thief.incarnation, now, spans)
@@ -284,6 +210,8 @@ class Sharer:
         lease, done = active.lease, active.progress
         self._units.drop(active, kept=kept)
         record = self._roster[lease.device]
+        if active in record.behind:
+            record.behind.remove(active)
         if record.active is active:
             record.active = None
             self._balancer.note(record)
@@ -313,32 +241,3 @@ class Sharer:
                 self._roster[twin.lease.device].held_up = True
                 self._balancer.forget()
         active.twin = 0
-
-    def _may_copy(self, victim: DeviceRecord) -> bool:
-        active = victim.active
-        if active is None or active.claimed or active.held or active.twin:
-            return False
-        return active.todo != () and active.left > 0
-
-    def _overdue_at(self, victim: DeviceRecord) -> float:
-        active, rate = victim.active, self._roster.rate(victim)
-        assert active is not None, "a device at work has a lease"
-        assert rate, "a device at work has a rate"
-        return max(
-            active.reported + active.left / rate,
-            overdue_at(active.reported, min(active.left, active.in_flight) / rate),
-        )
-
-    def _held_up(self, victim: DeviceRecord, thief_rate: float, now: float) -> float | None:
-        """Return for how long a device's batch is held up, where a copy of it pays.
-
-        Nobody knows how long it goes on; what has taken so long without an end is expected to
-        take as long again.
-        """
-        if not self._may_copy(victim) or self._overdue_at(victim) > now:
-            return None
-        active = victim.active
-        assert active is not None, "what may be copied is leased"
-        waited = now - active.reported
-        copied = HAND_OVER_SECONDS + active.left / thief_rate
-        return waited if waited - copied >= self._least_gain else None

@@ -152,7 +152,7 @@ def _split(board: Board, unit_id: int, target: DeviceRecord) -> str:
             f"file {unit_id} is {board.units.state(unit_id)}: only running ones are split"
         )
     name = work.unit.name
-    active = board.sharer.holder(work)
+    active = board.joiner.holder(work)
     if active is None:
         raise Refused(f"{name} has no batches left that another device could take")
     if any(lease.lease.device == target.device for lease in work.leases.values()):
