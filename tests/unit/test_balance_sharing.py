@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.balance import Clock, unit
 from tui_balancer.balance.commands import Drain, PauseDevice, ResumeDevice, SplitUnit
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
@@ -78,6 +80,8 @@ def test_an_idle_device_takes_the_back_in_proportion_to_its_speed() -> None:
     (split,) = shop.splits()
     assert (split.source, split.target, split.batches, split.of) == ("cuda:0", "cuda:1", 10, 41)
     assert split.reason == "3.17 s sooner"
+    assert split.source_ends == pytest.approx((41 / 3, 31 / 3))
+    assert split.target_ends == pytest.approx((0.0, 0.5 + 10))
     assert shop.report(shop.first, 1, 0) is Directive.RESHARE
     assert shop.share(shop.first) == Share(((1, 31),), 2)
     assert shop.report(shop.first, 2, 1) is Directive.CONTINUE
@@ -208,7 +212,10 @@ def test_a_batch_that_is_held_up_is_begun_again_elsewhere_and_the_first_one_coun
     shop.clock.now = 7.0
     copy = shop.must_take("cuda:1")
     assert copy.spans == ((1, 2),)
-    assert shop.splits()[0].copy
+    (split,) = shop.splits()
+    assert split.copy
+    assert split.source_ends is None, "nobody knows how long it is held up"
+    assert split.target_ends == pytest.approx((0.0, 1.5))
     assert shop.report(copy, 1, 1) is Directive.CONTINUE
     assert shop.end_part(copy) is Directive.RESHARE
     assert shop.share(copy) == Share(None, 2)

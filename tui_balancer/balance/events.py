@@ -116,8 +116,8 @@ class SplitEvent(Event):
         finish_with: The same when both work on it.
         copy: Whether the source goes on with the same batches, and the first one counts.
         source_ends: When the source would be through with its share of the unit, and when it is
-            without these batches; estimated seconds from the event. None where its speed is not
-            known yet, or it is held.
+            without these batches; of a copy, when the first of the two is. Estimated seconds from
+            the event; None where its speed is not known yet, or it is held.
         target_ends: When the target is through with the unit: at once if it takes no part in it,
             and with these batches. None where its speed is not known yet.
     """

@@ -19,6 +19,7 @@ from tui_balancer.balance.splitting import (
     all_but_in_flight,
     best_cut,
     overdue_at,
+    part_seconds,
 )
 from tui_balancer.balance.stealing import TimePolicy
 from tui_balancer.balance.units import ActiveLease, UnitAtWork, UnitBook
@@ -149,7 +150,7 @@ class Joiner:
             if active is None or not its_rate or not self._may_copy(active):
                 continue
             without = victim.running_cost(now, its_rate) / its_rate
-            copied = HAND_OVER_SECONDS + self._sharer.to_copy(active) / rate
+            copied = part_seconds(self._sharer.to_copy(active), rate)
             if without - copied > self._least_gain:
                 reason = f"{without - copied:.3g} s sooner: a copy"
                 return self._sharer.copy(active, thief, reason, without, copied)
@@ -207,5 +208,5 @@ class Joiner:
         if active is None or not self._may_copy(active) or self._overdue_at(victim) > now:
             return None
         waited = now - active.reported
-        copied = HAND_OVER_SECONDS + active.left / thief_rate
+        copied = part_seconds(active.left, thief_rate)
         return waited if waited - copied >= self._least_gain else None

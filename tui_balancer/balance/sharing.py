@@ -17,7 +17,7 @@ from tui_balancer.balance.events import LeaseEvent, PartEvent, SplitEvent
 from tui_balancer.balance.model import Directive
 from tui_balancer.balance.parts import BatchPlan, Share, Spans, batches, joined, without_head
 from tui_balancer.balance.roster import Roster
-from tui_balancer.balance.splitting import Cut
+from tui_balancer.balance.splitting import Cut, part_seconds
 from tui_balancer.balance.units import ActiveLease, UnitAtWork, UnitBook
 
 
@@ -91,6 +91,8 @@ class Sharer:
             reason,
             cut.finish_without,
             cut.finish_with,
+            source_ends=_both(cut.finish_without, cut.front_finish),
+            target_ends=self._ends(thief, plan.cost(cut.back)),
         )
         self._tell(part)
         if cut.front:
@@ -124,6 +126,8 @@ class Sharer:
             finish_without,
             finish_with,
             copy=True,
+            source_ends=_both(finish_without, finish_with),
+            target_ends=self._ends(thief, self.to_copy(active)),
         )
         self._tell(copy)
         return copy
@@ -167,6 +171,11 @@ class Sharer:
             heir.todo = joined(heir.todo or (), active.todo)
             self._reshare(work, heir)
         return True
+
+    def _ends(self, thief: DeviceRecord, cost: float) -> tuple[float, float] | None:
+        """Return when an idle device is through without a part of so many FLOPs and with it."""
+        rate = self._roster.rate(thief)
+        return (0.0, part_seconds(cost, rate)) if rate else None
 
     def _work(self, active: ActiveLease) -> UnitAtWork:
         return self._units.active[active.lease.unit.unit_id]
@@ -241,3 +250,7 @@ class Sharer:
                 self._roster[twin.lease.device].held_up = True
                 self._balancer.forget()
         active.twin = 0
+
+
+def _both(without: float | None, with_it: float | None) -> tuple[float, float] | None:
+    return None if without is None or with_it is None else (without, with_it)
