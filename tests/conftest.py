@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from itertools import count
@@ -21,6 +22,12 @@ os.environ["MKL_NUM_THREADS"] = "1"
 resource_tracker.ensure_running()
 
 _tests = count()
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what will stay: torch alone is a million objects."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -71,3 +78,15 @@ def open_terminal() -> Iterator[OpenTerminal]:
         terminal.close()
         terminal.process.kill()
         terminal.process.wait()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the nodes of the clusters were: the machine and the user decide that."""
+    kinds = {
+        str(value)
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == "nodes"
+    }
+    if kinds:
+        terminalreporter.write_line(f"nodes of the clusters: {', '.join(sorted(kinds))}")

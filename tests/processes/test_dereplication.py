@@ -22,10 +22,12 @@ from tui_balancer.outputs.dereplication import PLAN_FOLDER
 
 FILES = 6
 
+pytestmark = pytest.mark.usefixtures("preloaded")
+
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_checkpoint(tmp_path_factory.mktemp("models") / "small.pt", 6, width=320, heads=20)
+    return make_checkpoint(tmp_path_factory.mktemp("models") / "small.pt", 4, width=160, heads=8)
 
 
 @pytest.fixture(scope="module")

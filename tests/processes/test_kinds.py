@@ -27,6 +27,8 @@ from tui_balancer.representations import KINDS
 FORMATS: tuple[FormatName, ...] = ("esm", "h5", "parquet")
 SEQUENCES = {"p": "MKTAYIAKQRQISFVKSHFSRQ", "q": "MWYTTSSMM", "copy": "MWYTTSSMM", "r": "MKV"}
 
+pytestmark = pytest.mark.usefixtures("preloaded")
+
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:

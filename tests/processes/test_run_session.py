@@ -26,7 +26,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("proteins")
-    write_synthetic(folder, files=5, sequences=150, seed=3)
+    write_synthetic(folder, files=5, sequences=60, seed=3)
     return folder
 
 
@@ -40,6 +40,7 @@ def session(proteins: Path, checkpoint: Path, output: Path, workers: int) -> Run
                 devices="cpu",
                 cpu_workers=workers,
                 cpu_threads=1,
+                batch_tokens=256,
             )
         )
     )
