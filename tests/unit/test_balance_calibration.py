@@ -74,3 +74,12 @@ def test_files_of_one_kind_are_predicted_by_the_rate() -> None:
     for number in range(10):
         calibration.learn(Unit(number, "a", 1, 100, 10.0), 5.0, 2.0)
     assert calibration.predict(Unit(11, "a", 1, 100, 10.0), 4.0) == 2.5
+
+
+def test_a_file_full_of_copies_costs_nothing_and_takes_no_time() -> None:
+    calibration = Calibration()
+    for number, residues in enumerate((1000, 9000, 2000, 8000, 3000, 7000)):
+        file = Unit(number, f"{number}.faa", 10, residues, 1000.0 * (number + 1))
+        calibration.learn(file, 100.0, file.cost / 100.0 + residues / 100.0)
+    assert calibration.predict(Unit(98, "own.faa", 10, 1000, 1000.0), 100.0) > 15.0
+    assert calibration.predict(Unit(99, "copies.faa", 10, 1000, 0.0), 100.0) == 0.0

@@ -95,19 +95,26 @@ class Balancer:
             )
             if decision is None:
                 return unit
-            self._carry_out(decision)
+            taker = self._roster[decision.thief]
+            self._carry_out(decision, taker.queue.append)
+            self.note(taker)
         return None
 
     def steal(self, thief: DeviceRecord) -> Unit | None:
-        """Move a unit to the front of an idle device's queue, if the policy says so.
-
-        The caller lets the device start it, or notes the change.
-        """
-        now = self._clock()
-        decision = self._decide(thief, now)
+        """Move a unit to the front of an idle device's queue, if the policy says so."""
+        decision = self._decide(thief, self._clock())
         if decision is None:
             return None
-        self._carry_out(decision, to_front=True)
+        self._carry_out(decision, thief.queue.push_front)
+        self.note(thief)
+        return decision.unit
+
+    def take_stolen(self, thief: DeviceRecord) -> Unit | None:
+        """Take a unit out of another queue, for an idle device that starts it in this step."""
+        decision = self._decide(thief, self._clock())
+        if decision is None:
+            return None
+        self._carry_out(decision)
         return decision.unit
 
     def next_look(self, record: DeviceRecord) -> float | None:
@@ -156,20 +163,17 @@ class Balancer:
         thief.checked = now
         return self.policy.decide(seen, self._roster.victims(thief, now))
 
-    def _carry_out(self, decision: StealDecision, *, to_front: bool = False) -> None:
+    def _carry_out(
+        self, decision: StealDecision, enqueue: Callable[[Unit], None] | None = None
+    ) -> None:
         unit = decision.unit
         victim, thief = self._roster[decision.victim], self._roster[decision.thief]
-        pair = (victim, thief)
-        before = [self._end(record) for record in pair]
         victim.queue.remove(unit.unit_id)
-        if to_front:
-            thief.queue.push_front(unit)
-        else:
-            thief.queue.append(unit)
+        ends = (self._ends(victim, unit), self._ends(thief, unit))
+        if enqueue is not None:
+            enqueue(unit)
         self._units.home[unit.unit_id] = thief.device
         self.note(victim)
-        if not to_front:
-            self.note(thief)
         victim.stolen_from += unit.files
         thief.stolen_to += unit.files
         self._log.add(
@@ -182,12 +186,17 @@ class Balancer:
             decision.reason,
             decision.finish_without,
             decision.finish_with,
-            *(
-                None if end is None or later is None else (end, later)
-                for end, later in zip(before, map(self._end, pair), strict=True)
-            ),
+            ends[0] and ends[0][::-1],
+            ends[1],
         )
 
-    def _end(self, record: DeviceRecord) -> float | None:
-        """Return in how many seconds a device would be through; None where that is not known."""
-        return None if record.free else self._roster.remaining_seconds(record, self._clock())
+    def _ends(self, record: DeviceRecord, unit: Unit) -> tuple[float, float] | None:
+        """Return in how many seconds a device is through, without a unit and with it.
+
+        None where that is not known.
+        """
+        rate = self._roster.rate(record)
+        if record.free or not rate:
+            return None
+        without = record.remaining_cost(self._clock(), rate) / rate
+        return without, without + record.calibration.predict(unit, rate)

@@ -169,11 +169,14 @@ class Board:
         return active.lease
 
     def _take_whole(self, record: DeviceRecord) -> ActiveLease | None:
-        unit = self.balancer.next_unit(record) or self.balancer.steal(record)
+        unit = self.balancer.next_unit(record)
+        if unit is not None:
+            record.queue.remove(unit.unit_id)
+        else:
+            unit = self.balancer.take_stolen(record)
         if unit is None:
             return None
         now = self.clock()
-        record.queue.remove(unit.unit_id)
         active = self.units.grant(unit, record.device, record.incarnation, now)
         record.started(active, now, self.roster.rate(record))
         self.balancer.note(record)
@@ -182,10 +185,7 @@ class Board:
 
     def steal(self, record: DeviceRecord) -> Unit | None:
         """Move a unit from another queue to the front of a device's, if the policy says so."""
-        unit = self.balancer.steal(record) if self._may_start(record) else None
-        if unit is not None:
-            self.balancer.note(record)
-        return unit
+        return self.balancer.steal(record) if self._may_start(record) else None
 
     def learn_batches(
         self, record: DeviceRecord, active: ActiveLease, costs: Iterable[float]

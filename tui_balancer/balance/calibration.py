@@ -32,11 +32,12 @@ class Calibration:
     each made before the unit was known, were the better ones.
     """
 
-    __slots__ = ("_cc", "_cr", "_errors", "_rr", "_sc", "_sr", "_units")
+    __slots__ = ("_cc", "_cr", "_errors", "_fit", "_rr", "_sc", "_sr", "_units")
 
     def __init__(self) -> None:
         self._cc = self._cr = self._rr = self._sc = self._sr = 0.0
         self._errors = [0.0, 0.0]
+        self._fit: tuple[float, float] | None = None
         self._units = 0
 
     def predict(self, unit: Unit, rate: float) -> float:
@@ -50,7 +51,7 @@ class Calibration:
 
     def factor(self, cost: float, residues: int, rate: float) -> float:
         """Return by how much so many FLOPs and residues take longer than cost over rate."""
-        if self._units < LEAST or self._errors[1] >= self._errors[0]:
+        if not cost or self._units < LEAST or self._errors[1] >= self._errors[0]:
             return 1.0
         fitted = self._fitted(cost, residues)
         if fitted is None:
@@ -78,14 +79,19 @@ class Calibration:
         self._sc = MEMORY * self._sc + c
         self._sr = MEMORY * self._sr + r
         self._units += 1
-
-    def _fitted(self, cost: float, residues: int) -> float | None:
-        """Return the fit's prediction; None where there is no sensible one."""
         determinant = self._cc * self._rr - self._cr * self._cr
         # Units of one kind do not tell the two terms apart.
         if determinant <= 1e-6 * self._cc * self._rr:
+            self._fit = None
+        else:
+            self._fit = (
+                (self._rr * self._sc - self._cr * self._sr) / determinant,
+                (self._cc * self._sr - self._cr * self._sc) / determinant,
+            )
+
+    def _fitted(self, cost: float, residues: int) -> float | None:
+        """Return the fit's prediction; None where there is no sensible one."""
+        if self._fit is None:
             return None
-        x = (self._rr * self._sc - self._cr * self._sr) / determinant
-        y = (self._cc * self._sr - self._cr * self._sc) / determinant
-        seconds = x * cost + y * residues
+        seconds = self._fit[0] * cost + self._fit[1] * residues
         return seconds if 0 < seconds < inf else None

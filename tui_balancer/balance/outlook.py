@@ -23,23 +23,26 @@ TOLERANCE = 0.05
 
 @dataclass(slots=True)
 class _Place:
-    """What one device contributes to the sums and where it stands in the lists.
+    """What one device contributes to the sums, and where it stands in the lists.
 
     Attributes:
-        end: Moment at which its queue is empty.
-        running_end: Moment at which its running unit is through; -inf without one.
         work: FLOPs left of unit and queue, had the unit begun at moment 0.
         flow: FLOP/s at which `work` shrinks: its rate while a unit runs.
         rate: FLOP/s it adds to those at work; 0 if it is not one of them.
-        queued: Whether others may steal from it.
+        queued: Moment at which its queue is empty, if others may steal from it.
+        busy: The same, if it computes.
+        running: Moment at which its running unit is through, likewise.
     """
 
-    end: float
-    running_end: float
-    work: float
-    flow: float
-    rate: float
-    queued: bool
+    work: float = 0.0
+    flow: float = 0.0
+    rate: float = 0.0
+    queued: float | None = None
+    busy: float | None = None
+    running: float | None = None
+
+
+_NOWHERE = _Place()
 
 
 class Outlook:
@@ -69,8 +72,9 @@ class Outlook:
         if self._stale or scale is None or abs(scale - self._scale) > TOLERANCE * self._scale:
             self._stale = True
             return
-        self._leave(record)
-        self._enter(record, now)
+        place = self._place(record, now)
+        if place is not None:
+            self._put(record.position, self._places.get(record.position, _NOWHERE), place)
 
     def even_end(self, now: float) -> float | None:
         """Return the seconds to the end of the run if all work were spread evenly by rate.
@@ -162,13 +166,16 @@ class Outlook:
         self._work = self._flow = self._rates = 0.0
         if not self._stale:
             for record in self._records:
-                self._enter(record, now)
+                place = self._place(record, now)
+                if place is not None:
+                    self._put(record.position, _NOWHERE, place)
 
-    def _enter(self, record: DeviceRecord, now: float) -> None:
+    def _place(self, record: DeviceRecord, now: float) -> _Place | None:
+        """Work out where a device stands; None before its rate is known."""
         rate = self._roster.rate(record)
         if rate is None:
-            return
-        position, active, queue = record.position, record.active, record.queue
+            return None
+        active, queue = record.active, record.queue
         self.fastest = max(self.fastest, rate)
         waiting = record.waiting_cost(rate)
         running_end, work, flow = -inf, waiting, 0.0
@@ -180,31 +187,35 @@ class Outlook:
                 running_end, flow = active.reported + left / rate, rate
         end = max(now, running_end) + waiting / rate
         at_work = not record.free
-        place = _Place(
-            end, running_end, work, flow, rate if at_work else 0.0, bool(queue) and at_work
+        if queue and at_work and end - now >= self.gain_seconds:
+            self._all_refuse = 0.0
+        return _Place(
+            work,
+            flow,
+            rate if at_work else 0.0,
+            end if queue and at_work else None,
+            end if flow and at_work else None,
+            running_end if flow and at_work else None,
         )
-        self._places[position] = place
-        self._work += work
-        self._flow += flow
-        self._rates += place.rate
-        if place.queued:
-            insort(self._queued, (end, position))
-            if end - now >= self.gain_seconds and self._worth_showing(end, position, inf):
-                self._all_refuse = 0.0
-        if flow and at_work:
-            insort(self._busy, (end, position))
-            insort(self._running, (running_end, position))
 
-    def _leave(self, record: DeviceRecord) -> None:
-        position = record.position
-        place = self._places.pop(position, None)
-        if place is None:
-            return
-        self._work -= place.work
-        self._flow -= place.flow
-        self._rates -= place.rate
-        if place.queued:
-            del self._queued[bisect_left(self._queued, (place.end, position))]
-        if place.flow and place.rate:
-            del self._busy[bisect_left(self._busy, (place.end, position))]
-            del self._running[bisect_left(self._running, (place.running_end, position))]
+    def _put(self, position: int, old: _Place, new: _Place) -> None:
+        """Put a device in a new place."""
+        self._places[position] = new
+        self._work += new.work - old.work
+        self._flow += new.flow - old.flow
+        self._rates += new.rate - old.rate
+        _move(self._queued, position, old.queued, new.queued)
+        _move(self._busy, position, old.busy, new.busy)
+        _move(self._running, position, old.running, new.running)
+
+
+def _move(
+    places: list[tuple[float, int]], position: int, old: float | None, new: float | None
+) -> None:
+    """Put a device in its new place in a sorted list; None stands for not being in it."""
+    if old == new:
+        return
+    if old is not None:
+        del places[bisect_left(places, (old, position))]
+    if new is not None:
+        insort(places, (new, position))

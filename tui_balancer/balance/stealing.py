@@ -279,19 +279,18 @@ def _best_unit(
     queue: WorkQueue, remaining: float, victim_rate: float, thief_rate: float
 ) -> tuple[float, Unit]:
     """Return when the pair is finished by sharing, in seconds, and the unit to begin with."""
-
-    def finish(moved: float) -> float:
-        return max(remaining - moved / victim_rate, moved / thief_rate)
-
     meeting = remaining / (1 / victim_rate + 1 / thief_rate)
-    unit = min(
-        (unit for unit in queue.around(meeting) if unit is not None),
-        key=lambda unit: finish(unit.cost),
-    )
-    if not 0 < unit.cost <= meeting / 2:
-        return finish(unit.cost), unit
-    alike = min(int(meeting // unit.cost), queue.count_up_to(meeting))
-    return finish(alike * unit.cost), unit
+    below, above = queue.around(meeting)
+    # Up to where the two meet the victim ends last, beyond it the thief.
+    with_below = remaining - below.cost / victim_rate if below is not None else math.inf
+    with_above = above.cost / thief_rate if above is not None else math.inf
+    if below is None or with_above < with_below:
+        assert above is not None, "a victim's queue is not empty"
+        return with_above, above
+    if not 0 < below.cost <= meeting / 2:
+        return with_below, below
+    alike = min(int(meeting // below.cost), queue.count_up_to(meeting))
+    return remaining - alike * below.cost / victim_rate, below
 
 
 def _stepped(settings: PolicySettings, *, up: bool) -> PolicySettings:
