@@ -6,6 +6,9 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 
 @dataclass
 class Census:
@@ -27,16 +30,19 @@ class Census:
     firsts: bytearray = field(default_factory=bytearray)
     ends: array[int] = field(default_factory=lambda: array("q"))
 
-    def add(self, piece: str, *, first: bool) -> None:
+    def add(self, piece: bytes, *, first: bool) -> None:
         """Note a piece of the file that is scanned."""
         self.hashes.append(hash(piece))
         self.lengths.append(len(piece))
         self.firsts.append(first)
 
-    def extend(self, pieces: Sequence[str], firsts: bytes) -> None:
+    def extend(
+        self, pieces: Sequence[bytes], lengths: npt.NDArray[np.int64], firsts: bytes
+    ) -> None:
         """Note many pieces, see `add`."""
-        self.hashes.extend(map(hash, pieces))
-        self.lengths.extend(map(len, pieces))
+        hashes = np.fromiter(map(hash, pieces), np.int64, len(pieces))
+        self.hashes.frombytes(hashes.tobytes())
+        self.lengths.frombytes(lengths.astype(np.int32).tobytes())
         self.firsts.extend(firsts)
 
     def forget_file(self) -> None:

@@ -1,7 +1,7 @@
 """The scan: what is in every input, before any work is assigned.
 
 Sequential on purpose: the parsing holds the interpreter lock, so threads gain nothing, and one
-core reads tens of megabytes a second, far more than a model embeds.
+core reads far more in a second than a model embeds.
 """
 
 from __future__ import annotations
@@ -121,12 +121,13 @@ def _counted(
 
     size_bytes = mtime_ns = 0
     sequences = residues = tokens = squared_tokens = truncated = windowed = replaced = 0
-    stream = FastaStream(file.path, rules)
+    path = file.path
+    stream = FastaStream(path, rules)
     try:
         # Taken before the reading, so that a change during it shows as a newer time.
-        status = file.path.stat()
+        status = path.stat()
         size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
-        plain = count_plain(file.path, rules, SPECIAL_TOKENS, census, go_on)
+        plain = count_plain(path, rules, SPECIAL_TOKENS, census, go_on)
         if plain is not None:
             return _plain_scan(file, plain, size_bytes, mtime_ns)
         for record in stream:
@@ -138,7 +139,7 @@ def _counted(
                 squared_tokens += (len(piece) + SPECIAL_TOKENS) ** 2
                 windowed += number == 1
                 if census is not None:
-                    census.add(piece, first=number == 0)
+                    census.add(piece.encode(), first=number == 0)
             truncated += record.truncated
             replaced += record.replaced
     except InputError as error:
