@@ -29,6 +29,7 @@ from tui_balancer.options import (
     ModelOptions,
     ResumingOptions,
     ScreenOptions,
+    ScriptOptions,
     resumed_settings,
     run_settings,
 )
@@ -93,6 +94,7 @@ def run(
     going_on: ResumingOptions | None = None,
     cluster: ClusterOptions | None = None,
     screen: ScreenOptions | None = None,
+    script: ScriptOptions | None = None,
 ) -> int:
     """Embed FASTA files.
 
@@ -110,7 +112,7 @@ def run(
         embedding or EmbeddingOptions(),
     )
     settings = replace(settings, cluster=(cluster or ClusterOptions()).request())
-    return _carried_out(settings, going_on, screen)
+    return _carried_out(settings, going_on, screen, script)
 
 
 @app.command(help_epilogue=EXIT_CODES)
@@ -123,6 +125,7 @@ def resume(
     going_on: ResumingOptions | None = None,
     cluster: ClusterOptions | None = None,
     screen: ScreenOptions | None = None,
+    script: ScriptOptions | None = None,
 ) -> int:
     """Go on with the run that a folder holds.
 
@@ -134,26 +137,30 @@ def resume(
     request = (cluster or ClusterOptions()).request()
     settings = resumed_settings(settings_of(output), devices or DeviceOptions(), balancing)
     settings = replace(settings, cluster=request)
-    return _carried_out(settings, going_on, screen)
+    return _carried_out(settings, going_on, screen, script)
 
 
 def _carried_out(
-    settings: RunSettings, going_on: ResumingOptions | None, screen: ScreenOptions | None
+    settings: RunSettings,
+    going_on: ResumingOptions | None,
+    screen: ScreenOptions | None,
+    script: ScriptOptions | None,
 ) -> int:
     """Watch a run from its preparation to its end, and print its account if that is wanted."""
     from tui_balancer.run.prepare import prepare
     from tui_balancer.watching import watch
 
     resuming = (going_on or ResumingOptions()).resuming()
-    screen = screen or ScreenOptions()
+    screen, script = screen or ScreenOptions(), script or ScriptOptions()
     code = watch(
         settings,
         lambda on_step: prepare(settings, resuming=resuming, on_step=on_step),
         headless=screen.headless,
         ascii_only=screen.ascii,
-        lines=sys.stderr if screen.json else sys.stdout,
+        quiet=script.quiet,
+        lines=sys.stderr if script.json or script.quiet else sys.stdout,
     )
-    if screen.json:
+    if script.json:
         print_account(settings.output)
     return code
 
@@ -260,11 +267,11 @@ def plan(
     Counts the inputs and assigns them as a run would. Times come from assumed speeds and are
     rough; a run measures them.
     """
-    from tui_balancer.formatting import estimate
+    from tui_balancer.formatting import estimate, plural
+    from tui_balancer.inputs.census import Census
     from tui_balancer.inputs.scan import scan
-    from tui_balancer.run.catalogue import Catalogue
     from tui_balancer.run.plan import plan as plan_units
-    from tui_balancer.run.plan import predicted_seconds
+    from tui_balancer.run.plan import planned_catalogue, predicted_seconds
     from tui_balancer.run.prepare import prepare
     from tui_balancer.run.stock import scan_warnings
     from tui_balancer.tables import plan_table
@@ -278,15 +285,19 @@ def plan(
         embedding or EmbeddingOptions(),
     )
     prepared = prepare(settings, resuming=None)
-    with Progress(console=_stderr, transient=True) as progress:
+    census = Census() if settings.dereplicate else None
+    with Progress(console=_stderr, transient=True, disable=not _stderr.is_terminal) as progress:
         task = progress.add_task("counting", total=len(prepared.inputs))
         scans = scan(
-            prepared.inputs, settings.reading, on_progress=lambda _: progress.advance(task)
+            prepared.inputs,
+            settings.reading,
+            on_progress=lambda _: progress.advance(task),
+            census=census,
         )
-    catalogue = Catalogue.build(
-        scans, Path(), prepared.model.shape, prepared.embedding.batch_tokens
-    )
+    catalogue, copies = planned_catalogue(prepared, scans, census)
     _stdout.print(f"{prepared.model.label}, {len(scans):,} files")
+    if copies:
+        _stdout.print(f"{plural(copies, 'sequence')} with the residues of others: computed once")
     _stdout.print(plan_table(plan_units(prepared, catalogue.good_units)))
     finish = estimate(predicted_seconds(prepared, catalogue.good_units))
     _stdout.print(f"estimated finish with stealing: {finish} after the models are loaded")

@@ -19,12 +19,19 @@ from tui_balancer.balance.events import (
     UnbundleEvent,
     WarningEvent,
 )
+from tui_balancer.balance.model import DeviceState
 from tui_balancer.formatting import count, estimate, quantity
 from tui_balancer.run.handle import Phase, RunHandle, RunSnapshot
-from tui_balancer.run.report import summary_lines
+from tui_balancer.run.report import EXIT_DONE, exit_code, summary_lines
 
 STATUS_SECONDS = 5.0
 LOOK_SECONDS = 0.25
+
+STATUS_SHARE = 20
+"""Of a long run the status is told whenever another twentieth of its time has gone by, so that the
+log of three days is no longer than a person reads."""
+
+STATUS_SECONDS_MOST = 600.0
 
 
 class HeadlessReporter:
@@ -35,6 +42,7 @@ class HeadlessReporter:
         stream: Takes the lines.
         status_seconds: Time between two lines that only say where the run is.
         from_now: Leave out what happened before, which was seen elsewhere.
+        quiet: Tell only what goes wrong, and the summary only of a run that is not done.
     """
 
     def __init__(
@@ -44,10 +52,12 @@ class HeadlessReporter:
         *,
         status_seconds: float = STATUS_SECONDS,
         from_now: bool = False,
+        quiet: bool = False,
     ) -> None:
         self._run = run
         self._stream = stream
         self._status_seconds = status_seconds
+        self._quiet = quiet
         now = run.snapshot()
         self._seen = now.last_event if from_now else 0
         self._trouble = ""
@@ -58,17 +68,19 @@ class HeadlessReporter:
         Args:
             wait: Waits for the end of the run at most that many seconds; True when it came.
         """
-        next_status = 0.0
+        began, next_status = time.monotonic(), 0.0
         over = False
         while not over:
             over = wait(LOOK_SECONDS)
             snapshot = self._run.snapshot()
             self._report_news(snapshot)
-            if time.monotonic() >= next_status and not over:
+            if (now := time.monotonic()) >= next_status and not over and not self._quiet:
                 self._line(time.time(), status_line(snapshot))
-                next_status = time.monotonic() + self._status_seconds
+                next_status = now + status_pause(self._status_seconds, now - began)
         summary = self._run.summary()
         assert summary is not None, "the run is over, so its summary is there"
+        if self._quiet and exit_code(summary) == EXIT_DONE:
+            return
         for line in summary_lines(summary):
             self.say(line)
 
@@ -84,7 +96,7 @@ class HeadlessReporter:
         for event in self._run.events_after(self._seen):
             self._seen = event.sequence
             text = event_line(event)
-            if text:
+            if text and (is_trouble(event) or not self._quiet):
                 self._line(snapshot.started_at + event.seconds, text)
 
     def _line(self, unix_seconds: float, text: str) -> None:
@@ -121,6 +133,18 @@ def _phase(snapshot: RunSnapshot) -> str:
     if snapshot.trouble:
         return f"HELD: {snapshot.trouble}"
     return "paused" if snapshot.paused else snapshot.phase.value
+
+
+def status_pause(least_seconds: float, elapsed_seconds: float) -> float:
+    """Return how long the next status line may wait."""
+    return max(least_seconds, min(elapsed_seconds / STATUS_SHARE, STATUS_SECONDS_MOST))
+
+
+def is_trouble(event: Event) -> bool:
+    """Whether an event is one that a person should know of who wants to hear of no other."""
+    if isinstance(event, DeviceEvent):
+        return event.state is DeviceState.DEAD
+    return isinstance(event, FailureEvent)
 
 
 def event_line(event: Event) -> str:

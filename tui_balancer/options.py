@@ -26,6 +26,7 @@ BALANCING = Group("Balancing", sort_key=3)
 EMBEDDING = Group("Reading and embedding", sort_key=4)
 RESUMING = Group("Going on", sort_key=5)
 SCREEN = Group("Screen", sort_key=6)
+SCRIPTS = Group("In scripts", sort_key=8)
 
 DEFAULT_MODEL = "esm2_t33_650M_UR50D"
 
@@ -199,12 +200,22 @@ class ScreenOptions:
     headless: Annotated[bool, Parameter(negative="")] = False
     """Plain timestamped lines instead of the screen; chosen by itself without a terminal."""
 
-    json: Annotated[bool, Parameter(negative="")] = False
-    """Print what `report --json` does at the end, and all else to stderr."""
-
     ascii: Annotated[bool, Parameter(negative="")] = False
     """Draw the screen in ASCII alone; chosen by itself where the terminal's encoding is another
     than UTF-8."""
+
+
+@Parameter(name="*", group=SCRIPTS)
+@dataclass(frozen=True)
+class ScriptOptions:
+    """How other programs hear of the run."""
+
+    json: Annotated[bool, Parameter(negative="")] = False
+    """Print what `report --json` does at the end, and all else to stderr."""
+
+    quiet: Annotated[bool, Parameter(negative="")] = False
+    """Headless, and only what goes wrong, on stderr: files that fail, devices that die, a run that
+    is held, and the summary of one that is not done."""
 
 
 def run_settings(

@@ -22,6 +22,7 @@ from tui_balancer.options import (
     EmbeddingOptions,
     ModelOptions,
     ScreenOptions,
+    ScriptOptions,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +39,14 @@ PATH_VARIABLE = "TUI_BALANCER_CONFIG"
 PREFIX = "TUI_BALANCER_"
 """Before an option's name in the environment: `TUI_BALANCER_CPU_WORKERS`."""
 
-_GROUPS = (ModelOptions, DeviceOptions, BalancingOptions, EmbeddingOptions, ScreenOptions)
+_GROUPS = (
+    ModelOptions,
+    DeviceOptions,
+    BalancingOptions,
+    EmbeddingOptions,
+    ScreenOptions,
+    ScriptOptions,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ def watch(
     *,
     headless: bool,
     ascii_only: bool = False,
+    quiet: bool = False,
     lines: TextIO | None = None,
 ) -> int:
     """Carry out a run before the person's eyes and return the exit code it earned.
@@ -63,6 +64,7 @@ def watch(
         prepare: Prepares it.
         headless: Whether no screen is wanted.
         ascii_only: Whether to draw with ASCII alone.
+        quiet: Whether no screen is wanted, and plain lines only of what goes wrong.
         lines: Takes the plain lines, and the summary; stdout by default.
 
     Raises:
@@ -73,13 +75,13 @@ def watch(
     from tui_balancer.engines.local import prepare_for_spawn
     from tui_balancer.run.prepare import require_sense
 
-    if headless or not has_terminal():
+    if headless or quiet or not has_terminal():
         with bars() as on_step:
             prepared = prepare(on_step)
         prepare_for_spawn()
         with counted_interrupts() as interrupts, _Recorded() as recorded:
             session = recorded.begin(prepared)
-            _watch_headless(session, interrupts, lines, from_now=False)
+            _watch_headless(session, interrupts, lines, from_now=False, quiet=quiet)
     else:
         require_sense(settings)
         # Before anything else is done: beside it the import takes twice as long.
@@ -162,11 +164,16 @@ def _opened_logs(output: Path) -> TextIO:
 
 
 def _watch_headless(
-    session: RunSession, interrupts: Interrupts, lines: TextIO, *, from_now: bool
+    session: RunSession,
+    interrupts: Interrupts,
+    lines: TextIO,
+    *,
+    from_now: bool,
+    quiet: bool = False,
 ) -> None:
     """Print lines until the run is over."""
     session.unattended = True
-    reporter = HeadlessReporter(session, lines, from_now=from_now)
+    reporter = HeadlessReporter(session, lines, from_now=from_now, quiet=quiet)
     reporter.watch(lambda seconds: _wait(session, interrupts, seconds, reporter.say))
 
 

@@ -184,6 +184,18 @@ def test_a_damaged_output_of_any_format_is_made_anew(
     assert after == before | {"a.fasta": before["a.fasta"] + 1}
 
 
+def test_a_quiet_run_says_nothing_where_every_file_is_done(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(run_folder, folder)
+    (folder / "a_ESM.npz").unlink()
+    result = tui_balancer_here("resume", folder, "--quiet")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert outputs(folder) == outputs(run_folder)
+    assert "2 of 2 files done" in (folder / "logs" / "run.log").read_text()
+
+
 def test_the_formats_of_a_run_stay_what_they_are(
     run_folder: Path, proteins: Path, checkpoint: Path
 ) -> None:

@@ -21,7 +21,7 @@ from tui_balancer.balance.events import (
     WarningEvent,
 )
 from tui_balancer.balance.model import DeviceState
-from tui_balancer.headless import HeadlessReporter, event_line, status_line
+from tui_balancer.headless import HeadlessReporter, event_line, status_line, status_pause
 from tui_balancer.run.handle import Phase, ScanProgress
 
 
@@ -93,6 +93,50 @@ def test_what_was_seen_on_the_screen_is_not_told_again() -> None:
     HeadlessReporter(run, stream, from_now=True).watch(ending_after(run, looks=1))
     assert "seen before" not in stream.getvalue()
     assert "change 0" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("hours", "seconds"), [(0, 5), (0.01, 5), (0.1, 18), (1, 180), (4, 600), (72, 600)]
+)
+def test_the_longer_a_run_the_rarer_its_status_lines(hours: float, seconds: float) -> None:
+    assert status_pause(5.0, 3600 * hours) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_quiet_run_tells_only_what_goes_wrong(done: bool) -> None:
+    run, stream = FakeRun(pictures.RUNNING), io.StringIO()
+    summary = replace(pictures.SUMMARY, failed=() if done else pictures.SUMMARY.failed)
+    everyday = ending_after(run, looks=2)
+
+    def wait(seconds: float) -> bool:
+        if over := everyday(seconds):
+            run.final = summary
+        run.happen([WarningEvent(0, 1.0, "duplicate ids")])
+        if not done:
+            run.happen([FailureEvent(0, 1.0, 4, "a.faa", None, "line 3: bad")])
+        return over
+
+    HeadlessReporter(run, stream, quiet=True).watch(wait)
+    lines = stream.getvalue().splitlines()
+    if done:
+        assert lines == []
+    else:
+        assert [line.split("  ", 1)[1] for line in lines[:3]] == 3 * ["failed   a.faa: line 3: bad"]
+        assert lines[3].startswith("1,201 of 1,204 files done: ")
+
+
+def test_a_device_that_dies_is_told_to_the_quiet_too() -> None:
+    run, stream = FakeRun(pictures.RUNNING), io.StringIO()
+    run.happen(
+        [
+            DeviceEvent(0, 1.0, "cuda:1", DeviceState.DEAD, "killed by SIGKILL"),
+            DeviceEvent(0, 1.0, "cuda:2", DeviceState.IDLE, "model loaded in 3 s"),
+        ]
+    )
+    run.final = replace(pictures.SUMMARY, failed=())
+    HeadlessReporter(run, stream, quiet=True).watch(lambda _: True)
+    (line,) = stream.getvalue().splitlines()
+    assert line.endswith("device   cuda:1 dead: killed by SIGKILL")
 
 
 class ClosedTerminal(io.StringIO):

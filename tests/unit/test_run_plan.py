@@ -1,7 +1,8 @@
-"""The end that `plan` predicts."""
+"""What `plan` counts, and the end that it predicts."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -9,8 +10,12 @@ import pytest
 
 from tests.support.balance import specs, units
 from tui_balancer.balance.model import TimeSettings
+from tui_balancer.inputs.census import Census
+from tui_balancer.inputs.discovery import find_inputs
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.inputs.scan import scan
 from tui_balancer.run import plan
-from tui_balancer.run.plan import CUDA_FLOPS, predicted_seconds
+from tui_balancer.run.plan import CUDA_FLOPS, planned_catalogue, predicted_seconds
 from tui_balancer.run.prepare import PreparedRun
 
 
@@ -55,3 +60,19 @@ def test_of_very_many_files_the_bound_is_the_prediction(monkeypatch: pytest.Monk
 
 def test_nothing_to_do_takes_no_time() -> None:
     assert predicted_seconds(prepared(1.0), []) == 0.0
+
+
+def test_what_is_there_several_times_costs_only_whoever_has_it_first(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.faa").write_text(f">1\nMKVLAAGW\n>2\nMKVLAAGW\n>3\n{name * 8}\n")
+    census = Census()
+    scans = scan(find_inputs([tmp_path]), ReadingRules(), census=census)
+    run = prepared(1.0)
+    every, none = planned_catalogue(run, scans, None)
+    once, copies = planned_catalogue(run, scans, census)
+    (first,) = {file.cost for file in every.files}
+    assert (none, copies) == (0, 5)
+    assert [file.cost for file in once.files] == pytest.approx(
+        [first * 2 / 3, first / 3, first / 3]
+    )
+    assert [file.sequences for file in once.files] == [3, 3, 3]

@@ -33,7 +33,7 @@ def dereplicated(
     """Return the files with the cost of what they have first, and leave the plan in the run folder.
 
     Reads those files again that have something first which others have too. In memory are about
-    40 bytes for each piece of the run, and the residues of what several units have.
+    50 bytes for each piece of the run, and the residues of what several units have.
 
     Args:
         files: As they were scanned, numbered from 0.
@@ -47,29 +47,23 @@ def dereplicated(
         OSError: The plan cannot be written.
     """
     discard_plan(folder)
-    if not census.hashes:
-        return list(files)
     found = _Copies(census, np.array([file.bundle for file in files]))
     if not found.is_copy.any():
         return list(files)
-    copied = int((found.is_copy & np.frombuffer(census.firsts, np.bool_)).sum())
     texts = _texts(files, found, rules)
-    write_plan(folder, copied, _blocks(texts, batch_tokens))
-    lengths = np.frombuffer(census.lengths, np.int32).astype(np.int64) + MARKERS
-    first = ~found.is_copy
-    tokens = found.by_file(np.where(first, lengths, 0))
-    squared = found.by_file(np.where(first, lengths**2, 0))
-    return [
-        replace(
-            file,
-            # Whoever has only copies still reads and writes.
-            cost=max(
-                forward_cost(shape.layers, shape.width, int(tokens[n]), int(squared[n])),
-                min(file.cost, forward_cost(shape.layers, shape.width, 1, 1)),
-            ),
-        )
-        for n, file in enumerate(files)
-    ]
+    write_plan(folder, found.sequences, _blocks(texts, batch_tokens))
+    return found.costed(files, shape)
+
+
+def without_copies(
+    files: Sequence[FileRecord], census: Census, shape: ModelShape
+) -> tuple[list[FileRecord], int]:
+    """Return the files with the cost of what they have first, and how many sequences are copies.
+
+    What `dereplicated` does, without a run folder.
+    """
+    found = _Copies(census, np.array([file.bundle for file in files]))
+    return found.costed(files, shape), found.sequences
 
 
 class _Copies:
@@ -79,11 +73,13 @@ class _Copies:
         is_copy: Whether a piece was there before.
         is_shared: Whether a piece is the first of those that several units have.
         file_of: Its file.
+        sequences: How many are copies; windows of one count together.
     """
 
     def __init__(self, census: Census, units: _Integers) -> None:
-        hashes = np.frombuffer(census.hashes, np.int64)
-        self._ends = np.frombuffer(census.ends, np.int64)
+        hashes = np.array(census.hashes, np.int64)
+        self._lengths = np.array(census.lengths, np.int64) + MARKERS
+        self._ends = np.array(census.ends, np.int64)
         self._starts = np.concatenate([[0], self._ends[:-1]])
         self.file_of = np.repeat(np.arange(len(units)), self._ends - self._starts)
         # Stable: within a group of the same pieces, the first in input order comes first.
@@ -98,13 +94,31 @@ class _Copies:
             groups = np.flatnonzero(begins)
             several = np.minimum.reduceat(unit_of, groups) < np.maximum.reduceat(unit_of, groups)
             self.is_shared[order[groups[several]]] = True
+        self.sequences = int((self.is_copy & np.array(census.firsts, np.bool_)).sum())
 
     def span(self, file: int) -> slice:
         """Return the positions of a file's pieces."""
         return slice(int(self._starts[file]), int(self._ends[file]))
 
-    def by_file(self, values: _Integers) -> _Integers:
-        """Add up a value of every piece, file by file."""
+    def costed(self, files: Sequence[FileRecord], shape: ModelShape) -> list[FileRecord]:
+        """Return the files with the cost of what they have first."""
+        if not self.is_copy.any():
+            return list(files)
+        own = np.where(self.is_copy, 0, self._lengths)
+        tokens, squared = self._by_file(own), self._by_file(own**2)
+        return [
+            replace(
+                file,
+                # Whoever has only copies still reads and writes.
+                cost=max(
+                    forward_cost(shape.layers, shape.width, int(tokens[n]), int(squared[n])),
+                    min(file.cost, forward_cost(shape.layers, shape.width, 1, 1)),
+                ),
+            )
+            for n, file in enumerate(files)
+        ]
+
+    def _by_file(self, values: _Integers) -> _Integers:
         sums = np.concatenate([[0], np.cumsum(values)])
         added: _Integers = sums[self._ends] - sums[self._starts]
         return added

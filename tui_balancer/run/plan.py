@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from tui_balancer.balance.assignment import assign_files_weighted
 from tui_balancer.balance.bounds import Speed, fluid_bound
@@ -12,6 +13,10 @@ from tui_balancer.balance.model import DeviceSpec, Unit
 from tui_balancer.balance.simulation import REPORT_SECONDS, SimulatedDevice, simulate
 from tui_balancer.devices.info import kind_of
 from tui_balancer.devices.selection import SelectedDevice
+from tui_balancer.inputs.census import Census
+from tui_balancer.inputs.scan import FileScan
+from tui_balancer.run.catalogue import Catalogue
+from tui_balancer.run.dereplication import without_copies
 from tui_balancer.run.prepare import PreparedRun
 
 CUDA_FLOPS = 15e12
@@ -60,6 +65,24 @@ class PlannedDevice:
     residues: int
     cost: float
     seconds: float
+
+
+def planned_catalogue(
+    prepared: PreparedRun, scans: Sequence[FileScan], census: Census | None
+) -> tuple[Catalogue, int]:
+    """Return the scanned files as a run would have them, and how many sequences are copies.
+
+    Args:
+        prepared: The run.
+        scans: What is in its inputs.
+        census: Of the same scan; None if copies are to be computed too.
+    """
+    shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
+    catalogue = Catalogue.build(scans, Path(), shape, tokens)
+    if census is None:
+        return catalogue, 0
+    files, copies = without_copies(catalogue.files, census, shape)
+    return replace(catalogue, files=tuple(files)), copies
 
 
 def plan(prepared: PreparedRun, units: Sequence[Unit]) -> tuple[PlannedDevice, ...]:
