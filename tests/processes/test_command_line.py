@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import re
 import shutil
@@ -17,6 +19,7 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
+from tests.support.commands import tui_balancer_here
 from tui_balancer.embedding.checkpoints import LoadedModel, load
 from tui_balancer.embedding.registry import UntrainedModel
 from tui_balancer.inputs.synthetic import write_synthetic
@@ -51,11 +54,11 @@ def giants_and_peptides(tmp_path_factory: pytest.TempPathFactory) -> Path:
     falls behind what its cost promised, and the files queued behind them are there to be stolen.
     """
     folder = tmp_path_factory.mktemp("uneven")
-    residues = random.Random(1).choices("ACDEFGHIKLMNPQRSTVWY", k=18_000)
-    _write_proteome(folder / "giants.faa", residues[:6_000], length=1000)
+    residues = random.Random(1).choices("ACDEFGHIKLMNPQRSTVWY", k=10_000)
+    _write_proteome(folder / "giants.faa", residues[:4_000], length=1000)
     for number in range(12):
         # Each has its own: copies would be computed once.
-        own = residues[6_000 + 1_000 * number :][:1_000]
+        own = residues[4_000 + 500 * number :][:500]
         _write_proteome(folder / f"peptides{number:02}.faa", own, length=40)
     shutil.copy(REAL_PROTEINS, folder / "real.faa")
     return folder
@@ -130,18 +133,43 @@ def test_a_folder_is_embedded_with_steals_to_the_bytes_of_one_quiet_worker(
         assert output["metadata"]["untrained"] is True
 
 
+def nextflow_script(proteins: Path, launched: Path) -> str:
+    """Return what Nextflow makes of the README's process and hands to bash."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    found = re.search(r'<!-- nextflow-process -->.*?"""\n(.*?)\n *"""', readme, re.DOTALL)
+    assert found is not None
+    return found[1].replace("${proteins}", str(proteins)).replace("${launchDir}", str(launched))
+
+
 def test_a_bad_file_fails_with_its_reason_and_the_others_go_on(
     proteins: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    bad = tmp_path / "notes.fasta"
-    bad.write_text("these are my notes\n")
-    result = tui_balancer(
-        "run", proteins, bad, "-o", tmp_path / "out", "--model", checkpoint, "--devices", "cpu"
+    inputs, task = tmp_path / "in", tmp_path / "work" / "3f"
+    shutil.copytree(proteins, inputs)
+    (inputs / "notes.fasta").write_text("these are my notes\n")
+    task.mkdir(parents=True)
+    result = subprocess.run(
+        ["bash", "-ue", "-c", nextflow_script(inputs, tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=task,
+        env={
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "TUI_BALANCER_MODEL": str(checkpoint),
+            "TUI_BALANCER_DEVICES": "cpu",
+        },
     )
-    assert result.returncode == 1
-    assert "7 of 8 files done" in result.stdout
-    assert re.search(r"notes\.fasta: .*line 1", result.stdout)
-    assert "Traceback" not in result.stdout + result.stderr
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "7 of 8 files done" in result.stderr
+    assert re.search(r"notes\.fasta: line 1", result.stderr)
+    assert "Traceback" not in result.stderr
+    account = json.loads((task / "embeddings.json").read_text())
+    assert (account["done"], account["failed"], account["waiting"]) == (7, 1, 0)
+    (reason,) = {file["reason"] for file in account["files"]} - {""}
+    assert "line 1: not FASTA" in reason
+    again = tui_balancer_here("report", tmp_path / "embeddings", "--json")
+    assert json.loads(again.stdout) == account
 
 
 @pytest.mark.parametrize(
