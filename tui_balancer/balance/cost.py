@@ -13,9 +13,9 @@ def forward_cost(layers: int, width: int, tokens: int, squared_tokens: int) -> f
     layer norms and biases are left out: a few per cent in the smallest ESM-2, less in the
     others. So is the product Q·Kᵀ that predicted contacts take once more, 2·d·L² a layer: of
     300 tokens 7 % in the smallest ESM-2 and 2 % in that of 650M, for all files of a run alike;
-    what long proteins take longer for it is learned like the rest. The sums run over the sequences, since padding depends on the batches and attention
-    does not cross them (Kaplan et al. 2020, "Scaling laws for neural language models",
-    section 2.1, count the same terms).
+    what long proteins take longer for it is learned like the rest. The sums run over the
+    sequences, since padding depends on the batches and attention does not cross them (Kaplan
+    et al. 2020, "Scaling laws for neural language models", section 2.1, count the same terms).
 
     Args:
         layers: Transformer layers, n.
