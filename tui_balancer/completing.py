@@ -20,7 +20,7 @@ def add_completion(app: App) -> None:
 
         bash: keep it as ~/.local/share/bash-completion/completions/tui-balancer.
 
-        zsh: keep it as _tui-balancer in a folder of your fpath.
+        zsh: keep it as _cyclopts_tui-balancer, by this very name, in a folder of your fpath.
 
         fish: keep it as ~/.config/fish/completions/tui-balancer.fish.
         """
