@@ -7,9 +7,11 @@ import re
 import shlex
 from collections.abc import Iterator
 from functools import cache
+from xml.etree import ElementTree
 
 import pytest
 
+from tests.balancing_figure import acts, bound, picture
 from tests.manual import README, written
 from tui_balancer.cli import app
 
@@ -86,6 +88,17 @@ def test_every_picture_and_file_that_is_linked_is_there() -> None:
     paths = [path for path in re.findall(r"\]\(([^)#]+)\)", TEXT) if "://" not in path]
     assert len(paths) > 5
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_figure_of_balancing_shows_what_is_said_of_it() -> None:
+    played, least = acts(), bound()
+    told = re.search(r"they take ([\d,]+) s, .* (\d+), .* (\d+), where the bound is (\d+)", TEXT)
+    assert told is not None
+    seconds = [float(number.replace(",", "")) for number in told.groups()]
+    assert seconds == pytest.approx([*(one.seconds for one in played), least], rel=0.05)
+    drawn = ElementTree.fromstring(picture(played, least))
+    lanes = {title.text for title in drawn.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"cuda:0", "cuda:1", "cuda:2", "cuda:3"} <= lanes
 
 
 @cache
