@@ -34,7 +34,7 @@ class ClusterOptions:
 
     hosts: str | None = None
     """Start a Dask cluster over ssh on these machines, with commas between: one worker on each,
-    the scheduler on the first."""
+    two on one that is named twice, the scheduler on the first."""
 
     # TUI_BALANCER_CONFIG names the file of preferences.
     config: Annotated[Path | None, Parameter(env_var="TUI_BALANCER_CLUSTER_CONFIG")] = None

@@ -30,6 +30,7 @@ from distributed import Client, get_worker
 
 from tests.support.cluster import Processes, session_on
 from tests.support.ledger_story import RUN, SESSION, file
+from tests.support.network import Loopback
 from tests.support.sessions import session
 from tests.support.tasks import write_task
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
@@ -86,8 +87,8 @@ def overhead(folder: Path, rounds: int) -> None:
         )
         (inputs / f"{number:02}.fasta").write_text("".join(records))
     settings = {"batch_tokens": 1024, "cpu_threads": 1, "splitting": False}
-    processes = Processes(folder)
-    processes.add_node("node-1", 2, workers=1)
+    processes = Processes(folder, Loopback())
+    processes.add_node("node-1", workers=1)
     there = ClusterRequest(scheduler=processes.address)
     times: dict[str, list[tuple[float, float]]] = {"local": [], "dask": []}
     print(f"{'local':>9}{'no batch':>10}{'dask':>9}{'no batch':>10}   seconds a file")
@@ -186,8 +187,8 @@ def dask_micros(folder: Path) -> tuple[tuple[float, float], tuple[float, float]]
     result = FileResult(1, "", "ab" * 32, 5000, 10)
     event = pack((Said(worker, "finish", (TaskResult(1, 1, (result,), 0.5),)),))
     task = pickle.dumps(write_task(folder, 0))
-    processes = Processes(folder)
-    processes.add_node("node-1", 2, workers=1)
+    processes = Processes(folder, Loopback())
+    processes.add_node("node-1", workers=1)
     try:
         with Client(processes.address, set_as_default=False) as client:
             client.wait_for_workers(1)

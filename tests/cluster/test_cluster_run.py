@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from distributed import Client, Worker
 
 from tests.cluster.conftest import FILES
+from tests.support.checkpoints import make_checkpoint
 from tests.support.cluster import (
     Processes,
     lines,
@@ -20,6 +22,7 @@ from tests.support.cluster import (
     states,
     wait_until,
 )
+from tests.support.network import Network, Switch
 from tests.support.sessions import (
     DEADLINE_SECONDS,
     finished,
@@ -29,12 +32,26 @@ from tests.support.sessions import (
     session,
     wait_for_row,
 )
-from tui_balancer.balance.commands import PauseAll, ResumeAll
+from tui_balancer.balance.commands import PauseAll, PauseDevice, ResumeAll
+from tui_balancer.balance.events import DoneEvent
+from tui_balancer.config import RunSettings
+from tui_balancer.engines import dask
 from tui_balancer.engines.dask_ending import SlotEnding
-from tui_balancer.engines.dask_plugin import Look, SlotPlugin
+from tui_balancer.engines.dask_look import Look
+from tui_balancer.engines.dask_plugin import SlotPlugin
 from tui_balancer.engines.dask_request import ClusterRequest
+from tui_balancer.errors import UserError
+from tui_balancer.run.handle import Step
+from tui_balancer.run.prepare import prepare
+from tui_balancer.workers.protocol import TaskResult, WorkerId
 
 FOUR = {"node-1/cpu:0", "node-1/cpu:1", "node-2/cpu:0", "node-2/cpu:1"}
+
+
+@pytest.fixture(autouse=True)
+def _nodes_are_told(network: Network, record_property: Callable[[str, object], None]) -> None:
+    """Have the suite's last lines say what the nodes were."""
+    record_property("nodes", network.kind)
 
 
 @pytest.fixture
@@ -44,7 +61,12 @@ def there(processes: Processes) -> ClusterRequest:
 
 
 def test_four_workers_of_two_nodes_make_the_bytes_of_one_machine(
-    there: ClusterRequest, proteins: Path, checkpoint: Path, quiet: dict[str, bytes], tmp_path: Path
+    there: ClusterRequest,
+    network: Network,
+    proteins: Path,
+    checkpoint: Path,
+    quiet: dict[str, bytes],
+    tmp_path: Path,
 ) -> None:
     run = session_on(there, proteins, checkpoint, tmp_path / "out")
     assert set(states(run)) == FOUR
@@ -53,6 +75,46 @@ def test_four_workers_of_two_nodes_make_the_bytes_of_one_machine(
     assert outputs(tmp_path / "out") == quiet
     assert not leftovers(tmp_path / "out")
     assert not list((tmp_path / "out").glob(".*"))
+    unprotected = any("neither local nor protected by TLS" in one for one in lines(run))
+    assert unprotected is isinstance(network, Switch)
+
+
+def test_a_node_that_does_not_see_an_input_says_which_before_any_work(
+    there: ClusterRequest, proteins: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    inputs = Path(shutil.copytree(proteins, tmp_path / "in"))
+
+    def hide(step: Step) -> None:
+        # This machine has seen its inputs by now.
+        if step.what == "waiting for workers":
+            shutil.rmtree(inputs, ignore_errors=True)
+
+    settings = RunSettings((str(inputs),), tmp_path / "out", str(checkpoint), cluster=there)
+    with pytest.raises(UserError) as refused:
+        prepare(settings, on_step=hide)
+    told = "the node node-1 (worker node-1-0) does not see what this machine sees: "
+    assert str(refused.value).startswith(f"{told}{inputs}/sample_")
+    assert "(No such file or directory). The run folder, the inputs" in str(refused.value)
+
+
+def test_a_node_with_other_weights_is_left_out_by_its_name(
+    there: ClusterRequest, proteins: Path, checkpoint: Path, quiet: dict[str, bytes], tmp_path: Path
+) -> None:
+    model = Path(shutil.copy(checkpoint, tmp_path))
+    run = session_on(there, proteins, model, tmp_path / "out")
+    run.start()
+    victim = wait_for_row(run, in_mid_file).device
+    assert run.execute(PauseAll()).accepted
+    # The others have theirs; whoever loads it now finds another of the same size.
+    make_checkpoint(tmp_path / "other" / model.name, 4, 160, 8, seed=1).replace(model)
+    os.kill(run.engine.pids()[victim], signal.SIGKILL)
+    told = f"{victim} is left out: {model} is not the model that the run began with"
+    wait_until(run, lambda: any(one.startswith(told) for one in lines(run)))
+    assert run.execute(ResumeAll()).accepted
+    summary = finished(run)
+    assert summary.done == FILES
+    assert [one.device for one in summary.devices if one.restarts] == [victim]
+    assert outputs(tmp_path / "out") == quiet
 
 
 def test_slots_end_with_an_app_that_says_nothing_any_more(
@@ -113,6 +175,52 @@ def test_a_stopped_worker_is_given_up_by_its_silence_and_its_nanny_kills_it(
     assert outputs(tmp_path / "out") == quiet
 
 
+def test_a_node_that_was_cut_off_is_refused_its_late_answer_and_comes_back(
+    processes: Processes,
+    there: ClusterRequest,
+    proteins: Path,
+    checkpoint: Path,
+    quiet: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = session_on(there, proteins, checkpoint, tmp_path / "out", hang_floor=1.0, splitting=False)
+    answered: Queue[tuple[str, int, int]] = Queue()
+    take_answer = run.board.finish
+
+    def finish(worker: WorkerId, result: TaskResult) -> None:
+        take_answer(worker, result)
+        answered.put((worker.device, result.unit_id, result.epoch))
+
+    monkeypatch.setattr(run.board, "finish", finish)
+    run.start()
+    row = wait_for_row(run, in_mid_file)
+    node, lease = row.device.partition("/")[0], row.running
+    assert lease is not None
+    # Nobody else is to take it meanwhile.
+    for device in FOUR - {row.device}:
+        assert run.execute(PauseDevice(device)).accepted
+    # It is told to kill the worker, and hears that only once the answer has come.
+    nanny = psutil.Process(processes.nodes[node].pid)
+    nanny.suspend()
+    processes.cut_off(node)
+    lost = f"{row.device} worker died: no progress"
+    wait_until(run, lambda: any(lost in one for one in lines(run)))
+    processes.connect(node)
+    unit = lease.unit.unit_id
+    while answered.get(timeout=DEADLINE_SECONDS) != (row.device, unit, lease.epoch):
+        pass
+    done = [one for one in run.events_after(0) if isinstance(one, DoneEvent)]
+    assert (unit, lease.epoch) not in [(one.unit_id, one.epoch) for one in done]
+    stem = Path(lease.unit.name).stem
+    assert not list((tmp_path / "out").rglob(f"{stem}_ESM.*.{lease.epoch}.tmp"))
+    nanny.resume()
+    wait_until(run, lambda: [*lines(run)].count(f"{row.device} model loaded") == 2)
+    run.execute(ResumeAll())
+    assert finished(run).done == FILES
+    assert outputs(tmp_path / "out") == quiet
+
+
 def test_a_node_that_joins_late_gets_work_and_the_end_of_its_nanny_loses_none(
     processes: Processes,
     there: ClusterRequest,
@@ -120,15 +228,17 @@ def test_a_node_that_joins_late_gets_work_and_the_end_of_its_nanny_loses_none(
     checkpoint: Path,
     quiet: dict[str, bytes],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(dask, "REJOIN_SECONDS", 0.0)
     run = session_on(there, proteins, checkpoint, tmp_path / "out")
-    processes.add_node("node-3", 4, workers=1)
+    processes.add_node("node-3", workers=1)
     run.start()
     wait_for_row(run, in_mid_file)
     assert run.execute(PauseAll()).accepted
     wait_until(run, lambda: states(run).get("node-3/cpu:0") == "busy")
     processes.kill_node("node-3")
-    wait_until(run, lambda: "node-3/cpu:0 worker died" in " ".join(lines(run)))
+    wait_until(run, lambda: states(run)["node-3/cpu:0"] == "dead")
     assert run.execute(ResumeAll()).accepted
     assert finished(run).done == FILES
     assert outputs(tmp_path / "out") == quiet

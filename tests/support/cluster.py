@@ -1,22 +1,21 @@
-"""Real Dask clusters on loopback: a scheduler, and nodes with two workers each."""
+"""Real Dask clusters: a scheduler, and nodes with two workers each."""
 
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
+from tests.support.network import Network, Place, Switch, free_port
 from tests.support.sessions import DEADLINE_SECONDS
 from tui_balancer.config import RunSettings
-from tui_balancer.engines.dask_plugin import NODE_VARIABLE
+from tui_balancer.engines.dask_look import NODE_VARIABLE
 from tui_balancer.engines.dask_request import ClusterRequest
 from tui_balancer.run.prepare import prepare
 from tui_balancer.run.session import RunSession
@@ -35,29 +34,29 @@ class Processes:
         nodes: The processes of the nodes (their Nannies) by name.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, network: Network) -> None:
         self.folder = folder
-        with closing(socket.create_server(("127.0.0.1", 0))) as free:
-            port = free.getsockname()[1]
-        self.address = f"tcp://127.0.0.1:{port}"
+        self._network = network
+        self._places: dict[str, Place] = {}
+        self.address = f"tcp://{network.here}:{free_port(network.here)}"
         self.nodes: dict[str, subprocess.Popen[bytes]] = {}
         self.scheduler = self._start(
-            "scheduler",
-            ["distributed.cli.dask_scheduler", "--host", self.address, "--no-dashboard"],
+            "scheduler", ["scheduler", "--host", self.address, "--no-dashboard"]
         )
 
-    def add_node(self, name: str, number: int, workers: int = WORKERS) -> None:
-        """Start a node; it has a loopback address of its own."""
+    def add_node(self, name: str, workers: int = WORKERS) -> None:
+        """Start a node, in its place if it had one."""
+        place = self._places.get(name) or self._network.join(name)
+        self._places[name] = place
         self.nodes[name] = self._start(
             name,
             [
-                "tests.support.dask_node",
-                self.address,
-                *("--host", f"127.0.0.{number}"),
+                *("worker", self.address, "--host", place.address),
                 *("--nworkers", str(workers), "--nthreads", "2", "--name", name),
                 *("--no-dashboard", "--memory-limit", "0"),
                 *("--local-directory", str(self.folder)),
             ],
+            place.entrance,
             **{NODE_VARIABLE: name},
         )
 
@@ -65,43 +64,59 @@ class Processes:
         """Kill a node's Nannies; their workers end with them."""
         process = self.nodes.pop(name)
         process.kill()
-        process.wait()
+        process.communicate()
+
+    def cut_off(self, name: str) -> None:
+        """Pull a node's cable out; where it has none, hold all of its processes still."""
+        if isinstance(self._network, Switch):
+            self._network.cut(name)
+        else:
+            for process in self._workers(name):
+                process.suspend()
+
+    def connect(self, name: str) -> None:
+        """Connect a node again that was cut off."""
+        if isinstance(self._network, Switch):
+            self._network.mend(name)
+        else:
+            for process in self._workers(name):
+                process.resume()
 
     def kill_scheduler(self) -> None:
         """Kill the scheduler."""
         self.scheduler.kill()
-        self.scheduler.wait()
+        self.scheduler.communicate()
 
     def close(self) -> None:
         """End everything."""
-        for process in (*self.nodes.values(), self.scheduler):
-            children = []
-            if process.poll() is None:
-                children = psutil.Process(process.pid).children(recursive=True)
+        for name, process in self.nodes.items():
+            children = self._workers(name)
             process.kill()
-            process.wait()
+            process.communicate()
             for child in children:
-                with_suppress_kill(child)
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+        self.kill_scheduler()
 
-    def _start(self, name: str, module: list[str], **variables: str) -> subprocess.Popen[bytes]:
-        with (self.folder / f"{name}.log").open("wb") as log:
+    def _workers(self, name: str) -> list[psutil.Process]:
+        """Return the processes that a node's Nannies have started."""
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.nodes[name].pid).children(recursive=True)
+        return []
+
+    def _start(
+        self, name: str, arguments: list[str], entrance: tuple[str, ...] = (), **variables: str
+    ) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", *module],
+                [*entrance, sys.executable, "-m", "tests.support.dask_node", *arguments],
                 cwd=REPOSITORY,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 env=os.environ | variables,
                 start_new_session=True,
             )
-
-
-def with_suppress_kill(child: psutil.Process) -> None:
-    """Kill a process that may be gone."""
-    try:
-        child.send_signal(signal.SIGKILL)
-    except psutil.NoSuchProcess:
-        return
 
 
 def session_on(

@@ -9,8 +9,8 @@ import pytest
 
 from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.selection import DeviceRequest
+from tui_balancer.engines.dask_look import Look, look_around
 from tui_balancer.engines.dask_nodes import Nodes
-from tui_balancer.engines.dask_plugin import Look, look_around
 from tui_balancer.engines.dask_words import NodeReport
 from tui_balancer.errors import UserError
 from tui_balancer.versions import versions
@@ -126,13 +126,14 @@ def test_numbers_of_devices_mean_nothing_on_a_cluster() -> None:
 class _Worker:
     address = "tcp://node-1:1"
     name = "0"
+    nanny = "tcp://node-1:2"
 
 
 def test_a_path_on_another_disk_is_told_from_the_same_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui_balancer.engines.dask_plugin.VISIBLE_SECONDS", 0.0)
-    monkeypatch.setattr("tui_balancer.engines.dask_plugin._LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("tui_balancer.engines.dask_look.VISIBLE_SECONDS", 0.0)
+    monkeypatch.setattr("tui_balancer.engines.dask_look._LOOK_SECONDS", 0.0)
     token = tmp_path / "token"
     token.write_text("of this run")
     model = tmp_path / "model.pt"
@@ -149,3 +150,20 @@ def test_a_path_on_another_disk_is_told_from_the_same_one(
         f"{model} (5 bytes, not 6)",
         f"{gone} (No such file or directory)",
     )
+
+
+def test_a_worker_that_nobody_named_is_known_by_its_nanny(tmp_path: Path) -> None:
+    look = Look(tmp_path / "token", "", (), processor_only=True)
+    look.token.write_text("")
+    restarted = _Worker()
+    restarted.name = restarted.address = "tcp://node-1:3"
+    assert look_around(look, restarted).worker == _Worker.nanny  # type: ignore[arg-type]
+    assert look_around(look, _Worker()).worker == "0"  # type: ignore[arg-type]
+
+
+def test_weights_are_those_that_are_loaded_first_where_nobody_knows_them() -> None:
+    cluster = nodes("cpu")
+    assert cluster.other_weights("", "a" * 64) == ""
+    told = cluster.other_weights("", "b" * 64)
+    assert told.startswith("it has loaded other weights (sha256 bbbbbbbbbbbb, not aaaaaaaaaaaa)")
+    assert cluster.other_weights("", "a" * 64) == ""

@@ -10,9 +10,9 @@ import pytest
 
 from tui_balancer.config import RunSettings
 from tui_balancer.embedding.registry import UntrainedModel
-from tui_balancer.engines.dask_cluster import is_protected
 from tui_balancer.engines.dask_request import ClusterRequest, parse_bounds
 from tui_balancer.engines.dask_scaling import FILES_A_WORKER, wanted_workers
+from tui_balancer.engines.dask_tls import is_protected
 from tui_balancer.errors import UserError
 from tui_balancer.run.cluster import find_cluster
 

@@ -133,7 +133,8 @@ def load(source: ModelSource, scratch: Path | None = None) -> LoadedModel:
     checkpoint = _read(source.checkpoint)
     if _changed(source, source.checkpoint) or checkpoint.shape != source.shape:
         raise UserError(
-            f"{source.checkpoint} changed since the run began: put it back, or start anew"
+            f"{source.checkpoint} is not the model that the run began with: put that back, or "
+            "start anew"
         )
     model = _without_storage(checkpoint.shape, alphabet, checkpoint.token_dropout)
     # The largest checkpoints are stored in half precision.

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-import os
 import queue
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from tui_balancer.engines.dask_cluster import DaskCluster
 from tui_balancer.engines.dask_company import Company
-from tui_balancer.engines.dask_ending import SlotEnding
+from tui_balancer.engines.dask_link import ClusterLink, Gone
+from tui_balancer.engines.dask_look import Look
 from tui_balancer.engines.dask_nodes import Nodes
-from tui_balancer.engines.dask_plugin import Look, SlotPlugin
 from tui_balancer.engines.dask_scaling import follow_queues
 from tui_balancer.engines.dask_slot import AppSlot
-from tui_balancer.engines.dask_words import Joined, Said, Unfit, unpack
+from tui_balancer.engines.dask_words import Joined, Said, Unfit, Word
 from tui_balancer.engines.local import OnExit, SetupFor
 from tui_balancer.workers.protocol import DeviceFacts, WorkBoard, WorkerId
 
@@ -29,11 +26,6 @@ FIRST_SECONDS = 300.0
 """How long a worker that was there at the look may take to say so again: it imports torch."""
 
 _LOOK_SECONDS = 0.5
-
-_RESTART_SECONDS = 5.0
-"""How long a Nanny asks a worker to end before it kills it."""
-
-_numbers = itertools.count(1)
 
 _log = logging.getLogger(__name__)
 
@@ -54,14 +46,6 @@ class ClusterAccess:
 
 
 @dataclass(frozen=True, slots=True)
-class _Gone:
-    """Dask says that a worker's process has left the cluster; `expected` when it was asked to."""
-
-    address: str
-    expected: bool
-
-
-@dataclass(frozen=True, slots=True)
 class _Ended:
     """A slot cannot go on; without a reason it has left, the run being over."""
 
@@ -77,15 +61,7 @@ class _Kill:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """A slot turned out to be unfit for the run when its model was loaded."""
-
-    slot: AppSlot
-    reason: str
-
-
-_Happening = Joined | Unfit | _Gone | _Ended | _Kill | _Refused
+_Happening = Joined | Unfit | Gone | _Ended | _Kill
 
 _LEFT = "left the cluster"
 
@@ -120,12 +96,12 @@ class DaskEngine:
         self._setup_for = setup_for
         self._on_exit = on_exit
         self._company = company
-        self._plugin = SlotPlugin(f"tui_balancer-{os.getpid()}x{next(_numbers)}", access.look)
         self._slots: dict[WorkerId, AppSlot] = {}
         self._missing: dict[str, float] = {}
-        self._weights = ""
+        self._spare: dict[str, Joined] = {}
         self._broken = ""
         self._happenings: queue.SimpleQueue[_Happening | None] = queue.SimpleQueue()
+        self._link = ClusterLink(self._client, access.look, self._hear, self._happenings.put)
         self._stopping = threading.Event()
         self._stopped = threading.Event()
         self._stop_lock = threading.Lock()
@@ -148,7 +124,7 @@ class DaskEngine:
             for slot in tuple(self._slots.values()):
                 slot.close()
             self._slots.clear()
-            self._unregister(max(1.0, deadline - time.monotonic()))
+            self._link.close(max(1.0, deadline - time.monotonic()))
             self._cluster.close()
             self._stopped.set()
 
@@ -175,19 +151,8 @@ class DaskEngine:
 
     def _follow(self) -> None:
         """Register with the cluster and deal with what happens until `stop` is called."""
-        name = self._plugin.name
-        self._client.subscribe_topic(name, self._hear)
-        self._client.subscribe_topic("all", self._notice)
-        try:
-            self._client.register_plugin(SlotEnding(name, self._client.id), f"{name}-ending")
-        except Exception as problem:
-            # A scheduler may live in an environment of its own.
-            _log.info("slots will outlive this process if it is killed: %s", problem)
-        try:
-            self._client.register_plugin(self._plugin, name)
-        except Exception as problem:
-            _log.exception("the cluster does not take the run's plugin")
-            self._break_off(f"the cluster cannot be used: {' '.join(str(problem).split())}")
+        if problem := self._link.open():
+            self._break_off(problem)
         until = time.monotonic() + FIRST_SECONDS
         self._missing = dict.fromkeys(() if self._broken else self._nodes.devices, until)
         if (adapt := self._cluster.request.adapt) is not None and not self._broken:
@@ -199,37 +164,33 @@ class DaskEngine:
                 happening = None
             if happening is not None and not self._stopping.is_set():
                 self._deal_with(happening)
-            if self._client.status not in ("running", "newly-created"):
+            if not self._link.up:
                 self._break_off(f"the scheduler {self._cluster.address} is gone")
             self._look_for_missing()
 
-    def _hear(self, event: tuple[float, bytes]) -> None:
-        """Take in words of the nodes; runs in the client's event loop and never blocks it."""
-        for word in unpack(event[1]):
-            if not isinstance(word, Said):
-                self._happenings.put(word)
-            elif (slot := self._slots.get(word.worker)) is not None:
-                slot.hear(word)
-            elif word.method == "finish":
-                # A dead worker's late answer: the board refuses it and clears up behind it.
-                _log.info("%s: a late answer", word.worker)
-                threading.Thread(
-                    target=self._board.finish, args=(word.worker, *word.args), daemon=True
-                ).start()
-
-    def _notice(self, event: tuple[float, Any]) -> None:
-        """Notice workers that leave; runs in the client's event loop."""
-        _, news = event
-        if isinstance(news, dict) and news.get("action") == "remove-worker":
-            self._happenings.put(_Gone(news["worker"], bool(news.get("expected"))))
+    def _hear(self, word: Word) -> None:
+        """Take in a word of a node's; called in the client's event loop, which it never blocks."""
+        if not isinstance(word, Said):
+            self._happenings.put(word)
+        elif (slot := self._slots.get(word.worker)) is not None:
+            slot.hear(word)
+        elif word.method == "finish":
+            # A dead worker's late answer: the board refuses it and clears up behind it.
+            _log.info("%s: a late answer", word.worker)
+            threading.Thread(
+                target=self._board.finish, args=(word.worker, *word.args), daemon=True
+            ).start()
 
     def _deal_with(self, happening: _Happening) -> None:
         match happening:
             case Joined():
                 self._give_slot(happening)
+            case Unfit(worker, reason, True) if worker in self._slots:
+                self._refuse(self._slots[worker], reason)
             case Unfit(worker, reason) if worker in self._slots:
                 self._broke(self._slots[worker], reason)
-            case _Gone(address, expected):
+            case Gone(address, expected):
+                self._spare.pop(address, None)
                 for slot in tuple(self._slots.values()):
                     if slot.report.address == address:
                         self._ended(slot, _LEFT if expected else "its process was lost")
@@ -237,12 +198,7 @@ class DaskEngine:
                 self._broke(slot, reason)
             case _Kill(slot, reason) if slot.worker in self._slots:
                 self._ended(slot, reason)
-                self._restart(slot.report.address)
-            case _Refused(slot, reason) if slot.worker in self._slots:
-                del self._slots[slot.worker]
-                self._company.warn(reason)
-                self._give_up(slot.worker.device, reason)
-                slot.close()
+                self._link.restart(slot.report.address)
             case _:
                 pass
 
@@ -256,8 +212,11 @@ class DaskEngine:
                 self._ended(slot, "its process was lost")
         given = self._nodes.slot(report)
         if isinstance(given, str):
-            self._company.warn(given)
+            if report.address not in self._spare:
+                self._company.warn(given)
+            self._spare[report.address] = joined
             return
+        self._spare.pop(report.address, None)
         device = given.device.device
         if not self._company.admit(given.device):
             _log.info("%s does not take part", device)
@@ -265,7 +224,7 @@ class DaskEngine:
         self._missing.pop(device, None)
         slot = AppSlot(
             self._client,
-            self._plugin.name,
+            self._link.name,
             self._board,
             report,
             given.setup(self._setup_for(device)),
@@ -277,16 +236,18 @@ class DaskEngine:
 
     def _refusal(self, slot: AppSlot, facts: DeviceFacts) -> bool:
         """Whether a slot has loaded other weights than the run's; it is taken out then."""
-        expected = slot.model_sha256 or self._weights
-        self._weights = expected or facts.model_sha256
-        if facts.model_sha256 == self._weights:
-            return False
-        reason = (
-            f"{slot.worker.device} has loaded other weights (sha256 {facts.model_sha256[:12]}, not "
-            f"{self._weights[:12]}): give all nodes the same model"
-        )
-        self._happenings.put(_Refused(slot, reason))
-        return True
+        expected, found = slot.model_sha256, facts.model_sha256
+        reason = self._nodes.other_weights(expected, found)
+        if reason:
+            self._happenings.put(Unfit(slot.worker, reason, lasting=True))
+        return bool(reason)
+
+    def _refuse(self, slot: AppSlot, reason: str) -> None:
+        """Take out a slot that another try would not make fit."""
+        del self._slots[slot.worker]
+        self._company.warn(f"{slot.worker.device} is left out: {reason}")
+        self._give_up(slot.worker.device, reason)
+        slot.close()
 
     def _broke(self, slot: AppSlot, reason: str) -> None:
         """Report the end of a slot whose process lives; it may open another."""
@@ -311,6 +272,8 @@ class DaskEngine:
         given_up = self._company.lost(device, reason, idle_only=idle_only)
         if given_up:
             self._nodes.forget(device)
+            for joined in tuple(self._spare.values()):
+                self._happenings.put(joined)
         return given_up
 
     def _look_for_missing(self) -> None:
@@ -330,42 +293,8 @@ class DaskEngine:
         slots = tuple(self._slots.values())
         self._slots.clear()
         self._missing.clear()
+        self._spare.clear()
         for slot in slots:
             slot.lose()
         for device in self._nodes.devices:
             self._give_up(device, why)
-
-    def _restart(self, address: str) -> None:
-        """Have a worker's Nanny kill it and start another; without one it is shut out."""
-
-        async def restart() -> None:
-            try:
-                await self._client._restart_workers(
-                    [address], timeout=_RESTART_SECONDS, raise_for_error=False
-                )
-            except Exception as problem:
-                _log.info("%s cannot be restarted: %s", address, problem)
-                await self._client.scheduler.unregister(
-                    address=address, stimulus_id="tui-balancer-hang"
-                )
-
-        self._client.loop.add_callback(restart)
-
-    def _unregister(self, timeout: float) -> None:
-        """Take the run's plugins away, as far as there still is somebody to tell."""
-        if self._client.status != "running" or self._thread.ident is None:
-            return
-        name = self._plugin.name
-        try:
-            for topic in (name, "all"):
-                self._client.unsubscribe_topic(topic)
-            self._client.sync(
-                self._client._unregister_worker_plugin, name, callback_timeout=timeout
-            )
-            self._client.sync(
-                self._client.scheduler.unregister_scheduler_plugin,
-                name=f"{name}-ending",
-                callback_timeout=timeout,
-            )
-        except Exception as problem:
-            _log.info("the run's plugins stay: %s", problem)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-import os
-import socket
+import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import dask.config
 from distributed import Client, LocalCluster, Security
 
 from tui_balancer.engines.dask_jobs import job_cluster, ssh_cluster
 from tui_balancer.engines.dask_preload import LOG_VARIABLE, PRELOAD
-from tui_balancer.engines.dask_request import ClusterRequest, Tls
+from tui_balancer.engines.dask_request import ClusterRequest
+from tui_balancer.engines.dask_tls import (
+    is_protected,
+    made_for_one_cluster,
+    security_of,
+    settings_of,
+)
 from tui_balancer.errors import UserError
 
 CONNECT_SECONDS = 30.0
@@ -37,6 +41,8 @@ SETTINGS: Mapping[str, object] = {
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": False,
     "distributed.worker.daemon": True,
+    # A hundred looks a second at a thread that computes.
+    "distributed.worker.profile.enabled": False,
 }
 """How Dask is to behave where the cluster is the run's own."""
 
@@ -53,6 +59,7 @@ class DaskCluster:
         warnings: Lines a person should read.
         own: What was started for the run, to be closed with it; None where others own it.
         token: A file by which nodes know the run folder, to be removed at the end.
+        until_closed: What else is to be undone then.
     """
 
     client: Client
@@ -60,7 +67,7 @@ class DaskCluster:
     warnings: tuple[str, ...] = ()
     own: Any = None
     token: Path | None = None
-    _settings: Any = field(default=None, repr=False)
+    until_closed: ExitStack = field(default_factory=ExitStack, repr=False)
 
     @property
     def address(self) -> str:
@@ -78,9 +85,7 @@ class DaskCluster:
         except (OSError, TimeoutError) as problem:
             _log.warning("the cluster did not end in order: %s", problem)
         finally:
-            if self._settings is not None:
-                self._settings.__exit__(None, None, None)
-                self._settings = None
+            self.until_closed.close()
 
 
 def open_cluster(request: ClusterRequest, logs: Path) -> DaskCluster:
@@ -96,25 +101,24 @@ def open_cluster(request: ClusterRequest, logs: Path) -> DaskCluster:
     _let_dask_log_with_us()
     if request.scheduler is not None:
         return _connect(request, request.scheduler)
-    settings = dask.config.set(dict(SETTINGS))
-    settings.__enter__()
     own = None
-    try:
-        logs.mkdir(parents=True, exist_ok=True)
-        own = _started(request, logs)
-        client = Client(own, timeout=CONNECT_SECONDS, set_as_default=False)
-    except BaseException as problem:
-        if own is not None:
-            own.close(timeout=5)
-        settings.__exit__(None, None, None)
-        if isinstance(problem, UserError) or not isinstance(problem, Exception):
-            raise
-        raise UserError(f"the cluster cannot be started: {_line(problem)}") from problem
-    return DaskCluster(client, request, own=own, _settings=settings)
+    with ExitStack() as until_closed:
+        until_closed.enter_context(dask.config.set(dict(SETTINGS)))
+        try:
+            logs.mkdir(parents=True, exist_ok=True)
+            own = _started(request, logs, until_closed)
+            client = Client(own, timeout=CONNECT_SECONDS, set_as_default=False)
+        except BaseException as problem:
+            if own is not None:
+                own.close(timeout=5)
+            if isinstance(problem, UserError) or not isinstance(problem, Exception):
+                raise
+            raise UserError(f"the cluster cannot be started: {_line(problem)}") from problem
+        return DaskCluster(client, request, own=own, until_closed=until_closed.pop_all())
 
 
 def _connect(request: ClusterRequest, address: str) -> DaskCluster:
-    security = _security(request.tls) if request.tls is not None else None
+    security = security_of(request.tls) if request.tls is not None else None
     try:
         client = Client(
             address,
@@ -133,65 +137,33 @@ def _connect(request: ClusterRequest, address: str) -> DaskCluster:
     return DaskCluster(client, request, () if is_protected(address) else (unprotected,))
 
 
-def _started(request: ClusterRequest, logs: Path) -> Any:
-    """Start a cluster of the run's own."""
-    if request.local is not None:
-        return LocalCluster(
-            n_workers=request.local,
-            threads_per_worker=THREADS,
-            processes=True,
-            host="127.0.0.1",
-            # Its HTTP server comes in any case, and would listen on every address.
-            dashboard_address="127.0.0.1:0",
-            # Every user of this machine can reach a port of it.
-            security=_security(request.tls) if request.tls else Security.temporary(),
-            protocol="tls://",
-            memory_limit=0,
-            silence_logs=logging.WARNING,
-            env={LOG_VARIABLE: str(logs / "dask-workers.log")},
-            preload=PRELOAD,
-            local_directory=tempfile.gettempdir(),
-        )
+def _started(request: ClusterRequest, logs: Path, until_closed: ExitStack) -> Any:
+    """Start a cluster of the run's own; what it needs as long as it lives is put on the stack."""
     if request.hosts:
-        return ssh_cluster(request, _security(request.tls) if request.tls else None)
-    return job_cluster(request, _security(request.tls) if request.tls else True, logs)
-
-
-def is_protected(address: str) -> bool:
-    """Whether a scheduler is encrypted, or cannot be reached from elsewhere."""
-    parts = urlsplit(address if "://" in address else f"tcp://{address}")
-    if parts.scheme in ("tls", "ws+tls", "wss", "inproc", "ucx"):
-        return parts.scheme != "ucx"
-    host = parts.hostname or ""
-    if host in ("localhost", socket.gethostname()):
-        return host == "localhost"
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _security(tls: Tls) -> Security:
-    """Return certificates as Dask wants them, the same for every role.
-
-    Raises:
-        UserError: A file is not there.
-    """
-    for option, path in (
-        ("--tls-ca-file", tls.ca_file),
-        ("--tls-cert", tls.cert),
-        ("--tls-key", tls.key),
-    ):
-        if not os.access(path, os.R_OK):
-            raise UserError(f"{option} {path}: there is no such file, or it cannot be read")
-    return Security(
-        tls_ca_file=str(tls.ca_file),
-        require_encryption=True,
-        **{
-            f"tls_{role}_{part}": str(path)
-            for role in ("client", "scheduler", "worker")
-            for part, path in (("cert", tls.cert), ("key", tls.key))
-        },
+        tls = request.tls
+        if tls is None:
+            tls = made_for_one_cluster(logs)
+            until_closed.callback(shutil.rmtree, tls.key.parent, ignore_errors=True)
+        until_closed.enter_context(dask.config.set(settings_of(tls)))
+        return ssh_cluster(request, security_of(tls), logs)
+    security = security_of(request.tls) if request.tls is not None else None
+    if request.local is None:
+        return job_cluster(request, security or True, logs)
+    return LocalCluster(
+        n_workers=request.local,
+        threads_per_worker=THREADS,
+        processes=True,
+        host="127.0.0.1",
+        # Its HTTP server comes in any case, and would listen on every address.
+        dashboard_address="127.0.0.1:0",
+        # Every user of this machine can reach a port of it.
+        security=security or Security.temporary(),
+        protocol="tls://",
+        memory_limit=0,
+        silence_logs=logging.WARNING,
+        env={LOG_VARIABLE: str(logs / "dask-workers.log")},
+        preload=PRELOAD,
+        local_directory=tempfile.gettempdir(),
     )
 
 

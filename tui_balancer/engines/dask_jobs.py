@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,13 @@ def job_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
     return cluster
 
 
-def ssh_cluster(request: ClusterRequest, security: Any) -> Any:
+def ssh_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
     """Start a scheduler on the first host and a worker on each, over ssh.
+
+    Args:
+        request: What was asked for; a host that is named twice gets two workers.
+        security: Certificates, which Dask's configuration names too: it goes to the hosts.
+        logs: Folder for what they print.
 
     Raises:
         UserError: asyncssh is missing.
@@ -96,11 +102,22 @@ def ssh_cluster(request: ClusterRequest, security: Any) -> Any:
         ) from None
     from distributed import SSHCluster
 
-    return SSHCluster(
+    cluster = SSHCluster(
         [request.hosts[0], *request.hosts],
-        worker_options={"nthreads": 2, "preload": [PRELOAD]},
+        scheduler_options={"protocol": "tls://", "dashboard_address": "127.0.0.1:0"},
+        worker_options={
+            "nthreads": 2,
+            "memory_limit": 0,
+            "preload": [PRELOAD],
+        },
         security=security,
     )
+    # What is not read holds up who prints it.
+    with (logs / "dask-workers.log").open("ab") as log:
+        for started in (cluster.scheduler, *cluster.workers.values()):
+            out, err = os.dup(log.fileno()), os.dup(log.fileno())
+            cluster.sync(started.proc.redirect, stdout=out, stderr=err)
+    return cluster
 
 
 def _job(path: Path, name: str) -> dict[str, Any]:

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import secrets
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.processor import CPU
 from tui_balancer.devices.selection import AUTO, DeviceRequest, SelectedDevice
-from tui_balancer.engines.dask_cluster import DaskCluster
-from tui_balancer.engines.dask_plugin import Look, look_here
 from tui_balancer.engines.dask_words import NodeReport
 from tui_balancer.errors import UserError
 from tui_balancer.versions import versions
 from tui_balancer.workers.protocol import WorkerSetup
-
-WORKERS_SECONDS = 600.0
-"""How long the first workers may take to come: a batch system has other jobs, too."""
-
-_LOOK_SECONDS = 0.5
 
 _SAME_AS_HERE = ("tui-balancer", "fair-esm")
 """Versions that nodes share with this process; torch may be built for GPUs there and not here."""
@@ -31,9 +22,6 @@ _SAME_AS_HERE = ("tui-balancer", "fair-esm")
 _SAME_ON_NODES = (*_SAME_AS_HERE, "torch")
 
 _NAMED = 5
-
-OnWorkers = Callable[[int, int], None]
-"""Hears how many workers have come, and how many should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +44,9 @@ class Slot:
 class Nodes:
     """Gives the workers of a cluster their devices, and remembers who has which.
 
-    A worker is told by its node and the name that Dask gives it, so that it keeps its device
-    through restarts. On a node a GPU goes to the first worker that can use it: started one a GPU
-    with `CUDA_VISIBLE_DEVICES` each has its own, and started without they share out what there
-    is.
+    A worker is told by its node and its name there, so that it keeps its device through restarts.
+    On a node a GPU goes to the first worker that can use it: started one a GPU with
+    `CUDA_VISIBLE_DEVICES` each has its own, and started without they share out what there is.
 
     Args:
         request: `--devices`.
@@ -78,6 +65,8 @@ class Nodes:
         self._slots: dict[tuple[str, str], Slot] = {}
         self._cards: dict[str, dict[str, int]] = {}
         self._reference: NodeReport | None = None
+        self._weights = ""
+        self._weights_lock = threading.Lock()
 
     @property
     def processor_only(self) -> bool:
@@ -155,6 +144,25 @@ class Nodes:
             if slot.device.device == device:
                 del self._slots[key]
 
+    def other_weights(self, expected: str, found: str) -> str:
+        """Say that a slot has loaded other weights than the run's; nothing if it has not.
+
+        Called by the threads of several slots at once.
+
+        Args:
+            expected: SHA-256 that the weights should have; empty where nobody knows it, and those
+                that are loaded first count.
+            found: SHA-256 of those that it has loaded.
+        """
+        with self._weights_lock:
+            self._weights = expected or self._weights or found
+            if found == self._weights:
+                return ""
+            return (
+                f"it has loaded other weights (sha256 {found[:12]}, not {self._weights[:12]}); "
+                "give all nodes the same model"
+            )
+
     def _candidates(self, report: NodeReport) -> Iterable[tuple[str, DeviceInfo]]:
         """Yield what a worker could compute on: names within the node, and what they are."""
         for info in report.devices:
@@ -193,79 +201,6 @@ class Nodes:
             if here != there:
                 return _difference(report, package, there, _named(first), here)
         return ""
-
-
-def look_at_nodes(
-    cluster: DaskCluster,
-    folder: Path,
-    paths: Iterable[Path],
-    nodes: Nodes,
-    on_workers: OnWorkers = lambda *_: None,
-) -> tuple[Look, tuple[NodeReport, ...]]:
-    """Wait for the first workers and ask each what it sees.
-
-    Args:
-        cluster: The cluster.
-        folder: The run folder; it is made, and a token written there.
-        paths: Files and folders that every node must see.
-        nodes: Knows whether GPUs matter.
-        on_workers: Hears how many workers there are.
-
-    Returns:
-        What was asked, to be asked of those that come later too, and the answers.
-
-    Raises:
-        UserError: No worker came, or one cannot answer.
-    """
-    token = cluster.token = folder / f".{secrets.token_hex(4)}.cluster"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        token.write_text(token.name)
-    except OSError as problem:
-        raise UserError(
-            f"cannot write the run folder {folder}: {problem.strerror}; choose another with "
-            "--output"
-        ) from problem
-    look = Look(
-        token=token,
-        content=token.name,
-        paths=tuple((path, path.stat().st_size if path.is_file() else -1) for path in paths),
-        processor_only=nodes.processor_only,
-    )
-    _await_workers(cluster, on_workers)
-    answers: dict[str, Any] = cluster.client.run(look_here, look, on_error="return")
-    return look, tuple(_report(address, answer) for address, answer in sorted(answers.items()))
-
-
-def _await_workers(cluster: DaskCluster, on_workers: OnWorkers) -> None:
-    """Wait for the workers that the run should begin with."""
-    expected, waited = cluster.request.expected, 0.0
-    while True:
-        there = len(cluster.client.nthreads())
-        on_workers(there, expected)
-        if there >= expected:
-            return
-        if waited >= WORKERS_SECONDS:
-            if there:
-                return
-            raise UserError(
-                f"no worker has come to {cluster.address} for {waited / 60:.0f} minutes"
-            )
-        try:
-            cluster.client.wait_for_workers(there + 1, timeout=_LOOK_SECONDS)
-        except TimeoutError:
-            waited += _LOOK_SECONDS
-
-
-def _report(address: str, answer: object) -> NodeReport:
-    if isinstance(answer, NodeReport):
-        return answer
-    if isinstance(answer, ModuleNotFoundError):
-        raise UserError(
-            f"the node of the worker {address} has no {answer.name}: install the same tui-balancer "
-            "in the environment of its Dask workers"
-        )
-    raise UserError(f"the node of the worker {address} cannot take part: {answer}")
 
 
 def _difference(

@@ -9,118 +9,34 @@ import asyncio
 import logging
 import os
 import pickle
-import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distributed import Worker, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
-from tui_balancer.devices.info import DeviceInfo
-from tui_balancer.devices.processor import available_memory, describe_processor, usable_cores
 from tui_balancer.engines.dask_board import NodeBoard
+from tui_balancer.engines.dask_look import Look, look_around
 from tui_balancer.engines.dask_words import (
     Answer,
     Close,
     Joined,
     Mail,
-    NodeReport,
     Open,
     Ordered,
     Unfit,
     Word,
     pack,
 )
-from tui_balancer.versions import versions
+from tui_balancer.errors import UserError
 from tui_balancer.workers.memory import keep_freed_memory
 from tui_balancer.workers.protocol import WorkerId, WorkerSetup
 
 if TYPE_CHECKING:
     from tui_balancer.workers.slot import Slot
 
-NODE_VARIABLE = "TUI_BALANCER_NODE"
-"""Environment variable that names a node otherwise than by its host name."""
-
-VISIBLE_SECONDS = 10.0
-"""How long a shared file system may take to show a node what was written just now."""
-
-_LOOK_SECONDS = 0.5
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a node is to look at.
-
-    Attributes:
-        token: A file in the run folder, written just now.
-        content: What it must hold: the same path on another disk is another folder.
-        paths: What must be there, each with its size in bytes, or -1 for a folder.
-        processor_only: Whether GPUs do not matter.
-    """
-
-    token: Path
-    content: str
-    paths: tuple[tuple[Path, int], ...]
-    processor_only: bool
-
-
-def look_around(look: Look, worker: Worker) -> NodeReport:
-    """Return what a worker's process sees; imports torch where GPUs matter."""
-    devices: tuple[DeviceInfo, ...] = (describe_processor(),)
-    if not look.processor_only:
-        from tui_balancer.devices.discovery import discover
-
-        devices = discover()
-    return NodeReport(
-        address=worker.address,
-        worker=str(worker.name),
-        node=os.environ.get(NODE_VARIABLE) or socket.gethostname().partition(".")[0],
-        pid=os.getpid(),
-        versions=versions(),
-        unseen=tuple(_unseen(look)),
-        devices=devices,
-        cores=usable_cores(),
-        memory=available_memory(),
-    )
-
-
-async def look_here(look: Look, dask_worker: Worker) -> NodeReport:
-    """Return what a worker's process sees; `Client.run` runs it there."""
-    return await asyncio.to_thread(look_around, look, dask_worker)
-
-
-def _unseen(look: Look) -> list[str]:
-    """Return the paths that are not there, or are others, each with the reason."""
-    deadline = time.monotonic() + VISIBLE_SECONDS
-    while problem := _token_problem(look):
-        if time.monotonic() > deadline:
-            return [f"{look.token.parent} ({problem})"]
-        time.sleep(_LOOK_SECONDS)
-    unseen = []
-    for path, size in look.paths:
-        try:
-            found = path.stat().st_size
-        except OSError as error:
-            unseen.append(f"{path} ({error.strerror})")
-        else:
-            if size >= 0 and found != size:
-                unseen.append(f"{path} ({found:,} bytes, not {size:,})")
-    return unseen
-
-
-def _token_problem(look: Look) -> str:
-    try:
-        content = look.token.read_text()
-    except OSError as error:
-        return error.strerror or str(error)
-    if content != look.content:
-        return "another folder of that name"
-    return "" if os.access(look.token.parent, os.W_OK) else "it cannot be written"
 
 
 class SlotPlugin(WorkerPlugin):
@@ -194,7 +110,8 @@ class SlotPlugin(WorkerPlugin):
             self._slot.open()
         except Exception as error:
             _log.exception("the slot of %s cannot be opened", setup.worker.device)
-            self._send((Unfit(setup.worker, _words(error)),))
+            lasting = isinstance(error, UserError)
+            self._send((Unfit(setup.worker, _words(error), lasting),))
 
     def _let_go(self) -> None:
         """Close the slot, beside the event loop: a batch may be in flight."""

@@ -19,7 +19,7 @@ class NodeReport:
 
     Attributes:
         address: The process's address in the cluster; another one after every restart.
-        worker: The name that Dask knows it by, the same after a restart.
+        worker: The name that Dask knows it by, or its Nanny's address; the same after a restart.
         node: The machine.
         pid: The process.
         versions: Of what decides a result.
@@ -66,10 +66,11 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """A slot could not be opened."""
+    """A slot could not be opened; `lasting` where another try would end the same way."""
 
     worker: WorkerId
     reason: str
+    lasting: bool = False
 
 
 Word = Joined | Said | Unfit

@@ -67,7 +67,8 @@ def find_cluster(
     try:
         from tui_balancer.engines.dask import ClusterAccess
         from tui_balancer.engines.dask_cluster import open_cluster
-        from tui_balancer.engines.dask_nodes import Nodes, look_at_nodes
+        from tui_balancer.engines.dask_look import look_at_nodes
+        from tui_balancer.engines.dask_nodes import Nodes
     except ModuleNotFoundError as problem:
         raise UserError(f"{INSTALL} ({problem})") from None
     if settings.cpu_workers is not None:
@@ -82,7 +83,13 @@ def find_cluster(
         paths.append(model.checkpoint)
     cluster = open_cluster(request, settings.output.absolute() / LOGS_FOLDER)
     try:
-        look, reports = look_at_nodes(cluster, settings.output.absolute(), paths, nodes, on_workers)
+        look, reports = look_at_nodes(
+            cluster,
+            settings.output.absolute(),
+            paths,
+            processor_only=nodes.processor_only,
+            on_workers=on_workers,
+        )
         devices, warnings = nodes.settle(reports)
     except BaseException:
         cluster.close()
