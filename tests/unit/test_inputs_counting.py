@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tui_balancer.inputs import counting
 from tui_balancer.inputs import scan as module
 from tui_balancer.inputs.census import Census
 from tui_balancer.inputs.counting import count_plain
@@ -48,11 +49,12 @@ def both_ways(path: Path, how: ReadingRules) -> tuple[tuple[FileScan, Census], .
 
 
 @settings(deadline=None, max_examples=200)
-@given(files, rules)
+@given(files, rules, st.sampled_from([7, 20, 1 << 18]))
 def test_both_ways_come_to_the_same(
     tmp_path_factory: pytest.TempPathFactory,
     file: tuple[list[tuple[str, list[str]]], str, str],
     how: ReadingRules,
+    block: int,
 ) -> None:
     told, newline, before = file
     text = before + "".join(
@@ -60,7 +62,9 @@ def test_both_ways_come_to_the_same(
     )
     path = tmp_path_factory.getbasetemp() / "counted.fasta"
     path.write_bytes(text.encode())
-    fast, slow = both_ways(path, how)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "_BLOCK_BYTES", block)
+        fast, slow = both_ways(path, how)
     assert fast == slow
 
 
@@ -84,6 +88,21 @@ def test_plain_files_are_counted_without_the_slower_way(
     assert (counts.sequences, counts.residues, counts.truncated) == (2500, 125_000, 2500)
     fast, slow = both_ways(path, how)
     assert fast == slow
+
+
+@pytest.mark.parametrize("lines", [1, 10])
+def test_records_longer_than_a_block_are_counted_and_those_of_no_protein_left_to_the_slower_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: int
+) -> None:
+    monkeypatch.setattr(counting, "_BLOCK_BYTES", 50)
+    monkeypatch.setattr(counting, "_LONGEST_BLOCKS", 8)
+    path = tmp_path / "long.fasta"
+    long = "MKVLLAWTYR" * 7 + "\n"
+    path.write_text(f">a\nMKV\n>titin\n{long * lines}>b\nMK\n")
+    assert (count_plain(path, ReadingRules(), SPECIAL_TOKENS) is not None) is (lines == 1)
+    fast, slow = both_ways(path, ReadingRules())
+    assert fast == slow
+    assert fast[0].residues == 70 * lines + 5
 
 
 def test_a_nucleic_acid_is_refused_with_the_reason(tmp_path: Path) -> None:

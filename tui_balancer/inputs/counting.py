@@ -27,6 +27,9 @@ from tui_balancer.inputs.windows import windows
 _BLOCK_BYTES = 1 << 18
 """Read at once: small enough to stay in the processor's cache while it is looked at."""
 
+_LONGEST_BLOCKS = 64
+"""Of a record that goes on for more, 16 MiB, several copies are not to be in memory."""
+
 _SAMPLE = 24
 """Sequences looked at in one go for letters that no nucleic acid has; few files take many."""
 
@@ -115,7 +118,7 @@ def count_plain(
 
 
 def _blocks(file: io.FileIO, size: int, on_read: Callable[[bytes], None]) -> Iterator[bytes]:
-    """Yield whole records, about `_BLOCK_BYTES` at a time; more where one is longer."""
+    """Yield whole records, about `_BLOCK_BYTES` at a time; an empty block where one is no protein."""
     wanted = min(size + 1, _BLOCK_BYTES)
     held: list[bytes] = []
     data = file.read(wanted)
@@ -125,6 +128,8 @@ def _blocks(file: io.FileIO, size: int, on_read: Callable[[bytes], None]) -> Ite
         if cut := data.rfind(b"\n>") + 1 if following else len(data):
             yield b"".join((*held, data[:cut]))
             held = []
+        elif len(held) == _LONGEST_BLOCKS:
+            yield b""
         held.append(data[cut:])
         data = following
 
@@ -137,7 +142,7 @@ def _add(
     census: Census | None,
 ) -> bool:
     """Count some whole records; return whether they are plain."""
-    if block[0] != _GREATER or _RETURN in block or _MARK in block:
+    if not block.startswith(b">") or _RETURN in block or _MARK in block:
         return False
     text = _marked(block)
     _, *parts = text.split(_MARK)
@@ -190,8 +195,7 @@ def _cleaned(text: bytes, headers: list[bytes], sequences: list[bytes]) -> list[
 
 def _strangers(text: bytes) -> int:
     """Return how many bytes are no letters that ESM-2 has a token for: all capitals but J."""
-    letters = np.frombuffer(text, np.uint8)
-    beyond = int(np.count_nonzero(letters - _A > _Z - _A))
+    beyond = int(np.count_nonzero(np.frombuffer(text, np.uint8) - _A > _Z - _A))
     return beyond + (text.count(b"J") if b"J" in text else 0)
 
 
