@@ -118,7 +118,7 @@ def count_plain(
 
 
 def _blocks(file: io.FileIO, size: int, on_read: Callable[[bytes], None]) -> Iterator[bytes]:
-    """Yield whole records, about `_BLOCK_BYTES` at a time; an empty block where one is no protein."""
+    """Yield whole records, about `_BLOCK_BYTES` at a time; an empty block is no protein."""
     wanted = min(size + 1, _BLOCK_BYTES)
     held: list[bytes] = []
     data = file.read(wanted)
