@@ -1,7 +1,7 @@
 """What a plain FASTA file holds, counted block by block instead of record by record.
 
-numpy finds the lines and the headers of a block, and what can be said of all of its residues is
-asked of all of them at once. What is unusual (packed files, CRLF, gaps, letters that become X,
+One expression divides a block into headers and sequences, and what can be said of all residues
+is asked of all of them at once. What is unusual (packed files, CRLF, gaps, letters that become X,
 records without an id) is left to `fasta.FastaStream`, which is slower, says what is wrong and
 where, and counts the same.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,16 +31,13 @@ _BLOCK_BYTES = 1 << 18
 _LONGEST_BLOCKS = 64
 """Of a record that goes on for more, 16 MiB, several copies are not to be in memory."""
 
-_SAMPLE = 24
-"""Sequences looked at in one go for letters that no nucleic acid has; few files take many."""
+_SAMPLE_BYTES = 1 << 13
+"""Letters looked at in one go for those that no nucleic acid has; few files take many."""
 
-_LINE_FEED, _RETURN, _GREATER, _A, _Z = b"\n\r>AZ"
+_HEADER = re.compile(rb"(?m)\n>([!-~]+)(?:[ \t].*)?$")
+"""A header with an id, which is told; of others the `>` stays where residues should be."""
 
-_MARK = b"\0"
-"""Stands before and behind headers, in a text that has none."""
-
-_MORE_SPACES = b"\x1c\x1d\x1e\x1f"
-"""That divide words of text, and none of bytes."""
+_A, _Z = b"AZ"
 
 _OTHERS = np.array([letter not in NUCLEOTIDES for letter in range(256)])
 """Whether a byte stands for none of a nucleic acid's letters."""
@@ -118,19 +116,24 @@ def count_plain(
 
 
 def _blocks(file: io.FileIO, size: int, on_read: Callable[[bytes], None]) -> Iterator[bytes]:
-    """Yield whole records, about `_BLOCK_BYTES` at a time; an empty block is no protein."""
+    """Yield whole records, a line feed first, about `_BLOCK_BYTES` at a time.
+
+    More where one is longer, and an empty block where one is no protein.
+    """
     wanted = min(size + 1, _BLOCK_BYTES)
-    held: list[bytes] = []
+    held = [b"\n"]
     data = file.read(wanted)
     while data:
         on_read(data)
         following = file.read(wanted)
-        if cut := data.rfind(b"\n>") + 1 if following else len(data):
+        cut = data.rfind(b"\n>") if following else len(data)
+        if cut >= 0:
             yield b"".join((*held, data[:cut]))
-            held = []
-        elif len(held) == _LONGEST_BLOCKS:
+            held = [data[cut:]]
+        elif len(held) < _LONGEST_BLOCKS:
+            held.append(data)
+        else:
             yield b""
-        held.append(data[cut:])
         data = following
 
 
@@ -142,83 +145,45 @@ def _add(
     census: Census | None,
 ) -> bool:
     """Count some whole records; return whether they are plain."""
-    if not block.startswith(b">") or _RETURN in block or _MARK in block:
+    if b"\r" in block:
         return False
-    text = _marked(block)
-    _, *parts = text.split(_MARK)
-    headers, cleaned = parts[::2], _cleaned(text, parts[::2], parts[1::2])
-    if cleaned is None:
+    before, *parts = _HEADER.split(block)
+    if before or not parts:
         return False
-    if not all(cleaned):
-        headers = [header for header, one in zip(headers, cleaned, strict=True) if one]
-        counts.skipped += cleaned.count(b"")
-        cleaned = [one for one in cleaned if one]
-    if (names := _names(headers)) is None:
-        return False
-    before = len(counts.ids)
-    counts.ids.update(names)
-    counts.duplicates += len(names) - (len(counts.ids) - before)
-    _add_others(counts, cleaned)
-    _add_pieces(counts, cleaned, rules, special_tokens, census)
+    ids, sequences = parts[::2], [lines.replace(b"\n", b"") for lines in parts[1::2]]
+    text = b"".join(sequences)
+    if not _in_alphabet(text):
+        sequences = [one.upper().rstrip(b"*") for one in sequences]
+        text = b"".join(sequences)
+        if not _in_alphabet(text):
+            return False
+    if not all(sequences):
+        ids = [id for id, one in zip(ids, sequences, strict=True) if one]
+        counts.skipped += sequences.count(b"")
+        sequences = [one for one in sequences if one]
+    known = len(counts.ids)
+    counts.ids.update(ids)
+    counts.duplicates += len(ids) - (len(counts.ids) - known)
+    _add_letters(counts, text)
+    _add_pieces(counts, sequences, rules, special_tokens, census)
     return True
 
 
-def _marked(block: bytes) -> bytes:
-    """Return records without line feeds, a mark before each header and behind it."""
-    copy = bytearray(block)
-    letters = np.frombuffer(copy, np.uint8)
-    line_feeds = np.flatnonzero(letters == _LINE_FEED)
-    starts = np.concatenate([[0], line_feeds[: len(line_feeds) - block.endswith(b"\n")] + 1])
-    headers = np.flatnonzero(letters[starts] == _GREATER)
-    letters[starts[headers]] = _MARK[0]
-    # The last header may have no line feed behind it.
-    ends = line_feeds[headers[: len(headers) - (len(line_feeds) == headers[-1])]]
-    letters[ends] = _MARK[0]
-    text = bytes(copy).replace(b"\n", b"")
-    return text if len(ends) == len(headers) else text + _MARK
+def _in_alphabet(text: bytes) -> bool:
+    """Whether there are only letters that ESM-2 has a token for: all capitals but J."""
+    beyond = np.frombuffer(text, np.uint8) - _A > _Z - _A
+    return b"J" not in text and not beyond.any()
 
 
-def _cleaned(text: bytes, headers: list[bytes], sequences: list[bytes]) -> list[bytes] | None:
-    """Return sequences in ESM-2's alphabet; None if that takes more than upper case and a stop.
-
-    Args:
-        text: All of it.
-        headers: That are in it.
-        sequences: That are in it, between the headers.
-    """
-    strangers = _strangers(b"".join(headers)) + 2 * len(headers)
-    if _strangers(text) == strangers:
-        return sequences
-    sequences = [one.upper().rstrip(b"*") for one in sequences]
-    return None if _strangers(b"".join(sequences)) else sequences
-
-
-def _strangers(text: bytes) -> int:
-    """Return how many bytes are no letters that ESM-2 has a token for: all capitals but J."""
-    beyond = int(np.count_nonzero(np.frombuffer(text, np.uint8) - _A > _Z - _A))
-    return beyond + (text.count(b"J") if b"J" in text else 0)
-
-
-def _names(headers: list[bytes]) -> list[bytes] | None:
-    """Return the ids, as `FastaStream` finds them; None if one is missing."""
-    told = b"\n".join(headers)
-    try:
-        if told.isascii() and not any(space in told for space in _MORE_SPACES):
-            return [header.split(None, 1)[0] for header in headers]
-        text = told.decode(errors="backslashreplace")
-        return [header.split(None, 1)[0].encode() for header in text.split("\n")]
-    except IndexError:
-        return None
-
-
-def _add_others(counts: PlainCounts, sequences: list[bytes]) -> None:
-    """Count the letters that no nucleic acid has, until the file cannot be one."""
-    for start in range(0, len(sequences), _SAMPLE):
+def _add_letters(counts: PlainCounts, text: bytes) -> None:
+    """Count letters, and until the file cannot be a nucleic acid those that none has."""
+    counts.letters += len(text)
+    for start in range(0, len(text), _SAMPLE_BYTES):
         # More than the share of the whole file that they may be: nothing turns it back.
         if counts.others > (1 - NUCLEOTIDE_SHARE) * counts.size_bytes:
             break
-        sample = b"".join(sequences[start : start + _SAMPLE])
-        counts.others += int(np.count_nonzero(_OTHERS[np.frombuffer(sample, np.uint8)]))
+        sample = np.frombuffer(text[start : start + _SAMPLE_BYTES], np.uint8)
+        counts.others += int(np.count_nonzero(_OTHERS[sample]))
 
 
 def _add_pieces(
@@ -231,7 +196,6 @@ def _add_pieces(
     """Count what of the sequences goes through the model."""
     longest = rules.max_length
     lengths = _lengths(sequences)
-    counts.letters += int(lengths.sum())
     firsts = bytes((True,)) * len(sequences)
     long = np.flatnonzero(lengths > longest).tolist()
     if long and rules.long == "truncate":

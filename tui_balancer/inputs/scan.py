@@ -122,7 +122,6 @@ def _counted(
     size_bytes = mtime_ns = 0
     sequences = residues = tokens = squared_tokens = truncated = windowed = replaced = 0
     path = file.path
-    stream = FastaStream(path, rules)
     try:
         # Taken before the reading, so that a change during it shows as a newer time.
         status = path.stat()
@@ -130,6 +129,7 @@ def _counted(
         plain = count_plain(path, rules, SPECIAL_TOKENS, census, go_on)
         if plain is not None:
             return _plain_scan(file, plain, size_bytes, mtime_ns)
+        stream = FastaStream(path, rules)
         for record in stream:
             go_on()
             sequences += 1
