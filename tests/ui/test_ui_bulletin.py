@@ -16,7 +16,7 @@ from tui_balancer.ui.messages import Picture
     ("snapshot", "title"),
     [
         (SCANNING, "scanning | tui-balancer"),
-        (RUNNING, "76% ~5m 12s | tui-balancer"),
+        (RUNNING, "76% ~5m | tui-balancer"),
         (PAUSED, "76% paused | tui-balancer"),
         (FINISHED, "finished | tui-balancer"),
     ],
@@ -28,7 +28,7 @@ def test_the_title_says_how_far_and_how_long_still(snapshot: RunSnapshot, title:
 def test_a_title_is_written_once() -> None:
     bulletin = Bulletin()
     titles = [bulletin.of(Picture(one))[0] for one in (RUNNING, RUNNING, PAUSED)]
-    assert titles == ["76% ~5m 12s | tui-balancer", "", "76% paused | tui-balancer"]
+    assert titles == ["76% ~5m | tui-balancer", "", "76% paused | tui-balancer"]
 
 
 def news_of(*pictures: Picture) -> list[str]:

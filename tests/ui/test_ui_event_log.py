@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from textual.pilot import Pilot
 
 from tests.support.pictures import RUNNING, many_devices
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts
@@ -34,6 +35,12 @@ def steal(number: int) -> StealEvent:
 
 def words(pilot: object) -> list[str]:
     return [row.word for row in app_of(pilot).run_screen.overview.log_list.rows]  # type: ignore[arg-type]
+
+
+async def framed(pilot: Pilot[int]) -> list[str]:
+    """Return the words of each line of a dialog, without bars."""
+    lines = [line.split("│")[1] for line in (await seen(pilot)).splitlines() if "│" in line]
+    return [" ".join(word for word in line.split() if word[0] not in "━─") for line in lines]
 
 
 def test_starts_and_ends_of_files_are_no_news() -> None:
@@ -144,9 +151,7 @@ async def test_enter_shows_a_line_with_all_its_words() -> None:
         await pilot.pause()
         await pilot.press("enter")
         await pilot.pause()
-        framed = [line.split("│")[1] for line in (await seen(pilot)).splitlines() if "│" in line]
-        shown_words = " ".join(framed).split()
-        assert " ".join(reason.split()) in " ".join(shown_words)
+        assert " ".join(reason.split()) in " ".join(await framed(pilot))
         assert "No finish times: the speeds were not known." in await seen(pilot)
         await pilot.press("escape")
         assert pilot.app.screen is app_of(pilot).run_screen
@@ -162,25 +167,41 @@ async def test_a_steal_shows_the_ends_of_both_devices_without_it_and_with_it() -
                 break
             await pilot.press("up")
         await pilot.press("enter")
-        framed = [line.split("│")[1] for line in (await seen(pilot)).splitlines() if "│" in line]
-        page = [" ".join(word for word in line.split() if word[0] not in "━─") for line in framed]
+        page = await framed(pilot)
         start = page.index("cuda:2 is through in")
         assert page[start : start + 8] == [
             *("cuda:2 is through in", "left alone ~1m 01s", "as decided ~47s"),
-            *("cuda:0 is through in", "left alone ~0s", "as decided ~12s"),
+            *("cuda:0 is through in", "left alone idle", "as decided ~12s"),
             *("Until the pair is through", "Gain ~1m 01s → ~47s, ~14s sooner"),
         ]
         assert "Reason 14 s sooner" in page
 
 
-async def test_a_divided_file_shows_its_end_with_one_device_and_with_two() -> None:
+async def test_a_divided_file_shows_when_each_is_through_with_its_part_and_both_with_the_file() -> (
+    None
+):
+    run = fake_run()
+    event = SplitEvent(0, 740.0, 96, "f96", "cuda:0", "cuda:1", 3, 9, "5 s sooner", 9.0, 4.0)
+    run.happen([replace(event, source_ends=(9.0, 3.5), target_ends=(0.0, 4.0))])
+    async with shown(run, (80, 24)) as pilot:
+        await pilot.press("3", "enter")
+        start = (page := await framed(pilot)).index("cuda:0 is through with its part in")
+        assert page[start : start + 8] == [
+            *("cuda:0 is through with its part in", "left alone ~9.0s", "as decided ~3.5s"),
+            *("cuda:1 is through with its part in", "left alone idle", "as decided ~4.0s"),
+            *("Until the file is through", "Gain ~9.0s → ~4.0s, ~5.0s sooner"),
+        ]
+        assert "Batches 3 of 9" in page
+
+
+async def test_of_a_decision_without_the_devices_ends_that_of_the_file_is_shown() -> None:
     run = fake_run()
     run.happen([SplitEvent(0, 740.0, 96, "f96", "cuda:0", "cuda:1", 3, 9, "5 s sooner", 9.0, 4.0)])
     async with shown(run, (80, 24)) as pilot:
         await pilot.press("3", "enter")
-        text = await seen(pilot)
-        assert "Until the file is through" in text
-        assert "~9.0s → ~4.0s, ~5.0s sooner" in text
+        page = await framed(pilot)
+        start = page.index("Until the file is through")
+        assert page[start + 1 : start + 3] == ["left alone ~9.0s", "as decided ~4.0s"]
 
 
 async def test_v_shows_one_kind_of_event_after_the_other() -> None:

@@ -100,7 +100,7 @@ async def test_the_story_of_the_run_comes_first(run: FakeRun) -> None:
     async with shown(run) as pilot:
         await pilot.press("5")
         await look(pilot)
-        assert "Log of run · 1 line · following" in await seen(pilot)
+        assert "Log of the run · 1 line · following" in await seen(pilot)
         assert texts(pilot) == ["the story"]
 
 

@@ -23,7 +23,8 @@ from tui_balancer.balance.model import DeviceState
 from tui_balancer.run.spans import SpanEnd
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
 from tui_balancer.ui.story.timeline_record import Activity, DeviceTrack, TimelineRecord
-from tui_balancer.ui.widgets.gantt import Gantt, sign_of
+from tui_balancer.ui.widgets.gantt import Gantt
+from tui_balancer.ui.widgets.tracks import sign_of
 
 DEVICE = "cuda:0"
 

@@ -15,7 +15,8 @@ def title_of(snapshot: RunSnapshot) -> str:
     totals = snapshot.totals
     if snapshot.phase in (Phase.PREPARING, Phase.SCANNING, Phase.FINISHED) or not totals.cost:
         return f"{snapshot.phase.value} | {PROGRAM}"
-    state = "paused" if snapshot.paused else estimate(snapshot.eta_seconds)
+    # A title that changes with every second would make the window's list flicker.
+    state = "paused" if snapshot.paused else estimate(snapshot.eta_seconds).split()[0]
     return f"{percent(totals.cost_done / totals.cost)} {state} | {PROGRAM}"
 
 

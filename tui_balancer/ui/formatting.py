@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from rich.cells import cell_len, set_cell_size
@@ -48,6 +48,18 @@ def shorten(name: str, width: int) -> str:
     tail = set_cell_size(name[::-1], tail_width)[::-1]
     head = set_cell_size(name, width - 1 - tail_width)
     return f"{head}{glyphs.ELLIPSIS}{tail}"
+
+
+def device_label(device: str, width: int) -> str:
+    """Return a device's id in at most `width` cells: of a node's name the end is kept."""
+    if cell_len(device) <= width:
+        return device
+    return glyphs.ELLIPSIS[:width] + device[len(device) - max(0, width - 1) :]
+
+
+def device_width(devices: Iterable[str]) -> int:
+    """Return how many cells a column of devices takes: more where they have nodes."""
+    return min(16, max(7, *map(len, devices), 0))
 
 
 def cut(text: str, width: int) -> str:

@@ -118,6 +118,7 @@ QUEUES: Final = (
         "file.retry", "r", "r", "retry", "Retry", "Try failed or skipped files again", rank=2
     ),
     Key("list.filter", "slash", "/", "filter", "Filter", "Show the files with these words only"),
+    Key("list.all", "escape", "escape", "show_all", "Show all", "Show all files again", rank=1),
     Key("list.sort", "s", "s", "sort", "Sort", "Sort by the next column", rank=3),
     Key("list.reverse", "S", "S", "reverse", "", "Turn the order round"),
     Key("file.details", "enter", "enter", "details", "", "All about the file"),

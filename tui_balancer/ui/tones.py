@@ -27,7 +27,7 @@ Line = list[Span]
 
 def line_width(line: Line) -> int:
     """Return how many terminal cells a line takes."""
-    return sum(cell_len(text) for text, _ in line)
+    return sum(len(text) if text.isascii() else cell_len(text) for text, _ in line)
 
 
 def plain(line: Line) -> str:
@@ -79,17 +79,8 @@ def spread(width: int, separator: str, *layouts: tuple[list[Line], list[Line]]) 
     return fit([*start, ("  ", "plain"), *end], width)
 
 
-_styles: dict[tuple[str, Tone, Style], Style] = {}
-"""What `tone_style` worked out before: it is asked for every span of every line."""
-
-
-def tone_style(widget: Widget, tone: Tone, base: Style) -> Style:
-    """Return the style of a tone in a line of a base style."""
-    key = (widget.app.theme, tone, base)
-    style = _styles.get(key)
-    if style is None:
-        style = _styles[key] = base + _added(widget, tone)
-    return style
+_styles: dict[tuple[str, Style], dict[Tone, Style]] = {}
+"""What tones came to before, by theme and base style: it is asked for every span of every line."""
 
 
 def _added(widget: Widget, tone: Tone) -> Style:
@@ -107,7 +98,19 @@ def to_strip(widget: Widget, line: Line, base: Style) -> Strip:
 
     Its screen must have `TONE_CLASSES` among its component classes.
     """
-    return Strip(
-        [Segment(text, tone_style(widget, tone, base)) for text, tone in line if text],
-        line_width(line),
-    )
+    styles = _styles.setdefault((widget.app.theme, base), {})
+    # Everything on the way to the terminal costs by the segment: neighbours of a style are one.
+    segments: list[Segment] = []
+    run, style = "", base
+    for text, tone in line:
+        if not text:
+            continue
+        if tone not in styles:
+            styles[tone] = base + _added(widget, tone)
+        if styles[tone] != style and run:
+            segments.append(Segment(run, style))
+            run = ""
+        run, style = run + text, styles[tone]
+    if run:
+        segments.append(Segment(run, style))
+    return Strip(segments, line_width(line))

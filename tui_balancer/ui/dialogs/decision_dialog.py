@@ -36,14 +36,16 @@ def decision_page(row: LogRow, time: str) -> list[Content]:
 
 
 def _finish_times(event: StealEvent | SplitEvent) -> list[Content]:
-    ends = _ends(event)
+    pair = ((event.source, event.source_ends), (event.target, event.target_ends))
+    ends = [(device, times) for device, times in pair if times is not None]
     without, with_it = event.finish_without, event.finish_with
     if not ends and (without is None or with_it is None):
         return [Content.styled("No finish times: the speeds were not known.", "$foreground 60%")]
     longest = max([without or 0.0, *(time for _, one in ends for time in one)]) or 1.0
     lines: list[Content] = []
+    part = "with its part " if isinstance(event, SplitEvent) else ""
     for device, (before, after) in ends:
-        lines.append(heading(f"{device} is through in"))
+        lines.append(heading(f"{device} is through {part}in"))
         lines.append(_finish("left alone", before, longest, "$text-warning"))
         lines.append(_finish("as decided", after, longest, "$text-success"))
     if without is not None and with_it is not None:
@@ -54,14 +56,6 @@ def _finish_times(event: StealEvent | SplitEvent) -> list[Content]:
         change = f"{fine_estimate(without)} {glyphs.ARROW} {fine_estimate(with_it)}"
         lines.append(field("  Gain", f"{change}, {fine_estimate(without - with_it)} sooner"))
     return lines
-
-
-def _ends(event: StealEvent | SplitEvent) -> list[tuple[str, tuple[float, float]]]:
-    """Return when each of the two would be through, without the decision and with it."""
-    if isinstance(event, SplitEvent):
-        return []
-    ends = ((event.source, event.source_ends), (event.target, event.target_ends))
-    return [(device, times) for device, times in ends if times is not None]
 
 
 def _subject(event: StealEvent | SplitEvent) -> str:
@@ -75,5 +69,5 @@ def _finish(label: str, seconds: float, longest: float, style: str) -> Content:
         (f"  {label:<12}", "$foreground 60%"),
         (filled, style),
         (track, "$foreground 40%"),
-        f" {fine_estimate(seconds):>8}",
+        f" {fine_estimate(seconds) if seconds else 'idle':>8}",
     )

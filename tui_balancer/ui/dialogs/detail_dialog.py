@@ -26,6 +26,16 @@ def heading(text: str) -> Content:
     return Content.styled(text, "bold $text-accent")
 
 
+def _wrapped(line: Content, width: int) -> list[Content]:
+    """Return a line in as many as it takes, what follows the label under its beginning."""
+    room = width - _LABEL
+    if line.cell_length <= width or room < _LABEL:
+        return [line]
+    first, *more = line.divide([_LABEL])[1].wrap(room)
+    indent = Content(" " * _LABEL)
+    return [line[:_LABEL] + first, *(indent + one for one in more)]
+
+
 class DetailDialog(Dialog[None]):
     """A page that scrolls.
 
@@ -55,12 +65,18 @@ class DetailDialog(Dialog[None]):
             yield self._text
 
     def on_mount(self) -> None:
-        """Draw the page."""
+        """Draw the page before its room is known."""
         self.update_page()
+
+    def on_resize(self) -> None:
+        """Draw the page in the room that there is now."""
+        self.call_after_refresh(self.update_page)
 
     def update_page(self) -> None:
         """Draw the page as it is now."""
-        self._text.update(Content("\n").join(self._page()))
+        width = self.query_one(".detail").scrollable_content_region.width
+        lines = [one for line in self._page() for one in _wrapped(line, width)]
+        self._text.update(Content("\n").join(lines))
 
     def action_copy(self) -> None:
         """Copy what the page is about."""

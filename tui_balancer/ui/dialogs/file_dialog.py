@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tui_balancer.formatting import NONE, count, duration, quantity
+from tui_balancer.formatting import count, duration, quantity
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
 from tui_balancer.ui.formatting import clock_time, fine_estimate
 from tui_balancer.ui.story.file_rows import FileRow, file_row
 from tui_balancer.ui.story.file_table import FileState
 from tui_balancer.ui.story.story import Story
-from tui_balancer.ui.widgets.file_list import STATES
+from tui_balancer.ui.widgets.file_columns import STATES
 
 _SHOWN_EVENTS = 30
 
@@ -33,16 +33,20 @@ def file_page(story: Story, unit_id: int, name: str) -> list[Content]:
 
 def _facts(row: FileRow) -> list[Content]:
     sign, word, _ = STATES[row.state]
-    where = row.device or NONE
+    where = row.device
     if row.state is FileState.WAITING:
         where = f"{row.device}, place {count(row.position + 1)} in its queue"
-    lines = [field("State", f"{sign} {word}"), field("Device", where)]
+    lines = [field("State", f"{sign} {word}")]
+    if where:
+        lines.append(field("Device", where))
     if row.reason:
         lines.append(field("Why", (row.reason, "$text-error")))
     if row.state in (FileState.WAITING, FileState.RUNNING):
         lines.append(field("Ends in", fine_estimate(row.ends)))
     unit = row.unit
-    mean = unit.residues / unit.sequences if unit.sequences else 0.0
+    if not unit.sequences:
+        return lines
+    mean = unit.residues / unit.sequences
     lines += [
         field("Sequences", f"{count(unit.sequences)}, {mean:,.0f} residues each on average"),
         field("Residues", count(unit.residues)),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
 from textual.widget import Widget
 
 from tui_balancer.balance.commands import (
@@ -45,6 +45,7 @@ from tui_balancer.ui.views.steals import StealsView
 from tui_balancer.ui.views.timeline import TimelineView
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.filter_bar import FilterBar
+from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.ui.widgets.key_bar import KeyBar
 from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.run_header import RunHeader
@@ -97,7 +98,7 @@ class RunScreen(SteeringScreen):
         """Lay out header, tabs, the first view, and the keys; other views come when shown."""
         yield self.header
         yield self.tabs
-        with Container(id="views"):
+        with Pane(id="views"):
             yield self.overview
         yield self.key_bar
 
@@ -212,9 +213,13 @@ class RunScreen(SteeringScreen):
 
     def offers(self, key: Key) -> bool:
         """Whether a key does something now, in the tab that it belongs to."""
-        if key.steers and not self.view.steerable:
-            return False
-        return self.offered_pauses().get(key.action, True)
+        return bool(self._offered((key,)))
+
+    def _offered(self, keys: Iterable[Key]) -> tuple[Key, ...]:
+        pauses, steerable = self.offered_pauses(), self.view.steerable
+        return tuple(
+            key for key in keys if (steerable or not key.steers) and pauses.get(key.action, True)
+        )
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Offer a key as what it does now: pause or resume; none that changes a finished run."""
@@ -231,9 +236,7 @@ class RunScreen(SteeringScreen):
         )
         if isinstance(self.focused, FilterBar):
             keys = FILTERING
-        offered = tuple(
-            key for key in keys if key.label and self.offers(key) and self.view.offers(key)
-        )
+        offered = tuple(key for key in self._offered(keys) if key.label and self.view.offers(key))
         if offered != self.key_bar.keys:
             self.key_bar.keys = offered
             self.refresh_bindings()

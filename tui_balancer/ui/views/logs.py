@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
 from textual.message import Message
 from textual.widget import Widget
 
@@ -16,6 +15,7 @@ from tui_balancer.ui.messages import Picture
 from tui_balancer.ui.story.story import Story
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.filter_bar import FilterBar
+from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.ui.widgets.log_list import LogList
 from tui_balancer.ui.widgets.log_names import LogNames
 from tui_balancer.ui.widgets.row_list import RowList
@@ -39,7 +39,7 @@ class LogsView(View):
     def compose(self) -> ComposeResult:
         """Names at the left, lines at the right."""
         yield self.names
-        with Container(classes="main"):
+        with Pane(classes="main"):
             yield self.lines
             yield self.filter_bar
 

@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
 from textual.widget import Widget
 
 from tui_balancer.ui.dialogs.decision_dialog import DecisionDialog
@@ -19,6 +18,7 @@ from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.device_table import DeviceTable
 from tui_balancer.ui.widgets.event_log import EventLog
 from tui_balancer.ui.widgets.finish_bars import FinishBars
+from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.summary_panel import SummaryPanel
 
@@ -39,7 +39,7 @@ class OverviewView(View):
     def compose(self) -> ComposeResult:
         """Lay out the panes; the stylesheet puts the lower ones side by side where it is wide."""
         yield self.devices
-        with Container(classes="lower"):
+        with Pane(classes="lower"):
             yield self.finish
             yield self.summary
             yield self.log_list

@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
 from textual.message import Message
 from textual.widget import Widget
 
@@ -34,6 +33,7 @@ from tui_balancer.ui.story.story import Story
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.file_list import FileList
 from tui_balancer.ui.widgets.filter_bar import FilterBar
+from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.scope_list import ScopeList
 
@@ -58,7 +58,7 @@ class QueuesView(View):
     def compose(self) -> ComposeResult:
         """Scopes, files, and the filter under them."""
         yield self.scopes
-        with Container(classes="main"):
+        with Pane(classes="main"):
             yield self.files
             yield self.filter_bar
 
@@ -99,7 +99,10 @@ class QueuesView(View):
 
     def offers(self, key: Key) -> bool:
         """Offer what can be done with files in the state that is looked at."""
-        state = self.files.choice.state
+        choice = self.files.choice
+        state = choice.state
+        if key.action == "show_all":
+            return bool(choice.words or choice.device) or state is not None
         if key.action == "retry":
             return state is FileState.FAILED
         return key.action not in _WAITING_ONLY or state in (None, FileState.WAITING)
@@ -120,6 +123,11 @@ class QueuesView(View):
     def action_filter(self) -> None:
         """Type the words that names must have."""
         self.filter_bar.ask()
+
+    def action_show_all(self) -> None:
+        """Show the files of all queues and states, whatever their names."""
+        self.filter_bar.action_give_up()
+        self.show_scope("all")
 
     def action_sort(self) -> None:
         """Sort by the next column."""

@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
 from textual.widget import Widget
 
 from tui_balancer.ui.dialogs.decision_dialog import DecisionDialog
@@ -17,6 +16,7 @@ from tui_balancer.ui.story.story import Story
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.event_log import EventLog
 from tui_balancer.ui.widgets.filter_bar import FilterBar
+from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.ui.widgets.pair_matrix import PairMatrix
 from tui_balancer.ui.widgets.row_list import RowList
 
@@ -35,7 +35,7 @@ class StealsView(View):
 
     def compose(self) -> ComposeResult:
         """The log with its filter, and the matrix below or beside it."""
-        with Container(classes="main"):
+        with Pane(classes="main"):
             yield self.log_list
             yield self.filter_bar
         yield self.matrix

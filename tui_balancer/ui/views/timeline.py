@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -10,17 +10,22 @@ from textual.binding import BindingType
 from textual.widget import Widget
 
 from tui_balancer.formatting import duration, percent, plural
+from tui_balancer.run.spans import SpanEnd
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.file_dialog import file_dialog
-from tui_balancer.ui.formatting import clock_time
+from tui_balancer.ui.formatting import clock_time, shorten
 from tui_balancer.ui.keymap import TIMELINE, bindings
 from tui_balancer.ui.messages import Picture
 from tui_balancer.ui.story.story import Story
-from tui_balancer.ui.tones import Line, join
+from tui_balancer.ui.story.timeline_record import Cell
+from tui_balancer.ui.tones import Line, spread
 from tui_balancer.ui.views.view import View
-from tui_balancer.ui.widgets.gantt import LEGEND, Gantt
+from tui_balancer.ui.widgets.gantt import Gantt
 from tui_balancer.ui.widgets.line_text import LineText
 from tui_balancer.ui.widgets.row_list import RowList
+from tui_balancer.ui.widgets.tracks import LEGEND
+
+_SHORT_NAME: Final = 24
 
 
 class TimelineView(View):
@@ -73,26 +78,17 @@ class TimelineView(View):
             return []
         start, _ = self.gantt.moment
         now = snapshot.started_at + snapshot.elapsed_seconds
-        parts: list[Line] = [
+        where: list[Line] = [
             [(self.gantt.cursor_row or "", "strong")],
             [(f"{clock_time(snapshot.started_at + start, now)}", "plain")],
         ]
-        if cell.span is None:
-            parts.append([(cell.activity.value, "plain")])
-        elif cell.files == 1:
-            span = cell.span
-            took = f"{duration(span.start)} {glyphs.ARROW} {duration(span.end)}"
-            parts += [
-                [(span.name, "strong")],
-                [(f"{span.word} after {span.end - span.start:.1f}s, {took}", "plain")],
-            ]
-        else:
-            parts.append([(f"{plural(cell.files, 'file')}, the last {cell.span.name}", "plain")])
+        more: list[Line] = []
         if cell.files:
-            parts.append([(f"{percent(cell.share)} busy", "dim")])
+            more.append([(f"{percent(cell.share)} busy", "dim")])
         if cell.steals:
-            parts.append([(f"{glyphs.STOLEN} {plural(cell.steals, 'file')} stolen", "accent")])
-        return join(parts, f"  {glyphs.DOT}  ")
+            more.append([(f"{glyphs.STOLEN} {plural(cell.steals, 'file')} stolen", "accent")])
+        layouts = [([*where, *what, *more], list[Line]()) for what in _in_hand(cell)]
+        return spread(self.detail.size.width, f"  {glyphs.DOT}  ", *layouts)
 
     def action_zoom(self, factor: float) -> None:
         """Show more or less time."""
@@ -121,3 +117,22 @@ class TimelineView(View):
     @on(RowList.Chosen, "#gantt")
     def _choose(self) -> None:
         self.action_details()
+
+
+def _in_hand(cell: Cell) -> list[list[Line]]:
+    """Return what a device was at, in all words first, then in fewer."""
+    span = cell.span
+    if span is None:
+        return [[[(cell.activity.value, "plain")]]]
+    short = shorten(span.name, _SHORT_NAME)
+    if cell.files > 1:
+        files = plural(cell.files, "file")
+        return [[[(f"{files}, the last {name}", "plain")]] for name in (span.name, short)]
+    took = (
+        f"{span.word} {'for' if span.how is SpanEnd.OUT else 'after'} {span.end - span.start:.1f}s"
+    )
+    between = f", {duration(span.start)} {glyphs.ARROW} {duration(span.end)}"
+    return [
+        [[(name, "strong")], [(words, "plain")]]
+        for name, words in ((span.name, took + between), (short, took + between), (short, took))
+    ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar
 
-from textual.containers import Container
 from textual.widget import Widget
 
 from tui_balancer.balance.commands import Command
@@ -13,9 +12,10 @@ from tui_balancer.run.handle import Phase
 from tui_balancer.ui.keymap import STEERING, Key
 from tui_balancer.ui.messages import CommandWanted, Picture
 from tui_balancer.ui.story.story import Story
+from tui_balancer.ui.widgets.kept import Pane
 
 
-class View(Container):
+class View(Pane):
     """A tab; only the one that is shown is told of pictures.
 
     Attributes:

@@ -84,7 +84,12 @@ def stolen_cell(row: DeviceRow, _width: int) -> Line:
     """Draw the files that came and went by stealing."""
     metrics = row.metrics
     stolen = metrics.stolen_to or metrics.stolen_from
-    return _number(f"+{metrics.stolen_to} −{metrics.stolen_from}" if stolen else "0")
+    came, went = _thousands(metrics.stolen_to), _thousands(metrics.stolen_from)
+    return _number(f"+{came} −{went}" if stolen else "0")
+
+
+def _thousands(number: int) -> str:
+    return f"{number // 1000}k" if number >= 1000 else str(number)
 
 
 def _end(row: DeviceRow) -> str:
@@ -128,7 +133,7 @@ def columns(samples: Samples) -> tuple[Column[DeviceRow], ...]:
             *("Done", 5, lambda row, _: _number(short_count(row.metrics.files_done)), True),
             rank=1,
         ),
-        Column("Stolen", 8, stolen_cell, right=True, rank=5),
+        Column("Stolen", 9, stolen_cell, right=True, rank=5),
         Column("Now", 17, running_cell, flexible=True, most=48),
         Column(
             *("Ends in", 8, lambda row, _: _number(_end(row)), True),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from tui_balancer.formatting import count, plural
-from tui_balancer.ui.formatting import clock_time, cut, shorten
+from tui_balancer.ui import glyphs
+from tui_balancer.ui.formatting import clock_time, cut, device_label, shorten
 from tui_balancer.ui.story.event_record import EventRecord, LogRow
 from tui_balancer.ui.tones import Line
 from tui_balancer.ui.widgets.columns import Column
@@ -43,7 +44,7 @@ class EventLog(RowList[LogRow]):
         columns = (
             Column("Time", 9, self._time_cell),
             Column[LogRow]("Event", 8, lambda row, _: [(row.word, row.tone)]),
-            Column[LogRow]("Devices", 15, lambda row, _: [(row.route, "plain")], rank=1),
+            Column[LogRow]("Devices", 15, _route_cell, rank=1),
             Column("File and reason", 20, self._text_cell, flexible=True),
         )
         super().__init__(columns, heading=False, id=id)
@@ -122,3 +123,11 @@ class EventLog(RowList[LogRow]):
             return [(cut(row.reason, width), "plain")]
         name = shorten(row.name, max(16, min(40, width // 2)))
         return [(name, "strong"), (f"  {row.reason}", "dim")]
+
+
+def _route_cell(row: LogRow, width: int) -> Line:
+    devices = row.route.split(f" {glyphs.ARROW} ")
+    room = width if len(devices) == 1 else (width - 3) // 2
+    whole = len(row.route) <= width
+    shown = row.route if whole else f" {glyphs.ARROW} ".join(device_label(d, room) for d in devices)
+    return [(shown, "plain")]

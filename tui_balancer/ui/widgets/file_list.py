@@ -12,9 +12,9 @@ from textual import events
 from textual.message import Message
 
 from tui_balancer.balance.model import Unit
-from tui_balancer.formatting import NONE, count, duration, plural, quantity
+from tui_balancer.formatting import count, plural
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.formatting import fine_estimate, shorten
+from tui_balancer.ui.formatting import device_width
 from tui_balancer.ui.story.file_rows import (
     SORTS,
     Choice,
@@ -25,38 +25,20 @@ from tui_balancer.ui.story.file_rows import (
     file_row,
 )
 from tui_balancer.ui.story.file_table import FileState, FileTable
-from tui_balancer.ui.tones import Line, Tone
+from tui_balancer.ui.tones import Line
 from tui_balancer.ui.widgets.columns import Column
+from tui_balancer.ui.widgets.file_columns import (
+    STATES,
+    TAG_WIDTH,
+    failed_columns,
+    file_columns,
+)
 from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, RowList
-
-_TAG_WIDTH: Final = 1
 
 _SORT_SHARE: Final = 0.1
 """Share of the time that may go into sorting many files anew while nobody asks for it."""
 
 _MANY: Final = 20_000
-
-STATES: Final[dict[FileState, tuple[str, str, Tone]]] = {
-    FileState.RUNNING: ("●", "running", "good"),
-    FileState.WAITING: ("○", "waiting", "plain"),
-    FileState.FAILED: (glyphs.FAILURE, "failed", "bad"),
-    FileState.DONE: (glyphs.DONE, "done", "dim"),
-}
-
-
-def sequences_cell(row: FileRow, _width: int) -> Line:
-    """Draw how many sequences are in a file."""
-    return [(count(row.unit.sequences), "plain")]
-
-
-def residues_cell(row: FileRow, _width: int) -> Line:
-    """Draw how many residues are in a file."""
-    return [(quantity(row.unit.residues), "plain")]
-
-
-def cost_cell(row: FileRow, _width: int) -> Line:
-    """Draw how many FLOPs a file costs."""
-    return [(quantity(row.unit.cost), "dim")]
 
 
 class FileList(RowList[FileRow]):
@@ -90,31 +72,12 @@ class FileList(RowList[FileRow]):
         self._tags: dict[int, None] = {}
         self._left: frozenset[int] = frozenset()
         self._search = NameSearch()
-        self._sorted_for: tuple[FileTable, Choice] | None = None
         self._sort_due = 0.0
         self._drag: FileRow | None = None
         self._dragging = False
         self._taken_at = (0, 0)
-        tag = Column("", _TAG_WIDTH, self._tag_cell)
-        state = Column("State", 9, self._state_cell, key="state")
-        device = Column[FileRow]("Device", 7, lambda row, _: [(row.device, "plain")], rank=2)
-        sequences = Column("Seqs", 7, sequences_cell, right=True, rank=5, key="sequences")
-        self._usual = (
-            tag,
-            Column("File", 16, self._name_cell, flexible=True, most=72, key="file"),
-            state,
-            device,
-            Column("Next", 6, self._position_cell, right=True, rank=1, key="order"),
-            sequences,
-            Column("Res", 5, residues_cell, right=True, rank=3, key="residues"),
-            Column("FLOP", 5, cost_cell, right=True, rank=6, key="cost"),
-            Column("Ends in", 8, self._time_cell, right=True, key="ends"),
-        )
-        self._with_reasons = (
-            tag,
-            Column("File", 20, self._name_cell, flexible=True, most=60, key="file"),
-            Column("Why", 22, self._reason_cell, flexible=True),
-        )
+        self._usual = file_columns(self._tags, device_width(()))
+        self._with_reasons = failed_columns(self._tags)
         super().__init__(self._usual, id="files")
         self.retitle("Files")
 
@@ -136,10 +99,14 @@ class FileList(RowList[FileRow]):
         """Show the files as they are now; None before they are known."""
         if table is None or table is self._table:
             return
+        if self._table is None or table.devices != self._table.devices:
+            self._usual = file_columns(self._tags, device_width(table.devices))
+            self._choose_columns()
         first, self._table = self._table is None, table
         if self._tags:
             state = table.state
-            self._tags = {one: None for one in self._tags if state[one] >= FileState.WAITING}
+            for one in [one for one in self._tags if state[one] < FileState.WAITING]:
+                del self._tags[one]
         if time.monotonic() >= self._sort_due:
             self._arrange_rows()
         else:
@@ -153,10 +120,13 @@ class FileList(RowList[FileRow]):
         before, self.choice = self.choice, replace(self.choice, **changes)  # type: ignore[arg-type]
         self._arrange_rows()
         if (self.choice.state, self.choice.device) != (before.state, before.device):
-            failed = self.choice.state is FileState.FAILED
-            self.set_columns(self._with_reasons if failed else self._usual)
+            self._choose_columns()
             self.reach_waiting()
         self._tell()
+
+    def _choose_columns(self) -> None:
+        failed = self.choice.state is FileState.FAILED
+        self.set_columns(self._with_reasons if failed else self._usual)
 
     def sort_next(self) -> None:
         """Sort by the next of `SORTS`."""
@@ -291,7 +261,7 @@ class FileList(RowList[FileRow]):
         """Toggle the tag by a click on its column."""
         index = self.row_at(event)
         column = event.get_content_offset_capture(self).x
-        if index is not None and column < CURSOR_WIDTH + _TAG_WIDTH:
+        if index is not None and column < CURSOR_WIDTH + TAG_WIDTH:
             self._toggle(index)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
@@ -317,29 +287,3 @@ class FileList(RowList[FileRow]):
             where = (event.screen_x, event.screen_y)
             self.post_message(self.Dragged(self._drag, *where, dropped=True))
         self._drag, self._dragging = None, False
-
-    def _tag_cell(self, row: FileRow, _width: int) -> Line:
-        return [(glyphs.TAG, "accent")] if row.unit.unit_id in self._tags else []
-
-    def _name_cell(self, row: FileRow, width: int) -> Line:
-        tone: Tone = "strong" if row.unit.unit_id in self._tags else "plain"
-        return [(shorten(row.unit.name, width), tone)]
-
-    def _state_cell(self, row: FileRow, _width: int) -> Line:
-        sign, word, tone = STATES[row.state]
-        return [(f"{sign} {word}", tone)]
-
-    def _position_cell(self, row: FileRow, _width: int) -> Line:
-        if row.state is not FileState.WAITING:
-            return []
-        return [(count(row.position + 1), "plain")]
-
-    def _time_cell(self, row: FileRow, _width: int) -> Line:
-        if row.state is FileState.DONE:
-            return [("" if row.took is None else duration(row.took), "dim")]
-        if row.state is FileState.FAILED:
-            return []
-        return [(NONE if row.ends is None else fine_estimate(row.ends), "plain")]
-
-    def _reason_cell(self, row: FileRow, _width: int) -> Line:
-        return [(row.reason, "bad")] if row.state is FileState.FAILED else []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from tui_balancer.formatting import estimate
 from tui_balancer.run.handle import RunSnapshot
 from tui_balancer.ui import glyphs
+from tui_balancer.ui.formatting import device_label, device_width
 from tui_balancer.ui.story.device_rows import ends_in, is_through
 from tui_balancer.ui.story.forecast import HELD, fluid_end
 from tui_balancer.ui.tones import Line, Tone
@@ -86,16 +88,23 @@ def _two_tones(text: str, filled: int, tone: Tone) -> Line:
     return [(text[:filled], tone), (text[filled:], "dim")]
 
 
-COLUMNS: Final[tuple[Column[FinishRow], ...]] = (
-    Column("Device", 7, lambda row, _: [(row.device, "strong")]),
-    Column("", 8, bar_cell, flexible=True),
-    Column(
-        "Ends in",
-        8,
-        lambda row, _: [(row.text, "dim" if row.held else "plain")],
-        right=True,
-    ),
-)
+@cache
+def columns(device_cells: int) -> tuple[Column[FinishRow], ...]:
+    """Return the columns for device names of so many cells."""
+    return (
+        Column(
+            "Device",
+            device_cells,
+            lambda row, width: [(device_label(row.device, width), "strong")],
+        ),
+        Column("", 8, bar_cell, flexible=True),
+        Column(
+            "Ends in",
+            8,
+            lambda row, _: [(row.text, "dim" if row.held else "plain")],
+            right=True,
+        ),
+    )
 
 
 class FinishBars(RowList[FinishRow]):
@@ -105,7 +114,7 @@ class FinishBars(RowList[FinishRow]):
     MARKS_WHEN_BLURRED = False
 
     def __init__(self) -> None:
-        super().__init__(COLUMNS, heading=False, id="finish")
+        super().__init__(columns(device_width(())), heading=False, id="finish")
         self.retitle("Who ends when")
 
     def row_key(self, row: FinishRow) -> str:
@@ -115,6 +124,7 @@ class FinishBars(RowList[FinishRow]):
     def show(self, snapshot: RunSnapshot) -> None:
         """Show the ends of a snapshot."""
         rows = finish_rows(snapshot)
+        self.set_columns(columns(device_width(row.device for row in rows)))
         self.set_rows(rows)
         bound = rows[0].bound if rows else None
         parts = [f"{glyphs.MARK} bound {estimate(bound)}"] if bound is not None else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil, floor
 from typing import ClassVar, Final
 
@@ -12,10 +11,12 @@ from textual.message import Message
 
 from tui_balancer.formatting import duration
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.story.timeline_record import Activity, Cell, DeviceTrack, TimelineRecord
-from tui_balancer.ui.tones import Line, Span, Tone
+from tui_balancer.ui.formatting import device_label, device_width
+from tui_balancer.ui.story.timeline_record import Cell, TimelineRecord
+from tui_balancer.ui.tones import Line, Span
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, RowList
+from tui_balancer.ui.widgets.tracks import TrackLines, Window
 
 STEPS: Final = (
     *(0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0),
@@ -23,66 +24,7 @@ STEPS: Final = (
 )
 """Seconds that a cell may stand for."""
 
-SETTLED_SECONDS: Final = 2.0
-"""What lies further back does not change any more."""
-
 _LABEL_EVERY: Final = 12
-_DEVICE_WIDTH: Final = 7
-
-_SIGNS: Final[dict[Activity, tuple[str, Tone]]] = {
-    Activity.LOADING: (glyphs.LIGHT, "accent"),
-    Activity.WORKING: (glyphs.FULL, "even"),
-    Activity.IDLE: (glyphs.DOT, "dim"),
-    Activity.PAUSED: ("‖", "fair"),
-    Activity.DEAD: (glyphs.TRACK, "bad"),
-    Activity.GONE: (" ", "dim"),
-}
-
-LEGEND: Final[Line] = [
-    (glyphs.FULL, "even"),
-    (glyphs.DARK, "odd"),
-    (" files  ", "dim"),
-    (glyphs.MEDIUM, "even"),
-    (" with gaps  ", "dim"),
-    (glyphs.DOT, "dim"),
-    (" idle  ", "dim"),
-    (glyphs.LIGHT, "accent"),
-    (" loading  ", "dim"),
-    ("‖", "fair"),
-    (" paused  ", "dim"),
-    (glyphs.STOLEN, "accent"),
-    (" stolen for it  ", "dim"),
-    (glyphs.FAILURE, "bad"),
-    (" failed", "dim"),
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The stretch of time that is shown, in whole cells since the run began.
-
-    Attributes:
-        step: Seconds a cell, one of `STEPS`.
-        first: Number of the first cell.
-    """
-
-    step: float
-    first: int
-
-
-def sign_of(cell: Cell) -> tuple[str, Tone]:
-    """Return what a stretch of time looks like; each look is told apart without colour."""
-    if cell.failed:
-        return glyphs.FAILURE, "bad"
-    if cell.steals:
-        return glyphs.STOLEN, "accent"
-    if cell.activity is not Activity.WORKING:
-        if cell.share > 0.05 and cell.activity in (Activity.IDLE, Activity.LOADING):
-            return glyphs.MEDIUM, "even"
-        return _SIGNS[cell.activity]
-    # Neighbouring files differ in shade as well as in colour.
-    odd = cell.files == 1 and cell.order % 2 == 1
-    return (glyphs.DARK, "odd") if odd else (glyphs.FULL, "even")
 
 
 class Gantt(RowList[str]):
@@ -102,7 +44,7 @@ class Gantt(RowList[str]):
     EMPTY = "no devices yet"
 
     class Looked(Message):
-        """The cursor stands on another stretch of time, or that has changed."""
+        """The cursor stands on another stretch of time."""
 
     def __init__(self, record: TimelineRecord) -> None:
         self._record = record
@@ -112,17 +54,17 @@ class Gantt(RowList[str]):
         self._time = 0
         self._width = 1
         self.following = True
-        self._settled: dict[str, tuple[Window, int, Line]] = {}
-        columns = (
-            Column[str]("Device", _DEVICE_WIDTH, lambda device, _: [(device, "strong")]),
-            Column("", 20, self._track_cell, flexible=True),
-        )
-        super().__init__(columns, id="gantt")
+        self._lines = TrackLines(record)
+        self._device_width = device_width(())
+        super().__init__(self._named_tracks(), id="gantt")
 
     def show(self, devices: tuple[str, ...], now: float) -> None:
         """Show the devices' past up to now, in seconds since the run began."""
         self._now = now
         if devices != self.rows:
+            self._device_width = device_width(devices)
+            self.set_columns(self._named_tracks())
+            self._measure()
             self.set_rows(devices)
         self._settle()
 
@@ -132,7 +74,7 @@ class Gantt(RowList[str]):
         step = self._step or self._fitting_step()
         if self.following or self._step is None:
             self._first = max(0, ceil(self._now / step) - self._width)
-        return Window(step, self._first)
+        return Window(step, self._first, self._width)
 
     @property
     def moment(self) -> tuple[float, float]:
@@ -159,21 +101,21 @@ class Gantt(RowList[str]):
         self._step = STEPS[place]
         self._time = floor(middle / self._step)
         self._first = max(0, self._time - round(at * self._width))
-        self._settle()
+        self._look()
 
     def fit(self) -> None:
         """Show the whole run."""
         moment = self.moment[0]
         self._step, self.following = None, True
         self._time = floor(moment / self.window.step)
-        self._settle()
+        self._look()
 
     def follow(self) -> None:
         """Show the present from now on, or stop doing so."""
         self.following = not self.following
         if not self.following:
             self._step = self.window.step
-        self._settle()
+        self._look()
 
     def pan(self, share: float) -> None:
         """Go back or on by a share of what is shown."""
@@ -181,7 +123,7 @@ class Gantt(RowList[str]):
         cells = round(share * self._width)
         self._first = max(0, min(self._first + cells, self._last_cell))
         self._time = max(0, min(self._time + cells, self._last_cell))
-        self._settle()
+        self._look()
 
     def action_step(self, cells: int) -> None:
         """Move the cursor in time; the window comes along."""
@@ -189,21 +131,20 @@ class Gantt(RowList[str]):
         self._time = max(0, min(self._time + cells, self._last_cell))
         if not self._first <= self._time < self._first + self._width:
             self._first = max(0, self._time - self._width // 2)
-        self._settle()
+        self._look()
 
     def on_resize(self) -> None:
         """Fill the new width."""
-        self._settled.clear()
-        self._settle()
+        self._look()
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the mouse is, in time as well."""
         offset = event.get_content_offset(self)
-        left = CURSOR_WIDTH + _DEVICE_WIDTH + self._gap
+        left = CURSOR_WIDTH + self._device_width + self._gap
         if offset is not None and offset.x >= left:
             self._hold()
             self._time = min(self.window.first + offset.x - left, self._last_cell)
-            self._settle()
+            self._look()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Zoom in by the wheel with ctrl."""
@@ -217,10 +158,21 @@ class Gantt(RowList[str]):
             event.stop()
             self.zoom(2)
 
+    def _named_tracks(self) -> tuple[Column[str], ...]:
+        """Return the columns, that of the devices as wide as their names."""
+
+        def name_cell(device: str, width: int) -> Line:
+            return [(device_label(device, width), "strong")]
+
+        return (
+            Column("Device", self._device_width, name_cell),
+            Column("", 20, self._track_cell, flexible=True),
+        )
+
     def _measure(self) -> None:
         """Note how many cells there is room for: asked for many times in every picture."""
-        room = self.scrollable_content_region.width - CURSOR_WIDTH - _DEVICE_WIDTH - self._gap
-        self._width = max(1, room)
+        width = self.row_width(self.scrollable_content_region.width)
+        self._width = max(1, width - CURSOR_WIDTH - self._device_width - self._gap)
 
     @property
     def _last_cell(self) -> int:
@@ -242,6 +194,9 @@ class Gantt(RowList[str]):
         parts.append("following" if self.following else f"at {duration(self.moment[0])}")
         self.retitle("Timeline", *parts)
         self.repaint_changes()
+
+    def _look(self) -> None:
+        self._settle()
         self.post_message(self.Looked())
 
     def title_of(self, column: Column[str]) -> Line:
@@ -254,43 +209,13 @@ class Gantt(RowList[str]):
             text = f"{text:<{place}}{'' if place + len(label) > self._width else label}"
         return [(text, "plain")]
 
-    def _track_cell(self, device: str, width: int) -> Line:
-        track, window = self._record.tracks.get(device), self.window
-        if track is None:
-            return []
-        begin, line = self._past(device, track, window, width)
-        for number in range(begin, window.first + width):
-            if number * window.step >= self._now:
-                break
-            _append(line, *self._sign(track, window, number))
-        if device == self.cursor_row and 0 <= self._time - window.first < width:
+    def _track_cell(self, device: str, _width: int) -> Line:
+        window = self.window
+        line = self._lines.line(device, window, self._now)
+        if device == self.cursor_row and 0 <= self._time - window.first < window.width:
             # A full block would hide any ground that it stands on.
             line = _replaced(line, self._time - window.first, (glyphs.MARK, "chosen"))
         return line
-
-    def _past(
-        self, device: str, track: DeviceTrack, window: Window, width: int
-    ) -> tuple[int, Line]:
-        """Return the number of the first cell that may still change, and all before it."""
-        known, end, line = self._settled.get(device, (None, window.first, []))
-        if known != window:
-            end, line = window.first, []
-        last = min(window.first + width, floor((self._now - SETTLED_SECONDS) / window.step))
-        for number in range(end, last):
-            _append(line, *self._sign(track, window, number))
-        self._settled[device] = (window, max(end, last), line)
-        return max(end, last), list(line)
-
-    def _sign(self, track: DeviceTrack, window: Window, number: int) -> tuple[str, Tone]:
-        start, end = number * window.step, (number + 1) * window.step
-        return sign_of(track.cell(start, min(end, self._now), self._now))
-
-
-def _append(line: Line, sign: str, tone: Tone) -> None:
-    if line and line[-1][1] == tone:
-        line[-1] = (line[-1][0] + sign, tone)
-    else:
-        line.append((sign, tone))
 
 
 def _replaced(line: Line, place: int, span: Span) -> Line:

@@ -8,11 +8,10 @@ from typing import Final
 from textual import events
 from textual.message import Message
 from textual.reactive import reactive
-from textual.strip import Strip
-from textual.widget import Widget
 
 from tui_balancer.ui.keymap import Key
-from tui_balancer.ui.tones import Line, fit, line_width, to_strip
+from tui_balancer.ui.tones import Line, fit, line_width
+from tui_balancer.ui.widgets.painted import Painted
 
 _GAP: Final = "  "
 
@@ -45,12 +44,10 @@ def fitting(keys: Sequence[Key], width: int) -> list[tuple[Key, Line]]:
         kept = [key for key in kept if key.label != last.label]
 
 
-class KeyBar(Widget):
+class KeyBar(Painted):
     """One line of keys; a click is as good as a press."""
 
-    ALLOW_SELECT = False
-
-    keys: reactive[tuple[Key, ...]] = reactive(())
+    keys: reactive[tuple[Key, ...]] = reactive((), repaint=False)
 
     class Clicked(Message):
         """A person clicked a key."""
@@ -62,12 +59,16 @@ class KeyBar(Widget):
     def __init__(self) -> None:
         super().__init__(id="keys")
 
-    def render_line(self, _y: int) -> Strip:
+    def watch_keys(self) -> None:
+        """Paint them."""
+        self.repaint_changes()
+
+    def draw(self, _y: int, width: int) -> Line:
         """Draw the keys."""
         line: Line = []
-        for key, entry in fitting(self.keys, self.size.width):
+        for key, entry in fitting(self.keys, width):
             line += [*entry, (_gap(key, entry), "plain")]
-        return to_strip(self, fit(line[:-1], self.size.width), self.rich_style)
+        return fit(line[:-1], width)
 
     def on_click(self, event: events.Click) -> None:
         """Tell which key was clicked."""

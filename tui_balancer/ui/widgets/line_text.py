@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from textual.reactive import reactive
-from textual.strip import Strip
-from textual.widget import Widget
 
-from tui_balancer.ui.tones import Line, fit, to_strip
+from tui_balancer.ui.tones import Line, fit
+from tui_balancer.ui.widgets.painted import Painted
 
 
-class LineText(Widget):
+class LineText(Painted):
     """A line that changes often; cut where it is too long."""
 
-    line: reactive[Line] = reactive(list)
+    line: reactive[Line] = reactive(list, repaint=False)
 
-    def render_line(self, _y: int) -> Strip:
+    def watch_line(self) -> None:
+        """Paint it."""
+        self.repaint_changes()
+
+    def draw(self, _y: int, width: int) -> Line:
         """Draw it."""
-        return to_strip(self, fit(self.line, self.size.width), self.rich_style)
+        return fit(self.line, width)

@@ -12,6 +12,7 @@ from tui_balancer.ui.messages import LogPicture
 from tui_balancer.ui.story.log_tail import Level, LogLine
 from tui_balancer.ui.tones import Line, Tone
 from tui_balancer.ui.widgets.columns import Column
+from tui_balancer.ui.widgets.log_names import label_of
 from tui_balancer.ui.widgets.row_list import RowList
 
 _TONES: Final[dict[Level, Tone]] = {
@@ -130,7 +131,7 @@ class LogList(RowList[LogLine]):
         self._tell()
 
     def _tell(self) -> None:
-        name = self._log.name if self._log else ""
+        name = label_of(self._log.name) if self._log else ""
         parts = [f"Log of {name}" if name else "Log", plural(len(self.rows), "line")]
         if self._level:
             parts.append(LEVELS[self._level])

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
+from tui_balancer.ui.formatting import device_label
+from tui_balancer.ui.tones import Line
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.row_list import RowList
 
-COLUMNS: Final[tuple[Column[str], ...]] = (
-    Column("", 8, lambda name, _: [(label_of(name), "plain")], flexible=True),
-)
+
+def _name_cell(name: str, width: int) -> Line:
+    return [(device_label(label_of(name), width), "plain")]
+
+
+COLUMNS: Final[tuple[Column[str], ...]] = (Column("", 8, _name_cell, flexible=True),)
 
 
 def label_of(name: str) -> str:
     """Return what a log file is called on the screen: a worker's by its device."""
     if name.startswith("worker-"):
-        return name.removeprefix("worker-").replace("_", ":")
+        device = re.sub(r"_(\d+)$", r":\1", name.removeprefix("worker-"))
+        node, _, kind = device.rpartition("_")
+        return f"{node}/{kind}" if node else kind
     return {"run": "the run", "app": "the program"}.get(name, name)
 
 

@@ -12,11 +12,14 @@ from textual.widgets import Static
 
 from tui_balancer.formatting import NONE, count
 from tui_balancer.ui import glyphs
+from tui_balancer.ui.formatting import device_label, device_width
 
 MOST_DEVICES = 8
 """More than these make no matrix but a list of the pairs with the most steals."""
 
 _CELL = 7
+_ROOM = 70
+"""Cells that names of nodes may fill, where there are few."""
 
 
 def matrix_text(steals: Counter[tuple[str, str]], devices: Sequence[str]) -> Content:
@@ -28,23 +31,25 @@ def matrix_text(steals: Counter[tuple[str, str]], devices: Sequence[str]) -> Con
             Content.assemble((f"{number:>7,} ", "bold"), f"{source} {glyphs.ARROW} {target}")
             for (source, target), number in steals.most_common()
         )
-    head = "".join(f"{device:>{_CELL + 1}}" for device in devices)
-    lines = [Content.styled(f"{'from':<{_CELL}}{head}  given", "$foreground 60%")]
+    cell = max(_CELL, min(device_width(devices), _ROOM // (len(devices) + 1) - 1))
+    names = {device: device_label(device, cell) for device in devices}
+    head = "".join(f"{names[device]:>{cell + 1}}" for device in devices)
+    lines = [Content.styled(f"{'from':<{cell}}{head}  given", "$foreground 60%")]
     for source in devices:
-        cells: list[Content | tuple[str, str]] = [(f"{source:<{_CELL}}", "bold")]
+        cells: list[Content | tuple[str, str]] = [(f"{names[source]:<{cell}}", "bold")]
         for target in devices:
             number = steals[source, target]
             text = NONE if source == target else (count(number) if number else glyphs.DOT)
             style = "$text-accent" if number else "$foreground 40%"
-            cells.append((f"{text:>{_CELL + 1}}", style))
+            cells.append((f"{text:>{cell + 1}}", style))
         given = sum(number for pair, number in steals.items() if pair[0] == source)
         cells.append((f"{count(given):>7}", "" if given else "$foreground 40%"))
         lines.append(Content.assemble(*cells))
     received = "".join(
-        f"{sum(number for pair, number in steals.items() if pair[1] == device):>{_CELL + 1},}"
+        f"{sum(number for pair, number in steals.items() if pair[1] == device):>{cell + 1},}"
         for device in devices
     )
-    lines.append(Content.styled(f"{'got':<{_CELL}}{received}", "$foreground 60%"))
+    lines.append(Content.styled(f"{'got':<{cell}}{received}", "$foreground 60%"))
     return Content("\n").join(lines)
 
 

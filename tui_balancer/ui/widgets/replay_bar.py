@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from textual import events
 from textual.message import Message
 from textual.reactive import reactive
-from textual.strip import Strip
-from textual.widget import Widget
 
 from tui_balancer.formatting import duration
 from tui_balancer.run.replay import Playback
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.tones import TONE_CLASSES, Line, Tone, fit, line_width, to_strip
+from tui_balancer.ui.tones import Line, Tone, fit, line_width
+from tui_balancer.ui.widgets.painted import Painted
 
 
 def head(playback: Playback) -> Line:
@@ -49,7 +48,7 @@ def track(
     return list(zip(letters, tones, strict=True))
 
 
-class ReplayBar(Widget):
+class ReplayBar(Painted):
     """One line; a click goes to that moment.
 
     Args:
@@ -57,10 +56,7 @@ class ReplayBar(Widget):
         failures: The same.
     """
 
-    COMPONENT_CLASSES = TONE_CLASSES
-    ALLOW_SELECT = False
-
-    playback: reactive[Playback | None] = reactive(None)
+    playback: reactive[Playback | None] = reactive(None, repaint=False)
 
     class Clicked(Message):
         """A person clicked a moment, in seconds of the run."""
@@ -74,15 +70,18 @@ class ReplayBar(Widget):
         self._steals = steals
         self._failures = failures
 
-    def render_line(self, _y: int) -> Strip:
+    def watch_playback(self) -> None:
+        """Paint it."""
+        self.repaint_changes()
+
+    def draw(self, _y: int, width: int) -> Line:
         """Draw the line."""
-        width, base = self.size.width, self.rich_style
         if self.playback is None:
-            return Strip.blank(width, base)
+            return fit([], width)
         start = head(self.playback)
         room = max(1, width - line_width(start))
         line = [*start, *track(self.playback, self._steals, self._failures, room)]
-        return to_strip(self, fit(line, width), base)
+        return fit(line, width)
 
     def on_click(self, event: events.Click) -> None:
         """Tell which moment was clicked."""

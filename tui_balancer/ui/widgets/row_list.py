@@ -9,21 +9,21 @@ from typing import Any, ClassVar, Final, Generic
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
-from textual.strip import Strip
 
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.tones import Line, fit, plain, to_strip
+from tui_balancer.ui.tones import Line, fit, plain
 from tui_balancer.ui.widgets.columns import Column, RowT, arrange
+from tui_balancer.ui.widgets.painted import Painted
 
 CURSOR_WIDTH: Final = 2
 ROOMY: Final = 110
 
 
-class RowList(ScrollView, Generic[RowT], can_focus=True):
+class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
     """Rows with a cursor, drawn line by line: only what is in view costs anything.
 
     The cursor stays on its row, found again by `row_key`, when rows are added, taken away or
@@ -44,7 +44,6 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
         "row-list--cursor",
         "row-list--heading",
     }
-    ALLOW_SELECT = False
     EMPTY: ClassVar[str] = ""
     """What the list says while it has no rows."""
     MARKS_WHEN_BLURRED: ClassVar[bool] = True
@@ -97,9 +96,6 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
         self._columns = tuple(columns)
         self._heading = int(heading)
         self._rows: Sequence[RowT] = ()
-        self._drawn: dict[int, Line] = {}
-        # What `repaint_changes` has drawn and `render_line` is about to be asked for.
-        self._fresh: dict[int, Line] = {}
         self._arranged: list[tuple[Column[RowT], int]] = []
         self._arranged_for = 0
         self._gap = 1
@@ -252,17 +248,6 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
         cells = (plain(column.cell(row, 200)).strip() for column in self._columns)
         return "\t".join(cell for cell in cells if cell)
 
-    def repaint_changes(self) -> None:
-        """Paint the lines in view whose text is not what stands there."""
-        region = self.scrollable_content_region
-        self._fresh = {
-            y: line
-            for y in range(region.height)
-            if self._drawn.get(y) != (line := self._draw(y, region.width))
-        }
-        if self._fresh:
-            self.refresh(*(Region(0, y, self.size.width, 1) for y in self._fresh))
-
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Forget lines that were drawn for other places."""
         self._fresh.clear()
@@ -275,15 +260,19 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
             self._title = title
             self.border_title = Content(title)
 
+    def row_width(self, width: int) -> int:
+        """Return the cells of the view that a row takes: beside a scrollbar not the last."""
+        return width - self.show_vertical_scrollbar
+
     def _arrange(self, width: int) -> None:
         if width != self._arranged_for:
             self._arranged_for = width
             self._gap = 2 if width >= ROOMY else 1
             self._arranged = arrange(self._columns, width - CURSOR_WIDTH, self._gap)
 
-    def _draw(self, y: int, width: int) -> Line:
-        # A scrollbar that comes or goes takes a cell of the width without a resize.
-        self._arrange(width)
+    def draw(self, y: int, width: int) -> Line:
+        """Draw the headings or a row."""
+        self._arrange(self.row_width(width))
         if y < self._heading:
             titles = [fit(self.title_of(c), w, right=c.right) for c, w in self._arranged]
             return self._spaced(titles)
@@ -301,17 +290,8 @@ class RowList(ScrollView, Generic[RowT], can_focus=True):
             line += [(" " * self._gap, "plain"), *cell] if position else cell
         return line
 
-    def render_line(self, y: int) -> Strip:
-        """Draw one line of the view."""
-        width = self.scrollable_content_region.width
-        if width != self._arranged_for:
-            self._fresh.clear()
-        line = self._fresh.pop(y, None) or self._draw(y, width)
-        self._drawn[y] = line
-        kind = "row"
+    def ground(self, y: int, line: Line) -> str:
+        """Set off the headings and the row under the cursor."""
         if y < self._heading:
-            kind = "heading"
-        elif line[0][0].startswith(glyphs.CURSOR):
-            kind = "cursor"
-        base = self.get_component_rich_style(f"row-list--{kind}")
-        return to_strip(self, line, base).adjust_cell_length(self._arranged_for, base)
+            return "row-list--heading"
+        return f"row-list--{'cursor' if line[0][0].startswith(glyphs.CURSOR) else 'row'}"

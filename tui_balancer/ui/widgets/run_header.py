@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from textual.reactive import reactive
-from textual.strip import Strip
-from textual.widget import Widget
 
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.balance.stealing import describe
@@ -14,7 +12,8 @@ from tui_balancer.formatting import count, duration, estimate, percent, plural, 
 from tui_balancer.run.handle import Phase, RunSnapshot, Step
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import bar, clock_time, shorten
-from tui_balancer.ui.tones import Line, Tone, fit, line_width, spread, to_strip
+from tui_balancer.ui.tones import Line, Tone, fit, line_width, spread
+from tui_balancer.ui.widgets.painted import Painted
 
 _LEAST_BAR: Final = 10
 
@@ -73,13 +72,13 @@ def progress_line(snapshot: RunSnapshot, width: int) -> Line:
         scanned, found = snapshot.scan.files_scanned, snapshot.scan.files_found
         head: Line = [(f"{count(scanned)} / {plural(found, 'file')} scanned", "strong")]
         fraction = scanned / found if found else 0.0
-        tail: Line = [(f"{percent(fraction):>4}", "plain")]
+        tail: Line = [(f"{percent(fraction):>5}", "plain")]
     else:
         totals = snapshot.totals
         head = [(f"{count(totals.done)} / {plural(totals.files, 'file')}", "strong")]
         # Files differ in size by orders of magnitude: the bar shows work, the head shows files.
         fraction = totals.cost_done / totals.cost if totals.cost else 0.0
-        tail = [(f"{percent(fraction):>4}", "plain")]
+        tail = [(f"{percent(fraction):>5}", "plain")]
         if snapshot.phase is not Phase.FINISHED:
             tail.append((f"  ETA {estimate(snapshot.eta_seconds)}", "strong"))
             if snapshot.eta_seconds is not None and width >= 100:
@@ -111,6 +110,7 @@ def health(snapshot: RunSnapshot) -> list[Line]:
             [
                 (f"{glyphs.WARNING} {plural(len(snapshot.warnings), 'warning')}", "fair"),
                 (" 3", "accent"),
+                (" shows", "dim"),
             ]
         )
     return wrong or [[(f"{glyphs.DONE} all well", "good")]]
@@ -130,8 +130,10 @@ def rates_line(snapshot: RunSnapshot, width: int) -> Line:
         sequences: Line = [(plural(snapshot.scan.sequences, "sequence"), "plain")]
         residues: Line = [(f"{quantity(snapshot.scan.residues)} residues", "plain")]
         return spread(width, separator, ([sequences, residues], right))
-    sequences = [(f"{quantity(snapshot.sequences_per_second)} seq/s", "plain")]
-    residues = [(f"{quantity(snapshot.residues_per_second)} res/s", "plain")]
+    sequences, residues = [], []
+    if snapshot.phase is not Phase.FINISHED:
+        sequences = [(f"{quantity(snapshot.sequences_per_second)} seq/s", "plain")]
+        residues = [(f"{quantity(snapshot.residues_per_second)} res/s", "plain")]
     rule: Line = [(describe(snapshot.policy) if snapshot.stealing else "no stealing", "plain")]
     totals = snapshot.totals
     counts: Line = [(f"{count(totals.running)} running, {count(totals.waiting)} waiting", "dim")]
@@ -150,23 +152,34 @@ def rates_line(snapshot: RunSnapshot, width: int) -> Line:
     )
 
 
-class RunHeader(Widget):
-    """The head of the screen."""
+class RunHeader(Painted):
+    """The head of the screen.
 
-    snapshot: reactive[RunSnapshot | None] = reactive(None)
-    frozen: reactive[bool] = reactive(False)
-    read_only: reactive[bool] = reactive(False)
+    Attributes:
+        read_only: Whether to say that the run takes no commands from here.
+    """
+
+    snapshot: reactive[RunSnapshot | None] = reactive(None, repaint=False)
+    frozen: reactive[bool] = reactive(False, repaint=False)
 
     def __init__(self) -> None:
         super().__init__(id="header")
+        self.read_only = False
 
-    def render_line(self, y: int) -> Strip:
+    def watch_snapshot(self) -> None:
+        """Paint what has changed."""
+        self.repaint_changes()
+
+    def watch_frozen(self) -> None:
+        """Paint the badge."""
+        self.repaint_changes()
+
+    def draw(self, y: int, width: int) -> Line:
         """Draw one of the three lines."""
-        width, base = self.size.width, self.rich_style
         if self.snapshot is None:
-            return Strip.blank(width, base)
+            return fit([], width)
         if y == 0:
             line = state_line(self.snapshot, width, frozen=self.frozen, read_only=self.read_only)
         else:
             line = (progress_line if y == 1 else rates_line)(self.snapshot, width)
-        return to_strip(self, fit(line, width), base)
+        return fit(line, width)

@@ -8,22 +8,19 @@ from typing import Final
 from textual import events
 from textual.message import Message
 from textual.reactive import reactive
-from textual.strip import Strip
-from textual.widget import Widget
 
 from tui_balancer.ui.keymap import TABS
-from tui_balancer.ui.tones import Line, fit, to_strip
+from tui_balancer.ui.tones import Line, fit
+from tui_balancer.ui.widgets.painted import Painted
 
 _GAP: Final = 1
 
 
-class TabBar(Widget):
+class TabBar(Painted):
     """One line: the tabs, the one that is shown set off."""
 
-    ALLOW_SELECT = False
-
-    current: reactive[str] = reactive(TABS[0])
-    notes: reactive[Mapping[str, str]] = reactive(dict)
+    current: reactive[str] = reactive(TABS[0], repaint=False)
+    notes: reactive[Mapping[str, str]] = reactive(dict, repaint=False)
     """A few letters behind a tab's name, by tab."""
 
     class Clicked(Message):
@@ -48,12 +45,20 @@ class TabBar(Widget):
                 labels.append((tab, [(f" {number} ", "accent"), (f"{text} ", "plain")]))
         return labels
 
-    def render_line(self, _y: int) -> Strip:
+    def watch_current(self) -> None:
+        """Set another tab off."""
+        self.repaint_changes()
+
+    def watch_notes(self) -> None:
+        """Paint them."""
+        self.repaint_changes()
+
+    def draw(self, _y: int, width: int) -> Line:
         """Draw the tabs."""
         line: Line = []
         for _, label in self._labels():
             line += [*label, (" " * _GAP, "plain")]
-        return to_strip(self, fit(line, self.size.width), self.rich_style)
+        return fit(line, width)
 
     def on_click(self, event: events.Click) -> None:
         """Tell which tab was clicked."""

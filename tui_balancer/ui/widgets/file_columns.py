@@ -1,0 +1,106 @@
+"""The columns of the files: what they are, what has become of them, where, until when."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Final
+
+from tui_balancer.formatting import NONE, count, duration, quantity
+from tui_balancer.ui import glyphs
+from tui_balancer.ui.formatting import device_label, fine_estimate, shorten
+from tui_balancer.ui.story.file_rows import FileRow
+from tui_balancer.ui.story.file_table import FileState
+from tui_balancer.ui.tones import Line, Tone
+from tui_balancer.ui.widgets.columns import Column
+
+TAG_WIDTH: Final = 1
+
+STATES: Final[dict[FileState, tuple[str, str, Tone]]] = {
+    FileState.RUNNING: ("●", "running", "good"),
+    FileState.WAITING: ("○", "waiting", "plain"),
+    FileState.FAILED: (glyphs.FAILURE, "failed", "bad"),
+    FileState.DONE: (glyphs.DONE, "done", "dim"),
+}
+
+
+def file_columns(tags: Container[int], device_cells: int) -> tuple[Column[FileRow], ...]:
+    """Return the columns of files in all states.
+
+    Args:
+        tags: Numbers of the tagged files; asked whenever a row is drawn.
+        device_cells: Width of a device's name.
+    """
+    return (
+        _tag_column(tags),
+        _name_column(tags, width=16, most=72),
+        Column("State", 9, _state_cell, key="state"),
+        Column("Device", device_cells, _device_cell, rank=2),
+        Column("Next", 6, _position_cell, right=True, rank=1, key="order"),
+        Column("Seqs", 7, _sequences_cell, right=True, rank=5, key="sequences"),
+        Column("Res", 5, _residues_cell, right=True, rank=3, key="residues"),
+        Column("FLOP", 5, _cost_cell, right=True, rank=6, key="cost"),
+        Column("Ends in", 8, _time_cell, right=True, key="ends"),
+    )
+
+
+def failed_columns(tags: Container[int]) -> tuple[Column[FileRow], ...]:
+    """Return the columns of failed files, most of the room for the reasons."""
+    return (
+        _tag_column(tags),
+        _name_column(tags, width=20, most=60),
+        Column("Why", 22, _reason_cell, flexible=True),
+    )
+
+
+def _tag_column(tags: Container[int]) -> Column[FileRow]:
+    def tag_cell(row: FileRow, _width: int) -> Line:
+        return [(glyphs.TAG, "accent")] if row.unit.unit_id in tags else []
+
+    return Column("", TAG_WIDTH, tag_cell)
+
+
+def _name_column(tags: Container[int], *, width: int, most: int) -> Column[FileRow]:
+    def name_cell(row: FileRow, room: int) -> Line:
+        tone: Tone = "strong" if row.unit.unit_id in tags else "plain"
+        return [(shorten(row.unit.name, room), tone)]
+
+    return Column("File", width, name_cell, flexible=True, most=most, key="file")
+
+
+def _state_cell(row: FileRow, _width: int) -> Line:
+    sign, word, tone = STATES[row.state]
+    return [(f"{sign} {word}", tone)]
+
+
+def _device_cell(row: FileRow, width: int) -> Line:
+    return [(device_label(row.device, width), "plain")]
+
+
+def _position_cell(row: FileRow, _width: int) -> Line:
+    if row.state is not FileState.WAITING:
+        return []
+    return [(count(row.position + 1), "plain")]
+
+
+def _sequences_cell(row: FileRow, _width: int) -> Line:
+    return [(count(row.unit.sequences), "plain")]
+
+
+def _residues_cell(row: FileRow, _width: int) -> Line:
+    return [(quantity(row.unit.residues), "plain")]
+
+
+def _cost_cell(row: FileRow, _width: int) -> Line:
+    return [(quantity(row.unit.cost), "dim")]
+
+
+def _time_cell(row: FileRow, _width: int) -> Line:
+    if row.state is FileState.DONE:
+        return [("" if row.took is None else duration(row.took), "dim")]
+    if row.state is FileState.FAILED:
+        return []
+    return [(NONE if row.ends is None else fine_estimate(row.ends), "plain")]
+
+
+def _reason_cell(row: FileRow, _width: int) -> Line:
+    return [(row.reason, "bad")] if row.state is FileState.FAILED else []

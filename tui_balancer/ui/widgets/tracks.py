@@ -1,0 +1,152 @@
+"""What each device did, as letters: a line for a stretch of time; what is past is drawn once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import floor
+from typing import Final
+
+from tui_balancer.ui import glyphs
+from tui_balancer.ui.story.timeline_record import Activity, Cell, DeviceTrack, TimelineRecord
+from tui_balancer.ui.tones import Line, Tone
+
+SETTLED_SECONDS: Final = 1.0
+"""What lies further back does not change any more."""
+
+_SIGNS: Final[dict[Activity, tuple[str, Tone]]] = {
+    Activity.LOADING: (glyphs.LIGHT, "accent"),
+    Activity.WORKING: (glyphs.FULL, "even"),
+    Activity.IDLE: (glyphs.DOT, "dim"),
+    Activity.PAUSED: ("‖", "fair"),
+    Activity.DEAD: (glyphs.TRACK, "bad"),
+    Activity.GONE: (" ", "dim"),
+}
+
+LEGEND: Final[Line] = [
+    (glyphs.FULL, "even"),
+    (glyphs.DARK, "odd"),
+    (" files  ", "dim"),
+    (glyphs.MEDIUM, "even"),
+    (" with gaps  ", "dim"),
+    (glyphs.DOT, "dim"),
+    (" idle  ", "dim"),
+    (glyphs.LIGHT, "accent"),
+    (" loading  ", "dim"),
+    ("‖", "fair"),
+    (" paused  ", "dim"),
+    (glyphs.STOLEN, "accent"),
+    (" stolen for it  ", "dim"),
+    (glyphs.FAILURE, "bad"),
+    (" failed", "dim"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of time in whole cells since the run began.
+
+    Attributes:
+        step: Seconds a cell.
+        first: Number of the first cell.
+        width: How many cells there are.
+    """
+
+    step: float
+    first: int
+    width: int
+
+
+def sign_of(cell: Cell) -> tuple[str, Tone]:
+    """Return what a stretch of time looks like; each look is told apart without colour."""
+    if cell.failed:
+        return glyphs.FAILURE, "bad"
+    if cell.steals:
+        return glyphs.STOLEN, "accent"
+    if cell.activity is not Activity.WORKING:
+        if cell.share > 0.05 and cell.activity in (Activity.IDLE, Activity.LOADING):
+            return glyphs.MEDIUM, "even"
+        return _SIGNS[cell.activity]
+    # Neighbouring files differ in shade as well as in colour.
+    odd = cell.files == 1 and cell.order % 2 == 1
+    return (glyphs.DARK, "odd") if odd else (glyphs.FULL, "even")
+
+
+class TrackLines:
+    """Draws the tracks of a record.
+
+    Args:
+        record: What happened.
+    """
+
+    def __init__(self, record: TimelineRecord) -> None:
+        self._record = record
+        self._settled: dict[str, _Past] = {}
+
+    def line(self, device: str, window: Window, now: float) -> Line:
+        """Return a device's letters, up to now: seconds since the run began."""
+        track = self._record.tracks.get(device)
+        if track is None:
+            return []
+        begin, line = self._past(device, track, window, now)
+        for number in range(begin, window.first + window.width):
+            if number * window.step >= now:
+                break
+            _append(line, *_sign(track, window, number, now))
+        return line
+
+    def _past(
+        self, device: str, track: DeviceTrack, window: Window, now: float
+    ) -> tuple[int, Line]:
+        """Return the number of the first cell that may still change, and all before it."""
+        past = self._settled.get(device)
+        if past is None or not past.leads_to(track, window):
+            past = self._settled[device] = _Past(track, window, window.first, [])
+        past.move_to(window)
+        last = min(window.first + window.width, floor((now - SETTLED_SECONDS) / window.step))
+        for number in range(past.end, last):
+            _append(past.line, *_sign(track, window, number, now))
+        past.end = max(past.end, last)
+        return past.end, list(past.line)
+
+
+@dataclass(slots=True)
+class _Past:
+    """What does not change any more of a device's line.
+
+    Attributes:
+        track: Of the device; another one where a replay began anew.
+        window: Which the line was drawn for.
+        end: Number of the first cell behind it.
+        line: The letters.
+    """
+
+    track: DeviceTrack
+    window: Window
+    end: int
+    line: Line
+
+    def leads_to(self, track: DeviceTrack, window: Window) -> bool:
+        """Whether the line of another window is this one, without its head, and going on."""
+        kin = track is self.track and window.step == self.window.step
+        fits = self.end <= window.first + window.width
+        return kin and fits and self.window.first <= window.first <= self.end
+
+    def move_to(self, window: Window) -> None:
+        """Take off what lies before a window."""
+        gone, self.window = window.first - self.window.first, window
+        while gone:
+            text, tone = self.line[0]
+            self.line[:1] = [(text[gone:], tone)] if gone < len(text) else []
+            gone -= min(gone, len(text))
+
+
+def _sign(track: DeviceTrack, window: Window, number: int, now: float) -> tuple[str, Tone]:
+    start, end = number * window.step, (number + 1) * window.step
+    return sign_of(track.cell(start, min(end, now), now))
+
+
+def _append(line: Line, sign: str, tone: Tone) -> None:
+    if line and line[-1][1] == tone:
+        line[-1] = (line[-1][0] + sign, tone)
+    else:
+        line.append((sign, tone))
