@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from tui_balancer.config import RunSettings
+from tests.support.sessions import on_cores
 from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.run.prepare import prepare
-from tui_balancer.run.session import RunSession
 
 
 def write_inputs(folder: Path, files: int, sequences: int) -> None:
@@ -46,19 +44,7 @@ class Measured:
 
 def measure(inputs: Path, model: str, workers: int, *, dereplicate: bool) -> Measured:
     with tempfile.TemporaryDirectory() as output:
-        run = RunSession(
-            prepare(
-                RunSettings(
-                    inputs=(str(inputs),),
-                    output=Path(output) / "out",
-                    model=model,
-                    devices="cpu",
-                    cpu_workers=workers,
-                    cpu_threads=1,
-                    dereplicate=dereplicate,
-                )
-            )
-        )
+        run = on_cores(inputs, model, Path(output) / "out", workers, dereplicate=dereplicate)
         run.start()
         run.wait()
         run.close()

@@ -17,13 +17,12 @@ import time
 from pathlib import Path
 
 from tests.support.checkpoints import make_checkpoint
+from tests.support.sessions import on_cores
 from tui_balancer.balance.commands import StopNow
 from tui_balancer.balance.model import DeviceState
-from tui_balancer.config import RunSettings
 from tui_balancer.embedding.registry import ESM2_MODELS
 from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.run.prepare import prepare
 from tui_balancer.run.session import RunSession
 
 MODELS = {name.split("_")[2]: name for name in ESM2_MODELS}
@@ -39,18 +38,7 @@ def memory_of(model: str, inputs: Path, workers: int, seconds: float) -> tuple[i
     The run is watched for some seconds after all have a file, and then stopped.
     """
     with tempfile.TemporaryDirectory() as output:
-        run = RunSession(
-            prepare(
-                RunSettings(
-                    inputs=(str(inputs),),
-                    output=Path(output) / "out",
-                    model=model,
-                    devices="cpu",
-                    cpu_workers=workers,
-                    cpu_threads=1,
-                )
-            )
-        )
+        run = on_cores(inputs, model, Path(output) / "out", workers)
         run.start()
         together = peak = 0
         until = math.inf

@@ -12,11 +12,9 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from tui_balancer.config import RunSettings
+from tests.support.sessions import on_cores
 from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.run.prepare import prepare
-from tui_balancer.run.session import RunSession
 
 
 def write_inputs(folder: Path, files: int) -> None:
@@ -36,18 +34,7 @@ def write_inputs(folder: Path, files: int) -> None:
 def rate(inputs: Path, model: str, workers: int) -> float:
     """Return the residues a second of a run."""
     with tempfile.TemporaryDirectory() as output:
-        run = RunSession(
-            prepare(
-                RunSettings(
-                    inputs=(str(inputs),),
-                    output=Path(output) / "out",
-                    model=model,
-                    devices="cpu",
-                    cpu_workers=workers,
-                    cpu_threads=1,
-                )
-            )
-        )
+        run = on_cores(inputs, model, Path(output) / "out", workers)
         run.start()
         run.wait()
         run.close()

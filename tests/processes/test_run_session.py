@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkpoints import make_checkpoint
+from tests.support.sessions import finished, outputs, session
 from tui_balancer.balance.model import DeviceMetrics
-from tui_balancer.config import RunSettings
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.run.handle import RunSummary
-from tui_balancer.run.prepare import prepare
 from tui_balancer.run.session import RunSession
 
 
@@ -30,22 +28,6 @@ def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def session(proteins: Path, checkpoint: Path, output: Path, workers: int) -> RunSession:
-    return RunSession(
-        prepare(
-            RunSettings(
-                inputs=(str(proteins),),
-                output=output,
-                model=str(checkpoint),
-                devices="cpu",
-                cpu_workers=workers,
-                cpu_threads=1,
-                batch_tokens=256,
-            )
-        )
-    )
-
-
 def wait_for(run: RunSession, device: str, state: Callable[[DeviceMetrics], bool]) -> None:
     """Wait until a device's row looks like that; the suite's time limit is the deadline."""
     while True:
@@ -55,26 +37,14 @@ def wait_for(run: RunSession, device: str, state: Callable[[DeviceMetrics], bool
         run.coordinator.wait(timeout=0.05)
 
 
-def finished(run: RunSession) -> RunSummary:
-    assert run.wait(timeout=100)
-    run.close()
-    summary = run.summary()
-    assert summary is not None
-    return summary
-
-
-def outputs(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.glob("*_ESM.pt")}
-
-
 def test_a_worker_killed_in_mid_file_costs_nothing_but_time(
     proteins: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    quiet = session(proteins, checkpoint, tmp_path / "quiet", workers=1)
+    quiet = session(proteins, checkpoint, tmp_path / "quiet", cpu_workers=1)
     quiet.start()
     assert finished(quiet).done == 5
 
-    run = session(proteins, checkpoint, tmp_path / "killed", workers=2)
+    run = session(proteins, checkpoint, tmp_path / "killed", cpu_workers=2)
     run.start()
     wait_for(run, "cpu:0", lambda row: row.running is not None and 0 < row.running.fraction < 1)
     os.kill(run.engine.pids()["cpu:0"], signal.SIGKILL)
@@ -89,7 +59,7 @@ def test_a_worker_killed_in_mid_file_costs_nothing_but_time(
 def test_a_closed_session_leaves_its_files_waiting_and_no_worker_behind(
     proteins: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    run = session(proteins, checkpoint, tmp_path / "out", workers=1)
+    run = session(proteins, checkpoint, tmp_path / "out", cpu_workers=1)
     run.start()
     wait_for(run, "cpu:0", lambda row: row.running is not None)
     run.close()

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkpoints import make_checkpoint
+from tests.support.sessions import outputs, session
 from tui_balancer.balance.events import DoneEvent, PartEvent, ReturnEvent, SplitEvent
-from tui_balancer.config import RunSettings
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.run.prepare import prepare
 from tui_balancer.run.session import RunSession
 
 pytestmark = pytest.mark.usefixtures("preloaded")
@@ -28,29 +27,6 @@ def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("proteins")
     write_synthetic(folder, files=1, sequences=90, seed=3)
     return folder
-
-
-def session(
-    proteins: Path, checkpoint: Path, output: Path, workers: int, *, stealing: bool = True
-) -> RunSession:
-    return RunSession(
-        prepare(
-            RunSettings(
-                inputs=(str(proteins),),
-                output=output,
-                model=str(checkpoint),
-                devices="cpu",
-                cpu_workers=workers,
-                cpu_threads=1,
-                batch_tokens=512,
-                stealing=stealing,
-            )
-        )
-    )
-
-
-def outputs(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.glob("*_ESM*")}
 
 
 def ended(run: RunSession) -> None:
@@ -85,7 +61,7 @@ def undivided(
     proteins: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, bytes]:
     output = tmp_path_factory.mktemp("undivided")
-    run = session(proteins, checkpoint, output, workers=2, stealing=False)
+    run = session(proteins, checkpoint, output, batch_tokens=512, stealing=False)
     run.start()
     ended(run)
     assert not any(isinstance(event, SplitEvent) for event in run.events_after(0))
@@ -95,7 +71,7 @@ def undivided(
 def test_two_workers_on_one_file_write_the_bytes_of_one(
     proteins: Path, checkpoint: Path, tmp_path: Path, undivided: dict[str, bytes]
 ) -> None:
-    run = session(proteins, checkpoint, tmp_path / "out", workers=2)
+    run = session(proteins, checkpoint, tmp_path / "out", batch_tokens=512)
     run.start()
     split = split_of(run)
     ended(run)
@@ -116,7 +92,7 @@ def test_two_workers_on_one_file_write_the_bytes_of_one(
 def test_a_worker_killed_in_its_part_leaves_the_rest_to_the_other(
     proteins: Path, checkpoint: Path, tmp_path: Path, undivided: dict[str, bytes], killed: str
 ) -> None:
-    run = session(proteins, checkpoint, tmp_path / "out", workers=2)
+    run = session(proteins, checkpoint, tmp_path / "out", batch_tokens=512)
     run.start()
     split = split_of(run)
     device = split.source if killed == "source" else split.target

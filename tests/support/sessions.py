@@ -15,15 +15,29 @@ from tui_balancer.run.session import RunSession, worker_log
 DEADLINE_SECONDS = 100.0
 
 
-def session(inputs: Path, checkpoint: Path, output: Path, **settings: Any) -> RunSession:
-    """Return a run on two single-threaded CPU workers, in small batches, that has not begun."""
-    usual = {"devices": "cpu", "cpu_workers": 2, "cpu_threads": 1, "batch_tokens": 256}
+def on_cores(inputs: Path, model: str, output: Path, workers: int, **settings: Any) -> RunSession:
+    """Return a run on so many single-threaded CPU workers that has not begun."""
     return RunSession(
         prepare(
             RunSettings(
-                inputs=(str(inputs),), output=output, model=str(checkpoint), **(usual | settings)
+                inputs=(str(inputs),),
+                output=output,
+                model=model,
+                devices="cpu",
+                cpu_workers=workers,
+                cpu_threads=1,
+                **settings,
             )
         )
+    )
+
+
+def session(
+    inputs: Path, checkpoint: Path, output: Path, *, cpu_workers: int = 2, **settings: Any
+) -> RunSession:
+    """Return a run on two such workers, in small batches."""
+    return on_cores(
+        inputs, str(checkpoint), output, cpu_workers, **({"batch_tokens": 256} | settings)
     )
 
 
