@@ -7,7 +7,17 @@ import time
 import pytest
 from rich.cells import cell_len
 
-from tui_balancer.ui.formatting import bar, clock_time, cut, fine_estimate, short_count, shorten
+from tui_balancer.ui.formatting import (
+    bar,
+    clock_time,
+    cut,
+    device_label,
+    device_width,
+    fine_estimate,
+    short_count,
+    shorten,
+)
+from tui_balancer.ui.widgets.log_names import label_of
 
 MORNING = 1_760_000_000.0  # Thursday, 2025-10-09 08:53:20 UTC
 
@@ -72,3 +82,16 @@ def test_a_time_of_another_day_has_the_weekday() -> None:
 )
 def test_a_bar_fills_by_half_cells_and_keeps_its_width(fraction: float, filled: str) -> None:
     assert bar(fraction, 4) == (filled, "─" * (4 - len(filled)))
+
+
+def test_a_device_of_a_node_keeps_what_tells_it_from_others() -> None:
+    assert device_label("cuda:0", 7) == "cuda:0"
+    assert device_label("gpu-a100-0012/cuda:3", 12) == "…012/cuda:3"[-12:]
+    assert device_width(["cuda:0"]) == 7
+    assert device_width(["node-1/cpu:0", "node-2/cpu:10"]) == 13
+
+
+def test_logs_of_workers_are_called_by_their_devices() -> None:
+    assert label_of("worker-cpu_0") == "cpu:0"
+    assert label_of("worker-node_1_cuda_3") == "node_1/cuda:3"
+    assert label_of("run") == "the run"
