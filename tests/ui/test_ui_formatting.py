@@ -86,7 +86,7 @@ def test_a_bar_fills_by_half_cells_and_keeps_its_width(fraction: float, filled: 
 
 def test_a_device_of_a_node_keeps_what_tells_it_from_others() -> None:
     assert device_label("cuda:0", 7) == "cuda:0"
-    assert device_label("gpu-a100-0012/cuda:3", 12) == "…012/cuda:3"[-12:]
+    assert device_label("gpu-a100-0012/cuda:3", 12) == "…0012/cuda:3"
     assert device_width(["cuda:0"]) == 7
     assert device_width(["node-1/cpu:0", "node-2/cpu:10"]) == 13
 
