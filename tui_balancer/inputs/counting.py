@@ -116,12 +116,9 @@ def count_plain(
 
 
 def _blocks(file: io.FileIO, size: int, on_read: Callable[[bytes], None]) -> Iterator[bytes]:
-    """Yield whole records, a line feed first, about `_BLOCK_BYTES` at a time.
-
-    More where one is longer, and an empty block where one is no protein.
-    """
+    """Yield whole records, about `_BLOCK_BYTES` at a time; an empty block is no protein."""
     wanted = min(size + 1, _BLOCK_BYTES)
-    held = [b"\n"]
+    held: list[bytes] = []
     data = file.read(wanted)
     while data:
         on_read(data)
@@ -147,8 +144,12 @@ def _add(
     """Count some whole records; return whether they are plain."""
     if b"\r" in block:
         return False
-    before, *parts = _HEADER.split(block)
-    if before or not parts:
+    begin, *parts = _HEADER.split(block)
+    if begin:
+        # The first header of a file has no line feed before it.
+        begin, *first = _HEADER.split(b"\n" + begin)
+        parts = first + parts
+    if begin or not parts:
         return False
     ids, sequences = parts[::2], [lines.replace(b"\n", b"") for lines in parts[1::2]]
     text = b"".join(sequences)
