@@ -82,12 +82,17 @@ def skip(board: Board, unit_ids: Sequence[int]) -> str:
     """Fail waiting units without computing them."""
     refused: list[str] = []
     names: list[str] = []
-    for unit_id in _waiting(board, unit_ids, refused, "skipped"):
+    files = dict.fromkeys(map(board.divided.file_of, unit_ids))
+    for unit_id in [one for one in files if board.divided.waits(one)]:
+        names.append(board.divided.fail(unit_id).name)
+        board.log.add(SkipEvent, unit_id, names[-1], "", SKIPPED)
+        del files[unit_id]
+    for unit_id in _waiting(board, files, refused, "skipped"):
         device = board.units.home[unit_id]
         unit = board.roster[device].queue.remove(unit_id)
         board.units.skip(unit)
-        files = unit.numbers if unit.parts else ()
-        board.log.add(SkipEvent, unit_id, unit.name, device, SKIPPED, files)
+        bundled = unit.numbers if unit.parts else ()
+        board.log.add(SkipEvent, unit_id, unit.name, device, SKIPPED, bundled)
         names.append(unit.name)
     return _told(board, "skipped {}", names, refused, done="skipped")
 
@@ -96,12 +101,15 @@ def retry(board: Board, unit_ids: Sequence[int]) -> str:
     """Let units that failed in this session wait again, for the device that is free first."""
     refused: list[str] = []
     names: list[str] = []
-    for unit_id in dict.fromkeys(map(board.units.whole, unit_ids)):
+    for unit_id in dict.fromkeys(board.divided.file_of(board.units.whole(one)) for one in unit_ids):
         unit = board.units.failed.get(unit_id)
         if unit is None:
             refused.append(_why_not_again(board, unit_id))
             continue
         record = _first_free(board)
+        if board.divided.can_retry(unit_id):
+            names.append(board.divided.retry(unit_id, record).name)
+            continue
         board.units.retry(unit_id, record.device)
         record.queue.append(unit)
         files = unit.numbers if unit.parts else ()
@@ -115,10 +123,13 @@ def _waiting(
 ) -> Iterable[int]:
     """Yield those that wait, each once; say of the others why it is not done with them.
 
-    A file of a bundle stands for its bundle.
+    A file of a bundle stands for its bundle, a divided file for its waiting shards.
     """
-    for unit_id in dict.fromkeys(map(board.units.whole, unit_ids)):
-        if unit_id in board.units.home:
+    chosen: list[int] = []
+    for unit_id in unit_ids:
+        chosen += board.divided.waiting(unit_id) or (board.units.whole(unit_id),)
+    for unit_id in dict.fromkeys(chosen):
+        if unit_id in board.units.home and not board.divided.waits(unit_id):
             yield unit_id
         else:
             refused.append(_why_not_waiting(board, unit_id, done))
@@ -194,6 +205,8 @@ def _why_not_waiting(board: Board, unit_id: int, done: str) -> str:
     work = board.units.active.get(unit_id)
     if work is not None:
         return f"{work.unit.name} has started on {work.device}: not {done}"
+    if board.divided.waits(unit_id):
+        return f"all shards of file {unit_id} have started: not {done}"
     return f"file {unit_id} is {board.units.state(unit_id)}: not {done}"
 
 

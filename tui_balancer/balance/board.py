@@ -30,6 +30,7 @@ from tui_balancer.balance.model import (
     Unit,
 )
 from tui_balancer.balance.roster import Roster
+from tui_balancer.balance.shards import DividedFiles
 from tui_balancer.balance.sharing import Sharer
 from tui_balancer.balance.stealing import TimePolicy
 from tui_balancer.balance.units import ActiveLease, UnitBook
@@ -100,6 +101,7 @@ class Board:
             copying=copying,
             clock=clock,
         )
+        self.divided = DividedFiles(self.roster, self.units, self.log, self.balancer)
         self.assigned = False
         self.draining = False
         self.stopping = False
@@ -136,7 +138,7 @@ class Board:
         assign = assign_files_weighted
         if self.balancer.stealing and isinstance(self.balancer.policy, TimePolicy):
             assign = assign_files_evenly
-        shares = assign(units, [record.spec for record in records])
+        shares = assign(self.divided.enter(units), [record.spec for record in records])
         for record in records:
             for unit in shares[record.device]:
                 self.units.add(unit, record.device)
@@ -245,7 +247,8 @@ class Board:
         record.completed(active, self.clock(), failed_files=len(failures), shared=shared)
         self.roster.learn_from(record)
         # A part of the work tells nothing about the whole.
-        predicted = None if shared or active.restored or failures else active.predicted
+        partly = shared or active.restored or failures or unit.shards
+        predicted = None if partly else active.predicted
         if predicted is not None:
             record.calibration.learn(unit, active.rate, compute_seconds)
         self._finish(active, failures.keys())
@@ -265,12 +268,18 @@ class Board:
             tuple(part.unit_id for part in unit.parts if part.unit_id not in failures),
             predicted,
         )
+        if unit.whole is not None:
+            self.divided.finished(unit, record)
+            self.changed()
 
     def fail(self, active: ActiveLease, reason: str) -> None:
         """End a lease without outputs."""
-        unit = active.lease.unit
+        unit, device = active.lease.unit, active.lease.device
         self._finish(active, unit.numbers)
-        self.log.add(FailureEvent, unit.unit_id, unit.name, active.lease.device, reason)
+        self.log.add(FailureEvent, unit.unit_id, unit.name, device, reason)
+        if unit.whole is not None:
+            self.divided.failed(unit, device, reason)
+            self.changed()
 
     def give_back(
         self, active: ActiveLease, reason: str, *, to: DeviceRecord, charged: bool = False

@@ -157,7 +157,7 @@ class DeviceRecord:
         # What others did, and earlier attempts, tells nothing about how fast this device is.
         whole = Progress(unit.sequences, unit.residues, unit.cost, restored=shared)
         self.advance(active, whole, now)
-        self.files_done += unit.files - failed_files
+        self.files_done += unit.inputs - failed_files
 
     def running_cost(self, now: float, rate: float) -> float:
         """Return the FLOPs left of its unit, assuming it went on since its last report."""

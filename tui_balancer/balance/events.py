@@ -242,12 +242,21 @@ class DoneEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class FailureEvent(Event):
-    """A unit will not be finished; the reason is one line. `device` is None for a bad input."""
+    """A unit will not be finished.
+
+    Attributes:
+        unit_id: The unit.
+        unit_name: Its name.
+        device: Where that turned out; None for a bad input.
+        reason: Why, in one line.
+        waiting: Whether nobody had it: it is a file that needed what has failed.
+    """
 
     unit_id: int
     unit_name: str
     device: str | None
     reason: str
+    waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,10 @@ from tui_balancer.balance.parts import Spans
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What is assigned, stolen and leased: one file, or a bundle of tiny files.
+    """What is assigned, stolen and leased: one file, a bundle of tiny files, or a shard.
+
+    A large file may be divided into shards, units with numbers of their own. Its own unit waits
+    until all of them are done; what is left of it then is to make its outputs of theirs.
 
     Attributes:
         unit_id: Position in the run's catalogue, in input order, from 0.
@@ -25,6 +28,9 @@ class Unit:
         files: Input files in the unit: 1, or the size of the bundle.
         parts: The files of a bundle as units of their own, in case that it has to be broken
             up; none for a single file. The first one has the number of the bundle.
+        whole: Of a shard, the number of its file.
+        shards: Of a file that is divided, the numbers of its shards.
+        joined: Sequences, residues and FLOPs of those; it has none of its own to speak of.
     """
 
     unit_id: int
@@ -34,6 +40,14 @@ class Unit:
     cost: float
     files: int = 1
     parts: tuple[Unit, ...] = ()
+    whole: int | None = None
+    shards: tuple[int, ...] = ()
+    joined: tuple[int, int, float] = (0, 0, 0.0)
+
+    @property
+    def inputs(self) -> int:
+        """Inputs that are through when it is."""
+        return self.files if self.whole is None else 0
 
     @property
     def numbers(self) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tui_balancer.balance.board import Board
 from tui_balancer.balance.events import Event, StealEvent
 from tui_balancer.balance.model import DeviceMetrics, PolicySettings, Totals, Unit
+from tui_balancer.balance.units import NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Places:
     Attributes:
         last_event: Number of the newest event: without a new one, nobody has changed places.
         queues: For each device the numbers of the files waiting for it, next first; those of a
-            bundle side by side.
+            bundle side by side. Divided files of which nobody has a shard wait for `NOBODY`.
         ended: A byte a file by its number: 0 not ended, 1 done, 2 failed; it may be longer or
             shorter than there are files.
     """
@@ -142,6 +143,8 @@ class ObservableBoard:
             if board.log.last == known:
                 return None
             queues = {record.device: record.queue.numbers() for record in board.roster}
+            if idle := board.divided.idle():
+                queues[NOBODY] = array("i", idle)
             return Places(board.log.last, queues, bytes(board.units.ended))
 
     def queue_length(self, device: str) -> int:

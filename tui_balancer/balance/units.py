@@ -9,6 +9,9 @@ from math import inf
 from tui_balancer.balance.model import Lease, Progress, Totals, Unit
 from tui_balancer.balance.parts import BatchPlan, Spans
 
+NOBODY = ""
+"""Stands for the device of what waits, but for none."""
+
 NOTHING_YET = Progress(0, 0, 0.0)
 
 _ENDS = ("unknown", "done", "failed")
@@ -108,7 +111,7 @@ class _Counts:
     cost: float = 0.0
 
     def add(self, unit: Unit) -> None:
-        self.files += unit.files
+        self.files += unit.inputs
         self.sequences += unit.sequences
         self.residues += unit.residues
         self.cost += unit.cost
@@ -119,7 +122,8 @@ class UnitBook:
     """The place and the history of every unit, and the totals that follow.
 
     Attributes:
-        home: The device in whose queue each waiting unit is.
+        home: The device in whose queue each waiting unit is; `NOBODY` for a file that waits for
+            its shards.
         active: The running units.
         bundles: Of each file in a bundle, the number of the bundle.
         ended: How each other file ended, a byte a file by its number.
@@ -154,7 +158,7 @@ class UnitBook:
         assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
         self._all.add(unit)
         self._end(unit, unit.numbers)
-        self._failed_files += unit.files
+        self._failed_files += unit.inputs
 
     def add_done(self, unit: Unit) -> None:
         """Enter a unit whose outputs are there already."""
@@ -234,7 +238,7 @@ class UnitBook:
         self.killed.pop(unit.unit_id, None)
         self.killed_before.pop(unit.unit_id, None)
         self._end(unit, failed)
-        self._failed_files += len(failed)
+        self._failed_files += len(failed) if unit.whole is None else 0
         if len(failed) < unit.files:
             self._done.add(unit)
             self._done.files -= len(failed)
@@ -246,7 +250,7 @@ class UnitBook:
         """End a waiting unit, already out of its queue, as failed."""
         del self.home[unit.unit_id]
         self._end(unit, unit.numbers)
-        self._failed_files += unit.files
+        self._failed_files += unit.inputs
         self.failed[unit.unit_id] = unit
 
     def retry(self, unit_id: int, device: str) -> Unit:
@@ -254,7 +258,7 @@ class UnitBook:
         unit = self.failed.pop(unit_id)
         for number in unit.numbers:
             self.ended[number] = 0
-        self._failed_files -= unit.files
+        self._failed_files -= unit.inputs
         self.home[unit_id] = device
         return unit
 
@@ -281,7 +285,9 @@ class UnitBook:
     def totals(self) -> Totals:
         """Add up; work done within running units counts, and goes back if they do."""
         running = self.active.values()
-        running_files = sum(work.unit.files for work in running)
+        # A divided file runs while a shard of it does, unless it has failed.
+        wholes = {work.unit.whole for work in running} & self.home.keys()
+        running_files = sum(work.unit.inputs for work in running) + len(wholes)
         done = [work.progress() for work in running]
         return Totals(
             files=self._all.files,
