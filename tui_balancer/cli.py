@@ -273,7 +273,7 @@ def plan(
     from tui_balancer.run.plan import plan as plan_units
     from tui_balancer.run.plan import planned_catalogue, predicted_seconds
     from tui_balancer.run.prepare import prepare
-    from tui_balancer.run.stock import scan_warnings
+    from tui_balancer.run.stock import scan_warnings, undivided_warnings
     from tui_balancer.tables import plan_table
 
     settings = run_settings(
@@ -293,6 +293,7 @@ def plan(
             settings.reading,
             on_progress=lambda _: progress.advance(task),
             census=census,
+            shard_bytes=settings.shards.size,
         )
     catalogue, copies = planned_catalogue(prepared, scans, census)
     _stdout.print(f"{prepared.model.label}, {len(scans):,} files")
@@ -301,7 +302,8 @@ def plan(
     _stdout.print(plan_table(plan_units(prepared, catalogue.good_units)))
     finish = estimate(predicted_seconds(prepared, catalogue.good_units))
     _stdout.print(f"estimated finish with stealing: {finish} after the models are loaded")
-    for warning in (*prepared.warnings, *scan_warnings(scans)):
+    undivided = undivided_warnings(scans, settings.shards, settings.reading.segment_bytes)
+    for warning in (*prepared.warnings, *scan_warnings(scans), *undivided):
         _stdout.print(f"warning  {warning}", highlight=False, markup=False)
     bad = [one for one in scans if one.error]
     for one in bad:

@@ -16,6 +16,24 @@ HANG_FLOOR_SECONDS = 300.0
 """How long a worker may be silent in any case, unless a person says otherwise."""
 
 
+AUTO_SHARD_BYTES = 256 << 20
+"""Some minutes of work for a fast card: a file of gigabytes has enough for all devices to begin
+with, and what is left at the end is divided by batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shards:
+    """Whether large files are divided into shards; no output hangs on it.
+
+    Attributes:
+        size: Bytes of a shard, about; None divides no file.
+        explicit: Whether a person has named the size.
+    """
+
+    size: int | None = AUTO_SHARD_BYTES
+    explicit: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class RunSettings:
     """A run as it was asked for on the command line.
@@ -43,6 +61,7 @@ class RunSettings:
         include: What is kept of those layers, at least one kind.
         dereplicate: Compute sequences that occur several times once.
         merge: Whether one file for the whole run is made of the outputs at the end.
+        shards: Whether large files are divided.
     """
 
     inputs: tuple[str, ...]
@@ -67,3 +86,4 @@ class RunSettings:
     include: tuple[Kind, ...] = ("mean",)
     dereplicate: bool = True
     merge: bool = False
+    shards: Shards = Shards()

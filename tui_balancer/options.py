@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,7 +11,7 @@ from cyclopts import Group, Parameter
 
 from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
 from tui_balancer.balance.stealing import validate
-from tui_balancer.config import HANG_FLOOR_SECONDS, RunSettings
+from tui_balancer.config import HANG_FLOOR_SECONDS, RunSettings, Shards
 from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.settings import Long, PrecisionChoice
 from tui_balancer.errors import UserError
@@ -27,6 +28,13 @@ EMBEDDING = Group("Reading and embedding", sort_key=4)
 RESUMING = Group("Going on", sort_key=5)
 SCREEN = Group("Screen", sort_key=6)
 SCRIPTS = Group("In scripts", sort_key=8)
+
+_SIZE = re.compile(r"(?P<number>\d+(\.\d+)?) ?(?P<unit>[kmgt]?i?b)", re.IGNORECASE)
+_UNITS = {"B": 1, "IB": 1} | {
+    f"{letter}{suffix}": base**power
+    for power, letter in enumerate("KMGT", start=1)
+    for suffix, base in (("B", 1000), ("IB", 1024))
+}
 
 DEFAULT_MODEL = "esm2_t33_650M_UR50D"
 
@@ -172,6 +180,11 @@ class EmbeddingOptions:
     """When the run is through, write one file for all inputs in each of the formats, too: merged.h5
     and the like, with merged.tsv."""
 
+    shard: str = "auto"
+    """Divide large files at the scan into stretches that are queued, stolen and moved like files,
+    each read from its own place: auto (those of more than 256 MiB), off, or the size of a stretch,
+    e.g. 64MB (16 MiB at least). Outputs are the same either way. Packed files stay whole."""
+
     allow_nucleotide: Annotated[bool, Parameter(negative="")] = False
     """Read files that look like DNA or RNA as protein all the same."""
 
@@ -255,6 +268,7 @@ def run_settings(
         policy=balancing.settings(),
         stealing=not balancing.no_stealing,
         splitting=balancing.split == "auto",
+        shards=_shards(embedding.shard),
         repr_layers=layers,
         include=include,
         dereplicate=not embedding.no_dereplication,
@@ -302,6 +316,16 @@ def resumed_settings(
         stealing=not balancing.no_stealing,
         splitting=balancing.split == "auto",
     )
+
+
+def _shards(text: str) -> Shards:
+    """Return whether large files are divided, and how."""
+    if text in ("auto", "off"):
+        return Shards() if text == "auto" else Shards(None)
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or float(found["number"]) <= 0:
+        raise UserError(f"--shard {text} is no size: write it as 64MB, or auto, or off")
+    return Shards(round(float(found["number"]) * _UNITS[found["unit"].upper()]), explicit=True)
 
 
 def _layers(embedding: EmbeddingOptions) -> tuple[int, ...]:

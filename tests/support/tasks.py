@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tui_balancer.workers.protocol import FileTask, Task, TaskResult
 from tui_balancer.workers.reading import read_files
-from tui_balancer.workers.task import Bench, TaskRun
+from tui_balancer.workers.task import Bench, embed
 from tui_balancer.workers.writing import write_outputs
 
 _RESIDUES = "MKVLAAGIVGLLLAQWERTYHPNDSFC" * 2
@@ -43,4 +43,4 @@ def task_of(unit_id: int, *files: FileTask, epoch: int = 1) -> Task:
 def run_task(bench: Bench, task: Task) -> TaskResult:
     """Read, embed and write a task, one after the other."""
     files = read_files(task.files, bench.setup.reading)
-    return write_outputs(TaskRun(bench, task, files).embed())
+    return write_outputs(embed(bench, task, files))

@@ -9,7 +9,7 @@ import pytest
 
 from tui_balancer.balance.model import CountSettings, TimeSettings
 from tui_balancer.cli import app
-from tui_balancer.config import RunSettings
+from tui_balancer.config import RunSettings, Shards
 from tui_balancer.errors import UserError
 from tui_balancer.options import (
     BalancingOptions,
@@ -71,6 +71,38 @@ def test_precision_and_reference_reach_the_run() -> None:
         EmbeddingOptions(precision="fp16", reference=True),
     )
     assert (settings.precision, settings.reference) == ("fp16", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "shards"),
+    [
+        ("auto", Shards(256 << 20)),
+        ("off", Shards(None)),
+        ("64MB", Shards(64_000_000, explicit=True)),
+        ("64 mib", Shards(64 << 20, explicit=True)),
+        ("1.5GiB", Shards(3 << 29, explicit=True)),
+        ("2T", None),
+        ("0MB", None),
+        ("much", None),
+        ("-1MB", None),
+    ],
+)
+def test_shards_are_asked_for_by_a_size_with_its_unit(text: str, shards: Shards | None) -> None:
+    def asked() -> RunSettings:
+        return run_settings(
+            ("a.faa",),
+            Path("out"),
+            ModelOptions(),
+            DeviceOptions(),
+            BalancingOptions(),
+            EmbeddingOptions(shard=text),
+        )
+
+    if shards is not None:
+        assert asked().shards == shards
+        return
+    with pytest.raises(UserError, match=f"--shard {text} is no size: write it as 64MB"):
+        asked()
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])

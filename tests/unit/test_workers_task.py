@@ -25,6 +25,7 @@ from tui_balancer.embedding.registry import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.fasta import FastaContent, read_fasta
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.inputs.segments import Stretch
 from tui_balancer.outputs import virnucpro
 from tui_balancer.outputs.sealing import Written
 from tui_balancer.workers.busy import BusyClock
@@ -350,9 +351,9 @@ def test_the_next_file_is_read_while_one_is_computed(
     read: queue.SimpleQueue[Path] = queue.SimpleQueue()
     order: list[Path] = []
 
-    def reading(path: Path, rules: ReadingRules) -> FastaContent:
+    def reading(path: Path, rules: ReadingRules, stretch: Stretch | None) -> FastaContent:
         read.put(path)
-        return read_fasta(path, rules)
+        return read_fasta(path, rules, stretch)
 
     embed = bench.embedder.embed
 

@@ -22,7 +22,7 @@ class Census:
         hashes: Of each piece, of this process alone.
         lengths: Its residues.
         firsts: 1 for the first piece of a sequence, 0 for its further windows.
-        ends: Where the pieces of each file end.
+        ends: Where the pieces of each file end; of one that has segments, those of each of them.
     """
 
     hashes: array[int] = field(default_factory=lambda: array("q"))
@@ -49,6 +49,11 @@ class Census:
         """Forget the pieces of the file that is scanned."""
         start = self.ends[-1] if self.ends else 0
         del self.hashes[start:], self.lengths[start:], self.firsts[start:]
+
+    def forget_files(self, files: int) -> None:
+        """Forget all files but the first ones."""
+        del self.ends[files:]
+        self.forget_file()
 
     def end_file(self, *, usable: bool) -> None:
         """Note that a file is scanned; the pieces of one that cannot be used do not count."""

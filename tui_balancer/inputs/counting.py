@@ -23,6 +23,7 @@ from tui_balancer.inputs.census import Census
 from tui_balancer.inputs.fasta import NUCLEOTIDE_SHARE, looks_like_nucleotides
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.residues import NUCLEOTIDES
+from tui_balancer.inputs.segments import Stretch
 from tui_balancer.inputs.windows import windows
 
 _BLOCK_BYTES = 1 << 18
@@ -86,6 +87,7 @@ def count_plain(
     special_tokens: int,
     census: Census | None = None,
     go_on: Callable[[], None] = lambda: None,
+    stretch: Stretch | None = None,
 ) -> PlainCounts | None:
     """Count what is in a file, if it is plain and nothing is wrong with it; else return None.
 
@@ -95,19 +97,21 @@ def count_plain(
         special_tokens: That the model reads with every piece.
         census: Notes the pieces; of a file that is not plain, it forgets them again.
         go_on: Called now and then; may raise to end it early.
+        stretch: Of a file that is good as a whole; None for all of it.
 
     Raises:
         OSError: The file cannot be read.
     """
     digest = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
-        counts = PlainCounts(os.fstat(file.fileno()).st_size)
-        for block in _blocks(file, counts.size_bytes, digest.update):
+        part = stretch or Stretch(0, os.fstat(file.fileno()).st_size)
+        counts = PlainCounts(part.size)
+        for block in _blocks(file, part, digest.update):
             go_on()
             if not _add(counts, block, rules, special_tokens, census):
                 break
         else:
-            if _is_good(counts, rules):
+            if stretch is not None or _is_good(counts, rules):
                 counts.sha256 = digest.hexdigest()
                 return counts
     if census is not None:
@@ -115,14 +119,17 @@ def count_plain(
     return None
 
 
-def _blocks(file: io.FileIO, size: int, on_read: Callable[[bytes], None]) -> Iterator[bytes]:
+def _blocks(file: io.FileIO, part: Stretch, on_read: Callable[[bytes], None]) -> Iterator[bytes]:
     """Yield whole records, about `_BLOCK_BYTES` at a time; an empty block is no protein."""
-    wanted = min(size + 1, _BLOCK_BYTES)
+    if part.begin:
+        file.seek(part.begin)
+    left = part.size
     held: list[bytes] = []
-    data = file.read(wanted)
+    data = file.read(min(left, _BLOCK_BYTES))
     while data:
         on_read(data)
-        following = file.read(wanted)
+        left -= len(data)
+        following = file.read(min(left, _BLOCK_BYTES))
         cut = data.rfind(b"\n>") if following else len(data)
         if cut >= 0:
             yield b"".join((*held, data[:cut]))

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import io
+import sys
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui_balancer.inputs.ids import distinct, numbered
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.residues import clean, count_nucleotides, stranger
+from tui_balancer.inputs.segments import Stretch, joint_sha256, segments
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.inputs.unpacking import ZIP_MAGIC, BrokenPacking, unpacked
 
@@ -42,6 +46,7 @@ class FastaContent:
         duplicates: Sequences whose id had occurred before and got a suffix.
         sha256: Of the file's raw bytes.
         left_out: Sequences longer than `--long skip` takes, without their residues.
+        segments: Where in `records` its segments begin, if it has several.
     """
 
     records: tuple[ProteinRecord, ...]
@@ -49,19 +54,50 @@ class FastaContent:
     duplicates: int
     sha256: str
     left_out: tuple[ProteinRecord, ...] = ()
+    segments: tuple[int, ...] = ()
 
 
-def read_fasta(path: Path, rules: ReadingRules) -> FastaContent:
-    """Read a whole FASTA file.
+def read_fasta(path: Path, rules: ReadingRules, stretch: Stretch | None = None) -> FastaContent:
+    """Read a whole FASTA file, or a stretch of it.
+
+    Ids of a stretch are told apart by `numbered`, for what else there is in the file nobody
+    knows; `distinct` makes those of the file of them.
 
     Raises:
         InputError: It cannot be used.
+        OSError: It cannot be read.
     """
-    stream = FastaStream(path, rules)
-    found = list(_keep_apart(list(stream.all_records())))
-    records = tuple(record for record in found if record.residues)
-    left_out = tuple(record for record in found if not record.residues)
-    return FastaContent(records, stream.skipped, stream.duplicates, stream.sha256, left_out)
+    if stretch is None:
+        streams = [FastaStream(path, rules)]
+    else:
+        cuts = segments(path, rules.segment_bytes, stretch)
+        streams = [FastaStream(path, rules, cut) for cut in cuts]
+    found: list[ProteinRecord] = []
+    places: list[int] = []
+    for stream in streams:
+        for record in stream.all_records():
+            found.append(record)
+            places.append(stream.position)
+    if stretch is None:
+        names: Iterable[str] = distinct([record.id for record in found])
+        sha256 = streams[0].sha256
+        cuts = segments(path, rules.segment_bytes)
+    else:
+        names = map(numbered, places, (record.id for record in found))
+        sha256 = joint_sha256(stream.sha256 for stream in streams)
+    named = [
+        record if record.id == name else replace(record, id=name)
+        for record, name in zip(found, names, strict=True)
+    ]
+    kept = [place for place, record in zip(places, named, strict=True) if record.residues]
+    return FastaContent(
+        tuple(record for record in named if record.residues),
+        sum(stream.skipped for stream in streams),
+        sum(stream.duplicates for stream in streams),
+        sha256,
+        tuple(record for record in named if not record.residues),
+        tuple(bisect_right(kept, cut.before) for cut in cuts),
+    )
 
 
 def looks_like_nucleotides(letters: int, nucleotides: int) -> bool:
@@ -70,21 +106,32 @@ def looks_like_nucleotides(letters: int, nucleotides: int) -> bool:
 
 
 class FastaStream:
-    """One pass over a FASTA file that holds one record at a time.
+    """One pass over a FASTA file, or a stretch of it, that holds one record at a time.
 
     Iterate once; ids are as in the file, thus not always distinct. A record without an id is
-    named after its position, `sequence_7`.
+    named after its position, `sequence_7`. Whether a file can be used at all is not to be seen
+    from a stretch of it.
 
     Attributes:
+        position: Of the newest record in the file, from 1, the empty ones counted.
         skipped: Empty sequences so far.
         duplicates: Records so far whose id had occurred before.
         left_out: Records so far that are too long for `--long skip`.
-        sha256: Of the file's raw bytes, once the iteration is over.
+        sha256: Of the raw bytes, once the iteration is over.
     """
 
-    def __init__(self, path: Path, rules: ReadingRules) -> None:
+    def __init__(self, path: Path, rules: ReadingRules, stretch: Stretch | None = None) -> None:
+        """Read nothing yet.
+
+        Args:
+            path: The file.
+            rules: How it is read.
+            stretch: Of it; None for all.
+        """
         self._path = path
         self._rules = rules
+        self._stretch = stretch
+        self.position = stretch.before if stretch is not None else 0
         self.skipped = 0
         self.duplicates = 0
         self.left_out = 0
@@ -106,7 +153,7 @@ class FastaStream:
         """
         try:
             with self._path.open("rb", buffering=0) as raw:
-                hashed = _HashingReader(raw)
+                hashed = _HashingReader(raw, self._stretch)
                 with _open_text(hashed) as text:
                     yield from self._records(text)
                 self.sha256 = hashed.digest.hexdigest()
@@ -120,18 +167,19 @@ class FastaStream:
     def _records(self, text: io.TextIOWrapper) -> Iterator[ProteinRecord]:
         letters = nucleotides = embedded = 0
         seen: set[str] = set()
-        for position, (title, sequence) in enumerate(_parse(_from_header(text)), start=1):
+        for title, sequence in _parse(_from_header(text)):
+            self.position += 1
             try:
                 residues, replaced = clean(sequence)
             except ValueError as error:
-                raise InputError(_locate(self._path, position)) from error
+                raise InputError(_locate(self._path, self.position)) from error
             if not residues:
                 self.skipped += 1
                 continue
             letters += len(residues)
             nucleotides += count_nucleotides(residues)
             words = title.split(None, 1)
-            record_id = words[0] if words else f"sequence_{position}"
+            record_id = words[0] if words else f"sequence_{self.position}"
             self.duplicates += record_id in seen
             seen.add(record_id)
             kept = self._kept(residues)
@@ -139,6 +187,15 @@ class FastaStream:
             embedded += bool(kept)
             header = title.strip() or record_id
             yield ProteinRecord(record_id, kept, len(residues), replaced, header)
+        if self._stretch is None:
+            self._judge(letters, nucleotides, embedded)
+
+    def _judge(self, letters: int, nucleotides: int, embedded: int) -> None:
+        """Refuse a file by what is in all of it.
+
+        Raises:
+            InputError: There is nothing to embed in it, or it is no protein.
+        """
         if not letters:
             raise InputError(
                 f"none of its {self.skipped} records has residues"
@@ -165,18 +222,23 @@ class FastaStream:
 
 
 class _HashingReader(io.RawIOBase):
-    """A raw file that hashes all that is read from it, so that one pass does both."""
+    """A raw file, or a stretch of it, that hashes all that is read: one pass does both."""
 
-    def __init__(self, raw: io.FileIO) -> None:
+    def __init__(self, raw: io.FileIO, stretch: Stretch | None = None) -> None:
         self._raw = raw
+        self._left = stretch.size if stretch is not None else sys.maxsize
+        if stretch is not None:
+            raw.seek(stretch.begin)
         self.digest = hashlib.sha256()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        count = self._raw.readinto(buffer)
-        self.digest.update(memoryview(buffer)[:count])
+        view = memoryview(buffer)[: self._left]
+        count = self._raw.readinto(view)
+        self._left -= count
+        self.digest.update(view[:count])
         return count
 
 
@@ -244,22 +306,3 @@ def _last_line(path: Path) -> int:
     except OSError:
         pass
     return number
-
-
-def _keep_apart(records: list[ProteinRecord]) -> Iterator[ProteinRecord]:
-    """Yield the records with distinct ids: the second `id` becomes `id_2`, the third `id_3`.
-
-    A suffixed id never takes one that stands in the file, before or after.
-    """
-    taken = {record.id for record in records}
-    seen: dict[str, int] = {}
-    for record in records:
-        count = seen.get(record.id, 0) + 1
-        seen[record.id] = count
-        if count == 1:
-            yield record
-            continue
-        while (distinct := f"{record.id}_{count}") in taken:
-            count += 1
-        seen[record.id] = count
-        yield replace(record, id=distinct)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tui_balancer.inputs.segments import SEGMENT_BYTES
+
 
 @dataclass(frozen=True, slots=True)
 class ReadingRules:
@@ -15,11 +17,13 @@ class ReadingRules:
         allow_nucleotide: Read files that look like DNA or RNA as protein all the same.
         long: What becomes of longer sequences: `truncate` cuts them, `window` keeps them whole, to
             be embedded in windows, `skip` leaves them out.
+        segment_bytes: Of a file's segments, see `inputs.segments`.
     """
 
     max_length: int = 1022
     allow_nucleotide: bool = False
     long: Literal["truncate", "window", "skip"] = "truncate"
+    segment_bytes: int = SEGMENT_BYTES
 
 
 @dataclass(frozen=True, slots=True)

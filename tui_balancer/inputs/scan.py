@@ -8,17 +8,35 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tui_balancer.inputs.census import Census
 from tui_balancer.inputs.counting import PlainCounts, count_plain
 from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.fasta import FastaStream, InputError
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.inputs.segments import Stretch, grouped, joint, joint_sha256, segments
 from tui_balancer.inputs.windows import pieces
 
 SPECIAL_TOKENS = 2
 """BOS and EOS, which the model reads with every sequence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """What a shard of a large file holds; see `FileScan` for the counts.
+
+    Attributes:
+        stretch: Where it is.
+        sha256: Of its segments, see `joint_sha256`.
+    """
+
+    stretch: Stretch
+    sequences: int
+    residues: int
+    tokens: int
+    squared_tokens: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +59,8 @@ class FileScan:
         size_bytes: Of the file; 0 when it cannot be read.
         mtime_ns: Time of its last change, nanoseconds since the epoch.
         error: Why it cannot be used, in one line; empty when it can.
+        segments: Its segments, if it has several.
+        shards: What it is divided into, if it is.
     """
 
     input: InputFile
@@ -58,6 +78,8 @@ class FileScan:
     error: str = ""
     windowed: int = 0
     left_out: int = 0
+    segments: tuple[Stretch, ...] = ()
+    shards: tuple[Shard, ...] = ()
 
 
 class ScanStopped(Exception):
@@ -70,6 +92,7 @@ def scan(
     on_progress: Callable[[FileScan], None] | None = None,
     stop: threading.Event | None = None,
     census: Census | None = None,
+    shard_bytes: int | None = None,
 ) -> tuple[FileScan, ...]:
     """Scan the inputs in their order.
 
@@ -79,6 +102,7 @@ def scan(
         on_progress: Called with every file's result as it is known.
         stop: Ends the scan early, also in the middle of a file.
         census: Notes what goes through the model, to find what is there several times.
+        shard_bytes: Of the shards of larger files; None divides none.
 
     Returns:
         A result for every input, or for the first ones if `stop` was set.
@@ -86,7 +110,7 @@ def scan(
     scans: list[FileScan] = []
     for file in inputs:
         try:
-            result = scan_file(file, rules, stop, census)
+            result = scan_file(file, rules, stop, census, shard_bytes)
         except ScanStopped:
             break
         scans.append(result)
@@ -100,16 +124,59 @@ def scan_file(
     rules: ReadingRules,
     stop: threading.Event | None = None,
     census: Census | None = None,
+    shard_bytes: int | None = None,
 ) -> FileScan:
     """Count what is in one file; a bad file is a result with an error.
+
+    The census gets an end for each segment of a file that has several.
 
     Raises:
         ScanStopped: `stop` was set before the end of the file.
     """
-    result = _counted(file, rules, stop, census)
-    if census is not None:
+    try:
+        cuts = segments(file.path, rules.segment_bytes)
+    except OSError:
+        # The scan will say so.
+        cuts = ()
+    result = _counted(file, rules, stop, census if not cuts else None)
+    if cuts and not result.error:
+        result = _divided(result, cuts, rules, stop, census, shard_bytes)
+    elif census is not None:
         census.end_file(usable=not result.error)
     return result
+
+
+def _divided(
+    whole: FileScan,
+    cuts: tuple[Stretch, ...],
+    rules: ReadingRules,
+    stop: threading.Event | None,
+    census: Census | None,
+    shard_bytes: int | None,
+) -> FileScan:
+    """Count what is in the segments of a good file, and in its shards."""
+    size = shard_bytes if shard_bytes is not None else whole.size_bytes
+    if census is None and size >= whole.size_bytes:
+        return replace(whole, segments=cuts)
+    ended = len(census.ends) if census is not None else 0
+    try:
+        counts = [_segment(whole.input, cut, rules, stop, census) for cut in cuts]
+        status = whole.input.path.stat()
+        same = (status.st_size, status.st_mtime_ns) == (whole.size_bytes, whole.mtime_ns)
+    except (InputError, OSError):
+        same = False
+    if not same:
+        if census is not None:
+            census.forget_files(ended)
+            census.end_file(usable=False)
+        return FileScan(
+            whole.input,
+            size_bytes=whole.size_bytes,
+            mtime_ns=whole.mtime_ns,
+            error="it changed while it was read",
+        )
+    shards = [_joint(group) for group in grouped(counts, size, rules.segment_bytes)]
+    return replace(whole, segments=cuts, shards=tuple(shards) if len(shards) > 1 else ())
 
 
 def _counted(
@@ -161,6 +228,52 @@ def _counted(
         mtime_ns=mtime_ns,
         windowed=windowed,
         left_out=stream.left_out,
+    )
+
+
+def _segment(
+    file: InputFile,
+    stretch: Stretch,
+    rules: ReadingRules,
+    stop: threading.Event | None,
+    census: Census | None,
+) -> Shard:
+    """Count what is in a segment, which ends as a file of its own in the census."""
+
+    def go_on() -> None:
+        if stop is not None and stop.is_set():
+            raise ScanStopped
+
+    plain = count_plain(file.path, rules, SPECIAL_TOKENS, census, go_on, stretch)
+    if plain is not None:
+        found = (plain.sequences, plain.residues, plain.tokens, plain.squared_tokens, plain.sha256)
+    else:
+        sequences = residues = tokens = squared_tokens = 0
+        stream = FastaStream(file.path, rules, stretch)
+        for record in stream:
+            go_on()
+            sequences += 1
+            residues += len(record.residues)
+            for number, piece in enumerate(pieces(record.residues, rules)):
+                tokens += len(piece) + SPECIAL_TOKENS
+                squared_tokens += (len(piece) + SPECIAL_TOKENS) ** 2
+                if census is not None:
+                    census.add(piece.encode(), first=number == 0)
+        found = (sequences, residues, tokens, squared_tokens, stream.sha256)
+    if census is not None:
+        census.end_file(usable=True)
+    return Shard(stretch, *found)
+
+
+def _joint(counts: Sequence[Shard]) -> Shard:
+    """Return what neighbouring segments hold together."""
+    return Shard(
+        joint([one.stretch for one in counts]),
+        sum(one.sequences for one in counts),
+        sum(one.residues for one in counts),
+        sum(one.tokens for one in counts),
+        sum(one.squared_tokens for one in counts),
+        joint_sha256(one.sha256 for one in counts),
     )
 
 

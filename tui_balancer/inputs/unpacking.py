@@ -63,14 +63,20 @@ def unpacked(raw: io.RawIOBase) -> io.BufferedReader:
     Reading raises `BrokenPacking` where packed data cannot be understood.
     """
     file: io.BufferedReader = io.BufferedReader(raw, _BUFFER_BYTES)
-    head = file.peek(_LONGEST_MAGIC)
+    head = file.peek(LONGEST_MAGIC)
     for packing in _PACKINGS:
         if head.startswith(packing.magic):
             return io.BufferedReader(_Unpacking(packing, file), _BUFFER_BYTES)
     return file
 
 
-_LONGEST_MAGIC = max(len(packing.magic) for packing in _PACKINGS)
+LONGEST_MAGIC = max(len(packing.magic) for packing in _PACKINGS)
+"""So many bytes of a file tell whether it is packed."""
+
+
+def is_packed(head: bytes) -> bool:
+    """Whether a file that begins so is packed, or an archive."""
+    return head.startswith((*(packing.magic for packing in _PACKINGS), ZIP_MAGIC))
 
 
 class _Unpacking(io.RawIOBase):

@@ -78,7 +78,7 @@ class SessionRecord:
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """An input as the scan found it.
+    """An input as the scan found it, or a shard of a large one.
 
     Attributes:
         file_id: Position in the run's catalogue, from 0.
@@ -87,7 +87,7 @@ class FileRecord:
             be made anew in part is leased file by file, in the batches of old.
         name: What a person sees.
         source: Absolute path.
-        sha256: Of its raw bytes; empty when it has an error.
+        sha256: Of its raw bytes, of a shard as `inputs` has it; empty when it has an error.
         size_bytes: Its size.
         mtime_ns: Its last change, Unix time in nanoseconds.
         output: Path relative to the run folder.
@@ -95,6 +95,11 @@ class FileRecord:
         residues: Residues to embed, after truncation.
         cost: FLOPs.
         error: Why it cannot be computed; empty when it can.
+        shards: Into how many shards it is divided, which are the records after it; 0 for none.
+        whole: Of a shard, the number of its file; -1 for a file.
+        first_byte: Of a shard, where it begins in the file.
+        end_byte: The byte after its last one.
+        records_before: Records of the file before it.
     """
 
     file_id: int
@@ -110,6 +115,16 @@ class FileRecord:
     residues: int
     cost: float
     error: str = ""
+    shards: int = 0
+    whole: int = -1
+    first_byte: int = 0
+    end_byte: int = 0
+    records_before: int = 0
+
+    @property
+    def is_shard(self) -> bool:
+        """Whether it is a part of another file, which it is named after."""
+        return self.whole >= 0
 
 
 @dataclass(frozen=True, slots=True)

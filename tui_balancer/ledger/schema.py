@@ -8,10 +8,12 @@ are recorded.
 `sessions`: one row for every app process that worked on the run. `ended_at` NULL and a later
 session means that it died. `age_seconds` is what its command had taken before.
 
-`files`: one row for every input. `state` is waiting, leased, done or failed; `reason` says
-why it failed or waits again; `attempts` is the epoch of the newest lease and `device` had it;
-`deaths` counts the workers that died with it since it was new or tried anew; `output` is
-relative to the run folder; `cost` is in FLOPs. A path that is not UTF-8 is a BLOB.
+`files`: one row for every input, and for every shard of one. `state` is waiting, leased, done or
+failed; `reason` says why it failed or waits again; `attempts` is the epoch of the newest lease and
+`device` had it; `deaths` counts the workers that died with it since it was new or tried anew;
+`output` is relative to the run folder; `cost` is in FLOPs. A path that is not UTF-8 is a BLOB. A
+large file that is divided has so many `shards` in the rows after it, each with the file's number as
+`whole`, which is -1 in all other rows; what a shard's `output` holds becomes part of the file's.
 
 `outputs`: one row for every output of a done file beside the first: in other formats, and the
 index. The first one's is in `files`.
@@ -31,7 +33,7 @@ from __future__ import annotations
 
 LEDGER_NAME = "ledger.sqlite"
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 APPLICATION_ID = 0x54554942
 """`TUIB` in ASCII: tells a ledger from any other SQLite file."""
@@ -68,6 +70,11 @@ TABLES = (
         residues INTEGER NOT NULL,
         cost REAL NOT NULL,
         error TEXT NOT NULL,
+        shards INTEGER NOT NULL,
+        whole INTEGER NOT NULL,
+        first_byte INTEGER NOT NULL,
+        end_byte INTEGER NOT NULL,
+        records_before INTEGER NOT NULL,
         state TEXT NOT NULL CHECK (state IN ('waiting', 'leased', 'done', 'failed')),
         reason TEXT NOT NULL,
         attempts INTEGER NOT NULL DEFAULT 0,
@@ -125,7 +132,7 @@ TABLES = (
 
 FILE_COLUMNS = (
     "id, unit, bundle, name, source, sha256, size_bytes, mtime_ns, output, "
-    "sequences, residues, cost, error"
+    "sequences, residues, cost, error, shards, whole, first_byte, end_byte, records_before"
 )
 """In the order of `FileRecord`'s fields."""
 

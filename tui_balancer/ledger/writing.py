@@ -37,7 +37,7 @@ from tui_balancer.ledger.schema import FILE_COLUMNS, TABLES
 
 _INSERT_FILE = (
     f"INSERT INTO files ({FILE_COLUMNS}, state, reason) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
     "CASE ?13 WHEN '' THEN 'waiting' ELSE 'failed' END, ?13)"
 )
 
@@ -291,10 +291,17 @@ class Ledger(LedgerReader):
             case FileRescanned(file):
                 self._update(
                     f"UPDATE files SET ({FILE_COLUMNS}, state, reason) "
-                    "= (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+                    "= (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
+                    "?17, ?18, "
                     "CASE ?13 WHEN '' THEN 'waiting' ELSE 'failed' END, ?13), "
                     f"{_NO_OUTPUT} WHERE id = ?1 AND state <> 'leased'",
                     *_file_values(file),
+                )
+                # A file that is another one is whole: what its shards were is nothing any more.
+                self._connection.execute(
+                    "UPDATE files SET state = 'done', reason = '', sequences = 0, residues = 0, "
+                    f"cost = 0, {_NO_OUTPUT} WHERE whole = ?",
+                    (file.file_id,),
                 )
             case DeviceUsed():
                 self._update(

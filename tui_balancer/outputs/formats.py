@@ -62,6 +62,9 @@ FORMATS: Mapping[FormatName, Format] = MappingProxyType(
 INDEX = Format("index", ".tsv", "index", 220, 256)
 """Written for every input beside its vectors; what is known of each sequence, but no vector."""
 
+SHARD = Format("shard", ".shard", "shard", 400)
+"""What a shard of a file is kept in until it becomes part of the file's outputs."""
+
 DEFAULT_FORMATS: tuple[FormatName, ...] = ("virnucpro",)
 
 

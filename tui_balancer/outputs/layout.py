@@ -75,6 +75,16 @@ def temporary_path(final: Path, epoch: int) -> Path:
     return final.with_name(f"{final.name}.{epoch}.tmp")
 
 
+def shard_path(output: PurePath, number: int) -> PurePath:
+    """Return where a shard of a file is kept until all of them are there: beside its output.
+
+    Args:
+        output: Of the file.
+        number: Of the shard, from 1.
+    """
+    return output.with_suffix(f".shard{number}")
+
+
 def _by_stem(source: Source) -> PurePath:
     return _folder(source) / (safe_name(source.relative.name) + OUTPUT_SUFFIX)
 

@@ -24,7 +24,7 @@ from typing import BinaryIO
 
 PARTIAL_SUFFIX = ".partial"
 
-_PARTIAL = re.compile(r"_ESM\.[a-z0-9]+(\.[0-9]+)?\.partial\Z")
+_PARTIAL = re.compile(r"_ESM\.([a-z0-9]+(\.[0-9]+)?\.partial|shard[0-9]+)\Z")
 _DIGEST_BYTES = 16
 _HEAD = struct.Struct(f"<IQ{_DIGEST_BYTES}s")
 """Of a frame: bytes of its JSON, bytes of its vectors, digest of both."""
@@ -160,7 +160,7 @@ def discard_partial(path: Path, newest: int = 0) -> None:
 
 
 def sweep_partials(folder: Path) -> tuple[Path, ...]:
-    """Remove the partial results in a run folder, and return what that was.
+    """Remove the partial results in a run folder, and shards, and return what that was.
 
     Call it only when no output is still to come. Links are not followed.
     """

@@ -7,13 +7,17 @@ vectors make equal files.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from tui_balancer import __version__
 
 FORMAT_VERSION = 1
 POOLING = "mean over residues, BOS and EOS excluded"
 WINDOWED_POOLING = f"{POOLING}; over windows weighted by their lengths"
+
+_COUNTS = frozenset({"replaced", "sequences", "skipped", "split_batches", "truncated", "windowed"})
+_IDS = frozenset({"failed_ids", "skipped_ids", "truncated_ids"})
 
 MetadataValue = str | int | bool | list[str] | list[int]
 
@@ -106,3 +110,26 @@ def provenance(
         "weights_sha256": weights_sha256,
         "windowed": windowed,
     }
+
+
+def joined_provenance(
+    shards: Sequence[Mapping[str, MetadataValue]], input_sha256: str, names: Mapping[str, str]
+) -> dict[str, MetadataValue]:
+    """Return the metadata of an output that is made of shards.
+
+    Args:
+        shards: Metadata of each.
+        input_sha256: Of the whole input.
+        names: What the ids in the shards' lists are called in the output.
+    """
+    joined: dict[str, MetadataValue] = {}
+    for name, value in shards[0].items():
+        values = [shard[name] for shard in shards]
+        if name in _COUNTS:
+            joined[name] = sum(one for one in values if isinstance(one, int))
+        elif name in _IDS:
+            lists = (one for one in values if isinstance(one, list))
+            joined[name] = [names[str(one)] for one in chain.from_iterable(lists)]
+        else:
+            joined[name] = value
+    return joined | {"input_sha256": input_sha256}

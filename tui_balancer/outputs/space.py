@@ -13,7 +13,7 @@ from tui_balancer.representations import Representations
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
-_FLOAT_BYTES = 4
+FLOAT_BYTES = 4
 
 PROBE_NAME = "space_ESM.pt.0.tmp"
 """Named like an unfinished output, so that a probe that was cut off is swept up like one."""
@@ -44,7 +44,7 @@ def output_bytes(
         formats: What is written for each.
     """
     times = len(formats) + (not kept.fixed)
-    vectors = times * sequences * kept.numbers(ceil(residues / max(1, sequences))) * _FLOAT_BYTES
+    vectors = times * sequences * kept.numbers(ceil(residues / max(1, sequences))) * FLOAT_BYTES
     return vectors + sum(
         sequences * one.entry_bytes + files * one.file_bytes for one in outputs_of(formats)
     )

@@ -273,10 +273,11 @@ def _devices(history: RunHistory, chronicle: Chronicle) -> tuple[DeviceAccount, 
 
 def _files(history: RunHistory, all_spans: tuple[Span, ...]) -> tuple[FileAccount, ...]:
     shared = Counter(row.file.unit for row in history.files)
+    file_of = {row.file.file_id: row.file.whole for row in history.files if row.file.is_shard}
     held: defaultdict[int, list[Span]] = defaultdict(list)
     for span in all_spans:
         if shared[span.unit_id] == 1:
-            held[span.unit_id].append(span)
+            held[file_of.get(span.unit_id, span.unit_id)].append(span)
     return tuple(
         FileAccount(
             name=row.file.name,
@@ -297,6 +298,7 @@ def _files(history: RunHistory, all_spans: tuple[Span, ...]) -> tuple[FileAccoun
             compute_seconds=_compute_seconds(held[row.file.file_id]),
         )
         for row in history.files
+        if not row.file.is_shard
     )
 
 

@@ -228,7 +228,13 @@ class RunBoard:
             return
         newest = self._coordinator.newest_epoch(result.unit_id)
         discard_partial(catalogue.partial(result.unit_id), newest)
+        for shard in catalogue.shards(result.unit_id):
+            with suppress(OSError):
+                remove(catalogue.output(shard))
         for file in done:
+            if catalogue.files[file.file_id].is_shard:
+                # It counts when it is part of its file's outputs.
+                continue
             if file.failed_ids:
                 name = catalogue.files[file.file_id].name
                 self._coordinator.warn(_missing_line(name, file.failed_ids))

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from pathlib import Path, PurePath
 
 from tui_balancer.balance.cost import forward_cost
 from tui_balancer.balance.model import Lease, Unit
 from tui_balancer.embedding.registry import ModelShape
 from tui_balancer.inputs.bundling import bundle_files
-from tui_balancer.inputs.scan import FileScan
+from tui_balancer.inputs.scan import FileScan, Shard
+from tui_balancer.inputs.segments import Stretch
 from tui_balancer.ledger.records import FileRecord
-from tui_balancer.outputs.formats import DEFAULT_FORMATS, FormatName, outputs_of
-from tui_balancer.outputs.layout import output_paths, temporary_path
+from tui_balancer.outputs.formats import DEFAULT_FORMATS, SHARD, FormatName, outputs_of
+from tui_balancer.outputs.layout import output_paths, shard_path, temporary_path
 from tui_balancer.outputs.partials import partial_path
 from tui_balancer.workers.protocol import FileTask, OutputTask, Task
+
+JOINING_COST = 1.0
+"""FLOPs of making a file's outputs of its shards: none to speak of, but a cost is positive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,7 @@ class Catalogue:
 
     Attributes:
         folder: The run folder, absolute.
-        files: Every input, the bad ones too; a file's number is its position.
+        files: Every input, the bad ones too, shards behind their file; a number is a position.
         bundles: The numbers of the files that share batches, by that of the first one; files
             that share with none are left out.
         formats: Of the outputs, at least one.
@@ -66,9 +71,23 @@ class Catalogue:
         return cls(folder, tuple(files), bundles, formats)
 
     def file_unit(self, file_id: int) -> Unit:
-        """Return a file as a unit of its own."""
+        """Return a file or a shard as a unit of its own."""
         file = self.files[file_id]
-        return Unit(file.file_id, file.name, file.sequences, file.residues, file.cost)
+        if not file.shards:
+            whole = file.whole if file.is_shard else None
+            counts = (file.sequences, file.residues, file.cost)
+            return Unit(file.file_id, file.name, *counts, whole=whole)
+        return Unit(
+            file.file_id,
+            file.name,
+            *(0, 0, JOINING_COST),
+            shards=tuple(self.shards(file_id)),
+            joined=(file.sequences, file.residues, file.cost),
+        )
+
+    def shards(self, file_id: int) -> range:
+        """Return the numbers of a file's shards."""
+        return range(file_id + 1, file_id + 1 + self.files[file_id].shards)
 
     def units(self, file_ids: Iterable[int]) -> list[Unit]:
         """Return the units that these files are leased in, in their order."""
@@ -91,8 +110,13 @@ class Catalogue:
         return self.folder / self.files[file_id].output
 
     def outputs(self, file_id: int) -> tuple[Path, ...]:
-        """Return where all outputs of a file belong, absolute: one a format, and the index."""
+        """Return where all outputs of a file belong, absolute: one a format, and the index.
+
+        A shard has one, from which those of its file are made.
+        """
         first = self.output(file_id)
+        if self.files[file_id].is_shard:
+            return (first,)
         return tuple(first.with_suffix(one.suffix) for one in outputs_of(self.formats))
 
     def partial(self, unit_id: int) -> Path:
@@ -116,9 +140,10 @@ class Catalogue:
 
     def _file_task(self, file_id: int, epoch: int, *, wanted: bool) -> FileTask:
         file = self.files[file_id]
+        formats = (SHARD,) if file.is_shard else outputs_of(self.formats)
         first, *others = (
             OutputTask(one, temporary_path(output, epoch))
-            for one, output in zip(outputs_of(self.formats), self.outputs(file_id), strict=True)
+            for one, output in zip(formats, self.outputs(file_id), strict=True)
         )
         return FileTask(
             file_id=file_id,
@@ -129,6 +154,8 @@ class Catalogue:
             wanted=wanted,
             format=first.format,
             others=tuple(others),
+            stretch=stretch_of(file),
+            shards=tuple(map(self.output, self.shards(file_id))),
         )
 
 
@@ -139,7 +166,7 @@ def file_records(
     batch_tokens: int,
     first: int = 0,
 ) -> list[FileRecord]:
-    """Return scanned files as the ledger keeps them, small ones in bundles.
+    """Return scanned files as the ledger keeps them, small ones in bundles, large ones divided.
 
     Args:
         scans: What is in each.
@@ -148,12 +175,20 @@ def file_records(
         batch_tokens: Tokens of a batch, at most.
         first: Number of the first one in the catalogue.
     """
-    bundles = bundle_files([scan.tokens for scan in scans], batch_tokens)
-    return [
-        FileRecord(
-            file_id=first + position,
-            unit=first + bundle,
-            bundle=first + bundle,
+
+    def cost(counts: FileScan | Shard) -> float:
+        return forward_cost(shape.layers, shape.width, counts.tokens, counts.squared_tokens)
+
+    tokens = [0 if scan.segments else scan.tokens for scan in scans]
+    bundles = bundle_files(tokens, batch_tokens)
+    # Shards have the numbers after their file's.
+    numbers = list(accumulate((1 + len(scan.shards) for scan in scans), initial=first))
+    records: list[FileRecord] = []
+    for number, scan, output, bundle in zip(numbers, scans, outputs, bundles, strict=False):
+        record = FileRecord(
+            file_id=number,
+            unit=numbers[bundle],
+            bundle=numbers[bundle],
             name=scan.input.name,
             source=scan.input.source,
             sha256=scan.sha256,
@@ -162,11 +197,44 @@ def file_records(
             output=str(output),
             sequences=scan.sequences,
             residues=scan.residues,
-            cost=forward_cost(shape.layers, shape.width, scan.tokens, scan.squared_tokens),
+            cost=cost(scan),
             error=scan.error,
+            shards=len(scan.shards),
         )
-        for position, (scan, output, bundle) in enumerate(zip(scans, outputs, bundles, strict=True))
-    ]
+        records.append(record)
+        for place, shard in enumerate(scan.shards, start=1):
+            records.append(
+                replace(
+                    record,
+                    file_id=number + place,
+                    unit=number + place,
+                    bundle=number + place,
+                    name=shard_name(record.name, place, len(scan.shards)),
+                    sha256=shard.sha256,
+                    output=str(shard_path(output, place)),
+                    sequences=shard.sequences,
+                    residues=shard.residues,
+                    cost=max(cost(shard), JOINING_COST),
+                    shards=0,
+                    whole=number,
+                    first_byte=shard.stretch.begin,
+                    end_byte=shard.stretch.end,
+                    records_before=shard.stretch.before,
+                )
+            )
+    return records
+
+
+def shard_name(file: str, place: int, shards: int) -> str:
+    """Return what people see of a shard, e.g. `huge.faa ⟨3/12⟩`."""
+    return f"{file} ⟨{place}/{shards}⟩"
+
+
+def stretch_of(file: FileRecord) -> Stretch | None:
+    """Return what of its source a record stands for; None for all of it."""
+    if not file.is_shard:
+        return None
+    return Stretch(file.first_byte, file.end_byte, file.records_before)
 
 
 def _bundle(files: Sequence[Unit]) -> Unit:

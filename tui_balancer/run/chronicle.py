@@ -104,13 +104,15 @@ class Chronicle:
         elif isinstance(event, MoveEvent):
             self.moves += 1
         elif isinstance(event, FailureEvent):
-            self._failures[event.unit_id] = FailedFile(event.unit_name, event.reason)
+            if not self._is_shard(event.unit_id):
+                self._failures[event.unit_id] = FailedFile(event.unit_name, event.reason)
         elif isinstance(event, SkipEvent):
             for number in event.files or (event.unit_id,):
                 self._failures[number] = FailedFile(self._files[number].name, event.reason)
         elif isinstance(event, RetryEvent):
             for number in event.files or (event.unit_id,):
-                del self._failures[number]
+                # A shard fails its file, and has nothing to answer for itself.
+                self._failures.pop(number, None)
         elif isinstance(event, WarningEvent):
             self.warnings.append(event.text)
         elif isinstance(event, LeaseEvent):
@@ -122,7 +124,7 @@ class Chronicle:
                 self._errors.append(abs(event.predicted_seconds / event.compute_seconds - 1))
             tally = self.devices[event.device]
             files = [self._files[number] for number in event.files or (event.unit_id,)]
-            tally.files += len(files)
+            tally.files += sum(file.inputs for file in files)
             by_others = self._parts.pop(event.unit_id, _Work())
             rest = _Work(
                 max(0, sum(file.sequences for file in files) - by_others.sequences),
@@ -134,6 +136,9 @@ class Chronicle:
             part = _Work(event.sequences, event.residues, event.cost)
             self.devices[event.device].add(part, event.compute_seconds)
             self._parts.setdefault(event.unit_id, _Work()).add(part)
+
+    def _is_shard(self, number: int) -> bool:
+        return number < len(self._files) and self._files[number].whole is not None
 
     @property
     def failures(self) -> tuple[FailedFile, ...]:

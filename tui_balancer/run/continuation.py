@@ -49,7 +49,7 @@ class StoredRun:
     Attributes:
         run: What it is.
         sessions: Who worked on it.
-        files: Every file, none while its scan has not ended.
+        files: Every file, none while its scan has not ended; without their shards.
     """
 
     run: RunRecord
@@ -96,7 +96,8 @@ def find_run(folder: Path) -> StoredRun | None:
     RunLock.acquire(folder).release()
     with closing(read_ledger(path)) as ledger:
         try:
-            return StoredRun(ledger.run(), ledger.sessions(), ledger.files())
+            files = tuple(row for row in ledger.files() if not row.file.is_shard)
+            return StoredRun(ledger.run(), ledger.sessions(), files)
         except LedgerError as problem:
             raise UserError(f"{problem} ({path})") from problem
 

@@ -18,6 +18,7 @@ from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.windows import pieces
 from tui_balancer.ledger.records import FileRecord
 from tui_balancer.outputs.dereplication import Block, discard_plan, write_plan
+from tui_balancer.run.catalogue import stretch_of
 
 _Integers = npt.NDArray[np.int64]
 
@@ -36,7 +37,7 @@ def dereplicated(
     50 bytes for each piece of the run, and the residues of what several units have.
 
     Args:
-        files: As they were scanned, numbered from 0.
+        files: As they were scanned, numbered from 0; see `dividing.census_parts`.
         census: Of the same scan.
         folder: The run folder.
         shape: The model the costs are for.
@@ -126,24 +127,24 @@ class _Copies:
 
 def _texts(
     files: Sequence[FileRecord], found: _Copies, rules: ReadingRules
-) -> dict[int, list[str]]:
-    """Return what several units have, by the unit that has it first."""
-    texts: dict[int, list[str]] = {}
+) -> dict[tuple[int, int], list[str]]:
+    """Return what several units have, by bundle and unit of the file that has it first."""
+    texts: dict[tuple[int, int], list[str]] = {}
     for number in np.unique(found.file_of[found.is_shared]).tolist():
         shared = found.is_shared[found.span(number)]
-        stream = FastaStream(Path(files[number].source), rules)
+        stream = FastaStream(Path(files[number].source), rules, stretch_of(files[number]))
         try:
             read = (piece for record in stream for piece in pieces(record.residues, rules))
             chosen = [piece for piece, wanted in zip(read, shared, strict=True) if wanted]
         except (InputError, OSError, ValueError):
             # It changed since the scan, and will fail by itself.
             continue
-        texts.setdefault(files[number].bundle, []).extend(chosen)
+        texts.setdefault((files[number].bundle, files[number].unit), []).extend(chosen)
     return texts
 
 
-def _blocks(texts: dict[int, list[str]], batch_tokens: int) -> Iterator[Block]:
+def _blocks(texts: dict[tuple[int, int], list[str]], batch_tokens: int) -> Iterator[Block]:
     """Yield what several units have in batches, those of each unit's own together."""
-    for owner, own in sorted(texts.items()):
+    for (_, owner), own in sorted(texts.items()):
         for batch in plan_batches([len(text) for text in own], batch_tokens):
             yield Block(owner, [own[row] for row in batch])

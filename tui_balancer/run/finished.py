@@ -179,7 +179,7 @@ class _Verifier:
 def _gone_through(folder: Path, on_file: OnFile | None, visitor: _Visitor) -> Report:
     try:
         with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
-            rows = ledger.files()
+            rows = [row for row in ledger.files() if not row.file.is_shard]
     except LedgerError as problem:
         raise UserError(f"{folder}: {problem}") from problem
     files = sequences = outputs = 0

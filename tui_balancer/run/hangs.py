@@ -67,8 +67,9 @@ class Deadlines:
     def _unit_seconds(self, unit: Unit, rate: float) -> float:
         """Return the longest silence to expect within a unit: its largest batch and its files."""
         batch = min(unit.cost, largest_batch_cost(self.shape, self.settings))
-        output = _FLOAT_BYTES * self.shape.width * unit.sequences
-        files = unit.residues + _OUTPUT_PASSES * output
+        sequences, residues = unit.sequences + unit.joined[0], unit.residues + unit.joined[1]
+        output = _FLOAT_BYTES * self.shape.width * sequences
+        files = residues + _OUTPUT_PASSES * output
         return PATIENCE * batch / rate + files / SLOWEST_DISK
 
 

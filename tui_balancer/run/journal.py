@@ -137,6 +137,8 @@ class Journal:
             how = LeaseEnd.RETURNED if by_hand else LeaseEnd.WORKER_DIED
             charged = event.charged and event.reason != ASKED_TO_END
             return (LeaseEnded(event.unit_id, event.epoch, how, event.seconds, charged),)
+        if isinstance(event, FailureEvent) and event.waiting:
+            return (UnitFailed(event.unit_id, event.reason),)
         # A file that failed without a device was never leased: it is in the ledger as failed.
         if isinstance(event, FailureEvent) and event.device is not None:
             epochs = [epoch for unit_id, epoch in self._out if unit_id == event.unit_id]

@@ -92,7 +92,8 @@ def merge(
     lock = RunLock.acquire(folder)
     try:
         with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
-            settings, rows = ledger.run().settings, ledger.files()
+            settings = ledger.run().settings
+            rows = [row for row in ledger.files() if not row.file.is_shard]
         chosen = tuple(formats if formats is not None else settings["formats"])
         require_mergeable(chosen)
         return _Merge(folder, chosen, rows, on_file).made()

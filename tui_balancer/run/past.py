@@ -23,6 +23,7 @@ from tui_balancer.ledger.records import (
 )
 from tui_balancer.outputs.dereplication import planned_copies
 from tui_balancer.run.chronicle import Chronicle
+from tui_balancer.run.dividing import shown
 from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.handle import (
     DeviceSummary,
@@ -60,7 +61,7 @@ class PastRun:
     def __init__(self, folder: Path, history: RunHistory | None = None) -> None:
         story = (history or read_history(folder, newest_session=True)).newest_session()
         run, files = story.run, story.files
-        self._events, self._units = story.events, story.units
+        self._events, self._units = story.events, shown(story.units)
         session, settings = story.sessions[-1].record, stored_settings(run, folder)
         used = {one.device: one for one in story.sessions[-1].devices}
         self.died = session.ended_at is None
@@ -69,11 +70,12 @@ class PastRun:
         else:
             reason = session.how if session.how not in (STOPPED, FINISHED) else ""
         chronicle = Chronicle()
-        chronicle.expect(self._units)
+        chronicle.expect(story.units)
         for event in self._events:
             chronicle.note(event)
         devices = _devices(self._events, used, chronicle)
-        totals = _totals(files)
+        inputs = tuple(row for row in files if not row.file.is_shard)
+        totals = _totals(inputs)
         self._snapshot = RunSnapshot(
             phase=Phase.FINISHED,
             model_label=run.model,
@@ -81,7 +83,7 @@ class PastRun:
             output=str(folder),
             started_at=session.started_at,
             elapsed_seconds=story.seconds,
-            scan=ScanProgress(len(files), len(files), totals.sequences, totals.residues),
+            scan=ScanProgress(totals.files, totals.files, totals.sequences, totals.residues),
             totals=totals,
             policy=settings.policy,
             stealing=settings.stealing,
@@ -98,7 +100,7 @@ class PastRun:
         )
         self._summary = _summary(
             self._snapshot,
-            files,
+            inputs,
             self._events,
             devices,
             chronicle,

@@ -17,6 +17,7 @@ from tui_balancer.inputs.census import Census
 from tui_balancer.inputs.scan import FileScan
 from tui_balancer.run.catalogue import Catalogue
 from tui_balancer.run.dereplication import without_copies
+from tui_balancer.run.dividing import census_parts, with_costs_of
 from tui_balancer.run.prepare import PreparedRun
 
 CUDA_FLOPS = 15e12
@@ -81,8 +82,9 @@ def planned_catalogue(
     catalogue = Catalogue.build(scans, Path(), shape, tokens)
     if census is None:
         return catalogue, 0
-    files, copies = without_copies(catalogue.files, census, shape)
-    return replace(catalogue, files=tuple(files)), copies
+    parts = census_parts(scans, catalogue.files)
+    costed, copies = without_copies(parts, census, shape)
+    return replace(catalogue, files=tuple(with_costs_of(costed, catalogue.files))), copies
 
 
 def plan(prepared: PreparedRun, units: Sequence[Unit]) -> tuple[PlannedDevice, ...]:
@@ -97,7 +99,7 @@ def plan(prepared: PreparedRun, units: Sequence[Unit]) -> tuple[PlannedDevice, .
                 device=spec.device,
                 name=spec.name,
                 weight=spec.weight,
-                files=sum(unit.files for unit in queue),
+                files=sum(unit.inputs for unit in queue),
                 sequences=sum(unit.sequences for unit in queue),
                 residues=sum(unit.residues for unit in queue),
                 cost=cost,

@@ -22,6 +22,7 @@ from tui_balancer.balance.events import (
 from tui_balancer.balance.model import DeviceState, Unit
 from tui_balancer.balance.observation import Places
 from tui_balancer.run.collector import collector_paused
+from tui_balancer.run.dividing import shown
 from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.handle import Phase, RunSnapshot, RunSummary
 from tui_balancer.run.history import read_history
@@ -79,6 +80,7 @@ class ReplayRun:
         self._since = clock()
         with collector_paused():
             self._history = history = read_history(folder)
+            self._units = shown(history.units)
             self._end = PastRun(folder, history)
             held = spans(history.events, history.units, history.seconds)
             self._script = Script(history, held)
@@ -180,7 +182,7 @@ class ReplayRun:
 
     def units(self) -> tuple[Unit, ...]:
         """See `RunHandle.units`."""
-        return self._history.units
+        return self._units
 
     def places(self, known: int) -> Places | None:
         """See `RunHandle.places`."""

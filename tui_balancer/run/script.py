@@ -25,6 +25,7 @@ class Script:
         spans: By unit, epoch and start.
         rates: FLOP/s of each device over all that it computed.
         members: The files of every unit, by their numbers.
+        shards: Of each shard, the number of its file.
         totals: What there is to be done.
         devices: In the order in which they were first heard of.
         hardware: Name and weight of each device.
@@ -36,8 +37,9 @@ class Script:
         self.spans = {(span.unit_id, span.epoch, span.start): span for span in held}
         self.rates = _rates(self.spans.values())
         self.members: dict[int, Sequence[int]] = _members(history)
+        self.shards = {unit.unit_id: unit.whole for unit in self.units if unit.whole is not None}
         self.totals = Totals(
-            files=len(self.units),
+            files=sum(unit.inputs for unit in self.units),
             sequences=sum(unit.sequences for unit in self.units),
             residues=sum(unit.residues for unit in self.units),
             cost=sum(unit.cost for unit in self.units),
@@ -54,7 +56,9 @@ class Script:
             unit: (len(files), sum(self.units[number].cost for number in files))
             for unit, files in self.members.items()
         }
-        self.waits = Waits(self.events, {row.file.unit for row in history.files}, loads)
+        # A divided file waits for its shards, and for no device.
+        waiting = {row.file.unit for row in history.files if not row.file.shards}
+        self.waits = Waits(self.events, waiting, loads)
 
 
 def _members(history: RunHistory) -> dict[int, Sequence[int]]:

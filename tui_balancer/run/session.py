@@ -28,6 +28,7 @@ from tui_balancer.run.attach import AttachDoor
 from tui_balancer.run.board import RETURN_REASONS, RunBoard, Tally
 from tui_balancer.run.chronicle import Chronicle
 from tui_balancer.run.cluster import Newcomers
+from tui_balancer.run.dividing import shown
 from tui_balancer.run.folder import LOGS_FOLDER, RunFolder
 from tui_balancer.run.handle import Phase, RunSnapshot, RunSummary, ScanProgress
 from tui_balancer.run.hangs import HangWatch, deadlines
@@ -89,7 +90,7 @@ class RunSession:
         self._started_at = time.time()
         self._scan_progress = ScanProgress(files_found=_files_found(prepared))
         self._stock: Stock | None = None
-        self._files: tuple[Unit, ...] = ()
+        self._shown: tuple[Unit, ...] = ()
         self.unattended = False
         self.refusal: UserError | None = None
         self._stop_scan = threading.Event()
@@ -190,7 +191,7 @@ class RunSession:
 
     def units(self) -> tuple[Unit, ...]:
         """See `RunHandle.units`."""
-        return self._files
+        return self._shown
 
     def places(self, known: int) -> Places | None:
         """See `RunHandle.places`."""
@@ -276,18 +277,24 @@ class RunSession:
         """Tell the coordinator what is done, what has failed and what is to be done."""
         catalogue = stock.catalogue
         files = tuple(map(catalogue.file_unit, range(len(catalogue.files))))
-        waiting = stock.in_state(FileState.WAITING)
+        files_waiting = stock.in_state(FileState.WAITING)
+        shards = stock.shards_of(files_waiting)
+        waiting = [row for row in (*files_waiting, *shards) if row.state is FileState.WAITING]
         units = catalogue.units(row.file.file_id for row in waiting)
         self._warn(stock.warnings)
         self._chronicle.expect(files)
         self.board.open(stock.catalogue)
         self.board.tally = Tally.of(stock.in_state(FileState.DONE))
         self._stock = stock
-        self._files = files
-        for row in stock.in_state(FileState.DONE):
-            self.coordinator.add_done(files[row.file.file_id])
-        for row in stock.in_state(FileState.FAILED):
-            self.coordinator.add_failed(files[row.file.file_id], row.reason)
+        self._shown = shown(files)
+        waits = {row.file.file_id for row in waiting}
+        for row in stock.rows:
+            if row.state is FileState.DONE:
+                self.coordinator.add_done(files[row.file.file_id])
+            elif row.file.file_id not in waits:
+                # A shard of a file that has failed is not computed, whatever it was at.
+                reason = row.reason if row.state is FileState.FAILED else "its file has failed"
+                self.coordinator.add_failed(files[row.file.file_id], reason)
         # The files of a unit were leased together, so one speaks for all.
         self.coordinator.assign(
             units,

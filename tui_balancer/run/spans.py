@@ -138,7 +138,7 @@ def spans(events: Iterable[Event], units: Sequence[Unit], until: float) -> tuple
                 by_others = parts.pop(event.unit_id, ())
                 found[place] = Span(
                     *told,
-                    files=len(files),
+                    files=sum(file.inputs for file in files),
                     sequences=_rest(files, by_others, "sequences"),
                     residues=_rest(files, by_others, "residues"),
                     cost=_rest(files, by_others, "cost"),

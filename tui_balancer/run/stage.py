@@ -119,21 +119,24 @@ class Stage:
 
     def totals(self) -> Totals:
         """Return the counts over the whole run."""
-        ended = self._ended
-        running = sum(
-            1
+        ended, file_of = self._ended, self._script.shards
+        at_work = {
+            file_of.get(number, number)
             for unit, leases in self._out.items()
             if leases
             for number in self._script.members[unit]
-            if not ended[number]
+        }
+        running = sum(not ended[number] for number in at_work)
+        done, failed = (
+            ended.count(how) - sum(ended[shard] == how for shard in file_of)
+            for how in (_DONE, _FAILED)
         )
-        done, failed = ended.count(_DONE), ended.count(_FAILED)
         return replace(
             self._script.totals,
             done=done,
             failed=failed,
             running=running,
-            waiting=len(ended) - done - failed - running,
+            waiting=self._script.totals.files - done - failed - running,
             sequences_done=self._done.sequences,
             residues_done=self._done.residues,
             cost_done=self._done.cost,
@@ -203,7 +206,9 @@ class Stage:
         elif isinstance(event, DoneEvent):
             self._give_up(event.unit_id, event.epoch)
             files = event.files or (event.unit_id,)
-            self._device(event.device).files += len(files)
+            self._device(event.device).files += sum(
+                number not in self._script.shards for number in files
+            )
             self._end(files, _DONE)
         elif isinstance(event, PartEvent | ReturnEvent | UnbundleEvent):
             self._give_up(event.unit_id, event.epoch)

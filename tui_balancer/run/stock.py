@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path, PurePath
 
+from tui_balancer.config import Shards
 from tui_balancer.errors import UserError
 from tui_balancer.formatting import plural
 from tui_balancer.inputs.census import Census
@@ -25,13 +27,14 @@ from tui_balancer.ledger.records import (
 )
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.checking import flaw
-from tui_balancer.outputs.formats import DEFAULT_FORMATS, FORMATS, FormatName
+from tui_balancer.outputs.formats import DEFAULT_FORMATS, FORMATS, SHARD, FormatName
 from tui_balancer.outputs.layout import output_paths
-from tui_balancer.outputs.space import output_bytes
+from tui_balancer.outputs.space import FLOAT_BYTES, output_bytes
 from tui_balancer.representations import Representations
 from tui_balancer.run.catalogue import Catalogue, file_records
 from tui_balancer.run.continuation import Continuation
 from tui_balancer.run.dereplication import dereplicated
+from tui_balancer.run.dividing import census_parts, with_costs_of
 from tui_balancer.run.folder import RunFolder
 from tui_balancer.run.prepare import PreparedRun
 
@@ -59,7 +62,12 @@ class Stock:
 
     def in_state(self, state: FileState) -> tuple[FileRow, ...]:
         """Return the files in one state."""
-        return tuple(row for row in self.rows if row.state is state)
+        return tuple(row for row in self.rows if row.state is state and not row.file.is_shard)
+
+    def shards_of(self, files: Sequence[FileRow]) -> tuple[FileRow, ...]:
+        """Return the shards of some files, whatever has become of them."""
+        numbers = (self.catalogue.shards(row.file.file_id) for row in files if row.file.shards)
+        return tuple(self.rows[number] for number in chain.from_iterable(numbers))
 
 
 def take_stock(
@@ -81,7 +89,9 @@ def take_stock(
     rows = folder.ledger.files()
     formats = prepared.settings.formats
     stock = Stock(Catalogue.of([row.file for row in rows], folder.path, formats), rows, ())
-    warnings += check_space(folder.path, stock.in_state(FileState.WAITING), prepared.kept, formats)
+    waiting = stock.in_state(FileState.WAITING)
+    shards = [row for row in stock.shards_of(waiting) if row.state is FileState.WAITING]
+    warnings += check_space(folder.path, waiting, prepared.kept, formats, shards)
     return replace(stock, warnings=tuple(warnings))
 
 
@@ -90,6 +100,7 @@ def check_space(
     waiting: Sequence[FileRow],
     kept: Representations,
     formats: Sequence[FormatName] = DEFAULT_FORMATS,
+    shards: Sequence[FileRow] = (),
 ) -> list[str]:
     """Hold the outputs still to come against the free space; return a warning when it is tight.
 
@@ -98,6 +109,7 @@ def check_space(
         waiting: The files without an output.
         kept: What is kept of a sequence.
         formats: Of the outputs.
+        shards: To be computed of those files, and kept until all of a file are there.
 
     Raises:
         UserError: They cannot fit.
@@ -105,6 +117,10 @@ def check_space(
     sequences = sum(row.file.sequences for row in waiting)
     residues = sum(row.file.residues for row in waiting)
     needed = output_bytes(sequences, residues, kept, len(waiting), formats)
+    if kept.fixed:
+        # Rows of any size are in partial results as well, which that has counted.
+        sequences = sum(row.file.sequences for row in shards)
+        needed += sequences * (kept.numbers(0) * FLOAT_BYTES + SHARD.entry_bytes)
     free = shutil.disk_usage(folder).free
     told = (
         f"{plural(len(waiting), 'output')} will take about {_size(needed)}, {_size(free)} is free"
@@ -134,6 +150,18 @@ def scan_warnings(scans: Sequence[FileScan]) -> list[str]:
     return lines
 
 
+def undivided_warnings(scans: Sequence[FileScan], shards: Shards, segment_bytes: int) -> list[str]:
+    """Return a line on files that are larger than a shard and are not divided, if there are any."""
+    if not shards.explicit or shards.size is None:
+        return []
+    size = max(shards.size, segment_bytes)
+    whole = [one for one in scans if one.size_bytes > size and not (one.segments or one.error)]
+    if not whole:
+        return []
+    where = whole[0].input.name if len(whole) == 1 else plural(len(whole), "file")
+    return [f"--shard does not divide what is packed, or a single record: {where}"]
+
+
 def _scan_all(
     prepared: PreparedRun, folder: RunFolder, on_file: OnFile, stop: threading.Event
 ) -> list[str]:
@@ -145,6 +173,7 @@ def _scan_all(
         on_progress=lambda done: on_file(done.sequences, done.residues),
         stop=stop,
         census=census,
+        shard_bytes=prepared.settings.shards.size,
     )
     if stop.is_set():
         raise ScanStopped
@@ -154,9 +183,13 @@ def _scan_all(
     files = file_records(scans, paths, shape, tokens)
     if census is not None:
         rules = prepared.settings.reading
-        files = dereplicated(files, census, folder.path, shape, rules, tokens)
+        parts = census_parts(scans, files)
+        costed = dereplicated(parts, census, folder.path, shape, rules, tokens)
+        files = with_costs_of(costed, files)
     folder.ledger.record_scan(files, time.time())
-    return scan_warnings(scans)
+    segment_bytes = prepared.settings.reading.segment_bytes
+    undivided = undivided_warnings(scans, prepared.settings.shards, segment_bytes)
+    return [*scan_warnings(scans), *undivided]
 
 
 def _check(
@@ -170,8 +203,8 @@ def _check(
     scans: list[FileScan] = []
     redone: list[str] = []
 
-    def scanned(file: InputFile) -> FileScan:
-        scans.append(scan_file(file, prepared.settings.reading, stop))
+    def scanned(file: InputFile, shard_bytes: int | None = None) -> FileScan:
+        scans.append(scan_file(file, prepared.settings.reading, stop, shard_bytes=shard_bytes))
         on_file(scans[-1].sequences, scans[-1].residues)
         return scans[-1]
 
@@ -183,24 +216,34 @@ def _check(
 
     changes: list[Change] = []
     rows = ledger.files()
+    waiting: set[int] = set()
     for row in rows:
         file = row.file
         if stop.is_set():
             raise ScanStopped
+        if file.is_shard:
+            # Shards of a file that is through are none any more.
+            if file.whole in waiting and (reason := _shard_flaw(prepared.folder, row)):
+                changes.append(FileReopened(file.file_id, reason))
+            continue
         if file.file_id in continuation.rescanned:
             source = InputFile(file.source, file.name)
             changes += map(
                 FileRescanned, recorded([scanned(source)], [PurePath(file.output)], file.file_id)
             )
             continue
-        if file.file_id in continuation.reopened:
-            changes.append(FileReopened(file.file_id, _retry_words(row)))
-        elif row.state is FileState.DONE and (reason := _flaw(prepared.folder, row)):
-            changes.append(FileReopened(file.file_id, reason))
+        reason = _retry_words(row) if file.file_id in continuation.reopened else ""
+        if not reason and row.state is FileState.DONE and (reason := _flaw(prepared.folder, row)):
             redone.append(f"{file.name}: {reason}")
+        if reason:
+            changes.append(FileReopened(file.file_id, reason))
+        if reason or row.state is FileState.WAITING:
+            waiting.add(file.file_id)
         on_file(file.sequences, file.residues)
     outputs = [output for _, output in continuation.added]
-    added = recorded([scanned(file) for file, _ in continuation.added], outputs, len(rows))
+    size = prepared.settings.shards.size
+    scanned_now = [scanned(file, size) for file, _ in continuation.added]
+    added = recorded(scanned_now, outputs, len(rows))
     if changes:
         ledger.append(None, *changes)
     if added:
@@ -209,6 +252,13 @@ def _check(
     if redone:
         warnings.append(f"{plural(len(redone), 'output')} will be made anew ({redone[0]})")
     return warnings
+
+
+def _shard_flaw(folder: Path, row: FileRow) -> str:
+    """Say why a shard of a file that waits is to be computed anew; nothing if it is not."""
+    if row.state is FileState.FAILED:
+        return _retry_words(row)
+    return _flaw(folder, row) if row.state is FileState.DONE else ""
 
 
 def _retry_words(row: FileRow) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
-from tui_balancer.config import RunSettings
+from tui_balancer.config import RunSettings, Shards
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.embedding.registry import CheckpointModel, ModelSource, parse_model
 from tui_balancer.embedding.settings import EmbeddingSettings
@@ -35,6 +35,7 @@ _OPTIONS = {
     "precision": "--precision",
     "reference": "--reference",
     "allow_nucleotide": "--allow-nucleotide",
+    "segment_bytes": "the size of a file's segments",
     "cpu_threads": "--cpu-threads",
     "formats": "--format",
 }
@@ -70,6 +71,7 @@ def run_record(
         "policy": {"kind": _policy_kind(settings.policy), **asdict(settings.policy)},
         "stealing": settings.stealing,
         "splitting": settings.splitting,
+        "shards": asdict(settings.shards),
     }
     return RunRecord(time.time(), model.label, stored)
 
@@ -105,6 +107,7 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
         seed=stored["model"]["seed"],
         formats=tuple(stored["formats"]),
         merge=stored.get("merge", False),
+        shards=_restored(Shards, stored.get("shards", {})),
     )
 
 

@@ -47,10 +47,13 @@ def summarise(
     first_batch = None if first_lease is None else age_seconds + first_lease
     totals, tally = coordinator.totals(), board.tally
     done_before = stock.in_state(FileState.DONE) if stock is not None else ()
+    shards = stock.shards_of(stock.in_state(FileState.WAITING)) if stock is not None else ()
     earlier = EarlierWork(
         files=len(done_before),
         sequences=sum(row.vectors for row in done_before),
-        residues=sum(row.file.residues for row in done_before),
+        residues=sum(
+            row.file.residues for row in (*done_before, *shards) if row.state is FileState.DONE
+        ),
     )
     residues = sum(one.residues for one in chronicle.devices.values())
     return RunSummary(

@@ -11,6 +11,8 @@ from tui_balancer.inputs.fasta import InputError
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs.space import is_disk_full
 
+NO_MEMORY = "not enough memory for any of its sequences, not even one at a time"
+
 _LONGEST_REASON = 300
 _OUT_OF_MEMORY = (
     "DefaultCPUAllocator",

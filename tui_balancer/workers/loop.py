@@ -24,7 +24,7 @@ from tui_balancer.workers.protocol import DeviceFacts, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue, connect
 from tui_balancer.workers.reading import ReadAhead
 from tui_balancer.workers.shared import shared_blocks
-from tui_balancer.workers.task import Abandoned, Bench, TaskRun
+from tui_balancer.workers.task import Abandoned, Bench, embed
 from tui_balancer.workers.telemetry import report_telemetry
 from tui_balancer.workers.unit_plan import first_batch
 from tui_balancer.workers.writing import WriteBehind
@@ -131,7 +131,7 @@ def work_until_over(bench: Bench) -> None:
             files = ahead.files(task)
             ahead.begin()
             try:
-                embedded = TaskRun(bench, task, files, ahead.first_batch).embed()
+                embedded = embed(bench, task, files, ahead.first_batch)
             except Abandoned:
                 _log.info("unit %d epoch %d was taken back", task.unit_id, task.epoch)
             else:

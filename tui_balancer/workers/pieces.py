@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.windows import pieces
@@ -12,23 +12,45 @@ class UnitPieces:
     """The pieces of a unit's records; each has a number, its row.
 
     A piece is a whole sequence, or a window of a long one. Pieces with the same residues are one,
-    unless every copy is to be computed.
+    unless every copy is to be computed; in different segments of a file they are, unless units
+    have them in common.
 
     Attributes:
         texts: The residues of each piece.
+        segments: Where among the pieces those of each segment begin; of a unit without, 0.
     """
 
     def __init__(
-        self, records: Sequence[ProteinRecord], rules: ReadingRules, *, dereplicate: bool
+        self,
+        records: Sequence[ProteinRecord],
+        rules: ReadingRules,
+        *,
+        dereplicate: bool,
+        segments: Sequence[int] = (),
+        common: Collection[str] = (),
     ) -> None:
-        """Take all records of the unit, one file's after the other's."""
+        """Number the pieces.
+
+        Args:
+            records: All of the unit, one file's after the other's.
+            rules: How long ones are divided.
+            dereplicate: Whether pieces with the same residues are one.
+            segments: Where in the records segments begin, the first one at 0; none for a unit
+                whose batches are not those of segments.
+            common: Residues that several units, or segments, have in common.
+        """
         self._records = records
         self.texts: list[str] = []
+        self.segments: list[int] = [] if segments else [0]
         self._rows: list[int | tuple[int, ...]] = []
         self._first_user: list[int] = []
         self._other_users: dict[int, list[int]] = {}
         known: dict[str, int] = {}
+        begins = set(segments)
         for number, record in enumerate(records):
+            if number in begins:
+                self.segments.append(len(self.texts))
+                known = {text: row for text, row in known.items() if text in common}
             rows: list[int] = []
             for text in pieces(record.residues, rules):
                 row = known.get(text) if dereplicate else None

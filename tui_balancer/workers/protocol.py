@@ -15,6 +15,7 @@ from typing import Protocol
 from tui_balancer.embedding.registry import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.inputs.segments import Stretch
 from tui_balancer.outputs.formats import FORMATS, Format
 from tui_balancer.outputs.sealing import Written
 
@@ -47,12 +48,15 @@ class FileTask:
         source: Absolute path of the FASTA file.
         temporary: Absolute path to write and sync first, `NAME.EPOCH.tmp`, in the folder of
             the final output; the app renames it.
-        source_sha256: Of the file's bytes at the scan; other bytes fail the file.
+        source_sha256: Of the file's bytes at the scan, or of its stretch; other bytes fail it.
         sequences: How many will be embedded, as the scan counted.
         wanted: Whether its output is to be written. One that is not has its output already,
             and is read because its sequences share batches with the others'.
         format: Of the first output.
         others: The other outputs.
+        stretch: What of the file is to be read, of a shard; None for all of it.
+        shards: Where the shards of a divided file are, in order: they are there, and nothing is
+            left to be read or computed. None of another file.
     """
 
     file_id: int
@@ -63,6 +67,8 @@ class FileTask:
     wanted: bool = True
     format: Format = FORMATS["virnucpro"]
     others: tuple[OutputTask, ...] = ()
+    stretch: Stretch | None = None
+    shards: tuple[Path, ...] = ()
 
     @property
     def outputs(self) -> tuple[OutputTask, ...]:

@@ -23,7 +23,7 @@ class ReadFile:
 
     Attributes:
         task: What is to become of it.
-        content: What is in it; None if it cannot be used.
+        content: What is in it; None if it cannot be used, or is in its shards.
         failure: Why not.
     """
 
@@ -36,6 +36,11 @@ class ReadFile:
         """Its sequences; none if it cannot be used."""
         return self.content.records if self.content is not None else ()
 
+    @property
+    def segments(self) -> tuple[int, ...]:
+        """Where in its sequences its segments begin; none of a file that is not large."""
+        return self.content.segments if self.content is not None else ()
+
 
 def read_files(files: Iterable[FileTask], rules: ReadingRules) -> tuple[ReadFile, ...]:
     """Read a task's files; each must still be what the scan saw."""
@@ -43,9 +48,11 @@ def read_files(files: Iterable[FileTask], rules: ReadingRules) -> tuple[ReadFile
 
 
 def _read(file: FileTask, rules: ReadingRules) -> ReadFile:
+    if file.shards:
+        return ReadFile(file, None)
     try:
         with blaming_the_file("read it"):
-            content = read_fasta(file.source, rules)
+            content = read_fasta(file.source, rules, file.stretch)
         if content.sha256 != file.source_sha256:
             raise FileFailure("it changed since the scan")
     except FileFailure as failure:
@@ -112,15 +119,22 @@ class ReadAhead:
         if task is None or not _is_small(task):
             return ()
         files = read_files(task.files, self._rules)
-        self._first = self._first_batch([one for file in files for one in file.records])
+        if not any(file.segments for file in files):
+            self._first = self._first_batch([one for file in files for one in file.records])
         return files
 
 
 def _is_small(task: Task) -> bool:
     try:
-        return sum(file.source.stat().st_size for file in task.files) <= READ_AHEAD_BYTES
+        return sum(map(_bytes_to_read, task.files)) <= READ_AHEAD_BYTES
     except OSError:
         return False
+
+
+def _bytes_to_read(file: FileTask) -> int:
+    if file.stretch is not None:
+        return file.stretch.size
+    return 0 if file.shards else file.source.stat().st_size
 
 
 def _identity(file: FileTask) -> tuple[int, str]:

@@ -41,6 +41,11 @@ class SharedBlocks:
                 found.setdefault(self._plan.block_of(piece), {})[piece] = number
         return dict(sorted(found.items()))
 
+    def common(self, texts: Sequence[str]) -> set[str]:
+        """Return those of some texts that are pieces of the plan."""
+        found = zip(texts, self._plan.find(texts), strict=True)
+        return {text for text, piece in found if piece is not None}
+
     def pieces(self, block: int) -> range:
         """Return the pieces of a block by their numbers in the plan."""
         return self._plan.pieces(block)

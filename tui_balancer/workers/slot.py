@@ -19,7 +19,7 @@ from tui_balancer.workers.loop import at_work, load_onto_device, make_current, s
 from tui_balancer.workers.protocol import Task, WorkBoard, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.reading import read_files
-from tui_balancer.workers.task import Abandoned, Bench, TaskRun
+from tui_balancer.workers.task import Abandoned, Bench, embed
 from tui_balancer.workers.writing import write_outputs
 
 _log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Slot:
             make_current(self._setup)
             torch.set_num_threads(self._setup.threads)
             try:
-                embedded = TaskRun(self._bench, task, files).embed()
+                embedded = embed(self._bench, task, files)
             except Abandoned:
                 _log.info("unit %d epoch %d was taken back", task.unit_id, task.epoch)
                 return

@@ -16,13 +16,13 @@ from tui_balancer.embedding.batching import MARKERS
 from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.embedding.flops import forward_flops
 from tui_balancer.inputs.text import terminal_safe
-from tui_balancer.outputs.content import Row
 from tui_balancer.outputs.partials import PartialResult, part_path
 from tui_balancer.outputs.provenance import MetadataValue, provenance
-from tui_balancer.representations import Representations
 from tui_balancer.workers.busy import BusyClock
-from tui_balancer.workers.failures import FileFailure, blaming_the_file
+from tui_balancer.workers.embedded import EmbeddedFile, EmbeddedTask
+from tui_balancer.workers.failures import NO_MEMORY, FileFailure, blaming_the_file
 from tui_balancer.workers.flight import Flight
+from tui_balancer.workers.joining import DividedFile
 from tui_balancer.workers.protocol import Order, Task, TaskProgress, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.reading import ReadFile
@@ -57,38 +57,6 @@ class Bench:
     embedder: Embedder
     busy: BusyClock
     flight: Flight
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedFile:
-    """A file with its vectors, ready to be written.
-
-    Attributes:
-        read: What was in it.
-        kept: What is kept of a sequence.
-        ids: Its sequences of which there is something, N of them.
-        vectors: Yields the row of each; called as often as the outputs want.
-        metadata: Of its output.
-        failed_ids: Its sequences that did not fit into memory even alone.
-        failure: Why there is nothing to write; None when there is.
-    """
-
-    read: ReadFile
-    kept: Representations
-    ids: Sequence[str]
-    vectors: Callable[[], Iterable[Row]]
-    metadata: dict[str, MetadataValue]
-    failed_ids: Sequence[str] = ()
-    failure: FileFailure | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedTask:
-    """A task whose files are to be written; `compute_seconds` its batches were in flight."""
-
-    task: Task
-    files: tuple[EmbeddedFile, ...]
-    compute_seconds: float
 
 
 class TaskRun:
@@ -246,6 +214,8 @@ class TaskRun:
                 dereplicate=setup.settings.dereplicate,
                 shared=shared_blocks(setup, embedder.sha256),
                 unwanted=unwanted,
+                # Large files are in no bundle.
+                segments=self._files[0].segments if len(self._files) == 1 else (),
             )
 
     def _origin(self) -> dict[str, object]:
@@ -347,12 +317,10 @@ class TaskRun:
             return EmbeddedFile(read, kept, (), tuple, {}, failure=failure)
         ids, found = vectors.content(rows)
         failed = vectors.failed_ids(rows)
-        if failed and not ids:
-            failure = FileFailure(
-                "not enough memory for any of its sequences, not even one at a time"
-            )
+        if failed and not ids and read.task.stretch is None:
+            failure = FileFailure(NO_MEMORY)
         metadata = self._provenance(read, failed, vectors.split_batches(rows))
-        return EmbeddedFile(read, kept, ids, found, metadata, failed, failure)
+        return EmbeddedFile(read, kept, ids, found, metadata, failure)
 
     def _provenance(
         self, read: ReadFile, failed_ids: Sequence[str] = (), split_batches: int = 0
@@ -386,6 +354,32 @@ class TaskRun:
             skipped_ids=[record.id for record in content.left_out],
             dereplicated=setup.settings.dereplicate,
         )
+
+
+def embed(
+    bench: Bench,
+    task: Task,
+    files: Sequence[ReadFile],
+    following: Callable[[], Sequence[Sequence[str]]] = tuple,
+) -> EmbeddedTask:
+    """Do what is left to be done of a task before its outputs are written.
+
+    Args:
+        bench: What the worker works with.
+        task: What is to be done.
+        files: What was read of it.
+        following: See `TaskRun`.
+
+    Raises:
+        Abandoned: See `TaskRun.embed`.
+    """
+    if not task.files[0].shards:
+        return TaskRun(bench, task, files, following).embed()
+    computed = TaskProgress(task.unit_id, task.epoch, 0, 0, 0.0, computed=True)
+    if bench.queue.progress(computed) is Order.ABANDON:
+        raise Abandoned
+    kept = bench.embedder.kept
+    return EmbeddedTask(task, tuple(DividedFile(file, kept) for file in task.files), 0.0)
 
 
 def _after(

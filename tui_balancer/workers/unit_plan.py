@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 
 from tui_balancer.embedding.batching import plan_batches
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
@@ -30,6 +30,8 @@ def first_batch(
 class UnitPlan:
     """A unit's batches: first the blocks that it has pieces of, then those of its other pieces.
 
+    Of a large file, those of one segment after the other.
+
     A row is the number of a piece, see `UnitPieces`; those of a block that are not the unit's have
     the numbers after it.
 
@@ -54,9 +56,10 @@ class UnitPlan:
             self.blocks.append(block)
             elsewhere.update(rows.values())
             planned.append(self._block(block, rows))
-        own = [row for row in range(len(texts)) if row not in elsewhere]
-        for batch in plan_batches([len(texts[row]) for row in own], batch_tokens):
-            planned.append(tuple(own[position] for position in batch))
+        for begin, end in pairwise((*pieces.segments, len(texts))):
+            own = [row for row in range(begin, end) if row not in elsewhere]
+            for batch in plan_batches([len(texts[row]) for row in own], batch_tokens):
+                planned.append(tuple(own[position] for position in batch))
         self.batches = tuple(planned)
 
     def is_block(self, number: int) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
-from tui_balancer.inputs.windows import windows
+from tui_balancer.inputs.windows import pieces, windows
 from tui_balancer.outputs.content import Row
 from tui_balancer.outputs.partials import KeptBatch, PartialResult
 from tui_balancer.representations import Representations
@@ -49,6 +49,7 @@ class UnitVectors:
         dereplicate: bool = True,
         shared: SharedBlocks | None = None,
         unwanted: Collection[int] = (),
+        segments: Sequence[int] = (),
     ) -> None:
         """Plan the batches.
 
@@ -61,12 +62,20 @@ class UnitVectors:
             dereplicate: Whether the same residues are computed once.
             shared: What the unit may have in common with others.
             unwanted: Records that nobody needs.
+            segments: Where in the records of a large file its segments begin.
 
         Raises:
             MemoryError: There is no room for the rows.
         """
         self._records, self._kept, self._rules = records, kept, rules
-        self._pieces = UnitPieces(records, rules, dereplicate=dereplicate)
+        common: Collection[str] = ()
+        if shared is not None and len(segments) > 1:
+            common = shared.common(
+                [text for one in records for text in pieces(one.residues, rules)]
+            )
+        self._pieces = UnitPieces(
+            records, rules, dereplicate=dereplicate, segments=segments, common=common
+        )
         self._shared = shared
         self._plan = UnitPlan(self._pieces, batch_tokens, shared)
         self._store = rows_for(self._pieces.texts, kept)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from tui_balancer.inputs.fasta import FastaContent
-from tui_balancer.inputs.records import ProteinRecord
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs.atomic import remove
-from tui_balancer.outputs.content import Content, Entry
+from tui_balancer.outputs.content import Content
 from tui_balancer.outputs.formats import writer
+from tui_balancer.workers.embedded import EmbeddedTask, Writable
 from tui_balancer.workers.failures import DiskFull, FileFailure, blaming_the_file
-from tui_balancer.workers.protocol import FileResult, TaskResult
+from tui_balancer.workers.protocol import FileResult, FileTask, TaskResult
 from tui_balancer.workers.queues import WorkQueue
-from tui_balancer.workers.task import EmbeddedFile, EmbeddedTask
 
 _log = logging.getLogger(__name__)
 
@@ -73,12 +70,10 @@ def write_outputs(embedded: EmbeddedTask) -> TaskResult:
     return TaskResult(embedded.task.unit_id, embedded.task.epoch, results, embedded.compute_seconds)
 
 
-def _result(file: EmbeddedFile) -> FileResult:
-    task = file.read.task
+def _result(file: Writable) -> FileResult:
+    task = file.task
     try:
-        if file.failure is not None:
-            raise file.failure
-        return _written(file)
+        return _written(task, file.content())
     except FileFailure as failure:
         name = terminal_safe(str(task.source))
         _log.warning("%s: %s", name, failure, exc_info=failure.__cause__)
@@ -89,37 +84,35 @@ def _result(file: EmbeddedFile) -> FileResult:
         return FileResult(task.file_id, error=str(failure), disk_full=isinstance(failure, DiskFull))
 
 
-def _written(file: EmbeddedFile) -> FileResult:
-    task, content = file.read.task, file.read.content
-    assert content is not None, "only what could be read is embedded"
-    if file.failed_ids:
-        _log.warning("not enough memory for %s", terminal_safe(" ".join(file.failed_ids)))
-    left_out = [_entry(record) for record in content.left_out]
-    vectors = Content(_entries(content, file.ids), file.kept, file.vectors, file.metadata, left_out)
+def _written(task: FileTask, content: Content) -> FileResult:
+    failed_ids = _ids(content, "failed_ids")
+    if failed_ids:
+        _log.warning("not enough memory for %s", terminal_safe(" ".join(failed_ids)))
     with blaming_the_file("write its output"):
         task.temporary.parent.mkdir(parents=True, exist_ok=True)
         written, *others = (
-            writer(output.format).write(output.temporary, vectors) for output in task.outputs
+            writer(output.format).write(output.temporary, content) for output in task.outputs
         )
     return FileResult(
         task.file_id,
         output_sha256=written.sha256,
         output_bytes=written.bytes,
-        sequences=len(file.ids),
-        truncated=sum(record.truncated for record in content.records),
-        replaced=sum(record.replaced for record in content.records),
-        skipped=content.skipped + len(content.left_out),
-        failed_ids=tuple(file.failed_ids),
+        sequences=len(content.entries),
+        truncated=_count(content, "truncated"),
+        replaced=_count(content, "replaced"),
+        skipped=_count(content, "skipped"),
+        failed_ids=failed_ids,
         others=tuple(others),
     )
 
 
-def _entries(content: FastaContent, ids: Sequence[str]) -> list[Entry]:
-    """Return the sequences that have a vector, in their order."""
-    kept = set(ids)
-    return [_entry(record) for record in content.records if record.id in kept]
+def _count(content: Content, name: str) -> int:
+    count = content.metadata[name]
+    assert isinstance(count, int), f"{name} is a count"
+    return count
 
 
-def _entry(record: ProteinRecord) -> Entry:
-    used_length = len(record.residues)
-    return Entry(record.id, record.header, record.length, used_length, record.replaced)
+def _ids(content: Content, name: str) -> tuple[str, ...]:
+    ids = content.metadata[name]
+    assert isinstance(ids, list), f"{name} is a list"
+    return tuple(map(str, ids))

@@ -1,0 +1,227 @@
+"""Runs with a file that is divided into shards, with workers killed and runs taken up again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.checkpoints import make_checkpoint
+from tui_balancer.balance.events import DoneEvent, LeaseEvent
+from tui_balancer.balance.model import DeviceMetrics
+from tui_balancer.config import RunSettings, Shards
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.ledger.reading import read_ledger
+from tui_balancer.ledger.records import FileState
+from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.run.account import account_of
+from tui_balancer.run.continuation import Resuming
+from tui_balancer.run.finished import verify
+from tui_balancer.run.handle import RunSummary
+from tui_balancer.run.history import read_history
+from tui_balancer.run.past import PastRun
+from tui_balancer.run.prepare import prepare
+from tui_balancer.run.replay import ReplayRun
+from tui_balancer.run.session import RunSession
+
+pytestmark = pytest.mark.usefixtures("preloaded")
+
+SHARDS = 6
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("models") / "esm2_small.pt", 4, 160, 8)
+
+
+@pytest.fixture(scope="module")
+def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A large file, and a small one with a sequence of it."""
+    folder = tmp_path_factory.mktemp("proteins")
+    (huge,) = write_synthetic(folder, files=1, sequences=120, seed=3)
+    huge = huge.rename(folder / "huge.faa")
+    first = huge.read_text().split(">")[1]
+    (folder / "small.faa").write_text(f">{first}")
+    return folder
+
+
+def session(
+    proteins: Path,
+    checkpoint: Path,
+    output: Path,
+    workers: int,
+    *,
+    shards: bool = True,
+    resuming: Resuming | None = Resuming(),  # noqa: B008 - frozen
+) -> RunSession:
+    segment = (proteins / "huge.faa").stat().st_size // (2 * SHARDS) + 1
+    return RunSession(
+        prepare(
+            RunSettings(
+                inputs=(str(proteins),),
+                output=output,
+                model=str(checkpoint),
+                devices="cpu",
+                cpu_workers=workers,
+                cpu_threads=1,
+                formats=("virnucpro", "npz"),
+                reading=ReadingRules(segment_bytes=segment),
+                shards=Shards(2 * segment if shards else None),
+            ),
+            resuming=resuming,
+        )
+    )
+
+
+def wait_for(run: RunSession, holds: Callable[[tuple[DeviceMetrics, ...]], bool]) -> None:
+    """Wait until the devices look like that; the suite's time limit is the deadline."""
+    while not holds(run.snapshot().devices):
+        run.coordinator.wait(timeout=0.05)
+
+
+def finished(run: RunSession) -> RunSummary:
+    assert run.wait(timeout=100)
+    run.close()
+    summary = run.summary()
+    assert summary is not None
+    return summary
+
+
+def outputs(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*_ESM*")}
+
+
+@pytest.fixture(scope="module")
+def undivided(
+    proteins: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory, preloaded: None
+) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("undivided") / "out"
+    run = session(proteins, checkpoint, folder, workers=1, shards=False)
+    run.start()
+    assert finished(run).done == 2
+    return outputs(folder)
+
+
+def done_units(run: RunSession) -> list[str]:
+    return [event.unit_name for event in run.events_after(0) if isinstance(event, DoneEvent)]
+
+
+def test_a_divided_file_is_the_same_whoever_dies_and_its_story_is_told(
+    proteins: Path, checkpoint: Path, tmp_path: Path, undivided: dict[str, bytes]
+) -> None:
+    folder = tmp_path / "killed"
+    run = session(proteins, checkpoint, folder, workers=2)
+    run.start()
+    wait_for(
+        run,
+        lambda rows: any(
+            row.running is not None
+            and row.running.unit.whole is not None
+            and 0 < row.running.fraction < 1
+            for row in rows
+        ),
+    )
+    shard = next(
+        row
+        for row in run.snapshot().devices
+        if row.running is not None and row.running.unit.whole is not None
+    )
+    os.kill(run.engine.pids()[shard.device], signal.SIGKILL)
+    summary = finished(run)
+
+    assert (summary.done, summary.failed, summary.waiting) == (2, (), 0)
+    assert outputs(folder) == undivided
+    assert sum(device.restarts for device in summary.devices) == 1
+    assert sum(device.files for device in summary.devices) == 2
+    assert sum(device.residues for device in summary.devices) == summary.residues
+    assert {f"huge.faa ⟨{number}/{SHARDS}⟩" for number in range(1, SHARDS + 1)} < set(
+        done_units(run)
+    )
+    leases = [event for event in run.events_after(0) if isinstance(event, LeaseEvent)]
+    assert {lease.device for lease in leases if "⟨" in lease.unit_name} == {"cpu:0", "cpu:1"}
+
+    report = verify(folder)
+    assert (report.problems, report.files, report.sequences) == ((), 2, 121)
+    assert (PastRun(folder).summary().done, PastRun(folder).summary().residues) == (
+        2,
+        summary.residues,
+    )
+    account = account_of(read_history(folder))
+    assert [file.name for file in account.files] == ["huge.faa", "small.faa"]
+    assert (account.done, account.sequences, account.residues) == (2, 121, summary.residues)
+    replay = ReplayRun(folder, clock=lambda: 0.0)
+    for share in range(11):
+        replay.seek(share / 10 * replay.playback().length)
+        totals = replay.snapshot().totals
+        assert totals.done + totals.failed + totals.running + totals.waiting == totals.files == 2
+    assert totals.residues_done == summary.residues
+
+
+def test_a_run_that_is_taken_up_again_computes_what_is_left_of_a_file(
+    proteins: Path, checkpoint: Path, tmp_path: Path, undivided: dict[str, bytes]
+) -> None:
+    folder = tmp_path / "resumed"
+    run = session(proteins, checkpoint, folder, workers=1)
+    run.start()
+    while len(done_units(run)) < 2:
+        run.coordinator.wait(timeout=0.05)
+    run.close()
+    before = [name for name in done_units(run) if "⟨" in name]
+    summary = run.summary()
+    assert before
+    assert summary is not None
+    assert summary.waiting > 0
+    # One that is damaged meanwhile is computed anew.
+    lost = sorted(folder.glob("huge_ESM.shard?"))[0]
+    lost.write_bytes(lost.read_bytes()[:-1])
+
+    run = session(proteins, checkpoint, folder, workers=2)
+    run.start()
+    summary = finished(run)
+    after = [name for name in done_units(run) if "⟨" in name]
+    anew = f"huge.faa ⟨{lost.suffix.removeprefix('.shard')}/{SHARDS}⟩"
+    assert set(before) & set(after) == {anew}
+    assert len({*before, *after}) == SHARDS
+    assert (summary.done, summary.failed, summary.waiting) == (2, (), 0)
+    assert outputs(folder) == undivided
+    assert summary.residues == PastRun(folder).summary().residues
+
+
+def test_a_file_that_changes_under_its_run_fails_for_the_shard_that_did(
+    proteins: Path, checkpoint: Path, tmp_path: Path, undivided: dict[str, bytes]
+) -> None:
+    folder = tmp_path / "changed"
+    run = session(proteins, checkpoint, folder, workers=1)
+    run.start()
+    wait_for(run, lambda rows: rows[0].running is not None)
+    huge = proteins / "huge.faa"
+    status, content = huge.stat(), huge.read_bytes()
+    with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
+        rows = ledger.files()
+    waiting = [row for row in rows if row.file.is_shard and row.state is FileState.WAITING]
+    changed = waiting[-1].file
+    place = changed.end_byte - 2
+    huge.write_bytes(content[:place] + b"W" + content[place + 1 :])
+    summary = finished(run)
+
+    ((name, reason),) = [(one.name, one.reason) for one in summary.failed]
+    number = changed.name.split("⟨")[1].split("/")[0]
+    assert (name, reason) == (
+        "huge.faa",
+        f"shard {number} of {SHARDS}: it changed since the scan",
+    )
+    assert summary.done == 1
+
+    # Put back, and tried again.
+    huge.write_bytes(content)
+    os.utime(huge, ns=(status.st_atime_ns, status.st_mtime_ns))
+    run = session(proteins, checkpoint, folder, 2, resuming=Resuming(retry_failed=True))
+    run.start()
+    summary = finished(run)
+    assert (summary.done, summary.failed) == (2, ())
+    assert outputs(folder) == undivided
