@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -23,14 +24,18 @@ from tests.support.told_run import (
 from tui_balancer.balance.events import (
     DeviceEvent,
     DoneEvent,
+    Event,
     FailureEvent,
     LeaseEvent,
     ReturnEvent,
+    SplitEvent,
+    StealEvent,
 )
 from tui_balancer.balance.model import DeviceState, Unit
 from tui_balancer.errors import UserError
+from tui_balancer.ledger.records import EventRecord
 from tui_balancer.run.account import Account, account_of
-from tui_balancer.run.history import CUT_OFF, RunHistory, read_history
+from tui_balancer.run.history import CUT_OFF, RunHistory, read_history, stored_event
 from tui_balancer.run.spans import Span, SpanEnd, spans, standings
 
 
@@ -42,6 +47,25 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> RunHistory:
 @pytest.fixture(scope="module")
 def account(history: RunHistory) -> Account:
     return account_of(history)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        StealEvent(
+            1, 2.0, A, NAMES[A], 1, "cpu:0", "cpu:1", "why", 3.0, 2.0, (3.0, 1.0), (0.0, 2.0)
+        ),
+        SplitEvent(1, 2.0, A, NAMES[A], "cpu:0", "cpu:1", 1, 3, "why", 3.0, 2.0, False, (3.0, 1.0)),
+        DoneEvent(1, 2.0, A, NAMES[A], "cpu:0", 1, 1.0, (0, 1)),
+        FailureEvent(1, 2.0, A, NAMES[A], "cpu:0", "shard 1 of 2: why", waiting=True),
+    ],
+)
+def test_an_event_comes_out_of_the_ledger_as_it_went_in(event: Event) -> None:
+    payload = json.loads(json.dumps(asdict(event)))
+    kind = type(event).__name__.removesuffix("Event").lower()
+    seconds = payload.pop("seconds")
+    record = EventRecord(payload.pop("sequence"), seconds, kind, payload)
+    assert stored_event(record, event.sequence) == event
 
 
 def test_sessions_follow_each_other_on_one_clock(history: RunHistory) -> None:

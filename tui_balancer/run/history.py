@@ -169,7 +169,7 @@ def stored_event(record: EventRecord, sequence: int, start: float = 0.0) -> Even
     payload = record.payload
     if record.kind == "device":
         payload = {**payload, "state": DeviceState(payload["state"])}
-    elif record.kind == "steal" or ("files" in payload and record.kind != "unbundle"):
+    elif record.kind in ("steal", "split") or ("files" in payload and record.kind != "unbundle"):
         lists = {key: tuple(value) for key, value in payload.items() if isinstance(value, list)}
         payload = {**payload, **lists}
     return _EVENTS[record.kind](sequence, start + record.seconds, **payload)
