@@ -86,7 +86,7 @@ def overhead(folder: Path, rounds: int) -> None:
             f">p{one}\n{''.join(dice.choices(RESIDUES, k=LENGTH))}\n" for one in range(SEQUENCES)
         )
         (inputs / f"{number:02}.fasta").write_text("".join(records))
-    settings = {"batch_tokens": 1024, "cpu_threads": 1, "splitting": False}
+    settings = {"batch_tokens": 1024, "splitting": False}
     processes = Processes(folder, Loopback())
     processes.add_node("node-1", workers=1)
     there = ClusterRequest(scheduler=processes.address)
