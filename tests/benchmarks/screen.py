@@ -36,7 +36,13 @@ RATE = 1e12
 
 KEYS = ("j", "j", "j", "k", "\x1b[6~", "j", "j", "\x1b[5~", "k", "j")
 PRESSES = 200
-TABS = {"1": "Who ends when", "2": "Files", "4": "letter"}
+TABS = {
+    "1": "Who ends when",
+    "2": "Files",
+    "3": "From whom to whom",
+    "4": "letter",
+    "5": "nothing is written here",
+}
 CPU_SECONDS = 12.0
 PAINTS = 5
 
@@ -200,8 +206,10 @@ def processor_share(devices: int, goal: str) -> str:
         used = after.user + after.system - before.user - before.system
         shares[key] = 100 * used / seconds
         close(terminal)
-    named = {"": "without a screen", "1": "overview", "2": "queues", "4": "timeline"}
-    figures = ", ".join(f"{named[key]} {share:.1f} %" for key, share in shares.items())
+    named = ("without a screen", "overview", "queues", "steals", "timeline", "logs")
+    figures = ", ".join(
+        f"{name} {share:.1f} %" for name, share in zip(named, shares.values(), strict=True)
+    )
     return f"share of a core, {devices:>2} devices (goal {goal})   {figures}"
 
 

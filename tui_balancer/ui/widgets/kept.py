@@ -43,8 +43,12 @@ class Kept(Widget):
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return the lines of a region, frame and all."""
         if self._kept is None or self._kept[0] != crop:
-            self._kept = crop, super().render_lines(crop)
+            self._kept = crop, self.lines_anew(crop)
         return self._kept[1]
+
+    def lines_anew(self, crop: Region) -> list[Strip]:
+        """Return the lines of a region as they are now."""
+        return super().render_lines(crop)
 
 
 class Pane(Container, Kept):

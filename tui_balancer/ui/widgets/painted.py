@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rich.segment import Segment
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui_balancer.ui.tones import Line, to_strip
 from tui_balancer.ui.widgets.kept import Kept
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Painted(Kept):
@@ -30,6 +34,8 @@ class Painted(Kept):
         # What `repaint_changes` has drawn and `render_line` is about to be asked for.
         self._fresh: dict[int, Line] = {}
         self._fresh_width = 0
+        self._strips: dict[int, Strip] = {}
+        self._strips_for = Region()
 
     @abstractmethod
     def draw(self, y: int, width: int) -> Line:
@@ -59,6 +65,59 @@ class Painted(Kept):
             bar = self.show_vertical_scrollbar
             width = left + room.width if bar else self.outer_size.width
             self.refresh(*(Region(-left, y, width, 1) for y in self._fresh))
+
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        """Have the widget painted, or lines of it."""
+        if not regions:
+            self._strips.clear()
+        for region in regions:
+            for y in region.line_range:
+                self._strips.pop(y, None)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def notify_style_update(self) -> None:
+        """Have the widget painted in other colours."""
+        self._strips.clear()
+        super().notify_style_update()
+
+    def lines_anew(self, crop: Region) -> list[Strip]:
+        """Return the lines of a region; those of the content on a shorter way than Textual's.
+
+        There is nothing at their sides but padding, which Textual would find out for each anew.
+        """
+        if crop != self._strips_for:
+            self._strips.clear()
+            self._strips_for = crop
+        region, room = self.region, self.room
+        if crop.size != region.size:
+            return super().lines_anew(crop)
+        top, left = room.y - region.y, room.x - region.x
+        return [
+            self._content_line(y - top, left, crop.width)
+            if top <= y < top + room.height
+            else super(Painted, self).lines_anew(Region(0, y, crop.width, 1))[0]
+            for y in crop.line_range
+        ]
+
+    def _content_line(self, y: int, left: int, width: int) -> Strip:
+        strip = self._strips.get(y)
+        if strip is None:
+            style = self.get_visual_style().rich_style.background_style
+            content = self.render_line(y)
+            right = width - left - content.cell_length
+            sides = (Segment(" " * cells, style) for cells in (left, right))
+            before, after = ([side] if side.text else [] for side in sides)
+            strip = Strip([*before, *content, *after], width)
+            for line_filter in self.get_line_filters():
+                strip = strip.apply_filter(line_filter, self.background_colors[1])
+            self._strips[y] = strip
+        return strip
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the content."""
