@@ -111,6 +111,18 @@ def test_the_file_of_a_shard_that_fails_has_failed_and_the_others_are_put_aside(
     assert finish_all(bench) == [5]
 
 
+def test_a_shard_that_comes_back_after_its_file_has_failed_is_put_aside() -> None:
+    bench = Bench()
+    bench.coordinator.assign([*divided(0, 9.0, 9.0), unit(3, 1.0)])
+    first = bench.must_take("cuda:0")
+    second = bench.must_take("cuda:1")
+    fail(bench, first, "broken")
+    bench.die("cuda:1")
+    assert second.unit.unit_id not in bench.waiting("cuda:0") + bench.waiting("cuda:1")
+    assert finish_all(bench) == [3]
+    assert bench.coordinator.over
+
+
 def test_a_file_that_is_tried_again_needs_only_what_was_not_done() -> None:
     bench = Bench()
     bench.coordinator.assign([*divided(0, 9.0, 3.0, 2.0, 1.0), unit(5, 5.0)])

@@ -300,6 +300,8 @@ class Board:
             reason,
             charged,
         )
+        if unit.whole is not None:
+            self.divided.returned(unit)
         self.changed()
 
     def unbundle(self, active: ActiveLease, reason: str, *, to: DeviceRecord) -> None:

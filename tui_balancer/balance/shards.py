@@ -88,12 +88,16 @@ class DividedFiles:
         """Let a file fail that waits for its shards; the caller says why."""
         file = self._files[unit_id]
         for number in self.waiting(unit_id):
-            queue = self._roster[self._units.home[number]].queue
-            self._units.skip(queue.remove(number))
-            self._aside.add(number)
+            self._put_aside(number)
         self._units.skip(file)
         self._balancer.forget()
         return file
+
+    def returned(self, shard: Unit) -> None:
+        """Note that a shard waits again, which nobody needs if its file has failed meanwhile."""
+        assert shard.whole is not None, "a shard has a file"
+        if shard.unit_id in self._units.home and not self.waits(shard.whole):
+            self._put_aside(shard.unit_id)
 
     def can_retry(self, unit_id: int) -> bool:
         """Whether a file has failed before its shards were all done."""
@@ -112,6 +116,12 @@ class DividedFiles:
         self._log.add(RetryEvent, unit_id, file.name, record.device)
         self._release(unit_id, record)
         return file
+
+    def _put_aside(self, number: int) -> None:
+        """Take a shard out of its queue that nobody needs."""
+        queue = self._roster[self._units.home[number]].queue
+        self._units.skip(queue.remove(number))
+        self._aside.add(number)
 
     def _release(self, unit_id: int, record: DeviceRecord) -> None:
         """Give a file to a device once all of its shards are done."""

@@ -133,34 +133,33 @@ def scan_file(
     Raises:
         ScanStopped: `stop` was set before the end of the file.
     """
-    try:
-        cuts = segments(file.path, rules.segment_bytes)
-    except OSError:
-        # The scan will say so.
-        cuts = ()
-    result = _counted(file, rules, stop, census if not cuts else None)
-    if cuts and not result.error:
-        result = _divided(result, cuts, rules, stop, census, shard_bytes)
-    elif census is not None:
+    result = _counted(file, rules, stop, census)
+    if not result.error and result.size_bytes > rules.segment_bytes:
+        return _divided(result, rules, stop, census, shard_bytes)
+    if census is not None:
         census.end_file(usable=not result.error)
     return result
 
 
 def _divided(
     whole: FileScan,
-    cuts: tuple[Stretch, ...],
     rules: ReadingRules,
     stop: threading.Event | None,
     census: Census | None,
     shard_bytes: int | None,
 ) -> FileScan:
-    """Count what is in the segments of a good file, and in its shards."""
+    """Count what is in the segments of a good file, if it has several, and in its shards."""
     size = shard_bytes if shard_bytes is not None else whole.size_bytes
-    if census is None and size >= whole.size_bytes:
-        return replace(whole, segments=cuts)
     ended = len(census.ends) if census is not None else 0
+    counts: list[Shard] = []
     try:
-        counts = [_segment(whole.input, cut, rules, stop, census) for cut in cuts]
+        cuts = segments(whole.input.path, rules.segment_bytes)
+        if cuts and (census is not None or size < whole.size_bytes):
+            if census is not None:
+                census.forget_file()
+            counts = [_segment(whole.input, cut, rules, stop, census) for cut in cuts]
+        elif census is not None:
+            census.end_file(usable=True)
         status = whole.input.path.stat()
         same = (status.st_size, status.st_mtime_ns) == (whole.size_bytes, whole.mtime_ns)
     except (InputError, OSError):
