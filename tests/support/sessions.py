@@ -10,7 +10,8 @@ from tui_balancer.balance.model import DeviceMetrics
 from tui_balancer.config import RunSettings
 from tui_balancer.run.handle import RunSummary
 from tui_balancer.run.prepare import prepare
-from tui_balancer.run.session import RunSession, worker_log
+from tui_balancer.run.session import RunSession
+from tui_balancer.run.staff import worker_log
 
 DEADLINE_SECONDS = 100.0
 

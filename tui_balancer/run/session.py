@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 
 from tui_balancer.balance.commands import Command, Drain, Outcome, ResumeAll, StopNow
@@ -15,8 +13,6 @@ from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.balance.events import Event, UnbundleEvent
 from tui_balancer.balance.model import Unit
 from tui_balancer.balance.observation import Places
-from tui_balancer.engines.engine import Engine
-from tui_balancer.engines.local import LocalEngine
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.scan import ScanStopped
 from tui_balancer.ledger.errors import LedgerError
@@ -27,19 +23,18 @@ from tui_balancer.outputs.space import has_room, output_bytes
 from tui_balancer.run.attach import AttachDoor
 from tui_balancer.run.board import RETURN_REASONS, RunBoard, Tally
 from tui_balancer.run.chronicle import Chronicle
-from tui_balancer.run.cluster import Newcomers
 from tui_balancer.run.dividing import shown
 from tui_balancer.run.folder import LOGS_FOLDER, RunFolder
 from tui_balancer.run.handle import Phase, RunSnapshot, RunSummary, ScanProgress
 from tui_balancer.run.hangs import HangWatch, deadlines
 from tui_balancer.run.hold import Hold
 from tui_balancer.run.journal import Journal
-from tui_balancer.run.prepare import PreparedRun, late_spec
+from tui_balancer.run.prepare import PreparedRun
 from tui_balancer.run.rates import remember
+from tui_balancer.run.staff import Staff
 from tui_balancer.run.stock import Stock, take_stock
 from tui_balancer.run.summary import summarise
 from tui_balancer.run.upkeep import Upkeep
-from tui_balancer.workers.protocol import WorkerId, WorkerSetup
 from tui_balancer.workers.queues import create_shared_work_queues
 
 STOP_GRACE_SECONDS = 15.0
@@ -114,8 +109,16 @@ class RunSession:
         self.board = RunBoard(self.coordinator, self._journal, self._hold)
         self._queues, self._manager = create_shared_work_queues(self.board)
         self._door = AttachDoor(self, self._queues, self._manager, self._folder.path)
-        self._devices = {one.device: one for one in prepared.devices}
-        self.engine = self._engine()
+        # A file that takes the app down next, too, must not find itself innocent afterwards.
+        self._staff = Staff(
+            prepared,
+            self._folder.path,
+            self.coordinator,
+            self.board,
+            self._queues,
+            on_exit=lambda: self._upkeep.write_down(),
+        )
+        self.engine = self._staff.engine
         hangs = HangWatch(deadlines(prepared), self.engine.kill, clock)
         self._upkeep = Upkeep(
             self.engine,
@@ -261,7 +264,7 @@ class RunSession:
         self._journal.close()
         remember(
             self.coordinator.measured_rates(),
-            tuple(self._devices.values()),
+            tuple(self._staff.devices.values()),
             self._prepared.model.name,
             self._prepared.embedding.precision,
         )
@@ -364,50 +367,6 @@ class RunSession:
             stop_reason=self._stop_reason,
             age_seconds=self._age_seconds,
         )
-
-    def _engine(self) -> Engine:
-        """Return who starts the workers, here or on a cluster."""
-        prepared = self._prepared
-        if prepared.cluster is None:
-            return LocalEngine(tuple(self._devices), self._worker_setup, self._worker_exited)
-        from tui_balancer.engines.dask import DaskEngine
-
-        newcomers = Newcomers(
-            self.coordinator, self._devices, prepared.embedding, partial(late_spec, prepared)
-        )
-        return DaskEngine(
-            prepared.cluster, self.board, self._worker_setup, self._worker_exited, newcomers
-        )
-
-    def _worker_setup(self, device: str) -> WorkerSetup:
-        """Called by the engine before each start of a worker, the first and the later ones."""
-        selected = self._devices[device]
-        worker = WorkerId(device, self.coordinator.worker_starting(device))
-        return WorkerSetup(
-            worker=worker,
-            threads=selected.threads,
-            model=self._prepared.model,
-            settings=self._prepared.embedding,
-            reading=self._settings.reading,
-            log=worker_log(self._folder.path, device),
-            address=self._queues.address,
-            authkey=self._queues.authkey,
-            scratch=self._queues.folder,
-            visible=selected.visible,
-            folder=self._folder.path,
-        )
-
-    def _worker_exited(self, worker: WorkerId, reason: str) -> bool:
-        """Called by the engine when a worker's process has ended; True restarts it."""
-        restart = self.coordinator.worker_died(worker.device, worker.incarnation, reason)
-        # A file that takes the app down next, too, must not find itself innocent afterwards.
-        self._upkeep.write_down()
-        return restart
-
-
-def worker_log(folder: Path, device: str) -> Path:
-    """Return the file that takes what a device's workers print."""
-    return folder / LOGS_FOLDER / f"worker-{re.sub('[:/]', '_', device)}.log"
 
 
 def _files_found(prepared: PreparedRun) -> int:
