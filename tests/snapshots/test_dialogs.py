@@ -8,10 +8,13 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 
-from tests.support.pictures import BROKEN, RUNNING
+from tests.support.fake_run import FakeRun
+from tests.support.pictures import BROKEN, RUNNING, unit
 from tests.support.screen import fake_run, look
 from tests.support.snapshots import Prepare, assert_pictures
+from tui_balancer.balance.events import SplitEvent
 from tui_balancer.balance.model import CountSettings
+from tui_balancer.run.handle import Phase
 from tui_balancer.ui.app import BalancerApp
 
 BY_COUNT = replace(RUNNING, policy=CountSettings())
@@ -29,19 +32,37 @@ DIALOGS = {
     "device": (RUNNING, ("enter",)),
     "dead-device": (BROKEN, ("down", "enter")),
     "file": (RUNNING, ("2", "up", "enter")),
+    "failed-file": (BROKEN, ("exclamation_mark", "enter")),
+    "split": (RUNNING, ("3", "enter")),
+    "draining": (replace(RUNNING, phase=Phase.DRAINING), ("q",)),
 }
+SPLIT = SplitEvent(
+    *(0, 750.0, 298, unit(298).name, "cuda:1", "cuda:0", 11, 24, "6.1 s sooner", 15.3, 9.2),
+    source_ends=(15.3, 9.2),
+    target_ends=(0.0, 8.7),
+)
+"""The newest event, of which `split` shows the decision."""
+
+
+def run_of(dialog: str) -> FakeRun:
+    run = fake_run(DIALOGS[dialog][0])
+    if dialog == "failed-file":
+        run.ended[451] = 2
+    elif dialog == "split":
+        run.happen([SPLIT])
+    return run
 
 
 def app_and_preparation(dialog: str, *, attached: bool = False) -> tuple[BalancerApp, Prepare]:
-    seen, keys = DIALOGS[dialog]
+    _, keys = DIALOGS[dialog]
 
     async def prepare(pilot: Pilot[int]) -> None:
         for key in keys:
             await pilot.press(key)
-            if key in "12345":
+            if key in (*"12345", "exclamation_mark"):
                 await look(pilot)
 
-    return BalancerApp(fake_run(seen), poll=False, attached=attached), prepare
+    return BalancerApp(run_of(dialog), poll=False, attached=attached), prepare
 
 
 @pytest.mark.parametrize("dialog", DIALOGS)

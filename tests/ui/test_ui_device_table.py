@@ -223,7 +223,7 @@ async def test_enter_shows_all_about_a_device_and_keeps_it_up_to_date() -> None:
         for part in (
             "NVIDIA A100-SXM4-80GB",
             "31.0/80.0 GiB",
-            "160TFLOP/s",
+            "160 TFLOP/s",
             "+12 for it, −0 from it",
             "Its last files",
             "What happened to it",

@@ -132,6 +132,8 @@ async def test_a_draining_run_can_still_be_stopped_but_not_drained_again() -> No
     async with shown(run) as pilot:
         await pilot.press("q", "f")
         assert isinstance(pilot.app.screen, QuitDialog)
+        assert pilot.app.focused is not None
+        assert pilot.app.focused.id == "cancel"
         await pilot.press("s")
         await until(pilot, lambda: run.commands)
         assert run.commands == [StopNow()]

@@ -362,7 +362,7 @@ async def test_enter_shows_all_about_a_file() -> None:
         await pilot.pause()
         assert isinstance(pilot.app.screen, DetailDialog)
         text = await seen(pilot)
-        for part in ("cuda:0, place 1 in its queue", "220, 280 residues each", "80.1TFLOP"):
+        for part in ("cuda:0, place 1 in its queue", "220, 280 residues each", "80.1 TFLOP"):
             assert part in text
 
 

@@ -23,6 +23,12 @@ def fine_estimate(seconds: float | None) -> str:
     return estimate(seconds)
 
 
+def floating(operations: float) -> str:
+    """Return a number of floating-point operations with its unit: `102 TFLOP`."""
+    number = quantity(operations)
+    return f"{number[:-1]} {number[-1]}FLOP" if number[-1:].isalpha() else f"{number} FLOP"
+
+
 def clock_time(unix_seconds: float, now: float, *, seconds: bool = True) -> str:
     """Return a local time: `14:32:10`, or `14:32`, on the day of `now`, else `Fri 14:32`."""
     moment = datetime.fromtimestamp(unix_seconds)

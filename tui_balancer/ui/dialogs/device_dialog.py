@@ -8,7 +8,7 @@ from tui_balancer.balance.model import DeviceMetrics, DeviceState
 from tui_balancer.formatting import NONE, count, duration, estimate, memory, percent, quantity
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
-from tui_balancer.ui.formatting import bar, clock_time, shorten, sparkline
+from tui_balancer.ui.formatting import bar, clock_time, floating, shorten, sparkline
 from tui_balancer.ui.story.story import Story
 from tui_balancer.ui.story.throughput_history import SAMPLE_SECONDS
 
@@ -63,14 +63,8 @@ def _state(metrics: DeviceMetrics) -> list[Content]:
 def _rates(story: Story, metrics: DeviceMetrics) -> list[Content]:
     samples = story.rates.recent(metrics.device, _WIDTH)
     minutes = _WIDTH * SAMPLE_SECONDS / 60
-    rate = f"{quantity(metrics.rate)}FLOP/s" if metrics.rate else NONE
-    return [
-        Content(""),
-        field(
-            "Throughput",
-            f"{quantity(metrics.sequences_per_second)} seq/s, "
-            f"{quantity(metrics.residues_per_second)} res/s, {rate}",
-        ),
+    rate = f"{floating(metrics.rate)}/s" if metrics.rate else NONE
+    history = [
         field("", (sparkline(samples, _WIDTH), "$text-accent")),
         field(
             "",
@@ -79,6 +73,15 @@ def _rates(story: Story, metrics: DeviceMetrics) -> list[Content]:
                 "$foreground 60%",
             ),
         ),
+    ]
+    return [
+        Content(""),
+        field(
+            "Throughput",
+            f"{quantity(metrics.sequences_per_second)} seq/s, "
+            f"{quantity(metrics.residues_per_second)} res/s, {rate}",
+        ),
+        *(history if samples else []),
         field("Busy", f"{percent(metrics.utilisation)} of the last seconds"),
         field("Sensor", percent(metrics.sensor_utilisation)),
         field("Memory", memory(metrics.memory_used, metrics.memory_total)),
@@ -88,9 +91,7 @@ def _rates(story: Story, metrics: DeviceMetrics) -> list[Content]:
 def _balance(metrics: DeviceMetrics) -> list[Content]:
     return [
         Content(""),
-        field(
-            "Waiting", f"{count(metrics.queued_files)} files, {quantity(metrics.queued_cost)}FLOP"
-        ),
+        field("Waiting", f"{count(metrics.queued_files)} files, {floating(metrics.queued_cost)}"),
         field("Ends in", estimate(metrics.finish_seconds)),
         field("Done", f"{count(metrics.files_done)} files"),
         field("Stolen", f"+{metrics.stolen_to} for it, −{metrics.stolen_from} from it"),

@@ -6,7 +6,7 @@ from textual.content import Content
 
 from tui_balancer.formatting import count, duration, quantity
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
-from tui_balancer.ui.formatting import clock_time, fine_estimate
+from tui_balancer.ui.formatting import clock_time, fine_estimate, floating
 from tui_balancer.ui.story.file_rows import FileRow, file_row
 from tui_balancer.ui.story.file_table import FileState
 from tui_balancer.ui.story.story import Story
@@ -50,7 +50,7 @@ def _facts(row: FileRow) -> list[Content]:
     lines += [
         field("Sequences", f"{count(unit.sequences)}, {mean:,.0f} residues each on average"),
         field("Residues", count(unit.residues)),
-        field("Cost", f"{quantity(unit.cost)}FLOP"),
+        field("Cost", floating(unit.cost)),
     ]
     if row.took:
         lines.append(

@@ -58,6 +58,14 @@ class QuitDialog(Dialog[Drain | StopNow | Literal["leave"] | None]):
                 yield Button("[u]S[/]top now", id="stop")
                 yield Button("[u]C[/]ancel", id="cancel")
 
+    def on_mount(self) -> None:
+        """Begin on what stops nothing, and goes on with what was asked before."""
+        next(button for button in self.query(Button) if self._harmless(button)).focus()
+
+    @staticmethod
+    def _harmless(button: Button) -> bool:
+        return button.id != "stop" and not button.disabled
+
     def _state(self) -> str:
         if self._snapshot is None:
             return "The run is starting."
