@@ -1,4 +1,4 @@
-"""The commands: run, resume, demo, attach, plan, devices, bench, and those of other modules."""
+"""The commands: run, resume, demo, attach, and those of other modules."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
-from rich.progress import Progress
 
 from tui_balancer import __version__
-from tui_balancer.bars import bars
 from tui_balancer.cluster_options import ClusterOptions
 from tui_balancer.completing import add_completion
 from tui_balancer.config import RunSettings
 from tui_balancer.configuring import config
 from tui_balancer.converting import export, inspect, verify
-from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.errors import UserError
+from tui_balancer.looking import bench, devices, plan
 from tui_balancer.naming import STDIN, named_inputs
 from tui_balancer.options import (
     BalancingOptions,
     DeviceOptions,
     EmbeddingOptions,
+    Input,
+    Listed,
     ModelOptions,
     ResumingOptions,
     ScreenOptions,
@@ -36,7 +36,7 @@ from tui_balancer.options import (
 from tui_balancer.preferences import apply_preferences
 from tui_balancer.replaying import replay
 from tui_balancer.reporting import print_account, report
-from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from tui_balancer.run.report import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from tui_balancer.simulating import simulate
 
 if TYPE_CHECKING:
@@ -49,8 +49,6 @@ EXIT_CODES = (
 DEMO_MODEL = "esm2_t6_8M_UR50D"
 DEMO_DOWNLOAD_SECONDS = 5.0
 """How long the demo waits for the real weights' first byte before it makes up its own."""
-
-BENCH_MODEL = "untrained:esm2_t6_8M_UR50D"
 
 DEMO_FILES = 40
 DEMO_SEQUENCES = 6000
@@ -67,13 +65,6 @@ app = App(
     + EXIT_CODES,
 )
 
-# Each is a text; that it may be a path lets shells complete it.
-Input = Annotated[
-    str | Path, Parameter(name="INPUT", help="FASTA files, folders or globs; - for a pipe.")
-]
-Listed = Annotated[
-    Path | None, Parameter(name="--list", help="A file that names one more input on each line.")
-]
 Output = Annotated[
     Path,
     Parameter(name=["--output", "-o"], help="The run folder: one output for each input, and logs."),
@@ -254,126 +245,9 @@ def attach(
     )
 
 
-@app.command(usage="Usage: tui-balancer plan INPUT... [OPTIONS]")
-def plan(
-    *inputs: Input,
-    listed: Listed = None,
-    model: ModelOptions | None = None,
-    devices: DeviceOptions | None = None,
-    embedding: EmbeddingOptions | None = None,
-) -> int:
-    """Show who would get what, and do no work.
-
-    Counts the inputs and assigns them as a run would. Times come from assumed speeds and are
-    rough; a run measures them.
-    """
-    from tui_balancer.formatting import estimate, plural
-    from tui_balancer.inputs.census import Census
-    from tui_balancer.inputs.scan import scan
-    from tui_balancer.run.plan import plan as plan_units
-    from tui_balancer.run.plan import planned_catalogue, predicted_seconds
-    from tui_balancer.run.prepare import prepare
-    from tui_balancer.run.stock import scan_warnings, undivided_warnings
-    from tui_balancer.tables import plan_table
-
-    settings = run_settings(
-        named_inputs(inputs, listed, None),
-        Path(),
-        model or ModelOptions(),
-        devices or DeviceOptions(),
-        BalancingOptions(),
-        embedding or EmbeddingOptions(),
-    )
-    prepared = prepare(settings, resuming=None)
-    census = Census() if settings.dereplicate else None
-    with Progress(console=_stderr, transient=True, disable=not _stderr.is_terminal) as progress:
-        task = progress.add_task("counting", total=len(prepared.inputs))
-        scans = scan(
-            prepared.inputs,
-            settings.reading,
-            on_progress=lambda _: progress.advance(task),
-            census=census,
-            shard_bytes=settings.shards.size,
-        )
-    catalogue, copies = planned_catalogue(prepared, scans, census)
-    _stdout.print(f"{prepared.model.label}, {len(scans):,} files")
-    if copies:
-        _stdout.print(f"{plural(copies, 'sequence')} with the residues of others: computed once")
-    _stdout.print(plan_table(plan_units(prepared, catalogue.good_units)))
-    finish = estimate(predicted_seconds(prepared, catalogue.good_units))
-    _stdout.print(f"estimated finish with stealing: {finish} after the models are loaded")
-    undivided = undivided_warnings(scans, settings.shards, settings.reading.segment_bytes)
-    for warning in (*prepared.warnings, *scan_warnings(scans), *undivided):
-        _stdout.print(f"warning  {warning}", highlight=False, markup=False)
-    bad = [one for one in scans if one.error]
-    for one in bad:
-        _stdout.print(f"would fail  {one.input.name}: {one.error}", highlight=False, markup=False)
-    return EXIT_FAILED if bad else EXIT_DONE
-
-
-@app.command
-def devices(*, devices: DeviceOptions | None = None) -> int:
-    """Show the devices that a run would use, with their weights and why."""
-    from tui_balancer.run.prepare import prepare_devices
-    from tui_balancer.tables import devices_table
-
-    settings = run_settings(
-        (),
-        Path(),
-        ModelOptions(),
-        devices or DeviceOptions(),
-        BalancingOptions(),
-        EmbeddingOptions(),
-    )
-    found, specs, warnings = prepare_devices(settings)
-    _stdout.print(devices_table(found, specs))
-    for warning in warnings:
-        _stdout.print(f"warning  {warning}", highlight=False, markup=False)
-    return EXIT_DONE
-
-
-@app.command
-def bench(
-    *,
-    model: Annotated[str, Parameter(help="As for run; weights do not matter here.")] = BENCH_MODEL,
-    precision: Annotated[
-        PrecisionChoice, Parameter(help="auto measures each format that a device has.")
-    ] = "auto",
-    seconds: Annotated[float, Parameter(help="How long to measure, about; start-up aside.")] = 20.0,
-    devices: DeviceOptions | None = None,
-) -> int:
-    """Measure how fast the devices embed.
-
-    All devices work at once, as in a run, on made-up proteins of three ranges of length. The
-    ceiling is what each reaches in the matrix products of the model alone.
-    """
-    from tui_balancer.run.bench import prepare_benchmark
-    from tui_balancer.tables import bench_table
-
-    if not seconds > 0:
-        raise UserError(f"--seconds must be more than 0, not {seconds:g}")
-    settings = run_settings(
-        (),
-        Path(),
-        ModelOptions(model=model),
-        devices or DeviceOptions(),
-        BalancingOptions(),
-        EmbeddingOptions(precision=precision),
-    )
-    with bars() as on_step:
-        benchmark = prepare_benchmark(settings, seconds, on_step)
-    for warning in benchmark.warnings:
-        _stdout.print(f"warning  {warning}", highlight=False, markup=False)
-    with Progress(console=_stderr, transient=True, disable=not _stderr.is_terminal) as progress:
-        task = progress.add_task("measuring", total=benchmark.measurements)
-        measured = benchmark.measure(lambda _: progress.advance(task))
-    _stdout.print(f"{benchmark.model.label}, batches of {benchmark.batch_tokens:,} tokens")
-    for line in benchmark.device_lines():
-        _stdout.print(line, highlight=False, markup=False)
-    _stdout.print(bench_table(measured))
-    return EXIT_DONE
-
-
+app.command(plan, usage="Usage: tui-balancer plan INPUT... [OPTIONS]")
+app.command(devices)
+app.command(bench)
 app.command(export)
 app.command(inspect)
 app.command(verify)

@@ -38,6 +38,14 @@ _UNITS = {"B": 1, "IB": 1} | {
 
 DEFAULT_MODEL = "esm2_t33_650M_UR50D"
 
+# Each is a text; that it may be a path lets shells complete it.
+Input = Annotated[
+    str | Path, Parameter(name="INPUT", help="FASTA files, folders or globs; - for a pipe.")
+]
+Listed = Annotated[
+    Path | None, Parameter(name="--list", help="A file that names one more input on each line.")
+]
+
 
 @Parameter(name="*", group=MODEL)
 @dataclass(frozen=True)

@@ -1,0 +1,147 @@
+"""The commands that look and compute nothing that is kept: plan, devices, bench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import Progress
+
+from tui_balancer.bars import bars
+from tui_balancer.embedding.settings import PrecisionChoice
+from tui_balancer.errors import UserError
+from tui_balancer.naming import named_inputs
+from tui_balancer.options import (
+    BalancingOptions,
+    DeviceOptions,
+    EmbeddingOptions,
+    Input,
+    Listed,
+    ModelOptions,
+    run_settings,
+)
+from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED
+
+BENCH_MODEL = "untrained:esm2_t6_8M_UR50D"
+
+_stdout = Console()
+_stderr = Console(stderr=True)
+
+
+def plan(
+    *inputs: Input,
+    listed: Listed = None,
+    model: ModelOptions | None = None,
+    devices: DeviceOptions | None = None,
+    embedding: EmbeddingOptions | None = None,
+) -> int:
+    """Show who would get what, and do no work.
+
+    Counts the inputs and assigns them as a run would. Times come from assumed speeds and are
+    rough; a run measures them.
+    """
+    from tui_balancer.formatting import estimate, plural
+    from tui_balancer.inputs.census import Census
+    from tui_balancer.inputs.scan import scan
+    from tui_balancer.run.plan import plan as plan_units
+    from tui_balancer.run.plan import planned_catalogue, predicted_seconds
+    from tui_balancer.run.prepare import prepare
+    from tui_balancer.run.stock import scan_warnings, undivided_warnings
+    from tui_balancer.tables import plan_table
+
+    settings = run_settings(
+        named_inputs(inputs, listed, None),
+        Path(),
+        model or ModelOptions(),
+        devices or DeviceOptions(),
+        BalancingOptions(),
+        embedding or EmbeddingOptions(),
+    )
+    prepared = prepare(settings, resuming=None)
+    census = Census() if settings.dereplicate else None
+    with Progress(console=_stderr, transient=True, disable=not _stderr.is_terminal) as progress:
+        task = progress.add_task("counting", total=len(prepared.inputs))
+        scans = scan(
+            prepared.inputs,
+            settings.reading,
+            on_progress=lambda _: progress.advance(task),
+            census=census,
+            shard_bytes=settings.shards.size,
+        )
+    catalogue, copies = planned_catalogue(prepared, scans, census)
+    _stdout.print(f"{prepared.model.label}, {len(scans):,} files")
+    if copies:
+        _stdout.print(f"{plural(copies, 'sequence')} with the residues of others: computed once")
+    _stdout.print(plan_table(plan_units(prepared, catalogue.good_units)))
+    finish = estimate(predicted_seconds(prepared, catalogue.good_units))
+    _stdout.print(f"estimated finish with stealing: {finish} after the models are loaded")
+    undivided = undivided_warnings(scans, settings.shards, settings.reading.segment_bytes)
+    for warning in (*prepared.warnings, *scan_warnings(scans), *undivided):
+        _stdout.print(f"warning  {warning}", highlight=False, markup=False)
+    bad = [one for one in scans if one.error]
+    for one in bad:
+        _stdout.print(f"would fail  {one.input.name}: {one.error}", highlight=False, markup=False)
+    return EXIT_FAILED if bad else EXIT_DONE
+
+
+def devices(*, devices: DeviceOptions | None = None) -> int:
+    """Show the devices that a run would use, with their weights and why."""
+    from tui_balancer.run.prepare import prepare_devices
+    from tui_balancer.tables import devices_table
+
+    settings = run_settings(
+        (),
+        Path(),
+        ModelOptions(),
+        devices or DeviceOptions(),
+        BalancingOptions(),
+        EmbeddingOptions(),
+    )
+    found, specs, warnings = prepare_devices(settings)
+    _stdout.print(devices_table(found, specs))
+    for warning in warnings:
+        _stdout.print(f"warning  {warning}", highlight=False, markup=False)
+    return EXIT_DONE
+
+
+def bench(
+    *,
+    model: Annotated[str, Parameter(help="As for run; weights do not matter here.")] = BENCH_MODEL,
+    precision: Annotated[
+        PrecisionChoice, Parameter(help="auto measures each format that a device has.")
+    ] = "auto",
+    seconds: Annotated[float, Parameter(help="How long to measure, about; start-up aside.")] = 20.0,
+    devices: DeviceOptions | None = None,
+) -> int:
+    """Measure how fast the devices embed.
+
+    All devices work at once, as in a run, on made-up proteins of three ranges of length. The
+    ceiling is what each reaches in the matrix products of the model alone.
+    """
+    from tui_balancer.run.bench import prepare_benchmark
+    from tui_balancer.tables import bench_table
+
+    if not seconds > 0:
+        raise UserError(f"--seconds must be more than 0, not {seconds:g}")
+    settings = run_settings(
+        (),
+        Path(),
+        ModelOptions(model=model),
+        devices or DeviceOptions(),
+        BalancingOptions(),
+        EmbeddingOptions(precision=precision),
+    )
+    with bars() as on_step:
+        benchmark = prepare_benchmark(settings, seconds, on_step)
+    for warning in benchmark.warnings:
+        _stdout.print(f"warning  {warning}", highlight=False, markup=False)
+    with Progress(console=_stderr, transient=True, disable=not _stderr.is_terminal) as progress:
+        task = progress.add_task("measuring", total=benchmark.measurements)
+        measured = benchmark.measure(lambda _: progress.advance(task))
+    _stdout.print(f"{benchmark.model.label}, batches of {benchmark.batch_tokens:,} tokens")
+    for line in benchmark.device_lines():
+        _stdout.print(line, highlight=False, markup=False)
+    _stdout.print(bench_table(measured))
+    return EXIT_DONE
