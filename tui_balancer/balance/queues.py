@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator, Mapping
-from operator import attrgetter
 
+from tui_balancer.balance.cost_index import CostIndex
 from tui_balancer.balance.model import Unit
-
-_cost = attrgetter("cost")
-_cost_then_id = attrgetter("cost", "unit_id")
 
 
 class WorkQueue:
@@ -38,7 +34,7 @@ class WorkQueue:
         # Both ends are always units that are here.
         self._order: deque[Unit] = deque()
         self._gone: set[int] = set()
-        self._by_cost: list[Unit] | None = None
+        self._by_cost: CostIndex | None = None
         self.cost = 0.0
         self.files = 0
         self.residues = 0
@@ -112,19 +108,15 @@ class WorkQueue:
 
     def around(self, cost: float) -> tuple[Unit | None, Unit | None]:
         """Return the costliest unit of at most `cost` FLOPs and the cheapest above it."""
-        index = self._index()
-        split = bisect_right(index, cost, key=_cost)
-        below = index[split - 1] if split else None
-        above = index[split] if split < len(index) else None
-        return below, above
+        return self._index().around(cost)
 
     def count_up_to(self, cost: float) -> int:
         """Return how many units cost at most so many FLOPs."""
-        return bisect_right(self._index(), cost, key=_cost)
+        return self._index().count_up_to(cost)
 
-    def _index(self) -> list[Unit]:
+    def _index(self) -> CostIndex:
         if self._by_cost is None:
-            self._by_cost = sorted(self._units.values(), key=_cost_then_id)
+            self._by_cost = CostIndex(self._units.values())
         return self._by_cost
 
     def _clear_place(self, unit: Unit) -> None:
@@ -141,8 +133,7 @@ class WorkQueue:
         self.files += unit.files
         self.residues += unit.residues
         if self._by_cost is not None:
-            place = bisect_left(self._by_cost, _cost_then_id(unit), key=_cost_then_id)
-            self._by_cost.insert(place, unit)
+            self._by_cost.add(unit)
 
     def _removed(self, unit: Unit) -> None:
         # Sums of floats drift; an empty queue is the moment to set them right.
@@ -150,4 +141,4 @@ class WorkQueue:
         self.files -= unit.files
         self.residues -= unit.residues
         if self._by_cost is not None:
-            del self._by_cost[bisect_left(self._by_cost, _cost_then_id(unit), key=_cost_then_id)]
+            self._by_cost.remove(unit)
