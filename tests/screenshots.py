@@ -21,7 +21,7 @@ from tui_balancer.config import RunSettings
 from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run.account import account_of
-from tui_balancer.run.handle import RunSnapshot
+from tui_balancer.run.handle import Phase, RunSnapshot
 from tui_balancer.run.history import read_history
 from tui_balancer.run.page.html import page
 from tui_balancer.run.prepare import prepare
@@ -36,7 +36,7 @@ WIDE, NARROW = (120, 34), (80, 24)
 
 def demo_session() -> RunSession:
     """Return a run on uneven files, whose weights are wrong enough to see steals early."""
-    write_synthetic(Path("proteins"), files=36, sequences=900, seed=7)
+    write_synthetic(Path("proteins"), files=36, sequences=1200, seed=7)
     settings = RunSettings(
         inputs=("proteins",),
         output=Path("embeddings"),
@@ -61,19 +61,19 @@ async def take(session: RunSession, folder: Path) -> None:
 
         await until(session, lambda seen: seen.totals.done >= 8 and stolen(seen) >= 2)
         await picture("running")
-        await keys(pilot, "2", "t", "down", "t", "m")
+        await keys(pilot, "p")
+        await until(session, lambda seen: seen.devices[0].state.value == "paused")
+        await pilot.resize_terminal(*NARROW)
+        await picture("narrow")
+        await pilot.resize_terminal(*WIDE)
+        await keys(pilot, "p", "2", "t", "down", "t", "m")
         await picture("move")
         await keys(pilot, "escape", "T", "4")
         await picture("timeline")
         await keys(pilot, "e")
         await picture("threshold")
-        await keys(pilot, "escape", "1", "p")
-        await until(session, lambda seen: seen.devices[0].state.value == "paused")
-        await pilot.resize_terminal(*NARROW)
-        await picture("narrow")
-        await keys(pilot, "p")
-        await pilot.resize_terminal(*WIDE)
-        await until(session, lambda seen: seen.phase.value == "finished")
+        await keys(pilot, "escape", "1")
+        await until(session, lambda seen: seen.phase is Phase.FINISHED)
         await picture("finished")
         await keys(pilot, "q")
 
@@ -110,7 +110,9 @@ async def keys(pilot: Pilot[int], *names: str) -> None:
 
 async def until(session: RunSession, reached: Callable[[RunSnapshot], bool]) -> None:
     """Let the run go on until a snapshot looks like that."""
-    while not reached(session.snapshot()):
+    while not reached(seen := session.snapshot()):
+        if seen.phase is Phase.FINISHED:
+            raise RuntimeError("the run was over before its picture could be taken")
         await asyncio.sleep(0.2)
 
 
