@@ -94,8 +94,12 @@ class RunLink:
         """Have a command carried out; the answer comes as `CommandAnswered`."""
         self._commands.put(command)
 
-    def read(self) -> None:
-        """Pull the new events and take a picture; post both where they bring news."""
+    def read(self, *, files: bool = True) -> None:
+        """Pull the new events and take a picture; post both where they bring news.
+
+        Args:
+            files: Whether the table of files is to be a new one, where somebody looks at it.
+        """
         with self._reading:
             snapshot = self._run.snapshot()
             if snapshot.last_event < self._last_event:
@@ -107,7 +111,7 @@ class RunLink:
                 self._app.post_message(EventsArrived(events))
             picture = Picture(
                 snapshot,
-                self._read_files(snapshot),
+                self._read_files(snapshot, anew=files),
                 self._read_log(),
                 self._run.summary() if snapshot.phase is Phase.FINISHED else None,
             )
@@ -120,12 +124,12 @@ class RunLink:
         self._file_watch, self._files, self._files_due = FileWatch(), None, 0.0
         self._app.post_message(WentBack())
 
-    def _read_files(self, snapshot: RunSnapshot) -> FileTable | None:
+    def _read_files(self, snapshot: RunSnapshot, *, anew: bool) -> FileTable | None:
         if not self._files_wanted:
             self._files = None
             return None
         began = time.perf_counter()
-        if began >= self._files_due:
+        if began >= self._files_due and (anew or self._files is None):
             self._files = self._file_watch.read(self._run, snapshot) or self._files
             took = time.perf_counter() - began
             self._files_due = began + (took / FILES_SHARE if took > self._period / 10 else 0.0)
@@ -145,10 +149,13 @@ class RunLink:
 
     def _take_pictures(self) -> None:
         try:
+            # Every other picture has the files as they were: a line for each, and they hardly
+            # change in a quarter of a second. One that was asked for has them as they are.
+            files = True
             while not self._stopping.is_set():
                 self._wake.clear()
-                self.read()
-                self._wake.wait(self._period)
+                self.read(files=files)
+                files = self._wake.wait(self._period) or not files
         except Exception as error:
             self._app.post_message(LinkBroke(error))
 
