@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import gc
 import os
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import tui_balancer
 from tests.support.terminal import OpenTerminal, Terminal
 from tui_balancer.inputs.synthetic import write_synthetic
 
@@ -22,6 +24,12 @@ os.environ["MKL_NUM_THREADS"] = "1"
 resource_tracker.ensure_running()
 
 _tests = count()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the package once; else each of hundreds of processes might do so for itself."""
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(Path(tui_balancer.__file__).parent, quiet=1)
 
 
 def pytest_collection_finish() -> None:
