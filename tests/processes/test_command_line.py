@@ -54,11 +54,11 @@ def giants_and_peptides(tmp_path_factory: pytest.TempPathFactory) -> Path:
     falls behind what its cost promised, and the files queued behind them are there to be stolen.
     """
     folder = tmp_path_factory.mktemp("uneven")
-    residues = random.Random(1).choices("ACDEFGHIKLMNPQRSTVWY", k=10_000)
-    _write_proteome(folder / "giants.faa", residues[:4_000], length=1000)
+    residues = random.Random(1).choices("ACDEFGHIKLMNPQRSTVWY", k=8_000)
+    _write_proteome(folder / "giants.faa", residues[:3_000], length=1000)
     for number in range(12):
         # Each has its own: copies would be computed once.
-        own = residues[4_000 + 500 * number :][:500]
+        own = residues[3_000 + 400 * number :][:400]
         _write_proteome(folder / f"peptides{number:02}.faa", own, length=40)
     shutil.copy(REAL_PROTEINS, folder / "real.faa")
     return folder

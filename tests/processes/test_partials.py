@@ -12,6 +12,8 @@ from tests.processes.conftest import Workshop
 from tests.support.tasks import write_task
 from tui_balancer.workers.protocol import Order, TaskProgress, WorkerId
 
+pytestmark = pytest.mark.usefixtures("preloaded")
+
 SEQUENCES = 24
 BATCHES_BEFORE_DEATH = 4
 

@@ -15,6 +15,8 @@ from tui_balancer.balance.model import DeviceMetrics
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run.session import RunSession
 
+pytestmark = pytest.mark.usefixtures("preloaded")
+
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
