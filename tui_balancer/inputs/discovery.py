@@ -204,7 +204,7 @@ def _expand(
     hidden = any(part.startswith(".") for part in rest)
     try:
         paths = sorted(start.glob("/".join(rest)))
-    except (ValueError, NotImplementedError) as error:
+    except ValueError as error:
         raise UserError(f"cannot expand {terminal_safe(str(pattern))}: {error}") from error
     files: list[_Match] = []
     for path in paths:
