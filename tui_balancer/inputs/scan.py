@@ -181,51 +181,35 @@ def _divided(
 def _counted(
     file: InputFile, rules: ReadingRules, stop: threading.Event | None, census: Census | None
 ) -> FileScan:
-    def go_on() -> None:
-        if stop is not None and stop.is_set():
-            raise ScanStopped
-
     size_bytes = mtime_ns = 0
-    sequences = residues = tokens = squared_tokens = truncated = windowed = replaced = 0
     path = file.path
     try:
         # Taken before the reading, so that a change during it shows as a newer time.
         status = path.stat()
         size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
-        plain = count_plain(path, rules, SPECIAL_TOKENS, census, go_on)
+        plain = count_plain(path, rules, SPECIAL_TOKENS, census, lambda: _go_on(stop))
         if plain is not None:
             return _plain_scan(file, plain, size_bytes, mtime_ns)
         stream = FastaStream(path, rules)
-        for record in stream:
-            go_on()
-            sequences += 1
-            residues += len(record.residues)
-            for number, piece in enumerate(pieces(record.residues, rules)):
-                tokens += len(piece) + SPECIAL_TOKENS
-                squared_tokens += (len(piece) + SPECIAL_TOKENS) ** 2
-                windowed += number == 1
-                if census is not None:
-                    census.add(piece.encode(), first=number == 0)
-            truncated += record.truncated
-            replaced += record.replaced
+        found = _streamed(stream, rules, stop, census)
     except InputError as error:
         return FileScan(file, size_bytes=size_bytes, mtime_ns=mtime_ns, error=str(error))
     except OSError as error:
         return FileScan(file, error=f"cannot be read: {error.strerror or error}")
     return FileScan(
         input=file,
-        sequences=sequences,
-        residues=residues,
-        tokens=tokens,
-        squared_tokens=squared_tokens,
-        truncated=truncated,
-        replaced=replaced,
+        sequences=found.sequences,
+        residues=found.residues,
+        tokens=found.tokens,
+        squared_tokens=found.squared_tokens,
+        truncated=found.truncated,
+        replaced=found.replaced,
         skipped=stream.skipped,
         duplicates=stream.duplicates,
-        sha256=stream.sha256,
+        sha256=found.sha256,
         size_bytes=size_bytes,
         mtime_ns=mtime_ns,
-        windowed=windowed,
+        windowed=found.windowed,
         left_out=stream.left_out,
     )
 
@@ -239,29 +223,62 @@ def _segment(
 ) -> Shard:
     """Count what is in a segment, which ends as a file of its own in the census."""
 
-    def go_on() -> None:
-        if stop is not None and stop.is_set():
-            raise ScanStopped
-
-    plain = count_plain(file.path, rules, SPECIAL_TOKENS, census, go_on, stretch)
-    if plain is not None:
-        found = (plain.sequences, plain.residues, plain.tokens, plain.squared_tokens, plain.sha256)
-    else:
-        sequences = residues = tokens = squared_tokens = 0
-        stream = FastaStream(file.path, rules, stretch)
-        for record in stream:
-            go_on()
-            sequences += 1
-            residues += len(record.residues)
-            for number, piece in enumerate(pieces(record.residues, rules)):
-                tokens += len(piece) + SPECIAL_TOKENS
-                squared_tokens += (len(piece) + SPECIAL_TOKENS) ** 2
-                if census is not None:
-                    census.add(piece.encode(), first=number == 0)
-        found = (sequences, residues, tokens, squared_tokens, stream.sha256)
+    found: PlainCounts | _Streamed | None = count_plain(
+        file.path, rules, SPECIAL_TOKENS, census, lambda: _go_on(stop), stretch
+    )
+    if found is None:
+        found = _streamed(FastaStream(file.path, rules, stretch), rules, stop, census)
     if census is not None:
         census.end_file(usable=True)
-    return Shard(stretch, *found)
+    return Shard(
+        stretch,
+        found.sequences,
+        found.residues,
+        found.tokens,
+        found.squared_tokens,
+        found.sha256,
+    )
+
+
+@dataclass(slots=True)
+class _Streamed:
+    """What was read record by record; see `FileScan`."""
+
+    sequences: int = 0
+    residues: int = 0
+    tokens: int = 0
+    squared_tokens: int = 0
+    truncated: int = 0
+    replaced: int = 0
+    windowed: int = 0
+    sha256: str = ""
+
+
+def _streamed(
+    stream: FastaStream, rules: ReadingRules, stop: threading.Event | None, census: Census | None
+) -> _Streamed:
+    """Count the records of a file or a stretch of it, and note their pieces."""
+    found = _Streamed()
+    for record in stream:
+        _go_on(stop)
+        found.sequences += 1
+        found.residues += len(record.residues)
+        for number, piece in enumerate(pieces(record.residues, rules)):
+            found.tokens += len(piece) + SPECIAL_TOKENS
+            found.squared_tokens += (len(piece) + SPECIAL_TOKENS) ** 2
+            found.windowed += number == 1
+            if census is not None:
+                census.add(piece.encode(), first=number == 0)
+        found.truncated += record.truncated
+        found.replaced += record.replaced
+    found.sha256 = stream.sha256
+    return found
+
+
+def _go_on(stop: threading.Event | None) -> None:
+    """Raise ScanStopped where the scan is to end."""
+    if stop is not None and stop.is_set():
+        raise ScanStopped
 
 
 def _joint(counts: Sequence[Shard]) -> Shard:
