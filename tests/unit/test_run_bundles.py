@@ -14,6 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.benches import bench_for, worker_setup
 from tests.support.checkpoints import make_checkpoint
 from tests.support.tasks import run_task
 from tests.support.work_board import ListBoard
@@ -26,13 +27,9 @@ from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.run.catalogue import Catalogue
-from tui_balancer.workers.busy import BusyClock
-from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.protocol import Order, TaskProgress, TaskResult, WorkerId, WorkerSetup
-from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.task import Abandoned, Bench
 
-WORKER = WorkerId("cpu:0", 1)
 SETTINGS = EmbeddingSettings(batch_tokens=30)
 WIDTH = 40
 
@@ -63,10 +60,7 @@ class Workshop:
     embedder: Embedder
 
     def bench(self, board: ListBoard) -> Bench:
-        busy = BusyClock()
-        return Bench(
-            self.setup, WorkQueue(board, WORKER), self.embedder, busy, Flight(self.embedder, busy)
-        )
+        return bench_for(self.setup, board, self.embedder)
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +69,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     model = resolve(CheckpointModel(make_checkpoint(folder / "tiny.pt", width=WIDTH)))
     embedder = load_embedder(model, "cpu:0", 1, SETTINGS)
     embedder.embed = told_by_company  # type: ignore[method-assign, assignment]
-    setup = WorkerSetup(WORKER, 1, model, SETTINGS, ReadingRules(), folder, "", b"")
-    return Workshop(setup, embedder)
+    return Workshop(worker_setup(model, SETTINGS), embedder)
 
 
 def catalogue_of(inputs: Path, output: Path, workshop: Workshop) -> Catalogue:

@@ -15,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.benches import bench_for, worker_setup
 from tests.support.checkpoints import make_checkpoint
 from tests.support.tasks import run_task
 from tests.support.work_board import ListBoard
@@ -34,11 +35,6 @@ from tui_balancer.outputs.layout import output_paths
 from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.run.catalogue import Catalogue, file_records
 from tui_balancer.run.dereplication import dereplicated
-from tui_balancer.workers.busy import BusyClock
-from tui_balancer.workers.flight import Flight
-from tui_balancer.workers.protocol import WorkerId, WorkerSetup
-from tui_balancer.workers.queues import WorkQueue
-from tui_balancer.workers.task import Bench
 
 WIDTH, BATCH_TOKENS = 16, 30
 RULES = ReadingRules(max_length=12, long="window")
@@ -75,16 +71,8 @@ class Run:
         self._embedder = embedder
         self.settings = replace(SETTINGS, **changed)
         model = make_checkpoint(folder / "tiny.pt", width=WIDTH)
-        self._setup = WorkerSetup(
-            WorkerId("cpu:0", 1),
-            1,
-            resolve(CheckpointModel(model)),
-            self.settings,
-            RULES,
-            folder,
-            "",
-            b"",
-            folder=folder,
+        self._setup = worker_setup(
+            resolve(CheckpointModel(model)), self.settings, RULES, folder=folder
         )
         found = find_inputs([str(inputs)])
         census = Census()
@@ -101,15 +89,8 @@ class Run:
         """Embed files, each by a worker of its own, and return their outputs' checksums."""
         made: dict[int, str] = {}
         for unit in self.catalogue.units(numbers):
-            busy = BusyClock()
             self._embedder.embed = self.company  # type: ignore[method-assign, assignment]
-            bench = Bench(
-                self._setup,
-                WorkQueue(ListBoard(), WorkerId("cpu:0", 1)),
-                self._embedder,
-                busy,
-                Flight(self._embedder, busy),
-            )
+            bench = bench_for(self._setup, ListBoard(), self._embedder)
             result = run_task(bench, self.catalogue.task(Lease(unit, "cpu:0", epoch)))
             assert not any(file.error for file in result.files)
             made.update((file.file_id, file.output_sha256) for file in result.files)

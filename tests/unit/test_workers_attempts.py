@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.benches import bench_for, worker_setup
 from tests.support.checkpoints import make_checkpoint
 from tests.support.tasks import run_task, task_of, write_file
 from tests.support.work_board import ListBoard
@@ -17,30 +18,17 @@ from tui_balancer.embedding.embedder import load_embedder
 from tui_balancer.embedding.registry import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.workers.busy import BusyClock
-from tui_balancer.workers.flight import Flight
-from tui_balancer.workers.protocol import Order, Task, TaskResult, WorkerId, WorkerSetup
-from tui_balancer.workers.queues import WorkQueue
-from tui_balancer.workers.task import Abandoned, Bench
+from tui_balancer.workers.protocol import Order, Task, TaskResult, WorkerSetup
+from tui_balancer.workers.task import Abandoned
 
-WORKER = WorkerId("cpu:0", 1)
 SEQUENCES = 20
 KEPT = 3
 
 
 @pytest.fixture(scope="module")
 def setup(tmp_path_factory: pytest.TempPathFactory) -> WorkerSetup:
-    folder = tmp_path_factory.mktemp("model")
-    return WorkerSetup(
-        worker=WORKER,
-        threads=1,
-        model=resolve(CheckpointModel(make_checkpoint(folder / "tiny.pt"))),
-        settings=EmbeddingSettings(batch_tokens=60),
-        reading=ReadingRules(),
-        log=folder / "unused.log",
-        address="unused",
-        authkey=b"unused",
-    )
+    path = make_checkpoint(tmp_path_factory.mktemp("model") / "tiny.pt")
+    return worker_setup(resolve(CheckpointModel(path)), EmbeddingSettings(batch_tokens=60))
 
 
 class Attempts:
@@ -88,9 +76,7 @@ class Attempts:
         self._epoch += 1
         self.board.progress_reports.clear()
         embedder = load_embedder(setup.model, "cpu:0", 1, setup.settings)
-        busy = BusyClock()
-        bench = Bench(setup, WorkQueue(self.board, WORKER), embedder, busy, Flight(embedder, busy))
-        return run_task(bench, self.task)
+        return run_task(bench_for(setup, self.board, embedder), self.task)
 
     def _reported(self) -> list[int]:
         return [report.sequences for report in self.board.progress_reports]

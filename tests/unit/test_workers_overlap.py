@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 import torch
 
+from tests.support.benches import WORKER, bench_for, worker_setup
 from tests.support.checkpoints import make_checkpoint
 from tests.support.tasks import write_task
 from tests.support.work_board import ListBoard
@@ -20,16 +21,12 @@ from tui_balancer.embedding.registry import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.fasta import read_fasta
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.workers.busy import BusyClock
-from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.loop import work_until_over
-from tui_balancer.workers.protocol import Task, WorkerId, WorkerSetup
+from tui_balancer.workers.protocol import Task, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.reading import ReadAhead
-from tui_balancer.workers.task import Bench
 from tui_balancer.workers.unit_plan import first_batch
 
-WORKER = WorkerId("cuda:0", 1)
 BATCH_TOKENS = 60
 
 
@@ -64,16 +61,8 @@ class Device:
 
 @pytest.fixture
 def setup(tmp_path: Path) -> WorkerSetup:
-    return WorkerSetup(
-        worker=WORKER,
-        threads=1,
-        model=resolve(CheckpointModel(make_checkpoint(tmp_path / "tiny.pt"))),
-        settings=EmbeddingSettings(batch_tokens=BATCH_TOKENS),
-        reading=ReadingRules(),
-        log=tmp_path / "unused.log",
-        address="unused",
-        authkey=b"unused",
-    )
+    model = resolve(CheckpointModel(make_checkpoint(tmp_path / "tiny.pt")))
+    return worker_setup(model, EmbeddingSettings(batch_tokens=BATCH_TOKENS))
 
 
 def batches_of(task: Task) -> list[list[str]]:
@@ -89,13 +78,12 @@ def test_every_batch_begins_once_and_before_the_one_before_is_waited_for(
     batches = [batch for task in tasks for batch in batches_of(task)]
     board = ListBoard(tasks=list(tasks), over=True)
     device = Device(load_embedder(setup.model, "cpu:0", 1, setup.settings))
-    busy = BusyClock()
-    flight = Flight(cast(Embedder, device), busy)
-    work_until_over(Bench(setup, WorkQueue(board, WORKER), cast(Embedder, device), busy, flight))
+    bench = bench_for(setup, board, cast(Embedder, device))
+    work_until_over(bench)
 
     assert [batch for word, batch in device.story if word == "waited"] == batches
     assert [batch for word, batch in device.story if word == "begun"] == batches
-    assert busy.seconds() == len(batches)
+    assert bench.busy.seconds() == len(batches)
     assert not any(result.files[0].error for result in board.results)
     for one, following in zip(batches_of(tasks[0])[:-1], batches_of(tasks[0])[1:], strict=True):
         assert device.story.index(("begun", following)) < device.story.index(("waited", one))

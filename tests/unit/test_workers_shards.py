@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.benches import WORKER, bench_for, worker_setup
 from tests.support.checkpoints import make_checkpoint
 from tests.support.tasks import run_task
 from tests.support.work_board import ListBoard
@@ -30,13 +31,8 @@ from tui_balancer.run.catalogue import Catalogue, file_records
 from tui_balancer.run.dereplication import dereplicated
 from tui_balancer.run.dividing import census_parts
 from tui_balancer.workers import shared
-from tui_balancer.workers.busy import BusyClock
-from tui_balancer.workers.flight import Flight
-from tui_balancer.workers.protocol import FileResult, WorkerId, WorkerSetup
-from tui_balancer.workers.queues import WorkQueue
-from tui_balancer.workers.task import Bench
+from tui_balancer.workers.protocol import FileResult
 
-WORKER = WorkerId("cpu:0", 1)
 RULES = ReadingRules(max_length=12, segment_bytes=150)
 
 RECORDS = st.lists(
@@ -81,20 +77,8 @@ class Run:
         parts = census_parts(scans, files)
         dereplicated(parts, census, folder, model.shape, rules, wanted.batch_tokens)
         self.catalogue = Catalogue.of(files, folder, formats)
-        setup = WorkerSetup(
-            worker=WORKER,
-            threads=1,
-            model=model,
-            settings=wanted,
-            reading=rules,
-            log=folder / "unused.log",
-            address="unused",
-            authkey=b"unused",
-            folder=folder,
-        )
-        embedder, busy = _embedder(model, wanted), BusyClock()
-        queue = WorkQueue(ListBoard(), WORKER)
-        self._bench = Bench(setup, queue, embedder, busy, Flight(embedder, busy))
+        setup = worker_setup(model, wanted, rules, folder=folder)
+        self._bench = bench_for(setup, ListBoard(), _embedder(model, wanted))
         self.results = [self.embed(number) for number in (*range(1, len(files)), 0)]
 
     def embed(self, number: int, epoch: int = 1) -> FileResult:

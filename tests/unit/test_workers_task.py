@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import pytest
 import torch
 
+from tests.support.benches import bench_for, worker_setup
 from tests.support.checkpoints import make_checkpoint
 from tests.support.tasks import run_task, task_of, write_file, write_task
 from tests.support.work_board import DEADLINE_SECONDS, ListBoard
@@ -28,31 +29,18 @@ from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.segments import Stretch
 from tui_balancer.outputs import virnucpro
 from tui_balancer.outputs.sealing import Written
-from tui_balancer.workers.busy import BusyClock
-from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.loop import work_until_over
 from tui_balancer.workers.protocol import FileTask, Order, Task, WorkerId, WorkerSetup
-from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.task import Abandoned, Bench
 from tui_balancer.workers.vectors import UnitVectors
 
-WORKER = WorkerId("cpu:0", 1)
 Refusal = Callable[..., NoReturn]
 
 
 @pytest.fixture(scope="module")
 def setup(tmp_path_factory: pytest.TempPathFactory) -> WorkerSetup:
-    folder = tmp_path_factory.mktemp("model")
-    return WorkerSetup(
-        worker=WORKER,
-        threads=1,
-        model=resolve(CheckpointModel(make_checkpoint(folder / "tiny.pt"))),
-        settings=EmbeddingSettings(batch_tokens=60),
-        reading=ReadingRules(),
-        log=folder / "unused.log",
-        address="unused",
-        authkey=b"unused",
-    )
+    path = make_checkpoint(tmp_path_factory.mktemp("model") / "tiny.pt")
+    return worker_setup(resolve(CheckpointModel(path)), EmbeddingSettings(batch_tokens=60))
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +55,7 @@ def board() -> ListBoard:
 
 @pytest.fixture
 def bench(setup: WorkerSetup, board: ListBoard, embedder: Embedder) -> Bench:
-    busy = BusyClock()
-    return Bench(setup, WorkQueue(board, WORKER), embedder, busy, Flight(embedder, busy))
+    return bench_for(setup, board, embedder)
 
 
 @contextmanager

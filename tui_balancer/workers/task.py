@@ -5,29 +5,27 @@ from __future__ import annotations
 import logging
 from array import array
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate, chain, islice, pairwise
-
-import torch
 
 from tui_balancer.embedding.batching import MARKERS
 from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.embedding.flops import forward_flops
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs.partials import PartialResult, part_path
-from tui_balancer.outputs.provenance import MetadataValue, provenance
+from tui_balancer.workers.blaming import embed_or_blame
 from tui_balancer.workers.busy import BusyClock
 from tui_balancer.workers.embedded import EmbeddedFile, EmbeddedTask
 from tui_balancer.workers.failures import NO_MEMORY, FileFailure, blaming_the_file
 from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.joining import DividedFile
+from tui_balancer.workers.making import file_provenance, origin
 from tui_balancer.workers.protocol import Order, Task, TaskProgress, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.reading import ReadFile
 from tui_balancer.workers.shared import shared_blocks
-from tui_balancer.workers.sparing import EmbeddedBatch, embed_sparingly
+from tui_balancer.workers.sparing import EmbeddedBatch
 from tui_balancer.workers.vectors import UnitVectors
 
 _log = logging.getLogger(__name__)
@@ -219,49 +217,16 @@ class TaskRun:
             )
 
     def _origin(self) -> dict[str, object]:
-        """Return all that decides the vectors."""
-        setup = self._bench.setup
-        return {
-            "files": [self._provenance(file) for file in self._files if file.content is not None],
-            "settings": asdict(setup.settings),
-            "threads": setup.threads,
-        }
+        return origin(self._bench.setup, self._bench.embedder, self._files)
 
     def _embedded_batch(self, vectors: UnitVectors, number: int) -> EmbeddedBatch:
-        """Embed a batch; where that fails, each file's share of it alone, to find the culprit."""
-        sequences, kept = vectors.texts(number), self._bench.embedder.kept
-        shares = defaultdict[frozenset[int], list[int]](list)
-        for position, row in enumerate(vectors.rows(number)):
-            shares[frozenset(map(self._file_of, vectors.users(row)))].append(position)
-        try:
-            return self._embedded(sequences)
-        except FileFailure as failure:
-            if len(shares) == 1:
-                self._blame(next(iter(shares)), failure)
-                return _nothing(len(sequences))
-        parts: dict[int, torch.Tensor] = {}
-        for files, positions in shares.items():
-            try:
-                share = self._embedded([sequences[position] for position in positions])
-            except FileFailure as failure:
-                self._blame(files, failure)
-            else:
-                computed = [one for n, one in enumerate(positions) if n not in share.failed]
-                sizes = [kept.numbers(len(sequences[one])) for one in computed]
-                rows = torch.split(share.vectors.reshape(-1), sizes)
-                parts.update(zip(computed, rows, strict=True))
-        failed = tuple(one for one in range(len(sequences)) if one not in parts)
-        if not parts:
-            return _nothing(len(sequences))
-        return EmbeddedBatch(torch.cat([parts[one] for one in sorted(parts)]), failed, split=True)
-
-    def _blame(self, files: Iterable[int], failure: FileFailure) -> None:
-        """Fail the files that all have what could not be embedded."""
-        self._failures.update(dict.fromkeys(files, failure))
-
-    def _embedded(self, sequences: Sequence[str]) -> EmbeddedBatch:
-        with blaming_the_file("embed it"):
-            return embed_sparingly(self._bench.flight.embed, sequences)
+        """Embed a batch; files that have what cannot be embedded fail."""
+        users = [frozenset(map(self._file_of, vectors.users(row))) for row in vectors.rows(number)]
+        batch, failures = embed_or_blame(
+            self._bench.flight.embed, vectors.texts(number), users, self._bench.embedder.kept
+        )
+        self._failures.update(failures)
+        return batch
 
     def _file_of(self, row: int) -> int:
         return bisect_right(self._ends, row) - 1
@@ -312,48 +277,16 @@ class TaskRun:
         """Return a file as it is to be written, or why it is not."""
         read, rows = self._files[number], self._rows[number]
         failure = self._failures.get(number)
-        kept = self._bench.embedder.kept
+        setup, embedder = self._bench.setup, self._bench.embedder
         if failure is not None or vectors is None:
-            return EmbeddedFile(read, kept, (), tuple, {}, failure=failure)
+            return EmbeddedFile(read, embedder.kept, (), tuple, {}, failure=failure)
         ids, found = vectors.content(rows)
         failed = vectors.failed_ids(rows)
         if failed and not ids and read.task.stretch is None:
             failure = FileFailure(NO_MEMORY)
-        metadata = self._provenance(read, failed, vectors.split_batches(rows))
-        return EmbeddedFile(read, kept, ids, found, metadata, failure)
-
-    def _provenance(
-        self, read: ReadFile, failed_ids: Sequence[str] = (), split_batches: int = 0
-    ) -> dict[str, MetadataValue]:
-        """Return the metadata of a file's output."""
-        setup, embedder = self._bench.setup, self._bench.embedder
-        content = read.content
-        assert content is not None, "only what could be read has an output"
-        return provenance(
-            model=setup.model.label,
-            untrained=setup.model.untrained,
-            weights_sha256=embedder.sha256,
-            layers=embedder.kept.layers,
-            max_length=setup.settings.max_length,
-            batch_tokens=setup.settings.batch_tokens,
-            cpu_threads=setup.threads,
-            torch_version=str(torch.__version__),
-            input_name=read.task.source.name,
-            input_sha256=content.sha256,
-            sequences=len(content.records) - len(failed_ids),
-            truncated_ids=[record.id for record in content.records if record.truncated],
-            replaced=sum(record.replaced for record in content.records),
-            skipped=content.skipped + len(content.left_out),
-            precision=setup.settings.precision,
-            forward=setup.settings.forward,
-            failed_ids=failed_ids,
-            split_batches=split_batches,
-            include=embedder.kept.kinds,
-            long=setup.settings.long,
-            windowed=sum(len(one.residues) > setup.reading.max_length for one in content.records),
-            skipped_ids=[record.id for record in content.left_out],
-            dereplicated=setup.settings.dereplicate,
-        )
+        split = vectors.split_batches(rows)
+        metadata = file_provenance(setup, embedder, read, failed, split)
+        return EmbeddedFile(read, embedder.kept, ids, found, metadata, failure)
 
 
 def embed(
@@ -390,8 +323,3 @@ def _after(
         return None
     here = next(n for n, (first, end) in enumerate(spans) if first <= number < end)
     return ((number + 1, spans[here][1]), *spans[here + 1 :])
-
-
-def _nothing(sequences: int) -> EmbeddedBatch:
-    """Return a batch of which every sequence failed."""
-    return EmbeddedBatch(torch.empty(0, 0), tuple(range(sequences)))

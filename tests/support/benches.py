@@ -1,0 +1,48 @@
+"""What a worker works with, in the test's own process: nothing is served, nothing is spawned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.support.work_board import ListBoard
+from tui_balancer.embedding.embedder import Embedder
+from tui_balancer.embedding.registry import ModelSource
+from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.workers.busy import BusyClock
+from tui_balancer.workers.flight import Flight
+from tui_balancer.workers.protocol import WorkerId, WorkerSetup
+from tui_balancer.workers.queues import WorkQueue
+from tui_balancer.workers.task import Bench
+
+WORKER = WorkerId("cpu:0", 1)
+
+
+def worker_setup(
+    model: ModelSource,
+    settings: EmbeddingSettings,
+    reading: ReadingRules | None = None,
+    **others: Any,
+) -> WorkerSetup:
+    """Return what a worker of one thread is given that talks to a board in its own process."""
+    return WorkerSetup(
+        **{
+            "worker": WORKER,
+            "threads": 1,
+            "model": model,
+            "settings": settings,
+            "reading": reading or ReadingRules(),
+            "log": Path("unused.log"),
+            "address": "unused",
+            "authkey": b"unused",
+            **others,
+        }
+    )
+
+
+def bench_for(setup: WorkerSetup, board: ListBoard, embedder: Embedder) -> Bench:
+    """Return the bench of a worker that talks to this board."""
+    busy = BusyClock()
+    queue = WorkQueue(board, setup.worker)
+    return Bench(setup, queue, embedder, busy, Flight(embedder, busy))
