@@ -1,25 +1,19 @@
 """The coordinator's state and its elementary steps, without the lock around them.
 
-Every step leaves each unit in exactly one place and writes the event that tells of it.
+Every step leaves each unit in exactly one place and writes the event that tells of it. Those that
+end a lease are in `lease_ends`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tui_balancer.balance.assignment import assign_files_evenly, assign_files_weighted
 from tui_balancer.balance.balancer import Balancer
 from tui_balancer.balance.device_record import DeviceRecord
 from tui_balancer.balance.event_log import EventLog, Journal
-from tui_balancer.balance.events import (
-    DeviceEvent,
-    DoneEvent,
-    FailureEvent,
-    LeaseEvent,
-    ReturnEvent,
-    UnbundleEvent,
-)
+from tui_balancer.balance.events import DeviceEvent, FailureEvent, LeaseEvent
 from tui_balancer.balance.joining import Joiner
 from tui_balancer.balance.model import (
     DeviceSpec,
@@ -68,6 +62,7 @@ class Board:
         poison_limit: Workers that a unit may kill before it is failed.
         sharer: Lets several devices work on one unit.
         joiner: Decides which idle device joins which running unit.
+        divided: Follows the files that are divided into shards.
         began: When the first lease was granted; None before.
     """
 
@@ -170,21 +165,6 @@ class Board:
             self.began = self.clock()
         return active.lease
 
-    def _take_whole(self, record: DeviceRecord) -> ActiveLease | None:
-        unit = self.balancer.next_unit(record)
-        if unit is not None:
-            record.queue.remove(unit.unit_id)
-        else:
-            unit = self.balancer.take_stolen(record)
-        if unit is None:
-            return None
-        now = self.clock()
-        active = self.units.grant(unit, record.device, record.incarnation, now)
-        record.started(active, now, self.roster.rate(record))
-        self.balancer.note(record)
-        self.log.add(LeaseEvent, unit.unit_id, unit.name, record.device, active.lease.epoch)
-        return active
-
     def steal(self, record: DeviceRecord) -> Unit | None:
         """Move a unit from another queue to the front of a device's, if the policy says so."""
         return self.balancer.steal(record) if self._may_start(record) else None
@@ -237,93 +217,6 @@ class Board:
         record.behind.append(active)
         self.balancer.note(record)
 
-    def complete(
-        self, active: ActiveLease, compute_seconds: float, failures: Mapping[int, str]
-    ) -> None:
-        """End a lease whose outputs are in place, but for those of some files of a bundle."""
-        record = self.roster[active.lease.device]
-        unit = active.lease.unit
-        shared = self.units.active[unit.unit_id].shared
-        record.completed(active, self.clock(), failed_files=len(failures), shared=shared)
-        self.roster.learn_from(record)
-        # A part of the work tells nothing about the whole.
-        partly = shared or active.restored or failures or unit.shards
-        predicted = None if partly else active.predicted
-        if predicted is not None:
-            record.calibration.learn(unit, active.rate, compute_seconds)
-        self._finish(active, failures.keys())
-        for part in unit.parts:
-            if part.unit_id in failures:
-                reason = failures[part.unit_id]
-                self.log.add(FailureEvent, part.unit_id, part.name, record.device, reason)
-        if len(failures) == unit.files:
-            return
-        self.log.add(
-            DoneEvent,
-            unit.unit_id,
-            unit.name,
-            record.device,
-            active.lease.epoch,
-            compute_seconds,
-            tuple(part.unit_id for part in unit.parts if part.unit_id not in failures),
-            predicted,
-        )
-        if unit.whole is not None:
-            self.divided.finished(unit, record)
-            self.changed()
-
-    def fail(self, active: ActiveLease, reason: str) -> None:
-        """End a lease without outputs."""
-        unit, device = active.lease.unit, active.lease.device
-        self._finish(active, unit.numbers)
-        self.log.add(FailureEvent, unit.unit_id, unit.name, device, reason)
-        if unit.whole is not None:
-            self.divided.failed(unit, device, reason)
-            self.changed()
-
-    def give_back(
-        self, active: ActiveLease, reason: str, *, to: DeviceRecord, charged: bool = False
-    ) -> None:
-        """Let a leased unit wait again, as the next one of a device, or others go on with it."""
-        unit = active.lease.unit
-        self._release(active)
-        if not self.sharer.pass_on(active):
-            self.units.give_back(active, to.device)
-            to.queue.push_front(unit)
-            self.balancer.note(to)
-        self.log.add(
-            ReturnEvent,
-            unit.unit_id,
-            unit.name,
-            active.lease.device,
-            active.lease.epoch,
-            reason,
-            charged,
-        )
-        if unit.whole is not None:
-            self.divided.returned(unit)
-        self.changed()
-
-    def unbundle(self, active: ActiveLease, reason: str, *, to: DeviceRecord) -> None:
-        """Let the files of a leased bundle wait one by one, as the next ones of a device."""
-        unit = active.lease.unit
-        self._release(active)
-        self.sharer.end_others(active)
-        self.units.unbundle(active, to.device)
-        for part in reversed(unit.parts):
-            to.queue.push_front(part)
-        self.balancer.note(to)
-        self.log.add(
-            UnbundleEvent,
-            unit.unit_id,
-            unit.name,
-            active.lease.device,
-            active.lease.epoch,
-            unit.files,
-            reason,
-        )
-        self.changed()
-
     def announce(self, record: DeviceRecord, reason: str) -> None:
         """Write down the state a device is in now."""
         self.log.add(DeviceEvent, record.device, record.state, reason)
@@ -331,17 +224,8 @@ class Board:
         self.changed()
 
     def efficiency(self) -> float | None:
-        """Return the fluid bound of what was done so far over the time since the first lease.
-
-        At the speeds that the devices show while they compute; in [0, 1]. None before work was
-        done.
-        """
-        worked = [one for one in self.roster if one.computed_cost and one.computing_seconds]
-        elapsed = 0.0 if self.began is None else self.clock() - self.began
-        if not worked or elapsed <= 0:
-            return None
-        speed = sum(one.computed_cost / one.computing_seconds for one in worked)
-        return min(1.0, sum(one.computed_cost for one in worked) / speed / elapsed)
+        """Return how near the time since the first lease is to the bound, see the roster's."""
+        return None if self.began is None else self.roster.efficiency(self.clock() - self.began)
 
     def eta_seconds(self) -> float | None:
         """Return the estimated seconds to the end; None while it cannot be known."""
@@ -354,25 +238,25 @@ class Board:
             return self.roster.last_end(now, with_queues=True)
         return self.roster.even_end(now)
 
-    def _may_start(self, record: DeviceRecord) -> bool:
-        return self.assigned and not self.ending and record.live and not record.paused
-
     def next_look(self, record: DeviceRecord) -> float | None:
         """Return when an idle device looks for work again without a change; None for never."""
         looks = (self.balancer.next_look(record), self.joiner.next_look(record))
         return min((look for look in looks if look is not None), default=None)
 
-    def _finish(self, active: ActiveLease, failed: Collection[int]) -> None:
-        self._release(active)
-        self.sharer.end_others(active)
-        self.units.finish(active, failed)
-        if self.over:
-            self.changed()
+    def _may_start(self, record: DeviceRecord) -> bool:
+        return self.assigned and not self.ending and record.live and not record.paused
 
-    def _release(self, active: ActiveLease) -> None:
-        record = self.roster[active.lease.device]
-        if active in record.behind:
-            record.behind.remove(active)
-        if record.active is active:
-            record.active = None
-            self.balancer.note(record)
+    def _take_whole(self, record: DeviceRecord) -> ActiveLease | None:
+        unit = self.balancer.next_unit(record)
+        if unit is not None:
+            record.queue.remove(unit.unit_id)
+        else:
+            unit = self.balancer.take_stolen(record)
+        if unit is None:
+            return None
+        now = self.clock()
+        active = self.units.grant(unit, record.device, record.incarnation, now)
+        record.started(active, now, self.roster.rate(record))
+        self.balancer.note(record)
+        self.log.add(LeaseEvent, unit.unit_id, unit.name, record.device, active.lease.epoch)
+        return active

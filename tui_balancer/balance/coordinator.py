@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from tui_balancer.balance import deaths, steering
+from tui_balancer.balance import deaths, lease_ends, steering
 from tui_balancer.balance.board import Board
 from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.event_log import Journal
@@ -136,7 +136,7 @@ class WorkStealingCoordinator(LeaseDesk):
             record = board.roster[device]
             for active in (record.active, *record.behind):
                 if active is not None and not active.claimed:
-                    board.give_back(active, "its worker was replaced", to=record)
+                    lease_ends.give_back(board, active, "its worker was replaced", to=record)
             record.incarnation += 1
             record.present = True
             record.ready = False

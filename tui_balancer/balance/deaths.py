@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tui_balancer.balance.board import Board
 from tui_balancer.balance.device_record import DeviceRecord
+from tui_balancer.balance.lease_ends import fail, give_back, unbundle
 from tui_balancer.balance.units import ActiveLease
 
 
@@ -16,7 +17,7 @@ def worker_died(board: Board, record: DeviceRecord, reason: str) -> bool:
     if board.over or board.ending:
         record.left = True
         for active in lost:
-            board.give_back(active, reason, to=record)
+            give_back(board, active, reason, to=record)
         board.announce(record, reason)
         return False
     record.strikes += 1
@@ -25,13 +26,13 @@ def worker_died(board: Board, record: DeviceRecord, reason: str) -> bool:
     refuge = board.roster.refuge(record, stealing=board.balancer.stealing)
     # What it was writing is not to blame for what it was computing.
     for active in lost[1:]:
-        board.give_back(active, reason, to=refuge)
+        give_back(board, active, reason, to=refuge)
     if lost and not poisonous:
-        board.give_back(lost[0], reason, to=refuge, charged=True)
+        give_back(board, lost[0], reason, to=refuge, charged=True)
     elif lost and lost[0].lease.unit.parts:
-        board.unbundle(lost[0], reason, to=refuge)
+        unbundle(board, lost[0], reason, to=refuge)
     elif lost:
-        board.fail(lost[0], f"killed {board.poison_limit} workers, the last one: {reason}")
+        fail(board, lost[0], f"killed {board.poison_limit} workers, the last one: {reason}")
     if record.dead:
         record.note = reason
         board.announce(record, f"given up after {record.restarts} restarts: {reason}")
@@ -54,7 +55,7 @@ def device_lost(board: Board, record: DeviceRecord, reason: str, *, idle_only: b
     record.behind = [one for one in record.behind if one.claimed]
     refuge = board.roster.refuge(record, stealing=board.balancer.stealing)
     for active in reversed(lost):
-        board.give_back(active, reason, to=refuge)
+        give_back(board, active, reason, to=refuge)
     board.announce(record, reason)
     return True
 

@@ -159,6 +159,15 @@ class DeviceRecord:
         self.advance(active, whole, now)
         self.files_done += unit.inputs - failed_files
 
+    def let_go(self, active: ActiveLease) -> bool:
+        """Take a lease out of its hands; return whether it was computing it, and is free now."""
+        if active in self.behind:
+            self.behind.remove(active)
+        if self.active is not active:
+            return False
+        self.active = None
+        return True
+
     def running_cost(self, now: float, rate: float) -> float:
         """Return the FLOPs left of its unit, assuming it went on since its last report."""
         active = self.active

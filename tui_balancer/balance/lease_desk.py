@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from tui_balancer.balance import lease_ends
 from tui_balancer.balance.board import Board
 from tui_balancer.balance.device_record import DeviceRecord
 from tui_balancer.balance.model import Directive, Progress
@@ -132,7 +133,7 @@ class LeaseDesk(ObservableBoard):
             active = board.units.current(unit_id, epoch)
             if active is None:
                 return False
-            board.complete(active, compute_seconds, failures or {})
+            lease_ends.complete(board, active, compute_seconds, failures or {})
             return True
 
     def record_file_failure(self, unit_id: int, epoch: int, reason: str) -> bool:
@@ -141,7 +142,7 @@ class LeaseDesk(ObservableBoard):
             active = board.units.current(unit_id, epoch)
             if active is None:
                 return False
-            board.fail(active, reason)
+            lease_ends.fail(board, active, reason)
             return True
 
     def return_lease(
@@ -152,7 +153,7 @@ class LeaseDesk(ObservableBoard):
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is None or active.claimed:
                 return False
-            board.give_back(active, reason, to=board.roster[device])
+            lease_ends.give_back(board, active, reason, to=board.roster[device])
             return True
 
     def give_up_completion(self, unit_id: int, epoch: int, reason: str) -> bool:
@@ -164,7 +165,7 @@ class LeaseDesk(ObservableBoard):
             active = board.units.current(unit_id, epoch)
             if active is None:
                 return False
-            board.give_back(active, reason, to=board.roster[active.lease.device])
+            lease_ends.give_back(board, active, reason, to=board.roster[active.lease.device])
             return True
 
     @contextmanager

@@ -219,10 +219,7 @@ class Sharer:
         lease, done = active.lease, active.progress
         self._units.drop(active, kept=kept)
         record = self._roster[lease.device]
-        if active in record.behind:
-            record.behind.remove(active)
-        if record.active is active:
-            record.active = None
+        if record.let_go(active):
             self._balancer.note(record)
         self._log.add(
             PartEvent,
