@@ -26,6 +26,7 @@ from tui_balancer.ledger.records import FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.sealing import seal
+from tui_balancer.run.assigning import assign
 from tui_balancer.run.board import RETURN_REASONS, RunBoard
 from tui_balancer.run.continuation import Continuation, Resuming, continuation, find_run
 from tui_balancer.run.folder import RunFolder
@@ -134,14 +135,8 @@ def work(prepared: PreparedRun, computed: list[int], *, poison: bool = False) ->
         board = RunBoard(coordinator, journal, Hold(coordinator))
         catalogue = stock.catalogue
         board.open(catalogue)
-        for row in stock.in_state(FileState.DONE):
-            coordinator.add_done(catalogue.file_unit(row.file.file_id))
-        waiting = stock.in_state(FileState.WAITING)
-        coordinator.assign(
-            catalogue.units(row.file.file_id for row in waiting),
-            {row.file.unit: row.attempts for row in waiting},
-            {row.file.unit: row.deaths for row in waiting if row.deaths},
-        )
+        files = [catalogue.file_unit(number) for number in range(len(catalogue.files))]
+        assign(stock, files, coordinator)
         worker = hired(coordinator, board)
         while (task := taken(board, worker)) is not None:
             if (task.unit_id == 1 and task.epoch == 1) or (poison and len(task.files) > 1):

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import queue
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.balance.model import Directive, Lease, Progress, Telemetry
-from tui_balancer.formatting import plural
-from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ledger.errors import LedgerError
-from tui_balancer.ledger.records import DeviceUsed, FileDone, FileFailed, FileRow, OutputRecord
-from tui_balancer.outputs.atomic import publish, remove
-from tui_balancer.outputs.layout import temporary_path
-from tui_balancer.outputs.partials import discard_partial
-from tui_balancer.outputs.space import is_disk_full
+from tui_balancer.ledger.records import DeviceUsed
 from tui_balancer.run.catalogue import Catalogue
 from tui_balancer.run.hold import Hold
 from tui_balancer.run.journal import Journal
+from tui_balancer.run.publishing import NO_SPACE, Publisher
 from tui_balancer.workers.protocol import (
     DeviceFacts,
-    FileResult,
     Order,
     Task,
     TaskProgress,
@@ -35,66 +25,21 @@ from tui_balancer.workers.protocol import (
     WorkerTelemetry,
 )
 
-_NAMED = 3
-"""How many missing sequences a line names."""
-
-_LONGEST_ID = 40
-
 STOPPED = "the run was stopped"
-NO_SPACE = "there was no space for its output"
 NOT_RECORDED = "the ledger could not take the lease"
 
 RETURN_REASONS = frozenset({STOPPED, NO_SPACE, NOT_RECORDED})
 """Why leases come back, other than by a worker's death."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What the finished outputs hold, added up; `missing` sequences did not fit into memory."""
-
-    sequences: int = 0
-    truncated: int = 0
-    replaced: int = 0
-    skipped: int = 0
-    missing: int = 0
-
-    @classmethod
-    def of(cls, rows: Iterable[FileRow]) -> Tally:
-        """Add up what the ledger says of finished files."""
-        tally = cls()
-        for row in rows:
-            tally = Tally(
-                tally.sequences + row.vectors,
-                tally.truncated + row.truncated,
-                tally.replaced + row.replaced,
-                tally.skipped + row.skipped,
-                tally.missing + row.missing,
-            )
-        return tally
-
-    def plus(self, result: FileResult) -> Tally:
-        """Return the tally with one more file."""
-        return Tally(
-            self.sequences + result.sequences,
-            self.truncated + result.truncated,
-            self.replaced + result.replaced,
-            self.skipped + result.skipped,
-            self.missing + len(result.failed_ids),
-        )
-
-
 class RunBoard:
     """Implements `workers.protocol.WorkBoard` over a coordinator and a catalogue.
 
-    Outputs are put in place here, in the app process: a worker that dies after its report
-    cannot leave a file half published, and a stale epoch's file is removed, never renamed.
-
-    The ledger hears of a lease before the worker has it, and of an output after it is in place
-    and before the coordinator counts it. A full disk at any of these steps, or in the worker,
-    holds the run: the file waits, nobody is to blame.
+    The ledger hears of a lease before the worker has it. A full disk at that step holds the run:
+    the unit waits, nobody is to blame.
 
     Attributes:
-        tally: What the outputs hold.
+        publisher: Puts outputs in place.
         facts: What each device's newest worker found.
         asked: How often each device's workers asked for work.
     """
@@ -104,8 +49,7 @@ class RunBoard:
         self._journal = journal
         self._hold = hold
         self._catalogue: Catalogue | None = None
-        self._tally_lock = threading.Lock()
-        self.tally = Tally()
+        self.publisher = Publisher(coordinator, journal, hold)
         self.facts: dict[str, DeviceFacts] = {}
         self.asked: Counter[str] = Counter()
         self._busy: dict[WorkerId, float] = {}
@@ -184,65 +128,7 @@ class RunBoard:
     def finish(self, worker: WorkerId, result: TaskResult) -> None:
         """See `WorkBoard.finish`."""
         assert self._catalogue is not None, "a task was taken, so the catalogue is there"
-        claimed = self._coordinator.begin_completion(
-            worker.device, worker.incarnation, result.unit_id, result.epoch
-        )
-        full = [file.error for file in result.files if file.disk_full]
-        if not claimed or full:
-            for file in result.files:
-                for output in self._catalogue.outputs(file.file_id):
-                    with suppress(OSError):
-                        remove(temporary_path(output, result.epoch))
-        if claimed and full:
-            self._hold.begin(full[0])
-            self._coordinator.give_up_completion(result.unit_id, result.epoch, NO_SPACE)
-        elif claimed:
-            self._complete(result, self._catalogue)
-
-    def _complete(self, result: TaskResult, catalogue: Catalogue) -> None:
-        """Put a claimed unit's outputs in place, record them and count them, in this order."""
-        failures = {file.file_id: file.error for file in result.files if file.error}
-        done: list[FileResult] = []
-        in_place = True
-        for file in result.files:
-            if file.error:
-                continue
-            try:
-                for output in catalogue.outputs(file.file_id):
-                    temporary = temporary_path(output, result.epoch)
-                    in_place = in_place and self._insist(partial(publish, temporary, output))
-                done.append(file)
-            except OSError as problem:
-                error = f"cannot put {output.name} in place: {problem.strerror}"
-                failures[file.file_id] = error
-        if len(result.files) == 1 and failures:
-            (reason,) = failures.values()
-            self._coordinator.record_file_failure(result.unit_id, result.epoch, reason)
-            return
-        if in_place:
-            failed = (FileFailed(file_id, reason) for file_id, reason in failures.items())
-            finished = (file_done(file, catalogue) for file in done)
-            self._journal.note_done(result.unit_id, result.epoch, *finished, *failed)
-        if not (in_place and self._insist(self._journal.flush)):
-            self._coordinator.give_up_completion(result.unit_id, result.epoch, NO_SPACE)
-            return
-        newest = self._coordinator.newest_epoch(result.unit_id)
-        discard_partial(catalogue.partial(result.unit_id), newest)
-        for shard in catalogue.shards(result.unit_id):
-            with suppress(OSError):
-                remove(catalogue.output(shard))
-        for file in done:
-            if catalogue.files[file.file_id].is_shard:
-                # It counts when it is part of its file's outputs.
-                continue
-            if file.failed_ids:
-                name = catalogue.files[file.file_id].name
-                self._coordinator.warn(_missing_line(name, file.failed_ids))
-            with self._tally_lock:
-                self.tally = self.tally.plus(file)
-        self._coordinator.record_file_completion(
-            result.unit_id, result.epoch, result.compute_seconds, failures
-        )
+        self.publisher.finish(worker, result, self._catalogue)
 
     def _record(self, worker: WorkerId, lease: Lease) -> None:
         """See a lease written down before the worker has it, or take it back.
@@ -258,28 +144,6 @@ class RunBoard:
                 worker.device, worker.incarnation, lease.unit.unit_id, lease.epoch, NOT_RECORDED
             )
             raise queue.Empty from problem
-
-    def _insist(self, step: Callable[[], None]) -> bool:
-        """Carry out a step, again whenever the run goes on after a full disk had held it.
-
-        Returns:
-            Whether it was carried out; False when the run is being stopped meanwhile.
-
-        Raises:
-            OSError: It failed for another reason than a full disk.
-        """
-        while True:
-            try:
-                step()
-                return True
-            except LedgerError as problem:
-                self._hold.begin(str(problem))
-            except OSError as problem:
-                if not is_disk_full(problem):
-                    raise
-                self._hold.begin(f"cannot put outputs in place: {problem.strerror}")
-            if not self._hold.wait():
-                return False
 
     def telemetry(self, worker: WorkerId, telemetry: WorkerTelemetry) -> None:
         """See `WorkBoard.telemetry`."""
@@ -321,31 +185,3 @@ class RunBoard:
                 worker.device, worker.incarnation, task.unit_id, task.epoch, STOPPED
             )
         return Order(directive.value)
-
-
-def file_done(file: FileResult, catalogue: Catalogue) -> FileDone:
-    """Return a finished file as the ledger records it."""
-    _, *others = catalogue.outputs(file.file_id)
-    return FileDone(
-        file_id=file.file_id,
-        output_sha256=file.output_sha256,
-        output_bytes=file.output_bytes,
-        vectors=file.sequences,
-        truncated=file.truncated,
-        replaced=file.replaced,
-        skipped=file.skipped,
-        others=tuple(
-            OutputRecord(str(output.relative_to(catalogue.folder)), written.sha256, written.bytes)
-            for output, written in zip(others, file.others, strict=True)
-        ),
-    )
-
-
-def _missing_line(name: str, ids: Sequence[str]) -> str:
-    """Return which sequences an output does not have, the first of them by their ids."""
-    shown = ", ".join(terminal_safe(one, _LONGEST_ID) for one in ids[:_NAMED])
-    more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""
-    return (
-        f"{name} is without {plural(len(ids), 'sequence')}, for want of memory: {shown}{more} "
-        "(failed_ids in its metadata)"
-    )

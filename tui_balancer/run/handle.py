@@ -66,6 +66,15 @@ class ScanProgress:
     sequences: int = 0
     residues: int = 0
 
+    def with_file(self, sequences: int, residues: int) -> ScanProgress:
+        """Return the progress with one more file read."""
+        return ScanProgress(
+            self.files_found,
+            self.files_scanned + 1,
+            self.sequences + sequences,
+            self.residues + residues,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RunSnapshot:

@@ -102,6 +102,13 @@ class PreparedRun:
         return self.embedding.representations(self.model.shape.layers, self.model.shape.width)
 
     @property
+    def files_found(self) -> int:
+        """How many files there are to be looked at before work begins."""
+        if self.continuation is None:
+            return len(self.inputs)
+        return self.continuation.files + len(self.continuation.added)
+
+    @property
     def folder(self) -> Path:
         """The run folder, absolute."""
         return self.settings.output.absolute()

@@ -19,9 +19,9 @@ from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import FileState
 from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.outputs.partials import sweep_partials
-from tui_balancer.outputs.space import has_room, output_bytes
+from tui_balancer.run.assigning import assign
 from tui_balancer.run.attach import AttachDoor
-from tui_balancer.run.board import RETURN_REASONS, RunBoard, Tally
+from tui_balancer.run.board import RETURN_REASONS, RunBoard
 from tui_balancer.run.chronicle import Chronicle
 from tui_balancer.run.dividing import shown
 from tui_balancer.run.folder import LOGS_FOLDER, RunFolder
@@ -30,7 +30,9 @@ from tui_balancer.run.hangs import HangWatch, deadlines
 from tui_balancer.run.hold import Hold
 from tui_balancer.run.journal import Journal
 from tui_balancer.run.prepare import PreparedRun
+from tui_balancer.run.publishing import Tally
 from tui_balancer.run.rates import remember
+from tui_balancer.run.space import has_room_for_largest
 from tui_balancer.run.staff import Staff
 from tui_balancer.run.stock import Stock, take_stock
 from tui_balancer.run.summary import summarise
@@ -83,7 +85,7 @@ class RunSession:
         self._clock = clock
         self._began = clock()
         self._started_at = time.time()
-        self._scan_progress = ScanProgress(files_found=_files_found(prepared))
+        self._scan_progress = ScanProgress(files_found=prepared.files_found)
         self._stock: Stock | None = None
         self._shown: tuple[Unit, ...] = ()
         self.unattended = False
@@ -277,33 +279,16 @@ class RunSession:
         self._finished.set()
 
     def _assign(self, stock: Stock) -> None:
-        """Tell the coordinator what is done, what has failed and what is to be done."""
+        """Let the work begin; all who will hear of units know them before."""
         catalogue = stock.catalogue
         files = tuple(map(catalogue.file_unit, range(len(catalogue.files))))
-        files_waiting = stock.in_state(FileState.WAITING)
-        shards = stock.shards_of(files_waiting)
-        waiting = [row for row in (*files_waiting, *shards) if row.state is FileState.WAITING]
-        units = catalogue.units(row.file.file_id for row in waiting)
         self._warn(stock.warnings)
         self._chronicle.expect(files)
-        self.board.open(stock.catalogue)
-        self.board.tally = Tally.of(stock.in_state(FileState.DONE))
+        self.board.open(catalogue)
+        self.board.publisher.tally = Tally.of(stock.in_state(FileState.DONE))
         self._stock = stock
         self._shown = shown(files)
-        waits = {row.file.file_id for row in waiting}
-        for row in stock.rows:
-            if row.state is FileState.DONE:
-                self.coordinator.add_done(files[row.file.file_id])
-            elif row.file.file_id not in waits:
-                # A shard of a file that has failed is not computed, whatever it was at.
-                reason = row.reason if row.state is FileState.FAILED else "its file has failed"
-                self.coordinator.add_failed(files[row.file.file_id], reason)
-        # The files of a unit were leased together, so one speaks for all.
-        self.coordinator.assign(
-            units,
-            attempts={row.file.unit: row.attempts for row in waiting},
-            deaths={row.file.unit: row.deaths for row in waiting if row.deaths},
-        )
+        assign(stock, files, self.coordinator)
 
     def _warn(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -317,13 +302,7 @@ class RunSession:
             self._stock.catalogue.break_up(event.unit_id)
 
     def _note_scan(self, sequences: int, residues: int) -> None:
-        before = self._scan_progress
-        self._scan_progress = ScanProgress(
-            files_found=before.files_found,
-            files_scanned=before.files_scanned + 1,
-            sequences=before.sequences + sequences,
-            residues=before.residues + residues,
-        )
+        self._scan_progress = self._scan_progress.with_file(sequences, residues)
 
     def _await_the_end(self) -> None:
         deadline: float | None = None
@@ -338,18 +317,14 @@ class RunSession:
             self._stop_reason = self.engine.broken or "every device is dead; see the worker logs"
 
     def _has_room(self) -> bool:
-        """Whether the largest output that still waits could be written, and the ledger too."""
+        """Whether the ledger and the largest output could be written again."""
         assert self._stock is not None, "nothing is held before there is work"
         files = self._stock.catalogue.files
-        size = output_bytes(
-            max((file.sequences for file in files), default=0),
-            max((file.residues for file in files), default=0),
-            self._prepared.kept,
-            formats=self._settings.formats,
-        )
         try:
             self._journal.flush()
-            return has_room(self._folder.path, size)
+            return has_room_for_largest(
+                self._folder.path, files, self._prepared.kept, self._settings.formats
+            )
         except (LedgerError, OSError):
             return False
 
@@ -367,10 +342,3 @@ class RunSession:
             stop_reason=self._stop_reason,
             age_seconds=self._age_seconds,
         )
-
-
-def _files_found(prepared: PreparedRun) -> int:
-    """Return how many files there will be to look at before work begins."""
-    if prepared.continuation is None:
-        return len(prepared.inputs)
-    return prepared.continuation.files + len(prepared.continuation.added)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +10,6 @@ from itertools import chain
 from pathlib import Path, PurePath
 
 from tui_balancer.config import Shards
-from tui_balancer.errors import UserError
 from tui_balancer.formatting import plural
 from tui_balancer.inputs.census import Census
 from tui_balancer.inputs.discovery import InputFile
@@ -27,23 +25,18 @@ from tui_balancer.ledger.records import (
 )
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.checking import flaw
-from tui_balancer.outputs.formats import DEFAULT_FORMATS, FORMATS, SHARD, FormatName
+from tui_balancer.outputs.formats import FORMATS
 from tui_balancer.outputs.layout import output_paths
-from tui_balancer.outputs.space import FLOAT_BYTES, output_bytes
-from tui_balancer.representations import Representations
 from tui_balancer.run.catalogue import Catalogue, file_records
 from tui_balancer.run.continuation import Continuation
 from tui_balancer.run.dereplication import dereplicated
 from tui_balancer.run.dividing import census_parts, with_costs_of
 from tui_balancer.run.folder import RunFolder
 from tui_balancer.run.prepare import PreparedRun
+from tui_balancer.run.space import check_space
 
 OnFile = Callable[[int, int], None]
 """Hears of every file that was looked at: its sequences and residues."""
-
-TIGHT = 1.2
-"""Free space over the estimated outputs below which a warning is due: estimates are that good,
-and others write too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,41 +86,6 @@ def take_stock(
     shards = [row for row in stock.shards_of(waiting) if row.state is FileState.WAITING]
     warnings += check_space(folder.path, waiting, prepared.kept, formats, shards)
     return replace(stock, warnings=tuple(warnings))
-
-
-def check_space(
-    folder: Path,
-    waiting: Sequence[FileRow],
-    kept: Representations,
-    formats: Sequence[FormatName] = DEFAULT_FORMATS,
-    shards: Sequence[FileRow] = (),
-) -> list[str]:
-    """Hold the outputs still to come against the free space; return a warning when it is tight.
-
-    Args:
-        folder: Where they will lie.
-        waiting: The files without an output.
-        kept: What is kept of a sequence.
-        formats: Of the outputs.
-        shards: To be computed of those files, and kept until all of a file are there.
-
-    Raises:
-        UserError: They cannot fit.
-    """
-    sequences = sum(row.file.sequences for row in waiting)
-    residues = sum(row.file.residues for row in waiting)
-    needed = output_bytes(sequences, residues, kept, len(waiting), formats)
-    if kept.fixed:
-        # Rows of any size are in partial results as well, which that has counted.
-        sequences = sum(row.file.sequences for row in shards)
-        needed += sequences * (kept.numbers(0) * FLOAT_BYTES + SHARD.entry_bytes)
-    free = shutil.disk_usage(folder).free
-    told = (
-        f"{plural(len(waiting), 'output')} will take about {_size(needed)}, {_size(free)} is free"
-    )
-    if needed > free:
-        raise UserError(f"{told} in {folder}: make room, or choose another folder with --output")
-    return [f"{told}: that is tight"] if needed * TIGHT > free else []
 
 
 def scan_warnings(scans: Sequence[FileScan]) -> list[str]:
@@ -273,13 +231,3 @@ def _flaw(folder: Path, row: FileRow) -> str:
     first = OutputRecord(row.file.output, row.output_sha256, row.output_bytes)
     flaws = (flaw(folder / one.output, one.sha256, one.bytes) for one in (first, *row.others))
     return next(filter(None, flaws), "")
-
-
-def _size(size: int) -> str:
-    """Return bytes in the unit that suits them."""
-    number = float(size)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if number < 1024:
-            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} TiB"

@@ -45,7 +45,7 @@ def summarise(
     """
     first_lease = chronicle.first_lease
     first_batch = None if first_lease is None else age_seconds + first_lease
-    totals, tally = coordinator.totals(), board.tally
+    totals, tally = coordinator.totals(), board.publisher.tally
     done_before = stock.in_state(FileState.DONE) if stock is not None else ()
     shards = stock.shards_of(stock.in_state(FileState.WAITING)) if stock is not None else ()
     earlier = EarlierWork(

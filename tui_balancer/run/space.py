@@ -1,0 +1,85 @@
+"""Whether the disk has room for the outputs still to come."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from tui_balancer.errors import UserError
+from tui_balancer.formatting import plural
+from tui_balancer.ledger.records import FileRecord, FileRow
+from tui_balancer.outputs.formats import DEFAULT_FORMATS, SHARD, FormatName
+from tui_balancer.outputs.space import FLOAT_BYTES, has_room, output_bytes
+from tui_balancer.representations import Representations
+
+TIGHT = 1.2
+"""Free space over the estimated outputs below which a warning is due: estimates are that good,
+and others write too."""
+
+
+def check_space(
+    folder: Path,
+    waiting: Sequence[FileRow],
+    kept: Representations,
+    formats: Sequence[FormatName] = DEFAULT_FORMATS,
+    shards: Sequence[FileRow] = (),
+) -> list[str]:
+    """Hold the outputs still to come against the free space; return a warning when it is tight.
+
+    Args:
+        folder: Where they will lie.
+        waiting: The files without an output.
+        kept: What is kept of a sequence.
+        formats: Of the outputs.
+        shards: To be computed of those files, and kept until all of a file are there.
+
+    Raises:
+        UserError: They cannot fit.
+    """
+    sequences = sum(row.file.sequences for row in waiting)
+    residues = sum(row.file.residues for row in waiting)
+    needed = output_bytes(sequences, residues, kept, len(waiting), formats)
+    if kept.fixed:
+        # Rows of any size are in partial results as well, which that has counted.
+        sequences = sum(row.file.sequences for row in shards)
+        needed += sequences * (kept.numbers(0) * FLOAT_BYTES + SHARD.entry_bytes)
+    free = shutil.disk_usage(folder).free
+    told = (
+        f"{plural(len(waiting), 'output')} will take about {_size(needed)}, {_size(free)} is free"
+    )
+    if needed > free:
+        raise UserError(f"{told} in {folder}: make room, or choose another folder with --output")
+    return [f"{told}: that is tight"] if needed * TIGHT > free else []
+
+
+def has_room_for_largest(
+    folder: Path,
+    files: Sequence[FileRecord],
+    kept: Representations,
+    formats: Sequence[FormatName],
+) -> bool:
+    """Whether the largest of some files' outputs could be written just now.
+
+    Args:
+        folder: Where it will lie.
+        files: Those of the run.
+        kept: What is kept of a sequence.
+        formats: Of the outputs.
+
+    Raises:
+        OSError: It cannot be tried, for another reason than a full disk.
+    """
+    sequences = max((file.sequences for file in files), default=0)
+    residues = max((file.residues for file in files), default=0)
+    return has_room(folder, output_bytes(sequences, residues, kept, formats=formats))
+
+
+def _size(size: int) -> str:
+    """Return bytes in the unit that suits them."""
+    number = float(size)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} TiB"
