@@ -14,6 +14,7 @@ import pytest
 
 import tui_balancer
 from tests.support.terminal import OpenTerminal, Terminal
+from tui_balancer.cache import CACHE_VARIABLE, COMPILED
 from tui_balancer.inputs.synthetic import write_synthetic
 
 # Read when torch is first imported, here and in every process that a test starts.
@@ -42,7 +43,7 @@ def pytest_collection_finish() -> None:
 def _caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the user's cache and preferences out of reach, of fixtures too that outlive a test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TUI_BALANCER_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        patch.setenv(CACHE_VARIABLE, str(tmp_path_factory.getbasetemp() / "cache"))
         patch.setenv("TUI_BALANCER_CONFIG", str(tmp_path_factory.getbasetemp() / "no config.toml"))
         yield
 
@@ -51,9 +52,13 @@ def _caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _no_learned_rates(
     _caches: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Let no test begin with what another one measured."""
+    """Let no test begin with what another one measured; what it compiled stays right."""
     folder = tmp_path_factory.getbasetemp() / "caches" / str(next(_tests))
-    monkeypatch.setenv("TUI_BALANCER_CACHE", str(folder))
+    folder.mkdir(parents=True)
+    shared = tmp_path_factory.getbasetemp() / "cache" / COMPILED
+    shared.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / COMPILED).symlink_to(shared)
+    monkeypatch.setenv(CACHE_VARIABLE, str(folder))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import torch
 from esm.data import Alphabet
 from torch.nn.attention import varlen
 
+from tui_balancer.embedding import attention
 from tui_balancer.embedding.attention import (
     HeadAttention,
     RunAttention,
@@ -16,6 +17,7 @@ from tui_balancer.embedding.attention import (
     choose_attention,
     varlen_is_there,
 )
+from tui_balancer.embedding.compiled_attention import CompiledAttention
 from tui_balancer.embedding.packing import PackedBatch, Packer
 from tui_balancer.embedding.products import OneDnnProducts
 
@@ -69,7 +71,18 @@ def test_long_sequences_take_another_way_to_the_same_attention(
     assert calls == [702] * 8 + [902] * 4
 
 
-def test_a_cpu_gets_attention_by_heads_in_float32_only(batch: PackedBatch) -> None:
+def test_a_cpu_gets_compiled_attention_in_float32_only(
+    batch: PackedBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "attention_library", lambda: "a library")
+    assert type(choose_attention(CPU, torch.float32)(batch)) is CompiledAttention
+    assert type(choose_attention(CPU, torch.bfloat16)(batch)) is RunAttention
+
+
+def test_a_cpu_without_a_compiler_gets_attention_by_heads_in_float32_only(
+    batch: PackedBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "attention_library", lambda: None)
     assert type(choose_attention(CPU, torch.float32)(batch)) is HeadAttention
     assert type(choose_attention(CPU, torch.bfloat16)(batch)) is RunAttention
     assert type(choose_attention(torch.device("mps"), torch.float32)(batch)) is RunAttention

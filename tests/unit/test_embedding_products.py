@@ -57,6 +57,24 @@ def test_onednn_is_not_taken_where_it_computes_in_a_shorter_format(
     assert type(choose_products(CPU, torch.float32)) is PublicProducts
 
 
+@pytest.mark.parametrize("candidate", [PublicProducts(), choose_products(CPU, torch.bfloat16)])
+def test_half_precision_products_err_by_their_own_rounding(candidate: Products) -> None:
+    generator = torch.Generator().manual_seed(4)
+    inputs, weight, bias = (
+        torch.randn(*shape, generator=generator).bfloat16() for shape in ((7, 48), (96, 48), (96,))
+    )
+    layer, exact = Linear(weight, bias), inputs.double() @ weight.double().T + bias.double()
+    gelu = exact * 0.5 * (1 + torch.erf(exact / 2**0.5))
+    assert ((candidate.linear(inputs, layer) - exact).abs() / exact.abs().max()).max() < 4e-3
+    assert ((candidate.gelu(inputs, layer) - gelu).abs() / gelu.abs().max()).max() < 8e-3
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_onednn_is_taken_for_the_formats_that_it_is_faster_in(dtype: torch.dtype) -> None:
+    assert type(choose_products(CPU, dtype)) is OneDnnProducts
+    assert type(choose_products(CPU, torch.float16)) is PublicProducts
+
+
 def test_onednn_is_not_taken_where_its_operators_are_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

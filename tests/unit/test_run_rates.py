@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.support.balance import Clock, units
 from tui_balancer.balance.assignment import assign_files_weighted
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.balance.model import DeviceSpec, TimeSettings
+from tui_balancer.cache import CACHE_VARIABLE
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.run.rates import (
     RateKey,
@@ -24,6 +26,11 @@ from tui_balancer.run.rates import (
 CARDS = tuple(SelectedDevice(f"cuda:{n}", "A Card", 1, 1 << 30) for n in range(3))
 SPECS = tuple(DeviceSpec(card.device, card.name, 1.0) for card in CARDS)
 KEY = RateKey("A Card", "esm2", "fp16")
+
+
+@pytest.fixture(autouse=True)
+def _no_cache_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
 
 
 def test_the_next_run_of_a_model_begins_with_the_rate_of_the_last() -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch.nn import functional
 
+from tui_balancer.embedding.compiled_attention import CompiledAttention, attention_library
 from tui_balancer.embedding.packing import PackedBatch
 from tui_balancer.embedding.products import OneDnnProducts, choose_products
 
@@ -54,7 +55,7 @@ class RunAttention:
 
 
 class HeadAttention(RunAttention):
-    """Long sequences head by head through oneDNN: for a CPU in float32.
+    """Long sequences head by head through oneDNN: for a CPU in float32 without a C compiler.
 
     torch's own attention sends its small products to the BLAS that `products` avoids. One
     head's scores fit a core's cache, so writing them out costs little; only for short
@@ -103,9 +104,12 @@ def choose_attention(
     """Return what makes the fastest attention for each batch of a device and a number format."""
     if varlen_is_there(device, dtype):
         return VarlenAttention
-    products = choose_products(device, dtype)
-    if isinstance(products, OneDnnProducts):
-        return lambda batch: HeadAttention(batch, products)
+    if device.type == "cpu" and dtype == torch.float32:
+        if (library := attention_library()) is not None:
+            return lambda batch: CompiledAttention(batch, library)
+        products = choose_products(device, dtype)
+        if isinstance(products, OneDnnProducts):
+            return lambda batch: HeadAttention(batch, products)
     return RunAttention
 
 

@@ -19,6 +19,7 @@ from tui_balancer.embedding.contacts import ContactHead
 from tui_balancer.embedding.gathering import Gathering
 from tui_balancer.embedding.packing import PackedBatch
 from tui_balancer.embedding.products import Linear, choose_products
+from tui_balancer.embedding.rotation import choose_rotation
 from tui_balancer.embedding.weights import Weights
 from tui_balancer.representations import Representations
 
@@ -36,7 +37,10 @@ class Forward(Protocol):
 
 
 class PackedForward:
-    """The forward pass in torch's public functions, but for oneDNN's products: for any device."""
+    """The forward pass for any device: torch's public functions, and on a CPU faster ones.
+
+    Those are oneDNN's products and attention by C of our own.
+    """
 
     def __init__(
         self, weights: Weights, kept: Representations, head: ContactHead | None = None
@@ -55,14 +59,14 @@ class PackedForward:
         on_cpu = weights.device.type == "cpu"
         self._attention_dtype = torch.float32 if on_cpu else weights.dtype
         self._attention = choose_attention(weights.device, self._attention_dtype)
+        self._rotation = choose_rotation(weights.frequencies, weights.heads)
 
     @torch.inference_mode()
     def __call__(self, batch: PackedBatch) -> torch.Tensor:
         """See `Forward`."""
         weights, batch = self._weights, batch.moved(self._weights.device)
         states = functional.embedding(batch.tokens, weights.embedding)
-        turns = self._turns(batch.positions)
-        attention = self._attention(batch)
+        rotated, attention = self._rotation(batch), self._attention(batch)
         gathering = Gathering(self._kept, batch, _residue_means, self._head)
         gathering.layer(0, states)
         for number, layer in enumerate(weights.layers, start=1):
@@ -71,7 +75,7 @@ class PackedForward:
                 self._products.linear(normed, one).view(len(normed), weights.heads, -1)
                 for one in (layer.query, layer.key, layer.value)
             )
-            query, key = (_rotated(one, turns).to(self._attention_dtype) for one in (query, key))
+            query, key = (rotated(one).to(self._attention_dtype) for one in (query, key))
             value = value.to(self._attention_dtype)
             gathering.attention(number - 1, query, key)
             attended = attention(query, key, value).flatten(1).to(weights.dtype)
@@ -82,15 +86,6 @@ class PackedForward:
                 states = functional.layer_norm(states, states.shape[1:], *weights.final_norm)
             gathering.layer(number, states)
         return gathering.rows()
-
-    def _turns(self, positions: torch.Tensor) -> torch.Tensor:
-        """Return the rotation of each pair of a head's dimensions as a complex number.
-
-        Of shape (T, heads, width of a head / 2); see Su et al. 2021, "RoFormer", section 3.2.
-        """
-        angles = positions[:, None] * self._weights.frequencies
-        turns = torch.complex(angles.cos(), angles.sin())
-        return turns[:, None, :].expand(-1, self._weights.heads, -1).contiguous()
 
     def _normed(self, states: torch.Tensor, norm: Linear) -> torch.Tensor:
         return functional.layer_norm(states, states.shape[1:], *norm).to(self._weights.dtype)
@@ -104,16 +99,6 @@ def _residue_means(states: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
             for run in batch.runs
         ]
     )
-
-
-def _rotated(states: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
-    """Return queries or keys of shape (T, heads, width) rotated by their positions, in float32.
-
-    A head's dimensions i and i + width/2 are a pair. The pairs come out side by side, unlike
-    in fair-esm: the scores do not change when queries and keys are reordered alike.
-    """
-    first, second = states.float().chunk(2, dim=-1)
-    return torch.view_as_real(torch.complex(first, second) * turns).flatten(-2)
 
 
 def choose_forward(

@@ -16,18 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from platformdirs import user_cache_path
-
 from tui_balancer.balance.model import DeviceSpec
+from tui_balancer.cache import cache_folder
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.formatting import NONE, quantity
 
 FILE_NAME = "rates.json"
 KEPT = 200
 """Rates that are kept, the newest ones."""
-
-CACHE_VARIABLE = "TUI_BALANCER_CACHE"
-"""Environment variable that names another folder than the user's cache."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,8 +48,7 @@ Rates = dict[RateKey, float]
 
 def rates_file() -> Path:
     """Return where the rates are kept, be it there or not."""
-    folder = os.environ.get(CACHE_VARIABLE)
-    return (Path(folder) if folder else user_cache_path("tui-balancer")) / FILE_NAME
+    return cache_folder() / FILE_NAME
 
 
 def load_rates() -> Rates:

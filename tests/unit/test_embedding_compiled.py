@@ -1,0 +1,87 @@
+"""C is compiled once for a processor, and what keeps it from that is said in a line."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tui_balancer.cache import CACHE_VARIABLE
+from tui_balancer.embedding import compiled as compiling
+from tui_balancer.embedding.compiled import COMPILERS, NotCompiled, compiled
+
+needs_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, COMPILERS)), reason="there is no C compiler here"
+)
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+
+    def write(text: str) -> Path:
+        path = tmp_path / "source.c"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling.shutil, "which", lambda name: None)
+
+
+@needs_compiler
+def test_what_was_compiled_once_needs_no_compiler(
+    source: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = source("int answer(void) { return 42; }")
+    assert compiled(path).answer() == 42
+    _no_compiler(monkeypatch)
+    assert compiled(path).answer() == 42
+
+
+@needs_compiler
+@pytest.mark.parametrize("change", ["source", "processor"])
+def test_a_changed_source_or_processor_is_compiled_anew(
+    source: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    path = source("int answer(void) { return 42; }")
+    compiled(path)
+    if change == "source":
+        source("int answer(void) { return 43; }")
+    else:
+        monkeypatch.setattr(compiling, "_processor", lambda: "another")
+    _no_compiler(monkeypatch)
+    with pytest.raises(NotCompiled, match="no C compiler: none of cc, gcc, clang is there"):
+        compiled(path)
+
+
+@needs_compiler
+def test_what_a_compiler_refuses_is_said_in_one_line(
+    source: Callable[[str], Path], tmp_path: Path
+) -> None:
+    with pytest.raises(NotCompiled, match="too old") as refused:
+        compiled(source('#error "this processor is too old"\n#error "much"'))
+    assert "\n" not in str(refused.value)
+    assert list((tmp_path / "cache" / "compiled").iterdir()) == []
+
+
+def test_a_folder_that_others_write_to_is_not_run_from(
+    source: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "cache" / "compiled"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    with pytest.raises(NotCompiled, match="can be written by others"):
+        compiled(source("int answer(void) { return 42; }"))
+
+
+def test_a_cache_that_cannot_be_made_is_a_reason(
+    source: Callable[[str], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "cache").write_text("a file is in its place")
+    with pytest.raises(NotCompiled, match="cache"):
+        compiled(source("int answer(void) { return 42; }"))

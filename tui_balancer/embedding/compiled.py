@@ -1,0 +1,94 @@
+"""C of our own, compiled on the machine that it runs on, for the very processor at hand.
+
+Compiled once, and kept in the user's cache: whose name says of what, so nothing there is ever
+out of date, and processes that compile side by side put the same in the same place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from ctypes import CDLL
+from pathlib import Path
+
+from tui_balancer.cache import COMPILED, cache_folder
+
+COMPILERS = ("cc", "gcc", "clang")
+FLAGS = ("-O3", "-std=gnu11", "-shared", "-fPIC")
+FOR_THIS_PROCESSOR = ("-march=native", "-mcpu=native")
+"""How it is said: to most compilers; to those of Arm's processors that know no other."""
+
+_COMPILING_SECONDS = 60.0
+
+
+class NotCompiled(Exception):
+    """There is no library, and why: one line."""
+
+
+def compiled(source: Path) -> CDLL:
+    """Return a C file as a library, compiled now if it has not been before.
+
+    Raises:
+        NotCompiled: There is no compiler, it refuses, or there is no place for what it makes.
+    """
+    try:
+        text = source.read_bytes()
+        name = hashlib.sha256(text + repr((FLAGS, _processor())).encode()).hexdigest()[:16]
+        folder = _own_folder()
+        library = folder / f"{source.stem}-{name}.so"
+        if not library.exists():
+            _compile(source, library)
+        return CDLL(str(library))
+    except OSError as error:
+        raise NotCompiled(str(error)) from error
+
+
+def _own_folder() -> Path:
+    """Return the folder of libraries, which no other user may write to: they are run.
+
+    Raises:
+        NotCompiled: Another can.
+    """
+    folder = cache_folder() / COMPILED
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.stat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise NotCompiled(f"{folder} can be written by others")
+    return folder
+
+
+def _compile(source: Path, library: Path) -> None:
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if compiler is None:
+        raise NotCompiled(f"no C compiler: none of {', '.join(COMPILERS)} is there")
+    with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
+        made = Path(scratch) / library.name
+        for processor in FOR_THIS_PROCESSOR:
+            command = (compiler, *FLAGS, processor, "-o", str(made), str(source))
+            try:
+                result = subprocess.run(
+                    command, capture_output=True, text=True, timeout=_COMPILING_SECONDS, check=False
+                )
+            except subprocess.TimeoutExpired as error:
+                raise NotCompiled(f"{compiler} takes too long") from error
+            if result.returncode == 0:
+                # At once and whole: another process may be about to load it.
+                made.replace(library)
+                return
+    reasons = [line for line in result.stderr.splitlines() if "error" in line]
+    raise NotCompiled(f"{compiler}: {reasons[0] if reasons else 'it fails'}")
+
+
+def _processor() -> str:
+    """Return what tells processors apart: a cache may be shared by the machines of a cluster."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    kinds = ("model name", "flags", "Features", "CPU part")
+    told = dict(line.partition(":")[::2] for line in lines if line.startswith(kinds))
+    return f"{platform.machine()} {platform.processor()} {sorted(told.items())}"
