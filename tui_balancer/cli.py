@@ -18,6 +18,7 @@ from tui_balancer.config import RunSettings
 from tui_balancer.configuring import config
 from tui_balancer.converting import export, inspect, verify
 from tui_balancer.errors import UserError
+from tui_balancer.interpreting import resumed_settings, run_settings
 from tui_balancer.looking import bench, devices, plan
 from tui_balancer.naming import STDIN, named_inputs
 from tui_balancer.options import (
@@ -30,8 +31,6 @@ from tui_balancer.options import (
     ResumingOptions,
     ScreenOptions,
     ScriptOptions,
-    resumed_settings,
-    run_settings,
 )
 from tui_balancer.preferences import apply_preferences
 from tui_balancer.replaying import replay
@@ -138,10 +137,12 @@ def _carried_out(
     script: ScriptOptions | None,
 ) -> int:
     """Watch a run from its preparation to its end, and print its account if that is wanted."""
+    from tui_balancer.run.continuation import Resuming
     from tui_balancer.run.prepare import prepare
     from tui_balancer.watching import watch
 
-    resuming = (going_on or ResumingOptions()).resuming()
+    going_on = going_on or ResumingOptions()
+    resuming = Resuming(rescan=going_on.rescan, retry_failed=going_on.retry_failed)
     screen, script = screen or ScreenOptions(), script or ScriptOptions()
     code = watch(
         settings,

@@ -12,6 +12,7 @@ from rich.progress import Progress
 from tui_balancer.bars import bars
 from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.errors import UserError
+from tui_balancer.interpreting import run_settings
 from tui_balancer.naming import named_inputs
 from tui_balancer.options import (
     BalancingOptions,
@@ -20,7 +21,6 @@ from tui_balancer.options import (
     Input,
     Listed,
     ModelOptions,
-    run_settings,
 )
 from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED
 

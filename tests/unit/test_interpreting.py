@@ -11,19 +11,20 @@ from tui_balancer.balance.model import CountSettings, TimeSettings
 from tui_balancer.cli import app
 from tui_balancer.config import RunSettings, Shards
 from tui_balancer.errors import UserError
+from tui_balancer.interpreting import policy_settings, resumed_settings, run_settings
 from tui_balancer.options import (
     BalancingOptions,
     DeviceOptions,
     EmbeddingOptions,
     ModelOptions,
-    resumed_settings,
-    run_settings,
 )
 
 
 def test_numbers_that_were_not_given_keep_the_policys_defaults() -> None:
-    assert BalancingOptions().settings() == TimeSettings()
-    chosen = BalancingOptions(policy="count", threshold_ratio=3.0, steal_interval=2.0).settings()
+    assert policy_settings(BalancingOptions()) == TimeSettings()
+    chosen = policy_settings(
+        BalancingOptions(policy="count", threshold_ratio=3.0, steal_interval=2.0)
+    )
     assert chosen == CountSettings(ratio=3.0, interval_seconds=2.0)
 
 
@@ -40,7 +41,7 @@ def test_a_threshold_that_makes_no_sense_is_refused(
     options: BalancingOptions, message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        options.settings()
+        policy_settings(options)
 
 
 @pytest.mark.parametrize(
