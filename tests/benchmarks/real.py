@@ -10,8 +10,8 @@ one thread a worker, and write an output for each:
 - dask.distributed: a task a file, on two worker processes, with its own work stealing;
 - a process a file, two at a time, as GNU parallel would: each loads torch and the model.
 
-Workers of the first three have their model loaded when time begins. The costliest files come
-first for dask and parallel, which do not look into them.
+Workers of the first three have their model loaded when time begins and one is slowed down. The
+costliest files come first for dask and parallel, which do not look into them.
 """
 
 from __future__ import annotations
@@ -85,7 +85,13 @@ def balanced(files: list[Path], output: Path, *, balancing: bool) -> float:
         )
     )
     run.start()
-    with half_speed(lambda: run.engine.pids().get("cpu:1")):
+
+    def slow() -> int | None:
+        events = run.events_after(0)
+        loaded = any(isinstance(one, LeaseEvent) and one.device == "cpu:1" for one in events)
+        return run.engine.pids().get("cpu:1") if loaded else None
+
+    with half_speed(slow):
         assert run.wait(600), "the run does not end"
     run.close()
     events = run.events_after(0)

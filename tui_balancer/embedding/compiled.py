@@ -7,6 +7,7 @@ out of date, and processes that compile side by side put the same in the same pl
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import platform
 import shutil
@@ -24,6 +25,8 @@ FOR_THIS_PROCESSOR = ("-march=native", "-mcpu=native")
 
 _COMPILING_SECONDS = 60.0
 
+_log = logging.getLogger(__name__)
+
 
 class NotCompiled(Exception):
     """There is no library, and why: one line."""
@@ -33,16 +36,25 @@ def compiled(source: Path) -> CDLL:
     """Return a C file as a library, compiled now if it has not been before.
 
     Raises:
-        NotCompiled: There is no compiler, it refuses, or there is no place for what it makes.
+        NotCompiled: There is no compiler, it refuses, or what it made cannot be loaded.
     """
     try:
         text = source.read_bytes()
-        name = hashlib.sha256(text + repr((FLAGS, _processor())).encode()).hexdigest()[:16]
-        folder = _own_folder()
-        library = folder / f"{source.stem}-{name}.so"
-        if not library.exists():
+        kind = hashlib.sha256(text + repr((FLAGS, _processor())).encode()).hexdigest()[:16]
+        name = f"{source.stem}-{kind}.so"
+        try:
+            library = _own_folder() / name
+            if not library.exists():
+                _compile(source, library)
+            return CDLL(str(library))
+        except OSError as error:
+            _log.info("nothing compiled is kept: %s", error)
+        # A home that is full or read-only, as those of compute nodes may be: compiled all the
+        # same, but by each process for itself. Once loaded, the file is not needed.
+        with tempfile.TemporaryDirectory() as scratch:
+            library = Path(scratch) / name
             _compile(source, library)
-        return CDLL(str(library))
+            return CDLL(str(library))
     except OSError as error:
         raise NotCompiled(str(error)) from error
 
@@ -51,17 +63,23 @@ def _own_folder() -> Path:
     """Return the folder of libraries, which no other user may write to: they are run.
 
     Raises:
-        NotCompiled: Another can.
+        OSError: There is none, or another can.
     """
     folder = cache_folder() / COMPILED
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.stat()
     if status.st_uid != os.getuid() or status.st_mode & 0o022:
-        raise NotCompiled(f"{folder} can be written by others")
+        raise PermissionError(f"{folder} can be written by others")
     return folder
 
 
 def _compile(source: Path, library: Path) -> None:
+    """Compile a file, as one of the compilers understands it.
+
+    Raises:
+        NotCompiled: None is there, or it refuses.
+        OSError: There is no place for what it makes.
+    """
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
         raise NotCompiled(f"no C compiler: none of {', '.join(COMPILERS)} is there")
