@@ -122,7 +122,7 @@ def resume(
     Inputs, model and all that decides the results come from the run's ledger, and so does the
     rest where no option says otherwise.
     """
-    from tui_balancer.run.prepare import settings_of
+    from tui_balancer.run.stored import settings_of
 
     request = (cluster or ClusterOptions()).request()
     settings = resumed_settings(settings_of(output), devices or DeviceOptions(), balancing)

@@ -88,7 +88,7 @@ def plan(
 
 def devices(*, devices: DeviceOptions | None = None) -> int:
     """Show the devices that a run would use, with their weights and why."""
-    from tui_balancer.run.prepare import prepare_devices
+    from tui_balancer.run.devices import prepare_devices
     from tui_balancer.tables import devices_table
 
     settings = run_settings(

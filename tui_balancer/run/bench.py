@@ -13,8 +13,9 @@ from tui_balancer.embedding.registry import ModelSource, parse_model
 from tui_balancer.embedding.settings import Precision
 from tui_balancer.formatting import plural
 from tui_balancer.run.budget import suitable_batch_tokens
+from tui_balancer.run.devices import selected_devices
 from tui_balancer.run.precision import choose_precision, precisions
-from tui_balancer.run.prepare import OnStep, downloading, selected_devices
+from tui_balancer.run.prepare import OnStep, downloading
 from tui_balancer.run.rates import remember
 from tui_balancer.workers.benchmark import (
     BUCKETS,

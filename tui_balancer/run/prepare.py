@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui_balancer.balance.model import DeviceSpec
-from tui_balancer.balance.weights import match_device_weight, parse_weights
 from tui_balancer.config import RunSettings
-from tui_balancer.devices.info import DeviceInfo
-from tui_balancer.devices.processor import CPU, available_memory, usable_cores
-from tui_balancer.devices.selection import (
-    ProcessorShares,
-    SelectedDevice,
-    parse_devices,
-    select_devices,
-)
-from tui_balancer.embedding.registry import ESM2_MODELS, ModelShape, ModelSource, parse_model
+from tui_balancer.devices.processor import CPU
+from tui_balancer.devices.selection import SelectedDevice, parse_devices
+from tui_balancer.embedding.registry import ModelSource, parse_model
 from tui_balancer.embedding.settings import EmbeddingSettings
-from tui_balancer.errors import UserError
 from tui_balancer.inputs.discovery import InputFile, find_inputs, require_inputs
-from tui_balancer.ledger.errors import LedgerError
-from tui_balancer.ledger.reading import is_blank, read_ledger
+from tui_balancer.ledger.reading import is_blank
 from tui_balancer.ledger.records import RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.representations import Representations
-from tui_balancer.run.budget import CPU_BATCH_TOKENS, suitable_batch_tokens
+from tui_balancer.run.budget import suitable_batch_tokens
 from tui_balancer.run.cluster import find_cluster
 from tui_balancer.run.continuation import (
     Continuation,
@@ -38,6 +28,7 @@ from tui_balancer.run.continuation import (
     continuation,
     find_run,
 )
+from tui_balancer.run.devices import device_specs, selected_devices
 from tui_balancer.run.handle import Step
 from tui_balancer.run.precision import choose_precision
 from tui_balancer.run.rates import with_rates
@@ -45,10 +36,8 @@ from tui_balancer.run.stored import (
     refuse_differences,
     resolved,
     run_record,
-    stored_settings,
     with_stored_defaults,
 )
-from tui_balancer.workers.memory import cpu_worker_bytes
 from tui_balancer.workers.preflight import (
     OnDownload,
     PreflightReport,
@@ -58,9 +47,6 @@ from tui_balancer.workers.preflight import (
 
 if TYPE_CHECKING:
     from tui_balancer.engines.dask import ClusterAccess
-
-SMALLEST = ESM2_MODELS["esm2_t6_8M_UR50D"]
-"""Stands for the model where none was named: how many CPU workers could there be?"""
 
 OnStep = Callable[[Step], None]
 """Hears how far the preparation is."""
@@ -202,7 +188,7 @@ def _settled(
     """
     assert report.model is not None, "a model was asked for"
     shape = report.model.shape
-    specs, warnings = _specs(devices, settings.weights)
+    specs, warnings = device_specs(devices, settings.weights)
     # Workers tell by it whether batches that were kept are of this run, however it is taken up.
     embedding = resolved(
         EmbeddingSettings(
@@ -258,87 +244,3 @@ def require_sense(settings: RunSettings) -> None:
     parse_devices(settings.devices)
     if is_blank(settings.output / LEDGER_NAME):
         require_inputs(settings.inputs)
-
-
-def settings_of(folder: Path) -> RunSettings:
-    """Return the settings of the run that a folder holds, without a look at its files.
-
-    Raises:
-        UserError: It holds none.
-    """
-    path = folder / LEDGER_NAME
-    if is_blank(path):
-        raise UserError(f"{folder} holds no run: name the folder given to run as --output")
-    try:
-        with closing(read_ledger(path)) as ledger:
-            return stored_settings(ledger.run(), folder)
-    except LedgerError as problem:
-        raise UserError(f"{problem} ({path})") from problem
-
-
-def prepare_devices(
-    settings: RunSettings,
-) -> tuple[tuple[SelectedDevice, ...], tuple[DeviceSpec, ...], tuple[str, ...]]:
-    """Return the devices that a run would use, their weights, and what to know about them.
-
-    Raises:
-        UserError: A device that is not there.
-    """
-    report = preflight(PreflightRequest(model=None, devices=parse_devices(settings.devices)))
-    devices = selected_devices(settings, report.devices, shape=None)
-    specs, warnings = _specs(devices, settings.weights)
-    return devices, specs, (*report.warnings, *warnings)
-
-
-def selected_devices(
-    settings: RunSettings, found: Sequence[DeviceInfo], shape: ModelShape | None
-) -> tuple[SelectedDevice, ...]:
-    """Return the devices of a run, the processor shared out as far as memory allows.
-
-    Args:
-        settings: The run as asked for.
-        found: What there is.
-        shape: Of the model; None takes the smallest.
-
-    Raises:
-        UserError: A device that is not there.
-    """
-    on_cpu = EmbeddingSettings(
-        max_length=settings.reading.max_length,
-        batch_tokens=settings.batch_tokens or CPU_BATCH_TOKENS,
-        precision="fp32" if settings.precision == "auto" else settings.precision,
-        reference=settings.reference,
-        repr_layers=settings.repr_layers,
-        include=settings.include,
-    )
-    shares = ProcessorShares(
-        workers=settings.cpu_workers,
-        threads=settings.cpu_threads,
-        cores=usable_cores(),
-        memory=available_memory(),
-        worker_bytes=cpu_worker_bytes(shape or SMALLEST, on_cpu),
-    )
-    return select_devices(parse_devices(settings.devices), found, shares)
-
-
-def late_spec(prepared: PreparedRun, device: SelectedDevice) -> DeviceSpec:
-    """Return a device as the coordinator sees it that joins a run which has begun."""
-    specs, _ = _specs([device], None)
-    precision = prepared.embedding.precision
-    return with_rates(specs, [device], prepared.model.name, precision)[0]
-
-
-def _specs(
-    devices: Sequence[SelectedDevice], weights: str | None
-) -> tuple[tuple[DeviceSpec, ...], tuple[str, ...]]:
-    given = parse_weights(weights, [one.device for one in devices]) if weights else {}
-    specs, warnings = [], []
-    for one in devices:
-        match = match_device_weight(one.device, one.name)
-        if one.device not in given and not match.known:
-            warnings.append(
-                f"{one.device}: {one.name} is not in the table of weights: {match.weight:g} until "
-                "its speed is measured; --weights sets another"
-            )
-        specs.append(DeviceSpec(one.device, one.name, given.get(one.device, match.weight)))
-    return tuple(specs), tuple(warnings)

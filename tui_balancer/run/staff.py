@@ -12,8 +12,9 @@ from tui_balancer.engines.engine import Engine
 from tui_balancer.engines.local import LocalEngine
 from tui_balancer.run.board import RunBoard
 from tui_balancer.run.cluster import Newcomers
+from tui_balancer.run.devices import late_spec
 from tui_balancer.run.folder import LOGS_FOLDER
-from tui_balancer.run.prepare import PreparedRun, late_spec
+from tui_balancer.run.prepare import PreparedRun
 from tui_balancer.workers.protocol import WorkerId, WorkerSetup
 from tui_balancer.workers.queues import SharedWorkQueues
 
@@ -59,9 +60,10 @@ class Staff:
             return LocalEngine(tuple(self.devices), self._setup, self._exited)
         from tui_balancer.engines.dask import DaskEngine
 
-        newcomers = Newcomers(
-            self._coordinator, self.devices, prepared.embedding, partial(late_spec, prepared)
+        spec = partial(
+            late_spec, model=prepared.model.name, precision=prepared.embedding.precision
         )
+        newcomers = Newcomers(self._coordinator, self.devices, prepared.embedding, spec)
         return DaskEngine(prepared.cluster, board, self._setup, self._exited, newcomers)
 
     def _setup(self, device: str) -> WorkerSetup:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +17,10 @@ from tui_balancer.embedding.registry import CheckpointModel, ModelSource, parse_
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import RunRecord
+from tui_balancer.ledger.schema import LEDGER_NAME
 
 _POLICIES: dict[str, type[CountSettings] | type[TimeSettings]] = {
     "count": CountSettings,
@@ -109,6 +113,22 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
         merge=stored.get("merge", False),
         shards=_restored(Shards, stored.get("shards", {})),
     )
+
+
+def settings_of(folder: Path) -> RunSettings:
+    """Return the settings of the run that a folder holds, without a look at its files.
+
+    Raises:
+        UserError: It holds none.
+    """
+    path = folder / LEDGER_NAME
+    if is_blank(path):
+        raise UserError(f"{folder} holds no run: name the folder given to run as --output")
+    try:
+        with closing(read_ledger(path)) as ledger:
+            return stored_settings(ledger.run(), folder)
+    except LedgerError as problem:
+        raise UserError(f"{problem} ({path})") from problem
 
 
 def with_stored_defaults(settings: RunSettings, run: RunRecord) -> RunSettings:
