@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
-from tui_balancer.balance.stealing import validate
+from tui_balancer.balance.threshold import validate
 from tui_balancer.config import HANG_FLOOR_SECONDS, RunSettings, Shards
 from tui_balancer.devices.selection import AUTO
 from tui_balancer.errors import UserError

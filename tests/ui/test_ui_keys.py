@@ -23,7 +23,7 @@ from tui_balancer.balance.commands import (
 )
 from tui_balancer.balance.events import SettingEvent
 from tui_balancer.balance.model import CountSettings, DeviceState, TimeSettings
-from tui_balancer.balance.stealing import lowered, raised
+from tui_balancer.balance.threshold import lowered, raised
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.keymap import GLOBAL, KEYS, SECTIONS, SHOWING, TABS
 from tui_balancer.ui.screens.help_screen import HelpScreen

@@ -16,8 +16,8 @@ from tui_balancer.balance.stealing import (
     TimePolicy,
     decide_free,
     make_policy,
-    validate,
 )
+from tui_balancer.balance.threshold import validate
 from tui_balancer.balance.units import UnitBook
 
 

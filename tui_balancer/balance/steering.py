@@ -25,7 +25,7 @@ from tui_balancer.balance.commands import (
 from tui_balancer.balance.device_record import DeviceRecord
 from tui_balancer.balance.events import SettingEvent
 from tui_balancer.balance.model import PolicySettings
-from tui_balancer.balance.stealing import describe
+from tui_balancer.balance.threshold import describe
 from tui_balancer.errors import UserError
 
 

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets import Button, ContentSwitcher, Input, Label, RadioButton, RadioSet, Static
 
 from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
-from tui_balancer.balance.stealing import validate
+from tui_balancer.balance.threshold import validate
 from tui_balancer.errors import UserError
 from tui_balancer.ui.dialogs.dialog import Dialog
 

@@ -16,7 +16,7 @@ from tui_balancer.balance.commands import (
     UndoMove,
 )
 from tui_balancer.balance.model import DeviceMetrics, DeviceState, PolicySettings
-from tui_balancer.balance.stealing import lowered, raised
+from tui_balancer.balance.threshold import lowered, raised
 from tui_balancer.ui.dialogs.threshold_dialog import ThresholdDialog
 from tui_balancer.ui.link import RunLink
 from tui_balancer.ui.story.story import Story

@@ -7,7 +7,7 @@ from typing import Final
 from textual.reactive import reactive
 
 from tui_balancer.balance.model import DeviceState
-from tui_balancer.balance.stealing import describe
+from tui_balancer.balance.threshold import describe
 from tui_balancer.formatting import count, duration, estimate, percent, plural, quantity
 from tui_balancer.run.handle import Phase, RunSnapshot, Step
 from tui_balancer.ui import glyphs
