@@ -20,7 +20,6 @@ from tests.support.cluster import (
     lines,
     session_on,
     states,
-    wait_until,
 )
 from tests.support.network import Network, Switch
 from tests.support.sessions import (
@@ -31,6 +30,7 @@ from tests.support.sessions import (
     outputs,
     session,
     wait_for_row,
+    wait_until,
 )
 from tui_balancer.balance.commands import PauseAll, PauseDevice, ResumeAll
 from tui_balancer.balance.events import DoneEvent

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.support.sessions import finished, leftovers, outputs, session
+from tests.support.sessions import finished, leftovers, outputs, session, wait_until
 from tui_balancer.balance.commands import ResumeAll, SetPolicy, StopNow
 from tui_balancer.balance.events import DeviceEvent, FailureEvent, ReturnEvent
 from tui_balancer.balance.model import TimeSettings
@@ -27,13 +27,6 @@ from tui_balancer.run.board import NOT_RECORDED
 from tui_balancer.run.session import RunSession
 
 FULL = "No space left on device"
-
-
-def wait_until(run: RunSession, holds: Callable[[], bool]) -> None:
-    """Wait until something is true of a run; the suite's time limit is the deadline."""
-    while not holds():
-        assert not run.wait(0), f"the run ended before: {run.summary()}"
-        run.coordinator.wait(timeout=0.05)
 
 
 def attempts(folder: Path) -> dict[str, int]:

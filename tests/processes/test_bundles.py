@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkpoints import make_checkpoint
-from tests.support.sessions import finished, leftovers, outputs, session
+from tests.support.sessions import finished, leftovers, outputs, session, wait_until
 from tui_balancer.balance.commands import PauseAll, ResumeAll
 from tui_balancer.balance.events import DoneEvent
 from tui_balancer.inputs.synthetic import write_synthetic
@@ -62,8 +62,7 @@ def test_a_bad_file_fails_alone_in_its_bundle(tmp_path: Path) -> None:
     run = session(inputs, checkpoint, out, batch_tokens=4096)
     run.execute(PauseAll())
     run.start()
-    while not run.units():
-        run.coordinator.wait(timeout=0.05)
+    wait_until(run, run.units)
     (inputs / "sample_4.fasta").write_text(">other\nMKV\n")
     run.execute(ResumeAll())
     summary = finished(run)

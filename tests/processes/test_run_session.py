@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.checkpoints import make_checkpoint
-from tests.support.sessions import finished, outputs, session
-from tui_balancer.balance.model import DeviceMetrics
+from tests.support.sessions import finished, in_mid_file, outputs, session, wait_for_row
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.run.session import RunSession
 
 pytestmark = pytest.mark.usefixtures("preloaded")
 
@@ -30,15 +27,6 @@ def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def wait_for(run: RunSession, device: str, state: Callable[[DeviceMetrics], bool]) -> None:
-    """Wait until a device's row looks like that; the suite's time limit is the deadline."""
-    while True:
-        row = next(row for row in run.snapshot().devices if row.device == device)
-        if state(row):
-            return
-        run.coordinator.wait(timeout=0.05)
-
-
 def test_a_worker_killed_in_mid_file_costs_nothing_but_time(
     proteins: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -48,9 +36,9 @@ def test_a_worker_killed_in_mid_file_costs_nothing_but_time(
 
     run = session(proteins, checkpoint, tmp_path / "killed", cpu_workers=2)
     run.start()
-    wait_for(run, "cpu:0", lambda row: row.running is not None and 0 < row.running.fraction < 1)
-    os.kill(run.engine.pids()["cpu:0"], signal.SIGKILL)
-    wait_for(run, "cpu:0", lambda row: row.restarts == 1)
+    device = wait_for_row(run, in_mid_file).device
+    os.kill(run.engine.pids()[device], signal.SIGKILL)
+    wait_for_row(run, lambda row: row.device == device and row.restarts == 1)
     summary = finished(run)
     assert (summary.done, summary.failed, summary.waiting) == (5, (), 0)
     assert outputs(tmp_path / "killed") == outputs(tmp_path / "quiet")
@@ -63,7 +51,7 @@ def test_a_closed_session_leaves_its_files_waiting_and_no_worker_behind(
 ) -> None:
     run = session(proteins, checkpoint, tmp_path / "out", cpu_workers=1)
     run.start()
-    wait_for(run, "cpu:0", lambda row: row.running is not None)
+    wait_for_row(run, lambda row: row.running is not None)
     run.close()
     summary = run.summary()
     assert summary is not None

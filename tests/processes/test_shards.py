@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.support.checkpoints import make_checkpoint
+from tests.support.sessions import finished, on_cores, wait_for_row, wait_until
 from tui_balancer.balance.events import DoneEvent, LeaseEvent
 from tui_balancer.balance.model import DeviceMetrics
-from tui_balancer.config import RunSettings, Shards
+from tui_balancer.config import Shards
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ledger.reading import read_ledger
@@ -22,10 +22,8 @@ from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.run.account import account_of
 from tui_balancer.run.continuation import Resuming
 from tui_balancer.run.finished import verify
-from tui_balancer.run.handle import RunSummary
 from tui_balancer.run.history import read_history
 from tui_balancer.run.past import PastRun
-from tui_balancer.run.prepare import prepare
 from tui_balancer.run.replay import ReplayRun
 from tui_balancer.run.session import RunSession
 
@@ -57,39 +55,24 @@ def session(
     workers: int,
     *,
     shards: bool = True,
-    resuming: Resuming | None = Resuming(),  # noqa: B008 - frozen
+    resuming: Resuming = Resuming(),  # noqa: B008 - frozen
 ) -> RunSession:
     segment = (proteins / "huge.faa").stat().st_size // (2 * SHARDS) + 1
-    return RunSession(
-        prepare(
-            RunSettings(
-                inputs=(str(proteins),),
-                output=output,
-                model=str(checkpoint),
-                devices="cpu",
-                cpu_workers=workers,
-                cpu_threads=1,
-                formats=("virnucpro", "npz"),
-                reading=ReadingRules(segment_bytes=segment),
-                shards=Shards(2 * segment if shards else None),
-            ),
-            resuming=resuming,
-        )
+    return on_cores(
+        proteins,
+        str(checkpoint),
+        output,
+        workers,
+        resuming=resuming,
+        formats=("virnucpro", "npz"),
+        reading=ReadingRules(segment_bytes=segment),
+        shards=Shards(2 * segment if shards else None),
     )
 
 
-def wait_for(run: RunSession, holds: Callable[[tuple[DeviceMetrics, ...]], bool]) -> None:
-    """Wait until the devices look like that; the suite's time limit is the deadline."""
-    while not holds(run.snapshot().devices):
-        run.coordinator.wait(timeout=0.05)
-
-
-def finished(run: RunSession) -> RunSummary:
-    assert run.wait(timeout=100)
-    run.close()
-    summary = run.summary()
-    assert summary is not None
-    return summary
+def in_a_shard(row: DeviceMetrics) -> bool:
+    running = row.running
+    return running is not None and running.unit.whole is not None and 0 < running.fraction < 1
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
@@ -117,21 +100,8 @@ def test_a_divided_file_is_the_same_whoever_dies_and_its_story_is_told(
     folder = tmp_path / "killed"
     run = session(proteins, checkpoint, folder, workers=2)
     run.start()
-    wait_for(
-        run,
-        lambda rows: any(
-            row.running is not None
-            and row.running.unit.whole is not None
-            and 0 < row.running.fraction < 1
-            for row in rows
-        ),
-    )
-    shard = next(
-        row
-        for row in run.snapshot().devices
-        if row.running is not None and row.running.unit.whole is not None
-    )
-    os.kill(run.engine.pids()[shard.device], signal.SIGKILL)
+    device = wait_for_row(run, in_a_shard).device
+    os.kill(run.engine.pids()[device], signal.SIGKILL)
     summary = finished(run)
 
     assert (summary.done, summary.failed, summary.waiting) == (2, (), 0)
@@ -168,8 +138,7 @@ def test_a_run_that_is_taken_up_again_computes_what_is_left_of_a_file(
     folder = tmp_path / "resumed"
     run = session(proteins, checkpoint, folder, workers=1)
     run.start()
-    while len(done_units(run)) < 2:
-        run.coordinator.wait(timeout=0.05)
+    wait_until(run, lambda: len(done_units(run)) >= 2)
     run.close()
     before = [name for name in done_units(run) if "⟨" in name]
     summary = run.summary()
@@ -198,7 +167,7 @@ def test_a_file_that_changes_under_its_run_fails_for_the_shard_that_did(
     folder = tmp_path / "changed"
     run = session(proteins, checkpoint, folder, workers=1)
     run.start()
-    wait_for(run, lambda rows: rows[0].running is not None)
+    wait_for_row(run, lambda row: row.running is not None)
     huge = proteins / "huge.faa"
     status, content = huge.stat(), huge.read_bytes()
     with closing(read_ledger(folder / LEDGER_NAME)) as ledger:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.checkpoints import make_checkpoint
-from tests.support.sessions import outputs, session
+from tests.support.sessions import finished, outputs, session, wait_for_row, wait_until
 from tui_balancer.balance.events import DoneEvent, PartEvent, ReturnEvent, SplitEvent
+from tui_balancer.balance.model import DeviceMetrics
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run.session import RunSession
 
@@ -30,30 +32,24 @@ def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ended(run: RunSession) -> None:
-    assert run.wait(timeout=100)
-    run.close()
-    summary = run.summary()
-    assert summary is not None
+    summary = finished(run)
     assert (summary.done, summary.failed, summary.waiting) == (1, (), 0)
 
 
 def split_of(run: RunSession) -> SplitEvent:
-    """Wait for the split; the suite's time limit is the deadline."""
-    while True:
-        for event in run.events_after(0):
-            if isinstance(event, SplitEvent):
-                return event
-        assert not run.wait(0), "the run ended unsplit"
-        run.coordinator.wait(timeout=0.05)
+    """Wait for the split."""
+    splits: list[SplitEvent] = []
+
+    def seen() -> bool:
+        splits[:] = (one for one in run.events_after(0) if isinstance(one, SplitEvent))
+        return bool(splits)
+
+    wait_until(run, seen)
+    return splits[0]
 
 
-def wait_for_progress(run: RunSession, device: str, fraction: float) -> None:
-    while True:
-        row = next(row for row in run.snapshot().devices if row.device == device)
-        if row.running is not None and row.running.fraction >= fraction:
-            return
-        assert not run.wait(0), "the run ended before"
-        run.coordinator.wait(timeout=0.02)
+def is_well_into_it(device: str, row: DeviceMetrics) -> bool:
+    return row.device == device and row.running is not None and row.running.fraction >= 0.1
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +92,7 @@ def test_a_worker_killed_in_its_part_leaves_the_rest_to_the_other(
     run.start()
     split = split_of(run)
     device = split.source if killed == "source" else split.target
-    wait_for_progress(run, device, 0.1)
+    wait_for_row(run, partial(is_well_into_it, device))
     os.kill(run.engine.pids()[device], signal.SIGKILL)
     ended(run)
     assert any(isinstance(event, ReturnEvent) for event in run.events_after(0))

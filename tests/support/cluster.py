@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from tests.support.network import Network, Place, Switch, free_port
-from tests.support.sessions import DEADLINE_SECONDS
 from tui_balancer.config import RunSettings
 from tui_balancer.engines.dask_look import NODE_VARIABLE
 from tui_balancer.engines.dask_request import ClusterRequest
@@ -140,15 +138,6 @@ def session_on(
 def states(run: RunSession) -> dict[str, str]:
     """Return what each device is doing."""
     return {row.device: row.state.value for row in run.coordinator.get_gpu_metrics()}
-
-
-def wait_until(run: RunSession, condition: Callable[[], bool]) -> None:
-    """Wait until something holds; the run tells of every change."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, states(run)
-        assert not run.wait(0), f"the run ended before: {run.summary()}"
-        run.coordinator.wait(timeout=0.05)
 
 
 def lines(run: RunSession) -> Iterator[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tui_balancer.balance.model import DeviceMetrics
 from tui_balancer.config import RunSettings
+from tui_balancer.run.continuation import Resuming
 from tui_balancer.run.handle import RunSummary
 from tui_balancer.run.prepare import prepare
 from tui_balancer.run.session import RunSession
@@ -16,7 +18,15 @@ from tui_balancer.run.staff import worker_log
 DEADLINE_SECONDS = 100.0
 
 
-def on_cores(inputs: Path, model: str, output: Path, workers: int, **settings: Any) -> RunSession:
+def on_cores(
+    inputs: Path,
+    model: str,
+    output: Path,
+    workers: int,
+    *,
+    resuming: Resuming = Resuming(),  # noqa: B008 - frozen
+    **settings: Any,
+) -> RunSession:
     """Return a run on so many single-threaded CPU workers that has not begun."""
     return RunSession(
         prepare(
@@ -28,7 +38,8 @@ def on_cores(inputs: Path, model: str, output: Path, workers: int, **settings: A
                 cpu_workers=workers,
                 cpu_threads=1,
                 **settings,
-            )
+            ),
+            resuming=resuming,
         )
     )
 
@@ -42,14 +53,25 @@ def session(
     )
 
 
-def wait_for_row(run: RunSession, looks: Callable[[DeviceMetrics], bool]) -> DeviceMetrics:
-    """Wait until a device looks like that; the suite's time limit is the deadline."""
-    while True:
-        for row in run.coordinator.get_gpu_metrics():
-            if looks(row):
-                return row
-        assert not run.wait(0), f"the run ended before: {run.summary()}"
+def wait_until(run: RunSession, holds: Callable[[], object]) -> None:
+    """Wait until something holds; the run tells of every change."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"never happened: {run.snapshot()}"
+        assert not run.wait(0) or holds(), f"the run ended before: {run.summary()}"
         run.coordinator.wait(timeout=0.05)
+
+
+def wait_for_row(run: RunSession, looks: Callable[[DeviceMetrics], bool]) -> DeviceMetrics:
+    """Wait until a device looks like that, and return its row."""
+    found: list[DeviceMetrics] = []
+
+    def seen() -> bool:
+        found[:] = filter(looks, run.coordinator.get_gpu_metrics())
+        return bool(found)
+
+    wait_until(run, seen)
+    return found[0]
 
 
 def in_mid_file(row: DeviceMetrics) -> bool:
