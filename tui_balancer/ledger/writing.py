@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import astuple, fields
 from pathlib import Path
 
 from tui_balancer.errors import UserError
+from tui_balancer.ledger.applying import apply, insert_event, insert_files, update
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.mounts import on_network
 from tui_balancer.ledger.reading import LedgerReader, connect, connect_any
@@ -19,32 +18,14 @@ from tui_balancer.ledger.records import (
     DeviceUsed,
     Entry,
     EventRecord,
-    FileDone,
-    FileFailed,
     FileRecord,
-    FileReopened,
-    FileRescanned,
     LeaseEnd,
     LeaseEnded,
     LeaseGranted,
     RunRecord,
     SessionRecord,
-    UnitBrokenUp,
-    UnitFailed,
-    UnitReopened,
 )
-from tui_balancer.ledger.schema import FILE_COLUMNS, TABLES
-
-_INSERT_FILE = (
-    f"INSERT INTO files ({FILE_COLUMNS}, state, reason) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
-    "CASE ?13 WHEN '' THEN 'waiting' ELSE 'failed' END, ?13)"
-)
-
-_NO_OUTPUT = (
-    "output_sha256 = '', output_bytes = 0, vectors = 0, truncated = 0, replaced = 0, skipped = 0, "
-    "deaths = 0"
-)
+from tui_balancer.ledger.schema import TABLES
 
 
 class Ledger(LedgerReader):
@@ -142,8 +123,8 @@ class Ledger(LedgerReader):
             LedgerError: It did not happen.
         """
         with self._transaction(durable=True):
-            self._connection.executemany(_INSERT_FILE, map(_file_values, files))
-            self._update("UPDATE run SET scanned_at = ?", at)
+            insert_files(self._connection, files)
+            update(self._connection, "UPDATE run SET scanned_at = ?", at)
 
     def append(self, event: EventRecord | None, *changes: Change) -> None:
         """Record an event and what it changes, in one transaction.
@@ -167,9 +148,9 @@ class Ledger(LedgerReader):
         with self._transaction(durable):
             for entry in entries:
                 for change in entry.changes:
-                    self._apply(change)
+                    apply(self._connection, self.session, change)
                 if entry.event is not None:
-                    self._insert(entry.event)
+                    insert_event(self._connection, self.session, entry.event)
 
     def end_session(self, at: float, how: str) -> None:
         """Record that this process lets go of the run.
@@ -178,8 +159,10 @@ class Ledger(LedgerReader):
             LedgerError: It did not happen.
         """
         with self._transaction(durable=True):
-            self._update(
-                "UPDATE sessions SET ended_at = ?, how = ? WHERE id = ?", at, how, self.session
+            update(
+                self._connection,
+                "UPDATE sessions SET ended_at = ?, how = ? WHERE id = ?",
+                *(at, how, self.session),
             )
 
     def close(self) -> None:
@@ -205,114 +188,6 @@ class Ledger(LedgerReader):
             ).lastrowid
             or 0
         )
-
-    def _insert(self, event: EventRecord) -> None:
-        payload = json.dumps(dict(event.payload))
-        self._connection.execute(
-            "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
-            (self.session, event.sequence, event.seconds, event.kind, payload),
-        )
-
-    def _apply(self, change: Change) -> None:
-        match change:
-            case LeaseGranted(unit, epoch, device, seconds, part):
-                self._connection.execute(
-                    "INSERT INTO leases VALUES (?, ?, ?, ?, ?, NULL, NULL)",
-                    (unit, epoch, self.session, device, seconds),
-                )
-                self._update(
-                    "UPDATE files SET state = 'leased', reason = '', attempts = ?, device = ? "
-                    "WHERE unit = ? AND state = ?",
-                    *(epoch, device, unit, "leased" if part else "waiting"),
-                )
-            case LeaseEnded(unit, epoch, how, seconds, charged):
-                self._update(
-                    "UPDATE leases SET ended = ?, how = ? "
-                    "WHERE unit = ? AND epoch = ? AND session = ? AND how IS NULL",
-                    *(seconds, how.value, unit, epoch, self.session),
-                )
-                self._connection.execute(
-                    "UPDATE files SET deaths = deaths + ? WHERE unit = ? AND state = 'leased'",
-                    (charged, unit),
-                )
-                self._connection.execute(
-                    "UPDATE files SET state = 'waiting', reason = ?1 "
-                    "WHERE unit = ?2 AND state = 'leased' AND NOT EXISTS "
-                    "(SELECT 1 FROM leases WHERE unit = ?2 AND session = ?3 AND how IS NULL)",
-                    (how.value, unit, self.session),
-                )
-                if how is LeaseEnd.DONE:
-                    # What failed of a bundle that is done is on its own from now on.
-                    self._connection.execute(
-                        "UPDATE files SET unit = id WHERE unit = ? AND state = 'failed'", (unit,)
-                    )
-            case FileDone(file_id, sha256, size, vectors, truncated, replaced, skipped, others):
-                self._update(
-                    "UPDATE files SET state = 'done', reason = '', output_sha256 = ?, "
-                    "output_bytes = ?, vectors = ?, truncated = ?, replaced = ?, skipped = ? "
-                    "WHERE id = ? AND state = 'leased'",
-                    *(sha256, size, vectors, truncated, replaced, skipped, file_id),
-                )
-                self._connection.execute("DELETE FROM outputs WHERE file = ?", (file_id,))
-                self._connection.executemany(
-                    "INSERT INTO outputs VALUES (?, ?, ?, ?)",
-                    [(file_id, _storable(one.output), one.sha256, one.bytes) for one in others],
-                )
-            case FileFailed(file_id, reason):
-                self._update(
-                    "UPDATE files SET state = 'failed', reason = ? "
-                    "WHERE id = ? AND state IN ('waiting', 'leased')",
-                    *(reason, file_id),
-                )
-            case UnitFailed(unit, reason):
-                self._update(
-                    "UPDATE files SET state = 'failed', reason = ? "
-                    "WHERE unit = ? AND state IN ('waiting', 'leased')",
-                    *(reason, unit),
-                )
-            case UnitReopened(unit, reason):
-                self._update(
-                    f"UPDATE files SET state = 'waiting', reason = ?, {_NO_OUTPUT} "
-                    "WHERE unit = ? AND state = 'failed'",
-                    *(reason, unit),
-                )
-            case UnitBrokenUp(unit):
-                self._update(
-                    "UPDATE files SET unit = id, bundle = id, deaths = 0 "
-                    "WHERE unit = ? AND state = 'waiting'",
-                    unit,
-                )
-            case FileReopened(file_id, reason):
-                self._update(
-                    f"UPDATE files SET state = 'waiting', reason = ?, unit = id, {_NO_OUTPUT} "
-                    "WHERE id = ? AND state IN ('done', 'failed')",
-                    *(reason, file_id),
-                )
-            case FileRescanned(file):
-                self._update(
-                    f"UPDATE files SET ({FILE_COLUMNS}, state, reason) "
-                    "= (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
-                    "?17, ?18, "
-                    "CASE ?13 WHEN '' THEN 'waiting' ELSE 'failed' END, ?13), "
-                    f"{_NO_OUTPUT} WHERE id = ?1 AND state <> 'leased'",
-                    *_file_values(file),
-                )
-                # A file that is another one is whole: what its shards were is nothing any more.
-                self._connection.execute(
-                    "UPDATE files SET state = 'done', reason = '', sequences = 0, residues = 0, "
-                    f"cost = 0, {_NO_OUTPUT} WHERE whole = ?",
-                    (file.file_id,),
-                )
-            case DeviceUsed():
-                self._update(
-                    "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    *(self.session, *astuple(change)),
-                )
-
-    def _update(self, statement: str, *values: object) -> None:
-        """Change at least one row: what the writer believes must agree with the ledger."""
-        if self._connection.execute(statement, [_storable(value) for value in values]).rowcount < 1:
-            raise LedgerError(f"the ledger disagrees: nothing to do for {statement} {values}")
 
     @contextmanager
     def _transaction(self, durable: bool) -> Iterator[None]:
@@ -341,17 +216,3 @@ def _choose_journal(connection: sqlite3.Connection, folder: Path) -> bool:
                 return True
     connection.execute("PRAGMA journal_mode = TRUNCATE")
     return False
-
-
-def _file_values(file: FileRecord) -> list[object]:
-    return [_storable(getattr(file, field.name)) for field in fields(file)]
-
-
-def _storable(value: object) -> object:
-    """Return a value that SQLite takes: text that is not UTF-8, of some path, becomes bytes."""
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return os.fsencode(value)
-    return value

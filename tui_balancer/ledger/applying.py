@@ -1,0 +1,195 @@
+"""What each change means for the ledger's tables, statement by statement.
+
+Nothing here begins or ends a transaction: that, and what survives what, is the writer's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import astuple, fields
+
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.records import (
+    Change,
+    DeviceUsed,
+    EventRecord,
+    FileDone,
+    FileFailed,
+    FileRecord,
+    FileReopened,
+    FileRescanned,
+    LeaseEnd,
+    LeaseEnded,
+    LeaseGranted,
+    UnitBrokenUp,
+    UnitFailed,
+    UnitReopened,
+)
+from tui_balancer.ledger.schema import FILE_COLUMNS
+
+_COLUMNS = FILE_COLUMNS.split(", ")
+_ERROR = f"?{_COLUMNS.index('error') + 1}"
+_SCANNED = (
+    f"{', '.join(f'?{number + 1}' for number in range(len(_COLUMNS)))}, "
+    f"CASE {_ERROR} WHEN '' THEN 'waiting' ELSE 'failed' END, {_ERROR}"
+)
+"""Of a file that was just scanned: its columns, its state and the reason for that."""
+
+_NO_OUTPUT = (
+    "output_sha256 = '', output_bytes = 0, vectors = 0, truncated = 0, replaced = 0, skipped = 0, "
+    "deaths = 0"
+)
+
+
+def insert_files(connection: sqlite3.Connection, files: Iterable[FileRecord]) -> None:
+    """Add files that are new: those without an error wait."""
+    connection.executemany(
+        f"INSERT INTO files ({FILE_COLUMNS}, state, reason) VALUES ({_SCANNED})",
+        map(_file_values, files),
+    )
+
+
+def insert_event(connection: sqlite3.Connection, session: int, event: EventRecord) -> None:
+    """Add an event to those of a session."""
+    payload = json.dumps(dict(event.payload))
+    connection.execute(
+        "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
+        (session, event.sequence, event.seconds, event.kind, payload),
+    )
+
+
+def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
+    """Do to the tables what a change means, within the transaction that is open.
+
+    Args:
+        connection: The database.
+        session: Number of the session in which it happens.
+        change: What has changed.
+
+    Raises:
+        LedgerError: The ledger disagrees: the change is none of what it has.
+    """
+    match change:
+        case LeaseGranted(unit, epoch, device, seconds, part):
+            connection.execute(
+                "INSERT INTO leases VALUES (?, ?, ?, ?, ?, NULL, NULL)",
+                (unit, epoch, session, device, seconds),
+            )
+            update(
+                connection,
+                "UPDATE files SET state = 'leased', reason = '', attempts = ?, device = ? "
+                "WHERE unit = ? AND state = ?",
+                *(epoch, device, unit, "leased" if part else "waiting"),
+            )
+        case LeaseEnded(unit, epoch, how, seconds, charged):
+            update(
+                connection,
+                "UPDATE leases SET ended = ?, how = ? "
+                "WHERE unit = ? AND epoch = ? AND session = ? AND how IS NULL",
+                *(seconds, how.value, unit, epoch, session),
+            )
+            connection.execute(
+                "UPDATE files SET deaths = deaths + ? WHERE unit = ? AND state = 'leased'",
+                (charged, unit),
+            )
+            connection.execute(
+                "UPDATE files SET state = 'waiting', reason = ?1 "
+                "WHERE unit = ?2 AND state = 'leased' AND NOT EXISTS "
+                "(SELECT 1 FROM leases WHERE unit = ?2 AND session = ?3 AND how IS NULL)",
+                (how.value, unit, session),
+            )
+            if how is LeaseEnd.DONE:
+                # What failed of a bundle that is done is on its own from now on.
+                connection.execute(
+                    "UPDATE files SET unit = id WHERE unit = ? AND state = 'failed'", (unit,)
+                )
+        case FileDone(file_id, sha256, size, vectors, truncated, replaced, skipped, others):
+            update(
+                connection,
+                "UPDATE files SET state = 'done', reason = '', output_sha256 = ?, "
+                "output_bytes = ?, vectors = ?, truncated = ?, replaced = ?, skipped = ? "
+                "WHERE id = ? AND state = 'leased'",
+                *(sha256, size, vectors, truncated, replaced, skipped, file_id),
+            )
+            connection.execute("DELETE FROM outputs WHERE file = ?", (file_id,))
+            connection.executemany(
+                "INSERT INTO outputs VALUES (?, ?, ?, ?)",
+                [(file_id, _storable(one.output), one.sha256, one.bytes) for one in others],
+            )
+        case FileFailed(file_id, reason):
+            update(
+                connection,
+                "UPDATE files SET state = 'failed', reason = ? "
+                "WHERE id = ? AND state IN ('waiting', 'leased')",
+                *(reason, file_id),
+            )
+        case UnitFailed(unit, reason):
+            update(
+                connection,
+                "UPDATE files SET state = 'failed', reason = ? "
+                "WHERE unit = ? AND state IN ('waiting', 'leased')",
+                *(reason, unit),
+            )
+        case UnitReopened(unit, reason):
+            update(
+                connection,
+                f"UPDATE files SET state = 'waiting', reason = ?, {_NO_OUTPUT} "
+                "WHERE unit = ? AND state = 'failed'",
+                *(reason, unit),
+            )
+        case UnitBrokenUp(unit):
+            update(
+                connection,
+                "UPDATE files SET unit = id, bundle = id, deaths = 0 "
+                "WHERE unit = ? AND state = 'waiting'",
+                unit,
+            )
+        case FileReopened(file_id, reason):
+            update(
+                connection,
+                f"UPDATE files SET state = 'waiting', reason = ?, unit = id, {_NO_OUTPUT} "
+                "WHERE id = ? AND state IN ('done', 'failed')",
+                *(reason, file_id),
+            )
+        case FileRescanned(file):
+            update(
+                connection,
+                f"UPDATE files SET ({FILE_COLUMNS}, state, reason) = ({_SCANNED}), "
+                f"{_NO_OUTPUT} WHERE id = ?1 AND state <> 'leased'",
+                *_file_values(file),
+            )
+            # A file that is another one is whole: what its shards were is nothing any more.
+            connection.execute(
+                "UPDATE files SET state = 'done', reason = '', sequences = 0, residues = 0, "
+                f"cost = 0, {_NO_OUTPUT} WHERE whole = ?",
+                (file.file_id,),
+            )
+        case DeviceUsed():
+            update(
+                connection,
+                "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                *(session, *astuple(change)),
+            )
+
+
+def update(connection: sqlite3.Connection, statement: str, *values: object) -> None:
+    """Change at least one row: what the writer believes must agree with the ledger."""
+    if connection.execute(statement, [_storable(value) for value in values]).rowcount < 1:
+        raise LedgerError(f"the ledger disagrees: nothing to do for {statement} {values}")
+
+
+def _file_values(file: FileRecord) -> list[object]:
+    return [_storable(getattr(file, field.name)) for field in fields(file)]
+
+
+def _storable(value: object) -> object:
+    """Return a value that SQLite takes: text that is not UTF-8, of some path, becomes bytes."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return os.fsencode(value)
+    return value
