@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.preloaded import preloaded_workers
+from tests.support.quiet_run import checkpoint
 from tests.support.work_board import ListBoard
 from tui_balancer.embedding.checkpoints import resolve
 from tui_balancer.embedding.registry import CheckpointModel, ModelSource
@@ -18,6 +19,8 @@ from tui_balancer.engines.local import LocalEngine
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.protocol import WorkerId, WorkerSetup
 from tui_balancer.workers.queues import create_shared_work_queues
+
+__all__ = ["checkpoint"]
 
 
 @pytest.fixture(scope="session")

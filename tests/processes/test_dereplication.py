@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.checkpoints import make_checkpoint
 from tests.support.sessions import (
     finished,
     in_mid_file,
@@ -23,11 +22,6 @@ from tui_balancer.outputs.dereplication import PLAN_FOLDER
 FILES = 6
 
 pytestmark = pytest.mark.usefixtures("preloaded")
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_checkpoint(tmp_path_factory.mktemp("models") / "small.pt", 4, width=160, heads=8)
 
 
 @pytest.fixture(scope="module")

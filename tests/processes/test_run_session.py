@@ -8,16 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.checkpoints import make_checkpoint
 from tests.support.sessions import finished, in_mid_file, outputs, session, wait_for_row
 from tui_balancer.inputs.synthetic import write_synthetic
 
 pytestmark = pytest.mark.usefixtures("preloaded")
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_checkpoint(tmp_path_factory.mktemp("models") / "esm2_small.pt", 4, 160, 8)
 
 
 @pytest.fixture(scope="module")

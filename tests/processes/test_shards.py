@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.checkpoints import make_checkpoint
 from tests.support.sessions import finished, on_cores, wait_for_row, wait_until
 from tui_balancer.balance.events import DoneEvent, LeaseEvent
 from tui_balancer.balance.model import DeviceMetrics
@@ -30,11 +29,6 @@ from tui_balancer.run.session import RunSession
 pytestmark = pytest.mark.usefixtures("preloaded")
 
 SHARDS = 6
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_checkpoint(tmp_path_factory.mktemp("models") / "esm2_small.pt", 4, 160, 8)
 
 
 @pytest.fixture(scope="module")
