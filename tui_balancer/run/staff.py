@@ -60,9 +60,7 @@ class Staff:
             return LocalEngine(tuple(self.devices), self._setup, self._exited)
         from tui_balancer.engines.dask import DaskEngine
 
-        spec = partial(
-            late_spec, model=prepared.model.name, precision=prepared.embedding.precision
-        )
+        spec = partial(late_spec, model=prepared.model.name, precision=prepared.embedding.precision)
         newcomers = Newcomers(self._coordinator, self.devices, prepared.embedding, spec)
         return DaskEngine(prepared.cluster, board, self._setup, self._exited, newcomers)
 
