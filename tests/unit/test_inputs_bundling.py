@@ -15,7 +15,18 @@ def test_files_of_a_batch_or_more_and_unusable_ones_stay_alone() -> None:
 
 
 def test_small_files_come_together_across_larger_ones_until_some_batches_are_full() -> None:
-    assert bundle_files([90, 500, 90, 0, 90, 90, 90, 90, 7], BATCH) == (0, 1, 0, 3, 0, 0, 0, 7, 7)
+    small = [90] * (BUNDLE_BATCHES - 1)
+    tokens = [90, 500, *small, 0, 90, 90, 7]
+    after = len(small) + 2
+    assert bundle_files(tokens, BATCH) == (
+        0,
+        1,
+        *(0 for _ in small),
+        after,
+        0,
+        after + 2,
+        after + 2,
+    )
 
 
 def test_a_single_small_file_is_alone() -> None:
