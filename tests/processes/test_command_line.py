@@ -109,7 +109,7 @@ def test_a_folder_is_embedded_with_steals_to_the_bytes_of_one_quiet_worker(
     # The first worker is overrated, so that the second has something to steal on any machine.
     busy = tui_balancer(
         "run", giants_and_peptides, "-o", tmp_path / "stolen", *common, "--cpu-workers", "2",
-        "--weights", "cpu:0=3,cpu:1=1", "--headless",
+        "--weights", "cpu:0=9,cpu:1=1", "--headless",
     )  # fmt: skip
     quiet = tui_balancer(
         "run", giants_and_peptides, "-o", tmp_path / "quiet", *common, "--cpu-workers", "1",
