@@ -18,11 +18,11 @@ from tui_balancer.embedding.registry import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.fasta import read_fasta
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.run.budget import CPU_BATCH_TOKENS
 from tui_balancer.workers.memory import keep_freed_memory
 
 NAME, SEED = "esm2_t6_8M_UR50D", 0
 MODEL = f"untrained:{NAME}"
-BATCH_TOKENS = 4096
 
 
 @cache
@@ -41,7 +41,7 @@ def embed_file(path: Path, folder: Path) -> None:
     """Embed a file and write its vectors; the model stays for the next one."""
     records = read_fasta(path, ReadingRules()).records
     rows = torch.empty(len(records), embedder().shape.width)
-    for batch in plan_batches([len(one.residues) for one in records], BATCH_TOKENS):
+    for batch in plan_batches([len(one.residues) for one in records], CPU_BATCH_TOKENS):
         rows[list(batch)] = embedder().embed([records[row].residues for row in batch])
     content = {"proteins": [one.id for one in records], "data": list(rows)}
     torch.save(content, folder / f"{path.stem}_ESM.pt")

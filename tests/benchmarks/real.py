@@ -7,11 +7,12 @@ quota would. Nobody is told. All contenders embed the same files with the same u
 one thread a worker, and write an output for each:
 
 - the program itself, with its default balancing; and with the first assignment alone (`static`);
-- dask.distributed: a task a file, on two worker processes, with its own work stealing;
-- a process a file, two at a time, as GNU parallel would: each loads torch and the model.
+- dask.distributed: a task a file, on two worker processes, with its own work stealing, in the order
+  of the names; and once more with the largest files first, which it cannot know by itself;
+- a process a file, two at a time, as GNU parallel would: each loads torch and the model. The largest
+  files first, too.
 
-Workers of the first three have their model loaded when time begins and one is slowed down. The
-costliest files come first for dask and parallel, which do not look into them.
+All but those of the last have their model loaded when time begins and one is slowed down.
 """
 
 from __future__ import annotations
@@ -121,10 +122,14 @@ def dask(files: list[Path], output: Path) -> float:
             return time.perf_counter() - began
 
 
+def largest_first(files: list[Path]) -> list[Path]:
+    return sorted(files, key=lambda path: -path.stat().st_size)
+
+
 def process_a_file(files: list[Path], output: Path) -> float:
     """Start a process for every file, two at a time; those of one slot are the slow ones."""
     output.mkdir()
-    waiting = list(reversed(files))
+    waiting = list(reversed(largest_first(files)))
     lock = threading.Lock()
     running: dict[int, int] = {}
 
@@ -154,6 +159,7 @@ CONTENDERS: dict[str, Callable[[list[Path], Path], float]] = {
     "tui-balancer": lambda files, output: balanced(files, output, balancing=True),
     "static": lambda files, output: balanced(files, output, balancing=False),
     "dask.distributed": dask,
+    "dask, largest first": lambda files, output: dask(largest_first(files), output),
     "a process a file": process_a_file,
 }
 
@@ -175,7 +181,6 @@ def main() -> None:
                 folder / "inputs", files=options.files, sequences=options.sequences, seed=SEED
             )
         )
-        files.sort(key=lambda path: -path.stat().st_size)
         seconds: dict[str, list[float]] = {name: [] for name in options.only}
         for number in range(options.rounds):
             for name in options.only:
