@@ -7,10 +7,10 @@ quota would. Nobody is told. All contenders embed the same files with the same u
 one thread a worker, and write an output for each:
 
 - the program itself, with its default balancing; and with the first assignment alone (`static`);
-- dask.distributed: a task a file, on two worker processes, with its own work stealing, in the order
-  of the names; and once more with the largest files first, which it cannot know by itself;
-- a process a file, two at a time, as GNU parallel would: each loads torch and the model. The largest
-  files first, too.
+- dask.distributed: a task a file, on two worker processes, with its own work stealing, in the
+  order of the names; and once more with the largest files first, which it cannot know by itself;
+- a process a file, two at a time, as GNU parallel would: each loads torch and the model. The
+  largest files first, too.
 
 All but those of the last have their model loaded when time begins and one is slowed down.
 """

@@ -12,8 +12,9 @@ from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.embedding.registry import ModelShape
 
 CPU_BATCH_TOKENS = 2048
-"""With half as many, one core with AVX-512 took 4 to 7 % longer over 8M and 35M, with twice as many
-no less; and a batch is to be done soon, for news of the progress and to be shared out at the end."""
+"""With half as many, one core with AVX-512 took 4 to 7 % longer over 8M and 35M, with twice as
+many no less; and a batch is to be done soon, for news of the progress and to be shared at the end.
+"""
 
 _GPU_STATES = 16384 * 1280
 """Tokens by width in a GPU's batch. On an H100, the 650M model was no faster with four times as
