@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 BUNDLE_BATCHES = 8
-"""Batches in a bundle, about. All but the last one are full, so with fewer the last one's emptiness
-costs several hundredths of the speed; and a bundle is still small enough to be balanced, at most as
-much work as a file of so many batches."""
+"""Batches in a bundle, about. All but the last one are full; with half as many, what is missing in
+the last ones and the hand-over took some hundredths of the time. And a bundle is still small enough
+to be balanced, at most as much work as a file of so many batches.
+"""
 
 
 def bundle_files(tokens: Sequence[int], batch_tokens: int) -> tuple[int, ...]:
