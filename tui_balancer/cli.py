@@ -50,7 +50,7 @@ DEMO_DOWNLOAD_SECONDS = 5.0
 """How long the demo waits for the real weights' first byte before it makes up its own."""
 
 DEMO_FILES = 40
-DEMO_SEQUENCES = 6000
+DEMO_SEQUENCES = 8000
 
 _stdout = Console()
 _stderr = Console(stderr=True)
