@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +9,7 @@ import pytest
 
 from tui_balancer.cache import CACHE_VARIABLE
 from tui_balancer.embedding import compiled as compiling
-from tui_balancer.embedding.compiled import COMPILERS, NotCompiled, compiled
-
-needs_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, COMPILERS)), reason="there is no C compiler here"
-)
+from tui_balancer.embedding.compiled import NotCompiled, compiled
 
 
 @pytest.fixture
@@ -33,7 +28,6 @@ def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiling.shutil, "which", lambda name: None)
 
 
-@needs_compiler
 def test_what_was_compiled_once_needs_no_compiler(
     source: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -43,7 +37,6 @@ def test_what_was_compiled_once_needs_no_compiler(
     assert compiled(path).answer() == 42
 
 
-@needs_compiler
 @pytest.mark.parametrize("change", ["source", "processor"])
 def test_a_changed_source_or_processor_is_compiled_anew(
     source: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, change: str
@@ -59,7 +52,6 @@ def test_a_changed_source_or_processor_is_compiled_anew(
         compiled(path)
 
 
-@needs_compiler
 def test_what_a_compiler_refuses_is_said_in_one_line(
     source: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -69,7 +61,6 @@ def test_what_a_compiler_refuses_is_said_in_one_line(
     assert list((tmp_path / "cache" / "compiled").iterdir()) == []
 
 
-@needs_compiler
 def test_a_folder_that_others_write_to_is_not_run_from(
     source: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -80,7 +71,6 @@ def test_a_folder_that_others_write_to_is_not_run_from(
     assert list(folder.iterdir()) == []
 
 
-@needs_compiler
 def test_without_a_cache_each_process_compiles_for_itself(
     source: Callable[[str], Path], tmp_path: Path
 ) -> None:

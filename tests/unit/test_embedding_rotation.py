@@ -10,7 +10,6 @@ from esm.data import Alphabet
 from esm.rotary_embedding import RotaryEmbedding
 
 from tui_balancer.embedding import rotation
-from tui_balancer.embedding.compiled_attention import attention_library
 from tui_balancer.embedding.packing import Packer
 from tui_balancer.embedding.rotation import ComplexRotation, choose_rotation
 
@@ -40,7 +39,6 @@ def test_scores_are_those_of_fair_esm(
     assert all(torch.allclose(*two, atol=1e-5) for two in zip(scores, expected, strict=True))
 
 
-@pytest.mark.skipif(attention_library() is None, reason="there is no C compiler here")
 def test_a_processor_rotates_by_compiled_code_and_others_do_not() -> None:
     batch = Packer(Alphabet.from_architecture("ESM-1b")).pack(["MKV"])
     frequencies = torch.ones(4)

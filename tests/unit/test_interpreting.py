@@ -89,21 +89,11 @@ def test_precision_and_reference_reach_the_run() -> None:
     ],
 )
 def test_shards_are_asked_for_by_a_size_with_its_unit(text: str, shards: Shards | None) -> None:
-    def asked() -> RunSettings:
-        return run_settings(
-            ("a.faa",),
-            Path("out"),
-            ModelOptions(),
-            DeviceOptions(),
-            BalancingOptions(),
-            EmbeddingOptions(shard=text),
-        )
-
     if shards is not None:
-        assert asked().shards == shards
+        assert asked(shard=text).shards == shards
         return
     with pytest.raises(UserError, match=f"--shard {text} is no size: write it as 64MB"):
-        asked()
+        asked(shard=text)
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
