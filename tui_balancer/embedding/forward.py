@@ -20,7 +20,7 @@ from tui_balancer.embedding.gathering import Gathering
 from tui_balancer.embedding.packing import PackedBatch
 from tui_balancer.embedding.products import Linear, choose_products
 from tui_balancer.embedding.rotation import choose_rotation
-from tui_balancer.embedding.weights import Weights
+from tui_balancer.embedding.weights import Layer, Weights
 from tui_balancer.representations import Representations
 
 _log = logging.getLogger(__name__)
@@ -60,6 +60,12 @@ class PackedForward:
         self._attention_dtype = torch.float32 if on_cpu else weights.dtype
         self._attention = choose_attention(weights.device, self._attention_dtype)
         self._rotation = choose_rotation(weights.frequencies, weights.heads)
+        # The first layer knows a token by its letter alone: an alphabet is all it ever projects.
+        self._alphabet = [
+            table
+            for first in weights.layers[:1]
+            for table in self._projected(weights.embedding, first)
+        ]
 
     @torch.inference_mode()
     def __call__(self, batch: PackedBatch) -> torch.Tensor:
@@ -69,12 +75,11 @@ class PackedForward:
         rotated, attention = self._rotation(batch), self._attention(batch)
         gathering = Gathering(self._kept, batch, _residue_means, self._head)
         gathering.layer(0, states)
+        projected = [functional.embedding(batch.tokens, table) for table in self._alphabet]
         for number, layer in enumerate(weights.layers, start=1):
-            normed = self._normed(states, layer.attention_norm)
-            query, key, value = (
-                self._products.linear(normed, one).view(len(normed), weights.heads, -1)
-                for one in (layer.query, layer.key, layer.value)
-            )
+            if number > 1:
+                projected = self._projected(states, layer)
+            query, key, value = (one.view(len(states), weights.heads, -1) for one in projected)
             query, key = (rotated(one).to(self._attention_dtype) for one in (query, key))
             value = value.to(self._attention_dtype)
             gathering.attention(number - 1, query, key)
@@ -86,6 +91,11 @@ class PackedForward:
                 states = functional.layer_norm(states, states.shape[1:], *weights.final_norm)
             gathering.layer(number, states)
         return gathering.rows()
+
+    def _projected(self, states: torch.Tensor, layer: Layer) -> list[torch.Tensor]:
+        """Return queries, keys and values of states (T, D), of the same shape."""
+        normed = self._normed(states, layer.attention_norm)
+        return [self._products.linear(normed, one) for one in (layer.query, layer.key, layer.value)]
 
     def _normed(self, states: torch.Tensor, norm: Linear) -> torch.Tensor:
         return functional.layer_norm(states, states.shape[1:], *norm).to(self._weights.dtype)
