@@ -143,7 +143,7 @@ def load(source: ModelSource, scratch: Path | None = None) -> LoadedModel:
     for key, value in model.state_dict().items():
         if key in CONTACT_HEAD:
             # Whoever wants contacts has seen to it that they are there.
-            weights.setdefault(key, torch.zeros_like(value, device="cpu"))
+            weights.setdefault(key, torch.zeros(value.shape))
     model.load_state_dict(weights, assign=True)
     return LoadedModel(model.eval(), alphabet, checkpoint.shape, source.sha256)
 
@@ -229,7 +229,8 @@ class _WithoutStorage(TorchFunctionMode):
     """Gives new parameters no memory and no first values.
 
     `torch.device("meta")` would do the same, but there torch computes the few buffers by way of its
-    compiler, whose import takes longer than all the rest of a worker's start.
+    compiler, whose import takes longer than all the rest of a worker's start. (Even to ask for
+    `zeros_like` of something there takes a third of a second: a computer algebra system comes in.)
     """
 
     def __torch_function__(

@@ -25,6 +25,7 @@ from tui_balancer.balance.events import (
     WarningEvent,
 )
 from tui_balancer.balance.model import DeviceState, Unit
+from tui_balancer.collector import collector_paused
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import LedgerReader, read_ledger
@@ -37,7 +38,6 @@ from tui_balancer.ledger.records import (
 )
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.run.catalogue import Catalogue
-from tui_balancer.run.collector import collector_paused
 
 CUT_OFF = "the run's process has died"
 

@@ -21,7 +21,7 @@ from tui_balancer.balance.events import (
 )
 from tui_balancer.balance.model import DeviceState, Unit
 from tui_balancer.balance.observation import Places
-from tui_balancer.run.collector import collector_paused
+from tui_balancer.collector import collector_paused
 from tui_balancer.run.dividing import shown
 from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.handle import Phase, RunSnapshot, RunSummary

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui_balancer.collector import collector_paused
 from tui_balancer.devices.info import VISIBLE_DEVICES
 from tui_balancer.errors import UserError
 from tui_balancer.workers.memory import keep_freed_memory
@@ -39,7 +40,8 @@ def worker_main(setup: WorkerSetup) -> None:
     detach(setup.log)
     _prepare_to_compute(setup.threads, setup.visible)
 
-    from tui_balancer.workers.loop import run_worker
+    with collector_paused():
+        from tui_balancer.workers.loop import run_worker
 
     run_worker(setup, started)
 
@@ -51,7 +53,8 @@ def preflight_main(request: PreflightRequest, log: Path, channel: Connection) ->
 
     answer: PreflightReport | Refused
     try:
-        from tui_balancer.workers.probe import probe
+        with collector_paused():
+            from tui_balancer.workers.probe import probe
 
         answer = probe(request, channel)
     except UserError as error:

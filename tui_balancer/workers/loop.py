@@ -5,6 +5,7 @@ Imports torch; only `workers.entry` imports this module, in the worker's own pro
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -64,6 +65,8 @@ def load_onto_device(setup: WorkerSetup) -> Embedder:
         embedder.embed(["M"])
     # What only the loading needed would stay in reserve otherwise.
     give_back_freed_memory()
+    # And what is here now stays: a search for garbage in all of torch takes a tenth of a second.
+    gc.freeze()
     return embedder
 
 
