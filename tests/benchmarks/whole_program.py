@@ -2,7 +2,9 @@
 
 `tui-balancer run --headless` on a folder of files; `extract.py` as one process on the same
 sequences in one file; and `extract.py` started once a file. Everything counts: start-up, reading,
-writing. All use the same checkpoint (random weights) on all cores, by turns.
+writing. All use the same checkpoint (random weights) on all cores, by turns. The last line is the
+time that no float32 program can beat: the FLOPs of the forward passes at the rate of the model's
+largest matrix product, which all cores compute at once, by turns with the rest.
 """
 
 from __future__ import annotations
@@ -17,9 +19,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
+from Bio import SeqIO
+
+from tests.benchmarks.breakdown import attention_flops, product_flops
+from tests.benchmarks.forward_contenders import CORES
 from tests.support.checkpoints import make_checkpoint
-from tui_balancer.embedding.registry import ESM2_MODELS
+from tui_balancer.embedding.batching import MARKERS
+from tui_balancer.embedding.checkpoints import resolve
+from tui_balancer.embedding.registry import ESM2_MODELS, CheckpointModel
 from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.run.budget import CPU_BATCH_TOKENS
+from tui_balancer.workers.benchmark import BenchmarkTask, benchmark
+
+LONGEST = 1022
+"""Residues; longer sequences are cut, here as by `extract.py`."""
 
 MODELS = {name.split("_")[2]: name for name in ESM2_MODELS}
 
@@ -33,6 +46,26 @@ def run_extract(checkpoint: Path, files: Sequence[Path], output: Path) -> None:
     for file in files:
         command = [sys.executable, "-m", "tests.benchmarks.extract", str(checkpoint), str(file)]
         quietly([*command, str(output / file.stem)])
+
+
+def seconds_at_the_ceiling(checkpoint: Path, files: Sequence[Path]) -> float:
+    """Return how long the forward passes take cores that do nothing but multiply, at full speed."""
+    source = resolve(CheckpointModel(checkpoint))
+    tasks = [
+        BenchmarkTask(f"cpu:{core}", 1, source, ("fp32",), CPU_BATCH_TOKENS, seconds=2.0)
+        for core in range(CORES)
+    ]
+    ceilings = {one.device: one.ceiling for one in benchmark(tasks, lambda _: None)}
+    tokens = [
+        min(len(record), LONGEST) + MARKERS
+        for file in files
+        for record in SeqIO.parse(file, "fasta")
+    ]
+    flops = sum(
+        product_flops(source.shape, length) + attention_flops(source.shape, length)
+        for length in tokens
+    )
+    return flops / sum(ceilings.values())
 
 
 def quietly(command: list[str]) -> None:
@@ -74,10 +107,13 @@ def main() -> None:
             "extract.py, once a file": lambda output: run_extract(checkpoint, files, output),
         }
         seconds: dict[str, list[float]] = {contender: [] for contender in contenders}
+        least: list[float] = []
         for _ in range(options.rounds):
+            least.append(seconds_at_the_ceiling(checkpoint, files))
             for contender, start in contenders.items():
                 seconds[contender].append(seconds_of(start))
         own = median(seconds["tui-balancer run"])
+        seconds["the arithmetic alone"] = least
         print(f"{options.model}, {options.sequences:,} sequences in {options.files} files")
         print(f"{'':<26}{'seconds':>9}{'times the first':>17}")
         for contender, times in seconds.items():
