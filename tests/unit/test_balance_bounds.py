@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from tui_balancer.balance.bounds import Speed, fluid_bound, whole_file_bound
+from tui_balancer.balance.bounds import Speed, fluid_bound, fluid_efficiency, whole_file_bound
 
 RATES = st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.0]), min_size=1, max_size=3)
 COSTS = st.lists(st.integers(1, 30).map(float), min_size=1, max_size=6)
@@ -116,3 +116,18 @@ def test_the_fluid_bound_follows_a_throttled_device() -> None:
     speeds = [Speed(((0.0, 3.0), (10.0, 1.0))), Speed.steady(1.0)]
     assert fluid_bound([40.0], speeds) == pytest.approx(10.0)
     assert fluid_bound([30.0, 30.0], speeds) == pytest.approx(20.0)
+
+
+@given(
+    work=st.lists(st.tuples(st.floats(0.1, 50), st.floats(0.1, 5)), min_size=1, max_size=4),
+    seconds=st.floats(0.1, 100),
+)
+def test_the_efficiency_is_the_fluid_bound_at_the_shown_speeds_over_the_time(
+    work: list[tuple[float, float]], seconds: float
+) -> None:
+    done = [(cost, cost / rate) for cost, rate in work]
+    bound = fluid_bound([cost for cost, _ in work], [Speed.steady(rate) for _, rate in work])
+    idle = [(0.0, 0.0)]
+    assert fluid_efficiency(done + idle, seconds) == pytest.approx(min(1.0, bound / seconds))
+    assert fluid_efficiency(idle, seconds) is None
+    assert fluid_efficiency(done, 0.0) is None

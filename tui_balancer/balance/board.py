@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from tui_balancer.balance.assignment import assign_files_evenly, assign_files_weighted
 from tui_balancer.balance.balancer import Balancer
+from tui_balancer.balance.bounds import fluid_efficiency
 from tui_balancer.balance.device_record import DeviceRecord
 from tui_balancer.balance.event_log import EventLog, Journal
 from tui_balancer.balance.events import DeviceEvent, FailureEvent, LeaseEvent
@@ -224,8 +225,11 @@ class Board:
         self.changed()
 
     def efficiency(self) -> float | None:
-        """Return how near the time since the first lease is to the bound, see the roster's."""
-        return None if self.began is None else self.roster.efficiency(self.clock() - self.began)
+        """Return how near the time since the first lease is to the bound of what was done in it."""
+        if self.began is None:
+            return None
+        work = [(one.computed_cost, one.computing_seconds) for one in self.roster]
+        return fluid_efficiency(work, self.clock() - self.began)
 
     def eta_seconds(self) -> float | None:
         """Return the estimated seconds to the end; None while it cannot be known."""

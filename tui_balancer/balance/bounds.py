@@ -62,6 +62,26 @@ def fluid_bound(costs: Sequence[float], speeds: Sequence[Speed]) -> float:
     return Speed(together).finish(0.0, sum(costs))
 
 
+def fluid_efficiency(work: Sequence[tuple[float, float]], seconds: float) -> float | None:
+    """Return the fluid bound of work that was done over the time it took, in [0, 1].
+
+    The bound takes the devices at the speeds that they showed while computing, so what is lost is
+    all the time in which they did not compute.
+
+    Args:
+        work: Of each device the FLOPs that it did, and the seconds that it computed.
+        seconds: What all of it took.
+
+    Returns:
+        None where nothing was done.
+    """
+    worked = [(cost, computing) for cost, computing in work if cost and computing]
+    if not worked or seconds <= 0:
+        return None
+    speed = sum(cost / computing for cost, computing in worked)
+    return min(1.0, sum(cost for cost, _ in worked) / speed / seconds)
+
+
 def whole_file_bound(costs: Sequence[float], rates: Sequence[float]) -> float:
     """Return a lower bound in seconds for files that stay whole, on devices of steady speed.
 

@@ -132,18 +132,6 @@ class Roster:
         ]
         return max(ends, default=None)
 
-    def efficiency(self, elapsed_seconds: float) -> float | None:
-        """Return the fluid bound of what was done so far over the time that it took.
-
-        At the speeds that the devices show while they compute; in [0, 1]. None before work was
-        done.
-        """
-        worked = [one for one in self if one.computed_cost and one.computing_seconds]
-        if not worked or elapsed_seconds <= 0:
-            return None
-        speed = sum(one.computed_cost / one.computing_seconds for one in worked)
-        return min(1.0, sum(one.computed_cost for one in worked) / speed / elapsed_seconds)
-
     def refuge(self, record: DeviceRecord, *, stealing: bool) -> DeviceRecord:
         """Return the device that a unit goes to after a worker of `record` died with it.
 

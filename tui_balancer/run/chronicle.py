@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
 
-from tui_balancer.balance.bounds import Speed, fluid_bound
+from tui_balancer.balance.bounds import fluid_efficiency
 from tui_balancer.balance.events import (
     DoneEvent,
     Event,
@@ -165,18 +165,12 @@ class Chronicle:
         return median(self._errors), quantiles(self._errors, n=20, method="inclusive")[-1]
 
     def efficiency(self) -> float | None:
-        """Return the fluid bound over the time that was taken, in [0, 1].
+        """Return how near the run came to its bound; None where nothing was finished.
 
-        The bound takes the devices at the speeds that they showed while computing, so what is
-        lost is all that they did not compute; model loading before the first lease is not in it.
-        None where nothing was finished.
+        Model loading before the first lease is not in it.
         """
-        tallies = [one for one in self.devices.values() if one.cost and one.compute_seconds]
-        if not (tallies and self._working_seconds):
-            return None
-        speeds = [Speed.steady(one.cost / one.compute_seconds) for one in tallies]
-        bound = fluid_bound([one.cost for one in tallies], speeds)
-        return min(1.0, bound / self._working_seconds)
+        work = [(one.cost, one.compute_seconds) for one in self.devices.values()]
+        return fluid_efficiency(work, self._working_seconds)
 
     @property
     def _working_seconds(self) -> float:
