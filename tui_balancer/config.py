@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui_balancer.balance.model import PolicySettings, TimeSettings
-from tui_balancer.embedding.settings import PrecisionChoice
+from tui_balancer.embedding.settings import EmbeddingSettings, Precision, PrecisionChoice
 from tui_balancer.engines.dask_request import ClusterRequest
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.formats import DEFAULT_FORMATS, FormatName
@@ -87,3 +87,21 @@ class RunSettings:
     dereplicate: bool = True
     merge: bool = False
     shards: Shards = Shards()
+
+    def embedding(self, batch_tokens: int, precision: Precision) -> EmbeddingSettings:
+        """Return the settings of the forward pass.
+
+        Args:
+            batch_tokens: As decided, by a person or for the devices.
+            precision: Likewise.
+        """
+        return EmbeddingSettings(
+            repr_layers=self.repr_layers,
+            max_length=self.reading.max_length,
+            batch_tokens=batch_tokens,
+            precision=precision,
+            reference=self.reference,
+            include=self.include,
+            long=self.reading.long,
+            dereplicate=self.dereplicate,
+        )

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
 from tui_balancer.balance.threshold import validate
-from tui_balancer.config import HANG_FLOOR_SECONDS, RunSettings, Shards
-from tui_balancer.devices.selection import AUTO
+from tui_balancer.config import RunSettings, Shards
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.options import (
@@ -55,18 +54,10 @@ def run_settings(
         require_mergeable(formats)
     if "contacts" in include and embedding.long == "window":
         raise UserError("contacts of windows are none of the whole: choose another --long")
-    return RunSettings(
+    settings = RunSettings(
         inputs=inputs,
         output=output,
         model=model.model,
-        devices=devices.devices or AUTO,
-        cpu_workers=devices.cpu_workers,
-        cpu_threads=devices.cpu_threads,
-        weights=devices.weights,
-        hang_floor=devices.hang_floor or HANG_FLOOR_SECONDS,
-        policy=policy_settings(balancing),
-        stealing=not balancing.no_stealing,
-        splitting=balancing.split == "auto",
         shards=_shards(embedding.shard),
         repr_layers=layers,
         include=include,
@@ -83,6 +74,7 @@ def run_settings(
         formats=formats,
         merge=embedding.merge,
     )
+    return _balanced(_computed_on(settings, devices), balancing)
 
 
 def resumed_settings(
@@ -99,22 +91,8 @@ def resumed_settings(
         UserError: A number is out of range or two options contradict each other.
     """
     _require_sense(devices)
-    settings = replace(
-        stored,
-        devices=devices.devices or stored.devices,
-        cpu_workers=devices.cpu_workers or stored.cpu_workers,
-        cpu_threads=devices.cpu_threads or stored.cpu_threads,
-        weights=devices.weights or stored.weights,
-        hang_floor=devices.hang_floor or stored.hang_floor,
-    )
-    if balancing is None:
-        return settings
-    return replace(
-        settings,
-        policy=policy_settings(balancing),
-        stealing=not balancing.no_stealing,
-        splitting=balancing.split == "auto",
-    )
+    settings = _computed_on(stored, devices)
+    return settings if balancing is None else _balanced(settings, balancing)
 
 
 def policy_settings(balancing: BalancingOptions) -> PolicySettings:
@@ -141,6 +119,28 @@ def policy_settings(balancing: BalancingOptions) -> PolicySettings:
     settings: PolicySettings = kind(**values)  # type: ignore[arg-type]
     validate(settings)
     return settings
+
+
+def _computed_on(settings: RunSettings, devices: DeviceOptions) -> RunSettings:
+    """Return settings in which each option that was given replaces what was there."""
+    return replace(
+        settings,
+        devices=devices.devices or settings.devices,
+        cpu_workers=devices.cpu_workers or settings.cpu_workers,
+        cpu_threads=devices.cpu_threads or settings.cpu_threads,
+        weights=devices.weights or settings.weights,
+        hang_floor=devices.hang_floor or settings.hang_floor,
+    )
+
+
+def _balanced(settings: RunSettings, balancing: BalancingOptions) -> RunSettings:
+    """Return settings with the rules of balancing that the options ask for."""
+    return replace(
+        settings,
+        policy=policy_settings(balancing),
+        stealing=not balancing.no_stealing,
+        splitting=balancing.split == "auto",
+    )
 
 
 def _shards(text: str) -> Shards:

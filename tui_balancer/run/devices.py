@@ -16,7 +16,7 @@ from tui_balancer.devices.selection import (
     select_devices,
 )
 from tui_balancer.embedding.registry import ESM2_MODELS, ModelShape
-from tui_balancer.embedding.settings import EmbeddingSettings, Precision
+from tui_balancer.embedding.settings import Precision
 from tui_balancer.run.budget import CPU_BATCH_TOKENS
 from tui_balancer.run.rates import with_rates
 from tui_balancer.workers.memory import cpu_worker_bytes
@@ -53,13 +53,9 @@ def selected_devices(
     Raises:
         UserError: A device that is not there.
     """
-    on_cpu = EmbeddingSettings(
-        max_length=settings.reading.max_length,
-        batch_tokens=settings.batch_tokens or CPU_BATCH_TOKENS,
-        precision="fp32" if settings.precision == "auto" else settings.precision,
-        reference=settings.reference,
-        repr_layers=settings.repr_layers,
-        include=settings.include,
+    on_cpu = settings.embedding(
+        settings.batch_tokens or CPU_BATCH_TOKENS,
+        "fp32" if settings.precision == "auto" else settings.precision,
     )
     shares = ProcessorShares(
         workers=settings.cpu_workers,

@@ -189,20 +189,12 @@ def _settled(
     assert report.model is not None, "a model was asked for"
     shape = report.model.shape
     specs, warnings = device_specs(devices, settings.weights)
-    # Workers tell by it whether batches that were kept are of this run, however it is taken up.
-    embedding = resolved(
-        EmbeddingSettings(
-            repr_layers=settings.repr_layers,
-            max_length=settings.reading.max_length,
-            batch_tokens=settings.batch_tokens or suitable_batch_tokens(devices, shape),
-            precision=choose_precision(settings.precision, devices, reference=settings.reference),
-            reference=settings.reference,
-            include=settings.include,
-            long=settings.reading.long,
-            dereplicate=settings.dereplicate,
-        ),
-        report.model,
+    asked = settings.embedding(
+        settings.batch_tokens or suitable_batch_tokens(devices, shape),
+        choose_precision(settings.precision, devices, reference=settings.reference),
     )
+    # Workers tell by it whether batches that were kept are of this run, however it is taken up.
+    embedding = resolved(asked, report.model)
     going_on = None
     if stored is not None and resuming is not None:
         refuse_differences(stored.run, settings, report.model, embedding, devices)
