@@ -83,8 +83,9 @@ def test_plain_files_are_counted_without_the_slower_way(
     )
     nucleic = set("ACGT") >= set(letters)
     how = ReadingRules(max_length=50, allow_nucleotide=nucleic)
-    counts = count_plain(path, how, SPECIAL_TOKENS)
-    assert counts is not None
+    found = count_plain(path, how, SPECIAL_TOKENS)
+    assert found is not None
+    counts = found.counts
     assert (counts.sequences, counts.residues, counts.truncated) == (2500, 125_000, 2500)
     fast, slow = both_ways(path, how)
     assert fast == slow

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tui_balancer.inputs.counts import Counts
 from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.fasta import InputError, read_fasta
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
@@ -215,11 +216,14 @@ def test_any_bytes_become_records_or_an_input_error_and_the_scan_counts_the_same
         assert 0 < len(record.residues) == min(record.length, max_length)
         assert set(record.residues) <= set(ALPHABET)
     tokens = [len(record.residues) + 2 for record in records]
-    assert counted.sequences == len(records)
-    assert counted.residues == sum(len(record.residues) for record in records)
-    assert counted.tokens == sum(tokens)
-    assert counted.squared_tokens == sum(count**2 for count in tokens)
-    assert counted.truncated == sum(record.truncated for record in records)
-    assert counted.replaced == sum(record.replaced for record in records)
-    assert (counted.skipped, counted.duplicates) == (content.skipped, content.duplicates)
+    assert counted.counts == Counts(
+        sequences=len(records),
+        residues=sum(len(record.residues) for record in records),
+        tokens=sum(tokens),
+        squared_tokens=sum(count**2 for count in tokens),
+        truncated=sum(record.truncated for record in records),
+        replaced=sum(record.replaced for record in records),
+        skipped=content.skipped,
+        duplicates=content.duplicates,
+    )
     assert counted.sha256 == content.sha256 == hashlib.sha256(data).hexdigest()

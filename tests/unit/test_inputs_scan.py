@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+from tui_balancer.inputs.counts import NOTHING, Counts
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import FileScan, scan
@@ -19,10 +20,11 @@ def folder_of(tmp_path: Path, **files: str) -> Path:
 def test_a_bad_file_is_a_result_with_the_reason_and_the_others_go_on(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, a=">x\nMKVLLA\n>y\nMJ\n", b="no FASTA", c=">z\nGG\n")
     first, second, third = scan(find_inputs([folder]), RULES)
-    assert (first.sequences, first.residues, first.truncated, first.replaced) == (2, 6, 1, 1)
-    assert (first.tokens, first.squared_tokens) == (6 + 4, 36 + 16)
+    assert first.counts == Counts(
+        sequences=2, residues=6, tokens=6 + 4, squared_tokens=36 + 16, truncated=1, replaced=1
+    )
     assert second.error.startswith("line 1: not FASTA")
-    assert (second.sequences, second.sha256, second.size_bytes) == (0, "", len("no FASTA"))
+    assert (second.counts, second.sha256, second.size_bytes) == (NOTHING, "", len("no FASTA"))
     assert (third.sequences, third.error) == (1, "")
 
 

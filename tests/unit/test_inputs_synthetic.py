@@ -52,5 +52,6 @@ def test_lengths_and_residues_are_those_of_viral_proteins(tmp_path: Path) -> Non
 
 def test_few_files_hold_most_of_the_work(tmp_path: Path) -> None:
     write_synthetic(tmp_path, files=40, sequences=2000, seed=0)
-    work = sorted((result.tokens for result in scan(find_inputs([tmp_path]), RULES)), reverse=True)
+    scans = scan(find_inputs([tmp_path]), RULES)
+    work = sorted((result.counts.tokens for result in scans), reverse=True)
     assert sum(work[:10]) > sum(work) / 2

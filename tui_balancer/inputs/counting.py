@@ -13,13 +13,14 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from tui_balancer.inputs.census import Census
+from tui_balancer.inputs.counts import NOTHING, Counted, Counts
 from tui_balancer.inputs.fasta import NUCLEOTIDE_SHARE, looks_like_nucleotides
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.residues import NUCLEOTIDES
@@ -45,40 +46,22 @@ _OTHERS = np.array([letter not in NUCLEOTIDES for letter in range(256)])
 
 
 @dataclass(slots=True)
-class PlainCounts:
-    """What a file holds; see `scan.FileScan`.
+class _Found:
+    """What was found so far.
 
     Attributes:
-        size_bytes: Of the file.
-        sha256: Of its bytes.
-        sequences: That will be embedded.
-        residues: Of those, after truncation.
-        tokens: Their tokens, BOS and EOS included.
-        squared_tokens: Sum of the squares of the tokens of each piece.
-        truncated: Sequences that were cut.
-        windowed: Sequences in windows.
-        left_out: Sequences left out for their length.
-        skipped: Empty sequences.
+        size_bytes: Of the file, or the stretch of it.
+        counts: What its blocks hold.
         letters: Residues of all sequences, before truncation.
         others: Of those, letters that no nucleic acid has; counted until it can be none.
         ids: Of all sequences that are not empty.
-        duplicates: Of those, how often one had occurred before.
     """
 
     size_bytes: int
-    sha256: str = ""
-    sequences: int = 0
-    residues: int = 0
-    tokens: int = 0
-    squared_tokens: int = 0
-    truncated: int = 0
-    windowed: int = 0
-    left_out: int = 0
-    skipped: int = 0
+    counts: Counts = NOTHING
     letters: int = 0
     others: int = 0
     ids: set[bytes] = field(default_factory=set)
-    duplicates: int = 0
 
 
 def count_plain(
@@ -88,7 +71,7 @@ def count_plain(
     census: Census | None = None,
     go_on: Callable[[], None] = lambda: None,
     stretch: Stretch | None = None,
-) -> PlainCounts | None:
+) -> Counted | None:
     """Count what is in a file, if it is plain and nothing is wrong with it; else return None.
 
     Args:
@@ -105,15 +88,14 @@ def count_plain(
     digest = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
         part = stretch or Stretch(0, os.fstat(file.fileno()).st_size)
-        counts = PlainCounts(part.size)
+        found = _Found(part.size)
         for block in _blocks(file, part, digest.update):
             go_on()
-            if not _add(counts, block, rules, special_tokens, census):
+            if not _add(found, block, rules, special_tokens, census):
                 break
         else:
-            if stretch is not None or _is_good(counts, rules):
-                counts.sha256 = digest.hexdigest()
-                return counts
+            if stretch is not None or _is_good(found, rules):
+                return Counted(found.counts, digest.hexdigest())
     if census is not None:
         census.forget_file()
     return None
@@ -142,7 +124,7 @@ def _blocks(file: io.FileIO, part: Stretch, on_read: Callable[[bytes], None]) ->
 
 
 def _add(
-    counts: PlainCounts,
+    found: _Found,
     block: bytes,
     rules: ReadingRules,
     special_tokens: int,
@@ -165,15 +147,16 @@ def _add(
         text = b"".join(sequences)
         if not _in_alphabet(text):
             return False
-    if not all(sequences):
+    skipped = sequences.count(b"")
+    if skipped:
         ids = [id for id, one in zip(ids, sequences, strict=True) if one]
-        counts.skipped += sequences.count(b"")
         sequences = [one for one in sequences if one]
-    known = len(counts.ids)
-    counts.ids.update(ids)
-    counts.duplicates += len(ids) - (len(counts.ids) - known)
-    _add_letters(counts, text)
-    _add_pieces(counts, sequences, rules, special_tokens, census)
+    known = len(found.ids)
+    found.ids.update(ids)
+    duplicates = len(ids) - (len(found.ids) - known)
+    _add_letters(found, text)
+    embedded = _pieces(sequences, rules, special_tokens, census)
+    found.counts += replace(embedded, skipped=skipped, duplicates=duplicates)
     return True
 
 
@@ -183,60 +166,59 @@ def _in_alphabet(text: bytes) -> bool:
     return b"J" not in text and not beyond.any()
 
 
-def _add_letters(counts: PlainCounts, text: bytes) -> None:
+def _add_letters(found: _Found, text: bytes) -> None:
     """Count letters, and until the file cannot be a nucleic acid those that none has."""
-    counts.letters += len(text)
+    found.letters += len(text)
     for start in range(0, len(text), _SAMPLE_BYTES):
         # More than the share of the whole file that they may be: nothing turns it back.
-        if counts.others > (1 - NUCLEOTIDE_SHARE) * counts.size_bytes:
+        if found.others > (1 - NUCLEOTIDE_SHARE) * found.size_bytes:
             break
         sample = np.frombuffer(text[start : start + _SAMPLE_BYTES], np.uint8)
-        counts.others += int(np.count_nonzero(_OTHERS[sample]))
+        found.others += int(np.count_nonzero(_OTHERS[sample]))
 
 
-def _add_pieces(
-    counts: PlainCounts,
-    sequences: list[bytes],
-    rules: ReadingRules,
-    special_tokens: int,
-    census: Census | None,
-) -> None:
+def _pieces(
+    sequences: list[bytes], rules: ReadingRules, special_tokens: int, census: Census | None
+) -> Counts:
     """Count what of the sequences goes through the model."""
     longest = rules.max_length
     lengths = _lengths(sequences)
     firsts = bytes((True,)) * len(sequences)
     long = np.flatnonzero(lengths > longest).tolist()
     if long and rules.long == "truncate":
-        counts.truncated += len(long)
         for number in long:
             sequences[number] = sequences[number][:longest]
         lengths = np.minimum(lengths, longest)
     elif long and rules.long == "skip":
-        counts.left_out += len(long)
         sequences = [one for one in sequences if len(one) <= longest]
         lengths, firsts = lengths[lengths <= longest], firsts[len(long) :]
-    counts.sequences += len(sequences)
-    counts.residues += int(lengths.sum())
+    embedded, residues = len(sequences), int(lengths.sum())
     if long and rules.long == "window":
-        counts.windowed += len(long)
         cuts = [windows(length, longest) for length in lengths.tolist()]
         sequences = [
             one[start:end] for one, own in zip(sequences, cuts, strict=True) for start, end in own
         ]
         lengths = _lengths(sequences)
         firsts = bytes(not number for own in cuts for number in range(len(own)))
-    tokens = lengths + special_tokens
-    counts.tokens += int(tokens.sum())
-    counts.squared_tokens += int(tokens @ tokens)
     if census is not None:
         census.extend(sequences, lengths, firsts)
+    tokens = lengths + special_tokens
+    return Counts(
+        sequences=embedded,
+        residues=residues,
+        tokens=int(tokens.sum()),
+        squared_tokens=int(tokens @ tokens),
+        truncated=len(long) if rules.long == "truncate" else 0,
+        windowed=len(long) if rules.long == "window" else 0,
+        left_out=len(long) if rules.long == "skip" else 0,
+    )
 
 
 def _lengths(sequences: list[bytes]) -> npt.NDArray[np.int64]:
     return np.fromiter(map(len, sequences), np.int64, len(sequences))
 
 
-def _is_good(counts: PlainCounts, rules: ReadingRules) -> bool:
+def _is_good(found: _Found, rules: ReadingRules) -> bool:
     """Whether there is nothing to say against the file."""
-    nucleic = looks_like_nucleotides(counts.letters, counts.letters - counts.others)
-    return counts.sequences > 0 and (rules.allow_nucleotide or not nucleic)
+    nucleic = looks_like_nucleotides(found.letters, found.letters - found.others)
+    return found.counts.sequences > 0 and (rules.allow_nucleotide or not nucleic)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from tui_balancer.inputs.census import Census
-from tui_balancer.inputs.counting import PlainCounts, count_plain
+from tui_balancer.inputs.counting import count_plain
+from tui_balancer.inputs.counts import NOTHING, Counted, Counts
 from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.fasta import FastaStream, InputError
 from tui_balancer.inputs.records import ReadingRules
@@ -24,37 +26,26 @@ SPECIAL_TOKENS = 2
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """What a shard of a large file holds; see `FileScan` for the counts.
+    """A shard of a large file.
 
     Attributes:
         stretch: Where it is.
+        counts: What it holds.
         sha256: Of its segments, see `joint_sha256`.
     """
 
     stretch: Stretch
-    sequences: int
-    residues: int
-    tokens: int
-    squared_tokens: int
+    counts: Counts
     sha256: str
 
 
 @dataclass(frozen=True, slots=True)
 class FileScan:
-    """What one input holds; all counts are 0 when it has an error.
+    """What the scan found in one input.
 
     Attributes:
         input: The file.
-        sequences: Sequences that will be embedded.
-        residues: Residues that will be embedded, after truncation.
-        tokens: Sum over the sequences, or their windows, of the residues + 2 (BOS and EOS).
-        squared_tokens: Sum of the squares of the same.
-        truncated: Sequences cut at the maximum length.
-        windowed: Sequences that go through the model in windows.
-        left_out: Sequences left out for their length.
-        replaced: Residues read as X.
-        skipped: Empty sequences left out.
-        duplicates: Sequences whose id got a suffix.
+        counts: What it holds; nothing when it has an error.
         sha256: Of the file's raw bytes; empty when it has an error.
         size_bytes: Of the file; 0 when it cannot be read.
         mtime_ns: Time of its last change, nanoseconds since the epoch.
@@ -64,22 +55,23 @@ class FileScan:
     """
 
     input: InputFile
-    sequences: int = 0
-    residues: int = 0
-    tokens: int = 0
-    squared_tokens: int = 0
-    truncated: int = 0
-    replaced: int = 0
-    skipped: int = 0
-    duplicates: int = 0
+    counts: Counts = NOTHING
     sha256: str = ""
     size_bytes: int = 0
     mtime_ns: int = 0
     error: str = ""
-    windowed: int = 0
-    left_out: int = 0
     segments: tuple[Stretch, ...] = ()
     shards: tuple[Shard, ...] = ()
+
+    @property
+    def sequences(self) -> int:
+        """Sequences that will be embedded."""
+        return self.counts.sequences
+
+    @property
+    def residues(self) -> int:
+        """Residues that will be embedded, after truncation."""
+        return self.counts.residues
 
 
 class ScanStopped(Exception):
@@ -133,7 +125,7 @@ def scan_file(
     Raises:
         ScanStopped: `stop` was set before the end of the file.
     """
-    result = _counted(file, rules, stop, census)
+    result = _looked_at(file, rules, stop, census)
     if not result.error and result.size_bytes > rules.segment_bytes:
         return _divided(result, rules, stop, census, shard_bytes)
     if census is not None:
@@ -151,13 +143,13 @@ def _divided(
     """Count what is in the segments of a good file, if it has several, and in its shards."""
     size = shard_bytes if shard_bytes is not None else whole.size_bytes
     ended = len(census.ends) if census is not None else 0
-    counts: list[Shard] = []
+    found: list[Shard] = []
     try:
         cuts = segments(whole.input.path, rules.segment_bytes)
         if cuts and (census is not None or size < whole.size_bytes):
             if census is not None:
                 census.forget_file()
-            counts = [_segment(whole.input, cut, rules, stop, census) for cut in cuts]
+            found = [_segment(whole.input, cut, rules, stop, census) for cut in cuts]
         elif census is not None:
             census.end_file(usable=True)
         status = whole.input.path.stat()
@@ -174,44 +166,25 @@ def _divided(
             mtime_ns=whole.mtime_ns,
             error="it changed while it was read",
         )
-    shards = [_joint(group) for group in grouped(counts, size, rules.segment_bytes)]
+    shards = [_joint(group) for group in grouped(found, size, rules.segment_bytes)]
     return replace(whole, segments=cuts, shards=tuple(shards) if len(shards) > 1 else ())
 
 
-def _counted(
+def _looked_at(
     file: InputFile, rules: ReadingRules, stop: threading.Event | None, census: Census | None
 ) -> FileScan:
+    """Count what is in a file as a whole."""
     size_bytes = mtime_ns = 0
-    path = file.path
     try:
         # Taken before the reading, so that a change during it shows as a newer time.
-        status = path.stat()
+        status = file.path.stat()
         size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
-        plain = count_plain(path, rules, SPECIAL_TOKENS, census, lambda: _go_on(stop))
-        if plain is not None:
-            return _plain_scan(file, plain, size_bytes, mtime_ns)
-        stream = FastaStream(path, rules)
-        found = _streamed(stream, rules, stop, census)
+        found = _counted(file.path, rules, stop, census)
     except InputError as error:
         return FileScan(file, size_bytes=size_bytes, mtime_ns=mtime_ns, error=str(error))
     except OSError as error:
         return FileScan(file, error=f"cannot be read: {error.strerror or error}")
-    return FileScan(
-        input=file,
-        sequences=found.sequences,
-        residues=found.residues,
-        tokens=found.tokens,
-        squared_tokens=found.squared_tokens,
-        truncated=found.truncated,
-        replaced=found.replaced,
-        skipped=stream.skipped,
-        duplicates=stream.duplicates,
-        sha256=found.sha256,
-        size_bytes=size_bytes,
-        mtime_ns=mtime_ns,
-        windowed=found.windowed,
-        left_out=stream.left_out,
-    )
+    return FileScan(file, found.counts, found.sha256, size_bytes, mtime_ns)
 
 
 def _segment(
@@ -222,90 +195,66 @@ def _segment(
     census: Census | None,
 ) -> Shard:
     """Count what is in a segment, which ends as a file of its own in the census."""
-
-    found: PlainCounts | _Streamed | None = count_plain(
-        file.path, rules, SPECIAL_TOKENS, census, lambda: _go_on(stop), stretch
-    )
-    if found is None:
-        found = _streamed(FastaStream(file.path, rules, stretch), rules, stop, census)
+    found = _counted(file.path, rules, stop, census, stretch)
     if census is not None:
         census.end_file(usable=True)
+    return Shard(stretch, found.counts, found.sha256)
+
+
+def _joint(parts: Sequence[Shard]) -> Shard:
+    """Return what neighbouring segments hold together."""
     return Shard(
-        stretch,
-        found.sequences,
-        found.residues,
-        found.tokens,
-        found.squared_tokens,
-        found.sha256,
+        joint([one.stretch for one in parts]),
+        sum((one.counts for one in parts), NOTHING),
+        joint_sha256(one.sha256 for one in parts),
     )
 
 
-@dataclass(slots=True)
-class _Streamed:
-    """What was read record by record; see `FileScan`."""
-
-    sequences: int = 0
-    residues: int = 0
-    tokens: int = 0
-    squared_tokens: int = 0
-    truncated: int = 0
-    replaced: int = 0
-    windowed: int = 0
-    sha256: str = ""
+def _counted(
+    path: Path,
+    rules: ReadingRules,
+    stop: threading.Event | None,
+    census: Census | None,
+    stretch: Stretch | None = None,
+) -> Counted:
+    """Count what is in a file or a stretch of it, and note its pieces."""
+    plain = count_plain(path, rules, SPECIAL_TOKENS, census, lambda: _go_on(stop), stretch)
+    return plain or _streamed(FastaStream(path, rules, stretch), rules, stop, census)
 
 
 def _streamed(
     stream: FastaStream, rules: ReadingRules, stop: threading.Event | None, census: Census | None
-) -> _Streamed:
-    """Count the records of a file or a stretch of it, and note their pieces."""
-    found = _Streamed()
+) -> Counted:
+    """Count record by record."""
+    sequences = residues = tokens = squared_tokens = truncated = windowed = replaced = 0
     for record in stream:
         _go_on(stop)
-        found.sequences += 1
-        found.residues += len(record.residues)
+        sequences += 1
+        residues += len(record.residues)
         for number, piece in enumerate(pieces(record.residues, rules)):
-            found.tokens += len(piece) + SPECIAL_TOKENS
-            found.squared_tokens += (len(piece) + SPECIAL_TOKENS) ** 2
-            found.windowed += number == 1
+            tokens += len(piece) + SPECIAL_TOKENS
+            squared_tokens += (len(piece) + SPECIAL_TOKENS) ** 2
+            windowed += number == 1
             if census is not None:
                 census.add(piece.encode(), first=number == 0)
-        found.truncated += record.truncated
-        found.replaced += record.replaced
-    found.sha256 = stream.sha256
-    return found
+        truncated += record.truncated
+        replaced += record.replaced
+    counts = Counts(
+        sequences=sequences,
+        residues=residues,
+        tokens=tokens,
+        squared_tokens=squared_tokens,
+        truncated=truncated,
+        windowed=windowed,
+        left_out=stream.left_out,
+        replaced=replaced,
+        skipped=stream.skipped,
+        duplicates=stream.duplicates,
+    )
+    return Counted(counts, stream.sha256)
 
 
 def _go_on(stop: threading.Event | None) -> None:
     """Raise ScanStopped where the scan is to end."""
     if stop is not None and stop.is_set():
         raise ScanStopped
-
-
-def _joint(counts: Sequence[Shard]) -> Shard:
-    """Return what neighbouring segments hold together."""
-    return Shard(
-        joint([one.stretch for one in counts]),
-        sum(one.sequences for one in counts),
-        sum(one.residues for one in counts),
-        sum(one.tokens for one in counts),
-        sum(one.squared_tokens for one in counts),
-        joint_sha256(one.sha256 for one in counts),
-    )
-
-
-def _plain_scan(file: InputFile, counts: PlainCounts, size_bytes: int, mtime_ns: int) -> FileScan:
-    return FileScan(
-        input=file,
-        sequences=counts.sequences,
-        residues=counts.residues,
-        tokens=counts.tokens,
-        squared_tokens=counts.squared_tokens,
-        truncated=counts.truncated,
-        skipped=counts.skipped,
-        duplicates=counts.duplicates,
-        sha256=counts.sha256,
-        size_bytes=size_bytes,
-        mtime_ns=mtime_ns,
-        windowed=counts.windowed,
-        left_out=counts.left_out,
-    )

@@ -12,7 +12,8 @@ from tui_balancer.balance.cost import forward_cost
 from tui_balancer.balance.model import Lease, Unit
 from tui_balancer.embedding.registry import ModelShape
 from tui_balancer.inputs.bundling import bundle_files
-from tui_balancer.inputs.scan import FileScan, Shard
+from tui_balancer.inputs.counts import Counts
+from tui_balancer.inputs.scan import FileScan
 from tui_balancer.inputs.segments import Stretch
 from tui_balancer.ledger.records import FileRecord
 from tui_balancer.outputs.formats import DEFAULT_FORMATS, SHARD, FormatName, outputs_of
@@ -176,10 +177,10 @@ def file_records(
         first: Number of the first one in the catalogue.
     """
 
-    def cost(counts: FileScan | Shard) -> float:
+    def cost(counts: Counts) -> float:
         return forward_cost(shape.layers, shape.width, counts.tokens, counts.squared_tokens)
 
-    tokens = [0 if scan.segments else scan.tokens for scan in scans]
+    tokens = [0 if scan.segments else scan.counts.tokens for scan in scans]
     bundles = bundle_files(tokens, batch_tokens)
     # Shards have the numbers after their file's.
     numbers = list(accumulate((1 + len(scan.shards) for scan in scans), initial=first))
@@ -195,9 +196,9 @@ def file_records(
             size_bytes=scan.size_bytes,
             mtime_ns=scan.mtime_ns,
             output=str(output),
-            sequences=scan.sequences,
-            residues=scan.residues,
-            cost=cost(scan),
+            sequences=scan.counts.sequences,
+            residues=scan.counts.residues,
+            cost=cost(scan.counts),
             error=scan.error,
             shards=len(scan.shards),
         )
@@ -212,9 +213,9 @@ def file_records(
                     name=shard_name(record.name, place, len(scan.shards)),
                     sha256=shard.sha256,
                     output=str(shard_path(output, place)),
-                    sequences=shard.sequences,
-                    residues=shard.residues,
-                    cost=max(cost(shard), JOINING_COST),
+                    sequences=shard.counts.sequences,
+                    residues=shard.counts.residues,
+                    cost=max(cost(shard.counts), JOINING_COST),
                     shards=0,
                     whole=number,
                     first_byte=shard.stretch.begin,

@@ -100,9 +100,9 @@ def scan_warnings(scans: Sequence[FileScan]) -> list[str]:
     )
     lines = []
     for field, meaning in kinds:
-        affected = [one for one in scans if getattr(one, field)]
+        affected = [one for one in scans if getattr(one.counts, field)]
         if affected:
-            total = sum(getattr(one, field) for one in affected)
+            total = sum(getattr(one.counts, field) for one in affected)
             where = affected[0].input.name if len(affected) == 1 else f"{len(affected)} files"
             lines.append(f"{meaning}: {total:,} in {where}")
     return lines

@@ -1,0 +1,57 @@
+"""What files, or stretches of them, hold in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from operator import add, attrgetter
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What there is of sequences; the sum of two is what both places hold.
+
+    Attributes:
+        sequences: Sequences that will be embedded.
+        residues: Residues that will be embedded, after truncation.
+        tokens: Sum over the sequences, or their windows, of the residues + 2 (BOS and EOS).
+        squared_tokens: Sum of the squares of the same.
+        truncated: Sequences cut at the maximum length.
+        windowed: Sequences that go through the model in windows.
+        left_out: Sequences left out for their length.
+        replaced: Residues read as X.
+        skipped: Empty sequences left out.
+        duplicates: Sequences whose id had occurred before in the same place.
+    """
+
+    sequences: int = 0
+    residues: int = 0
+    tokens: int = 0
+    squared_tokens: int = 0
+    truncated: int = 0
+    windowed: int = 0
+    left_out: int = 0
+    replaced: int = 0
+    skipped: int = 0
+    duplicates: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*map(add, _values(self), _values(other)))
+
+
+NOTHING = Counts()
+"""Of a place without a sequence."""
+
+_values = attrgetter(*(field.name for field in fields(Counts)))
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was read of a file, or of a stretch of it.
+
+    Attributes:
+        counts: What it holds.
+        sha256: Of its raw bytes.
+    """
+
+    counts: Counts
+    sha256: str
