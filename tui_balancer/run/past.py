@@ -36,6 +36,7 @@ from tui_balancer.run.handle import (
 )
 from tui_balancer.run.history import CUT_OFF, RunHistory, read_history
 from tui_balancer.run.stored import stored_settings
+from tui_balancer.run.tally import Tally
 
 STOPPED = "stopped"
 FINISHED = "finished"
@@ -215,18 +216,19 @@ def _summary(
     now = {event.unit_id for event in events if isinstance(event, DoneEvent)}
     done = [row for row in files if row.state is FileState.DONE]
     earlier = [row for row in done if row.file.unit not in now]
+    tally = Tally.of(done)
     return RunSummary(
         done=len(done),
         failed=tuple(
             FailedFile(row.file.name, row.reason) for row in files if row.state is FileState.FAILED
         ),
         waiting=snapshot.totals.waiting,
-        sequences=sum(row.vectors for row in done),
+        sequences=tally.sequences,
         residues=snapshot.totals.residues_done,
-        truncated=sum(row.truncated for row in done),
-        replaced=sum(row.replaced for row in done),
-        skipped=sum(row.skipped for row in done),
-        missing=sum(row.missing for row in done),
+        truncated=tally.truncated,
+        replaced=tally.replaced,
+        skipped=tally.skipped,
+        missing=tally.missing,
         elapsed_seconds=snapshot.elapsed_seconds,
         steals=chronicle.steals,
         splits=chronicle.splits,

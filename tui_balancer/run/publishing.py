@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.formatting import plural
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ledger.errors import LedgerError
-from tui_balancer.ledger.records import FileDone, FileFailed, FileRow, OutputRecord
+from tui_balancer.ledger.records import FileDone, FileFailed, OutputRecord
 from tui_balancer.outputs.atomic import publish, remove
 from tui_balancer.outputs.layout import temporary_path
 from tui_balancer.outputs.partials import discard_partial
@@ -20,6 +19,7 @@ from tui_balancer.outputs.space import is_disk_full
 from tui_balancer.run.catalogue import Catalogue
 from tui_balancer.run.hold import Hold
 from tui_balancer.run.journal import Journal
+from tui_balancer.run.tally import Tally
 from tui_balancer.workers.protocol import FileResult, TaskResult, WorkerId
 
 NO_SPACE = "there was no space for its output"
@@ -28,41 +28,6 @@ _NAMED = 3
 """How many missing sequences a line names."""
 
 _LONGEST_ID = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What the finished outputs hold, added up; `missing` sequences did not fit into memory."""
-
-    sequences: int = 0
-    truncated: int = 0
-    replaced: int = 0
-    skipped: int = 0
-    missing: int = 0
-
-    @classmethod
-    def of(cls, rows: Iterable[FileRow]) -> Tally:
-        """Add up what the ledger says of finished files."""
-        tally = cls()
-        for row in rows:
-            tally = Tally(
-                tally.sequences + row.vectors,
-                tally.truncated + row.truncated,
-                tally.replaced + row.replaced,
-                tally.skipped + row.skipped,
-                tally.missing + row.missing,
-            )
-        return tally
-
-    def plus(self, result: FileResult) -> Tally:
-        """Return the tally with one more file."""
-        return Tally(
-            self.sequences + result.sequences,
-            self.truncated + result.truncated,
-            self.replaced + result.replaced,
-            self.skipped + result.skipped,
-            self.missing + len(result.failed_ids),
-        )
 
 
 class Publisher:

@@ -30,12 +30,12 @@ from tui_balancer.run.hangs import HangWatch, deadlines
 from tui_balancer.run.hold import Hold
 from tui_balancer.run.journal import Journal
 from tui_balancer.run.prepare import PreparedRun
-from tui_balancer.run.publishing import Tally
 from tui_balancer.run.rates import remember
 from tui_balancer.run.space import has_room_for_largest
 from tui_balancer.run.staff import Staff
 from tui_balancer.run.stock import Stock, take_stock
 from tui_balancer.run.summary import summarise
+from tui_balancer.run.tally import Tally
 from tui_balancer.run.upkeep import Upkeep
 from tui_balancer.workers.queues import create_shared_work_queues
 
@@ -335,9 +335,7 @@ class RunSession:
             self.coordinator,
             self.board,
             self._chronicle,
-            found=self._scan_progress.files_found,
             elapsed_seconds=self.elapsed_seconds(),
-            warnings=tuple(self._chronicle.warnings),
             interrupted=self._stop_requested is not None,
             stop_reason=self._stop_reason,
             age_seconds=self._age_seconds,

@@ -20,9 +20,7 @@ def summarise(
     board: RunBoard,
     chronicle: Chronicle,
     *,
-    found: int,
     elapsed_seconds: float,
-    warnings: tuple[str, ...],
     interrupted: bool,
     stop_reason: str,
     age_seconds: float,
@@ -36,9 +34,7 @@ def summarise(
         coordinator: Where every unit ended.
         board: What came back from the workers.
         chronicle: What happened.
-        found: Inputs that were to be looked at.
         elapsed_seconds: From the start of the session to its end.
-        warnings: Lines a person should read.
         interrupted: Whether a person or a signal ended it.
         stop_reason: Why it ended early; empty otherwise.
         age_seconds: What the command took before the session began.
@@ -59,7 +55,7 @@ def summarise(
     return RunSummary(
         done=totals.done,
         failed=chronicle.failures,
-        waiting=totals.waiting + totals.running if stock is not None else found,
+        waiting=totals.waiting + totals.running if stock is not None else prepared.files_found,
         sequences=tally.sequences,
         residues=earlier.residues + residues,
         truncated=tally.truncated,
@@ -76,7 +72,7 @@ def summarise(
         ),
         model_label=prepared.model.label,
         output=str(prepared.settings.output),
-        warnings=warnings,
+        warnings=tuple(chronicle.warnings),
         interrupted=interrupted,
         stop_reason=stop_reason,
         earlier=earlier,
