@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from array import array
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain, islice, pairwise
+from itertools import islice
 
 from tui_balancer.embedding.batching import MARKERS
 from tui_balancer.embedding.embedder import Embedder
@@ -16,16 +15,17 @@ from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs.partials import PartialResult, part_path
 from tui_balancer.workers.blaming import embed_or_blame
 from tui_balancer.workers.busy import BusyClock
-from tui_balancer.workers.embedded import EmbeddedFile, EmbeddedTask
-from tui_balancer.workers.failures import NO_MEMORY, FileFailure, blaming_the_file
+from tui_balancer.workers.embedded import EmbeddedTask
+from tui_balancer.workers.failures import FileFailure, blaming_the_file
 from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.joining import DividedFile
-from tui_balancer.workers.making import file_provenance, origin
+from tui_balancer.workers.making import origin
 from tui_balancer.workers.protocol import Order, Task, TaskProgress, WorkerSetup
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.reading import ReadFile
 from tui_balancer.workers.shared import shared_blocks
 from tui_balancer.workers.sparing import EmbeddedBatch
+from tui_balancer.workers.task_files import TaskFiles
 from tui_balancer.workers.vectors import UnitVectors
 
 _log = logging.getLogger(__name__)
@@ -60,8 +60,7 @@ class Bench:
 class TaskRun:
     """A task on its way from being read to its vectors.
 
-    The sequences of all its files go through the model in common batches. A file that fails
-    does not hold up the others.
+    The sequences of all its files go through the model in common batches.
     """
 
     def __init__(
@@ -75,12 +74,7 @@ class TaskRun:
         self._bench = bench
         self._following = following
         self._task = task
-        self._files = files
-        self._ends = list(accumulate((len(file.records) for file in files), initial=0))
-        self._rows = [range(start, end) for start, end in pairwise(self._ends)]
-        self._failures = {
-            number: file.failure for number, file in enumerate(files) if file.failure is not None
-        }
+        self._files = TaskFiles(files)
         self._spans = task.spans
         self._busy_before = bench.busy.seconds()
         self._progress = TaskProgress(task.unit_id, task.epoch, 0, 0, 0.0)
@@ -96,19 +90,12 @@ class TaskRun:
         try:
             vectors = self._computed()
         except FileFailure as failure:
-            self._failures.update((number, failure) for number in range(len(self._files)))
+            self._files.fail_all(failure)
             vectors = None
         if not self._progress.computed:
             self._report(vectors, computed=True)
-        return EmbeddedTask(
-            self._task,
-            tuple(
-                self._embedded_file(number, vectors)
-                for number, file in enumerate(self._task.files)
-                if file.wanted
-            ),
-            self._compute_seconds,
-        )
+        files = self._files.embedded(vectors, self._bench.setup, self._bench.embedder)
+        return EmbeddedTask(self._task, files, self._compute_seconds)
 
     @property
     def _compute_seconds(self) -> float:
@@ -126,7 +113,7 @@ class TaskRun:
             self._take_over(vectors, self._task.epoch - 1)
             if len(vectors) > 1 and not vectors.complete:
                 self._bench.queue.planned(self._task, self._costs(vectors))
-        while len(self._failures) < len(self._files):
+        while not self._files.all_failed:
             number = self._next(vectors)
             if number is None:
                 if self._spans is None:
@@ -145,8 +132,7 @@ class TaskRun:
                 vectors.add(number, computed)
             # What other units leave undone is not in the estimate of this one's cost.
             self._advance(vectors, number, restored=self._is_anothers(vectors, number))
-            for file in self._failures:
-                vectors.give_up(self._rows[file])
+            vectors.give_up(self._files.failed_records)
             self._report(vectors, computed=self._all_there(vectors), batch=number)
         return vectors
 
@@ -196,40 +182,30 @@ class TaskRun:
         # A file that outputs are written from has one writer, whoever is taken for dead.
         alone = task.spans is None and embedder.kept.fixed
         partial = task.partial if alone else part_path(task.partial, task.epoch)
-        unwanted = [
-            row
-            for rows, file in zip(self._rows, self._task.files, strict=True)
-            if not file.wanted
-            for row in rows
-        ]
         with blaming_the_file("embed it"):
             return UnitVectors(
-                list(chain.from_iterable(file.records for file in self._files)),
+                self._files.records,
                 embedder.kept,
                 setup.reading,
                 setup.settings.batch_tokens,
                 PartialResult(partial, self._origin()),
                 dereplicate=setup.settings.dereplicate,
                 shared=shared_blocks(setup, embedder.sha256),
-                unwanted=unwanted,
-                # Large files are in no bundle.
-                segments=self._files[0].segments if len(self._files) == 1 else (),
+                unwanted=self._files.unwanted,
+                segments=self._files.segments,
             )
 
     def _origin(self) -> dict[str, object]:
-        return origin(self._bench.setup, self._bench.embedder, self._files)
+        return origin(self._bench.setup, self._bench.embedder, self._files.read)
 
     def _embedded_batch(self, vectors: UnitVectors, number: int) -> EmbeddedBatch:
         """Embed a batch; files that have what cannot be embedded fail."""
-        users = [frozenset(map(self._file_of, vectors.users(row))) for row in vectors.rows(number)]
+        users = [self._files.with_any(vectors.users(row)) for row in vectors.rows(number)]
         batch, failures = embed_or_blame(
             self._bench.flight.embed, vectors.texts(number), users, self._bench.embedder.kept
         )
-        self._failures.update(failures)
+        self._files.fail(failures)
         return batch
-
-    def _file_of(self, row: int) -> int:
-        return bisect_right(self._ends, row) - 1
 
     def _advance(self, vectors: UnitVectors, number: int, *, restored: bool = False) -> None:
         """Count one more batch as embedded, now or by somebody else."""
@@ -272,21 +248,6 @@ class TaskRun:
         self._spans = share.spans
         if share.spans is None:
             self._take_over(vectors, share.newest)
-
-    def _embedded_file(self, number: int, vectors: UnitVectors | None) -> EmbeddedFile:
-        """Return a file as it is to be written, or why it is not."""
-        read, rows = self._files[number], self._rows[number]
-        failure = self._failures.get(number)
-        setup, embedder = self._bench.setup, self._bench.embedder
-        if failure is not None or vectors is None:
-            return EmbeddedFile(read, embedder.kept, (), tuple, {}, failure=failure)
-        ids, found = vectors.content(rows)
-        failed = vectors.failed_ids(rows)
-        if failed and not ids and read.task.stretch is None:
-            failure = FileFailure(NO_MEMORY)
-        split = vectors.split_batches(rows)
-        metadata = file_provenance(setup, embedder, read, failed, split)
-        return EmbeddedFile(read, embedder.kept, ids, found, metadata, failure)
 
 
 def embed(
