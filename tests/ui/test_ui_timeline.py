@@ -230,3 +230,10 @@ async def test_a_click_puts_the_cursor_into_time() -> None:
         await pilot.click("#gantt", offset=(32, 3))
         assert gantt_of(pilot).cursor_row == "cuda:1"
         assert gantt_of(pilot).moment[0] == 200.0
+
+
+async def test_the_cursor_follows_to_the_last_letter_that_there_is() -> None:
+    gantt = Gantt(TimelineRecord())
+    gantt._step, gantt._now = 0.1, 3 * 0.1
+    assert gantt._now / 0.1 > 3, "as floating point has it"
+    assert gantt._last_cell == 2

@@ -9,6 +9,7 @@ from tui_balancer.balance.model import DeviceMetrics
 from tui_balancer.run.handle import RunSnapshot
 from tui_balancer.ui.messages import Picture
 from tui_balancer.ui.story.event_record import EventRecord
+from tui_balancer.ui.story.run_throughput import RunThroughput
 from tui_balancer.ui.story.throughput_history import ThroughputHistory
 from tui_balancer.ui.story.timeline_record import TimelineRecord
 
@@ -18,7 +19,8 @@ class Story:
 
     Attributes:
         picture: The newest picture; None before the first.
-        rates: How fast each device was.
+        rates: How fast each device was of late.
+        throughput: How fast they were together, all along.
         events: What happened, in lines.
         timeline: What each device did when.
     """
@@ -26,6 +28,7 @@ class Story:
     def __init__(self) -> None:
         self.picture: Picture | None = None
         self.rates = ThroughputHistory()
+        self.throughput = RunThroughput()
         self.events = EventRecord()
         self.timeline = TimelineRecord()
 
@@ -33,6 +36,7 @@ class Story:
         """Know nothing again: the run that is shown has gone back in time."""
         self.picture = None
         self.rates.forget()
+        self.throughput.forget()
         self.events.forget()
         self.timeline.forget()
 
@@ -45,6 +49,7 @@ class Story:
         """Take in a picture."""
         self.picture = picture
         self.rates.note(picture.snapshot)
+        self.throughput.note(picture.snapshot)
 
     def hear(self, events: Iterable[Event]) -> None:
         """Take in events."""

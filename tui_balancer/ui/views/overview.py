@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from tui_balancer.ui.dialogs.decision_dialog import DecisionDialog
 from tui_balancer.ui.dialogs.device_dialog import device_dialog
+from tui_balancer.ui.formatting import device_width
 from tui_balancer.ui.keymap import OVERVIEW, bindings
 from tui_balancer.ui.messages import Picture
 from tui_balancer.ui.story.story import Story
@@ -21,6 +22,7 @@ from tui_balancer.ui.widgets.finish_bars import FinishBars
 from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.summary_panel import SummaryPanel
+from tui_balancer.ui.widgets.throughput_chart import LEAST_ROWS, ThroughputChart
 
 
 class OverviewView(View):
@@ -33,16 +35,18 @@ class OverviewView(View):
         super().__init__(story)
         self.devices = DeviceTable(story.rates.recent)
         self.finish = FinishBars()
+        self.chart = ThroughputChart(story.throughput)
         self.log_list = EventLog(story.events, title="Events", id="log")
         self.summary = SummaryPanel()
 
     def compose(self) -> ComposeResult:
         """Lay out the panes; the stylesheet puts the lower ones side by side where it is wide."""
         yield self.devices
-        with Pane(classes="lower"):
+        with Pane(classes="lower") as self._lower:
             yield self.finish
             yield self.summary
             yield self.log_list
+            yield self.chart
 
     @property
     def home(self) -> Widget:
@@ -61,13 +65,29 @@ class OverviewView(View):
         if picture.summary is None:
             self._unfinish()
             self.finish.show(snapshot)
+            self._lay_out()
         elif not self.has_class("-finished"):
             self.summary.show(picture.summary)
             self.add_class("-finished")
+            self._lay_out()
             # It takes the focus only once it is displayed.
             if self.devices.has_focus:
                 self.call_after_refresh(self.summary.focus)
         self.log_list.show(snapshot.started_at, snapshot.started_at + snapshot.elapsed_seconds)
+
+    def on_resize(self) -> None:
+        """Lay out anew."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Show the chart where the bars leave room for it; the stylesheet, where it is wide."""
+        spare = self._lower.size.height - self.finish.rows_height
+        ended = self.has_class("-finished")
+        self.set_class(spare >= LEAST_ROWS and not ended, "-charted")
+        snapshot = self.story.snapshot
+        if snapshot is not None:
+            names = device_width(one.device for one in snapshot.devices)
+            self.chart.fit(snapshot.elapsed_seconds, names)
 
     def _unfinish(self) -> None:
         """Show the bars again in the summary's place, where a run went back in time."""

@@ -21,8 +21,10 @@ from tui_balancer.ui.story.timeline_record import Cell
 from tui_balancer.ui.tones import Line, spread
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.gantt import Gantt
+from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.ui.widgets.line_text import LineText
 from tui_balancer.ui.widgets.row_list import RowList
+from tui_balancer.ui.widgets.throughput_chart import LEAST_ROWS, ThroughputChart
 from tui_balancer.ui.widgets.tracks import LEGEND
 
 _SHORT_NAME: Final = 24
@@ -37,12 +39,15 @@ class TimelineView(View):
     def __init__(self, story: Story) -> None:
         super().__init__(story)
         self.gantt = Gantt(story.timeline)
+        self.chart = ThroughputChart(story.throughput)
         self.detail = LineText(id="moment")
         self.legend = LineText(id="legend")
 
     def compose(self) -> ComposeResult:
-        """Tracks above, words below."""
-        yield self.gantt
+        """Tracks above, how fast that was under them, words below."""
+        with Pane(classes="main") as self._tracks:
+            yield self.gantt
+            yield self.chart
         yield self.detail
         yield self.legend
 
@@ -64,10 +69,25 @@ class TimelineView(View):
         """Draw a picture."""
         devices = tuple(one.device for one in picture.snapshot.devices)
         self.gantt.show(devices, picture.snapshot.elapsed_seconds)
+        self._lay_out()
         # At once, so that both are painted in one go.
         self._tell()
 
+    def _lay_out(self) -> None:
+        """Show the chart where the tracks leave room for it."""
+        spare = self._tracks.size.height - self.gantt.rows_height
+        self.set_class(spare >= LEAST_ROWS, "-charted")
+        self.chart.show(self.gantt.window, self.gantt.left)
+
+    def on_resize(self) -> None:
+        """Lay out anew."""
+        self._lay_out()
+
     @on(Gantt.Looked)
+    def _follow_window(self) -> None:
+        self._lay_out()
+        self._tell()
+
     @on(RowList.CursorMoved, "#gantt")
     def _tell(self) -> None:
         self.detail.line = self._moment()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import ceil, floor
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -16,15 +16,7 @@ from tui_balancer.ui.story.timeline_record import Cell, TimelineRecord
 from tui_balancer.ui.tones import Line, Span
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, RowList
-from tui_balancer.ui.widgets.tracks import TrackLines, Window
-
-STEPS: Final = (
-    *(0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0),
-    *(1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0),
-)
-"""Seconds that a cell may stand for."""
-
-_LABEL_EVERY: Final = 12
+from tui_balancer.ui.widgets.tracks import STEPS, TrackLines, Window, fitting_step, time_labels
 
 
 class Gantt(RowList[str]):
@@ -71,10 +63,15 @@ class Gantt(RowList[str]):
     @property
     def window(self) -> Window:
         """What is shown."""
-        step = self._step or self._fitting_step()
+        step = self._step or fitting_step(self._now, self._width)
         if self.following or self._step is None:
             self._first = max(0, ceil(self._now / step) - self._width)
         return Window(step, self._first, self._width)
+
+    @property
+    def left(self) -> int:
+        """Cells before the tracks."""
+        return CURSOR_WIDTH + self._device_width + self._gap
 
     @property
     def moment(self) -> tuple[float, float]:
@@ -140,10 +137,9 @@ class Gantt(RowList[str]):
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the mouse is, in time as well."""
         offset = event.get_content_offset(self)
-        left = CURSOR_WIDTH + self._device_width + self._gap
-        if offset is not None and offset.x >= left:
+        if offset is not None and offset.x >= self.left:
             self._hold()
-            self._time = min(self.window.first + offset.x - left, self._last_cell)
+            self._time = min(self.window.first + offset.x - self.left, self._last_cell)
             self._look()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
@@ -172,14 +168,12 @@ class Gantt(RowList[str]):
     def _measure(self) -> None:
         """Note how many cells there is room for: asked for many times in every picture."""
         width = self.row_width(self.scrollable_content_region.width)
-        self._width = max(1, width - CURSOR_WIDTH - self._device_width - self._gap)
+        self._width = max(1, width - self.left)
 
     @property
     def _last_cell(self) -> int:
-        return max(0, ceil(self._now / self.window.step) - 1)
-
-    def _fitting_step(self) -> float:
-        return next((step for step in STEPS if self._now <= step * self._width), STEPS[-1])
+        # 5.7 seconds are 57 tenths, whatever the division says.
+        return max(0, ceil(self._now / self.window.step - 1e-9) - 1)
 
     def _hold(self) -> None:
         window = self.window
@@ -203,11 +197,7 @@ class Gantt(RowList[str]):
         """Write times over the tracks."""
         if not column.flexible:
             return [(column.title, "plain")]
-        window, text = self.window, ""
-        for place in range(0, self._width, _LABEL_EVERY):
-            label = _moment((window.first + place) * window.step)
-            text = f"{text:<{place}}{'' if place + len(label) > self._width else label}"
-        return [(text, "plain")]
+        return [(time_labels(self.window), "plain")]
 
     def _track_cell(self, device: str, _width: int) -> Line:
         window = self.window
@@ -228,13 +218,6 @@ def _replaced(line: Line, place: int, span: Span) -> Line:
             replaced.append((text, tone))
         place -= len(text)
     return replaced
-
-
-def _moment(seconds: float) -> str:
-    """Return a time since the run began, short: `0`, `45s`, `12m`, `1h 20m`."""
-    if seconds < 60:
-        return f"{seconds:g}s" if seconds else "0"
-    return duration(seconds).removesuffix(" 00s").removesuffix(" 00m")
 
 
 def _seconds(step: float) -> str:

@@ -23,6 +23,11 @@ CURSOR_WIDTH: Final = 2
 ROOMY: Final = 110
 
 
+def gap(width: int) -> int:
+    """Return how many cells there are between the columns of a list of this width."""
+    return 2 if width >= ROOMY else 1
+
+
 class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
     """Rows with a cursor, drawn line by line: only what is in view costs anything.
 
@@ -167,6 +172,11 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
     def _height(self) -> int:
         return self._heading + max(1, len(self._rows))
 
+    @property
+    def rows_height(self) -> int:
+        """Lines that all of it takes, with title and headings."""
+        return 1 + self._height
+
     def move_cursor(self, index: int) -> None:
         """Put the cursor on a row, the nearest one there is, and scroll it into view."""
         self.cursor = max(0, min(index, len(self._rows) - 1))
@@ -267,7 +277,7 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
     def _arrange(self, width: int) -> None:
         if width != self._arranged_for:
             self._arranged_for = width
-            self._gap = 2 if width >= ROOMY else 1
+            self._gap = gap(width)
             self._arranged = arrange(self._columns, width - CURSOR_WIDTH, self._gap)
 
     def draw(self, y: int, width: int) -> Line:

@@ -6,12 +6,21 @@ from dataclasses import dataclass
 from math import floor
 from typing import Final
 
+from tui_balancer.formatting import duration
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.story.timeline_record import Activity, Cell, DeviceTrack, TimelineRecord
 from tui_balancer.ui.tones import Line, Tone
 
 SETTLED_SECONDS: Final = 1.0
 """What lies further back does not change any more."""
+
+STEPS: Final = (
+    *(0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0),
+    *(1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0),
+)
+"""Seconds that a cell may stand for."""
+
+_LABEL_EVERY: Final = 12
 
 _SIGNS: Final[dict[Activity, tuple[str, Tone]]] = {
     Activity.LOADING: (glyphs.LIGHT, "accent"),
@@ -54,6 +63,27 @@ class Window:
     step: float
     first: int
     width: int
+
+
+def time_labels(window: Window) -> str:
+    """Return the times of a window over its cells, as many as can be told apart."""
+    text = ""
+    for place in range(0, window.width, _LABEL_EVERY):
+        label = _moment((window.first + place) * window.step)
+        text = f"{text:<{place}}{'' if place + len(label) > window.width else label}"
+    return text
+
+
+def fitting_step(seconds: float, width: int) -> float:
+    """Return the step at which a time fits into so many cells."""
+    return next((step for step in STEPS if seconds <= step * width), STEPS[-1])
+
+
+def _moment(seconds: float) -> str:
+    """Return a time since the run began, short: `0`, `45s`, `12m`, `1h 20m`."""
+    if seconds < 60:
+        return f"{seconds:g}s" if seconds else "0"
+    return duration(seconds).removesuffix(" 00s").removesuffix(" 00m")
 
 
 def sign_of(cell: Cell) -> tuple[str, Tone]:

@@ -1,0 +1,91 @@
+"""The throughput of the whole run over time, as bars over a line of times."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from textual.content import Content
+
+from tui_balancer.formatting import quantity
+from tui_balancer.ui import glyphs
+from tui_balancer.ui.story.run_throughput import RunThroughput
+from tui_balancer.ui.tones import Line
+from tui_balancer.ui.widgets.painted import Painted
+from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, gap
+from tui_balancer.ui.widgets.tracks import Window, fitting_step, time_labels
+
+LEAST_ROWS: Final = 7
+"""Under these, with frame and times, a chart says nothing that a number does not."""
+
+_LEVELS: Final = f" {glyphs.SPARKS}"
+_FINEST: Final = len(glyphs.SPARKS)
+
+
+class ThroughputChart(Painted):
+    """Residues a second of all devices, a bar for each stretch of a window.
+
+    Args:
+        throughput: What was measured.
+    """
+
+    EMPTY: Final = "nothing measured since this screen was opened"
+
+    def __init__(self, throughput: RunThroughput) -> None:
+        super().__init__(classes="chart")
+        self._throughput = throughput
+        self._left = 0
+        self._window = Window(1.0, 0, 0)
+        self._rates: list[float | None] = []
+        self._fitted: tuple[float, int] | None = None
+        self._shown: tuple[Window, int, float] | None = None
+        self.border_title = Content(" Throughput ")
+
+    def show(self, window: Window, left: int) -> None:
+        """Show a window's time.
+
+        Args:
+            window: Which.
+            left: Cells before it, for the numbers.
+        """
+        shown = (window, left, self._throughput.until)
+        if shown == self._shown:
+            return
+        self._shown, self._window, self._left = shown, window, left
+        rate, step = self._throughput.rate, window.step
+        cells = range(window.first, window.first + window.width)
+        self._rates = [rate(number * step, (number + 1) * step) for number in cells]
+        self.border_title = Content(f" Throughput {glyphs.DOT} residues/s of all devices ")
+        self.repaint_changes()
+
+    def fit(self, seconds: float, names: int) -> None:
+        """Show the run from its beginning on, as wide as there is room.
+
+        Args:
+            seconds: How long it has gone on.
+            names: Cells of the devices' names in the list over it: bars begin where theirs do.
+        """
+        self._fitted = seconds, names
+        left = CURSOR_WIDTH + names + gap(self.room.width)
+        width = max(1, self.room.width - left)
+        self.show(Window(fitting_step(seconds, width), 0, width), left)
+
+    def on_resize(self) -> None:
+        """Fill the new width."""
+        if self._fitted is not None:
+            self.fit(*self._fitted)
+
+    def draw(self, y: int, width: int) -> Line:
+        """Draw a row of the bars, or the times under them."""
+        rows = self.room.height - 1
+        peak = max((rate for rate in self._rates if rate is not None), default=0.0)
+        if not peak:
+            return [(f"{'':<{self._left}}{self.EMPTY}" if y == 0 else "", "dim")]
+        if y == rows:
+            return [(f"{'':<{self._left}}{time_labels(self._window)}"[:width], "dim")]
+        label = {0: quantity(peak), rows - 1: "0"}.get(y, "")
+        below = _FINEST * (rows - 1 - y)
+        bars = "".join(
+            _LEVELS[max(0, min(_FINEST, round((rate or 0.0) / peak * rows * _FINEST) - below))]
+            for rate in self._rates
+        )
+        return [(f"{label:>{max(0, self._left - 1)}} ", "dim"), (bars, "even")]
