@@ -34,13 +34,11 @@ from tui_balancer.run.rates import remember
 from tui_balancer.run.space import has_room_for_largest
 from tui_balancer.run.staff import Staff
 from tui_balancer.run.stock import Stock, take_stock
+from tui_balancer.run.stopping import STOP_GRACE_SECONDS, Stopping
 from tui_balancer.run.summary import summarise
 from tui_balancer.run.tally import Tally
 from tui_balancer.run.upkeep import Upkeep
 from tui_balancer.workers.queues import create_shared_work_queues
-
-STOP_GRACE_SECONDS = 15.0
-"""How long workers may finish their batch in flight before they are killed."""
 
 _log = logging.getLogger(__name__)
 
@@ -90,11 +88,9 @@ class RunSession:
         self._shown: tuple[Unit, ...] = ()
         self.unattended = False
         self.refusal: UserError | None = None
-        self._stop_scan = threading.Event()
-        self._finished = threading.Event()
-        self._hurried = threading.Event()
-        self._stop_requested: Drain | StopNow | None = None
+        self._stopping = Stopping(clock)
         self._stop_reason = ""
+        self._finished = threading.Event()
         self._summary: RunSummary | None = None
         self._chronicle = Chronicle()
         self._journal = Journal(self._folder.ledger, self.elapsed_seconds, RETURN_REASONS)
@@ -147,7 +143,7 @@ class RunSession:
         """End the run now if it is not over, and see every worker gone."""
         if self._thread.is_alive():
             self.execute(StopNow())
-            self._hurried.set()
+            self._stopping.hurry()
             self.engine.stop(grace_seconds=0.0)
             self._thread.join()
         elif self._thread.ident is None:
@@ -218,8 +214,7 @@ class RunSession:
             return Outcome(True, "going on; if the disk is still full, the run is held again")
         outcome = self.coordinator.execute(command)
         if outcome.accepted and isinstance(command, (Drain, StopNow)):
-            self._stop_requested = command
-            self._stop_scan.set()
+            self._stopping.ask(command)
             if isinstance(command, StopNow):
                 self._hold.give_up()
         return outcome
@@ -227,10 +222,8 @@ class RunSession:
     def _phase(self) -> Phase:
         if self._summary is not None:
             return Phase.FINISHED
-        if isinstance(self._stop_requested, StopNow):
-            return Phase.STOPPING
-        if self._stop_requested is not None:
-            return Phase.DRAINING
+        if self._stopping.phase is not None:
+            return self._stopping.phase
         if self._stock is None:
             return Phase.SCANNING
         return Phase.RUNNING if self.board.facts else Phase.LOADING
@@ -240,7 +233,7 @@ class RunSession:
             going_on = self._prepared.continuation
             if going_on is None or going_on.has_work:
                 self.engine.start()
-            stock = take_stock(self._prepared, self._folder, self._note_scan, self._stop_scan)
+            stock = take_stock(self._prepared, self._folder, self._note_scan, self._stopping.scan)
             if not (going_on is None or going_on.has_work) and stock.in_state(FileState.WAITING):
                 self.engine.start()
             self._assign(stock)
@@ -305,15 +298,10 @@ class RunSession:
         self._scan_progress = self._scan_progress.with_file(sequences, residues)
 
     def _await_the_end(self) -> None:
-        deadline: float | None = None
-        while not (self.coordinator.over or self._hurried.is_set()):
-            if isinstance(self._stop_requested, StopNow):
-                deadline = deadline or self._clock() + STOP_GRACE_SECONDS
-                if self._clock() >= deadline:
-                    return
+        while not (self.coordinator.over or self._stopping.overdue):
             self._upkeep.tend(unattended=self.unattended)
             self.coordinator.wait(timeout=1.0)
-        if not self._stop_requested and self.coordinator.totals().waiting:
+        if self._stopping.asked is None and self.coordinator.totals().waiting:
             self._stop_reason = self.engine.broken or "every device is dead; see the worker logs"
 
     def _has_room(self) -> bool:
@@ -336,7 +324,7 @@ class RunSession:
             self.board,
             self._chronicle,
             elapsed_seconds=self.elapsed_seconds(),
-            interrupted=self._stop_requested is not None,
+            interrupted=self._stopping.asked is not None,
             stop_reason=self._stop_reason,
             age_seconds=self._age_seconds,
         )
