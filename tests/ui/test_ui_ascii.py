@@ -6,6 +6,8 @@ from itertools import combinations
 
 import pytest
 from rich.cells import cell_len
+from rich.color import Color as TerminalColor
+from rich.color import ColorSystem
 from textual.color import Color
 from textual.theme import Theme
 
@@ -15,7 +17,9 @@ from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.ascii_filter import to_ascii
 from tui_balancer.ui.glyphs import ASCII
 from tui_balancer.ui.keymap import TABS
-from tui_balancer.ui.themes import THEMES
+from tui_balancer.ui.themes import LIGHT, THEMES
+
+TONES = ("success", "warning", "error", "accent")
 
 # Machado, Oliveira and Fernandes (2009), full dichromacy, on linear RGB.
 DICHROMATS = {
@@ -75,14 +79,38 @@ def test_good_fair_and_bad_differ_for_every_eye(theme: Theme, eye: str) -> None:
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
 def test_text_stands_out_from_its_ground(theme: Theme) -> None:
     least = 12.0 if theme.name.endswith("contrast") else 4.5
-    ground = Color.parse(theme.background or "")
-    for name in ("foreground", "success", "warning", "error", "accent"):
-        color = Color.parse(getattr(theme, name))
-        high, low = sorted((luminance(color), luminance(ground)), reverse=True)
-        wanted = least if name == "foreground" else 4.5
-        assert (high + 0.05) / (low + 0.05) >= wanted, name
+    shown = colors_of(theme)
+    for ground in map(Color.parse, (theme.background or "", theme.panel or "")):
+        for name in ("foreground", "dim", *(f"text-{tone}" for tone in TONES)):
+            color = ground + Color.parse(shown[name])
+            high, low = sorted((luminance(color), luminance(ground)), reverse=True)
+            wanted = least if name == "foreground" else 4.5
+            assert (high + 0.05) / (low + 0.05) >= wanted, name
+
+
+def test_good_and_chosen_are_two_colours_on_light_terminals_of_256_colours() -> None:
+    looks = colors_of(LIGHT)
+    assert len({in_256_colours(looks[f"text-{tone}"]) for tone in TONES}) == len(TONES)
+
+
+def colors_of(theme: Theme) -> dict[str, str]:
+    return {**theme.to_color_system().generate(), **theme.variables}
 
 
 def luminance(color: Color) -> float:
     red, green, blue = (_linear(part / 255) for part in color.rgb)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_panels_and_files_are_told_apart_in_256_colours(theme: Theme) -> None:
+    grounds = [in_256_colours(one or "") for one in (theme.background, theme.panel)]
+    files = [in_256_colours(theme.variables[one]) for one in ("file-even", "file-odd")]
+    assert len({*grounds, *files}) == 4
+    for red, green, blue in files:
+        assert red <= green <= blue, "files are blue there, too"
+
+
+def in_256_colours(color: str) -> tuple[int, int, int]:
+    known = TerminalColor.parse(color).downgrade(ColorSystem.EIGHT_BIT)
+    return known.get_truecolor()

@@ -167,6 +167,8 @@ async def test_e_starts_from_the_numbers_in_force() -> None:
             "interval_seconds": "2",
         }
         assert pilot.app.focused is pilot.app.screen.query_one("#ratio")
+        await pilot.press("shift+tab", "space")
+        assert "Longest over shortest queue" in await seen(pilot), "the cursor is on it as well"
 
 
 async def enter_number(pilot: object, value: str) -> None:

@@ -26,6 +26,19 @@ async def test_an_own_key_does_what_the_usual_one_did_and_the_footer_names_it(
     assert app.theme == "balancer-contrast"
 
 
+@pytest.mark.parametrize(
+    ("theme", "like"), [("nord", "balancer-dark"), ("solarized-light", "balancer-light")]
+)
+async def test_a_theme_of_textual_s_own_lacks_no_colour(theme: str, like: str) -> None:
+    app = BalancerApp(fake_run(), poll=False, look=Look(theme=theme))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(pilot)
+        lent = app.theme_variables["file-odd"]
+        app.theme = like
+        await pilot.pause()
+        assert app.theme_variables["file-odd"] == lent
+
+
 async def test_the_environment_s_theme_goes_before_ones_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

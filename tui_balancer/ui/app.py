@@ -36,7 +36,7 @@ from tui_balancer.ui.messages import (
     WentBack,
 )
 from tui_balancer.ui.screens.run_screen import RunScreen
-from tui_balancer.ui.themes import THEMES, preferred_theme
+from tui_balancer.ui.themes import DARK, LIGHT, OWN_COLORS, THEMES, preferred_theme
 
 _SIGNALS: Final = {
     signal.SIGHUP: ExitCode.TERMINAL_LOST,
@@ -107,6 +107,11 @@ class BalancerApp(App[int]):
         """Draw with ASCII alone where that was asked."""
         filters = super().get_line_filters()
         return [*filters, self._ascii] if self._ascii.enabled else filters
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Lend themes of others the colours that only this program's have."""
+        like = DARK if self.current_theme.dark else LIGHT
+        return {name: like.variables[name] for name in OWN_COLORS}
 
     def get_default_screen(self) -> Screen[None]:
         """Start with the run."""

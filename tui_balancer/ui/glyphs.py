@@ -56,6 +56,9 @@ STOLEN: Final = "◆"
 
 ASCII: Final = str.maketrans(
     "…▸●→·▲✗✓━╸─┃▾▴◌○‖■◐█▓▒░◆▁▂▃▄▅▆▇−–—≥“”’×┆│╷╵▏▎▍▌▋▊▉▐▔▕╭╮╰╯┌┐└┘├┤┬┴┼╋╺╻╹┏┓┗┛║═⟨⟩",
-    '~>*>.!xv=--|v^o.|#o#%+:@_.-:=+*--->""\'x||||||||||||^|++++++++++++++-||++++|=<>',
+    '*>*>.!xv=--|v^o.|#o#%+:@_.-:=+*--->""\'x||||||||||||^|++++++++++++++-||++++|=<>',
 )
-"""One letter for each sign and for what frames are made of."""
+"""One letter for each sign and for what frames are made of.
+
+What is left out is a star as in a shell: `~/a.faa` would be a file of one's home.
+"""

@@ -2,6 +2,8 @@
 
 What is well is a bluish green, what wants a look yellow, what is wrong vermilion, as in Okabe
 and Ito's palette (https://jfly.uni-koeln.de/color/): they differ in lightness as well as in hue.
+They stay what they are on terminals of 256 colours, which is what most have over ssh: greys of
+a little more blue would all be black there.
 """
 
 from __future__ import annotations
@@ -20,11 +22,17 @@ DARK: Final = Theme(
     warning="#e8c468",
     error="#ea7340",
     foreground="#d5dae1",
-    background="#14171c",
-    surface="#14171c",
-    panel="#20252d",
+    background="#14171b",
+    surface="#14171b",
+    panel="#21252c",
     dark=True,
-    variables={"border": "#7aa5c9", "file-even": "#4f8fc0", "file-odd": "#8fc3e8"},
+    variables={
+        "border": "#7aa5c9",
+        "text-accent": "#aacdeb",
+        "dim": "#d5dae199",
+        "file-even": "#4f8fc0",
+        "file-odd": "#8fbfe8",
+    },
 )
 
 LIGHT: Final = Theme(
@@ -40,7 +48,17 @@ LIGHT: Final = Theme(
     surface="#faf9f6",
     panel="#e9e7e1",
     dark=False,
-    variables={"border": "#2f6690", "file-even": "#2a6f9e", "file-odd": "#78aed2"},
+    variables={
+        "border": "#2f6690",
+        # Textual's own are so dark that they look like each other.
+        "text-success": "#0c6b72",
+        "text-warning": "#6f5c00",
+        "text-error": "#a3190e",
+        "text-accent": "#266894",
+        "dim": "#22272eb3",
+        "file-even": "#2a6f9e",
+        "file-odd": "#78aed2",
+    },
 )
 
 CONTRAST: Final = Theme(
@@ -56,8 +74,16 @@ CONTRAST: Final = Theme(
     surface="#000000",
     panel="#1c1c1c",
     dark=True,
-    variables={"border": "#5ecbff", "file-even": "#3aa0ff", "file-odd": "#c8ecff"},
+    variables={
+        "border": "#5ecbff",
+        "dim": "#ffffffb3",
+        "file-even": "#3aa0ff",
+        "file-odd": "#c8ecff",
+    },
 )
+
+OWN_COLORS: Final = ("dim", "file-even", "file-odd")
+"""Variables of the stylesheet that Textual's own themes do not have."""
 
 THEMES: Final = (DARK, LIGHT, CONTRAST)
 

@@ -40,7 +40,7 @@ def _finish_times(event: StealEvent | SplitEvent) -> list[Content]:
     ends = [(device, times) for device, times in pair if times is not None]
     without, with_it = event.finish_without, event.finish_with
     if not ends and (without is None or with_it is None):
-        return [Content.styled("No finish times: the speeds were not known.", "$foreground 60%")]
+        return [Content.styled("No finish times: the speeds were not known.", "$dim")]
     longest = max([without or 0.0, *(time for _, one in ends for time in one)]) or 1.0
     lines: list[Content] = []
     part = "with its part " if isinstance(event, SplitEvent) else ""
@@ -66,7 +66,7 @@ def _subject(event: StealEvent | SplitEvent) -> str:
 def _finish(label: str, seconds: float, longest: float, style: str) -> Content:
     filled, track = bar(seconds / longest, _BAR)
     return Content.assemble(
-        (f"  {label:<12}", "$foreground 60%"),
+        (f"  {label:<12}", "$dim"),
         (filled, style),
         (track, "$foreground 40%"),
         f" {fine_estimate(seconds) if seconds else 'idle':>8}",

@@ -18,7 +18,7 @@ _LABEL = 12
 
 def field(label: str, *parts: str | Content | tuple[str, str]) -> Content:
     """Return a line with a dim label before its text."""
-    return Content.assemble((f"{label:<{_LABEL}}", "$foreground 60%"), *parts)
+    return Content.assemble((f"{label:<{_LABEL}}", "$dim"), *parts)
 
 
 def heading(text: str) -> Content:

@@ -70,7 +70,7 @@ def _rates(story: Story, metrics: DeviceMetrics) -> list[Content]:
             "",
             (
                 f"the last {minutes:.0f} minutes; top {quantity(max(samples, default=None))} res/s",
-                "$foreground 60%",
+                "$dim",
             ),
         ),
     ]

@@ -113,6 +113,9 @@ class ThresholdDialog(Dialog[PolicySettings | None]):
         self.query_one(f"#{first.name}").focus()
         for field in self.query(Input):
             field.cursor_blink = False
+        if self._policy == "count":
+            # A radio set's own cursor begins on its first button, whichever is chosen.
+            self.query_one(RadioSet).action_next_button()
 
     @on(RadioSet.Changed)
     def _switch(self, event: RadioSet.Changed) -> None:

@@ -25,7 +25,7 @@ _ROOM = 70
 def matrix_text(steals: Counter[tuple[str, str]], devices: Sequence[str]) -> Content:
     """Return the pairs as a matrix: a row for who gave, a column for who received."""
     if not steals:
-        return Content.styled("no steals yet", "$foreground 60%")
+        return Content.styled("no steals yet", "$dim")
     if len(devices) > MOST_DEVICES:
         return Content("\n").join(
             Content.assemble((f"{number:>7,} ", "bold"), f"{source} {glyphs.ARROW} {target}")
@@ -34,7 +34,7 @@ def matrix_text(steals: Counter[tuple[str, str]], devices: Sequence[str]) -> Con
     cell = max(_CELL, min(device_width(devices), _ROOM // (len(devices) + 1) - 1))
     names = {device: device_label(device, cell) for device in devices}
     head = "".join(f"{names[device]:>{cell + 1}}" for device in devices)
-    lines = [Content.styled(f"{'from':<{cell}}{head}  given", "$foreground 60%")]
+    lines = [Content.styled(f"{'from':<{cell}}{head}  given", "$dim")]
     for source in devices:
         cells: list[Content | tuple[str, str]] = [(f"{names[source]:<{cell}}", "bold")]
         for target in devices:
@@ -49,7 +49,7 @@ def matrix_text(steals: Counter[tuple[str, str]], devices: Sequence[str]) -> Con
         f"{sum(number for pair, number in steals.items() if pair[1] == device):>{cell + 1},}"
         for device in devices
     )
-    lines.append(Content.styled(f"{'got':<{cell}}{received}", "$foreground 60%"))
+    lines.append(Content.styled(f"{'got':<{cell}}{received}", "$dim"))
     return Content("\n").join(lines)
 
 

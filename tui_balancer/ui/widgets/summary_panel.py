@@ -18,7 +18,7 @@ _LABEL: Final = 10
 
 
 def _line(label: str, *parts: str | tuple[str, str]) -> Content:
-    return Content.assemble((f"{label:<{_LABEL}}", "$foreground 60%"), *parts)
+    return Content.assemble((f"{label:<{_LABEL}}", "$dim"), *parts)
 
 
 def _outcome(summary: RunSummary) -> list[Content]:
