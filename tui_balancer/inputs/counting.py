@@ -155,8 +155,8 @@ def _add(
     found.ids.update(ids)
     duplicates = len(ids) - (len(found.ids) - known)
     _add_letters(found, text)
-    embedded = _pieces(sequences, rules, special_tokens, census)
-    found.counts += replace(embedded, skipped=skipped, duplicates=duplicates)
+    through = _through_the_model(sequences, rules, special_tokens, census)
+    found.counts += replace(through, skipped=skipped, duplicates=duplicates)
     return True
 
 
@@ -177,7 +177,7 @@ def _add_letters(found: _Found, text: bytes) -> None:
         found.others += int(np.count_nonzero(_OTHERS[sample]))
 
 
-def _pieces(
+def _through_the_model(
     sequences: list[bytes], rules: ReadingRules, special_tokens: int, census: Census | None
 ) -> Counts:
     """Count what of the sequences goes through the model."""
