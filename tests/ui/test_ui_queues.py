@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.support.fake_run import FakeRun
-from tests.support.pictures import BROKEN, DEVICES, RUNNING, queue, unit
+from tests.support.pictures import BROKEN, DEVICES, ENDED, QUEUES, RUNNING, UNITS, queue, unit
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
 from tui_balancer.balance.commands import MoveUnits, ReorderUnits, RetryUnits, SkipUnits, UndoMove
 from tui_balancer.balance.events import DoneEvent, FailureEvent, StealEvent
@@ -439,3 +439,17 @@ async def test_typing_in_the_filter_steers_nothing() -> None:
         assert isinstance(pilot.app.focused, Input)
         assert pilot.app.focused.value == "pPxq1m"
         assert run.commands == []
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [("contigs_0001.faa", True), ("GCF_000005845.2_ASM584v2_protein.faa", False)],
+)
+async def test_counts_give_way_to_names_that_could_not_be_read(name: str, columns: bool) -> None:
+    units = (*UNITS[:100], replace(UNITS[100], name=name), *UNITS[101:])
+    async with shown(FakeRun(RUNNING, dict(QUEUES), units, dict(ENDED)), (100, 30)) as pilot:
+        await pilot.press("2")
+        await look(pilot)
+        text = await seen(pilot)
+        assert name in text
+        assert ("FLOP" in text, "Device" in text) == (columns, True)

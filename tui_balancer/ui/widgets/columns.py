@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from tui_balancer.ui.tones import Line
 
 RowT = TypeVar("RowT")
+
+SPARE_RANK: Final = 3
+"""Columns of this rank and more are good to have, but not for names that nobody can read."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Column(Generic[RowT]):
         right: Whether content and heading stand at the right, as numbers do.
         rank: Columns of the highest rank are the first to go where there is little room.
         flexible: Whether it takes room that is left, shared among such columns.
+        wanted: Cells of a flexible column for which columns of `SPARE_RANK` and more give way.
         most: Cells beyond which a flexible column does not grow.
         key: What the list may be sorted by, where this column can be.
     """
@@ -32,6 +36,7 @@ class Column(Generic[RowT]):
     right: bool = False
     rank: int = 0
     flexible: bool = False
+    wanted: int = 0
     most: int = 1000
     key: str = ""
 
@@ -42,8 +47,11 @@ def arrange(
     """Return the columns that fit into `width` cells, each with its width, in their order."""
     shown = list(columns)
     needed = sum(column.width + gap for column in shown) - gap
-    while needed > width and len(shown) > 1:
+    wanted = sum(max(0, column.wanted - column.width) for column in shown)
+    while needed + wanted > width and len(shown) > 1:
         victim = max(reversed(shown), key=lambda column: column.rank)
+        if needed <= width and victim.rank < SPARE_RANK:
+            break
         shown.remove(victim)
         needed -= victim.width + gap
     spare = max(0, width - needed)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Final
+
+from rich.cells import cell_len
 
 from tui_balancer.formatting import NONE, count, duration, quantity
 from tui_balancer.ui import glyphs
@@ -14,6 +16,8 @@ from tui_balancer.ui.tones import Line, Tone
 from tui_balancer.ui.widgets.columns import Column
 
 TAG_WIDTH: Final = 1
+LONG_NAME: Final = 40
+"""Cells that a name may want: `GCF_000005845.2_ASM584v2_protein.faa` has 36."""
 
 STATES: Final[dict[FileState, tuple[str, str, Tone]]] = {
     FileState.RUNNING: ("●", "running", "good"),
@@ -23,16 +27,22 @@ STATES: Final[dict[FileState, tuple[str, str, Tone]]] = {
 }
 
 
-def file_columns(tags: Container[int], device_cells: int) -> tuple[Column[FileRow], ...]:
+def file_columns(
+    tags: Container[int], device_cells: int, names: Iterable[str] = ()
+) -> tuple[Column[FileRow], ...]:
     """Return the columns of files in all states.
 
     Args:
         tags: Numbers of the tagged files; asked whenever a row is drawn.
         device_cells: Width of a device's name.
+        names: Of files such as there are.
     """
+    # Without its folders a name is still the one that it is.
+    longest = max((cell_len(name.rpartition("/")[2]) for name in names), default=0)
+    wanted = min(longest, LONG_NAME)
     return (
         _tag_column(tags),
-        _name_column(tags, width=16, most=72),
+        _name_column(tags, width=16, wanted=wanted, most=72),
         Column("State", 9, _state_cell, key="state"),
         Column("Device", device_cells, _device_cell, rank=2),
         Column("Next", 6, _position_cell, right=True, rank=1, key="order"),
@@ -59,12 +69,14 @@ def _tag_column(tags: Container[int]) -> Column[FileRow]:
     return Column("", TAG_WIDTH, tag_cell)
 
 
-def _name_column(tags: Container[int], *, width: int, most: int) -> Column[FileRow]:
+def _name_column(
+    tags: Container[int], *, width: int, most: int, wanted: int = 0
+) -> Column[FileRow]:
     def name_cell(row: FileRow, room: int) -> Line:
         tone: Tone = "strong" if row.unit.unit_id in tags else "plain"
         return [(shorten(row.unit.name, room), tone)]
 
-    return Column("File", width, name_cell, flexible=True, most=most, key="file")
+    return Column("File", width, name_cell, flexible=True, wanted=wanted, most=most, key="file")
 
 
 def _state_cell(row: FileRow, _width: int) -> Line:

@@ -40,6 +40,9 @@ _SORT_SHARE: Final = 0.1
 
 _MANY: Final = 20_000
 
+_LOOKED_AT: Final = 1000
+"""Files whose names tell how much room names want."""
+
 
 class FileList(RowList[FileRow]):
     """The files of one queue, of one state, or all of them; some tagged for a move.
@@ -100,7 +103,8 @@ class FileList(RowList[FileRow]):
         if table is None or table is self._table:
             return
         if self._table is None or table.devices != self._table.devices:
-            self._usual = file_columns(self._tags, device_width(table.devices))
+            names = [unit.name for unit in table.units[:_LOOKED_AT]]
+            self._usual = file_columns(self._tags, device_width(table.devices), names)
             self._choose_columns()
         first, self._table = self._table is None, table
         if self._tags:
