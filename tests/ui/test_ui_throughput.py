@@ -45,12 +45,13 @@ def test_a_stretch_takes_its_share_of_the_samples_beside_it() -> None:
     assert throughput.rate(5, 15) == pytest.approx(25)
 
 
-def test_nothing_is_said_of_times_at_which_nobody_looked() -> None:
+def test_before_somebody_looked_there_is_an_average_and_after_it_nothing() -> None:
     throughput = throughput_of((100, 5000), (110, 6000))
-    assert throughput.rate(0, 100) is None
+    assert (throughput.rate(0, 100), throughput.since) == (50, 100)
+    assert throughput.rate(100, 120) == 100, "only what is known counts"
     assert throughput.rate(110, 120) is None
-    assert throughput.rate(90, 105) == 100, "only what was seen counts"
     assert RunThroughput().rate(0, 1) is None
+    assert throughput_of((100, 0), (110, 10)).since == 0, "nothing was missed"
 
 
 def test_a_node_that_is_lost_takes_no_throughput_back() -> None:
@@ -88,6 +89,20 @@ async def test_the_bars_stand_under_the_tracks_whose_time_they_show() -> None:
         assert top.split()[0] == "40", "residues a second where it was highest"
         assert bottom[zero : zero + 70] == " " * 30 + "█" * 10 + " " * 10 + "█" * 20
         assert top[zero : zero + 70] == " " * 30 + "█" * 10 + " " * 30
+
+
+async def test_what_was_before_the_screen_was_opened_is_shaded() -> None:
+    async with shown(fake_run()) as pilot:
+        throughput = app_of(pilot).run_screen.story.throughput
+        throughput.forget()
+        for seconds, residues in ((400, 4000), (700, 7000)):
+            throughput.note(picture(seconds, residues))
+        await pilot.press("4")
+        await look(pilot)
+        chart = app_of(pilot).run_screen.timeline.chart
+        _number, before, after = chart.draw(0, chart.room.width)
+        assert before == ("░" * 40, "dim")
+        assert (after[0].rstrip(), after[1]) == ("█" * 30, "even")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ DARK: Final = Theme(
     dark=True,
     variables={
         "border": "#7aa5c9",
-        "text-accent": "#aacdeb",
+        "text-accent": "#aacdee",
         "dim": "#d5dae199",
         "file-even": "#4f8fc0",
         "file-odd": "#8fbfe8",

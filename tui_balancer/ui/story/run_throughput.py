@@ -1,4 +1,4 @@
-"""How fast all devices together were, over all the time that the screen has looked on."""
+"""How fast all devices together were, all along."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ class RunThroughput:
 
     When there are too many, every other one goes and new ones come half as often: three days
     take as much memory as two hours, and are known to the minute or two.
+
+    Attributes:
+        since: When the screen began to look on; what was embedded before is known on average.
     """
 
     def __init__(self) -> None:
@@ -27,6 +30,7 @@ class RunThroughput:
         self._seconds = array("d")
         self._residues = array("d")
         self._interval = FINEST_SECONDS
+        self.since = 0.0
 
     def note(self, snapshot: RunSnapshot) -> None:
         """Take a sample if it is time for one."""
@@ -37,6 +41,11 @@ class RunThroughput:
             del self._seconds[1::2], self._residues[1::2]
             self._interval *= 2
         done = sum(device.residues_done for device in snapshot.devices)
+        if not self._seconds and now > 0:
+            # Of what was before only the sum is known: an average.
+            self._seconds.append(0.0)
+            self._residues.append(0.0)
+            self.since = now if done else 0.0
         self._seconds.append(now)
         # What a lost node had embedded was embedded all the same.
         self._residues.append(max(done, self._residues[-1] if self._residues else 0))
@@ -47,7 +56,7 @@ class RunThroughput:
         return self._seconds[-1] if self._seconds else 0.0
 
     def rate(self, start: float, end: float) -> float | None:
-        """Return residues a second between two moments; None where nobody looked on."""
+        """Return residues a second between two moments; None where nothing is known."""
         if not self._seconds:
             return None
         start, end = max(start, self._seconds[0]), min(end, self._seconds[-1])

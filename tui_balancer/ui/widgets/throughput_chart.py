@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Final
 
 from textual.content import Content
@@ -18,17 +19,20 @@ LEAST_ROWS: Final = 7
 """Under these, with frame and times, a chart says nothing that a number does not."""
 
 _LEVELS: Final = f" {glyphs.SPARKS}"
+_SHADED: Final = str.maketrans(glyphs.SPARKS, "   " + glyphs.LIGHT * 5)
 _FINEST: Final = len(glyphs.SPARKS)
 
 
 class ThroughputChart(Painted):
     """Residues a second of all devices, a bar for each stretch of a window.
 
+    Before the screen was opened they are an average, and shaded.
+
     Args:
         throughput: What was measured.
     """
 
-    EMPTY: Final = "nothing measured since this screen was opened"
+    EMPTY: Final = "nothing embedded yet"
 
     def __init__(self, throughput: RunThroughput) -> None:
         super().__init__(classes="chart")
@@ -54,7 +58,8 @@ class ThroughputChart(Painted):
         rate, step = self._throughput.rate, window.step
         cells = range(window.first, window.first + window.width)
         self._rates = [rate(number * step, (number + 1) * step) for number in cells]
-        self.border_title = Content(f" Throughput {glyphs.DOT} residues/s of all devices ")
+        of = f", {glyphs.LIGHT} on average" if self._throughput.since else " of all devices"
+        self.border_title = Content(f" Throughput {glyphs.DOT} residues/s{of} ")
         self.repaint_changes()
 
     def fit(self, seconds: float, names: int) -> None:
@@ -88,4 +93,7 @@ class ThroughputChart(Painted):
             _LEVELS[max(0, min(_FINEST, round((rate or 0.0) / peak * rows * _FINEST) - below))]
             for rate in self._rates
         )
-        return [(f"{label:>{max(0, self._left - 1)}} ", "dim"), (bars, "even")]
+        window = self._window
+        seen = max(0, ceil(self._throughput.since / window.step) - window.first)
+        number = f"{label:>{max(0, self._left - 1)}} "
+        return [(number, "dim"), (bars[:seen].translate(_SHADED), "dim"), (bars[seen:], "even")]
