@@ -13,7 +13,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -155,8 +155,9 @@ def _add(
     found.ids.update(ids)
     duplicates = len(ids) - (len(found.ids) - known)
     _add_letters(found, text)
-    through = _through_the_model(sequences, rules, special_tokens, census)
-    found.counts += replace(through, skipped=skipped, duplicates=duplicates)
+    found.counts += _counts(
+        sequences, rules, special_tokens, census, skipped=skipped, duplicates=duplicates
+    )
     return True
 
 
@@ -177,10 +178,16 @@ def _add_letters(found: _Found, text: bytes) -> None:
         found.others += int(np.count_nonzero(_OTHERS[sample]))
 
 
-def _through_the_model(
-    sequences: list[bytes], rules: ReadingRules, special_tokens: int, census: Census | None
+def _counts(
+    sequences: list[bytes],
+    rules: ReadingRules,
+    special_tokens: int,
+    census: Census | None,
+    *,
+    skipped: int,
+    duplicates: int,
 ) -> Counts:
-    """Count what of the sequences goes through the model."""
+    """Count what of a block's sequences goes through the model, beside what is known of them."""
     longest = rules.max_length
     lengths = _lengths(sequences)
     firsts = bytes((True,)) * len(sequences)
@@ -211,6 +218,8 @@ def _through_the_model(
         truncated=len(long) if rules.long == "truncate" else 0,
         windowed=len(long) if rules.long == "window" else 0,
         left_out=len(long) if rules.long == "skip" else 0,
+        skipped=skipped,
+        duplicates=duplicates,
     )
 
 

@@ -175,11 +175,12 @@ def _looked_at(
 ) -> FileScan:
     """Count what is in a file as a whole."""
     size_bytes = mtime_ns = 0
+    path = file.path
     try:
         # Taken before the reading, so that a change during it shows as a newer time.
-        status = file.path.stat()
+        status = path.stat()
         size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
-        found = _counted(file.path, rules, stop, census)
+        found = _counted(path, rules, stop, census)
     except InputError as error:
         return FileScan(file, size_bytes=size_bytes, mtime_ns=mtime_ns, error=str(error))
     except OSError as error:
