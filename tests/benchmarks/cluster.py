@@ -38,8 +38,8 @@ from tui_balancer.balance.events import DoneEvent, LeaseEvent
 from tui_balancer.balance.model import DeviceSpec, Progress, TimeSettings, Unit
 from tui_balancer.engines.dask_request import ClusterRequest
 from tui_balancer.engines.dask_words import Said, pack, unpack
+from tui_balancer.ledger.changes import FileDone
 from tui_balancer.ledger.reading import read_ledger
-from tui_balancer.ledger.records import FileDone
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.run.journal import Journal

@@ -17,7 +17,8 @@ from tests.faults.storm import Round, Size, Stage, storm
 from tests.faults.storm_findings import not_done_once
 from tests.faults.storm_victim import Victim
 from tests.support.ledger_story import RUN, SESSION, file
-from tui_balancer.ledger.records import FileDone, LeaseEnd, LeaseEnded, LeaseGranted
+from tui_balancer.ledger.changes import FileDone, LeaseEnded, LeaseGranted
+from tui_balancer.ledger.records import LeaseEnd
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
 

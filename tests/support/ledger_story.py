@@ -1,14 +1,10 @@
 """A small run as the ledger's tests tell it: values to write, in an order that can happen."""
 
+from tui_balancer.ledger.changes import Change, FileDone, FileFailed, LeaseEnded, LeaseGranted
 from tui_balancer.ledger.records import (
-    Change,
     EventRecord,
-    FileDone,
-    FileFailed,
     FileRecord,
     LeaseEnd,
-    LeaseEnded,
-    LeaseGranted,
     OutputRecord,
     RunRecord,
     SessionRecord,

@@ -21,13 +21,8 @@ from tui_balancer.config import RunSettings
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.embedding.registry import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
-from tui_balancer.ledger.records import (
-    DeviceUsed,
-    FileDone,
-    FileRecord,
-    RunRecord,
-    SessionRecord,
-)
+from tui_balancer.ledger.changes import FileDone
+from tui_balancer.ledger.records import DeviceUsed, FileRecord, RunRecord, SessionRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.run.journal import Journal

@@ -8,19 +8,21 @@ import pytest
 
 from tests.support.ledger_story import DONE, FILES, RUN, SESSION, STORY, file
 from tui_balancer.errors import UserError
+from tui_balancer.ledger.changes import (
+    FileDone,
+    FileFailed,
+    FileReopened,
+    FileRescanned,
+    LeaseEnded,
+    LeaseGranted,
+)
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import (
     DeviceUsed,
     EventRecord,
-    FileDone,
-    FileFailed,
-    FileReopened,
-    FileRescanned,
     FileState,
     LeaseEnd,
-    LeaseEnded,
-    LeaseGranted,
     LeaseRow,
     OutputRecord,
 )

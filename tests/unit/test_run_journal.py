@@ -20,8 +20,9 @@ from tui_balancer.balance.events import (
     StealEvent,
 )
 from tui_balancer.balance.model import DeviceState
+from tui_balancer.ledger.changes import Entry, FileDone
 from tui_balancer.ledger.errors import LedgerError
-from tui_balancer.ledger.records import DeviceUsed, Entry, FileDone, FileState, LeaseEnd
+from tui_balancer.ledger.records import DeviceUsed, FileState, LeaseEnd
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.run.journal import Journal
 

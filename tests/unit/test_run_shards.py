@@ -15,8 +15,9 @@ from tui_balancer.embedding.registry import ModelShape
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import FileScan, scan
+from tui_balancer.ledger.changes import FileRescanned
 from tui_balancer.ledger.reading import read_ledger
-from tui_balancer.ledger.records import FileRescanned, FileState, RunRecord, SessionRecord
+from tui_balancer.ledger.records import FileState, RunRecord, SessionRecord
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.layout import output_paths
 from tui_balancer.outputs.partials import sweep_partials

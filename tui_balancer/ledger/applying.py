@@ -11,23 +11,20 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, fields
 
-from tui_balancer.ledger.errors import LedgerError
-from tui_balancer.ledger.records import (
+from tui_balancer.ledger.changes import (
     Change,
-    DeviceUsed,
-    EventRecord,
     FileDone,
     FileFailed,
-    FileRecord,
     FileReopened,
     FileRescanned,
-    LeaseEnd,
     LeaseEnded,
     LeaseGranted,
     UnitBrokenUp,
     UnitFailed,
     UnitReopened,
 )
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.records import DeviceUsed, EventRecord, FileRecord, LeaseEnd
 from tui_balancer.ledger.schema import FILE_COLUMNS
 
 _COLUMNS = FILE_COLUMNS.split(", ")

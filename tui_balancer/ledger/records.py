@@ -1,4 +1,4 @@
-"""What goes into the ledger and comes out of it, as frozen values.
+"""What the ledger holds, as frozen values; what changes it is in `changes`.
 
 Unless said otherwise, `seconds` count on the clock of a session, from its start, and
 `…_at` are Unix times.
@@ -207,99 +207,6 @@ class EventRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class LeaseGranted:
-    """A unit is about to be handed to a worker: its waiting files become leased.
-
-    They are leased already if it is a part of the unit, beside others.
-    """
-
-    unit: int
-    epoch: int
-    device: str
-    seconds: float
-    part: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseEnded:
-    """A lease is over: files of the unit that are still leased wait again, if it was the only one.
-
-    Attributes:
-        unit: The unit.
-        epoch: The attempt.
-        how: How it ended.
-        seconds: When.
-        charged: Whether a worker died and that counts against those files.
-    """
-
-    unit: int
-    epoch: int
-    how: LeaseEnd
-    seconds: float
-    charged: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FileDone:
-    """A leased file's outputs are in place; see `FileRow` for the attributes."""
-
-    file_id: int
-    output_sha256: str
-    output_bytes: int
-    vectors: int
-    truncated: int = 0
-    replaced: int = 0
-    skipped: int = 0
-    others: tuple[OutputRecord, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FileFailed:
-    """A file of a bundle that is not done will not be, whatever becomes of the others."""
-
-    file_id: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class FileReopened:
-    """A file that was done or failed waits again, alone: its output is gone, or for a retry."""
-
-    file_id: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class UnitFailed:
-    """The files of a unit, none of which is done, will not be."""
-
-    unit: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class UnitReopened:
-    """The files of a unit that failed as a whole wait again."""
-
-    unit: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class UnitBrokenUp:
-    """The waiting files of a bundle are units of their own now, in batches of their own."""
-
-    unit: int
-
-
-@dataclass(frozen=True, slots=True)
-class FileRescanned:
-    """A file's content changed and was accepted; it waits (or has failed) as if it were new."""
-
-    file: FileRecord
-
-
-@dataclass(frozen=True, slots=True)
 class DeviceUsed:
     """What is known of a device in this session; a later one takes the place of an earlier one.
 
@@ -324,25 +231,3 @@ class DeviceUsed:
     busy_seconds: float = 0.0
     restarts: int = 0
     seconds: float = 0.0
-
-
-Change = (
-    LeaseGranted
-    | LeaseEnded
-    | FileDone
-    | FileFailed
-    | FileReopened
-    | FileRescanned
-    | UnitFailed
-    | UnitReopened
-    | UnitBrokenUp
-    | DeviceUsed
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What is written in one go: an event and what it changes; either may be missing."""
-
-    event: EventRecord | None
-    changes: tuple[Change, ...] = ()

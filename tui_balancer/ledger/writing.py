@@ -10,18 +10,15 @@ from pathlib import Path
 
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.applying import apply, insert_event, insert_files, update
+from tui_balancer.ledger.changes import Change, Entry, LeaseEnded, LeaseGranted
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.mounts import on_network
 from tui_balancer.ledger.reading import LedgerReader, connect, connect_any
 from tui_balancer.ledger.records import (
-    Change,
     DeviceUsed,
-    Entry,
     EventRecord,
     FileRecord,
     LeaseEnd,
-    LeaseEnded,
-    LeaseGranted,
     RunRecord,
     SessionRecord,
 )

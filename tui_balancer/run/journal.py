@@ -19,21 +19,19 @@ from tui_balancer.balance.events import (
     SkipEvent,
     UnbundleEvent,
 )
-from tui_balancer.ledger.errors import LedgerError
-from tui_balancer.ledger.records import (
+from tui_balancer.ledger.changes import (
     Change,
-    DeviceUsed,
     Entry,
-    EventRecord,
     FileDone,
     FileFailed,
-    LeaseEnd,
     LeaseEnded,
     LeaseGranted,
     UnitBrokenUp,
     UnitFailed,
     UnitReopened,
 )
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.records import DeviceUsed, EventRecord, LeaseEnd
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.workers.spawning import exit_words
 

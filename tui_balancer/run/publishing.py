@@ -10,8 +10,9 @@ from functools import partial
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.formatting import plural
 from tui_balancer.inputs.text import terminal_safe
+from tui_balancer.ledger.changes import FileDone, FileFailed
 from tui_balancer.ledger.errors import LedgerError
-from tui_balancer.ledger.records import FileDone, FileFailed, OutputRecord
+from tui_balancer.ledger.records import OutputRecord
 from tui_balancer.outputs.atomic import publish, remove
 from tui_balancer.outputs.layout import temporary_path
 from tui_balancer.outputs.partials import discard_partial

@@ -14,15 +14,8 @@ from tui_balancer.formatting import plural
 from tui_balancer.inputs.census import Census
 from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.scan import FileScan, ScanStopped, scan, scan_file
-from tui_balancer.ledger.records import (
-    Change,
-    FileRecord,
-    FileReopened,
-    FileRescanned,
-    FileRow,
-    FileState,
-    OutputRecord,
-)
+from tui_balancer.ledger.changes import Change, FileReopened, FileRescanned
+from tui_balancer.ledger.records import FileRecord, FileRow, FileState, OutputRecord
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.checking import flaw
 from tui_balancer.outputs.formats import FORMATS
