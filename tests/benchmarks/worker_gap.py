@@ -29,8 +29,9 @@ from tui_balancer.workers.busy import BusyClock
 from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.loop import work_until_over
 from tui_balancer.workers.memory import keep_freed_memory
-from tui_balancer.workers.protocol import FileTask, Order, Task, TaskProgress, WorkerId, WorkerSetup
+from tui_balancer.workers.protocol import FileTask, Order, Task, TaskProgress, WorkerId
 from tui_balancer.workers.queues import create_shared_work_queues
+from tui_balancer.workers.setup import WorkerSetup
 from tui_balancer.workers.task import Bench
 
 MODEL = "esm2_t6_8M_UR50D"

@@ -16,8 +16,9 @@ from tui_balancer.embedding.registry import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.engines.local import LocalEngine
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.workers.protocol import WorkerId, WorkerSetup
+from tui_balancer.workers.protocol import WorkerId
 from tui_balancer.workers.queues import create_shared_work_queues
+from tui_balancer.workers.setup import WorkerSetup
 
 
 def main(folder: Path) -> None:

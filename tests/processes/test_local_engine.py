@@ -23,7 +23,8 @@ from tests.processes.conftest import Workshop
 from tests.support.tasks import write_task
 from tests.support.work_board import DEADLINE_SECONDS
 from tui_balancer.engines import local
-from tui_balancer.workers.protocol import Order, WorkerId, WorkerSetup
+from tui_balancer.workers.protocol import Order, WorkerId
+from tui_balancer.workers.setup import WorkerSetup
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -12,8 +12,9 @@ from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.busy import BusyClock
 from tui_balancer.workers.flight import Flight
-from tui_balancer.workers.protocol import WorkerId, WorkerSetup
+from tui_balancer.workers.protocol import WorkerId
 from tui_balancer.workers.queues import WorkQueue
+from tui_balancer.workers.setup import WorkerSetup
 from tui_balancer.workers.task import Bench
 
 WORKER = WorkerId("cpu:0", 1)

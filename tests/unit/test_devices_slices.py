@@ -121,7 +121,8 @@ from tui_balancer.embedding.registry import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers import entry
-from tui_balancer.workers.protocol import WorkerId, WorkerSetup
+from tui_balancer.workers.protocol import WorkerId
+from tui_balancer.workers.setup import WorkerSetup
 
 def report(setup, started):
     print(os.environ["CUDA_VISIBLE_DEVICES"], setup.local_device, "torch" in sys.modules)

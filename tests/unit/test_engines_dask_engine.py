@@ -21,7 +21,8 @@ from tui_balancer.engines.dask_look import Look
 from tui_balancer.engines.dask_request import ClusterRequest
 from tui_balancer.engines.dask_words import Joined, Unfit, Word, pack
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.workers.protocol import WorkerId, WorkerSetup
+from tui_balancer.workers.protocol import WorkerId
+from tui_balancer.workers.setup import WorkerSetup
 
 DEADLINE_SECONDS = 20.0
 

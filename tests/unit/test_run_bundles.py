@@ -27,7 +27,8 @@ from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.run.catalogue import Catalogue
-from tui_balancer.workers.protocol import Order, TaskProgress, TaskResult, WorkerId, WorkerSetup
+from tui_balancer.workers.protocol import Order, TaskProgress, TaskResult, WorkerId
+from tui_balancer.workers.setup import WorkerSetup
 from tui_balancer.workers.task import Abandoned, Bench
 
 SETTINGS = EmbeddingSettings(batch_tokens=30)

@@ -18,7 +18,8 @@ from tui_balancer.embedding.embedder import load_embedder
 from tui_balancer.embedding.registry import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.workers.protocol import Order, Task, TaskResult, WorkerSetup
+from tui_balancer.workers.protocol import Order, Task, TaskResult
+from tui_balancer.workers.setup import WorkerSetup
 from tui_balancer.workers.task import Abandoned
 
 SEQUENCES = 20

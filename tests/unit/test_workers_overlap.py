@@ -22,9 +22,10 @@ from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.fasta import read_fasta
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.loop import work_until_over
-from tui_balancer.workers.protocol import Task, WorkerSetup
+from tui_balancer.workers.protocol import Task
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.reading import ReadAhead
+from tui_balancer.workers.setup import WorkerSetup
 from tui_balancer.workers.unit_plan import first_batch
 
 BATCH_TOKENS = 60

@@ -30,7 +30,8 @@ from tui_balancer.inputs.segments import Stretch
 from tui_balancer.outputs import virnucpro
 from tui_balancer.outputs.sealing import Written
 from tui_balancer.workers.loop import work_until_over
-from tui_balancer.workers.protocol import FileTask, Order, Task, WorkerId, WorkerSetup
+from tui_balancer.workers.protocol import FileTask, Order, Task, WorkerId
+from tui_balancer.workers.setup import WorkerSetup
 from tui_balancer.workers.task import Abandoned, Bench
 from tui_balancer.workers.vectors import UnitVectors
 

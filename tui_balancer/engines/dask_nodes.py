@@ -14,7 +14,7 @@ from tui_balancer.devices.selection import AUTO, DeviceRequest, SelectedDevice
 from tui_balancer.engines.dask_words import NodeReport
 from tui_balancer.errors import UserError
 from tui_balancer.versions import versions
-from tui_balancer.workers.protocol import WorkerSetup
+from tui_balancer.workers.setup import WorkerSetup
 
 _SAME_AS_HERE = ("tui-balancer", "fair-esm")
 """Versions that nodes share with this process; torch may be built for GPUs there and not here."""

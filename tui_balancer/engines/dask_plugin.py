@@ -31,7 +31,8 @@ from tui_balancer.engines.dask_words import (
 )
 from tui_balancer.errors import UserError
 from tui_balancer.workers.memory import keep_freed_memory
-from tui_balancer.workers.protocol import WorkerId, WorkerSetup
+from tui_balancer.workers.protocol import WorkerId
+from tui_balancer.workers.setup import WorkerSetup
 
 if TYPE_CHECKING:
     from tui_balancer.workers.slot import Slot

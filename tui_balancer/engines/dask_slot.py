@@ -22,9 +22,9 @@ from tui_balancer.workers.protocol import (
     TaskProgress,
     WorkBoard,
     WorkerId,
-    WorkerSetup,
 )
 from tui_balancer.workers.queues import WorkQueue
+from tui_balancer.workers.setup import WorkerSetup
 
 _log = logging.getLogger(__name__)
 

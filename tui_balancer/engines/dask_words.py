@@ -10,7 +10,8 @@ import pickle
 from dataclasses import dataclass
 
 from tui_balancer.devices.info import DeviceInfo
-from tui_balancer.workers.protocol import Order, WorkerId, WorkerSetup
+from tui_balancer.workers.protocol import Order, WorkerId
+from tui_balancer.workers.setup import WorkerSetup
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from multiprocessing import connection, resource_tracker
 from multiprocessing.context import SpawnProcess
 
 from tui_balancer.workers.entry import worker_main
-from tui_balancer.workers.protocol import WorkerId, WorkerSetup
+from tui_balancer.workers.protocol import WorkerId
+from tui_balancer.workers.setup import WorkerSetup
 from tui_balancer.workers.spawning import exit_words, spawn
 
 _log = logging.getLogger(__name__)

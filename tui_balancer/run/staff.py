@@ -15,8 +15,9 @@ from tui_balancer.run.cluster import Newcomers
 from tui_balancer.run.devices import late_spec
 from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.prepare import PreparedRun
-from tui_balancer.workers.protocol import WorkerId, WorkerSetup
+from tui_balancer.workers.protocol import WorkerId
 from tui_balancer.workers.queues import SharedWorkQueues
+from tui_balancer.workers.setup import WorkerSetup
 
 
 class Staff:

@@ -19,7 +19,7 @@ from tui_balancer.collector import collector_paused
 from tui_balancer.devices.info import VISIBLE_DEVICES
 from tui_balancer.errors import UserError
 from tui_balancer.workers.memory import keep_freed_memory
-from tui_balancer.workers.protocol import WorkerSetup
+from tui_balancer.workers.setup import WorkerSetup
 from tui_balancer.workers.spawning import TERMINAL_SIGNALS
 
 if TYPE_CHECKING:

@@ -21,9 +21,10 @@ from tui_balancer.inputs.records import ProteinRecord
 from tui_balancer.workers.busy import BusyClock
 from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.memory import give_back_freed_memory
-from tui_balancer.workers.protocol import DeviceFacts, WorkerSetup
+from tui_balancer.workers.protocol import DeviceFacts
 from tui_balancer.workers.queues import WorkQueue, connect
 from tui_balancer.workers.reading import ReadAhead
+from tui_balancer.workers.setup import WorkerSetup
 from tui_balancer.workers.shared import shared_blocks
 from tui_balancer.workers.task import Abandoned, Bench, embed
 from tui_balancer.workers.telemetry import report_telemetry

@@ -9,8 +9,8 @@ import torch
 
 from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.outputs.provenance import MetadataValue, provenance
-from tui_balancer.workers.protocol import WorkerSetup
 from tui_balancer.workers.reading import ReadFile
+from tui_balancer.workers.setup import WorkerSetup
 
 
 def origin(setup: WorkerSetup, embedder: Embedder, files: Iterable[ReadFile]) -> dict[str, object]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tui_balancer.outputs.dereplication import PLAN_FOLDER, SharedPlan
 from tui_balancer.outputs.partials import KeptBatch, PartialResult
-from tui_balancer.workers.protocol import WorkerSetup
+from tui_balancer.workers.setup import WorkerSetup
 
 _FOLDER_BLOCKS = 1000
 

@@ -16,9 +16,10 @@ import torch
 
 from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.workers.loop import at_work, load_onto_device, make_current, say_hello
-from tui_balancer.workers.protocol import Task, WorkBoard, WorkerSetup
+from tui_balancer.workers.protocol import Task, WorkBoard
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.reading import read_files
+from tui_balancer.workers.setup import WorkerSetup
 from tui_balancer.workers.task import Abandoned, Bench, embed
 from tui_balancer.workers.writing import write_outputs
 

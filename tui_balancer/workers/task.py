@@ -20,9 +20,10 @@ from tui_balancer.workers.failures import FileFailure, blaming_the_file
 from tui_balancer.workers.flight import Flight
 from tui_balancer.workers.joining import DividedFile
 from tui_balancer.workers.making import origin
-from tui_balancer.workers.protocol import Order, Task, TaskProgress, WorkerSetup
+from tui_balancer.workers.protocol import Order, Task, TaskProgress
 from tui_balancer.workers.queues import WorkQueue
 from tui_balancer.workers.reading import ReadFile
+from tui_balancer.workers.setup import WorkerSetup
 from tui_balancer.workers.shared import shared_blocks
 from tui_balancer.workers.sparing import EmbeddedBatch
 from tui_balancer.workers.task_files import TaskFiles

@@ -11,8 +11,8 @@ from tui_balancer.inputs.records import ProteinRecord
 from tui_balancer.workers.embedded import EmbeddedFile
 from tui_balancer.workers.failures import NO_MEMORY, FileFailure
 from tui_balancer.workers.making import file_provenance
-from tui_balancer.workers.protocol import WorkerSetup
 from tui_balancer.workers.reading import ReadFile
+from tui_balancer.workers.setup import WorkerSetup
 from tui_balancer.workers.vectors import UnitVectors
 
 
