@@ -50,6 +50,16 @@ def test_utilisation_is_told_by_tone_bar_and_number(utilisation: float, tone: st
     assert len(plain(cell)) == 9
 
 
+def test_a_device_that_is_through_has_no_speed_that_falls_while_one_looks() -> None:
+    rates = {column.title: column.cell for column in COLUMNS if column.title.endswith("/s")}
+    busy, through = row(), replace(row(), through=True)
+    assert {title: plain(cell(busy, 5)) for title, cell in rates.items()} == {
+        "seq/s": "412",
+        "res/s": "121k",
+    }
+    assert {plain(cell(through, 5)) for cell in rates.values()} == {"–"}
+
+
 def test_an_unknown_utilisation_is_a_dash() -> None:
     assert plain(utilisation_cell(row(utilisation=None), 9)).strip() == "–"
 

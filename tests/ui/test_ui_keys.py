@@ -385,6 +385,16 @@ async def test_the_end_brings_the_summary_and_the_keys_to_it() -> None:
         assert pilot.app.focused is app_of(pilot).run_screen.overview.summary
 
 
+async def test_a_run_too_short_to_measure_was_not_idle() -> None:
+    run = fake_run()
+    async with shown(run, (120, 50)) as pilot:
+        unmeasured = (replace(one, busy_seconds=0.0) for one in SUMMARY.devices)
+        run.current, run.final = FINISHED, replace(SUMMARY, devices=tuple(unmeasured))
+        await look(pilot)
+        text = await seen(pilot)
+        assert ("busy   0%" in text, "busy    –" in text) == (False, True)
+
+
 async def test_the_screen_survives_every_size_it_is_drawn_to() -> None:
     async with shown(fake_run(), (200, 50)) as pilot:
         for size in ((40, 10), (80, 24), (10, 3), (120, 40), (200, 50)):

@@ -9,6 +9,7 @@ from tui_balancer.formatting import NONE, count, duration, estimate, memory, per
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
 from tui_balancer.ui.formatting import bar, clock_time, floating, shorten, sparkline
+from tui_balancer.ui.story.device_rows import is_through
 from tui_balancer.ui.story.story import Story
 from tui_balancer.ui.story.throughput_history import SAMPLE_SECONDS
 
@@ -64,6 +65,11 @@ def _rates(story: Story, metrics: DeviceMetrics) -> list[Content]:
     samples = story.rates.recent(metrics.device, _WIDTH)
     minutes = _WIDTH * SAMPLE_SECONDS / 60
     rate = f"{floating(metrics.rate)}/s" if metrics.rate else NONE
+    through = story.snapshot is not None and is_through(metrics, story.snapshot)
+    sequences, residues = (
+        None if through else one
+        for one in (metrics.sequences_per_second, metrics.residues_per_second)
+    )
     history = [
         field("", (sparkline(samples, _WIDTH), "$text-accent")),
         field(
@@ -78,8 +84,7 @@ def _rates(story: Story, metrics: DeviceMetrics) -> list[Content]:
         Content(""),
         field(
             "Throughput",
-            f"{quantity(metrics.sequences_per_second)} seq/s, "
-            f"{quantity(metrics.residues_per_second)} res/s, {rate}",
+            f"{quantity(sequences)} seq/s, {quantity(residues)} res/s, {rate}",
         ),
         *(history if samples else []),
         field("Busy", f"{percent(metrics.utilisation)} of the last seconds"),

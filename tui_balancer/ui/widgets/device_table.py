@@ -98,6 +98,11 @@ def _end(row: DeviceRow) -> str:
     return ends_in(row.metrics, through=row.through)
 
 
+def _rate(row: DeviceRow, a_second: float | None) -> Line:
+    # The last minute's figure falls and falls once there is nothing left to do.
+    return _number(quantity(None if row.through else a_second))
+
+
 def _number(text: str) -> Line:
     return [(text, "dim" if text in (NONE, "0") else "plain")]
 
@@ -121,11 +126,11 @@ def columns(samples: Samples) -> tuple[Column[DeviceRow], ...]:
         Column("Busy", 9, utilisation_cell, right=True),
         Column("Last 20s", SPARK_WIDTH, spark_cell, right=True, rank=3),
         Column(
-            *("seq/s", 5, lambda row, _: _number(quantity(row.metrics.sequences_per_second)), True),
+            *("seq/s", 5, lambda row, _: _rate(row, row.metrics.sequences_per_second), True),
             rank=4,
         ),
         Column(
-            *("res/s", 5, lambda row, _: _number(quantity(row.metrics.residues_per_second)), True),
+            *("res/s", 5, lambda row, _: _rate(row, row.metrics.residues_per_second), True),
             rank=6,
         ),
         Column("Queue", 5, lambda row, _: _number(short_count(row.metrics.queued_files)), True),

@@ -78,7 +78,9 @@ def _work(summary: RunSummary) -> list[Content]:
 
 
 def _device(device: DeviceSummary, elapsed_seconds: float) -> Content:
-    share = percent(device.busy_seconds / elapsed_seconds) if elapsed_seconds > 0 else NONE
+    # Files that were done before anyone measured took no time that is known.
+    known = elapsed_seconds > 0 and (device.busy_seconds > 0 or not device.files)
+    share = percent(device.busy_seconds / elapsed_seconds) if known else NONE
     restarts = f", {plural(device.restarts, 'restart')}" if device.restarts else ""
     return Content.assemble(
         (f"  {device.device:<{_LABEL - 2}}", "bold"),

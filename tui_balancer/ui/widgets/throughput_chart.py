@@ -32,7 +32,7 @@ class ThroughputChart(Painted):
         throughput: What was measured.
     """
 
-    EMPTY: Final = "nothing embedded yet"
+    EMPTY: Final = "no throughput measured"
 
     def __init__(self, throughput: RunThroughput) -> None:
         super().__init__(classes="chart")
