@@ -36,7 +36,7 @@ WIDE, NARROW = (120, 34), (80, 24)
 
 def demo_session() -> RunSession:
     """Return a run on uneven files, whose weights are wrong enough to see steals early."""
-    write_synthetic(Path("proteins"), files=36, sequences=1200, seed=7)
+    write_synthetic(Path("proteins"), files=36, sequences=4000, seed=7)
     settings = RunSettings(
         inputs=("proteins",),
         output=Path("embeddings"),

@@ -81,7 +81,7 @@ async def test_the_bars_stand_under_the_tracks_whose_time_they_show() -> None:
         await look(pilot)
         lines = (await seen(pilot)).splitlines()
         title = next(place for place, line in enumerate(lines) if "Throughput" in line)
-        top, bottom = lines[title + 1], lines[title + 14]
+        top, bottom = lines[title + 1], lines[title + 8]
         labels = next(line for line in lines if "Device" in line)
         minutes = labels.index("4m") - 24, labels.index("8m") - 48
         zero = labels.index(" 0 ") + 1

@@ -79,7 +79,7 @@ def test_an_idle_device_takes_the_back_in_proportion_to_its_speed() -> None:
     assert part.spans == ((31, 41),)
     (split,) = shop.splits()
     assert (split.source, split.target, split.batches, split.of) == ("cuda:0", "cuda:1", 10, 41)
-    assert split.reason == "3.17 s sooner"
+    assert split.reason == "3.2 s sooner"
     assert split.source_ends == pytest.approx((41 / 3, 31 / 3))
     assert split.target_ends == pytest.approx((0.0, 0.5 + 10))
     assert shop.report(shop.first, 1, 0) is Directive.RESHARE

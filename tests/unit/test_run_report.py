@@ -60,3 +60,11 @@ def test_every_device_has_a_line_with_what_it_did() -> None:
     for device in ALL_DONE.devices:
         (line,) = (line for line in lines if line.startswith(device.device))
         assert f"stole {device.stolen_to}, gave {device.stolen_from}" in line
+
+
+def test_a_device_that_nobody_saw_busy_has_no_share_of_the_time() -> None:
+    quick = replace(ALL_DONE.devices[0], files=3, busy_seconds=0.0)
+    lines = summary_lines(replace(ALL_DONE, devices=(quick,)))
+    assert any(line.startswith(quick.device) and "busy –" in line for line in lines)
+    idle = replace(quick, files=0)
+    assert any("busy 0%" in line for line in summary_lines(replace(ALL_DONE, devices=(idle,))))

@@ -22,6 +22,7 @@ from tui_balancer.balance.splitting import (
     part_seconds,
 )
 from tui_balancer.balance.stealing import TimePolicy
+from tui_balancer.balance.threshold import sooner
 from tui_balancer.balance.units import ActiveLease, UnitAtWork, UnitBook
 
 LOOKS = 8
@@ -139,7 +140,7 @@ class Joiner:
             cut = self._best_cut(victim, rate, now)
             if cut is not None and cut.gain >= self._least_gain and cut.gain > 0:
                 assert victim.active is not None, "a cut divides a lease"
-                return self._sharer.divide(victim.active, thief, cut, f"{cut.gain:.3g} s sooner")
+                return self._sharer.divide(victim.active, thief, cut, sooner(cut.gain))
         return None
 
     def _copy_of_slow(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
@@ -152,7 +153,7 @@ class Joiner:
             without = victim.running_cost(now, its_rate) / its_rate
             copied = part_seconds(self._sharer.to_copy(active), rate)
             if without - copied > self._least_gain:
-                reason = f"{without - copied:.3g} s sooner: a copy"
+                reason = f"{sooner(without - copied)}: a copy"
                 return self._sharer.copy(active, thief, reason, without, copied)
         return None
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings, Unit
 from tui_balancer.balance.queues import WorkQueue
+from tui_balancer.balance.threshold import sooner
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,7 @@ def decide_free(
 
 
 def _sooner(source: str, target: str, unit: Unit, without: float, finish: float) -> StealDecision:
-    return StealDecision(source, target, unit, f"{without - finish:.3g} s sooner", without, finish)
+    return StealDecision(source, target, unit, sooner(without - finish), without, finish)
 
 
 def _best_unit(

@@ -47,6 +47,11 @@ def describe(settings: PolicySettings) -> str:
     return f"count: ≥{settings.minimum} files and (>{settings.ratio:g}× or +{settings.difference})"
 
 
+def sooner(seconds: float) -> str:
+    """Return a gain as the reason of an event, no more exact than a forecast is: `37 s sooner`."""
+    return f"{seconds:.0f} s sooner" if seconds >= 10 else f"{seconds:.2g} s sooner"
+
+
 def _stepped(settings: PolicySettings, *, up: bool) -> PolicySettings:
     if isinstance(settings, TimeSettings):
         gain = settings.gain_seconds

@@ -152,6 +152,15 @@ class DeviceSummary:
     restarts: int
     idle_seconds: float | None = None
 
+    def busy_share(self, elapsed_seconds: float) -> float | None:
+        """Return its part of such a time; None where it had files and nobody saw it busy.
+
+        They were done before the run was taken up, or sooner than a worker tells of itself.
+        """
+        if elapsed_seconds <= 0 or (self.files and not self.busy_seconds):
+            return None
+        return self.busy_seconds / elapsed_seconds
+
 
 @dataclass(frozen=True, slots=True)
 class EarlierWork:

@@ -82,10 +82,10 @@ def _in_time(summary: RunSummary) -> str:
 
 
 def _device_line(device: DeviceSummary, elapsed_seconds: float) -> str:
-    busy = device.busy_seconds / elapsed_seconds if elapsed_seconds > 0 else None
+    busy = percent(device.busy_share(elapsed_seconds))
     line = (
         f"{device.device:<8} {plural(device.files, 'file')}, {quantity(device.residues)} residues, "
-        f"busy {percent(busy)}, stole {device.stolen_to}, gave {device.stolen_from}"
+        f"busy {busy}, stole {device.stolen_to}, gave {device.stolen_from}"
     )
     if device.idle_seconds is not None:
         line += f", idle {duration(device.idle_seconds)}"

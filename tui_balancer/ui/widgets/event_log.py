@@ -122,7 +122,7 @@ class EventLog(RowList[LogRow]):
         if not row.name:
             return [(cut(row.reason, width), "plain")]
         name = shorten(row.name, max(16, min(40, width // 2)))
-        return [(name, "strong"), (f"  {row.reason}", "dim")]
+        return [(name, "strong"), (f" {row.reason}", "dim")]
 
 
 def _route_cell(row: LogRow, width: int) -> Line:

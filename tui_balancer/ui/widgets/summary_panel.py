@@ -9,7 +9,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from tui_balancer.formatting import NONE, count, duration, percent, plural, quantity
+from tui_balancer.formatting import count, duration, percent, plural, quantity
 from tui_balancer.run.handle import DeviceSummary, RunSummary
 from tui_balancer.ui import glyphs
 
@@ -78,9 +78,7 @@ def _work(summary: RunSummary) -> list[Content]:
 
 
 def _device(device: DeviceSummary, elapsed_seconds: float) -> Content:
-    # Files that were done before anyone measured took no time that is known.
-    known = elapsed_seconds > 0 and (device.busy_seconds > 0 or not device.files)
-    share = percent(device.busy_seconds / elapsed_seconds) if known else NONE
+    share = percent(device.busy_share(elapsed_seconds))
     restarts = f", {plural(device.restarts, 'restart')}" if device.restarts else ""
     return Content.assemble(
         (f"  {device.device:<{_LABEL - 2}}", "bold"),
