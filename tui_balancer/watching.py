@@ -7,14 +7,12 @@ import logging
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-import psutil
-
+from tui_balancer import command_age
 from tui_balancer.balance.commands import StopNow
 from tui_balancer.bars import bars
 from tui_balancer.config import RunSettings
@@ -124,8 +122,7 @@ class _Recorded:
 
         with ExitStack() as stack:
             run_log = stack.enter_context(_opened_logs(prepared.settings.output))
-            age = time.time() - psutil.Process().create_time()
-            session = RunSession(prepared, age_seconds=age)
+            session = RunSession(prepared, age_seconds=command_age())
             stack.pop_all()
 
         def record() -> None:
