@@ -30,7 +30,7 @@ class EventLog(RowList[LogRow]):
         id: Of the widget.
     """
 
-    EMPTY = "nothing happened yet"
+    EMPTY = "nothing yet"
     MARKS_WHEN_BLURRED = False
 
     def __init__(self, record: EventRecord, *, title: str, id: str) -> None:
