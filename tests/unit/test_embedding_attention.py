@@ -19,7 +19,7 @@ from tui_balancer.embedding.attention import (
 )
 from tui_balancer.embedding.compiled_attention import CompiledAttention
 from tui_balancer.embedding.packing import PackedBatch, Packer
-from tui_balancer.embedding.products import OneDnnProducts
+from tui_balancer.embedding.products import OneDnnProducts, PublicProducts
 
 torch.set_num_threads(1)
 
@@ -53,22 +53,27 @@ def test_attention_by_runs_equals_the_formula(
     assert torch.allclose(result, _by_hand(states, batch.bounds.diff().tolist()), atol=1e-6)
 
 
-def test_long_sequences_take_another_way_to_the_same_attention(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+class Products(OneDnnProducts):
+    """Stands in for oneDNN on any machine; counts the rows of what it multiplies."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+
+    def product(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        self.rows.append(len(left))
+        return left @ right.T
+
+
+def test_long_sequences_take_another_way_to_the_same_attention() -> None:
     # At 16 dimensions a head, 600 tokens and more go head by head: two alike, one longer.
     sequences = ["M" * 100, "M" * 700, "A" * 700, "M" * 900]
     batch = Packer(Alphabet.from_architecture("ESM-1b")).pack(sequences)
     generator = torch.Generator().manual_seed(3)
     states = [torch.randn(len(batch.tokens), 2, 16, generator=generator) for _ in range(3)]
-    products = OneDnnProducts()
-    calls = []
-    monkeypatch.setattr(
-        products, "product", lambda left, right: calls.append(len(left)) or left @ right.T
-    )
+    products = Products()
     result = HeadAttention(batch, products)(*states)
     assert torch.allclose(result, _by_hand(states, batch.bounds.diff().tolist()), atol=1e-6)
-    assert calls == [702] * 8 + [902] * 4
+    assert products.rows == [702] * 8 + [902] * 4
 
 
 def test_a_cpu_gets_compiled_attention_in_float32_only(
@@ -83,9 +88,18 @@ def test_a_cpu_without_a_compiler_gets_attention_by_heads_in_float32_only(
     batch: PackedBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attention, "attention_library", lambda: None)
+    monkeypatch.setattr(attention, "choose_products", lambda device, dtype: Products())
     assert type(choose_attention(CPU, torch.float32)(batch)) is HeadAttention
     assert type(choose_attention(CPU, torch.bfloat16)(batch)) is RunAttention
     assert type(choose_attention(torch.device("mps"), torch.float32)(batch)) is RunAttention
+
+
+def test_a_cpu_without_a_compiler_and_onednn_gets_attention_by_runs(
+    batch: PackedBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "attention_library", lambda: None)
+    monkeypatch.setattr(attention, "choose_products", lambda device, dtype: PublicProducts())
+    assert type(choose_attention(CPU, torch.float32)(batch)) is RunAttention
 
 
 def test_packed_attention_gets_the_bounds_of_the_sequences(

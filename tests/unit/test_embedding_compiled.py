@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.compiler import require_compiler
 from tui_balancer.cache import CACHE_VARIABLE
 from tui_balancer.embedding import compiled as compiling
 from tui_balancer.embedding.compiled import NotCompiled, compiled
@@ -14,6 +15,7 @@ from tui_balancer.embedding.compiled import NotCompiled, compiled
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    require_compiler()
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
 
     def write(text: str) -> Path:
@@ -59,6 +61,24 @@ def test_what_a_compiler_refuses_is_said_in_one_line(
         compiled(source('#error "this processor is too old"\n#error "much"'))
     assert "\n" not in str(refused.value)
     assert list((tmp_path / "cache" / "compiled").iterdir()) == []
+
+
+def test_the_reason_is_found_whatever_language_the_user_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "cc"
+    compiler.write_text(
+        "#!/bin/sh\n"
+        '[ "$LC_ALL" = C ] && echo "x.c:1: error: no such vector" >&2 || echo "Fehler: \\304" >&2\n'
+        "exit 1\n"
+    )
+    compiler.chmod(0o755)
+    monkeypatch.setattr(compiling.shutil, "which", lambda name: str(compiler))
+    monkeypatch.setenv("LC_ALL", "de_DE.ISO-8859-1")
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    (tmp_path / "source.c").touch()
+    with pytest.raises(NotCompiled, match="error: no such vector"):
+        compiled(tmp_path / "source.c")
 
 
 def test_a_folder_that_others_write_to_is_not_run_from(

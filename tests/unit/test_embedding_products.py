@@ -8,7 +8,6 @@ import torch
 from tui_balancer.embedding import products
 from tui_balancer.embedding.products import (
     Linear,
-    OneDnnProducts,
     Products,
     PublicProducts,
     choose_products,
@@ -43,20 +42,6 @@ def test_half_precision_products_leave_the_residual_in_float32() -> None:
     assert torch.equal(result, residual)
 
 
-def test_onednn_is_not_taken_where_it_computes_in_a_shorter_format(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    class Shorter(PublicProducts):
-        def linear(self, inputs: torch.Tensor, layer: Linear) -> torch.Tensor:
-            return super().linear(inputs.bfloat16().float(), layer)
-
-        def product(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-            return left @ right.T
-
-    monkeypatch.setattr(products, "OneDnnProducts", Shorter)
-    assert type(choose_products(CPU, torch.float32)) is PublicProducts
-
-
 @pytest.mark.parametrize("candidate", [PublicProducts(), choose_products(CPU, torch.bfloat16)])
 def test_half_precision_products_err_by_their_own_rounding(candidate: Products) -> None:
     generator = torch.Generator().manual_seed(4)
@@ -69,17 +54,56 @@ def test_half_precision_products_err_by_their_own_rounding(candidate: Products) 
     assert ((candidate.gelu(inputs, layer) - gelu).abs() / gelu.abs().max()).max() < 8e-3
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_onednn_is_taken_for_the_formats_that_it_is_faster_in(dtype: torch.dtype) -> None:
-    assert type(choose_products(CPU, dtype)) is OneDnnProducts
-    assert type(choose_products(CPU, torch.float16)) is PublicProducts
+class Right(PublicProducts):
+    """Stands in for oneDNN on a processor that has units for a format."""
+
+    def product(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        return left @ right.T
 
 
-def test_onednn_is_not_taken_where_its_operators_are_missing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def missing(_: OneDnnProducts) -> None:
+class Shorter(Right):
+    """Stands in for oneDNN where a setting makes it compute in a shorter format than it says."""
+
+    def linear(self, inputs: torch.Tensor, layer: Linear) -> torch.Tensor:
+        return super().linear(inputs.to(torch.float8_e4m3fn).to(inputs.dtype), layer)
+
+
+class WithoutUnits(Right):
+    """Stands in for oneDNN on a processor that has no units for a format."""
+
+    def product(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("could not create a primitive descriptor for the inner product")
+
+
+class Missing(Right):
+    """Stands in for oneDNN where torch has none, or calls its operators otherwise."""
+
+    def __init__(self) -> None:
         raise AttributeError("no such operator")
 
-    monkeypatch.setattr(OneDnnProducts, "__init__", missing)
-    assert type(choose_products(CPU, torch.float32)) is PublicProducts
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_onednn_is_taken_wherever_it_is_right(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(products, "OneDnnProducts", Right)
+    assert type(choose_products(CPU, dtype)) is Right
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("onednn", [Shorter, WithoutUnits, Missing])
+def test_onednn_is_not_taken_where_it_is_wrong_or_cannot(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, onednn: type[Right]
+) -> None:
+    monkeypatch.setattr(products, "OneDnnProducts", onednn)
+    assert type(choose_products(CPU, dtype)) is PublicProducts
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype"), [("cpu", torch.float16), ("cuda", torch.bfloat16), ("mps", torch.float32)]
+)
+def test_onednn_is_not_asked_for_what_it_is_not_faster_in(
+    monkeypatch: pytest.MonkeyPatch, device: str, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(products, "OneDnnProducts", Right)
+    assert type(choose_products(torch.device(device), dtype)) is PublicProducts

@@ -39,7 +39,10 @@ def test_scores_are_those_of_fair_esm(
     assert all(torch.allclose(*two, atol=1e-5) for two in zip(scores, expected, strict=True))
 
 
-def test_a_processor_rotates_by_compiled_code_and_others_do_not() -> None:
+def test_a_processor_rotates_by_compiled_code_and_others_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rotation, "attention_library", lambda: "a library")
     batch = Packer(Alphabet.from_architecture("ESM-1b")).pack(["MKV"])
     frequencies = torch.ones(4)
     assert type(choose_rotation(frequencies, HEADS)(batch)) is rotation.CompiledRotation

@@ -89,7 +89,14 @@ def _compile(source: Path, library: Path) -> None:
             command = (compiler, *FLAGS, processor, "-o", str(made), str(source))
             try:
                 result = subprocess.run(
-                    command, capture_output=True, text=True, timeout=_COMPILING_SECONDS, check=False
+                    command,
+                    capture_output=True,
+                    encoding="utf-8",
+                    errors="replace",
+                    # The reason is searched for by an English word.
+                    env={**os.environ, "LC_ALL": "C"},
+                    timeout=_COMPILING_SECONDS,
+                    check=False,
                 )
             except subprocess.TimeoutExpired as error:
                 raise NotCompiled(f"{compiler} takes too long") from error
