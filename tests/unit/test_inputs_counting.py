@@ -18,7 +18,8 @@ from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import SPECIAL_TOKENS, FileScan, scan_file
 
 headers = st.text(
-    st.sampled_from("ab |\t>@é\N{NO-BREAK SPACE}\x0b\x1c\N{REPLACEMENT CHARACTER}"), max_size=4
+    st.sampled_from("ab |\t>@\0\x01é\N{NO-BREAK SPACE}\x0b\x1c\N{REPLACEMENT CHARACTER}"),
+    max_size=4,
 )
 plain_lines = st.text(st.sampled_from("MKVLAGCTUX"), max_size=9)
 nasty_lines = st.text(st.sampled_from("MkJ*-. >@+\r\0ß1"), max_size=5)

@@ -64,6 +64,11 @@ READ = {
     "an id like a path": (b">../../etc/passwd\nMK\n", [("../../etc/passwd", "MK")]),
     "a very long header": (b">a " + b"x" * 1_000_000 + b"\nMK\n", [("a", "MK")]),
     "a '>' inside a header": (b">a >b\nMK\n", [("a", "MK")]),
+    "titles of NCBI's nr": (b">WP_1.1 x [y]\x01WP_2.1 z\nMK\n", [("WP_1.1", "MK")]),
+    "ids of NCBI's nr": (
+        b">WP_1.1\x01WP_2.1 z\nMK\n>\x01b\nGG\n",
+        [("WP_1.1", "MK"), ("b", "GG")],
+    ),
 }
 
 REFUSED = {
@@ -73,6 +78,9 @@ REFUSED = {
     "prose": (b"\nDear reader,\n>a\nMK\n", "line 2: not FASTA: 'Dear reader,'"),
     "FASTQ": (b"@r1\nACGT\n+\nIIII\n", "line 1: looks like FASTQ: '@r1'"),
     "an escape sequence": (b"\x1b[2J", r"line 1: not FASTA: '\x1b[2J'"),
+    "NUL in an id": (b">b\nGG\n>a\0\nMK\n", "line 3: there is a NUL character in the header"),
+    "NUL in a description": (b">a b\0c\nMK\n", "line 1: there is a NUL character in the header"),
+    "NUL in an empty record": (b">a\0\n>b\nMK\n", "line 1: there is a NUL character"),
     "UTF-16": (">a\nMK\n".encode("utf-16"), "line 1: not FASTA"),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0", "line 1: not FASTA"),
     "a digit in a sequence": (b">a\nMK\n>b\nGG\nG1G\n", "line 5: '1' is no residue"),
@@ -144,6 +152,12 @@ def test_duplicate_ids_get_a_suffix_that_no_other_record_has(
     content = read_fasta(fasta, RULES)
     assert [record.id for record in content.records] == kept_apart.split()
     assert content.duplicates == len(ids.split()) - len(set(ids.split()))
+
+
+def test_the_header_is_kept_whole(fasta: Path) -> None:
+    header = "WP_1.1 foo [X y]\x01WP_2.1 bar [Z w]"
+    fasta.write_text(f">{header}\nMK\n")
+    assert [one.header for one in read_fasta(fasta, RULES).records] == [header]
 
 
 def test_a_record_without_an_id_leaves_a_real_id_alone(fasta: Path) -> None:

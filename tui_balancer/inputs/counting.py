@@ -131,7 +131,7 @@ def _add(
     census: Census | None,
 ) -> bool:
     """Count some whole records; return whether they are plain."""
-    if b"\r" in block:
+    if b"\r" in block or b"\0" in block:
         return False
     begin, *parts = _HEADER.split(block)
     if begin:

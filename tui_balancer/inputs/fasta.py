@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui_balancer.inputs.ids import distinct, numbered
+from tui_balancer.inputs.ids import NUL, distinct, id_of, numbered
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.residues import clean, count_nucleotides, stranger
 from tui_balancer.inputs.segments import Stretch, joint_sha256, segments
@@ -169,6 +169,8 @@ class FastaStream:
         seen: set[str] = set()
         for title, sequence in _parse(_from_header(text)):
             self.position += 1
+            if NUL in title:
+                raise InputError(_locate(self._path, self.position))
             try:
                 residues, replaced = clean(sequence)
             except ValueError as error:
@@ -178,8 +180,7 @@ class FastaStream:
                 continue
             letters += len(residues)
             nucleotides += count_nucleotides(residues)
-            words = title.split(None, 1)
-            record_id = words[0] if words else f"sequence_{self.position}"
+            record_id = id_of(title, self.position)
             self.duplicates += record_id in seen
             seen.add(record_id)
             kept = self._kept(residues)
@@ -291,6 +292,8 @@ def _locate(path: Path, position: int) -> str:
         for number, line in enumerate(text, start=1):
             if line.startswith(">"):
                 headers += 1
+                if headers == position and NUL in line:
+                    return f"line {number}: there is a NUL character in the header; remove it"
             elif headers == position and (letter := stranger(line)):
                 return f"line {number}: {letter!a} is no residue"
     return "the file changed while it was read"

@@ -1,8 +1,30 @@
-"""What the records of a file are called: no two of them the same."""
+"""The ids of a file's records: the first words of their headers, made distinct.
+
+An id has no whitespace, since it is a word, and no NUL, since a header with one is refused: every
+output format reads back such an id exactly.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+
+NUL = "\0"
+"""Numpy drops one at the end of an id, HDF5 refuses it, and so does Python 3.10's `csv`."""
+
+_ID = re.compile(r"[^\s\x01]+")
+"""NCBI's nr puts \\x01 between the titles of equal proteins."""
+
+
+def id_of(title: str, position: int) -> str:
+    """Return the id of a record; of one without a word in its header, `sequence_7`.
+
+    Args:
+        title: The header without the `>`.
+        position: Of the record in the file, from 1.
+    """
+    word = _ID.search(title)
+    return word.group() if word else f"sequence_{position}"
 
 
 def distinct(ids: Sequence[str]) -> Iterator[str]:

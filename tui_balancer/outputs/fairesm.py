@@ -12,7 +12,6 @@ in memory at a time. Needs torch.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -27,6 +26,7 @@ from tui_balancer.outputs.checking import SUMS_NAME
 from tui_balancer.outputs.content import Content, Entry, Row, Stored, as_row, kept_in, reading
 from tui_balancer.outputs.layout import comparable, digest, safe_name
 from tui_balancer.outputs.sealing import Written, seal
+from tui_balancer.outputs.tsv import read_rows, write_row
 from tui_balancer.representations import KINDS, Kind, Representations
 
 SHARD_FILES = 1000
@@ -50,8 +50,7 @@ def write(path: Path, content: Content) -> Written:
     path.mkdir()
     names = [INDEX_NAME, METADATA_NAME]
     with (path / INDEX_NAME).open("w", encoding="utf-8", newline="") as file:
-        index = csv.writer(file, delimiter="\t", lineterminator="\n")
-        index.writerow(("id", "file"))
+        write_row(file, ("id", "file"))
         taken: set[str] = set()
         for number, (entry, row) in enumerate(content.rows()):
             shard = f"{number // SHARD_FILES:05d}"
@@ -61,7 +60,7 @@ def write(path: Path, content: Content) -> Written:
             name = f"{shard}/{_file_name(entry, taken)}"
             with (path / name).open("wb") as output:
                 torch.save(_result(content.kept, entry, row), output)
-            index.writerow((entry.id, name))
+            write_row(file, (entry.id, name))
             names.append(name)
     (path / METADATA_NAME).write_text(json.dumps(dict(content.metadata), indent=1) + "\n")
     return _sealed(path, names)
@@ -75,7 +74,7 @@ def read(path: Path) -> Stored:
             kept, row = _kept(result), _row(result)
         return Stored([str(result["label"])], kept, lambda: [row], {})
     with reading(path), (path / INDEX_NAME).open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
+        rows = list(read_rows(file))
         ids, names = [row["id"] for row in rows], [row["file"] for row in rows]
         metadata: dict[str, Any] = json.loads((path / METADATA_NAME).read_text())
         kept = _kept(_loaded(path / names[0])) if names else kept_in(metadata, 0)
@@ -129,9 +128,11 @@ def _loaded(path: Path) -> dict[str, Any]:
 
 def _file_name(entry: Entry, taken: set[str]) -> str:
     """Return the name of a sequence's file, which no other one of its folder has."""
-    name = safe_name(entry.header)
-    if comparable(name) in taken:
-        name = f"{name}-{digest(entry.id)}"
+    base = name = safe_name(entry.header)
+    mark = entry.id
+    while comparable(name) in taken:
+        mark = digest(mark)
+        name = f"{base}-{mark}"
     taken.add(comparable(name))
     return f"{name}.pt"
 

@@ -5,14 +5,15 @@
 
 The dataset is the mean, or whatever one kind of one layer is kept instead, in its shape. Of several
 there is a group for each id, with the datasets `mean_33`, `bos_33`, `per_tok_33` or `contacts`.
-An id that HDF5 cannot take as a name (it has a slash) is changed, and the dataset's attribute
-`original_id` has it as it was. The order is that of the input. The file's attribute `metadata`
+An id that cannot be a name in HDF5 (it has a slash) is changed, and the dataset's attribute
+`original_id` holds the id itself. The order is that of the input. The file's attribute `metadata`
 is JSON. Streams: what is kept of one sequence is in memory at a time.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,9 @@ _LAYOUT: dict[str, Any] = {"libver": "v110", "track_order": True}
 
 _ORIGINAL_ID = "original_id"
 _METADATA = "metadata"
-_FORBIDDEN = str.maketrans({"/": "_", "\0": "_"})
+_MARKED = re.compile(r"-[0-9a-f]{16}\Z")
+"""How a name ends that was made distinct: an id that ends so gets such an end as well, and then no
+id has the name of another."""
 
 
 def write(path: Path, content: Content) -> Written:
@@ -79,7 +82,7 @@ def _datasets(kept: Representations, place: Any) -> list[Any]:
 
 def _changed(id: str) -> str:
     """Return an id as a name that HDF5 takes."""
-    return id.translate(_FORBIDDEN) if id != "." else "_"
+    return id.replace("/", "_") if id != "." else "_"
 
 
 def _clashes(entries: Iterable[Entry]) -> set[str]:
@@ -91,7 +94,8 @@ def _clashes(entries: Iterable[Entry]) -> set[str]:
 def _name(id: str, taken: set[str]) -> str:
     """Return an id as a name that HDF5 takes, and that no other id has."""
     name = _changed(id)
+    if _MARKED.search(name) or (name != id and name in taken):
+        return f"{name}-{digest(id)}"
     if name != id:
-        name = f"{name}-{digest(id)}" if name in taken else name
         taken.add(name)
     return name

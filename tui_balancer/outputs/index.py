@@ -9,7 +9,6 @@ has a line at the end, without a checksum.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 
 from tui_balancer.outputs.content import Content, Entry, Row, reading
 from tui_balancer.outputs.sealing import Written, seal
+from tui_balancer.outputs.tsv import read_rows, write_row
 
 COLUMNS = (*("id", "header", "file", "length", "used_length", "truncated", "replaced", "checksum"),)
 
@@ -26,13 +26,12 @@ def write(path: Path, content: Content) -> Written:
     """Write a line a sequence; see `formats.Writer`. Streams."""
     source = content.metadata.get("input_name", "")
     with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, delimiter="\t", lineterminator="\n")
-        table.writerow(COLUMNS)
+        write_row(file, COLUMNS)
 
         def line(one: Entry, found: str) -> None:
             truncated = "true" if one.truncated else "false"
             lengths = (one.length, one.used_length, truncated, one.replaced)
-            table.writerow((one.id, one.header, one.source or source, *lengths, found))
+            write_row(file, (one.id, one.header, one.source or source, *lengths, found))
 
         for one, vector in content.rows():
             line(one, checksum(vector))
@@ -48,7 +47,7 @@ def read_index(path: Path) -> Iterator[tuple[Entry, str]]:
         UserError: It cannot be read, or is no index.
     """
     with reading(path), path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
+        for row in read_rows(file):
             length, used, replaced = (
                 int(row[name]) for name in ("length", "used_length", "replaced")
             )
