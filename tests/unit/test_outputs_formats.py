@@ -194,10 +194,3 @@ def test_formats_are_written_with_commas_and_never_twice() -> None:
 def test_an_unknown_format_is_answered_with_what_there_is(text: str, answer: str) -> None:
     with pytest.raises(UserError, match=f"unknown format .*{answer}"):
         parse_formats(text)
-
-
-def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui_balancer.outputs.formats.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"needs pyarrow: pip install 'tui-balancer\[parquet\]'"):
-        parse_formats("parquet")
-    assert parse_formats("h5") == ("h5",)

@@ -11,20 +11,8 @@ from typing import Any
 import dask.config
 
 from tui_balancer.engines.dask_preload import LOG_VARIABLE, PRELOAD
-from tui_balancer.engines.dask_request import ClusterRequest
+from tui_balancer.engines.dask_request import JOB_KINDS, ClusterRequest
 from tui_balancer.errors import UserError
-
-JOB_KINDS = {
-    "slurm": "SLURMCluster",
-    "pbs": "PBSCluster",
-    "sge": "SGECluster",
-    "lsf": "LSFCluster",
-    "oar": "OARCluster",
-    "moab": "MoabCluster",
-    "htcondor": "HTCondorCluster",
-}
-"""Batch systems by the names that `--cluster` takes, and what dask-jobqueue calls them."""
-
 
 WORKER_ARGUMENTS = ("--preload", PRELOAD, "--memory-limit", "0")
 """Of `dask worker`, in every job: how much memory there is, the batch system sees to."""
@@ -42,18 +30,12 @@ def job_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
         logs: Folder for what the jobs print, on the shared file system.
 
     Raises:
-        UserError: No such batch system, or dask-jobqueue or a setting is missing.
+        UserError: No such batch system, or a setting is missing.
     """
     name = (request.jobs or "").lower()
     if name not in JOB_KINDS:
         raise UserError(f"--cluster {name}: unknown batch system; write {', '.join(JOB_KINDS)}")
-    try:
-        jobqueue = importlib.import_module("dask_jobqueue")
-    except ModuleNotFoundError as problem:
-        raise UserError(
-            f"--cluster {name} needs dask-jobqueue ({problem}): pip install "
-            "'tui-balancer[dask-jobs]'"
-        ) from None
+    jobqueue = importlib.import_module("dask_jobqueue")
     job = _job(request.config, name) if request.config is not None else {}
     known = dask.config.get(f"jobqueue.{name}", {})
 
@@ -90,16 +72,7 @@ def ssh_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
         request: What was asked for; a host that is named twice gets two workers.
         security: Certificates, which Dask's configuration names too: it goes to the hosts.
         logs: Folder for what they print.
-
-    Raises:
-        UserError: asyncssh is missing.
     """
-    try:
-        importlib.import_module("asyncssh")
-    except ModuleNotFoundError as problem:
-        raise UserError(
-            f"--hosts needs asyncssh ({problem}): pip install 'tui-balancer[dask-ssh]'"
-        ) from None
     from distributed import SSHCluster
 
     cluster = SSHCluster(

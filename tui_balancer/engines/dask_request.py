@@ -7,6 +7,17 @@ from pathlib import Path
 
 from tui_balancer.errors import UserError
 
+JOB_KINDS = {
+    "slurm": "SLURMCluster",
+    "pbs": "PBSCluster",
+    "sge": "SGECluster",
+    "lsf": "LSFCluster",
+    "oar": "OARCluster",
+    "moab": "MoabCluster",
+    "htcondor": "HTCondorCluster",
+}
+"""Batch systems by the names that `--cluster` takes, and what dask-jobqueue calls them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tls:

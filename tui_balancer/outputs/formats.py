@@ -10,12 +10,12 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from tui_balancer.errors import UserError
+from tui_balancer.extras import Extra, require
 from tui_balancer.representations import Representations
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Format:
         module: Writes and reads it, in this package.
         entry_bytes: What a sequence takes beside its vector, at most as a rule.
         file_bytes: What a file takes beside its sequences.
-        library: To be imported by the module and not installed by default; empty if none.
+        extra: Brings the library that the module needs; None where every installation has it.
         holds: What it can hold of a sequence: one mean, rows of a fixed size, or all.
     """
 
@@ -45,7 +45,7 @@ class Format:
     module: str
     entry_bytes: int
     file_bytes: int = 4096
-    library: str = ""
+    extra: Extra | None = None
     holds: Holds = "all"
 
 
@@ -55,7 +55,7 @@ FORMATS: Mapping[FormatName, Format] = MappingProxyType(
         "esm": Format("esm", ".esm", "fairesm", 4096 + 1400),
         "h5": Format("h5", ".h5", "hdf5", 500, 8192),
         "npz": Format("npz", ".npz", "npz", 200, holds="fixed"),
-        "parquet": Format("parquet", ".parquet", "parquet", 150, 16384, "pyarrow"),
+        "parquet": Format("parquet", ".parquet", "parquet", 150, 16384, extra="parquet"),
     }
 )
 
@@ -95,13 +95,34 @@ class Reader(Protocol):
 
 
 def writer(one: Format) -> Writer:
-    """Return what writes a format; imports it, and torch for some."""
+    """Return what writes a format; imports it, and torch for some.
+
+    Raises:
+        MissingExtra: The format's library is not installed.
+    """
+    require_installed(one)
     return cast(Writer, import_module(f"{__package__}.{one.module}"))
 
 
 def reader(one: Format) -> Reader:
-    """Return what reads a format; imports it, and torch for some."""
+    """Return what reads a format; imports it, and torch for some.
+
+    Raises:
+        MissingExtra: The format's library is not installed.
+    """
+    require_installed(one)
     return cast(Reader, import_module(f"{__package__}.{one.module}"))
+
+
+def require_installed(*formats: Format) -> None:
+    """See that the libraries of formats are installed.
+
+    Raises:
+        MissingExtra: One is not.
+    """
+    for one in formats:
+        if one.extra is not None:
+            require(one.extra, f"the format {one.name}")
 
 
 def parse_formats(text: str) -> tuple[FormatName, ...]:
@@ -119,10 +140,7 @@ def parse_formats(text: str) -> tuple[FormatName, ...]:
             raise UserError(f"unknown format {name!r}: {hint}")
         if name not in found:
             found.append(name)
-    for name in found:
-        library = FORMATS[name].library
-        if library and find_spec(library) is None:
-            raise UserError(f"--format {name} needs {library}: pip install 'tui-balancer[{name}]'")
+    require_installed(*(FORMATS[name] for name in found))
     return tuple(found)
 
 

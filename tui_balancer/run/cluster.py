@@ -16,13 +16,12 @@ from tui_balancer.embedding.registry import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.engines.dask_request import ClusterRequest
 from tui_balancer.errors import UserError
+from tui_balancer.extras import Extra, require
 from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.precision import choose_precision
 
 if TYPE_CHECKING:
     from tui_balancer.engines.dask import ClusterAccess
-
-INSTALL = "--engine dask needs Dask: pip install 'tui-balancer[dask]'"
 
 OnWorkers = Callable[[int, int], None]
 """Hears how many workers have come, and how many should."""
@@ -64,13 +63,12 @@ def find_cluster(
     Raises:
         UserError: There is no such cluster, or a node is not fit; the line names it.
     """
-    try:
-        from tui_balancer.engines.dask import ClusterAccess
-        from tui_balancer.engines.dask_cluster import open_cluster
-        from tui_balancer.engines.dask_look import look_at_nodes
-        from tui_balancer.engines.dask_nodes import Nodes
-    except ModuleNotFoundError as problem:
-        raise UserError(f"{INSTALL} ({problem})") from None
+    _require_libraries(request)
+    from tui_balancer.engines.dask import ClusterAccess
+    from tui_balancer.engines.dask_cluster import open_cluster
+    from tui_balancer.engines.dask_look import look_at_nodes
+    from tui_balancer.engines.dask_nodes import Nodes
+
     if settings.cpu_workers is not None:
         raise UserError(
             "--cpu-workers is for one machine: on a cluster each Dask worker is one, and --local N "
@@ -96,6 +94,24 @@ def find_cluster(
         raise
     access = ClusterAccess(cluster, nodes, look)
     return ClusterFound(access, tuple(devices), (*cluster.warnings, *warnings))
+
+
+def _require_libraries(request: ClusterRequest) -> None:
+    """See that the libraries of a kind of cluster are installed.
+
+    Raises:
+        MissingExtra: One is not.
+    """
+    extra: Extra = "dask"
+    if request.hosts:
+        extra, option = "dask-ssh", "--hosts"
+    elif request.jobs is not None:
+        extra, option = "dask-jobs", "--cluster"
+    else:
+        option = "--scheduler" if request.scheduler is not None else "--local"
+    # It makes the certificates of a cluster of the run's own.
+    makes_certificates = request.scheduler is None and request.tls is None
+    require(extra, option, without="" if makes_certificates else "cryptography")
 
 
 class Newcomers:

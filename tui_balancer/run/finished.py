@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tui_balancer.errors import UserError
+from tui_balancer.extras import MissingExtra
 from tui_balancer.formatting import plural
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.lock import RunLock
@@ -191,6 +192,8 @@ def _gone_through(folder: Path, on_file: OnFile | None, visitor: _Visitor) -> Re
                 raise UserError(f"failed: {row.reason}" if failed else "not finished yet")
             outputs += visitor.visit(row)
             files, sequences = files + 1, sequences + row.vectors
+        except MissingExtra:
+            raise
         except UserError as problem:
             problems.append(f"{row.file.name}: {problem}")
         if on_file is not None:

@@ -17,6 +17,7 @@ from tui_balancer.inputs.discovery import InputFile, find_inputs, require_inputs
 from tui_balancer.ledger.reading import is_blank
 from tui_balancer.ledger.records import RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.outputs.formats import FORMATS, require_installed
 from tui_balancer.representations import Representations
 from tui_balancer.run.budget import suitable_batch_tokens
 from tui_balancer.run.cluster import find_cluster
@@ -122,6 +123,7 @@ def prepare(
     Raises:
         UserError: Something is missing or wrong; nothing was started.
     """
+    require_installed(*(FORMATS[name] for name in settings.formats))
     stored = find_run(settings.output) if resuming is not None else None
     if stored is not None:
         settings = with_stored_defaults(settings, stored.run)

@@ -1,0 +1,52 @@
+"""Optional libraries: the extra of the package that brings each, and who needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Literal
+
+from tui_balancer.errors import UserError
+
+Extra = Literal["parquet", "dask", "dask-jobs", "dask-ssh"]
+
+EXTRAS: Mapping[Extra, tuple[str, ...]] = MappingProxyType(
+    {
+        "parquet": ("pyarrow",),
+        "dask": ("distributed", "cryptography"),
+        "dask-jobs": ("distributed", "cryptography", "dask_jobqueue"),
+        "dask-ssh": ("distributed", "cryptography", "asyncssh"),
+    }
+)
+"""The modules that each extra brings, as they are imported."""
+
+
+class MissingExtra(UserError):
+    """A library is not installed or cannot be imported; the line names the extra that brings it."""
+
+
+def require(extra: Extra, user: str, *, without: str = "") -> None:
+    """Import the libraries of an extra.
+
+    Args:
+        extra: The extra.
+        user: What needs it, as the person typed it: `--format parquet`.
+        without: A library of the extra that is not needed this time.
+
+    Raises:
+        MissingExtra: A library is not installed, or is broken.
+    """
+    for library in EXTRAS[extra]:
+        if library == without:
+            continue
+        try:
+            import_module(library)
+        except Exception as problem:
+            # A broken build may raise anything.
+            missing = isinstance(problem, ModuleNotFoundError) and problem.name == library
+            broken = "" if missing else f" ({' '.join(str(problem).split())})"
+            name = library.replace("_", "-")
+            raise MissingExtra(
+                f"{user} needs {name}{broken}: pip install 'tui-balancer[{extra}]'"
+            ) from problem
