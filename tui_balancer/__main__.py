@@ -5,6 +5,9 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command line."""
+    from tui_balancer.standard_streams import open_missing
+
+    open_missing()
     from tui_balancer import cli
 
     cli.main()

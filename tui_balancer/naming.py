@@ -6,7 +6,6 @@ import filecmp
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,10 +65,9 @@ def _kept_stdin(output: Path) -> Path:
     kept = output.absolute() / STDIN_NAME
     try:
         output.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=output, prefix=STDIN_NAME, suffix=".tmp")
-        came = Path(name)
+        came = output / f"{STDIN_NAME}.{os.getpid()}.tmp"
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with came.open("wb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file)
             if not kept.exists():
                 came.rename(kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -54,7 +55,12 @@ class Ledger(LedgerReader):
             UserError: A file of that name holds something, or cannot be made.
             LedgerError: There is no space.
         """
-        connection = connect_any(path, "rwc")
+        try:
+            # SQLite makes files of mode 644 whatever the umask allows; its others get this one's.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o666))
+        except OSError as error:
+            raise UserError(f"cannot make the ledger {path}: {error.strerror}") from error
+        connection = connect_any(path, "rw")
         try:
             (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             if tables:

@@ -104,7 +104,7 @@ class PartialResult:
         words = json.dumps(content).encode()
         head = _HEAD.pack(len(words), len(batch.vectors), self._digest(words, batch.vectors))
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o666)
         with os.fdopen(descriptor, "wb") as file:
             file.truncate(self._end)
             file.seek(self._end)

@@ -119,7 +119,7 @@ def detach(log: Path) -> None:
 
 def redirect(log: Path) -> None:
     """Let the three standard descriptors point at `log`, and at nothing for input."""
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(output, 1)
