@@ -177,6 +177,7 @@ def demo(
     another.
     """
     from tui_balancer.inputs.synthetic import write_synthetic
+    from tui_balancer.notices import Notice
     from tui_balancer.run.continuation import Resuming
     from tui_balancer.run.prepare import prepare
     from tui_balancer.watching import watch
@@ -210,7 +211,7 @@ def demo(
             made_up = replace(settings, model=f"untrained:{DEMO_MODEL}")
             found = prepare(made_up, resuming=resuming, on_step=on_step)
             why = f"{problem}; the demo goes on with random weights"
-            found = replace(found, warnings=(why, *found.warnings))
+            found = replace(found, warnings=(Notice(why), *found.warnings))
         return _misjudged(found) if settings.weights is None else found
 
     screen = screen or ScreenOptions()

@@ -21,6 +21,7 @@ from tui_balancer.balance.events import (
 )
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.formatting import count, estimate, quantity
+from tui_balancer.notices import notice_line
 from tui_balancer.run.handle import Phase, RunHandle, RunSnapshot
 from tui_balancer.run.report import EXIT_DONE, exit_code, summary_lines
 
@@ -166,5 +167,5 @@ def event_line(event: Event) -> str:
     if isinstance(event, SettingEvent):
         return f"setting  {event.text}"
     if isinstance(event, WarningEvent):
-        return f"warning  {event.text}"
+        return f"warning  {notice_line(event.notice)}"
     return ""

@@ -45,10 +45,11 @@ def plan(
     from tui_balancer.formatting import estimate, plural
     from tui_balancer.inputs.census import Census
     from tui_balancer.inputs.scan import scan
+    from tui_balancer.notices import Notices, notice_line
     from tui_balancer.run.plan import plan as plan_units
     from tui_balancer.run.plan import planned_catalogue, predicted_seconds
     from tui_balancer.run.prepare import prepare
-    from tui_balancer.run.stock import scan_warnings, undivided_warnings
+    from tui_balancer.run.stock import undivided_warnings
     from tui_balancer.tables import plan_table
 
     settings = run_settings(
@@ -61,6 +62,7 @@ def plan(
     )
     prepared = prepare(settings, resuming=None)
     census = Census() if settings.dereplicate else None
+    notices = Notices()
     with Progress(console=_stderr, transient=True, disable=not _stderr.is_terminal) as progress:
         task = progress.add_task("counting", total=len(prepared.inputs))
         scans = scan(
@@ -69,6 +71,7 @@ def plan(
             on_progress=lambda _: progress.advance(task),
             census=census,
             shard_bytes=settings.shards.size,
+            notices=notices,
         )
     catalogue, copies = planned_catalogue(prepared, scans, census)
     _stdout.print(f"{prepared.model.label}, {len(scans):,} files")
@@ -78,8 +81,9 @@ def plan(
     finish = estimate(predicted_seconds(prepared, catalogue.good_units))
     _stdout.print(f"estimated finish with stealing: {finish} after the models are loaded")
     undivided = undivided_warnings(scans, settings.shards, settings.reading.segment_bytes)
-    for warning in (*prepared.warnings, *scan_warnings(scans), *undivided):
-        _stdout.print(f"warning  {warning}", highlight=False, markup=False)
+    for warning in (*prepared.warnings, *notices.all(), *undivided):
+        line = f"warning  {notice_line(warning)}"
+        _stdout.print(line, highlight=False, markup=False, soft_wrap=True)
     bad = [one for one in scans if one.error]
     for one in bad:
         _stdout.print(f"would fail  {one.input.name}: {one.error}", highlight=False, markup=False)

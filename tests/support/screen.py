@@ -13,6 +13,7 @@ from textual.widgets._toast import Toast
 from tests.support.fake_run import FakeRun
 from tests.support.pictures import DEVICES, ENDED, QUEUES, RUNNING, UNITS, WORK
 from tui_balancer.balance.events import WarningEvent
+from tui_balancer.notices import Notice
 from tui_balancer.run.handle import RunSnapshot
 from tui_balancer.ui.app import BalancerApp
 
@@ -23,7 +24,9 @@ def fake_run(snapshot: RunSnapshot = RUNNING) -> FakeRun:
     """Return a run with this picture and its warnings, the usual files and the usual events."""
     run = FakeRun(snapshot, dict(QUEUES), UNITS, dict(ENDED))
     run.happen(WORK)
-    run.happen(WarningEvent(0, snapshot.elapsed_seconds, text) for text in snapshot.warnings)
+    run.happen(
+        WarningEvent(0, snapshot.elapsed_seconds, Notice(text)) for text in snapshot.warnings
+    )
     return run
 
 

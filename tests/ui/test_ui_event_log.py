@@ -20,6 +20,7 @@ from tui_balancer.balance.events import (
     WarningEvent,
 )
 from tui_balancer.balance.model import DeviceState
+from tui_balancer.notices import Example, Notice
 from tui_balancer.ui.story.event_record import KEPT_ROWS, log_row
 
 
@@ -117,21 +118,29 @@ async def test_a_cursor_below_the_top_stays_on_its_line() -> None:
         assert log.cursor_row == before
 
 
-async def test_warnings_are_lines_of_the_log_once() -> None:
+EMPTY = Notice(
+    "empty: 4 in 1 file", examples=(Example("a.faa", 3, "P1"), Example("a.faa", 9, "P2"))
+)
+
+
+async def test_warnings_are_lines_of_the_log_once_with_their_examples_below() -> None:
     run = fake_run()
     async with shown(run) as pilot:
-        run.happen([WarningEvent(1, 750.0, "unknown card")])
+        run.happen([WarningEvent(1, 750.0, Notice("unknown card"))])
         await look(pilot)
         run.change(elapsed_seconds=760.0)
         await look(pilot)
         assert words(pilot).count("warning") == 1
-        run.happen([WarningEvent(2, 760.0, "duplicate ids")])
+        run.happen([WarningEvent(2, 760.0, EMPTY)])
         await look(pilot)
         rows = app_of(pilot).run_screen.overview.log_list.rows
-        assert [row.reason for row in rows if row.word == "warning"] == [
-            "duplicate ids",
-            "unknown card",
+        assert [(row.name, row.reason) for row in rows if row.word == "warning"] == [
+            ("", "empty: 4 in 1 file"),
+            ("a.faa", "line 3: P1"),
+            ("a.faa", "line 9: P2"),
+            ("", "unknown card"),
         ]
+        assert len({row.number for row in rows}) == len(rows)
 
 
 async def test_a_death_is_told_by_a_toast_too() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.support.balance import Bench, unit, units
 from tui_balancer.balance.commands import PauseAll, ResumeAll, StopNow
 from tui_balancer.balance.events import DeviceEvent, FailureEvent, ReturnEvent, WarningEvent
+from tui_balancer.notices import Notice
 
 
 def test_what_was_done_before_counts_and_is_not_done_again() -> None:
@@ -76,6 +77,6 @@ def test_a_death_is_charged_and_a_departure_at_the_end_is_not() -> None:
 def test_a_warning_is_an_event_with_its_time() -> None:
     bench = Bench()
     bench.clock.now = 7.0
-    bench.coordinator.warn("unknown card")
+    bench.coordinator.warn(Notice("unknown card"))
     (event,) = [event for event in bench.journal if isinstance(event, WarningEvent)]
-    assert (event.seconds, event.text) == (7.0, "unknown card")
+    assert (event.seconds, event.notice) == (7.0, Notice("unknown card"))

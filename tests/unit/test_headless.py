@@ -22,7 +22,10 @@ from tui_balancer.balance.events import (
 )
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.headless import HeadlessReporter, event_line, status_line, status_pause
+from tui_balancer.notices import Example, Notice
 from tui_balancer.run.handle import Phase, ScanProgress
+
+EMPTY_ONES = (Example("a.faa", 3, "P1"), Example("a.faa", 9, "P2"))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +42,11 @@ from tui_balancer.run.handle import Phase, ScanProgress
             "device   cuda:1 dead: killed by SIGKILL",
         ),
         (SettingEvent(1, 0.0, "time: gain ≥ 2 s"), "setting  time: gain ≥ 2 s"),
-        (WarningEvent(1, 0.0, "unknown card"), "warning  unknown card"),
+        (WarningEvent(1, 0.0, Notice("unknown card")), "warning  unknown card"),
+        (
+            WarningEvent(1, 0.0, Notice("empty: 2 in 1 file", examples=EMPTY_ONES)),
+            "warning  empty: 2 in 1 file (a.faa line 3: P1; a.faa line 9: P2)",
+        ),
         (LeaseEvent(1, 0.0, 4, "a.faa", "cuda:1", 1), ""),
     ],
 )
@@ -111,7 +118,7 @@ def test_a_quiet_run_tells_only_what_goes_wrong(done: bool) -> None:
     def wait(seconds: float) -> bool:
         if over := everyday(seconds):
             run.final = summary
-        run.happen([WarningEvent(0, 1.0, "duplicate ids")])
+        run.happen([WarningEvent(0, 1.0, Notice("repeated ids"))])
         if not done:
             run.happen([FailureEvent(0, 1.0, 4, "a.faa", None, "line 3: bad")])
         return over

@@ -16,6 +16,7 @@ from tui_balancer.inputs.counting import count_plain
 from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import SPECIAL_TOKENS, FileScan, scan_file
+from tui_balancer.notices import Notice, Notices
 
 headers = st.text(
     st.sampled_from("ab |\t>@\0\x01é\N{NO-BREAK SPACE}\x0b\x1c\N{REPLACEMENT CHARACTER}"),
@@ -38,13 +39,17 @@ rules = st.builds(
 )
 
 
-def both_ways(path: Path, how: ReadingRules) -> tuple[tuple[FileScan, Census], ...]:
+def both_ways(
+    path: Path, how: ReadingRules
+) -> tuple[tuple[FileScan, Census, tuple[Notice, ...]], ...]:
     file = InputFile(str(path), path.name)
     answers = []
     with pytest.MonkeyPatch.context() as patch:
         for _ in range(2):
             census = Census()
-            answers.append((scan_file(file, how, census=census), census))
+            notices = Notices()
+            found = scan_file(file, how, census=census, notices=notices)
+            answers.append((found, census, notices.all()))
             patch.setattr(module, "count_plain", lambda *arguments: None)
     return tuple(answers)
 
@@ -111,6 +116,6 @@ def test_a_nucleic_acid_is_refused_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "genome.fasta"
     path.write_text(">one\n" + "ACGT" * 300 + "\n")
     assert count_plain(path, ReadingRules(), SPECIAL_TOKENS) is None
-    (fast, _), (slow, _) = both_ways(path, ReadingRules())
+    (fast, *_), (slow, *_) = both_ways(path, ReadingRules())
     assert fast == slow
     assert "looks like nucleotides" in fast.error

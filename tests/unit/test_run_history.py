@@ -30,10 +30,12 @@ from tui_balancer.balance.events import (
     ReturnEvent,
     SplitEvent,
     StealEvent,
+    WarningEvent,
 )
 from tui_balancer.balance.model import DeviceState, Unit
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.records import EventRecord
+from tui_balancer.notices import Example, Notice, NoticeKind
 from tui_balancer.run.account import Account, account_of
 from tui_balancer.run.history import CUT_OFF, RunHistory, read_history, stored_event
 from tui_balancer.run.spans import Span, SpanEnd, spans, standings
@@ -58,6 +60,11 @@ def account(history: RunHistory) -> Account:
         SplitEvent(1, 2.0, A, NAMES[A], "cpu:0", "cpu:1", 1, 3, "why", 3.0, 2.0, False, (3.0, 1.0)),
         DoneEvent(1, 2.0, A, NAMES[A], "cpu:0", 1, 1.0, (0, 1)),
         FailureEvent(1, 2.0, A, NAMES[A], "cpu:0", "shard 1 of 2: why", waiting=True),
+        WarningEvent(
+            1,
+            2.0,
+            Notice("empty", NoticeKind.EMPTY, 4, 2, (Example("a.faa", 3, "P1"), Example("b.faa"))),
+        ),
     ],
 )
 def test_an_event_comes_out_of_the_ledger_as_it_went_in(event: Event) -> None:

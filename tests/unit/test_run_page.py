@@ -15,6 +15,7 @@ import pytest
 from tests.support.commands import tui_balancer_here
 from tests.support.told_run import HOSTILE, NAMES, told_run
 from tui_balancer.formatting import quantity
+from tui_balancer.notices import Example, Notice, NoticeKind
 from tui_balancer.run.account import Account, Transfer, account_of
 from tui_balancer.run.history import read_history
 from tui_balancer.run.page.axes import time_ticks, value_ticks
@@ -91,6 +92,15 @@ def test_every_part_of_the_report_is_there(account: Account) -> None:
     text = " ".join(parsed.words)
     assert "4 of 6 files done, 2 failed" in text
     assert all(name in text for name in NAMES)
+
+
+def test_warnings_are_listed_with_their_examples(account: Account) -> None:
+    examples = (Example("a.faa", 3, "P1"), Example(HOSTILE, 9, "P2"))
+    warned = Notice("empty: 4 in 2 files", NoticeKind.EMPTY, 4, 2, examples)
+    parsed = Parsed(page(replace(account, warnings=(warned, Notice("unknown card")))))
+    assert "warnings" in [one.get("id") for tag, one in parsed.elements if tag == "h2"]
+    words = " ".join(" ".join(parsed.words).split())
+    assert f"empty: 4 in 2 files a.faa line 3: P1 {HOSTILE} line 9: P2 unknown card" in words
 
 
 def test_a_run_that_did_nothing_has_a_page_without_pictures(account: Account) -> None:
@@ -207,7 +217,7 @@ def test_report_writes_the_page_where_it_is_told(folder: Path, tmp_path: Path) -
 
 def test_report_prints_the_account_for_machines(folder: Path) -> None:
     told = json.loads(tui_balancer_here("report", folder, "--json").stdout)
-    assert (told["format"], told["done"], told["failed"]) == (1, 4, 2)
+    assert (told["format"], told["done"], told["failed"]) == (2, 4, 2)
     assert [file["name"] for file in told["files"]] == list(NAMES)
     assert told["spans"][0]["how"] == "done"
 

@@ -17,6 +17,7 @@ from tui_balancer.balance.model import (
     Telemetry,
     Unit,
 )
+from tui_balancer.notices import Notice
 
 
 class WorkStealingCoordinator(LeaseDesk):
@@ -101,10 +102,10 @@ class WorkStealingCoordinator(LeaseDesk):
         with self._changing() as board:
             board.add_failed(unit, reason)
 
-    def warn(self, text: str) -> None:
-        """Write down, with its number and time, what a person should read."""
+    def warn(self, notice: Notice) -> None:
+        """Record a warning with its number and time."""
         with self._condition:
-            self._board.log.add(WarningEvent, text)
+            self._board.log.add(WarningEvent, notice)
 
     def add_device(self, spec: DeviceSpec) -> None:
         """Let a device take part that was not there when the run began.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui_balancer.balance.model import DeviceState
+from tui_balancer.notices import Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +278,6 @@ class SettingEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class WarningEvent(Event):
-    """Something a person should read, in one line."""
+    """A warning."""
 
-    text: str
+    notice: Notice

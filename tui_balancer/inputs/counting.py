@@ -12,8 +12,8 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +21,13 @@ import numpy.typing as npt
 
 from tui_balancer.inputs.census import Census
 from tui_balancer.inputs.counts import NOTHING, Counted, Counts
-from tui_balancer.inputs.fasta import NUCLEOTIDE_SHARE, looks_like_nucleotides
+from tui_balancer.inputs.fasta import LONG_KINDS, NUCLEOTIDE_SHARE, looks_like_nucleotides
+from tui_balancer.inputs.findings import Findings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.residues import NUCLEOTIDES
 from tui_balancer.inputs.segments import Stretch
 from tui_balancer.inputs.windows import windows
+from tui_balancer.notices import NoticeKind
 
 _BLOCK_BYTES = 1 << 18
 """Read at once: small enough to stay in the processor's cache while it is looked at."""
@@ -55,6 +57,8 @@ class _Found:
         letters: Residues of all sequences, before truncation.
         others: Of those, letters that no nucleic acid has; counted until it can be none.
         ids: Of all sequences that are not empty.
+        records: All of them so far, and those of the file before the stretch.
+        findings: What is odd about them.
     """
 
     size_bytes: int
@@ -62,6 +66,8 @@ class _Found:
     letters: int = 0
     others: int = 0
     ids: set[bytes] = field(default_factory=set)
+    records: int = 0
+    findings: Findings = field(default_factory=Findings)
 
 
 def count_plain(
@@ -88,14 +94,14 @@ def count_plain(
     digest = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
         part = stretch or Stretch(0, os.fstat(file.fileno()).st_size)
-        found = _Found(part.size)
+        found = _Found(part.size, records=part.before)
         for block in _blocks(file, part, digest.update):
             go_on()
             if not _add(found, block, rules, special_tokens, census):
                 break
         else:
             if stretch is not None or _is_good(found, rules):
-                return Counted(found.counts, digest.hexdigest())
+                return Counted(found.counts, digest.hexdigest(), found.findings)
     if census is not None:
         census.forget_file()
     return None
@@ -148,16 +154,23 @@ def _add(
         if not _in_alphabet(text):
             return False
     skipped = sequences.count(b"")
+    positions: Sequence[int] = range(found.records + 1, found.records + 1 + len(sequences))
+    found.records += len(sequences)
     if skipped:
+        empty = [place for place, one in zip(positions, sequences, strict=True) if not one]
+        found.findings.add_all(NoticeKind.EMPTY, empty)
+        positions = [place for place, one in zip(positions, sequences, strict=True) if one]
         ids = [id for id, one in zip(ids, sequences, strict=True) if one]
         sequences = [one for one in sequences if one]
     known = len(found.ids)
     found.ids.update(ids)
     duplicates = len(ids) - (len(found.ids) - known)
     _add_letters(found, text)
-    found.counts += _counts(
-        sequences, rules, special_tokens, census, skipped=skipped, duplicates=duplicates
-    )
+    lengths = _lengths(sequences)
+    long = np.flatnonzero(lengths > rules.max_length).tolist()
+    found.findings.add_all(LONG_KINDS[rules.long], [positions[number] for number in long])
+    counts = _counts(sequences, lengths, long, rules, special_tokens, census)
+    found.counts += replace(counts, skipped=skipped, duplicates=duplicates)
     return True
 
 
@@ -180,18 +193,15 @@ def _add_letters(found: _Found, text: bytes) -> None:
 
 def _counts(
     sequences: list[bytes],
+    lengths: npt.NDArray[np.int64],
+    long: list[int],
     rules: ReadingRules,
     special_tokens: int,
     census: Census | None,
-    *,
-    skipped: int,
-    duplicates: int,
 ) -> Counts:
-    """Count what of a block's sequences goes through the model, beside what is known of them."""
+    """Count what of a block's sequences, `long` of them too long, goes through the model."""
     longest = rules.max_length
-    lengths = _lengths(sequences)
     firsts = bytes((True,)) * len(sequences)
-    long = np.flatnonzero(lengths > longest).tolist()
     if long and rules.long == "truncate":
         for number in long:
             sequences[number] = sequences[number][:longest]
@@ -218,8 +228,6 @@ def _counts(
         truncated=len(long) if rules.long == "truncate" else 0,
         windowed=len(long) if rules.long == "window" else 0,
         left_out=len(long) if rules.long == "skip" else 0,
-        skipped=skipped,
-        duplicates=duplicates,
     )
 
 

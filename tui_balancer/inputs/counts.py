@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from operator import add, attrgetter
 
+from tui_balancer.inputs.findings import Findings
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -51,7 +53,9 @@ class Counted:
     Attributes:
         counts: What it holds.
         sha256: Of its raw bytes.
+        findings: What is odd about its records, but for repeated ids.
     """
 
     counts: Counts
     sha256: str
+    findings: Findings

@@ -17,12 +17,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui_balancer.inputs.findings import Findings
 from tui_balancer.inputs.ids import NUL, distinct, id_of, numbered
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
-from tui_balancer.inputs.residues import clean, count_nucleotides, stranger
+from tui_balancer.inputs.residues import NO_RESIDUES, clean, count_nucleotides, stranger
 from tui_balancer.inputs.segments import Stretch, joint_sha256, segments
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.inputs.unpacking import ZIP_MAGIC, BrokenPacking, unpacked
+from tui_balancer.notices import NoticeKind
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -30,6 +32,14 @@ if TYPE_CHECKING:
 NUCLEOTIDE_SHARE = 0.95
 NUCLEOTIDE_MINIMUM = 1000
 """From this many letters on, a file with that share of A, C, G, T, U and N is refused."""
+
+
+LONG_KINDS = {
+    "truncate": NoticeKind.TRUNCATED,
+    "window": NoticeKind.WINDOWED,
+    "skip": NoticeKind.TOO_LONG,
+}
+"""What `--long` makes of a sequence that is too long."""
 
 
 class InputError(Exception):
@@ -100,6 +110,26 @@ def read_fasta(path: Path, rules: ReadingRules, stretch: Stretch | None = None) 
     )
 
 
+def headers(path: Path) -> Iterator[tuple[int, str, bool]]:
+    """Yield the line, the header without the `>`, and whether there are residues, of each record.
+
+    Raises:
+        InputError: It is an archive of files.
+        OSError: It cannot be read.
+    """
+    begin, title, full = 0, "", False
+    with path.open("rb", buffering=0) as raw, _open_text(raw) as text:
+        for line, found in enumerate(text, start=1):
+            if found.startswith(">"):
+                if begin:
+                    yield begin, title, full
+                begin, title, full = line, found[1:].rstrip(), False
+            elif not full:
+                full = bool(found.strip(NO_RESIDUES))
+    if begin:
+        yield begin, title, full
+
+
 def looks_like_nucleotides(letters: int, nucleotides: int) -> bool:
     """Whether a file with so many letters, so many of them a nucleic acid's, is none of ours."""
     return letters >= NUCLEOTIDE_MINIMUM and nucleotides >= NUCLEOTIDE_SHARE * letters
@@ -117,6 +147,7 @@ class FastaStream:
         skipped: Empty sequences so far.
         duplicates: Records so far whose id had occurred before.
         left_out: Records so far that are too long for `--long skip`.
+        findings: What is odd about the records so far, but for repeated ids.
         sha256: Of the raw bytes, once the iteration is over.
     """
 
@@ -135,6 +166,7 @@ class FastaStream:
         self.skipped = 0
         self.duplicates = 0
         self.left_out = 0
+        self.findings = Findings()
         self.sha256 = ""
 
     def __iter__(self) -> Iterator[ProteinRecord]:
@@ -177,6 +209,7 @@ class FastaStream:
                 raise InputError(_locate(self._path, self.position)) from error
             if not residues:
                 self.skipped += 1
+                self.findings.add(NoticeKind.EMPTY, self.position)
                 continue
             letters += len(residues)
             nucleotides += count_nucleotides(residues)
@@ -185,6 +218,10 @@ class FastaStream:
             seen.add(record_id)
             kept = self._kept(residues)
             self.left_out += not kept
+            if len(residues) > self._rules.max_length:
+                self.findings.add(LONG_KINDS[self._rules.long], self.position)
+            if replaced:
+                self.findings.add(NoticeKind.REPLACED, self.position, number=replaced)
             embedded += bool(kept)
             header = title.strip() or record_id
             yield ProteinRecord(record_id, kept, len(residues), replaced, header)

@@ -17,6 +17,9 @@ ALPHABET = "ACDEFGHIKLMNPQRSTVWYXBUZO"
 
 NUCLEOTIDES = b"ACGTUN"
 
+NO_RESIDUES = "*-." + string.whitespace
+"""What a sequence without residues may have."""
+
 _EITHER_CASE = (ALPHABET + ALPHABET.lower()).encode()
 _FOLD = str.maketrans(string.ascii_lowercase, string.ascii_uppercase, "-." + string.whitespace)
 _DROP_ALPHABET = str.maketrans("", "", ALPHABET)

@@ -15,10 +15,13 @@ from tui_balancer.inputs.census import Census
 from tui_balancer.inputs.counting import count_plain
 from tui_balancer.inputs.counts import NOTHING, Counted, Counts
 from tui_balancer.inputs.discovery import InputFile
+from tui_balancer.inputs.examples import report
 from tui_balancer.inputs.fasta import FastaStream, InputError
+from tui_balancer.inputs.findings import Findings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.segments import Stretch, grouped, joint, joint_sha256, segments
 from tui_balancer.inputs.windows import pieces
+from tui_balancer.notices import Notices
 
 SPECIAL_TOKENS = 2
 """BOS and EOS, which the model reads with every sequence."""
@@ -85,6 +88,7 @@ def scan(
     stop: threading.Event | None = None,
     census: Census | None = None,
     shard_bytes: int | None = None,
+    notices: Notices | None = None,
 ) -> tuple[FileScan, ...]:
     """Scan the inputs in their order.
 
@@ -95,6 +99,7 @@ def scan(
         stop: Ends the scan early, also in the middle of a file.
         census: Notes what goes through the model, to find what is there several times.
         shard_bytes: Of the shards of larger files; None divides none.
+        notices: Adds up what is odd about the files that can be used.
 
     Returns:
         A result for every input, or for the first ones if `stop` was set.
@@ -102,7 +107,7 @@ def scan(
     scans: list[FileScan] = []
     for file in inputs:
         try:
-            result = scan_file(file, rules, stop, census, shard_bytes)
+            result = scan_file(file, rules, stop, census, shard_bytes, notices)
         except ScanStopped:
             break
         scans.append(result)
@@ -117,6 +122,7 @@ def scan_file(
     stop: threading.Event | None = None,
     census: Census | None = None,
     shard_bytes: int | None = None,
+    notices: Notices | None = None,
 ) -> FileScan:
     """Count what is in one file; a bad file is a result with an error.
 
@@ -125,11 +131,13 @@ def scan_file(
     Raises:
         ScanStopped: `stop` was set before the end of the file.
     """
-    result = _looked_at(file, rules, stop, census)
+    result, findings = _looked_at(file, rules, stop, census)
     if not result.error and result.size_bytes > rules.segment_bytes:
-        return _divided(result, rules, stop, census, shard_bytes)
-    if census is not None:
+        result = _divided(result, rules, stop, census, shard_bytes)
+    elif census is not None:
         census.end_file(usable=not result.error)
+    if not result.error and notices is not None:
+        report(result.input, result.counts, findings, notices)
     return result
 
 
@@ -172,7 +180,7 @@ def _divided(
 
 def _looked_at(
     file: InputFile, rules: ReadingRules, stop: threading.Event | None, census: Census | None
-) -> FileScan:
+) -> tuple[FileScan, Findings]:
     """Count what is in a file as a whole."""
     size_bytes = mtime_ns = 0
     path = file.path
@@ -182,10 +190,11 @@ def _looked_at(
         size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
         found = _counted(path, rules, stop, census)
     except InputError as error:
-        return FileScan(file, size_bytes=size_bytes, mtime_ns=mtime_ns, error=str(error))
+        bad = FileScan(file, size_bytes=size_bytes, mtime_ns=mtime_ns, error=str(error))
+        return bad, Findings()
     except OSError as error:
-        return FileScan(file, error=f"cannot be read: {error.strerror or error}")
-    return FileScan(file, found.counts, found.sha256, size_bytes, mtime_ns)
+        return FileScan(file, error=f"cannot be read: {error.strerror or error}"), Findings()
+    return FileScan(file, found.counts, found.sha256, size_bytes, mtime_ns), found.findings
 
 
 def _segment(
@@ -252,7 +261,7 @@ def _streamed(
         skipped=stream.skipped,
         duplicates=stream.duplicates,
     )
-    return Counted(counts, stream.sha256)
+    return Counted(counts, stream.sha256, stream.findings)
 
 
 def _go_on(stop: threading.Event | None) -> None:

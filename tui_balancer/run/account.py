@@ -10,12 +10,13 @@ from datetime import datetime, timezone
 from tui_balancer.balance.events import DeviceEvent, MoveEvent, SplitEvent, StealEvent
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.ledger.records import DeviceUsed, FileState
+from tui_balancer.notices import Notice
 from tui_balancer.outputs.dereplication import planned_copies
 from tui_balancer.run.chronicle import Chronicle
 from tui_balancer.run.history import CUT_OFF, RunHistory
 from tui_balancer.run.spans import Span, SpanEnd, Standing, spans, standings
 
-FORMAT = 1
+FORMAT = 2
 """Grows when the fields of an account change their meaning."""
 
 
@@ -140,7 +141,7 @@ class Account:
         splits: How often a device joined another one in a running file.
         moves: Files moved by hand.
         copies: Sequences with the residues of an earlier one, which were computed once with it.
-        warnings: Lines a person should read.
+        warnings: In the order they came, each once.
         sessions: Oldest first.
         devices: In the order they appeared.
         files: In input order.
@@ -165,7 +166,7 @@ class Account:
     splits: int
     moves: int
     copies: int
-    warnings: tuple[str, ...]
+    warnings: tuple[Notice, ...]
     sessions: tuple[SessionAccount, ...]
     devices: tuple[DeviceAccount, ...]
     files: tuple[FileAccount, ...]

@@ -23,6 +23,7 @@ from tui_balancer.balance.events import (
     WarningEvent,
 )
 from tui_balancer.balance.model import Unit
+from tui_balancer.notices import Notice
 from tui_balancer.run.handle import FailedFile
 
 
@@ -73,7 +74,7 @@ class Chronicle:
         steals: Files stolen.
         splits: How often a device joined another one in a running file.
         moves: Files moved by hand.
-        warnings: Lines a person should read.
+        warnings: Oldest first.
         devices: What each did.
         first_lease: When the first file was in a worker's hands; None before.
     """
@@ -82,7 +83,7 @@ class Chronicle:
         self.steals = 0
         self.splits = 0
         self.moves = 0
-        self.warnings: list[str] = []
+        self.warnings: list[Notice] = []
         self._failures: dict[int, FailedFile] = {}
         self.devices: defaultdict[str, DeviceTally] = defaultdict(DeviceTally)
         self._parts: dict[int, _Work] = {}
@@ -114,7 +115,7 @@ class Chronicle:
                 # A shard fails its file, and has nothing to answer for itself.
                 self._failures.pop(number, None)
         elif isinstance(event, WarningEvent):
-            self.warnings.append(event.text)
+            self.warnings.append(event.notice)
         elif isinstance(event, LeaseEvent):
             if self.first_lease is None:
                 self.first_lease = event.seconds

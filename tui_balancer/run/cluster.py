@@ -17,6 +17,7 @@ from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.engines.dask_request import ClusterRequest
 from tui_balancer.errors import UserError
 from tui_balancer.extras import Extra, require
+from tui_balancer.notices import Notice
 from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.precision import choose_precision
 
@@ -165,4 +166,4 @@ class Newcomers:
     def warn(self, line: str) -> None:
         """See `Company.warn`."""
         _log.warning("%s", line)
-        self._coordinator.warn(line)
+        self._coordinator.warn(Notice(line))

@@ -37,6 +37,7 @@ from tui_balancer.ledger.records import (
     SessionRecord,
 )
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.notices import restored
 from tui_balancer.run.catalogue import Catalogue
 
 CUT_OFF = "the run's process has died"
@@ -169,6 +170,8 @@ def stored_event(record: EventRecord, sequence: int, start: float = 0.0) -> Even
     payload = record.payload
     if record.kind == "device":
         payload = {**payload, "state": DeviceState(payload["state"])}
+    elif record.kind == "warning":
+        payload = {"notice": restored(payload["notice"])}
     elif record.kind in ("steal", "split") or ("files" in payload and record.kind != "unbundle"):
         lists = {key: tuple(value) for key, value in payload.items() if isinstance(value, list)}
         payload = {**payload, **lists}

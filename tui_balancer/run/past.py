@@ -21,6 +21,7 @@ from tui_balancer.ledger.records import (
     FileRow,
     FileState,
 )
+from tui_balancer.notices import notice_line
 from tui_balancer.outputs.dereplication import planned_copies
 from tui_balancer.run.chronicle import Chronicle
 from tui_balancer.run.dividing import shown
@@ -90,7 +91,7 @@ class PastRun:
             stealing=settings.stealing,
             devices=tuple(_metrics(device, used.get(device.device)) for device in devices),
             last_event=self._events[-1].sequence if self._events else 0,
-            warnings=tuple(chronicle.warnings),
+            warnings=tuple(map(notice_line, chronicle.warnings)),
             stop_reason=reason,
         )
         self._folder = folder

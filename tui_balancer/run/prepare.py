@@ -17,6 +17,7 @@ from tui_balancer.inputs.discovery import InputFile, find_inputs, require_inputs
 from tui_balancer.ledger.reading import is_blank
 from tui_balancer.ledger.records import RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.notices import Notice
 from tui_balancer.outputs.formats import FORMATS, require_installed
 from tui_balancer.representations import Representations
 from tui_balancer.run.budget import suitable_batch_tokens
@@ -64,7 +65,7 @@ class PreparedRun:
         devices: What will compute, in order.
         specs: The same as the coordinator sees them.
         embedding: What decides the bytes of an output, one for all devices.
-        warnings: Lines a person should read.
+        warnings: What a person should read.
         record: The run as its ledger begins with it.
         sessions: Processes that have worked on it before.
         continuation: How it goes on; None while its inputs have not all been scanned.
@@ -77,7 +78,7 @@ class PreparedRun:
     devices: tuple[SelectedDevice, ...]
     specs: tuple[DeviceSpec, ...]
     embedding: EmbeddingSettings
-    warnings: tuple[str, ...]
+    warnings: tuple[Notice, ...]
     record: RunRecord
     sessions: int = 0
     continuation: Continuation | None = None
@@ -212,7 +213,7 @@ def _settled(
         if settings.weights
         else with_rates(specs, devices, report.model.name, embedding.precision),
         embedding=embedding,
-        warnings=(*report.warnings, *warnings),
+        warnings=tuple(map(Notice, (*report.warnings, *warnings))),
         record=run_record(settings, report.model, embedding, devices),
         sessions=len(stored.sessions) if stored is not None else 0,
         continuation=going_on,

@@ -13,6 +13,7 @@ from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ledger.changes import FileDone, FileFailed
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import OutputRecord
+from tui_balancer.notices import Notice
 from tui_balancer.outputs.atomic import publish, remove
 from tui_balancer.outputs.layout import temporary_path
 from tui_balancer.outputs.partials import discard_partial
@@ -111,7 +112,7 @@ class Publisher:
                 continue
             if file.failed_ids:
                 name = catalogue.files[file.file_id].name
-                self._coordinator.warn(_missing_line(name, file.failed_ids))
+                self._coordinator.warn(Notice(_missing_line(name, file.failed_ids)))
             with self._tally_lock:
                 self.tally = self.tally.plus(file)
         self._coordinator.record_file_completion(

@@ -22,6 +22,7 @@ from tui_balancer.balance.events import (
 from tui_balancer.balance.model import DeviceState, Unit
 from tui_balancer.balance.observation import Places
 from tui_balancer.collector import collector_paused
+from tui_balancer.notices import notice_line
 from tui_balancer.run.dividing import shown
 from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.handle import Phase, RunSnapshot, RunSummary
@@ -165,7 +166,7 @@ class ReplayRun:
                 residues_per_second=sum(one.residues_per_second or 0.0 for one in devices),
                 eta_seconds=left / rate if rate and not paused else None,
                 devices=devices,
-                warnings=tuple(stage.chronicle.warnings),
+                warnings=tuple(map(notice_line, stage.chronicle.warnings)),
                 stop_reason="",
                 efficiency=stage.chronicle.efficiency(),
             )

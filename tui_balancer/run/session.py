@@ -17,6 +17,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.inputs.scan import ScanStopped
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import FileState
+from tui_balancer.notices import Notice, notice_line
 from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.run.assigning import assign
@@ -177,7 +178,7 @@ class RunSession:
             efficiency=(picture.efficiency if self._summary is None else self._summary.efficiency),
             devices=picture.devices,
             last_event=picture.last_event,
-            warnings=tuple(self._chronicle.warnings),
+            warnings=tuple(map(notice_line, self._chronicle.warnings)),
             stop_reason=self._stop_reason,
             trouble=self._hold.trouble,
         )
@@ -283,9 +284,9 @@ class RunSession:
         self._shown = shown(files)
         assign(stock, files, self.coordinator)
 
-    def _warn(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            self.coordinator.warn(line)
+    def _warn(self, notices: Iterable[Notice]) -> None:
+        for notice in notices:
+            self.coordinator.warn(notice)
 
     def _note(self, event: Event) -> None:
         """Pass an event on; called under the coordinator's lock."""

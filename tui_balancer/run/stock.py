@@ -17,6 +17,7 @@ from tui_balancer.inputs.scan import FileScan, ScanStopped, scan, scan_file
 from tui_balancer.ledger.changes import Change, FileReopened, FileRescanned
 from tui_balancer.ledger.records import FileRecord, FileRow, FileState, OutputRecord
 from tui_balancer.ledger.writing import Ledger
+from tui_balancer.notices import Notice, Notices
 from tui_balancer.outputs.checking import flaw
 from tui_balancer.outputs.formats import FORMATS
 from tui_balancer.outputs.layout import output_paths
@@ -39,12 +40,12 @@ class Stock:
     Attributes:
         catalogue: All of them.
         rows: What the ledger says of each, in the same order.
-        warnings: Lines a person should read.
+        warnings: What a person should read.
     """
 
     catalogue: Catalogue
     rows: tuple[FileRow, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Notice, ...]
 
     def in_state(self, state: FileState) -> tuple[FileRow, ...]:
         """Return the files in one state."""
@@ -77,32 +78,14 @@ def take_stock(
     stock = Stock(Catalogue.of([row.file for row in rows], folder.path, formats), rows, ())
     waiting = stock.in_state(FileState.WAITING)
     shards = [row for row in stock.shards_of(waiting) if row.state is FileState.WAITING]
-    warnings += check_space(folder.path, waiting, prepared.kept, formats, shards)
+    warnings += map(Notice, check_space(folder.path, waiting, prepared.kept, formats, shards))
     return replace(stock, warnings=tuple(warnings))
 
 
-def scan_warnings(scans: Sequence[FileScan]) -> list[str]:
-    """Return a line for every kind of oddity the scan met in files it accepted."""
-    kinds = (
-        ("truncated", "sequences longer than the maximum length are cut"),
-        ("windowed", "sequences longer than the maximum length go through in windows"),
-        ("left_out", "sequences longer than the maximum length are left out"),
-        ("replaced", "letters outside the alphabet are read as X"),
-        ("skipped", "empty sequences are left out"),
-        ("duplicates", "repeated ids are kept apart by a suffix"),
-    )
-    lines = []
-    for field, meaning in kinds:
-        affected = [one for one in scans if getattr(one.counts, field)]
-        if affected:
-            total = sum(getattr(one.counts, field) for one in affected)
-            where = affected[0].input.name if len(affected) == 1 else f"{len(affected)} files"
-            lines.append(f"{meaning}: {total:,} in {where}")
-    return lines
-
-
-def undivided_warnings(scans: Sequence[FileScan], shards: Shards, segment_bytes: int) -> list[str]:
-    """Return a line on files that are larger than a shard and are not divided, if there are any."""
+def undivided_warnings(
+    scans: Sequence[FileScan], shards: Shards, segment_bytes: int
+) -> list[Notice]:
+    """Return a warning if files are larger than a shard and are not divided."""
     if not shards.explicit or shards.size is None:
         return []
     size = max(shards.size, segment_bytes)
@@ -110,14 +93,15 @@ def undivided_warnings(scans: Sequence[FileScan], shards: Shards, segment_bytes:
     if not whole:
         return []
     where = whole[0].input.name if len(whole) == 1 else plural(len(whole), "file")
-    return [f"--shard does not divide what is packed, or a single record: {where}"]
+    return [Notice(f"--shard does not divide what is packed, or a single record: {where}")]
 
 
 def _scan_all(
     prepared: PreparedRun, folder: RunFolder, on_file: OnFile, stop: threading.Event
-) -> list[str]:
+) -> list[Notice]:
     """Scan and record every input of a run that is new, or whose scan has not ended before."""
     census = Census() if prepared.settings.dereplicate else None
+    notices = Notices()
     scans = scan(
         prepared.inputs,
         prepared.settings.reading,
@@ -125,6 +109,7 @@ def _scan_all(
         stop=stop,
         census=census,
         shard_bytes=prepared.settings.shards.size,
+        notices=notices,
     )
     if stop.is_set():
         raise ScanStopped
@@ -140,7 +125,7 @@ def _scan_all(
     folder.ledger.record_scan(files, time.time())
     segment_bytes = prepared.settings.reading.segment_bytes
     undivided = undivided_warnings(scans, prepared.settings.shards, segment_bytes)
-    return [*scan_warnings(scans), *undivided]
+    return [*notices.all(), *undivided]
 
 
 def _check(
@@ -149,15 +134,17 @@ def _check(
     ledger: Ledger,
     on_file: OnFile,
     stop: threading.Event,
-) -> list[str]:
+) -> list[Notice]:
     """Bring the ledger of a run begun before up to date with inputs and outputs."""
-    scans: list[FileScan] = []
+    notices = Notices()
     redone: list[str] = []
 
     def scanned(file: InputFile, shard_bytes: int | None = None) -> FileScan:
-        scans.append(scan_file(file, prepared.settings.reading, stop, shard_bytes=shard_bytes))
-        on_file(scans[-1].sequences, scans[-1].residues)
-        return scans[-1]
+        found = scan_file(
+            file, prepared.settings.reading, stop, shard_bytes=shard_bytes, notices=notices
+        )
+        on_file(found.sequences, found.residues)
+        return found
 
     def recorded(
         scans: Sequence[FileScan], outputs: Sequence[PurePath], first: int
@@ -199,9 +186,10 @@ def _check(
         ledger.append(None, *changes)
     if added:
         ledger.record_scan(added, time.time())
-    warnings = scan_warnings(scans)
+    warnings = list(notices.all())
     if redone:
-        warnings.append(f"{plural(len(redone), 'output')} will be made anew ({redone[0]})")
+        text = f"{plural(len(redone), 'output')} will be made anew ({redone[0]})"
+        warnings.append(Notice(text))
     return warnings
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.balance.model import DeviceMetrics
 from tui_balancer.ledger.records import FileState
+from tui_balancer.notices import notice_line
 from tui_balancer.outputs.dereplication import planned_copies
 from tui_balancer.run.board import RunBoard
 from tui_balancer.run.chronicle import Chronicle
@@ -72,7 +73,7 @@ def summarise(
         ),
         model_label=prepared.model.label,
         output=str(prepared.settings.output),
-        warnings=tuple(chronicle.warnings),
+        warnings=tuple(map(notice_line, chronicle.warnings)),
         interrupted=interrupted,
         stop_reason=stop_reason,
         earlier=earlier,

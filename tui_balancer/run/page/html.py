@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from tui_balancer import __version__
 from tui_balancer.formatting import count, duration, percent, plural, quantity
+from tui_balancer.notices import example_line
 from tui_balancer.run.account import Account, FileAccount
 from tui_balancer.run.page.throughput import throughput
 from tui_balancer.run.page.timeline import timeline
@@ -50,6 +51,7 @@ def page(account: Account) -> str:
     environment.filters |= {
         "count": count,
         "duration": duration,
+        "example_line": example_line,
         "percent": percent,
         "quantity": quantity,
     }

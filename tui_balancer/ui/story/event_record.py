@@ -23,6 +23,7 @@ from tui_balancer.balance.events import (
 )
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.formatting import NONE
+from tui_balancer.notices import Example, place
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.tones import Tone
 
@@ -87,13 +88,18 @@ def log_row(event: Event, number: int) -> LogRow | None:
     elif isinstance(event, SettingEvent):
         word, tone, what = "setting", "dim", ("", "", event.text)
     elif isinstance(event, WarningEvent):
-        word, tone, what = "warning", "fair", ("", "", event.text)
+        word, tone, what = "warning", "fair", ("", "", event.notice.text)
     elif isinstance(event, DeviceEvent):
         word, tone = _DEVICE_WORDS.get(event.state, ("device", "dim"))
         what = (event.device, "", event.reason)
     else:
         return None
     return LogRow(number, event.seconds, word, tone, *what, event)
+
+
+def _example_row(one: Example, event: WarningEvent, number: int) -> LogRow:
+    """Return the line of an example of a warning."""
+    return LogRow(number, event.seconds, "warning", "dim", "", one.file, place(one), event)
 
 
 class EventRecord:
@@ -119,6 +125,10 @@ class EventRecord:
         for event in events:
             if isinstance(event, StealEvent):
                 self.steals[event.source, event.target] += 1
+            if isinstance(event, WarningEvent):
+                # The newest line is on top: the warning comes last to stand above its examples.
+                for one in reversed(event.notice.examples):
+                    self._push(_example_row(one, event, self.arrived + 1))
             row = log_row(event, self.arrived + 1)
             if row is not None:
                 self._push(row)

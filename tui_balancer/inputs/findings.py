@@ -1,0 +1,51 @@
+"""What is odd about the records of a file: how many of each kind, and the first of them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tui_balancer.notices import EXAMPLES, NoticeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A record that something was found in.
+
+    Attributes:
+        position: Of the record in its file, from 1.
+        detail: What was found, where that is not clear from the kind.
+    """
+
+    position: int
+    detail: str = ""
+
+
+class Findings:
+    """Adds up what is found in a file; two are equal if they count and name the same."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[NoticeKind] = Counter()
+        self._first: defaultdict[NoticeKind, list[Spot]] = defaultdict(list)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Findings):
+            return NotImplemented
+        return (self.counts, self._first) == (other.counts, other._first)
+
+    def add(self, kind: NoticeKind, position: int, detail: str = "", number: int = 1) -> None:
+        """Add what was found in a record."""
+        self.counts[kind] += number
+        first = self._first[kind]
+        if len(first) < EXAMPLES:
+            first.append(Spot(position, detail))
+
+    def add_all(self, kind: NoticeKind, positions: Iterable[int]) -> None:
+        """Add one of a kind for each of these records."""
+        for position in positions:
+            self.add(kind, position)
+
+    def first(self, kind: NoticeKind) -> tuple[Spot, ...]:
+        """Return the first records of a kind."""
+        return tuple(self._first.get(kind, ()))

@@ -1,0 +1,139 @@
+"""Warnings: what kind of thing was found, how often, and the first records it was found in.
+
+Code decides on kinds and counts; `notice_line` makes the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final
+
+from tui_balancer.formatting import count, plural
+
+EXAMPLES: Final = 3
+"""Examples kept of each kind in a run."""
+
+
+class NoticeKind(str, Enum):
+    """What a warning is about; the words are stable, the ledger and `report --json` have them."""
+
+    RUN = "run"
+    TRUNCATED = "truncated"
+    WINDOWED = "windowed"
+    TOO_LONG = "too_long"
+    REPLACED = "replaced"
+    EMPTY = "empty"
+    REPEATED_ID = "repeated_id"
+
+
+_WORDS: Final[dict[NoticeKind, str]] = {
+    NoticeKind.TRUNCATED: "sequences longer than the maximum length are cut",
+    NoticeKind.WINDOWED: "sequences longer than the maximum length go through in windows",
+    NoticeKind.TOO_LONG: "sequences longer than the maximum length are left out",
+    NoticeKind.REPLACED: "letters outside the alphabet are read as X",
+    NoticeKind.EMPTY: "empty sequences are left out",
+    NoticeKind.REPEATED_ID: "repeated ids are kept apart by a suffix",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One place that a warning is about; every text is safe to print.
+
+    Attributes:
+        file: The input.
+        line: Of the record's header, from 1; None where no line is meant.
+        record: Id of the record; empty where the file as a whole is meant.
+        detail: What is there, where that is not clear from the kind.
+    """
+
+    file: str
+    line: int | None = None
+    record: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A warning.
+
+    Attributes:
+        text: In one line, without the examples.
+        kind: What it is about.
+        count: How often that was found.
+        files: In how many files; 0 where it is about no file.
+        examples: The first ones, `EXAMPLES` of them at most.
+    """
+
+    text: str
+    kind: NoticeKind = NoticeKind.RUN
+    count: int = 1
+    files: int = 0
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(slots=True)
+class _Found:
+    count: int = 0
+    files: int = 0
+    examples: list[Example] = field(default_factory=list)
+
+
+def restored(stored: Mapping[str, Any]) -> Notice:
+    """Return a warning from its form in JSON."""
+    examples = tuple(Example(**one) for one in stored["examples"])
+    return Notice(**{**stored, "kind": NoticeKind(stored["kind"]), "examples": examples})
+
+
+class Notices:
+    """Adds up what is found in the files of a run; its size does not grow with their number."""
+
+    def __init__(self) -> None:
+        self._found: dict[NoticeKind, _Found] = {}
+
+    def wants(self, kind: NoticeKind) -> bool:
+        """Whether more examples of a kind are kept."""
+        return kind not in self._found or len(self._found[kind].examples) < EXAMPLES
+
+    def add(self, kind: NoticeKind, number: int, examples: Iterable[Example] = ()) -> None:
+        """Add what was found in a file.
+
+        Args:
+            kind: What.
+            number: How often; at least once.
+            examples: The first of them, if `wants` asked for them.
+        """
+        found = self._found.setdefault(kind, _Found())
+        found.count += number
+        found.files += 1
+        found.examples = [*found.examples, *examples][:EXAMPLES]
+
+    def all(self) -> tuple[Notice, ...]:
+        """Return a warning for every kind that was found, in the order of `NoticeKind`."""
+        return tuple(_notice(kind, self._found[kind]) for kind in NoticeKind if kind in self._found)
+
+
+def _notice(kind: NoticeKind, found: _Found) -> Notice:
+    text = f"{_WORDS[kind]}: {count(found.count)} in {plural(found.files, 'file')}"
+    return Notice(text, kind, found.count, found.files, tuple(found.examples))
+
+
+def notice_line(notice: Notice) -> str:
+    """Return a warning with its examples in one line."""
+    if not notice.examples:
+        return notice.text
+    return f"{notice.text} ({'; '.join(map(example_line, notice.examples))})"
+
+
+def example_line(example: Example) -> str:
+    """Return an example in words: `reads/a.faa line 7: P12345`."""
+    return f"{example.file} {place(example)}".rstrip()
+
+
+def place(example: Example) -> str:
+    """Return where in its file an example is, and what is there: `line 7: P12345`."""
+    line = f"line {example.line}" if example.line is not None else ""
+    what = " ".join(part for part in (example.record, example.detail) if part)
+    return ": ".join(part for part in (line, what) if part)
