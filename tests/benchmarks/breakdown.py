@@ -21,7 +21,7 @@ from tests.benchmarks.forward_contenders import MODELS, ON_A_PROCESSOR, sequence
 from tui_balancer.embedding import forward
 from tui_balancer.embedding.batching import MARKERS, plan_batches
 from tui_balancer.embedding.checkpoints import load, resolve
-from tui_balancer.embedding.embedder import Embedder, prepare_torch
+from tui_balancer.embedding.embedder import Embedder, prepare_torch, torch_device
 from tui_balancer.embedding.registry import ModelShape, UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
 from tui_balancer.run.budget import CPU_BATCH_TOKENS
@@ -92,7 +92,16 @@ def row(model: str, precision: Precision) -> str:
     seconds.clear()
     ceilings = []
     for _ in range(TURNS):
-        ceilings.append(product_rate(embedder.shape, task, precision, time.perf_counter))
+        batch_shape = (task.batch_tokens, embedder.shape.width)
+        ceilings.append(
+            product_rate(
+                torch_device(task.device),
+                precision,
+                batch_shape,
+                task.seconds / 2,
+                time.perf_counter,
+            )
+        )
         began = time.perf_counter()
         for batch in batches:
             embedder.embed(batch)

@@ -49,6 +49,14 @@ def test_a_layer_that_the_checkpoint_does_not_have_is_refused(model: ModelSource
         preflight(PreflightRequest(CheckpointModel(model.checkpoint), AUTO, repr_layers=(7,)))
 
 
+def test_a_number_format_is_measured_on_the_processor() -> None:
+    report = preflight(PreflightRequest(UNTRAINED, PROCESSOR, measured="fp16"))
+
+    (speed,) = (info.relative_speed for info in report.devices if info.device == "cpu")
+    assert speed is not None
+    assert speed > 0
+
+
 def no_process(*_: object, **__: object) -> None:
     raise AssertionError("a process was started")
 

@@ -54,6 +54,15 @@ def test_cores_are_shared_out_alike_on_all_nodes() -> None:
     assert not warnings
 
 
+def test_a_processor_keeps_the_speed_that_its_node_has_measured() -> None:
+    reports = [
+        report("0", devices=(replace(CPU, relative_speed=0.2),)),
+        report("0", "node-2", devices=(CPU,)),
+    ]
+    devices, _ = nodes("cpu").settle(reports)
+    assert [one.relative_speed for one in devices] == [0.2, None]
+
+
 def test_workers_that_see_all_cards_share_them_out_and_a_surplus_one_is_told() -> None:
     reports = [report(str(n), devices=(*CARDS, CPU)) for n in range(4)]
     devices, warnings = nodes().settle(reports)

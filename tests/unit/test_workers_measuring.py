@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
+from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.embedding.batching import MARKERS
 from tui_balancer.embedding.checkpoints import resolve
 from tui_balancer.embedding.flops import forward_flops
 from tui_balancer.embedding.registry import CheckpointModel
+from tui_balancer.workers import measuring
 from tui_balancer.workers.benchmark import BUCKETS, BenchmarkTask, LengthBucket
-from tui_balancer.workers.measuring import made_up_batch, measure
+from tui_balancer.workers.measuring import made_up_batch, measure, with_relative_speed
 
 torch.set_num_threads(1)
 
@@ -82,3 +84,13 @@ def test_a_changed_checkpoint_is_told_of_before_anything_begins(
     changed = BenchmarkTask("cpu:0", 1, source, ("fp32",), 256, 1.0)
     with pytest.raises(Exception, match="not the model that the run began with"):
         next(measure(changed, never))
+
+
+def test_a_processor_without_a_unit_for_a_format_is_told_by_its_products(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rates = {"fp32": 1e11, "bf16": 1.7e10}
+    monkeypatch.setattr(measuring, "product_rate", lambda device, precision, *_: rates[precision])
+    card, processor = DeviceInfo("cuda:0", "T4", None), DeviceInfo("cpu", "Ryzen", None)
+    measured = with_relative_speed((card, processor), "bf16")
+    assert [one.relative_speed for one in measured] == [None, pytest.approx(0.17)]

@@ -25,6 +25,8 @@ class DeviceInfo:
         capability: CUDA's compute capability, (8, 0) for an A100; None for other devices.
         visible: What `CUDA_VISIBLE_DEVICES` must say in its worker's process; empty where that
             sees all cards. To such a worker the device is `cuda:0`.
+        relative_speed: Of its matrix products in the number format that was asked for, as a
+            multiple of that in float32; None where it was not measured.
     """
 
     device: str
@@ -33,3 +35,4 @@ class DeviceInfo:
     uuid: str | None = None
     capability: tuple[int, int] | None = None
     visible: str = ""
+    relative_speed: float | None = None

@@ -42,6 +42,7 @@ class SelectedDevice:
         memory_total: Bytes, or None where unknown.
         capability: CUDA's compute capability; None for other devices.
         visible: See `DeviceInfo`.
+        relative_speed: See `DeviceInfo`.
     """
 
     device: str
@@ -50,6 +51,7 @@ class SelectedDevice:
     memory_total: int | None
     capability: tuple[int, int] | None = None
     visible: str = ""
+    relative_speed: float | None = None
 
     @property
     def kind(self) -> str:
@@ -155,7 +157,13 @@ def _processor_workers(
         workers = max(1, min(by_cores, shares.memory // shares.worker_bytes))
     threads = shares.threads or max(1, cores // workers)
     return [
-        SelectedDevice(f"cpu:{number}", processor.name, threads, processor.memory_total)
+        SelectedDevice(
+            f"cpu:{number}",
+            processor.name,
+            threads,
+            processor.memory_total,
+            relative_speed=processor.relative_speed,
+        )
         for number in range(workers)
     ]
 

@@ -11,7 +11,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from distributed import Worker
 
 from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.processor import available_memory, describe_processor, usable_cores
+from tui_balancer.embedding.settings import Precision
 from tui_balancer.engines.dask_words import NodeReport
 from tui_balancer.errors import UserError
 from tui_balancer.versions import versions
@@ -51,21 +52,27 @@ class Look:
         content: What it must hold: the same path on another disk is another folder.
         paths: What must be there, each with its size in bytes, or -1 for a folder.
         processor_only: Whether GPUs do not matter.
+        measured: Number format whose speed on the processor is measured; None for none.
     """
 
     token: Path
     content: str
     paths: tuple[tuple[Path, int], ...]
     processor_only: bool
+    measured: Precision | None = None
 
 
 def look_around(look: Look, worker: Worker) -> NodeReport:
-    """Return what a worker's process sees; imports torch where GPUs matter."""
+    """Return what a worker's process sees; imports torch where GPUs or speed matter."""
     devices: tuple[DeviceInfo, ...] = (describe_processor(),)
     if not look.processor_only:
         from tui_balancer.devices.discovery import discover
 
         devices = discover()
+    if look.measured is not None:
+        from tui_balancer.workers.measuring import with_relative_speed
+
+        devices = with_relative_speed(devices, look.measured)
     return NodeReport(
         address=worker.address,
         worker=_name(worker),
@@ -128,6 +135,7 @@ def look_at_nodes(
     paths: Iterable[Path],
     *,
     processor_only: bool,
+    measured: Precision | None,
     on_workers: OnWorkers,
 ) -> tuple[Look, tuple[NodeReport, ...]]:
     """Wait for the first workers and ask each what it sees.
@@ -137,6 +145,7 @@ def look_at_nodes(
         folder: The run folder; it is made, and a token written there.
         paths: Files and folders that every node must see.
         processor_only: Whether GPUs do not matter.
+        measured: See `Look`; those that come later are not measured.
         on_workers: Hears how many workers there are.
 
     Returns:
@@ -161,7 +170,8 @@ def look_at_nodes(
         processor_only=processor_only,
     )
     _await_workers(cluster, on_workers)
-    answers: dict[str, Any] = cluster.client.run(look_here, look, on_error="return")
+    first = replace(look, measured=measured)
+    answers: dict[str, Any] = cluster.client.run(look_here, first, on_error="return")
     return look, tuple(_report(address, answer) for address, answer in sorted(answers.items()))
 
 

@@ -127,6 +127,7 @@ class Nodes:
                 info.memory_total,
                 info.capability,
                 info.visible,
+                info.relative_speed,
             ),
             "cuda:0" if info.visible else info.device if info.device != CPU else name,
         )

@@ -13,7 +13,7 @@ from tui_balancer.balance.model import DeviceSpec
 from tui_balancer.config import RunSettings
 from tui_balancer.devices.selection import SelectedDevice, parse_devices
 from tui_balancer.embedding.registry import ModelSource
-from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.embedding.settings import EmbeddingSettings, Precision
 from tui_balancer.engines.dask_request import ClusterRequest
 from tui_balancer.errors import UserError
 from tui_balancer.extras import Extra, require
@@ -50,6 +50,7 @@ def find_cluster(
     request: ClusterRequest,
     inputs: Iterable[Path],
     model: ModelSource,
+    measured: Precision | None,
     on_workers: OnWorkers,
 ) -> ClusterFound:
     """Connect to a cluster or start one, and see that its nodes are fit for a run.
@@ -59,6 +60,7 @@ def find_cluster(
         request: Which cluster.
         inputs: The run's input files: nodes must see one of each folder.
         model: What nodes must be able to load.
+        measured: See `PreflightRequest`.
         on_workers: Hears how many workers have come.
 
     Raises:
@@ -87,6 +89,7 @@ def find_cluster(
             settings.output.absolute(),
             paths,
             processor_only=nodes.processor_only,
+            measured=measured,
             on_workers=on_workers,
         )
         devices, warnings = nodes.settle(reports)

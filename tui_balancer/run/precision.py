@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from tui_balancer.devices.selection import SelectedDevice
+from tui_balancer.devices.processor import CPU
+from tui_balancer.devices.selection import AUTO, DeviceRequest, SelectedDevice
 from tui_balancer.embedding.settings import Precision, PrecisionChoice
 from tui_balancer.errors import UserError
 
@@ -13,6 +14,9 @@ CAPABILITIES: Mapping[Precision, tuple[int, int]] = MappingProxyType(
     {"bf16": (8, 0), "fp16": (7, 0)}
 )
 """CUDA's compute capability from which the matrix units take a format, the best one first."""
+
+_SLOWER = 0.9
+"""Relative speed below which a number format is called slower; nearer to 1 is the noise."""
 
 
 def choose_precision(
@@ -40,6 +44,35 @@ def choose_precision(
             "device with --devices"
         )
     return choice
+
+
+def measured_precision(choice: PrecisionChoice, devices: DeviceRequest) -> Precision | None:
+    """Return the number format that was asked for, if the processor may be slow in it."""
+    if CPU in devices.names or AUTO in devices.names:
+        return next((one for one in CAPABILITIES if one == choice), None)
+    return None
+
+
+def slow_precision_warnings(
+    precision: Precision, devices: Sequence[SelectedDevice]
+) -> tuple[str, ...]:
+    """Return a line about the processor that is slowest in a number format, if it is slower.
+
+    Args:
+        precision: The number format that was asked for.
+        devices: The run's, measured or not.
+    """
+    measured = [(one.relative_speed, one) for one in devices if one.relative_speed is not None]
+    speed, slowest = min(measured, key=lambda pair: pair[0], default=(1.0, None))
+    if slowest is None or speed >= _SLOWER:
+        return ()
+    remedy = "Leave out --precision to use fp32"
+    if any(one.kind != CPU for one in devices):
+        remedy += ", or leave out the CPU with --devices"
+    return (
+        f"{precision} runs at {speed:.2g} times the speed of fp32 on {slowest.device} "
+        f"({slowest.name}). {remedy}.",
+    )
 
 
 def precisions(device: SelectedDevice) -> tuple[Precision, ...]:

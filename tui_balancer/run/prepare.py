@@ -32,7 +32,11 @@ from tui_balancer.run.continuation import (
 )
 from tui_balancer.run.devices import device_specs, selected_devices
 from tui_balancer.run.handle import Step
-from tui_balancer.run.precision import choose_precision
+from tui_balancer.run.precision import (
+    choose_precision,
+    measured_precision,
+    slow_precision_warnings,
+)
 from tui_balancer.run.rates import with_rates
 from tui_balancer.run.stored import (
     refuse_differences,
@@ -138,12 +142,16 @@ def prepare(
     known = stored is not None and stored.files
     inputs = () if known else find_inputs(settings.inputs, on_found=found)
     here = settings.cluster is None
+    asked = parse_devices(settings.devices)
+    # A run that was begun before keeps its number format, slow or not.
+    measured = measured_precision(settings.precision, asked) if stored is None else None
     request = PreflightRequest(
         model=parse_model(settings.model, settings.seed),
-        devices=parse_devices(settings.devices if here else CPU),
+        devices=asked if here else parse_devices(CPU),
         repr_layers=settings.repr_layers,
         contacts="contacts" in settings.include,
         first_byte_seconds=first_byte_seconds,
+        measured=measured if here else None,
     )
     if request.needs_torch:
         on_step(Step("looking at the model and the devices"))
@@ -162,6 +170,7 @@ def prepare(
         settings.cluster,
         [file.path for file in inputs] or list(sources),
         report.model,
+        measured,
         workers_came,
     )
     report = replace(report, warnings=(*report.warnings, *found_cluster.warnings))
@@ -198,6 +207,7 @@ def _settled(
     )
     # Workers tell by it whether batches that were kept are of this run, however it is taken up.
     embedding = resolved(asked, report.model)
+    warnings += slow_precision_warnings(embedding.precision, devices)
     going_on = None
     if stored is not None and resuming is not None:
         refuse_differences(stored.run, settings, report.model, embedding, devices)

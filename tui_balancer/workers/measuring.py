@@ -5,15 +5,17 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
+from tui_balancer.devices.info import DeviceInfo
+from tui_balancer.devices.processor import CPU
 from tui_balancer.embedding.batching import MARKERS, plan_batches
 from tui_balancer.embedding.checkpoints import load
 from tui_balancer.embedding.embedder import DTYPES, Embedder, prepare_torch, torch_device
 from tui_balancer.embedding.flops import forward_flops
 from tui_balancer.embedding.products import Linear, PublicProducts, choose_products
-from tui_balancer.embedding.registry import ModelShape
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
 from tui_balancer.workers.benchmark import (
     BUCKETS,
@@ -24,6 +26,9 @@ from tui_balancer.workers.benchmark import (
 
 SEED = 0
 AMINO_ACIDS = "LAGVSERTIDPKQNFYMHWC"
+
+PROBED_WIDTH, PROBED_TOKENS, PROBED_SECONDS = 320, 256, 0.2
+"""What a number format's speed is measured with: the smallest model's product, a moment each."""
 
 Clock = Callable[[], float]
 
@@ -50,7 +55,13 @@ def measure(
     for precision in task.precisions:
         settings = EmbeddingSettings(batch_tokens=task.batch_tokens, precision=precision)
         embedder = Embedder(loaded, task.local_device, settings)
-        ceiling = product_rate(loaded.shape, task, precision, clock)
+        ceiling = product_rate(
+            torch_device(task.local_device),
+            precision,
+            (task.batch_tokens, loaded.shape.width),
+            task.seconds / 2,
+            clock,
+        )
         for bucket in BUCKETS:
             batch = made_up_batch(bucket, task.batch_tokens)
             rate = _batches_per_second(embedder, batch, task.seconds, clock)
@@ -89,32 +100,60 @@ def _batches_per_second(
     return done / passed
 
 
+def with_relative_speed(
+    devices: Sequence[DeviceInfo], precision: Precision, clock: Clock = time.perf_counter
+) -> tuple[DeviceInfo, ...]:
+    """Return devices with the processor's relative speed in a number format, by one thread.
+
+    Processors without a unit for half precision take several times as long as in float32.
+    """
+    prepare_torch(threads=1)
+    shape, cpu = (PROBED_TOKENS, PROBED_WIDTH), torch.device(CPU)
+    half, full = (
+        product_rate(cpu, one, shape, PROBED_SECONDS, clock) for one in (precision, "fp32")
+    )
+    return tuple(
+        replace(one, relative_speed=half / full) if one.device == CPU else one for one in devices
+    )
+
+
 @torch.inference_mode()
 def product_rate(
-    shape: ModelShape, task: BenchmarkTask, precision: Precision, clock: Clock
+    device: torch.device,
+    precision: Precision,
+    shape: tuple[int, int],
+    seconds: float,
+    clock: Clock,
 ) -> float:
     """Return the FLOP/s of the feed-forward's first product, for a whole batch of tokens.
 
     It is the largest of a layer, and nearly as fast as a device multiplies matrices: no
     forward pass goes faster. The faster of torch's public product and ours counts.
+
+    Args:
+        device: Where to compute.
+        precision: The number format.
+        shape: Tokens of the batch, and the model's width.
+        seconds: How long to measure.
+        clock: Tells the seconds.
     """
-    device, dtype = torch_device(task.local_device), DTYPES[precision]
-    inputs = torch.randn(task.batch_tokens, shape.width).to(device, dtype)
-    weight = torch.randn(4 * shape.width, shape.width).to(device, dtype)
-    layer = Linear(weight, torch.zeros(4 * shape.width, device=device, dtype=dtype))
+    dtype, width = DTYPES[precision], shape[1]
+    inputs = torch.randn(shape).to(device, dtype)
+    weight = torch.randn(4 * width, width).to(device, dtype)
+    layer = Linear(weight, torch.zeros(4 * width, device=device, dtype=dtype))
     flops = 2.0 * inputs.numel() * len(weight)
     best = 0.0
     for products in (PublicProducts(), choose_products(device, dtype)):
-        done, seconds = 0, 0.0
+        done, passed = 0, 0.0
         _finished(products.linear(inputs, layer))
         started = clock()
-        while seconds < task.seconds / 4:
+        while passed < seconds / 2:
             for _ in range(4):
                 result = products.linear(inputs, layer)
             _finished(result)
             done += 4
-            seconds = clock() - started
-        best = max(best, done * flops / seconds)
+            passed = clock() - started
+        best = max(best, done * flops / passed)
     return best
 
 

@@ -16,7 +16,7 @@ from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.processor import describe_processor
 from tui_balancer.devices.selection import DeviceRequest
 from tui_balancer.embedding.registry import ModelRequest, ModelSource, UntrainedModel
-from tui_balancer.embedding.settings import resolve_layer
+from tui_balancer.embedding.settings import Precision, resolve_layer
 from tui_balancer.errors import UserError
 from tui_balancer.workers.entry import preflight_main
 from tui_balancer.workers.spawning import exit_words, spawn
@@ -38,6 +38,7 @@ class PreflightRequest:
         repr_layers: Layers that the model must have.
         contacts: Whether it must be able to predict contacts.
         first_byte_seconds: Longest wait for a download to begin; None for the usual one.
+        measured: Number format whose speed on the processor is measured; None for none.
     """
 
     model: ModelRequest | None
@@ -45,12 +46,14 @@ class PreflightRequest:
     repr_layers: tuple[int, ...] = (-1,)
     contacts: bool = False
     first_byte_seconds: float | None = None
+    measured: Precision | None = None
 
     @property
     def needs_torch(self) -> bool:
-        """Whether the answer takes a process: weights to check, or GPUs to look for."""
+        """Whether the answer takes a process: weights, GPUs or a number format to look at."""
         weights = self.model is not None and not isinstance(self.model, UntrainedModel)
-        return weights or (may_have_gpus() and not self.devices.processor_only)
+        gpus = may_have_gpus() and not self.devices.processor_only
+        return weights or gpus or self.measured is not None
 
 
 @dataclass(frozen=True, slots=True)

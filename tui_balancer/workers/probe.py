@@ -8,6 +8,7 @@ from tui_balancer.devices.discovery import discover, unusable_gpus
 from tui_balancer.embedding.checkpoints import resolve
 from tui_balancer.embedding.regression import see_to_regression
 from tui_balancer.embedding.settings import resolve_layer
+from tui_balancer.workers.measuring import with_relative_speed
 from tui_balancer.workers.preflight import PreflightReport, PreflightRequest, Received
 
 
@@ -22,6 +23,8 @@ def probe(request: PreflightRequest, channel: Connection) -> PreflightReport:
         channel.send(Received(received, expected))
 
     devices = discover()
+    if request.measured is not None:
+        devices = with_relative_speed(devices, request.measured)
     warning = unusable_gpus()
     model = None
     if request.model is not None:
