@@ -105,7 +105,7 @@ def test_what_is_left_out_for_its_length_is_listed(run_folder: Path) -> None:
         ("p", "22", "22", "false"),
         ("long", "50", "0", "false"),
     ]
-    assert rows[1]["checksum"] == ""
+    assert (rows[1]["checksum"], rows[1]["reason"]) == ("", "longer than --max-length")
     with h5py.File(run_folder / "b_ESM.h5") as file:
         metadata = json.loads(file.attrs["metadata"])
     assert (metadata["skipped_ids"], metadata["long"]) == (["long"], "skip")

@@ -178,8 +178,9 @@ def test_counts_and_checksum_describe_the_file(fasta: Path) -> None:
     content = read_fasta(fasta, RULES)
     assert content.records == (
         ProteinRecord("a", "MXXK", length=4, replaced=2, header="a"),
-        ProteinRecord("a_2", "GG", length=2, header="a"),
+        ProteinRecord("a_2", "GG", length=2, header="a", repeats="a"),
     )
+    assert content.left_out == (ProteinRecord("b", "", length=0, header="b"),)
     assert (content.skipped, content.duplicates) == (1, 1)
     assert content.sha256 == hashlib.sha256(data).hexdigest()
 

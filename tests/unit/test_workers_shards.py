@@ -25,6 +25,7 @@ from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.outputs.formats import FormatName
+from tui_balancer.outputs.index import read_index
 from tui_balancer.outputs.layout import output_paths, temporary_path
 from tui_balancer.outputs.shard import read_shard
 from tui_balancer.run.catalogue import Catalogue, file_records
@@ -146,6 +147,30 @@ def test_shards_make_the_outputs_of_the_whole_file(
     assert parts.results[-1] == replace(whole.results[-1], others=parts.results[-1].others)
     assert [one.sha256 for one in parts.results[-1].others] == [
         one.sha256 for one in whole.results[-1].others
+    ]
+
+
+@pytest.mark.parametrize("shard_bytes", [None, 1])
+def test_the_table_says_why_a_sequence_has_no_vector_or_another_id(
+    tmp_path: Path, model: ModelSource, shard_bytes: int | None
+) -> None:
+    records = [("a", ""), ("a", "MKV"), ("b", "MKVLAAGIVWERTYHPND"), ("a", "MKL"), ("", "MK")]
+    source = write(tmp_path, [*records, ("c", "-*")])
+    rules = replace(RULES, max_length=9, long="skip", segment_bytes=30)
+    wanted = EmbeddingSettings(batch_tokens=60, max_length=9, long="skip")
+    run = Run(source, tmp_path / "out", model, wanted, rules, ("virnucpro",), shard_bytes)
+    assert bool(run.catalogue.shards(0)) is (shard_bytes is not None)
+    rows = [
+        (one.id, one.length, bool(checksum), one.reason)
+        for one, checksum in read_index(run.catalogue.outputs(0)[1])
+    ]
+    assert rows == [
+        ("a", 3, True, ""),
+        ("a_2", 3, True, "renamed: a repeated"),
+        ("a_3", 2, True, "renamed: a repeated"),
+        ("a_4", 0, False, "empty"),
+        ("b", 18, False, "longer than --max-length"),
+        ("c", 0, False, "empty"),
     ]
 
 

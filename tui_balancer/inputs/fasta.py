@@ -55,7 +55,7 @@ class FastaContent:
         skipped: Empty sequences left out.
         duplicates: Sequences whose id had occurred before and got a suffix.
         sha256: Of the file's raw bytes.
-        left_out: Sequences longer than `--long skip` takes, without their residues.
+        left_out: Empty sequences, and those longer than `--long skip` takes, without residues.
         segments: Where in `records` its segments begin, if it has several.
     """
 
@@ -89,16 +89,19 @@ def read_fasta(path: Path, rules: ReadingRules, stretch: Stretch | None = None) 
             found.append(record)
             places.append(stream.position)
     if stretch is None:
-        names: Iterable[str] = distinct([record.id for record in found])
+        names = distinct([record.id for record in found], [record.length == 0 for record in found])
+        named = [
+            record if record.id == name else replace(record, id=name, repeats=record.id)
+            for record, name in zip(found, names, strict=True)
+        ]
         sha256 = streams[0].sha256
         cuts = segments(path, rules.segment_bytes)
     else:
-        names = map(numbered, places, (record.id for record in found))
+        named = [
+            replace(record, id=numbered(place, record.id))
+            for record, place in zip(found, places, strict=True)
+        ]
         sha256 = joint_sha256(stream.sha256 for stream in streams)
-    named = [
-        record if record.id == name else replace(record, id=name)
-        for record, name in zip(found, names, strict=True)
-    ]
     kept = [place for place, record in zip(places, named, strict=True) if record.residues]
     return FastaContent(
         tuple(record for record in named if record.residues),
@@ -178,7 +181,7 @@ class FastaStream:
         return (record for record in self.all_records() if record.residues)
 
     def all_records(self) -> Iterator[ProteinRecord]:
-        """Yield the records, those that are left out for their length too, without residues.
+        """Yield the records, also those that are left out, which have no residues.
 
         Raises:
             InputError: The file cannot be used; records may have been yielded before.
@@ -207,13 +210,15 @@ class FastaStream:
                 residues, replaced = clean(sequence)
             except ValueError as error:
                 raise InputError(_locate(self._path, self.position)) from error
+            record_id = id_of(title, self.position)
+            header = title.strip() or record_id
             if not residues:
                 self.skipped += 1
                 self.findings.add(NoticeKind.EMPTY, self.position)
+                yield ProteinRecord(record_id, "", 0, header=header)
                 continue
             letters += len(residues)
             nucleotides += count_nucleotides(residues)
-            record_id = id_of(title, self.position)
             self.duplicates += record_id in seen
             seen.add(record_id)
             kept = self._kept(residues)
@@ -223,7 +228,6 @@ class FastaStream:
             if replaced:
                 self.findings.add(NoticeKind.REPLACED, self.position, number=replaced)
             embedded += bool(kept)
-            header = title.strip() or record_id
             yield ProteinRecord(record_id, kept, len(residues), replaced, header)
         if self._stretch is None:
             self._judge(letters, nucleotides, embedded)

@@ -7,7 +7,7 @@ output format reads back such an id exactly.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 NUL = "\0"
 """Numpy drops one at the end of an id, HDF5 refuses it, and so does Python 3.10's `csv`."""
@@ -27,23 +27,29 @@ def id_of(title: str, position: int) -> str:
     return word.group() if word else f"sequence_{position}"
 
 
-def distinct(ids: Sequence[str]) -> Iterator[str]:
-    """Yield the ids of a file's records made distinct: the second `id` becomes `id_2`.
+def distinct(ids: Sequence[str], empty: Sequence[bool] = ()) -> list[str]:
+    """Return the ids of a file's records made distinct: the second `id` becomes `id_2`.
 
     A suffixed id never takes one that stands in the file, before or after.
+
+    Args:
+        ids: In file order.
+        empty: Whether each record is without residues; these are named after all others.
     """
     taken = set(ids)
     seen: dict[str, int] = {}
-    for record_id in ids:
+    names = list(ids)
+    for place in sorted(range(len(ids)), key=empty.__getitem__) if empty else range(len(ids)):
+        record_id = ids[place]
         count = seen.get(record_id, 0) + 1
         seen[record_id] = count
         if count == 1:
-            yield record_id
             continue
         while (suffixed := f"{record_id}_{count}") in taken:
             count += 1
         seen[record_id] = count
-        yield suffixed
+        names[place] = suffixed
+    return names
 
 
 def numbered(position: int, record_id: str) -> str:

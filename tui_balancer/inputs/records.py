@@ -34,9 +34,10 @@ class ProteinRecord:
         id: First word of the header, kept apart by a suffix when it occurs twice in a file.
         residues: Upper-case letters of ESM-2's alphabet, at most `max_length` of them unless
             longer sequences go through the model in windows; none of one that is left out.
-        length: Residues before truncation.
+        length: Residues before truncation; 0 of an empty sequence.
         replaced: Letters read as X.
         header: The whole header without the `>`; the id where it is empty.
+        repeats: The id that it has in the file, where it is kept apart by a suffix.
     """
 
     id: str
@@ -44,6 +45,7 @@ class ProteinRecord:
     length: int
     replaced: int = 0
     header: str = ""
+    repeats: str = ""
 
     @property
     def truncated(self) -> bool:

@@ -28,6 +28,11 @@ BLOCK_ROWS = 1024
 """How many rows of a fixed size readers hold at a time."""
 
 
+EMPTY = "empty"
+TOO_LONG = "longer than --max-length"
+"""Why a sequence was left out, as the index says it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A sequence beside its vector.
@@ -39,6 +44,7 @@ class Entry:
         used_length: Residues that were embedded; 0 of one that was left out.
         replaced: Of the residues, those read as X.
         source: Its input, in an output that has those of several.
+        reason: Why it was left out or has another id than in its input, in words; else empty.
     """
 
     id: str
@@ -47,6 +53,7 @@ class Entry:
     used_length: int
     replaced: int = 0
     source: str = ""
+    reason: str = ""
 
     @property
     def truncated(self) -> bool:
@@ -66,7 +73,7 @@ class Content:
         kept: What is in their rows.
         vectors: Yields the row of each entry, float32, in their order.
         metadata: What `provenance.provenance` returns; less in files of others.
-        left_out: Sequences that are too long and have no row; only the index names them.
+        left_out: Sequences that are empty or too long and have no row; only the index names them.
     """
 
     entries: Collection[Entry]
@@ -125,6 +132,11 @@ class Stored:
     kept: Representations
     vectors: Callable[[], Iterable[Row]]
     metadata: Mapping[str, MetadataValue]
+
+
+def renamed(record_id: str) -> str:
+    """Return why a sequence has another id than in its input, as the index says it."""
+    return f"renamed: {record_id} repeated"
 
 
 def kept_in(metadata: Mapping[str, Any], width: int) -> Representations:

@@ -1,10 +1,11 @@
 """The index of an output: what is known of each sequence, as a table for people and programs.
 
 Columns, between tabs: `id`, `header`, `file` (the input), `length` (residues in it),
-`used_length`, `truncated`, `replaced` (residues read as X), and `checksum`, the SHA-256 of the
+`used_length`, `truncated`, `replaced` (residues read as X), `checksum`, the SHA-256 of the
 vector's float32 numbers in little-endian order, whichever format has them; where more is kept of
-a sequence, of all of it, in the order of `Representations`. One that was left out for its length
-has a line at the end, without a checksum.
+a sequence, of all of it, in the order of `Representations`; and `reason`. Sequences that were left
+out have lines at the end, without a checksum, and `reason` says why; else it says under which id a
+sequence stands in its input, if that occurs several times there.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from tui_balancer.outputs.content import Content, Entry, Row, reading
 from tui_balancer.outputs.sealing import Written, seal
 from tui_balancer.outputs.tsv import read_rows, write_row
 
-COLUMNS = (*("id", "header", "file", "length", "used_length", "truncated", "replaced", "checksum"),)
+COLUMNS = (
+    *("id", "header", "file", "length", "used_length", "truncated", "replaced"),
+    *("checksum", "reason"),
+)
 
 
 def write(path: Path, content: Content) -> Written:
@@ -31,7 +35,7 @@ def write(path: Path, content: Content) -> Written:
         def line(one: Entry, found: str) -> None:
             truncated = "true" if one.truncated else "false"
             lengths = (one.length, one.used_length, truncated, one.replaced)
-            write_row(file, (one.id, one.header, one.source or source, *lengths, found))
+            write_row(file, (one.id, one.header, one.source or source, *lengths, found, one.reason))
 
         for one, vector in content.rows():
             line(one, checksum(vector))
@@ -51,7 +55,8 @@ def read_index(path: Path) -> Iterator[tuple[Entry, str]]:
             length, used, replaced = (
                 int(row[name]) for name in ("length", "used_length", "replaced")
             )
-            yield Entry(row["id"], row["header"], length, used, replaced), row["checksum"]
+            entry = Entry(row["id"], row["header"], length, used, replaced, reason=row["reason"])
+            yield entry, row["checksum"]
 
 
 def checksum(vector: Row) -> str:

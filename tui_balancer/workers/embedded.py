@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tui_balancer.inputs.records import ProteinRecord
-from tui_balancer.outputs.content import Content, Entry, Row
+from tui_balancer.outputs.content import EMPTY, TOO_LONG, Content, Entry, Row, renamed
 from tui_balancer.outputs.provenance import MetadataValue
 from tui_balancer.representations import Representations
 from tui_balancer.workers.failures import FileFailure
@@ -78,4 +78,8 @@ class EmbeddedTask:
 
 def _entry(record: ProteinRecord) -> Entry:
     used_length = len(record.residues)
-    return Entry(record.id, record.header, record.length, used_length, record.replaced)
+    reason = renamed(record.repeats) if record.repeats else ""
+    if not used_length:
+        reason = TOO_LONG if record.length else EMPTY
+    lengths = (record.length, used_length, record.replaced)
+    return Entry(record.id, record.header, *lengths, reason=reason)

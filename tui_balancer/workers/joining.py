@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from tui_balancer.inputs.ids import distinct, numbered, taken_apart
-from tui_balancer.outputs.content import Content, Entry, Row
+from tui_balancer.outputs.content import Content, Entry, Row, renamed
 from tui_balancer.outputs.provenance import joined_provenance
 from tui_balancer.outputs.shard import StoredShard, read_shard
 from tui_balancer.representations import Representations
@@ -54,15 +54,22 @@ def _names(shards: Sequence[StoredShard]) -> dict[str, str]:
 
     Those that have failed or were left out have names, too: an id is distinct in all of the file.
     """
-    labels: list[str] = []
+    labels: list[tuple[int, str, bool]] = []
     for shard in shards:
         failed = shard.metadata["failed_ids"]
         assert isinstance(failed, list), "ids are a list"
-        labels += (*(one.id for one in (*shard.entries, *shard.left_out)), *map(str, failed))
-    in_file = sorted(map(taken_apart, labels))
-    ids = distinct([record_id for _, record_id in in_file])
-    return {numbered(*one): name for one, name in zip(in_file, ids, strict=True)}
+        entries = (*shard.entries, *shard.left_out)
+        labels += ((*taken_apart(one.id), one.length == 0) for one in entries)
+        labels += ((*taken_apart(str(one)), False) for one in failed)
+    labels.sort()
+    ids = distinct([record_id for _, record_id, _ in labels], [empty for *_, empty in labels])
+    return {
+        numbered(place, record_id): name
+        for (place, record_id, _), name in zip(labels, ids, strict=True)
+    }
 
 
 def _named(entry: Entry, names: Mapping[str, str]) -> Entry:
-    return replace(entry, id=names[entry.id])
+    name, (_, record_id) = names[entry.id], taken_apart(entry.id)
+    reason = entry.reason or (renamed(record_id) if name != record_id else "")
+    return replace(entry, id=name, reason=reason)

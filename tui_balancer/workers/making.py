@@ -62,7 +62,7 @@ def file_provenance(
         sequences=len(content.records) - len(failed_ids),
         truncated_ids=[record.id for record in content.records if record.truncated],
         replaced=sum(record.replaced for record in content.records),
-        skipped=content.skipped + len(content.left_out),
+        skipped=len(content.left_out),
         precision=setup.settings.precision,
         forward=setup.settings.forward,
         failed_ids=failed_ids,
@@ -70,6 +70,6 @@ def file_provenance(
         include=kept.kinds,
         long=setup.settings.long,
         windowed=sum(len(one.residues) > setup.reading.max_length for one in content.records),
-        skipped_ids=[record.id for record in content.left_out],
+        skipped_ids=[record.id for record in content.left_out if record.length],
         dereplicated=setup.settings.dereplicate,
     )
