@@ -23,13 +23,13 @@ headers = st.text(
     max_size=4,
 )
 plain_lines = st.text(st.sampled_from("MKVLAGCTUX"), max_size=9)
-nasty_lines = st.text(st.sampled_from("MkJ*-. >@+\r\0ß1"), max_size=5)
+nasty_lines = st.text(st.sampled_from("MkJ*-. >@+\r\0ß1;\N{ZERO WIDTH NO-BREAK SPACE}"), max_size=5)
 lines = st.one_of(plain_lines, plain_lines, plain_lines, nasty_lines)
 records = st.tuples(headers, st.lists(lines, max_size=3))
 files = st.tuples(
     st.lists(records, max_size=6),
     st.sampled_from(["\n", "\n", "\n", "\r\n", "\r"]),
-    st.sampled_from(["", "", "", "\n", " ", "\N{ZERO WIDTH NO-BREAK SPACE}"]),
+    st.sampled_from(["", "", "", "\n", " ", ";x\n", "\N{ZERO WIDTH NO-BREAK SPACE}"]),
 )
 rules = st.builds(
     ReadingRules,

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from tui_balancer.inputs.counts import Counts
 from tui_balancer.inputs.discovery import InputFile
-from tui_balancer.inputs.fasta import InputError, read_fasta
+from tui_balancer.inputs.fasta import FastaStream, InputError, read_fasta
+from tui_balancer.inputs.lines import Dropped
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.residues import ALPHABET
 from tui_balancer.inputs.scan import FileScan, scan_file
@@ -44,6 +45,15 @@ READ = {
     "CRLF": (b">a x\r\nMKV\r\nLL\r\n>b\r\nGG\r\n", [("a", "MKVLL"), ("b", "GG")]),
     "CR alone": (b">a\rMKV\r>b\rGG\r", [("a", "MKV"), ("b", "GG")]),
     "BOM": (b"\xef\xbb\xbf>a\nMKV\n", [("a", "MKV")]),
+    "BOMs inside": (
+        b">a\nMKV\r\n\xef\xbb\xbf>b\nGG\n\xef\xbb\xbf\xef\xbb\xbfG\r\xef\xbb\xbf>c\nLL\n\xef\xbb\xbf",
+        [("a", "MKV"), ("b", "GGG"), ("c", "LL")],
+    ),
+    "comments": (
+        b";old\n\xef\xbb\xbf;x\n>a ;b\n;c\r\nMK\r;>d\rVL\n;\n>b;e\n\n;MKV\nGG\n;",
+        [("a", "MKVL"), ("b;e", "GG")],
+    ),
+    "form feeds": (b">a\nMKV\x0c\n\x0cLL\n", [("a", "MKVLL")]),
     "blank lines": (b"\n  \n>a\n\nMKV\n\nLL\n\n", [("a", "MKVLL")]),
     "blanks inside": (b">a\n MKV LLA\tGG \n", [("a", "MKVLLAGG")]),
     "lower case": (b">a\nmkvLLa\n", [("a", "MKVLLA")]),
@@ -81,22 +91,35 @@ REFUSED = {
     "NUL in an id": (b">b\nGG\n>a\0\nMK\n", "line 3: there is a NUL character in the header"),
     "NUL in a description": (b">a b\0c\nMK\n", "line 1: there is a NUL character in the header"),
     "NUL in an empty record": (b">a\0\n>b\nMK\n", "line 1: there is a NUL character"),
-    "UTF-16": (">a\nMK\n".encode("utf-16"), "line 1: not FASTA"),
+    "UTF-16": (">a\nMK\n".encode("utf-16"), "UTF-16 text: save it as UTF-8 (iconv -f UTF-16 "),
+    "big-endian UTF-16": ("\ufeff>a\nMK\n".encode("utf-16-be"), "(iconv -f UTF-16 -t UTF-8)"),
+    "UTF-16 without a BOM": (">a\nMK\n".encode("utf-16-le"), "UTF-16LE text"),
+    "big-endian UTF-16 without a BOM": (">a\nMK\n".encode("utf-16-be"), "UTF-16BE text"),
+    "UTF-32": (">a\nMK\n".encode("utf-32"), "UTF-32 text: save it as UTF-8"),
+    "big-endian UTF-32": ("\ufeff>a\nMK\n".encode("utf-32-be"), "UTF-32 text"),
+    "UTF-32 without a BOM": (">a\nMK\n".encode("utf-32-le"), "UTF-32LE text"),
+    "big-endian UTF-32 without a BOM": (">a\nMK\n".encode("utf-32-be"), "UTF-32BE text"),
+    "packed UTF-16": (gzip.compress(">a\nMK\n".encode("utf-16")), "UTF-16 text"),
+    "UTF-16 after UTF-8": (b">a\nMK\n" + ">b\nGG\n".encode("utf-16"), "line 3: '\\\\' is no"),
+    "old comments for headers": (b";a\nMK\n", "line 2: not FASTA: 'MK'"),
+    "nothing but comments": (b";a\n;b\n", "the file is empty"),
+    "a comment that is indented": (b">a\nMK\n ;b\n", "line 3: ';' is no residue"),
+    "a residue after a comment": (b">a\n;\n\n;1\n1\n", "line 5: '1' is no residue"),
+    "NULs at the end": (b">a\nMK\n" + bytes(9), r"line 3: '\x00' is no residue"),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0", "line 1: not FASTA"),
     "a digit in a sequence": (b">a\nMK\n>b\nGG\nG1G\n", "line 5: '1' is no residue"),
     "a joint without a newline": (b">a\nMKV>b\nGG\n", "line 2: '>' is no residue"),
     "a byte that is not UTF-8": (b">a\nMK\xffV\n", "line 2: '\\\\' is no residue"),
     "a NUL": (b">a\nMK\0V\n", r"line 2: '\x00' is no residue"),
-    "a truncated gzip": (gzip.compress(b">a\nMK\n" * 9)[:-12], "the gzip data is broken"),
-    "a damaged gzip": (gzip.compress(b">a\nMK\n")[:-8] + bytes(8), "the gzip data is broken"),
-    "text after a gzip": (gzip.compress(b">a\nMK\n") + b">b\nGG\n", "line 3: the gzip data"),
-    "a truncated bzip2": (bz2.compress(b">a\nMK\n" * 9)[:-4], "the bzip2 data is broken"),
-    "a damaged bzip2": (b"BZh91AY", "line 1: the bzip2 data is broken"),
-    "a truncated xz": (lzma.compress(b">a\nMK\n" * 9)[:-4], "the xz data is broken"),
-    "a damaged xz": (b"\xfd7zXZ\0rest", "line 1: the xz data is broken"),
-    "a truncated zstd": (zstd.compress(b">a\nMK\n" * 9)[:-4], "the zstd data is broken"),
-    "a damaged zstd": (b"\x28\xb5\x2f\xfdrest", "line 1: the zstd data is broken"),
-    "zip": (b"PK\x03\x04rest", "a zip archive: unpack it first"),
+    "a truncated gzip": (gzip.compress(b">a\nMK\n" * 9)[:-12], "the gzip data is cut short here"),
+    "a damaged gzip": (gzip.compress(b">a\nMK\n")[:-8] + bytes(8), "the gzip data is damaged here"),
+    "text after a gzip": (gzip.compress(b">a\nMK\n") + b">b\nGG\n", "line 3: the gzip data ends"),
+    "a truncated bzip2": (bz2.compress(b">a\nMK\n" * 9)[:-4], "the bzip2 data is cut short here"),
+    "a damaged bzip2": (b"BZh91AYrest", "line 1: the bzip2 data is damaged here"),
+    "a truncated xz": (lzma.compress(b">a\nMK\n" * 9)[:-4], "the xz data is cut short here"),
+    "a damaged xz": (b"\xfd7zXZ\0damaged", "line 1: the xz data is damaged here"),
+    "a truncated zstd": (zstd.compress(b">a\nMK\n" * 9)[:-4], "the zstd data is cut short here"),
+    "a damaged zstd": (b"\x28\xb5\x2f\xfd\x00\xff", "line 1: the zstd data is damaged here"),
     "a gene": (b">a\n" + b"ACGTNacgtu\n" * 100, "looks like nucleotides: 100.0% of 1,000"),
 }
 
@@ -122,10 +145,13 @@ def test_it_is_refused_with_the_reason_and_the_line(fasta: Path, case: str) -> N
     assert str(refusal.value).isprintable()
 
 
-@pytest.mark.parametrize("packed", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
-def test_several_packed_parts_are_one_file(fasta: Path, packed: Callable[[bytes], bytes]) -> None:
-    data = packed(b">a\nMK\n") + packed(b">b\nGG\n")
-    assert ids_and_residues(fasta, data) == [("a", "MK"), ("b", "GG")]
+def test_lines_that_are_dropped_are_counted_and_located(fasta: Path) -> None:
+    bom = b"\xef\xbb\xbf"
+    fasta.write_bytes(bom + b";1\n>a\n" + b"MK\r\n" * 99_998 + bom + b">b\rMK\r;4\n" + b";\n" * 9)
+    stream = FastaStream(fasta, RULES)
+    assert [record.length for record in stream] == [199_996, 2]
+    assert stream.text.marks == Dropped(1, [100_001])
+    assert stream.text.comments == Dropped(11, [1, 100_003, 100_004])
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, lambda path: None], ids=["a folder", "nothing"])
@@ -208,7 +234,7 @@ def pieces_of_fasta() -> st.SearchStrategy[bytes]:
     return st.one_of(st.binary(), text, packed, cut, cut.map(lambda data: data + b">a\nMK\n"))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(data=pieces_of_fasta(), max_length=st.integers(1, 12))
 @example(data=b"\x1f\x8b", max_length=1)
 @example(data=b">", max_length=1)

@@ -6,13 +6,14 @@ import gzip
 import hashlib
 import os
 import re
+from codecs import BOM_UTF8
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui_balancer.inputs.census import Census
@@ -31,7 +32,9 @@ ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
 HEADERS = st.sampled_from(
     [b"a", b"a > b", b"", b">x", b" y z", "é".encode(), b"\xff\xfe", b"a\tb", b"long header " * 3]
 )
-SEQUENCES = st.lists(st.sampled_from([b"MK", b"ACDEFGHIKL", b"", b"m-k*", b"JJ"]), max_size=3)
+SEQUENCES = st.lists(
+    st.sampled_from([b"MK", b"ACDEFGHIKL", b"", b"m-k*", b"JJ", b";>"]), max_size=3
+)
 
 
 @st.composite
@@ -39,8 +42,9 @@ def files(draw: st.DrawFn) -> bytes:
     """Return a file that can be read: at least one record has residues."""
     end = draw(ENDS)
     records = [*draw(st.lists(st.tuples(HEADERS, SEQUENCES), max_size=12)), (b"last", [b"MKV"])]
-    text = end.join(end.join((b">" + header, *lines)) for header, lines in records)
-    start = draw(st.sampled_from([b"", b"\xef\xbb\xbf", end, b"  " + end]))
+    marks = st.sampled_from([b"", b"", b"", BOM_UTF8, BOM_UTF8 * 2])
+    text = end.join(end.join((draw(marks) + b">" + header, *lines)) for header, lines in records)
+    start = draw(st.sampled_from([b"", BOM_UTF8, end, b"  " + end]))
     return start + text + draw(st.sampled_from([b"", end, end * 2]))
 
 
@@ -50,6 +54,7 @@ def written(folder: Path, content: bytes) -> Path:
     return path
 
 
+@settings(deadline=None)
 @given(content=files(), size=st.integers(1, 60))
 def test_segments_cover_the_file_and_hold_its_records(
     content: bytes, size: int, tmp_path_factory: pytest.TempPathFactory
@@ -76,6 +81,7 @@ def test_segments_cover_the_file_and_hold_its_records(
     assert found == whole
 
 
+@settings(deadline=None)
 @given(content=files(), size=st.integers(1, 60), shard=st.integers(1, 200))
 def test_shards_hold_what_the_file_does(
     content: bytes, size: int, shard: int, tmp_path_factory: pytest.TempPathFactory

@@ -23,8 +23,9 @@ from itertools import chain, takewhile
 from pathlib import Path, PurePath
 
 from tui_balancer.errors import UserError
+from tui_balancer.inputs.lines import begins_like_fasta
 from tui_balancer.inputs.text import terminal_safe
-from tui_balancer.inputs.unpacking import SUFFIXES, unpacked
+from tui_balancer.inputs.unpacking import SUFFIXES, UnreadableContent, unpacked
 
 FASTA_SUFFIXES = frozenset(
     {".aa", ".fa", ".faa", ".fas", ".fasta", ".ffn", ".fna", ".fsa", ".mpfa", ".pep", ".prot"}
@@ -32,7 +33,6 @@ FASTA_SUFFIXES = frozenset(
 """Suffixes that claim FASTA; case does not matter, that of a packing may follow."""
 
 _GLOB_LETTERS = re.compile(r"[*?\[]")
-_SNIFF_BYTES = 4096
 _TOLD_EVERY = 1000
 
 
@@ -279,13 +279,12 @@ def _without_packing(name: str) -> str:
 
 
 def _begins_like_fasta(path: str) -> bool:
-    """Whether the first visible character is `>`, looking into what is packed and past a BOM."""
+    """Whether the text in a file, packed or not, begins with a header."""
     try:
-        with Path(path).open("rb", buffering=0) as file, unpacked(file) as content:
-            head = content.read(_SNIFF_BYTES)
-    except OSError:
+        with Path(path).open("rb", buffering=0) as file:
+            return begins_like_fasta(next(unpacked(file), b""))
+    except (OSError, UnreadableContent):
         return False
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b">")
 
 
 def _mode(path: Path) -> int | None:

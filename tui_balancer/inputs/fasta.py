@@ -1,7 +1,8 @@
 """Reading one protein FASTA file: any bytes become clean records, or one `InputError`.
 
-Biopython's `SimpleFastaParser` splits the text into records; this module decides what the
-text is (packed or not, FASTA or not, protein or not), `residues` what each letter becomes.
+`unpacking` and `lines` make text of the bytes, and Biopython's `SimpleFastaParser` records of the
+text; this module decides what they are (FASTA or not, protein or not), `residues` what each letter
+becomes.
 The scan and the worker consume the same `FastaStream`, so their counts agree.
 """
 
@@ -15,19 +16,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tui_balancer.inputs.findings import Findings
 from tui_balancer.inputs.ids import NUL, distinct, id_of, numbered
+from tui_balancer.inputs.lines import FastaText
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.residues import NO_RESIDUES, clean, count_nucleotides, stranger
 from tui_balancer.inputs.segments import Stretch, joint_sha256, segments
 from tui_balancer.inputs.text import terminal_safe
-from tui_balancer.inputs.unpacking import ZIP_MAGIC, BrokenPacking, unpacked
+from tui_balancer.inputs.unpacking import BrokenPacking, UnreadableContent
 from tui_balancer.notices import NoticeKind
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 NUCLEOTIDE_SHARE = 0.95
 NUCLEOTIDE_MINIMUM = 1000
@@ -117,18 +115,17 @@ def headers(path: Path) -> Iterator[tuple[int, str, bool]]:
     """Yield the line, the header without the `>`, and whether there are residues, of each record.
 
     Raises:
-        InputError: It is an archive of files.
+        InputError: It is no text.
         OSError: It cannot be read.
     """
     begin, title, full = 0, "", False
-    with path.open("rb", buffering=0) as raw, _open_text(raw) as text:
-        for line, found in enumerate(text, start=1):
-            if found.startswith(">"):
-                if begin:
-                    yield begin, title, full
-                begin, title, full = line, found[1:].rstrip(), False
-            elif not full:
-                full = bool(found.strip(NO_RESIDUES))
+    for line, found in _numbered_lines(path):
+        if found.startswith(">"):
+            if begin:
+                yield begin, title, full
+            begin, title, full = line, found[1:].rstrip(), False
+        elif not full:
+            full = bool(found.strip(NO_RESIDUES))
     if begin:
         yield begin, title, full
 
@@ -152,6 +149,7 @@ class FastaStream:
         left_out: Records so far that are too long for `--long skip`.
         findings: What is odd about the records so far, but for repeated ids.
         sha256: Of the raw bytes, once the iteration is over.
+        text: What was read of it so far, and what was left out of that.
     """
 
     def __init__(self, path: Path, rules: ReadingRules, stretch: Stretch | None = None) -> None:
@@ -171,6 +169,7 @@ class FastaStream:
         self.left_out = 0
         self.findings = Findings()
         self.sha256 = ""
+        self.text = FastaText()
 
     def __iter__(self) -> Iterator[ProteinRecord]:
         """Yield the records that are to be embedded.
@@ -189,17 +188,16 @@ class FastaStream:
         try:
             with self._path.open("rb", buffering=0) as raw:
                 hashed = _HashingReader(raw, self._stretch)
-                with _open_text(hashed) as text:
-                    yield from self._records(text)
+                yield from self._records(self.text.lines(hashed))
                 self.sha256 = hashed.digest.hexdigest()
         except BrokenPacking as error:
-            raise InputError(
-                f"line {_last_line(self._path)}: the {error} data is broken or cut short here"
-            ) from error
+            raise InputError(f"line {self.text.line}: {error}") from error
+        except UnreadableContent as error:
+            raise InputError(str(error)) from error
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror or error}") from error
 
-    def _records(self, text: io.TextIOWrapper) -> Iterator[ProteinRecord]:
+    def _records(self, text: Iterator[str]) -> Iterator[ProteinRecord]:
         letters = nucleotides = embedded = 0
         seen: set[str] = set()
         for title, sequence in _parse(_from_header(text)):
@@ -263,7 +261,7 @@ class FastaStream:
         return residues[: rules.max_length] if rules.long == "truncate" else ""
 
 
-class _HashingReader(io.RawIOBase):
+class _HashingReader:
     """A raw file, or a stretch of it, that hashes all that is read: one pass does both."""
 
     def __init__(self, raw: io.FileIO, stretch: Stretch | None = None) -> None:
@@ -273,32 +271,14 @@ class _HashingReader(io.RawIOBase):
             raw.seek(stretch.begin)
         self.digest = hashlib.sha256()
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer)[: self._left]
-        count = self._raw.readinto(view)
-        self._left -= count
-        self.digest.update(view[:count])
-        return count
+    def read(self, size: int) -> bytes:
+        data = self._raw.read(min(size, self._left)) or b""
+        self._left -= len(data)
+        self.digest.update(data)
+        return data
 
 
-def _open_text(raw: io.RawIOBase) -> io.TextIOWrapper:
-    """Return the text of a file, unpacked if need be.
-
-    Raises:
-        InputError: It is an archive of files.
-    """
-    binary = unpacked(raw)
-    if binary.peek(len(ZIP_MAGIC)).startswith(ZIP_MAGIC):
-        raise InputError("a zip archive: unpack it first")
-    # Headers carry names in whatever encoding; residues are ASCII, so a byte that is not
-    # UTF-8 does no harm in the one and is found by the alphabet in the other.
-    return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="backslashreplace")
-
-
-def _from_header(text: io.TextIOWrapper) -> Iterable[str]:
+def _from_header(text: Iterator[str]) -> Iterable[str]:
     """Return the lines from the first header on.
 
     Raises:
@@ -329,24 +309,25 @@ def _locate(path: Path, position: int) -> str:
     A second pass, so that the first need not count lines.
     """
     headers = 0
-    with path.open("rb", buffering=0) as raw, _open_text(raw) as text:
-        for number, line in enumerate(text, start=1):
-            if line.startswith(">"):
-                headers += 1
-                if headers == position and NUL in line:
-                    return f"line {number}: there is a NUL character in the header; remove it"
-            elif headers == position and (letter := stranger(line)):
-                return f"line {number}: {letter!a} is no residue"
+    for number, line in _numbered_lines(path):
+        if line.startswith(">"):
+            headers += 1
+            if headers == position and NUL in line:
+                return f"line {number}: there is a NUL character in the header; remove it"
+        elif headers == position and (letter := stranger(line)):
+            return f"line {number}: {letter!a} is no residue"
     return "the file changed while it was read"
 
 
-def _last_line(path: Path) -> int:
-    """Return the number of the line in which the readable part of a file ends."""
-    number = 1
+def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a file once more.
+
+    Raises:
+        InputError: It is no text.
+        OSError: It cannot be read.
+    """
     try:
-        with path.open("rb", buffering=0) as raw, _open_text(raw) as text:
-            for _ in text:
-                number += 1
-    except OSError:
-        pass
-    return number
+        with path.open("rb", buffering=0) as raw:
+            yield from enumerate(FastaText().lines(raw), start=1)
+    except UnreadableContent as error:
+        raise InputError(str(error)) from error

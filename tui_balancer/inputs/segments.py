@@ -18,7 +18,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO, TypeVar
 
-from tui_balancer.inputs.unpacking import LONGEST_MAGIC, is_packed
+from tui_balancer.inputs.unpacking import HEAD_BYTES, is_packed
 
 SEGMENT_BYTES = 16 << 20
 """Some hundred batches: that the last batch of a segment is not full costs nothing, and what one
@@ -27,6 +27,7 @@ segment takes in memory is little."""
 _Part = TypeVar("_Part")
 
 _HEADER = re.compile(rb"[\r\n]>")
+_BEFORE_HEADER = b"\r\n" + BOM_UTF8
 _BLOCK_BYTES = 1 << 18
 
 
@@ -68,7 +69,7 @@ def segments(path: Path, segment_bytes: int, within: Stretch | None = None) -> t
     if status.st_size <= segment_bytes or not S_ISREG(status.st_mode):
         return ()
     with path.open("rb") as file:
-        if is_packed(file.read(LONGEST_MAGIC)):
+        if is_packed(file.read(HEAD_BYTES)):
             return ()
         whole = within or Stretch(0, status.st_size)
         found = []
@@ -136,10 +137,15 @@ def _next_header(file: BinaryIO, place: int, end: int) -> int:
 
 def _headers(file: BinaryIO, begin: int, end: int) -> int:
     """Return how many records begin in a stretch."""
-    count, last = 0, b"\n"
+    # What may belong to the start of a line: the file begins with one, and so do stretches.
+    count, held = 0, b"\n"
     file.seek(begin)
     while begin < end and (block := file.read(min(_BLOCK_BYTES, end - begin))):
-        text = last + (block.removeprefix(BOM_UTF8) if begin == 0 else block)
+        begin += len(block)
+        text = held + block
+        held = text[len(text.rstrip(_BEFORE_HEADER)) :]
+        text = text[: len(text) - len(held)]
+        if BOM_UTF8[:1] in text:
+            text = text.replace(BOM_UTF8, b"")
         count += text.count(b"\n>") + (text.count(b"\r>") if b"\r" in text else 0)
-        begin, last = begin + len(block), block[-1:]
     return count
