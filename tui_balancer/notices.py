@@ -26,6 +26,8 @@ class NoticeKind(str, Enum):
     REPLACED = "replaced"
     EMPTY = "empty"
     REPEATED_ID = "repeated_id"
+    COMMENT = "comment"
+    BYTE_ORDER_MARK = "byte_order_mark"
 
 
 _WORDS: Final[dict[NoticeKind, str]] = {
@@ -35,6 +37,8 @@ _WORDS: Final[dict[NoticeKind, str]] = {
     NoticeKind.REPLACED: "letters outside the alphabet are read as X",
     NoticeKind.EMPTY: "empty sequences are left out",
     NoticeKind.REPEATED_ID: "repeated ids are kept apart by a suffix",
+    NoticeKind.COMMENT: "comment lines, which begin with ';', are skipped",
+    NoticeKind.BYTE_ORDER_MARK: "byte-order marks inside a file are dropped",
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.discovery import find_inputs, split_suffix
+from tui_balancer.inputs.unpacking import zstd
 
 FASTA = b">a\nMK\n"
 
@@ -115,7 +116,15 @@ def test_a_link_that_leads_nowhere_is_an_input_if_it_claims_fasta(tree: Path) ->
         ("plain", FASTA),
         ("strange.suffix", b"\n\n>a\nMK\n"),
         ("bom.data", b"\xef\xbb\xbf>a\nMK\n"),
+        ("notes.txt", b"; made by hand\r\n\xef\xbb\xbf;\n\n>a\nMK\n"),
+        ("wide.txt", ">a\nMK\n".encode("utf-16")),
+        ("wide.be", ">a\nMK\n".encode("utf-16-be")),
+        ("wider.gz", gzip.compress(">a\nMK\n".encode("utf-32"), mtime=0)),
         ("packed", gzip.compress(FASTA, mtime=0)),
+        ("damaged", gzip.compress(FASTA, mtime=0) + b"rest"),
+        ("lost.faa.gz", gzip.compress(FASTA, mtime=0)[:9]),
+        ("twice.faa.gz", gzip.compress(gzip.compress(FASTA, mtime=0), mtime=0)),
+        ("joined.zst", b"\x50\x2a\x4d\x18\0\0\0\0" + zstd.compress(FASTA)),
         ("packed.too", lzma.compress(FASTA)),
         ("empty.fasta", b""),
         ("page.faa.ZST", b"<html>not found</html>"),
@@ -134,6 +143,9 @@ def test_a_folder_s_file_is_an_input_by_its_content_or_if_it_claims_to_be(
     [
         ("README.txt", b"Proteins of 2024"),
         ("table.tsv", b"a\tb\n"),
+        ("settings.ini", b"; a comment\n[section]\n"),
+        ("wide.txt", "Proteins > genes".encode("utf-16")),
+        ("twice.gz", gzip.compress(gzip.compress(FASTA, mtime=0), mtime=0)),
         ("a_ESM.pt", b"PK\x03\x04"),
         ("ledger.sqlite", b"SQLite format 3\0"),
         ("reads.fastq", b"@r\nACGT\n+\nIIII\n"),

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from tui_balancer.inputs.counts import Counts
 from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.fasta import FastaStream, InputError, read_fasta
-from tui_balancer.inputs.lines import Dropped
+from tui_balancer.inputs.findings import Spot
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.residues import ALPHABET
 from tui_balancer.inputs.scan import FileScan, scan_file
 from tui_balancer.inputs.unpacking import zstd
+from tui_balancer.notices import NoticeKind
 
 RULES = ReadingRules()
 
@@ -148,10 +149,15 @@ def test_it_is_refused_with_the_reason_and_the_line(fasta: Path, case: str) -> N
 def test_lines_that_are_dropped_are_counted_and_located(fasta: Path) -> None:
     bom = b"\xef\xbb\xbf"
     fasta.write_bytes(bom + b";1\n>a\n" + b"MK\r\n" * 99_998 + bom + b">b\rMK\r;4\n" + b";\n" * 9)
-    stream = FastaStream(fasta, RULES)
+    stream = FastaStream(fasta, ReadingRules(max_length=200_000))
     assert [record.length for record in stream] == [199_996, 2]
-    assert stream.text.marks == Dropped(1, [100_001])
-    assert stream.text.comments == Dropped(11, [1, 100_003, 100_004])
+    assert stream.findings.counts == {NoticeKind.BYTE_ORDER_MARK: 1, NoticeKind.COMMENT: 11}
+    assert stream.findings.first(NoticeKind.BYTE_ORDER_MARK) == (Spot(0, line=100_001),)
+    assert [spot.line for spot in stream.findings.first(NoticeKind.COMMENT)] == [
+        1,
+        100_003,
+        100_004,
+    ]
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, lambda path: None], ids=["a folder", "nothing"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,24 @@ def test_what_becomes_of_long_sequences_is_named(
     (tmp_path / "a.faa").write_text(">a\nMKV\n>b\nMKVLLAWTYR\n")
     (notice,) = warnings_of(tmp_path, ReadingRules(max_length=9, long=long))  # type: ignore[arg-type]
     assert (notice.kind, notice.examples) == (kind, (Example("a.faa", 3, "b"),))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_comments_and_byte_order_marks_are_named_with_their_lines(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    comments = b";note\n>a\nMKV\n;>b\nLL\n" + b";\n" * 9
+    joined = codecs.BOM_UTF8 + b">a\nMKV\n" + codecs.BOM_UTF8 + b">b\nMK\n"
+    (tmp_path / "comments.faa").write_bytes(pack(comments))
+    (tmp_path / "joined.faa").write_bytes(pack(joined))
+    comment, mark = warnings_of(tmp_path)
+    assert notice_line(comment) == (
+        "comment lines, which begin with ';', are skipped: 11 in 1 file "
+        "(comments.faa line 1; comments.faa line 4; comments.faa line 6)"
+    )
+    assert notice_line(mark) == (
+        "byte-order marks inside a file are dropped: 1 in 1 file (joined.faa line 3)"
+    )
 
 
 def test_a_file_that_fails_warns_of_nothing(tmp_path: Path) -> None:

@@ -46,7 +46,10 @@ def _located(
     kinds: defaultdict[int, list[tuple[NoticeKind, str]]] = defaultdict(list)
     for kind, places in spots.items():
         for one in places:
-            kinds[one.position].append((kind, one.detail))
+            if one.line is not None:
+                examples[kind].append(Example(file.name, one.line, detail=one.detail))
+            else:
+                kinds[one.position].append((kind, one.detail))
     repeats = NoticeKind.REPEATED_ID in spots
     try:
         for position, line, record, repeated in _records(file, kinds, repeats):

@@ -149,7 +149,6 @@ class FastaStream:
         left_out: Records so far that are too long for `--long skip`.
         findings: What is odd about the records so far, but for repeated ids.
         sha256: Of the raw bytes, once the iteration is over.
-        text: What was read of it so far, and what was left out of that.
     """
 
     def __init__(self, path: Path, rules: ReadingRules, stretch: Stretch | None = None) -> None:
@@ -169,7 +168,7 @@ class FastaStream:
         self.left_out = 0
         self.findings = Findings()
         self.sha256 = ""
-        self.text = FastaText()
+        self._text = FastaText(self.findings)
 
     def __iter__(self) -> Iterator[ProteinRecord]:
         """Yield the records that are to be embedded.
@@ -188,10 +187,10 @@ class FastaStream:
         try:
             with self._path.open("rb", buffering=0) as raw:
                 hashed = _HashingReader(raw, self._stretch)
-                yield from self._records(self.text.lines(hashed))
+                yield from self._records(self._text.lines(hashed))
                 self.sha256 = hashed.digest.hexdigest()
         except BrokenPacking as error:
-            raise InputError(f"line {self.text.line}: {error}") from error
+            raise InputError(f"line {self._text.line}: {error}") from error
         except UnreadableContent as error:
             raise InputError(str(error)) from error
         except OSError as error:

@@ -11,15 +11,17 @@ from tui_balancer.notices import EXAMPLES, NoticeKind
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A record that something was found in.
+    """A record, or a line outside of records, that something was found in.
 
     Attributes:
-        position: Of the record in its file, from 1.
+        position: Of the record in its file, from 1; 0 where a line is meant.
         detail: What was found, where that is not clear from the kind.
+        line: Number of that line, from 1; of a record it is not known yet.
     """
 
     position: int
     detail: str = ""
+    line: int | None = None
 
 
 class Findings:
@@ -36,15 +38,22 @@ class Findings:
 
     def add(self, kind: NoticeKind, position: int, detail: str = "", number: int = 1) -> None:
         """Add what was found in a record."""
-        self.counts[kind] += number
-        first = self._first[kind]
-        if len(first) < EXAMPLES:
-            first.append(Spot(position, detail))
+        self._add(kind, Spot(position, detail), number)
 
     def add_all(self, kind: NoticeKind, positions: Iterable[int]) -> None:
         """Add one of a kind for each of these records."""
         for position in positions:
             self.add(kind, position)
+
+    def add_line(self, kind: NoticeKind, line: int) -> None:
+        """Add what was found in a line."""
+        self._add(kind, Spot(0, line=line), 1)
+
+    def _add(self, kind: NoticeKind, spot: Spot, number: int) -> None:
+        self.counts[kind] += number
+        first = self._first[kind]
+        if len(first) < EXAMPLES:
+            first.append(spot)
 
     def first(self, kind: NoticeKind) -> tuple[Spot, ...]:
         """Return the first records of a kind."""

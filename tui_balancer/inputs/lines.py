@@ -6,15 +6,13 @@ import io
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 
 import numpy as np
 
+from tui_balancer.inputs.findings import Findings
 from tui_balancer.inputs.unpacking import Readable, UnreadableContent, unpacked
-
-EXAMPLES = 3
-"""Lines of a kind that are named; the others are only counted."""
+from tui_balancer.notices import NoticeKind
 
 _ENCODINGS = {
     "UTF-32": re.compile(rb"\xff\xfe\0\0|\0\0\xfe\xff"),
@@ -33,34 +31,19 @@ _COMMENT = re.compile(rb";(?<![^\r\n];)[^\r\n]*")
 _FASTA = re.compile(rb"(?:\xef\xbb\xbf|\s|;[^\r\n]*[\r\n])*>")
 
 
-@dataclass(slots=True)
-class Dropped:
-    """What is left out of the text, of one kind.
-
-    Attributes:
-        count: Lines that had it.
-        lines: The numbers of the first ones.
-    """
-
-    count: int = 0
-    lines: list[int] = field(default_factory=list)
-
-
 class FastaText:
     """The text of a FASTA file, or of a stretch of it.
 
     Attributes:
         line: Number of the line in which the part that was read ends; lines before it may not
             have been yielded.
-        comments: Lines that begin with `;`. They become empty lines.
-        marks: Lines that begin with a byte-order mark where no file begins: several were
-            put together.
+        findings: What was left out so far: comments, which become empty lines, and byte-order
+            marks where no file begins, for several were put together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, findings: Findings | None = None) -> None:
         self.line = 1
-        self.comments = Dropped()
-        self.marks = Dropped()
+        self.findings = findings if findings is not None else Findings()
 
     def lines(self, raw: Readable) -> Iterator[str]:
         """Return the lines of what a file holds, numbered as in the file.
@@ -75,20 +58,21 @@ class FastaText:
         if BOM_UTF8[:1] in block:
             if self.line == 1:
                 block = block.removeprefix(BOM_UTF8)
-            block = self._without(_MARKS, block, self.marks)
+            block = self._without(_MARKS, block, NoticeKind.BYTE_ORDER_MARK)
         if b";" in block:
-            block = self._without(_COMMENT, block, self.comments)
+            block = self._without(_COMMENT, block, NoticeKind.COMMENT)
         self.line += _line_ends(block)
         # Headers carry names in whatever encoding; residues are ASCII, so a byte that is not
         # UTF-8 does no harm in the one and is found by the alphabet in the other.
         return io.TextIOWrapper(io.BytesIO(block), encoding="utf-8", errors="backslashreplace")
 
-    def _without(self, pattern: re.Pattern[bytes], block: bytes, dropped: Dropped) -> bytes:
-        for match in islice(pattern.finditer(block), EXAMPLES - len(dropped.lines)):
-            dropped.lines.append(self.line + _line_ends(block[: match.start()]))
-        block, count = pattern.subn(b"", block)
-        dropped.count += count
-        return block
+    def _without(self, pattern: re.Pattern[bytes], block: bytes, kind: NoticeKind) -> bytes:
+        line, done = self.line, 0
+        for match in pattern.finditer(block):
+            line += _line_ends(block[done : match.start()])
+            done = match.start()
+            self.findings.add_line(kind, line)
+        return pattern.sub(b"", block)
 
 
 def begins_like_fasta(head: bytes) -> bool:
