@@ -20,10 +20,20 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import tui_balancer
-from tests.machines.settings import NOBODY, SETTINGS, NotHere, Setting
+from tests.machines.settings import ROOT, SETTINGS, NotHere, Setting, Start
 
-SHORT_FORM = ("tests/unit",)
-"""What is chosen, forwarded, started, shown and written down: a minute of tests."""
+SHORT_FORM = (
+    *("tests/unit/test_devices_*", "tests/unit/test_embedding_*", "tests/unit/test_ledger_*"),
+    *("tests/unit/test_outputs_*", "tests/unit/test_workers_*", "tests/unit/test_completing.py"),
+    *("tests/unit/test_preferences.py", "tests/unit/test_run_precision.py"),
+    *("tests/processes/test_command_line.py", "tests/processes/test_run_session.py"),
+    "tests/terminal/test_screen.py",
+)
+"""Patterns of test files: what a processor, a user and a system have a say in.
+
+How vectors are computed, files written, processes started, a run and its screen. About a minute
+on two cores.
+"""
 
 _SHOWN = 15
 
@@ -33,87 +43,91 @@ class Outcome:
     """What became of the tests in one setting.
 
     Attributes:
-        counts: Tests by how they ended: passed, failed, skipped.
-        seconds: That they took.
-        failures: The tests that failed, or what was said where none ran.
+        passed: How many tests.
+        failed: How many; 1 where pytest did not come to its end.
+        skipped: How many.
+        seconds: That all of them took.
+        failures: A line for each that failed, or pytest's last lines.
         missing: Why this machine cannot imitate the setting; empty where it can.
     """
 
-    counts: dict[str, int]
-    seconds: float
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
     failures: tuple[str, ...] = ()
     missing: str = ""
 
-    @property
-    def good(self) -> bool:
-        """Whether nothing failed."""
-        return bool(self.missing) or not self.failures
-
 
 def run(setting: Setting, tests: Sequence[str], processes: int) -> Outcome:
-    """Run tests in a setting."""
+    """Run tests in a setting.
+
+    Args:
+        setting: The machine or user.
+        tests: Patterns of files and folders.
+        processes: Of pytest's.
+    """
     with tempfile.TemporaryDirectory(prefix="machine-", ignore_cleanup_errors=True) as name:
-        scratch = Path(name)
-        places = [scratch / "setting", scratch / "written"]
-        for place in places:
-            place.mkdir()
-        scratch.chmod(0o755)
-        if os.geteuid() == 0 and setting.name == "user":
-            shutil.chown(scratch / "written", NOBODY, NOBODY)
-        return _ran(setting, tests, processes, *places)
+        Path(name).chmod(0o755)
+        scratch, written = Path(name) / "setting", Path(name) / "written"
+        scratch.mkdir()
+        written.mkdir()
+        try:
+            start = setting.start(scratch)
+            tried = subprocess.run([*start.prefix, "true"], capture_output=True, text=True)
+        except (NotHere, OSError) as reason:
+            return Outcome(missing=str(reason))
+        if tried.returncode:
+            return Outcome(missing=tried.stderr.strip().rpartition("\n")[2])
+        if start.user is not None:
+            shutil.chown(written, start.user, start.user)
+        return _ran(start, tests, processes, written)
 
 
-def _ran(
-    setting: Setting, tests: Sequence[str], processes: int, scratch: Path, written: Path
-) -> Outcome:
-    try:
-        start = setting.start(scratch)
-        possible = subprocess.run([*start.prefix, "true"], capture_output=True, text=True)
-    except (NotHere, OSError) as reason:
-        return Outcome({}, 0.0, missing=str(reason))
-    environment = {} if start.whole else dict(os.environ)
-    environment |= {**start.environment, "PYTHONPATH": str(start.tree)}
-    if possible.returncode:
-        return Outcome({}, 0.0, missing=possible.stderr.strip().splitlines()[-1])
+def _ran(start: Start, tests: Sequence[str], processes: int, written: Path) -> Outcome:
     results = written / "results.xml"
-    command = [
-        *(*start.prefix, sys.executable, "-m", "pytest", "-p", "no:cacheprovider"),
-        *(f"--numprocesses={processes}", f"--basetemp={written / 'tests'}"),
-        *(f"--junitxml={results}", *tests),
-    ]
-    started = time.monotonic()
+    files = sorted(str(one) for pattern in tests for one in start.tree.glob(pattern))
+    began = time.monotonic()
     done = subprocess.run(
-        command,
+        [
+            *(*start.prefix, sys.executable, "-m", "pytest", "-p", "no:cacheprovider"),
+            *(f"--numprocesses={processes}", f"--basetemp={written / 'tests'}"),
+            *(f"--junitxml={results}", *files),
+        ],
         cwd=start.tree,
-        env=environment,
+        env={
+            **({} if start.whole else os.environ),
+            **start.environment,
+            "PYTHONPATH": os.pathsep.join((str(start.tree), *start.modules)),
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         errors="replace",
     )
-    seconds = time.monotonic() - started
+    seconds = time.monotonic() - began
     if not results.exists():
-        return Outcome({"failed": 1}, seconds, tuple(done.stdout.splitlines()[-_SHOWN:]))
+        return Outcome(0, 1, 0, seconds, tuple(done.stdout.splitlines()[-_SHOWN:]))
     return _read(results, seconds)
 
 
 def _read(results: Path, seconds: float) -> Outcome:
-    suite = ElementTree.parse(results).getroot()[0]
-    total, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
-    failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+    """Return what pytest has written about the tests."""
+    (suite,) = ElementTree.parse(results).getroot()
     failures = tuple(
         f"{case.get('classname')}::{case.get('name')}: {one.get('message', '').splitlines()[0]}"
         for case in suite.iter("testcase")
         for one in (*case.iter("failure"), *case.iter("error"))
     )
-    counts = {"passed": total - skipped - failed, "failed": failed, "skipped": skipped}
-    return Outcome(counts, seconds, failures)
+    total, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
+    failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+    return Outcome(total - skipped - failed, failed, skipped, seconds, failures)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    names = [one.name for one in SETTINGS]
+    by_name = {one.name: one for one in SETTINGS}
     listed = "\n".join(f"  {one.name:<14}{one.what}" for one in SETTINGS)
     parser = argparse.ArgumentParser(
         prog="python -m tests.machines",
@@ -121,31 +135,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("settings", nargs="*", metavar="SETTING", help="all, if none is named")
-    parser.add_argument("--tests", nargs="+", default=SHORT_FORM, help="instead of the short form")
+    parser.add_argument(
+        "--tests", nargs="+", metavar="FILE", default=SHORT_FORM, help="instead of the short form"
+    )
     parser.add_argument("--processes", type=int, default=2, help="of pytest; 2 by default")
     asked = parser.parse_args(argv)
-    if unknown := [name for name in asked.settings if name not in names]:
+    if unknown := [name for name in asked.settings if name not in by_name]:
         parser.error(f"no such setting: {', '.join(unknown)}")
-    # What cannot write beside the sources finds them compiled.
+    if nothing := [one for one in asked.tests if not any(ROOT.glob(one))]:
+        parser.error(f"no such tests: {', '.join(nothing)}")
+    # Who cannot write beside the sources finds them compiled.
     compileall.compile_dir(Path(tui_balancer.__file__).parent, quiet=1)
     print(f"{'setting':<14}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>9}", flush=True)
-    good = True
-    for setting in SETTINGS:
-        if asked.settings and setting.name not in asked.settings:
-            continue
-        outcome = run(setting, asked.tests, asked.processes)
-        good = good and outcome.good
-        if outcome.missing:
-            print(f"{setting.name:<14}not on this machine: {outcome.missing}", flush=True)
-            continue
-        cells = [outcome.counts.get(one, 0) for one in ("passed", "failed", "skipped")]
-        print("{:<14}{:>8}{:>8}{:>9}{:>9.0f}".format(setting.name, *cells, outcome.seconds))
-        for line in outcome.failures[:_SHOWN]:
-            print(f"  {line}")
-        if len(outcome.failures) > _SHOWN:
-            print(f"  and {len(outcome.failures) - _SHOWN} more")
-        sys.stdout.flush()
-    return 0 if good else 1
+    outcomes = []
+    for name in asked.settings or by_name:
+        outcomes.append(run(by_name[name], asked.tests, asked.processes))
+        print("\n".join(_lines(name, outcomes[-1])), flush=True)
+    return 1 if any(one.failed for one in outcomes) else 0
+
+
+def _lines(name: str, outcome: Outcome) -> list[str]:
+    """Return an outcome as a row of the table, and its first failures."""
+    if outcome.missing:
+        return [f"{name:<14}not on this machine: {outcome.missing}"]
+    numbers = f"{outcome.passed:>8}{outcome.failed:>8}{outcome.skipped:>9}{outcome.seconds:>9.0f}"
+    lines = [f"{name:<14}{numbers}", *(f"  {line}" for line in outcome.failures[:_SHOWN])]
+    if len(outcome.failures) > _SHOWN:
+        lines.append(f"  and {len(outcome.failures) - _SHOWN} more")
+    return lines
 
 
 if __name__ == "__main__":

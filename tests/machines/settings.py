@@ -35,12 +35,16 @@ class Start:
         environment: What is added to this process's environment, or takes the place of it.
         whole: Whether `environment` is all that there is.
         tree: The working directory.
+        modules: Folders that modules are looked for in, besides the tree.
+        user: Number of the user that the process becomes; None for this one's.
     """
 
     prefix: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
     tree: Path = ROOT
+    modules: tuple[str, ...] = ()
+    user: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,14 @@ def _one_core(scratch: Path) -> Start:
 def _shell(script: str, *before: str) -> Start:
     """Return a start by way of a script of the shell, run by the command `before`."""
     return Start((*before, "sh", "-euc", f'{script}\nexec "$@"', "sh"))
+
+
+def _six_cores(scratch: Path) -> Start:
+    """Let every process see six cores, however many there are."""
+    (scratch / "sitecustomize.py").write_text(
+        "import os\nos.sched_getaffinity = lambda pid: set(range(6))\nos.cpu_count = lambda: 6\n"
+    )
+    return Start(modules=(str(scratch),))
 
 
 def _umask(scratch: Path) -> Start:
@@ -154,7 +166,7 @@ def _user(scratch: Path) -> Start:
         f'chmod -R u+rwX,go+rX,go-w {shlex.quote(str(tree))}\n{opened}exec {shlex.join(drop)} "$@"'
     )
     before = ("unshare", "--mount", "sh", "-euc", script, "sh")
-    return Start(before, environment, whole=True, tree=tree)
+    return Start(before, environment, whole=True, tree=tree, user=NOBODY)
 
 
 def _opened(folders: list[Path], kept: Path) -> str:
@@ -188,6 +200,22 @@ SETTINGS = (
     Setting("here", "this machine as it is", _variables()),
     Setting("user", "an unprivileged user with a read-only HOME", _user),
     Setting("one-core", "one core of the processor", _one_core),
+    Setting("six-cores", "six cores", _six_cores),
+    Setting(
+        "exported",
+        "variables that users export, and batch systems",
+        _variables(
+            COLUMNS="40",
+            LINES="10",
+            FORCE_COLOR="1",
+            TZ="Asia/Kathmandu",
+            TUI_BALANCER_CPU_WORKERS="3",
+            TUI_BALANCER_PRECISION="bf16",
+            http_proxy="http://127.0.0.1:9",
+            TORCH_HOME="/nonexistent",
+            CUDA_VISIBLE_DEVICES="0",
+        ),
+    ),
     Setting("c-locale", "LANG=C LC_ALL=C", _variables(LANG="C", LC_ALL="C")),
     Setting("cron", "an environment of PATH and HOME alone", _cron),
     Setting("umask-077", "files that nobody else may read", _umask),
