@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
@@ -17,6 +17,7 @@ from tui_balancer.completing import add_completion
 from tui_balancer.config import RunSettings
 from tui_balancer.configuring import config
 from tui_balancer.converting import export, inspect, verify
+from tui_balancer.demo import demo
 from tui_balancer.errors import UserError
 from tui_balancer.interpreting import resumed_settings, run_settings
 from tui_balancer.looking import bench, devices, plan
@@ -28,6 +29,7 @@ from tui_balancer.options import (
     Input,
     Listed,
     ModelOptions,
+    Output,
     ResumingOptions,
     ScreenOptions,
     ScriptOptions,
@@ -35,22 +37,13 @@ from tui_balancer.options import (
 from tui_balancer.preferences import apply_preferences
 from tui_balancer.replaying import replay
 from tui_balancer.reporting import print_account, report
-from tui_balancer.run.report import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from tui_balancer.simulating import simulate
 
-if TYPE_CHECKING:
-    from tui_balancer.run.prepare import OnStep, PreparedRun
-
 EXIT_CODES = (
-    "Exit codes: 0 every file done, 1 some failed or left waiting, 2 usage, 130 interrupted."
+    f"Exit codes: {EXIT_DONE} every file done, {EXIT_FAILED} some failed or left waiting, "
+    f"{EXIT_USAGE} usage, {EXIT_INTERRUPTED} interrupted."
 )
-
-DEMO_MODEL = "esm2_t6_8M_UR50D"
-DEMO_DOWNLOAD_SECONDS = 5.0
-"""How long the demo waits for the real weights' first byte before it makes up its own."""
-
-DEMO_FILES = 40
-DEMO_SEQUENCES = 8000
 
 _stdout = Console()
 _stderr = Console(stderr=True)
@@ -63,11 +56,6 @@ app = App(
     "files from a busy one. Watch and steer it on the screen, or run it without one.\n\n"
     + EXIT_CODES,
 )
-
-Output = Annotated[
-    Path,
-    Parameter(name=["--output", "-o"], help="The run folder: one output for each input, and logs."),
-]
 
 
 @app.command(
@@ -158,73 +146,6 @@ def _carried_out(
 
 
 @app.command(help_epilogue=EXIT_CODES)
-def demo(
-    *,
-    output: Output = Path("tui-balancer-demo"),
-    size: Annotated[float, Parameter(help="Times the work of two minutes on two cores.")] = 1.0,
-    seed: Annotated[int, Parameter(help="Of the made-up proteins and untrained weights.")] = 0,
-    devices: DeviceOptions | None = None,
-    balancing: BalancingOptions | None = None,
-    screen: ScreenOptions | None = None,
-) -> int:
-    """Try it out on made-up proteins.
-
-    Writes a seeded set of uneven FASTA files to OUTPUT/proteins and embeds them into
-    OUTPUT/embeddings with the smallest ESM-2: its real weights where they are cached or can be
-    downloaded (30 MB), random ones of the same shape otherwise; it says which. It takes the first
-    device for twice as fast as it is (unless --weights says better), so that you see files being
-    stolen. One that was ended early goes on; to see a finished one again, remove OUTPUT or name
-    another.
-    """
-    from tui_balancer.inputs.synthetic import write_synthetic
-    from tui_balancer.notices import Notice
-    from tui_balancer.run.continuation import Resuming
-    from tui_balancer.run.prepare import prepare
-    from tui_balancer.watching import watch
-
-    if size <= 0:
-        raise UserError(f"--size must be more than 0, not {size:g}")
-    proteins = output / "proteins"
-    write_synthetic(
-        proteins, files=DEMO_FILES, sequences=max(1, round(DEMO_SEQUENCES * size)), seed=seed
-    )
-    settings = run_settings(
-        (str(proteins),),
-        output / "embeddings",
-        ModelOptions(model=DEMO_MODEL, seed=seed),
-        devices or DeviceOptions(),
-        balancing or BalancingOptions(),
-        EmbeddingOptions(),
-    )
-    # The inputs are the demo's own: another size or seed is no mistake.
-    resuming = Resuming(rescan=True)
-
-    def prepared(on_step: OnStep) -> PreparedRun:
-        try:
-            found = prepare(
-                settings,
-                resuming=resuming,
-                on_step=on_step,
-                first_byte_seconds=DEMO_DOWNLOAD_SECONDS,
-            )
-        except UserError as problem:
-            made_up = replace(settings, model=f"untrained:{DEMO_MODEL}")
-            found = prepare(made_up, resuming=resuming, on_step=on_step)
-            why = f"{problem}; the demo goes on with random weights"
-            found = replace(found, warnings=(Notice(why), *found.warnings))
-        return _misjudged(found) if settings.weights is None else found
-
-    screen = screen or ScreenOptions()
-    return watch(settings, prepared, headless=screen.headless, ascii_only=screen.ascii)
-
-
-def _misjudged(prepared: PreparedRun) -> PreparedRun:
-    """Overrate the first device: a good assignment of the demo's files leaves little to steal."""
-    first, *others = (replace(spec, rate=None) for spec in prepared.specs)
-    return replace(prepared, specs=(replace(first, weight=2 * first.weight), *others))
-
-
-@app.command(help_epilogue=EXIT_CODES)
 def attach(
     output: Annotated[Path, Parameter(name="OUT", help="The run folder.")],
     /,
@@ -247,6 +168,7 @@ def attach(
     )
 
 
+app.command(demo, help_epilogue=EXIT_CODES)
 app.command(plan, usage="Usage: tui-balancer plan INPUT... [OPTIONS]")
 app.command(devices)
 app.command(bench)

@@ -8,7 +8,13 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from tui_balancer.engines.dask_request import ClusterRequest, Tls, parse_bounds
+from tui_balancer.engines.dask_request import (
+    DEFAULT_WORKERS,
+    JOB_KINDS,
+    ClusterRequest,
+    Tls,
+    parse_bounds,
+)
 from tui_balancer.errors import UserError
 
 CLUSTER = Group("Beyond this machine", sort_key=7)
@@ -29,8 +35,10 @@ class ClusterOptions:
     local: int | None = None
     """Start a Dask cluster of so many workers on this machine, to try it out."""
 
-    cluster: str | None = None
-    """Let jobs of a batch system be the workers: slurm, pbs, sge, lsf, oar, moab or htcondor."""
+    cluster: Annotated[
+        str | None,
+        Parameter(help=f"Let jobs of a batch system be the workers: {', '.join(JOB_KINDS)}."),
+    ] = None
 
     hosts: str | None = None
     """Start a Dask cluster over ssh on these machines, with commas between: one worker on each,
@@ -40,8 +48,12 @@ class ClusterOptions:
     config: Annotated[Path | None, Parameter(env_var="TUI_BALANCER_CLUSTER_CONFIG")] = None
     """With --cluster: a file in dask-jobqueue's format (jobqueue: slurm: cores: …)."""
 
-    workers: int | None = None
-    """With --cluster: how many workers to ask for (default: 1)."""
+    workers: Annotated[
+        int | None,
+        Parameter(
+            help=f"With --cluster: how many workers to ask for (default: {DEFAULT_WORKERS})."
+        ),
+    ] = None
 
     adapt: str | None = None
     """With --cluster or --local: MIN:MAX workers, more of them while the queues are long, fewer

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui_balancer.balance.model import PolicySettings, TimeSettings
+from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision, PrecisionChoice
 from tui_balancer.engines.dask_request import ClusterRequest
 from tui_balancer.inputs.records import ReadingRules
@@ -67,7 +68,7 @@ class RunSettings:
     inputs: tuple[str, ...]
     output: Path
     model: str
-    devices: str = "auto"
+    devices: str = AUTO
     cpu_workers: int | None = None
     cpu_threads: int | None = None
     weights: str | None = None

@@ -9,6 +9,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from tui_balancer.balance.model import CountSettings, TimeSettings
+from tui_balancer.config import HANG_FLOOR_SECONDS
+from tui_balancer.devices.selection import AUTO
 from tui_balancer.errors import UserError
 from tui_balancer.preferences import (
     PATH_VARIABLE,
@@ -18,21 +21,24 @@ from tui_balancer.preferences import (
     preferences_path,
     theme_names,
 )
+from tui_balancer.run.budget import CPU_BATCH_TOKENS
 from tui_balancer.run.report import EXIT_DONE
 
+_COUNT = CountSettings()
+
 _EXAMPLES: dict[str, object] = {
-    "devices": "auto",
+    "devices": AUTO,
     "cpu-workers": 2,
     "cpu-threads": 4,
     "weights": "cuda:0=1.5,cuda:1=1",
-    "hang-floor": 300.0,
-    "threshold": 0.1,
-    "threshold-ratio": 2.0,
-    "threshold-difference": 3,
-    "threshold-minimum": 3,
-    "steal-interval": 3.0,
+    "hang-floor": HANG_FLOOR_SECONDS,
+    "threshold": TimeSettings().gain_seconds,
+    "threshold-ratio": _COUNT.ratio,
+    "threshold-difference": _COUNT.difference,
+    "threshold-minimum": _COUNT.minimum,
+    "steal-interval": _COUNT.interval_seconds,
     "repr-layers": "0,5,-1",
-    "batch-tokens": 4096,
+    "batch-tokens": CPU_BATCH_TOKENS,
 }
 """Values of options whose defaults depend on other things."""
 

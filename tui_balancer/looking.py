@@ -121,8 +121,8 @@ def bench(
 ) -> int:
     """Measure how fast the devices embed.
 
-    All devices work at once, as in a run, on made-up proteins of three ranges of length. The
-    ceiling is what each reaches in the matrix products of the model alone.
+    All devices work at once, as in a run, on made-up proteins, from short to long. The ceiling is
+    what each reaches in the matrix products of the model alone.
     """
     from tui_balancer.run.bench import prepare_benchmark
     from tui_balancer.tables import bench_table

@@ -11,7 +11,13 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
+from tui_balancer.balance.model import CountSettings, TimeSettings
+from tui_balancer.config import AUTO_SHARD_BYTES, HANG_FLOOR_SECONDS
+from tui_balancer.devices.selection import AUTO
+from tui_balancer.embedding.registry import ESM2_MODELS
 from tui_balancer.embedding.settings import Long, PrecisionChoice
+from tui_balancer.inputs.segments import SEGMENT_BYTES
+from tui_balancer.run.budget import CPU_BATCH_TOKENS, gpu_batch_tokens
 
 MODEL = Group("Model", sort_key=1)
 DEVICES = Group("Devices", sort_key=2)
@@ -23,9 +29,16 @@ SCRIPTS = Group("In scripts", sort_key=8)
 
 DEFAULT_MODEL = "esm2_t33_650M_UR50D"
 
+_COUNT, _TIME = CountSettings(), TimeSettings()
+_MIB = 1 << 20
+
 # Each is a text; that it may be a path lets shells complete it.
 Input = Annotated[
     str | Path, Parameter(name="INPUT", help="FASTA files, folders or globs; - for a pipe.")
+]
+Output = Annotated[
+    Path,
+    Parameter(name=["--output", "-o"], help="The run folder: one output for each input, and logs."),
 ]
 Listed = Annotated[
     Path | None, Parameter(name="--list", help="A file that names one more input on each line.")
@@ -37,12 +50,15 @@ Listed = Annotated[
 class ModelOptions:
     """Which model computes."""
 
-    model: str = DEFAULT_MODEL
-    """An ESM-2 model of fair-esm by name (esm2_t6_8M_UR50D, esm2_t12_35M_UR50D,
-    esm2_t30_150M_UR50D, esm2_t33_650M_UR50D, esm2_t36_3B_UR50D, esm2_t48_15B_UR50D; downloaded once
-    to torch's cache), the path of a checkpoint in fair-esm's format or of a folder in Hugging
-    Face's, facebook/NAME from the Hugging Face cache, or untrained:NAME for random weights (tests
-    and benchmarks, not science)."""
+    model: Annotated[
+        str,
+        Parameter(
+            help=f"An ESM-2 model of fair-esm by name ({', '.join(ESM2_MODELS)}; downloaded once "
+            "to torch's cache), the path of a checkpoint in fair-esm's format or of a folder in "
+            "Hugging Face's, facebook/NAME from the Hugging Face cache, or untrained:NAME for "
+            "random weights (tests and benchmarks, not science)."
+        ),
+    ] = DEFAULT_MODEL
 
     seed: int = 0
     """Seed of untrained weights."""
@@ -53,9 +69,13 @@ class ModelOptions:
 class DeviceOptions:
     """What computes."""
 
-    devices: str | None = None
-    """auto (default) takes every CUDA device, else MPS, else the CPU; or a list: cuda:0,cuda:2 or
-    cuda or mps or cpu."""
+    devices: Annotated[
+        str | None,
+        Parameter(
+            help=f"{AUTO} (default) takes every CUDA device, else MPS, else the CPU; or a list: "
+            "cuda:0,cuda:2 or cuda or mps or cpu."
+        ),
+    ] = None
 
     cpu_workers: int | None = None
     """CPU worker processes, cpu:0 and on (default: the cores shared out)."""
@@ -67,9 +87,14 @@ class DeviceOptions:
     weights: str | None = None
     """Relative speeds instead of the table's: cuda:0=1.5,cuda:1=1 or 1.5,1 in device order."""
 
-    hang_floor: float | None = None
-    """A worker without progress for so many seconds (default: 300) is killed and its file tried
-    again; more if ten times its largest batch takes longer."""
+    hang_floor: Annotated[
+        float | None,
+        Parameter(
+            help="A worker without progress for this many seconds (default: "
+            f"{HANG_FLOOR_SECONDS:g}) is killed and its file tried again; more where batches take "
+            "long."
+        ),
+    ] = None
 
 
 @Parameter(name="*", group=BALANCING)
@@ -81,20 +106,44 @@ class BalancingOptions:
     """time: an idle device steals the file that ends the run soonest. count: it steals when the
     longest queue leads by enough files."""
 
-    threshold: float | None = None
-    """Policy time: least gain in seconds that is worth a steal (default: 0.1)."""
+    threshold: Annotated[
+        float | None,
+        Parameter(
+            help="Policy time: least gain in seconds that is worth a steal (default: "
+            f"{_TIME.gain_seconds:g})."
+        ),
+    ] = None
 
-    threshold_ratio: float | None = None
-    """Policy count: steal when longest > ratio x shortest (default: 2)."""
+    threshold_ratio: Annotated[
+        float | None,
+        Parameter(
+            help=f"Policy count: steal when longest > ratio x shortest (default: {_COUNT.ratio:g})."
+        ),
+    ] = None
 
-    threshold_difference: int | None = None
-    """Policy count: or when the longest leads by this many files (default: 3)."""
+    threshold_difference: Annotated[
+        int | None,
+        Parameter(
+            help="Policy count: or when the longest leads by this many files (default: "
+            f"{_COUNT.difference})."
+        ),
+    ] = None
 
-    threshold_minimum: int | None = None
-    """Policy count: and the longest holds at least this many (default: 3)."""
+    threshold_minimum: Annotated[
+        int | None,
+        Parameter(
+            help="Policy count: and the longest holds at least this many (default: "
+            f"{_COUNT.minimum})."
+        ),
+    ] = None
 
-    steal_interval: float | None = None
-    """Policy count: seconds between two looks of an idle device (default: 3)."""
+    steal_interval: Annotated[
+        float | None,
+        Parameter(
+            help="Policy count: seconds after which an idle device looks again (default: "
+            f"{_COUNT.interval_seconds:g})."
+        ),
+    ] = None
 
     no_stealing: Annotated[bool, Parameter(negative="")] = False
     """Leave the first assignment alone."""
@@ -128,9 +177,15 @@ class EmbeddingOptions:
     no_dereplication: Annotated[bool, Parameter(negative="")] = False
     """Compute sequences that occur several times in the run every time, not once for all."""
 
-    batch_tokens: int | None = None
-    """Padded tokens in a batch, at most; less needs less memory (default: 1024 if the CPU takes
-    part, 4096 otherwise)."""
+    batch_tokens: Annotated[
+        int | None,
+        Parameter(
+            help="Padded tokens in a batch, at most; less needs less memory (default: "
+            f"{CPU_BATCH_TOKENS} if the CPU takes part, otherwise what suits the model and the "
+            f"smallest GPU: {gpu_batch_tokens(ESM2_MODELS[DEFAULT_MODEL])} for {DEFAULT_MODEL} "
+            "where memory allows)."
+        ),
+    ] = None
 
     precision: PrecisionChoice = "auto"
     """Number format of the products, one for all devices. auto: fp32 if the CPU or MPS takes part,
@@ -148,10 +203,16 @@ class EmbeddingOptions:
     """When the run is through, write one file for all inputs in each of the formats, too: merged.h5
     and the like, with merged.tsv."""
 
-    shard: str = "auto"
-    """Divide large files at the scan into stretches that are queued, stolen and moved like files,
-    each read from its own place: auto (those of more than 256 MiB), off, or the size of a stretch,
-    e.g. 64MB (16 MiB at least). Outputs are the same either way. Packed files stay whole."""
+    shard: Annotated[
+        str,
+        Parameter(
+            help="Divide large files at the scan into stretches that are queued, stolen and moved "
+            "like files, each read from its own place: auto (those of more than "
+            f"{AUTO_SHARD_BYTES // _MIB} MiB), off, or the size of a stretch, e.g. 64MB "
+            f"({SEGMENT_BYTES // _MIB} MiB at least). Outputs are the same either way. Packed "
+            "files stay whole."
+        ),
+    ] = "auto"
 
     allow_nucleotide: Annotated[bool, Parameter(negative="")] = False
     """Read files that look like DNA or RNA as protein all the same."""

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import docstring_parser
-from cyclopts import App, ArgumentCollection
+from cyclopts import App, ArgumentCollection, Parameter
 from cyclopts.config import Env, Toml
 from platformdirs import user_config_path
 
@@ -121,10 +121,20 @@ def read_preferences() -> Preferences:
 def options() -> Iterator[Option]:
     """Return the options that may have defaults of a person's own."""
     for group in _GROUPS:
-        told = docstring_parser.parse_from_object(group).params
-        about = {one.arg_name: one.description or "" for one in told}
+        about = _help_texts(group)
         for one in fields(group):
             yield Option(one.name.replace("_", "-"), one.default, " ".join(about[one.name].split()))
+
+
+def _help_texts(group: type) -> dict[str, str]:
+    """Return what `--help` says of each option of a group, by field."""
+    told = docstring_parser.parse_from_object(group).params
+    texts = {one.arg_name: one.description or "" for one in told}
+    for name, hint in get_type_hints(group, include_extras=True).items():
+        for about in getattr(hint, "__metadata__", ()):
+            if isinstance(about, Parameter) and about.help:
+                texts[name] = about.help
+    return texts
 
 
 def key_names() -> dict[str, str]:

@@ -20,7 +20,7 @@ def report(
     /,
     *,
     to: Annotated[
-        Path | None, Parameter(help="Where to write the page (default: OUT/report.html).")
+        Path | None, Parameter(help=f"Where to write the page (default: OUT/{REPORT_NAME}).")
     ] = None,
     json: Annotated[
         bool, Parameter(negative="", help="Print an object for machines, and write no page.")

@@ -17,6 +17,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.options import DEFAULT_MODEL
 from tui_balancer.run.report import EXIT_DONE
 from tui_balancer.run.simulation_report import (
+    THROTTLED_TO,
     PolicyName,
     PolicyResult,
     Scenario,
@@ -26,6 +27,9 @@ from tui_balancer.run.simulation_report import (
 )
 
 POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
+
+SLOWEST_SPEED, FASTEST_SPEED = 10.0, 1000.0
+"""Simulated seconds in a real one that the screen can show."""
 
 
 def simulate(
@@ -40,7 +44,10 @@ def simulate(
     ] = POLICIES,
     scenario: Annotated[
         Scenario,
-        Parameter(help="The fastest device is left alone, slowed down to a third, or lost."),
+        Parameter(
+            help=f"The fastest device is left alone, slowed to {THROTTLED_TO:.0%} of its speed, or "
+            "lost."
+        ),
     ] = "quiet",
     seeds: Annotated[int, Parameter(help="Cases that are drawn.")] = 10,
     model: Annotated[str, Parameter(help="What the inputs are costed for.")] = DEFAULT_MODEL,
@@ -49,7 +56,11 @@ def simulate(
         bool, Parameter(negative="", help="See one case on the screen: the first of the policies.")
     ] = False,
     speed: Annotated[
-        float, Parameter(help="Simulated seconds in a real one, with --watch: 10 to 1000.")
+        float,
+        Parameter(
+            help="Simulated seconds in a real one, with --watch: "
+            f"{SLOWEST_SPEED:g} to {FASTEST_SPEED:g}."
+        ),
     ] = 60.0,
 ) -> int:
     """Compare the policies on simulated devices.
@@ -97,8 +108,10 @@ def _watch(
 
     if policy == "central":
         raise UserError("--watch shows the coordinator, and `central` has none: choose another")
-    if not 10 <= speed <= 1000:
-        raise UserError(f"--speed must be from 10 to 1000, not {speed:g}")
+    if not SLOWEST_SPEED <= speed <= FASTEST_SPEED:
+        raise UserError(
+            f"--speed must be from {SLOWEST_SPEED:g} to {FASTEST_SPEED:g}, not {speed:g}"
+        )
     if not has_terminal():
         raise UserError("--watch needs a terminal; without it, simulate prints a table")
     from tui_balancer.preferences import read_preferences

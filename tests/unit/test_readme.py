@@ -14,6 +14,7 @@ import pytest
 from tests.balancing_figure import acts, bound, picture
 from tests.manual import README, written
 from tui_balancer.cli import app
+from tui_balancer.demo import DEMO_SECONDS
 
 ROOT = README.parent
 TEXT = README.read_text()
@@ -56,6 +57,11 @@ def test_every_command_is_understood(line: str) -> None:
             exit_on_error=False,
             print_error=False,
         )
+
+
+def test_the_demo_takes_as_long_as_is_said() -> None:
+    top = TEXT.partition("**Contents**")[0]
+    assert re.findall(r"(\d+) minutes", top) == [f"{DEMO_SECONDS / 60:g}"]
 
 
 def test_python_is_shown_only_where_a_test_runs_it() -> None:

@@ -18,6 +18,9 @@ JOB_KINDS = {
 }
 """Batch systems by the names that `--cluster` takes, and what dask-jobqueue calls them."""
 
+DEFAULT_WORKERS = 1
+"""How many a batch system is asked for, and how many hosts or a scheduler must have at least."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tls:
@@ -68,7 +71,7 @@ class ClusterRequest:
             return self.expected_workers
         if self.adapt is not None:
             return max(1, self.adapt[0])
-        return self.local or (len(self.hosts) if self.hosts else 1)
+        return self.local or len(self.hosts) or DEFAULT_WORKERS
 
 
 def parse_bounds(text: str) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -22,7 +23,14 @@ _FILE_SIGMA = 1.3
 _LINE = 60
 
 
-def write_synthetic(folder: Path, *, files: int, sequences: int, seed: int) -> tuple[Path, ...]:
+def write_synthetic(
+    folder: Path,
+    *,
+    files: int,
+    sequences: int,
+    seed: int,
+    on_file: Callable[[int], None] = lambda _: None,
+) -> tuple[Path, ...]:
     """Write FASTA files of made-up proteins into a folder and return their paths.
 
     Lengths are log-normal (median 190, within 30 to 1,500 residues); the numbers of sequences
@@ -33,6 +41,7 @@ def write_synthetic(folder: Path, *, files: int, sequences: int, seed: int) -> t
         files: How many, at least 1.
         sequences: In all files together; every file gets at least one.
         seed: The same seed writes the same bytes.
+        on_file: Hears how many files are written, after each.
     """
     rng = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +51,14 @@ def write_synthetic(folder: Path, *, files: int, sequences: int, seed: int) -> t
         path = folder / f"sample_{number:0{digits}}.fasta"
         path.write_text("".join(_record(rng, number, index) for index in range(1, count + 1)))
         paths.append(path)
+        on_file(number)
     return tuple(paths)
+
+
+def sample_lengths(count: int) -> list[int]:
+    """Return lengths such as the sequences have, in residues: the same at every call."""
+    rng = random.Random(0)
+    return [_length(rng) for _ in range(count)]
 
 
 def _uneven(rng: random.Random, files: int, sequences: int) -> list[int]:
@@ -53,9 +69,13 @@ def _uneven(rng: random.Random, files: int, sequences: int) -> list[int]:
     return [1 + after - before for before, after in pairwise(edges)]
 
 
-def _record(rng: random.Random, number: int, index: int) -> str:
+def _length(rng: random.Random) -> int:
     length = round(MEDIAN * rng.lognormvariate(0, _LENGTH_SIGMA))
-    length = min(max(length, SHORTEST), LONGEST)
+    return min(max(length, SHORTEST), LONGEST)
+
+
+def _record(rng: random.Random, number: int, index: int) -> str:
+    length = _length(rng)
     letters = rng.choices(list(RESIDUE_PERCENT), list(RESIDUE_PERCENT.values()), k=length - 1)
     residues = "M" + "".join(letters)
     lines = (residues[start : start + _LINE] for start in range(0, length, _LINE))

@@ -108,7 +108,11 @@ def _sum(one: Measurement, other: Measurement) -> Measurement:
 
 
 def prepare_benchmark(
-    settings: RunSettings, seconds: float, on_step: OnStep = lambda _: None
+    settings: RunSettings,
+    seconds: float,
+    on_step: OnStep = lambda _: None,
+    *,
+    as_in_a_run: bool = False,
 ) -> Benchmark:
     """Find out what there is to measure; downloads the model if needed.
 
@@ -116,6 +120,7 @@ def prepare_benchmark(
         settings: Devices, model and precision; `auto` measures all that are worth it.
         seconds: That all measurements together shall take, about.
         on_step: Hears how far a download is.
+        as_in_a_run: Measure only the format that a run on all of the devices would take.
 
     Raises:
         UserError: Something is missing or wrong.
@@ -130,8 +135,9 @@ def prepare_benchmark(
     tasks: list[BenchmarkTask] = []
     for one in devices:
         formats = precisions(one)
-        if settings.precision != "auto":
-            formats = (choose_precision(settings.precision, [one], reference=False),)
+        if as_in_a_run or settings.precision != "auto":
+            together = devices if as_in_a_run else [one]
+            formats = (choose_precision(settings.precision, together, reference=False),)
         tasks.append(
             BenchmarkTask(
                 device=one.device,
