@@ -78,15 +78,16 @@ FILLING: dict[str, Callable[[random.Random], bytes]] = {
 """What may stand between streams, and after them."""
 
 
-def made(dice: random.Random, codec: str) -> tuple[list[bytes], Sequences]:
-    """Return the streams of a whole file, and its sequences."""
+def made(dice: random.Random, codec: str, longest: int) -> tuple[list[bytes], Sequences]:
+    """Return the streams of a whole file, and its sequences, of so many residues at most."""
     parts: list[bytes] = []
     sequences: Sequences = []
-    for _ in range(dice.randint(2, 4)):
-        longest = BLOCK_BYTES if dice.random() < 0.02 else 300
+    counts = [dice.randint(0, 4) for _ in range(dice.randint(2, 4))]
+    counts[dice.randrange(len(counts))] += 1
+    for count in counts:
         records = [
             (f"p{dice.randrange(1000)}_{len(sequences) + number}", _sequence(dice, longest))
-            for number in range(dice.randint(0, 4))
+            for number in range(count)
         ]
         sequences += records
         text = "".join(f">{id_} some words\n{residues}\n" for id_, residues in records)
@@ -149,9 +150,8 @@ def damage(folder: Path, count: int, seed: int) -> Iterator[tuple[str, str, str]
     dice = random.Random(seed)
     path = folder / "damaged.faa"
     for codec in islice(cycle(CODECS), count):
-        parts, sequences = made(dice, codec)
-        while not sequences:
-            parts, sequences = made(dice, codec)
+        longest = BLOCK_BYTES if dice.random() < 0.02 else 300
+        parts, sequences = made(dice, codec, longest)
         path.write_bytes(b"".join(parts))
         if (found := outcome(path, sequences)) != "whole":
             yield codec, "nothing", f"the file is good, but {found}"

@@ -1,39 +1,32 @@
 """Thousands of strange inputs in one run: `python -m tests.faults.fuzz --inputs 2000 --seed 1`.
 
-Each becomes an output or a named reason; never a traceback, never a lost file.
+Each becomes an output with exactly its sequences, or a named reason; never a traceback, never a
+lost file. Equal sequences have equal vectors, whatever they came in.
 """
 
 from __future__ import annotations
 
 import argparse
-import bz2
-import gzip
-import lzma
 import random
+import re
 import sys
 import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from tests.faults.fuzz_inputs import Strange, strange
 from tests.support.checkpoints import make_checkpoint
 from tests.support.sessions import finished, leftovers, session
 from tui_balancer.engines.local import prepare_for_spawn
-from tui_balancer.inputs.unpacking import zstd
 from tui_balancer.ledger.reading import read_ledger
-from tui_balancer.ledger.records import FileState
+from tui_balancer.ledger.records import FileRow, FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
 
-SNIPPETS = (
-    *(b">a\n", b">b with words\n", b">\n", b"> \n", b">a\r\n", b">a|b/../c\x1b[2J\n", b">\xff\n"),
-    *(b"MKVLAAGIT\n", b"mkvl\n", b"MJBZX*\n", b"*\n", b"-.-\n", b"M K\tV\n", b"\n", b" \n", b"M"),
-    *(b"MKV>b\n", b"MK1\n", b"M\0K\n", b"\xc3\xa9\n", b"\xef\xbb\xbf", b"@r\nACGT\n+\nIIII\n"),
-    *(b";old\n", b"ACGT" * 300 + b"\n", b"W" * 1100 + b"\n", b"PK\x03\x04", b"\x1f\x8b", b"BZh9"),
-    *(b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\r", b"\x89PNG\r\n", b"<html>\n", b"{}", b"\x00" * 9),
-)
-PACKINGS = (gzip.compress, bz2.compress, lzma.compress, zstd.compress)
 LETTERS = "abÅ-_. ()&;'\"\\$\n\u202e"
 
 
@@ -42,47 +35,38 @@ class Findings:
     """What became of the inputs.
 
     Attributes:
-        done: With an output that can be loaded and is finite.
-        reasons: Of the others.
+        done: With an output, by kind.
+        failed: The others, likewise.
+        reasons: Of those.
         wrong: Lines about what must not be.
     """
 
-    done: int
+    done: Counter[str]
+    failed: Counter[str]
     reasons: tuple[str, ...]
     wrong: tuple[str, ...]
 
 
-def content(dice: random.Random) -> bytes:
-    """Return a file that might be FASTA, packed perhaps, damaged perhaps."""
-    data = b"".join(dice.choices(SNIPPETS, k=dice.randint(0, 5)))
-    if dice.random() < 0.7:
-        data = b">first\nMKVLAAGIT\n" + data
-    if dice.random() < 0.3:
-        data = dice.choice(PACKINGS)(data)
-        if dice.random() < 0.4:
-            data = data[: dice.randint(0, len(data))]
-        elif dice.random() < 0.3:
-            place = dice.randrange(len(data))
-            data = data[:place] + dice.randbytes(3) + data[place:]
-    return data if dice.random() < 0.95 else dice.randbytes(dice.randint(0, 300))
-
-
-def write_inputs(folder: Path, count: int, seed: int) -> None:
-    """Write so many strange files; the same seed writes the same bytes."""
+def write_inputs(folder: Path, count: int, seed: int) -> list[Strange]:
+    """Write so many strange files and return them; the same seed writes the same bytes."""
     dice = random.Random(seed)
     folder.mkdir()
+    inputs = []
     for number in range(count):
         name = "".join(dice.choices(LETTERS, k=dice.randint(0, 6)))
+        inputs.append(strange(dice))
         # A folder's hidden files are no inputs.
-        (folder / f"{name.lstrip('.')}{number}.faa").write_bytes(content(dice))
+        path = folder / f"{name.lstrip('.')}_{number}.faa"
+        path.write_bytes(inputs[-1].data)
+    return inputs
 
 
 def fuzz(folder: Path, count: int, seed: int) -> Findings:
     """Run them all, and look at what came of each."""
-    write_inputs(folder / "in", count, seed)
+    inputs = write_inputs(folder / "in", count, seed)
     checkpoint = make_checkpoint(folder / "esm2_tiny.pt")
     out = folder / "out"
-    run = session(folder / "in", checkpoint, out, batch_tokens=1024)
+    run = session(folder / "in", checkpoint, out, batch_tokens=1024, precision="fp32")
     run.start()
     summary = finished(run)
     with closing(read_ledger(out / LEDGER_NAME)) as ledger:
@@ -92,20 +76,53 @@ def fuzz(folder: Path, count: int, seed: int) -> Findings:
     wrong = [f"left over: {path.name!r}" for path in leftovers(out)]
     if len(done) + len(failed) != count or (summary.done, summary.waiting) != (len(done), 0):
         wrong.append(f"{count} inputs, but {len(done)} done and {len(failed)} failed")
-    wrong += [
-        f"{row.file.name!r} failed with {row.reason!r}"
-        for row in failed
-        if not row.reason.strip() or not row.reason.isprintable()
-    ]
+    for row in failed:
+        made = _input_of(row, inputs)
+        reason = row.reason
+        if made.reason is None or not re.search(made.reason, reason) or not reason.isprintable():
+            wrong.append(f"{row.file.name!r}, {made.kind}, failed with {reason!r}")
+    vectors: dict[str, torch.Tensor] = {}
     for row in done:
+        made = _input_of(row, inputs)
         output = torch.load(out / row.file.output, weights_only=True)
-        vectors = torch.stack(output["data"])
-        if len(output["proteins"]) != len(vectors) or not vectors.isfinite().all():
-            wrong.append(f"{row.file.name!r} has a strange output")
+        for fault in _faults(made, output["proteins"], output["data"], vectors):
+            wrong.append(f"{row.file.name!r}, {made.kind}: {fault}")
     for log in (out / "logs").iterdir():
         if "Traceback" in log.read_text():
             wrong.append(f"there is a traceback in {log.name}")
-    return Findings(len(done), tuple(row.reason for row in failed), tuple(wrong))
+    reasons = tuple(row.reason for row in failed)
+    return Findings(_kinds(done, inputs), _kinds(failed, inputs), reasons, tuple(wrong))
+
+
+def _kinds(rows: Iterable[FileRow], inputs: list[Strange]) -> Counter[str]:
+    return Counter(_input_of(row, inputs).kind for row in rows)
+
+
+def _input_of(row: FileRow, inputs: list[Strange]) -> Strange:
+    return inputs[int(row.file.name.rpartition("_")[2].removesuffix(".faa"))]
+
+
+def _faults(
+    made: Strange,
+    ids: list[str],
+    data: list[torch.Tensor],
+    vectors: dict[str, torch.Tensor],
+) -> Iterator[str]:
+    """Yield what is wrong with an output; `vectors` are those of the sequences seen so far."""
+    if made.sequences is None:
+        yield "it should have failed"
+        return
+    right = len(ids) == len(data) == len(made.sequences) and all(
+        id_ == own or re.fullmatch(re.escape(own) + r"_\d+", id_)
+        for id_, (own, _) in zip(ids, made.sequences, strict=True)
+    )
+    if not right or len(set(ids)) != len(ids):
+        yield f"{ids} instead of {[id_ for id_, _ in made.sequences]}"
+        return
+    for vector, (id_, residues) in zip(data, made.sequences, strict=True):
+        known = vectors.setdefault(residues, vector)
+        if not vector.isfinite().all() or not torch.allclose(vector, known, atol=1e-4):
+            yield f"the vector of {id_!r} is another one"
 
 
 def main() -> None:
@@ -117,9 +134,10 @@ def main() -> None:
     prepare_for_spawn()
     with tempfile.TemporaryDirectory() as folder:
         found = fuzz(Path(folder), options.inputs, options.seed)
-    kinds = len({reason.split(":", 2)[-1] for reason in found.reasons})
-    print(f"{options.inputs} inputs: {found.done} done, {len(found.reasons)} failed", end=" ")
-    print(f"for a reason ({kinds} kinds), {len(found.wrong)} wrong")
+    for kind in sorted({*found.done, *found.failed}):
+        print(f"{kind}: {found.done[kind]} done, {found.failed[kind]} failed for a reason")
+    total = found.done.total(), found.failed.total(), len(found.wrong)
+    print("{} inputs: {} done, {} failed for a reason, {} wrong".format(options.inputs, *total))
     sys.exit("\n".join(found.wrong) or None)
 
 
