@@ -21,6 +21,14 @@ from tui_balancer.inputs.synthetic import write_synthetic
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
 
+# What a user, a terminal or a batch system has exported is for the program, not for its tests.
+for _name in [*os.environ]:
+    if _name.startswith(("TUI_BALANCER_", "TEXTUAL")) or _name.upper() in (
+        *("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COLORFGBG", "PYTHONWARNINGS"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
+    ):
+        del os.environ[_name]
+
 # A captured or redirected stderr has no descriptor, and the tracker wants one to start.
 resource_tracker.ensure_running()
 

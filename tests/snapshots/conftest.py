@@ -11,5 +11,3 @@ import pytest
 def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    for name in ("NO_COLOR", "COLORFGBG", "TEXTUAL_THEME"):
-        monkeypatch.delenv(name, raising=False)
