@@ -7,8 +7,10 @@ import logging
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -22,6 +24,7 @@ from tui_balancer.headless import LOOK_SECONDS, HeadlessReporter
 from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.opening import OpeningRun, Prepare
 from tui_balancer.run.report import EXIT_FAILED, exit_code
+from tui_balancer.stop_signals import STOP_SIGNALS
 
 if TYPE_CHECKING:
     from tui_balancer.run.prepare import PreparedRun
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 RUN_LOG = "run.log"
 APP_LOG = "app.log"
+
+TOGETHER_SECONDS = 0.2
+"""Signals that come so close to each other are one; no person presses Ctrl+C twice as fast."""
 
 _log = logging.getLogger(__name__)
 
@@ -229,37 +235,47 @@ def _wait(
 
 
 class Interrupts:
-    """How often SIGINT or SIGTERM came; handled by the loop, never inside the handler."""
+    """How often the run was asked to stop; heeded by the loop, never inside a signal's handler.
 
-    def __init__(self) -> None:
-        self.count = 0
+    Signals that come together are one wish: `timeout` signals its command and then the whole group,
+    a launcher passes on what its child has got as well.
+
+    Attributes:
+        count: Wishes so far.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._wished = -inf
         self._seen = 0
+        self.count = 0
 
     def note(self, *_signal_and_frame: object) -> None:
-        """Count one more."""
-        self.count += 1
+        """Take a signal."""
+        now = self._clock()
+        if now >= self._wished + TOGETHER_SECONDS:
+            self.count += 1
+            self._wished = now
 
     def hand_over(self) -> bool:
         """Forget those that came so far, and return whether there were any."""
-        came, self.count = self.count > 0, 0
+        came, self.count, self._wished = self.count > 0, 0, -inf
         return came
 
     def news(self) -> bool:
-        """Whether one came since the last time this was asked."""
-        fresh = self.count > self._seen
+        """Whether one came since the last time this was asked, with all that belong to it."""
+        if self.count == self._seen or self._clock() < self._wished + TOGETHER_SECONDS:
+            return False
         self._seen = self.count
-        return fresh
+        return True
 
 
 @contextmanager
 def counted_interrupts() -> Iterator[Interrupts]:
     """Count interrupts and outlive a hang-up while inside."""
     interrupts = Interrupts()
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, interrupts.note),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, interrupts.note),
-        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_IGN),
-    }
+    before = {number: signal.signal(number, interrupts.note) for number in STOP_SIGNALS}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         yield interrupts
     finally:

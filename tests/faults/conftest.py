@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.quiet_run import checkpoint, preloaded, quiet
+from tui_balancer.engines import local
 from tui_balancer.inputs.synthetic import write_synthetic
 
 __all__ = ["checkpoint", "preloaded", "quiet"]
@@ -18,3 +19,9 @@ def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("proteins")
     write_synthetic(folder, files=4, sequences=120, seed=3)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_app_is_about_to_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the ends of workers reported at once: where they are killed, they are killed alone."""
+    monkeypatch.setattr(local, "SETTLING_SECONDS", 0.0)

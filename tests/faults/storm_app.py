@@ -1,6 +1,7 @@
 """The program as its user starts it, except that no number of deaths is held against anything.
 
-A storm kills at random, so a file or a device that is struck again and again is innocent. And
+A storm kills at random, so a file or a device that is struck again and again is innocent; and it
+kills workers alone, so their ends need not be kept back. And
 where `PRELOADED` is in the environment, workers are forked from a process that has imported
 torch, which is what nearly all of a worker's start consists of; all the rest is as ever.
 """
@@ -23,11 +24,13 @@ def main() -> None:
     """Run the command line."""
     from tui_balancer import cli
     from tui_balancer.balance.coordinator import WorkStealingCoordinator
+    from tui_balancer.engines import local
     from tui_balancer.run import session
 
     lenient = partial(WorkStealingCoordinator, max_restarts=_NO_LIMIT, poison_limit=_NO_LIMIT)
     starts = preloaded_workers() if PRELOADED in os.environ else nullcontext()
-    with patch.object(session, "WorkStealingCoordinator", lenient), starts:
+    alone = patch.object(local, "SETTLING_SECONDS", 0.0)
+    with patch.object(session, "WorkStealingCoordinator", lenient), alone, starts:
         cli.main()
 
 

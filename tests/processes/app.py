@@ -43,7 +43,7 @@ def main(folder: Path) -> None:
             authkey=queues.authkey,
         )
 
-    engine = LocalEngine(["cpu:0", "cpu:1"], setup_for, lambda worker, reason: False)
+    engine = LocalEngine(["cpu:0", "cpu:1"], setup_for, lambda worker, end: False)
     engine.start()
     board.wait_until(lambda: len(board.taken) == 2)
     print(*engine.pids().values(), flush=True)

@@ -15,7 +15,9 @@ from tests.support.work_board import ListBoard
 from tui_balancer.embedding.checkpoints import resolve
 from tui_balancer.embedding.registry import CheckpointModel, ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.engines import local
 from tui_balancer.engines.local import LocalEngine
+from tui_balancer.engines.worker_end import WorkerEnd
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.protocol import WorkerId
 from tui_balancer.workers.queues import create_shared_work_queues
@@ -46,7 +48,7 @@ class Workshop:
         model: What the worker loads.
         settings: Two sequences of `tests.support.tasks` fill a batch.
         board: What the worker talks to.
-        exits: The engine's reports: who ended, and why.
+        exits: The engine's reports: who ended, and how.
         restart: Whether the engine is told to start a successor.
     """
 
@@ -54,7 +56,7 @@ class Workshop:
     model: ModelSource
     settings: EmbeddingSettings = field(default_factory=lambda: EmbeddingSettings(batch_tokens=60))
     board: ListBoard = field(default_factory=ListBoard)
-    exits: list[tuple[WorkerId, str]] = field(default_factory=list)
+    exits: list[tuple[WorkerId, WorkerEnd]] = field(default_factory=list)
     restart: bool = False
 
     def __post_init__(self) -> None:
@@ -87,15 +89,19 @@ class Workshop:
             authkey=self.queues.authkey,
         )
 
-    def _exited(self, worker: WorkerId, reason: str) -> bool:
+    def _exited(self, worker: WorkerId, end: WorkerEnd) -> bool:
         with self.board.changed:
-            self.exits.append((worker, reason))
+            self.exits.append((worker, end))
             self.board.changed.notify_all()
             return self.restart
 
 
 @pytest.fixture
-def workshop(tmp_path: Path, model: ModelSource) -> Iterator[Workshop]:
+def workshop(
+    tmp_path: Path, model: ModelSource, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Workshop]:
+    # No app of these tests is about to be stopped.
+    monkeypatch.setattr(local, "SETTLING_SECONDS", 0.0)
     shop = Workshop(tmp_path, model)
     yield shop
-    shop.engine.stop(grace_seconds=0)
+    shop.engine.stop()

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from dataclasses import replace
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -23,6 +22,7 @@ from tests.processes.conftest import Workshop
 from tests.support.tasks import write_task
 from tests.support.work_board import DEADLINE_SECONDS
 from tui_balancer.engines import local
+from tui_balancer.engines.worker_end import Cause, WorkerEnd
 from tui_balancer.workers.protocol import Order, WorkerId
 from tui_balancer.workers.setup import WorkerSetup
 
@@ -44,7 +44,7 @@ def test_a_worker_killed_in_mid_file_is_noticed_and_its_successor_does_the_same_
     workshop.board.wait_until(lambda: bool(workshop.board.paused))
     os.kill(workshop.pid, signal.SIGKILL)
     workshop.wait_for_exits(1)
-    assert workshop.exits == [(WorkerId("cpu:0", 1), "killed by SIGKILL")]
+    assert workshop.exits == [(WorkerId("cpu:0", 1), WorkerEnd(Cause.KILLED, "killed by SIGKILL"))]
 
     workshop.board.set_order(Order.CONTINUE)
     workshop.board.put(replace(task, epoch=3))
@@ -61,7 +61,8 @@ def test_a_worker_that_fails_says_where_to_look_and_is_not_started_again_unasked
     workshop.engine.start()
     workshop.wait_for_exits(1)
 
-    assert workshop.exits == [(WorkerId("cpu:0", 1), "exit code 1: see worker-cpu_0.log")]
+    end = WorkerEnd(Cause.FAILED, "exit code 1: see worker-cpu_0.log")
+    assert workshop.exits == [(WorkerId("cpu:0", 1), end)]
     assert "there is no checkpoint" in workshop.log.read_text()
     assert workshop.engine.pids() == {}
 
@@ -74,7 +75,8 @@ def test_a_worker_that_was_killed_on_purpose_ends_for_the_reason_given(workshop:
     workshop.engine.kill("cpu:0", pid, "no progress for 5m 00s")
     workshop.wait_for_exits(1)
 
-    assert workshop.exits == [(WorkerId("cpu:0", 1), "no progress for 5m 00s")]
+    end = WorkerEnd(Cause.HUNG, "no progress for 5m 00s")
+    assert workshop.exits == [(WorkerId("cpu:0", 1), end)]
 
 
 def test_a_successor_is_not_killed_for_what_its_predecessor_did(workshop: Workshop) -> None:
@@ -90,8 +92,8 @@ def test_a_successor_is_not_killed_for_what_its_predecessor_did(workshop: Worksh
     workshop.wait_for_exits(2)
 
     assert workshop.exits == [
-        (WorkerId("cpu:0", 1), "killed by SIGKILL"),
-        (WorkerId("cpu:0", 2), ""),
+        (WorkerId("cpu:0", 1), WorkerEnd(Cause.KILLED, "killed by SIGKILL")),
+        (WorkerId("cpu:0", 2), WorkerEnd(Cause.LEFT)),
     ]
 
 
@@ -113,7 +115,7 @@ def test_a_worker_that_dies_while_the_end_of_another_is_dealt_with_is_noticed(
 
     exits: Queue[str] = Queue()
 
-    def on_exit(worker: WorkerId, reason: str) -> bool:
+    def on_exit(worker: WorkerId, end: WorkerEnd) -> bool:
         if worker.device == "cpu:1":
             other = processes["worker cpu:0"]
             other.kill()
@@ -122,6 +124,7 @@ def test_a_worker_that_dies_while_the_end_of_another_is_dealt_with_is_noticed(
         return False
 
     monkeypatch.setattr(local, "spawn", spawn)
+    monkeypatch.setattr(local, "SETTLING_SECONDS", 0.0)
     engine = local.LocalEngine(["cpu:0", "cpu:1"], setup, on_exit)  # type: ignore[arg-type]
     engine.start()
     assert {started.get(timeout=DEADLINE_SECONDS) for _ in range(2)} == {"cpu:0", "cpu:1"}
@@ -130,29 +133,23 @@ def test_a_worker_that_dies_while_the_end_of_another_is_dealt_with_is_noticed(
         assert exits.get(timeout=DEADLINE_SECONDS) == "cpu:1"
         assert exits.get(timeout=DEADLINE_SECONDS) == "cpu:0"
     finally:
-        engine.stop(grace_seconds=0)
+        engine.stop()
 
 
-def test_stopping_kills_a_worker_that_hangs_and_a_second_stop_hurries_the_first(
-    workshop: Workshop,
-) -> None:
+def test_stopping_kills_a_worker_that_hangs(workshop: Workshop) -> None:
     workshop.engine.start()
     workshop.board.wait_until(lambda: bool(workshop.board.idle))
     worker = psutil.Process(workshop.pid)
     worker.suspend()
-    patient = threading.Thread(target=workshop.engine.stop, args=(10 * DEADLINE_SECONDS,))
-    patient.start()
-    workshop.engine.stop(grace_seconds=0.05)
-    patient.join(DEADLINE_SECONDS)
+    workshop.engine.stop()
 
-    assert not patient.is_alive()
     assert not worker.is_running()
     assert workshop.engine.pids() == {}
     assert workshop.exits == []
 
 
 def test_stopping_an_engine_that_never_started_returns(workshop: Workshop) -> None:
-    workshop.engine.stop(grace_seconds=0)
+    workshop.engine.stop()
 
     assert workshop.engine.pids() == {}
 
@@ -187,5 +184,32 @@ async def test_workers_start_under_a_running_full_screen_app(workshop: Workshop)
     async with Screen().run_test():
         await asyncio.to_thread(workshop.wait_for_exits, 1)
 
-    assert workshop.exits == [(WorkerId("cpu:0", 1), "")]
+    assert workshop.exits == [(WorkerId("cpu:0", 1), WorkerEnd(Cause.LEFT))]
     assert workshop.board.results[0].files[0].error == ""
+
+
+def test_the_end_of_a_worker_that_is_killed_just_before_the_app_is_stopped_is_not_reported(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "SETTLING_SECONDS", 10 * DEADLINE_SECONDS)
+    workshop.engine.start()
+    workshop.board.wait_until(lambda: bool(workshop.board.idle))
+    worker = psutil.Process(workshop.pid)
+    worker.kill()
+    worker.wait(DEADLINE_SECONDS)
+    workshop.engine.stop()
+
+    assert workshop.exits == []
+
+
+def test_a_worker_that_crashes_by_itself_is_reported_at_once(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "SETTLING_SECONDS", 10 * DEADLINE_SECONDS)
+    workshop.engine.start()
+    workshop.board.wait_until(lambda: bool(workshop.board.idle))
+    os.kill(workshop.pid, signal.SIGSEGV)
+    workshop.wait_for_exits(1)
+
+    end = WorkerEnd(Cause.CRASHED, "killed by SIGSEGV")
+    assert workshop.exits == [(WorkerId("cpu:0", 1), end)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -11,8 +11,10 @@ import torch
 from tests.processes.conftest import Workshop
 from tests.support.tasks import write_task
 from tui_balancer.embedding.embedder import load_embedder
+from tui_balancer.engines.worker_end import Cause, WorkerEnd
 from tui_balancer.inputs.fasta import read_fasta
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.stop_signals import GROUP_SIGNALS
 from tui_balancer.workers import spawning
 from tui_balancer.workers.protocol import Order, WorkerId
 
@@ -30,7 +32,7 @@ def test_a_worker_embeds_its_tasks_and_leaves_when_the_run_is_over(
     workshop.wait_for_exits(1)
 
     worker = WorkerId("cpu:0", 1)
-    assert workshop.exits == [(worker, "")]
+    assert workshop.exits == [(worker, WorkerEnd(Cause.LEFT))]
     assert workshop.board.taken == [(worker, good), (worker, bad)]
 
     embedder = load_embedder(workshop.model, "cpu", 1, workshop.settings)
@@ -55,21 +57,21 @@ def test_a_worker_embeds_its_tasks_and_leaves_when_the_run_is_over(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_worker_is_deaf_to_the_terminal(
+def test_a_worker_is_deaf_to_what_is_meant_for_the_app(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spawning, "TERMINAL_SIGNALS", frozenset())
+    monkeypatch.setattr(spawning, "group_signals_blocked", nullcontext)
     workshop.board.set_order(Order.PAUSE)
     workshop.board.put(write_task(workshop.folder, 0))
     workshop.engine.start()
     workshop.board.wait_until(lambda: bool(workshop.board.paused))
-    os.kill(workshop.pid, signal.SIGINT)
-    os.kill(workshop.pid, signal.SIGHUP)
+    for number in GROUP_SIGNALS:
+        os.kill(workshop.pid, number)
     workshop.board.set_order(Order.CONTINUE)
     workshop.board.end()
     workshop.wait_for_exits(1)
 
-    assert workshop.exits == [(WorkerId("cpu:0", 1), "")]
+    assert workshop.exits == [(WorkerId("cpu:0", 1), WorkerEnd(Cause.LEFT))]
     assert len(workshop.board.results) == 1
 
 
@@ -77,11 +79,11 @@ def leave() -> None:
     """Do nothing, as the target of a process."""
 
 
-@pytest.mark.parametrize("number", sorted(spawning.TERMINAL_SIGNALS))
-def test_the_terminal_cannot_reach_a_process_that_is_only_starting(number: signal.Signals) -> None:
+def test_signals_to_the_group_do_not_reach_a_process_that_is_only_starting() -> None:
     process = spawning.spawn(leave, (), "starting")
     assert process.pid is not None
-    os.kill(process.pid, number)
+    for number in GROUP_SIGNALS:
+        os.kill(process.pid, number)
     process.join()
 
     assert process.exitcode == 0

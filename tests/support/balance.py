@@ -125,8 +125,17 @@ class Bench:
         assert self.finish(lease)
         return lease
 
-    def die(self, device: str, reason: str = "killed by signal 9", *, restart: bool = True) -> bool:
-        again = self.coordinator.worker_died(device, self.incarnations[device], reason)
+    def die(
+        self,
+        device: str,
+        reason: str = "killed by signal 9",
+        *,
+        restart: bool = True,
+        charged: bool = True,
+    ) -> bool:
+        again = self.coordinator.worker_died(
+            device, self.incarnations[device], reason, charged=charged
+        )
         if again and restart:
             self.incarnations[device] = self.coordinator.worker_starting(device)
             self.coordinator.worker_ready(device, self.incarnations[device], None)

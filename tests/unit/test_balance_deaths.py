@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.balance import Bench
-from tui_balancer.balance.commands import Drain, PauseDevice, StopNow
+from tui_balancer.balance.commands import Drain, MoveUnits, PauseDevice, StopNow
 from tui_balancer.balance.events import DeviceEvent, FailureEvent, ReturnEvent, StealEvent
 from tui_balancer.balance.model import DeviceState, Directive, Progress
 
@@ -55,6 +55,17 @@ def test_a_unit_that_kills_two_workers_fails_with_the_reason() -> None:
     assert failure.unit_name == "virus_0.faa"
     assert failure.reason == "killed 2 workers, the last one: exit code 1"
     assert bench.coordinator.totals().failed == 1
+
+
+def test_a_unit_is_not_charged_with_workers_that_somebody_outside_ended() -> None:
+    bench = Bench(costs=[9, 8])
+    for device in ("cuda:0", "cuda:1", "cuda:0"):
+        assert bench.must_take(device).unit.unit_id == 0
+        bench.die(device, charged=False)
+        bench.coordinator.execute(MoveUnits((0,), "cuda:1" if device == "cuda:0" else "cuda:0"))
+    returned = [event for event in bench.journal if isinstance(event, ReturnEvent)]
+    assert [event.charged for event in returned] == [False] * 3
+    assert bench.coordinator.totals().failed == 0
 
 
 def test_bad_files_do_not_make_good_devices_dead() -> None:

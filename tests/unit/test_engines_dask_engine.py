@@ -88,7 +88,7 @@ class Cluster:
             Look(folder / "token", "", (), processor_only=False),
         )
         self.engine = dask.DaskEngine(
-            access, ListBoard(), self._setup, lambda worker, reason: True, self.company
+            access, ListBoard(), self._setup, lambda worker, end: True, self.company
         )
         self.engine.start()
         self._topic = self.client.registered.get(timeout=DEADLINE_SECONDS)
@@ -115,7 +115,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
     monkeypatch.setattr(dask, "REJOIN_SECONDS", 0.0)
     cluster = Cluster(tmp_path)
     yield cluster
-    cluster.engine.stop(1.0)
+    cluster.engine.stop()
 
 
 def test_a_worker_that_found_no_card_left_gets_that_of_one_that_stays_away(

@@ -115,20 +115,16 @@ def test_all_files_of_a_skipped_bundle_are_failed_and_retried(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("reason", "charged", "deaths"),
-    [
-        ("killed by SIGKILL", True, 1),
-        ("killed by SIGKILL", False, 0),
-        ("killed by SIGTERM", True, 0),
-    ],
+    ("charged", "deaths"),
+    [(True, 1), (False, 0)],
 )
-def test_a_death_counts_later_if_it_was_charged_and_nobody_asked_for_it(
-    ledger: Ledger, journal: Journal, reason: str, charged: bool, deaths: int
+def test_a_death_counts_later_if_it_was_charged(
+    ledger: Ledger, journal: Journal, charged: bool, deaths: int
 ) -> None:
     noted(
         journal,
         LeaseEvent(1, 1.0, 0, "f0", "cpu:0", 1),
-        ReturnEvent(2, 2.0, 0, "f0", "cpu:0", 1, reason, charged),
+        ReturnEvent(2, 2.0, 0, "f0", "cpu:0", 1, "killed by SIGTERM", charged),
     )
     assert [lease.how for lease in ledger.leases()] == [LeaseEnd.WORKER_DIED]
     assert ledger.files()[0].deaths == deaths

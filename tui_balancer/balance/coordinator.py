@@ -217,7 +217,9 @@ class WorkStealingCoordinator(LeaseDesk):
                 record.telemetry = telemetry
                 record.busy.add(self._board.clock(), telemetry.busy_seconds)
 
-    def worker_died(self, device: str, incarnation: int, reason: str) -> bool:
+    def worker_died(
+        self, device: str, incarnation: int, reason: str, *, charged: bool = True
+    ) -> bool:
         """Deal with the end of a worker process; return whether to start another.
 
         Its lease, if any, goes to the front of a queue: that of another live device of
@@ -225,11 +227,14 @@ class WorkStealingCoordinator(LeaseDesk):
         own. A unit that has killed `poison_limit` workers fails; if they were of different
         devices, these deaths are not held against the devices. A device with more than
         `max_restarts` deaths held against it is dead, and its queue is free to steal. When
-        the run ends anyway the death is a departure.
+        the run ends anyway the death is a departure, and one that is not `charged`, because
+        somebody outside ended the worker, counts against the device alone.
         """
         with self._changing() as board:
             record = self._present(device, incarnation)
-            return deaths.worker_died(board, record, reason) if record is not None else False
+            if record is None:
+                return False
+            return deaths.worker_died(board, record, reason, charged=charged)
 
     def finished_for(self, device: str, incarnation: int) -> bool:
         """Whether a worker without a lease should leave."""

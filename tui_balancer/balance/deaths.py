@@ -8,7 +8,7 @@ from tui_balancer.balance.lease_ends import fail, give_back, unbundle
 from tui_balancer.balance.units import ActiveLease
 
 
-def worker_died(board: Board, record: DeviceRecord, reason: str) -> bool:
+def worker_died(board: Board, record: DeviceRecord, reason: str, *, charged: bool) -> bool:
     """Deal with the death of a device's present worker; see the coordinator's method."""
     record.present = record.ready = record.held_up = False
     lost = [one for one in (record.active, *record.behind) if one and not one.claimed]
@@ -21,14 +21,14 @@ def worker_died(board: Board, record: DeviceRecord, reason: str) -> bool:
         board.announce(record, reason)
         return False
     record.strikes += 1
-    poisonous = bool(lost) and _blame(board, lost[0])
+    poisonous = bool(lost) and charged and _blame(board, lost[0])
     record.dead = record.strikes > board.max_restarts
     refuge = board.roster.refuge(record, stealing=board.balancer.stealing)
     # What it was writing is not to blame for what it was computing.
     for active in lost[1:]:
         give_back(board, active, reason, to=refuge)
     if lost and not poisonous:
-        give_back(board, lost[0], reason, to=refuge, charged=True)
+        give_back(board, lost[0], reason, to=refuge, charged=charged)
     elif lost and lost[0].lease.unit.parts:
         unbundle(board, lost[0], reason, to=refuge)
     elif lost:

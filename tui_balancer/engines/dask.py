@@ -16,7 +16,8 @@ from tui_balancer.engines.dask_nodes import Nodes
 from tui_balancer.engines.dask_scaling import follow_queues
 from tui_balancer.engines.dask_slot import AppSlot
 from tui_balancer.engines.dask_words import Joined, Said, Unfit, Word
-from tui_balancer.engines.local import OnExit, SetupFor
+from tui_balancer.engines.engine import OnExit, SetupFor
+from tui_balancer.engines.worker_end import SETTLING_SECONDS, Cause, WorkerEnd
 from tui_balancer.workers.protocol import DeviceFacts, WorkBoard, WorkerId
 
 REJOIN_SECONDS = 30.0
@@ -26,6 +27,9 @@ FIRST_SECONDS = 300.0
 """How long a worker that was there at the look may take to say so again: it imports torch."""
 
 _LOOK_SECONDS = 0.5
+
+_CLOSING_SECONDS = 5.0
+"""How long each step of letting go of the cluster may take."""
 
 _log = logging.getLogger(__name__)
 
@@ -47,10 +51,10 @@ class ClusterAccess:
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """A slot cannot go on; without a reason it has left, the run being over."""
+    """A slot cannot go on, or has left, the run being over."""
 
     slot: AppSlot
-    reason: str
+    end: WorkerEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ class _Kill:
 
 _Happening = Joined | Unfit | Gone | _Ended | _Kill
 
-_LEFT = "left the cluster"
+_DEPARTED = WorkerEnd(Cause.DEPARTED, "left the cluster")
+_LOST = WorkerEnd(Cause.LOST, "its process was lost")
 
 
 class DaskEngine:
@@ -98,6 +103,7 @@ class DaskEngine:
         self._company = company
         self._slots: dict[WorkerId, AppSlot] = {}
         self._missing: dict[str, float] = {}
+        self._settling: dict[WorkerId, tuple[float, AppSlot, WorkerEnd]] = {}
         self._spare: dict[str, Joined] = {}
         self._broken = ""
         self._happenings: queue.SimpleQueue[_Happening | None] = queue.SimpleQueue()
@@ -111,7 +117,7 @@ class DaskEngine:
         """Have every worker of the cluster, and each that comes later, say that it is there."""
         self._thread.start()
 
-    def stop(self, grace_seconds: float) -> None:
+    def stop(self) -> None:
         """Close every slot and let go of the cluster; those of the run's own end with it."""
         self._stopping.set()
         self._happenings.put(None)
@@ -120,11 +126,10 @@ class DaskEngine:
                 return
             if self._thread.ident is not None:
                 self._thread.join()
-            deadline = time.monotonic() + grace_seconds
             for slot in tuple(self._slots.values()):
                 slot.close()
             self._slots.clear()
-            self._link.close(max(1.0, deadline - time.monotonic()))
+            self._link.close(_CLOSING_SECONDS)
             self._cluster.close()
             self._stopped.set()
 
@@ -166,6 +171,7 @@ class DaskEngine:
                 self._deal_with(happening)
             if not self._link.up:
                 self._break_off(f"the scheduler {self._cluster.address} is gone")
+            self._look_for_settled()
             self._look_for_missing()
 
     def _hear(self, word: Word) -> None:
@@ -188,16 +194,16 @@ class DaskEngine:
             case Unfit(worker, reason, True) if worker in self._slots:
                 self._refuse(self._slots[worker], reason)
             case Unfit(worker, reason) if worker in self._slots:
-                self._broke(self._slots[worker], reason)
+                self._broke(self._slots[worker], WorkerEnd(Cause.FAILED, reason))
             case Gone(address, expected):
                 self._spare.pop(address, None)
                 for slot in tuple(self._slots.values()):
                     if slot.report.address == address:
-                        self._ended(slot, _LEFT if expected else "its process was lost")
-            case _Ended(slot, reason) if slot.worker in self._slots:
-                self._broke(slot, reason)
+                        self._settle(slot, _DEPARTED if expected else _LOST)
+            case _Ended(slot, end) if slot.worker in self._slots:
+                self._broke(slot, end)
             case _Kill(slot, reason) if slot.worker in self._slots:
-                self._ended(slot, reason)
+                self._ended(slot, WorkerEnd(Cause.HUNG, reason))
                 self._link.restart(slot.report.address)
             case _:
                 pass
@@ -209,7 +215,7 @@ class DaskEngine:
             if (slot.report.node, slot.report.worker) == (report.node, report.worker):
                 if slot.report.address == report.address:
                     return
-                self._ended(slot, "its process was lost")
+                self._ended(slot, _LOST)
         given = self._nodes.slot(report)
         if isinstance(given, str):
             if report.address not in self._spare:
@@ -229,7 +235,7 @@ class DaskEngine:
             report,
             given.setup(self._setup_for(device)),
             self._refusal,
-            lambda slot, reason: self._happenings.put(_Ended(slot, reason)),
+            lambda slot, end: self._happenings.put(_Ended(slot, end)),
         )
         self._slots[slot.worker] = slot
         slot.open()
@@ -245,24 +251,42 @@ class DaskEngine:
     def _refuse(self, slot: AppSlot, reason: str) -> None:
         """Take out a slot that another try would not make fit."""
         del self._slots[slot.worker]
+        self._settling.pop(slot.worker, None)
         self._company.warn(f"{slot.worker.device} is left out: {reason}")
         self._give_up(slot.worker.device, reason)
         slot.close()
 
-    def _broke(self, slot: AppSlot, reason: str) -> None:
+    def _broke(self, slot: AppSlot, end: WorkerEnd) -> None:
         """Report the end of a slot whose process lives; it may open another."""
-        if self._ended(slot, reason):
+        if self._ended(slot, end):
             self._give_slot(Joined(slot.report))
 
-    def _ended(self, slot: AppSlot, reason: str) -> bool:
+    def _settle(self, slot: AppSlot, end: WorkerEnd) -> None:
+        """Report a slot's end, later if it may be the first that is seen of the end of all."""
+        if end.may_be_the_group_s and not slot.idle:
+            slot.retire()
+            until = time.monotonic() + SETTLING_SECONDS
+            self._settling.setdefault(slot.worker, (until, slot, end))
+        else:
+            self._ended(slot, end)
+
+    def _look_for_settled(self) -> None:
+        """Report the ends that were kept back long enough."""
+        now = time.monotonic()
+        for until, slot, end in tuple(self._settling.values()):
+            if until <= now:
+                self._ended(slot, end)
+
+    def _ended(self, slot: AppSlot, end: WorkerEnd) -> bool:
         """Report a slot's end; return whether its device may have another one."""
         del self._slots[slot.worker]
+        self._settling.pop(slot.worker, None)
         slot.lose()
         device = slot.worker.device
-        _log.info("%s: %s", slot.worker, reason or "left")
-        if reason == _LEFT and self._give_up(device, reason):
+        _log.info("%s: %s", slot.worker, end.words or "left")
+        if end.cause is Cause.DEPARTED and self._give_up(device, end.words):
             return False
-        again = self._on_exit(slot.worker, reason)
+        again = self._on_exit(slot.worker, end)
         if again:
             self._missing[device] = time.monotonic() + REJOIN_SECONDS
         return again
@@ -294,6 +318,7 @@ class DaskEngine:
         self._slots.clear()
         self._missing.clear()
         self._spare.clear()
+        self._settling.clear()
         for slot in slots:
             slot.lose()
         for device in self._nodes.devices:

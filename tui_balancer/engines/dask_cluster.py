@@ -24,6 +24,8 @@ from tui_balancer.engines.dask_tls import (
     settings_of,
 )
 from tui_balancer.errors import UserError
+from tui_balancer.stop_signals import group_signals_blocked
+from tui_balancer.workers.spawning import start_helper
 
 CONNECT_SECONDS = 30.0
 """How long a scheduler may take to answer."""
@@ -149,22 +151,25 @@ def _started(request: ClusterRequest, logs: Path, until_closed: ExitStack) -> An
     security = security_of(request.tls) if request.tls is not None else None
     if request.local is None:
         return job_cluster(request, security or True, logs)
-    return LocalCluster(
-        n_workers=request.local,
-        threads_per_worker=THREADS,
-        processes=True,
-        host="127.0.0.1",
-        # Its HTTP server comes in any case, and would listen on every address.
-        dashboard_address="127.0.0.1:0",
-        # Every user of this machine can reach a port of it.
-        security=security or Security.temporary(),
-        protocol="tls://",
-        memory_limit=0,
-        silence_logs=logging.WARNING,
-        env={LOG_VARIABLE: str(logs / "dask-workers.log")},
-        preload=PRELOAD,
-        local_directory=tempfile.gettempdir(),
-    )
+    start_helper()
+    # The threads that start workers inherit the mask, and so do the workers.
+    with group_signals_blocked():
+        return LocalCluster(
+            n_workers=request.local,
+            threads_per_worker=THREADS,
+            processes=True,
+            host="127.0.0.1",
+            # Its HTTP server comes in any case, and would listen on every address.
+            dashboard_address="127.0.0.1:0",
+            # Every user of this machine can reach a port of it.
+            security=security or Security.temporary(),
+            protocol="tls://",
+            memory_limit=0,
+            silence_logs=logging.WARNING,
+            env={LOG_VARIABLE: str(logs / "dask-workers.log")},
+            preload=PRELOAD,
+            local_directory=tempfile.gettempdir(),
+        )
 
 
 def _let_dask_log_with_us() -> None:

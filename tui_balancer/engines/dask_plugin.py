@@ -30,6 +30,7 @@ from tui_balancer.engines.dask_words import (
     pack,
 )
 from tui_balancer.errors import UserError
+from tui_balancer.stop_signals import IgnoredByChild
 from tui_balancer.workers.memory import keep_freed_memory
 from tui_balancer.workers.protocol import WorkerId
 from tui_balancer.workers.setup import WorkerSetup
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from tui_balancer.workers.slot import Slot
 
 _log = logging.getLogger(__name__)
+
+_group_signals = IgnoredByChild()
+"""A worker under a Nanny leaves them to it; the Nanny closes the worker in order."""
 
 
 class SlotPlugin(WorkerPlugin):
@@ -61,12 +65,14 @@ class SlotPlugin(WorkerPlugin):
         self._board: NodeBoard | None = None
         self._setup: WorkerSetup | None = None
         self._log_handler: logging.Handler | None = None
+        _group_signals.hold()
         report = await asyncio.to_thread(look_around, self._look, worker)
         self._send((Joined(report),))
 
     def teardown(self, worker: Worker) -> None:
         """End in a worker: the run is over, or the worker is."""
         self._let_go()
+        _group_signals.release()
 
     async def deliver(self, mail: Mail) -> None:
         """Take in what the app says."""

@@ -1,4 +1,4 @@
-"""What a worker's process of the run's own cluster does first: cut itself off from the terminal.
+"""What a worker's process of the run's own cluster does first: cut itself off, as others do.
 
 Dask imports it by its name before the worker begins (`--preload`).
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tui_balancer.workers.entry import ignore_the_terminal, redirect
+from tui_balancer.stop_signals import ignore_group_signals
+from tui_balancer.workers.entry import redirect
 
 LOG_VARIABLE = "TUI_BALANCER_LOG"
 """Environment variable that names the file for whatever a worker's process prints."""
@@ -21,4 +22,4 @@ def dask_setup(worker: object) -> None:
     """Do it; Dask calls this in the worker's process."""
     if log := os.environ.get(LOG_VARIABLE):
         redirect(Path(log))
-    ignore_the_terminal()
+    ignore_group_signals()

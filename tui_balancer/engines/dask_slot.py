@@ -15,6 +15,7 @@ from distributed import Client, Future, KilledWorker
 
 from tui_balancer.engines.dask_plugin import deliver_mail, embed_lease, resource
 from tui_balancer.engines.dask_words import Answer, Close, Mail, NodeReport, Open, Ordered, Said
+from tui_balancer.engines.worker_end import Cause, WorkerEnd
 from tui_balancer.workers.protocol import (
     DeviceFacts,
     Order,
@@ -71,8 +72,8 @@ class AppSlot:
         report: What its process sees.
         setup: What it is given.
         is_refused: Whether what the node found when the model was loaded keeps it out.
-        on_end: Called with this slot, and the reason, when its node cannot go on; without a
-            reason when the board has said that the run is over and nothing runs there any more.
+        on_end: Called with this slot when its node cannot go on, or when the board has said that
+            the run is over and nothing runs there any more.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class AppSlot:
         report: NodeReport,
         setup: WorkerSetup,
         is_refused: Callable[[AppSlot, DeviceFacts], bool],
-        on_end: Callable[[AppSlot, str], None],
+        on_end: Callable[[AppSlot, WorkerEnd], None],
     ) -> None:
         self.report = report
         self.worker: WorkerId = setup.worker
@@ -95,7 +96,7 @@ class AppSlot:
         self._on_end = on_end
         self._changed = threading.Condition()
         self._leases: list[_Lease] = []
-        self._gone = False
+        self._gone = self._retired = False
         self._orders = itertools.count(1)
         self._words: queue.SimpleQueue[Said | _Lease | None] = queue.SimpleQueue()
         self._heard = threading.Event()
@@ -104,6 +105,11 @@ class AppSlot:
     def model_sha256(self) -> str:
         """Of the weights that it should load; empty where nobody knows beforehand."""
         return self._setup.model.sha256
+
+    @property
+    def _over(self) -> bool:
+        """Whether no lease can be brought to its worker any more."""
+        return self._gone or self._retired
 
     @property
     def idle(self) -> bool:
@@ -118,6 +124,12 @@ class AppSlot:
     def hear(self, word: Said) -> None:
         """Take in a word of the node's; returns at once."""
         self._words.put(word)
+
+    def retire(self) -> None:
+        """Take no more leases: its worker is gone, and soon its end will be reported."""
+        with self._changed:
+            self._retired = True
+            self._changed.notify_all()
 
     def lose(self) -> None:
         """Let go of a slot whose worker is gone, once the board has heard its last words."""
@@ -171,15 +183,15 @@ class AppSlot:
     def _work(self) -> None:
         """Take leases until the board says that the run is over."""
         leases = WorkQueue(self._board, self.worker)
-        while not self._gone and (task := leases.take()) is not None:
+        while not self._over and (task := leases.take()) is not None:
             lease = _Lease(task)
             self._bring(lease)
             self._attend(lease, leases)
         with self._changed:
-            self._changed.wait_for(lambda: self._gone or not self._leases)
-            if self._gone:
+            self._changed.wait_for(lambda: self._over or not self._leases)
+            if self._over:
                 return
-        self._on_end(self, "")
+        self._on_end(self, WorkerEnd(Cause.LEFT))
 
     def _bring(self, lease: _Lease) -> None:
         """Give a lease to Dask."""
@@ -206,8 +218,8 @@ class AppSlot:
         """Wait until the device is free for another lease; see a pause through meanwhile."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._gone or lease.free or lease.over or lease.held)
-                if self._gone or lease.free or lease.over:
+                self._changed.wait_for(lambda: self._over or lease.free or lease.over or lease.held)
+                if self._over or lease.free or lease.over:
                     return
             order = leases.wait_while_paused()
             with self._changed:
@@ -227,7 +239,8 @@ class AppSlot:
         if finished:
             self._words.put(lease)
         elif problem is not None and not isinstance(problem, KilledWorker):
-            self._on_end(self, " ".join(str(problem).split()) or type(problem).__name__)
+            words = " ".join(str(problem).split()) or type(problem).__name__
+            self._on_end(self, WorkerEnd(Cause.FAILED, words))
 
     def _order(self, unit_id: int, epoch: int, order: Order) -> None:
         self._post(Ordered(self.worker, next(self._orders), unit_id, epoch, order))

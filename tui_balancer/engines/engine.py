@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
+
+from tui_balancer.engines.worker_end import WorkerEnd
+from tui_balancer.workers.protocol import WorkerId
+from tui_balancer.workers.setup import WorkerSetup
+
+SetupFor = Callable[[str], WorkerSetup]
+"""Says what the next worker of a device is given; called once before every start of one."""
+
+OnExit = Callable[[WorkerId, WorkerEnd], bool]
+"""Hears of every worker's end. True asks for another process for that device."""
 
 
 class Engine(Protocol):
@@ -11,8 +22,8 @@ class Engine(Protocol):
     def start(self) -> None:
         """Start the first worker of every device; returns before they run."""
 
-    def stop(self, grace_seconds: float) -> None:
-        """End every worker, by force after the grace; returns when all of them are gone."""
+    def stop(self) -> None:
+        """End every worker at once; returns when all of them are gone."""
 
     def kill(self, device: str, pid: int, reason: str) -> None:
         """Kill a worker that must not go on, if it is still this process; say why at its end."""

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import logging
 import math
-import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing import connection, resource_tracker
+from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 
+from tui_balancer.engines.engine import OnExit, SetupFor
+from tui_balancer.engines.worker_end import SETTLING_SECONDS, Cause, WorkerEnd, end_of
 from tui_balancer.workers.entry import worker_main
-from tui_balancer.workers.protocol import WorkerId
 from tui_balancer.workers.setup import WorkerSetup
-from tui_balancer.workers.spawning import exit_words, spawn
+from tui_balancer.workers.spawning import exit_words, spawn, start_helper
 
 _log = logging.getLogger(__name__)
-
-SetupFor = Callable[[str], WorkerSetup]
-"""Says what the next worker of a device is given; called once before every start of one."""
-
-OnExit = Callable[[WorkerId, str], bool]
-"""Hears of every worker's end. The reason is empty when the worker left by itself because its
-queue said that the run is over. True asks for another process for that device."""
 
 
 def prepare_for_spawn() -> None:
@@ -33,7 +26,7 @@ def prepare_for_spawn() -> None:
     Call it before the app takes over stderr: a multiprocessing helper process that lives as
     long as this one is handed stderr's descriptor when it starts.
     """
-    resource_tracker.ensure_running()
+    start_helper()
 
 
 @dataclass(slots=True)
@@ -44,11 +37,25 @@ class _Running:
         process: The process.
         setup: What it was given.
         verdict: Why it was killed, if `LocalEngine.kill` did it.
+        settled_at: When its end is certain to be its own; infinite while it lives.
     """
 
     process: SpawnProcess
     setup: WorkerSetup
     verdict: str = ""
+    settled_at: float = math.inf
+
+    @property
+    def end(self) -> WorkerEnd:
+        """How it ended, once it has."""
+        exitcode = self.process.exitcode
+        words = exit_words(exitcode)
+        if exitcode is not None and exitcode > 0:
+            words = f"{words}: see {self.setup.log.name}"
+        end = end_of(exitcode, words)
+        if self.verdict and end.cause is Cause.KILLED:
+            return WorkerEnd(Cause.HUNG, self.verdict)
+        return end
 
 
 class LocalEngine:
@@ -56,6 +63,7 @@ class LocalEngine:
 
     One thread owns the processes: it starts them, waits for any of them to end, and asks
     `on_exit` whether to start another. They are daemons of this process, and each watches it.
+    The end of one that may be the first of them all is kept back, see `SETTLING_SECONDS`.
     """
 
     def __init__(self, devices: Sequence[str], setup_for: SetupFor, on_exit: OnExit) -> None:
@@ -65,7 +73,6 @@ class LocalEngine:
         self._on_exit = on_exit
         self._running: dict[str, _Running] = {}
         self._stopping = threading.Event()
-        self._kill_at = math.inf
         self._wake, self._waker = connection.Pipe(duplex=False)
         self._thread = threading.Thread(target=self._supervise, name="local-engine", daemon=True)
 
@@ -73,13 +80,11 @@ class LocalEngine:
         """Start the first worker of every device; returns before they run."""
         self._thread.start()
 
-    def stop(self, grace_seconds: float) -> None:
-        """End every worker: SIGTERM at once, and SIGKILL for those left after the grace.
+    def stop(self) -> None:
+        """Kill every worker: they heed no other signal, and what they have done is kept.
 
-        Returns when all of them are gone; ends that this causes are not reported. A second
-        call, from another thread and with a shorter grace, hurries the first.
+        Returns when all of them are gone; ends that this causes are not reported.
         """
-        self._kill_at = min(self._kill_at, time.monotonic() + grace_seconds)
         self._stopping.set()
         self._waker.send(None)
         if self._thread.ident is not None:
@@ -116,12 +121,12 @@ class LocalEngine:
         for device in self._devices:
             self._start(device)
         while not self._stopping.is_set():
-            self._await_an_end(timeout=None)
+            self._await_an_end()
             for device, running in self._running.copy().items():
-                if running.process.exitcode is not None and not self._stopping.is_set():
+                if running.settled_at <= time.monotonic() and not self._stopping.is_set():
                     del self._running[device]
-                    self._ended(running.setup, _reason(running))
-        self._end_all()
+                    self._ended(running.setup, running.end)
+        self._kill_all()
 
     def _start(self, device: str) -> None:
         """Start a device's next worker; one that cannot be started has ended."""
@@ -131,57 +136,40 @@ class LocalEngine:
         try:
             process = spawn(worker_main, (setup,), name=f"worker {device}")
         except OSError as error:
-            self._ended(setup, f"could not be started: {error.strerror or error}")
+            words = f"could not be started: {error.strerror or error}"
+            self._ended(setup, WorkerEnd(Cause.NOT_STARTED, words))
         else:
             self._running[device] = _Running(process, setup)
 
-    def _ended(self, setup: WorkerSetup, reason: str) -> None:
+    def _ended(self, setup: WorkerSetup, end: WorkerEnd) -> None:
         """Report a worker's end, and start the successor that is asked for."""
-        _log.info("%s: %s", setup.worker, reason or "left")
-        if self._on_exit(setup.worker, reason):
+        _log.info("%s: %s", setup.worker, end.words or "left")
+        if self._on_exit(setup.worker, end):
             self._start(setup.worker.device)
 
-    def _end_all(self) -> None:
+    def _kill_all(self) -> None:
         """End what still runs."""
         for running in self._running.values():
-            running.process.terminate()
-        while any(running.process.exitcode is None for running in self._running.values()):
-            left = self._kill_at - time.monotonic()
-            if left <= 0:
-                for running in self._running.values():
-                    running.process.kill()
-                    running.process.join()
-            else:
-                self._await_an_end(left)
+            running.process.kill()
+        for running in self._running.values():
+            running.process.join()
         self._running.clear()
 
-    def _await_an_end(self, timeout: float | None) -> None:
-        """Wait until a worker has ended or `stop` was called.
-
-        Returns at once when one has ended that nobody has dealt with yet: it may have done so
-        while another one's end was dealt with.
-        """
+    def _await_an_end(self) -> None:
+        """Wait until the end of a worker is to be reported, or `stop` was called."""
         alive = {
-            running.process.sentinel: running.process
+            running.process.sentinel: running
             for running in self._running.values()
-            if running.process.exitcode is None
+            if running.settled_at == math.inf
         }
-        if len(alive) < len(self._running) and not self._stopping.is_set():
-            return
+        settled_at = min((one.settled_at for one in self._running.values()), default=math.inf)
+        timeout = None if settled_at == math.inf else max(0.0, settled_at - time.monotonic())
         for ready in connection.wait([self._wake, *alive], timeout):
             if ready is self._wake:
                 self._wake.recv()
             elif isinstance(ready, int):
+                running = alive[ready]
                 # The sentinel can be a moment ahead of the exit code: a driver tidies up.
-                alive[ready].join()
-
-
-def _reason(running: _Running) -> str:
-    """Say why a worker is gone; empty for one that left by itself."""
-    exitcode = running.process.exitcode
-    if exitcode == 0:
-        return ""
-    if running.verdict and exitcode == -signal.SIGKILL:
-        return running.verdict
-    words = exit_words(exitcode)
-    return words if exitcode is None or exitcode < 0 else f"{words}: see {running.setup.log.name}"
+                running.process.join()
+                settling = SETTLING_SECONDS if running.end.may_be_the_group_s else 0.0
+                running.settled_at = time.monotonic() + settling

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -33,11 +32,6 @@ from tui_balancer.ledger.changes import (
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import DeviceUsed, EventRecord, LeaseEnd
 from tui_balancer.ledger.writing import Ledger
-from tui_balancer.workers.spawning import exit_words
-
-ASKED_TO_END = exit_words(-signal.SIGTERM)
-"""How a worker ends that was told to. A batch system that ends a job tells the app and its workers
-at once; no file is to blame for that when the run goes on."""
 
 
 class Journal:
@@ -133,8 +127,7 @@ class Journal:
             self._out.remove((event.unit_id, event.epoch))
             by_hand = event.reason in self._returned
             how = LeaseEnd.RETURNED if by_hand else LeaseEnd.WORKER_DIED
-            charged = event.charged and event.reason != ASKED_TO_END
-            return (LeaseEnded(event.unit_id, event.epoch, how, event.seconds, charged),)
+            return (LeaseEnded(event.unit_id, event.epoch, how, event.seconds, event.charged),)
         if isinstance(event, FailureEvent) and event.waiting:
             return (UnitFailed(event.unit_id, event.reason),)
         # A file that failed without a device was never leased: it is in the ledger as failed.

@@ -35,7 +35,7 @@ from tui_balancer.run.rates import remember
 from tui_balancer.run.space import has_room_for_largest
 from tui_balancer.run.staff import Staff
 from tui_balancer.run.stock import Stock, take_stock
-from tui_balancer.run.stopping import STOP_GRACE_SECONDS, Stopping
+from tui_balancer.run.stopping import Stopping
 from tui_balancer.run.summary import summarise
 from tui_balancer.run.tally import Tally
 from tui_balancer.run.upkeep import Upkeep
@@ -145,10 +145,10 @@ class RunSession:
         if self._thread.is_alive():
             self.execute(StopNow())
             self._stopping.hurry()
-            self.engine.stop(grace_seconds=0.0)
+            self.engine.stop()
             self._thread.join()
         elif self._thread.ident is None:
-            self.engine.stop(grace_seconds=0.0)
+            self.engine.stop()
             self._folder.release("never started")
 
     def elapsed_seconds(self) -> float:
@@ -254,7 +254,7 @@ class RunSession:
     def _finish(self) -> None:
         """End what still runs and let go of the run folder; then the summary is there."""
         self._hold.give_up()
-        self.engine.stop(grace_seconds=STOP_GRACE_SECONDS)
+        self.engine.stop()
         sweep_temporaries(self._folder.path)
         self._upkeep.note_devices()
         self._journal.close()

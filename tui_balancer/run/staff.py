@@ -10,6 +10,7 @@ from pathlib import Path
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.engines.engine import Engine
 from tui_balancer.engines.local import LocalEngine
+from tui_balancer.engines.worker_end import WorkerEnd
 from tui_balancer.run.board import RunBoard
 from tui_balancer.run.cluster import Newcomers
 from tui_balancer.run.devices import late_spec
@@ -82,9 +83,11 @@ class Staff:
             folder=self._folder,
         )
 
-    def _exited(self, worker: WorkerId, reason: str) -> bool:
+    def _exited(self, worker: WorkerId, end: WorkerEnd) -> bool:
         """Called by the engine when a worker's process has ended; True restarts it."""
-        restart = self._coordinator.worker_died(worker.device, worker.incarnation, reason)
+        restart = self._coordinator.worker_died(
+            worker.device, worker.incarnation, end.words, charged=end.may_blame
+        )
         self._on_exit()
         return restart
 

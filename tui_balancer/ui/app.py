@@ -17,6 +17,7 @@ from textual.screen import Screen
 from tui_balancer.balance.commands import Drain, StopNow
 from tui_balancer.errors import UserError
 from tui_balancer.run.handle import Phase, RunHandle
+from tui_balancer.stop_signals import STOP_SIGNALS
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.ascii_filter import AsciiFilter
 from tui_balancer.ui.bulletin import Bulletin
@@ -39,9 +40,9 @@ from tui_balancer.ui.screens.run_screen import RunScreen
 from tui_balancer.ui.themes import DARK, LIGHT, OWN_COLORS, THEMES, preferred_theme
 
 _SIGNALS: Final = {
+    **dict.fromkeys(STOP_SIGNALS, ExitCode.TERMINATED),
     signal.SIGHUP: ExitCode.TERMINAL_LOST,
     signal.SIGINT: ExitCode.INTERRUPTED,
-    signal.SIGTERM: ExitCode.TERMINATED,
 }
 
 
@@ -49,8 +50,8 @@ class BalancerApp(App[int]):
     """Shows a run and steers it; `run()` returns an `ExitCode`.
 
     The app neither starts nor ends the run: after it returns the caller looks at the exit code
-    and at `run.summary()`. SIGHUP, SIGINT and SIGTERM belong to the app while it runs and then
-    again to whatever handlers the caller had set.
+    and at `run.summary()`. SIGHUP and `STOP_SIGNALS` belong to the app while it runs and then again
+    to whatever handlers the caller had set.
 
     Args:
         run: The run, local or not.

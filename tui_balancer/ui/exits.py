@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
         TERMINAL_LOST: The terminal hung up (SIGHUP, or gone without one); the run may go on
             without a screen.
         INTERRUPTED: SIGINT from outside; stop the run.
-        TERMINATED: SIGTERM; stop the run.
+        TERMINATED: SIGTERM, or another signal that means the same; stop the run.
     """
 
     ENDED = 0

@@ -6,7 +6,6 @@ import faulthandler
 import logging
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 import time
@@ -18,9 +17,9 @@ from typing import TYPE_CHECKING
 from tui_balancer.collector import collector_paused
 from tui_balancer.devices.info import VISIBLE_DEVICES
 from tui_balancer.errors import UserError
+from tui_balancer.stop_signals import ignore_group_signals
 from tui_balancer.workers.memory import keep_freed_memory
 from tui_balancer.workers.setup import WorkerSetup
-from tui_balancer.workers.spawning import TERMINAL_SIGNALS
 
 if TYPE_CHECKING:
     from tui_balancer.workers.benchmark import BenchmarkTask
@@ -101,11 +100,11 @@ def detach(log: Path) -> None:
     """Cut this process off from the terminal and tie its life to the app's.
 
     Everything written to stdout or stderr, by Python, C or CUDA, goes to the end of `log`;
-    Ctrl+C and a hang-up are the app's business; and the process ends when the app does,
+    signals to the whole group are the app's business; and the process ends when the app does,
     whatever ended it.
     """
     redirect(log)
-    ignore_the_terminal()
+    ignore_group_signals()
     parent = multiprocessing.parent_process()
     assert parent is not None, "only a spawned process detaches"
     threading.Thread(
@@ -126,13 +125,6 @@ def redirect(log: Path) -> None:
     os.dup2(output, 2)
     os.close(nothing)
     os.close(output)
-
-
-def ignore_the_terminal() -> None:
-    """Ignore its signals, and heed SIGTERM even if the app was started to ignore it."""
-    for number in TERMINAL_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _end_with(app: int) -> None:

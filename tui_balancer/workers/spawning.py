@@ -1,22 +1,21 @@
-"""Starting processes from under a terminal, and saying how they ended."""
+"""Starting processes that no signal to their group can end, and saying how they ended."""
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnProcess
 
-TERMINAL_SIGNALS = frozenset({signal.SIGINT, signal.SIGHUP})
-"""What a terminal sends to the whole process group, and only the app may answer."""
+from tui_balancer.stop_signals import group_signals_blocked
 
 
 def spawn(target: Callable[..., None], args: tuple[object, ...], name: str) -> SpawnProcess:
     """Start a spawn-context process that ends with this one.
 
-    It starts with `TERMINAL_SIGNALS` blocked, so that a Ctrl+C cannot reach it before `target`
-    has learnt to ignore them.
+    It starts with `GROUP_SIGNALS` blocked, so that none can reach it before `target` has ignored
+    them.
 
     Raises:
         OSError: The machine refuses another process.
@@ -24,9 +23,19 @@ def spawn(target: Callable[..., None], args: tuple[object, ...], name: str) -> S
     process = multiprocessing.get_context("spawn").Process(
         target=target, args=args, name=name, daemon=True
     )
-    with _terminal_signals_blocked():
+    start_helper()
+    with group_signals_blocked():
         process.start()
     return process
+
+
+def start_helper() -> None:
+    """Start multiprocessing's helper process, if it does not run, out of reach of group signals.
+
+    By itself it ignores only two of them, and its starter unblocks these two afterwards.
+    """
+    with group_signals_blocked():
+        resource_tracker.ensure_running()
 
 
 def exit_words(exitcode: int | None) -> str:
@@ -37,13 +46,3 @@ def exit_words(exitcode: int | None) -> str:
         return f"killed by {signal.Signals(-exitcode).name}"
     except ValueError:
         return f"killed by signal {-exitcode}"
-
-
-@contextmanager
-def _terminal_signals_blocked() -> Iterator[None]:
-    """Block them in this thread, whose mask a new process inherits."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL_SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
