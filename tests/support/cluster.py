@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from tests.support.network import Network, Place, Switch, free_port
+from tui_balancer.balance.events import WarningEvent
 from tui_balancer.config import RunSettings
 from tui_balancer.engines.dask_look import NODE_VARIABLE
 from tui_balancer.engines.dask_request import ClusterRequest
@@ -144,4 +145,6 @@ def lines(run: RunSession) -> Iterator[str]:
     """Yield what was told about devices and to people."""
     for event in run.events_after(0):
         text = getattr(event, "reason", "") or getattr(event, "text", "")
+        if isinstance(event, WarningEvent):
+            text = event.notice.text
         yield f"{getattr(event, 'device', '')} {text}".strip()

@@ -1,0 +1,16 @@
+"""A few signals to the whole group, as `timeout`, a batch system or a terminal sends them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.faults.group_signals import group_signals
+from tests.faults.storm import Size
+
+
+def test_signals_to_the_whole_group_blame_no_file_and_cost_no_batch(tmp_path: Path) -> None:
+    found = group_signals(5, 3, tmp_path, Size(files=4, sequences=150))
+    assert found.remarks == []
+    assert found.wrong.total() == 0
+    assert found.sent.total() == 5
+    assert found.done["outputs compared"] >= 2 * 4
