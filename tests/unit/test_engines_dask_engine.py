@@ -17,7 +17,7 @@ from tui_balancer.embedding.registry import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.engines import dask
 from tui_balancer.engines.dask_cluster import DaskCluster
-from tui_balancer.engines.dask_look import Look
+from tui_balancer.engines.dask_look import Look, sweep_tokens
 from tui_balancer.engines.dask_request import ClusterRequest
 from tui_balancer.engines.dask_words import Joined, Unfit, Word, pack
 from tui_balancer.inputs.records import ReadingRules
@@ -144,3 +144,13 @@ def test_a_slot_whose_model_will_never_do_is_left_out_and_told_by_its_name(
     assert told == "node-1/cuda:0 is left out: m.pt is another"
     gone = cluster.company.gone.get(timeout=DEADLINE_SECONDS)
     assert gone == ("node-1/cuda:0", "m.pt is another")
+
+
+def test_the_tokens_of_killed_apps_are_swept_and_one_s_own_is_kept(tmp_path: Path) -> None:
+    mine, left, other = (
+        tmp_path / name for name in (".01234567.cluster", ".89abcdef.cluster", "notes.cluster")
+    )
+    for file in (mine, left, other):
+        file.touch()
+    sweep_tokens(mine)
+    assert sorted(tmp_path.iterdir()) == [mine, other]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tui_balancer.engines.dask_cluster import DaskCluster
 from tui_balancer.engines.dask_company import Company
 from tui_balancer.engines.dask_link import ClusterLink, Gone
-from tui_balancer.engines.dask_look import Look
+from tui_balancer.engines.dask_look import Look, sweep_tokens
 from tui_balancer.engines.dask_nodes import Nodes
 from tui_balancer.engines.dask_scaling import follow_queues
 from tui_balancer.engines.dask_slot import AppSlot
@@ -115,6 +115,8 @@ class DaskEngine:
 
     def start(self) -> None:
         """Have every worker of the cluster, and each that comes later, say that it is there."""
+        if self._cluster.token is not None:
+            sweep_tokens(self._cluster.token)
         self._thread.start()
 
     def stop(self) -> None:

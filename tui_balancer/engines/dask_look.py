@@ -36,6 +36,8 @@ VISIBLE_SECONDS = 10.0
 
 _LOOK_SECONDS = 0.5
 
+_TOKEN_SUFFIX = ".cluster"
+
 WORKERS_SECONDS = 600.0
 """How long the first workers may take to come: a batch system has other jobs, too."""
 
@@ -129,6 +131,16 @@ def _token_problem(look: Look) -> str:
     return "" if os.access(look.token.parent, os.W_OK) else "it cannot be written"
 
 
+def sweep_tokens(token: Path) -> None:
+    """Remove the tokens that killed apps have left beside this one.
+
+    Called by whoever holds the folder's lock: the others belong to nobody then.
+    """
+    for left in token.parent.glob(f".????????{_TOKEN_SUFFIX}"):
+        if left != token:
+            left.unlink(missing_ok=True)
+
+
 def look_at_nodes(
     cluster: DaskCluster,
     folder: Path,
@@ -154,7 +166,7 @@ def look_at_nodes(
     Raises:
         UserError: No worker came, or one cannot answer.
     """
-    token = cluster.token = folder / f".{secrets.token_hex(4)}.cluster"
+    token = cluster.token = folder / f".{secrets.token_hex(4)}{_TOKEN_SUFFIX}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         token.write_text(token.name)
