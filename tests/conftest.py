@@ -11,6 +11,7 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import tui_balancer
 from tests.support.terminal import OpenTerminal, Terminal
@@ -28,6 +29,12 @@ for _name in [*os.environ]:
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
     ):
         del os.environ[_name]
+
+# How fast a machine is decides no property.
+settings.register_profile(
+    "any machine", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 # A captured or redirected stderr has no descriptor, and the tracker wants one to start.
 resource_tracker.ensure_running()
