@@ -68,6 +68,7 @@ def run_settings(
         reading=ReadingRules(
             max_length=embedding.max_length,
             allow_nucleotide=embedding.allow_nucleotide,
+            strict=embedding.strict,
             long=embedding.long,
         ),
         seed=model.seed,

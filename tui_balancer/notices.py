@@ -28,6 +28,27 @@ class NoticeKind(str, Enum):
     REPEATED_ID = "repeated_id"
     COMMENT = "comment"
     BYTE_ORDER_MARK = "byte_order_mark"
+    NUCLEOTIDES = "nucleotides"
+    THREE_LETTER = "three_letter"
+    SECONDARY_STRUCTURE = "secondary_structure"
+    STRUCTURE_TOKENS = "structure_tokens"
+    PIR = "pir"
+    WORDS = "words"
+    ID_AS_SEQUENCE = "id_as_sequence"
+
+
+SUSPECT: Final = frozenset(
+    {
+        NoticeKind.NUCLEOTIDES,
+        NoticeKind.THREE_LETTER,
+        NoticeKind.SECONDARY_STRUCTURE,
+        NoticeKind.STRUCTURE_TOKENS,
+        NoticeKind.PIR,
+        NoticeKind.WORDS,
+        NoticeKind.ID_AS_SEQUENCE,
+    }
+)
+"""What may be no protein sequence; `--strict` refuses files that have it."""
 
 
 _WORDS: Final[dict[NoticeKind, str]] = {
@@ -39,7 +60,26 @@ _WORDS: Final[dict[NoticeKind, str]] = {
     NoticeKind.REPEATED_ID: "repeated ids are kept apart by a suffix",
     NoticeKind.COMMENT: "comment lines, which begin with ';', are skipped",
     NoticeKind.BYTE_ORDER_MARK: "byte-order marks inside a file are dropped",
+    NoticeKind.NUCLEOTIDES: "sequences look like DNA or RNA",
+    NoticeKind.THREE_LETTER: "sequences look like three-letter codes",
+    NoticeKind.SECONDARY_STRUCTURE: "sequences look like secondary structure",
+    NoticeKind.STRUCTURE_TOKENS: "sequences alternate in case, as SaProt's tokens do",
+    NoticeKind.PIR: "headers look like PIR, where a title comes before the sequence",
+    NoticeKind.WORDS: "sequences look like words",
+    NoticeKind.ID_AS_SEQUENCE: "sequences are the same as their ids",
 }
+
+
+REASONS: Final[dict[NoticeKind, str]] = {
+    NoticeKind.NUCLEOTIDES: "looks like DNA or RNA",
+    NoticeKind.THREE_LETTER: "looks like three-letter codes",
+    NoticeKind.SECONDARY_STRUCTURE: "looks like secondary structure",
+    NoticeKind.STRUCTURE_TOKENS: "alternates in case, as SaProt's tokens do",
+    NoticeKind.PIR: "has a header that looks like PIR, where a title comes before the sequence",
+    NoticeKind.WORDS: "looks like words",
+    NoticeKind.ID_AS_SEQUENCE: "is the same as its id",
+}
+"""What is said of a single record where it fails its file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,6 +217,10 @@ class EmbeddingOptions:
     allow_nucleotide: Annotated[bool, Parameter(negative="")] = False
     """Read files that look like DNA or RNA as protein all the same."""
 
+    strict: Annotated[bool, Parameter(negative="")] = False
+    """Fail a file, instead of a warning, if a sequence in it looks like DNA or RNA, three-letter
+    codes, secondary structure or words, or is its own id."""
+
 
 @Parameter(name="*", group=RESUMING)
 @dataclass(frozen=True)

@@ -10,9 +10,19 @@ from pathlib import Path
 import pytest
 
 from tui_balancer.inputs.discovery import find_inputs
+from tui_balancer.inputs.fasta import InputError, read_fasta
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
-from tui_balancer.notices import EXAMPLES, Example, Notice, NoticeKind, Notices, notice_line
+from tui_balancer.notices import (
+    EXAMPLES,
+    REASONS,
+    Example,
+    Notice,
+    NoticeKind,
+    Notices,
+    notice_line,
+)
+from tui_balancer.notices import SUSPECT as SUSPECT_KINDS
 
 RULES = ReadingRules(max_length=9)
 
@@ -146,3 +156,103 @@ def test_what_is_printed_of_an_id_cannot_steer_a_terminal(tmp_path: Path) -> Non
     assert (
         notice_line(notice) == r"empty sequences are left out: 1 in 1 file (a.faa line 1: a\x1b[2J)"
     )
+
+
+GENE = "ATGGCTAAAGGTCTG" * 40 + "TAA"
+
+SUSPECT = {
+    "ids in place of sequences": (
+        ">seqA\nseqA\n>seqC\nseqC\n",
+        {NoticeKind.ID_AS_SEQUENCE: [(1, "seqA"), (3, "seqC")]},
+    ),
+    "three-letter codes": (
+        ">a\nMET LYS THR ALA\n>b\nMKV\n",
+        {NoticeKind.THREE_LETTER: [(1, "a")]},
+    ),
+    "secondary structure": (
+        ">query\nMKTAYIAKQR\n>ss_pred\nCCHHHHEEEE\n>ss_conf\n>1abc:A:secstr\nHHHHHCCCCC\n",
+        {
+            NoticeKind.EMPTY: [(5, "ss_conf")],
+            NoticeKind.SECONDARY_STRUCTURE: [(3, "ss_pred"), (6, "1abc:A:secstr")],
+        },
+    ),
+    "words": (
+        ">P12345\nNot Found\n>a\nMKTAYIAK\nError fetching sequence\n>b\nMSER\n",
+        {NoticeKind.WORDS: [(1, "P12345"), (3, "a")]},
+    ),
+    "a gene among proteins": (
+        f">a\nMKV\n>g1\n{GENE}\n>b\nMKV\n",
+        {NoticeKind.NUCLEOTIDES: [(3, "g1")]},
+    ),
+    "a PIR header without an asterisk": (
+        ">P1;CRAB\nMKV\n>b\nMKV\n",
+        {NoticeKind.PIR: [(1, "P1;CRAB")]},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SUSPECT)
+def test_what_seems_to_be_no_sequence_is_named(tmp_path: Path, case: str) -> None:
+    text, expected = SUSPECT[case]
+    (tmp_path / "a.faa").write_text(text)
+    found = {
+        notice.kind: [(one.line, one.record) for one in notice.examples]
+        for notice in warnings_of(tmp_path, ReadingRules())
+    }
+    assert found == expected
+
+
+@pytest.mark.parametrize("case", SUSPECT)
+def test_strict_fails_such_a_file_and_no_other(tmp_path: Path, case: str) -> None:
+    text, expected = SUSPECT[case]
+    (tmp_path / "a.faa").write_text(text)
+    (tmp_path / "b.faa").write_text(">a\n\n>a\nMKJ\n>a\nMKV\n")
+    notices = Notices()
+    bad, good = scan(find_inputs([tmp_path]), ReadingRules(strict=True), notices=notices)
+    (kind,) = expected.keys() & SUSPECT_KINDS
+    line, record = expected[kind][0]
+    assert bad.error == f"line {line}: {record}: {REASONS[kind]} (--strict)"
+    assert not good.error
+    assert {one.kind for one in notices.all()}.isdisjoint(SUSPECT_KINDS)
+
+
+REFUSED = {
+    "PIR": (
+        ">P1;CRAB_XXXXX\nALPHA CRYSTALLIN B CHAIN.\n  MDITIHNPLI RRPLFSWLAP*\n",
+        "line 1: this is PIR, where a title follows the header; convert it to FASTA",
+    ),
+    "PIR further down": (">a\nMKV\n\n>F1;x\nTITLE\nMKV*\n", "line 4: this is PIR"),
+    "SaProt's tokens": (
+        ">a\nMaKbTdVsLlKpAaGgHhRrEeMdKv\n",
+        "line 1: letters alternate in case, as in SaProt's structure-aware sequences",
+    ),
+    "a short gene": (f">g1\n{GENE}\n", "looks like nucleotides: 100.0% of 603 letters"),
+    "short genes": (">a\nACGTTGCATGCCAGTA\n>b\nRCGTTGCATGCCAGTACCAGT\n", "looks like nucleotides"),
+    "an error page": (">P1\n<html><body>404</body></html>\n", "line 2: '<' is no residue"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_surely_no_protein_is_refused(tmp_path: Path, case: str) -> None:
+    text, reason = REFUSED[case]
+    (tmp_path / "a.faa").write_text(text)
+    notices = Notices()
+    (found,) = scan(find_inputs([tmp_path]), ReadingRules(), notices=notices)
+    assert found.error.startswith(reason)
+    assert notices.all() == ()
+    with pytest.raises(InputError) as refusal:
+        read_fasta(tmp_path / "a.faa", ReadingRules())
+    assert str(refusal.value) == found.error
+
+
+def test_genes_are_read_where_they_are_wanted(tmp_path: Path) -> None:
+    (tmp_path / "a.fna").write_text(f">g1\n{GENE}\n")
+    assert warnings_of(tmp_path, ReadingRules(allow_nucleotide=True)) == ()
+
+
+def test_peptides_that_are_named_by_their_sequences_are_proteins(tmp_path: Path) -> None:
+    (tmp_path / "a.faa").write_text(">SIINFEKL\nSIINFEKL\n>GAG\nGAG\n>long one\n\n")
+    kinds = {one.kind for one in warnings_of(tmp_path)}
+    assert kinds == {NoticeKind.EMPTY}
+    (tmp_path / "a.faa").write_text(">SIINFEKL\nSIINFEKL\n>b\nGAG\n")
+    assert {one.kind for one in warnings_of(tmp_path)} == {NoticeKind.ID_AS_SEQUENCE}

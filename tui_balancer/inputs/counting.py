@@ -13,7 +13,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,16 @@ from tui_balancer.inputs.findings import Findings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.residues import NUCLEOTIDES
 from tui_balancer.inputs.segments import Stretch
+from tui_balancer.inputs.suspects import (
+    LONGEST_ID,
+    begins_in_both_cases,
+    is_pir,
+    may_be_coded,
+    may_be_id,
+    may_be_nothing,
+    may_have_words,
+    suspicion,
+)
 from tui_balancer.inputs.windows import windows
 from tui_balancer.notices import NoticeKind
 
@@ -41,7 +51,8 @@ _SAMPLE_BYTES = 1 << 13
 _HEADER = re.compile(rb"(?m)\n>([!-~]+)(?:[ \t].*)?$")
 """A header with an id, which is told; of others the `>` stays where residues should be."""
 
-_A, _Z = b"AZ"
+_SEMICOLON = ord(";")
+_A, _F, _Q, _Z = b"AFQZ"
 
 _OTHERS = np.array([letter not in NUCLEOTIDES for letter in range(256)])
 """Whether a byte stands for none of a nucleic acid's letters."""
@@ -147,31 +158,80 @@ def _add(
     if begin or not parts:
         return False
     ids, sequences = parts[::2], [lines.replace(b"\n", b"") for lines in parts[1::2]]
+    written = sequences
     text = b"".join(sequences)
     if not _in_alphabet(text):
-        sequences = [one.upper().rstrip(b"*") for one in sequences]
+        written = [one.rstrip(b"*") for one in sequences]
+        sequences = [one.upper() for one in written]
         text = b"".join(sequences)
         if not _in_alphabet(text):
             return False
+    lengths = _lengths(sequences)
     skipped = sequences.count(b"")
     positions: Sequence[int] = range(found.records + 1, found.records + 1 + len(sequences))
     found.records += len(sequences)
+    if _SEMICOLON in block and any(map(is_pir, ids)):
+        return False
+    for number in _candidates(ids, written, sequences, lengths, text):
+        suspect = suspicion(ids[number], written[number], nucleotides=not rules.allow_nucleotide)
+        if suspect is not None:
+            if suspect.refused:
+                return False
+            found.findings.suspect(suspect, positions[number])
     if skipped:
         empty = [place for place, one in zip(positions, sequences, strict=True) if not one]
         found.findings.add_all(NoticeKind.EMPTY, empty)
         positions = [place for place, one in zip(positions, sequences, strict=True) if one]
         ids = [id for id, one in zip(ids, sequences, strict=True) if one]
         sequences = [one for one in sequences if one]
+        lengths = lengths[lengths > 0]
     known = len(found.ids)
     found.ids.update(ids)
     duplicates = len(ids) - (len(found.ids) - known)
     _add_letters(found, text)
-    lengths = _lengths(sequences)
-    long = np.flatnonzero(lengths > rules.max_length).tolist()
-    found.findings.add_all(LONG_KINDS[rules.long], [positions[number] for number in long])
-    counts = _counts(sequences, lengths, long, rules, special_tokens, census)
-    found.counts += replace(counts, skipped=skipped, duplicates=duplicates)
+    long = (lengths > rules.max_length).nonzero()[0].tolist()
+    if long:
+        found.findings.add_all(LONG_KINDS[rules.long], [positions[number] for number in long])
+    found.counts += _counts(
+        *(sequences, lengths, long, rules, special_tokens, census),
+        skipped=skipped,
+        duplicates=duplicates,
+    )
     return True
+
+
+def _candidates(
+    ids: list[bytes],
+    written: list[bytes],
+    sequences: list[bytes],
+    lengths: npt.NDArray[np.int64],
+    text: bytes,
+) -> list[int]:
+    """Return which records may be suspect, as far as that is quickly told.
+
+    Args:
+        ids: Of the records.
+        written: Their sequences as in the file.
+        sequences: The same in upper case.
+        lengths: Of these.
+        text: All of them.
+    """
+    found: list[int] = []
+    # Of most blocks that is all that takes time.
+    if [one for one in sequences if _F not in one and _Q not in one]:
+        found += [number for number, one in enumerate(sequences) if may_be_coded(one)]
+    short = (lengths <= LONGEST_ID).nonzero()[0].tolist()
+    if short:
+        found += [number for number in short if may_be_id(ids[number], written[number])]
+    if may_have_words(text):
+        found += [number for number, one in enumerate(sequences) if may_have_words(one)]
+    if written is not sequences:
+        found += [
+            number
+            for number, one in enumerate(written)
+            if begins_in_both_cases(one) or may_be_nothing(one)
+        ]
+    return sorted(number for number in set(found) if lengths[number])
 
 
 def _in_alphabet(text: bytes) -> bool:
@@ -198,6 +258,9 @@ def _counts(
     rules: ReadingRules,
     special_tokens: int,
     census: Census | None,
+    *,
+    skipped: int,
+    duplicates: int,
 ) -> Counts:
     """Count what of a block's sequences, `long` of them too long, goes through the model."""
     longest = rules.max_length
@@ -228,6 +291,8 @@ def _counts(
         truncated=len(long) if rules.long == "truncate" else 0,
         windowed=len(long) if rules.long == "window" else 0,
         left_out=len(long) if rules.long == "skip" else 0,
+        skipped=skipped,
+        duplicates=duplicates,
     )
 
 
@@ -237,5 +302,14 @@ def _lengths(sequences: list[bytes]) -> npt.NDArray[np.int64]:
 
 def _is_good(found: _Found, rules: ReadingRules) -> bool:
     """Whether there is nothing to say against the file."""
-    nucleic = looks_like_nucleotides(found.letters, found.letters - found.others)
-    return found.counts.sequences > 0 and (rules.allow_nucleotide or not nucleic)
+    sequences = found.counts.sequences + found.counts.left_out
+    nucleic = (
+        looks_like_nucleotides(found.letters, found.letters - found.others)
+        or found.findings.counts.get(NoticeKind.NUCLEOTIDES) == sequences
+    )
+    found.findings.excuse(sequences)
+    return (
+        found.counts.sequences > 0
+        and (rules.allow_nucleotide or not nucleic)
+        and not (rules.strict and found.findings.suspects())
+    )

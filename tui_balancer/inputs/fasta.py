@@ -14,7 +14,7 @@ import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from tui_balancer.inputs.findings import Findings
@@ -23,9 +23,10 @@ from tui_balancer.inputs.lines import FastaText
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.residues import NO_RESIDUES, clean, count_nucleotides, stranger
 from tui_balancer.inputs.segments import Stretch, joint_sha256, segments
+from tui_balancer.inputs.suspects import suspicion
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.inputs.unpacking import BrokenPacking, UnreadableContent
-from tui_balancer.notices import NoticeKind
+from tui_balancer.notices import REASONS, NoticeKind
 
 NUCLEOTIDE_SHARE = 0.95
 NUCLEOTIDE_MINIMUM = 1000
@@ -38,6 +39,16 @@ LONG_KINDS = {
     "skip": NoticeKind.TOO_LONG,
 }
 """What `--long` makes of a sequence that is too long."""
+
+
+REFUSALS = {
+    NoticeKind.PIR: "this is PIR, where a title follows the header; convert it to FASTA",
+    NoticeKind.STRUCTURE_TOKENS: (
+        "letters alternate in case, as in SaProt's structure-aware sequences; keep the upper-case "
+        "letters only"
+    ),
+}
+"""Why a file with such a record is refused."""
 
 
 class InputError(Exception):
@@ -214,6 +225,14 @@ class FastaStream:
                 self.findings.add(NoticeKind.EMPTY, self.position)
                 yield ProteinRecord(record_id, "", 0, header=header)
                 continue
+            suspect = suspicion(
+                record_id.encode(), sequence.encode(), nucleotides=not self._rules.allow_nucleotide
+            )
+            if suspect is not None:
+                if suspect.refused:
+                    line, _ = _header(self._path, self.position)
+                    raise InputError(f"line {line}: {REFUSALS[suspect.kind]}")
+                self.findings.suspect(suspect, self.position)
             letters += len(residues)
             nucleotides += count_nucleotides(residues)
             self.duplicates += record_id in seen
@@ -246,11 +265,22 @@ class FastaStream:
                 f"all of its sequences are longer than {self._rules.max_length} residues, and "
                 "--long skip leaves those out"
             )
-        if not self._rules.allow_nucleotide and looks_like_nucleotides(letters, nucleotides):
+        sequences = embedded + self.left_out
+        if not self._rules.allow_nucleotide and (
+            looks_like_nucleotides(letters, nucleotides)
+            or self.findings.counts.get(NoticeKind.NUCLEOTIDES) == sequences
+        ):
             raise InputError(
                 f"looks like nucleotides: {nucleotides / letters:.1%} of {letters:,} letters are "
                 "A, C, G, T, U or N (--allow-nucleotide reads them as protein)"
             )
+        self.findings.excuse(sequences)
+        suspects = self.findings.suspects() if self._rules.strict else []
+        if suspects:
+            position, kind = suspects[0]
+            line, title = _header(self._path, position)
+            shown = terminal_safe(id_of(title, position), 60)
+            raise InputError(f"line {line}: {shown}: {REASONS[kind]} (--strict)")
 
     def _kept(self, residues: str) -> str:
         """Return what of a sequence is embedded."""
@@ -316,6 +346,12 @@ def _locate(path: Path, position: int) -> str:
         elif headers == position and (letter := stranger(line)):
             return f"line {number}: {letter!a} is no residue"
     return "the file changed while it was read"
+
+
+def _header(path: Path, position: int) -> tuple[int, str]:
+    """Return the line of a record's header, and the header; a second pass, as above."""
+    line, title, _ = next(islice(headers(path), position - 1, None), (0, "", False))
+    return line, title
 
 
 def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:

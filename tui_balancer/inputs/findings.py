@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui_balancer.notices import EXAMPLES, NoticeKind
+from tui_balancer.inputs.suspects import Suspicion
+from tui_balancer.notices import EXAMPLES, SUSPECT, NoticeKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,9 @@ class Findings:
     """Adds up what is found in a file; two are equal if they count and name the same."""
 
     def __init__(self) -> None:
-        self.counts: Counter[NoticeKind] = Counter()
-        self._first: defaultdict[NoticeKind, list[Spot]] = defaultdict(list)
+        self.counts: dict[NoticeKind, int] = {}
+        self._first: dict[NoticeKind, list[Spot]] = {}
+        self._excusable: dict[NoticeKind, int] = {}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Findings):
@@ -40,18 +41,35 @@ class Findings:
         """Add what was found in a record."""
         self._add(kind, Spot(position, detail), number)
 
-    def add_all(self, kind: NoticeKind, positions: Iterable[int]) -> None:
+    def add_all(self, kind: NoticeKind, positions: Sequence[int]) -> None:
         """Add one of a kind for each of these records."""
-        for position in positions:
+        for position in positions[:EXAMPLES]:
             self.add(kind, position)
+        if more := positions[EXAMPLES:]:
+            self.counts[kind] += len(more)
+
+    def suspect(self, found: Suspicion, position: int) -> None:
+        """Add what a record seems to be."""
+        self.add(found.kind, position, found.detail)
+        if found.excusable:
+            self._excusable[found.kind] = self._excusable.get(found.kind, 0) + 1
+
+    def excuse(self, sequences: int) -> None:
+        """Take back what is a protein after all if all of the file's sequences are like that."""
+        for kind in [kind for kind, number in self._excusable.items() if number == sequences]:
+            del self.counts[kind], self._first[kind], self._excusable[kind]
+
+    def suspects(self) -> list[tuple[int, NoticeKind]]:
+        """Return first records that may be no protein sequence, in file order."""
+        return sorted((spot.position, kind) for kind in SUSPECT for spot in self.first(kind))
 
     def add_line(self, kind: NoticeKind, line: int) -> None:
         """Add what was found in a line."""
         self._add(kind, Spot(0, line=line), 1)
 
     def _add(self, kind: NoticeKind, spot: Spot, number: int) -> None:
-        self.counts[kind] += number
-        first = self._first[kind]
+        self.counts[kind] = self.counts.get(kind, 0) + number
+        first = self._first.setdefault(kind, [])
         if len(first) < EXAMPLES:
             first.append(spot)
 

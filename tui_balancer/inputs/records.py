@@ -18,12 +18,14 @@ class ReadingRules:
         long: What becomes of longer sequences: `truncate` cuts them, `window` keeps them whole, to
             be embedded in windows, `skip` leaves them out.
         segment_bytes: Of a file's segments, see `inputs.segments`.
+        strict: Refuse files in which a record seems to be no protein sequence.
     """
 
     max_length: int = 1022
     allow_nucleotide: bool = False
     long: Literal["truncate", "window", "skip"] = "truncate"
     segment_bytes: int = SEGMENT_BYTES
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ ALPHABET = "ACDEFGHIKLMNPQRSTVWYXBUZO"
 
 NUCLEOTIDES = b"ACGTUN"
 
+GAPS = ("-." + string.whitespace).encode()
+
 NO_RESIDUES = "*-." + string.whitespace
 """What a sequence without residues may have."""
 

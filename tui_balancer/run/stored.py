@@ -39,6 +39,7 @@ _OPTIONS = {
     "precision": "--precision",
     "reference": "--reference",
     "allow_nucleotide": "--allow-nucleotide",
+    "strict": "--strict",
     "segment_bytes": "the size of a file's segments",
     "cpu_threads": "--cpu-threads",
     "formats": "--format",
