@@ -46,6 +46,15 @@ def test_a_precision_that_was_asked_for_is_the_only_one() -> None:
     assert task.precisions == ("fp16",)
 
 
+@pytest.mark.parametrize(("asked_for", "taken"), [("auto", "fp32"), ("bf16", "bf16")])
+def test_as_in_a_run_the_format_of_all_devices_is_the_only_one(
+    asked_for: PrecisionChoice, taken: str
+) -> None:
+    benchmark = prepare_benchmark(asked(asked_for), seconds=7, as_in_a_run=True)
+    assert [task.precisions for task in benchmark.tasks] == [(taken,)] * 2
+    assert benchmark.tasks[0].seconds == 2
+
+
 def fake_benchmark(
     tasks: Sequence[BenchmarkTask], on_measured: Callable[[Measurement], None]
 ) -> tuple[Measurement, ...]:
