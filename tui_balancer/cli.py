@@ -130,6 +130,7 @@ def _carried_out(
     from tui_balancer.watching import watch
 
     going_on = going_on or ResumingOptions()
+    settings = replace(settings, overwrite=going_on.overwrite)
     resuming = Resuming(rescan=going_on.rescan, retry_failed=going_on.retry_failed)
     screen, script = screen or ScreenOptions(), script or ScriptOptions()
     code = watch(

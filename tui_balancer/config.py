@@ -63,6 +63,7 @@ class RunSettings:
         dereplicate: Compute sequences that occur several times once.
         merge: Whether one file for the whole run is made of the outputs at the end.
         shards: Whether large files are divided.
+        overwrite: Whether files that this run did not write are replaced by its outputs.
     """
 
     inputs: tuple[str, ...]
@@ -88,6 +89,7 @@ class RunSettings:
     dereplicate: bool = True
     merge: bool = False
     shards: Shards = Shards()
+    overwrite: bool = False
 
     def embedding(self, batch_tokens: int, precision: Precision) -> EmbeddingSettings:
         """Return the settings of the forward pass.

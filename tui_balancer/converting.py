@@ -48,34 +48,41 @@ def export(
     merge: Annotated[
         bool, Parameter(negative="", help="One file a format for the whole run: OUT/merged.h5 …")
     ] = False,
+    overwrite: Annotated[
+        bool, Parameter(negative="", help="Replace files that are there already; never folders.")
+    ] = False,
 ) -> int:
     """Write the finished outputs of a run in other formats.
 
-    Byte by byte what the run would have written with that --format, beside what it did write.
+    Byte by byte what the run would have written with that --format, beside what it did write. What
+    is there already, by an earlier export too, is not replaced without --overwrite.
     """
     from tui_balancer.run.finished import export
 
     if merge:
         if to is not None:
             raise UserError("--merge writes into the run folder: leave --to out")
-        return merge_outputs(output, parse_formats(format))
+        return merge_outputs(output, parse_formats(format), overwrite=overwrite)
     with _progress("writing") as on_file:
-        report = export(output, parse_formats(format), to, on_file)
+        report = export(output, parse_formats(format), to, on_file, overwrite=overwrite)
     print(f"{plural(report.outputs, 'output')} written of {plural(report.files, 'input')}")
     return _told(report.problems)
 
 
-def merge_outputs(output: Path, formats: Sequence[FormatName] | None = None) -> int:
+def merge_outputs(
+    output: Path, formats: Sequence[FormatName] | None = None, *, overwrite: bool = False
+) -> int:
     """Write the outputs of a run into one file a format, say so, and return the exit code.
 
     Args:
         output: The run folder.
         formats: As for `run.merging.merge`.
+        overwrite: Likewise.
     """
     from tui_balancer.run.merging import merge
 
     with _progress("merging") as on_file:
-        merged = merge(output, formats, on_file)
+        merged = merge(output, formats, on_file, overwrite=overwrite)
     names = ", ".join(path.name for path in merged.paths)
     done = "merged" if merged.anew else "merged before"
     what = f"{plural(merged.sequences, 'sequence')} of {plural(merged.files, 'input')}"

@@ -225,13 +225,17 @@ class EmbeddingOptions:
 @Parameter(name="*", group=RESUMING)
 @dataclass(frozen=True)
 class ResumingOptions:
-    """What is allowed when the run folder holds a run already."""
+    """What is allowed when the run folder holds a run, or files of others."""
 
     rescan: Annotated[bool, Parameter(negative="")] = False
     """Accept inputs that changed since the scan, and embed them anew; add new ones."""
 
     retry_failed: Annotated[bool, Parameter(negative="")] = False
     """Try the files again that have failed, and those whose outputs lack sequences."""
+
+    overwrite: Annotated[bool, Parameter(negative="")] = False
+    """Replace files at the places of outputs that this run did not write; without it they stop the
+    run before any work. Folders are never replaced."""
 
 
 @Parameter(name="*", group=SCREEN)

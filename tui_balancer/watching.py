@@ -100,7 +100,7 @@ def watch(
     assert summary is not None, "a closed session has its summary"
     if settings.merge and summary.done and not summary.waiting:
         try:
-            merge_outputs(settings.output)
+            merge_outputs(settings.output, overwrite=settings.overwrite)
         except UserError as problem:
             print(f"problem  {problem}", file=lines)
             return EXIT_FAILED

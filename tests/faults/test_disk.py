@@ -21,6 +21,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.outputs.atomic import Replace
 from tui_balancer.outputs.layout import OUTPUT_SUFFIX, temporary_path
 from tui_balancer.run import publishing
 from tui_balancer.run.board import NOT_RECORDED
@@ -107,11 +108,11 @@ def test_an_output_that_finds_no_place_waits_and_is_not_computed_again(
 ) -> None:
     real, refused = publishing.publish, list[Path]()
 
-    def publish(temporary: Path, final: Path) -> None:
+    def publish(temporary: Path, final: Path, replace: Replace) -> None:
         if final not in refused:
             refused.append(final)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(temporary, final)
+        real(temporary, final, replace)
 
     monkeypatch.setattr(publishing, "publish", publish)
     run = session(proteins, checkpoint, tmp_path / "out", cpu_workers=1)
@@ -168,7 +169,7 @@ def test_a_run_that_is_stopped_on_a_full_disk_leaves_its_files_to_the_next(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def publish(temporary: Path, final: Path) -> None:
+    def publish(temporary: Path, final: Path, replace: Replace) -> None:
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
     with monkeypatch.context() as patch:

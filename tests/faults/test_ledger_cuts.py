@@ -32,7 +32,7 @@ from tui_balancer.run.continuation import Continuation, Resuming, continuation, 
 from tui_balancer.run.folder import RunFolder
 from tui_balancer.run.hold import Hold
 from tui_balancer.run.journal import Journal
-from tui_balancer.run.prepare import PreparedRun, prepare
+from tui_balancer.run.prepare import PreparedRun, prepare, refuse_run_conflicts
 from tui_balancer.run.stock import take_stock
 from tui_balancer.workers.protocol import DeviceFacts, FileResult, Task, TaskResult, WorkerId
 
@@ -102,6 +102,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedRun:
 def taken_up(prepared: PreparedRun, output: Path) -> PreparedRun:
     """Return the run as it goes on from what a folder holds."""
     stored = find_run(output)
+    refuse_run_conflicts(
+        replace(prepared.settings, output=output), prepared.inputs, stored, retry_failed=False
+    )
     going_on: Continuation | None = None
     if stored is not None and stored.files:
         going_on = continuation(stored, prepared.settings.inputs, Resuming())
@@ -136,6 +139,7 @@ def work(prepared: PreparedRun, computed: list[int], *, poison: bool = False) ->
         catalogue = stock.catalogue
         board.open(catalogue)
         files = [catalogue.file_unit(number) for number in range(len(catalogue.files))]
+        board.publisher.owned = stock.owned
         assign(stock, files, coordinator)
         worker = hired(coordinator, board)
         while (task := taken(board, worker)) is not None:

@@ -222,7 +222,11 @@ def test_an_export_is_what_the_run_would_have_written(
         name: content for name, content in outputs(run_folder).items() if name.endswith(".h5")
     }
     (plain / "a_ESM.pt").unlink()
-    partly = tui_balancer_here("export", plain, "--format", "h5")
+    before = outputs(plain)
+    again = tui_balancer_here("export", plain, "--format", "h5")
+    assert (again.returncode, outputs(plain)) == (2, before)
+    assert "b_ESM.h5. Replace them with --overwrite" in again.stderr
+    partly = tui_balancer_here("export", plain, "--format", "h5", "--overwrite")
     assert (partly.returncode, partly.stdout.splitlines()) == (
         1,
         [

@@ -129,11 +129,13 @@ def test_a_partial_result_lies_beside_its_output_and_only_such_are_swept(tmp_pat
         output.write_bytes(b"done")
         temporary_path(output, 1).write_bytes(b"")
     (tmp_path / "notes.partial").write_text("mine")
+    (tmp_path / "c_ESM.pt.partial").write_text("mine")
 
-    swept = sweep_partials(tmp_path)
+    swept = sweep_partials(tmp_path, ["a_ESM.pt", "deep/b_ESM.pt"])
     assert set(swept) == {partial_path(output) for output in outputs}
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {"a_ESM.pt", "a_ESM.pt.1.tmp", "b_ESM.pt", "b_ESM.pt.1.tmp", "notes.partial"}
+    mine = {"notes.partial", "c_ESM.pt.partial"}
+    assert left == {"a_ESM.pt", "a_ESM.pt.1.tmp", "b_ESM.pt", "b_ESM.pt.1.tmp", *mine}
 
 
 def test_discarding_what_is_not_there_is_fine(tmp_path: Path) -> None:

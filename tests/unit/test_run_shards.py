@@ -133,5 +133,5 @@ def test_who_asks_for_shards_hears_of_packed_files_that_stay_whole(tmp_path: Pat
 def test_shards_that_are_left_over_are_swept_up_with_partial_results(tmp_path: Path) -> None:
     for name in ("x_ESM.shard12", "x_ESM.shard1.partial", "x_ESM.shard1.3.partial", "x_ESM.pt"):
         (tmp_path / name).touch()
-    sweep_partials(tmp_path)
+    sweep_partials(tmp_path, ["x_ESM.pt"])
     assert [path.name for path in tmp_path.iterdir()] == ["x_ESM.pt"]

@@ -19,6 +19,7 @@ from tui_balancer.ledger.changes import (
     FileRescanned,
     LeaseEnded,
     LeaseGranted,
+    OutputsOwned,
     UnitBrokenUp,
     UnitFailed,
     UnitReopened,
@@ -103,6 +104,8 @@ def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
                 connection.execute(
                     "UPDATE files SET unit = id WHERE unit = ? AND state = 'failed'", (unit,)
                 )
+        case OutputsOwned(file_id, owned):
+            update(connection, "UPDATE files SET owned = ? WHERE id = ?", owned, file_id)
         case FileDone(file_id, sha256, size, vectors, truncated, replaced, skipped, others):
             update(
                 connection,

@@ -50,6 +50,14 @@ class LeaseEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputsOwned:
+    """A file's outputs are about to be put in place; or could not be, for others' were there."""
+
+    file_id: int
+    owned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class FileDone:
     """A leased file's outputs are in place; see `FileRow` for the attributes."""
 
@@ -112,6 +120,7 @@ class FileRescanned:
 Change = (
     LeaseGranted
     | LeaseEnded
+    | OutputsOwned
     | FileDone
     | FileFailed
     | FileReopened

@@ -83,6 +83,10 @@ class LedgerReader:
             others[file_id].append(OutputRecord(_text(output), sha256, size))
         return tuple(_file_row(row, tuple(others[row[0]])) for row in rows)
 
+    def outputs(self) -> tuple[str, ...]:
+        """Return the first output of every file, as a path in the run folder."""
+        return tuple(_text(output) for (output,) in self._select("SELECT output FROM files"))
+
     def leases(self) -> tuple[LeaseRow, ...]:
         """Return every lease ever granted, by session and time."""
         rows = self._select(
@@ -211,9 +215,9 @@ def _refuse(connection: sqlite3.Connection, reason: str) -> NoReturn:
 def _file_row(row: tuple[Any, ...], others: tuple[OutputRecord, ...]) -> FileRow:
     if bytes in map(type, row):
         row = tuple(map(_text, row))
-    state, *outcome = row[_FILE_FIELDS:]
+    state, *outcome, owned = row[_FILE_FIELDS:]
     file = FileRecord(*row[:_FILE_FIELDS])
-    return FileRow(*(file, _STATES[state], *outcome, others))
+    return FileRow(*(file, _STATES[state], *outcome, bool(owned), others))
 
 
 def _text(value: Any) -> Any:

@@ -100,6 +100,7 @@ class FileRecord:
         first_byte: Of a shard, where it begins in the file.
         end_byte: The byte after its last one.
         records_before: Records of the file before it.
+        exact_name: Its name, where `name` had to be changed to be printed; else empty.
     """
 
     file_id: int
@@ -120,6 +121,12 @@ class FileRecord:
     first_byte: int = 0
     end_byte: int = 0
     records_before: int = 0
+    exact_name: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """Its name as the file system has it; not to be printed."""
+        return self.exact_name or self.name
 
     @property
     def is_shard(self) -> bool:
@@ -153,6 +160,7 @@ class FileRow:
         replaced: Residues read as X.
         skipped: Empty sequences left out.
         deaths: Workers that died with it, since it was last new or tried anew.
+        owned: Whether this run has put outputs in their places, or has begun to.
         others: Its other outputs, by their paths.
     """
 
@@ -168,6 +176,7 @@ class FileRow:
     replaced: int
     skipped: int
     deaths: int = 0
+    owned: bool = False
     others: tuple[OutputRecord, ...] = ()
 
     @property

@@ -11,6 +11,8 @@ session means that it died. `age_seconds` is what its command had taken before.
 `files`: one row for every input, and for every shard of one. `state` is waiting, leased, done or
 failed; `reason` says why it failed or waits again; `attempts` is the epoch of the newest lease and
 `device` had it; `deaths` counts the workers that died with it since it was new or tried anew;
+`owned` is 1 from the moment on at which outputs are put in place: what lies there is the run's;
+`exact_name` is its name where `name` had to be changed to be printed, and else empty;
 `output` is relative to the run folder; `cost` is in FLOPs. A path that is not UTF-8 is a BLOB. A
 large file that is divided has so many `shards` in the rows after it, each with the file's number as
 `whole`, which is -1 in all other rows; what a shard's `output` holds becomes part of the file's.
@@ -75,6 +77,7 @@ TABLES = (
         first_byte INTEGER NOT NULL,
         end_byte INTEGER NOT NULL,
         records_before INTEGER NOT NULL,
+        exact_name TEXT NOT NULL,
         state TEXT NOT NULL CHECK (state IN ('waiting', 'leased', 'done', 'failed')),
         reason TEXT NOT NULL,
         attempts INTEGER NOT NULL DEFAULT 0,
@@ -85,7 +88,8 @@ TABLES = (
         truncated INTEGER NOT NULL DEFAULT 0,
         replaced INTEGER NOT NULL DEFAULT 0,
         skipped INTEGER NOT NULL DEFAULT 0,
-        deaths INTEGER NOT NULL DEFAULT 0
+        deaths INTEGER NOT NULL DEFAULT 0,
+        owned INTEGER NOT NULL DEFAULT 0
     )""",
     "CREATE INDEX files_of_unit ON files (unit)",
     """CREATE TABLE outputs (
@@ -132,12 +136,14 @@ TABLES = (
 
 FILE_COLUMNS = (
     "id, unit, bundle, name, source, sha256, size_bytes, mtime_ns, output, "
-    "sequences, residues, cost, error, shards, whole, first_byte, end_byte, records_before"
+    "sequences, residues, cost, error, shards, whole, first_byte, end_byte, records_before, "
+    "exact_name"
 )
 """In the order of `FileRecord`'s fields."""
 
 OUTCOME_COLUMNS = (
     "state, reason, attempts, device, "
-    "output_sha256, output_bytes, vectors, truncated, replaced, skipped, deaths"
+    "output_sha256, output_bytes, vectors, truncated, replaced, skipped, deaths, "
+    "owned"
 )
 """In the order of `FileRow`'s fields after the file."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.applying import apply, insert_event, insert_files, update
-from tui_balancer.ledger.changes import Change, Entry, LeaseEnded, LeaseGranted
+from tui_balancer.ledger.changes import Change, Entry, LeaseEnded, LeaseGranted, OutputsOwned
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.mounts import on_network
 from tui_balancer.ledger.reading import LedgerReader, connect, connect_any
@@ -32,7 +32,7 @@ class Ledger(LedgerReader):
     Appends may come from any thread; each is one transaction, and all survive the death of
     the app. Those that say what has become of a file survive a power cut too, once the call
     has returned. A lease or an event may then be missing, which costs nothing: the file waits
-    or is done all the same.
+    or is done all the same. An output whose owner is missing is taken to be somebody else's.
 
     On local disks the database keeps a write-ahead log, so that readers and the writer never
     wait for each other; elsewhere a rollback journal, and a reader who lingers makes the
@@ -144,7 +144,7 @@ class Ledger(LedgerReader):
             LedgerError: None of it happened.
         """
         durable = not all(
-            isinstance(change, (LeaseGranted, LeaseEnded, DeviceUsed))
+            isinstance(change, (LeaseGranted, LeaseEnded, OutputsOwned, DeviceUsed))
             for entry in entries
             for change in entry.changes
         )

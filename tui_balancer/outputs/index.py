@@ -55,8 +55,8 @@ def read_index(path: Path) -> Iterator[tuple[Entry, str]]:
             length, used, replaced = (
                 int(row[name]) for name in ("length", "used_length", "replaced")
             )
-            entry = Entry(row["id"], row["header"], length, used, replaced, reason=row["reason"])
-            yield entry, row["checksum"]
+            numbers = (length, used, replaced, row["file"], row["reason"])
+            yield Entry(row["id"], row["header"], *numbers), row["checksum"]
 
 
 def checksum(vector: Row) -> str:

@@ -22,6 +22,9 @@ from typing import Protocol
 STEM_SUFFIX = "_ESM"
 OUTPUT_SUFFIX = f"{STEM_SUFFIX}.pt"
 
+OTHER_OUTPUTS = (f"merged{STEM_SUFFIX}.any", f"space{STEM_SUFFIX}.any")
+"""Stand for merged outputs and the probe for space, which have temporary files and no input."""
+
 _OUTPUT_NAME = re.compile(rf"{STEM_SUFFIX.casefold()}\.[a-z0-9]+\Z")
 
 _NAME_BYTES = 200

@@ -15,16 +15,17 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from tui_balancer.outputs.dereplication import PLAN_FOLDER
+from tui_balancer.outputs.found import find_output_files
+
 PARTIAL_SUFFIX = ".partial"
 
-_PARTIAL = re.compile(r"_ESM\.([a-z0-9]+(\.[0-9]+)?\.partial|shard[0-9]+)\Z")
 _DIGEST_BYTES = 16
 _HEAD = struct.Struct(f"<IQ{_DIGEST_BYTES}s")
 """Of a frame: bytes of its JSON, bytes of its vectors, digest of both."""
@@ -159,19 +160,21 @@ def discard_partial(path: Path, newest: int = 0) -> None:
             kept.unlink(missing_ok=True)
 
 
-def sweep_partials(folder: Path) -> tuple[Path, ...]:
-    """Remove the partial results in a run folder, and shards, and return what that was.
+def sweep_partials(folder: Path, outputs: Sequence[str]) -> tuple[Path, ...]:
+    """Remove the partial results of a run, its shards and shared blocks; return what that was.
 
-    Call it only when no output is still to come. Links are not followed.
+    Call it only when no output is still to come.
+
+    Args:
+        folder: The run folder.
+        outputs: Of the run, as paths in the folder, in any format.
     """
-    swept: list[Path] = []
-    for parent, _, names in os.walk(folder):
-        for name in sorted(names):
-            if _PARTIAL.search(name):
-                discard_partial(Path(parent) / name)
-                swept.append(Path(parent) / name)
-        if parent != str(folder) and names:
-            # What units leave each other lies in folders of its own.
+    swept = [one.path for one in find_output_files(folder, outputs) if one.is_partial]
+    for parent, _, names in os.walk(folder / PLAN_FOLDER, topdown=False):
+        swept += [Path(parent) / name for name in sorted(names) if name.endswith(PARTIAL_SUFFIX)]
+    for path in swept:
+        discard_partial(path)
+        if path.is_relative_to(folder / PLAN_FOLDER):
             with contextlib.suppress(OSError):
-                Path(parent).rmdir()
+                path.parent.rmdir()
     return tuple(swept)

@@ -85,8 +85,7 @@ def provenance(
         "format_version": FORMAT_VERSION,
         "forward": forward,
         "include": list(include),
-        # Not all names are UTF-8, and not all formats take such a one.
-        "input_name": os.fsencode(input_name).decode(errors="backslashreplace"),
+        "input_name": utf8_name(input_name),
         "input_sha256": input_sha256,
         # The usual case, for readers that know no other.
         **({"layer": layers[0]} if len(layers) == 1 else {}),
@@ -110,6 +109,11 @@ def provenance(
         "weights_sha256": weights_sha256,
         "windowed": windowed,
     }
+
+
+def utf8_name(name: str) -> str:
+    """Return a file's name as every format takes it: a byte that is not UTF-8 becomes `\\xff`."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def joined_provenance(

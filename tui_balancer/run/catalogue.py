@@ -201,6 +201,7 @@ def file_records(
             cost=cost(scan.counts),
             error=scan.error,
             shards=len(scan.shards),
+            exact_name=scan.input.mirrored if scan.input.mirrored != scan.input.name else "",
         )
         records.append(record)
         for place, shard in enumerate(scan.shards, start=1):
@@ -211,6 +212,7 @@ def file_records(
                     unit=number + place,
                     bundle=number + place,
                     name=shard_name(record.name, place, len(scan.shards)),
+                    exact_name="",
                     sha256=shard.sha256,
                     output=str(shard_path(output, place)),
                     sequences=shard.counts.sequences,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,9 +19,9 @@ from tui_balancer.formatting import plural
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.lock import RunLock
 from tui_balancer.ledger.reading import read_ledger
-from tui_balancer.ledger.records import FileRow, FileState, OutputRecord
+from tui_balancer.ledger.records import FileRow, FileState, OutputRecord, RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.outputs.atomic import publish, remove, sha256_of
+from tui_balancer.outputs.atomic import Replace, publish, remove, sha256_of
 from tui_balancer.outputs.checking import flaw
 from tui_balancer.outputs.formats import (
     FORMATS,
@@ -33,8 +33,10 @@ from tui_balancer.outputs.formats import (
     require_room,
     writer,
 )
+from tui_balancer.outputs.found import find_output_files
 from tui_balancer.outputs.layout import temporary_path
-from tui_balancer.run.merging import merged_flaws
+from tui_balancer.run.conflicts import refuse_conflicts, require_folders
+from tui_balancer.run.merged_check import merged_flaws
 
 if TYPE_CHECKING:
     from tui_balancer.outputs.content import Content
@@ -65,6 +67,8 @@ def export(
     formats: Sequence[FormatName],
     destination: Path | None = None,
     on_file: OnFile | None = None,
+    *,
+    overwrite: bool = False,
 ) -> Report:
     """Write the finished outputs of a run in other formats, as the run itself would have.
 
@@ -73,13 +77,19 @@ def export(
         formats: What to write; those that the run has written itself are left alone.
         destination: Folder to write to, in the tree of the outputs; None writes beside them.
         on_file: See `OnFile`.
+        overwrite: Whether files are replaced that are there already.
 
     Raises:
-        UserError: There is no run, or somebody works in it, or the disk is full.
+        UserError: There is no run, or somebody works in it, or files are there already, or the disk
+            is full.
     """
     lock = RunLock.acquire(folder)
     try:
-        return _gone_through(folder, on_file, _Exporter(folder, formats, destination or folder))
+        _, rows = _read(folder)
+        target = destination or folder
+        refuse_conflicts(_export_conflicts(folder, target, rows, formats), overwrite=overwrite)
+        replacing = Replace.FILES if overwrite else Replace.NOTHING
+        return _gone_through(rows, on_file, _Exporter(folder, formats, target, replacing))
     except OSError as problem:
         raise UserError(f"cannot write the outputs: {problem.strerror or problem}") from problem
     finally:
@@ -92,13 +102,14 @@ def verify(folder: Path, on_file: OnFile | None = None) -> Report:
     Every recorded output must have its checksum. Every vector, in whatever format lies there, must
     be finite and have the checksum that the index names, in the index's order. There must be as
     many as the input has sequences, and an input that is still there must be what was read.
-    Merged files must be as they were written.
+    Merged files must hold the same, and no key twice.
 
     Raises:
         UserError: There is no run.
     """
-    report = _gone_through(folder, on_file, _Verifier(folder))
-    return replace(report, problems=(*report.problems, *merged_flaws(folder)))
+    run, rows = _read(folder)
+    report = _gone_through(rows, on_file, _Verifier(folder))
+    return replace(report, problems=(*report.problems, *merged_flaws(folder, run, rows)))
 
 
 class _Visitor(Protocol):
@@ -113,8 +124,11 @@ class _Visitor(Protocol):
 
 
 class _Exporter:
-    def __init__(self, folder: Path, formats: Sequence[FormatName], destination: Path) -> None:
+    def __init__(
+        self, folder: Path, formats: Sequence[FormatName], destination: Path, replacing: Replace
+    ) -> None:
         self._folder = folder
+        self._replacing = replacing
         self._formats = {name: FORMATS[name] for name in formats}
         self._destination = destination
 
@@ -147,7 +161,7 @@ class _Exporter:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             writer(one).write(temporary, content)
-            publish(temporary, target)
+            publish(temporary, target, self._replacing)
         finally:
             remove(temporary)
 
@@ -157,6 +171,7 @@ class _Verifier:
         self._folder = folder
 
     def visit(self, row: FileRow) -> int:
+        from tui_balancer.outputs.comparing import refuse_other_vectors
         from tui_balancer.outputs.index import read_index
 
         _refuse_flaws(self._folder, row)
@@ -171,18 +186,40 @@ class _Verifier:
         outputs = [(one, first.with_suffix(one.suffix)) for one in FORMATS.values()]
         present = [(one, path) for one, path in outputs if path.exists()]
         for one, path in present:
-            _refuse_other_vectors(one, path, rows)
+            refuse_other_vectors(one, path, rows)
         if row.missing:
             raise UserError(f"it is without {plural(row.missing, 'sequence')}, for want of memory")
         return len(present) + 1
 
 
-def _gone_through(folder: Path, on_file: OnFile | None, visitor: _Visitor) -> Report:
+def _export_conflicts(
+    folder: Path, destination: Path, rows: Sequence[FileRow], formats: Sequence[FormatName]
+) -> list[Path]:
+    """Return what is at the places of exports and was not written by the run itself."""
+    done = [row for row in rows if row.state is FileState.DONE]
+    suffixes = {FORMATS[name].suffix for name in formats}
+    outputs = [row.file.output for row in done]
+    require_folders(destination, outputs)
+    found = {
+        one.path: None
+        for one in find_output_files(destination, outputs)
+        if one.suffix in suffixes and (not one.unfinished or destination != folder)
+    }
+    for one in chain.from_iterable(map(_recorded, done)):
+        found.pop(folder / one.output, None)
+    return list(found)
+
+
+def _read(folder: Path) -> tuple[RunRecord, list[FileRow]]:
+    """Return a run and its files, without shards."""
     try:
         with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
-            rows = [row for row in ledger.files() if not row.file.is_shard]
+            return ledger.run(), [row for row in ledger.files() if not row.file.is_shard]
     except LedgerError as problem:
         raise UserError(f"{folder}: {problem}") from problem
+
+
+def _gone_through(rows: Sequence[FileRow], on_file: OnFile | None, visitor: _Visitor) -> Report:
     files = sequences = outputs = 0
     problems: list[str] = []
     for number, row in enumerate(rows, start=1):
@@ -211,21 +248,3 @@ def _refuse_flaws(folder: Path, row: FileRow) -> None:
     for one in _recorded(row):
         if reason := flaw(folder / one.output, one.sha256, one.bytes):
             raise UserError(f"{reason} ({one.output})")
-
-
-def _refuse_other_vectors(one: Format, path: Path, rows: Sequence[tuple[str, str]]) -> None:
-    """See that an output has the sequences of the index, with their vectors, all of them finite."""
-    import numpy as np
-
-    from tui_balancer.outputs.index import checksum
-
-    stored = reader(one).read(path)
-    if list(stored.ids) != [id for id, _ in rows]:
-        raise UserError(f"{path.name} has other sequences than its index")
-    for row, vector in zip_longest(rows, stored.vectors()):
-        if row is None or vector is None:
-            raise UserError(f"{path.name} has more or fewer vectors than sequences")
-        if not np.isfinite(vector).all():
-            raise UserError(f"{path.name}: the vector of {row[0]} is not finite")
-        if checksum(vector) != row[1]:
-            raise UserError(f"{path.name}: the vector of {row[0]} is not the one of the index")

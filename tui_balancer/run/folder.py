@@ -72,7 +72,7 @@ class RunFolder:
             if ledger.session != sessions + 1:
                 ledger.close()
                 raise UserError(f"another process has just worked in {path}: start again")
-            sweep_temporaries(path)
+            sweep_temporaries(path, ledger.outputs())
         except LedgerError as problem:
             lock.release()
             raise UserError(f"{problem} ({path / LEDGER_NAME})") from problem

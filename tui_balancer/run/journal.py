@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, replace
 
@@ -25,6 +25,7 @@ from tui_balancer.ledger.changes import (
     FileFailed,
     LeaseEnded,
     LeaseGranted,
+    OutputsOwned,
     UnitBrokenUp,
     UnitFailed,
     UnitReopened,
@@ -44,6 +45,7 @@ class Journal:
     threads are waiting:
 
     - before a worker gets its lease, so the ledger knows of every lease that a worker has;
+    - before outputs are put in place, so the ledger knows whose they are if the app dies there;
     - after an output was put in place and before the coordinator hears of it, so what is
       shown as done is done in the ledger, and survives a power cut;
     - from the run's own thread about once a second, for all the rest (steals, moves, commands,
@@ -73,6 +75,12 @@ class Journal:
         """Take an event; called under the coordinator's lock."""
         with self._noting:
             self._waiting.append(Entry(_record(event), self._changes(event)))
+
+    def note_owned(self, file_ids: Iterable[int], *, owned: bool = True) -> None:
+        """Take the news that what lies at the places of files' outputs is the run's, or is not."""
+        with self._noting:
+            changes = tuple(OutputsOwned(file_id, owned) for file_id in file_ids)
+            self._waiting.append(Entry(None, changes))
 
     def note_done(self, unit_id: int, epoch: int, *files: FileDone | FileFailed) -> None:
         """Take the news that a unit's outputs are in place; `flush` makes it last.

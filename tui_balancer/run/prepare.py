@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +15,21 @@ from tui_balancer.embedding.registry import ModelSource, parse_model
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.discovery import InputFile, find_inputs, require_inputs
 from tui_balancer.ledger.reading import is_blank
-from tui_balancer.ledger.records import RunRecord
+from tui_balancer.ledger.records import FileState, RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.notices import Notice
 from tui_balancer.outputs.formats import FORMATS, require_installed
+from tui_balancer.outputs.layout import output_paths
 from tui_balancer.representations import Representations
 from tui_balancer.run.budget import suitable_batch_tokens
 from tui_balancer.run.cluster import find_cluster
+from tui_balancer.run.conflicts import (
+    new_run_conflicts,
+    output_conflicts,
+    plan_conflicts,
+    refuse_conflicts,
+    require_folders,
+)
 from tui_balancer.run.continuation import (
     Continuation,
     OnChecked,
@@ -32,6 +40,7 @@ from tui_balancer.run.continuation import (
 )
 from tui_balancer.run.devices import device_specs, selected_devices
 from tui_balancer.run.handle import Step
+from tui_balancer.run.merging import merged_conflicts
 from tui_balancer.run.precision import (
     choose_precision,
     measured_precision,
@@ -141,6 +150,8 @@ def prepare(
 
     known = stored is not None and stored.files
     inputs = () if known else find_inputs(settings.inputs, on_found=found)
+    if resuming is not None:
+        refuse_run_conflicts(settings, inputs, stored, retry_failed=resuming.retry_failed)
     here = settings.cluster is None
     asked = parse_devices(settings.devices)
     # A run that was begun before keeps its number format, slow or not.
@@ -213,6 +224,9 @@ def _settled(
         refuse_differences(stored.run, settings, report.model, embedding, devices)
         if stored.files:
             going_on = continuation(stored, settings.inputs, resuming, on_checked)
+            added = [str(output) for _, output in going_on.added]
+            conflicts = new_run_conflicts(settings.output.absolute(), added, settings.formats)
+            refuse_conflicts(conflicts, overwrite=settings.overwrite)
             warnings += going_on.warnings
     return PreparedRun(
         settings=settings,
@@ -228,6 +242,44 @@ def _settled(
         sessions=len(stored.sessions) if stored is not None else 0,
         continuation=going_on,
     )
+
+
+def refuse_run_conflicts(
+    settings: RunSettings,
+    inputs: Sequence[InputFile],
+    stored: StoredRun | None,
+    *,
+    retry_failed: bool,
+) -> None:
+    """See that the run writes over nothing that it did not write.
+
+    Args:
+        settings: As asked for.
+        inputs: Those found, of a run that is new.
+        stored: The run as it was begun before; None if it is new.
+        retry_failed: Whether files that failed are tried again.
+
+    Raises:
+        UserError: Other people's files are in the way.
+    """
+    folder, formats = settings.output.absolute(), settings.formats
+    if stored is not None and stored.files:
+        ends = {FileState.DONE} if retry_failed else {FileState.DONE, FileState.FAILED}
+        rows = [row for row in stored.files if not row.owned and row.state not in ends]
+        outputs = [row.file.output for row in rows]
+        conflicts = output_conflicts(folder, outputs, formats)
+    elif folder.is_dir() and any(folder.iterdir()):
+        outputs = list(map(str, output_paths(inputs, FORMATS[formats[0]].suffix)))
+        conflicts = new_run_conflicts(folder, outputs, formats)
+        if stored is None:
+            conflicts += plan_conflicts(folder)
+    else:
+        return
+    require_folders(folder, outputs)
+    if settings.merge:
+        run = stored.run if stored is not None else None
+        conflicts += merged_conflicts(folder, formats, run)
+    refuse_conflicts(conflicts, overwrite=settings.overwrite)
 
 
 def downloading(on_step: OnStep) -> OnDownload:

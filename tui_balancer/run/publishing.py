@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.formatting import plural
@@ -14,7 +15,7 @@ from tui_balancer.ledger.changes import FileDone, FileFailed
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import OutputRecord
 from tui_balancer.notices import Notice
-from tui_balancer.outputs.atomic import publish, remove
+from tui_balancer.outputs.atomic import Replace, publish, remove
 from tui_balancer.outputs.layout import temporary_path
 from tui_balancer.outputs.partials import discard_partial
 from tui_balancer.outputs.space import is_disk_full
@@ -32,6 +33,10 @@ _NAMED = 3
 _LONGEST_ID = 40
 
 
+class _NotPlaced(Exception):
+    """A file's outputs cannot be put in place, and why."""
+
+
 class Publisher:
     """Makes outputs of what workers have written: the end of every unit that was computed.
 
@@ -40,8 +45,13 @@ class Publisher:
     after it is in place and before the coordinator counts it. A full disk at any of these steps,
     or in the worker, holds the run: the unit waits, nobody is to blame.
 
+    What lies at an output's place and was not written by this run stays: the file fails. The ledger
+    learns before outputs are put in place that they are the run's.
+
     Attributes:
         tally: What the outputs hold.
+        owned: Files that are not done, but at whose outputs' places this run has written.
+        overwrite: Whether other people's files are replaced.
     """
 
     def __init__(self, coordinator: WorkStealingCoordinator, journal: Journal, hold: Hold) -> None:
@@ -50,6 +60,8 @@ class Publisher:
         self._hold = hold
         self._tally_lock = threading.Lock()
         self.tally = Tally()
+        self.owned: set[int] = set()
+        self.overwrite = False
 
     def finish(self, worker: WorkerId, result: TaskResult, catalogue: Catalogue) -> None:
         """Bring a unit to its end as its worker reports it; what is stale leaves nothing.
@@ -78,18 +90,16 @@ class Publisher:
         """Put a claimed unit's outputs in place, record them and count them, in this order."""
         failures = {file.file_id: file.error for file in result.files if file.error}
         done: list[FileResult] = []
-        in_place = True
-        for file in result.files:
-            if file.error:
-                continue
+        written = [file for file in result.files if not file.error]
+        fresh = {file.file_id for file in written} - self.owned
+        in_place = self._own(fresh)
+        for file in written:
+            replace = self._replaceable(file.file_id, fresh, catalogue)
             try:
-                for output in catalogue.outputs(file.file_id):
-                    temporary = temporary_path(output, result.epoch)
-                    in_place = in_place and self._insist(partial(publish, temporary, output))
+                in_place = in_place and self._place(file.file_id, result.epoch, replace, catalogue)
                 done.append(file)
-            except OSError as problem:
-                error = f"cannot put {output.name} in place: {problem.strerror}"
-                failures[file.file_id] = error
+            except _NotPlaced as problem:
+                failures[file.file_id] = str(problem)
         if len(result.files) == 1 and failures:
             (reason,) = failures.values()
             self._coordinator.record_file_failure(result.unit_id, result.epoch, reason)
@@ -115,9 +125,53 @@ class Publisher:
                 self._coordinator.warn(Notice(_missing_line(name, file.failed_ids)))
             with self._tally_lock:
                 self.tally = self.tally.plus(file)
+        self.owned.difference_update(file.file_id for file in done)
         self._coordinator.record_file_completion(
             result.unit_id, result.epoch, result.compute_seconds, failures
         )
+
+    def _own(self, file_ids: Collection[int]) -> bool:
+        """Record that what is put in place for these files is the run's; False if it is stopped."""
+        if not file_ids:
+            return True
+        self._journal.note_owned(file_ids)
+        self.owned.update(file_ids)
+        return self._insist(self._journal.flush)
+
+    def _replaceable(self, file_id: int, fresh: Collection[int], catalogue: Catalogue) -> Replace:
+        """Return what of what lies at a file's outputs' places may be replaced."""
+        if file_id not in fresh or catalogue.files[file_id].is_shard:
+            return Replace.OLDER
+        return Replace.FILES if self.overwrite else Replace.NOTHING
+
+    def _place(self, file_id: int, epoch: int, replace: Replace, catalogue: Catalogue) -> bool:
+        """Put a file's outputs in place; False when the run is being stopped instead.
+
+        Raises:
+            _NotPlaced: It cannot be done; of a file that is new nothing is left.
+        """
+        placed: list[Path] = []
+        for output in catalogue.outputs(file_id):
+            temporary = temporary_path(output, epoch)
+            try:
+                if not self._insist(partial(publish, temporary, output, replace)):
+                    return False
+            except FileExistsError:
+                if replace is not Replace.OLDER:
+                    for one in placed:
+                        with suppress(OSError):
+                            remove(one)
+                    self._journal.note_owned([file_id], owned=False)
+                    self.owned.discard(file_id)
+                raise _NotPlaced(
+                    f"{output.name} is there, and this run did not write it. Move it away and retry"
+                ) from None
+            except OSError as problem:
+                raise _NotPlaced(
+                    f"cannot put {output.name} in place: {problem.strerror}"
+                ) from problem
+            placed.append(output)
+        return True
 
     def _give_up(self, result: TaskResult) -> None:
         self._coordinator.give_up_completion(result.unit_id, result.epoch, NO_SPACE)

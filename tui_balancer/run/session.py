@@ -255,7 +255,9 @@ class RunSession:
         """End what still runs and let go of the run folder; then the summary is there."""
         self._hold.give_up()
         self.engine.stop()
-        sweep_temporaries(self._folder.path)
+        files = self._stock.catalogue.files if self._stock is not None else ()
+        outputs = [file.output for file in files]
+        sweep_temporaries(self._folder.path, outputs)
         self._upkeep.note_devices()
         self._journal.close()
         remember(
@@ -266,7 +268,7 @@ class RunSession:
         )
         summary = self._summarise()
         if not summary.waiting:
-            sweep_partials(self._folder.path)
+            sweep_partials(self._folder.path, outputs)
         self._door.close()
         self._folder.release(self._stop_reason or ("stopped" if summary.waiting else "finished"))
         self._summary = summary
@@ -280,6 +282,8 @@ class RunSession:
         self._chronicle.expect(files)
         self.board.open(catalogue)
         self.board.publisher.tally = Tally.of(stock.in_state(FileState.DONE))
+        self.board.publisher.owned = stock.owned
+        self.board.publisher.overwrite = self._settings.overwrite
         self._stock = stock
         self._shown = shown(files)
         assign(stock, files, self.coordinator)

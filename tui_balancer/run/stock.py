@@ -18,9 +18,11 @@ from tui_balancer.ledger.changes import Change, FileReopened, FileRescanned
 from tui_balancer.ledger.records import FileRecord, FileRow, FileState, OutputRecord
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.notices import Notice, Notices
+from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.outputs.checking import flaw
 from tui_balancer.outputs.formats import FORMATS
 from tui_balancer.outputs.layout import output_paths
+from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.run.catalogue import Catalogue, file_records
 from tui_balancer.run.continuation import Continuation
 from tui_balancer.run.dereplication import dereplicated
@@ -50,6 +52,12 @@ class Stock:
     def in_state(self, state: FileState) -> tuple[FileRow, ...]:
         """Return the files in one state."""
         return tuple(row for row in self.rows if row.state is state and not row.file.is_shard)
+
+    @property
+    def owned(self) -> set[int]:
+        """Files that are not done, but at whose outputs' places this run has written before."""
+        waiting = (*self.in_state(FileState.WAITING), *self.in_state(FileState.FAILED))
+        return {row.file.file_id for row in waiting if row.owned}
 
     def shards_of(self, files: Sequence[FileRow]) -> tuple[FileRow, ...]:
         """Return the shards of some files, whatever has become of them."""
@@ -117,6 +125,11 @@ def _scan_all(
     paths = output_paths([one.input for one in scans], suffix)
     shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
     files = file_records(scans, paths, shape, tokens)
+    if prepared.settings.overwrite:
+        # What a run has left here whose ledger is lost.
+        outputs = [file.output for file in files]
+        sweep_temporaries(folder.path, outputs)
+        sweep_partials(folder.path, outputs)
     if census is not None:
         rules = prepared.settings.reading
         parts = census_parts(scans, files)
@@ -165,7 +178,7 @@ def _check(
                 changes.append(FileReopened(file.file_id, reason))
             continue
         if file.file_id in continuation.rescanned:
-            source = InputFile(file.source, file.name)
+            source = InputFile(file.source, file.full_name)
             changes += map(
                 FileRescanned, recorded([scanned(source)], [PurePath(file.output)], file.file_id)
             )

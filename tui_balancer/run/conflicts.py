@@ -1,0 +1,106 @@
+"""Other people's files at the places of outputs: they stop a run before any work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from tui_balancer.errors import UserError
+from tui_balancer.inputs.text import terminal_safe
+from tui_balancer.outputs.dereplication import PLAN_FOLDER
+from tui_balancer.outputs.formats import FormatName, outputs_of
+from tui_balancer.outputs.found import find_output_files
+
+_NAMED = 3
+"""How many paths a line names."""
+
+
+def new_run_conflicts(
+    folder: Path, outputs: Sequence[str], formats: Sequence[FormatName]
+) -> list[Path]:
+    """Return what is at the places where outputs that are new to a run are made.
+
+    Unfinished ones count as well: the run has made none yet.
+
+    Args:
+        folder: The run folder; it may be missing.
+        outputs: Of the run, as paths in the folder, in any format.
+        formats: Of the outputs.
+    """
+    suffixes = {one.suffix for one in outputs_of(formats)}
+    return [
+        one.path
+        for one in find_output_files(folder, outputs)
+        if one.suffix in suffixes or one.is_shard
+    ]
+
+
+def plan_conflicts(folder: Path) -> list[Path]:
+    """Return what is where a new run plans what is computed once."""
+    plan = folder / PLAN_FOLDER
+    return [plan] if os.path.lexists(plan) else []
+
+
+def output_conflicts(
+    folder: Path, outputs: Sequence[str], formats: Sequence[FormatName]
+) -> list[Path]:
+    """Return what is at the places of outputs that a run begun before has not written yet.
+
+    Args:
+        folder: The run folder.
+        outputs: Of those files, as paths in the folder, in any format.
+        formats: Of the outputs.
+    """
+    suffixes = {one.suffix for one in outputs_of(formats)}
+    return [
+        one.path
+        for one in find_output_files(folder, outputs)
+        if one.suffix in suffixes and not one.unfinished
+    ]
+
+
+def require_folders(folder: Path, outputs: Sequence[str]) -> None:
+    """See that the folders of outputs are there or can be made.
+
+    Raises:
+        UserError: Something else is at the place of one.
+    """
+    parents = {folder / output.rpartition("/")[0] for output in outputs}
+    folders = {one for parent in parents for one in (parent, *parent.parents)}
+    for one in sorted(folders):
+        if folder in one.parents and os.path.lexists(one) and not one.is_dir():
+            raise UserError(
+                f"{terminal_safe(str(one))} is no folder, and outputs belong in one of that name. "
+                "Move it away, or choose another folder"
+            )
+
+
+def refuse_conflicts(paths: Sequence[Path], *, overwrite: bool) -> None:
+    """See that nothing is lost if a run writes to some paths that exist.
+
+    Args:
+        paths: Files, links and folders that the run did not write.
+        overwrite: Whether files and links may be replaced.
+
+    Raises:
+        UserError: There is one that may not be replaced.
+    """
+    if overwrite:
+        folders = [path for path in paths if path.is_dir() and not path.is_symlink()]
+        if folders:
+            raise UserError(
+                f"folders are in the way of outputs: {_named(folders)}. "
+                "--overwrite replaces no folder: move them away, or choose another folder"
+            )
+    elif paths:
+        raise UserError(
+            f"files are in the way of outputs: {_named(paths)}. "
+            "Replace them with --overwrite, or choose another folder"
+        )
+
+
+def _named(paths: Sequence[Path]) -> str:
+    shown = ", ".join(terminal_safe(str(path)) for path in paths[:_NAMED])
+    more = len(paths) - _NAMED
+    return f"{shown} and {more:,} more" if more > 0 else shown
