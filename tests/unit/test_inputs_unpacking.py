@@ -169,6 +169,7 @@ ARCHIVES = {
     "a 7z archive": b"7z\xbc\xaf\x27\x1c\0\x04",
     "a rar archive": b"Rar!\x1a\x07\x01\0",
     "a compress (.Z) file": b"\x1f\x9d\x90",
+    "a .lzma file": lzma.compress(FASTA, lzma.FORMAT_ALONE),
     "an lz4 file": b"\x04\x22\x4d\x18\x64",
     "a lzip file": b"LZIP\x01\x0c",
 }

@@ -127,6 +127,7 @@ _ARCHIVES = (
     ("a 7z archive", 0, (b"7z\xbc\xaf\x27\x1c",)),
     ("a rar archive", 0, (b"Rar!\x1a\x07",)),
     ("a compress (.Z) file", 0, (b"\x1f\x9d",)),
+    ("a .lzma file", 0, (b"\x5d\0\0",)),
     ("an lz4 file", 0, (b"\x04\x22\x4d\x18",)),
     ("a lzip file", 0, (b"LZIP",)),
 )
