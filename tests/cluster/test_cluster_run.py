@@ -33,7 +33,7 @@ from tests.support.sessions import (
     wait_until,
 )
 from tui_balancer.balance.commands import PauseAll, PauseDevice, ResumeAll
-from tui_balancer.balance.events import DoneEvent
+from tui_balancer.balance.events import DoneEvent, ReturnEvent
 from tui_balancer.config import RunSettings
 from tui_balancer.engines import dask
 from tui_balancer.engines.dask_ending import SlotEnding
@@ -242,6 +242,34 @@ def test_a_node_that_joins_late_gets_work_and_the_end_of_its_nanny_loses_none(
     assert run.execute(ResumeAll()).accepted
     assert finished(run).done == FILES
     assert outputs(tmp_path / "out") == quiet
+
+
+def test_a_node_whose_whole_group_is_told_to_end_leaves_in_order_and_no_file_is_charged(
+    processes: Processes,
+    there: ClusterRequest,
+    proteins: Path,
+    checkpoint: Path,
+    quiet: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dask, "REJOIN_SECONDS", 0.0)
+    run = session_on(there, proteins, checkpoint, tmp_path / "out")
+    run.start()
+    victim = wait_for_row(run, in_mid_file).device
+    assert run.execute(PauseAll()).accepted
+    node = victim.partition("/")[0]
+    # As Slurm does at a job's time limit; a node leads a group of its own.
+    os.killpg(processes.nodes[node].pid, signal.SIGTERM)
+    wait_until(run, lambda: states(run)[victim] == "dead")
+    assert f"{victim} left the cluster" in lines(run)
+    assert run.execute(ResumeAll()).accepted
+    assert finished(run).done == FILES
+    assert outputs(tmp_path / "out") == quiet
+    events = run.events_after(0)
+    assert not [one for one in events if isinstance(one, ReturnEvent) and one.charged]
+    processes.nodes.pop(node).communicate()
+    processes.add_node(node)
 
 
 def test_without_its_scheduler_a_run_stops_in_order_and_goes_on_elsewhere(

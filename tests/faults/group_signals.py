@@ -265,14 +265,14 @@ class GroupRun:
         for process in survivors:
             process.kill()
         killed = kind is signal.SIGKILL
-        started = not is_blank(self.out / LEDGER_NAME)
-        # Until it has begun, Python itself ends by a signal; a run may be done just before one.
-        fine = code in (130, 0) or killed or (code is not None and code < 0 and not started)
+        # A run may be done just before. Where nothing of the program is loaded yet, or any more,
+        # Python ends as any program does.
+        fine = code in (130, 0) or killed or (code is not None and code < 0)
         findings.blame("bad exits", () if fine else (f"{code} by {kind}: {self._last_line()}",))
         if not killed:
             left = [name for name in (LOCK_NAME, ATTACH_FILE) if (self.out / name).exists()]
             findings.blame("left by a stop", left)
-        if not started:
+        if is_blank(self.out / LEDGER_NAME):
             return
         with closing(read_ledger(self.out / LEDGER_NAME)) as ledger:
             files, leases, sessions = ledger.files(), ledger.leases(), ledger.sessions()

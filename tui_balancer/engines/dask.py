@@ -15,7 +15,7 @@ from tui_balancer.engines.dask_look import Look, sweep_tokens
 from tui_balancer.engines.dask_nodes import Nodes
 from tui_balancer.engines.dask_scaling import follow_queues
 from tui_balancer.engines.dask_slot import AppSlot
-from tui_balancer.engines.dask_words import Joined, Said, Unfit, Word
+from tui_balancer.engines.dask_words import Joined, Leaving, Said, Unfit, Word
 from tui_balancer.engines.engine import OnExit, SetupFor
 from tui_balancer.engines.worker_end import SETTLING_SECONDS, Cause, WorkerEnd
 from tui_balancer.workers.protocol import DeviceFacts, WorkBoard, WorkerId
@@ -65,7 +65,7 @@ class _Kill:
     reason: str
 
 
-_Happening = Joined | Unfit | Gone | _Ended | _Kill
+_Happening = Joined | Unfit | Leaving | Gone | _Ended | _Kill
 
 _DEPARTED = WorkerEnd(Cause.DEPARTED, "left the cluster")
 _LOST = WorkerEnd(Cause.LOST, "its process was lost")
@@ -197,6 +197,8 @@ class DaskEngine:
                 self._refuse(self._slots[worker], reason)
             case Unfit(worker, reason) if worker in self._slots:
                 self._broke(self._slots[worker], WorkerEnd(Cause.FAILED, reason))
+            case Leaving(worker) if worker in self._slots:
+                self._ended(self._slots[worker], _DEPARTED)
             case Gone(address, expected):
                 self._spare.pop(address, None)
                 for slot in tuple(self._slots.values()):

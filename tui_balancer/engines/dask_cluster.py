@@ -43,6 +43,8 @@ SETTINGS: Mapping[str, object] = {
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": False,
     "distributed.worker.daemon": True,
+    # Whoever is silent is found by the run, which does not count the time in which it was stopped.
+    "distributed.scheduler.worker-ttl": None,
     # A hundred looks a second at a thread that computes.
     "distributed.worker.profile.enabled": False,
 }

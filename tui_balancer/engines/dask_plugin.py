@@ -22,6 +22,7 @@ from tui_balancer.engines.dask_words import (
     Answer,
     Close,
     Joined,
+    Leaving,
     Mail,
     Open,
     Ordered,
@@ -71,6 +72,8 @@ class SlotPlugin(WorkerPlugin):
 
     def teardown(self, worker: Worker) -> None:
         """End in a worker: the run is over, or the worker is."""
+        if self._setup is not None:
+            self._send((Leaving(self._setup.worker),))
         self._let_go()
         _group_signals.release()
 

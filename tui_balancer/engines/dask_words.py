@@ -74,7 +74,14 @@ class Unfit:
     lasting: bool = False
 
 
-Word = Joined | Said | Unfit
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A slot's process is about to end in order: its job is over, or its node is told to end."""
+
+    worker: WorkerId
+
+
+Word = Joined | Said | Unfit | Leaving
 
 
 @dataclass(frozen=True, slots=True)
