@@ -14,6 +14,7 @@ from tui_balancer.engines.dask_nodes import Nodes
 from tui_balancer.engines.dask_words import NodeReport
 from tui_balancer.errors import UserError
 from tui_balancer.versions import versions
+from tui_balancer.workers import measuring
 
 CPU = DeviceInfo("cpu", "EPYC", 64 << 30)
 CARDS = tuple(
@@ -168,6 +169,19 @@ def test_a_worker_that_nobody_named_is_known_by_its_nanny(tmp_path: Path) -> Non
     restarted.name = restarted.address = "tcp://node-1:3"
     assert look_around(look, restarted).worker == _Worker.nanny  # type: ignore[arg-type]
     assert look_around(look, _Worker()).worker == "0"  # type: ignore[arg-type]
+
+
+def test_a_node_measures_its_processor_in_the_format_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = {"fp32": 1e11, "bf16": 2.5e10}
+    monkeypatch.setattr(measuring, "product_rate", lambda device, precision, *_: rates[precision])
+    look = Look(tmp_path / "token", "", (), processor_only=True, measured="bf16")
+    look.token.write_text("")
+    (processor,) = look_around(look, _Worker()).devices  # type: ignore[arg-type]
+    assert processor.relative_speed == 0.25
+    (processor,) = look_around(replace(look, measured=None), _Worker()).devices  # type: ignore[arg-type]
+    assert processor.relative_speed is None
 
 
 def test_weights_are_those_that_are_loaded_first_where_nobody_knows_them() -> None:
