@@ -23,6 +23,7 @@ from tests.faults.fuzz_inputs import Strange, strange
 from tests.support.checkpoints import make_checkpoint
 from tests.support.sessions import finished, leftovers, session
 from tui_balancer.engines.local import prepare_for_spawn
+from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileRow, FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
@@ -66,7 +67,14 @@ def fuzz(folder: Path, count: int, seed: int) -> Findings:
     inputs = write_inputs(folder / "in", count, seed)
     checkpoint = make_checkpoint(folder / "esm2_tiny.pt")
     out = folder / "out"
-    run = session(folder / "in", checkpoint, out, batch_tokens=1024, precision="fp32")
+    run = session(
+        folder / "in",
+        checkpoint,
+        out,
+        batch_tokens=1024,
+        precision="fp32",
+        reading=ReadingRules(strict=True),
+    )
     run.start()
     summary = finished(run)
     with closing(read_ledger(out / LEDGER_NAME)) as ledger:

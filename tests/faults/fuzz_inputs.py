@@ -16,7 +16,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 
 from tests.faults.codecs import CODECS, damaged, made
 from tui_balancer.inputs.unpacking import zstd
@@ -151,6 +151,42 @@ def nul(dice: random.Random) -> Strange:
     return Strange("NULs", data[:place] + b"\0" + data[place:], None, r"^line \d+: .*(NUL|\\x00)")
 
 
+def no_protein(dice: random.Random) -> Strange:
+    """Return a file of proteins with a record among them that is none: `--strict` refuses it."""
+
+    def some(letters: str, length: int) -> str:
+        return "".join(dice.choices(letters, k=length))
+
+    protein = some("MKVLA", 20)
+    codes = "".join(dice.sample(("Ala", "Met", "Lys", "Trp", "Val", "Gly", "Ser", "His"), 8))
+    states = "".join(some("HEC", 1) * 4 for _ in range(12)) + "HHHHEEEECCCC"
+    record, reason = dice.choice(
+        [
+            (f">P1;CRAB\nALPHA CRYSTALLIN\n{protein}*\n", r"this is PIR"),
+            (f">F1;CRAB\nALPHA CRYSTALLIN\n{protein}\n", r"looks like PIR.*--strict"),
+            (f">saprot\n{_by_turns(protein * 2)}\n", r"letters alternate in case"),
+            (f">codes\n{codes}\n", r"looks like three-letter codes.*--strict"),
+            (f">CODES\n{codes.upper()}\n", r"looks like three-letter codes.*--strict"),
+            (f">ss_pred\n{states}\n", r"looks like secondary structure.*--strict"),
+            (f">gene\n{some('ACGT', 99)}ACGT\n", r"looks like DNA or RNA.*--strict"),
+            (f">rna\n{some('acgu', 99)}acgu\n", r"looks like DNA or RNA.*--strict"),
+            (f">P1\n{some('MKVLA', 3)}Error fetching sequence\n", r"looks like words.*--strict"),
+            (">lost\nNone\n", r"looks like words.*--strict"),
+            (">sp|SEQA|X\nSEQA\n", r"is the same as its id.*--strict"),
+        ]
+    )
+    records = [f">good{number}\n{protein}F\n" for number in range(dice.randint(1, 3))]
+    place = dice.randint(0, len(records))
+    records.insert(place, record)
+    data = "".join(records).replace("\n", dice.choice(("\n", "\r\n")))
+    packed = dice.choice((bytes, bytes, *PACKINGS))(data.encode())
+    return Strange("no proteins", packed, None, rf"^line {1 + 2 * place}: .*{reason}")
+
+
+def _by_turns(letters: str) -> str:
+    return "".join(pair[0] + pair[1].lower() for pair in pairwise(letters))
+
+
 def anything(dice: random.Random) -> Strange:
     """Return a file that might be FASTA, packed perhaps, damaged perhaps."""
     text = b"".join(dice.choices(SNIPPETS, k=dice.randint(0, 5)))
@@ -189,7 +225,7 @@ def _sequences(text: bytes) -> Sequences:
 
 KINDS: tuple[Callable[[random.Random], Strange], ...] = (
     *(whole_streams, damaged_streams, marked, commented, other_line_ends),
-    *(wide, packed_twice, archive, nul),
+    *(wide, packed_twice, archive, nul, no_protein),
 )
 
 
