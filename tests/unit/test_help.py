@@ -30,7 +30,7 @@ COMMANDS = tuple(name for name in app if not name.startswith("-"))
 NUMBER_WORDS = (
     "two three four five six seven eight nine ten twelve dozen hundred thousand twice half third"
 )
-WORD = re.compile(r"[^\s()]*\d[^\s()]*|\b(?:" + NUMBER_WORDS.replace(" ", "|") + r")\b", re.I)
+WORD = re.compile(r"[^\s()]*\d[^\s()]*|\b(?:" + NUMBER_WORDS.replace(" ", "|") + r")\b(?!-)", re.I)
 
 NAMES = {"ESM-2", "UTF-8", "merged.h5", "OUT/merged.h5"}
 
