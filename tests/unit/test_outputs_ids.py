@@ -5,19 +5,18 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-import h5py
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.outputs import METADATA, vectors_of
+from tests.support.plain_readers import PLAIN_IDS
 from tui_balancer.inputs.fasta import InputError, read_fasta
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.content import Content, Entry
@@ -44,49 +43,6 @@ def entries_in(path: Path, headers: list[bytes]) -> list[Entry]:
     path.write_bytes(b"".join(b">%b\nMKV\n" % header for header in headers))
     records = read_fasta(path, ReadingRules()).records
     return [Entry(one.id, one.header, one.length, len(one.residues)) for one in records]
-
-
-def virnucpro_ids(path: Path) -> list[str]:
-    ids: list[str] = torch.load(path, weights_only=True)["proteins"]
-    return ids
-
-
-def esm_ids(path: Path) -> list[str]:
-    with (path / "index.tsv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, dialect="excel-tab"))
-    assert len(list(path.rglob("*.pt"))) == len(rows)
-    return [row["id"] for row in rows]
-
-
-def h5_ids(path: Path) -> list[str]:
-    with h5py.File(path) as file:
-        return [file[name].attrs.get("original_id", name) for name in file]
-
-
-def npz_ids(path: Path) -> list[str]:
-    with np.load(path, allow_pickle=False) as archive:
-        ids: list[str] = archive["ids"].tolist()
-        return ids
-
-
-def parquet_ids(path: Path) -> list[str]:
-    ids: list[str] = pq.read_table(path)["id"].to_pylist()
-    return ids
-
-
-def table_ids(path: Path) -> list[str]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return [row["id"] for row in csv.DictReader(file, dialect="excel-tab")]
-
-
-PLAIN: dict[str, Callable[[Path], list[str]]] = {
-    "virnucpro": virnucpro_ids,
-    "esm": esm_ids,
-    "h5": h5_ids,
-    "npz": npz_ids,
-    "parquet": parquet_ids,
-    "index": table_ids,
-}
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +81,7 @@ def test_ids_are_read_back_exactly(
     content = Content.of(entries, KEPT, vectors_of(len(ids)), METADATA)
     output = place / f"a_ESM{one.suffix}"
     writer(one).write(output, content)
-    assert PLAIN[one.name](output) == ids
+    assert PLAIN_IDS[one.name](output) == ids
     if one is not INDEX:
         stored = reader(one).read(output)
         assert list(stored.ids) == ids

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui_balancer.ledger.lock import LOCK_NAME
+from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.naming import STDIN_NAME
+from tui_balancer.outputs.dereplication import PLAN_FOLDER
+from tui_balancer.outputs.formats import FORMATS, INDEX
 from tui_balancer.outputs.layout import OUTPUT_SUFFIX, output_paths, temporary_path
+from tui_balancer.run.attach import ATTACH_FILE
+from tui_balancer.run.merged_record import RECORD_NAME
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,20 @@ def test_a_folder_does_not_take_the_name_of_an_output() -> None:
     output, inner = outputs(("x", ".fa"), ("x_ESM.pt/y", ".fa"))
     assert output == "x_ESM.pt"
     assert PurePath(inner).parts[0] != output
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"merged{one.suffix}" for one in (*FORMATS.values(), INDEX) if one.name != "esm"),
+        *(f"{LEDGER_NAME}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")),
+        *(LOCK_NAME, ATTACH_FILE, RECORD_NAME, STDIN_NAME, PLAN_FOLDER, "Merged.H5"),
+    ],
+)
+def test_a_folder_does_not_take_the_name_of_a_file_of_the_run(name: str) -> None:
+    top, below = (PurePath(path) for path in outputs((f"{name}/x", ".fa"), (f"a/{name}/x", ".fa")))
+    assert top.parts[0].startswith(f"{name}-")
+    assert below == PurePath("a", name, "x_ESM.pt")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,12 @@ OTHER_OUTPUTS = (f"merged{STEM_SUFFIX}.any", f"space{STEM_SUFFIX}.any")
 
 _OUTPUT_NAME = re.compile(rf"{STEM_SUFFIX.casefold()}\.[a-z0-9]+\Z")
 
+_RUN_FILE = re.compile(
+    r"merged\.(pt|h5|npz|parquet|tsv|json)|ledger\.sqlite(-wal|-shm|-journal)?"
+    r"|run\.lock|attach\.json|stdin\.fasta|dereplication"
+)
+"""What a run writes into its folder beside outputs and logs."""
+
 _NAME_BYTES = 200
 """Of the 255 that file systems allow; the rest is for the suffixes."""
 
@@ -109,6 +115,8 @@ def _folder(source: Source) -> PurePath:
     """Return the mirrored folder: relative, without `..`, of bearable length."""
     mirrored = source.relative.parent
     safe = PurePath(*map(_safe_folder_name, mirrored.parts))
+    if safe.parts and _RUN_FILE.fullmatch(comparable(safe.parts[0])):
+        safe = PurePath(f"{safe.parts[0]}-{digest(safe.parts[0])}", *safe.parts[1:])
     if len(str(safe).encode()) > _FOLDER_BYTES:
         return PurePath(f"deep-{digest(str(mirrored))}")
     return safe
