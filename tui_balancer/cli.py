@@ -142,7 +142,12 @@ def _carried_out(
         lines=sys.stderr if script.json or script.quiet else sys.stdout,
     )
     if script.json:
-        print_account(settings.output)
+        try:
+            print_account(settings.output)
+        except UserError as problem:
+            # A ledger that was removed under the run: its own end has been told.
+            print(f"tui-balancer: {problem}", file=sys.stderr)
+            return code or EXIT_FAILED
     return code
 
 

@@ -135,7 +135,7 @@ def work(prepared: PreparedRun, computed: list[int], *, poison: bool = False) ->
         coordinator = WorkStealingCoordinator(
             prepared.specs, policy=prepared.settings.policy, clock=lambda: 0.0, journal=note
         )
-        board = RunBoard(coordinator, journal, Hold(coordinator))
+        board = RunBoard(coordinator, journal, Hold(coordinator), folder.presence)
         catalogue = stock.catalogue
         board.open(catalogue)
         files = [catalogue.file_unit(number) for number in range(len(catalogue.files))]

@@ -65,6 +65,20 @@ def test_the_first_interrupt_waits_for_the_batch_in_flight_and_the_second_does_n
     assert all_end(workers)
 
 
+def test_a_run_folder_that_is_removed_under_the_run_ends_it_with_an_exit_code_and_a_line(
+    endless: Path, tmp_path: Path
+) -> None:
+    process = piped(run_command(endless, output=tmp_path / "out"))
+    wait_for_line(process, "cpu:0 busy")
+    workers = workers_of(process.pid)
+    (tmp_path / "out").rename(tmp_path / "gone")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"problem  {tmp_path / 'out'} was removed or replaced during the run" in out
+    assert err == ""
+    assert all_end(workers)
+
+
 def test_no_worker_survives_the_sudden_death_of_its_app(endless: Path, tmp_path: Path) -> None:
     process = piped(run_command(endless, output=tmp_path / "out", workers=2))
     wait_for_line(process, "cpu:1 busy")

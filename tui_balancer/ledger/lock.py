@@ -90,8 +90,12 @@ class RunLock:
         return cls(path, descriptor)
 
     def release(self) -> None:
-        """Let the next one in."""
-        self._path.unlink(missing_ok=True)
+        """Let the next one in; what another process has put at its path is left alone."""
+        with suppress(OSError):
+            # One that was moved away with its folder names nobody from now on.
+            os.ftruncate(self._descriptor, 0)
+            if os.path.samestat(os.fstat(self._descriptor), self._path.stat()):
+                self._path.unlink()
         os.close(self._descriptor)
 
 

@@ -13,7 +13,8 @@ from tui_balancer.ledger.records import DeviceUsed
 from tui_balancer.run.catalogue import Catalogue
 from tui_balancer.run.hold import Hold
 from tui_balancer.run.journal import Journal
-from tui_balancer.run.publishing import NO_SPACE, Publisher
+from tui_balancer.run.presence import Presence
+from tui_balancer.run.publishing import FOLDER_LOST, NO_SPACE, Publisher
 from tui_balancer.workers.protocol import (
     DeviceFacts,
     Order,
@@ -28,7 +29,7 @@ from tui_balancer.workers.protocol import (
 STOPPED = "the run was stopped"
 NOT_RECORDED = "the ledger could not take the lease"
 
-RETURN_REASONS = frozenset({STOPPED, NO_SPACE, NOT_RECORDED})
+RETURN_REASONS = frozenset({STOPPED, NO_SPACE, FOLDER_LOST, NOT_RECORDED})
 """Why leases come back, other than by a worker's death."""
 
 
@@ -44,12 +45,18 @@ class RunBoard:
         asked: How often each device's workers asked for work.
     """
 
-    def __init__(self, coordinator: WorkStealingCoordinator, journal: Journal, hold: Hold) -> None:
+    def __init__(
+        self,
+        coordinator: WorkStealingCoordinator,
+        journal: Journal,
+        hold: Hold,
+        presence: Presence,
+    ) -> None:
         self._coordinator = coordinator
         self._journal = journal
         self._hold = hold
         self._catalogue: Catalogue | None = None
-        self.publisher = Publisher(coordinator, journal, hold)
+        self.publisher = Publisher(coordinator, journal, hold, presence)
         self.facts: dict[str, DeviceFacts] = {}
         self.asked: Counter[str] = Counter()
         self._busy: dict[WorkerId, float] = {}

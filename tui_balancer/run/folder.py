@@ -16,6 +16,7 @@ from tui_balancer.ledger.records import RunRecord, SessionRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.atomic import sweep_temporaries
+from tui_balancer.run.presence import Presence
 from tui_balancer.versions import versions
 
 LOGS_FOLDER = "logs"
@@ -28,10 +29,12 @@ class RunFolder:
     Attributes:
         path: Absolute.
         ledger: Open for writing.
+        presence: Whether they are still there.
     """
 
     path: Path
     ledger: Ledger
+    presence: Presence
     _lock: RunLock
 
     @classmethod
@@ -73,17 +76,23 @@ class RunFolder:
                 ledger.close()
                 raise UserError(f"another process has just worked in {path}: start again")
             sweep_temporaries(path, ledger.outputs())
+            presence = Presence(path, ledger.path)
         except LedgerError as problem:
             lock.release()
             raise UserError(f"{problem} ({path / LEDGER_NAME})") from problem
         except BaseException:
             lock.release()
             raise
-        return cls(path, ledger, lock)
+        return cls(path, ledger, presence, lock)
 
     def release(self, how: str) -> None:
         """Let go of the folder, and write down how this process ended its work."""
-        with suppress(LedgerError):
-            self.ledger.end_session(time.time(), how)
-        self.ledger.close()
+        if self.presence.loss():
+            # What lies at these paths now is somebody else's.
+            self.ledger.abandon()
+        else:
+            with suppress(LedgerError):
+                self.ledger.end_session(time.time(), how)
+            self.ledger.close()
+        self.presence.close()
         self._lock.release()

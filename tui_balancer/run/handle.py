@@ -203,6 +203,7 @@ class RunSummary:
         first_batch_seconds: From the command to the first file in a worker's hands; None where it
             never came to that.
         copies: Sequences with the residues of an earlier one, which are computed once with it.
+        damaged: Whether outputs that were made are not there any more; `stop_reason` says which.
     """
 
     done: int
@@ -229,6 +230,7 @@ class RunSummary:
     prediction_errors: tuple[float, float] | None = None
     first_batch_seconds: float | None = None
     copies: int = 0
+    damaged: bool = False
 
     @property
     def sequences_now(self) -> int:

@@ -22,10 +22,12 @@ from tui_balancer.outputs.space import is_disk_full
 from tui_balancer.run.catalogue import Catalogue
 from tui_balancer.run.hold import Hold
 from tui_balancer.run.journal import Journal
+from tui_balancer.run.presence import Presence
 from tui_balancer.run.tally import Tally
 from tui_balancer.workers.protocol import FileResult, TaskResult, WorkerId
 
 NO_SPACE = "there was no space for its output"
+FOLDER_LOST = "the run folder was not there any more"
 
 _NAMED = 3
 """How many missing sequences a line names."""
@@ -43,7 +45,8 @@ class Publisher:
     That is done in the app process: a worker that dies after its report cannot leave a file half
     published, and a stale epoch's file is removed, never renamed. The ledger hears of an output
     after it is in place and before the coordinator counts it. A full disk at any of these steps,
-    or in the worker, holds the run: the unit waits, nobody is to blame.
+    or in the worker, holds the run: the unit waits, nobody is to blame. So it does, too, where the
+    run folder is not there any more, which is the end of the run.
 
     What lies at an output's place and was not written by this run stays: the file fails. The ledger
     learns before outputs are put in place that they are the run's.
@@ -54,10 +57,17 @@ class Publisher:
         overwrite: Whether other people's files are replaced.
     """
 
-    def __init__(self, coordinator: WorkStealingCoordinator, journal: Journal, hold: Hold) -> None:
+    def __init__(
+        self,
+        coordinator: WorkStealingCoordinator,
+        journal: Journal,
+        hold: Hold,
+        presence: Presence,
+    ) -> None:
         self._coordinator = coordinator
         self._journal = journal
         self._hold = hold
+        self._presence = presence
         self._tally_lock = threading.Lock()
         self.tally = Tally()
         self.owned: set[int] = set()
@@ -80,7 +90,9 @@ class Publisher:
                 for output in catalogue.outputs(file.file_id):
                     with suppress(OSError):
                         remove(temporary_path(output, result.epoch))
-        if claimed and full:
+        if claimed and self._presence.loss():
+            self._give_up(result, FOLDER_LOST)
+        elif claimed and full:
             self._hold.begin(full[0])
             self._give_up(result)
         elif claimed:
@@ -100,6 +112,9 @@ class Publisher:
                 done.append(file)
             except _NotPlaced as problem:
                 failures[file.file_id] = str(problem)
+        if failures and self._presence.loss():
+            self._give_up(result, FOLDER_LOST)
+            return
         if len(result.files) == 1 and failures:
             (reason,) = failures.values()
             self._coordinator.record_file_failure(result.unit_id, result.epoch, reason)
@@ -173,8 +188,8 @@ class Publisher:
             placed.append(output)
         return True
 
-    def _give_up(self, result: TaskResult) -> None:
-        self._coordinator.give_up_completion(result.unit_id, result.epoch, NO_SPACE)
+    def _give_up(self, result: TaskResult, reason: str = NO_SPACE) -> None:
+        self._coordinator.give_up_completion(result.unit_id, result.epoch, reason)
 
     def _insist(self, step: Callable[[], None]) -> bool:
         """Carry out a step, again whenever the run goes on after a full disk had held it.

@@ -13,6 +13,8 @@ EXIT_INTERRUPTED = 130
 
 def exit_code(summary: RunSummary) -> int:
     """Return what the shell hears: 0 all done, 1 some failed or waiting, 130 interrupted."""
+    if summary.damaged:
+        return EXIT_FAILED
     if summary.interrupted and summary.waiting:
         return EXIT_INTERRUPTED
     incomplete = summary.failed or summary.waiting or summary.missing
@@ -28,7 +30,10 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
         lines.append(_session_line(summary))
     else:
         lines[0] += _in_time(summary)
-    if summary.stop_reason:
+    if summary.damaged:
+        lines.insert(0, f"problem  {summary.stop_reason}")
+        lines[1] = f"before that, {lines[1]}"
+    elif summary.stop_reason:
         lines.append(f"ended early: {summary.stop_reason}")
     if summary.waiting:
         lines.append(f"{plural(summary.waiting, 'file')} left waiting: run the same command again")

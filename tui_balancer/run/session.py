@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from tui_balancer.balance.commands import Command, Drain, Outcome, ResumeAll, StopNow
@@ -31,6 +32,7 @@ from tui_balancer.run.hangs import HangWatch, deadlines
 from tui_balancer.run.hold import Hold
 from tui_balancer.run.journal import Journal
 from tui_balancer.run.prepare import PreparedRun
+from tui_balancer.run.presence import MOST_OUTPUTS, FolderLost, missing_outputs
 from tui_balancer.run.rates import remember
 from tui_balancer.run.space import has_room_for_largest
 from tui_balancer.run.staff import Staff
@@ -91,6 +93,7 @@ class RunSession:
         self.refusal: UserError | None = None
         self._stopping = Stopping(clock)
         self._stop_reason = ""
+        self._damaged = False
         self._finished = threading.Event()
         self._summary: RunSummary | None = None
         self._chronicle = Chronicle()
@@ -105,7 +108,7 @@ class RunSession:
         )
         self._warn(prepared.warnings)
         self._hold = Hold(self.coordinator)
-        self.board = RunBoard(self.coordinator, self._journal, self._hold)
+        self.board = RunBoard(self.coordinator, self._journal, self._hold, self._folder.presence)
         self._queues, self._manager = create_shared_work_queues(self.board)
         self._door = AttachDoor(self, self._queues, self._manager, self._folder.path)
         # A file that takes the app down next, too, must not find itself innocent afterwards.
@@ -127,6 +130,7 @@ class RunSession:
             self._hold,
             hangs,
             self._has_room,
+            self._folder.presence,
             clock,
         )
         self._thread = threading.Thread(target=self._run, name="run-session", daemon=True)
@@ -239,6 +243,8 @@ class RunSession:
                 self.engine.start()
             self._assign(stock)
             self._await_the_end()
+        except FolderLost as problem:
+            _log.error("%s", problem)
         except ScanStopped:
             _log.info("stopped before all files were looked at")
         except (UserError, LedgerError) as problem:
@@ -257,7 +263,10 @@ class RunSession:
         self.engine.stop()
         files = self._stock.catalogue.files if self._stock is not None else ()
         outputs = [file.output for file in files]
-        sweep_temporaries(self._folder.path, outputs)
+        self._look_for_damage(len(files))
+        lost = bool(self._folder.presence.loss())
+        if not lost:
+            sweep_temporaries(self._folder.path, outputs)
         self._upkeep.note_devices()
         self._journal.close()
         remember(
@@ -267,12 +276,22 @@ class RunSession:
             self._prepared.embedding.precision,
         )
         summary = self._summarise()
-        if not summary.waiting:
+        if not (summary.waiting or lost):
             sweep_partials(self._folder.path, outputs)
-        self._door.close()
+        if not lost:
+            self._door.close()
         self._folder.release(self._stop_reason or ("stopped" if summary.waiting else "finished"))
         self._summary = summary
         self._finished.set()
+
+    def _look_for_damage(self, files: int) -> None:
+        """See whether what the run has made is there."""
+        damage = self._folder.presence.loss()
+        if not damage and files <= MOST_OUTPUTS:
+            with suppress(LedgerError):
+                damage = missing_outputs(self._folder.path, self._folder.ledger.files())
+        if damage:
+            self._stop_reason, self._damaged = damage, True
 
     def _assign(self, stock: Stock) -> None:
         """Let the work begin; all who will hear of units know them before."""
@@ -331,5 +350,6 @@ class RunSession:
             elapsed_seconds=self.elapsed_seconds(),
             interrupted=self._stopping.asked is not None,
             stop_reason=self._stop_reason,
+            damaged=self._damaged,
             age_seconds=self._age_seconds,
         )

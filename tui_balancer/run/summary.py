@@ -24,6 +24,7 @@ def summarise(
     elapsed_seconds: float,
     interrupted: bool,
     stop_reason: str,
+    damaged: bool,
     age_seconds: float,
 ) -> RunSummary:
     """Return the summary of a run that is over.
@@ -37,7 +38,8 @@ def summarise(
         chronicle: What happened.
         elapsed_seconds: From the start of the session to its end.
         interrupted: Whether a person or a signal ended it.
-        stop_reason: Why it ended early; empty otherwise.
+        stop_reason: Why it ended early, or what is damaged; empty otherwise.
+        damaged: Whether outputs that were made are not there any more.
         age_seconds: What the command took before the session began.
     """
     first_lease = chronicle.first_lease
@@ -76,6 +78,7 @@ def summarise(
         warnings=tuple(map(notice_line, chronicle.warnings)),
         interrupted=interrupted,
         stop_reason=stop_reason,
+        damaged=damaged,
         earlier=earlier,
         efficiency=chronicle.efficiency(),
         first_batch_seconds=first_batch,

@@ -11,6 +11,7 @@ from tui_balancer.run.board import RunBoard
 from tui_balancer.run.hangs import HangWatch
 from tui_balancer.run.hold import Hold
 from tui_balancer.run.journal import Journal
+from tui_balancer.run.presence import FolderLost, Presence
 
 SPACE_LOOK_SECONDS = 5.0
 """How often a run without a screen looks whether the disk has room again."""
@@ -30,6 +31,7 @@ class Upkeep:
         hold: Of the run.
         hangs: Knows how long a worker may be silent.
         has_room: Whether the disk has room again.
+        presence: Whether the run folder is still there.
         clock: Seconds that never go back.
     """
 
@@ -42,6 +44,7 @@ class Upkeep:
         hold: Hold,
         hangs: HangWatch,
         has_room: Callable[[], bool],
+        presence: Presence,
         clock: Callable[[], float],
     ) -> None:
         self._engine = engine
@@ -51,6 +54,7 @@ class Upkeep:
         self._hold = hold
         self._hangs = hangs
         self._has_room = has_room
+        self._presence = presence
         self._clock = clock
         self._next_look = 0.0
         self._next_note = 0.0
@@ -61,7 +65,12 @@ class Upkeep:
         Args:
             unattended: Nobody is there to press a key: a full disk holds the run only until
                 there is room again.
+
+        Raises:
+            FolderLost: The run folder or its ledger is not there any more.
         """
+        if loss := self._presence.loss():
+            raise FolderLost(loss)
         pids = self._engine.pids()
         self._hangs.check(pids, self._coordinator.get_gpu_metrics(), self._board.asked)
         if self._clock() >= self._next_note and not self._hold.trouble:

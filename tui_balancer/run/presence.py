@@ -1,0 +1,76 @@
+"""Whether a run folder and what was put into it are still there: others can remove both."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from tui_balancer.formatting import count, plural
+from tui_balancer.inputs.text import terminal_safe
+from tui_balancer.ledger.records import FileRow, FileState
+
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
+"""What the system says of a path that leads nowhere; ESTALE is a network file system's word."""
+
+MOST_OUTPUTS = 100_000
+"""Of more files nobody looks for the outputs at the end of a run: `verify` does that."""
+
+_NAMED = 3
+
+
+class FolderLost(Exception):
+    """The run folder is not the one any more that the run began in; the message is one line."""
+
+
+class Presence:
+    """Knows files and folders by their inodes, whatever lies at their paths later.
+
+    Args:
+        folder: The run folder; it is held open, so that no other one can get its number.
+        ledger: Its ledger, which is open as long as the run goes on.
+    """
+
+    def __init__(self, folder: Path, ledger: Path) -> None:
+        self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        self._known = {folder: os.fstat(self._descriptor), ledger: ledger.stat()}
+
+    def loss(self) -> str:
+        """Say what is not there any more, in one line; empty while all is as it was."""
+        for path, known in self._known.items():
+            try:
+                there = os.path.samestat(path.stat(), known)
+            except OSError as problem:
+                # One that cannot be looked at just now is not lost.
+                there = problem.errno not in _NOT_THERE
+            if not there:
+                return (
+                    f"{terminal_safe(str(path))} was removed or replaced during the run: put it "
+                    "back and resume, or start again"
+                )
+        return ""
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        os.close(self._descriptor)
+
+
+def missing_outputs(folder: Path, rows: Iterable[FileRow]) -> str:
+    """Say which outputs of finished files are not there, in one line; empty if all are."""
+    paths = (
+        path
+        for row in rows
+        if row.state is FileState.DONE and not row.file.is_shard
+        for path in (row.file.output, *(other.output for other in row.others))
+    )
+    missing = [path for path in paths if not os.path.lexists(folder / path)]
+    if not missing:
+        return ""
+    named = ", ".join(terminal_safe(path) for path in missing[:_NAMED])
+    more = f" and {count(len(missing) - _NAMED)} more" if len(missing) > _NAMED else ""
+    are = "is" if len(missing) == 1 else "are"
+    return (
+        f"{plural(len(missing), 'output')} {are} not there any more: {named}{more}: run the same "
+        "command again to make them"
+    )
