@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import inspect
 import multiprocessing
+import os
+import pickle
 import queue
 import subprocess
 import sys
 import threading
+from contextlib import suppress
+from multiprocessing.connection import Client
 from multiprocessing.managers import BaseManager, RemoteError
 from pathlib import Path
 
@@ -15,6 +19,7 @@ import pytest
 
 from tests.support.tasks import write_task
 from tests.support.work_board import DEADLINE_SECONDS, ListBoard
+from tui_balancer.workers import peers
 from tui_balancer.workers import queues as module
 from tui_balancer.workers.protocol import (
     DeviceFacts,
@@ -163,3 +168,33 @@ def test_the_socket_goes_with_the_process() -> None:
     assert done.stderr == ""
     assert done.stdout.strip()
     assert not Path(done.stdout.strip()).parent.exists()
+
+
+def test_a_process_of_another_user_is_hung_up_on_before_it_is_read(
+    served: SharedWorkQueues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "peer_user", lambda _: os.geteuid() + 1)
+    with pytest.raises((EOFError, OSError)):
+        served.connect(WORKER)
+
+
+class Bomb:
+    """Makes a file where it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self._file,)
+
+
+def test_nothing_is_unpickled_before_the_peer_has_proved_that_it_knows_the_key(
+    served: SharedWorkQueues, tmp_path: Path
+) -> None:
+    pickle.loads(pickle.dumps(Bomb(tmp_path / "here")))
+    with Client(served.address) as stranger, suppress(EOFError, OSError):
+        stranger.recv_bytes()
+        stranger.send(Bomb(tmp_path / "there"))
+        while stranger.recv_bytes():
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import queue
 import secrets
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Listener
 from multiprocessing.managers import BaseManager
 from pathlib import Path
 from typing import cast
 
+from tui_balancer.workers.peers import require_same_user
 from tui_balancer.workers.protocol import (
     DeviceFacts,
     Order,
@@ -143,6 +146,29 @@ class SharedWorkQueues:
         return connect(self.address, self.authkey, worker)
 
 
+class _OwnListener:
+    """Lets in processes of this user alone, before a byte of theirs is read.
+
+    What they then send is unpickled, once they have proved that they know the key.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def accept(self) -> Connection:
+        """Return the next connection; raises OSError for one that is refused."""
+        connection = self._listener.accept()
+        peer = socket.socket(fileno=connection.fileno())
+        try:
+            require_same_user(peer)
+        except OSError:
+            connection.close()
+            raise
+        finally:
+            peer.detach()
+        return connection
+
+
 def create_shared_work_queues(board: WorkBoard) -> tuple[SharedWorkQueues, BaseManager]:
     """Serve a board to the workers, from a thread of this process, until the process ends.
 
@@ -150,8 +176,7 @@ def create_shared_work_queues(board: WorkBoard) -> tuple[SharedWorkQueues, BaseM
         board: Answers the workers; called from one thread a connection.
 
     Returns:
-        Where to connect, and the manager: keep it as long as the queues are used. Other
-        objects can be served beside the board by `type(manager).register`.
+        Where to connect, and the manager: keep it as long as the queues are used.
     """
 
     class QueueManager(BaseManager):
@@ -162,6 +187,7 @@ def create_shared_work_queues(board: WorkBoard) -> tuple[SharedWorkQueues, BaseM
     authkey = secrets.token_bytes(32)
     manager = QueueManager(address=str(folder / "queues"), authkey=authkey)
     server = manager.get_server()
+    server.listener = _OwnListener(server.listener)  # type: ignore[attr-defined]
     # A reference that no worker holds: were the last proxy dropped while another is made,
     # the server would forget the board between the two.
     server.create(None, BOARD)  # type: ignore[arg-type]
