@@ -186,6 +186,7 @@ class GroupRun:
         self.folder.mkdir()
         self.temporary = Path(tempfile.mkdtemp(prefix="group-"))
         self._session: Session | None = None
+        self._sessions = 0
 
     def carry_out(self, signals: int) -> int:
         """Disturb the run at most so often, then let it end; return how often it was."""
@@ -269,16 +270,16 @@ class GroupRun:
         # Python ends as any program does.
         fine = code in (130, 0) or killed or (code is not None and code < 0)
         findings.blame("bad exits", () if fine else (f"{code} by {kind}: {self._last_line()}",))
-        if not killed:
-            left = [name for name in (LOCK_NAME, ATTACH_FILE) if (self.out / name).exists()]
-            findings.blame("left by a stop", left)
         if is_blank(self.out / LEDGER_NAME):
             return
         with closing(read_ledger(self.out / LEDGER_NAME)) as ledger:
             files, leases, sessions = ledger.files(), ledger.leases(), ledger.sessions()
         blamed = [row.file.name for row in files if row.deaths or row.state is FileState.FAILED]
         findings.blame("files blamed", blamed)
-        if not killed:
+        # What a killed session has left is still there if the next one did not come to begin.
+        if not killed and len(sessions) > self._sessions:
+            left = [name for name in (LOCK_NAME, ATTACH_FILE) if (self.out / name).exists()]
+            findings.blame("left by a stop", left)
             last = [lease for lease in leases if lease.session == len(sessions)]
             cut = [lease for lease in last if lease.how in (None, LeaseEnd.LOST, LeaseEnd.FAILED)]
             died = [lease for lease in last if lease.how is LeaseEnd.WORKER_DIED]
@@ -286,6 +287,7 @@ class GroupRun:
             findings.blame("ledgers not closed", [one for one in sessions[-1:] if not one.ended_at])
             returned = sum(lease.how is LeaseEnd.RETURNED for lease in last)
             findings.done["leases given back in order"] += returned
+        self._sessions = len(sessions)
 
     def _check_end(self) -> None:
         """Hold what a run that is done has left against what must be."""
