@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.support.commands import all_end, run_command, workers_of
 from tests.support.terminal import LEAVE_SCREEN, OpenTerminal
+from tui_balancer.ledger.lock import LOCK_NAME
+from tui_balancer.run.attach import ATTACH_FILE
 
 WORKING = "● busy"
 
@@ -56,16 +62,29 @@ def test_a_finished_run_keeps_its_summary_on_the_screen_until_it_is_left(
     assert len(list((tmp_path / "out").glob("*_ESM.pt"))) == 3
 
 
-def test_sigterm_leaves_the_screen_and_stops_after_the_batch_in_flight(
-    open_terminal: OpenTerminal, endless: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("kill", "number"),
+    [
+        pytest.param(os.kill, signal.SIGTERM, id="SIGTERM to the app"),
+        pytest.param(os.killpg, signal.SIGUSR1, id="SIGUSR1 to its group"),
+    ],
+)
+def test_a_signal_leaves_the_screen_and_stops_after_the_batch_in_flight(
+    open_terminal: OpenTerminal,
+    endless: Path,
+    tmp_path: Path,
+    kill: Callable[[int, signal.Signals], None],
+    number: signal.Signals,
 ) -> None:
     terminal = open_terminal(run_command(endless, output=tmp_path / "out"))
     terminal.wait_for(WORKING)
     workers = workers_of(terminal.process.pid)
-    terminal.process.send_signal(signal.SIGTERM)
+    kill(terminal.process.pid, number)
     assert terminal.wait() == 130
     assert terminal.modes() == terminal.modes_before
     assert "3 files left waiting" in terminal.text_after_leaving()
+    assert not (tmp_path / "out" / LOCK_NAME).exists()
+    assert not (tmp_path / "out" / ATTACH_FILE).exists()
     assert "killed" not in (tmp_path / "out" / "logs" / "run.log").read_text()
     assert all_end(workers)
     assert not list((tmp_path / "out").rglob("*.tmp"))

@@ -166,6 +166,8 @@ async def test_quitting_leaves_at_once_when_nothing_is_left_to_decide(
     ("number", "code"),
     [
         (signal.SIGTERM, ExitCode.TERMINATED),
+        (signal.SIGUSR1, ExitCode.TERMINATED),
+        (signal.SIGXCPU, ExitCode.TERMINATED),
         (signal.SIGINT, ExitCode.INTERRUPTED),
         (signal.SIGHUP, ExitCode.TERMINAL_LOST),
     ],
