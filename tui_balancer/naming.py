@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tui_balancer.errors import UserError
+from tui_balancer.inputs.discovery import require_inputs
+from tui_balancer.ledger.reading import is_blank
+from tui_balancer.ledger.schema import LEDGER_NAME
 
 STDIN = "/dev/stdin"
 """What `-` stands for, and may be written for it."""
@@ -25,15 +28,19 @@ def named_inputs(
 
     Args:
         given: As on the command line.
-        listed: A file with one more on each line; empty lines and those with `#` do not count.
+        listed: A list, see `options.Listed`.
         output: The run folder, where the file of standard input comes; None if there is none.
 
     Raises:
-        UserError: The list or standard input cannot be read, or what came is not what it was.
+        UserError: The list or standard input cannot be read, an entry of the list is missing
+            before the run has begun, or what came is not what it was.
     """
     inputs = tuple(map(str, given))
     if listed is not None:
-        inputs += _lines(listed)
+        entries = _entries(listed)
+        if output is None or is_blank(output / LEDGER_NAME):
+            _require(listed, entries)
+        inputs += tuple(entries.values())
     if STDIN not in inputs:
         return inputs
     if output is None:
@@ -42,17 +49,36 @@ def named_inputs(
     return tuple(dict.fromkeys(kept if one == STDIN else one for one in inputs))
 
 
-def _lines(listed: Path) -> tuple[str, ...]:
+def _entries(listed: Path) -> dict[int, str]:
+    """Return the entries of a list by their lines, from 1."""
     try:
         text = listed.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         reason = getattr(problem, "strerror", None) or "it is not UTF-8 text"
         raise UserError(f"cannot read the list {listed}: {reason}") from None
-    lines = (line.strip() for line in text.splitlines())
-    names = tuple(line for line in lines if line and not line.startswith("#"))
+    # Lists that were put together have a byte-order mark inside.
+    lines = (line.strip("\N{ZERO WIDTH NO-BREAK SPACE}").strip() for line in text.split("\n"))
+    names = {
+        number: line
+        for number, line in enumerate(lines, start=1)
+        if line and not line.startswith("#")
+    }
     if not names:
         raise UserError(f"the list {listed} names no input")
     return names
+
+
+def _require(listed: Path, entries: dict[int, str]) -> None:
+    """See at a glance whether the entries of a list are there.
+
+    Raises:
+        UserError: One is not; it names the line.
+    """
+    for line, name in entries.items():
+        try:
+            require_inputs([name])
+        except UserError as problem:
+            raise UserError(f"{listed} line {line}: {problem}") from None
 
 
 def _kept_stdin(output: Path) -> Path:

@@ -28,6 +28,7 @@ class NoticeKind(str, Enum):
     REPEATED_ID = "repeated_id"
     COMMENT = "comment"
     BYTE_ORDER_MARK = "byte_order_mark"
+    HEADER_BYTES = "header_bytes"
     NUCLEOTIDES = "nucleotides"
     THREE_LETTER = "three_letter"
     SECONDARY_STRUCTURE = "secondary_structure"
@@ -35,6 +36,13 @@ class NoticeKind(str, Enum):
     PIR = "pir"
     WORDS = "words"
     ID_AS_SEQUENCE = "id_as_sequence"
+    NOT_FASTA = "not_fasta"
+    ARCHIVE = "archive"
+    DAMAGED = "damaged"
+    HIDDEN = "hidden"
+    UNREADABLE = "unreadable"
+    BROKEN_LINK = "broken_link"
+    SPECIAL = "special"
 
 
 SUSPECT: Final = frozenset(
@@ -60,6 +68,7 @@ _WORDS: Final[dict[NoticeKind, str]] = {
     NoticeKind.REPEATED_ID: "repeated ids are kept apart by a suffix",
     NoticeKind.COMMENT: "comment lines, which begin with ';', are skipped",
     NoticeKind.BYTE_ORDER_MARK: "byte-order marks inside a file are dropped",
+    NoticeKind.HEADER_BYTES: "headers are not UTF-8, their other bytes are kept as \\x..",
     NoticeKind.NUCLEOTIDES: "sequences look like DNA or RNA",
     NoticeKind.THREE_LETTER: "sequences look like three-letter codes",
     NoticeKind.SECONDARY_STRUCTURE: "sequences look like secondary structure",
@@ -67,6 +76,13 @@ _WORDS: Final[dict[NoticeKind, str]] = {
     NoticeKind.PIR: "headers look like PIR, where a title comes before the sequence",
     NoticeKind.WORDS: "sequences look like words",
     NoticeKind.ID_AS_SEQUENCE: "sequences are the same as their ids",
+    NoticeKind.NOT_FASTA: "files that do not begin like FASTA are left out",
+    NoticeKind.ARCHIVE: "archives are left out, unpack them first",
+    NoticeKind.DAMAGED: "packed files that are damaged are left out",
+    NoticeKind.HIDDEN: "hidden files and folders are left out",
+    NoticeKind.UNREADABLE: "folders that cannot be searched are left out",
+    NoticeKind.BROKEN_LINK: "links that lead nowhere are left out",
+    NoticeKind.SPECIAL: "pipes, sockets and devices are left out",
 }
 
 
@@ -154,13 +170,22 @@ class Notices:
         found.files += 1
         found.examples = [*found.examples, *examples][:EXAMPLES]
 
+    def leave_out(self, kind: NoticeKind, name: str) -> None:
+        """Add an entry of a folder that is no input; `name` is safe to print."""
+        found = self._found.setdefault(kind, _Found())
+        found.count += 1
+        if len(found.examples) < EXAMPLES:
+            found.examples.append(Example(name))
+
     def all(self) -> tuple[Notice, ...]:
         """Return a warning for every kind that was found, in the order of `NoticeKind`."""
         return tuple(_notice(kind, self._found[kind]) for kind in NoticeKind if kind in self._found)
 
 
 def _notice(kind: NoticeKind, found: _Found) -> Notice:
-    text = f"{_WORDS[kind]}: {count(found.count)} in {plural(found.files, 'file')}"
+    text = f"{_WORDS[kind]}: {count(found.count)}"
+    if found.files:
+        text += f" in {plural(found.files, 'file')}"
     return Notice(text, kind, found.count, found.files, tuple(found.examples))
 
 

@@ -41,7 +41,12 @@ Output = Annotated[
     Parameter(name=["--output", "-o"], help="The run folder: one output for each input, and logs."),
 ]
 Listed = Annotated[
-    Path | None, Parameter(name="--list", help="A file that names one more input on each line.")
+    Path | None,
+    Parameter(
+        name="--list",
+        help="A text file with one more input on each line. Blanks around a name, empty lines and "
+        "lines that begin with # do not count.",
+    ),
 ]
 
 

@@ -1,15 +1,20 @@
 """Files, folders and globs become one ordered list of inputs without repeats."""
 
+import errno
 import gzip
 import lzma
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.discovery import find_inputs, split_suffix
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.inputs.scan import scan
 from tui_balancer.inputs.unpacking import zstd
+from tui_balancer.notices import NoticeKind
 
 FASTA = b">a\nMK\n"
 
@@ -139,29 +144,114 @@ def test_a_folder_s_file_is_an_input_by_its_content_or_if_it_claims_to_be(
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "kind"),
     [
-        ("README.txt", b"Proteins of 2024"),
-        ("table.tsv", b"a\tb\n"),
-        ("settings.ini", b"; a comment\n[section]\n"),
-        ("wide.txt", "Proteins > genes".encode("utf-16")),
-        ("twice.gz", gzip.compress(gzip.compress(FASTA, mtime=0), mtime=0)),
-        ("a_ESM.pt", b"PK\x03\x04"),
-        ("ledger.sqlite", b"SQLite format 3\0"),
-        ("reads.fastq", b"@r\nACGT\n+\nIIII\n"),
-        ("archive.tar.gz", gzip.compress(b"\0" * 512, mtime=0)),
-        ("broken.gz", b"\x1f\x8b\x08"),
-        ("empty", b""),
+        ("README.txt", b"Proteins of 2024", NoticeKind.NOT_FASTA),
+        ("table.tsv", b"a\tb\n", NoticeKind.NOT_FASTA),
+        ("settings.ini", b"; a comment\n[section]\n", NoticeKind.NOT_FASTA),
+        ("wide.txt", "Proteins > genes".encode("utf-16"), NoticeKind.NOT_FASTA),
+        ("twice.gz", gzip.compress(gzip.compress(FASTA, mtime=0), mtime=0), NoticeKind.ARCHIVE),
+        ("a_ESM.pt", b"PK\x03\x04", NoticeKind.NOT_FASTA),
+        ("a.zip", b"PK\x03\x04", NoticeKind.ARCHIVE),
+        ("a.TGZ", gzip.compress(b"\0" * 512, mtime=0), NoticeKind.ARCHIVE),
+        ("ledger.sqlite", b"SQLite format 3\0", NoticeKind.NOT_FASTA),
+        ("reads.fastq", b"@r\nACGT\n+\nIIII\n", NoticeKind.NOT_FASTA),
+        ("archive.tar.gz", gzip.compress(b"\0" * 512, mtime=0), NoticeKind.ARCHIVE),
+        ("broken.gz", b"\x1f\x8b\x08", NoticeKind.DAMAGED),
+        ("empty", b"", NoticeKind.NOT_FASTA),
+        (".hidden.fa", FASTA, NoticeKind.HIDDEN),
     ],
 )
 def test_what_lies_beside_the_inputs_in_a_folder_is_left_out_and_told(
-    tmp_path: Path, name: str, content: bytes
+    tmp_path: Path, name: str, content: bytes, kind: NoticeKind
 ) -> None:
     (tmp_path / "a.fa").write_bytes(FASTA)
     (tmp_path / name).write_bytes(content)
-    ignored: list[Path] = []
-    assert [file.name for file in find_inputs([tmp_path], ignored.append)] == ["a.fa"]
-    assert ignored == [tmp_path / name]
+    assert left_out(tmp_path) == (["a.fa"], [(kind, f"{tmp_path.name}/{name}")])
+
+
+def left_out(*patterns: Path | str) -> tuple[list[str], list[tuple[NoticeKind, str]]]:
+    """Return the names of the inputs, and what was left out."""
+    told: list[tuple[NoticeKind, str]] = []
+    found = find_inputs(patterns, lambda kind, name: told.append((kind, name)))
+    return [file.name for file in found], sorted(told)
+
+
+def test_what_is_no_file_in_a_folder_is_left_out_and_told(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    for one in (folder / "sub/.git", folder / "sub/empty"):
+        one.mkdir(parents=True)
+    (folder / "a.fa").write_bytes(FASTA)
+    (folder / "sub/.git/x.fa").write_bytes(FASTA)
+    os.mkfifo(folder / "pipe.fa")
+    (folder / "sub/to_pipe").symlink_to(folder / "pipe.fa")
+    (folder / "sub/gone").symlink_to("nowhere")
+    (folder / "sub/loop").symlink_to("loop")
+    assert left_out(folder) == (
+        ["a.fa"],
+        [
+            (NoticeKind.BROKEN_LINK, "in/sub/gone"),
+            (NoticeKind.BROKEN_LINK, "in/sub/loop"),
+            (NoticeKind.HIDDEN, "in/sub/.git"),
+            (NoticeKind.SPECIAL, "in/pipe.fa"),
+            (NoticeKind.SPECIAL, "in/sub/to_pipe"),
+        ],
+    )
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch, refused: Path) -> None:
+    """Let nobody read a file or folder, not even root."""
+    search, open_file = os.scandir, Path.open
+
+    def scandir(path: str) -> Any:
+        if Path(path) == refused:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return search(path)
+
+    def opened(path: Path, *how: Any, **more: Any) -> Any:
+        if path == refused:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return open_file(path, *how, **more)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(Path, "open", opened)
+
+
+@pytest.mark.parametrize("name", ["closed.fa", "closed.dat", "closed"])
+def test_a_file_that_cannot_be_read_is_an_input_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "a.fa").write_bytes(FASTA)
+    (tmp_path / name).write_bytes(FASTA)
+    refusing(monkeypatch, tmp_path / name)
+    assert left_out(tmp_path) == (["a.fa", name], [])
+    _, closed = scan(find_inputs([tmp_path]), ReadingRules())
+    assert closed.error == "cannot be read: Permission denied"
+
+
+def test_a_subfolder_that_cannot_be_searched_is_told_and_the_rest_goes_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.fa").write_bytes(FASTA)
+    (tmp_path / "closed").mkdir()
+    refusing(monkeypatch, tmp_path / "closed")
+    assert left_out(tmp_path) == (
+        ["a.fa"],
+        [(NoticeKind.UNREADABLE, f"{tmp_path.name}/closed")],
+    )
+    with pytest.raises(UserError, match="cannot search the folder"):
+        find_inputs([tmp_path / "closed"])
+
+
+def test_a_folder_without_an_input_says_what_it_has(tmp_path: Path) -> None:
+    for name in ("a.zip", "b.tar", ".c", "notes.txt"):
+        (tmp_path / name).write_bytes(b"PK\x03\x04")
+    with pytest.raises(UserError) as refusal:
+        find_inputs([tmp_path])
+    assert str(refusal.value).endswith(
+        "(files that do not begin like FASTA are left out: 1; archives are left out, unpack them "
+        "first: 2; hidden files and folders are left out: 1)"
+    )
 
 
 def test_a_file_that_is_named_is_an_input_whatever_it_holds(tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ledger_story import RUN, SESSION
 from tui_balancer.errors import UserError
+from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.ledger.writing import Ledger
 from tui_balancer.naming import STDIN, named_inputs
 
 
@@ -16,11 +19,43 @@ def piped(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
 
 
-def test_a_list_adds_its_lines(tmp_path: Path) -> None:
+MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", ["", MARK])
+def test_a_list_adds_its_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, newline: str, mark: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ("b.faa", "dir with spaces/d\x0c.faa", "*.faa")
+    for name in names[:2]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
     listed = tmp_path / "list.txt"
-    listed.write_text("b.faa\n\n# not today: c.faa\n  dir with spaces/d.faa  \n")
+    lines = [f"{mark}b.faa", "", "# not today: c.faa", f"{mark}  {names[1]}  ", "\t*.faa"]
+    listed.write_bytes(newline.join(lines).encode())
     inputs = named_inputs(("a.faa",), listed, None)
-    assert inputs == ("a.faa", "b.faa", "dir with spaces/d.faa")
+    assert inputs == ("a.faa", *names)
+
+
+@pytest.mark.parametrize("name", ["missing.fa", "nothing*.fa", "~nobody-of-that-name/x.fa"])
+def test_a_missing_entry_is_named_with_its_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "b.faa").touch()
+    listed = tmp_path / "list.txt"
+    listed.write_bytes(f"{MARK}{tmp_path}/b.faa\r\n\r\n{name}\r\n".encode())
+    with pytest.raises(UserError) as refusal:
+        named_inputs((), listed, None)
+    assert str(refusal.value) == f"{listed} line 3: no such file or folder: {name}"
+
+
+def test_an_entry_of_a_run_that_was_begun_may_be_gone(tmp_path: Path) -> None:
+    listed = tmp_path / "list.txt"
+    listed.write_text("gone.fa\n")
+    with pytest.raises(UserError, match="line 1"):
+        named_inputs((), listed, tmp_path)
+    Ledger.create(tmp_path / LEDGER_NAME, RUN, SESSION).close()
+    assert named_inputs((), listed, tmp_path) == ("gone.fa",)
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,22 @@ def test_what_is_printed_of_an_id_cannot_steer_a_terminal(tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_headers_that_are_not_utf_8_are_named(tmp_path: Path, newline: str) -> None:
+    text = ">a\nMKV\n>p_\xd7 sieg\nMKV\n>b >\xe9\nMKV\n>c\nMKV\n>\xfc\nMKV\n>\xfc\nM\n"
+    (tmp_path / "a.faa").write_bytes(text.replace("\n", newline).encode("latin-1"))
+    (tmp_path / "b.faa").write_text(text)
+    kinds = {one.kind: one for one in warnings_of(tmp_path)}
+    notice = kinds[NoticeKind.HEADER_BYTES]
+    assert (notice.count, notice.files) == (4, 1)
+    assert [(one.line, one.detail) for one in notice.examples] == [
+        (3, r"p_\xd7 sieg"),
+        (5, r"b >\xe9"),
+        (9, r"\xfc"),
+    ]
+    assert notice.text == r"headers are not UTF-8, their other bytes are kept as \x..: 4 in 1 file"
+
+
 GENE = "ATGGCTAAAGGTCTG" * 40 + "TAA"
 
 SUSPECT = {
@@ -228,7 +244,14 @@ REFUSED = {
     ),
     "a short gene": (f">g1\n{GENE}\n", "looks like nucleotides: 100.0% of 603 letters"),
     "short genes": (">a\nACGTTGCATGCCAGTA\n>b\nRCGTTGCATGCCAGTACCAGT\n", "looks like nucleotides"),
-    "an error page": (">P1\n<html><body>404</body></html>\n", "line 2: '<' is no residue"),
+    "an error page": (
+        ">P1\n<html><body>404</body></html>\n",
+        "line 2: '<' is no residue (a web page in place of a sequence?)",
+    ),
+    "SaProt's tokens with an unsure structure": (
+        ">a\nMaK#T#V#L#\n",
+        "line 2: '#' is no residue (one of SaProt's structure-aware tokens?)",
+    ),
 }
 
 

@@ -23,6 +23,7 @@ from tui_balancer.inputs.census import Census
 from tui_balancer.inputs.counts import NOTHING, Counted, Counts
 from tui_balancer.inputs.fasta import LONG_KINDS, NUCLEOTIDE_SHARE, looks_like_nucleotides
 from tui_balancer.inputs.findings import Findings
+from tui_balancer.inputs.lines import is_utf8
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.residues import NUCLEOTIDES
 from tui_balancer.inputs.segments import Stretch
@@ -148,7 +149,7 @@ def _add(
     census: Census | None,
 ) -> bool:
     """Count some whole records; return whether they are plain."""
-    if b"\r" in block or b"\0" in block:
+    if b"\r" in block or b"\0" in block or not (block.isascii() or is_utf8(block)):
         return False
     begin, *parts = _HEADER.split(block)
     if begin:

@@ -3,8 +3,9 @@
 A file that a person names, or that a glob matches, is always an input: if it is no FASTA it
 will fail with the reason. A folder is searched with its subfolders, and content decides:
 files that begin like FASTA are inputs whatever their suffix. The others are left out (notes,
-tables, indices, the outputs of an earlier run) unless their suffix claims FASTA, for then a
-person expects a result and must hear that there is none. Hidden entries are left out.
+tables, indices, the outputs of an earlier run) unless their suffix claims FASTA, or they cannot
+be read: then a person expects a result and must hear that there is none. Hidden entries are left
+out. Whatever is left out is reported, with its kind.
 
 Links are followed. A file that is reached twice, also through a link, is one input, under
 the name given first, and within a folder or a glob under its own rather than a link's; two
@@ -14,23 +15,33 @@ hard links are two files.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from glob import iglob
 from itertools import chain, takewhile
 from pathlib import Path, PurePath
 
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.lines import begins_like_fasta
 from tui_balancer.inputs.text import terminal_safe
-from tui_balancer.inputs.unpacking import SUFFIXES, UnreadableContent, unpacked
+from tui_balancer.inputs.unpacking import SUFFIXES, BrokenPacking, UnreadableContent, unpacked
+from tui_balancer.notices import NoticeKind, Notices
 
 FASTA_SUFFIXES = frozenset(
     {".aa", ".fa", ".faa", ".fas", ".fasta", ".ffn", ".fna", ".fsa", ".mpfa", ".pep", ".prot"}
 )
 """Suffixes that claim FASTA; case does not matter, that of a packing may follow."""
+
+ARCHIVE_SUFFIXES = frozenset(
+    {".7z", ".lz", ".lz4", ".rar", ".tar", ".tbz2", ".tgz", ".txz", ".z", ".zip"}
+)
+
+OnLeftOut = Callable[[NoticeKind, str], None]
+"""Hears why an entry of a folder is no input, and its name below the folder's parent."""
 
 _GLOB_LETTERS = re.compile(r"[*?\[]")
 _TOLD_EVERY = 1000
@@ -76,7 +87,7 @@ _Match = tuple[str, bool]
 
 def find_inputs(
     patterns: Sequence[str | Path],
-    on_ignored: Callable[[Path], None] | None = None,
+    on_left_out: OnLeftOut = lambda _kind, _name: None,
     *,
     on_found: Callable[[int], None] = lambda _: None,
 ) -> tuple[InputFile, ...]:
@@ -88,7 +99,7 @@ def find_inputs(
 
     Args:
         patterns: Files, folders, and globs that no shell expanded (`**` crosses folders).
-        on_ignored: Called with every visible file of a folder that is left out.
+        on_left_out: Called with every entry of a folder that is left out.
         on_found: Called now and then with how many were found so far.
 
     Returns:
@@ -104,7 +115,7 @@ def find_inputs(
     starts: list[Path] = []
     for pattern in patterns:
         matched = False
-        for start, files in _matches(str(pattern), on_ignored):
+        for start, files in _matches(str(pattern), on_left_out):
             matched = True
             starts.append(start)
             fresh: dict[str, str] = {}
@@ -132,14 +143,15 @@ def find_inputs(
 
 
 def require_inputs(patterns: Sequence[str | Path]) -> None:
-    """See at a glance whether the files and folders named are there at all.
+    """See at a glance whether files, folders and matches of globs are there at all.
 
     Raises:
         UserError: One is not.
     """
     for pattern in patterns:
-        missing = _mode(Path(pattern).expanduser()) is None
-        if missing and not _GLOB_LETTERS.search(str(pattern)):
+        # Path.expanduser raises for an unknown user, and Path.glob for absolute patterns.
+        name = os.path.expanduser(pattern)  # noqa: PTH111
+        if _mode(Path(name)) is None and not any(iglob(name, recursive=True)):  # noqa: PTH207
             raise _nothing_there(pattern)
 
 
@@ -161,9 +173,7 @@ def split_suffix(name: str) -> tuple[str, str]:
     return stem, name[len(stem) :]
 
 
-def _matches(
-    pattern: str, on_ignored: Callable[[Path], None] | None
-) -> Iterator[tuple[Path, Iterable[_Match]]]:
+def _matches(pattern: str, on_left_out: OnLeftOut) -> Iterator[tuple[Path, Iterable[_Match]]]:
     """Yield what one pattern stands for: where its mirrored tree starts, and files."""
     if not pattern:
         raise UserError("an input's name is empty")
@@ -176,13 +186,23 @@ def _matches(
             raise UserError(f"permission denied: {terminal_safe(pattern)}")
         if not _GLOB_LETTERS.search(pattern):
             return
-        yield from _expand(given, on_ignored)
+        yield from _expand(given, on_left_out)
     elif stat.S_ISDIR(mode):
         folder = _absolute(given)
-        files = _fasta_below(folder, on_ignored)
+        left_out = Notices()
+
+        def counted(kind: NoticeKind, name: str) -> None:
+            left_out.leave_out(kind, name)
+            on_left_out(kind, name)
+
+        files = _fasta_below(folder, counted)
         first = next(files, None)
         if first is None:
-            raise UserError(f"no FASTA file in the folder {terminal_safe(pattern)}")
+            why = "; ".join(one.text for one in left_out.all())
+            raise UserError(
+                f"no FASTA file in the folder {terminal_safe(pattern)}"
+                + (f" ({why})" if why else "")
+            )
         yield folder, chain((first,), files)
     elif stat.S_ISREG(mode):
         file = _absolute(given)
@@ -194,9 +214,7 @@ def _matches(
         )
 
 
-def _expand(
-    pattern: Path, on_ignored: Callable[[Path], None] | None
-) -> Iterator[tuple[Path, Iterable[_Match]]]:
+def _expand(pattern: Path, on_left_out: OnLeftOut) -> Iterator[tuple[Path, Iterable[_Match]]]:
     """Yield the matches of a glob as a shell would: nothing hidden unless asked for."""
     fixed = list(takewhile(lambda part: not _GLOB_LETTERS.search(part), pattern.parts))
     rest = pattern.parts[len(fixed) :]
@@ -212,26 +230,36 @@ def _expand(
             continue
         mode = _mode(path)
         if mode is not None and stat.S_ISDIR(mode):
-            files.extend(_fasta_below(path, on_ignored))
+            files.extend(_fasta_below(path, on_left_out))
         elif mode is None or stat.S_ISREG(mode):
             files.append((str(path), path.is_symlink()))
     if files:
         yield start, files
 
 
-def _fasta_below(folder: Path, on_ignored: Callable[[Path], None] | None) -> Iterator[_Match]:
-    for path, is_link in _files_below(folder):
-        if _claims_fasta(path) or _begins_like_fasta(path):
+def _fasta_below(folder: Path, on_left_out: OnLeftOut) -> Iterator[_Match]:
+    """Yield the inputs of a folder tree.
+
+    Raises:
+        UserError: The folder itself cannot be searched.
+    """
+    above = len(str(folder.parent).rstrip("/")) + 1
+
+    def leave_out(kind: NoticeKind, path: str) -> None:
+        on_left_out(kind, terminal_safe(path[above:]))
+
+    for path, is_link in _files_below(folder, leave_out):
+        kind = _no_input(path, is_link)
+        if kind is None:
             yield path, is_link
-        elif on_ignored is not None:
-            on_ignored(Path(path))
+        else:
+            leave_out(kind, path)
 
 
-def _files_below(folder: Path) -> Iterator[_Match]:
+def _files_below(folder: Path, leave_out: OnLeftOut) -> Iterator[_Match]:
     """Yield the visible files of a folder tree: the real ones first, then those behind links.
 
-    Every folder is entered once, so a loop of links ends. A link that leads nowhere is
-    yielded: something was meant to be there.
+    Every folder is entered once, so a loop of links ends. A link that leads nowhere is yielded.
     """
     entered: set[tuple[int, int]] = set()
     folders = [str(folder)]
@@ -245,12 +273,17 @@ def _files_below(folder: Path) -> Iterator[_Match]:
                 folders.append(link)
             elif mode is None or stat.S_ISREG(mode):
                 yield link, True
+            else:
+                leave_out(NoticeKind.SPECIAL, link)
             continue
         current = folders.pop()
         try:
             status = Path(current).stat()
             entries = list(os.scandir(current))
         except OSError as error:
+            if current != str(folder):
+                leave_out(NoticeKind.UNREADABLE, current)
+                continue
             raise UserError(
                 f"cannot search the folder {terminal_safe(current)}: {error.strerror}"
             ) from error
@@ -259,13 +292,15 @@ def _files_below(folder: Path) -> Iterator[_Match]:
         entered.add((status.st_dev, status.st_ino))
         for entry in entries:
             if entry.name.startswith("."):
-                continue
-            if entry.is_symlink():
+                leave_out(NoticeKind.HIDDEN, entry.path)
+            elif entry.is_symlink():
                 links.append(entry.path)
             elif entry.is_dir(follow_symlinks=False):
                 folders.append(entry.path)
             elif entry.is_file(follow_symlinks=False):
                 yield entry.path, False
+            else:
+                leave_out(NoticeKind.SPECIAL, entry.path)
 
 
 def _claims_fasta(path: str) -> bool:
@@ -278,13 +313,26 @@ def _without_packing(name: str) -> str:
     return stem if (dot + suffix).lower() in SUFFIXES else name
 
 
-def _begins_like_fasta(path: str) -> bool:
-    """Whether the text in a file, packed or not, begins with a header."""
+def _no_input(path: str, is_link: bool) -> NoticeKind | None:
+    """Return why a folder's file is no input; None if it is one, which may fail."""
+    if _claims_fasta(path):
+        return None
+    packed = PurePath(path).suffix.lower() in SUFFIXES
+    archive = PurePath(_without_packing(path)).suffix.lower() in ARCHIVE_SUFFIXES
     try:
         with Path(path).open("rb", buffering=0) as file:
-            return begins_like_fasta(next(unpacked(file), b""))
-    except (OSError, UnreadableContent):
-        return False
+            if begins_like_fasta(next(unpacked(file), b"")):
+                return None
+        return NoticeKind.ARCHIVE if archive else NoticeKind.NOT_FASTA
+    except BrokenPacking:
+        return NoticeKind.DAMAGED
+    except UnreadableContent:
+        # PyTorch's and numpy's files are zip archives, too.
+        return NoticeKind.ARCHIVE if archive or packed else NoticeKind.NOT_FASTA
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
+            return NoticeKind.BROKEN_LINK if is_link else NoticeKind.NOT_FASTA
+        return None
 
 
 def _mode(path: Path) -> int | None:

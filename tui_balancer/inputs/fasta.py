@@ -332,6 +332,12 @@ def _parse(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     return records
 
 
+_HINTS = {
+    "<": " (a web page in place of a sequence?)",
+    "#": " (one of SaProt's structure-aware tokens?)",
+}
+
+
 def _locate(path: Path, position: int) -> str:
     """Return what is wrong in a record, with the line.
 
@@ -344,7 +350,8 @@ def _locate(path: Path, position: int) -> str:
             if headers == position and NUL in line:
                 return f"line {number}: there is a NUL character in the header; remove it"
         elif headers == position and (letter := stranger(line)):
-            return f"line {number}: {letter!a} is no residue"
+            hint = _HINTS.get(letter, "")
+            return f"line {number}: {letter!a} is no residue{hint}"
     return "the file changed while it was read"
 
 

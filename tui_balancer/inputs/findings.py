@@ -63,9 +63,9 @@ class Findings:
         """Return first records that may be no protein sequence, in file order."""
         return sorted((spot.position, kind) for kind in SUSPECT for spot in self.first(kind))
 
-    def add_line(self, kind: NoticeKind, line: int) -> None:
+    def add_line(self, kind: NoticeKind, line: int, detail: str = "") -> None:
         """Add what was found in a line."""
-        self._add(kind, Spot(0, line=line), 1)
+        self._add(kind, Spot(0, detail, line), 1)
 
     def _add(self, kind: NoticeKind, spot: Spot, number: int) -> None:
         self.counts[kind] = self.counts.get(kind, 0) + number

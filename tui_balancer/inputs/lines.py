@@ -11,6 +11,7 @@ from itertools import chain
 import numpy as np
 
 from tui_balancer.inputs.findings import Findings
+from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.inputs.unpacking import Readable, UnreadableContent, unpacked
 from tui_balancer.notices import NoticeKind
 
@@ -26,6 +27,7 @@ _ENCODINGS = {
 
 # Both begin with what is searched for, which is faster than a look behind it.
 _MARKS = re.compile(rb"\xef\xbb\xbf(?<![^\r\n]\xef\xbb\xbf)(?:\xef\xbb\xbf)*")
+_HEADER = re.compile(rb">(?<![^\r\n]>)[^\r\n]*")
 _COMMENT = re.compile(rb";(?<![^\r\n];)[^\r\n]*")
 
 _FASTA = re.compile(rb"(?:\xef\xbb\xbf|\s|;[^\r\n]*[\r\n])*>")
@@ -61,10 +63,23 @@ class FastaText:
             block = self._without(_MARKS, block, NoticeKind.BYTE_ORDER_MARK)
         if b";" in block:
             block = self._without(_COMMENT, block, NoticeKind.COMMENT)
+        if not block.isascii():
+            self._note_bytes(block)
         self.line += _line_ends(block)
         # Headers carry names in whatever encoding; residues are ASCII, so a byte that is not
         # UTF-8 does no harm in the one and is found by the alphabet in the other.
         return io.TextIOWrapper(io.BytesIO(block), encoding="utf-8", errors="backslashreplace")
+
+    def _note_bytes(self, block: bytes) -> None:
+        """Note headers that are not UTF-8."""
+        line, done = self.line, 0
+        for match in _HEADER.finditer(block):
+            if is_utf8(match.group()):
+                continue
+            line += _line_ends(block[done : match.start()])
+            done = match.start()
+            words = match.group()[1:].decode(errors="backslashreplace")
+            self.findings.add_line(NoticeKind.HEADER_BYTES, line, terminal_safe(words, 60))
 
     def _without(self, pattern: re.Pattern[bytes], block: bytes, kind: NoticeKind) -> bytes:
         line, done = self.line, 0
@@ -73,6 +88,15 @@ class FastaText:
             done = match.start()
             self.findings.add_line(kind, line)
         return pattern.sub(b"", block)
+
+
+def is_utf8(text: bytes) -> bool:
+    """Whether bytes are text in UTF-8."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def begins_like_fasta(head: bytes) -> bool:

@@ -17,7 +17,7 @@ from tui_balancer.inputs.discovery import InputFile, find_inputs, require_inputs
 from tui_balancer.ledger.reading import is_blank
 from tui_balancer.ledger.records import FileState, RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.notices import Notice
+from tui_balancer.notices import Notice, Notices
 from tui_balancer.outputs.formats import FORMATS, require_installed
 from tui_balancer.outputs.layout import output_paths
 from tui_balancer.representations import Representations
@@ -149,7 +149,8 @@ def prepare(
         on_step(Step("checking the inputs", done, total, "files"))
 
     known = stored is not None and stored.files
-    inputs = () if known else find_inputs(settings.inputs, on_found=found)
+    left_out = Notices()
+    inputs = () if known else find_inputs(settings.inputs, left_out.leave_out, on_found=found)
     if resuming is not None:
         refuse_run_conflicts(settings, inputs, stored, retry_failed=resuming.retry_failed)
     here = settings.cluster is None
@@ -170,7 +171,8 @@ def prepare(
     assert report.model is not None, "a model was asked for"
     if settings.cluster is None:
         devices = selected_devices(settings, report.devices, report.model.shape)
-        return _settled(settings, inputs, report, devices, stored, resuming, checked)
+        prepared = _settled(settings, inputs, report, devices, stored, resuming, checked)
+        return replace(prepared, warnings=(*left_out.all(), *prepared.warnings))
 
     def workers_came(there: int, expected: int) -> None:
         on_step(Step("waiting for workers", there, expected, "workers"))
@@ -192,7 +194,8 @@ def prepare(
     except BaseException:
         found_cluster.access.cluster.close()
         raise
-    return replace(prepared, cluster=found_cluster.access)
+    warnings = (*left_out.all(), *prepared.warnings)
+    return replace(prepared, cluster=found_cluster.access, warnings=warnings)
 
 
 def _settled(
