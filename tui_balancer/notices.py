@@ -43,6 +43,7 @@ class NoticeKind(str, Enum):
     UNREADABLE = "unreadable"
     BROKEN_LINK = "broken_link"
     SPECIAL = "special"
+    OUT_OF_MEMORY = "out_of_memory"
 
 
 SUSPECT: Final = frozenset(
@@ -198,11 +199,15 @@ def notice_line(notice: Notice) -> str:
 
 def example_line(example: Example) -> str:
     """Return an example in words: `reads/a.faa line 7: P12345`."""
-    return f"{example.file} {place(example)}".rstrip()
+    where = place(example)
+    if not where:
+        return example.file
+    return f"{example.file}{':' if example.line is None else ''} {where}"
 
 
 def place(example: Example) -> str:
     """Return where in its file an example is, and what is there: `line 7: P12345`."""
     line = f"line {example.line}" if example.line is not None else ""
-    what = " ".join(part for part in (example.record, example.detail) if part)
+    detail = f"({example.detail})" if example.record and example.detail else example.detail
+    what = " ".join(part for part in (example.record, detail) if part)
     return ": ".join(part for part in (line, what) if part)

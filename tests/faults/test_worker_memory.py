@@ -56,9 +56,8 @@ def test_only_the_sequence_that_does_not_fit_fails(checkpoint: Path, tmp_path: P
 
     assert (summary.done, summary.failed, summary.missing) == (2, (), 1)
     assert exit_code(summary) == 1
-    (line,) = (line for line in summary.warnings if "want of memory" in line)
-    assert line.startswith("mixed")
-    assert line.endswith(": titin_1 (failed_ids in its metadata)")
+    (line,) = (line for line in summary.warnings if "did not fit into memory" in line)
+    assert line.endswith("have no vectors: 1 in 1 file (mixed.fasta: titin_1)")
     assert any(line.startswith("1 sequence did not fit") for line in summary_lines(summary))
 
     mixed = torch.load(tmp_path / "out" / "mixed_ESM.pt", weights_only=True)

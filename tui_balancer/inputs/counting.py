@@ -46,7 +46,7 @@ _BLOCK_BYTES = 1 << 18
 _LONGEST_BLOCKS = 64
 """Of a record that goes on for more, 16 MiB, several copies are not to be in memory."""
 
-_SAMPLE_BYTES = 1 << 13
+_SAMPLE_BYTES = 1 << 12
 """Letters looked at in one go for those that no nucleic acid has; few files take many."""
 
 _HEADER = re.compile(rb"(?m)\n>([!-~]+)(?:[ \t].*)?$")

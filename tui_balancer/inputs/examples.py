@@ -29,6 +29,8 @@ def report(file: InputFile, counts: Counts, findings: Findings, notices: Notices
         findings: What is odd about its records.
         notices: Where it is added.
     """
+    if not (findings.counts or counts.duplicates):
+        return
     numbers = dict(findings.counts)
     if counts.duplicates:
         numbers[NoticeKind.REPEATED_ID] = counts.duplicates

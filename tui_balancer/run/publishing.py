@@ -9,12 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
-from tui_balancer.formatting import plural
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ledger.changes import FileDone, FileFailed
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import OutputRecord
-from tui_balancer.notices import Notice
+from tui_balancer.notices import EXAMPLES, Example, Notice, NoticeKind
 from tui_balancer.outputs.atomic import Replace, publish, remove
 from tui_balancer.outputs.layout import temporary_path
 from tui_balancer.outputs.partials import discard_partial
@@ -28,9 +27,6 @@ from tui_balancer.workers.protocol import FileResult, TaskResult, WorkerId
 
 NO_SPACE = "there was no space for its output"
 FOLDER_LOST = "the run folder was not there any more"
-
-_NAMED = 3
-"""How many missing sequences a line names."""
 
 _LONGEST_ID = 40
 
@@ -137,7 +133,7 @@ class Publisher:
                 continue
             if file.failed_ids:
                 name = catalogue.files[file.file_id].name
-                self._coordinator.warn(Notice(_missing_line(name, file.failed_ids)))
+                self._coordinator.warn(_missing(name, file.failed_ids))
             with self._tally_lock:
                 self.tally = self.tally.plus(file)
         self.owned.difference_update(file.file_id for file in done)
@@ -232,11 +228,8 @@ def _file_done(file: FileResult, catalogue: Catalogue) -> FileDone:
     )
 
 
-def _missing_line(name: str, ids: Sequence[str]) -> str:
-    """Return which sequences an output does not have, the first of them by their ids."""
-    shown = ", ".join(terminal_safe(one, _LONGEST_ID) for one in ids[:_NAMED])
-    more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""
-    return (
-        f"{name} is without {plural(len(ids), 'sequence')}, for want of memory: {shown}{more} "
-        "(failed_ids in its metadata)"
-    )
+def _missing(name: str, ids: Sequence[str]) -> Notice:
+    """Return a warning of the sequences that an output does not have."""
+    text = f"sequences did not fit into memory and have no vectors: {len(ids):,} in 1 file"
+    examples = (Example(name, record=terminal_safe(one, _LONGEST_ID)) for one in ids[:EXAMPLES])
+    return Notice(text, NoticeKind.OUT_OF_MEMORY, len(ids), 1, tuple(examples))
