@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
 
 
 def main() -> None:
     """Run the command line."""
-    from tui_balancer.standard_streams import open_missing
+    from tui_balancer.standard_streams import open_missing, take_any_text
     from tui_balancer.stop_signals import stopping_interrupts
 
     open_missing()
+    take_any_text()
     try:
         with stopping_interrupts():
             from tui_balancer import cli
@@ -22,4 +26,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # `python -m` puts the current folder first. A signal.py in it would be taken for Python's.
+    if not getattr(sys.flags, "safe_path", False) and sys.path[0] != _ROOT:
+        del sys.path[0]
     main()

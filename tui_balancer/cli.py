@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +38,7 @@ from tui_balancer.replaying import replay
 from tui_balancer.reporting import print_account, report
 from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from tui_balancer.simulating import simulate
+from tui_balancer.standard_streams import finish_output, output_problem
 
 EXIT_CODES = (
     f"Exit codes: {EXIT_DONE} every file done, {EXIT_FAILED} some failed or left waiting, "
@@ -191,17 +191,33 @@ apply_preferences(app["run"], app["plan"], app["demo"], app["devices"], app["ben
 
 def main() -> NoReturn:
     """Run the command line; a mistake of the user's is one line and exit code 2."""
+    code = _exit_code()
+    if problem := finish_output():
+        print(
+            f"tui-balancer: cannot write to standard output: {problem.strerror}. Lines are lost; "
+            "files that were written are complete.",
+            file=sys.stderr,
+        )
+        code = code or EXIT_FAILED
+    sys.exit(code)
+
+
+def _exit_code() -> int:
+    """Run the command line and return its exit code."""
     try:
         # To the parser a lone - is an option without a name.
         words = [STDIN if word == "-" else word for word in sys.argv[1:]]
         code = app(words, result_action="return_value", exit_on_error=False, print_error=False)
     except (UserError, CycloptsError) as mistake:
         print(f"tui-balancer: {mistake}", file=sys.stderr)
-        sys.exit(EXIT_USAGE)
+        return EXIT_USAGE
     except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the lines has seen enough of them; Python would complain once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_FAILED)
-    sys.exit(code)
+        # Whoever read the lines has seen enough of them.
+        return EXIT_FAILED
+    except OSError:
+        if output_problem() is None:
+            raise
+        return EXIT_FAILED
+    return code or EXIT_DONE

@@ -155,6 +155,8 @@ def _opened_logs(output: Path) -> TextIO:
         run_log = (logs / RUN_LOG).open("a", encoding="utf-8")
         logging.basicConfig(
             filename=logs / APP_LOG,
+            encoding="utf-8",
+            errors="backslashreplace",
             level=logging.INFO,
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         )

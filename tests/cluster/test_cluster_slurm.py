@@ -56,6 +56,7 @@ SCRIPT = """#!/usr/bin/env bash
 #SBATCH --gres=gpu:1
 export TUI_BALANCER_NODE=node-7
 export TUI_BALANCER_LOG=LOGS/dask-workers.log
+export PYTHONSAFEPATH=1
 PYTHON -m distributed.cli.dask_worker tls://127.0.0.1:PORT --name SLURMCluster-0 --nthreads 2 \
 --memory-limit 3.73GiB --nanny --death-timeout 60 --preload tui_balancer.engines.dask_preload \
 --memory-limit 0 --interface lo --protocol tls:// --tls-ca-file FILE --tls-cert FILE --tls-key FILE

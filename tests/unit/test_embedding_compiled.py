@@ -39,6 +39,22 @@ def test_what_was_compiled_once_needs_no_compiler(
     assert compiled(path).answer() == 42
 
 
+@pytest.mark.parametrize("damage", ["empty", "cut", "other"])
+def test_a_damaged_library_is_compiled_again(
+    source: Callable[[str], Path], tmp_path: Path, damage: str
+) -> None:
+    path = source("int answer(void) { return 42; }")
+    assert compiled(path).answer() == 42
+    (library,) = (tmp_path / "cache" / "compiled").iterdir()
+    whole = library.read_bytes()
+    changed = {"empty": b"", "cut": whole[: len(whole) // 2], "other": whole[:-1] + b"x"}
+    # The one that is loaded stays as it is.
+    library.unlink()
+    library.write_bytes(changed[damage])
+    assert compiled(path).answer() == 42
+    assert library.read_bytes() == whole
+
+
 @pytest.mark.parametrize("change", ["source", "processor"])
 def test_a_changed_source_or_processor_is_compiled_anew(
     source: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, change: str

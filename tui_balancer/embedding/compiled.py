@@ -1,7 +1,7 @@
 """C of our own, compiled on the machine that it runs on, for the very processor at hand.
 
-Compiled once, and kept in the user's cache: whose name says of what, so nothing there is ever
-out of date, and processes that compile side by side put the same in the same place.
+Compiled once, and kept in the user's cache. A name there says of what it was made, so nothing is
+ever out of date, and ends in the hash of the content, so nothing is run that was damaged.
 """
 
 from __future__ import annotations
@@ -41,20 +41,17 @@ def compiled(source: Path) -> CDLL:
     try:
         text = source.read_bytes()
         kind = hashlib.sha256(text + repr((FLAGS, _processor())).encode()).hexdigest()[:16]
-        name = f"{source.stem}-{kind}.so"
+        name = f"{source.stem}-{kind}"
         try:
-            library = _own_folder() / name
-            if not library.exists():
-                _compile(source, library)
+            folder = _own_folder()
+            library = _kept(folder, name) or _compile(source, folder, name)
             return CDLL(str(library))
         except OSError as error:
             _log.info("nothing compiled is kept: %s", error)
         # A home that is full or read-only, as those of compute nodes may be: compiled all the
         # same, but by each process for itself. Once loaded, the file is not needed.
         with tempfile.TemporaryDirectory() as scratch:
-            library = Path(scratch) / name
-            _compile(source, library)
-            return CDLL(str(library))
+            return CDLL(str(_compile(source, Path(scratch), name)))
     except OSError as error:
         raise NotCompiled(str(error)) from error
 
@@ -73,8 +70,19 @@ def _own_folder() -> Path:
     return folder
 
 
-def _compile(source: Path, library: Path) -> None:
-    """Compile a file, as one of the compilers understands it.
+def _kept(folder: Path, name: str) -> Path | None:
+    """Return a library that was compiled before and is whole."""
+    whole = (path for path in folder.glob(f"{name}-*.so") if path == _named(path, folder, name))
+    return next(whole, None)
+
+
+def _named(content: Path, folder: Path, name: str) -> Path:
+    """Return where a library belongs that has this content."""
+    return folder / f"{name}-{hashlib.sha256(content.read_bytes()).hexdigest()[:16]}.so"
+
+
+def _compile(source: Path, folder: Path, name: str) -> Path:
+    """Compile a file into a folder, as one of the compilers understands it; return the library.
 
     Raises:
         NotCompiled: None is there, or it refuses.
@@ -83,8 +91,8 @@ def _compile(source: Path, library: Path) -> None:
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
         raise NotCompiled(f"no C compiler: none of {', '.join(COMPILERS)} is there")
-    with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
-        made = Path(scratch) / library.name
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        made = Path(scratch) / f"{name}.so"
         for processor in FOR_THIS_PROCESSOR:
             command = (compiler, *FLAGS, processor, "-o", str(made), str(source))
             try:
@@ -102,8 +110,7 @@ def _compile(source: Path, library: Path) -> None:
                 raise NotCompiled(f"{compiler} takes too long") from error
             if result.returncode == 0:
                 # At once and whole: another process may be about to load it.
-                made.replace(library)
-                return
+                return made.replace(_named(made, folder, name))
     reasons = [line for line in result.stderr.splitlines() if "error" in line]
     raise NotCompiled(f"{compiler}: {reasons[0] if reasons else 'it fails'}")
 

@@ -17,6 +17,9 @@ from tui_balancer.errors import UserError
 WORKER_ARGUMENTS = ("--preload", PRELOAD, "--memory-limit", "0")
 """Of `dask worker`, in every job: how much memory there is, the batch system sees to."""
 
+_NO_CURRENT_FOLDER = "export PYTHONSAFEPATH=1"
+"""A job begins where it was submitted, and `python -m` would import what lies there."""
+
 
 def job_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
     """Start a scheduler here, and ask a batch system for jobs that are its workers.
@@ -53,7 +56,7 @@ def job_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
             },
             log_directory=job.pop("log_directory", known.get("log-directory")) or str(logs),
             worker_extra_args=[*lines("worker_extra_args"), *WORKER_ARGUMENTS],
-            job_script_prologue=[*lines("job_script_prologue"), log],
+            job_script_prologue=[*lines("job_script_prologue"), log, _NO_CURRENT_FOLDER],
             **job,
         )
     except (ValueError, TypeError, OSError) as problem:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
-from multiprocessing import resource_tracker
+from multiprocessing import resource_tracker, util
 from multiprocessing.context import SpawnProcess
 
 from tui_balancer.stop_signals import group_signals_blocked
+
+_NO_CURRENT_FOLDER = "-P" if sys.version_info >= (3, 11) else "-I"
+"""The interpreter's flag; what -I leaves out as well, multiprocessing passes on by itself."""
 
 
 def spawn(target: Callable[..., None], args: tuple[object, ...], name: str) -> SpawnProcess:
@@ -32,10 +37,19 @@ def spawn(target: Callable[..., None], args: tuple[object, ...], name: str) -> S
 def start_helper() -> None:
     """Start multiprocessing's helper process, if it does not run, out of reach of group signals.
 
-    By itself it ignores only two of them, and its starter unblocks these two afterwards.
+    By itself it ignores only two of them, and its starter unblocks these two afterwards. This and
+    all later processes do not import what lies in the current folder.
     """
+    # They start by `python -c`, which looks there first: a signal.py would end them at once.
+    util._args_from_interpreter_flags = _interpreter_flags  # type: ignore[attr-defined]
     with group_signals_blocked():
         resource_tracker.ensure_running()
+
+
+def _interpreter_flags() -> list[str]:
+    """Return the flags of this interpreter, for another one that leaves the current folder out."""
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    return [*flags, _NO_CURRENT_FOLDER]
 
 
 def exit_words(exitcode: int | None) -> str:
