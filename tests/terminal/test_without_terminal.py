@@ -74,7 +74,7 @@ def test_a_run_folder_that_is_removed_under_the_run_ends_it_with_an_exit_code_an
     (tmp_path / "out").rename(tmp_path / "gone")
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert f"problem  {tmp_path / 'out'} was removed or replaced during the run" in out
+    assert f"The run folder was removed or replaced during the run: {tmp_path / 'out'}." in out
     assert err == ""
     assert all_end(workers)
 

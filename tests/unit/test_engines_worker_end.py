@@ -41,5 +41,5 @@ def test_only_what_a_file_can_do_is_charged_to_it() -> None:
 
 
 def test_what_may_be_the_end_of_the_whole_group_is_kept_back() -> None:
-    kept_back = {cause for cause in Cause if WorkerEnd(cause).may_be_the_group_s}
+    kept_back = {cause for cause in Cause if WorkerEnd(cause).unsettled}
     assert kept_back == {Cause.KILLED, Cause.SIGNALLED, Cause.LOST}

@@ -267,7 +267,7 @@ class DaskEngine:
 
     def _settle(self, slot: AppSlot, end: WorkerEnd) -> None:
         """Report a slot's end, later if it may be the first that is seen of the end of all."""
-        if end.may_be_the_group_s and not slot.idle:
+        if end.unsettled and not slot.idle:
             slot.retire()
             until = time.monotonic() + SETTLING_SECONDS
             self._settling.setdefault(slot.worker, (until, slot, end))

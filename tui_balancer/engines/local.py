@@ -171,5 +171,5 @@ class LocalEngine:
                 running = alive[ready]
                 # The sentinel can be a moment ahead of the exit code: a driver tidies up.
                 running.process.join()
-                settling = SETTLING_SECONDS if running.end.may_be_the_group_s else 0.0
+                settling = SETTLING_SECONDS if running.end.unsettled else 0.0
                 running.settled_at = time.monotonic() + settling

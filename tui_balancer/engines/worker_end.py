@@ -71,7 +71,7 @@ class WorkerEnd:
         return self.cause not in (Cause.LEFT, Cause.SIGNALLED, Cause.DEPARTED)
 
     @property
-    def may_be_the_group_s(self) -> bool:
+    def unsettled(self) -> bool:
         """Whether it may be the first that is seen of the end of all processes of the run."""
         return self.cause in (Cause.KILLED, Cause.SIGNALLED, Cause.LOST)
 

@@ -34,11 +34,14 @@ class Presence:
 
     def __init__(self, folder: Path, ledger: Path) -> None:
         self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        self._known = {folder: os.fstat(self._descriptor), ledger: ledger.stat()}
+        self._known = (
+            ("The run folder", folder, os.fstat(self._descriptor)),
+            ("The ledger", ledger, ledger.stat()),
+        )
 
     def loss(self) -> str:
         """Say what is not there any more, in one line; empty while all is as it was."""
-        for path, known in self._known.items():
+        for what, path, known in self._known:
             try:
                 there = os.path.samestat(path.stat(), known)
             except OSError as problem:
@@ -46,8 +49,8 @@ class Presence:
                 there = problem.errno not in _NOT_THERE
             if not there:
                 return (
-                    f"{terminal_safe(str(path))} was removed or replaced during the run: put it "
-                    "back and resume, or start again"
+                    f"{what} was removed or replaced during the run: {terminal_safe(str(path))}. "
+                    "Put it back and resume, or start again."
                 )
         return ""
 
@@ -69,8 +72,8 @@ def missing_outputs(folder: Path, rows: Iterable[FileRow]) -> str:
         return ""
     named = ", ".join(terminal_safe(path) for path in missing[:_NAMED])
     more = f" and {count(len(missing) - _NAMED)} more" if len(missing) > _NAMED else ""
-    are = "is" if len(missing) == 1 else "are"
+    are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
     return (
-        f"{plural(len(missing), 'output')} {are} not there any more: {named}{more}: run the same "
-        "command again to make them"
+        f"{plural(len(missing), 'output')} {are} missing: {named}{more}. "
+        f"Run the same command again to make {them}."
     )
