@@ -111,7 +111,7 @@ def policy_settings(balancing: BalancingOptions) -> PolicySettings:
     }
     kind = TimeSettings if balancing.policy == "time" else CountSettings
     values = {name: value for name, (_, value) in given.items() if value is not None}
-    foreign = [given[name][0] for name in values if name not in kind.__dataclass_fields__]
+    foreign = [given[name][0] for name in values if name not in kind.__struct_fields__]
     if foreign:
         raise UserError(
             f"{foreign[0]} does not belong to --policy {balancing.policy}: leave it out, or choose "

@@ -5,10 +5,10 @@ Code decides on kinds and counts; `notice_line` makes the words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from tui_balancer.formatting import count, plural
 
@@ -140,12 +140,6 @@ class _Found:
     count: int = 0
     files: int = 0
     examples: list[Example] = field(default_factory=list)
-
-
-def restored(stored: Mapping[str, Any]) -> Notice:
-    """Return a warning from its form in JSON."""
-    examples = tuple(Example(**one) for one in stored["examples"])
-    return Notice(**{**stored, "kind": NoticeKind(stored["kind"]), "examples": examples})
 
 
 class Notices:

@@ -9,6 +9,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from msgspec.structs import replace as with_fields
+
 from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.events import Event
 from tui_balancer.balance.model import Unit
@@ -57,7 +59,7 @@ class FakeRun:
         """Append events; their numbers are given here, without gaps from 1."""
         with self._lock:
             for event in events:
-                self._events.append(replace(event, sequence=len(self._events) + 1))
+                self._events.append(with_fields(event, sequence=len(self._events) + 1))
 
     def snapshot(self) -> RunSnapshot:
         # Whatever picture a test puts there, the events are those that happened.

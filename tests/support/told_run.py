@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace as with_fields
 
 from tui_balancer.balance.events import (
     DeviceEvent,
@@ -73,7 +74,7 @@ UNITS = tuple(Unit(number, name, 10, 1000, 1e13) for number, name in enumerate(N
 
 def numbered(events: Sequence[Event]) -> list[Event]:
     """Return events with their numbers, as the coordinator gives them."""
-    return [replace(event, sequence=place) for place, event in enumerate(events, 1)]
+    return [with_fields(event, sequence=place) for place, event in enumerate(events, 1)]
 
 
 def told_run(folder: Path) -> Path:

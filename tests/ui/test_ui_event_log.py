@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as with_fields
 from textual.pilot import Pilot
 
 from tests.support.pictures import RUNNING, many_devices
@@ -154,7 +155,7 @@ async def test_a_death_is_told_by_a_toast_too() -> None:
 async def test_enter_shows_a_line_with_all_its_words() -> None:
     reason = "14 s sooner, and a long story about why that is so " * 3
     run = fake_run(replace(RUNNING, devices=RUNNING.devices))
-    run.happen([replace(steal(1), reason=reason.strip())])
+    run.happen([with_fields(steal(1), reason=reason.strip())])
     async with shown(run, (80, 24)) as pilot:
         app_of(pilot).run_screen.overview.log_list.focus()
         await pilot.pause()
@@ -191,7 +192,7 @@ async def test_a_divided_file_shows_when_each_is_through_with_its_part_and_both_
 ):
     run = fake_run()
     event = SplitEvent(0, 740.0, 96, "f96", "cuda:0", "cuda:1", 3, 9, "5 s sooner", 9.0, 4.0)
-    run.happen([replace(event, source_ends=(9.0, 3.5), target_ends=(0.0, 4.0))])
+    run.happen([with_fields(event, source_ends=(9.0, 3.5), target_ends=(0.0, 4.0))])
     async with shown(run, (80, 24)) as pilot:
         await pilot.press("3", "enter")
         start = (page := await framed(pilot)).index("cuda:0 is through with its part in")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as with_fields
 
 from tests.support.told_run import (
     BAD,
@@ -34,10 +35,10 @@ from tui_balancer.balance.events import (
 )
 from tui_balancer.balance.model import DeviceState, Unit
 from tui_balancer.errors import UserError
-from tui_balancer.ledger.records import EventRecord
 from tui_balancer.notices import Example, Notice, NoticeKind
 from tui_balancer.run.account import Account, account_of
 from tui_balancer.run.history import CUT_OFF, RunHistory, read_history, stored_event
+from tui_balancer.run.journal import event_record
 from tui_balancer.run.spans import Span, SpanEnd, spans, standings
 
 
@@ -68,11 +69,9 @@ def account(history: RunHistory) -> Account:
     ],
 )
 def test_an_event_comes_out_of_the_ledger_as_it_went_in(event: Event) -> None:
-    payload = json.loads(json.dumps(asdict(event)))
-    kind = type(event).__name__.removesuffix("Event").lower()
-    seconds = payload.pop("seconds")
-    record = EventRecord(payload.pop("sequence"), seconds, kind, payload)
-    assert stored_event(record, event.sequence) == event
+    record = event_record(event)
+    read = replace(record, payload=json.loads(json.dumps(record.payload)))
+    assert stored_event(read, event.sequence) == event
 
 
 def test_sessions_follow_each_other_on_one_clock(history: RunHistory) -> None:
@@ -105,7 +104,7 @@ def test_the_last_session_alone_has_a_clock_and_numbers_of_its_own(
     history: RunHistory,
 ) -> None:
     alone = history.newest_session()
-    rounded = tuple(replace(event, seconds=round(event.seconds, 6)) for event in alone.events)
+    rounded = tuple(with_fields(event, seconds=round(event.seconds, 6)) for event in alone.events)
     assert rounded == tuple(numbered(SECOND))
     assert alone.seconds == 10.0
     assert [one.record for one in alone.sessions] == [history.sessions[1].record]

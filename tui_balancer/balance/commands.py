@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from tui_balancer.balance.model import PolicySettings
 
 
-@dataclass(frozen=True, slots=True)
-class PauseDevice:
+class _Command(Struct, frozen=True, tag_field="command", forbid_unknown_fields=True):
+    """What every command has: the word that names it where it is stored or sent."""
+
+
+class PauseDevice(_Command, frozen=True, tag="pause_device"):
     """Hold one device after its batch in flight; its queue becomes free to steal."""
 
     device: str
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeDevice:
+class ResumeDevice(_Command, frozen=True, tag="resume_device"):
     """Let one device go on."""
 
     device: str
 
 
-@dataclass(frozen=True, slots=True)
-class PauseAll:
+class PauseAll(_Command, frozen=True, tag="pause_all"):
     """Hold every device after its batch in flight.
 
     Attributes:
@@ -32,8 +35,7 @@ class PauseAll:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeAll:
+class ResumeAll(_Command, frozen=True, tag="resume_all"):
     """Let every device go on.
 
     Attributes:
@@ -43,31 +45,27 @@ class ResumeAll:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SetPolicy:
+class SetPolicy(_Command, frozen=True, tag="set_policy"):
     """Steal by these rules from now on."""
 
     settings: PolicySettings
 
 
-@dataclass(frozen=True, slots=True)
-class MoveUnits:
+class MoveUnits(_Command, frozen=True, tag="move_units"):
     """Put waiting units at the end of another device's queue; started ones are refused."""
 
     unit_ids: tuple[int, ...]
     device: str
 
 
-@dataclass(frozen=True, slots=True)
-class SplitUnit:
+class SplitUnit(_Command, frozen=True, tag="split_unit"):
     """Let a device take over the back of a running unit's batches, as soon as it is free."""
 
     unit_id: int
     device: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReorderUnits:
+class ReorderUnits(_Command, frozen=True, tag="reorder_units"):
     """Let waiting units be the first or the last ones of the queues that they are in.
 
     Attributes:
@@ -79,32 +77,27 @@ class ReorderUnits:
     first: bool
 
 
-@dataclass(frozen=True, slots=True)
-class UndoMove:
+class UndoMove(_Command, frozen=True, tag="undo_move"):
     """Put what the last `MoveUnits` or `ReorderUnits` moved back, as far as it still waits."""
 
 
-@dataclass(frozen=True, slots=True)
-class SkipUnits:
+class SkipUnits(_Command, frozen=True, tag="skip_units"):
     """Fail waiting units without computing them; `RetryUnits` takes it back."""
 
     unit_ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RetryUnits:
+class RetryUnits(_Command, frozen=True, tag="retry_units"):
     """Let units wait again that failed in this session or were skipped."""
 
     unit_ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
+class Drain(_Command, frozen=True, tag="drain"):
     """Finish the running files, start no others, then end the run."""
 
 
-@dataclass(frozen=True, slots=True)
-class StopNow:
+class StopNow(_Command, frozen=True, tag="stop_now"):
     """End the run after the batches in flight; unfinished files wait for another run."""
 
 

@@ -6,22 +6,23 @@ record, so what is shown is what is stored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.notices import Notice
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What every event has: its number, and its time in seconds since the run began."""
+class Event(Struct, frozen=True, tag_field="event"):
+    """What every event has: its number, and its time in seconds since the run began.
+
+    Its tag is the kind: the word that names it in the ledger and in messages.
+    """
 
     sequence: int
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class StealEvent(Event):
+class StealEvent(Event, frozen=True, tag="steal"):
     """A file moved by the coordinator from a busy device's queue to an idle one.
 
     Attributes:
@@ -52,8 +53,7 @@ class StealEvent(Event):
     target_ends: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MoveEvent(Event):
+class MoveEvent(Event, frozen=True, tag="move"):
     """The same as a steal, by a person's hand; within one queue its order has changed.
 
     Attributes:
@@ -71,8 +71,7 @@ class MoveEvent(Event):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SkipEvent(Event):
+class SkipEvent(Event, frozen=True, tag="skip"):
     """A person had a waiting unit left out; it counts as failed.
 
     Attributes:
@@ -90,8 +89,7 @@ class SkipEvent(Event):
     files: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RetryEvent(Event):
+class RetryEvent(Event, frozen=True, tag="retry"):
     """A person had a failed or skipped unit wait again, for this device; `files` as above."""
 
     unit_id: int
@@ -100,8 +98,7 @@ class RetryEvent(Event):
     files: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SplitEvent(Event):
+class SplitEvent(Event, frozen=True, tag="split"):
     """An idle device joined another one in a running unit.
 
     Attributes:
@@ -137,8 +134,7 @@ class SplitEvent(Event):
     target_ends: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseEvent(Event):
+class LeaseEvent(Event, frozen=True, tag="lease"):
     """A unit was handed to a worker; `part` when others work on it too."""
 
     unit_id: int
@@ -148,8 +144,7 @@ class LeaseEvent(Event):
     part: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PartEvent(Event):
+class PartEvent(Event, frozen=True, tag="part"):
     """A lease is over while others go on with its unit; its batches are kept.
 
     Attributes:
@@ -175,8 +170,7 @@ class PartEvent(Event):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnEvent(Event):
+class ReturnEvent(Event, frozen=True, tag="return"):
     """A lease came back unfinished, and the unit waits again.
 
     Attributes:
@@ -196,8 +190,7 @@ class ReturnEvent(Event):
     charged: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class UnbundleEvent(Event):
+class UnbundleEvent(Event, frozen=True, tag="unbundle"):
     """A bundle killed too many workers: its files wait one by one, to find the one to blame.
 
     Attributes:
@@ -217,8 +210,7 @@ class UnbundleEvent(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class DoneEvent(Event):
+class DoneEvent(Event, frozen=True, tag="done"):
     """A unit is finished and its output is in place.
 
     Attributes:
@@ -241,8 +233,7 @@ class DoneEvent(Event):
     predicted_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FailureEvent(Event):
+class FailureEvent(Event, frozen=True, tag="failure"):
     """A unit will not be finished.
 
     Attributes:
@@ -260,8 +251,7 @@ class FailureEvent(Event):
     waiting: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceEvent(Event):
+class DeviceEvent(Event, frozen=True, tag="device"):
     """A device changed its state."""
 
     device: str
@@ -269,15 +259,32 @@ class DeviceEvent(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class SettingEvent(Event):
+class SettingEvent(Event, frozen=True, tag="setting"):
     """A person changed how the run behaves; `text` says what is in force now."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class WarningEvent(Event):
+class WarningEvent(Event, frozen=True, tag="warning"):
     """A warning."""
 
     notice: Notice
+
+
+RunEvent = (
+    StealEvent
+    | MoveEvent
+    | SkipEvent
+    | RetryEvent
+    | SplitEvent
+    | LeaseEvent
+    | PartEvent
+    | ReturnEvent
+    | UnbundleEvent
+    | DoneEvent
+    | FailureEvent
+    | DeviceEvent
+    | SettingEvent
+    | WarningEvent
+)
+"""Every event that a run can have."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from msgspec import Struct
+
 from tui_balancer.balance.parts import Spans
 
 
@@ -238,8 +240,7 @@ class Totals:
     cost_done: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class CountSettings:
+class CountSettings(Struct, frozen=True, tag_field="kind", tag="count", forbid_unknown_fields=True):
     """The specification's rule: steal when the longest queue has at least `minimum` files and
     is longer than `ratio` times the shortest, or longer by at least `difference`.
 
@@ -256,8 +257,7 @@ class CountSettings:
     interval_seconds: float = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class TimeSettings:
+class TimeSettings(Struct, frozen=True, tag_field="kind", tag="time", forbid_unknown_fields=True):
     """Steal the file that ends the run soonest, when that gains at least `gain_seconds`.
 
     A steal itself takes well under a millisecond; the least gain is there so that the log

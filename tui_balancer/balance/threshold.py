@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from tui_balancer.balance.model import PolicySettings, TimeSettings
 from tui_balancer.errors import UserError

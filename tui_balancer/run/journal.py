@@ -6,7 +6,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
+
+from msgspec import to_builtins
 
 from tui_balancer.balance.events import (
     Event,
@@ -74,7 +76,7 @@ class Journal:
     def note(self, event: Event) -> None:
         """Take an event; called under the coordinator's lock."""
         with self._noting:
-            self._waiting.append(Entry(_record(event), self._changes(event)))
+            self._waiting.append(Entry(event_record(event), self._changes(event)))
 
     def note_owned(self, file_ids: Iterable[int], *, owned: bool = True) -> None:
         """Take the news that what lies at the places of files' outputs is the run's, or is not."""
@@ -161,9 +163,8 @@ class Journal:
         return ()
 
 
-def _record(event: Event) -> EventRecord:
+def event_record(event: Event) -> EventRecord:
     """Return an event as the ledger stores it: its kind in a word, its fields by their names."""
-    payload = asdict(event)
-    sequence, seconds = payload.pop("sequence"), payload.pop("seconds")
-    kind = type(event).__name__.removesuffix("Event").lower()
+    payload = to_builtins(event)
+    kind, sequence, seconds = (payload.pop(name) for name in ("event", "sequence", "seconds"))
     return EventRecord(sequence, seconds, kind, payload)

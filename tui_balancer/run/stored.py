@@ -10,7 +10,9 @@ from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
+from msgspec import ValidationError, convert, to_builtins
+
+from tui_balancer.balance.model import PolicySettings
 from tui_balancer.config import RunSettings, Shards
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.embedding.registry import CheckpointModel, ModelSource, parse_model
@@ -21,11 +23,6 @@ from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
-
-_POLICIES: dict[str, type[CountSettings] | type[TimeSettings]] = {
-    "count": CountSettings,
-    "time": TimeSettings,
-}
 
 _OPTIONS = {
     "label": "--model",
@@ -73,7 +70,7 @@ def run_record(
         "cpu_workers": settings.cpu_workers,
         "weights": settings.weights,
         "hang_floor": settings.hang_floor,
-        "policy": {"kind": _policy_kind(settings.policy), **asdict(settings.policy)},
+        "policy": to_builtins(settings.policy),
         "stealing": settings.stealing,
         "splitting": settings.splitting,
         "shards": asdict(settings.shards),
@@ -89,7 +86,6 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
     """
     stored = run.settings
     embedding = _embedding(stored)
-    policy = dict(stored["policy"])
     return RunSettings(
         inputs=tuple(stored["inputs"]),
         output=output,
@@ -99,7 +95,7 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
         cpu_threads=stored["cpu_threads"],
         weights=stored["weights"],
         hang_floor=stored["hang_floor"],
-        policy=_restored(_POLICIES[policy.pop("kind")], policy),
+        policy=_policy(stored["policy"]),
         stealing=stored["stealing"],
         splitting=stored["splitting"],
         repr_layers=embedding.repr_layers,
@@ -230,8 +226,14 @@ def _lasting_request(settings: RunSettings) -> str:
     return settings.model
 
 
-def _policy_kind(policy: PolicySettings) -> str:
-    return next(kind for kind, one in _POLICIES.items() if isinstance(policy, one))
+def _policy(stored: Mapping[str, Any]) -> PolicySettings:
+    try:
+        return convert(stored, PolicySettings)  # type: ignore[no-any-return]
+    except ValidationError as problem:
+        raise UserError(
+            f"the run was begun by a newer version of the program, with another policy: {problem}. "
+            "Continue it with that version"
+        ) from problem
 
 
 def _restored(kind: type[_Settings], stored: Mapping[str, Any]) -> _Settings:
