@@ -6,9 +6,9 @@ import sys
 import threading
 from pathlib import Path
 
+from tui_balancer.attach.client import attach
 from tui_balancer.headless import HeadlessReporter
 from tui_balancer.run.handle import RunHandle
-from tui_balancer.run.remote import attach
 from tui_balancer.run.report import (
     EXIT_DONE,
     EXIT_FAILED,
@@ -72,6 +72,8 @@ def _show(run: RunHandle, folder: Path, *, read_only: bool, ascii_only: bool) ->
     app.run()
     if app.return_code == ExitCode.TERMINAL_LOST:
         return EXIT_DONE
+    if app.return_code == ExitCode.REFUSED:
+        run.snapshot()  # Raises what the screen met: the line says why.
     summary = run.summary()
     lines = summary_lines(summary) if summary else (f"left; the run in {folder} goes on",)
     print("\n".join(lines))

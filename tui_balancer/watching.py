@@ -124,11 +124,12 @@ class _Recorded:
             UserError: The run folder cannot be written or is in use.
         """
         # Behind the screen: what a run is made of takes long to be imported.
+        from tui_balancer.attach.server import AttachServer
         from tui_balancer.run.session import RunSession
 
         with ExitStack() as stack:
             run_log = stack.enter_context(_opened_logs(prepared.settings.output))
-            session = RunSession(prepared, age_seconds=command_age())
+            session = RunSession(prepared, age_seconds=command_age(), attach_service=AttachServer)
             stack.pop_all()
 
         def record() -> None:

@@ -90,14 +90,14 @@ class Striker:
         while self._run.live and time.monotonic() < deadline:
             if rows := self._run.rows():
                 if hold and not held:
-                    held = self._run.ask(lambda desk: desk.execute(PauseAll())) is not None
+                    held = self._run.ask(lambda run: run.execute(PauseAll())) is not None
                 if self.worker_aims[aim](rows):
                     break
                 if not held and _ends_soon(rows) and self._one_that_computes(rows):
                     break
             self._run.pause(self._gap(rows))
         if held:
-            self._run.ask(lambda desk: desk.execute(ResumeAll()))
+            self._run.ask(lambda run: run.execute(ResumeAll()))
 
     def strike_app(self, aim: str) -> bool:
         """Kill the app at such a moment; return whether it came before the end of the run."""
@@ -160,13 +160,13 @@ class Striker:
             return False
         source = self._rng.choice(sources)
         target = self._rng.choice([name for name in rows if name != source])
-        units = self._run.ask(lambda desk: desk.queue_unless(source, None)) or ()
+        units = self._run.ask(lambda run: run.queue(source)) or ()
         some = tuple(unit.unit_id for unit in units if self._rng.random() < 0.5)
         worker = self._worker_of(self._rng.choice((source, target)))
         if not some or worker is None:
             return False
         with ThreadPoolExecutor(1) as person:
-            person.submit(self._run.ask, lambda desk: desk.execute(MoveUnits(some, target)))
+            person.submit(self._run.ask, lambda run: run.execute(MoveUnits(some, target)))
             return self._kill(worker, during="moving")
 
     def _app_starts(self, rows: Rows) -> Moment | None:

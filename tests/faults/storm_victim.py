@@ -9,16 +9,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
-from multiprocessing.managers import RemoteError
 from pathlib import Path
 from typing import TypeVar
 
 import psutil
 
 from tests.faults.storm_app import PRELOADED
+from tui_balancer.attach.client import AttachClient, reach
+from tui_balancer.attach.point import AttachPoint
 from tui_balancer.balance.events import Event
 from tui_balancer.balance.model import DeviceMetrics, DeviceState, Totals
-from tui_balancer.run.attach import AttachPoint, RunDesk, reach
+from tui_balancer.errors import UserError
 from tui_balancer.run.folder import LOGS_FOLDER
 
 _GONE = (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied)
@@ -83,7 +84,7 @@ class Victim:
             )
         self._app = psutil.Process(self.process.pid)
         self.seen = {self._app}
-        self._desk: RunDesk | None = None
+        self._client: AttachClient | None = None
         self._devices: dict[psutil.Process, str] = {}
 
     @property
@@ -98,31 +99,31 @@ class Victim:
         except subprocess.TimeoutExpired:
             return
 
-    def ask(self, question: Callable[[RunDesk], _Answer]) -> _Answer | None:
-        """Ask the run through its own door; None while it has none, or when it is gone."""
+    def ask(self, question: Callable[[AttachClient], _Answer]) -> _Answer | None:
+        """Ask the run through its attach socket; None while it has none, or when it is gone."""
         try:
-            if self._desk is None:
+            if self._client is None:
                 point = AttachPoint.read(self.folder)
                 if point is None or point.pid != self.process.pid:
                     return None
-                self._desk = reach(point, self.folder)
-            return None if self._desk is None else question(self._desk)
-        except (EOFError, OSError, RemoteError):
+                self._client = reach(point, self.folder)
+            return None if self._client is None else question(self._client)
+        except (EOFError, OSError, UserError):
             return None
 
     def rows(self) -> dict[str, DeviceMetrics]:
         """Return the devices; none before the run is there and after it."""
-        snapshot = self.ask(lambda desk: desk.snapshot())
+        snapshot = self.ask(lambda run: run.snapshot())
         return {row.device: row for row in snapshot.devices} if snapshot else {}
 
     def totals(self) -> Totals | None:
         """Return what is done and left of the run."""
-        snapshot = self.ask(lambda desk: desk.snapshot())
+        snapshot = self.ask(lambda run: run.snapshot())
         return None if snapshot is None else snapshot.totals
 
     def events_after(self, sequence: int) -> tuple[Event, ...]:
         """Return what has happened in the run since."""
-        return self.ask(lambda desk: desk.events_after(sequence)) or ()
+        return self.ask(lambda run: run.events_after(sequence)) or ()
 
     def workers(self) -> dict[psutil.Process, str]:
         """Return the workers and their devices, empty for those that have just been started."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.commands import attach_command, run_command
 from tests.support.terminal import OpenTerminal
-from tui_balancer.run.remote import attach
+from tui_balancer.attach.client import attach
 
 BUSY = "● busy"
 

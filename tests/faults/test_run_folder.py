@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.sessions import finished, in_mid_file, outputs, session, wait_for_row, wait_until
+from tui_balancer.attach.point import ATTACH_FILE
 from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.run.attach import ATTACH_FILE
 from tui_balancer.run.presence import Presence, missing_outputs
 from tui_balancer.run.report import EXIT_FAILED, exit_code, summary_lines
 from tui_balancer.run.session import RunSession

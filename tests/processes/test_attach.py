@@ -19,14 +19,14 @@ import pytest
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import all_end, attach_command, run_command, workers_of
 from tests.support.sessions import finished, session, wait_for_row
+from tui_balancer.attach.client import AttachedRun, attach
+from tui_balancer.attach.point import ATTACH_FILE, AttachPoint
 from tui_balancer.balance.commands import PauseAll, ResumeAll
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.run.attach import ATTACH_FILE, AttachPoint
 from tui_balancer.run.handle import Phase, RunHandle
 from tui_balancer.run.past import PastRun
-from tui_balancer.run.remote import RemoteRun, attach
 
 pytestmark = pytest.mark.usefixtures("preloaded")
 
@@ -85,9 +85,9 @@ def state(run: RunHandle) -> DeviceState:
     return run.snapshot().devices[0].state
 
 
-def attached(folder: Path, *, read_only: bool = False) -> RemoteRun:
+def attached(folder: Path, *, read_only: bool = False) -> AttachedRun:
     run = attach(folder, read_only=read_only)
-    assert isinstance(run, RemoteRun)
+    assert isinstance(run, AttachedRun)
     return run
 
 
@@ -146,11 +146,11 @@ def test_the_way_in_is_the_owner_s_alone_and_not_from_the_network(live: LiveRun)
 def test_a_wrong_key_and_another_machine_are_refused_by_name(live: LiveRun, tmp_path: Path) -> None:
     point = AttachPoint.read(live.folder)
     assert point is not None
-    replace(point, authkey=b"guessed").write(tmp_path)
-    with pytest.raises(UserError, match="refuses the key"):
+    replace(point, steer_key=b"guessed").write(tmp_path)
+    with pytest.raises(UserError, match=r"key in attach\.json is not the run's"):
         attach(tmp_path)
     replace(point, host="node17").write(tmp_path)
-    with pytest.raises(UserError, match=f"process {point.pid} on node17 .* attach to it there"):
+    with pytest.raises(UserError, match=rf"on node17 \(process {point.pid}\)\. Attach to it there"):
         attach(tmp_path)
 
 

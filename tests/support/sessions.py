@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tui_balancer.attach.server import AttachServer
 from tui_balancer.balance.model import DeviceMetrics
 from tui_balancer.config import RunSettings
 from tui_balancer.run.continuation import Resuming
@@ -40,7 +41,8 @@ def on_cores(
                 **settings,
             ),
             resuming=resuming,
-        )
+        ),
+        attach_service=AttachServer,
     )
 
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui_balancer.attach.point import ATTACH_FILE
 from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.naming import STDIN_NAME
 from tui_balancer.outputs.dereplication import PLAN_FOLDER
 from tui_balancer.outputs.formats import FORMATS, INDEX
 from tui_balancer.outputs.layout import OUTPUT_SUFFIX, output_paths, temporary_path
-from tui_balancer.run.attach import ATTACH_FILE
 from tui_balancer.run.merged_record import RECORD_NAME
 
 

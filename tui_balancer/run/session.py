@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from tui_balancer.balance.commands import Command, Drain, Outcome, ResumeAll, StopNow
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
@@ -22,12 +23,11 @@ from tui_balancer.notices import Notice, notice_line
 from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.run.assigning import assign
-from tui_balancer.run.attach import AttachDoor
 from tui_balancer.run.board import RETURN_REASONS, RunBoard
 from tui_balancer.run.chronicle import Chronicle
 from tui_balancer.run.dividing import shown
 from tui_balancer.run.folder import LOGS_FOLDER, RunFolder
-from tui_balancer.run.handle import Phase, RunSnapshot, RunSummary, ScanProgress
+from tui_balancer.run.handle import Phase, RunHandle, RunSnapshot, RunSummary, ScanProgress
 from tui_balancer.run.hangs import HangWatch, deadlines
 from tui_balancer.run.hold import Hold
 from tui_balancer.run.journal import Journal
@@ -46,6 +46,16 @@ from tui_balancer.workers.queues import create_shared_work_queues
 _log = logging.getLogger(__name__)
 
 
+class AttachService(Protocol):
+    """Lets screens of other processes at a run while it is live."""
+
+    def open(self) -> None:
+        """Let them in; a run that cannot goes on without."""
+
+    def close(self) -> None:
+        """Let no others in."""
+
+
 class RunSession:
     """Scan → assign → start → finish; implements `run.handle.RunHandle`.
 
@@ -60,6 +70,8 @@ class RunSession:
         prepared: The run.
         clock: Seconds that never go back.
         age_seconds: What the command has taken already.
+        attach_service: Makes what lets other screens at the run, of the run, its folder and the
+            folder of its sockets; None for a run without.
 
     Attributes:
         unattended: Nobody is there to press a key: a full disk holds the run only until there
@@ -76,6 +88,7 @@ class RunSession:
         *,
         clock: Callable[[], float] = time.monotonic,
         age_seconds: float = 0.0,
+        attach_service: Callable[[RunHandle, Path, Path], AttachService] | None = None,
     ):
         self._prepared = prepared
         self._age_seconds = age_seconds
@@ -110,7 +123,9 @@ class RunSession:
         self._hold = Hold(self.coordinator)
         self.board = RunBoard(self.coordinator, self._journal, self._hold, self._folder.presence)
         self._queues, self._manager = create_shared_work_queues(self.board)
-        self._door = AttachDoor(self, self._queues, self._manager, self._folder.path)
+        self._attach = attach_service and attach_service(
+            self, self._folder.path, self._queues.folder
+        )
         # A file that takes the app down next, too, must not find itself innocent afterwards.
         self._staff = Staff(
             prepared,
@@ -137,7 +152,8 @@ class RunSession:
 
     def start(self) -> None:
         """Begin scanning and loading; returns at once."""
-        self._door.open()
+        if self._attach is not None:
+            self._attach.open()
         self._thread.start()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -278,8 +294,8 @@ class RunSession:
         summary = self._summarise()
         if not (summary.waiting or lost):
             sweep_partials(self._folder.path, outputs)
-        if not lost:
-            self._door.close()
+        if self._attach is not None and not lost:
+            self._attach.close()
         self._folder.release(self._stop_reason or ("stopped" if summary.waiting else "finished"))
         self._summary = summary
         self._finished.set()

@@ -1,0 +1,1 @@
+"""A live run seen and steered from other processes of its user."""

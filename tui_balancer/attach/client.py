@@ -1,0 +1,210 @@
+"""A run in another process, for a screen that does not know the difference."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+from tui_balancer.attach.connection import Connection, Reconnected
+from tui_balancer.attach.messages import (
+    AskEvents,
+    AskPlaces,
+    AskQueue,
+    AskSnapshot,
+    AskSummary,
+    AskUnits,
+    Execute,
+    Question,
+    Value,
+    fingerprint,
+)
+from tui_balancer.attach.point import AttachPoint
+from tui_balancer.balance.commands import Command, Outcome
+from tui_balancer.balance.events import Event
+from tui_balancer.balance.model import Unit
+from tui_balancer.balance.observation import Places
+from tui_balancer.errors import UserError
+from tui_balancer.ledger.lock import lock_holder
+from tui_balancer.run.folder import LOGS_FOLDER
+from tui_balancer.run.handle import RunHandle, RunSnapshot, RunSummary
+from tui_balancer.run.past import PastRun
+
+UNSURE = Outcome(
+    False, "The connection was interrupted. Check whether the command arrived, then repeat it."
+)
+
+_Answer = TypeVar("_Answer")
+
+
+class AttachClient:
+    """Implements `RunHandle` over a connection.
+
+    Its methods raise `EOFError` or `OSError` when the run's process is gone, and `UserError` where
+    the run refuses to answer.
+
+    Args:
+        connection: To the run.
+        folder: The run folder.
+    """
+
+    def __init__(self, connection: Connection, folder: Path) -> None:
+        self._connection = connection
+        self._folder = folder
+        self._queues: dict[str, tuple[Unit, ...]] = {}
+        self._units: tuple[Unit, ...] = ()
+
+    def snapshot(self) -> RunSnapshot:
+        """See `RunHandle.snapshot`."""
+        return self._ask(AskSnapshot())
+
+    def events_after(self, sequence: int) -> tuple[Event, ...]:
+        """See `RunHandle.events_after`."""
+        return self._ask(AskEvents(sequence))
+
+    def queue(self, device: str) -> tuple[Unit, ...]:
+        """See `RunHandle.queue`; the units cross over when they have changed."""
+        known = self._queues.get(device, ())
+        news = self._ask(AskQueue(device, fingerprint(known)))
+        if news is None:
+            return known
+        self._queues[device] = news
+        return news
+
+    def units(self) -> Sequence[Unit]:
+        """See `RunHandle.units`; they cross over once."""
+        if not self._units:
+            self._units = self._ask(AskUnits())
+        return self._units
+
+    def places(self, known: int) -> Places | None:
+        """See `RunHandle.places`."""
+        places = self._ask(AskPlaces(known))
+        return None if places is None else places.places()
+
+    def log_folder(self) -> Path:
+        """See `RunHandle.log_folder`."""
+        return self._folder / LOGS_FOLDER
+
+    def execute(self, command: Command) -> Outcome:
+        """See `RunHandle.execute`; a command is never sent twice."""
+        try:
+            return self._connection.ask(Execute(command))
+        except Reconnected:
+            return UNSURE
+
+    def summary(self) -> RunSummary | None:
+        """See `RunHandle.summary`."""
+        return self._ask(AskSummary())
+
+    def _ask(self, question: Question[Value]) -> Value:
+        try:
+            return self._connection.ask(question)
+        except Reconnected:
+            return self._connection.ask(question)
+
+
+class AttachedRun:
+    """Implements `RunHandle` over a live run, and over its ledger once its process is gone.
+
+    Args:
+        client: Asks the run.
+        folder: The run folder.
+    """
+
+    def __init__(self, client: AttachClient, folder: Path) -> None:
+        self._client = client
+        self._folder = folder
+        self._past: PastRun | None = None
+        self._ending = threading.Lock()
+
+    def snapshot(self) -> RunSnapshot:
+        """See `RunHandle.snapshot`."""
+        return self._ask(lambda run: run.snapshot())
+
+    def events_after(self, sequence: int) -> tuple[Event, ...]:
+        """See `RunHandle.events_after`."""
+        return self._ask(lambda run: run.events_after(sequence))
+
+    def queue(self, device: str) -> tuple[Unit, ...]:
+        """See `RunHandle.queue`."""
+        return self._ask(lambda run: run.queue(device))
+
+    def units(self) -> Sequence[Unit]:
+        """See `RunHandle.units`."""
+        return self._ask(lambda run: run.units())
+
+    def places(self, known: int) -> Places | None:
+        """See `RunHandle.places`."""
+        return self._ask(lambda run: run.places(known))
+
+    def log_folder(self) -> Path:
+        """See `RunHandle.log_folder`."""
+        return self._client.log_folder()
+
+    def execute(self, command: Command) -> Outcome:
+        """See `RunHandle.execute`."""
+        return self._ask(lambda run: run.execute(command))
+
+    def summary(self) -> RunSummary | None:
+        """See `RunHandle.summary`."""
+        return self._ask(lambda run: run.summary())
+
+    def _ask(self, question: Callable[[RunHandle], _Answer]) -> _Answer:
+        if self._past is None:
+            try:
+                return question(self._client)
+            except (EOFError, OSError):
+                with self._ending:
+                    self._past = self._past or PastRun(self._folder)
+        return question(self._past)
+
+
+def attach(folder: Path, *, read_only: bool = False) -> AttachedRun | PastRun:
+    """Return a run that this or another process of the user works on, or worked on to its end.
+
+    Raises:
+        UserError: There is no run in the folder, its process was killed, or it cannot be
+            attached to from here or by this user.
+    """
+    point = AttachPoint.read(folder)
+    client = reach(point, folder, read_only=read_only) if point is not None else None
+    if client is not None:
+        return AttachedRun(client, folder)
+    past = PastRun(folder)
+    if past.died:
+        holder = lock_holder(folder)
+        if holder is not None and psutil.pid_exists(holder.pid):
+            raise UserError(f"{folder} is in use by {holder}, which cannot be attached to (yet)")
+        raise UserError(
+            f"{past.summary().stop_reason}: continue it with `tui-balancer resume {folder}`"
+        )
+    return past
+
+
+def reach(point: AttachPoint, folder: Path, *, read_only: bool = False) -> AttachClient | None:
+    """Connect to a live run.
+
+    Args:
+        point: Where it is.
+        folder: The run folder, as the person wrote it.
+        read_only: Whether every command is to be refused.
+
+    Returns:
+        A client, or None when nobody serves there any more.
+
+    Raises:
+        UserError: It runs on another machine, is another user's, refuses, or does not answer.
+    """
+    if point.host != socket.gethostname():
+        raise UserError(
+            f"The run in {folder} is on {point.host} (process {point.pid}). Attach to it there."
+        )
+    try:
+        return AttachClient(Connection(point, folder, read_only=read_only), folder)
+    except (EOFError, OSError):
+        return None

@@ -1,0 +1,230 @@
+"""What a screen and a run say to each other: typed values, as plain MessagePack.
+
+A conversation begins with a `Hello`. Each request is then answered by an `Answer` with the value
+that its class names, or by a `Refusal`. To add a request: its class, and a line in `AnyRequest`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from enum import Enum
+from functools import cache
+from typing import Any, Generic, TypeVar, cast, get_args
+
+import msgspec
+from msgspec import Struct
+
+from tui_balancer.balance.commands import Command, Outcome
+from tui_balancer.balance.events import RunEvent
+from tui_balancer.balance.model import Unit
+from tui_balancer.balance.observation import Places
+from tui_balancer.run.handle import RunHandle, RunSnapshot, RunSummary
+
+Value = TypeVar("Value")
+
+
+class Role(Enum):
+    """What the key of a connection allows."""
+
+    STEER = "steer"
+    WATCH = "watch"
+
+
+class Answer(Struct, Generic[Value], frozen=True, tag="answer"):
+    """What was asked for."""
+
+    value: Value
+
+
+class Refusal(Struct, frozen=True, tag="refusal"):
+    """Why there is no answer, in one line."""
+
+    reason: str
+
+
+class Question(Struct, Generic[Value], frozen=True, tag_field="ask", forbid_unknown_fields=True):
+    """What is answered by a `Value`."""
+
+
+class Hello(Question[Role], frozen=True, tag="hello"):
+    """The first message of a connection, answered by what it allows.
+
+    Attributes:
+        version: Of the program: the messages are those of one version.
+        key: From the run's attach file.
+    """
+
+    version: str
+    key: bytes
+
+
+class Request(Question[Value], frozen=True):
+    """A question to a run."""
+
+    def answer(self, run: RunHandle) -> Value:
+        """Return what the run says."""
+        raise NotImplementedError
+
+
+class AskSnapshot(Request[RunSnapshot], frozen=True, tag="snapshot"):
+    """See `RunHandle.snapshot`."""
+
+    def answer(self, run: RunHandle) -> RunSnapshot:
+        """Return what the run says."""
+        return run.snapshot()
+
+
+class AskEvents(Request[tuple[RunEvent, ...]], frozen=True, tag="events_after"):
+    """See `RunHandle.events_after`."""
+
+    sequence: int
+
+    def answer(self, run: RunHandle) -> tuple[RunEvent, ...]:
+        """Return what the run says."""
+        return cast(tuple[RunEvent, ...], run.events_after(self.sequence))
+
+
+class AskQueue(Request[tuple[Unit, ...] | None], frozen=True, tag="queue_unless"):
+    """The units waiting for a device, or None if they are those that the screen knows.
+
+    Screens ask several times a second, and a queue can hold a hundred thousand units.
+
+    Attributes:
+        device: The device.
+        known: `fingerprint` of what the screen has.
+    """
+
+    device: str
+    known: int | None
+
+    def answer(self, run: RunHandle) -> tuple[Unit, ...] | None:
+        """Return what the run says."""
+        units = run.queue(self.device)
+        return None if fingerprint(units) == self.known else units
+
+
+class AskUnits(Request[tuple[Unit, ...]], frozen=True, tag="units"):
+    """See `RunHandle.units`."""
+
+    def answer(self, run: RunHandle) -> tuple[Unit, ...]:
+        """Return what the run says."""
+        return tuple(run.units())
+
+
+class PlacesMessage(Struct, frozen=True):
+    """`Places` on the way, the numbers of a queue as the bytes of their array."""
+
+    last_event: int
+    queues: dict[str, bytes]
+    ended: bytes
+
+    def places(self) -> Places:
+        """Return what was sent."""
+        queues = {device: array("i", numbers) for device, numbers in self.queues.items()}
+        return Places(self.last_event, queues, self.ended)
+
+
+class AskPlaces(Request[PlacesMessage | None], frozen=True, tag="places"):
+    """See `RunHandle.places`."""
+
+    known: int
+
+    def answer(self, run: RunHandle) -> PlacesMessage | None:
+        """Return what the run says."""
+        places = run.places(self.known)
+        if places is None:
+            return None
+        queues = {device: numbers.tobytes() for device, numbers in places.queues.items()}
+        return PlacesMessage(places.last_event, queues, places.ended)
+
+
+class AskSummary(Request[RunSummary | None], frozen=True, tag="summary"):
+    """See `RunHandle.summary`."""
+
+    def answer(self, run: RunHandle) -> RunSummary | None:
+        """Return what the run says."""
+        return run.summary()
+
+
+class Execute(Request[Outcome], frozen=True, tag="execute"):
+    """See `RunHandle.execute`."""
+
+    command: Command
+
+    def answer(self, run: RunHandle) -> Outcome:
+        """Return what the run says."""
+        return run.execute(self.command)
+
+
+AnyRequest = AskSnapshot | AskEvents | AskQueue | AskUnits | AskPlaces | AskSummary | Execute
+
+_encoder = msgspec.msgpack.Encoder()
+_hellos = msgspec.msgpack.Decoder(Hello)
+_requests = msgspec.msgpack.Decoder(AnyRequest)
+
+
+def fingerprint(units: Sequence[Unit]) -> int:
+    """Return a number that two queues of one run share only if they are the same."""
+    return hash(tuple(unit.unit_id for unit in units))
+
+
+def encode(message: Question[Any] | Answer[Any] | Refusal) -> bytes:
+    """Return a message as bytes."""
+    try:
+        return _encoder.encode(message)
+    except UnicodeEncodeError:
+        # The name of a folder can be bytes that are no text: they are shown as `\udcff`.
+        return _encoder.encode(_as_text(msgspec.to_builtins(message, builtin_types=(bytes,))))
+
+
+def decode_hello(message: bytes | bytearray) -> Hello:
+    """Return a hello from its bytes.
+
+    Raises:
+        msgspec.DecodeError: It is none.
+    """
+    return _decoded(_hellos, message)
+
+
+def decode_request(message: bytes | bytearray) -> AnyRequest:
+    """Return a request from its bytes.
+
+    Raises:
+        msgspec.DecodeError: It is none.
+    """
+    return _decoded(_requests, message)
+
+
+def decode_answer(question: type[Question[Value]], message: bytes | bytearray) -> Value | Refusal:
+    """Return what came in answer to a kind of question.
+
+    Raises:
+        msgspec.DecodeError: It is no answer to that.
+    """
+    answer = _decoded(_answers(question), message)
+    return answer if isinstance(answer, Refusal) else cast(Value, answer.value)
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[Value], message: bytes | bytearray) -> Value:
+    try:
+        return decoder.decode(message)
+    except (UnicodeDecodeError, RecursionError) as problem:
+        raise msgspec.DecodeError(str(problem)) from problem
+
+
+@cache
+def _answers(question: type[Question[Any]]) -> msgspec.msgpack.Decoder[Answer[Any] | Refusal]:
+    (value,) = get_args(question.__orig_bases__[0])  # type: ignore[attr-defined]
+    return msgspec.msgpack.Decoder(Answer[value] | Refusal)  # type: ignore[valid-type]
+
+
+def _as_text(value: object) -> object:
+    """Return a tree of plain values in which every string can be encoded."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_text(one) for one in value]
+    return value
