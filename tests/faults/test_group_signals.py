@@ -9,8 +9,8 @@ from tests.faults.storm import Size
 
 
 def test_signals_to_the_whole_group_blame_no_file_and_cost_no_batch(tmp_path: Path) -> None:
-    found = group_signals(4, 3, tmp_path, Size(files=4, sequences=150))
+    found = group_signals(3, 3, tmp_path, Size(files=4, sequences=100))
     assert found.remarks == []
     assert found.wrong.total() == 0
-    assert found.sent.total() == 4
+    assert found.sent.total() == 3
     assert found.done["outputs compared"] >= 2 * 4
