@@ -11,11 +11,14 @@ from cyclopts import Group, Parameter
 from tui_balancer.engines.dask_request import (
     DEFAULT_WORKERS,
     JOB_KINDS,
+    MOST_CLUSTER_WORKERS,
     ClusterRequest,
     Tls,
     parse_bounds,
 )
 from tui_balancer.errors import UserError
+from tui_balancer.numbers import whole
+from tui_balancer.options import MOST_WORKERS
 
 CLUSTER = Group("Beyond this machine", sort_key=7)
 
@@ -32,7 +35,7 @@ class ClusterOptions:
     scheduler: str | None = None
     """Address of a Dask scheduler that runs already: tcp://head:8786, tls://head:8786."""
 
-    local: int | None = None
+    local: Annotated[int | None, whole(1, MOST_WORKERS)] = None
     """Start a Dask cluster of so many workers on this machine, to try it out."""
 
     cluster: Annotated[
@@ -50,8 +53,10 @@ class ClusterOptions:
 
     workers: Annotated[
         int | None,
-        Parameter(
-            help=f"With --cluster: how many workers to ask for (default: {DEFAULT_WORKERS})."
+        whole(
+            1,
+            MOST_CLUSTER_WORKERS,
+            help=f"With --cluster: how many workers to ask for (default: {DEFAULT_WORKERS}).",
         ),
     ] = None
 
@@ -114,9 +119,6 @@ class ClusterOptions:
         for name, (value, kinds) in belonging.items():
             if value is not None and kind not in kinds:
                 raise UserError(f"{name} is for {' or '.join(kinds)}")
-        for name, number in (("--local", self.local), ("--workers", self.workers)):
-            if number is not None and number < 1:
-                raise UserError(f"{name} must be at least 1, not {number}")
         if self.workers is not None and self.adapt is not None:
             raise UserError("--workers and --adapt both say how many: write one of them")
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
-
 from tui_balancer.bars import bars
 from tui_balancer.config import RunSettings
 from tui_balancer.errors import UserError
 from tui_balancer.formatting import estimate
 from tui_balancer.interpreting import run_settings
+from tui_balancer.numbers import decimal, whole
 from tui_balancer.options import (
+    MOST_SEED,
     BalancingOptions,
     DeviceOptions,
     EmbeddingOptions,
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 DEMO_SECONDS = 120.0
 """How long a demo should take."""
 
+MOST_SIZE = 1000
+"""A day and a half."""
+
 MODEL = "esm2_t6_8M_UR50D"
 UNTRAINED = f"untrained:{MODEL}"
 
@@ -40,12 +43,17 @@ def demo(
     output: Output = Path("tui-balancer-demo"),
     size: Annotated[
         float,
-        Parameter(
+        decimal(
+            0,
+            MOST_SIZE,
+            above=True,
             help=f"Times the work of about {DEMO_SECONDS / 60:g} minutes, as measured on this "
-            "machine."
+            "machine.",
         ),
     ] = 1.0,
-    seed: Annotated[int, Parameter(help="Of the made-up proteins and untrained weights.")] = 0,
+    seed: Annotated[
+        int, whole(0, MOST_SEED, help="Of the made-up proteins and untrained weights.")
+    ] = 0,
     devices: DeviceOptions | None = None,
     balancing: BalancingOptions | None = None,
     screen: ScreenOptions | None = None,
@@ -63,8 +71,6 @@ def demo(
     from tui_balancer.run.prepare import prepare
     from tui_balancer.watching import watch
 
-    if not size > 0:
-        raise UserError(f"--size must be more than 0, not {size:g}")
     settings = run_settings(
         (str(output / "proteins"),),
         output / "embeddings",

@@ -28,6 +28,8 @@ _UNITS = {"B": 1, "IB": 1} | {
     for suffix, base in (("B", 1000), ("IB", 1024))
 }
 
+_MOST_SHARD = 1 << 60
+
 
 def run_settings(
     inputs: tuple[str, ...],
@@ -40,13 +42,8 @@ def run_settings(
     """Return the run that the options ask for.
 
     Raises:
-        UserError: A number is out of range or two options contradict each other.
+        UserError: Two options contradict each other, or a text is not understood.
     """
-    _require_sense(
-        devices,
-        ("--max-length", embedding.max_length),
-        ("--batch-tokens", embedding.batch_tokens),
-    )
     layers, include = _layers(embedding), _kinds(embedding.include)
     formats = parse_formats(embedding.format)
     require_room(formats, Representations(layers, include, width=1))
@@ -89,9 +86,8 @@ def resumed_settings(
         balancing: Replaces the stored rule as a whole; None leaves it.
 
     Raises:
-        UserError: A number is out of range or two options contradict each other.
+        UserError: Two options contradict each other.
     """
-    _require_sense(devices)
     settings = _computed_on(stored, devices)
     return settings if balancing is None else _balanced(settings, balancing)
 
@@ -149,9 +145,10 @@ def _shards(text: str) -> Shards:
     if text in ("auto", "off"):
         return Shards() if text == "auto" else Shards(None)
     found = _SIZE.fullmatch(text.strip())
-    if found is None or float(found["number"]) <= 0:
+    size = float(found["number"]) * _UNITS[found["unit"].upper()] if found is not None else 0.0
+    if not 0 < size <= _MOST_SHARD:
         raise UserError(f"--shard {text} is no size: write it as 64MB, or auto, or off")
-    return Shards(round(float(found["number"]) * _UNITS[found["unit"].upper()]), explicit=True)
+    return Shards(round(size), explicit=True)
 
 
 def _layers(embedding: EmbeddingOptions) -> tuple[int, ...]:
@@ -173,16 +170,3 @@ def _kinds(text: str) -> tuple[Kind, ...]:
         if word not in KINDS:
             raise UserError(f"unknown --include {word!r}: choose from {', '.join(KINDS)}")
     return tuple(kind for kind in KINDS if kind in words)
-
-
-def _require_sense(devices: DeviceOptions, *counts: tuple[str, int | None]) -> None:
-    """See that what counts something is at least 1, and the hang floor a time."""
-    for name, value in (
-        ("--cpu-workers", devices.cpu_workers),
-        ("--cpu-threads", devices.cpu_threads),
-        *counts,
-    ):
-        if value is not None and value < 1:
-            raise UserError(f"{name} must be at least 1, not {value}")
-    if devices.hang_floor is not None and not devices.hang_floor > 0:
-        raise UserError(f"--hang-floor must be more than 0 seconds, not {devices.hang_floor:g}")

@@ -11,10 +11,11 @@ from rich.progress import Progress
 
 from tui_balancer.bars import bars
 from tui_balancer.embedding.settings import PrecisionChoice
-from tui_balancer.errors import UserError
 from tui_balancer.interpreting import run_settings
 from tui_balancer.naming import named_inputs
+from tui_balancer.numbers import decimal
 from tui_balancer.options import (
+    MOST_SECONDS,
     BalancingOptions,
     DeviceOptions,
     EmbeddingOptions,
@@ -116,7 +117,10 @@ def bench(
     precision: Annotated[
         PrecisionChoice, Parameter(help="auto measures each format that a device has.")
     ] = "auto",
-    seconds: Annotated[float, Parameter(help="How long to measure, about; start-up aside.")] = 20.0,
+    seconds: Annotated[
+        float,
+        decimal(0, MOST_SECONDS, above=True, help="How long to measure, about; start-up aside."),
+    ] = 20.0,
     devices: DeviceOptions | None = None,
 ) -> int:
     """Measure how fast the devices embed.
@@ -127,8 +131,6 @@ def bench(
     from tui_balancer.run.bench import prepare_benchmark
     from tui_balancer.tables import bench_table
 
-    if not seconds > 0:
-        raise UserError(f"--seconds must be more than 0, not {seconds:g}")
     settings = run_settings(
         (),
         Path(),

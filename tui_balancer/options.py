@@ -17,6 +17,7 @@ from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.registry import ESM2_MODELS
 from tui_balancer.embedding.settings import Long, PrecisionChoice
 from tui_balancer.inputs.segments import SEGMENT_BYTES
+from tui_balancer.numbers import decimal, whole
 from tui_balancer.run.budget import CPU_BATCH_TOKENS, gpu_batch_tokens
 
 MODEL = Group("Model", sort_key=1)
@@ -31,6 +32,19 @@ DEFAULT_MODEL = "esm2_t33_650M_UR50D"
 
 _COUNT, _TIME = CountSettings(), TimeSettings()
 _MIB = 1 << 20
+
+MOST_WORKERS = 1024
+"""On one machine, and threads of one of them: no machine has more cores."""
+
+MOST_SECONDS = 1e7
+"""A third of a year."""
+
+MOST_TOKENS = 1_000_000_000
+MOST_FILES = 1_000_000_000
+MOST_LAYERS = 1000
+
+MOST_SEED = 2**63 - 1
+"""Of torch's generators, and of the ledger's numbers."""
 
 # Each is a text; that it may be a path lets shells complete it.
 Input = Annotated[
@@ -65,7 +79,7 @@ class ModelOptions:
         ),
     ] = DEFAULT_MODEL
 
-    seed: int = 0
+    seed: Annotated[int, whole(0, MOST_SEED)] = 0
     """Seed of untrained weights."""
 
 
@@ -82,10 +96,10 @@ class DeviceOptions:
         ),
     ] = None
 
-    cpu_workers: int | None = None
+    cpu_workers: Annotated[int | None, whole(1, MOST_WORKERS)] = None
     """CPU worker processes, cpu:0 and on (default: the cores shared out)."""
 
-    cpu_threads: int | None = None
+    cpu_threads: Annotated[int | None, whole(1, MOST_WORKERS)] = None
     """Threads of each CPU worker (default: the cores shared out); part of what decides the last
     bit of a result, so it is written into every output."""
 
@@ -94,10 +108,13 @@ class DeviceOptions:
 
     hang_floor: Annotated[
         float | None,
-        Parameter(
+        decimal(
+            0,
+            MOST_SECONDS,
+            above=True,
             help="A worker without progress for this many seconds (default: "
             f"{HANG_FLOOR_SECONDS:g}) is killed and its file tried again; more where batches take "
-            "long."
+            "long.",
         ),
     ] = None
 
@@ -113,40 +130,51 @@ class BalancingOptions:
 
     threshold: Annotated[
         float | None,
-        Parameter(
+        decimal(
+            0,
+            MOST_SECONDS,
             help="Policy time: least gain in seconds that is worth a steal (default: "
-            f"{_TIME.gain_seconds:g})."
+            f"{_TIME.gain_seconds:g}).",
         ),
     ] = None
 
     threshold_ratio: Annotated[
         float | None,
-        Parameter(
-            help=f"Policy count: steal when longest > ratio x shortest (default: {_COUNT.ratio:g})."
+        decimal(
+            1,
+            MOST_FILES,
+            help="Policy count: steal when longest > ratio x shortest (default: "
+            f"{_COUNT.ratio:g}).",
         ),
     ] = None
 
     threshold_difference: Annotated[
         int | None,
-        Parameter(
+        whole(
+            1,
+            MOST_FILES,
             help="Policy count: or when the longest leads by this many files (default: "
-            f"{_COUNT.difference})."
+            f"{_COUNT.difference}).",
         ),
     ] = None
 
     threshold_minimum: Annotated[
         int | None,
-        Parameter(
+        whole(
+            1,
+            MOST_FILES,
             help="Policy count: and the longest holds at least this many (default: "
-            f"{_COUNT.minimum})."
+            f"{_COUNT.minimum}).",
         ),
     ] = None
 
     steal_interval: Annotated[
         float | None,
-        Parameter(
+        decimal(
+            0.1,
+            MOST_SECONDS,
             help="Policy count: seconds after which an idle device looks again (default: "
-            f"{_COUNT.interval_seconds:g})."
+            f"{_COUNT.interval_seconds:g}).",
         ),
     ] = None
 
@@ -162,7 +190,7 @@ class BalancingOptions:
 class EmbeddingOptions:
     """What is read, and what decides the bytes of an output."""
 
-    repr_layer: int = -1
+    repr_layer: Annotated[int, whole(-MOST_LAYERS, MOST_LAYERS)] = -1
     """Layer whose representations are kept; negative counts from the last."""
 
     repr_layers: str | None = None
@@ -172,7 +200,7 @@ class EmbeddingOptions:
     """What to keep of each layer, one or several with commas between: mean (over the residues), bos
     (the first token), per_tok (every residue), and contacts (from the attention of all layers)."""
 
-    max_length: int = 1022
+    max_length: Annotated[int, whole(1, MOST_TOKENS)] = 1022
     """Residues that go through the model together; what becomes of longer sequences says --long."""
 
     long: Long = "truncate"
@@ -184,11 +212,13 @@ class EmbeddingOptions:
 
     batch_tokens: Annotated[
         int | None,
-        Parameter(
+        whole(
+            1,
+            MOST_TOKENS,
             help="Padded tokens in a batch, at most; less needs less memory (default: "
             f"{CPU_BATCH_TOKENS} if the CPU takes part, otherwise what suits the model and the "
             f"smallest GPU: {gpu_batch_tokens(ESM2_MODELS[DEFAULT_MODEL])} for {DEFAULT_MODEL} "
-            "where memory allows)."
+            "where memory allows).",
         ),
     ] = None
 

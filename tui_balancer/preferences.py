@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -115,6 +116,8 @@ def read_preferences() -> Preferences:
             raise UserError(f"{path}: {name} must be a text, not {value!r}")
     if theme:
         _refuse_unknown(path, "theme", [theme], theme_names())
+    if keys:
+        _refuse_bound_twice(path, keys)
     return Preferences(tables["defaults"], theme, keys)
 
 
@@ -185,3 +188,27 @@ def _refuse_unknown(path: Path, what: str, told: Iterable[str], known: Iterable[
         raise UserError(
             f"{path}: unknown {what} {unknown[0]!r}; `tui-balancer config --show` lists them"
         )
+
+
+def _refuse_bound_twice(path: Path, own: Mapping[str, str]) -> None:
+    """See that no key does two things in one place, other than those that do so by default."""
+    from tui_balancer.ui.keymap import PLACES
+
+    for place in PLACES:
+        defaults = {key.id: _keys(key.keys) for key in place}
+        chosen = {id: _keys(own[id]) if id in own else keys for id, keys in defaults.items()}
+        for one, other in combinations(chosen, 2):
+            twice = chosen[one] & chosen[other]
+            if twice and not defaults[one] & defaults[other]:
+                raise UserError(
+                    f"{path}: the key {min(twice)} is bound twice, to {one} and {other}: "
+                    "choose another for one of them"
+                )
+
+
+def _keys(text: str) -> set[str]:
+    """Return keys by Textual's names: `?` is `question_mark`."""
+    from textual.keys import _character_to_key
+
+    words = (word.strip() for word in text.split(","))
+    return {_character_to_key(word) if len(word) == 1 else word for word in words}

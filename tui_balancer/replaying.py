@@ -10,15 +10,20 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tui_balancer.errors import UserError
+from tui_balancer.numbers import decimal
 from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from tui_balancer.watching import draws_ascii, has_terminal
+
+MOST_SPEED = 1_000_000
 
 
 def replay(
     output: Annotated[Path, Parameter(name="OUT", help="The run folder.")],
     /,
     *,
-    speed: Annotated[float, Parameter(help="Seconds of the run in a second.")] = 20.0,
+    speed: Annotated[
+        float, decimal(0, MOST_SPEED, above=True, help="Seconds of the run in a second.")
+    ] = 20.0,
     ascii: Annotated[bool, Parameter(negative="", help="Draw the screen in ASCII alone.")] = False,
 ) -> int:
     """Play a finished run again, on the same screen.
@@ -29,8 +34,6 @@ def replay(
     """
     from tui_balancer.run.replay import ReplayRun
 
-    if not speed > 0:
-        raise UserError(f"--speed must be more than 0, not {speed:g}")
     if not has_terminal():
         raise UserError("replay needs a terminal: `tui-balancer report` writes a page instead")
     run = ReplayRun(output, speed=speed)

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from tui_balancer.balance.model import Unit
 from tui_balancer.errors import UserError
+from tui_balancer.numbers import decimal, whole
 from tui_balancer.options import DEFAULT_MODEL
 from tui_balancer.run.report import EXIT_DONE
 from tui_balancer.run.simulation_report import (
@@ -37,8 +38,10 @@ def simulate(
         str | Path,
         Parameter(name="INPUT", help="FASTA files, folders or globs whose real sizes are used."),
     ],
-    devices: Annotated[int, Parameter(help="Devices, of unequal speed.")] = 8,
-    files: Annotated[int, Parameter(help="Made-up files, unless there are inputs.")] = 200,
+    devices: Annotated[int, whole(1, 10_000, help="Devices, of unequal speed.")] = 8,
+    files: Annotated[
+        int, whole(1, 10_000_000, help="Made-up files, unless there are inputs.")
+    ] = 200,
     policy: Annotated[
         tuple[PolicyName, ...], Parameter(help="Only these; all by default.", negative="")
     ] = POLICIES,
@@ -49,7 +52,7 @@ def simulate(
             "lost."
         ),
     ] = "quiet",
-    seeds: Annotated[int, Parameter(help="Cases that are drawn.")] = 10,
+    seeds: Annotated[int, whole(1, 1_000_000, help="Cases that are drawn.")] = 10,
     model: Annotated[str, Parameter(help="What the inputs are costed for.")] = DEFAULT_MODEL,
     json: Annotated[bool, Parameter(negative="", help="Print a list of objects.")] = False,
     watch: Annotated[
@@ -57,9 +60,11 @@ def simulate(
     ] = False,
     speed: Annotated[
         float,
-        Parameter(
+        decimal(
+            SLOWEST_SPEED,
+            FASTEST_SPEED,
             help="Simulated seconds in a real one, with --watch: "
-            f"{SLOWEST_SPEED:g} to {FASTEST_SPEED:g}."
+            f"{SLOWEST_SPEED:g} to {FASTEST_SPEED:g}.",
         ),
     ] = 60.0,
 ) -> int:
@@ -71,9 +76,6 @@ def simulate(
     """
     from tui_balancer.embedding.registry import ESM2_MODELS
 
-    for name, value in (("--devices", devices), ("--files", files), ("--seeds", seeds)):
-        if value < 1:
-            raise UserError(f"{name} must be at least 1, not {value}")
     if scenario == "dying" and devices < 2:
         raise UserError("--scenario dying needs a device that survives: --devices 2 or more")
     if model not in ESM2_MODELS:
@@ -108,10 +110,6 @@ def _watch(
 
     if policy == "central":
         raise UserError("--watch shows the coordinator, and `central` has none: choose another")
-    if not SLOWEST_SPEED <= speed <= FASTEST_SPEED:
-        raise UserError(
-            f"--speed must be from {SLOWEST_SPEED:g} to {FASTEST_SPEED:g}, not {speed:g}"
-        )
     if not has_terminal():
         raise UserError("--watch needs a terminal; without it, simulate prints a table")
     from tui_balancer.preferences import read_preferences

@@ -83,4 +83,6 @@ def test_no_time_at_all_is_refused() -> None:
         timeout=100,
     )
     assert result.returncode == 2
-    assert result.stderr == "tui-balancer: --seconds must be more than 0, not 0\n"
+    assert result.stderr == (
+        "tui-balancer: --seconds must be a number more than 0 and at most 10,000,000, not 0\n"
+    )

@@ -191,4 +191,4 @@ def test_without_a_terminal_replay_names_the_report(folder: Path) -> None:
 def test_a_speed_that_is_none_is_refused(folder: Path, speed: str) -> None:
     result = tui_balancer_here("replay", folder, "--speed", speed)
     assert result.returncode == 2
-    assert "--speed must be more than 0" in result.stderr
+    assert "--speed must be a number more than 0" in result.stderr

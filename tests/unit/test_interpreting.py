@@ -44,24 +44,6 @@ def test_a_threshold_that_makes_no_sense_is_refused(
         policy_settings(options)
 
 
-@pytest.mark.parametrize(
-    ("devices", "embedding", "option"),
-    [
-        (DeviceOptions(cpu_workers=0), EmbeddingOptions(), "--cpu-workers"),
-        (DeviceOptions(cpu_threads=-1), EmbeddingOptions(), "--cpu-threads"),
-        (DeviceOptions(), EmbeddingOptions(max_length=0), "--max-length"),
-        (DeviceOptions(), EmbeddingOptions(batch_tokens=0), "--batch-tokens"),
-    ],
-)
-def test_a_number_below_one_is_refused_by_its_options_name(
-    devices: DeviceOptions, embedding: EmbeddingOptions, option: str
-) -> None:
-    with pytest.raises(UserError, match=option):
-        run_settings(
-            ("a.faa",), Path("out"), ModelOptions(), devices, BalancingOptions(), embedding
-        )
-
-
 def test_precision_and_reference_reach_the_run() -> None:
     settings = run_settings(
         ("a.faa",),
@@ -86,6 +68,7 @@ def test_precision_and_reference_reach_the_run() -> None:
         ("0MB", None),
         ("much", None),
         ("-1MB", None),
+        (f"{10**400}B", None),
     ],
 )
 def test_shards_are_asked_for_by_a_size_with_its_unit(text: str, shards: Shards | None) -> None:
@@ -94,19 +77,6 @@ def test_shards_are_asked_for_by_a_size_with_its_unit(text: str, shards: Shards 
         return
     with pytest.raises(UserError, match=f"--shard {text} is no size: write it as 64MB"):
         asked(shard=text)
-
-
-@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
-def test_a_hang_floor_that_would_kill_everybody_is_refused(seconds: float) -> None:
-    with pytest.raises(UserError, match="--hang-floor must be more than 0"):
-        run_settings(
-            ("a.faa",),
-            Path("out"),
-            ModelOptions(),
-            DeviceOptions(hang_floor=seconds),
-            BalancingOptions(),
-            EmbeddingOptions(),
-        )
 
 
 def test_the_hang_floor_reaches_the_run() -> None:

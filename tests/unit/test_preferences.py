@@ -111,6 +111,18 @@ def test_the_file_can_be_shown_without_being_written(path: Path) -> None:
         ('[screen]\ntheme = "pink"\n', "unknown theme 'pink'"),
         ('[screen]\nfont = "pink"\n', "unknown screen setting 'font'"),
         ("keys = 3\n", "[keys] must be a table"),
+        (
+            '[keys]\n"device.pause" = "x"\n',
+            "the key x is bound twice, to device.pause and file.skip",
+        ),
+        (
+            '[keys]\n"show.logs" = "f5"\n"screen.help" = "f5,f1"\n',
+            "the key f5 is bound twice, to screen.help and show.logs",
+        ),
+        (
+            '[keys]\n"logs.level" = "?"\n',
+            "the key question_mark is bound twice, to screen.help and logs.level",
+        ),
     ],
 )
 def test_what_is_not_understood_is_refused_with_the_file_s_name(
@@ -120,6 +132,37 @@ def test_what_is_not_understood_is_refused_with_the_file_s_name(
     with pytest.raises(UserError, match=re.escape(reason)) as refused:
         read_preferences()
     assert str(refused.value).startswith(str(path))
+
+
+def test_keys_may_be_the_same_where_only_one_of_them_works(path: Path) -> None:
+    path.write_text(
+        '[keys]\n"file.skip" = "v"\n"replay.play" = "p"\n'
+        '"device.pause" = "f5"\n"device.resume" = "f5"\n'
+    )
+    assert set(read_preferences().keys) == {
+        "file.skip",
+        "replay.play",
+        "device.pause",
+        "device.resume",
+    }
+
+
+def test_a_number_out_of_range_is_refused_by_its_place(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text("[defaults]\ncpu-workers = 2.5\n")
+    result = tui_balancer_here("plan", "proteins")
+    assert (result.returncode, result.stderr) == (
+        2,
+        f"tui-balancer: {path}: [defaults][cpu-workers] must be a whole number from 1 to 1,024, "
+        "not 2.5\n",
+    )
+    monkeypatch.setenv("TUI_BALANCER_CPU_WORKERS", "0")
+    result = tui_balancer_here("plan", "proteins")
+    assert (result.returncode, result.stderr) == (
+        2,
+        "tui-balancer: TUI_BALANCER_CPU_WORKERS must be a whole number from 1 to 1,024, not 0\n",
+    )
 
 
 def test_a_mistake_in_the_file_is_one_line_and_usage(path: Path) -> None:

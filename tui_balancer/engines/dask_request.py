@@ -21,6 +21,9 @@ JOB_KINDS = {
 DEFAULT_WORKERS = 1
 """How many a batch system is asked for, and how many hosts or a scheduler must have at least."""
 
+MOST_CLUSTER_WORKERS = 10_000
+"""How many a batch system is asked for at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tls:
@@ -85,6 +88,6 @@ def parse_bounds(text: str) -> tuple[int, int]:
         bounds = int(least), int(most)
     except ValueError:
         bounds = (0, 0)
-    if not 0 <= bounds[0] <= bounds[1] or bounds[1] < 1:
+    if not 0 <= bounds[0] <= bounds[1] <= MOST_CLUSTER_WORKERS or bounds[1] < 1:
         raise UserError(f"--adapt {text!r}: write the least and the most workers, such as 0:16")
     return bounds

@@ -214,6 +214,12 @@ SECTIONS: Final[dict[str, tuple[Key, ...]]] = {
 }
 """Sections by name; the first ones are those of the tabs."""
 
+PLACES: Final = (
+    *((*GLOBAL, *SHOWING, *SECTIONS[tab]) for tab in TABS),
+    REPLAY,
+)
+"""Keys that can be pressed at the same time: each tab with what works everywhere, and replay."""
+
 KEYS: Final = tuple(key for keys in SECTIONS.values() for key in keys)
 
 STEERING: Final = frozenset(key.action for key in KEYS if key.steers)

@@ -1,0 +1,61 @@
+"""Numbers that options take: each says its range where it is declared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cyclopts import Parameter, Token
+
+from tui_balancer.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Reads a number and refuses others than those of a range; a converter of cyclopts.
+
+    Attributes:
+        least: The smallest.
+        most: The greatest.
+        whole: Whether it must be an integer.
+        above: Whether the smallest itself is too small.
+    """
+
+    least: float
+    most: float
+    whole: bool
+    above: bool = False
+
+    def __call__(self, _type: object, tokens: Sequence[Token]) -> float:
+        """Return the number that was written.
+
+        Raises:
+            UserError: It is none, or out of range.
+        """
+        (token,) = tokens
+        try:
+            number = int(token.value) if self.whole else float(token.value)
+        except ValueError:
+            number = math.nan
+        if self.least <= number <= self.most and not (self.above and number == self.least):
+            return number
+        where = f"{token.source}: " if token.source not in ("", "cli", "env") else ""
+        raise UserError(f"{where}{token.keyword} must be {self}, not {token.value}")
+
+    def __str__(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        least = f"more than {self.least:g} and at most" if self.above else f"from {self.least:g} to"
+        most = f"{self.most:,}" if self.whole else f"{self.most:,.0f}"
+        return f"{kind} {least} {most}"
+
+
+def whole(least: int, most: int, **others: Any) -> Parameter:
+    """Return the declaration of an option that counts something."""
+    return Parameter(converter=Range(least, most, whole=True), n_tokens=1, **others)
+
+
+def decimal(least: float, most: float, *, above: bool = False, **others: Any) -> Parameter:
+    """Return the declaration of an option that takes any number of a range."""
+    return Parameter(converter=Range(least, most, whole=False, above=above), n_tokens=1, **others)
