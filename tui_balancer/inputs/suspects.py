@@ -178,6 +178,7 @@ def word_chance(word: bytes) -> float:
 
 
 _CODE_CHANCE: Final = sum(map(word_chance, _CODES))
+_ANY_STATE: Final = b"".join(_STATES)
 _STATES_CHANCE: Final = tuple((states, _chance(states)) for states in _STATES)
 
 
@@ -202,6 +203,8 @@ def _is_three_letter_code(letters: bytes, upper: bytes) -> bool:
 
 
 def _is_secondary_structure(upper: bytes) -> bool:
+    if not _among(_ANY_STATE, upper):
+        return False
     states, chance = next((one for one in _STATES_CHANCE if _among(one[0], upper)), (b"", 1.0))
     if not states or chance ** len(upper) >= CHANCE:
         return False
