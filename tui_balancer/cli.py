@@ -41,7 +41,7 @@ from tui_balancer.simulating import simulate
 from tui_balancer.standard_streams import finish_output, output_problem
 
 EXIT_CODES = (
-    f"Exit codes: {EXIT_DONE} every file done, {EXIT_FAILED} some failed or left waiting, "
+    f"Exit codes: {EXIT_DONE} every file done, {EXIT_FAILED} some failed, skipped or left waiting, "
     f"{EXIT_USAGE} usage, {EXIT_INTERRUPTED} interrupted."
 )
 

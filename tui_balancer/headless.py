@@ -145,7 +145,7 @@ def is_trouble(event: Event) -> bool:
     """Whether an event is one that a person should know of who wants to hear of no other."""
     if isinstance(event, DeviceEvent):
         return event.state is DeviceState.DEAD
-    return isinstance(event, FailureEvent)
+    return isinstance(event, FailureEvent) and not event.by_hand
 
 
 def event_line(event: Event) -> str:
@@ -159,6 +159,8 @@ def event_line(event: Event) -> str:
     if isinstance(event, MoveEvent):
         return f"move     {event.source} → {event.target}  {event.unit_name}"
     if isinstance(event, FailureEvent):
+        if event.by_hand:
+            return f"skipped  {event.unit_name}"
         return f"failed   {event.unit_name}: {event.reason}"
     if isinstance(event, UnbundleEvent):
         return f"one by one  {event.unit_name}: it killed too many workers ({event.reason})"

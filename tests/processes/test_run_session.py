@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.sessions import finished, in_mid_file, outputs, session, wait_for_row
+from tui_balancer.balance.commands import SkipUnits
 from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.run.account import account_of
+from tui_balancer.run.finished import verify
+from tui_balancer.run.handle import FailedFile
+from tui_balancer.run.history import read_history
+from tui_balancer.run.page.html import headline
+from tui_balancer.run.past import PastRun
+from tui_balancer.run.report import EXIT_FAILED, exit_code
 
 pytestmark = pytest.mark.usefixtures("preloaded")
 
@@ -52,3 +60,30 @@ def test_a_closed_session_leaves_its_files_waiting_and_no_worker_behind(
     assert summary.interrupted
     assert summary.waiting == 5 - summary.done > 0
     assert run.engine.pids() == {}
+
+
+def test_a_skipped_file_is_no_failure_and_the_run_is_not_complete(
+    proteins: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    run = session(proteins, checkpoint, tmp_path / "out", cpu_workers=1)
+    run.start()
+    wait_for_row(run, lambda row: row.running is not None)
+    unit = run.queue("cpu:0")[-1]
+    assert run.execute(SkipUnits((unit.unit_id,))).accepted
+    skipped = (FailedFile(unit.name, "skipped by hand", by_hand=True),)
+    summary = finished(run)
+    assert (summary.done, summary.failed, summary.skips) == (4, (), skipped)
+    assert exit_code(summary) == EXIT_FAILED
+
+    past = PastRun(tmp_path / "out").summary()
+    assert (past.failed, past.skips) == ((), skipped)
+    account = account_of(read_history(tmp_path / "out"))
+    assert (account.done, account.failed, account.skipped) == (4, 0, 1)
+    assert [one.name for one in account.files if one.state == "skipped"] == [unit.name]
+    assert headline(account) == "4 of 5 files done, 1 skipped by hand"
+    assert verify(tmp_path / "out").problems == (f"{unit.name}: skipped by hand",)
+
+    again = session(proteins, checkpoint, tmp_path / "out", cpu_workers=1)
+    again.start()
+    summary = finished(again)
+    assert (summary.done, summary.failed, summary.skips) == (4, (), skipped)

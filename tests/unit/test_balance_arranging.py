@@ -119,7 +119,7 @@ def test_a_failed_file_is_tried_again_as_its_next_attempt(bench: Bench) -> None:
 
 def test_what_did_not_fail_is_not_tried_again(bench: Bench) -> None:
     outcome = asked(bench, RetryUnits((5,)))
-    assert outcome == Outcome(False, "file 5 is waiting: there is nothing to try again")
+    assert outcome == Outcome(False, "virus_5.faa is waiting: there is nothing to try again")
 
 
 def test_places_tell_where_everything_is(bench: Bench) -> None:

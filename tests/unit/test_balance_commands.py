@@ -189,7 +189,7 @@ def test_many_refusals_are_told_in_short() -> None:
     bench.run_one("cuda:0", 1)
     bench.run_one("cuda:0", 1)
     assert ask(bench, MoveUnits((0, 3, 4), "cuda:1")).message == (
-        "moved virus_4.faa to cuda:1; file 0 is done: not moved (and 1 more not moved)"
+        "moved virus_4.faa to cuda:1; virus_0.faa is done: not moved (and 1 more not moved)"
     )
 
 

@@ -23,6 +23,7 @@ BAD = FailedFile("bad.faa", "line 3: '1' is no residue")
         (replace(ALL_DONE, waiting=2, interrupted=True), 130),
         (replace(ALL_DONE, interrupted=True), 0),
         (replace(ALL_DONE, missing=1), 1),
+        (replace(ALL_DONE, skips=(FailedFile("a.faa", "skipped", by_hand=True),)), 1),
     ],
 )
 def test_the_exit_code_tells_done_failed_waiting_and_interrupted_apart(
@@ -35,6 +36,15 @@ def test_the_summary_names_every_failed_file_with_its_reason() -> None:
     lines = summary_lines(replace(ALL_DONE, failed=(BAD,)))
     assert "1 file failed:" in lines
     assert "  bad.faa: line 3: '1' is no residue" in lines
+
+
+def test_skipped_files_are_counted_and_named_apart_from_failed_ones() -> None:
+    skipped = FailedFile("later.faa", "skipped by hand", by_hand=True)
+    lines = summary_lines(replace(ALL_DONE, failed=(BAD,), skips=(skipped,)))
+    assert f"{ALL_DONE.done:,} of {ALL_DONE.done + 2:,} files done" in lines[0]
+    assert "1 file failed:" in lines
+    assert "1 file skipped by hand:" in lines
+    assert "  later.faa" in lines
 
 
 def test_sequences_that_are_missing_from_finished_outputs_are_counted() -> None:

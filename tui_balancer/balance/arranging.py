@@ -206,15 +206,15 @@ def _why_not_waiting(board: Board, unit_id: int, done: str) -> str:
     if work is not None:
         return f"{work.unit.name} has started on {work.device}: not {done}"
     if board.divided.waits(unit_id):
-        return f"all shards of file {unit_id} have started: not {done}"
-    return f"file {unit_id} is {board.units.state(unit_id)}: not {done}"
+        return f"all shards of {board.units.name(unit_id)} have started: not {done}"
+    return f"{board.units.name(unit_id)} is {board.units.state(unit_id)}: not {done}"
 
 
 def _why_not_again(board: Board, unit_id: int) -> str:
     state = board.units.state(unit_id)
     if state == "failed":
         return "it failed before this session: `resume --retry-failed` tries it again"
-    return f"file {unit_id} is {state}: there is nothing to try again"
+    return f"{board.units.name(unit_id)} is {state}: there is nothing to try again"
 
 
 def _in_short(reasons: Sequence[str], done: str) -> str:

@@ -143,10 +143,10 @@ class Board:
         self.balancer.forget()
         self.changed()
 
-    def add_failed(self, unit: Unit, reason: str) -> None:
+    def add_failed(self, unit: Unit, reason: str, *, by_hand: bool = False) -> None:
         """Enter a unit that cannot be computed."""
         self.units.add_failed(unit)
-        self.log.add(FailureEvent, unit.unit_id, unit.name, None, reason)
+        self.log.add(FailureEvent, unit.unit_id, unit.name, None, reason, by_hand=by_hand)
 
     def take(self, record: DeviceRecord) -> Lease | None:
         """Lease the next unit of a device's queue, stealing one when there is none."""

@@ -97,10 +97,10 @@ class WorkStealingCoordinator(LeaseDesk):
         with self._changing() as board:
             board.units.add_done(unit)
 
-    def add_failed(self, unit: Unit, reason: str) -> None:
+    def add_failed(self, unit: Unit, reason: str, *, by_hand: bool = False) -> None:
         """Count a unit that cannot be computed (a bad input) as failed."""
         with self._changing() as board:
-            board.add_failed(unit, reason)
+            board.add_failed(unit, reason, by_hand=by_hand)
 
     def warn(self, notice: Notice) -> None:
         """Record a warning with its number and time."""

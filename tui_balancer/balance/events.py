@@ -242,6 +242,7 @@ class FailureEvent(Event, frozen=True, tag="failure"):
         device: Where that turned out; None for a bad input.
         reason: Why, in one line.
         waiting: Whether nobody had it: it is a file that needed what has failed.
+        by_hand: Whether a person skipped it in an earlier session.
     """
 
     unit_id: int
@@ -249,6 +250,7 @@ class FailureEvent(Event, frozen=True, tag="failure"):
     device: str | None
     reason: str
     waiting: bool = False
+    by_hand: bool = False
 
 
 class DeviceEvent(Event, frozen=True, tag="device"):

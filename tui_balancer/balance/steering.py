@@ -148,9 +148,8 @@ def _split(board: Board, unit_id: int, target: DeviceRecord) -> str:
     unit_id = board.units.whole(unit_id)
     work = board.units.active.get(unit_id)
     if work is None:
-        raise Refused(
-            f"file {unit_id} is {board.units.state(unit_id)}: only running ones are split"
-        )
+        where = f"{board.units.name(unit_id)} is {board.units.state(unit_id)}"
+        raise Refused(f"{where}: only running ones are split")
     name = work.unit.name
     active = board.joiner.holder(work)
     if active is None:

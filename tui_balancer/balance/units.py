@@ -127,6 +127,7 @@ class UnitBook:
         active: The running units.
         bundles: Of each file in a bundle, the number of the bundle.
         ended: How each other file ended, a byte a file by its number.
+        names: Of each file and bundle by its number.
         epochs: Last attempt of the units that came back.
         failed: The units that failed in this session, and may be tried again.
         killed: Devices whose worker died with the unit, one entry a death.
@@ -137,6 +138,7 @@ class UnitBook:
     active: dict[int, UnitAtWork] = field(default_factory=dict)
     bundles: dict[int, int] = field(default_factory=dict)
     ended: bytearray = field(default_factory=bytearray)
+    names: list[str] = field(default_factory=list)
     epochs: dict[int, int] = field(default_factory=dict)
     killed: dict[int, list[str]] = field(default_factory=dict)
     killed_before: dict[int, int] = field(default_factory=dict)
@@ -148,7 +150,7 @@ class UnitBook:
     def add(self, unit: Unit, device: str) -> None:
         """Enter a new unit that waits for a device."""
         assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
-        self._all.add(unit)
+        self._enter(unit)
         self.home[unit.unit_id] = device
         for part in unit.parts:
             self.bundles[part.unit_id] = unit.unit_id
@@ -156,14 +158,14 @@ class UnitBook:
     def add_failed(self, unit: Unit) -> None:
         """Enter a new unit that will never be computed."""
         assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
-        self._all.add(unit)
+        self._enter(unit)
         self._end(unit, unit.numbers)
         self._failed_files += unit.inputs
 
     def add_done(self, unit: Unit) -> None:
         """Enter a unit whose outputs are there already."""
         assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
-        self._all.add(unit)
+        self._enter(unit)
         self._done.add(unit)
         self._end(unit, ())
 
@@ -270,9 +272,22 @@ class UnitBook:
             return "running"
         return _ENDS[self.ended[unit_id]] if unit_id < len(self.ended) else _ENDS[0]
 
+    def name(self, unit_id: int) -> str:
+        """Return the name of a file or bundle, wherever it is."""
+        known = unit_id < len(self.names) and self.names[unit_id]
+        return known or f"file {unit_id}"
+
     def whole(self, number: int) -> int:
         """Return the number of the unit that a file is part of."""
         return self.bundles.get(number, number)
+
+    def _enter(self, unit: Unit) -> None:
+        self._all.add(unit)
+        for one in (unit, *unit.parts):
+            missing = one.unit_id + 1 - len(self.names)
+            if missing > 0:
+                self.names.extend([""] * missing)
+            self.names[one.unit_id] = one.name
 
     def _end(self, unit: Unit, failed: Collection[int]) -> None:
         short = max(unit.numbers) + 1 - len(self.ended)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 import pynvml
 import torch
 
-from tui_balancer.devices.info import DeviceInfo
+from tui_balancer.devices.info import VISIBLE_DEVICES, DeviceInfo
 from tui_balancer.devices.processor import CPU, describe_processor
 from tui_balancer.devices.slices import sliced_cards
 
@@ -44,6 +45,9 @@ def describe(device: str) -> DeviceInfo:
 def unusable_gpus() -> str:
     """Return a line about NVIDIA cards that this torch cannot use; empty when there are none."""
     if torch.cuda.device_count() > 0:
+        return ""
+    if torch.version.cuda is not None and VISIBLE_DEVICES in os.environ:
+        # It hides them; `drivers.missing_cards` tells.
         return ""
     cards = 0
     with contextlib.suppress(pynvml.NVMLError):

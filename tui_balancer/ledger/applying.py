@@ -38,7 +38,7 @@ _SCANNED = (
 
 _NO_OUTPUT = (
     "output_sha256 = '', output_bytes = 0, vectors = 0, truncated = 0, replaced = 0, skipped = 0, "
-    "deaths = 0"
+    "deaths = 0, by_hand = 0"
 )
 
 
@@ -126,12 +126,12 @@ def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
                 "WHERE id = ? AND state IN ('waiting', 'leased')",
                 *(reason, file_id),
             )
-        case UnitFailed(unit, reason):
+        case UnitFailed(unit, reason, by_hand):
             update(
                 connection,
-                "UPDATE files SET state = 'failed', reason = ? "
+                "UPDATE files SET state = 'failed', reason = ?, by_hand = ? "
                 "WHERE unit = ? AND state IN ('waiting', 'leased')",
-                *(reason, unit),
+                *(reason, by_hand, unit),
             )
         case UnitReopened(unit, reason):
             update(

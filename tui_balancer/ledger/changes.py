@@ -89,10 +89,11 @@ class FileReopened:
 
 @dataclass(frozen=True, slots=True)
 class UnitFailed:
-    """The files of a unit, none of which is done, will not be."""
+    """The files of a unit, none of which is done, will not be; `by_hand` if a person skipped it."""
 
     unit: int
     reason: str
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ LOCK_NAME = "run.lock"
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
+_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+
 _START_TOLERANCE_SECONDS = 5.0
 """The start time of a process is told relative to the boot, whose time the clock's
 adjustments shift a little."""
@@ -57,6 +59,10 @@ class LockHolder:
         return f"process {self.pid} on {self.host} (since {since})"
 
 
+class UnwritableFolder(UserError):
+    """A run folder cannot be locked, because this user cannot write it."""
+
+
 class RunLock:
     """A held lock; released by `release`, or by the end of the process however it ends."""
 
@@ -69,8 +75,8 @@ class RunLock:
         """Take the lock of a run folder that exists.
 
         Raises:
-            UserError: A live process holds it, or one of another machine that may live; or the
-                folder cannot be written.
+            UnwritableFolder: The folder cannot be written.
+            UserError: A live process holds it, or one of another machine that may live.
         """
         path = folder / LOCK_NAME
         try:
@@ -78,12 +84,14 @@ class RunLock:
         except BlockingIOError as error:
             raise UserError(_in_use(folder, lock_holder(folder))) from error
         except OSError as error:
-            raise UserError(f"cannot lock the run folder {folder}: {error.strerror}") from error
+            kind = UnwritableFolder if error.errno in _UNWRITABLE else UserError
+            raise kind(f"cannot lock the run folder {folder}: {error.strerror}") from error
         me = LockHolder.this_process()
-        holder = lock_holder(folder)
-        if holder is not None and _may_live(holder, me):
+        try:
+            refuse_in_use(folder, me)
+        except UserError:
             os.close(descriptor)
-            raise UserError(_in_use(folder, holder, elsewhere=holder.host != me.host))
+            raise
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(asdict(me)).encode(), 0)
         os.fsync(descriptor)
@@ -97,6 +105,17 @@ class RunLock:
             if os.path.samestat(os.fstat(self._descriptor), self._path.stat()):
                 self._path.unlink()
         os.close(self._descriptor)
+
+
+def refuse_in_use(folder: Path, me: LockHolder) -> None:
+    """See that nobody works in a run folder, as far as its lock file tells.
+
+    Raises:
+        UserError: Somebody may.
+    """
+    holder = lock_holder(folder)
+    if holder is not None and _may_live(holder, me):
+        raise UserError(_in_use(folder, holder, elsewhere=holder.host != me.host))
 
 
 def lock_holder(folder: Path) -> LockHolder | None:

@@ -129,7 +129,7 @@ class LedgerReader:
             try:
                 return self._connection.execute(statement, values).fetchall()
             except sqlite3.Error as error:
-                raise LedgerError(f"cannot read the ledger: {error}") from error
+                raise LedgerError(_unreadable(self.path, error)) from error
 
 
 def read_ledger(path: Path) -> LedgerReader:
@@ -177,7 +177,7 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error as error:
         connection.close()
-        raise UserError(f"cannot read the ledger {path}: {error}") from error
+        raise UserError(_unreadable(path, error)) from error
     if application != APPLICATION_ID:
         _refuse(connection, f"{path} is not a ledger: choose another output folder")
     if version != SCHEMA_VERSION:
@@ -207,6 +207,18 @@ def connect_any(path: Path, mode: str) -> sqlite3.Connection:
         raise UserError(f"cannot open the ledger {path}: {error}") from error
 
 
+def _unreadable(path: Path, error: sqlite3.Error) -> str:
+    """Say why a ledger cannot be read, and what to do if it is damaged."""
+    line = f"cannot read the ledger {path}: {error}"
+    # The kinds of it are passing: locked, no permission, an error of the disk.
+    if type(error) is not sqlite3.DatabaseError:
+        return line
+    return (
+        f"{line}. The outputs are kept. Put a copy of the ledger in its place, or remove it and "
+        "run again with --overwrite, which embeds all files again"
+    )
+
+
 def _refuse(connection: sqlite3.Connection, reason: str) -> NoReturn:
     connection.close()
     raise UserError(reason)
@@ -215,9 +227,9 @@ def _refuse(connection: sqlite3.Connection, reason: str) -> NoReturn:
 def _file_row(row: tuple[Any, ...], others: tuple[OutputRecord, ...]) -> FileRow:
     if bytes in map(type, row):
         row = tuple(map(_text, row))
-    state, *outcome, owned = row[_FILE_FIELDS:]
+    state, *outcome, owned, by_hand = row[_FILE_FIELDS:]
     file = FileRecord(*row[:_FILE_FIELDS])
-    return FileRow(*(file, _STATES[state], *outcome, bool(owned), others))
+    return FileRow(*(file, _STATES[state], *outcome, bool(owned), bool(by_hand), others))
 
 
 def _text(value: Any) -> Any:

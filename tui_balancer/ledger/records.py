@@ -161,6 +161,7 @@ class FileRow:
         skipped: Empty sequences left out.
         deaths: Workers that died with it, since it was last new or tried anew.
         owned: Whether this run has put outputs in their places, or has begun to.
+        by_hand: Whether it failed because a person skipped it.
         others: Its other outputs, by their paths.
     """
 
@@ -177,6 +178,7 @@ class FileRow:
     skipped: int
     deaths: int = 0
     owned: bool = False
+    by_hand: bool = False
     others: tuple[OutputRecord, ...] = ()
 
     @property

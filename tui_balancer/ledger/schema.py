@@ -89,7 +89,8 @@ TABLES = (
         replaced INTEGER NOT NULL DEFAULT 0,
         skipped INTEGER NOT NULL DEFAULT 0,
         deaths INTEGER NOT NULL DEFAULT 0,
-        owned INTEGER NOT NULL DEFAULT 0
+        owned INTEGER NOT NULL DEFAULT 0,
+        by_hand INTEGER NOT NULL DEFAULT 0
     )""",
     "CREATE INDEX files_of_unit ON files (unit)",
     """CREATE TABLE outputs (
@@ -144,6 +145,6 @@ FILE_COLUMNS = (
 OUTCOME_COLUMNS = (
     "state, reason, attempts, device, "
     "output_sha256, output_bytes, vectors, truncated, replaced, skipped, deaths, "
-    "owned"
+    "owned, by_hand"
 )
 """In the order of `FileRow`'s fields after the file."""

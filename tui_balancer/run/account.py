@@ -19,6 +19,9 @@ from tui_balancer.run.spans import Span, SpanEnd, Standing, spans, standings
 FORMAT = 2
 """Grows when the fields of an account change their meaning."""
 
+SKIPPED = "skipped"
+"""State of a file that a person skipped."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionAccount:
@@ -59,7 +62,7 @@ class FileAccount:
     Attributes:
         name: What a person sees.
         source: Absolute path.
-        state: waiting, leased, done or failed.
+        state: waiting, leased, done, failed or skipped.
         reason: Why it failed or waits again.
         device: Who had it last.
         attempts: How often it was leased.
@@ -131,6 +134,7 @@ class Account:
         seconds: How long all sessions took together.
         done: Files with an output.
         failed: Files without one.
+        skipped: Files that a person skipped.
         waiting: Files left for another session.
         sequences: Vectors written.
         residues: Residues embedded for them.
@@ -157,6 +161,7 @@ class Account:
     seconds: float
     done: int
     failed: int
+    skipped: int
     waiting: int
     sequences: int
     residues: int
@@ -193,6 +198,7 @@ def account_of(history: RunHistory) -> Account:
         seconds=history.seconds,
         done=states[FileState.DONE],
         failed=states[FileState.FAILED],
+        skipped=states[SKIPPED],
         waiting=states[FileState.WAITING] + states[FileState.LEASED],
         sequences=sum(file.vectors for file in files),
         residues=residues,
@@ -283,7 +289,7 @@ def _files(history: RunHistory, all_spans: tuple[Span, ...]) -> tuple[FileAccoun
         FileAccount(
             name=row.file.name,
             source=row.file.source,
-            state=row.state.value,
+            state=SKIPPED if row.by_hand else row.state.value,
             reason=row.reason,
             device=row.device,
             attempts=row.attempts,

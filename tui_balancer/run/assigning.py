@@ -32,7 +32,7 @@ def assign(stock: Stock, files: Sequence[Unit], coordinator: WorkStealingCoordin
         elif row.file.file_id not in waits:
             # A shard of a file that has failed is not computed, whatever it was at.
             reason = row.reason if row.state is FileState.FAILED else "its file has failed"
-            coordinator.add_failed(files[row.file.file_id], reason)
+            coordinator.add_failed(files[row.file.file_id], reason, by_hand=row.by_hand)
     # The files of a unit were leased together, so one speaks for all.
     coordinator.assign(
         stock.catalogue.units(numbers),

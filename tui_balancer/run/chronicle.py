@@ -106,10 +106,12 @@ class Chronicle:
             self.moves += 1
         elif isinstance(event, FailureEvent):
             if not self._is_shard(event.unit_id):
-                self._failures[event.unit_id] = FailedFile(event.unit_name, event.reason)
+                failed = FailedFile(event.unit_name, event.reason, event.by_hand)
+                self._failures[event.unit_id] = failed
         elif isinstance(event, SkipEvent):
             for number in event.files or (event.unit_id,):
-                self._failures[number] = FailedFile(self._files[number].name, event.reason)
+                name = self._files[number].name
+                self._failures[number] = FailedFile(name, event.reason, by_hand=True)
         elif isinstance(event, RetryEvent):
             for number in event.files or (event.unit_id,):
                 # A shard fails its file, and has nothing to answer for itself.
@@ -144,7 +146,12 @@ class Chronicle:
     @property
     def failures(self) -> tuple[FailedFile, ...]:
         """The files that have failed and were not tried again, in the order they did."""
-        return tuple(self._failures.values())
+        return tuple(one for one in self._failures.values() if not one.by_hand)
+
+    @property
+    def skips(self) -> tuple[FailedFile, ...]:
+        """The files that a person has skipped, likewise."""
+        return tuple(one for one in self._failures.values() if one.by_hand)
 
     def idle_seconds(self, device: str) -> float | None:
         """Return how long a device had no finished file's batches in flight while others had.

@@ -99,7 +99,7 @@ def find_run(folder: Path) -> StoredRun | None:
             files = tuple(row for row in ledger.files() if not row.file.is_shard)
             return StoredRun(ledger.run(), ledger.sessions(), files)
         except LedgerError as problem:
-            raise UserError(f"{problem} ({path})") from problem
+            raise UserError(str(problem)) from problem
 
 
 def continuation(

@@ -17,7 +17,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.extras import MissingExtra
 from tui_balancer.formatting import plural
 from tui_balancer.ledger.errors import LedgerError
-from tui_balancer.ledger.lock import RunLock
+from tui_balancer.ledger.lock import LockHolder, RunLock, UnwritableFolder, refuse_in_use
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileRow, FileState, OutputRecord, RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
@@ -83,7 +83,7 @@ def export(
         UserError: There is no run, or somebody works in it, or files are there already, or the disk
             is full.
     """
-    lock = RunLock.acquire(folder)
+    lock = _locked(folder, written=destination is None)
     try:
         _, rows = _read(folder)
         target = destination or folder
@@ -93,7 +93,8 @@ def export(
     except OSError as problem:
         raise UserError(f"cannot write the outputs: {problem.strerror or problem}") from problem
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()
 
 
 def verify(folder: Path, on_file: OnFile | None = None) -> Report:
@@ -110,6 +111,17 @@ def verify(folder: Path, on_file: OnFile | None = None) -> Report:
     run, rows = _read(folder)
     report = _gone_through(rows, on_file, _Verifier(folder))
     return replace(report, problems=(*report.problems, *merged_flaws(folder, run, rows)))
+
+
+def _locked(folder: Path, *, written: bool) -> RunLock | None:
+    """Lock a run folder; one that cannot be written needs no lock if it is only read."""
+    try:
+        return RunLock.acquire(folder)
+    except UnwritableFolder:
+        if written:
+            raise
+        refuse_in_use(folder, LockHolder.this_process())
+        return None
 
 
 class _Visitor(Protocol):
@@ -216,7 +228,7 @@ def _read(folder: Path) -> tuple[RunRecord, list[FileRow]]:
         with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
             return ledger.run(), [row for row in ledger.files() if not row.file.is_shard]
     except LedgerError as problem:
-        raise UserError(f"{folder}: {problem}") from problem
+        raise UserError(str(problem)) from problem
 
 
 def _gone_through(rows: Sequence[FileRow], on_file: OnFile | None, visitor: _Visitor) -> Report:
@@ -225,8 +237,7 @@ def _gone_through(rows: Sequence[FileRow], on_file: OnFile | None, visitor: _Vis
     for number, row in enumerate(rows, start=1):
         try:
             if row.state is not FileState.DONE:
-                failed = row.state is FileState.FAILED
-                raise UserError(f"failed: {row.reason}" if failed else "not finished yet")
+                raise UserError(_why_unfinished(row))
             outputs += visitor.visit(row)
             files, sequences = files + 1, sequences + row.vectors
         except MissingExtra:
@@ -236,6 +247,12 @@ def _gone_through(rows: Sequence[FileRow], on_file: OnFile | None, visitor: _Vis
         if on_file is not None:
             on_file(number, len(rows))
     return Report(files, sequences, outputs, tuple(problems))
+
+
+def _why_unfinished(row: FileRow) -> str:
+    if row.state is not FileState.FAILED:
+        return "not finished yet"
+    return row.reason if row.by_hand else f"failed: {row.reason}"
 
 
 def _recorded(row: FileRow) -> Iterator[OutputRecord]:

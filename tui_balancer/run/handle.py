@@ -130,10 +130,11 @@ class RunSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class FailedFile:
-    """An input without an output, and why."""
+    """An input without an output, and why; `by_hand` if a person skipped it."""
 
     name: str
     reason: str
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +204,7 @@ class RunSummary:
         first_batch_seconds: From the command to the first file in a worker's hands; None where it
             never came to that.
         copies: Sequences with the residues of an earlier one, which are computed once with it.
+        skips: Files that a person skipped.
         damaged: Whether outputs that were made are not there any more; `stop_reason` says which.
     """
 
@@ -230,6 +232,7 @@ class RunSummary:
     prediction_errors: tuple[float, float] | None = None
     first_batch_seconds: float | None = None
     copies: int = 0
+    skips: tuple[FailedFile, ...] = ()
     damaged: bool = False
 
     @property

@@ -140,7 +140,7 @@ def read_history(folder: Path, *, newest_session: bool = False) -> RunHistory:
             catalogue = Catalogue.of([row.file for row in files], folder)
             units = tuple(map(catalogue.file_unit, range(len(files))))
     except LedgerError as problem:
-        raise UserError(f"{folder}: {problem}") from problem
+        raise UserError(str(problem)) from problem
     return RunHistory(folder, run, tuple(sessions), files, units, tuple(events))
 
 

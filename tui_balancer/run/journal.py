@@ -157,7 +157,7 @@ class Journal:
             died = (event.unit_id, event.epoch, LeaseEnd.WORKER_DIED, event.seconds)
             return (LeaseEnded(*died), UnitBrokenUp(event.unit_id))
         if isinstance(event, SkipEvent):
-            return (UnitFailed(event.unit_id, event.reason),)
+            return (UnitFailed(event.unit_id, event.reason, by_hand=True),)
         if isinstance(event, RetryEvent):
             return (UnitReopened(event.unit_id, "tried again by hand"),)
         return ()

@@ -217,12 +217,16 @@ def _summary(
     now = {event.unit_id for event in events if isinstance(event, DoneEvent)}
     done = [row for row in files if row.state is FileState.DONE]
     earlier = [row for row in done if row.file.unit not in now]
+    failed = [
+        FailedFile(row.file.name, row.reason, row.by_hand)
+        for row in files
+        if row.state is FileState.FAILED
+    ]
     tally = Tally.of(done)
     return RunSummary(
         done=len(done),
-        failed=tuple(
-            FailedFile(row.file.name, row.reason) for row in files if row.state is FileState.FAILED
-        ),
+        failed=tuple(one for one in failed if not one.by_hand),
+        skips=tuple(one for one in failed if one.by_hand),
         waiting=snapshot.totals.waiting,
         sequences=tally.sequences,
         residues=snapshot.totals.residues_done,

@@ -12,18 +12,18 @@ EXIT_INTERRUPTED = 130
 
 
 def exit_code(summary: RunSummary) -> int:
-    """Return what the shell hears: 0 all done, 1 some failed or waiting, 130 interrupted."""
+    """Return the exit code: 0 all done, 1 some failed, skipped or waiting, 130 interrupted."""
     if summary.damaged:
         return EXIT_FAILED
     if summary.interrupted and summary.waiting:
         return EXIT_INTERRUPTED
-    incomplete = summary.failed or summary.waiting or summary.missing
+    incomplete = summary.failed or summary.skips or summary.waiting or summary.missing
     return EXIT_FAILED if incomplete else EXIT_DONE
 
 
 def summary_lines(summary: RunSummary) -> tuple[str, ...]:
     """Return the summary as it is printed after the run."""
-    files = summary.done + len(summary.failed) + summary.waiting
+    files = summary.done + len(summary.failed) + len(summary.skips) + summary.waiting
     work = f"{plural(summary.sequences, 'sequence')}, {quantity(summary.residues)} residues"
     lines = [f"{count(summary.done)} of {plural(files, 'file')} done: {work}"]
     if summary.earlier.files:
@@ -49,6 +49,9 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
     if summary.failed:
         lines.append(f"{plural(len(summary.failed), 'file')} failed:")
         lines += [f"  {file.name}: {file.reason}" for file in summary.failed]
+    if summary.skips:
+        lines.append(f"{plural(len(summary.skips), 'file')} skipped by hand:")
+        lines += [f"  {file.name}" for file in summary.skips]
     lines.append(f"model    {summary.model_label}")
     lines += [_device_line(device, summary.elapsed_seconds) for device in summary.devices]
     balance = f"{plural(summary.steals, 'file')} stolen, {count(summary.moves)} moved by hand"

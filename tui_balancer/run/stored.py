@@ -125,7 +125,7 @@ def settings_of(folder: Path) -> RunSettings:
         with closing(read_ledger(path)) as ledger:
             return stored_settings(ledger.run(), folder)
     except LedgerError as problem:
-        raise UserError(f"{problem} ({path})") from problem
+        raise UserError(str(problem)) from problem
 
 
 def with_stored_defaults(settings: RunSettings, run: RunRecord) -> RunSettings:

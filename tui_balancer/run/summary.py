@@ -58,6 +58,7 @@ def summarise(
     return RunSummary(
         done=totals.done,
         failed=chronicle.failures,
+        skips=chronicle.skips,
         waiting=totals.waiting + totals.running if stock is not None else prepared.files_found,
         sequences=tally.sequences,
         residues=earlier.residues + residues,

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import connection
 from pathlib import Path
 
-from tui_balancer.devices.drivers import may_have_gpus
-from tui_balancer.devices.info import DeviceInfo
+from tui_balancer.devices.drivers import may_have_gpus, missing_cards
+from tui_balancer.devices.info import DeviceInfo, kind_of
 from tui_balancer.devices.processor import describe_processor
 from tui_balancer.devices.selection import DeviceRequest
 from tui_balancer.embedding.registry import ModelRequest, ModelSource, UntrainedModel
@@ -104,8 +104,22 @@ def preflight(
     Raises:
         UserError: The model cannot be had, or torch does not work here.
     """
-    if not request.needs_torch:
-        return _without_torch(request)
+    report = _looked(request, on_download, log) if request.needs_torch else _without_torch(request)
+    found = sum(kind_of(one.device) == "cuda" for one in report.devices)
+    missing = missing_cards(os.environ, found)
+    if not missing or request.devices.processor_only:
+        return report
+    return replace(report, warnings=(*report.warnings, missing))
+
+
+def _looked(
+    request: PreflightRequest, on_download: OnDownload | None, log: Path
+) -> PreflightReport:
+    """Have a process look, and return what it says.
+
+    Raises:
+        UserError: It refuses, or ends without a word.
+    """
     receiver, sender = connection.Pipe(duplex=False)
     process = spawn(preflight_main, (request, log, sender), name="preflight")
     sender.close()

@@ -74,10 +74,12 @@ def page(account: Account) -> str:
 
 def headline(account: Account) -> str:
     """Return the run's end in one line."""
-    files = account.done + account.failed + account.waiting
+    files = account.done + account.failed + account.skipped + account.waiting
     parts = [f"{count(account.done)} of {plural(files, 'file')} done"]
     if account.failed:
         parts.append(f"{count(account.failed)} failed")
+    if account.skipped:
+        parts.append(f"{count(account.skipped)} skipped by hand")
     if account.waiting:
         parts.append(f"{count(account.waiting)} left waiting")
     return ", ".join(parts)

@@ -26,6 +26,8 @@ def _outcome(summary: RunSummary) -> list[Content]:
     if summary.failed:
         failed = f", {glyphs.FAILURE} {count(len(summary.failed))} failed"
         files.append((failed, "bold $text-error"))
+    if summary.skips:
+        files.append((f", {count(len(summary.skips))} skipped", "bold $text-warning"))
     if summary.waiting:
         files.append((f", {count(summary.waiting)} waiting", "bold $text-warning"))
     lines = [_line("Files", *files)]
