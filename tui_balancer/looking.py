@@ -27,7 +27,8 @@ from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED
 
 BENCH_MODEL = "untrained:esm2_t6_8M_UR50D"
 
-_stdout = Console()
+# Ids may look like codes of emoji, `:A:`.
+_stdout = Console(emoji=False)
 _stderr = Console(stderr=True)
 
 
@@ -87,7 +88,8 @@ def plan(
         _stdout.print(line, highlight=False, markup=False, soft_wrap=True)
     bad = [one for one in scans if one.error]
     for one in bad:
-        _stdout.print(f"would fail  {one.input.name}: {one.error}", highlight=False, markup=False)
+        line = f"would fail  {one.input.name}: {one.error}"
+        _stdout.print(line, highlight=False, markup=False, soft_wrap=True)
     return EXIT_FAILED if bad else EXIT_DONE
 
 

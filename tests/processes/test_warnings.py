@@ -20,7 +20,7 @@ GENE = "ATGGCTAAAGGTCTG" * 40 + "TAA"
 def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("warned") / "in"
     folder.mkdir()
-    (folder / "a.faa").write_text(f">p1\nMKVLAAGIV\n>g1 a gene\n{GENE}\n>p1\nMKV\n")
+    (folder / "a.faa").write_text(f">p1\nMKVLAAGIV\n>1abc:A:gene x\n{GENE}\n>p1\nMKV\n")
     (folder / "b.faa").write_text(">P12345\nNot Found\n>p2\nMKVLAAGIV\n>none\n\n")
     (folder / "notes.txt").write_text("Proteins of 2024")
     (folder / "more.zip").write_bytes(b"PK\x03\x04")
@@ -39,7 +39,7 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 WARNINGS = (
     "empty sequences are left out: 1 in 1 file (b.faa line 5: none)",
     "repeated ids are kept apart by a suffix: 1 in 1 file (a.faa line 5: p1)",
-    "sequences look like DNA or RNA: 1 in 1 file (a.faa line 3: g1)",
+    "sequences look like DNA or RNA: 1 in 1 file (a.faa line 3: 1abc:A:gene)",
     "sequences look like words: 1 in 1 file (b.faa line 1: P12345 (notfound))",
     "files that do not begin like FASTA are left out: 1 (in/notes.txt)",
     "archives are left out, unpack them first: 1 (in/more.zip)",
@@ -74,7 +74,7 @@ def test_the_report_has_each_with_its_kind_count_and_examples(run_folder: Path) 
         "kind": "nucleotides",
         "count": 1,
         "files": 1,
-        "examples": [{"file": "a.faa", "line": 3, "record": "g1", "detail": ""}],
+        "examples": [{"file": "a.faa", "line": 3, "record": "1abc:A:gene", "detail": ""}],
     }
     assert warnings["hidden"]["examples"] == [
         {"file": "in/.cache", "line": None, "record": "", "detail": ""}
@@ -88,7 +88,11 @@ def test_the_report_has_each_with_its_kind_count_and_examples(run_folder: Path) 
 def test_the_page_has_a_section_of_them(run_folder: Path) -> None:
     assert tui_balancer_here("report", run_folder).returncode == 0
     page = (run_folder / "report.html").read_text()
-    assert page.index(">Warnings<") < page.index("a.faa line 3: g1") < page.index(">Timeline<")
+    assert (
+        page.index(">Warnings<")
+        < page.index("a.faa line 3: 1abc:A:gene")
+        < page.index(">Timeline<")
+    )
 
 
 def test_strict_fails_the_files_that_are_not_all_proteins(
@@ -97,7 +101,9 @@ def test_strict_fails_the_files_that_are_not_all_proteins(
     command = ("run", proteins, "-o", tmp_path / "out", *options, "--headless")
     result = tui_balancer_here(*command, "--strict")
     assert result.returncode == 1
-    assert "failed   a.faa: line 3: g1: looks like DNA or RNA (--strict)\n" in result.stdout
+    assert (
+        "failed   a.faa: line 3: 1abc:A:gene: looks like DNA or RNA (--strict)\n" in result.stdout
+    )
     assert "failed   b.faa: line 1: P12345: looks like words (--strict)\n" in result.stdout
     again = tui_balancer_here(*command)
     assert again.returncode == 2
