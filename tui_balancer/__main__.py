@@ -10,11 +10,13 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH
 
 def main() -> None:
     """Run the command line."""
+    from tui_balancer.cache import settle_home
     from tui_balancer.standard_streams import open_missing, take_any_text
     from tui_balancer.stop_signals import stopping_interrupts
 
     open_missing()
     take_any_text()
+    settle_home()
     try:
         with stopping_interrupts():
             from tui_balancer import cli

@@ -13,6 +13,21 @@ CACHE_VARIABLE = "TUI_BALANCER_CACHE"
 COMPILED = "compiled"
 """Its folder of libraries made of C of our own."""
 
+NO_HOME = "/nonexistent"
+"""Home of users who have none, as Debian names it: nothing is found there, nothing can be made."""
+
+
+def settle_home() -> None:
+    """Let a user whose home nothing tells have one that cannot be written.
+
+    Containers and batch systems run programs under users who are not in the passwd file, without
+    HOME. Every library that looks for its files raises an error of its own then.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = NO_HOME
+
 
 def cache_folder() -> Path:
     """Return the folder, be it there or not."""

@@ -68,7 +68,9 @@ def config(
             f"{path} is there already: edit it, or see `tui-balancer config --show`"
         ) from None
     except OSError as problem:
-        raise UserError(f"cannot write {path}: {problem.strerror}") from None
+        raise UserError(
+            f"cannot write {path}: {problem.strerror}; name another file with {PATH_VARIABLE}"
+        ) from None
     print(path)
     return EXIT_DONE
 

@@ -332,6 +332,27 @@ async def test_f8_saves_the_screen_as_an_svg(
         assert picture.name in toasts(pilot)[0]
 
 
+async def test_f8_takes_the_run_folder_where_the_working_folder_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, out = tmp_path / "gone", tmp_path / "out"
+    gone.mkdir()
+    out.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    run = fake_run()
+    run.change(output=str(out))
+    async with shown(run) as pilot:
+        await pilot.press("f8")
+        await until(pilot, lambda: list(out.glob("*.svg")))
+        await until(pilot, lambda: any(str(out) in one for one in toasts(pilot)))
+        for picture in out.iterdir():
+            picture.unlink()
+        out.rmdir()
+        await pilot.press("f8")
+        await until(pilot, lambda: any("No such file" in one for one in toasts(pilot)))
+
+
 async def test_u_undoes_the_last_move_from_any_tab() -> None:
     assert await commands_after(fake_run(), "4", "u") == [UndoMove()]
 

@@ -59,6 +59,7 @@ from tui_balancer.workers.preflight import (
     PreflightRequest,
     preflight,
 )
+from tui_balancer.workers.socket_folder import temporary_folder
 
 if TYPE_CHECKING:
     from tui_balancer.engines.dask import ClusterAccess
@@ -138,6 +139,9 @@ def prepare(
         UserError: Something is missing or wrong; nothing was started.
     """
     require_installed(*(FORMATS[name] for name in settings.formats))
+    if resuming is not None:
+        # Processes meet at a socket in it.
+        temporary_folder()
     stored = find_run(settings.output) if resuming is not None else None
     if stored is not None:
         settings = with_stored_defaults(settings, stored.run)

@@ -10,6 +10,8 @@ from contextlib import suppress
 from multiprocessing import util
 from pathlib import Path
 
+from tui_balancer.errors import UserError
+
 _PREFIX = "tui-balancer-"
 _LONGEST_SOCKET_PATH = 100
 
@@ -45,9 +47,23 @@ def _lock(folder: Path) -> bool:
     return False
 
 
+def temporary_folder() -> str:
+    """Return where temporary folders belong.
+
+    Raises:
+        UserError: There is no such place.
+    """
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        raise UserError(
+            "no folder for temporary files can be written: name one with TMPDIR"
+        ) from None
+
+
 def _parent() -> Path:
     """Return where temporary folders belong, if a socket's path is not too long there."""
-    parent = tempfile.gettempdir()
+    parent = temporary_folder()
     # The kernel takes 107 bytes, macOS 103; batch systems like long temporary folders.
     if len(os.fsencode(parent)) + len(f"/{_PREFIX}01234567/queues") > _LONGEST_SOCKET_PATH:
         parent = "/tmp"

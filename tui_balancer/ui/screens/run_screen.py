@@ -278,9 +278,17 @@ class RunScreen(SteeringScreen):
         self.notify(text, title="Copied", markup=False)
 
     def action_save_picture(self) -> None:
-        """Save the screen as an SVG file in the working folder."""
-        path = self.app.save_screenshot(path=".")
-        self.notify(path, title="Saved", markup=False)
+        """Save the screen as an SVG file in the working folder, or else in the run folder."""
+        reason = ""
+        for folder in (".", *([self.snapshot.output] if self.snapshot else [])):
+            try:
+                path = self.app.save_screenshot(path=folder)
+            except OSError as problem:
+                reason = f"{folder}: {problem.strerror}"
+            else:
+                self.notify(path, title="Saved", markup=False)
+                return
+        self.notify(reason, title="The screen is not saved", severity="error", markup=False)
 
     def action_help(self) -> None:
         """Show the keys, those of this tab first."""

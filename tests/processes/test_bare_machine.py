@@ -1,0 +1,86 @@
+"""Machines that lack what programs take for granted: a home, a folder for temporary files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import run_command
+
+STRANGER = """
+import pwd
+import sys
+
+from tui_balancer import cache
+from tui_balancer.__main__ import main
+
+
+def nobody_knows(_user):
+    raise KeyError("getpwuid(): uid not found")
+
+
+if __name__ == "__main__":
+    pwd.getpwuid = nobody_knows
+    cache.NO_HOME = sys.argv.pop(1)
+    main()
+"""
+"""The command of a user who is not in the passwd file, under another name of a home."""
+
+NO_TEMPORARY = """
+import tempfile
+
+from tui_balancer.__main__ import main
+
+if __name__ == "__main__":
+    tempfile._candidate_tempdir_list = lambda: ["/nonexistent"]
+    main()
+"""
+
+
+def ran(
+    script: Path, text: str, *words: str, without: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    script.write_text(text)
+    environment = {name: value for name, value in os.environ.items() if name not in without}
+    return subprocess.run(
+        [sys.executable, str(script), *words],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
+def test_a_user_without_a_home_works_without_preferences_and_cache(
+    little: Path, tmp_path: Path
+) -> None:
+    command = run_command(little, output=tmp_path / "out")
+    words = command[command.index("run") :]
+    without = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TUI_BALANCER_CONFIG")
+    run = ran(tmp_path / "it.py", STRANGER, str(tmp_path / "home"), *words, without=without)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "3 of 3 files done" in run.stdout
+
+
+@pytest.mark.parametrize("word", ["config", "devices"])
+def test_every_command_knows_no_home(tmp_path: Path, word: str) -> None:
+    home = str(tmp_path / "none")
+    without = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TUI_BALANCER_CONFIG")
+    asked = ran(tmp_path / "it.py", STRANGER, home, word, without=without)
+    assert (asked.returncode, asked.stderr) == (0, "")
+
+
+def test_no_folder_for_temporary_files_is_one_line(little: Path, tmp_path: Path) -> None:
+    command = run_command(little, output=tmp_path / "out")
+    run = ran(tmp_path / "it.py", NO_TEMPORARY, *command[command.index("run") :])
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == (
+        "tui-balancer: no folder for temporary files can be written: name one with TMPDIR\n"
+    )
+    assert not (tmp_path / "out").exists()
