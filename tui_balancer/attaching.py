@@ -11,16 +11,15 @@ from tui_balancer.headless import HeadlessReporter
 from tui_balancer.run.handle import RunHandle
 from tui_balancer.run.report import (
     EXIT_DONE,
-    EXIT_FAILED,
     EXIT_INTERRUPTED,
     exit_code,
     summary_lines,
 )
 from tui_balancer.watching import (
     Interrupts,
+    can_show,
     counted_interrupts,
     draws_ascii,
-    has_terminal,
 )
 
 
@@ -37,15 +36,20 @@ def watch_attached(
         UserError: There is no run to show; the line says why and what to do.
     """
     run = attach(folder, read_only=read_only)
-    if headless or not has_terminal():
-        with counted_interrupts() as interrupts:
-            reporter = HeadlessReporter(run, sys.stdout)
-            reporter.watch(lambda seconds: _over(run, interrupts, seconds))
-        code = EXIT_DONE
+    if not can_show(headless=headless):
+        code = _follow(run)
     else:
         code = _show(run, folder, read_only=read_only, ascii_only=draws_ascii(ascii_only))
     summary = run.summary()
     return code if summary is None else exit_code(summary)
+
+
+def _follow(run: RunHandle, *, from_now: bool = False) -> int:
+    """Print lines until the run is over."""
+    with counted_interrupts() as interrupts:
+        reporter = HeadlessReporter(run, sys.stdout, from_now=from_now)
+        reporter.watch(lambda seconds: _over(run, interrupts, seconds))
+    return EXIT_DONE
 
 
 def _over(run: RunHandle, interrupts: Interrupts, seconds: float) -> bool:
@@ -65,19 +69,24 @@ def _show(run: RunHandle, folder: Path, *, read_only: bool, ascii_only: bool) ->
     from tui_balancer.preferences import read_preferences
     from tui_balancer.ui.app import BalancerApp
     from tui_balancer.ui.exits import ExitCode
+    from tui_balancer.ui.showing import show
 
-    app = BalancerApp(
-        run, attached=True, read_only=read_only, ascii_only=ascii_only, look=read_preferences().look
-    )
-    app.run()
-    if app.return_code == ExitCode.TERMINAL_LOST:
+    look = read_preferences().look
+
+    def make() -> BalancerApp:
+        return BalancerApp(
+            run, attached=True, read_only=read_only, ascii_only=ascii_only, look=look
+        )
+
+    code = show(make)
+    if code is ExitCode.TERMINAL_LOST:
         return EXIT_DONE
-    if app.return_code == ExitCode.REFUSED:
+    if code is ExitCode.REFUSED:
         run.snapshot()  # Raises what the screen met: the line says why.
+    if code is ExitCode.CRASHED:
+        return _follow(run, from_now=True)
     summary = run.summary()
     lines = summary_lines(summary) if summary else (f"left; the run in {folder} goes on",)
     print("\n".join(lines))
-    if app.return_code == ExitCode.CRASHED:
-        return EXIT_FAILED
-    signalled = app.return_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+    signalled = code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
     return EXIT_INTERRUPTED if signalled else EXIT_DONE

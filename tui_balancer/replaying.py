@@ -9,10 +9,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tui_balancer.errors import UserError
 from tui_balancer.numbers import decimal
 from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
-from tui_balancer.watching import draws_ascii, has_terminal
+from tui_balancer.watching import draws_ascii, require_screen
 
 MOST_SPEED = 1_000_000
 
@@ -34,8 +33,7 @@ def replay(
     """
     from tui_balancer.run.replay import ReplayRun
 
-    if not has_terminal():
-        raise UserError("replay needs a terminal: `tui-balancer report` writes a page instead")
+    require_screen("replay", otherwise="`tui-balancer report` writes a page instead")
     run = ReplayRun(output, speed=speed)
     # All of it stays: a search for garbage in it would only hold up the screen.
     gc.freeze()
@@ -43,16 +41,21 @@ def replay(
     from tui_balancer.ui.app import BalancerApp
     from tui_balancer.ui.exits import ExitCode
     from tui_balancer.ui.screens.replay_screen import ReplayScreen
+    from tui_balancer.ui.showing import show
 
-    app = BalancerApp(
-        run,
-        read_only=True,
-        ascii_only=draws_ascii(ascii),
-        look=read_preferences().look,
-        screen=partial(ReplayScreen, replay=run),
-    )
-    app.run()
-    if app.return_code == ExitCode.CRASHED:
+    look = read_preferences().look
+
+    def make() -> BalancerApp:
+        return BalancerApp(
+            run,
+            read_only=True,
+            ascii_only=draws_ascii(ascii),
+            look=look,
+            screen=partial(ReplayScreen, replay=run),
+        )
+
+    code = show(make)
+    if code is ExitCode.CRASHED:
         return EXIT_FAILED
-    signalled = app.return_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+    signalled = code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
     return EXIT_INTERRUPTED if signalled else EXIT_DONE

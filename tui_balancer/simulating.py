@@ -16,7 +16,7 @@ from tui_balancer.balance.model import Unit
 from tui_balancer.errors import UserError
 from tui_balancer.numbers import decimal, whole
 from tui_balancer.options import DEFAULT_MODEL
-from tui_balancer.run.report import EXIT_DONE
+from tui_balancer.run.report import EXIT_DONE, EXIT_FAILED
 from tui_balancer.run.simulation_report import (
     THROTTLED_TO,
     PolicyName,
@@ -106,22 +106,24 @@ def _watch(
     units: tuple[Unit, ...] | None,
 ) -> int:
     """Show one simulated run on the screen until it is left."""
-    from tui_balancer.watching import draws_ascii, has_terminal
+    from tui_balancer.watching import draws_ascii, require_screen
 
     if policy == "central":
         raise UserError("--watch shows the coordinator, and `central` has none: choose another")
-    if not has_terminal():
-        raise UserError("--watch needs a terminal; without it, simulate prints a table")
+    require_screen("--watch", otherwise="without it, simulate prints a table")
     from tui_balancer.preferences import read_preferences
     from tui_balancer.ui.app import BalancerApp
+    from tui_balancer.ui.exits import ExitCode
+    from tui_balancer.ui.showing import show
 
+    look, ascii_only = read_preferences().look, draws_ascii(asked=False)
     run = watched(policy, scenario, devices=devices, files=files, speed=speed, units=units)
     run.start()
     try:
-        BalancerApp(run, ascii_only=draws_ascii(asked=False), look=read_preferences().look).run()
+        code = show(lambda: BalancerApp(run, ascii_only=ascii_only, look=look))
     finally:
         run.close()
-    return EXIT_DONE
+    return EXIT_FAILED if code is ExitCode.CRASHED else EXIT_DONE
 
 
 def _table(rows: tuple[PolicyResult, ...]) -> Table:

@@ -25,6 +25,7 @@ from tui_balancer.run.folder import LOGS_FOLDER
 from tui_balancer.run.opening import OpeningRun, Prepare
 from tui_balancer.run.report import EXIT_FAILED, exit_code
 from tui_balancer.stop_signals import STOP_SIGNALS
+from tui_balancer.ui.terminal import screen_obstacle
 
 if TYPE_CHECKING:
     from tui_balancer.run.prepare import PreparedRun
@@ -39,9 +40,23 @@ TOGETHER_SECONDS = 0.2
 _log = logging.getLogger(__name__)
 
 
-def has_terminal() -> bool:
-    """Whether a full-screen app can be shown: Textual reads stdin and paints on stderr."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+def can_show(*, headless: bool = False) -> bool:
+    """Whether to show the screen; what prevents it on a terminal is said on stderr."""
+    obstacle = "" if headless else screen_obstacle()
+    if obstacle:
+        print(f"tui-balancer: no screen, plain lines only: {obstacle}.", file=sys.stderr)
+    return obstacle is None
+
+
+def require_screen(what: str, *, otherwise: str) -> None:
+    """Refuse what only a screen can show.
+
+    Raises:
+        UserError: There is no terminal, or none that can show it.
+    """
+    if (obstacle := screen_obstacle()) is not None:
+        because = f" ({obstacle})" if obstacle else ""
+        raise UserError(f"{what} needs a terminal{because}: {otherwise}")
 
 
 def draws_ascii(asked: bool) -> bool:
@@ -79,7 +94,7 @@ def watch(
     from tui_balancer.engines.local import prepare_for_spawn
     from tui_balancer.run.prepare import require_sense
 
-    if headless or quiet or not has_terminal():
+    if not can_show(headless=headless or quiet):
         with bars() as on_step:
             prepared = prepare(on_step)
         prepare_for_spawn()
@@ -89,7 +104,7 @@ def watch(
     else:
         require_sense(settings)
         # Before anything else is done: beside it the import takes twice as long.
-        importlib.import_module("tui_balancer.ui.app")
+        importlib.import_module("tui_balancer.ui.showing")
         prepare_for_spawn()
         with counted_interrupts() as interrupts, _Recorded() as recorded:
             opening = OpeningRun(settings, prepare, recorded.begin)
@@ -190,19 +205,24 @@ def _watch_on_screen(
     from tui_balancer.preferences import read_preferences
     from tui_balancer.ui.app import BalancerApp
     from tui_balancer.ui.exits import ExitCode
+    from tui_balancer.ui.showing import show
 
-    app = BalancerApp(
-        opening,
-        painted=opening.start,
-        interrupted=interrupts.hand_over,
-        ascii_only=draws_ascii(ascii_only),
-        look=read_preferences().look,
-    )
-    app.run()
-    if app.return_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+    look = read_preferences().look
+
+    def make() -> BalancerApp:
+        return BalancerApp(
+            opening,
+            painted=opening.start,
+            interrupted=interrupts.hand_over,
+            ascii_only=draws_ascii(ascii_only),
+            look=look,
+        )
+
+    code = show(make)
+    if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
         interrupts.note()
     session = _opened(opening, interrupts)
-    if app.return_code == ExitCode.TERMINAL_LOST:
+    if code is ExitCode.TERMINAL_LOST:
         session.unattended = True
         while not _wait(session, interrupts, LOOK_SECONDS, _log.info):
             pass

@@ -37,6 +37,8 @@ async def shown(run: FakeRun, size: tuple[int, int] = (120, 40)) -> AsyncIterato
     async with app.run_test(size=size, notifications=True) as pilot:
         await look(pilot)
         yield pilot
+    # Keys and clicks that fail are dropped; a test of theirs has failed.
+    assert app.errors == []
 
 
 def app_of(pilot: Pilot[int]) -> BalancerApp:

@@ -53,7 +53,7 @@ class Terminal:
         self.modes_before = self.modes()
         self._screen = pyte.Screen(80, 24)
         self._stream = pyte.Stream(self._screen)
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.text = ""
         self.emulated = True
 
@@ -79,13 +79,19 @@ class Terminal:
         """Return the lines of the screen."""
         return "\n".join(self._screen.display)
 
-    def wait_for(self, *words: str) -> None:
+    def wait_for(self, *words: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the screen shows all of this."""
-        self._read_until(lambda: all(word in self.shown() for word in words))
+        self._read_until(lambda: all(word in self.shown() for word in words), seconds)
 
-    def press(self, keys: str) -> None:
-        """Type, as a person does."""
-        os.write(self._master, keys.encode())
+    def press(self, keys: str | bytes) -> None:
+        """Type, as a person does; bytes go through as they are."""
+        os.write(self._master, keys.encode() if isinstance(keys, str) else keys)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the window's size; what it shows is drawn again from nothing."""
+        self._screen.resize(rows, columns)
+        self._screen.reset()
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def wait_for_text(self, words: str) -> None:
         """Wait until this was written, on whichever screen."""

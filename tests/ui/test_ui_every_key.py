@@ -77,6 +77,12 @@ def kind_told(app: BalancerApp) -> str:
     return type(told(app)).__name__
 
 
+def notified(app: BalancerApp) -> str:
+    """The title of the one notification."""
+    (notification,) = app._notifications
+    return notification.title
+
+
 def screen(app: BalancerApp) -> str:
     return type(app.screen).__name__
 
@@ -193,6 +199,7 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
             Step("RunScreen", "minus", kind_told, ("SetPolicy",), "u"),
             Step("RunScreen", "y", clipboard, ("cuda:0",), "home"),
             Step("RunScreen", "f8", pictures, (1,)),
+            Step("BalancerApp", "ctrl+z", notified, ("ctrl+z is off",)),
             Step("RunScreen", "space space", frozen, (True, False)),
             Step("RunScreen", "question_mark", screen, ("HelpScreen",)),
             Step("HelpScreen", "question_mark", screen, ("RunScreen",)),

@@ -10,7 +10,16 @@ from textual.widgets import OptionList
 
 from tests.support.fake_run import FakeRun
 from tests.support.pictures import DEVICES, FINISHED, PAUSED, PREPARING, RUNNING, SUMMARY
-from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
+from tests.support.screen import (
+    app_of,
+    fake_run,
+    look,
+    seen,
+    settled,
+    shown,
+    toasts,
+    until,
+)
 from tui_balancer.balance.commands import (
     Command,
     Outcome,
@@ -424,3 +433,10 @@ async def test_the_screen_survives_every_size_it_is_drawn_to() -> None:
             if size[0] >= 40:
                 assert "cuda:0" in await seen(pilot)
         assert "Hardware" in await seen(pilot)
+
+
+async def test_a_key_held_down_leaves_one_notification() -> None:
+    async with shown(fake_run()) as pilot:
+        await pilot.press("end", *("y",) * 20)
+        await settled(pilot)
+        assert len(toasts(pilot)) == 1

@@ -8,10 +8,14 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import FrameType
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.events import Event, InputEvent
+from textual.events import Key as KeyEvent
 from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from tui_balancer.balance.commands import Drain, StopNow
@@ -22,8 +26,10 @@ from tui_balancer.ui import glyphs
 from tui_balancer.ui.ascii_filter import AsciiFilter
 from tui_balancer.ui.bulletin import Bulletin
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
+from tui_balancer.ui.dialogs.dialog import Palette
 from tui_balancer.ui.dialogs.quit_dialog import LEAVE, QuitDialog
 from tui_balancer.ui.driver import TerminalDriver
+from tui_balancer.ui.error_log import log_error
 from tui_balancer.ui.exits import ExitCode
 from tui_balancer.ui.keymap import TABS
 from tui_balancer.ui.link import RunLink
@@ -34,6 +40,7 @@ from tui_balancer.ui.messages import (
     LinkBroke,
     Picture,
     SnapshotTaken,
+    TerminalReturned,
     WentBack,
 )
 from tui_balancer.ui.screens.run_screen import RunScreen
@@ -44,6 +51,11 @@ _SIGNALS: Final = {
     signal.SIGHUP: ExitCode.TERMINAL_LOST,
     signal.SIGINT: ExitCode.INTERRUPTED,
 }
+
+FAILED: Final = "The screen failed"
+
+_LOGGED_MOST: Final = 20
+"""A key that is held down may fail many times a second."""
 
 
 class BalancerApp(App[int]):
@@ -68,6 +80,9 @@ class BalancerApp(App[int]):
 
     CSS_PATH = "app.tcss"
     TITLE = "tui_balancer"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False),
+    ]
 
     def __init__(
         self,
@@ -98,6 +113,11 @@ class BalancerApp(App[int]):
         self._interrupted = interrupted
         self._poll = poll
         self._leaving = False
+        self.left: ExitCode | None = None
+        self._reopened_at: str | None = None
+        self.errors: list[Exception] = []
+        self.details = ""
+        self._log_folder = run.log_folder
         self._handlers: dict[signal.Signals, Any] = {}
         for theme in THEMES:
             self.register_theme(theme)
@@ -131,10 +151,21 @@ class BalancerApp(App[int]):
         if self._interrupted():
             self._leave(ExitCode.INTERRUPTED)
 
-    def on_ready(self) -> None:
+    async def on_ready(self) -> None:
         """Begin to read the run, now that there are widgets to show it."""
         self.link.start(poll=self._poll)
         self.call_after_refresh(self._painted)
+        if self._reopened_at is not None:
+            await self.run_screen.action_show_tab(self._reopened_at)
+            self.notify(
+                "It is open again; its error is in logs/app.log.",
+                title=FAILED,
+                severity="warning",
+            )
+
+    def reopen(self, tab: str) -> None:
+        """Begin where a screen that has failed was."""
+        self._reopened_at = tab
 
     async def on_unmount(self) -> None:
         """Let go of the run and give the signals back to the caller's handlers."""
@@ -143,6 +174,7 @@ class BalancerApp(App[int]):
             signal.signal(number, handler)
 
     def _leave(self, code: ExitCode) -> None:
+        self.left = code
         self.exit(int(code), return_code=int(code))
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
@@ -165,8 +197,6 @@ class BalancerApp(App[int]):
     def on_command_answered(self, message: CommandAnswered) -> None:
         """Say what became of a command."""
         command, outcome = message.command, message.outcome
-        # One answer at a time: at 80×24 a pile of them hides what they are about.
-        self.clear_notifications()
         if outcome.accepted:
             self.notify(f"{glyphs.DONE} {outcome.message}", timeout=4, markup=False)
         else:
@@ -174,6 +204,19 @@ class BalancerApp(App[int]):
         self.run_screen.answered(command, outcome)
         if isinstance(command, Drain | StopNow) and not outcome.accepted:
             self._leaving = False
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Show one notification at a time: at 80×24 a pile of them hides what they are about."""
+        self.clear_notifications()
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def _tell_terminal(self, picture: Picture) -> None:
         """Say in the window's title how far the run is, and ring where something is to be seen."""
@@ -194,6 +237,50 @@ class BalancerApp(App[int]):
     def on_terminal_lost(self) -> None:
         """Go without a screen."""
         self._leave(ExitCode.TERMINAL_LOST)
+
+    def on_terminal_returned(self, _message: TerminalReturned) -> None:
+        """Paint all of the screen."""
+        self.refresh(layout=True)
+
+    async def on_event(self, event: Event) -> None:
+        """Drop a key or a click that fails: it may reach a widget that is on its way out."""
+        try:
+            await super().on_event(event)
+        except Exception as error:
+            if not isinstance(event, InputEvent):
+                raise
+            self.note(f"{event.__class__.__name__} was dropped", error)
+            if isinstance(event, KeyEvent):
+                self.notify(
+                    f"{event.key}: {error!r}",
+                    title="This key failed",
+                    severity="error",
+                    markup=False,
+                )
+
+    def note(self, what: str, error: Exception) -> None:
+        """Log an error of the screen."""
+        self.errors.append(error)
+        if len(self.errors) <= _LOGGED_MOST:
+            self.details = log_error(self._log_folder(), what, error)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Log an error that nothing in the screen has caught, and close the screen."""
+        self.note(FAILED, error)
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """Close the screen; the caller says why, once the terminal is a shell's again."""
+        self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        """Print nothing: see `_fatal_error`."""
+        self._exit_renderables.clear()
+
+    def give_terminal_back(self) -> None:
+        """Restore the terminal if the app has ended without doing so."""
+        if self._driver is not None:
+            self._driver.close()
 
     async def action_quit(self) -> None:
         """Leave at once after the end of the run; before it, ask what becomes of it."""
@@ -217,12 +304,29 @@ class BalancerApp(App[int]):
         )
         self._leave(ExitCode.ENDED if ended else ExitCode.INTERRUPTED)
 
+    def action_suspend_process(self) -> None:
+        """Suspend the screen of another process's run; the own run would stop with it."""
+        if self._attached or self._read_only:
+            super().action_suspend_process()
+        else:
+            self.notify(
+                "It would stop the run. Close the terminal to continue without a screen; "
+                "`tui-balancer attach` shows it again.",
+                title="ctrl+z is off",
+                markup=False,
+            )
+
     def _quit_answered(self, answer: Drain | StopNow | Literal["leave"] | None) -> None:
         if answer == LEAVE:
             self._leave(ExitCode.LEFT)
         elif isinstance(answer, Drain | StopNow):
             self._leaving = True
             self.link.send(answer)
+
+    def action_command_palette(self) -> None:
+        """Open the palette of commands."""
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette())
 
     def get_system_commands(self, _screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every action of the main screen in the palette, and Textual's own few."""

@@ -1,24 +1,33 @@
-"""The terminal driver of a program that outlives its terminal."""
+"""The terminal driver of a program that outlives its terminal, and comes back from a suspension."""
 
 from __future__ import annotations
 
 import io
 import os
+import select
+import signal
+from codecs import getincrementaldecoder
+from contextlib import suppress
 from threading import Event, Thread
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
+from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
 from tui_balancer.inputs.text import terminal_safe
-from tui_balancer.ui.messages import TerminalLost
+from tui_balancer.ui.messages import TerminalLost, TerminalReturned
+from tui_balancer.ui.terminal import in_foreground, terminal_size
 
 if TYPE_CHECKING:
     from textual.app import App
 
 _LOOK_SECONDS: Final = 0.5
+_KEYS_SECONDS: Final = 0.1
 
 _KEEP_TITLE: Final = "\x1b[22;0t"
 _RESTORE_TITLE: Final = "\x1b[23;0t"
+_NO_MOUSE_PIXELS: Final = "\x1b[?1016l"
+_USUAL_POINTER: Final = "\x1b]22;default\x07"
 
 
 class LossTolerantFile(io.TextIOBase):
@@ -60,10 +69,14 @@ class LossTolerantFile(io.TextIOBase):
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, which also notices that the terminal is gone and says so to the app.
+    """Textual's driver, for a terminal that may be lost, taken away and given back.
 
     A hangup without SIGHUP (`nohup`, a killed multiplexer, a signal somebody blocked) shows only
     in a failing write, a failing read, or `isatty` turning false, so all three are watched.
+
+    SIGTSTP gives the terminal back before the process stops. After SIGCONT, whatever stopped the
+    process, all modes are set again and the whole screen is painted; in the background that waits
+    until the shell brings the job to the foreground, and the run continues without a screen.
     """
 
     def __init__(
@@ -75,27 +88,84 @@ class TerminalDriver(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._size = size or self._get_terminal_size()
         self._terminal = LossTolerantFile(cast(IO[str], self._file))
         self._file = cast(io.TextIOWrapper, self._terminal)
         self._closed = Event()
+        self._shown = False
+        self._suspended = False
+        self._away = False
+        self._continuing = False
+        self._modes_at_start: list[Any] | None = None
         Thread(target=self._watch, name="ui-terminal", daemon=True).start()
 
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """Textual takes COLUMNS and LINES for the size, even after the window has changed."""
+        return terminal_size(self.fileno)
+
     def run_input_thread(self) -> None:
-        """Read keys until the app ends or the terminal is gone."""
+        """Read keys until the app ends or the terminal is lost; drop bytes that are not UTF-8."""
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")(errors="ignore").decode
         try:
-            super().run_input_thread()
+            while not self.exit_event.is_set():
+                ready, _, _ = select.select([self.fileno], [], [], _KEYS_SECONDS)
+                if ready and not in_foreground(self.fileno):
+                    # What is typed now is for the shell.
+                    self.exit_event.wait(_KEYS_SECONDS)
+                elif ready:
+                    if not (keys := os.read(self.fileno, 4096)):
+                        self._terminal.lost.set()
+                        return
+                    if text := decode(keys):
+                        for event in parser.feed(text):
+                            self.process_message(event)
+                for event in parser.tick():
+                    self.process_message(event)
         except OSError:
             self._terminal.lost.set()
 
+    def write(self, data: str) -> None:
+        """Write, or drop the text while another program has the terminal."""
+        if self._shown and not self._away and self._writer_thread is not None:
+            super().write(data)
+
     def start_application_mode(self) -> None:
         """Take the screen over; the window's title is kept for afterwards."""
+        self._shown, self._suspended, self._away = True, False, False
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        # Textual reads the modes at each start, and after a SIGSTOP they are still its own.
+        self._modes_at_start = self._modes_at_start or self.attrs_before
+        self.attrs_before = self._modes_at_start
         self.write(_KEEP_TITLE)
 
     def stop_application_mode(self) -> None:
-        """Give the screen and the window's title back."""
-        self.write(_RESTORE_TITLE)
+        """Give the screen, its modes and the window's title back."""
+        self._suspended = self._away = False
+        if not self._shown:
+            return
+        if not in_foreground(self.fileno):
+            # The modes are the shell's already, and setting them would stop this process.
+            self.attrs_before = None
+        self.write(_RESTORE_TITLE + _USUAL_POINTER)
         super().stop_application_mode()
+        self.write(_NO_MOUSE_PIXELS)
+        self._in_band_window_resize = self._mouse_pixels = False
+        self._shown = False
+
+    def disable_input(self) -> None:
+        """End the thread that reads keys."""
+        if self._shown:
+            # Dropping unread keys would stop a process in the background.
+            before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+            super().disable_input()
+            signal.signal(signal.SIGTTOU, before)
+
+    def suspend_application_mode(self) -> None:
+        """Give the terminal back for a while."""
+        self.stop_application_mode()
+        self._end_writer()
+        self._suspended = True
 
     def entitle(self, text: str) -> None:
         """Write the window's title."""
@@ -106,9 +176,51 @@ class TerminalDriver(LinuxDriver):
         self.write(f"\x1b]9;{terminal_safe(text)}\x07\x07")
 
     def close(self) -> None:
-        """End the watch and the writer."""
+        """End the watch and the writer; a screen that has broken gives the terminal back here."""
         self._closed.set()
+        self.stop_application_mode()
+        self._end_writer()
+
+    def _end_writer(self) -> None:
         super().close()
+        self._writer_thread = None
+
+    # The handlers only schedule: they may interrupt the loop while it holds the writer's lock.
+
+    def _sigtstp_application(self, *_signal_and_frame: object) -> None:
+        self._schedule(self._suspend)
+
+    def _sigcont_application(self, *_signal_and_frame: object) -> None:
+        if not self._continuing:
+            self._continuing = True
+            self._away = not in_foreground(self.fileno)
+            self._schedule(self._continue)
+
+    def _schedule(self, step: Any) -> None:
+        with suppress(RuntimeError):  # The loop has ended, and the terminal is given back.
+            self._loop.call_soon_threadsafe(step)
+
+    def _suspend(self) -> None:
+        """Give the terminal back and stop; where no shell could continue it, go straight on."""
+        if not self._shown:
+            return
+        self.suspend_application_mode()
+        self._continuing = True
+        handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, handler)
+        self._continue()
+
+    def _continue(self) -> None:
+        """Take the screen over again, with all its modes, and have all of it painted."""
+        self._continuing = False
+        self._away = not in_foreground(self.fileno)
+        if self._away or not (self._shown or self._suspended):
+            return
+        if self._shown:
+            self.suspend_application_mode()
+        self.resume_application_mode()
+        self._app.post_message(TerminalReturned())
 
     def _watch(self) -> None:
         while not self._closed.wait(_LOOK_SECONDS):
@@ -116,3 +228,5 @@ class TerminalDriver(LinuxDriver):
                 self._terminal.lost.set()
                 self._app.post_message(TerminalLost())
                 return
+            if self._away and in_foreground(self.fileno):
+                self._schedule(self._continue)

@@ -8,11 +8,11 @@ from enum import IntEnum
 class ExitCode(IntEnum):
     """The app's result and return code.
 
-    `CRASHED` is Textual's own; the signals follow the shell's 128 + number.
+    The signals follow the shell's 128 + number.
 
     Attributes:
         ENDED: The person left after the end of the run.
-        CRASHED: The app itself broke; the run may still go on.
+        CRASHED: The screen failed twice; the run may still go on.
         LEFT: The person left the screen of another process's run, which goes on.
         REFUSED: The run cannot begin, and knows why.
         LEFT_STOPPING: The person left while the run was stopping; end it without the screen.

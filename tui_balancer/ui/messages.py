@@ -96,3 +96,7 @@ class LinkBroke(Message):
 
 class TerminalLost(Message):
     """The terminal hung up; nobody sees the screen any more."""
+
+
+class TerminalReturned(Message):
+    """The terminal is this program's again after a suspension; nothing of the screen is left."""

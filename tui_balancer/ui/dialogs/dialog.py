@@ -1,10 +1,13 @@
-"""What all dialogs have in common."""
+"""What all dialogs have in common: they close once, however fast keys and clicks come."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, TypeVar
 
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.screen import ModalScreen
 
 ResultT = TypeVar("ResultT")
@@ -16,3 +19,19 @@ class Dialog(ModalScreen[ResultT]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Cancel", show=False),
     ]
+
+    def dismiss(self, result: ResultT | None = None) -> AwaitComplete:
+        """Close the dialog with this answer; a second answer on its way in closes nothing."""
+        return super().dismiss(result) if self.is_current else AwaitComplete()
+
+
+class Palette(CommandPalette):
+    """The palette of commands, which runs the chosen command once."""
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """Close the palette; Textual runs the chosen command after each call."""
+        if self.is_current:
+            return super().dismiss(result)
+        if self._selected_command is not None:
+            self._selected_command = replace(self._selected_command, command=lambda: None)
+        return AwaitComplete()

@@ -21,6 +21,7 @@ _MOVING: Final = (
     ("← →", "In the timeline: back and on; in a log: sideways"),
     ("mouse", "Click rows, headings, tabs, keys; drag files onto a device"),
     ("ctrl+p", "Search all actions; themes"),
+    ("ctrl+z", "Off: it would stop the run; suspends an attached screen"),
 )
 _SIGNS: Final = (
     ("Busy", "Share of the last seconds with a batch in flight"),

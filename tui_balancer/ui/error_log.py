@@ -1,0 +1,27 @@
+"""Errors of the screen, written where a person finds them: the app's log in the run folder."""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+APP_LOG: Final = "app.log"
+
+
+def log_error(folder: Path, what: str, error: Exception) -> str:
+    """Append an error to the app's log, and return in words where to read about it.
+
+    Args:
+        folder: Holds the log; an attached or replayed run's may be read-only, or gone.
+        what: What has failed.
+        error: The error.
+    """
+    moment = datetime.now().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
+    story = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    with suppress(OSError), (folder / APP_LOG).open("a", encoding="utf-8") as log:
+        log.write(f"{moment} ERROR {__name__}: {what}:\n{story}")
+        return f"Details: {log.name}"
+    return f"The error: {error!r}"

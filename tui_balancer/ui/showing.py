@@ -1,0 +1,56 @@
+"""A screen that may fail: its error is logged, the terminal is restored, and it is opened again."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Final
+
+from tui_balancer.ui.app import FAILED, BalancerApp
+from tui_balancer.ui.exits import ExitCode
+from tui_balancer.ui.terminal import kept_terminal
+
+STEADY_SECONDS: Final = 60.0
+"""A screen that fails twice within this time is not opened a third time."""
+
+
+def show(make: Callable[[], BalancerApp]) -> ExitCode:
+    """Show a screen until it is left, and return how that was.
+
+    An error of the screen is logged and told in one line; then the screen is opened again, on the
+    same tab.
+
+    Args:
+        make: Makes the screen.
+
+    Returns:
+        `CRASHED` for a screen that failed twice within a minute.
+    """
+    tab, failed_at = None, -STEADY_SECONDS
+    while True:
+        app = make()
+        if tab is not None:
+            app.reopen(tab)
+        try:
+            with kept_terminal():
+                _run(app)
+        except Exception as error:
+            app.note(FAILED, error)
+        if app.left is not None:
+            # How it was left counts, not what broke on the way out.
+            return app.left
+        now, tab = time.monotonic(), app.run_screen.tabs.current
+        again = now - failed_at > STEADY_SECONDS
+        what_next = "It is opened again" if again else "It is not opened again"
+        print(f"{FAILED}. {what_next}. {app.details}", file=sys.stderr)
+        if not again:
+            return ExitCode.CRASHED
+        failed_at = now
+
+
+def _run(app: BalancerApp) -> None:
+    try:
+        app.run()
+    finally:
+        app.give_terminal_back()
