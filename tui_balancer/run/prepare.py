@@ -40,6 +40,7 @@ from tui_balancer.run.continuation import (
 )
 from tui_balancer.run.devices import device_specs, selected_devices
 from tui_balancer.run.handle import Step
+from tui_balancer.run.limits import limit_warnings
 from tui_balancer.run.merging import merged_conflicts
 from tui_balancer.run.precision import (
     choose_precision,
@@ -226,6 +227,8 @@ def _settled(
     # Workers tell by it whether batches that were kept are of this run, however it is taken up.
     embedding = resolved(asked, report.model)
     warnings += slow_precision_warnings(embedding.precision, devices)
+    if settings.cluster is None:
+        warnings += limit_warnings(devices, shape, embedding)
     going_on = None
     if stored is not None and resuming is not None:
         refuse_differences(stored.run, settings, report.model, embedding, devices)
