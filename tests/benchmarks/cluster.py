@@ -136,7 +136,7 @@ def ledger_micros(folder: Path, threads: int) -> tuple[float, float]:
     ledger = Ledger.create(folder / f"{threads}.sqlite", RUN, SESSION)
     count = RECORDED * min(threads, 4)
     ledger.record_scan([file(number) for number in range(count)], 1.0)
-    journal = Journal(ledger, time.monotonic, frozenset())
+    journal = Journal(ledger, time.monotonic)
     numbers = iter(range(1, 10**9))
 
     def record(number: int) -> None:

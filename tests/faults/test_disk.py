@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.sessions import finished, leftovers, outputs, session, wait_until
 from tui_balancer.balance.commands import ResumeAll, SetPolicy, StopNow
-from tui_balancer.balance.events import DeviceEvent, FailureEvent, ReturnEvent
+from tui_balancer.balance.events import DeviceEvent, FailureEvent, ReturnCause, ReturnEvent
 from tui_balancer.balance.model import TimeSettings
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.reading import read_ledger
@@ -24,7 +24,6 @@ from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.atomic import Replace
 from tui_balancer.outputs.layout import OUTPUT_SUFFIX, temporary_path
 from tui_balancer.run import publishing
-from tui_balancer.run.board import NOT_RECORDED
 from tui_balancer.run.session import RunSession
 
 FULL = "No space left on device"
@@ -157,7 +156,7 @@ def test_a_ledger_that_cannot_grow_holds_the_run_and_nothing_of_the_story_is_los
     assert sequences == list(range(1, len(run.events_after(0)) + 1))
     # Only what a worker asked for meanwhile came back, before it had it.
     returned = [event for event in run.events_after(0) if isinstance(event, ReturnEvent)]
-    assert {event.reason for event in returned} <= {NOT_RECORDED}
+    assert {event.cause for event in returned} <= {ReturnCause.NOT_RECORDED}
     tries = attempts(tmp_path / "out").values()
     assert all(1 <= count <= 1 + len(returned) for count in tries)
 

@@ -22,12 +22,12 @@ from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.balance.events import Event, UnbundleEvent
 from tui_balancer.config import RunSettings
 from tui_balancer.ledger.reading import read_ledger
-from tui_balancer.ledger.records import FileState
+from tui_balancer.ledger.records import FileState, SessionEnd
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.sealing import seal
 from tui_balancer.run.assigning import assign
-from tui_balancer.run.board import RETURN_REASONS, RunBoard
+from tui_balancer.run.board import RunBoard
 from tui_balancer.run.continuation import Continuation, Resuming, continuation, find_run
 from tui_balancer.run.folder import RunFolder
 from tui_balancer.run.hold import Hold
@@ -125,7 +125,7 @@ def work(prepared: PreparedRun, computed: list[int], *, poison: bool = False) ->
     folder = RunFolder.take(prepared.folder, prepared.record, prepared.sessions)
     try:
         stock = take_stock(prepared, folder, lambda *counts: None, threading.Event())
-        journal = Journal(folder.ledger, lambda: 0.0, RETURN_REASONS)
+        journal = Journal(folder.ledger, lambda: 0.0)
 
         def note(event: Event) -> None:
             journal.note(event)
@@ -150,7 +150,7 @@ def work(prepared: PreparedRun, computed: list[int], *, poison: bool = False) ->
             computed += [file.file_id for file in task.files]
             board.finish(worker, result(task))
         journal.flush()
-        folder.release("finished")
+        folder.release(SessionEnd.FINISHED)
     except Killed:
         # What the kernel does for a process that dies: its files are closed, its locks undone.
         folder.ledger._connection.close()

@@ -20,7 +20,7 @@ from tests.support.sessions import leftovers, outputs
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.ledger.reading import is_blank, read_ledger
-from tui_balancer.ledger.records import FileRow, FileState, LeaseEnd
+from tui_balancer.ledger.records import FileRow, FileState, LeaseEnd, SessionEnd
 from tui_balancer.ledger.schema import LEDGER_NAME
 
 CPU = ("--devices", "cpu", "--cpu-workers", "1", "--cpu-threads", "1", "--headless")
@@ -115,7 +115,7 @@ def test_a_killed_app_is_resumed_to_the_bytes_of_a_quiet_run_and_nothing_is_done
     with closing(read_ledger(out / LEDGER_NAME)) as ledger:
         first, second = ledger.sessions()
         leases = ledger.leases()
-    assert (first.ended_at, second.how) == (None, "finished")
+    assert (first.ended_at, second.end) == (None, SessionEnd.FINISHED)
     done = [lease.unit for lease in leases if lease.how is LeaseEnd.DONE]
     assert sorted(done) == sorted({row.file.unit for row in after.values()})
     assert [lease.how for lease in leases if lease.session == 2] == [LeaseEnd.DONE] * sum(

@@ -18,7 +18,7 @@ from tui_balancer.inputs.fasta import read_fasta
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.ledger.changes import FileDone, LeaseEnded, LeaseGranted, OutputsOwned
-from tui_balancer.ledger.records import LeaseEnd, OutputRecord, RunRecord, SessionRecord
+from tui_balancer.ledger.records import LeaseEnd, OutputRecord, RunRecord, SessionEnd, SessionRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.content import Content, Entry
@@ -68,7 +68,7 @@ def finish_run(inputs: Path, folder: Path, formats: Sequence[FormatName] = ("vir
             ),
             LeaseEnded(file.file_id, 1, LeaseEnd.DONE, 2.0),
         )
-    ledger.end_session(1002.0, "finished")
+    ledger.end_session(1002.0, SessionEnd.FINISHED)
     ledger.close()
     return folder
 

@@ -23,7 +23,7 @@ from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.embedding.registry import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.ledger.changes import FileDone
-from tui_balancer.ledger.records import DeviceUsed, FileRecord, RunRecord, SessionRecord
+from tui_balancer.ledger.records import DeviceUsed, FileRecord, RunRecord, SessionEnd, SessionRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.run.journal import Journal
@@ -94,7 +94,7 @@ def told_run(folder: Path) -> Path:
     ledger.close()
     ledger = Ledger.open(path, SessionRecord(5000.0, "node2", 12, {"torch": "2.13.0"}))
     _write(ledger, SECOND, {C: "cpu:0", SHARED: "cpu:1"})
-    ledger.end_session(5010.0, "finished")
+    ledger.end_session(5010.0, SessionEnd.FINISHED)
     ledger.close()
     return folder
 
@@ -109,7 +109,7 @@ def _run(folder: Path) -> RunRecord:
 
 def _write(ledger: Ledger, events: Sequence[Event], done: dict[int, str]) -> None:
     moment = 0.0
-    journal = Journal(ledger, lambda: moment, frozenset())
+    journal = Journal(ledger, lambda: moment)
     for event in numbered(events):
         moment = event.seconds
         if isinstance(event, DoneEvent):

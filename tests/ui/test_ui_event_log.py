@@ -15,6 +15,7 @@ from tui_balancer.balance.events import (
     DeviceEvent,
     DoneEvent,
     LeaseEvent,
+    ReturnCause,
     ReturnEvent,
     SplitEvent,
     StealEvent,
@@ -51,10 +52,10 @@ def test_starts_and_ends_of_files_are_no_news() -> None:
 
 
 def test_a_returned_file_and_a_dead_device_are_news() -> None:
-    back = log_row(ReturnEvent(1, 0.0, 1, "a.faa", "cuda:0", 1, "worker died"), 1)
+    back = log_row(ReturnEvent(1, 0.0, 1, "a.faa", "cuda:0", 1, ReturnCause.WORKER_DIED), 1)
     dead = log_row(DeviceEvent(2, 0.0, "cuda:0", DeviceState.DEAD, "given up"), 2)
     assert back is not None
-    assert (back.word, back.route, back.reason) == ("returned", "cuda:0", "worker died")
+    assert (back.word, back.route, back.reason) == ("returned", "cuda:0", "its worker died")
     assert dead is not None
     assert (dead.word, dead.tone, dead.reason) == ("dead", "bad", "given up")
 

@@ -16,6 +16,7 @@ from tui_balancer.balance.events import (
     FailureEvent,
     LeaseEvent,
     PartEvent,
+    ReturnCause,
     ReturnEvent,
     StealEvent,
 )
@@ -108,7 +109,7 @@ def test_a_file_in_hand_lasts_until_now() -> None:
 
 def test_a_file_that_came_back_is_in_hand_twice() -> None:
     record = TimelineRecord()
-    back = ReturnEvent(0, 3.0, 1, "f1", DEVICE, 1, "worker died")
+    back = ReturnEvent(0, 3.0, 1, "f1", DEVICE, 1, ReturnCause.WORKER_DIED)
     again = LeaseEvent(0, 5.0, 1, "f1", "cuda:1", 2)
     record.add([lease(1.0, 1), back, again])
     history = record.history(1, now=6.0)

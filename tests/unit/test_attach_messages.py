@@ -56,6 +56,7 @@ from tui_balancer.balance.events import (
     DoneEvent,
     PartEvent,
     RetryEvent,
+    ReturnCause,
     ReturnEvent,
     RunEvent,
     SkipEvent,
@@ -92,7 +93,7 @@ EVENTS = (
     RetryEvent(3, 2.0, 3, "f3", "cpu:0"),
     SplitEvent(4, 2.0, 3, "f3", "cpu:0", "cpu:1", 2, 5, "idle", copy=True, source_ends=(1.0, 2.0)),
     PartEvent(5, 2.0, 3, "f3", "cpu:0", 1, 10, 100, 1e9, 2.0),
-    ReturnEvent(6, 2.0, 3, "f3", "cpu:0", 1, "killed by SIGKILL", charged=True),
+    ReturnEvent(6, 2.0, 3, "f3", "cpu:0", 1, ReturnCause.WORKER_DIED, "killed by SIGKILL", True),
     UnbundleEvent(7, 2.0, 3, "a bundle", "cpu:0", 1, 12, "killed by SIGKILL"),
     WarningEvent(8, 2.0, Notice("empty", NoticeKind.EMPTY, 4, 2, (Example("a.faa", 3, "P1"),))),
 )

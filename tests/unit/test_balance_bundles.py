@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.balance import Bench, bundle, unit
 from tui_balancer.balance.commands import MoveUnits, RetryUnits, SkipUnits, StopNow
-from tui_balancer.balance.events import DoneEvent, FailureEvent, UnbundleEvent
+from tui_balancer.balance.events import DoneEvent, FailureEvent, ReturnCause, UnbundleEvent
 from tui_balancer.balance.model import DeviceState, Directive, Lease
 
 KILLED = "killed by signal 9"
@@ -181,7 +181,7 @@ def test_what_is_being_written_is_finished_after_a_stop() -> None:
     second = bench.must_take("cuda:0")
     bench.coordinator.execute(StopNow())
     assert bench.progress(second, 0.5) is Directive.ABANDON
-    assert bench.coordinator.return_lease("cuda:0", 1, 1, 1, "stopped")
+    assert bench.coordinator.return_lease("cuda:0", 1, 1, 1, ReturnCause.STOPPED)
 
     assert not bench.coordinator.over
     assert bench.finish(first)

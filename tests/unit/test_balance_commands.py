@@ -17,7 +17,13 @@ from tui_balancer.balance.commands import (
     SetPolicy,
     StopNow,
 )
-from tui_balancer.balance.events import DeviceEvent, MoveEvent, SettingEvent, StealEvent
+from tui_balancer.balance.events import (
+    DeviceEvent,
+    MoveEvent,
+    ReturnCause,
+    SettingEvent,
+    StealEvent,
+)
 from tui_balancer.balance.model import (
     CountSettings,
     DeviceState,
@@ -252,7 +258,7 @@ def test_stopping_abandons_the_running_files_at_their_batch_boundary(paused: boo
     assert ask(bench, StopNow()) == Outcome(True, "stopping after the batches in flight")
     assert bench.progress(lease, 0.5) is Directive.ABANDON
     assert bench.coordinator.wait_while_paused("cuda:0", 1, 60.0) is Directive.ABANDON
-    assert bench.coordinator.return_lease("cuda:0", 1, 0, 1, "stopped by hand")
+    assert bench.coordinator.return_lease("cuda:0", 1, 0, 1, ReturnCause.STOPPED)
     assert bench.coordinator.over
     assert bench.coordinator.totals().waiting == 2
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.balance import Bench, units
 from tui_balancer.balance.commands import PauseDevice, SetPolicy
-from tui_balancer.balance.events import DoneEvent, LeaseEvent, StealEvent
+from tui_balancer.balance.events import DoneEvent, LeaseEvent, ReturnCause, StealEvent
 from tui_balancer.balance.model import (
     CountSettings,
     DeviceState,
@@ -237,7 +237,7 @@ def test_an_abandoned_unit_waits_first_in_line_with_the_next_epoch() -> None:
     bench = Bench(costs=[9, 8, 7, 6])
     lease = bench.must_take("cuda:0")
     bench.progress(lease, 0.5)
-    assert bench.coordinator.return_lease("cuda:0", 1, 0, 1, "stopped")
+    assert bench.coordinator.return_lease("cuda:0", 1, 0, 1, ReturnCause.STOPPED)
     assert bench.waiting("cuda:0") == [0, 3]
     assert bench.coordinator.totals().cost_done == 0
     again = bench.must_take("cuda:0")

@@ -33,6 +33,7 @@ from tui_balancer.balance.events import (
     FailureEvent,
     LeaseEvent,
     MoveEvent,
+    ReturnCause,
     ReturnEvent,
     StealEvent,
 )
@@ -163,7 +164,11 @@ class AnyInterleaving(RuleBasedStateMachine):
         )
         if directive is Directive.ABANDON:
             assert self.coordinator.return_lease(
-                worker.device, worker.incarnation, lease.unit.unit_id, lease.epoch, "stopped"
+                worker.device,
+                worker.incarnation,
+                lease.unit.unit_id,
+                lease.epoch,
+                ReturnCause.STOPPED,
             )
             self.stale.append((worker.device, worker.incarnation, lease))
             worker.lease = None
@@ -248,8 +253,8 @@ class AnyInterleaving(RuleBasedStateMachine):
         events = here.last_event
         assert not here.begin_completion(device, incarnation, number, epoch)
         assert not here.record_file_completion(number, epoch, 1.0)
-        assert not here.record_file_failure(number, epoch, "late")
-        assert not here.return_lease(device, incarnation, number, epoch, "late")
+        assert not here.record_file_failure(number, epoch, ReturnCause.STOPPED)
+        assert not here.return_lease(device, incarnation, number, epoch, ReturnCause.STOPPED)
         assert (
             here.report_progress(device, incarnation, number, epoch, progress) is Directive.ABANDON
         )

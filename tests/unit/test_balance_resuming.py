@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from tests.support.balance import Bench, unit, units
 from tui_balancer.balance.commands import PauseAll, ResumeAll, StopNow
-from tui_balancer.balance.events import DeviceEvent, FailureEvent, ReturnEvent, WarningEvent
+from tui_balancer.balance.events import (
+    DeviceEvent,
+    FailureEvent,
+    ReturnCause,
+    ReturnEvent,
+    WarningEvent,
+)
 from tui_balancer.notices import Notice
 
 
@@ -33,11 +39,11 @@ def test_a_claimed_unit_that_finds_no_place_waits_again_even_if_its_worker_died(
     lease = bench.must_take("cuda:0")
     assert bench.claim(lease)
     assert bench.die("cuda:0")
-    assert bench.coordinator.give_up_completion(0, 1, "the disk is full")
-    assert not bench.coordinator.give_up_completion(0, 1, "the disk is full")
+    assert bench.coordinator.give_up_completion(0, 1, ReturnCause.DISK_FULL)
+    assert not bench.coordinator.give_up_completion(0, 1, ReturnCause.DISK_FULL)
     assert bench.coordinator.totals().waiting == 1
     (returned,) = [event for event in bench.journal if isinstance(event, ReturnEvent)]
-    assert (returned.epoch, returned.reason) == (lease.epoch, "the disk is full")
+    assert (returned.epoch, returned.cause) == (lease.epoch, ReturnCause.DISK_FULL)
     assert bench.must_take("cuda:0").epoch == 2
 
 

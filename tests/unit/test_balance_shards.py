@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.balance import Bench, unit
 from tui_balancer.balance.commands import MoveUnits, ReorderUnits, RetryUnits, SkipUnits
-from tui_balancer.balance.events import FailureEvent, RetryEvent, SkipEvent
+from tui_balancer.balance.events import FailureEvent, RetryEvent, ReturnCause, SkipEvent
 from tui_balancer.balance.model import Lease, Unit
 from tui_balancer.balance.units import NOBODY
 
@@ -220,7 +220,9 @@ def test_whatever_happens_every_input_is_in_one_place(
         elif how == "done":
             bench.finish(lease)
         else:
-            bench.coordinator.return_lease(device, 1, lease.unit.unit_id, lease.epoch, "stopped")
+            bench.coordinator.return_lease(
+                device, 1, lease.unit.unit_id, lease.epoch, ReturnCause.STOPPED
+            )
         totals = bench.coordinator.totals()
         assert totals.files == 4
         assert totals.done + totals.failed + totals.running + totals.waiting == 4

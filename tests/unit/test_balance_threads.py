@@ -23,7 +23,7 @@ from tui_balancer.balance.commands import (
     StopNow,
 )
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
-from tui_balancer.balance.events import DoneEvent, Event
+from tui_balancer.balance.events import DoneEvent, Event, ReturnCause
 from tui_balancer.balance.model import (
     CountSettings,
     Directive,
@@ -61,7 +61,9 @@ def idle_bench() -> Bench:
 
 
 WAKERS: dict[str, Callable[[Bench], object]] = {
-    "a lease comes back": lambda bench: bench.coordinator.return_lease("cuda:0", 1, 0, 1, "x"),
+    "a lease comes back": lambda bench: bench.coordinator.return_lease(
+        "cuda:0", 1, 0, 1, ReturnCause.STOPPED
+    ),
     "a worker dies": lambda bench: bench.die("cuda:0"),
     "the last file is done": lambda bench: bench.coordinator.record_file_completion(0, 1, 1.0),
     "a device is paused": lambda bench: bench.coordinator.execute(PauseDevice("cuda:0")),
@@ -81,7 +83,7 @@ def test_an_idle_worker_wakes_when(what: str) -> None:
 
 def test_a_change_between_the_refusal_and_the_wait_is_not_missed() -> None:
     bench = idle_bench()
-    bench.coordinator.return_lease("cuda:0", 1, 0, 1, "x")
+    bench.coordinator.return_lease("cuda:0", 1, 0, 1, ReturnCause.STOPPED)
     assert Waiting(lambda: bench.coordinator.wait_for_work("cuda:1", 1, 3600.0)).returns()
 
 

@@ -25,6 +25,7 @@ from tui_balancer.ledger.records import (
     LeaseEnd,
     LeaseRow,
     OutputRecord,
+    SessionEnd,
 )
 from tui_balancer.ledger.writing import Ledger
 
@@ -123,9 +124,13 @@ def test_a_device_is_known_by_what_was_said_of_it_last(ledger: Ledger) -> None:
 
 
 def test_a_session_that_ended_says_how(ledger: Ledger) -> None:
-    ledger.end_session(1100.0, "interrupted")
+    ledger.end_session(1100.0, SessionEnd.FAILED, "the disk is gone")
     (session,) = ledger.sessions()
-    assert (session.ended_at, session.how) == (1100.0, "interrupted")
+    assert (session.ended_at, session.end, session.reason) == (
+        1100.0,
+        SessionEnd.FAILED,
+        "the disk is gone",
+    )
 
 
 def test_taking_a_run_up_loses_open_leases_and_nothing_else(ledger: Ledger, path: Path) -> None:

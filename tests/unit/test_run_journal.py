@@ -15,6 +15,7 @@ from tui_balancer.balance.events import (
     FailureEvent,
     LeaseEvent,
     RetryEvent,
+    ReturnCause,
     ReturnEvent,
     SkipEvent,
     StealEvent,
@@ -38,7 +39,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 @pytest.fixture
 def journal(ledger: Ledger) -> Journal:
-    return Journal(ledger, lambda: 9.0, frozenset({"stopped"}))
+    return Journal(ledger, lambda: 9.0)
 
 
 def noted(journal: Journal, *events: Event) -> None:
@@ -73,15 +74,21 @@ def test_a_file_is_leased_and_done_as_its_events_say(ledger: Ledger, journal: Jo
 
 
 @pytest.mark.parametrize(
-    ("reason", "how"), [("stopped", LeaseEnd.RETURNED), ("signal 9", LeaseEnd.WORKER_DIED)]
+    ("cause", "how"),
+    [
+        (ReturnCause.STOPPED, LeaseEnd.RETURNED),
+        (ReturnCause.DISK_FULL, LeaseEnd.RETURNED),
+        (ReturnCause.WORKER_DIED, LeaseEnd.WORKER_DIED),
+        (ReturnCause.WORKER_REPLACED, LeaseEnd.WORKER_DIED),
+    ],
 )
 def test_a_lease_that_comes_back_says_why(
-    ledger: Ledger, journal: Journal, reason: str, how: LeaseEnd
+    ledger: Ledger, journal: Journal, cause: ReturnCause, how: LeaseEnd
 ) -> None:
     noted(
         journal,
         LeaseEvent(1, 1.0, 0, "f0", "cpu:0", 1),
-        ReturnEvent(2, 2.0, 0, "f0", "cpu:0", 1, reason),
+        ReturnEvent(2, 2.0, 0, "f0", "cpu:0", 1, cause),
         LeaseEvent(3, 3.0, 0, "f0", "cpu:1", 2),
     )
     assert [lease.how for lease in ledger.leases()] == [how, None]
@@ -103,7 +110,7 @@ def test_a_skipped_file_is_failed_with_the_reason_and_waits_again_when_it_is_ret
 def test_all_files_of_a_skipped_bundle_are_failed_and_retried(tmp_path: Path) -> None:
     ledger = Ledger.create(tmp_path / "ledger.sqlite", RUN, SESSION)
     ledger.record_scan(FILES, 5.0)
-    journal = Journal(ledger, lambda: 9.0, frozenset())
+    journal = Journal(ledger, lambda: 9.0)
 
     def states() -> list[str]:
         return [row.state.value for row in ledger.files()[3:]]
@@ -124,7 +131,9 @@ def test_a_death_counts_later_if_it_was_charged(
     noted(
         journal,
         LeaseEvent(1, 1.0, 0, "f0", "cpu:0", 1),
-        ReturnEvent(2, 2.0, 0, "f0", "cpu:0", 1, "killed by SIGTERM", charged),
+        ReturnEvent(
+            2, 2.0, 0, "f0", "cpu:0", 1, ReturnCause.WORKER_DIED, "killed by SIGTERM", charged
+        ),
     )
     assert [lease.how for lease in ledger.leases()] == [LeaseEnd.WORKER_DIED]
     assert ledger.files()[0].deaths == deaths
@@ -167,7 +176,7 @@ def test_a_unit_given_up_after_its_output_was_recorded_is_done_all_the_same(
 ) -> None:
     noted(journal, LeaseEvent(1, 1.0, 0, "f0", "cpu:0", 1))
     journal.note_done(0, 1, DONE)
-    noted(journal, ReturnEvent(2, 2.0, 0, "f0", "cpu:0", 1, "stopped"))
+    noted(journal, ReturnEvent(2, 2.0, 0, "f0", "cpu:0", 1, ReturnCause.STOPPED))
     assert ledger.files()[0].state is FileState.DONE
     assert [lease.how for lease in ledger.leases()] == [LeaseEnd.DONE]
 

@@ -128,5 +128,8 @@ def test_slips_of_the_pen_are_told_before_there_is_a_screen(
         require_sense(RunSettings(**(asked | change)))  # type: ignore[arg-type]
 
 
-def test_a_glob_passes_the_first_glance(tmp_path: Path) -> None:
-    require_sense(settings(tmp_path, "nothing/*.faa"))
+def test_a_glob_is_refused_at_the_first_glance_unless_it_matches_something(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such file or folder"):
+        require_sense(settings(tmp_path, f"{tmp_path}/*.faa"))
+    (tmp_path / "one.faa").write_text(">P1\nMKV\n")
+    require_sense(settings(tmp_path, f"{tmp_path}/*.faa"))

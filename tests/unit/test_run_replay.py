@@ -17,7 +17,7 @@ from tests.support.told_run import (
     told_run,
 )
 from tui_balancer.balance.commands import PauseAll
-from tui_balancer.balance.events import LeaseEvent, MoveEvent, ReturnEvent, StealEvent
+from tui_balancer.balance.events import LeaseEvent, MoveEvent, ReturnCause, ReturnEvent, StealEvent
 from tui_balancer.balance.model import DeviceMetrics, DeviceState
 from tui_balancer.run.handle import Phase
 from tui_balancer.run.replay import SPEEDS, ReplayRun
@@ -198,7 +198,7 @@ def test_what_waits_goes_where_it_is_moved_and_returned() -> None:
     events = [
         MoveEvent(1, 1.0, A, "a", "cpu:0", "cpu:1"),
         LeaseEvent(2, 2.0, A, "a", "cpu:1", 1),
-        ReturnEvent(3, 3.0, A, "a", "cpu:1", 1, "it died"),
+        ReturnEvent(3, 3.0, A, "a", "cpu:1", 1, ReturnCause.WORKER_DIED, "it died"),
         StealEvent(4, 4.0, A, "a", 1, "cpu:1", "cpu:0", "idle"),
         LeaseEvent(5, 5.0, A, "a", "cpu:0", 2),
     ]

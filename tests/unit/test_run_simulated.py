@@ -86,7 +86,5 @@ def test_time_passes_by_itself_until_the_end() -> None:
 def test_what_cannot_be_watched_is_refused() -> None:
     with pytest.raises(UserError, match="terminal"):
         simulate(watch=True)
-    with pytest.raises(UserError, match="--speed"):
-        simulate(watch=True, speed=5.0)
     with pytest.raises(UserError, match="central"):
         simulate(watch=True, policy=("central",))

@@ -8,7 +8,7 @@ from tui_balancer.balance import deaths, lease_ends, steering
 from tui_balancer.balance.board import Board
 from tui_balancer.balance.commands import Command, Outcome
 from tui_balancer.balance.event_log import Journal
-from tui_balancer.balance.events import WarningEvent
+from tui_balancer.balance.events import ReturnCause, WarningEvent
 from tui_balancer.balance.lease_desk import LeaseDesk
 from tui_balancer.balance.model import (
     DeviceSpec,
@@ -137,7 +137,8 @@ class WorkStealingCoordinator(LeaseDesk):
             record = board.roster[device]
             for active in (record.active, *record.behind):
                 if active is not None and not active.claimed:
-                    lease_ends.give_back(board, active, "its worker was replaced", to=record)
+                    cause = ReturnCause.WORKER_REPLACED
+                    lease_ends.give_back(board, active, cause, to=record)
             record.incarnation += 1
             record.present = True
             record.ready = False

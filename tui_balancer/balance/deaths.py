@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tui_balancer.balance.board import Board
 from tui_balancer.balance.device_record import DeviceRecord
+from tui_balancer.balance.events import ReturnCause
 from tui_balancer.balance.lease_ends import fail, give_back, unbundle
 from tui_balancer.balance.units import ActiveLease
 
@@ -17,7 +18,7 @@ def worker_died(board: Board, record: DeviceRecord, reason: str, *, charged: boo
     if board.over or board.ending:
         record.left = True
         for active in lost:
-            give_back(board, active, reason, to=record)
+            give_back(board, active, ReturnCause.WORKER_DIED, reason, to=record)
         board.announce(record, reason)
         return False
     record.strikes += 1
@@ -26,9 +27,9 @@ def worker_died(board: Board, record: DeviceRecord, reason: str, *, charged: boo
     refuge = board.roster.refuge(record, stealing=board.balancer.stealing)
     # What it was writing is not to blame for what it was computing.
     for active in lost[1:]:
-        give_back(board, active, reason, to=refuge)
+        give_back(board, active, ReturnCause.WORKER_DIED, reason, to=refuge)
     if lost and not poisonous:
-        give_back(board, lost[0], reason, to=refuge, charged=charged)
+        give_back(board, lost[0], ReturnCause.WORKER_DIED, reason, to=refuge, charged=charged)
     elif lost and lost[0].lease.unit.parts:
         unbundle(board, lost[0], reason, to=refuge)
     elif lost:
@@ -55,7 +56,7 @@ def device_lost(board: Board, record: DeviceRecord, reason: str, *, idle_only: b
     record.behind = [one for one in record.behind if one.claimed]
     refuge = board.roster.refuge(record, stealing=board.balancer.stealing)
     for active in reversed(lost):
-        give_back(board, active, reason, to=refuge)
+        give_back(board, active, ReturnCause.WORKER_DIED, reason, to=refuge)
     board.announce(record, reason)
     return True
 

@@ -6,10 +6,41 @@ record, so what is shown is what is stored.
 
 from __future__ import annotations
 
+from enum import Enum
+from typing import Final
+
 from msgspec import Struct
 
 from tui_balancer.balance.model import DeviceState
 from tui_balancer.notices import Notice
+
+
+class ReturnCause(str, Enum):
+    """Why a lease comes back unfinished; the ledger has the word."""
+
+    WORKER_DIED = "worker_died"
+    WORKER_REPLACED = "worker_replaced"
+    APP_DIED = "app_died"
+    STOPPED = "stopped"
+    DISK_FULL = "disk_full"
+    FOLDER_LOST = "folder_lost"
+    NOT_RECORDED = "not_recorded"
+
+    @property
+    def worker_lost(self) -> bool:
+        """Whether the worker that had the lease is gone."""
+        return self in (ReturnCause.WORKER_DIED, ReturnCause.WORKER_REPLACED)
+
+
+_RETURNED: Final = {
+    ReturnCause.WORKER_DIED: "its worker died",
+    ReturnCause.WORKER_REPLACED: "its worker was replaced",
+    ReturnCause.APP_DIED: "the run's process has died",
+    ReturnCause.STOPPED: "the run was stopped",
+    ReturnCause.DISK_FULL: "there was no space for its output",
+    ReturnCause.FOLDER_LOST: "the run folder was not there any more",
+    ReturnCause.NOT_RECORDED: "the ledger could not take the lease",
+}
 
 
 class Event(Struct, frozen=True, tag_field="event"):
@@ -178,16 +209,23 @@ class ReturnEvent(Event, frozen=True, tag="return"):
         unit_name: Its name.
         device: Who had it.
         epoch: Its attempt number.
-        reason: Why.
-        charged: Whether a worker died and that counts against the unit.
+        cause: Why.
+        detail: How a worker died; empty for every other cause.
+        charged: Whether a worker's death counts against the unit.
     """
 
     unit_id: int
     unit_name: str
     device: str
     epoch: int
-    reason: str
+    cause: ReturnCause
+    detail: str = ""
     charged: bool = False
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return self.detail or _RETURNED[self.cause]
 
 
 class UnbundleEvent(Event, frozen=True, tag="unbundle"):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from tui_balancer.balance import lease_ends
 from tui_balancer.balance.board import Board
 from tui_balancer.balance.device_record import DeviceRecord
+from tui_balancer.balance.events import ReturnCause
 from tui_balancer.balance.model import Directive, Progress
 from tui_balancer.balance.observation import ObservableBoard
 from tui_balancer.balance.parts import Share
@@ -146,17 +147,17 @@ class LeaseDesk(ObservableBoard):
             return True
 
     def return_lease(
-        self, device: str, incarnation: int, unit_id: int, epoch: int, reason: str
+        self, device: str, incarnation: int, unit_id: int, epoch: int, cause: ReturnCause
     ) -> bool:
         """Let a unit that a worker abandoned wait again, without blame; False if stale."""
         with self._changing() as board:
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is None or active.claimed:
                 return False
-            lease_ends.give_back(board, active, reason, to=board.roster[device])
+            lease_ends.give_back(board, active, cause, to=board.roster[device])
             return True
 
-    def give_up_completion(self, unit_id: int, epoch: int, reason: str) -> bool:
+    def give_up_completion(self, unit_id: int, epoch: int, cause: ReturnCause) -> bool:
         """Let a claimed unit wait again, since its outputs cannot be put in place now.
 
         False for a stale epoch.
@@ -165,7 +166,7 @@ class LeaseDesk(ObservableBoard):
             active = board.units.current(unit_id, epoch)
             if active is None:
                 return False
-            lease_ends.give_back(board, active, reason, to=board.roster[active.lease.device])
+            lease_ends.give_back(board, active, cause, to=board.roster[active.lease.device])
             return True
 
     @contextmanager

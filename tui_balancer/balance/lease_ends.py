@@ -10,7 +10,13 @@ from collections.abc import Collection, Mapping
 
 from tui_balancer.balance.board import Board
 from tui_balancer.balance.device_record import DeviceRecord
-from tui_balancer.balance.events import DoneEvent, FailureEvent, ReturnEvent, UnbundleEvent
+from tui_balancer.balance.events import (
+    DoneEvent,
+    FailureEvent,
+    ReturnCause,
+    ReturnEvent,
+    UnbundleEvent,
+)
 from tui_balancer.balance.units import ActiveLease
 
 
@@ -68,7 +74,13 @@ def fail(board: Board, active: ActiveLease, reason: str) -> None:
 
 
 def give_back(
-    board: Board, active: ActiveLease, reason: str, *, to: DeviceRecord, charged: bool = False
+    board: Board,
+    active: ActiveLease,
+    cause: ReturnCause,
+    detail: str = "",
+    *,
+    to: DeviceRecord,
+    charged: bool = False,
 ) -> None:
     """Let a leased unit wait again, as the next one of a device, or others go on with it."""
     unit = active.lease.unit
@@ -83,7 +95,8 @@ def give_back(
         unit.name,
         active.lease.device,
         active.lease.epoch,
-        reason,
+        cause,
+        detail,
         charged,
     )
     if unit.whole is not None:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
 from tui_balancer.balance.event_log import Journal
+from tui_balancer.balance.events import ReturnCause
 from tui_balancer.balance.model import Directive, Lease, Progress, Unit
 from tui_balancer.balance.parts import Spans
 from tui_balancer.balance.simulated_devices import Rules, SimulatedDevice
@@ -229,7 +230,7 @@ class SimulatedWorker:
             self._spans = share.spans or ()
         elif directive in (Directive.ABANDON, Directive.RELEASE):
             # Of no effect where the lease is over already.
-            self._coordinator.return_lease(*self._address(), "simulated")
+            self._coordinator.return_lease(*self._address(), ReturnCause.STOPPED)
             self._lease = None
             self.take()
             return

@@ -22,6 +22,7 @@ from tui_balancer.ledger.records import (
     LeaseRow,
     OutputRecord,
     RunRecord,
+    SessionEnd,
     SessionRecord,
 )
 from tui_balancer.ledger.schema import (
@@ -64,12 +65,20 @@ class LedgerReader:
     def sessions(self) -> tuple[SessionRecord, ...]:
         """Return the app processes that worked on the run, oldest first."""
         rows = self._select(
-            "SELECT started_at, host, pid, versions, ended_at, how, age_seconds FROM sessions "
-            "ORDER BY id"
+            "SELECT started_at, host, pid, versions, ended_at, end, reason, age_seconds "
+            "FROM sessions ORDER BY id"
         )
         return tuple(
-            SessionRecord(started_at, host, pid, json.loads(versions), *rest)
-            for started_at, host, pid, versions, *rest in rows
+            SessionRecord(
+                started_at,
+                host,
+                pid,
+                json.loads(versions),
+                ended_at,
+                SessionEnd(end) if end else None,
+                *rest,
+            )
+            for started_at, host, pid, versions, ended_at, end, *rest in rows
         )
 
     def files(self) -> tuple[FileRow, ...]:

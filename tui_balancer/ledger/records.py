@@ -53,6 +53,14 @@ class RunRecord:
     scanned_at: float | None = None
 
 
+class SessionEnd(str, Enum):
+    """How an app process ended its work on a run."""
+
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
     """One app process that works on the run; a run that is resumed has several.
@@ -63,7 +71,8 @@ class SessionRecord:
         pid: Its process.
         versions: Of the program and the libraries that matter.
         ended_at: When it let go; None while it lives, or because it died.
-        how: How it ended, in words; empty likewise.
+        end: How it ended; None likewise.
+        reason: Why it failed, in words; empty for every other end.
         age_seconds: What its command had taken before.
     """
 
@@ -72,7 +81,8 @@ class SessionRecord:
     pid: int
     versions: Mapping[str, str]
     ended_at: float | None = None
-    how: str = ""
+    end: SessionEnd | None = None
+    reason: str = ""
     age_seconds: float = 0.0
 
 

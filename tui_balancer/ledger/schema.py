@@ -55,7 +55,8 @@ TABLES = (
         pid INTEGER NOT NULL,
         versions TEXT NOT NULL,
         ended_at REAL,
-        how TEXT NOT NULL DEFAULT '',
+        end TEXT,
+        reason TEXT NOT NULL DEFAULT '',
         age_seconds REAL NOT NULL
     )""",
     """CREATE TABLE files (

@@ -21,6 +21,7 @@ from tui_balancer.ledger.records import (
     FileRecord,
     LeaseEnd,
     RunRecord,
+    SessionEnd,
     SessionRecord,
 )
 from tui_balancer.ledger.schema import TABLES
@@ -155,8 +156,8 @@ class Ledger(LedgerReader):
                 if entry.event is not None:
                     insert_event(self._connection, self.session, entry.event)
 
-    def end_session(self, at: float, how: str) -> None:
-        """Record that this process lets go of the run.
+    def end_session(self, at: float, end: SessionEnd, reason: str = "") -> None:
+        """Record that this process lets go of the run, and why it failed.
 
         Raises:
             LedgerError: It did not happen.
@@ -164,8 +165,8 @@ class Ledger(LedgerReader):
         with self._transaction(durable=True):
             update(
                 self._connection,
-                "UPDATE sessions SET ended_at = ?, how = ? WHERE id = ?",
-                *(at, how, self.session),
+                "UPDATE sessions SET ended_at = ?, end = ?, reason = ? WHERE id = ?",
+                *(at, end.value, reason, self.session),
             )
 
     def close(self) -> None:

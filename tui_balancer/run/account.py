@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 
 from tui_balancer.balance.events import DeviceEvent, MoveEvent, SplitEvent, StealEvent
 from tui_balancer.balance.model import DeviceState
-from tui_balancer.ledger.records import DeviceUsed, FileState
+from tui_balancer.ledger.records import DeviceUsed, FileState, SessionRecord
 from tui_balancer.notices import Notice
 from tui_balancer.outputs.dereplication import planned_copies
 from tui_balancer.run.chronicle import Chronicle
@@ -227,7 +227,7 @@ def _sessions(history: RunHistory) -> tuple[SessionAccount, ...]:
         SessionAccount(
             _iso(one.record.started_at),
             None if one.record.ended_at is None else _iso(one.record.ended_at),
-            one.record.how or CUT_OFF,
+            _ending(one.record),
             one.record.host,
             one.record.pid,
             one.record.versions,
@@ -236,6 +236,11 @@ def _sessions(history: RunHistory) -> tuple[SessionAccount, ...]:
         )
         for one in history.sessions
     )
+
+
+def _ending(session: SessionRecord) -> str:
+    """Return how a session ended, in words."""
+    return session.reason or (session.end.value if session.end else CUT_OFF)
 
 
 def _iso(unix_seconds: float) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
+from tui_balancer.balance.events import ReturnCause
 from tui_balancer.balance.model import Directive, Lease, Progress, Telemetry
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import DeviceUsed
@@ -14,7 +15,7 @@ from tui_balancer.run.catalogue import Catalogue
 from tui_balancer.run.hold import Hold
 from tui_balancer.run.journal import Journal
 from tui_balancer.run.presence import Presence
-from tui_balancer.run.publishing import FOLDER_LOST, NO_SPACE, Publisher
+from tui_balancer.run.publishing import Publisher
 from tui_balancer.workers.protocol import (
     DeviceFacts,
     Order,
@@ -25,12 +26,6 @@ from tui_balancer.workers.protocol import (
     WorkerId,
     WorkerTelemetry,
 )
-
-STOPPED = "the run was stopped"
-NOT_RECORDED = "the ledger could not take the lease"
-
-RETURN_REASONS = frozenset({STOPPED, NO_SPACE, FOLDER_LOST, NOT_RECORDED})
-"""Why leases come back, other than by a worker's death."""
 
 
 class RunBoard:
@@ -148,7 +143,11 @@ class RunBoard:
         except LedgerError as problem:
             self._hold.begin(str(problem))
             self._coordinator.return_lease(
-                worker.device, worker.incarnation, lease.unit.unit_id, lease.epoch, NOT_RECORDED
+                worker.device,
+                worker.incarnation,
+                lease.unit.unit_id,
+                lease.epoch,
+                ReturnCause.NOT_RECORDED,
             )
             raise queue.Empty from problem
 
@@ -189,6 +188,6 @@ class RunBoard:
         """Pass a directive on; a worker that is told to abandon its task has no lease left."""
         if directive is Directive.ABANDON and (task := self._reported.pop(worker, None)):
             self._coordinator.return_lease(
-                worker.device, worker.incarnation, task.unit_id, task.epoch, STOPPED
+                worker.device, worker.incarnation, task.unit_id, task.epoch, ReturnCause.STOPPED
             )
         return Order(directive.value)

@@ -12,7 +12,7 @@ from pathlib import Path
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.lock import RunLock
-from tui_balancer.ledger.records import RunRecord, SessionRecord
+from tui_balancer.ledger.records import RunRecord, SessionEnd, SessionRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.atomic import sweep_temporaries
@@ -85,14 +85,14 @@ class RunFolder:
             raise
         return cls(path, ledger, presence, lock)
 
-    def release(self, how: str) -> None:
-        """Let go of the folder, and write down how this process ended its work."""
+    def release(self, end: SessionEnd, reason: str = "") -> None:
+        """Release the folder, and record how this process ended its work."""
         if self.presence.loss():
             # What lies at these paths now is somebody else's.
             self.ledger.abandon()
         else:
             with suppress(LedgerError):
-                self.ledger.end_session(time.time(), how)
+                self.ledger.end_session(time.time(), end, reason)
             self.ledger.close()
         self.presence.close()
         self._lock.release()

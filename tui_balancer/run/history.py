@@ -18,6 +18,7 @@ from tui_balancer.balance.events import (
     FailureEvent,
     LeaseEvent,
     PartEvent,
+    ReturnCause,
     ReturnEvent,
     RunEvent,
     UnbundleEvent,
@@ -189,9 +190,8 @@ def _cut_off(events: Iterable[Event], end: float) -> Iterator[Event]:
         elif isinstance(event, DeviceEvent):
             states[event.device] = event.state
     for lease in out.values():
-        yield ReturnEvent(
-            0, end, lease.unit_id, lease.unit_name, lease.device, lease.epoch, CUT_OFF
-        )
+        held = (lease.unit_id, lease.unit_name, lease.device, lease.epoch)
+        yield ReturnEvent(0, end, *held, ReturnCause.APP_DIED)
     for device, state in states.items():
         if state not in (DeviceState.DEAD, DeviceState.STOPPED):
             yield DeviceEvent(0, end, device, DeviceState.STOPPED, CUT_OFF)

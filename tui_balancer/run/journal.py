@@ -59,15 +59,11 @@ class Journal:
     Args:
         ledger: Where it all goes.
         clock: Seconds of the session.
-        returned: Reasons that `ReturnEvent`s carry when nobody died.
     """
 
-    def __init__(
-        self, ledger: Ledger, clock: Callable[[], float], returned: frozenset[str]
-    ) -> None:
+    def __init__(self, ledger: Ledger, clock: Callable[[], float]) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._returned = returned
         self._waiting: deque[Entry] = deque()
         self._noting = threading.Lock()
         self._writing = threading.Lock()
@@ -135,8 +131,7 @@ class Journal:
         # stopped, is returned as well: its lease is over already.
         if isinstance(event, ReturnEvent) and (event.unit_id, event.epoch) in self._out:
             self._out.remove((event.unit_id, event.epoch))
-            by_hand = event.reason in self._returned
-            how = LeaseEnd.RETURNED if by_hand else LeaseEnd.WORKER_DIED
+            how = LeaseEnd.WORKER_DIED if event.cause.worker_lost else LeaseEnd.RETURNED
             return (LeaseEnded(event.unit_id, event.epoch, how, event.seconds, event.charged),)
         if isinstance(event, FailureEvent) and event.waiting:
             return (UnitFailed(event.unit_id, event.reason),)

@@ -20,6 +20,7 @@ from tui_balancer.ledger.records import (
     DeviceUsed,
     FileRow,
     FileState,
+    SessionEnd,
 )
 from tui_balancer.notices import notice_line
 from tui_balancer.outputs.dereplication import planned_copies
@@ -38,9 +39,6 @@ from tui_balancer.run.handle import (
 from tui_balancer.run.history import CUT_OFF, RunHistory, read_history
 from tui_balancer.run.stored import stored_settings
 from tui_balancer.run.tally import Tally
-
-STOPPED = "stopped"
-FINISHED = "finished"
 
 _ENDS = {FileState.DONE: 1, FileState.FAILED: 2}
 """As `Places.ended` has them."""
@@ -67,10 +65,9 @@ class PastRun:
         session, settings = story.sessions[-1].record, stored_settings(run, folder)
         used = {one.device: one for one in story.sessions[-1].devices}
         self.died = session.ended_at is None
-        if session.ended_at is None:
+        reason = session.reason
+        if self.died:
             reason = f"{CUT_OFF} (process {session.pid} on {session.host})"
-        else:
-            reason = session.how if session.how not in (STOPPED, FINISHED) else ""
         chronicle = Chronicle()
         chronicle.expect(story.units)
         for event in self._events:
@@ -107,7 +104,7 @@ class PastRun:
             devices,
             chronicle,
             age_seconds=session.age_seconds,
-            interrupted=session.how == STOPPED,
+            interrupted=session.end is SessionEnd.STOPPED,
         )
 
     def snapshot(self) -> RunSnapshot:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from tui_balancer.balance.coordinator import WorkStealingCoordinator
+from tui_balancer.balance.events import ReturnCause
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ledger.changes import FileDone, FileFailed
 from tui_balancer.ledger.errors import LedgerError
@@ -24,9 +25,6 @@ from tui_balancer.run.journal import Journal
 from tui_balancer.run.presence import Presence
 from tui_balancer.run.tally import Tally
 from tui_balancer.workers.protocol import FileResult, TaskResult, WorkerId
-
-NO_SPACE = "there was no space for its output"
-FOLDER_LOST = "the run folder was not there any more"
 
 _LONGEST_ID = 40
 
@@ -87,7 +85,7 @@ class Publisher:
                     with suppress(OSError):
                         remove(temporary_path(output, result.epoch))
         if claimed and self._presence.loss():
-            self._give_up(result, FOLDER_LOST)
+            self._give_up(result, ReturnCause.FOLDER_LOST)
         elif claimed and full:
             self._hold.begin(full[0])
             self._give_up(result)
@@ -109,7 +107,7 @@ class Publisher:
             except _NotPlaced as problem:
                 failures[file.file_id] = str(problem)
         if failures and self._presence.loss():
-            self._give_up(result, FOLDER_LOST)
+            self._give_up(result, ReturnCause.FOLDER_LOST)
             return
         if len(result.files) == 1 and failures:
             (reason,) = failures.values()
@@ -184,8 +182,8 @@ class Publisher:
             placed.append(output)
         return True
 
-    def _give_up(self, result: TaskResult, reason: str = NO_SPACE) -> None:
-        self._coordinator.give_up_completion(result.unit_id, result.epoch, reason)
+    def _give_up(self, result: TaskResult, cause: ReturnCause = ReturnCause.DISK_FULL) -> None:
+        self._coordinator.give_up_completion(result.unit_id, result.epoch, cause)
 
     def _insist(self, step: Callable[[], None]) -> bool:
         """Carry out a step, again whenever the run goes on after a full disk had held it.

@@ -18,12 +18,12 @@ from tui_balancer.balance.observation import Places
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.scan import ScanStopped
 from tui_balancer.ledger.errors import LedgerError
-from tui_balancer.ledger.records import FileState
+from tui_balancer.ledger.records import FileState, SessionEnd
 from tui_balancer.notices import Notice, notice_line
 from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.run.assigning import assign
-from tui_balancer.run.board import RETURN_REASONS, RunBoard
+from tui_balancer.run.board import RunBoard
 from tui_balancer.run.chronicle import Chronicle
 from tui_balancer.run.dividing import shown
 from tui_balancer.run.folder import LOGS_FOLDER, RunFolder
@@ -110,7 +110,7 @@ class RunSession:
         self._finished = threading.Event()
         self._summary: RunSummary | None = None
         self._chronicle = Chronicle()
-        self._journal = Journal(self._folder.ledger, self.elapsed_seconds, RETURN_REASONS)
+        self._journal = Journal(self._folder.ledger, self.elapsed_seconds)
         self.coordinator = WorkStealingCoordinator(
             prepared.specs,
             policy=self._settings.policy,
@@ -169,7 +169,7 @@ class RunSession:
             self._thread.join()
         elif self._thread.ident is None:
             self.engine.stop()
-            self._folder.release("never started")
+            self._folder.release(SessionEnd.FAILED, "never started")
 
     def elapsed_seconds(self) -> float:
         """Return the seconds since the run began."""
@@ -296,7 +296,10 @@ class RunSession:
             sweep_partials(self._folder.path, outputs)
         if self._attach is not None and not lost:
             self._attach.close()
-        self._folder.release(self._stop_reason or ("stopped" if summary.waiting else "finished"))
+        if self._stop_reason:
+            self._folder.release(SessionEnd.FAILED, self._stop_reason)
+        else:
+            self._folder.release(SessionEnd.STOPPED if summary.waiting else SessionEnd.FINISHED)
         self._summary = summary
         self._finished.set()
 
