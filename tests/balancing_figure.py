@@ -14,13 +14,13 @@ from html import escape
 from math import inf
 from pathlib import Path
 
-from tui_balancer.balance.bounds import Speed, fluid_bound
-from tui_balancer.balance.events import Event
-from tui_balancer.balance.model import DeviceSpec, TimeSettings, Unit
-from tui_balancer.balance.simulated_devices import Rules, SimulatedDevice
-from tui_balancer.balance.simulated_run import SimulatedRun
-from tui_balancer.balance.simulation import BATCHES, lognormal_units
-from tui_balancer.run.spans import Span, spans
+from tui_balancer.scheduler.events import Event
+from tui_balancer.scheduler.model import DeviceSpec, TimeSettings, Unit
+from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound
+from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
+from tui_balancer.scheduler.simulation.run import SimulatedRun
+from tui_balancer.scheduler.simulation.simulate import BATCHES, lognormal_units
+from tui_balancer.view.spans import Span, spans
 
 FILE = Path(__file__).parents[1] / "screenshots" / "balancing.svg"
 

@@ -17,18 +17,18 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from tests.browser import BrowserMissing, take_picture
-from tui_balancer.config import RunSettings
 from tui_balancer.engines.local import prepare_for_spawn
+from tui_balancer.history.history import read_history
+from tui_balancer.history.page.html import page
+from tui_balancer.history.replay.replay_run import ReplayRun
+from tui_balancer.history.run_report import account_of
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.run.account import account_of
-from tui_balancer.run.handle import Phase, RunSnapshot
-from tui_balancer.run.history import read_history
-from tui_balancer.run.page.html import page
-from tui_balancer.run.prepare import prepare
-from tui_balancer.run.replay import ReplayRun
-from tui_balancer.run.session import RunSession
+from tui_balancer.run.live.session import RunSession
+from tui_balancer.run.prepare.prepare import prepare
+from tui_balancer.settings import RunSettings
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.screens.replay_screen import ReplayScreen
+from tui_balancer.view.handle import Phase, RunSnapshot
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
 WIDE, NARROW = (120, 34), (80, 24)

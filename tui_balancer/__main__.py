@@ -19,9 +19,9 @@ def main() -> None:
     settle_home()
     try:
         with stopping_interrupts():
-            from tui_balancer import cli
+            from tui_balancer.cli import app
 
-            cli.main()
+            app.main()
     except KeyboardInterrupt:
         # As the command line says it; the import of that may be what was interrupted.
         sys.exit(130)

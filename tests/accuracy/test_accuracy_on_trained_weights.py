@@ -11,9 +11,9 @@ from Bio.SeqIO.FastaIO import SimpleFastaParser
 from esm import multihead_attention
 
 from tests.support import trained
-from tui_balancer.embedding.checkpoints import LoadedModel, load, resolve
+from tui_balancer.embedding.checkpoints.checkpoints import LoadedModel, load, resolve
+from tui_balancer.embedding.checkpoints.registry import CheckpointModel, ModelSource
 from tui_balancer.embedding.embedder import Embedder
-from tui_balancer.embedding.registry import CheckpointModel, ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
 from tui_balancer.inputs.synthetic import RESIDUE_PERCENT
 

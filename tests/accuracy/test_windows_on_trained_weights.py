@@ -9,12 +9,12 @@ import torch
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
 from tests.support import trained
-from tui_balancer.embedding.checkpoints import load, resolve
+from tui_balancer.embedding.checkpoints.checkpoints import load, resolve
+from tui_balancer.embedding.checkpoints.registry import CheckpointModel
 from tui_balancer.embedding.embedder import Embedder
-from tui_balancer.embedding.registry import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.windows import windows
-from tui_balancer.workers.windowing import joined
+from tui_balancer.workers.vectors.windows import joined
 
 torch.set_num_threads(1)
 

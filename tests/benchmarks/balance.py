@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median, quantiles
 
-from tui_balancer.balance.bounds import Speed, fluid_bound, whole_file_bound
-from tui_balancer.balance.model import CountSettings, DeviceSpec, Unit
-from tui_balancer.balance.simulation import (
+from tui_balancer.scheduler.model import CountSettings, DeviceSpec, Unit
+from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound, whole_file_bound
+from tui_balancer.scheduler.simulation.simulate import (
     SimulatedDevice,
     SimulationResult,
     lognormal_units,

@@ -18,16 +18,16 @@ from typing import Any
 from unittest.mock import patch
 
 from tests.benchmarks.forward_contenders import MODELS, ON_A_PROCESSOR, sequences
-from tui_balancer.embedding import forward
 from tui_balancer.embedding.batching import MARKERS, plan_batches
-from tui_balancer.embedding.checkpoints import load, resolve
+from tui_balancer.embedding.checkpoints.checkpoints import load, resolve
+from tui_balancer.embedding.checkpoints.registry import ModelShape, UntrainedModel
 from tui_balancer.embedding.embedder import Embedder, prepare_torch, torch_device
-from tui_balancer.embedding.registry import ModelShape, UntrainedModel
+from tui_balancer.embedding.forward import layers
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
-from tui_balancer.run.budget import CPU_BATCH_TOKENS
-from tui_balancer.workers.benchmark import BenchmarkTask
-from tui_balancer.workers.measuring import product_rate
-from tui_balancer.workers.memory import keep_freed_memory
+from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
+from tui_balancer.workers.benchmark.benchmark import BenchmarkTask
+from tui_balancer.workers.benchmark.measure import product_rate
+from tui_balancer.workers.process.memory import keep_freed_memory
 
 PRODUCTS, ATTENTION, ALL = "products", "attention", "all"
 TURNS = 5
@@ -55,16 +55,16 @@ def timed_embedder(
     """Load a model whose forward pass notes where its time goes."""
     source = resolve(UntrainedModel(MODELS[model], 0))
     task = BenchmarkTask("cpu:0", 1, source, (precision,), CPU_BATCH_TOKENS, seconds=0.5)
-    products, attention = forward.choose_products, forward.choose_attention
+    products, attention = layers.choose_products, layers.choose_attention
 
     def timed_attention(*place: Any) -> Callable[[Any], Timed]:
         make = attention(*place)
         return lambda batch: Timed(make(batch), ATTENTION, seconds)
 
     with (
-        patch.object(forward, "choose_attention", timed_attention),
+        patch.object(layers, "choose_attention", timed_attention),
         patch.object(
-            forward, "choose_products", lambda *place: Timed(products(*place), PRODUCTS, seconds)
+            layers, "choose_products", lambda *place: Timed(products(*place), PRODUCTS, seconds)
         ),
     ):
         settings = EmbeddingSettings(batch_tokens=CPU_BATCH_TOKENS, precision=precision)

@@ -33,18 +33,18 @@ from tests.support.ledger_story import RUN, SESSION, file
 from tests.support.network import Loopback
 from tests.support.sessions import session
 from tests.support.tasks import write_task
-from tui_balancer.balance.coordinator import WorkStealingCoordinator
-from tui_balancer.balance.events import DoneEvent, LeaseEvent
-from tui_balancer.balance.model import DeviceSpec, Progress, TimeSettings, Unit
-from tui_balancer.engines.dask_request import ClusterRequest
-from tui_balancer.engines.dask_words import Said, pack, unpack
+from tui_balancer.engines.dask.request import ClusterRequest
+from tui_balancer.engines.remote.messages import Said, pack, unpack
 from tui_balancer.ledger.changes import FileDone
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
-from tui_balancer.run.journal import Journal
-from tui_balancer.run.session import RunSession
-from tui_balancer.workers.protocol import FileResult, TaskResult, WorkerId
+from tui_balancer.run.live.session import RunSession
+from tui_balancer.run_folder.ledger_writer import LedgerWriter
+from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
+from tui_balancer.scheduler.events import DoneEvent, LeaseEvent
+from tui_balancer.scheduler.model import DeviceSpec, Progress, TimeSettings, Unit
+from tui_balancer.workers.wire.protocol import FileResult, TaskResult, WorkerId
 
 MODEL = "untrained:esm2_t6_8M_UR50D"
 FILES = 24
@@ -136,7 +136,7 @@ def ledger_micros(folder: Path, threads: int) -> tuple[float, float]:
     ledger = Ledger.create(folder / f"{threads}.sqlite", RUN, SESSION)
     count = RECORDED * min(threads, 4)
     ledger.record_scan([file(number) for number in range(count)], 1.0)
-    journal = Journal(ledger, time.monotonic)
+    journal = LedgerWriter(ledger, time.monotonic)
     numbers = iter(range(1, 10**9))
 
     def record(number: int) -> None:

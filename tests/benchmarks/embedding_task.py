@@ -12,14 +12,14 @@ from pathlib import Path
 import torch
 
 from tui_balancer.embedding.batching import plan_batches
-from tui_balancer.embedding.checkpoints import resolve
+from tui_balancer.embedding.checkpoints.checkpoints import resolve
+from tui_balancer.embedding.checkpoints.registry import UntrainedModel
 from tui_balancer.embedding.embedder import Embedder, load_embedder
-from tui_balancer.embedding.registry import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.fasta import read_fasta
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.run.budget import CPU_BATCH_TOKENS
-from tui_balancer.workers.memory import keep_freed_memory
+from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
+from tui_balancer.workers.process.memory import keep_freed_memory
 
 NAME, SEED = "esm2_t6_8M_UR50D", 0
 MODEL = f"untrained:{NAME}"

@@ -32,7 +32,7 @@ from tests.benchmarks.forward_contenders import (
     Contender,
     sequences,
 )
-from tui_balancer.embedding.registry import ESM2_MODELS
+from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
 
 
 def main() -> None:
@@ -125,13 +125,13 @@ def run_process(contender: Contender, model: str, device: str, part: int, checkp
     """Load the model, warm up, say so, and embed one share of the sequences when told to."""
     os.environ["OMP_NUM_THREADS"] = str(contender.threads)
 
-    from tui_balancer.workers.memory import keep_freed_memory
+    from tui_balancer.workers.process.memory import keep_freed_memory
 
     if contender.forward == "packed":
         keep_freed_memory()
     from tests.benchmarks.forward_passes import work_of
-    from tui_balancer.embedding.checkpoints import load, resolve
-    from tui_balancer.embedding.registry import CheckpointModel
+    from tui_balancer.embedding.checkpoints.checkpoints import load, resolve
+    from tui_balancer.embedding.checkpoints.registry import CheckpointModel
 
     # Shared out by length, as a balanced run would.
     mine = sorted(texts_for(model, device), key=len)[part :: contender.processes]

@@ -10,12 +10,12 @@ import torch
 
 from tests.benchmarks.forward_contenders import Contender
 from tui_balancer.embedding.batching import plan_batches
-from tui_balancer.embedding.checkpoints import LoadedModel
+from tui_balancer.embedding.checkpoints.checkpoints import LoadedModel
 from tui_balancer.embedding.embedder import DTYPES, Embedder, prepare_torch
 from tui_balancer.embedding.settings import EmbeddingSettings
-from tui_balancer.run.budget import CPU_BATCH_TOKENS, gpu_batch_tokens
-from tui_balancer.workers.busy import BusyClock
-from tui_balancer.workers.flight import Flight
+from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS, gpu_batch_tokens
+from tui_balancer.workers.process.busy import BusyClock
+from tui_balancer.workers.task.prefetch import Prefetch
 
 if TYPE_CHECKING:
     from transformers import EsmConfig
@@ -42,7 +42,7 @@ def packed(contender: Contender, loaded: LoadedModel, device: str, tokens: int) 
     """Return the loop of a worker: the planned batches through the packed forward pass."""
     prepare_torch(contender.threads)
     settings = EmbeddingSettings(batch_tokens=tokens, precision=contender.precision)
-    flight = Flight(Embedder(loaded, device, settings), BusyClock())
+    flight = Prefetch(Embedder(loaded, device, settings), BusyClock())
 
     def run(texts: list[str]) -> None:
         plan = plan_batches([len(text) for text in texts], tokens)

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.sessions import on_cores
-from tui_balancer.balance.commands import StopNow
-from tui_balancer.balance.model import DeviceState
-from tui_balancer.embedding.registry import ESM2_MODELS
+from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
 from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.run.session import RunSession
+from tui_balancer.run.live.session import RunSession
+from tui_balancer.scheduler.commands import StopNow
+from tui_balancer.scheduler.model import DeviceState
 
 MODELS = {name.split("_")[2]: name for name in ESM2_MODELS}
 SEQUENCES = 100

@@ -66,10 +66,10 @@ def half_speed(pid: Callable[[], int | None]) -> Iterator[None]:
 
 def balanced(files: list[Path], output: Path, *, balancing: bool) -> float:
     """Run the program; return the seconds from the first lease to the last finished file."""
-    from tui_balancer.balance.events import DoneEvent, LeaseEvent
-    from tui_balancer.config import RunSettings
-    from tui_balancer.run.prepare import prepare
-    from tui_balancer.run.session import RunSession
+    from tui_balancer.run.live.session import RunSession
+    from tui_balancer.run.prepare.prepare import prepare
+    from tui_balancer.scheduler.events import DoneEvent, LeaseEvent
+    from tui_balancer.settings import RunSettings
 
     run = RunSession(
         prepare(

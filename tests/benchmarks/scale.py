@@ -16,9 +16,9 @@ import time
 import tracemalloc
 from statistics import median, quantiles
 
-from tui_balancer.balance.bounds import Speed, fluid_bound
-from tui_balancer.balance.model import DeviceSpec
-from tui_balancer.balance.simulation import SimulatedDevice, lognormal_units, simulate
+from tui_balancer.scheduler.model import DeviceSpec
+from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound
+from tui_balancer.scheduler.simulation.simulate import SimulatedDevice, lognormal_units, simulate
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 BATCHES = 2

@@ -23,8 +23,8 @@ from unittest.mock import patch
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
 from tui_balancer.inputs import scan as scanning
-from tui_balancer.inputs.census import Census
 from tui_balancer.inputs.discovery import InputFile, find_inputs
+from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.synthetic import RESIDUE_PERCENT
 
@@ -52,7 +52,7 @@ def write_inputs(folder: Path, files: int, sequences: int, mean: int) -> None:
 
 
 def as_a_run_does(inputs: Sequence[InputFile]) -> int:
-    scans = scanning.scan(inputs, ReadingRules(), census=Census())
+    scans = scanning.scan(inputs, ReadingRules(), duplicate_index=DuplicateIndex())
     return sum(one.sequences for one in scans)
 
 

@@ -24,12 +24,12 @@ import psutil
 
 from tests.support.commands import run_command, workers_of
 from tests.support.terminal import Terminal
-from tui_balancer.balance.commands import Command, Outcome
-from tui_balancer.balance.coordinator import WorkStealingCoordinator
-from tui_balancer.balance.events import Event
-from tui_balancer.balance.model import DeviceSpec, Progress, Telemetry, TimeSettings, Unit
-from tui_balancer.balance.observation import Places
-from tui_balancer.run.handle import Phase, RunSnapshot, RunSummary, ScanProgress
+from tui_balancer.scheduler.commands import Command, Outcome
+from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
+from tui_balancer.scheduler.events import Event
+from tui_balancer.scheduler.model import DeviceSpec, Progress, Telemetry, TimeSettings, Unit
+from tui_balancer.scheduler.read_api import Places
+from tui_balancer.view.handle import Phase, RunSnapshot, RunSummary, ScanProgress
 
 RATE = 1e12
 """FLOP/s of a made-up device."""

@@ -25,11 +25,11 @@ from tests.benchmarks.breakdown import attention_flops, product_flops
 from tests.benchmarks.forward_contenders import CORES
 from tests.support.checkpoints import make_checkpoint
 from tui_balancer.embedding.batching import MARKERS
-from tui_balancer.embedding.checkpoints import resolve
-from tui_balancer.embedding.registry import ESM2_MODELS, CheckpointModel
+from tui_balancer.embedding.checkpoints.checkpoints import resolve
+from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS, CheckpointModel
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.run.budget import CPU_BATCH_TOKENS
-from tui_balancer.workers.benchmark import BenchmarkTask, benchmark
+from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
+from tui_balancer.workers.benchmark.benchmark import BenchmarkTask, benchmark
 
 LONGEST = 1022
 """Residues; longer sequences are cut, here as by `extract.py`."""

@@ -18,21 +18,21 @@ from pathlib import Path
 
 from tests.support.tasks import run_task, task_of
 from tests.support.work_board import ListBoard
-from tui_balancer.embedding.checkpoints import resolve
+from tui_balancer.embedding.checkpoints.checkpoints import resolve
+from tui_balancer.embedding.checkpoints.registry import UntrainedModel
 from tui_balancer.embedding.embedder import Embedder, load_embedder
-from tui_balancer.embedding.registry import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.outputs.atomic import sha256_of
-from tui_balancer.workers.busy import BusyClock
-from tui_balancer.workers.flight import Flight
-from tui_balancer.workers.loop import work_until_over
-from tui_balancer.workers.memory import keep_freed_memory
-from tui_balancer.workers.protocol import FileTask, Order, Task, TaskProgress, WorkerId
-from tui_balancer.workers.queues import create_shared_work_queues
-from tui_balancer.workers.setup import WorkerSetup
-from tui_balancer.workers.task import Bench
+from tui_balancer.workers.process.busy import BusyClock
+from tui_balancer.workers.process.loop import work_until_over
+from tui_balancer.workers.process.memory import keep_freed_memory
+from tui_balancer.workers.task.prefetch import Prefetch
+from tui_balancer.workers.task.task import WorkerContext
+from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.wire.protocol import FileTask, Order, Task, TaskProgress, WorkerId
+from tui_balancer.workers.wire.queues import create_shared_work_queues
 
 MODEL = "esm2_t6_8M_UR50D"
 SEQUENCES = 75
@@ -85,7 +85,9 @@ def measure(folder: Path, embedder: Embedder, setup: WorkerSetup, files: int, se
     clock = Stopwatch()
     board = Board(tasks(folder, files), clock)
     queues, manager = create_shared_work_queues(board)
-    bench = Bench(setup, queues.connect(setup.worker), embedder, clock, Flight(embedder, clock))
+    bench = WorkerContext(
+        setup, queues.connect(setup.worker), embedder, clock, Prefetch(embedder, clock)
+    )
     if serial:
         while (task := bench.queue.take()) is not None:
             bench.queue.finish(run_task(bench, task))

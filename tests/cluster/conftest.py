@@ -10,7 +10,7 @@ import pytest
 from tests.support.cluster import Processes
 from tests.support.network import Network, best_network
 from tests.support.quiet_run import checkpoint, preloaded, quiet
-from tui_balancer.engines import dask
+from tui_balancer.engines.dask import engine
 from tui_balancer.inputs.synthetic import write_synthetic
 
 __all__ = ["checkpoint", "preloaded", "quiet"]
@@ -47,4 +47,4 @@ def processes(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture(autouse=True)
 def _no_app_is_about_to_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the ends of workers reported at once: where they are killed, they are killed alone."""
-    monkeypatch.setattr(dask, "SETTLING_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "SETTLING_SECONDS", 0.0)

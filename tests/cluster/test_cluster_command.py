@@ -57,7 +57,7 @@ def test_a_cluster_to_try_out_makes_the_bytes_of_one_machine(
 def test_options_that_contradict_each_other_are_told_in_a_line(
     options: tuple[str, ...], line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tui_balancer.cli import main
+    from tui_balancer.cli.app import main
 
     arguments = ["tui-balancer", "run", "nothing", "-o", "nowhere", *options]
     with pytest.MonkeyPatch.context() as patch:

@@ -32,18 +32,18 @@ from tests.support.sessions import (
     wait_for_row,
     wait_until,
 )
-from tui_balancer.balance.commands import PauseAll, PauseDevice, ResumeAll
-from tui_balancer.balance.events import DoneEvent, ReturnEvent
-from tui_balancer.config import RunSettings
-from tui_balancer.engines import dask
-from tui_balancer.engines.dask_ending import SlotEnding
-from tui_balancer.engines.dask_look import Look
-from tui_balancer.engines.dask_plugin import SlotPlugin
-from tui_balancer.engines.dask_request import ClusterRequest
+from tui_balancer.engines.dask import engine
+from tui_balancer.engines.dask.ending import SlotEnding
+from tui_balancer.engines.dask.node_check import Look
+from tui_balancer.engines.dask.plugin import SlotPlugin
+from tui_balancer.engines.dask.request import ClusterRequest
 from tui_balancer.errors import UserError
-from tui_balancer.run.handle import Step
-from tui_balancer.run.prepare import prepare
-from tui_balancer.workers.protocol import TaskResult, WorkerId
+from tui_balancer.run.prepare.prepare import prepare
+from tui_balancer.scheduler.commands import PauseAll, PauseDevice, ResumeAll
+from tui_balancer.scheduler.events import DoneEvent, ReturnEvent
+from tui_balancer.settings import RunSettings
+from tui_balancer.view.handle import Step
+from tui_balancer.workers.wire.protocol import TaskResult, WorkerId
 
 FOUR = {"node-1/cpu:0", "node-1/cpu:1", "node-2/cpu:0", "node-2/cpu:1"}
 
@@ -230,7 +230,7 @@ def test_a_node_that_joins_late_gets_work_and_the_end_of_its_nanny_loses_none(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dask, "REJOIN_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "REJOIN_SECONDS", 0.0)
     run = session_on(there, proteins, checkpoint, tmp_path / "out")
     processes.add_node("node-3", workers=1)
     run.start()
@@ -253,7 +253,7 @@ def test_a_node_whose_whole_group_is_told_to_end_leaves_in_order_and_no_file_is_
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dask, "REJOIN_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "REJOIN_SECONDS", 0.0)
     run = session_on(there, proteins, checkpoint, tmp_path / "out")
     run.start()
     victim = wait_for_row(run, in_mid_file).device

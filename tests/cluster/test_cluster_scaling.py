@@ -9,14 +9,14 @@ import pytest
 from distributed import Client, LocalCluster
 
 from tests.support.sessions import DEADLINE_SECONDS
-from tui_balancer.engines import dask_scaling
-from tui_balancer.engines.dask_scaling import QueueScaling
+from tui_balancer.engines.dask import scaling
+from tui_balancer.engines.dask.scaling import QueueScaling
 
 
 @pytest.fixture
 def two_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalCluster]:
     """A cluster in the test's own process, looked at often."""
-    monkeypatch.setattr(dask_scaling, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(scaling, "_LOOK_SECONDS", 0.02)
     with LocalCluster(
         n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
     ) as cluster:

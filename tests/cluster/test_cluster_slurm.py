@@ -12,7 +12,7 @@ import pytest
 from tests.cluster.conftest import FILES
 from tests.support.cluster import session_on, states
 from tests.support.sessions import finished, outputs
-from tui_balancer.engines.dask_request import ClusterRequest
+from tui_balancer.engines.dask.request import ClusterRequest
 
 SBATCH = """#!/bin/sh
 # Takes a job as Slurm does, and runs it on this machine.
@@ -58,7 +58,7 @@ export TUI_BALANCER_NODE=node-7
 export TUI_BALANCER_LOG=LOGS/dask-workers.log
 export PYTHONSAFEPATH=1
 PYTHON -m distributed.cli.dask_worker tls://127.0.0.1:PORT --name SLURMCluster-0 --nthreads 2 \
---memory-limit 3.73GiB --nanny --death-timeout 60 --preload tui_balancer.engines.dask_preload \
+--memory-limit 3.73GiB --nanny --death-timeout 60 --preload tui_balancer.engines.dask.preload \
 --memory-limit 0 --interface lo --protocol tls:// --tls-ca-file FILE --tls-cert FILE --tls-key FILE
 """
 

@@ -10,7 +10,7 @@ from tests.cluster.conftest import FILES
 from tests.support.cluster import lines, session_on, states
 from tests.support.sessions import finished, outputs
 from tests.support.ssh import ssh_server
-from tui_balancer.engines.dask_request import ClusterRequest
+from tui_balancer.engines.dask.request import ClusterRequest
 
 
 def test_a_host_reached_over_ssh_makes_the_bytes_of_this_machine(

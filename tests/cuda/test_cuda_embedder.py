@@ -7,18 +7,18 @@ import random
 import pytest
 import torch
 
-from tui_balancer.embedding import attention, forward
 from tui_balancer.embedding import embedder as embedding
-from tui_balancer.embedding.attention import varlen_is_there
+from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS, ModelSource
 from tui_balancer.embedding.embedder import Embedder, load_embedder
-from tui_balancer.embedding.forward import Forward, PackedForward
-from tui_balancer.embedding.registry import ESM2_MODELS, ModelSource
+from tui_balancer.embedding.forward import attention, layers
+from tui_balancer.embedding.forward.attention import varlen_is_there
+from tui_balancer.embedding.forward.layers import Forward, PackedForward
+from tui_balancer.embedding.forward.weights import Weights
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
-from tui_balancer.embedding.weights import Weights
 from tui_balancer.representations import Representations
 
 if torch.cuda.is_available():
-    from tui_balancer.embedding.fused import FusedForward, kernels_are_right
+    from tui_balancer.embedding.forward.fused import FusedForward, kernels_are_right
 
 pytestmark = pytest.mark.cuda
 
@@ -97,7 +97,7 @@ def test_the_kernels_change_no_more_than_the_last_bits(
     chosen: list[object] = []
 
     def choose(weights: Weights, kept: Representations, head: None) -> Forward:
-        chosen.append(forward.choose_forward(weights, kept, head))
+        chosen.append(layers.choose_forward(weights, kept, head))
         return chosen[-1]
 
     monkeypatch.setattr(embedding, "choose_forward", choose)

@@ -22,16 +22,16 @@ _NO_LIMIT = 1_000_000
 
 def main() -> None:
     """Run the command line."""
-    from tui_balancer import cli
-    from tui_balancer.balance.coordinator import WorkStealingCoordinator
+    from tui_balancer.cli import app
     from tui_balancer.engines import local
-    from tui_balancer.run import session
+    from tui_balancer.run.live import session
+    from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 
     lenient = partial(WorkStealingCoordinator, max_restarts=_NO_LIMIT, poison_limit=_NO_LIMIT)
     starts = preloaded_workers() if PRELOADED in os.environ else nullcontext()
     alone = patch.object(local, "SETTLING_SECONDS", 0.0)
     with patch.object(session, "WorkStealingCoordinator", lenient), alone, starts:
-        cli.main()
+        app.main()
 
 
 if __name__ == "__main__":

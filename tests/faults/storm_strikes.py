@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 
 from tests.faults.storm_victim import Moment, Victim
-from tui_balancer.balance.commands import MoveUnits, PauseAll, ResumeAll
-from tui_balancer.balance.events import StealEvent
-from tui_balancer.balance.model import DeviceMetrics
+from tui_balancer.scheduler.commands import MoveUnits, PauseAll, ResumeAll
+from tui_balancer.scheduler.events import StealEvent
+from tui_balancer.scheduler.model import DeviceMetrics
 
 PATIENCE_SECONDS = 180.0
 """How long a moment may not come, on a machine that is busy with other things too."""

@@ -17,10 +17,10 @@ import psutil
 from tests.faults.storm_app import PRELOADED
 from tui_balancer.attach.client import AttachClient, reach
 from tui_balancer.attach.point import AttachPoint
-from tui_balancer.balance.events import Event
-from tui_balancer.balance.model import DeviceMetrics, DeviceState, Totals
 from tui_balancer.errors import UserError
-from tui_balancer.run.folder import LOGS_FOLDER
+from tui_balancer.run_folder.folder import LOGS_FOLDER
+from tui_balancer.scheduler.events import Event
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Totals
 
 _GONE = (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied)
 

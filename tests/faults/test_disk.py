@@ -14,17 +14,17 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support.sessions import finished, leftovers, outputs, session, wait_until
-from tui_balancer.balance.commands import ResumeAll, SetPolicy, StopNow
-from tui_balancer.balance.events import DeviceEvent, FailureEvent, ReturnCause, ReturnEvent
-from tui_balancer.balance.model import TimeSettings
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.atomic import Replace
 from tui_balancer.outputs.layout import OUTPUT_SUFFIX, temporary_path
-from tui_balancer.run import publishing
-from tui_balancer.run.session import RunSession
+from tui_balancer.run.live import publisher
+from tui_balancer.run.live.session import RunSession
+from tui_balancer.scheduler.commands import ResumeAll, SetPolicy, StopNow
+from tui_balancer.scheduler.events import DeviceEvent, FailureEvent, ReturnCause, ReturnEvent
+from tui_balancer.scheduler.model import TimeSettings
 
 FULL = "No space left on device"
 
@@ -88,7 +88,7 @@ def test_a_run_without_a_screen_goes_on_by_itself_when_there_is_space_again(
     monkeypatch: pytest.MonkeyPatch,
     full_below_outputs: Callable[[RunSession], None],
 ) -> None:
-    monkeypatch.setattr("tui_balancer.run.upkeep.SPACE_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("tui_balancer.run.live.maintenance.SPACE_LOOK_SECONDS", 0.0)
     run = session(proteins, checkpoint, tmp_path / "out")
     run.unattended = True
     full_below_outputs(run)
@@ -105,7 +105,7 @@ def test_an_output_that_finds_no_place_waits_and_is_not_computed_again(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real, refused = publishing.publish, list[Path]()
+    real, refused = publisher.publish, list[Path]()
 
     def publish(temporary: Path, final: Path, replace: Replace) -> None:
         if final not in refused:
@@ -113,7 +113,7 @@ def test_an_output_that_finds_no_place_waits_and_is_not_computed_again(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real(temporary, final, replace)
 
-    monkeypatch.setattr(publishing, "publish", publish)
+    monkeypatch.setattr(publisher, "publish", publish)
     run = session(proteins, checkpoint, tmp_path / "out", cpu_workers=1)
     run.start()
     # Four vectors and four indices.
@@ -172,7 +172,7 @@ def test_a_run_that_is_stopped_on_a_full_disk_leaves_its_files_to_the_next(
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "publish", publish)
+        patch.setattr(publisher, "publish", publish)
         run = session(proteins, checkpoint, tmp_path / "out")
         run.start()
         wait_until(run, lambda: bool(run.snapshot().trouble))

@@ -18,23 +18,23 @@ from typing import Any
 import pytest
 
 from tests.support.checkpoints import make_checkpoint
-from tui_balancer.balance.coordinator import WorkStealingCoordinator
-from tui_balancer.balance.events import Event, UnbundleEvent
-from tui_balancer.config import RunSettings
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState, SessionEnd
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.sealing import seal
-from tui_balancer.run.assigning import assign
-from tui_balancer.run.board import RunBoard
-from tui_balancer.run.continuation import Continuation, Resuming, continuation, find_run
-from tui_balancer.run.folder import RunFolder
-from tui_balancer.run.hold import Hold
-from tui_balancer.run.journal import Journal
-from tui_balancer.run.prepare import PreparedRun, prepare, refuse_run_conflicts
-from tui_balancer.run.stock import take_stock
-from tui_balancer.workers.protocol import DeviceFacts, FileResult, Task, TaskResult, WorkerId
+from tui_balancer.run.live.disk_full import DiskFullPause
+from tui_balancer.run.live.worker_service import WorkerService
+from tui_balancer.run.prepare.assign import assign
+from tui_balancer.run.prepare.prepare import PreparedRun, prepare, refuse_run_conflicts
+from tui_balancer.run.prepare.resume import Continuation, Resuming, continuation, find_run
+from tui_balancer.run.prepare.run_files import find_run_files
+from tui_balancer.run_folder.folder import RunFolder
+from tui_balancer.run_folder.ledger_writer import LedgerWriter
+from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
+from tui_balancer.scheduler.events import Event, UnbundleEvent
+from tui_balancer.settings import RunSettings
+from tui_balancer.workers.wire.protocol import DeviceFacts, FileResult, Task, TaskResult, WorkerId
 
 FILES = {0, 1, 2, 3}
 FACTS = DeviceFacts("a CPU", None, 0.0, "", 1)
@@ -124,23 +124,23 @@ def work(prepared: PreparedRun, computed: list[int], *, poison: bool = False) ->
     """
     folder = RunFolder.take(prepared.folder, prepared.record, prepared.sessions)
     try:
-        stock = take_stock(prepared, folder, lambda *counts: None, threading.Event())
-        journal = Journal(folder.ledger, lambda: 0.0)
+        run_files = find_run_files(prepared, folder, lambda *counts: None, threading.Event())
+        journal = LedgerWriter(folder.ledger, lambda: 0.0)
 
         def note(event: Event) -> None:
             journal.note(event)
             if isinstance(event, UnbundleEvent):
-                stock.catalogue.break_up(event.unit_id)
+                run_files.manifest.break_up(event.unit_id)
 
         coordinator = WorkStealingCoordinator(
             prepared.specs, policy=prepared.settings.policy, clock=lambda: 0.0, journal=note
         )
-        board = RunBoard(coordinator, journal, Hold(coordinator), folder.presence)
-        catalogue = stock.catalogue
-        board.open(catalogue)
-        files = [catalogue.file_unit(number) for number in range(len(catalogue.files))]
-        board.publisher.owned = stock.owned
-        assign(stock, files, coordinator)
+        board = WorkerService(coordinator, journal, DiskFullPause(coordinator), folder.presence)
+        manifest = run_files.manifest
+        board.open(manifest)
+        files = [manifest.file_unit(number) for number in range(len(manifest.files))]
+        board.publisher.owned = run_files.owned
+        assign(run_files, files, coordinator)
         worker = hired(coordinator, board)
         while (task := taken(board, worker)) is not None:
             if (task.unit_id == 1 and task.epoch == 1) or (poison and len(task.files) > 1):
@@ -158,13 +158,13 @@ def work(prepared: PreparedRun, computed: list[int], *, poison: bool = False) ->
         raise
 
 
-def hired(coordinator: WorkStealingCoordinator, board: RunBoard) -> WorkerId:
+def hired(coordinator: WorkStealingCoordinator, board: WorkerService) -> WorkerId:
     worker = WorkerId("cpu:0", coordinator.worker_starting("cpu:0"))
     board.hello(worker, FACTS)
     return worker
 
 
-def taken(board: RunBoard, worker: WorkerId) -> Task | None:
+def taken(board: WorkerService, worker: WorkerId) -> Task | None:
     try:
         return board.take_nowait(worker)
     except queue.Empty:

@@ -15,9 +15,9 @@ from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.run.presence import Presence, missing_outputs
-from tui_balancer.run.report import EXIT_FAILED, exit_code, summary_lines
-from tui_balancer.run.session import RunSession
+from tui_balancer.run.live.session import RunSession
+from tui_balancer.run_folder.presence import Presence, missing_outputs
+from tui_balancer.view.summary_text import EXIT_FAILED, exit_code, summary_lines
 
 THEIRS = (LEDGER_NAME, LOCK_NAME, ATTACH_FILE, "sample_1_ESM.pt.1.tmp", "sample_1_ESM.pt.partial")
 """Names that a run removes at its end, where they are its own."""

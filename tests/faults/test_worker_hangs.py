@@ -17,8 +17,8 @@ from tests.support.sessions import (
     wait_for_row,
     worker_logs,
 )
-from tui_balancer.balance.events import ReturnEvent
-from tui_balancer.run import hangs
+from tui_balancer.run.live import watchdog
+from tui_balancer.scheduler.events import ReturnEvent
 
 FLOOR_SECONDS = 5.0
 
@@ -31,7 +31,7 @@ def test_a_stopped_worker_is_killed_charged_and_replaced_and_its_batches_are_not
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # On a machine that is busy with other things ten times a batch is long.
-    monkeypatch.setattr(hangs, "PATIENCE", 1.0)
+    monkeypatch.setattr(watchdog, "PATIENCE", 1.0)
     # Otherwise another device would go on with the file before anybody is killed.
     run = session(proteins, checkpoint, tmp_path / "out", stealing=False, hang_floor=FLOOR_SECONDS)
     run.start()

@@ -9,11 +9,11 @@ import psutil
 import torch
 
 from tests.support.sessions import finished, leftovers, outputs, session
-from tui_balancer.balance.commands import PauseAll, ResumeAll
+from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.run.past import PastRun
-from tui_balancer.run.report import exit_code, summary_lines
-from tui_balancer.run.session import RunSession
+from tui_balancer.run.live.session import RunSession
+from tui_balancer.scheduler.commands import PauseAll, ResumeAll
+from tui_balancer.view.summary_text import exit_code, summary_lines
 
 ROOM = 500 << 20
 HUGE = "MKVLAAGIVG" * 30_000
@@ -71,7 +71,7 @@ def test_only_the_sequence_that_does_not_fit_fails(checkpoint: Path, tmp_path: P
     for vector, other in zip(mixed["data"][1:], plain["data"], strict=True):
         torch.testing.assert_close(vector, other)
 
-    past = PastRun(tmp_path / "out").summary()
+    past = FinishedRun(tmp_path / "out").summary()
     assert (past.done, past.missing, past.warnings) == (2, 1, summary.warnings)
 
     again = session(inputs, checkpoint, tmp_path / "out", **SETTINGS)

@@ -13,9 +13,9 @@ from tests.support.sessions import (
     wait_for_row,
     worker_logs,
 )
-from tui_balancer.run.prepare import prepare
-from tui_balancer.run.session import RunSession
-from tui_balancer.run.stored import settings_of
+from tui_balancer.run.live.session import RunSession
+from tui_balancer.run.prepare.prepare import prepare
+from tui_balancer.run_folder.settings_json import settings_of
 
 
 def test_a_run_taken_up_again_goes_on_in_the_middle_of_its_files(

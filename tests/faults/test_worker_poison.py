@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from tests.support.sessions import finished, leftovers, outputs, session, wait_for_row
-from tui_balancer.balance.events import FailureEvent, ReturnEvent
-from tui_balancer.balance.model import DeviceMetrics
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.run.report import exit_code
+from tui_balancer.scheduler.events import FailureEvent, ReturnEvent
+from tui_balancer.scheduler.model import DeviceMetrics
+from tui_balancer.view.summary_text import exit_code
 
 
 def test_a_file_that_takes_two_workers_down_fails_and_no_other_is_charged(

@@ -23,10 +23,16 @@ import tui_balancer
 from tests.machines.settings import ROOT, SETTINGS, NotHere, Setting, Start
 
 SHORT_FORM = (
-    *("tests/unit/test_devices_*", "tests/unit/test_embedding_*", "tests/unit/test_ledger_*"),
-    *("tests/unit/test_outputs_*", "tests/unit/test_workers_*", "tests/unit/test_completing.py"),
-    *("tests/unit/test_preferences.py", "tests/unit/test_run_precision.py"),
-    *("tests/processes/test_command_line.py", "tests/processes/test_run_session.py"),
+    "tests/unit/devices/**/test_*.py",
+    "tests/unit/embedding/**/test_*.py",
+    "tests/unit/ledger/**/test_*.py",
+    "tests/unit/outputs/**/test_*.py",
+    "tests/unit/workers/**/test_*.py",
+    "tests/unit/cli/test_preferences.py",
+    "tests/unit/cli/commands/test_completion.py",
+    "tests/unit/run/prepare/test_precision.py",
+    "tests/processes/test_command_line.py",
+    "tests/processes/test_run_session.py",
     "tests/terminal/test_screen.py",
 )
 """Patterns of test files: what a processor, a user and a system have a say in.

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from tests.support.tasks import write_task
 from tests.support.work_board import ListBoard
-from tui_balancer.embedding.registry import UntrainedModel
+from tui_balancer.embedding.checkpoints.registry import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.engines.local import LocalEngine
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.workers.protocol import WorkerId
-from tui_balancer.workers.queues import create_shared_work_queues
-from tui_balancer.workers.setup import WorkerSetup
+from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.wire.protocol import WorkerId
+from tui_balancer.workers.wire.queues import create_shared_work_queues
 
 
 def main(folder: Path) -> None:

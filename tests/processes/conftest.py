@@ -12,16 +12,16 @@ from tests.support.checkpoints import make_checkpoint
 from tests.support.preloaded import preloaded_workers
 from tests.support.quiet_run import checkpoint
 from tests.support.work_board import ListBoard
-from tui_balancer.embedding.checkpoints import resolve
-from tui_balancer.embedding.registry import CheckpointModel, ModelSource
+from tui_balancer.embedding.checkpoints.checkpoints import resolve
+from tui_balancer.embedding.checkpoints.registry import CheckpointModel, ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.engines import local
 from tui_balancer.engines.local import LocalEngine
 from tui_balancer.engines.worker_end import WorkerEnd
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.workers.protocol import WorkerId
-from tui_balancer.workers.queues import create_shared_work_queues
-from tui_balancer.workers.setup import WorkerSetup
+from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.wire.protocol import WorkerId
+from tui_balancer.workers.wire.queues import create_shared_work_queues
 
 __all__ = ["checkpoint"]
 

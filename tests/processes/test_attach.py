@@ -21,12 +21,12 @@ from tests.support.commands import all_end, attach_command, run_command, workers
 from tests.support.sessions import finished, session, wait_for_row
 from tui_balancer.attach.client import AttachedRun, attach
 from tui_balancer.attach.point import ATTACH_FILE, AttachPoint
-from tui_balancer.balance.commands import PauseAll, ResumeAll
-from tui_balancer.balance.model import DeviceState
 from tui_balancer.errors import UserError
+from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.run.handle import Phase, RunHandle
-from tui_balancer.run.past import PastRun
+from tui_balancer.scheduler.commands import PauseAll, ResumeAll
+from tui_balancer.scheduler.model import DeviceState
+from tui_balancer.view.handle import Phase, RunHandle
 
 pytestmark = pytest.mark.usefixtures("preloaded")
 
@@ -195,7 +195,7 @@ def test_an_ended_run_is_shown_as_it_was_at_its_end(tmp_path: Path) -> None:
     events = run.events_after(0)
     assert not (output / ATTACH_FILE).exists()
     past = attach(output)
-    assert isinstance(past, PastRun)
+    assert isinstance(past, FinishedRun)
     assert replace(past.summary(), elapsed_seconds=ended.elapsed_seconds) == ended
     assert sum(device.restarts for device in ended.devices) == 1
     assert past.summary().elapsed_seconds == pytest.approx(ended.elapsed_seconds, abs=1.0)

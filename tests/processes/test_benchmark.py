@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tui_balancer.embedding.registry import ModelSource
+from tui_balancer.embedding.checkpoints.registry import ModelSource
 from tui_balancer.errors import UserError
-from tui_balancer.workers import benchmark as module
-from tui_balancer.workers.benchmark import BUCKETS, BenchmarkTask, Measurement, benchmark
+from tui_balancer.workers.benchmark import benchmark as module
+from tui_balancer.workers.benchmark.benchmark import BUCKETS, BenchmarkTask, Measurement, benchmark
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import pytest
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.sessions import finished, leftovers, outputs, session, wait_until
-from tui_balancer.balance.commands import PauseAll, ResumeAll
-from tui_balancer.balance.events import DoneEvent
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.scheduler.commands import PauseAll, ResumeAll
+from tui_balancer.scheduler.events import DoneEvent
 
 pytestmark = pytest.mark.usefixtures("preloaded")
 

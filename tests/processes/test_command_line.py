@@ -20,8 +20,8 @@ import torch
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import tui_balancer_here
-from tui_balancer.embedding.checkpoints import LoadedModel, load
-from tui_balancer.embedding.registry import UntrainedModel
+from tui_balancer.embedding.checkpoints.checkpoints import LoadedModel, load
+from tui_balancer.embedding.checkpoints.registry import UntrainedModel
 from tui_balancer.inputs.synthetic import write_synthetic
 
 REAL_PROTEINS = Path(__file__).parents[1] / "data" / "real_proteins.faa"

@@ -19,12 +19,12 @@ import torch
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import tui_balancer_here
 from tests.support.sessions import finished, leftovers, session
-from tui_balancer.embedding.checkpoints import load, resolve
-from tui_balancer.embedding.registry import CheckpointModel
+from tui_balancer.embedding.checkpoints.checkpoints import load, resolve
+from tui_balancer.embedding.checkpoints.registry import CheckpointModel
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.formats import FORMATS, FormatName
-from tui_balancer.run.continuation import StoredRun, find_run
+from tui_balancer.run.prepare.resume import StoredRun, find_run
 
 pytestmark = pytest.mark.usefixtures("preloaded")
 

@@ -23,8 +23,8 @@ from tests.support.tasks import write_task
 from tests.support.work_board import DEADLINE_SECONDS
 from tui_balancer.engines import local
 from tui_balancer.engines.worker_end import Cause, WorkerEnd
-from tui_balancer.workers.protocol import Order, WorkerId
-from tui_balancer.workers.setup import WorkerSetup
+from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.wire.protocol import Order, WorkerId
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import run_command
-from tui_balancer.config import RunSettings
 from tui_balancer.devices.selection import SelectedDevice
-from tui_balancer.embedding.registry import ESM2_MODELS
-from tui_balancer.run.limits import limit_warnings
+from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
+from tui_balancer.run.prepare.limits import limit_warnings
+from tui_balancer.settings import RunSettings
 
 SHAPE = ESM2_MODELS["esm2_t6_8M_UR50D"]
 EMBEDDING = RunSettings((), Path(), "").embedding(1024, "fp32")

@@ -15,11 +15,11 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "tui_balancer"
 
 NEEDED = (
-    "tui_balancer/embedding/attention.c",
+    "tui_balancer/embedding/forward/attention.c",
     "tui_balancer/py.typed",
-    "tui_balancer/run/page/report.css",
-    "tui_balancer/run/page/report.html.jinja",
-    "tui_balancer/run/page/report.js",
+    "tui_balancer/history/page/report.css",
+    "tui_balancer/history/page/report.html.jinja",
+    "tui_balancer/history/page/report.js",
     "tui_balancer/ui/app.tcss",
 )
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.processes.conftest import Workshop
 from tests.support.tasks import write_task
-from tui_balancer.workers.protocol import Order, TaskProgress, WorkerId
+from tui_balancer.workers.wire.protocol import Order, TaskProgress, WorkerId
 
 pytestmark = pytest.mark.usefixtures("preloaded")
 

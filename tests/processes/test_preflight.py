@@ -11,16 +11,16 @@ import psutil
 import pytest
 
 from tui_balancer.devices.selection import DeviceRequest
-from tui_balancer.embedding.registry import CheckpointModel, ModelSource, UntrainedModel
+from tui_balancer.embedding.checkpoints.registry import CheckpointModel, ModelSource, UntrainedModel
 from tui_balancer.errors import UserError
-from tui_balancer.workers import preflight as module
-from tui_balancer.workers.entry import detach
-from tui_balancer.workers.preflight import (
+from tui_balancer.workers.preflight import preflight as module
+from tui_balancer.workers.preflight.preflight import (
     PreflightReport,
     PreflightRequest,
     Received,
     preflight,
 )
+from tui_balancer.workers.process.entry import detach
 
 AUTO = DeviceRequest(("auto",))
 PROCESSOR = DeviceRequest(("cpu",))

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.sessions import finished, in_mid_file, outputs, session, wait_for_row
-from tui_balancer.balance.commands import SkipUnits
+from tui_balancer.export.export import verify
+from tui_balancer.history.finished_run import FinishedRun
+from tui_balancer.history.history import read_history
+from tui_balancer.history.page.html import headline
+from tui_balancer.history.run_report import account_of
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.run.account import account_of
-from tui_balancer.run.finished import verify
-from tui_balancer.run.handle import FailedFile
-from tui_balancer.run.history import read_history
-from tui_balancer.run.page.html import headline
-from tui_balancer.run.past import PastRun
-from tui_balancer.run.report import EXIT_FAILED, exit_code
+from tui_balancer.scheduler.commands import SkipUnits
+from tui_balancer.view.handle import FailedFile
+from tui_balancer.view.summary_text import EXIT_FAILED, exit_code
 
 pytestmark = pytest.mark.usefixtures("preloaded")
 
@@ -75,7 +75,7 @@ def test_a_skipped_file_is_no_failure_and_the_run_is_not_complete(
     assert (summary.done, summary.failed, summary.skips) == (4, (), skipped)
     assert exit_code(summary) == EXIT_FAILED
 
-    past = PastRun(tmp_path / "out").summary()
+    past = FinishedRun(tmp_path / "out").summary()
     assert (past.failed, past.skips) == ((), skipped)
     account = account_of(read_history(tmp_path / "out"))
     assert (account.done, account.failed, account.skipped) == (4, 0, 1)

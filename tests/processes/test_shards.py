@@ -10,21 +10,21 @@ from pathlib import Path
 import pytest
 
 from tests.support.sessions import finished, on_cores, wait_for_row, wait_until
-from tui_balancer.balance.events import DoneEvent, LeaseEvent
-from tui_balancer.balance.model import DeviceMetrics
-from tui_balancer.config import Shards
+from tui_balancer.export.export import verify
+from tui_balancer.history.finished_run import FinishedRun
+from tui_balancer.history.history import read_history
+from tui_balancer.history.replay.replay_run import ReplayRun
+from tui_balancer.history.run_report import account_of
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.run.account import account_of
-from tui_balancer.run.continuation import Resuming
-from tui_balancer.run.finished import verify
-from tui_balancer.run.history import read_history
-from tui_balancer.run.past import PastRun
-from tui_balancer.run.replay import ReplayRun
-from tui_balancer.run.session import RunSession
+from tui_balancer.run.live.session import RunSession
+from tui_balancer.run.prepare.resume import Resuming
+from tui_balancer.scheduler.events import DoneEvent, LeaseEvent
+from tui_balancer.scheduler.model import DeviceMetrics
+from tui_balancer.settings import Shards
 
 pytestmark = pytest.mark.usefixtures("preloaded")
 
@@ -111,7 +111,7 @@ def test_a_divided_file_is_the_same_whoever_dies_and_its_story_is_told(
 
     report = verify(folder)
     assert (report.problems, report.files, report.sequences) == ((), 2, 121)
-    assert (PastRun(folder).summary().done, PastRun(folder).summary().residues) == (
+    assert (FinishedRun(folder).summary().done, FinishedRun(folder).summary().residues) == (
         2,
         summary.residues,
     )
@@ -152,7 +152,7 @@ def test_a_run_that_is_taken_up_again_computes_what_is_left_of_a_file(
     assert len({*before, *after}) == SHARDS
     assert (summary.done, summary.failed, summary.waiting) == (2, (), 0)
     assert outputs(folder) == undivided
-    assert summary.residues == PastRun(folder).summary().residues
+    assert summary.residues == FinishedRun(folder).summary().residues
 
 
 def test_a_file_that_changes_under_its_run_fails_for_the_shard_that_did(

@@ -11,10 +11,10 @@ import pytest
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.sessions import finished, outputs, session, wait_for_row, wait_until
-from tui_balancer.balance.events import DoneEvent, PartEvent, ReturnEvent, SplitEvent
-from tui_balancer.balance.model import DeviceMetrics
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.run.session import RunSession
+from tui_balancer.run.live.session import RunSession
+from tui_balancer.scheduler.events import DoneEvent, PartEvent, ReturnEvent, SplitEvent
+from tui_balancer.scheduler.model import DeviceMetrics
 
 pytestmark = pytest.mark.usefixtures("preloaded")
 

@@ -15,8 +15,8 @@ from tui_balancer.engines.worker_end import Cause, WorkerEnd
 from tui_balancer.inputs.fasta import read_fasta
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.stop_signals import GROUP_SIGNALS
-from tui_balancer.workers import spawning
-from tui_balancer.workers.protocol import Order, WorkerId
+from tui_balancer.workers.process import spawning
+from tui_balancer.workers.wire.protocol import Order, WorkerId
 
 
 def test_a_worker_embeds_its_tasks_and_leaves_when_the_run_is_over(

@@ -12,10 +12,10 @@ from tests.support.fake_run import FakeRun
 from tests.support.pictures import BROKEN, RUNNING, unit
 from tests.support.screen import fake_run, look
 from tests.support.snapshots import Prepare, assert_pictures
-from tui_balancer.balance.events import SplitEvent
-from tui_balancer.balance.model import CountSettings
-from tui_balancer.run.handle import Phase
+from tui_balancer.scheduler.events import SplitEvent
+from tui_balancer.scheduler.model import CountSettings
 from tui_balancer.ui.app import BalancerApp
+from tui_balancer.view.handle import Phase
 
 BY_COUNT = replace(RUNNING, policy=CountSettings())
 DIALOGS = {

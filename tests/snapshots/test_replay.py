@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from tests.support.screen import look
 from tests.support.snapshots import assert_pictures
 from tests.support.told_run import told_run
-from tui_balancer.run.replay import ReplayRun
+from tui_balancer.history.replay.replay_run import ReplayRun
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.screens.replay_screen import ReplayScreen
 

@@ -16,7 +16,7 @@ from tui_balancer.attach.framing import receive, send
 from tui_balancer.attach.messages import Hello, encode
 from tui_balancer.attach.point import AttachPoint
 from tui_balancer.attach.server import AttachServer
-from tui_balancer.workers.socket_folder import private_folder
+from tui_balancer.workers.wire.socket_folder import private_folder
 
 DEADLINE_SECONDS = 60.0
 

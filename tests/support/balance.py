@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui_balancer.balance.coordinator import WorkStealingCoordinator
-from tui_balancer.balance.events import Event
-from tui_balancer.balance.model import (
+from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
+from tui_balancer.scheduler.events import Event
+from tui_balancer.scheduler.model import (
     DeviceSpec,
     Directive,
     Lease,

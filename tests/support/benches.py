@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.work_board import ListBoard
+from tui_balancer.embedding.checkpoints.registry import ModelSource
 from tui_balancer.embedding.embedder import Embedder
-from tui_balancer.embedding.registry import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.workers.busy import BusyClock
-from tui_balancer.workers.flight import Flight
-from tui_balancer.workers.protocol import WorkerId
-from tui_balancer.workers.queues import WorkQueue
-from tui_balancer.workers.setup import WorkerSetup
-from tui_balancer.workers.task import Bench
+from tui_balancer.workers.process.busy import BusyClock
+from tui_balancer.workers.task.prefetch import Prefetch
+from tui_balancer.workers.task.task import WorkerContext
+from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.wire.protocol import WorkerId
+from tui_balancer.workers.wire.queues import WorkQueue
 
 WORKER = WorkerId("cpu:0", 1)
 
@@ -42,8 +42,8 @@ def worker_setup(
     )
 
 
-def bench_for(setup: WorkerSetup, board: ListBoard, embedder: Embedder) -> Bench:
+def bench_for(setup: WorkerSetup, board: ListBoard, embedder: Embedder) -> WorkerContext:
     """Return the bench of a worker that talks to this board."""
     busy = BusyClock()
     queue = WorkQueue(board, setup.worker)
-    return Bench(setup, queue, embedder, busy, Flight(embedder, busy))
+    return WorkerContext(setup, queue, embedder, busy, Prefetch(embedder, busy))

@@ -12,12 +12,12 @@ from pathlib import Path
 import psutil
 
 from tests.support.network import Network, Place, Switch, free_port
-from tui_balancer.balance.events import WarningEvent
-from tui_balancer.config import RunSettings
-from tui_balancer.engines.dask_look import NODE_VARIABLE
-from tui_balancer.engines.dask_request import ClusterRequest
-from tui_balancer.run.prepare import prepare
-from tui_balancer.run.session import RunSession
+from tui_balancer.engines.dask.node_check import NODE_VARIABLE
+from tui_balancer.engines.dask.request import ClusterRequest
+from tui_balancer.run.live.session import RunSession
+from tui_balancer.run.prepare.prepare import prepare
+from tui_balancer.scheduler.events import WarningEvent
+from tui_balancer.settings import RunSettings
 
 REPOSITORY = Path(__file__).parents[2]
 WORKERS = 2

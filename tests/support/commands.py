@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import psutil
 
-from tui_balancer import cli
+from tui_balancer.cli import app
 
 
 def run_command(*inputs: Path, output: Path, workers: int = 1) -> list[str]:
@@ -29,7 +29,7 @@ def tui_balancer_here(*arguments: str | Path) -> subprocess.CompletedProcess[str
     out, err = io.StringIO(), io.StringIO()
     with patch.object(sys, "argv", command), redirect_stdout(out), redirect_stderr(err):
         try:
-            cli.main()
+            app.main()
         except SystemExit as end:
             code = end.code
     assert isinstance(code, int)

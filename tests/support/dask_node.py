@@ -38,7 +38,9 @@ def main() -> None:
             }
         )
         # Its first call sets what Dask would have loaded.
-        get_mp_context().set_forkserver_preload(["tui_balancer.workers.slot", "distributed"])
+        get_mp_context().set_forkserver_preload(
+            ["tui_balancer.workers.process.slot", "distributed"]
+        )
     command()
 
 

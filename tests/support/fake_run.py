@@ -11,11 +11,11 @@ from typing import Any
 
 from msgspec.structs import replace as with_fields
 
-from tui_balancer.balance.commands import Command, Outcome
-from tui_balancer.balance.events import Event
-from tui_balancer.balance.model import Unit
-from tui_balancer.balance.observation import Places
-from tui_balancer.run.handle import RunSnapshot, RunSummary
+from tui_balancer.scheduler.commands import Command, Outcome
+from tui_balancer.scheduler.events import Event
+from tui_balancer.scheduler.model import Unit
+from tui_balancer.scheduler.read_api import Places
+from tui_balancer.view.handle import RunSnapshot, RunSummary
 
 
 class FakeRun:

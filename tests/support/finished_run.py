@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.support.outputs import METADATA
-from tui_balancer.config import RunSettings
 from tui_balancer.devices.selection import SelectedDevice
-from tui_balancer.embedding.registry import ESM2_MODELS, UntrainedModel
+from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS, UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.fasta import read_fasta
@@ -25,8 +24,9 @@ from tui_balancer.outputs.content import Content, Entry
 from tui_balancer.outputs.formats import FORMATS, FormatName, outputs_of, writer
 from tui_balancer.outputs.layout import output_paths
 from tui_balancer.representations import Representations
-from tui_balancer.run.catalogue import file_records
-from tui_balancer.run.stored import run_record
+from tui_balancer.run_folder.manifest import file_records
+from tui_balancer.run_folder.settings_json import run_record
+from tui_balancer.settings import RunSettings
 
 MODEL = "esm2_t6_8M_UR50D"
 CPUS = (SelectedDevice("cpu:0", "a CPU", 1, None),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tui_balancer.balance.events import (
+from tui_balancer.scheduler.events import (
     DeviceEvent,
     DoneEvent,
     Event,
@@ -14,7 +14,7 @@ from tui_balancer.balance.events import (
     SettingEvent,
     StealEvent,
 )
-from tui_balancer.balance.model import (
+from tui_balancer.scheduler.model import (
     DeviceMetrics,
     DeviceState,
     RunningUnit,
@@ -22,7 +22,7 @@ from tui_balancer.balance.model import (
     Totals,
     Unit,
 )
-from tui_balancer.run.handle import (
+from tui_balancer.view.handle import (
     DeviceSummary,
     FailedFile,
     Phase,

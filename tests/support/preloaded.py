@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-_MODULES = ["tui_balancer.workers.loop", "tui_balancer.workers.probe"]
+_MODULES = ["tui_balancer.workers.process.loop", "tui_balancer.workers.preflight.probe"]
 
 
 @contextmanager

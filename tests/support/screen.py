@@ -12,10 +12,10 @@ from textual.widgets._toast import Toast
 
 from tests.support.fake_run import FakeRun
 from tests.support.pictures import DEVICES, ENDED, QUEUES, RUNNING, UNITS, WORK
-from tui_balancer.balance.events import WarningEvent
 from tui_balancer.notices import Notice
-from tui_balancer.run.handle import RunSnapshot
+from tui_balancer.scheduler.events import WarningEvent
 from tui_balancer.ui.app import BalancerApp
+from tui_balancer.view.handle import RunSnapshot
 
 DEADLINE_SECONDS = 10.0
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tui_balancer.attach.server import AttachServer
-from tui_balancer.balance.model import DeviceMetrics
-from tui_balancer.config import RunSettings
-from tui_balancer.run.continuation import Resuming
-from tui_balancer.run.handle import RunSummary
-from tui_balancer.run.prepare import prepare
-from tui_balancer.run.session import RunSession
-from tui_balancer.run.staff import worker_log
+from tui_balancer.run.live.session import RunSession
+from tui_balancer.run.live.worker_pool import worker_log
+from tui_balancer.run.prepare.prepare import prepare
+from tui_balancer.run.prepare.resume import Resuming
+from tui_balancer.scheduler.model import DeviceMetrics
+from tui_balancer.settings import RunSettings
+from tui_balancer.view.handle import RunSummary
 
 DEADLINE_SECONDS = 100.0
 

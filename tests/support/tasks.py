@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from tui_balancer.workers.protocol import FileTask, Task, TaskResult
-from tui_balancer.workers.reading import read_files
-from tui_balancer.workers.task import Bench, embed
-from tui_balancer.workers.writing import write_outputs
+from tui_balancer.workers.task.read_ahead import read_files
+from tui_balancer.workers.task.task import WorkerContext, embed
+from tui_balancer.workers.task.write_behind import write_outputs
+from tui_balancer.workers.wire.protocol import FileTask, Task, TaskResult
 
 _RESIDUES = "MKVLAAGIVGLLLAQWERTYHPNDSFC" * 2
 
@@ -40,7 +40,7 @@ def task_of(unit_id: int, *files: FileTask, epoch: int = 1) -> Task:
     return Task(unit_id, epoch, files, partial)
 
 
-def run_task(bench: Bench, task: Task) -> TaskResult:
+def run_task(bench: WorkerContext, task: Task) -> TaskResult:
     """Read, embed and write a task, one after the other."""
     files = read_files(task.files, bench.setup.reading)
     return write_outputs(embed(bench, task, files))

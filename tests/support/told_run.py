@@ -7,7 +7,16 @@ from pathlib import Path
 
 from msgspec.structs import replace as with_fields
 
-from tui_balancer.balance.events import (
+from tui_balancer.devices.selection import SelectedDevice
+from tui_balancer.embedding.checkpoints.registry import UntrainedModel
+from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.ledger.changes import FileDone
+from tui_balancer.ledger.records import DeviceUsed, FileRecord, RunRecord, SessionEnd, SessionRecord
+from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.ledger.writing import Ledger
+from tui_balancer.run_folder.ledger_writer import LedgerWriter
+from tui_balancer.run_folder.settings_json import run_record
+from tui_balancer.scheduler.events import (
     DeviceEvent,
     DoneEvent,
     Event,
@@ -17,17 +26,8 @@ from tui_balancer.balance.events import (
     SplitEvent,
     StealEvent,
 )
-from tui_balancer.balance.model import DeviceState, Unit
-from tui_balancer.config import RunSettings
-from tui_balancer.devices.selection import SelectedDevice
-from tui_balancer.embedding.registry import UntrainedModel
-from tui_balancer.embedding.settings import EmbeddingSettings
-from tui_balancer.ledger.changes import FileDone
-from tui_balancer.ledger.records import DeviceUsed, FileRecord, RunRecord, SessionEnd, SessionRecord
-from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.ledger.writing import Ledger
-from tui_balancer.run.journal import Journal
-from tui_balancer.run.stored import run_record
+from tui_balancer.scheduler.model import DeviceState, Unit
+from tui_balancer.settings import RunSettings
 
 CPUS = (SelectedDevice("cpu:0", "a CPU", 1, None), SelectedDevice("cpu:1", "a CPU", 1, None))
 EMPTY = "the file is empty"
@@ -109,7 +109,7 @@ def _run(folder: Path) -> RunRecord:
 
 def _write(ledger: Ledger, events: Sequence[Event], done: dict[int, str]) -> None:
     moment = 0.0
-    journal = Journal(ledger, lambda: moment)
+    journal = LedgerWriter(ledger, lambda: moment)
     for event in numbered(events):
         moment = event.seconds
         if isinstance(event, DoneEvent):

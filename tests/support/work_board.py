@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from tui_balancer.workers.protocol import (
+from tui_balancer.workers.wire.protocol import (
     DeviceFacts,
     Order,
     Task,

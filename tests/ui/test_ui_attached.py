@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from tests.support.fake_run import FakeRun
 from tests.support.screen import fake_run, look, seen, until
-from tui_balancer.balance.commands import Drain, StopNow
+from tui_balancer.scheduler.commands import Drain, StopNow
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.exits import ExitCode
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tests.support.pictures import BROKEN, DISK_FULL, FINISHED, PAUSED, RUNNING, SCANNING, SUMMARY
-from tui_balancer.run.handle import RunSnapshot
-from tui_balancer.ui.bulletin import Bulletin, title_of
 from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.notifications import Notifications, title_of
+from tui_balancer.view.handle import RunSnapshot
 
 
 @pytest.mark.parametrize(
@@ -26,13 +26,13 @@ def test_the_title_says_how_far_and_how_long_still(snapshot: RunSnapshot, title:
 
 
 def test_a_title_is_written_once() -> None:
-    bulletin = Bulletin()
+    bulletin = Notifications()
     titles = [bulletin.of(Picture(one))[0] for one in (RUNNING, RUNNING, PAUSED)]
     assert titles == ["76% ~5m | tui-balancer", "", "76% paused | tui-balancer"]
 
 
 def news_of(*pictures: Picture) -> list[str]:
-    bulletin = Bulletin()
+    bulletin = Notifications()
     return [bulletin.of(picture)[1] for picture in pictures]
 
 

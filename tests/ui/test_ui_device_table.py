@@ -9,11 +9,10 @@ import pytest
 
 from tests.support.pictures import BROKEN, DEVICES, RUNNING, many_devices
 from tests.support.screen import app_of, fake_run, look, seen, shown
-from tui_balancer.balance.model import DeviceMetrics, DeviceState
-from tui_balancer.run.handle import Phase
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
-from tui_balancer.ui.story.device_rows import DeviceRow, device_rows, is_through
-from tui_balancer.ui.tones import plain
+from tui_balancer.ui.state.device_rows import DeviceRow, device_rows, is_through
+from tui_balancer.ui.styles import plain
 from tui_balancer.ui.widgets.columns import arrange
 from tui_balancer.ui.widgets.device_table import (
     DeviceTable,
@@ -23,6 +22,7 @@ from tui_balancer.ui.widgets.device_table import (
     utilisation_cell,
 )
 from tui_balancer.ui.widgets.finish_bars import finish_rows
+from tui_balancer.view.handle import Phase
 
 BUSY, SLOWER, PAUSED, IDLE = DEVICES
 ALL_DONE = replace(RUNNING, totals=replace(RUNNING.totals, waiting=0))

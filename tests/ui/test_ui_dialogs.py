@@ -10,8 +10,8 @@ from textual.widgets import Input, OptionList, Static
 
 from tests.support.pictures import BROKEN, DEVICES, RUNNING
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
-from tui_balancer.balance.commands import MoveUnits, Outcome, SetPolicy, SplitUnit
-from tui_balancer.balance.model import (
+from tui_balancer.scheduler.commands import MoveUnits, Outcome, SetPolicy, SplitUnit
+from tui_balancer.scheduler.model import (
     CountSettings,
     DeviceMetrics,
     PolicySettings,

@@ -11,7 +11,8 @@ from textual.pilot import Pilot
 
 from tests.support.pictures import RUNNING, many_devices
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts
-from tui_balancer.balance.events import (
+from tui_balancer.notices import Example, Notice
+from tui_balancer.scheduler.events import (
     DeviceEvent,
     DoneEvent,
     LeaseEvent,
@@ -21,9 +22,8 @@ from tui_balancer.balance.events import (
     StealEvent,
     WarningEvent,
 )
-from tui_balancer.balance.model import DeviceState
-from tui_balancer.notices import Example, Notice
-from tui_balancer.ui.story.event_record import KEPT_ROWS, log_row
+from tui_balancer.scheduler.model import DeviceState
+from tui_balancer.ui.state.event_lines import KEPT_ROWS, log_row
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,8 @@ from tests.support.fake_run import FakeRun
 from tests.support.pictures import BROKEN, PAUSED, RUNNING, many_devices
 from tests.support.screen import fake_run, look, until
 from tests.support.told_run import told_run
-from tui_balancer.balance.commands import (
+from tui_balancer.history.replay.replay_run import ReplayRun
+from tui_balancer.scheduler.commands import (
     Command,
     Drain,
     MoveUnits,
@@ -31,7 +32,6 @@ from tui_balancer.balance.commands import (
     StopNow,
     UndoMove,
 )
-from tui_balancer.run.replay import ReplayRun
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.exits import ExitCode
 from tui_balancer.ui.screens.replay_screen import ReplayScreen

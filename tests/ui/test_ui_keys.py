@@ -20,7 +20,7 @@ from tests.support.screen import (
     toasts,
     until,
 )
-from tui_balancer.balance.commands import (
+from tui_balancer.scheduler.commands import (
     Command,
     Outcome,
     PauseAll,
@@ -30,9 +30,9 @@ from tui_balancer.balance.commands import (
     SetPolicy,
     UndoMove,
 )
-from tui_balancer.balance.events import SettingEvent
-from tui_balancer.balance.model import CountSettings, DeviceState, TimeSettings
-from tui_balancer.balance.threshold import lowered, raised
+from tui_balancer.scheduler.events import SettingEvent
+from tui_balancer.scheduler.model import CountSettings, DeviceState, TimeSettings
+from tui_balancer.scheduler.policy.rule_settings import lowered, raised
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.keymap import GLOBAL, KEYS, SECTIONS, SHOWING, TABS
 from tui_balancer.ui.screens.help_screen import HelpScreen

@@ -11,14 +11,14 @@ import pytest
 from tests.support.fake_run import FakeRun
 from tests.support.pictures import FINISHED, PREPARING, RUNNING, SUMMARY
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
-from tui_balancer.balance.commands import Drain, Outcome, StopNow
 from tui_balancer.errors import UserError
-from tui_balancer.run.handle import Phase, RunSnapshot
+from tui_balancer.scheduler.commands import Drain, Outcome, StopNow
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.dialogs.quit_dialog import QuitDialog
 from tui_balancer.ui.exits import ExitCode
 from tui_balancer.ui.messages import LinkBroke, TerminalLost
 from tui_balancer.ui.screens.run_screen import RunScreen
+from tui_balancer.view.handle import Phase, RunSnapshot
 
 
 def end(run: FakeRun) -> None:

@@ -12,10 +12,9 @@ from textual.message_pump import MessagePump
 from tests.support.fake_run import FakeRun
 from tests.support.pictures import QUEUES, RUNNING, UNITS
 from tests.support.screen import DEADLINE_SECONDS, fake_run
-from tui_balancer.balance.commands import Command, Outcome, PauseAll
-from tui_balancer.balance.events import SettingEvent
-from tui_balancer.balance.observation import Places
-from tui_balancer.ui.link import RunLink
+from tui_balancer.scheduler.commands import Command, Outcome, PauseAll
+from tui_balancer.scheduler.events import SettingEvent
+from tui_balancer.scheduler.read_api import Places
 from tui_balancer.ui.messages import (
     CommandAnswered,
     EventsArrived,
@@ -23,6 +22,7 @@ from tui_balancer.ui.messages import (
     Picture,
     SnapshotTaken,
 )
+from tui_balancer.ui.poller import RunPoller
 
 
 class Mailbox(MessagePump):
@@ -54,7 +54,7 @@ def pictures(box: Mailbox) -> list[Picture]:
 
 def test_a_picture_is_posted_only_when_it_is_new() -> None:
     run, box = fake_run(), Mailbox()
-    link = RunLink(run, box, refresh_hz=4)
+    link = RunPoller(run, box, refresh_hz=4)
     link.read()
     link.read()
     run.change(elapsed_seconds=755.0)
@@ -64,7 +64,7 @@ def test_a_picture_is_posted_only_when_it_is_new() -> None:
 
 def test_events_are_pulled_by_number_without_gaps_or_repeats() -> None:
     run, box = FakeRun(RUNNING), Mailbox()
-    link = RunLink(run, box, refresh_hz=4)
+    link = RunPoller(run, box, refresh_hz=4)
     for number in range(20):
         run.happen([SettingEvent(0, 1.0, f"{number}")] * (number % 3))
         link.read()
@@ -82,7 +82,7 @@ def test_the_newest_picture_replaces_the_others_and_events_replace_nothing() -> 
 
 def test_files_come_along_only_while_somebody_looks_at_them() -> None:
     run, box = fake_run(), Mailbox()
-    link = RunLink(run, box, refresh_hz=4)
+    link = RunPoller(run, box, refresh_hz=4)
     link.read()
     link.watch(files=True, log=None)
     link.read()
@@ -94,7 +94,7 @@ def test_files_come_along_only_while_somebody_looks_at_them() -> None:
 
 def test_asking_for_files_is_answered_at_once() -> None:
     run, box = fake_run(), Mailbox()
-    link = RunLink(run, box, refresh_hz=1 / 3600)
+    link = RunPoller(run, box, refresh_hz=1 / 3600)
     link.start(poll=True)
     try:
         box.wait_for(SnapshotTaken)
@@ -114,9 +114,9 @@ def test_tables_of_very_many_files_come_less_often(monkeypatch: pytest.MonkeyPat
             now += 0.5
             return super().places(known)
 
-    monkeypatch.setattr("tui_balancer.ui.link.time.perf_counter", lambda: now)
+    monkeypatch.setattr("tui_balancer.ui.poller.time.perf_counter", lambda: now)
     run, box = Slow(RUNNING, dict(QUEUES), UNITS), Mailbox()
-    link = RunLink(run, box, refresh_hz=4)
+    link = RunPoller(run, box, refresh_hz=4)
     link.watch(files=True, log=None)
     for number in range(40):
         run.change(elapsed_seconds=float(number))
@@ -131,7 +131,7 @@ def test_the_log_that_is_looked_at_comes_along_and_grows(tmp_path: Path) -> None
     run.logs = tmp_path
     (tmp_path / "worker-cpu_0.log").write_text("loading\n")
     (tmp_path / "run.log").write_text("hello\n")
-    link = RunLink(run, box, refresh_hz=4)
+    link = RunPoller(run, box, refresh_hz=4)
     link.watch(files=False, log="worker-cpu_0")
     link.read()
     with (tmp_path / "worker-cpu_0.log").open("a") as file:
@@ -154,7 +154,7 @@ def test_commands_are_carried_out_beside_the_caller() -> None:
             return super().execute(command)
 
     run, box = Slow(RUNNING), Mailbox()
-    link = RunLink(run, box, refresh_hz=4)
+    link = RunPoller(run, box, refresh_hz=4)
     link.start(poll=False)
     try:
         link.send(PauseAll())
@@ -173,7 +173,7 @@ def test_an_error_of_a_command_reaches_the_app() -> None:
             raise OSError("the ledger is on a full disk")
 
     box = Mailbox()
-    link = RunLink(Broken(RUNNING), box, refresh_hz=4)
+    link = RunPoller(Broken(RUNNING), box, refresh_hz=4)
     link.start(poll=False)
     try:
         link.send(PauseAll())
@@ -186,7 +186,7 @@ def test_an_error_of_a_command_reaches_the_app() -> None:
 
 def test_stopping_ends_the_threads() -> None:
     before = set(threading.enumerate())
-    link = RunLink(fake_run(), Mailbox(), refresh_hz=4)
+    link = RunPoller(fake_run(), Mailbox(), refresh_hz=4)
     link.start(poll=True)
     assert len(set(threading.enumerate()) - before) == 2
     link.stop()

@@ -9,8 +9,8 @@ from textual.pilot import Pilot
 
 from tests.support.fake_run import FakeRun
 from tests.support.screen import app_of, fake_run, look, seen, shown
-from tui_balancer.ui.story import log_tail
-from tui_balancer.ui.story.log_tail import Level, LogTail, level_of
+from tui_balancer.ui.state import log_tail
+from tui_balancer.ui.state.log_tail import Level, LogTail, level_of
 from tui_balancer.ui.widgets.log_list import LogList
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.support.screen import fake_run, look, seen, until
-from tui_balancer.balance.commands import PauseAll, PauseDevice
+from tui_balancer.scheduler.commands import PauseAll, PauseDevice
 from tui_balancer.ui.app import BalancerApp
-from tui_balancer.ui.look import Look
+from tui_balancer.ui.appearance import Appearance
 
 
 async def test_an_own_key_does_what_the_usual_one_did_and_the_footer_names_it(
@@ -15,7 +15,7 @@ async def test_an_own_key_does_what_the_usual_one_did_and_the_footer_names_it(
 ) -> None:
     monkeypatch.delenv("TEXTUAL_THEME", raising=False)
     run = fake_run()
-    own = Look(theme="balancer-contrast", keys={"device.pause": "f5"})
+    own = Appearance(theme="balancer-contrast", keys={"device.pause": "f5"})
     app = BalancerApp(run, poll=False, look=own)
     async with app.run_test(size=(120, 40)) as pilot:
         await look(pilot)
@@ -30,7 +30,7 @@ async def test_an_own_key_does_what_the_usual_one_did_and_the_footer_names_it(
     ("theme", "like"), [("nord", "balancer-dark"), ("solarized-light", "balancer-light")]
 )
 async def test_a_theme_of_textual_s_own_lacks_no_colour(theme: str, like: str) -> None:
-    app = BalancerApp(fake_run(), poll=False, look=Look(theme=theme))
+    app = BalancerApp(fake_run(), poll=False, look=Appearance(theme=theme))
     async with app.run_test(size=(80, 24)) as pilot:
         await look(pilot)
         lent = app.theme_variables["file-odd"]
@@ -43,5 +43,5 @@ async def test_the_environment_s_theme_goes_before_ones_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TEXTUAL_THEME", "balancer-light")
-    app = BalancerApp(fake_run(), poll=False, look=Look(theme="balancer-contrast"))
+    app = BalancerApp(fake_run(), poll=False, look=Appearance(theme="balancer-contrast"))
     assert app.theme == "balancer-light"

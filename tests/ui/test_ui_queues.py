@@ -11,9 +11,9 @@ from textual.widgets import Input
 from tests.support.fake_run import FakeRun
 from tests.support.pictures import BROKEN, DEVICES, ENDED, QUEUES, RUNNING, UNITS, queue, unit
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
-from tui_balancer.balance.commands import MoveUnits, ReorderUnits, RetryUnits, SkipUnits, UndoMove
-from tui_balancer.balance.events import DoneEvent, FailureEvent, StealEvent
-from tui_balancer.balance.model import RunningUnit
+from tui_balancer.scheduler.commands import MoveUnits, ReorderUnits, RetryUnits, SkipUnits, UndoMove
+from tui_balancer.scheduler.events import DoneEvent, FailureEvent, StealEvent
+from tui_balancer.scheduler.model import RunningUnit
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
 from tui_balancer.ui.views.queues import QueuesView
 from tui_balancer.ui.widgets.file_list import FileList

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from tests.support.commands import tui_balancer_here
 from tests.support.screen import app_of, look, seen, toasts, until
 from tests.support.told_run import NAMES, A, told_run
-from tui_balancer.run.replay import ReplayRun
+from tui_balancer.history.replay.replay_run import ReplayRun
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.exits import ExitCode
 from tui_balancer.ui.keymap import REPLAY
@@ -110,17 +110,19 @@ async def test_a_click_on_the_line_goes_there(run: ReplayRun) -> None:
 
 async def test_going_back_the_screen_forgets_what_has_not_happened_yet(run: ReplayRun) -> None:
     async with replayed(run) as pilot:
-        story = app_of(pilot).run_screen.story
+        run_state = app_of(pilot).run_screen.run_state
         run.seek(15.0)
         await look(pilot)
-        assert story.events.steals.total() == 1
-        assert len(story.timeline.tracks["cpu:0"].latest(9, 15.0)) == 4
+        assert run_state.events.steals.total() == 1
+        assert len(run_state.timeline.tracks["cpu:0"].latest(9, 15.0)) == 4
         run.seek(4.0)
         await look(pilot)
-        assert story.events.steals.total() == 0
-        assert [span.name for span in story.timeline.tracks["cpu:0"].latest(9, 4.0)] == [NAMES[A]]
-        assert story.snapshot is not None
-        assert story.snapshot.totals.done == 0
+        assert run_state.events.steals.total() == 0
+        assert [span.name for span in run_state.timeline.tracks["cpu:0"].latest(9, 4.0)] == [
+            NAMES[A]
+        ]
+        assert run_state.snapshot is not None
+        assert run_state.snapshot.totals.done == 0
 
 
 async def test_from_the_end_one_can_go_back_to_the_devices(run: ReplayRun) -> None:
@@ -144,7 +146,7 @@ async def test_the_queues_are_those_of_the_moment(run: ReplayRun) -> None:
         await look(pilot)
         run.seek(4.0)
         await look(pilot)
-        files = app_of(pilot).run_screen.story.picture
+        files = app_of(pilot).run_screen.run_state.picture
         assert files is not None
         assert files.files is not None
         assert list(files.files.state) == [0, 0, 1, 1, 2, 1]

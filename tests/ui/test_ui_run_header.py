@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from tests.support.pictures import BROKEN, DISK_FULL, FINISHED, PAUSED, RUNNING, SCANNING, UNTRAINED
-from tui_balancer.balance.model import CountSettings, Totals
-from tui_balancer.run.handle import Phase, RunSnapshot
-from tui_balancer.ui.tones import line_width, plain
+from tui_balancer.scheduler.model import CountSettings, Totals
+from tui_balancer.ui.styles import line_width, plain
 from tui_balancer.ui.widgets.run_header import progress_line, rates_line, state_line
+from tui_balancer.view.handle import Phase, RunSnapshot
 
 WIDTHS = (60, 78, 100, 118, 198)
 PICTURES = (SCANNING, RUNNING, UNTRAINED, PAUSED, BROKEN, FINISHED)

@@ -9,9 +9,9 @@ import pytest
 
 from tests.support.pictures import DEVICES, FINISHED, RUNNING, SUMMARY, many_devices
 from tests.support.screen import app_of, fake_run, look, seen, shown
-from tui_balancer.run.handle import RunSnapshot
-from tui_balancer.ui.story.run_throughput import KEPT_SAMPLES, RunThroughput
+from tui_balancer.ui.state.run_throughput import KEPT_SAMPLES, RunThroughput
 from tui_balancer.ui.widgets.throughput_chart import ThroughputChart
+from tui_balancer.view.handle import RunSnapshot
 
 
 def picture(seconds: float, *residues: int) -> RunSnapshot:
@@ -73,7 +73,7 @@ def test_days_are_kept_in_few_samples_that_lie_evenly() -> None:
 async def test_the_bars_stand_under_the_tracks_whose_time_they_show() -> None:
     run = fake_run()
     async with shown(run) as pilot:
-        throughput = app_of(pilot).run_screen.story.throughput
+        throughput = app_of(pilot).run_screen.run_state.throughput
         throughput.forget()
         for seconds, residues in ((0, 0), (300, 0), (400, 4000), (500, 4000), (700, 8000)):
             throughput.note(picture(seconds, residues))
@@ -93,7 +93,7 @@ async def test_the_bars_stand_under_the_tracks_whose_time_they_show() -> None:
 
 async def test_what_was_before_the_screen_was_opened_is_shaded() -> None:
     async with shown(fake_run()) as pilot:
-        throughput = app_of(pilot).run_screen.story.throughput
+        throughput = app_of(pilot).run_screen.run_state.throughput
         throughput.forget()
         for seconds, residues in ((400, 4000), (700, 7000)):
             throughput.note(picture(seconds, residues))

@@ -8,8 +8,8 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
-from tui_balancer.balance.commands import PauseDevice
-from tui_balancer.balance.events import (
+from tui_balancer.scheduler.commands import PauseDevice
+from tui_balancer.scheduler.events import (
     DeviceEvent,
     DoneEvent,
     Event,
@@ -20,12 +20,12 @@ from tui_balancer.balance.events import (
     ReturnEvent,
     StealEvent,
 )
-from tui_balancer.balance.model import DeviceState
-from tui_balancer.run.spans import SpanEnd
+from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
-from tui_balancer.ui.story.timeline_record import Activity, DeviceTrack, TimelineRecord
+from tui_balancer.ui.state.timeline import Activity, DeviceTrack, TimelineRecord
 from tui_balancer.ui.widgets.gantt import Gantt
 from tui_balancer.ui.widgets.tracks import sign_of
+from tui_balancer.view.spans import SpanEnd
 
 DEVICE = "cuda:0"
 

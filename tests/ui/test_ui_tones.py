@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui_balancer.ui.tones import Line, fit, join, line_width, plain, spread
+from tui_balancer.ui.styles import Line, fit, join, line_width, plain, spread
 
 LEFT: Line = [("running", "good")]
 RIGHT: Line = [("3 failed", "bad")]

@@ -25,7 +25,7 @@ def test_check_passes(check: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["tui_balancer.__main__", "tui_balancer.cli", "tui_balancer.ui.app"]
+    "module", ["tui_balancer.__main__", "tui_balancer.cli.app", "tui_balancer.ui.app"]
 )
 def test_the_app_process_imports_no_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'esm' in sys.modules)"

@@ -13,8 +13,8 @@ import pytest
 
 from tests.balancing_figure import acts, bound, picture
 from tests.manual import README, written
-from tui_balancer.cli import app
-from tui_balancer.demo import DEMO_SECONDS
+from tui_balancer.cli.app import app
+from tui_balancer.cli.commands.demo import DEMO_SECONDS
 
 ROOT = README.parent
 TEXT = README.read_text()

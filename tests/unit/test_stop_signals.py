@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from tests.support.balance import Clock
+from tui_balancer.cli.watch import TOGETHER_SECONDS, Interrupts, counted_interrupts
 from tui_balancer.stop_signals import STOP_SIGNALS, stopping_interrupts
-from tui_balancer.watching import TOGETHER_SECONDS, Interrupts, counted_interrupts
 
 
 @pytest.mark.parametrize("number", sorted(STOP_SIGNALS))

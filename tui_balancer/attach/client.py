@@ -24,15 +24,15 @@ from tui_balancer.attach.messages import (
     fingerprint,
 )
 from tui_balancer.attach.point import AttachPoint
-from tui_balancer.balance.commands import Command, Outcome
-from tui_balancer.balance.events import Event
-from tui_balancer.balance.model import Unit
-from tui_balancer.balance.observation import Places
 from tui_balancer.errors import UserError
+from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.ledger.lock import lock_holder
-from tui_balancer.run.folder import LOGS_FOLDER
-from tui_balancer.run.handle import RunHandle, RunSnapshot, RunSummary
-from tui_balancer.run.past import PastRun
+from tui_balancer.run_folder.folder import LOGS_FOLDER
+from tui_balancer.scheduler.commands import Command, Outcome
+from tui_balancer.scheduler.events import Event
+from tui_balancer.scheduler.model import Unit
+from tui_balancer.scheduler.read_api import Places
+from tui_balancer.view.handle import RunHandle, RunSnapshot, RunSummary
 
 UNSURE = Outcome(
     False, "The connection was interrupted. Check whether the command arrived, then repeat it."
@@ -119,7 +119,7 @@ class AttachedRun:
     def __init__(self, client: AttachClient, folder: Path) -> None:
         self._client = client
         self._folder = folder
-        self._past: PastRun | None = None
+        self._past: FinishedRun | None = None
         self._ending = threading.Lock()
 
     def snapshot(self) -> RunSnapshot:
@@ -160,11 +160,11 @@ class AttachedRun:
                 return question(self._client)
             except (EOFError, OSError):
                 with self._ending:
-                    self._past = self._past or PastRun(self._folder)
+                    self._past = self._past or FinishedRun(self._folder)
         return question(self._past)
 
 
-def attach(folder: Path, *, read_only: bool = False) -> AttachedRun | PastRun:
+def attach(folder: Path, *, read_only: bool = False) -> AttachedRun | FinishedRun:
     """Return a run that this or another process of the user works on, or worked on to its end.
 
     Raises:
@@ -175,7 +175,7 @@ def attach(folder: Path, *, read_only: bool = False) -> AttachedRun | PastRun:
     client = reach(point, folder, read_only=read_only) if point is not None else None
     if client is not None:
         return AttachedRun(client, folder)
-    past = PastRun(folder)
+    past = FinishedRun(folder)
     if past.died:
         holder = lock_holder(folder)
         if holder is not None and psutil.pid_exists(holder.pid):

@@ -14,7 +14,7 @@ from tui_balancer.attach.framing import receive, send
 from tui_balancer.attach.messages import Hello, Question, Refusal, Value, decode_answer, encode
 from tui_balancer.attach.point import AttachPoint, belongs_to_other, require_own
 from tui_balancer.errors import UserError
-from tui_balancer.workers.peers import OtherUser, require_same_user
+from tui_balancer.workers.wire.peers import OtherUser, require_same_user
 
 _HELLO_SECONDS = 30.0
 _MOST_ANSWER_BYTES = 2**32

@@ -15,11 +15,11 @@ from typing import Any, Generic, TypeVar, cast, get_args
 import msgspec
 from msgspec import Struct
 
-from tui_balancer.balance.commands import Command, Outcome
-from tui_balancer.balance.events import RunEvent
-from tui_balancer.balance.model import Unit
-from tui_balancer.balance.observation import Places
-from tui_balancer.run.handle import RunHandle, RunSnapshot, RunSummary
+from tui_balancer.scheduler.commands import Command, Outcome
+from tui_balancer.scheduler.events import RunEvent
+from tui_balancer.scheduler.model import Unit
+from tui_balancer.scheduler.read_api import Places
+from tui_balancer.view.handle import RunHandle, RunSnapshot, RunSummary
 
 Value = TypeVar("Value")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tui_balancer.errors import UserError
-from tui_balancer.workers.peers import user_name
+from tui_balancer.workers.wire.peers import user_name
 
 ATTACH_FILE = "attach.json"
 """In the run folder while the run is live."""

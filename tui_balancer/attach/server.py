@@ -29,9 +29,9 @@ from tui_balancer.attach.messages import (
     encode,
 )
 from tui_balancer.attach.point import ATTACH_FILE, AttachPoint
-from tui_balancer.balance.commands import Outcome
-from tui_balancer.run.handle import RunHandle
-from tui_balancer.workers.peers import OtherUser, require_same_user
+from tui_balancer.scheduler.commands import Outcome
+from tui_balancer.view.handle import RunHandle
+from tui_balancer.workers.wire.peers import OtherUser, require_same_user
 
 SOCKET_NAME = "attach"
 

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 import torch
 
-from tui_balancer.embedding.checkpoints import LoadedModel, load
-from tui_balancer.embedding.contacts import take_contact_head
-from tui_balancer.embedding.forward import choose_forward
-from tui_balancer.embedding.packing import Packer
-from tui_balancer.embedding.registry import ModelSource
+from tui_balancer.embedding.checkpoints.checkpoints import LoadedModel, load
+from tui_balancer.embedding.checkpoints.registry import ModelSource
+from tui_balancer.embedding.forward.contacts import take_contact_head
+from tui_balancer.embedding.forward.layers import choose_forward
+from tui_balancer.embedding.forward.packing import Packer
+from tui_balancer.embedding.forward.weights import take_weights
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
-from tui_balancer.embedding.weights import take_weights
 from tui_balancer.representations import Representations
 
 DTYPES: dict[Precision, torch.dtype] = {

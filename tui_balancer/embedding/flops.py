@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui_balancer.embedding.registry import ModelShape
+from tui_balancer.embedding.checkpoints.registry import ModelShape
 
 
 def forward_flops(shape: ModelShape, tokens: int) -> float:

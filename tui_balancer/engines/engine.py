@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tui_balancer.engines.worker_end import WorkerEnd
-from tui_balancer.workers.protocol import WorkerId
-from tui_balancer.workers.setup import WorkerSetup
+from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.wire.protocol import WorkerId
 
 SetupFor = Callable[[str], WorkerSetup]
 """Says what the next worker of a device is given; called once before every start of one."""

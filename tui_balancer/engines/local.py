@@ -13,9 +13,9 @@ from multiprocessing.context import SpawnProcess
 
 from tui_balancer.engines.engine import OnExit, SetupFor
 from tui_balancer.engines.worker_end import SETTLING_SECONDS, Cause, WorkerEnd, end_of
-from tui_balancer.workers.entry import worker_main
-from tui_balancer.workers.setup import WorkerSetup
-from tui_balancer.workers.spawning import exit_words, spawn, start_helper
+from tui_balancer.workers.process.entry import worker_main
+from tui_balancer.workers.process.spawning import exit_words, spawn, start_helper
+from tui_balancer.workers.wire.config import WorkerSetup
 
 _log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tui_balancer.inputs.census import Census
 from tui_balancer.inputs.counts import NOTHING, Counted, Counts
+from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.fasta import LONG_KINDS, NUCLEOTIDE_SHARE, looks_like_nucleotides
 from tui_balancer.inputs.findings import Findings
 from tui_balancer.inputs.lines import is_utf8
@@ -82,7 +82,7 @@ def count_plain(
     path: Path,
     rules: ReadingRules,
     special_tokens: int,
-    census: Census | None = None,
+    duplicate_index: DuplicateIndex | None = None,
     go_on: Callable[[], None] = lambda: None,
     stretch: Stretch | None = None,
 ) -> Counted | None:
@@ -92,7 +92,7 @@ def count_plain(
         path: The file.
         rules: How FASTA is read.
         special_tokens: That the model reads with every piece.
-        census: Notes the pieces; of a file that is not plain, it forgets them again.
+        duplicate_index: Notes the pieces; of a file that is not plain, it forgets them again.
         go_on: Called now and then; may raise to end it early.
         stretch: Of a file that is good as a whole; None for all of it.
 
@@ -105,13 +105,13 @@ def count_plain(
         found = _Found(part.size, records=part.before)
         for block in _blocks(file, part, digest.update):
             go_on()
-            if not _add(found, block, rules, special_tokens, census):
+            if not _add(found, block, rules, special_tokens, duplicate_index):
                 break
         else:
             if stretch is not None or _is_good(found, rules):
                 return Counted(found.counts, digest.hexdigest(), found.findings)
-    if census is not None:
-        census.forget_file()
+    if duplicate_index is not None:
+        duplicate_index.forget_file()
     return None
 
 
@@ -142,7 +142,7 @@ def _add(
     block: bytes,
     rules: ReadingRules,
     special_tokens: int,
-    census: Census | None,
+    duplicate_index: DuplicateIndex | None,
 ) -> bool:
     """Count some whole records; return whether they are plain."""
     if b"\r" in block or b"\0" in block or not (block.isascii() or is_utf8(block)):
@@ -190,7 +190,7 @@ def _add(
     if long:
         found.findings.add_all(LONG_KINDS[rules.long], [positions[number] for number in long])
     found.counts += _counts(
-        *(sequences, lengths, long, rules, special_tokens, census),
+        *(sequences, lengths, long, rules, special_tokens, duplicate_index),
         skipped=skipped,
         duplicates=duplicates,
     )
@@ -252,7 +252,7 @@ def _counts(
     long: list[int],
     rules: ReadingRules,
     special_tokens: int,
-    census: Census | None,
+    duplicate_index: DuplicateIndex | None,
     *,
     skipped: int,
     duplicates: int,
@@ -275,8 +275,8 @@ def _counts(
         ]
         lengths = _lengths(sequences)
         firsts = bytes(not number for own in cuts for number in range(len(own)))
-    if census is not None:
-        census.extend(sequences, lengths, firsts)
+    if duplicate_index is not None:
+        duplicate_index.extend(sequences, lengths, firsts)
     tokens = lengths + special_tokens
     return Counts(
         sequences=embedded,

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tui_balancer.inputs.census import Census
 from tui_balancer.inputs.counting import count_plain
 from tui_balancer.inputs.counts import NOTHING, Counted, Counts
 from tui_balancer.inputs.discovery import InputFile
+from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.examples import report
 from tui_balancer.inputs.fasta import FastaStream, InputError
 from tui_balancer.inputs.findings import Findings
@@ -86,7 +86,7 @@ def scan(
     rules: ReadingRules,
     on_progress: Callable[[FileScan], None] | None = None,
     stop: threading.Event | None = None,
-    census: Census | None = None,
+    duplicate_index: DuplicateIndex | None = None,
     shard_bytes: int | None = None,
     notices: Notices | None = None,
 ) -> tuple[FileScan, ...]:
@@ -97,7 +97,7 @@ def scan(
         rules: How FASTA is read.
         on_progress: Called with every file's result as it is known.
         stop: Ends the scan early, also in the middle of a file.
-        census: Notes what goes through the model, to find what is there several times.
+        duplicate_index: Notes what goes through the model, to find what is there several times.
         shard_bytes: Of the shards of larger files; None divides none.
         notices: Adds up what is odd about the files that can be used.
 
@@ -107,7 +107,7 @@ def scan(
     scans: list[FileScan] = []
     for file in inputs:
         try:
-            result = scan_file(file, rules, stop, census, shard_bytes, notices)
+            result = scan_file(file, rules, stop, duplicate_index, shard_bytes, notices)
         except ScanStopped:
             break
         scans.append(result)
@@ -120,22 +120,22 @@ def scan_file(
     file: InputFile,
     rules: ReadingRules,
     stop: threading.Event | None = None,
-    census: Census | None = None,
+    duplicate_index: DuplicateIndex | None = None,
     shard_bytes: int | None = None,
     notices: Notices | None = None,
 ) -> FileScan:
     """Count what is in one file; a bad file is a result with an error.
 
-    The census gets an end for each segment of a file that has several.
+    The index gets an end for each segment of a file that has several.
 
     Raises:
         ScanStopped: `stop` was set before the end of the file.
     """
-    result, findings = _looked_at(file, rules, stop, census)
+    result, findings = _looked_at(file, rules, stop, duplicate_index)
     if not result.error and result.size_bytes > rules.segment_bytes:
-        result = _divided(result, rules, stop, census, shard_bytes)
-    elif census is not None:
-        census.end_file(usable=not result.error)
+        result = _divided(result, rules, stop, duplicate_index, shard_bytes)
+    elif duplicate_index is not None:
+        duplicate_index.end_file(usable=not result.error)
     if not result.error and notices is not None:
         report(result.input, result.counts, findings, notices)
     return result
@@ -145,29 +145,29 @@ def _divided(
     whole: FileScan,
     rules: ReadingRules,
     stop: threading.Event | None,
-    census: Census | None,
+    duplicate_index: DuplicateIndex | None,
     shard_bytes: int | None,
 ) -> FileScan:
     """Count what is in the segments of a good file, if it has several, and in its shards."""
     size = shard_bytes if shard_bytes is not None else whole.size_bytes
-    ended = len(census.ends) if census is not None else 0
+    ended = len(duplicate_index.ends) if duplicate_index is not None else 0
     found: list[Shard] = []
     try:
         cuts = segments(whole.input.path, rules.segment_bytes)
-        if cuts and (census is not None or size < whole.size_bytes):
-            if census is not None:
-                census.forget_file()
-            found = [_segment(whole.input, cut, rules, stop, census) for cut in cuts]
-        elif census is not None:
-            census.end_file(usable=True)
+        if cuts and (duplicate_index is not None or size < whole.size_bytes):
+            if duplicate_index is not None:
+                duplicate_index.forget_file()
+            found = [_segment(whole.input, cut, rules, stop, duplicate_index) for cut in cuts]
+        elif duplicate_index is not None:
+            duplicate_index.end_file(usable=True)
         status = whole.input.path.stat()
         same = (status.st_size, status.st_mtime_ns) == (whole.size_bytes, whole.mtime_ns)
     except (InputError, OSError):
         same = False
     if not same:
-        if census is not None:
-            census.forget_files(ended)
-            census.end_file(usable=False)
+        if duplicate_index is not None:
+            duplicate_index.forget_files(ended)
+            duplicate_index.end_file(usable=False)
         return FileScan(
             whole.input,
             size_bytes=whole.size_bytes,
@@ -179,7 +179,10 @@ def _divided(
 
 
 def _looked_at(
-    file: InputFile, rules: ReadingRules, stop: threading.Event | None, census: Census | None
+    file: InputFile,
+    rules: ReadingRules,
+    stop: threading.Event | None,
+    duplicate_index: DuplicateIndex | None,
 ) -> tuple[FileScan, Findings]:
     """Count what is in a file as a whole."""
     size_bytes = mtime_ns = 0
@@ -188,7 +191,7 @@ def _looked_at(
         # Taken before the reading, so that a change during it shows as a newer time.
         status = path.stat()
         size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
-        found = _counted(path, rules, stop, census)
+        found = _counted(path, rules, stop, duplicate_index)
     except InputError as error:
         bad = FileScan(file, size_bytes=size_bytes, mtime_ns=mtime_ns, error=str(error))
         return bad, Findings()
@@ -202,12 +205,12 @@ def _segment(
     stretch: Stretch,
     rules: ReadingRules,
     stop: threading.Event | None,
-    census: Census | None,
+    duplicate_index: DuplicateIndex | None,
 ) -> Shard:
-    """Count what is in a segment, which ends as a file of its own in the census."""
-    found = _counted(file.path, rules, stop, census, stretch)
-    if census is not None:
-        census.end_file(usable=True)
+    """Count what is in a segment, which ends as a file of its own in the index."""
+    found = _counted(file.path, rules, stop, duplicate_index, stretch)
+    if duplicate_index is not None:
+        duplicate_index.end_file(usable=True)
     return Shard(stretch, found.counts, found.sha256)
 
 
@@ -224,16 +227,19 @@ def _counted(
     path: Path,
     rules: ReadingRules,
     stop: threading.Event | None,
-    census: Census | None,
+    duplicate_index: DuplicateIndex | None,
     stretch: Stretch | None = None,
 ) -> Counted:
     """Count what is in a file or a stretch of it, and note its pieces."""
-    plain = count_plain(path, rules, SPECIAL_TOKENS, census, lambda: _go_on(stop), stretch)
-    return plain or _streamed(FastaStream(path, rules, stretch), rules, stop, census)
+    plain = count_plain(path, rules, SPECIAL_TOKENS, duplicate_index, lambda: _go_on(stop), stretch)
+    return plain or _streamed(FastaStream(path, rules, stretch), rules, stop, duplicate_index)
 
 
 def _streamed(
-    stream: FastaStream, rules: ReadingRules, stop: threading.Event | None, census: Census | None
+    stream: FastaStream,
+    rules: ReadingRules,
+    stop: threading.Event | None,
+    duplicate_index: DuplicateIndex | None,
 ) -> Counted:
     """Count record by record."""
     sequences = residues = tokens = squared_tokens = truncated = windowed = replaced = 0
@@ -245,8 +251,8 @@ def _streamed(
             tokens += len(piece) + SPECIAL_TOKENS
             squared_tokens += (len(piece) + SPECIAL_TOKENS) ** 2
             windowed += number == 1
-            if census is not None:
-                census.add(piece.encode(), first=number == 0)
+            if duplicate_index is not None:
+                duplicate_index.add(piece.encode(), first=number == 0)
         truncated += record.truncated
         replaced += record.replaced
     counts = Counts(

@@ -18,13 +18,12 @@ from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from tui_balancer.balance.commands import Drain, StopNow
 from tui_balancer.errors import UserError
-from tui_balancer.run.handle import Phase, RunHandle
+from tui_balancer.scheduler.commands import Drain, StopNow
 from tui_balancer.stop_signals import STOP_SIGNALS
 from tui_balancer.ui import glyphs
+from tui_balancer.ui.appearance import Appearance
 from tui_balancer.ui.ascii_filter import AsciiFilter
-from tui_balancer.ui.bulletin import Bulletin
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
 from tui_balancer.ui.dialogs.dialog import Palette
 from tui_balancer.ui.dialogs.quit_dialog import LEAVE, QuitDialog
@@ -32,8 +31,6 @@ from tui_balancer.ui.driver import TerminalDriver
 from tui_balancer.ui.error_log import log_error
 from tui_balancer.ui.exits import ExitCode
 from tui_balancer.ui.keymap import TABS
-from tui_balancer.ui.link import RunLink
-from tui_balancer.ui.look import Look
 from tui_balancer.ui.messages import (
     CommandAnswered,
     EventsArrived,
@@ -43,8 +40,11 @@ from tui_balancer.ui.messages import (
     TerminalReturned,
     WentBack,
 )
+from tui_balancer.ui.notifications import Notifications
+from tui_balancer.ui.poller import RunPoller
 from tui_balancer.ui.screens.run_screen import RunScreen
 from tui_balancer.ui.themes import DARK, LIGHT, OWN_COLORS, THEMES, preferred_theme
+from tui_balancer.view.handle import Phase, RunHandle
 
 _SIGNALS: Final = {
     **dict.fromkeys(STOP_SIGNALS, ExitCode.TERMINATED),
@@ -95,18 +95,18 @@ class BalancerApp(App[int]):
         interrupted: Callable[[], bool] = lambda: False,
         poll: bool = True,
         ascii_only: bool = False,
-        look: Look | None = None,
-        screen: Callable[[RunLink], RunScreen] | None = None,
+        look: Appearance | None = None,
+        screen: Callable[[RunPoller], RunScreen] | None = None,
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
-        self.link = RunLink(run, self, refresh_hz=refresh_hz)
+        self.link = RunPoller(run, self, refresh_hz=refresh_hz)
         make = screen or partial(RunScreen, read_only=read_only)
         self.run_screen = make(self.link)
-        look = look or Look()
+        look = look or Appearance()
         self.run_screen.sections = look.renamed(self.run_screen.sections)
         self.set_keymap(look.keys)
         self._ascii = AsciiFilter(enabled=ascii_only)
-        self._bulletin = Bulletin()
+        self._bulletin = Notifications()
         self._attached = attached
         self._read_only = read_only
         self._painted = painted
@@ -188,7 +188,7 @@ class BalancerApp(App[int]):
 
     def on_went_back(self, _message: WentBack) -> None:
         """Have the screen forget what has not happened yet."""
-        self.run_screen.story.forget()
+        self.run_screen.run_state.forget()
 
     def on_events_arrived(self, message: EventsArrived) -> None:
         """Hand events to the screen."""

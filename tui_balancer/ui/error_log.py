@@ -20,8 +20,8 @@ def log_error(folder: Path, what: str, error: Exception) -> str:
         error: The error.
     """
     moment = datetime.now().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
-    story = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    run_state = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     with suppress(OSError), (folder / APP_LOG).open("a", encoding="utf-8") as log:
-        log.write(f"{moment} ERROR {__name__}: {what}:\n{story}")
+        log.write(f"{moment} ERROR {__name__}: {what}:\n{run_state}")
         return f"Details: {log.name}"
     return f"The error: {error!r}"

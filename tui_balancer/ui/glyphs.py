@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tui_balancer.balance.model import DeviceState
-from tui_balancer.run.handle import Phase
+from tui_balancer.scheduler.model import DeviceState
+from tui_balancer.view.handle import Phase
 
 ELLIPSIS: Final = "…"
 CURSOR: Final = "▸"

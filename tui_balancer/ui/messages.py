@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from tui_balancer.balance.commands import Command, Outcome
-from tui_balancer.balance.events import Event
-from tui_balancer.run.handle import RunSnapshot, RunSummary
-from tui_balancer.ui.story.file_table import FileTable
-from tui_balancer.ui.story.log_tail import LogLine
+from tui_balancer.scheduler.commands import Command, Outcome
+from tui_balancer.scheduler.events import Event
+from tui_balancer.ui.state.file_table import FileTable
+from tui_balancer.ui.state.log_tail import LogLine
+from tui_balancer.view.handle import RunSnapshot, RunSummary
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tui_balancer.balance.events import SplitEvent, StealEvent
+from tui_balancer.scheduler.events import SplitEvent, StealEvent
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
 from tui_balancer.ui.formatting import bar, fine_estimate
-from tui_balancer.ui.story.event_record import LogRow
+from tui_balancer.ui.state.event_lines import LogRow
 
 _BAR = 34
 

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tui_balancer.balance.model import DeviceMetrics, DeviceState
 from tui_balancer.formatting import NONE, count, duration, estimate, memory, percent, quantity
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
 from tui_balancer.ui.formatting import bar, clock_time, floating, shorten, sparkline
-from tui_balancer.ui.story.device_rows import is_through
-from tui_balancer.ui.story.story import Story
-from tui_balancer.ui.story.throughput_history import SAMPLE_SECONDS
+from tui_balancer.ui.state.device_rows import is_through
+from tui_balancer.ui.state.run_state import RunState
+from tui_balancer.ui.state.throughput_history import SAMPLE_SECONDS
 
 _WIDTH = 60
 _SHOWN_EVENTS = 8
 _SHOWN_FILES = 8
 
 
-def device_dialog(story: Story, device: str) -> DetailDialog:
+def device_dialog(run_state: RunState, device: str) -> DetailDialog:
     """Return the page of a device."""
-    return DetailDialog(device, lambda: device_page(story, device), device)
+    return DetailDialog(device, lambda: device_page(run_state, device), device)
 
 
-def device_page(story: Story, device: str) -> list[Content]:
+def device_page(run_state: RunState, device: str) -> list[Content]:
     """Return the lines of a device as things stand."""
-    metrics = story.device(device)
+    metrics = run_state.device(device)
     if metrics is None:
         return [Content("It is not in this run.")]
     return [
         *_state(metrics),
-        *_rates(story, metrics),
+        *_rates(run_state, metrics),
         *_balance(metrics),
-        *_files(story, device),
-        *_events(story, device),
+        *_files(run_state, device),
+        *_events(run_state, device),
     ]
 
 
@@ -61,11 +61,11 @@ def _state(metrics: DeviceMetrics) -> list[Content]:
     return lines
 
 
-def _rates(story: Story, metrics: DeviceMetrics) -> list[Content]:
-    samples = story.rates.recent(metrics.device, _WIDTH)
+def _rates(run_state: RunState, metrics: DeviceMetrics) -> list[Content]:
+    samples = run_state.rates.recent(metrics.device, _WIDTH)
     minutes = _WIDTH * SAMPLE_SECONDS / 60
     rate = f"{floating(metrics.rate)}/s" if metrics.rate else NONE
-    through = story.snapshot is not None and is_through(metrics, story.snapshot)
+    through = run_state.snapshot is not None and is_through(metrics, run_state.snapshot)
     sequences, residues = (
         None if through else one
         for one in (metrics.sequences_per_second, metrics.residues_per_second)
@@ -105,8 +105,8 @@ def _balance(metrics: DeviceMetrics) -> list[Content]:
     ]
 
 
-def _files(story: Story, device: str) -> list[Content]:
-    track, snapshot = story.timeline.tracks.get(device), story.snapshot
+def _files(run_state: RunState, device: str) -> list[Content]:
+    track, snapshot = run_state.timeline.tracks.get(device), run_state.snapshot
     if track is None or snapshot is None:
         return []
     now = snapshot.started_at + snapshot.elapsed_seconds
@@ -120,9 +120,9 @@ def _files(story: Story, device: str) -> list[Content]:
     return [Content(""), heading("Its last files"), *lines] if lines else []
 
 
-def _events(story: Story, device: str) -> list[Content]:
-    snapshot = story.snapshot
-    rows = [row for row in story.events.rows if device in row.route.split()]
+def _events(run_state: RunState, device: str) -> list[Content]:
+    snapshot = run_state.snapshot
+    rows = [row for row in run_state.events.rows if device in row.route.split()]
     if not rows or snapshot is None:
         return []
     now = snapshot.started_at + snapshot.elapsed_seconds

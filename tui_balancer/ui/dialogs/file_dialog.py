@@ -7,27 +7,27 @@ from textual.content import Content
 from tui_balancer.formatting import count, duration, quantity
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
 from tui_balancer.ui.formatting import clock_time, fine_estimate, floating
-from tui_balancer.ui.story.file_rows import FileRow, file_row
-from tui_balancer.ui.story.file_table import FileState
-from tui_balancer.ui.story.story import Story
+from tui_balancer.ui.state.file_rows import FileRow, file_row
+from tui_balancer.ui.state.file_table import FileState
+from tui_balancer.ui.state.run_state import RunState
 from tui_balancer.ui.widgets.file_columns import STATES
 
 _SHOWN_EVENTS = 30
 
 
-def file_dialog(story: Story, unit_id: int, name: str) -> DetailDialog:
+def file_dialog(run_state: RunState, unit_id: int, name: str) -> DetailDialog:
     """Return the page of a file."""
-    return DetailDialog(name, lambda: file_page(story, unit_id, name), name)
+    return DetailDialog(name, lambda: file_page(run_state, unit_id, name), name)
 
 
-def file_page(story: Story, unit_id: int, name: str) -> list[Content]:
+def file_page(run_state: RunState, unit_id: int, name: str) -> list[Content]:
     """Return the lines of a file as things stand."""
-    files = story.picture.files if story.picture else None
+    files = run_state.picture.files if run_state.picture else None
     lines = [field("File", (name, "bold"))]
     if files is not None and unit_id < len(files):
         lines += _facts(file_row(files, unit_id))
-    lines += _attempts(story, unit_id)
-    lines += _events(story, name)
+    lines += _attempts(run_state, unit_id)
+    lines += _events(run_state, name)
     return lines
 
 
@@ -63,12 +63,12 @@ def _facts(row: FileRow) -> list[Content]:
     return lines
 
 
-def _attempts(story: Story, unit_id: int) -> list[Content]:
-    snapshot = story.snapshot
+def _attempts(run_state: RunState, unit_id: int) -> list[Content]:
+    snapshot = run_state.snapshot
     if snapshot is None:
         return []
     now = snapshot.started_at + snapshot.elapsed_seconds
-    spans = story.timeline.history(unit_id, snapshot.elapsed_seconds)
+    spans = run_state.timeline.history(unit_id, snapshot.elapsed_seconds)
     if not spans:
         return []
     lines = [Content(""), heading("In hand")]
@@ -78,9 +78,9 @@ def _attempts(story: Story, unit_id: int) -> list[Content]:
     return lines
 
 
-def _events(story: Story, name: str) -> list[Content]:
-    snapshot = story.snapshot
-    rows = [row for row in story.events.rows if row.name == name][:_SHOWN_EVENTS]
+def _events(run_state: RunState, name: str) -> list[Content]:
+    snapshot = run_state.snapshot
+    rows = [row for row in run_state.events.rows if row.name == name][:_SHOWN_EVENTS]
     if not rows or snapshot is None:
         return []
     now = snapshot.started_at + snapshot.elapsed_seconds

@@ -14,12 +14,12 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui_balancer.balance.model import DeviceMetrics, DeviceState, Unit
 from tui_balancer.formatting import count, estimate, plural, quantity
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Unit
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.dialog import Dialog
 from tui_balancer.ui.formatting import shorten
-from tui_balancer.ui.story.forecast import CLOSED, end_after, last_end
+from tui_balancer.ui.state.forecast import CLOSED, end_after, last_end
 
 
 def device_line(device: DeviceMetrics, coming: float) -> str:

@@ -10,10 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
 
-from tui_balancer.balance.commands import Drain, StopNow
 from tui_balancer.formatting import plural
-from tui_balancer.run.handle import Phase, RunSnapshot
+from tui_balancer.scheduler.commands import Drain, StopNow
 from tui_balancer.ui.dialogs.dialog import Dialog
+from tui_balancer.view.handle import Phase, RunSnapshot
 
 LEAVE: Final = "leave"
 """The answer that closes the screen and lets the run go on."""

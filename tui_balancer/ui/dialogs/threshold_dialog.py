@@ -14,9 +14,9 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, ContentSwitcher, Input, Label, RadioButton, RadioSet, Static
 
-from tui_balancer.balance.model import CountSettings, PolicySettings, TimeSettings
-from tui_balancer.balance.threshold import validate
 from tui_balancer.errors import UserError
+from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings
+from tui_balancer.scheduler.policy.rule_settings import validate
 from tui_balancer.ui.dialogs.dialog import Dialog
 
 

@@ -8,10 +8,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from tui_balancer.run.replay import Landmark, ReplayRun
+from tui_balancer.history.replay.replay_run import Landmark, ReplayRun
 from tui_balancer.ui.keymap import GLOBAL, REPLAY, SECTIONS, Key, bindings
-from tui_balancer.ui.link import RunLink
 from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.poller import RunPoller
 from tui_balancer.ui.screens.run_screen import RunScreen
 from tui_balancer.ui.widgets.replay_bar import ReplayBar
 
@@ -33,7 +33,7 @@ class ReplayScreen(RunScreen):
         "everywhere": tuple(key for key in GLOBAL if not key.steers and key.keys not in _REPLACED),
     }
 
-    def __init__(self, link: RunLink, replay: ReplayRun) -> None:
+    def __init__(self, link: RunPoller, replay: ReplayRun) -> None:
         super().__init__(link, read_only=True)
         self.header.read_only = False
         self._replay = replay

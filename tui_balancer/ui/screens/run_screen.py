@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from tui_balancer.balance.commands import (
+from tui_balancer.scheduler.commands import (
     Command,
     MoveUnits,
     Outcome,
@@ -19,9 +19,8 @@ from tui_balancer.balance.commands import (
     SetPolicy,
     SkipUnits,
 )
-from tui_balancer.balance.events import DeviceEvent, Event
-from tui_balancer.balance.model import DeviceMetrics, DeviceState
-from tui_balancer.run.handle import RunSnapshot
+from tui_balancer.scheduler.events import DeviceEvent, Event
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 from tui_balancer.ui.keymap import (
     FILTERING,
     GLOBAL,
@@ -32,12 +31,12 @@ from tui_balancer.ui.keymap import (
     Key,
     bindings,
 )
-from tui_balancer.ui.link import RunLink
 from tui_balancer.ui.messages import CommandWanted, Picture
+from tui_balancer.ui.poller import RunPoller
 from tui_balancer.ui.screens.help_screen import HelpScreen
 from tui_balancer.ui.screens.steering import SteeringScreen
-from tui_balancer.ui.story.story import Story
-from tui_balancer.ui.tones import TONE_CLASSES
+from tui_balancer.ui.state.run_state import RunState
+from tui_balancer.ui.styles import TONE_CLASSES
 from tui_balancer.ui.views.logs import LogsView
 from tui_balancer.ui.views.overview import OverviewView
 from tui_balancer.ui.views.queues import QueuesView
@@ -50,6 +49,7 @@ from tui_balancer.ui.widgets.key_bar import KeyBar
 from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.run_header import RunHeader
 from tui_balancer.ui.widgets.tab_bar import TabBar
+from tui_balancer.view.handle import RunSnapshot
 
 ROOMY: Final = 110
 WIDE: Final = 160
@@ -73,19 +73,19 @@ class RunScreen(SteeringScreen):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012
     AUTO_FOCUS = "#devices"
 
-    def __init__(self, link: RunLink, *, read_only: bool = False) -> None:
-        super().__init__(link, Story())
+    def __init__(self, link: RunPoller, *, read_only: bool = False) -> None:
+        super().__init__(link, RunState())
         self._frozen = False
         self._only_failed = False
         self.header = RunHeader()
         self.header.read_only = read_only
         self.tabs = TabBar()
         self.key_bar = KeyBar()
-        self.overview = OverviewView(self.story)
-        self.queues = QueuesView(self.story)
-        self.steals = StealsView(self.story)
-        self.timeline = TimelineView(self.story)
-        self.logs = LogsView(self.story)
+        self.overview = OverviewView(self.run_state)
+        self.queues = QueuesView(self.run_state)
+        self.steals = StealsView(self.run_state)
+        self.timeline = TimelineView(self.run_state)
+        self.logs = LogsView(self.run_state)
         self.views: dict[str, View] = {
             view.NAME: view
             for view in (self.overview, self.queues, self.steals, self.timeline, self.logs)
@@ -105,7 +105,7 @@ class RunScreen(SteeringScreen):
     @property
     def snapshot(self) -> RunSnapshot | None:
         """The run as it is now, whatever the display shows."""
-        return self.story.snapshot
+        return self.run_state.snapshot
 
     @property
     def view(self) -> View:
@@ -115,11 +115,11 @@ class RunScreen(SteeringScreen):
     @property
     def device(self) -> DeviceMetrics | None:
         """The device selected in the tab that is shown, else in the overview, as it is now."""
-        return self.story.device(self.view.device or self.overview.device)
+        return self.run_state.device(self.view.device or self.overview.device)
 
     def receive(self, picture: Picture) -> None:
         """Show a newer picture, or hold it back while the display is frozen."""
-        self.story.see(picture)
+        self.run_state.see(picture)
         self.settle_policy()
         if not self._frozen:
             self._show(picture)
@@ -131,7 +131,7 @@ class RunScreen(SteeringScreen):
 
     def add_events(self, events: tuple[Event, ...]) -> None:
         """Take in events; say a word on deaths."""
-        self.story.hear(events)
+        self.run_state.hear(events)
         for event in events:
             if isinstance(event, DeviceEvent) and event.state is DeviceState.DEAD:
                 self.notify(
@@ -154,7 +154,7 @@ class RunScreen(SteeringScreen):
 
     def _show(self, picture: Picture) -> None:
         self.header.snapshot = picture.snapshot
-        steals = self.story.events.steals.total()
+        steals = self.run_state.events.steals.total()
         failed = picture.snapshot.totals.failed
         notes = {
             "steals": f"{steals:,}" if steals else "",
@@ -178,8 +178,8 @@ class RunScreen(SteeringScreen):
             if not self.view.is_attached:
                 await self.query_one("#views").mount(self.view)
             self._watch()
-            if self.story.picture is not None:
-                self.view.show(self.story.picture)
+            if self.run_state.picture is not None:
+                self.view.show(self.run_state.picture)
             self.view.home.focus()
         self.offer_keys()
 
@@ -263,8 +263,8 @@ class RunScreen(SteeringScreen):
         """Hold the picture still, or go on with the newest one."""
         self._frozen = not self._frozen
         self.header.frozen = self._frozen
-        if not self._frozen and self.story.picture is not None:
-            self._show(self.story.picture)
+        if not self._frozen and self.run_state.picture is not None:
+            self._show(self.run_state.picture)
 
     def action_copy(self) -> None:
         """Copy the row under the cursor, through the terminal: it reaches a desktop over ssh."""

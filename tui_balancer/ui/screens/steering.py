@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 from textual.screen import Screen
 
-from tui_balancer.balance.commands import (
+from tui_balancer.scheduler.commands import (
     Command,
     PauseAll,
     PauseDevice,
@@ -15,23 +15,23 @@ from tui_balancer.balance.commands import (
     SetPolicy,
     UndoMove,
 )
-from tui_balancer.balance.model import DeviceMetrics, DeviceState, PolicySettings
-from tui_balancer.balance.threshold import lowered, raised
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, PolicySettings
+from tui_balancer.scheduler.policy.rule_settings import lowered, raised
 from tui_balancer.ui.dialogs.threshold_dialog import ThresholdDialog
-from tui_balancer.ui.link import RunLink
-from tui_balancer.ui.story.story import Story
+from tui_balancer.ui.poller import RunPoller
+from tui_balancer.ui.state.run_state import RunState
 
 
 class SteeringScreen(Screen[None]):
     """Sends commands for the selected device, for all of them, and for the stealing rule.
 
     Attributes:
-        story: What is known of the run.
+        run_state: What is known of the run.
     """
 
-    def __init__(self, link: RunLink, story: Story) -> None:
+    def __init__(self, link: RunPoller, run_state: RunState) -> None:
         super().__init__()
-        self.story = story
+        self.run_state = run_state
         self._link = link
         self._policy_asked: PolicySettings | None = None
         self._policies_open = 0
@@ -90,7 +90,7 @@ class SteeringScreen(Screen[None]):
         self._step_threshold(up=False)
 
     def _step_threshold(self, *, up: bool) -> None:
-        snapshot = self.story.snapshot
+        snapshot = self.run_state.snapshot
         if snapshot is None:
             return
         # Key presses come faster than pictures: the next step starts from the last one asked.
@@ -109,7 +109,7 @@ class SteeringScreen(Screen[None]):
 
     def action_edit_threshold(self) -> None:
         """Open the dialog with the rule's numbers."""
-        snapshot = self.story.snapshot
+        snapshot = self.run_state.snapshot
         if snapshot is None:
             return
 
@@ -121,7 +121,7 @@ class SteeringScreen(Screen[None]):
 
     def offered_pauses(self) -> dict[str, bool]:
         """Return which of the pairs of keys that share a letter does something now."""
-        device, snapshot = self.device, self.story.snapshot
+        device, snapshot = self.device, self.run_state.snapshot
         device_paused = device is not None and device.state is DeviceState.PAUSED
         all_paused = snapshot is not None and snapshot.paused
         return {

@@ -14,7 +14,7 @@ from tui_balancer.ui.dialogs.device_dialog import device_dialog
 from tui_balancer.ui.formatting import device_width
 from tui_balancer.ui.keymap import OVERVIEW, bindings
 from tui_balancer.ui.messages import Picture
-from tui_balancer.ui.story.story import Story
+from tui_balancer.ui.state.run_state import RunState
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.device_table import DeviceTable
 from tui_balancer.ui.widgets.event_log import EventLog
@@ -31,12 +31,12 @@ class OverviewView(View):
     NAME = "overview"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*OVERVIEW)
 
-    def __init__(self, story: Story) -> None:
-        super().__init__(story)
-        self.devices = DeviceTable(story.rates.recent)
+    def __init__(self, run_state: RunState) -> None:
+        super().__init__(run_state)
+        self.devices = DeviceTable(run_state.rates.recent)
         self.finish = FinishBars()
-        self.chart = ThroughputChart(story.throughput)
-        self.log_list = EventLog(story.events, title="Events", id="log")
+        self.chart = ThroughputChart(run_state.throughput)
+        self.log_list = EventLog(run_state.events, title="Events", id="log")
         self.summary = SummaryPanel()
 
     def compose(self) -> ComposeResult:
@@ -84,7 +84,7 @@ class OverviewView(View):
         spare = self._lower.size.height - self.finish.rows_height
         ended = self.has_class("-finished")
         self.set_class(spare >= LEAST_ROWS and not ended, "-charted")
-        snapshot = self.story.snapshot
+        snapshot = self.run_state.snapshot
         if snapshot is not None:
             names = device_width(one.device for one in snapshot.devices)
             self.chart.fit(snapshot.elapsed_seconds, names)
@@ -103,7 +103,7 @@ class OverviewView(View):
         elif self.devices.device is None:
             self.devices.toggle_fold()
         else:
-            self.app.push_screen(device_dialog(self.story, self.devices.device))
+            self.app.push_screen(device_dialog(self.run_state, self.devices.device))
 
     def action_fold(self) -> None:
         """Fold or unfold the group under the cursor."""
@@ -118,7 +118,7 @@ class OverviewView(View):
     def _enter_finish(self) -> None:
         row = self.finish.cursor_row
         if row is not None:
-            self.app.push_screen(device_dialog(self.story, row.device))
+            self.app.push_screen(device_dialog(self.run_state, row.device))
 
     @on(RowList.Chosen, "#log")
     def _show_event(self) -> None:

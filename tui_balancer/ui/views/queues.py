@@ -11,7 +11,8 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.widget import Widget
 
-from tui_balancer.balance.commands import (
+from tui_balancer.formatting import estimate, plural
+from tui_balancer.scheduler.commands import (
     Command,
     MoveUnits,
     ReorderUnits,
@@ -19,17 +20,16 @@ from tui_balancer.balance.commands import (
     SkipUnits,
     SplitUnit,
 )
-from tui_balancer.balance.model import Unit
-from tui_balancer.formatting import estimate, plural
+from tui_balancer.scheduler.model import Unit
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.file_dialog import file_dialog
 from tui_balancer.ui.dialogs.move_dialog import MoveDialog
 from tui_balancer.ui.keymap import QUEUES, Key, bindings
 from tui_balancer.ui.messages import Picture
-from tui_balancer.ui.story.file_rows import FileRow
-from tui_balancer.ui.story.file_table import FileState
-from tui_balancer.ui.story.forecast import CLOSED, end_after
-from tui_balancer.ui.story.story import Story
+from tui_balancer.ui.state.file_rows import FileRow
+from tui_balancer.ui.state.file_table import FileState
+from tui_balancer.ui.state.forecast import CLOSED, end_after
+from tui_balancer.ui.state.run_state import RunState
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.file_list import FileList
 from tui_balancer.ui.widgets.filter_bar import FilterBar
@@ -49,8 +49,8 @@ class QueuesView(View):
     NAME = "queues"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*QUEUES)
 
-    def __init__(self, story: Story) -> None:
-        super().__init__(story)
+    def __init__(self, run_state: RunState) -> None:
+        super().__init__(run_state)
         self.scopes = ScopeList()
         self.files = FileList()
         self.filter_bar = FilterBar()
@@ -141,7 +141,7 @@ class QueuesView(View):
         """Show all about the file under the cursor."""
         row = self.files.cursor_row
         if row is not None:
-            self.app.push_screen(file_dialog(self.story, row.unit.unit_id, row.unit.name))
+            self.app.push_screen(file_dialog(self.run_state, row.unit.unit_id, row.unit.name))
 
     def action_move(self) -> None:
         """Ask where the tagged files go, or the one under the cursor."""
@@ -149,7 +149,7 @@ class QueuesView(View):
         if row is not None and row.state is FileState.RUNNING and not self.files.tagged:
             self._share(row)
             return
-        units, snapshot = self.files.acted_on(FileState.WAITING), self.story.snapshot
+        units, snapshot = self.files.acted_on(FileState.WAITING), self.run_state.snapshot
         costs = self._costs(units)
         if not costs or snapshot is None:
             what = f"{units[0].name} does not wait." if units else "No file is chosen here."
@@ -169,7 +169,7 @@ class QueuesView(View):
             if device is not None:
                 self.want(SplitUnit(row.unit.unit_id, device))
 
-        devices = self.story.snapshot.devices if self.story.snapshot else ()
+        devices = self.run_state.snapshot.devices if self.run_state.snapshot else ()
         half = {row.device: row.unit.cost / 2}
         self.app.push_screen(MoveDialog((row.unit,), devices, half, share=True), answered)
 
@@ -250,7 +250,7 @@ class QueuesView(View):
         if not self.scopes.region.contains(event.x, event.y):
             return None
         scope = self.scopes.scope_on_line(event.y)
-        metrics = self.story.device(scope.device) if scope is not None else None
+        metrics = self.run_state.device(scope.device) if scope is not None else None
         return None if metrics is None or metrics.state in CLOSED else metrics.device
 
     def _carried(self, row: FileRow) -> tuple[Unit, ...]:
@@ -259,7 +259,7 @@ class QueuesView(View):
         return (row.unit,) if row.state is FileState.WAITING else ()
 
     def _forecast(self, units: Sequence[Unit], target: str) -> str:
-        metrics = self.story.device(target)
+        metrics = self.run_state.device(target)
         cost = sum(unit.cost for unit in units)
         ends = end_after(metrics, cost) if metrics is not None else None
         what = plural(len(units), "file")

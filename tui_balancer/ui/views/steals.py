@@ -12,7 +12,7 @@ from textual.widget import Widget
 from tui_balancer.ui.dialogs.decision_dialog import DecisionDialog
 from tui_balancer.ui.keymap import STEALS, bindings
 from tui_balancer.ui.messages import Picture
-from tui_balancer.ui.story.story import Story
+from tui_balancer.ui.state.run_state import RunState
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.event_log import EventLog
 from tui_balancer.ui.widgets.filter_bar import FilterBar
@@ -27,9 +27,9 @@ class StealsView(View):
     NAME = "steals"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*STEALS)
 
-    def __init__(self, story: Story) -> None:
-        super().__init__(story)
-        self.log_list = EventLog(story.events, title="Steals and events", id="steallog")
+    def __init__(self, run_state: RunState) -> None:
+        super().__init__(run_state)
+        self.log_list = EventLog(run_state.events, title="Steals and events", id="steallog")
         self.filter_bar = FilterBar()
         self.matrix = PairMatrix()
 
@@ -49,7 +49,7 @@ class StealsView(View):
         """Draw a picture."""
         snapshot = picture.snapshot
         self.log_list.show(snapshot.started_at, snapshot.started_at + snapshot.elapsed_seconds)
-        self.matrix.show(self.story.events.steals, [one.device for one in snapshot.devices])
+        self.matrix.show(self.run_state.events.steals, [one.device for one in snapshot.devices])
 
     def action_filter(self) -> None:
         """Type the words that lines must have."""

@@ -10,15 +10,14 @@ from textual.binding import BindingType
 from textual.widget import Widget
 
 from tui_balancer.formatting import duration, percent, plural
-from tui_balancer.run.spans import SpanEnd
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.file_dialog import file_dialog
 from tui_balancer.ui.formatting import clock_time, shorten
 from tui_balancer.ui.keymap import TIMELINE, bindings
 from tui_balancer.ui.messages import Picture
-from tui_balancer.ui.story.story import Story
-from tui_balancer.ui.story.timeline_record import Cell
-from tui_balancer.ui.tones import Line, spread
+from tui_balancer.ui.state.run_state import RunState
+from tui_balancer.ui.state.timeline import Cell
+from tui_balancer.ui.styles import Line, spread
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.gantt import Gantt
 from tui_balancer.ui.widgets.kept import Pane
@@ -26,6 +25,7 @@ from tui_balancer.ui.widgets.line_text import LineText
 from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.throughput_chart import LEAST_ROWS, ThroughputChart
 from tui_balancer.ui.widgets.tracks import LEGEND
+from tui_balancer.view.spans import SpanEnd
 
 _SHORT_NAME: Final = 24
 
@@ -36,10 +36,10 @@ class TimelineView(View):
     NAME = "timeline"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*TIMELINE)
 
-    def __init__(self, story: Story) -> None:
-        super().__init__(story)
-        self.gantt = Gantt(story.timeline)
-        self.chart = ThroughputChart(story.throughput)
+    def __init__(self, run_state: RunState) -> None:
+        super().__init__(run_state)
+        self.gantt = Gantt(run_state.timeline)
+        self.chart = ThroughputChart(run_state.throughput)
         self.detail = LineText(id="moment")
         self.legend = LineText(id="legend")
 
@@ -93,7 +93,7 @@ class TimelineView(View):
         self.detail.line = self._moment()
 
     def _moment(self) -> Line:
-        cell, snapshot = self.gantt.cell_here(), self.story.snapshot
+        cell, snapshot = self.gantt.cell_here(), self.run_state.snapshot
         if cell is None or snapshot is None:
             return []
         start, _ = self.gantt.moment
@@ -132,7 +132,7 @@ class TimelineView(View):
         if cell is None or cell.span is None:
             self.notify("No file was in hand then.", title="Nothing here")
         else:
-            self.app.push_screen(file_dialog(self.story, cell.span.unit_id, cell.span.name))
+            self.app.push_screen(file_dialog(self.run_state, cell.span.unit_id, cell.span.name))
 
     @on(RowList.Chosen, "#gantt")
     def _choose(self) -> None:

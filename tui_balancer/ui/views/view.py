@@ -7,28 +7,28 @@ from typing import ClassVar
 
 from textual.widget import Widget
 
-from tui_balancer.balance.commands import Command
-from tui_balancer.run.handle import Phase
+from tui_balancer.scheduler.commands import Command
 from tui_balancer.ui.keymap import STEERING, Key
 from tui_balancer.ui.messages import CommandWanted, Picture
-from tui_balancer.ui.story.story import Story
+from tui_balancer.ui.state.run_state import RunState
 from tui_balancer.ui.widgets.kept import Pane
+from tui_balancer.view.handle import Phase
 
 
 class View(Pane):
     """A tab; only the one that is shown is told of pictures.
 
     Attributes:
-        story: What is known of the run.
+        run_state: What is known of the run.
         read_only: Whether keys that change the run are refused here already.
     """
 
     NAME: ClassVar[str] = ""
     """As in `keymap.TABS`."""
 
-    def __init__(self, story: Story) -> None:
+    def __init__(self, run_state: RunState) -> None:
         super().__init__(id=self.NAME, classes="view")
-        self.story = story
+        self.run_state = run_state
         self.read_only = False
 
     @property
@@ -65,6 +65,6 @@ class View(Pane):
     @property
     def steerable(self) -> bool:
         """Whether the run takes commands from here: it has begun, and not ended."""
-        snapshot = self.story.snapshot
+        snapshot = self.run_state.snapshot
         passive = (Phase.PREPARING, Phase.FINISHED)
         return not self.read_only and (snapshot is None or snapshot.phase not in passive)

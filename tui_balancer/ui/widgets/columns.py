@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from tui_balancer.ui.tones import Line
+from tui_balancer.ui.styles import Line
 
 RowT = TypeVar("RowT")
 

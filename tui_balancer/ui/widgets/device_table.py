@@ -7,15 +7,15 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from tui_balancer.balance.model import DeviceState
 from tui_balancer.formatting import NONE, count, estimate, memory, percent, quantity
-from tui_balancer.run.handle import RunSnapshot
+from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import bar, short_count, shorten, sparkline
-from tui_balancer.ui.story.device_rows import DeviceRow, device_rows, ends_in
-from tui_balancer.ui.tones import Line, Tone
+from tui_balancer.ui.state.device_rows import DeviceRow, device_rows, ends_in
+from tui_balancer.ui.styles import Line, Tone
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.row_list import RowList
+from tui_balancer.view.handle import RunSnapshot
 
 WELL_USED: Final = 0.8
 HALF_USED: Final = 0.5

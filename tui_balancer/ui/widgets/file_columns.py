@@ -10,9 +10,9 @@ from rich.cells import cell_len
 from tui_balancer.formatting import NONE, count, duration, quantity
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import device_label, fine_estimate, shorten
-from tui_balancer.ui.story.file_rows import FileRow
-from tui_balancer.ui.story.file_table import FileState
-from tui_balancer.ui.tones import Line, Tone
+from tui_balancer.ui.state.file_rows import FileRow
+from tui_balancer.ui.state.file_table import FileState
+from tui_balancer.ui.styles import Line, Tone
 from tui_balancer.ui.widgets.columns import Column
 
 TAG_WIDTH: Final = 1

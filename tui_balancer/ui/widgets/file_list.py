@@ -11,11 +11,11 @@ import numpy as np
 from textual import events
 from textual.message import Message
 
-from tui_balancer.balance.model import Unit
 from tui_balancer.formatting import count, plural
+from tui_balancer.scheduler.model import Unit
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import device_width
-from tui_balancer.ui.story.file_rows import (
+from tui_balancer.ui.state.file_rows import (
     SORTS,
     Choice,
     FileRow,
@@ -24,8 +24,8 @@ from tui_balancer.ui.story.file_rows import (
     chosen,
     file_row,
 )
-from tui_balancer.ui.story.file_table import FileState, FileTable
-from tui_balancer.ui.tones import Line
+from tui_balancer.ui.state.file_table import FileState, FileTable
+from tui_balancer.ui.styles import Line
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.file_columns import (
     STATES,

@@ -7,14 +7,14 @@ from functools import cache
 from typing import Final
 
 from tui_balancer.formatting import estimate
-from tui_balancer.run.handle import RunSnapshot
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import device_label, device_width
-from tui_balancer.ui.story.device_rows import ends_in, is_through
-from tui_balancer.ui.story.forecast import HELD, fluid_end
-from tui_balancer.ui.tones import Line, Tone
+from tui_balancer.ui.state.device_rows import ends_in, is_through
+from tui_balancer.ui.state.forecast import HELD, fluid_end
+from tui_balancer.ui.styles import Line, Tone
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.row_list import RowList
+from tui_balancer.view.handle import RunSnapshot
 
 LATE: Final = 1.1
 """A device that ends this much after the bound is behind."""

@@ -12,8 +12,8 @@ from textual.message import Message
 from tui_balancer.formatting import duration
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import device_label, device_width
-from tui_balancer.ui.story.timeline_record import Cell, TimelineRecord
-from tui_balancer.ui.tones import Line, Span
+from tui_balancer.ui.state.timeline import Cell, TimelineRecord
+from tui_balancer.ui.styles import Line, Span
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, RowList
 from tui_balancer.ui.widgets.tracks import STEPS, TrackLines, Window, fitting_step, time_labels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.reactive import reactive
 
-from tui_balancer.ui.tones import Line, fit
+from tui_balancer.ui.styles import Line, fit
 from tui_balancer.ui.widgets.painted import Painted
 
 

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from tui_balancer.ui.formatting import device_label
-from tui_balancer.ui.tones import Line
+from tui_balancer.ui.styles import Line
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.row_list import RowList
 

@@ -10,7 +10,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui_balancer.ui.tones import Line, to_strip
+from tui_balancer.ui.styles import Line, to_strip
 from tui_balancer.ui.widgets.kept import Kept
 
 if TYPE_CHECKING:

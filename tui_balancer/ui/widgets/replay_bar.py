@@ -9,9 +9,9 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from tui_balancer.formatting import duration
-from tui_balancer.run.replay import Playback
+from tui_balancer.history.replay.replay_run import Playback
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.tones import Line, Tone, fit, line_width
+from tui_balancer.ui.styles import Line, Tone, fit, line_width
 from tui_balancer.ui.widgets.painted import Painted
 
 

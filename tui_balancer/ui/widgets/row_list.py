@@ -15,7 +15,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.tones import Line, fit, plain
+from tui_balancer.ui.styles import Line, fit, plain
 from tui_balancer.ui.widgets.columns import Column, RowT, arrange
 from tui_balancer.ui.widgets.painted import Painted
 

@@ -6,14 +6,14 @@ from typing import Final
 
 from textual.reactive import reactive
 
-from tui_balancer.balance.model import DeviceState
-from tui_balancer.balance.threshold import describe
 from tui_balancer.formatting import count, duration, estimate, percent, plural, quantity
-from tui_balancer.run.handle import Phase, RunSnapshot, Step
+from tui_balancer.scheduler.model import DeviceState
+from tui_balancer.scheduler.policy.rule_settings import describe
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import bar, clock_time, shorten
-from tui_balancer.ui.tones import Line, Tone, fit, line_width, spread
+from tui_balancer.ui.styles import Line, Tone, fit, line_width, spread
 from tui_balancer.ui.widgets.painted import Painted
+from tui_balancer.view.handle import Phase, RunSnapshot, Step
 
 _LEAST_BAR: Final = 10
 

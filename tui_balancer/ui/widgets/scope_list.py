@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tui_balancer.balance.model import DeviceMetrics
-from tui_balancer.run.handle import RunSnapshot
+from tui_balancer.scheduler.model import DeviceMetrics
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import short_count
-from tui_balancer.ui.story.device_rows import is_through
-from tui_balancer.ui.story.file_table import FileState
-from tui_balancer.ui.tones import Line, Tone
+from tui_balancer.ui.state.device_rows import is_through
+from tui_balancer.ui.state.file_table import FileState
+from tui_balancer.ui.styles import Line, Tone
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.row_list import RowList
+from tui_balancer.view.handle import RunSnapshot
 
 
 @dataclass(frozen=True, slots=True)

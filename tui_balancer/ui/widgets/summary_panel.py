@@ -10,8 +10,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui_balancer.formatting import count, duration, percent, plural, quantity
-from tui_balancer.run.handle import DeviceSummary, RunSummary
 from tui_balancer.ui import glyphs
+from tui_balancer.view.handle import DeviceSummary, RunSummary
 
 SHOWN_FAILURES: Final = 100
 _LABEL: Final = 10

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from tui_balancer.ui.keymap import TABS
-from tui_balancer.ui.tones import Line, fit
+from tui_balancer.ui.styles import Line, fit
 from tui_balancer.ui.widgets.painted import Painted
 
 _GAP: Final = 1

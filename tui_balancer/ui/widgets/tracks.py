@@ -8,8 +8,8 @@ from typing import Final
 
 from tui_balancer.formatting import duration
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.story.timeline_record import Activity, Cell, DeviceTrack, TimelineRecord
-from tui_balancer.ui.tones import Line, Tone
+from tui_balancer.ui.state.timeline import Activity, Cell, DeviceTrack, TimelineRecord
+from tui_balancer.ui.styles import Line, Tone
 
 SETTLED_SECONDS: Final = 1.0
 """What lies further back does not change any more."""

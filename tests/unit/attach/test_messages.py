@@ -1,0 +1,240 @@
+"""What a screen and a run say to each other, and what is none of it."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from array import array
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from msgspec import DecodeError
+
+from tests.support.fake_run import FakeRun
+from tests.support.pictures import BROKEN, FINISHED, PREPARING, RUNNING, SUMMARY, UNITS, WORK, queue
+from tui_balancer.attach.messages import (
+    Answer,
+    AnyRequest,
+    AskEvents,
+    AskPlaces,
+    AskQueue,
+    AskSnapshot,
+    AskSummary,
+    AskUnits,
+    Execute,
+    Question,
+    Refusal,
+    Request,
+    decode_answer,
+    decode_hello,
+    decode_request,
+    encode,
+    fingerprint,
+)
+from tui_balancer.notices import Example, Notice, NoticeKind
+from tui_balancer.scheduler.commands import (
+    Command,
+    Drain,
+    MoveUnits,
+    Outcome,
+    PauseAll,
+    PauseDevice,
+    ReorderUnits,
+    ResumeAll,
+    ResumeDevice,
+    RetryUnits,
+    SetPolicy,
+    SkipUnits,
+    SplitUnit,
+    StopNow,
+    UndoMove,
+)
+from tui_balancer.scheduler.events import (
+    DoneEvent,
+    PartEvent,
+    RetryEvent,
+    ReturnCause,
+    ReturnEvent,
+    RunEvent,
+    SkipEvent,
+    SplitEvent,
+    UnbundleEvent,
+    WarningEvent,
+)
+from tui_balancer.scheduler.model import CountSettings, TimeSettings, Unit
+from tui_balancer.scheduler.read_api import Places
+from tui_balancer.view.handle import RunHandle
+
+COMMANDS = (
+    PauseDevice("cuda:0"),
+    ResumeDevice("cuda:0"),
+    PauseAll("the disk is full"),
+    ResumeAll(),
+    SetPolicy(CountSettings(3.0, 4)),
+    SetPolicy(TimeSettings(2.5)),
+    MoveUnits((1, 2), "cuda:1"),
+    SplitUnit(7, "cuda:1"),
+    ReorderUnits((3, 1), first=True),
+    UndoMove(),
+    SkipUnits((5,)),
+    RetryUnits((5, 6)),
+    Drain(),
+    StopNow(),
+)
+
+EVENTS = (
+    *WORK,
+    DoneEvent(1, 2.0, 3, "a bundle", "cpu:0", 1, 1.5, (3, 4), 1.25),
+    SkipEvent(2, 2.0, 3, "f3", "cpu:0", "skipped by hand", (3,)),
+    RetryEvent(3, 2.0, 3, "f3", "cpu:0"),
+    SplitEvent(4, 2.0, 3, "f3", "cpu:0", "cpu:1", 2, 5, "idle", copy=True, source_ends=(1.0, 2.0)),
+    PartEvent(5, 2.0, 3, "f3", "cpu:0", 1, 10, 100, 1e9, 2.0),
+    ReturnEvent(6, 2.0, 3, "f3", "cpu:0", 1, ReturnCause.WORKER_DIED, "killed by SIGKILL", True),
+    UnbundleEvent(7, 2.0, 3, "a bundle", "cpu:0", 1, 12, "killed by SIGKILL"),
+    WarningEvent(8, 2.0, Notice("empty", NoticeKind.EMPTY, 4, 2, (Example("a.faa", 3, "P1"),))),
+)
+
+BUNDLE = Unit(4, "2 files", 2, 20, 1e9, 2, queue(4, 2))
+SHARDED = Unit(6, "f6", 0, 0, 0.0, shards=(7, 8), joined=(10, 100, 1e10))
+SHARD = Unit(7, "f6 1/2", 5, 50, 5e9, whole=6)
+
+
+def asked(question: Request[Any], run: RunHandle) -> object:
+    """Return the answer to a question after both have been bytes."""
+    request = decode_request(encode(question))
+    return decode_answer(type(question), encode(Answer(request.answer(run))))
+
+
+@pytest.mark.parametrize(
+    "snapshot",
+    [
+        RUNNING,
+        BROKEN,
+        FINISHED,
+        PREPARING,
+        replace(RUNNING, policy=CountSettings(2.5), eta_seconds=float("inf")),
+    ],
+)
+def test_a_snapshot_arrives_as_it_was(snapshot: Any) -> None:
+    assert asked(AskSnapshot(), FakeRun(snapshot)) == snapshot
+
+
+def test_every_kind_of_event_arrives_as_it_was() -> None:
+    assert {type(event) for event in EVENTS} == set(get_args(RunEvent))
+    run = FakeRun(RUNNING)
+    run.happen(EVENTS)
+    assert asked(AskEvents(3), run) == run.events_after(3) != ()
+
+
+def test_every_command_arrives_as_it_was() -> None:
+    assert {type(command) for command in COMMANDS} == set(get_args(Command))
+    run = FakeRun(RUNNING)
+    run.outcomes = [Outcome(False, "not now") for _ in COMMANDS]
+    answers = [asked(Execute(command), run) for command in COMMANDS]
+    assert run.commands == list(COMMANDS)
+    assert answers == [Outcome(False, "not now")] * len(COMMANDS)
+
+
+def test_every_kind_of_unit_arrives_as_it_was() -> None:
+    units = (*UNITS[:4], BUNDLE, SHARDED, SHARD)
+    assert asked(AskUnits(), FakeRun(RUNNING, units=list(units))) == units
+
+
+def test_a_queue_is_sent_when_it_changed_and_only_then() -> None:
+    run = FakeRun(RUNNING, {"cuda:0": queue(1, 3)})
+    assert asked(AskQueue("cuda:0", None), run) == queue(1, 3)
+    assert asked(AskQueue("cuda:0", fingerprint(())), run) == queue(1, 3)
+    assert asked(AskQueue("cuda:0", fingerprint(queue(1, 3))), run) is None
+    assert asked(AskQueue("cuda:0", fingerprint(queue(1, 3)[::-1])), run) == queue(1, 3)
+
+
+def test_places_arrive_as_they_were() -> None:
+    run = FakeRun(RUNNING, {"cuda:0": queue(1, 3), "": ()}, UNITS, {5: 1, 6: 2})
+    message: Any = asked(AskPlaces(0), run)
+    places = message.places()
+    assert places == Places(1, {"cuda:0": array("i", [1, 2, 3]), "": array("i")}, places.ended)
+    assert (places.ended[5], places.ended[6], len(places.ended)) == (1, 2, len(UNITS))
+
+
+def test_the_end_of_a_run_arrives_as_it_was() -> None:
+    run = FakeRun(FINISHED)
+    assert asked(AskSummary(), run) is None
+    run.final = replace(SUMMARY, prediction_errors=(0.1, 0.4), efficiency=0.93)
+    assert asked(AskSummary(), run) == run.final
+
+
+def test_a_refusal_arrives_as_one_whatever_was_asked() -> None:
+    for request in get_args(AnyRequest):
+        refusal = decode_answer(request, encode(Refusal("not now")))
+        assert refusal == Refusal("not now")
+
+
+def test_whatever_a_screen_can_ask_of_a_run_can_be_asked_from_elsewhere() -> None:
+    methods = {
+        name for name, _ in inspect.getmembers(RunHandle, inspect.isfunction) if name[0] != "_"
+    }
+    # The log files lie on the same machine.
+    assert len(get_args(AnyRequest)) == len(methods - {"log_folder"})
+    assert set(get_args(AnyRequest)) == set(Request.__subclasses__())
+
+
+def test_a_name_that_is_no_text_is_shown_and_does_not_break_the_screen(tmp_path: Path) -> None:
+    output = str(tmp_path / "caf\udce9")
+    snapshot: Any = asked(AskSnapshot(), FakeRun(replace(RUNNING, output=output)))
+    assert snapshot == replace(RUNNING, output=str(tmp_path / "caf\\udce9"))
+
+
+class Bomb:
+    """Would run a program where it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return pytest.fail, ("unpickled",)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_is_no_message(protocol: int) -> None:
+    message = pickle.dumps(Bomb(), protocol)
+    for decode in (decode_request, decode_hello):
+        with pytest.raises(DecodeError):
+            decode(message)
+    with pytest.raises(DecodeError):
+        decode_answer(AskSnapshot, message)
+
+
+def _spoilt(message: bytes, place: int, byte: int, length: int) -> bytes:
+    place %= len(message)
+    return (message[:place] + bytes([byte]) + message[place + 1 :])[: length % (len(message) + 1)]
+
+
+VALID = (AskSnapshot(), AskEvents(3), AskQueue("cuda:0", 5), *map(Execute, COMMANDS))
+
+
+@example(b"\x81\xa3ask\xac" + 11 * b"\x00" + b"\x80")
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.builds(
+            _spoilt,
+            st.sampled_from([encode(question) for question in VALID]),
+            st.integers(0, 400),
+            st.integers(0, 255),
+            st.integers(0, 400),
+        ),
+    )
+)
+def test_what_is_no_request_is_told_from_one_in_one_way(message: bytes) -> None:
+    try:
+        request: Question[Any] = decode_request(message)
+    except DecodeError:
+        return
+    assert decode_request(encode(request)) == request
+
+
+def test_a_request_says_nothing_that_is_not_known() -> None:
+    message = encode(AskEvents(3)).replace(b"sequence", b"sequents")
+    with pytest.raises(DecodeError):
+        decode_request(message)

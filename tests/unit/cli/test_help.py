@@ -1,0 +1,150 @@
+"""Numbers and defaults in `--help`: each is that of the constant which the code uses."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from functools import cache
+
+import pytest
+from rich.console import Console
+
+from tui_balancer.cli.app import app
+from tui_balancer.cli.cluster_options import ClusterOptions
+from tui_balancer.cli.commands.demo import DEMO_SECONDS
+from tui_balancer.cli.commands.report import REPORT_NAME
+from tui_balancer.cli.commands.simulate import FASTEST_SPEED, SLOWEST_SPEED
+from tui_balancer.cli.options import DEFAULT_MODEL
+from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
+from tui_balancer.engines.dask.request import JOB_KINDS, ClusterRequest
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.run.lab.policy_comparison import THROTTLED_TO
+from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS, gpu_batch_tokens
+from tui_balancer.scheduler.model import CountSettings, TimeSettings
+from tui_balancer.settings import HANG_FLOOR_SECONDS, RunSettings, Shards
+from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+
+COMMANDS = tuple(name for name in app if not name.startswith("-"))
+
+NUMBER_WORDS = (
+    "two three four five six seven eight nine ten twelve dozen hundred thousand twice half third"
+)
+WORD = re.compile(r"[^\s()]*\d[^\s()]*|\b(?:" + NUMBER_WORDS.replace(" ", "|") + r")\b(?!-)", re.I)
+
+NAMES = {"ESM-2", "UTF-8", "merged.h5", "OUT/merged.h5"}
+
+COUNT, TIME = CountSettings(), TimeSettings()
+EXIT_CODES = [str(code) for code in (EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED)]
+
+EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "--devices": ("cuda:0,cuda:2",),
+    "--cpu-workers": ("cpu:0",),
+    "--weights": ("cuda:0=1.5,cuda:1=1", "1.5,1"),
+    "--repr-layers": ("0,5,-1",),
+    "--precision": ("fp32", "bf16", "fp16", "fp32"),
+    "--format": ("h5",),
+    "--shard": ("64MB",),
+    "--scheduler": ("tcp://head:8786", "tls://head:8786"),
+    "--engine": ("four",),
+    "--hosts": ("two", "twice"),
+}
+"""Words with a number in them that are no defaults, by the option whose text has them."""
+
+NUMBERS: Mapping[str, tuple[object, ...]] = {
+    "--model": tuple(ESM2_MODELS),
+    "--hang-floor": (HANG_FLOOR_SECONDS,),
+    "--threshold": (TIME.gain_seconds,),
+    "--threshold-ratio": (COUNT.ratio,),
+    "--threshold-difference": (COUNT.difference,),
+    "--threshold-minimum": (COUNT.minimum,),
+    "--steal-interval": (COUNT.interval_seconds,),
+    "--batch-tokens": (
+        CPU_BATCH_TOKENS,
+        gpu_batch_tokens(ESM2_MODELS[DEFAULT_MODEL]),
+        DEFAULT_MODEL,
+    ),
+    "--shard": ((Shards().size or 0) >> 20, ReadingRules().segment_bytes >> 20),
+    "--size": (DEMO_SECONDS / 60,),
+    "--workers": (ClusterRequest(jobs="slurm").expected,),
+    "--scenario": (f"{THROTTLED_TO:.0%}",),
+    "--speed": (SLOWEST_SPEED, FASTEST_SPEED),
+}
+"""What else is named, in the order of the text."""
+
+TOLD_DEFAULTS: Mapping[str, str] = {
+    "--devices": RunSettings(("in",), ReadingRules, "m").devices,  # type: ignore[arg-type]
+    "--engine": "local" if ClusterOptions().request() is None else "dask",
+    "--cpu-workers": "the cores shared out",
+    "--cpu-threads": "the cores shared out",
+    "--to": f"OUT/{REPORT_NAME}",
+}
+
+
+@cache
+def help_of(command: str) -> tuple[dict[str, str], str]:
+    """Return the text of each option of a command, and all else that its help says."""
+    page = io.StringIO()
+    app.help_print([command], console=Console(file=page, width=1000, color_system=None))
+    options, rest = {}, []
+    for line in page.getvalue().splitlines():
+        row = re.match(r"[│ *]+(--[a-z-]+)(?: \(?-\w\)?)?(?: [A-Z.]+)?  +(.*?) *│?$", line)
+        if row is None:
+            rest.append(line)
+        else:
+            # What the parser adds by itself is the option's own default.
+            options[row[1]] = re.sub(r"\[(default|choices|env var|required).*", "", row[2])
+    return options, "\n".join(rest)
+
+
+def numbers(text: str) -> list[str]:
+    """Return the words with a number in them, names aside."""
+    words = (word.strip(".,;:") for word in WORD.findall(text))
+    return [word for word in words if word not in NAMES]
+
+
+def shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_number_of_an_option_is_a_constant_or_a_known_example(command: str) -> None:
+    options, _ = help_of(command)
+    for option, text in options.items():
+        expected = [*map(shown, NUMBERS.get(option, ())), *EXAMPLES.get(option, ())]
+        assert sorted(numbers(text)) == sorted(expected if numbers(text) else ()), option
+
+
+def test_every_number_that_is_expected_is_told_somewhere() -> None:
+    told = {
+        option: numbers(text)
+        for command in COMMANDS
+        for option, text in help_of(command)[0].items()
+        if numbers(text)
+    }
+    assert told.keys() == NUMBERS.keys() | EXAMPLES.keys()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_s_own_text_names_no_number_but_its_exit_codes(command: str) -> None:
+    _, text = help_of(command)
+    found = numbers(re.sub(r"Exit code.*", "", text))
+    assert found == []
+    codes = re.search(r"Exit codes: .*", text)
+    assert codes is None or numbers(codes[0]) == EXIT_CODES
+
+
+def test_the_program_s_own_text_names_its_exit_codes() -> None:
+    assert numbers(app.help) == EXIT_CODES  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_default_in_words_is_the_code_s(command: str) -> None:
+    for option, text in help_of(command)[0].items():
+        told = re.search(r"(\S+) \(default\)|\(default: ([^;)]*)", text)
+        if told is not None and not numbers(told[0]):
+            assert (told[1] or told[2]) == TOLD_DEFAULTS[option], option
+
+
+def test_the_batch_systems_are_those_that_can_be_asked() -> None:
+    assert help_of("run")[0]["--cluster"].rstrip().endswith(f": {', '.join(JOB_KINDS)}.")

@@ -1,0 +1,144 @@
+"""From what a person typed to the settings of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tui_balancer.cli.app import app
+from tui_balancer.cli.options import (
+    BalancingOptions,
+    DeviceOptions,
+    EmbeddingOptions,
+    ModelOptions,
+)
+from tui_balancer.cli.settings import policy_settings, resumed_settings, run_settings
+from tui_balancer.errors import UserError
+from tui_balancer.scheduler.model import CountSettings, TimeSettings
+from tui_balancer.settings import RunSettings, Shards
+
+
+def test_numbers_that_were_not_given_keep_the_policys_defaults() -> None:
+    assert policy_settings(BalancingOptions()) == TimeSettings()
+    chosen = policy_settings(
+        BalancingOptions(policy="count", threshold_ratio=3.0, steal_interval=2.0)
+    )
+    assert chosen == CountSettings(ratio=3.0, interval_seconds=2.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (BalancingOptions(threshold_ratio=2.0), "--threshold-ratio does not belong"),
+        (BalancingOptions(policy="count", threshold=2.0), "--threshold does not belong"),
+        (BalancingOptions(threshold=-1.0), "gain"),
+        (BalancingOptions(policy="count", threshold_minimum=0), "queue length"),
+    ],
+)
+def test_a_threshold_that_makes_no_sense_is_refused(
+    options: BalancingOptions, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        policy_settings(options)
+
+
+def test_precision_and_reference_reach_the_run() -> None:
+    settings = run_settings(
+        ("a.faa",),
+        Path("out"),
+        ModelOptions(),
+        DeviceOptions(),
+        BalancingOptions(),
+        EmbeddingOptions(precision="fp16", reference=True),
+    )
+    assert (settings.precision, settings.reference) == ("fp16", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "shards"),
+    [
+        ("auto", Shards(256 << 20)),
+        ("off", Shards(None)),
+        ("64MB", Shards(64_000_000, explicit=True)),
+        ("64 mib", Shards(64 << 20, explicit=True)),
+        ("1.5GiB", Shards(3 << 29, explicit=True)),
+        ("2T", None),
+        ("0MB", None),
+        ("much", None),
+        ("-1MB", None),
+        (f"{10**400}B", None),
+    ],
+)
+def test_shards_are_asked_for_by_a_size_with_its_unit(text: str, shards: Shards | None) -> None:
+    if shards is not None:
+        assert asked(shard=text).shards == shards
+        return
+    with pytest.raises(UserError, match=f"--shard {text} is no size: write it as 64MB"):
+        asked(shard=text)
+
+
+def test_the_hang_floor_reaches_the_run() -> None:
+    settings = run_settings(
+        ("a.faa",),
+        Path("out"),
+        ModelOptions(),
+        DeviceOptions(hang_floor=12.5),
+        BalancingOptions(),
+        EmbeddingOptions(),
+    )
+    assert settings.hang_floor == 12.5
+    assert resumed_settings(settings, DeviceOptions(), None).hang_floor == 12.5
+    assert resumed_settings(settings, DeviceOptions(hang_floor=7.0), None).hang_floor == 7.0
+
+
+@pytest.mark.parametrize(
+    "line", ["run A B -o OUT", "run A -o OUT B", "run -o OUT A B", "run A --output OUT --seed 1 B"]
+)
+def test_inputs_stand_before_and_after_the_options(line: str) -> None:
+    _, bound, _ = app.parse_args(line.split(), exit_on_error=False, print_error=False)
+    assert bound.args == ("A", "B")
+    assert bound.kwargs["output"] == Path("OUT")
+
+
+def asked(**options: Any) -> RunSettings:
+    return run_settings(
+        ("a.faa",),
+        Path("out"),
+        ModelOptions(),
+        DeviceOptions(),
+        BalancingOptions(),
+        EmbeddingOptions(**options),
+    )
+
+
+def test_what_is_kept_reaches_the_run_in_an_order_of_its_own() -> None:
+    settings = asked(repr_layers="0, 5,-1", include="per_tok,mean", format="h5", long="skip")
+    assert (settings.repr_layers, settings.include) == ((0, 5, -1), ("mean", "per_tok"))
+    assert settings.reading.long == "skip"
+    assert settings.dereplicate
+    assert asked(repr_layer=3, no_dereplication=True).repr_layers == (3,)
+    assert not asked(no_dereplication=True).dereplicate
+    assert asked(format="h5", merge=True).merge
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"),
+    [
+        ({"repr_layers": "1;2"}, "--repr-layers 1;2 is no list of layers"),
+        ({"include": "mean,tokens"}, "unknown --include 'tokens': choose from mean, bos, per_tok"),
+        ({"include": "bos"}, "--format virnucpro holds the mean of one layer alone"),
+        ({"include": "per_tok", "format": "npz"}, "--format npz holds vectors"),
+        (
+            {"include": "contacts", "format": "h5", "long": "window"},
+            "contacts of windows are none of the whole",
+        ),
+        ({"format": "h5,esm", "merge": True}, "--format esm many of one"),
+    ],
+)
+def test_what_cannot_be_had_together_is_refused_before_anything_starts(
+    options: dict[str, Any], answer: str
+) -> None:
+    with pytest.raises(UserError, match=answer):
+        asked(**options)

@@ -1,0 +1,145 @@
+"""The compiled attention computes what the formula says, however lengths and widths fall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.compiler import require_compiler
+from tui_balancer.cache import CACHE_VARIABLE
+from tui_balancer.embedding.forward import compiled as compiling
+from tui_balancer.embedding.forward import compiled_attention
+from tui_balancer.embedding.forward.compiled import NotCompiled, compiled
+from tui_balancer.embedding.forward.compiled_attention import Library, attention_library
+
+torch.set_num_threads(1)
+
+TOO_OLD = "torch's own attention is faster on this processor"
+"""What attention.c says to a compiler for a processor whose vectors it does not take."""
+
+WITHOUT_AVX512 = "-march=haswell"
+"""For a processor with AVX2 that may have more."""
+
+
+@pytest.fixture(params=["native", WITHOUT_AVX512], scope="module")
+def library(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Library]:
+    require_compiler()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        if request.param == WITHOUT_AVX512:
+            if "avx2" not in compiling._processor():
+                pytest.skip("a processor without AVX2")
+            patch.setattr(compiling, "FOR_THIS_PROCESSOR", (WITHOUT_AVX512,))
+        try:
+            library = Library(compiled(compiled_attention._SOURCE))
+        except NotCompiled as reason:
+            if TOO_OLD not in str(reason):
+                raise
+            pytest.skip(TOO_OLD)
+        yield library
+
+
+def _by_hand(states: list[torch.Tensor], lengths: list[int]) -> torch.Tensor:
+    """Softmax attention written out in double precision, sequence by sequence."""
+    parts = []
+    for query, key, value in zip(*(one.double().split(lengths) for one in states), strict=True):
+        scores = torch.einsum("ihd,jhd->hij", query, key) / query.shape[-1] ** 0.5
+        parts.append(torch.einsum("hij,jhd->ihd", scores.softmax(-1), value))
+    return torch.cat(parts).float()
+
+
+def _attended(library: Library, states: list[torch.Tensor], lengths: list[int]) -> torch.Tensor:
+    bounds = torch.tensor((0, *lengths)).cumsum(0).int()
+    return library.attend(*states, bounds, max(lengths))
+
+
+def _states(lengths: list[int], heads: int, width: int, size: float = 1.0) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(sum(lengths) + width)
+    states = torch.randn(3, sum(lengths), heads, width, generator=generator)
+    return list((size * states).unbind())
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    lengths=st.lists(st.integers(1, 70), min_size=1, max_size=5),
+    heads=st.integers(1, 3),
+    width=st.sampled_from([2, 4, 10, 16, 24, 32, 64]),
+)
+def test_attention_equals_the_formula(
+    library: Library, lengths: list[int], heads: int, width: int
+) -> None:
+    states = _states(lengths, heads, width)
+    result = _attended(library, states, lengths)
+    assert torch.allclose(result, _by_hand(states, lengths), atol=5e-6)
+
+
+def test_scores_far_apart_neither_overflow_nor_vanish(library: Library) -> None:
+    # Scores in the thousands: one token takes all, and the others' shares are below any float.
+    states = _states([40, 33], 2, 16, size=60.0)
+    result = _attended(library, states, [40, 33])
+    assert torch.allclose(result, _by_hand(states, [40, 33]), rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_is_not_a_number_is_not_hidden(library: Library, number: float) -> None:
+    states = _states([20, 20], 1, 16)
+    states[0][5, 0, 3] = number
+    result = _attended(library, states, [20, 20])
+    assert result[5].isnan().all()
+    assert result[:5].isfinite().all()
+    assert result[6:].isfinite().all()
+
+
+@pytest.mark.parametrize("threads", [2, 3, 16])
+def test_threads_change_no_byte(library: Library, threads: int) -> None:
+    states = _states([30, 30, 7], 2, 16)
+    alone = _attended(library, states, [30, 30, 7])
+    torch.set_num_threads(threads)
+    try:
+        assert torch.equal(_attended(library, states, [30, 30, 7]), alone)
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_a_sequence_comes_out_the_same_whatever_is_beside_it(library: Library) -> None:
+    states = _states([50, 21], 2, 24)
+    together = _attended(library, states, [50, 21])
+    alone = _attended(library, [one[50:].clone() for one in states], [21])
+    assert torch.equal(together[50:], alone)
+
+
+@pytest.mark.parametrize("wrong", ["attend", "rotate"])
+def test_a_library_that_errs_is_not_taken(
+    library: Library,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    wrong: str,
+) -> None:
+    right = getattr(Library, wrong)
+
+    def halved(self: Library, *arguments: torch.Tensor) -> object:
+        if wrong == "rotate":
+            return right(self, arguments[0][: len(arguments[0]) // 2], *arguments[1:])
+        return right(self, *arguments) / 2
+
+    monkeypatch.setattr(Library, wrong, halved)
+    assert attention_library.__wrapped__() is None
+    assert "errs here" in caplog.text
+
+
+def test_without_a_compiler_the_log_says_what_is_slower(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def none(source: Path) -> None:
+        raise NotCompiled("no C compiler: none of cc, gcc, clang is there")
+
+    monkeypatch.setattr(compiled_attention, "compiled", none)
+    assert attention_library.__wrapped__() is None
+    assert "slower: no C compiler" in caplog.text

@@ -1,0 +1,109 @@
+"""Matrix products: every implementation computes the same, and wrong ones are not taken."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tui_balancer.embedding.forward import products
+from tui_balancer.embedding.forward.products import (
+    Linear,
+    Products,
+    PublicProducts,
+    choose_products,
+)
+
+torch.set_num_threads(1)
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("candidate", [PublicProducts(), choose_products(CPU, torch.float32)])
+def test_products_equal_double_precision(candidate: Products) -> None:
+    generator = torch.Generator().manual_seed(1)
+    inputs = torch.randn(7, 48, generator=generator)
+    layer = Linear(torch.randn(96, 48, generator=generator), torch.randn(96, generator=generator))
+    residual = torch.randn(7, 96, generator=generator)
+    exact = inputs.double() @ layer.weight.double().T + layer.bias.double()
+    gelu = exact * 0.5 * (1 + torch.erf(exact / 2**0.5))
+    before = residual.clone()
+    assert (candidate.linear(inputs, layer) - exact).abs().max() < 1e-4
+    assert (candidate.gelu(inputs, layer) - gelu).abs().max() < 1e-4
+    assert (candidate.added(inputs, layer, residual) - (exact + residual)).abs().max() < 1e-4
+    assert torch.equal(residual, before)
+
+
+def test_half_precision_products_leave_the_residual_in_float32() -> None:
+    layer = Linear(torch.eye(8, dtype=torch.bfloat16), torch.zeros(8, dtype=torch.bfloat16))
+    residual = torch.full((2, 8), 1.0 + 2**-20)
+    result = choose_products(CPU, torch.bfloat16).added(
+        torch.zeros(2, 8, dtype=torch.bfloat16), layer, residual
+    )
+    assert torch.equal(result, residual)
+
+
+@pytest.mark.parametrize("candidate", [PublicProducts(), choose_products(CPU, torch.bfloat16)])
+def test_half_precision_products_err_by_their_own_rounding(candidate: Products) -> None:
+    generator = torch.Generator().manual_seed(4)
+    inputs, weight, bias = (
+        torch.randn(*shape, generator=generator).bfloat16() for shape in ((7, 48), (96, 48), (96,))
+    )
+    layer, exact = Linear(weight, bias), inputs.double() @ weight.double().T + bias.double()
+    gelu = exact * 0.5 * (1 + torch.erf(exact / 2**0.5))
+    assert ((candidate.linear(inputs, layer) - exact).abs() / exact.abs().max()).max() < 4e-3
+    assert ((candidate.gelu(inputs, layer) - gelu).abs() / gelu.abs().max()).max() < 8e-3
+
+
+class Right(PublicProducts):
+    """Stands in for oneDNN on a processor that has units for a format."""
+
+    def product(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        return left @ right.T
+
+
+class Shorter(Right):
+    """Stands in for oneDNN where a setting makes it compute in a shorter format than it says."""
+
+    def linear(self, inputs: torch.Tensor, layer: Linear) -> torch.Tensor:
+        return super().linear(inputs.to(torch.float8_e4m3fn).to(inputs.dtype), layer)
+
+
+class WithoutUnits(Right):
+    """Stands in for oneDNN on a processor that has no units for a format."""
+
+    def product(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("could not create a primitive descriptor for the inner product")
+
+
+class Missing(Right):
+    """Stands in for oneDNN where torch has none, or calls its operators otherwise."""
+
+    def __init__(self) -> None:
+        raise AttributeError("no such operator")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_onednn_is_taken_wherever_it_is_right(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(products, "OneDnnProducts", Right)
+    assert type(choose_products(CPU, dtype)) is Right
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("onednn", [Shorter, WithoutUnits, Missing])
+def test_onednn_is_not_taken_where_it_is_wrong_or_cannot(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, onednn: type[Right]
+) -> None:
+    monkeypatch.setattr(products, "OneDnnProducts", onednn)
+    assert type(choose_products(CPU, dtype)) is PublicProducts
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype"), [("cpu", torch.float16), ("cuda", torch.bfloat16), ("mps", torch.float32)]
+)
+def test_onednn_is_not_asked_for_what_it_is_not_faster_in(
+    monkeypatch: pytest.MonkeyPatch, device: str, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(products, "OneDnnProducts", Right)
+    assert type(choose_products(torch.device(device), dtype)) is PublicProducts

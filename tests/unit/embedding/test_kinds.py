@@ -1,0 +1,137 @@
+"""All kinds of all layers equal what fair-esm's `extract.py` takes from its own forward pass."""
+
+from __future__ import annotations
+
+import copy
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.support.checkpoints import make_checkpoint, make_hugging_face_folder
+from tui_balancer.embedding.checkpoints.checkpoints import LoadedModel, load, resolve
+from tui_balancer.embedding.checkpoints.registry import CheckpointModel, NamedModel
+from tui_balancer.embedding.checkpoints.regression import (
+    CONTACT_HEAD,
+    regression_path,
+    see_to_regression,
+)
+from tui_balancer.embedding.embedder import Embedder
+from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.errors import UserError
+from tui_balancer.representations import KINDS, Kind
+
+torch.set_num_threads(1)
+
+LAYERS, HEADS = 3, 4
+EVERYTHING = EmbeddingSettings(repr_layers=(0, 1, 2, 3), include=KINDS)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    return make_checkpoint(tmp_path / "esm2_small.pt", LAYERS, width=40, heads=HEADS)
+
+
+def put_regression(checkpoint: Path) -> dict[str, torch.Tensor]:
+    """Write weights that predict contacts beside a checkpoint, as fair-esm has them."""
+    weights = dict(
+        zip(CONTACT_HEAD, (torch.linspace(-2, 3, LAYERS * HEADS)[None], torch.ones(1)), strict=True)
+    )
+    torch.save({"model": weights}, regression_path(checkpoint))
+    return weights
+
+
+@pytest.fixture
+def loaded(checkpoint: Path) -> LoadedModel:
+    put_regression(checkpoint)
+    return load(resolve(CheckpointModel(checkpoint)))
+
+
+def sequences() -> list[str]:
+    rng = random.Random(3)
+    lengths = [1, 2, 9, 9, 30, 4]
+    return ["".join(rng.choices("LAGVSERTIDPKQNFYMHWC", k=length)) for length in lengths]
+
+
+def extract(loaded: LoadedModel, sequence: str) -> dict[str, torch.Tensor]:
+    """What `extract.py --include mean bos per_tok contacts` has of a sequence, by parts' names."""
+    _, _, tokens = loaded.alphabet.get_batch_converter()([("", sequence)])
+    with torch.no_grad():
+        result = loaded.model(tokens, repr_layers=range(LAYERS + 1), return_contacts=True)
+    found = {"contacts": result["contacts"][0]}
+    for layer, states in result["representations"].items():
+        residues = states[0, 1 : len(sequence) + 1]
+        found |= {f"mean_{layer}": residues.mean(0), f"bos_{layer}": states[0, 0]}
+        found[f"per_tok_{layer}"] = residues
+    return found
+
+
+@pytest.mark.parametrize("reference", [False, True])
+def test_every_kind_of_every_layer_equals_fair_esms_extract(
+    loaded: LoadedModel, reference: bool
+) -> None:
+    settings = EmbeddingSettings(EVERYTHING.repr_layers, include=KINDS, reference=reference)
+    embedder = Embedder(loaded, "cpu:0", settings)
+    texts = sequences()
+    sizes = [embedder.kept.numbers(len(text)) for text in texts]
+    for text, row in zip(texts, torch.split(embedder.embed(texts), sizes), strict=True):
+        expected = extract(loaded, text)
+        for part in embedder.kept.parts(len(text)):
+            actual = row[part.numbers].view(part.shape)
+            torch.testing.assert_close(actual, expected[part.name], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layers", "include"),
+    [((-1,), ("bos",)), ((0, -1), ("mean", "bos")), ((1,), ("per_tok",)), ((2,), ("contacts",))],
+)
+def test_a_choice_has_the_numbers_that_all_together_have(
+    loaded: LoadedModel, layers: tuple[int, ...], include: tuple[Kind, ...]
+) -> None:
+    all_of_it = Embedder(loaded, "cpu:0", EVERYTHING)
+    some = Embedder(loaded, "cpu:0", EmbeddingSettings(layers, include=include))
+    row, full = some.embed(["MKVLAAG"]).reshape(-1), all_of_it.embed(["MKVLAAG"])
+    by_name = {part.name: full[part.numbers] for part in all_of_it.kept.parts(7)}
+    for part in some.kept.parts(7):
+        torch.testing.assert_close(row[part.numbers], by_name[part.name], rtol=0, atol=0)
+    assert len(row) == some.kept.numbers(7)
+
+
+def test_contacts_come_from_all_layers_whichever_is_kept(loaded: LoadedModel) -> None:
+    broken = copy.deepcopy(loaded)
+    with torch.no_grad():
+        broken.model.layers[-1].self_attn.q_proj.weight.fill_(torch.nan)
+    settings = EmbeddingSettings((0,), include=("mean", "contacts"))
+    row = Embedder(broken, "cpu:0", settings).embed(["MKV"])
+    assert row[:40].isfinite().all()
+    assert not row[40:].isfinite().any()
+
+
+def test_contacts_need_the_regression_beside_the_checkpoint(checkpoint: Path) -> None:
+    request = CheckpointModel(checkpoint)
+    source = resolve(request)
+    with pytest.raises(UserError, match=r"contacts need .*esm2_small-contact-regression\.pt"):
+        see_to_regression(source, request)
+    torch.save({"model": {}}, regression_path(checkpoint))
+    with pytest.raises(UserError, match="is no contact regression"):
+        see_to_regression(source, request)
+    put_regression(checkpoint)
+    see_to_regression(source, request)
+
+
+def test_a_folder_in_hugging_faces_format_brings_its_regression(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    request = CheckpointModel(make_hugging_face_folder(tmp_path / "hf", checkpoint))
+    see_to_regression(resolve(request), request)
+
+
+def test_the_regression_of_a_named_model_is_downloaded(checkpoint: Path, tmp_path: Path) -> None:
+    source = resolve(CheckpointModel(checkpoint))
+    put_regression(checkpoint)
+    theirs = tmp_path / "theirs" / regression_path(checkpoint).name
+    theirs.parent.mkdir()
+    regression_path(checkpoint).rename(theirs)
+    see_to_regression(source, NamedModel("esm2_small"), url=theirs.parent.as_uri())
+    assert regression_path(checkpoint).read_bytes() == theirs.read_bytes()

@@ -1,0 +1,159 @@
+"""Settings on their way into the ledger, out of it, and held against others."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tui_balancer.devices.selection import SelectedDevice
+from tui_balancer.embedding.checkpoints.registry import ModelSource, UntrainedModel
+from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.errors import UserError
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.ledger.records import RunRecord
+from tui_balancer.run_folder.settings_json import (
+    refuse_differences,
+    run_record,
+    stored_settings,
+    with_stored_defaults,
+)
+from tui_balancer.scheduler.model import CountSettings
+from tui_balancer.settings import RunSettings
+
+MODEL = UntrainedModel("esm2_t6_8M_UR50D", seed=3).source()
+SETTINGS = RunSettings(
+    inputs=("/data/proteins", "/data/*.faa"),
+    output=Path("/runs/out"),
+    model="untrained:esm2_t6_8M_UR50D",
+    devices="cpu",
+    cpu_workers=2,
+    weights="2,1",
+    hang_floor=12.5,
+    policy=CountSettings(ratio=1.5, difference=4, minimum=2, interval_seconds=1.0),
+    stealing=False,
+    reading=ReadingRules(max_length=500, allow_nucleotide=True),
+    seed=3,
+)
+EMBEDDING = EmbeddingSettings(max_length=500, batch_tokens=1024)
+CPUS = (SelectedDevice("cpu:0", "a CPU", 4, None), SelectedDevice("cpu:1", "a CPU", 4, None))
+CARD = (SelectedDevice("cuda:0", "a card", 1, None),)
+
+
+def stored() -> RunRecord:
+    """The run as it comes back from the ledger's JSON."""
+    record = run_record(SETTINGS, MODEL, EMBEDDING, CPUS)
+    return replace(record, settings=json.loads(json.dumps(record.settings)))
+
+
+def refuse(**asked: Any) -> None:
+    given: dict[str, Any] = {
+        "settings": SETTINGS, "model": MODEL, "embedding": EMBEDDING, "devices": CPUS,
+    }  # fmt: skip
+    refuse_differences(stored(), **(given | asked))
+
+
+def test_what_comes_back_is_what_was_asked_with_the_defaults_as_they_were_then() -> None:
+    back = stored_settings(stored(), SETTINGS.output)
+    assert back == replace(
+        SETTINGS, batch_tokens=1024, cpu_threads=4, repr_layers=(6,), precision="fp32"
+    )
+
+
+def test_relative_inputs_and_checkpoints_are_meant_from_where_they_were_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = replace(SETTINGS, inputs=("proteins/",), model="models/mine.pt")
+    back = stored_settings(run_record(asked, MODEL, EMBEDDING, CPUS), Path("out"))
+    assert back.inputs == (str(tmp_path / "proteins"),)
+    assert back.model == str(tmp_path / "models" / "mine.pt")
+
+
+def test_a_name_that_is_no_text_survives() -> None:
+    odd = "/data/\udcff.fasta"
+    record = run_record(replace(SETTINGS, inputs=(odd,)), MODEL, EMBEDDING, CPUS)
+    back = replace(record, settings=json.loads(json.dumps(record.settings)))
+    assert stored_settings(back, SETTINGS.output).inputs == (odd,)
+
+
+def test_the_same_run_is_not_refused_and_neither_is_another_name_for_the_same_layer() -> None:
+    refuse()
+    refuse(embedding=replace(EMBEDDING, repr_layers=(6,)))
+
+
+def test_what_decides_no_byte_may_differ() -> None:
+    refuse(settings=replace(SETTINGS, devices="cuda", cpu_workers=1, weights=None, stealing=True))
+
+
+def test_a_run_may_go_on_with_other_kinds_of_devices() -> None:
+    refuse(devices=CARD)
+
+
+@pytest.mark.parametrize(
+    ("asked", "difference"),
+    [
+        (
+            {"embedding": replace(EMBEDDING, repr_layers=(2, 3))},
+            "--repr-layers is 6 there, 2,3 was asked",
+        ),
+        (
+            {"embedding": replace(EMBEDDING, include=("bos",))},
+            "--include is mean there, bos was asked",
+        ),
+        ({"embedding": replace(EMBEDDING, max_length=9)}, "--max-length is 500 there, 9 was asked"),
+        (
+            {"embedding": replace(EMBEDDING, batch_tokens=64)},
+            "--batch-tokens is 1024 there, 64 was asked",
+        ),
+        (
+            {"embedding": replace(EMBEDDING, precision="bf16")},
+            "--precision is fp32 there, bf16 was asked",
+        ),
+        (
+            {"settings": replace(SETTINGS, reading=ReadingRules(500, False))},
+            "--allow-nucleotide is on there, off was asked",
+        ),
+        (
+            {"devices": (replace(CPUS[0], threads=2),)},
+            "--cpu-threads is 4 there, 2 was asked",
+        ),
+        (
+            {"model": UntrainedModel("esm2_t6_8M_UR50D", seed=4).source()},
+            "--model is untrained esm2_t6_8M_UR50D (seed 3) there, "
+            "untrained esm2_t6_8M_UR50D (seed 4) was asked",
+        ),
+        (
+            {"model": ModelSource(MODEL.label, MODEL.name, MODEL.shape, Path("x.pt"), "ab", None)},
+            "the model's sha256 is none there, ab was asked",
+        ),
+    ],
+)
+def test_what_decides_the_result_may_not_differ(asked: dict[str, Any], difference: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        refuse(**asked)
+    (told,) = str(refusal.value).splitlines()
+    assert f"/runs/out holds a run with other settings: {difference}. Ask" in told
+
+
+def test_defaults_of_the_machine_are_taken_from_the_run_unless_they_were_given() -> None:
+    filled = with_stored_defaults(SETTINGS, stored())
+    assert (filled.batch_tokens, filled.cpu_threads) == (1024, 4)
+    given = with_stored_defaults(replace(SETTINGS, batch_tokens=7, cpu_threads=1), stored())
+    assert (given.batch_tokens, given.cpu_threads) == (7, 1)
+
+
+def test_what_an_older_version_did_not_know_is_as_it_was_then() -> None:
+    old = stored()
+    del old.settings["embedding"]["precision"]  # type: ignore[attr-defined]
+    refuse_differences(old, SETTINGS, MODEL, EMBEDDING, CPUS)
+
+
+def test_what_a_newer_version_knew_is_not_ignored() -> None:
+    new = stored()
+    new.settings["embedding"]["dropout"] = 0.1
+    with pytest.raises(UserError, match="newer version of the program, with dropout"):
+        refuse_differences(new, SETTINGS, MODEL, EMBEDDING, CPUS)

@@ -1,0 +1,73 @@
+"""Efficiency and idle time, from what happened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support import pictures
+from tests.support.balance import units
+from tui_balancer.scheduler.events import DoneEvent, LeaseEvent, PartEvent, SplitEvent
+from tui_balancer.view.run_stats import RunStats
+from tui_balancer.view.summary_text import summary_lines
+
+
+def run_stats() -> RunStats:
+    """30 and 10 FLOPs at 1 FLOP/s each, begun after 100 seconds of loading."""
+    told = RunStats()
+    told.expect(tuple(units(30.0, 10.0)))
+    told.note(LeaseEvent(1, 100.0, 0, "a", "cuda:0", 1))
+    told.note(LeaseEvent(2, 100.0, 1, "b", "cuda:1", 1))
+    told.note(DoneEvent(3, 110.0, 1, "b", "cuda:1", 1, 10.0))
+    told.note(DoneEvent(4, 130.0, 0, "a", "cuda:0", 1, 30.0))
+    return told
+
+
+def test_the_bound_shares_the_work_evenly_and_leaves_loading_aside() -> None:
+    assert run_stats().efficiency() == pytest.approx(20 / 30)
+
+
+def test_a_device_is_idle_while_another_one_still_works() -> None:
+    told = run_stats()
+    assert [told.idle_seconds(device) for device in ("cuda:0", "cuda:1", "cuda:2")] == [0, 20, 30]
+
+
+def test_where_nothing_was_done_nothing_is_claimed() -> None:
+    assert RunStats().efficiency() is None
+    assert RunStats().idle_seconds("cuda:0") is None
+
+
+def test_the_end_says_how_close_to_the_bound_the_run_came() -> None:
+    device = replace(pictures.SUMMARY.devices[0], idle_seconds=20.0)
+    lines = summary_lines(replace(pictures.SUMMARY, efficiency=0.94, devices=(device,)))
+    assert any(line.startswith("balance") and "94% of the bound" in line for line in lines)
+    assert any(line.startswith(device.device) and "idle 20s" in line for line in lines)
+
+
+def test_the_work_of_a_divided_file_counts_where_it_was_done() -> None:
+    told = RunStats()
+    told.expect(tuple(units(40.0)))
+    told.note(LeaseEvent(1, 0.0, 0, "a", "cuda:0", 1))
+    told.note(SplitEvent(2, 0.0, 0, "a", "cuda:0", "cuda:1", 10, 40, "sooner"))
+    told.note(LeaseEvent(3, 0.0, 0, "a", "cuda:1", 2, part=True))
+    told.note(PartEvent(4, 10.0, 0, "a", "cuda:1", 2, 3, 300, 10.0, 10.0))
+    told.note(DoneEvent(5, 30.0, 0, "a", "cuda:0", 1, 30.0))
+    both = [told.devices[device] for device in ("cuda:0", "cuda:1")]
+    assert [(one.files, one.sequences, one.cost) for one in both] == [(1, 7, 30.0), (0, 3, 10.0)]
+    assert told.idle_seconds("cuda:1") == 20.0
+    assert told.splits == 1
+    assert told.efficiency() == pytest.approx(20 / 30)
+
+
+def test_predicted_times_are_held_against_the_real_ones() -> None:
+    told = RunStats()
+    told.expect(tuple(units(*[1.0] * 5)))
+    assert told.prediction_errors() is None
+    for number, predicted in enumerate((9.0, 11.0, 12.0, 20.0, None)):
+        done = DoneEvent(number, 1.0, number, "a", "cuda:0", 1, 10.0, predicted_seconds=predicted)
+        told.note(done)
+    usual, worst = told.prediction_errors() or (0.0, 0.0)
+    assert (usual, worst) == (pytest.approx(0.15), pytest.approx(0.88))
+    lines = summary_lines(replace(pictures.SUMMARY, prediction_errors=(usual, worst)))
+    assert "timing   files were predicted within 15% (median) and 88% (95 %)" in lines

@@ -1,0 +1,1 @@
+"""The command line: words into settings, one module a command."""

@@ -1,0 +1,223 @@
+"""The commands: run, resume, demo, attach, and those of other modules."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+
+from tui_balancer import __version__
+from tui_balancer.cli.cluster_options import ClusterOptions
+from tui_balancer.cli.commands.completion import add_completion
+from tui_balancer.cli.commands.config import config
+from tui_balancer.cli.commands.demo import demo
+from tui_balancer.cli.commands.export import export, inspect, verify
+from tui_balancer.cli.commands.plan import bench, devices, plan
+from tui_balancer.cli.commands.replay import replay
+from tui_balancer.cli.commands.report import print_account, report
+from tui_balancer.cli.commands.simulate import simulate
+from tui_balancer.cli.inputs import STDIN, named_inputs
+from tui_balancer.cli.options import (
+    BalancingOptions,
+    DeviceOptions,
+    EmbeddingOptions,
+    Input,
+    Listed,
+    ModelOptions,
+    Output,
+    ResumingOptions,
+    ScreenOptions,
+    ScriptOptions,
+)
+from tui_balancer.cli.preferences import apply_preferences
+from tui_balancer.cli.settings import resumed_settings, run_settings
+from tui_balancer.errors import UserError
+from tui_balancer.settings import RunSettings
+from tui_balancer.standard_streams import finish_output, output_problem
+from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+
+EXIT_CODES = (
+    f"Exit codes: {EXIT_DONE} every file done, {EXIT_FAILED} some failed, skipped or left waiting, "
+    f"{EXIT_USAGE} usage, {EXIT_INTERRUPTED} interrupted."
+)
+
+_stdout = Console()
+_stderr = Console(stderr=True)
+
+app = App(
+    name="tui-balancer",
+    version=__version__,
+    help="ESM-2 embeddings of many protein FASTA files, on every device of this machine.\n\n"
+    "Files are shared out over the devices by their cost, and a device that runs dry steals whole "
+    "files from a busy one. Watch and steer it on the screen, or run it without one.\n\n"
+    + EXIT_CODES,
+)
+
+
+@app.command(
+    help_epilogue=EXIT_CODES, usage="Usage: tui-balancer run INPUT... --output PATH [OPTIONS]"
+)
+def run(
+    *inputs: Input,
+    output: Output,
+    listed: Listed = None,
+    model: ModelOptions | None = None,
+    devices: DeviceOptions | None = None,
+    balancing: BalancingOptions | None = None,
+    embedding: EmbeddingOptions | None = None,
+    going_on: ResumingOptions | None = None,
+    cluster: ClusterOptions | None = None,
+    screen: ScreenOptions | None = None,
+    script: ScriptOptions | None = None,
+) -> int:
+    """Embed FASTA files.
+
+    Writes NAME_ESM.pt for every input under OUTPUT, in the tree of the inputs: the ids, and for
+    each the mean of the chosen layer's representations over its residues. The same command again
+    goes on where an earlier one ended, however that was; finished outputs are checked, not
+    repeated.
+    """
+    settings = run_settings(
+        named_inputs(inputs, listed, output),
+        output,
+        model or ModelOptions(),
+        devices or DeviceOptions(),
+        balancing or BalancingOptions(),
+        embedding or EmbeddingOptions(),
+    )
+    settings = replace(settings, cluster=(cluster or ClusterOptions()).request())
+    return _carried_out(settings, going_on, screen, script)
+
+
+@app.command(help_epilogue=EXIT_CODES)
+def resume(
+    output: Annotated[Path, Parameter(name="OUTPUT", help="The run folder.")],
+    /,
+    *,
+    devices: DeviceOptions | None = None,
+    balancing: BalancingOptions | None = None,
+    going_on: ResumingOptions | None = None,
+    cluster: ClusterOptions | None = None,
+    screen: ScreenOptions | None = None,
+    script: ScriptOptions | None = None,
+) -> int:
+    """Go on with the run that a folder holds.
+
+    Inputs, model and all that decides the results come from the run's ledger, and so does the
+    rest where no option says otherwise.
+    """
+    from tui_balancer.run_folder.settings_json import settings_of
+
+    request = (cluster or ClusterOptions()).request()
+    settings = resumed_settings(settings_of(output), devices or DeviceOptions(), balancing)
+    settings = replace(settings, cluster=request)
+    return _carried_out(settings, going_on, screen, script)
+
+
+def _carried_out(
+    settings: RunSettings,
+    going_on: ResumingOptions | None,
+    screen: ScreenOptions | None,
+    script: ScriptOptions | None,
+) -> int:
+    """Watch a run from its preparation to its end, and print its account if that is wanted."""
+    from tui_balancer.cli.watch import watch
+    from tui_balancer.run.prepare.prepare import prepare
+    from tui_balancer.run.prepare.resume import Resuming
+
+    going_on = going_on or ResumingOptions()
+    settings = replace(settings, overwrite=going_on.overwrite)
+    resuming = Resuming(rescan=going_on.rescan, retry_failed=going_on.retry_failed)
+    screen, script = screen or ScreenOptions(), script or ScriptOptions()
+    code = watch(
+        settings,
+        lambda on_step: prepare(settings, resuming=resuming, on_step=on_step),
+        headless=screen.headless,
+        ascii_only=screen.ascii,
+        quiet=script.quiet,
+        lines=sys.stderr if script.json or script.quiet else sys.stdout,
+    )
+    if script.json:
+        try:
+            print_account(settings.output)
+        except UserError as problem:
+            # A ledger that was removed under the run: its own end has been told.
+            print(f"tui-balancer: {problem}", file=sys.stderr)
+            return code or EXIT_FAILED
+    return code
+
+
+@app.command(help_epilogue=EXIT_CODES)
+def attach(
+    output: Annotated[Path, Parameter(name="OUT", help="The run folder.")],
+    /,
+    *,
+    read_only: Annotated[
+        bool, Parameter(negative="", help="Show everything, refuse every command.")
+    ] = False,
+    screen: ScreenOptions | None = None,
+) -> int:
+    """Watch and steer a run that another terminal started, on this machine.
+
+    Shows the same screen with the same commands; any number may watch, and leaving it leaves the
+    run alone. Of a run that has ended it shows the end.
+    """
+    from tui_balancer.cli.commands.attach import watch_attached
+
+    screen = screen or ScreenOptions()
+    return watch_attached(
+        output, headless=screen.headless, read_only=read_only, ascii_only=screen.ascii
+    )
+
+
+app.command(demo, help_epilogue=EXIT_CODES)
+app.command(plan, usage="Usage: tui-balancer plan INPUT... [OPTIONS]")
+app.command(devices)
+app.command(bench)
+app.command(export)
+app.command(inspect)
+app.command(verify)
+app.command(simulate)
+app.command(report)
+app.command(replay)
+app.command(config)
+add_completion(app)
+apply_preferences(app["run"], app["plan"], app["demo"], app["devices"], app["bench"])
+
+
+def main() -> NoReturn:
+    """Run the command line; a mistake of the user's is one line and exit code 2."""
+    code = _exit_code()
+    if problem := finish_output():
+        print(
+            f"tui-balancer: cannot write to standard output: {problem.strerror}. Lines are lost; "
+            "files that were written are complete.",
+            file=sys.stderr,
+        )
+        code = code or EXIT_FAILED
+    sys.exit(code)
+
+
+def _exit_code() -> int:
+    """Run the command line and return its exit code."""
+    try:
+        # To the parser a lone - is an option without a name.
+        words = [STDIN if word == "-" else word for word in sys.argv[1:]]
+        code = app(words, result_action="return_value", exit_on_error=False, print_error=False)
+    except (UserError, CycloptsError) as mistake:
+        print(f"tui-balancer: {mistake}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the lines has seen enough of them.
+        return EXIT_FAILED
+    except OSError:
+        if output_problem() is None:
+            raise
+        return EXIT_FAILED
+    return code or EXIT_DONE

@@ -1,0 +1,130 @@
+"""The options that say where a run computes: on this machine, or on a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Group, Parameter
+
+from tui_balancer.cli.numbers import whole
+from tui_balancer.cli.options import MOST_WORKERS
+from tui_balancer.engines.dask.request import (
+    DEFAULT_WORKERS,
+    JOB_KINDS,
+    MOST_CLUSTER_WORKERS,
+    ClusterRequest,
+    Tls,
+    parse_bounds,
+)
+from tui_balancer.errors import UserError
+
+CLUSTER = Group("Beyond this machine", sort_key=7)
+
+
+@Parameter(name="*", group=CLUSTER)
+@dataclass(frozen=True)
+class ClusterOptions:
+    """Where the run computes."""
+
+    engine: Literal["local", "dask"] | None = None
+    """local (default): processes of this machine. dask: the workers of a Dask cluster, one a GPU;
+    say which by one of the next four options."""
+
+    scheduler: str | None = None
+    """Address of a Dask scheduler that runs already: tcp://head:8786, tls://head:8786."""
+
+    local: Annotated[int | None, whole(1, MOST_WORKERS)] = None
+    """Start a Dask cluster of so many workers on this machine, to try it out."""
+
+    cluster: Annotated[
+        str | None,
+        Parameter(help=f"Let jobs of a batch system be the workers: {', '.join(JOB_KINDS)}."),
+    ] = None
+
+    hosts: str | None = None
+    """Start a Dask cluster over ssh on these machines, with commas between: one worker on each,
+    two on one that is named twice, the scheduler on the first."""
+
+    # TUI_BALANCER_CONFIG names the file of preferences.
+    config: Annotated[Path | None, Parameter(env_var="TUI_BALANCER_CLUSTER_CONFIG")] = None
+    """With --cluster: a file in dask-jobqueue's format (jobqueue: slurm: cores: …)."""
+
+    workers: Annotated[
+        int | None,
+        whole(
+            1,
+            MOST_CLUSTER_WORKERS,
+            help=f"With --cluster: how many workers to ask for (default: {DEFAULT_WORKERS}).",
+        ),
+    ] = None
+
+    adapt: str | None = None
+    """With --cluster or --local: MIN:MAX workers, more of them while the queues are long, fewer
+    when some have nothing to do."""
+
+    tls_ca_file: Path | None = None
+    """Certificate of the authority that signed the others, as in Dask; with --tls-cert and
+    --tls-key."""
+
+    tls_cert: Path | None = None
+    """Certificate of this side; on a cluster that is started for the run, of every side."""
+
+    tls_key: Path | None = None
+    """Its private key."""
+
+    def request(self) -> ClusterRequest | None:
+        """Return the cluster that was asked for; None for this machine.
+
+        Raises:
+            UserError: Options contradict each other, or one is missing.
+        """
+        kinds = {
+            "--scheduler": self.scheduler,
+            "--local": self.local,
+            "--cluster": self.cluster,
+            "--hosts": self.hosts,
+        }
+        given = [name for name, value in kinds.items() if value is not None]
+        if self.engine == "local" and given:
+            raise UserError(f"{given[0]} is for --engine dask")
+        if self.engine == "dask" and not given:
+            raise UserError(f"--engine dask: say where, by one of {', '.join(kinds)}")
+        if len(given) > 1:
+            raise UserError(f"{given[0]} and {given[1]} name two clusters: write one of them")
+        kind = given[0] if given else ""
+        self._check_belonging(kind)
+        if not kind:
+            return None
+        return ClusterRequest(
+            scheduler=self.scheduler,
+            local=self.local,
+            jobs=self.cluster,
+            hosts=tuple(host.strip() for host in (self.hosts or "").split(",") if host.strip()),
+            config=self.config,
+            workers=self.workers,
+            adapt=parse_bounds(self.adapt) if self.adapt is not None else None,
+            tls=self._tls(),
+        )
+
+    def _check_belonging(self, kind: str) -> None:
+        """See that no option was given that means nothing here."""
+        belonging: dict[str, tuple[object, tuple[str, ...]]] = {
+            "--config": (self.config, ("--cluster",)),
+            "--workers": (self.workers, ("--cluster",)),
+            "--adapt": (self.adapt, ("--cluster", "--local")),
+            "--tls-ca-file": (self.tls_ca_file, ("--scheduler", "--local", "--cluster", "--hosts")),
+        }
+        for name, (value, kinds) in belonging.items():
+            if value is not None and kind not in kinds:
+                raise UserError(f"{name} is for {' or '.join(kinds)}")
+        if self.workers is not None and self.adapt is not None:
+            raise UserError("--workers and --adapt both say how many: write one of them")
+
+    def _tls(self) -> Tls | None:
+        if self.tls_ca_file is None and self.tls_cert is None and self.tls_key is None:
+            return None
+        if self.tls_ca_file is None or self.tls_cert is None or self.tls_key is None:
+            raise UserError("--tls-ca-file, --tls-cert and --tls-key go together: give all three")
+        return Tls(self.tls_ca_file, self.tls_cert, self.tls_key)

@@ -1,0 +1,30 @@
+"""The command `completion`: what a shell needs to complete commands, options and files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from tui_balancer.view.summary_text import EXIT_DONE
+
+Shell = Literal["bash", "zsh", "fish"]
+
+
+def add_completion(app: App) -> None:
+    """Give a command line the command that tells shells about all the others."""
+
+    @app.command
+    def completion(shell: Annotated[Shell, Parameter(name="SHELL", help="Yours.")], /) -> int:
+        """Print a script that completes commands, options, their values and files.
+
+        bash: keep it as ~/.local/share/bash-completion/completions/tui-balancer.
+
+        zsh: keep it as _cyclopts_tui-balancer, by this very name, in a folder of your fpath.
+
+        fish: keep it as ~/.config/fish/completions/tui-balancer.fish.
+        """
+        script = app.generate_completion(shell=shell)
+        # So that bash puts a slash behind a folder, and no space.
+        print(script.replace("\ncomplete -F ", "\ncomplete -o filenames -F "), end="")
+        return EXIT_DONE

@@ -1,0 +1,122 @@
+"""The command `demo`: a run on made-up proteins, as long as a person watches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tui_balancer.cli.numbers import decimal, whole
+from tui_balancer.cli.options import (
+    MOST_SEED,
+    BalancingOptions,
+    DeviceOptions,
+    EmbeddingOptions,
+    ModelOptions,
+    Output,
+    ScreenOptions,
+)
+from tui_balancer.cli.progress import bars
+from tui_balancer.cli.settings import run_settings
+from tui_balancer.errors import UserError
+from tui_balancer.formatting import estimate
+from tui_balancer.settings import RunSettings
+
+if TYPE_CHECKING:
+    from tui_balancer.run.prepare.prepare import OnStep, PreparedRun
+
+DEMO_SECONDS = 120.0
+"""How long a demo should take."""
+
+MOST_SIZE = 1000
+"""A day and a half."""
+
+MODEL = "esm2_t6_8M_UR50D"
+UNTRAINED = f"untrained:{MODEL}"
+
+DOWNLOAD_SECONDS = 5.0
+"""How long the real weights' first byte may take before random ones stand in for them."""
+
+
+def demo(
+    *,
+    output: Output = Path("tui-balancer-demo"),
+    size: Annotated[
+        float,
+        decimal(
+            0,
+            MOST_SIZE,
+            above=True,
+            help=f"Times the work of about {DEMO_SECONDS / 60:g} minutes, as measured on this "
+            "machine.",
+        ),
+    ] = 1.0,
+    seed: Annotated[
+        int, whole(0, MOST_SEED, help="Of the made-up proteins and untrained weights.")
+    ] = 0,
+    devices: DeviceOptions | None = None,
+    balancing: BalancingOptions | None = None,
+    screen: ScreenOptions | None = None,
+) -> int:
+    """Try it out on made-up proteins.
+
+    Measures the devices, says how long it will take, writes a seeded set of uneven FASTA files of
+    that size to OUTPUT/proteins and embeds them into OUTPUT/embeddings with the smallest ESM-2:
+    its real weights where they are cached or can be downloaded, random ones of the same shape
+    otherwise; it says which. It overrates the first device (unless --weights is given), so that
+    you see files being stolen. The same command resumes a demo that ended early, with its files;
+    to see a finished one again, remove OUTPUT or name another.
+    """
+    from tui_balancer.cli.watch import watch
+    from tui_balancer.notices import Notice
+    from tui_balancer.run.prepare.prepare import prepare
+
+    settings = run_settings(
+        (str(output / "proteins"),),
+        output / "embeddings",
+        ModelOptions(model=MODEL, seed=seed),
+        devices or DeviceOptions(),
+        balancing or BalancingOptions(),
+        EmbeddingOptions(),
+    )
+    print(_inputs(settings, output / "proteins", size * DEMO_SECONDS), flush=True)
+
+    def prepared(on_step: OnStep) -> PreparedRun:
+        try:
+            found = prepare(settings, on_step=on_step, first_byte_seconds=DOWNLOAD_SECONDS)
+        except UserError as problem:
+            found = prepare(replace(settings, model=UNTRAINED), on_step=on_step)
+            why = Notice(f"{problem}; the demo uses random weights")
+            found = replace(found, warnings=(why, *found.warnings))
+        return _misjudged(found) if settings.weights is None else found
+
+    screen = screen or ScreenOptions()
+    return watch(settings, prepared, headless=screen.headless, ascii_only=screen.ascii)
+
+
+def _inputs(settings: RunSettings, proteins: Path, seconds: float) -> str:
+    """See that the inputs are there, and return a line about them."""
+    from tui_balancer.run.lab.demo_inputs import FILES, measured_size, write_inputs
+
+    try:
+        if proteins.is_dir() and any(proteins.iterdir()):
+            return f"The files in {proteins} are kept. For others, name another --output."
+        proteins.parent.mkdir(parents=True, exist_ok=True)
+        with bars() as on_step:
+            # Weights do not matter for the speed.
+            size = measured_size(replace(settings, model=UNTRAINED), seconds, on_step)
+            write_inputs(proteins, size, settings.seed, on_step)
+    except OSError as problem:
+        raise UserError(
+            f"cannot write {proteins}: {problem.strerror}; choose another folder with --output"
+        ) from None
+    return (
+        f"{size.sequences:,} made-up proteins in {FILES} files: {estimate(size.seconds)} on these "
+        "devices"
+    )
+
+
+def _misjudged(prepared: PreparedRun) -> PreparedRun:
+    """Overrate the first device: a good assignment of the demo's files leaves little to steal."""
+    first, *others = (replace(spec, rate=None) for spec in prepared.specs)
+    return replace(prepared, specs=(replace(first, weight=2 * first.weight), *others))

@@ -1,0 +1,155 @@
+"""The commands that look and compute nothing that is kept: plan, devices, bench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import Progress
+
+from tui_balancer.cli.inputs import named_inputs
+from tui_balancer.cli.numbers import decimal
+from tui_balancer.cli.options import (
+    MOST_SECONDS,
+    BalancingOptions,
+    DeviceOptions,
+    EmbeddingOptions,
+    Input,
+    Listed,
+    ModelOptions,
+)
+from tui_balancer.cli.progress import bars
+from tui_balancer.cli.settings import run_settings
+from tui_balancer.embedding.settings import PrecisionChoice
+from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED
+
+BENCH_MODEL = "untrained:esm2_t6_8M_UR50D"
+
+# Ids may look like codes of emoji, `:A:`.
+_stdout = Console(emoji=False)
+_stderr = Console(stderr=True)
+
+
+def plan(
+    *inputs: Input,
+    listed: Listed = None,
+    model: ModelOptions | None = None,
+    devices: DeviceOptions | None = None,
+    embedding: EmbeddingOptions | None = None,
+) -> int:
+    """Show who would get what, and do no work.
+
+    Counts the inputs and assigns them as a run would. Times come from assumed speeds and are
+    rough; a run measures them.
+    """
+    from tui_balancer.cli.tables import plan_table
+    from tui_balancer.formatting import estimate, plural
+    from tui_balancer.inputs.duplicates import DuplicateIndex
+    from tui_balancer.inputs.scan import scan
+    from tui_balancer.notices import Notices, notice_line
+    from tui_balancer.run.prepare.plan import plan as plan_units
+    from tui_balancer.run.prepare.plan import planned_catalogue, predicted_seconds
+    from tui_balancer.run.prepare.prepare import prepare
+    from tui_balancer.run.prepare.run_files import undivided_warnings
+
+    settings = run_settings(
+        named_inputs(inputs, listed, None),
+        Path(),
+        model or ModelOptions(),
+        devices or DeviceOptions(),
+        BalancingOptions(),
+        embedding or EmbeddingOptions(),
+    )
+    prepared = prepare(settings, resuming=None)
+    duplicate_index = DuplicateIndex() if settings.dereplicate else None
+    notices = Notices()
+    with Progress(console=_stderr, transient=True, disable=not _stderr.is_terminal) as progress:
+        task = progress.add_task("counting", total=len(prepared.inputs))
+        scans = scan(
+            prepared.inputs,
+            settings.reading,
+            on_progress=lambda _: progress.advance(task),
+            duplicate_index=duplicate_index,
+            shard_bytes=settings.shards.size,
+            notices=notices,
+        )
+    manifest, copies = planned_catalogue(prepared, scans, duplicate_index)
+    _stdout.print(f"{prepared.model.label}, {len(scans):,} files")
+    if copies:
+        _stdout.print(f"{plural(copies, 'sequence')} with the residues of others: computed once")
+    _stdout.print(plan_table(plan_units(prepared, manifest.good_units)))
+    finish = estimate(predicted_seconds(prepared, manifest.good_units))
+    _stdout.print(f"estimated finish with stealing: {finish} after the models are loaded")
+    undivided = undivided_warnings(scans, settings.shards, settings.reading.segment_bytes)
+    for warning in (*prepared.warnings, *notices.all(), *undivided):
+        line = f"warning  {notice_line(warning)}"
+        _stdout.print(line, highlight=False, markup=False, soft_wrap=True)
+    bad = [one for one in scans if one.error]
+    for one in bad:
+        line = f"would fail  {one.input.name}: {one.error}"
+        _stdout.print(line, highlight=False, markup=False, soft_wrap=True)
+    return EXIT_FAILED if bad else EXIT_DONE
+
+
+def devices(*, devices: DeviceOptions | None = None) -> int:
+    """Show the devices that a run would use, with their weights and why."""
+    from tui_balancer.cli.tables import devices_table
+    from tui_balancer.run.prepare.devices import prepare_devices
+
+    settings = run_settings(
+        (),
+        Path(),
+        ModelOptions(),
+        devices or DeviceOptions(),
+        BalancingOptions(),
+        EmbeddingOptions(),
+    )
+    found, specs, warnings = prepare_devices(settings)
+    _stdout.print(devices_table(found, specs))
+    for warning in warnings:
+        _stdout.print(f"warning  {warning}", highlight=False, markup=False)
+    return EXIT_DONE
+
+
+def bench(
+    *,
+    model: Annotated[str, Parameter(help="As for run; weights do not matter here.")] = BENCH_MODEL,
+    precision: Annotated[
+        PrecisionChoice, Parameter(help="auto measures each format that a device has.")
+    ] = "auto",
+    seconds: Annotated[
+        float,
+        decimal(0, MOST_SECONDS, above=True, help="How long to measure, about; start-up aside."),
+    ] = 20.0,
+    devices: DeviceOptions | None = None,
+) -> int:
+    """Measure how fast the devices embed.
+
+    All devices work at once, as in a run, on made-up proteins, from short to long. The ceiling is
+    what each reaches in the matrix products of the model alone.
+    """
+    from tui_balancer.cli.tables import bench_table
+    from tui_balancer.run.lab.bench import prepare_benchmark
+
+    settings = run_settings(
+        (),
+        Path(),
+        ModelOptions(model=model),
+        devices or DeviceOptions(),
+        BalancingOptions(),
+        EmbeddingOptions(precision=precision),
+    )
+    with bars() as on_step:
+        benchmark = prepare_benchmark(settings, seconds, on_step)
+    for warning in benchmark.warnings:
+        _stdout.print(f"warning  {warning}", highlight=False, markup=False)
+    with Progress(console=_stderr, transient=True, disable=not _stderr.is_terminal) as progress:
+        task = progress.add_task("measuring", total=benchmark.measurements)
+        measured = benchmark.measure(lambda _: progress.advance(task))
+    _stdout.print(f"{benchmark.model.label}, batches of {benchmark.batch_tokens:,} tokens")
+    for line in benchmark.device_lines():
+        _stdout.print(line, highlight=False, markup=False)
+    _stdout.print(bench_table(measured))
+    return EXIT_DONE

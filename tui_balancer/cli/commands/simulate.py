@@ -1,0 +1,142 @@
+"""The command `simulate`: the policies compared before anything is computed."""
+
+from __future__ import annotations
+
+import json as json_module
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, get_args
+
+from cyclopts import Parameter
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tui_balancer.cli.numbers import decimal, whole
+from tui_balancer.cli.options import DEFAULT_MODEL
+from tui_balancer.errors import UserError
+from tui_balancer.run.lab.policy_comparison import (
+    THROTTLED_TO,
+    PolicyName,
+    PolicyResult,
+    Scenario,
+    compare,
+    scanned_units,
+    watched,
+)
+from tui_balancer.scheduler.model import Unit
+from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED
+
+POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
+
+SLOWEST_SPEED, FASTEST_SPEED = 10.0, 1000.0
+"""Simulated seconds in a real one that the screen can show."""
+
+
+def simulate(
+    *inputs: Annotated[
+        str | Path,
+        Parameter(name="INPUT", help="FASTA files, folders or globs whose real sizes are used."),
+    ],
+    devices: Annotated[int, whole(1, 10_000, help="Devices, of unequal speed.")] = 8,
+    files: Annotated[
+        int, whole(1, 10_000_000, help="Made-up files, unless there are inputs.")
+    ] = 200,
+    policy: Annotated[
+        tuple[PolicyName, ...], Parameter(help="Only these; all by default.", negative="")
+    ] = POLICIES,
+    scenario: Annotated[
+        Scenario,
+        Parameter(
+            help=f"The fastest device is left alone, slowed to {THROTTLED_TO:.0%} of its speed, or "
+            "lost."
+        ),
+    ] = "quiet",
+    seeds: Annotated[int, whole(1, 1_000_000, help="Cases that are drawn.")] = 10,
+    model: Annotated[str, Parameter(help="What the inputs are costed for.")] = DEFAULT_MODEL,
+    json: Annotated[bool, Parameter(negative="", help="Print a list of objects.")] = False,
+    watch: Annotated[
+        bool, Parameter(negative="", help="See one case on the screen: the first of the policies.")
+    ] = False,
+    speed: Annotated[
+        float,
+        decimal(
+            SLOWEST_SPEED,
+            FASTEST_SPEED,
+            help="Simulated seconds in a real one, with --watch: "
+            f"{SLOWEST_SPEED:g} to {FASTEST_SPEED:g}.",
+        ),
+    ] = 60.0,
+) -> int:
+    """Compare the policies on simulated devices.
+
+    The very coordinator of real runs under a virtual clock. It believes weights as flat as the
+    table's, and learns the true speeds as a run would. Figures are makespans over the fluid
+    bound: the time in which the same devices could do the work if it were poured over them.
+    """
+    from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
+
+    if scenario == "dying" and devices < 2:
+        raise UserError("--scenario dying needs a device that survives: --devices 2 or more")
+    if model not in ESM2_MODELS:
+        raise UserError(f"unknown model {model!r}: choose one of {', '.join(ESM2_MODELS)}")
+    units = scanned_units(inputs, model) if inputs else None
+    if units == ():
+        raise UserError("none of the inputs can be read as protein")
+    if watch:
+        chosen = "time+split" if policy == POLICIES else policy[0]
+        return _watch(chosen, scenario, devices=devices, files=files, speed=speed, units=units)
+    rows = compare(policy, scenario, devices=devices, files=files, seeds=seeds, units=units)
+    if json:
+        print(json_module.dumps([asdict(row) for row in rows], indent=2))
+    else:
+        first = rows[0]
+        print(f"{first.devices:,} devices, {first.files:,} files, {first.scenario}")
+        Console().print(_table(rows))
+    return EXIT_DONE
+
+
+def _watch(
+    policy: PolicyName,
+    scenario: Scenario,
+    *,
+    devices: int,
+    files: int,
+    speed: float,
+    units: tuple[Unit, ...] | None,
+) -> int:
+    """Show one simulated run on the screen until it is left."""
+    from tui_balancer.cli.watch import draws_ascii, require_screen
+
+    if policy == "central":
+        raise UserError("--watch shows the coordinator, and `central` has none: choose another")
+    require_screen("--watch", otherwise="without it, simulate prints a table")
+    from tui_balancer.cli.preferences import read_preferences
+    from tui_balancer.ui.app import BalancerApp
+    from tui_balancer.ui.exits import ExitCode
+    from tui_balancer.ui.showing import show
+
+    look, ascii_only = read_preferences().look, draws_ascii(asked=False)
+    run = watched(policy, scenario, devices=devices, files=files, speed=speed, units=units)
+    run.start()
+    try:
+        code = show(lambda: BalancerApp(run, ascii_only=ascii_only, look=look))
+    finally:
+        run.close()
+    return EXIT_FAILED if code is ExitCode.CRASHED else EXIT_DONE
+
+
+def _table(rows: tuple[PolicyResult, ...]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("policy")
+    for heading in ("time / bound, median", "p95", "µs a decision"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        seconds = row.decision_seconds_median
+        table.add_row(
+            row.policy,
+            f"{row.fluid_ratio_median:.3f}",
+            f"{row.fluid_ratio_p95:.3f}",
+            "–" if seconds is None else f"{1e6 * seconds:.0f}",
+        )
+    return table

@@ -1,0 +1,34 @@
+"""Bars on the command line, for what is done before a run begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from tui_balancer.view.handle import Step
+
+
+@contextmanager
+def bars() -> Iterator[Callable[[Step], None]]:
+    """Show a bar for each step inside; none where nobody would see it."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"))
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(step: Step) -> None:
+            if step.what not in tasks:
+                tasks[step.what] = progress.add_task(step.what, amount="")
+            progress.update(
+                tasks[step.what],
+                total=step.total or None,
+                completed=step.done,
+                amount=step.amount,
+            )
+
+        yield show

@@ -1,0 +1,172 @@
+"""From options to settings: what a command line asks for, or why it makes no sense."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from tui_balancer.cli.options import (
+    BalancingOptions,
+    DeviceOptions,
+    EmbeddingOptions,
+    ModelOptions,
+)
+from tui_balancer.errors import UserError
+from tui_balancer.export.merge import require_mergeable
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.outputs.formats import parse_formats, require_room
+from tui_balancer.representations import KINDS, Kind, Representations
+from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings
+from tui_balancer.scheduler.policy.rule_settings import validate
+from tui_balancer.settings import RunSettings, Shards
+
+_SIZE = re.compile(r"(?P<number>\d+(\.\d+)?) ?(?P<unit>[kmgt]?i?b)", re.IGNORECASE)
+_UNITS = {"B": 1, "IB": 1} | {
+    f"{letter}{suffix}": base**power
+    for power, letter in enumerate("KMGT", start=1)
+    for suffix, base in (("B", 1000), ("IB", 1024))
+}
+
+_MOST_SHARD = 1 << 60
+
+
+def run_settings(
+    inputs: tuple[str, ...],
+    output: Path,
+    model: ModelOptions,
+    devices: DeviceOptions,
+    balancing: BalancingOptions,
+    embedding: EmbeddingOptions,
+) -> RunSettings:
+    """Return the run that the options ask for.
+
+    Raises:
+        UserError: Two options contradict each other, or a text is not understood.
+    """
+    layers, include = _layers(embedding), _kinds(embedding.include)
+    formats = parse_formats(embedding.format)
+    require_room(formats, Representations(layers, include, width=1))
+    if embedding.merge:
+        require_mergeable(formats)
+    if "contacts" in include and embedding.long == "window":
+        raise UserError("contacts of windows are none of the whole: choose another --long")
+    settings = RunSettings(
+        inputs=inputs,
+        output=output,
+        model=model.model,
+        shards=_shards(embedding.shard),
+        repr_layers=layers,
+        include=include,
+        dereplicate=not embedding.no_dereplication,
+        batch_tokens=embedding.batch_tokens,
+        precision=embedding.precision,
+        reference=embedding.reference,
+        reading=ReadingRules(
+            max_length=embedding.max_length,
+            allow_nucleotide=embedding.allow_nucleotide,
+            strict=embedding.strict,
+            long=embedding.long,
+        ),
+        seed=model.seed,
+        formats=formats,
+        merge=embedding.merge,
+    )
+    return _balanced(_computed_on(settings, devices), balancing)
+
+
+def resumed_settings(
+    stored: RunSettings, devices: DeviceOptions, balancing: BalancingOptions | None
+) -> RunSettings:
+    """Return a stored run's settings with what the options say about devices and balancing.
+
+    Args:
+        stored: As the run was begun.
+        devices: Each option that was given replaces the stored one.
+        balancing: Replaces the stored rule as a whole; None leaves it.
+
+    Raises:
+        UserError: Two options contradict each other.
+    """
+    settings = _computed_on(stored, devices)
+    return settings if balancing is None else _balanced(settings, balancing)
+
+
+def policy_settings(balancing: BalancingOptions) -> PolicySettings:
+    """Return the stealing rule that the options ask for.
+
+    Raises:
+        UserError: An option of the other policy, or a number out of range.
+    """
+    given: dict[str, tuple[str, float | None]] = {
+        "gain_seconds": ("--threshold", balancing.threshold),
+        "ratio": ("--threshold-ratio", balancing.threshold_ratio),
+        "difference": ("--threshold-difference", balancing.threshold_difference),
+        "minimum": ("--threshold-minimum", balancing.threshold_minimum),
+        "interval_seconds": ("--steal-interval", balancing.steal_interval),
+    }
+    kind = TimeSettings if balancing.policy == "time" else CountSettings
+    values = {name: value for name, (_, value) in given.items() if value is not None}
+    foreign = [given[name][0] for name in values if name not in kind.__struct_fields__]
+    if foreign:
+        raise UserError(
+            f"{foreign[0]} does not belong to --policy {balancing.policy}: leave it out, or choose "
+            f"--policy {'count' if balancing.policy == 'time' else 'time'}"
+        )
+    settings: PolicySettings = kind(**values)  # type: ignore[arg-type]
+    validate(settings)
+    return settings
+
+
+def _computed_on(settings: RunSettings, devices: DeviceOptions) -> RunSettings:
+    """Return settings in which each option that was given replaces what was there."""
+    return replace(
+        settings,
+        devices=devices.devices or settings.devices,
+        cpu_workers=devices.cpu_workers or settings.cpu_workers,
+        cpu_threads=devices.cpu_threads or settings.cpu_threads,
+        weights=devices.weights or settings.weights,
+        hang_floor=devices.hang_floor or settings.hang_floor,
+    )
+
+
+def _balanced(settings: RunSettings, balancing: BalancingOptions) -> RunSettings:
+    """Return settings with the rules of balancing that the options ask for."""
+    return replace(
+        settings,
+        policy=policy_settings(balancing),
+        stealing=not balancing.no_stealing,
+        splitting=balancing.split == "auto",
+    )
+
+
+def _shards(text: str) -> Shards:
+    """Return whether large files are divided, and how."""
+    if text in ("auto", "off"):
+        return Shards() if text == "auto" else Shards(None)
+    found = _SIZE.fullmatch(text.strip())
+    size = float(found["number"]) * _UNITS[found["unit"].upper()] if found is not None else 0.0
+    if not 0 < size <= _MOST_SHARD:
+        raise UserError(f"--shard {text} is no size: write it as 64MB, or auto, or off")
+    return Shards(round(size), explicit=True)
+
+
+def _layers(embedding: EmbeddingOptions) -> tuple[int, ...]:
+    """Return the layers that were asked for."""
+    if embedding.repr_layers is None:
+        return (embedding.repr_layer,)
+    try:
+        return tuple(dict.fromkeys(int(word) for word in embedding.repr_layers.split(",")))
+    except ValueError:
+        raise UserError(
+            f"--repr-layers {embedding.repr_layers} is no list of layers: write it as 0,5,-1"
+        ) from None
+
+
+def _kinds(text: str) -> tuple[Kind, ...]:
+    """Return what is to be kept, in the order of `KINDS`."""
+    words = [word.strip() for word in text.split(",")]
+    for word in words:
+        if word not in KINDS:
+            raise UserError(f"unknown --include {word!r}: choose from {', '.join(KINDS)}")
+    return tuple(kind for kind in KINDS if kind in words)

@@ -1,0 +1,306 @@
+"""From a prepared run to an exit code: on the screen, or headless, whatever happens to either."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from tui_balancer import command_age
+from tui_balancer.cli.commands.export import merge_outputs
+from tui_balancer.cli.headless import LOOK_SECONDS, HeadlessReporter
+from tui_balancer.cli.progress import bars
+from tui_balancer.errors import UserError
+from tui_balancer.run.live.starting import OpeningRun, Prepare
+from tui_balancer.run_folder.folder import LOGS_FOLDER
+from tui_balancer.scheduler.commands import StopNow
+from tui_balancer.settings import RunSettings
+from tui_balancer.stop_signals import STOP_SIGNALS
+from tui_balancer.ui.terminal import screen_obstacle
+from tui_balancer.view.summary_text import EXIT_FAILED, exit_code
+
+if TYPE_CHECKING:
+    from tui_balancer.run.live.session import RunSession
+    from tui_balancer.run.prepare.prepare import PreparedRun
+
+RUN_LOG = "run.log"
+APP_LOG = "app.log"
+
+TOGETHER_SECONDS = 0.2
+"""Signals that come so close to each other are one; no person presses Ctrl+C twice as fast."""
+
+_log = logging.getLogger(__name__)
+
+
+def can_show(*, headless: bool = False) -> bool:
+    """Whether to show the screen; what prevents it on a terminal is said on stderr."""
+    obstacle = "" if headless else screen_obstacle()
+    if obstacle:
+        print(f"tui-balancer: no screen, plain lines only: {obstacle}.", file=sys.stderr)
+    return obstacle is None
+
+
+def require_screen(what: str, *, otherwise: str) -> None:
+    """Refuse what only a screen can show.
+
+    Raises:
+        UserError: There is no terminal, or none that can show it.
+    """
+    if (obstacle := screen_obstacle()) is not None:
+        because = f" ({obstacle})" if obstacle else ""
+        raise UserError(f"{what} needs a terminal{because}: {otherwise}")
+
+
+def draws_ascii(asked: bool) -> bool:
+    """Whether the screen is drawn in ASCII alone: asked for, or all that can be written."""
+    return asked or "utf" not in (sys.stderr.encoding or "").lower()
+
+
+def watch(
+    settings: RunSettings,
+    prepare: Prepare,
+    *,
+    headless: bool,
+    ascii_only: bool = False,
+    quiet: bool = False,
+    lines: TextIO | None = None,
+) -> int:
+    """Carry out a run before the person's eyes and return the exit code it earned.
+
+    On the screen it is also prepared before their eyes, since that may take long. Whatever becomes
+    of the screen, `logs/run.log` in the run folder tells the whole story.
+
+    Args:
+        settings: The run as asked for.
+        prepare: Prepares it.
+        headless: Whether no screen is wanted.
+        ascii_only: Whether to draw with ASCII alone.
+        quiet: Whether no screen is wanted, and plain lines only of what goes wrong.
+        lines: Takes the plain lines, and the summary; stdout by default.
+
+    Raises:
+        KeyboardInterrupt: A signal came, or the person left, before the run began.
+        UserError: The run cannot begin; the line says why.
+    """
+    lines = lines or sys.stdout
+    from tui_balancer.engines.local import prepare_for_spawn
+    from tui_balancer.run.prepare.prepare import require_sense
+
+    if not can_show(headless=headless or quiet):
+        with bars() as on_step:
+            prepared = prepare(on_step)
+        prepare_for_spawn()
+        with counted_interrupts() as interrupts, _Recorded() as recorded:
+            session = recorded.begin(prepared)
+            _watch_headless(session, interrupts, lines, from_now=False, quiet=quiet)
+    else:
+        require_sense(settings)
+        # Before anything else is done: beside it the import takes twice as long.
+        importlib.import_module("tui_balancer.ui.showing")
+        prepare_for_spawn()
+        with counted_interrupts() as interrupts, _Recorded() as recorded:
+            opening = OpeningRun(settings, prepare, recorded.begin)
+            session = _watch_on_screen(opening, interrupts, lines, ascii_only=ascii_only)
+    if session.refusal is not None:
+        raise session.refusal
+    summary = session.summary()
+    assert summary is not None, "a closed session has its summary"
+    if settings.merge and summary.done and not (summary.waiting or summary.damaged):
+        try:
+            merge_outputs(settings.output, overwrite=settings.overwrite)
+        except UserError as problem:
+            print(f"problem  {problem}", file=lines)
+            return EXIT_FAILED
+    return exit_code(summary)
+
+
+class _Recorded:
+    """A session at work, whose story is written into its folder; closed at the end of `with`."""
+
+    def __init__(self) -> None:
+        self._session: RunSession | None = None
+        self._recorder: threading.Thread | None = None
+
+    def __enter__(self) -> _Recorded:
+        return self
+
+    def begin(self, prepared: PreparedRun) -> RunSession:
+        """Start a run.
+
+        Raises:
+            UserError: The run folder cannot be written or is in use.
+        """
+        # Behind the screen: what a run is made of takes long to be imported.
+        from tui_balancer.attach.server import AttachServer
+        from tui_balancer.run.live.session import RunSession
+
+        with ExitStack() as stack:
+            run_log = stack.enter_context(_opened_logs(prepared.settings.output))
+            session = RunSession(prepared, age_seconds=command_age(), attach_service=AttachServer)
+            stack.pop_all()
+
+        def record() -> None:
+            with run_log:
+                HeadlessReporter(session, run_log, status_seconds=60.0).watch(session.wait)
+
+        self._session = session
+        self._recorder = threading.Thread(target=record, name="run-log")
+        session.start()
+        self._recorder.start()
+        return session
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._session is not None and self._recorder is not None:
+            self._session.close()
+            self._recorder.join()
+
+
+def _opened_logs(output: Path) -> TextIO:
+    """Have the program's own log written into the run folder, and return the run's."""
+    logs = output / LOGS_FOLDER
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+        run_log = (logs / RUN_LOG).open("a", encoding="utf-8")
+        logging.basicConfig(
+            filename=logs / APP_LOG,
+            encoding="utf-8",
+            errors="backslashreplace",
+            level=logging.INFO,
+            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        )
+    except OSError as problem:
+        raise UserError(
+            f"cannot write the run folder {output}: {problem.strerror}; "
+            "choose another with --output"
+        ) from None
+    return run_log
+
+
+def _watch_headless(
+    session: RunSession,
+    interrupts: Interrupts,
+    lines: TextIO,
+    *,
+    from_now: bool,
+    quiet: bool = False,
+) -> None:
+    """Print lines until the run is over."""
+    session.unattended = True
+    reporter = HeadlessReporter(session, lines, from_now=from_now, quiet=quiet)
+    reporter.watch(lambda seconds: _wait(session, interrupts, seconds, reporter.say))
+
+
+def _watch_on_screen(
+    opening: OpeningRun, interrupts: Interrupts, lines: TextIO, *, ascii_only: bool
+) -> RunSession:
+    """Show the screen until it is left or lost, then see the run to its end without one."""
+    from tui_balancer.cli.preferences import read_preferences
+    from tui_balancer.ui.app import BalancerApp
+    from tui_balancer.ui.exits import ExitCode
+    from tui_balancer.ui.showing import show
+
+    look = read_preferences().look
+
+    def make() -> BalancerApp:
+        return BalancerApp(
+            opening,
+            painted=opening.start,
+            interrupted=interrupts.hand_over,
+            ascii_only=draws_ascii(ascii_only),
+            look=look,
+        )
+
+    code = show(make)
+    if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+        interrupts.note()
+    session = _opened(opening, interrupts)
+    if code is ExitCode.TERMINAL_LOST:
+        session.unattended = True
+        while not _wait(session, interrupts, LOOK_SECONDS, _log.info):
+            pass
+    else:
+        _watch_headless(session, interrupts, lines, from_now=True)
+    return session
+
+
+def _opened(opening: OpeningRun, interrupts: Interrupts) -> RunSession:
+    """Return the run once it has begun; an interrupt before that keeps it from beginning."""
+    while not opening.settled.is_set():
+        if interrupts.count and opening.call_off():
+            raise KeyboardInterrupt
+        opening.start()
+        opening.settled.wait(LOOK_SECONDS)
+    if opening.problem is not None:
+        raise opening.problem
+    assert opening.session is not None, "what has settled has begun or has a problem"
+    return opening.session
+
+
+def _wait(
+    session: RunSession, interrupts: Interrupts, seconds: float, say: Callable[[str], None]
+) -> bool:
+    """Wait for the end of the run; an interrupt stops it softly, a second one at once."""
+    if interrupts.news():
+        if interrupts.count == 1:
+            say("stopping after the batches in flight; Ctrl+C again stops at once")
+            session.execute(StopNow())
+        else:
+            session.close()
+    return session.wait(seconds)
+
+
+class Interrupts:
+    """How often the run was asked to stop; heeded by the loop, never inside a signal's handler.
+
+    Signals that come together are one wish: `timeout` signals its command and then the whole group,
+    a launcher passes on what its child has got as well.
+
+    Attributes:
+        count: Wishes so far.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._wished = -inf
+        self._seen = 0
+        self.count = 0
+
+    def note(self, *_signal_and_frame: object) -> None:
+        """Take a signal."""
+        now = self._clock()
+        if now >= self._wished + TOGETHER_SECONDS:
+            self.count += 1
+            self._wished = now
+
+    def hand_over(self) -> bool:
+        """Forget those that came so far, and return whether there were any."""
+        came, self.count, self._wished = self.count > 0, 0, -inf
+        return came
+
+    def news(self) -> bool:
+        """Whether one came since the last time this was asked, with all that belong to it."""
+        if self.count == self._seen or self._clock() < self._wished + TOGETHER_SECONDS:
+            return False
+        self._seen = self.count
+        return True
+
+
+@contextmanager
+def counted_interrupts() -> Iterator[Interrupts]:
+    """Count interrupts and outlive a hang-up while inside."""
+    interrupts = Interrupts()
+    before = {number: signal.signal(number, interrupts.note) for number in STOP_SIGNALS}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield interrupts
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

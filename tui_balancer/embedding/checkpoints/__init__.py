@@ -1,0 +1,1 @@
+"""Checkpoints: found, checked, downloaded and loaded."""

@@ -1,0 +1,1 @@
+"""The packed forward pass: tokens in, states out."""

@@ -1,0 +1,59 @@
+"""Contacts as fair-esm predicts them, from the attention of all layers.
+
+Rao et al. 2021, "Transformer protein language models are unsupervised structure learners": the
+symmetrised, average-product-corrected attention maps go into one logistic regression. That is
+linear in the maps, so they are added up as the layers come: one layer's maps of one sequence are
+in memory, where fair-esm's own forward pass holds those of all layers and all sequences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from esm.model.esm2 import ESM2
+
+from tui_balancer.embedding.forward.packing import PackedBatch
+
+
+@dataclass(frozen=True, slots=True)
+class ContactHead:
+    """The regression's weights: of shape (layers, heads), and its bias, on the device."""
+
+    weights: torch.Tensor
+    bias: torch.Tensor
+
+
+def take_contact_head(model: ESM2, device: torch.device) -> ContactHead:
+    """Take the regression of a model."""
+    regression = model.contact_head.regression
+    weights = regression.weight.detach().view(model.num_layers, model.attention_heads)
+    return ContactHead(weights.to(device), regression.bias.detach().to(device))
+
+
+class ContactMaps:
+    """The contacts of one batch."""
+
+    def __init__(self, head: ContactHead, batch: PackedBatch) -> None:
+        self._head = head
+        self._tokens = batch.sequences()
+        self._sums = [
+            torch.zeros(one.stop - one.start, one.stop - one.start, device=head.weights.device)
+            for one in batch.residues()
+        ]
+
+    def add(self, layer: int, query: torch.Tensor, key: torch.Tensor) -> None:
+        """Add a layer's share; both of shape (T, heads, width of a head), not scaled."""
+        weights = self._head.weights[layer][:, None, None]
+        for tokens, total in zip(self._tokens, self._sums, strict=True):
+            q, k = (one[tokens].transpose(0, 1).float() for one in (query, key))
+            scores = q @ k.transpose(1, 2) * q.shape[2] ** -0.5
+            maps = scores.softmax(-1)[:, 1:-1, 1:-1]
+            maps = maps + maps.transpose(1, 2)
+            sums = maps.sum(-1, keepdim=True)
+            expected = sums * sums.transpose(1, 2) / sums.sum(1, keepdim=True)
+            total += ((maps - expected) * weights).sum(0)
+
+    def contacts(self, sequence: int) -> torch.Tensor:
+        """Return a sequence's probabilities of contact, of shape (L, L)."""
+        return torch.sigmoid(self._sums[sequence] + self._head.bias)

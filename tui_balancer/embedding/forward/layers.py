@@ -1,0 +1,131 @@
+"""ESM-2's forward pass over packed tokens, on fair-esm's weights, up to the last layer wanted.
+
+The same function as fair-esm's `ESM2.forward` followed by what `extract.py` keeps of it, without
+what that does not need: padding, attention weights, the layers above, the language model head.
+Products and attention may run in half precision; the residual, the layer norms, the rotation and
+the pooling are float32 always.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+import torch
+from torch.nn import functional
+
+from tui_balancer.embedding.forward.attention import choose_attention
+from tui_balancer.embedding.forward.contacts import ContactHead
+from tui_balancer.embedding.forward.gathering import Gathering
+from tui_balancer.embedding.forward.packing import PackedBatch
+from tui_balancer.embedding.forward.products import Linear, choose_products
+from tui_balancer.embedding.forward.rotation import choose_rotation
+from tui_balancer.embedding.forward.weights import Layer, Weights
+from tui_balancer.representations import Representations
+
+_log = logging.getLogger(__name__)
+
+
+class Forward(Protocol):
+    """A packed forward pass of one model on one device."""
+
+    def __call__(self, batch: PackedBatch) -> torch.Tensor:
+        """Return the rows of a batch, float32 on the device; see `Gathering.rows`.
+
+        Without waiting for them, where the device computes by itself.
+        """
+
+
+class PackedForward:
+    """The forward pass for any device: torch's public functions, and on a CPU faster ones.
+
+    Those are oneDNN's products and attention by C of our own.
+    """
+
+    def __init__(
+        self, weights: Weights, kept: Representations, head: ContactHead | None = None
+    ) -> None:
+        """Take the weights, which say where and in which format to compute.
+
+        Args:
+            weights: Of the layers that are needed.
+            kept: What is kept of them.
+            head: Where contacts are.
+        """
+        self._weights = weights
+        self._kept, self._head = kept, head
+        self._products = choose_products(weights.device, weights.dtype)
+        # A CPU's attention in half precision is less exact and no faster.
+        on_cpu = weights.device.type == "cpu"
+        self._attention_dtype = torch.float32 if on_cpu else weights.dtype
+        self._attention = choose_attention(weights.device, self._attention_dtype)
+        self._rotation = choose_rotation(weights.frequencies, weights.heads)
+        # The first layer knows a token by its letter alone: an alphabet is all it ever projects.
+        self._alphabet = [
+            table
+            for first in weights.layers[:1]
+            for table in self._projected(weights.embedding, first)
+        ]
+
+    @torch.inference_mode()
+    def __call__(self, batch: PackedBatch) -> torch.Tensor:
+        """See `Forward`."""
+        weights, batch = self._weights, batch.moved(self._weights.device)
+        states = functional.embedding(batch.tokens, weights.embedding)
+        rotated, attention = self._rotation(batch), self._attention(batch)
+        gathering = Gathering(self._kept, batch, _residue_means, self._head)
+        gathering.layer(0, states)
+        projected = [functional.embedding(batch.tokens, table) for table in self._alphabet]
+        for number, layer in enumerate(weights.layers, start=1):
+            if number > 1:
+                projected = self._projected(states, layer)
+            query, key, value = (one.view(len(states), weights.heads, -1) for one in projected)
+            query, key = (rotated(one).to(self._attention_dtype) for one in (query, key))
+            value = value.to(self._attention_dtype)
+            gathering.attention(number - 1, query, key)
+            attended = attention(query, key, value).flatten(1).to(weights.dtype)
+            states = self._products.added(attended, layer.output, states)
+            expanded = self._products.gelu(self._normed(states, layer.feed_norm), layer.expand)
+            states = self._products.added(expanded, layer.contract, states)
+            if number == len(weights.layers) and weights.final_norm is not None:
+                states = functional.layer_norm(states, states.shape[1:], *weights.final_norm)
+            gathering.layer(number, states)
+        return gathering.rows()
+
+    def _projected(self, states: torch.Tensor, layer: Layer) -> list[torch.Tensor]:
+        """Return queries, keys and values of states (T, D), of the same shape."""
+        normed = self._normed(states, layer.attention_norm)
+        return [self._products.linear(normed, one) for one in (layer.query, layer.key, layer.value)]
+
+    def _normed(self, states: torch.Tensor, norm: Linear) -> torch.Tensor:
+        return functional.layer_norm(states, states.shape[1:], *norm).to(self._weights.dtype)
+
+
+def _residue_means(states: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
+    return torch.cat(
+        [
+            # BOS is the first token of a sequence, EOS the last.
+            states[run.tokens].view(run.count, run.length, -1)[:, 1:-1].mean(1)
+            for run in batch.runs
+        ]
+    )
+
+
+def choose_forward(
+    weights: Weights, kept: Representations, head: ContactHead | None = None
+) -> Forward:
+    """Return the fastest forward pass that is right on the weights' device; see `PackedForward`.
+
+    Triton's has no attention maps, so contacts are computed without it.
+    """
+    if weights.device.type == "cuda" and head is None:
+        try:
+            from tui_balancer.embedding.forward.fused import FusedForward, kernels_are_right
+
+            if kernels_are_right(weights.device):
+                return FusedForward(weights, kept)
+            _log.warning("Triton's kernels err here: computing without them, which is slower")
+        # No Triton, no compiler, a cache folder that is read-only: each fails in its own way.
+        except Exception as error:
+            _log.warning("computing without Triton, which is slower: %r", error)
+    return PackedForward(weights, kept, head)

@@ -1,0 +1,329 @@
+"""Workers on the nodes of a Dask cluster: followed by its events, given leases as its tasks."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from dataclasses import dataclass
+
+from tui_balancer.engines.dask.cluster import DaskCluster
+from tui_balancer.engines.dask.link import ClusterLink, Gone
+from tui_balancer.engines.dask.node_check import Look, sweep_tokens
+from tui_balancer.engines.dask.scaling import follow_queues
+from tui_balancer.engines.dask.slot import AppSlot
+from tui_balancer.engines.engine import OnExit, SetupFor
+from tui_balancer.engines.remote.membership import Membership
+from tui_balancer.engines.remote.messages import Joined, Leaving, Said, Unfit, Word
+from tui_balancer.engines.remote.nodes import Nodes
+from tui_balancer.engines.worker_end import SETTLING_SECONDS, Cause, WorkerEnd
+from tui_balancer.workers.wire.protocol import DeviceFacts, WorkerApi, WorkerId
+
+REJOIN_SECONDS = 30.0
+"""How long a worker may be away, restarted by its Nanny say, before its queue is anybody's."""
+
+FIRST_SECONDS = 300.0
+"""How long a worker that was there at the look may take to say so again: it imports torch."""
+
+_LOOK_SECONDS = 0.5
+
+_CLOSING_SECONDS = 5.0
+"""How long each step of letting go of the cluster may take."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAccess:
+    """A cluster that was found fit for a run.
+
+    Attributes:
+        cluster: To compute on.
+        nodes: Knows which worker has which device.
+        look: What workers that come later are asked, too.
+    """
+
+    cluster: DaskCluster
+    nodes: Nodes
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A slot cannot go on, or has left, the run being over."""
+
+    slot: AppSlot
+    end: WorkerEnd
+
+
+@dataclass(frozen=True, slots=True)
+class _Kill:
+    """A silent worker is to be killed."""
+
+    slot: AppSlot
+    reason: str
+
+
+_Happening = Joined | Unfit | Leaving | Gone | _Ended | _Kill
+
+_DEPARTED = WorkerEnd(Cause.DEPARTED, "left the cluster")
+_LOST = WorkerEnd(Cause.LOST, "its process was lost")
+
+
+class DaskEngine:
+    """Gives every fit worker of a cluster a slot, and reports their ends.
+
+    One thread follows what happens; each slot has its own for its words and its leases. The
+    coordinator hears of a dead worker as of one on this machine. Dask, or whoever started the
+    worker, starts another, which then comes by itself: as a device that is back, or a new one.
+
+    Args:
+        access: The cluster; closed with the engine.
+        board: The app's side of every slot.
+        setup_for: See `SetupFor`.
+        on_exit: See `OnExit`.
+        membership: Knows the devices.
+    """
+
+    def __init__(
+        self,
+        access: ClusterAccess,
+        board: WorkerApi,
+        setup_for: SetupFor,
+        on_exit: OnExit,
+        membership: Membership,
+    ) -> None:
+        self._cluster = access.cluster
+        self._client = access.cluster.client
+        self._nodes = access.nodes
+        self._board = board
+        self._setup_for = setup_for
+        self._on_exit = on_exit
+        self._membership = membership
+        self._slots: dict[WorkerId, AppSlot] = {}
+        self._missing: dict[str, float] = {}
+        self._settling: dict[WorkerId, tuple[float, AppSlot, WorkerEnd]] = {}
+        self._spare: dict[str, Joined] = {}
+        self._broken = ""
+        self._happenings: queue.SimpleQueue[_Happening | None] = queue.SimpleQueue()
+        self._link = ClusterLink(self._client, access.look, self._hear, self._happenings.put)
+        self._stopping = threading.Event()
+        self._stopped = threading.Event()
+        self._stop_lock = threading.Lock()
+        self._thread = threading.Thread(target=self._follow, name="dask-engine", daemon=True)
+
+    def start(self) -> None:
+        """Have every worker of the cluster, and each that comes later, say that it is there."""
+        if self._cluster.token is not None:
+            sweep_tokens(self._cluster.token)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close every slot and let go of the cluster; those of the run's own end with it."""
+        self._stopping.set()
+        self._happenings.put(None)
+        with self._stop_lock:
+            if self._stopped.is_set():
+                return
+            if self._thread.ident is not None:
+                self._thread.join()
+            for slot in tuple(self._slots.values()):
+                slot.close()
+            self._slots.clear()
+            self._link.close(_CLOSING_SECONDS)
+            self._cluster.close()
+            self._stopped.set()
+
+    def kill(self, device: str, pid: int, reason: str) -> None:
+        """Give up a silent worker, and have its Nanny kill it, if it has one.
+
+        Args:
+            device: Whose worker it is.
+            pid: Its process; another one, started meanwhile, is spared.
+            reason: Why, in words that follow "worker died:".
+        """
+        for slot in tuple(self._slots.values()):
+            if slot.worker.device == device and slot.report.pid == pid:
+                self._happenings.put(_Kill(slot, reason))
+
+    @property
+    def broken(self) -> str:
+        """Why no worker can come any more; empty while that is not so."""
+        return self._broken
+
+    def pids(self) -> dict[str, int]:
+        """Return the process of each device that has one, as its node numbers it."""
+        return {worker.device: slot.report.pid for worker, slot in self._slots.copy().items()}
+
+    def _follow(self) -> None:
+        """Register with the cluster and deal with what happens until `stop` is called."""
+        if problem := self._link.open():
+            self._break_off(problem)
+        until = time.monotonic() + FIRST_SECONDS
+        self._missing = dict.fromkeys(() if self._broken else self._nodes.devices, until)
+        if (adapt := self._cluster.request.adapt) is not None and not self._broken:
+            follow_queues(self._cluster.own, adapt, self._slots, self._membership, self._give_up)
+        while not self._stopping.is_set():
+            try:
+                happening = self._happenings.get(timeout=_LOOK_SECONDS)
+            except queue.Empty:
+                happening = None
+            if happening is not None and not self._stopping.is_set():
+                self._deal_with(happening)
+            if not self._link.up:
+                self._break_off(f"the scheduler {self._cluster.address} is gone")
+            self._look_for_settled()
+            self._look_for_missing()
+
+    def _hear(self, word: Word) -> None:
+        """Take in a word of a node's; called in the client's event loop, which it never blocks."""
+        if not isinstance(word, Said):
+            self._happenings.put(word)
+        elif (slot := self._slots.get(word.worker)) is not None:
+            slot.hear(word)
+        elif word.method == "finish":
+            # A dead worker's late answer: the board refuses it and clears up behind it.
+            _log.info("%s: a late answer", word.worker)
+            threading.Thread(
+                target=self._board.finish, args=(word.worker, *word.args), daemon=True
+            ).start()
+
+    def _deal_with(self, happening: _Happening) -> None:
+        match happening:
+            case Joined():
+                self._give_slot(happening)
+            case Unfit(worker, reason, True) if worker in self._slots:
+                self._refuse(self._slots[worker], reason)
+            case Unfit(worker, reason) if worker in self._slots:
+                self._broke(self._slots[worker], WorkerEnd(Cause.FAILED, reason))
+            case Leaving(worker) if worker in self._slots:
+                self._ended(self._slots[worker], _DEPARTED)
+            case Gone(address, expected):
+                self._spare.pop(address, None)
+                for slot in tuple(self._slots.values()):
+                    if slot.report.address == address:
+                        self._settle(slot, _DEPARTED if expected else _LOST)
+            case _Ended(slot, end) if slot.worker in self._slots:
+                self._broke(slot, end)
+            case _Kill(slot, reason) if slot.worker in self._slots:
+                self._ended(slot, WorkerEnd(Cause.HUNG, reason))
+                self._link.restart(slot.report.address)
+            case _:
+                pass
+
+    def _give_slot(self, joined: Joined) -> None:
+        """Let a worker that is there compute, if it is fit."""
+        report = joined.report
+        for slot in tuple(self._slots.values()):
+            if (slot.report.node, slot.report.worker) == (report.node, report.worker):
+                if slot.report.address == report.address:
+                    return
+                self._ended(slot, _LOST)
+        given = self._nodes.slot(report)
+        if isinstance(given, str):
+            if report.address not in self._spare:
+                self._membership.warn(given)
+            self._spare[report.address] = joined
+            return
+        self._spare.pop(report.address, None)
+        device = given.device.device
+        if not self._membership.admit(given.device):
+            _log.info("%s does not take part", device)
+            return
+        self._missing.pop(device, None)
+        slot = AppSlot(
+            self._client,
+            self._link.name,
+            self._board,
+            report,
+            given.setup(self._setup_for(device)),
+            self._refusal,
+            lambda slot, end: self._happenings.put(_Ended(slot, end)),
+        )
+        self._slots[slot.worker] = slot
+        slot.open()
+
+    def _refusal(self, slot: AppSlot, facts: DeviceFacts) -> bool:
+        """Whether a slot has loaded other weights than the run's; it is taken out then."""
+        expected, found = slot.model_sha256, facts.model_sha256
+        reason = self._nodes.other_weights(expected, found)
+        if reason:
+            self._happenings.put(Unfit(slot.worker, reason, lasting=True))
+        return bool(reason)
+
+    def _refuse(self, slot: AppSlot, reason: str) -> None:
+        """Take out a slot that another try would not make fit."""
+        del self._slots[slot.worker]
+        self._settling.pop(slot.worker, None)
+        self._membership.warn(f"{slot.worker.device} is left out: {reason}")
+        self._give_up(slot.worker.device, reason)
+        slot.close()
+
+    def _broke(self, slot: AppSlot, end: WorkerEnd) -> None:
+        """Report the end of a slot whose process lives; it may open another."""
+        if self._ended(slot, end):
+            self._give_slot(Joined(slot.report))
+
+    def _settle(self, slot: AppSlot, end: WorkerEnd) -> None:
+        """Report a slot's end, later if it may be the first that is seen of the end of all."""
+        if end.unsettled and not slot.idle:
+            slot.retire()
+            until = time.monotonic() + SETTLING_SECONDS
+            self._settling.setdefault(slot.worker, (until, slot, end))
+        else:
+            self._ended(slot, end)
+
+    def _look_for_settled(self) -> None:
+        """Report the ends that were kept back long enough."""
+        now = time.monotonic()
+        for until, slot, end in tuple(self._settling.values()):
+            if until <= now:
+                self._ended(slot, end)
+
+    def _ended(self, slot: AppSlot, end: WorkerEnd) -> bool:
+        """Report a slot's end; return whether its device may have another one."""
+        del self._slots[slot.worker]
+        self._settling.pop(slot.worker, None)
+        slot.lose()
+        device = slot.worker.device
+        _log.info("%s: %s", slot.worker, end.words or "left")
+        if end.cause is Cause.DEPARTED and self._give_up(device, end.words):
+            return False
+        again = self._on_exit(slot.worker, end)
+        if again:
+            self._missing[device] = time.monotonic() + REJOIN_SECONDS
+        return again
+
+    def _give_up(self, device: str, reason: str, *, idle_only: bool = False) -> bool:
+        """Give up a device for now; whoever comes next on its node may have it."""
+        given_up = self._membership.lost(device, reason, idle_only=idle_only)
+        if given_up:
+            self._nodes.forget(device)
+            for joined in tuple(self._spare.values()):
+                self._happenings.put(joined)
+        return given_up
+
+    def _look_for_missing(self) -> None:
+        """Give up devices whose workers have not come, or not come back."""
+        now = time.monotonic()
+        for device, until in tuple(self._missing.items()):
+            if until <= now:
+                del self._missing[device]
+                self._give_up(device, "its worker did not come back")
+
+    def _break_off(self, why: str) -> None:
+        """Give up every device: nothing goes on here, and nobody comes back."""
+        if self._broken:
+            return
+        self._broken = why
+        self._membership.warn(f"{why}; resume the run when there is a cluster again")
+        slots = tuple(self._slots.values())
+        self._slots.clear()
+        self._missing.clear()
+        self._spare.clear()
+        self._settling.clear()
+        for slot in slots:
+            slot.lose()
+        for device in self._nodes.devices:
+            self._give_up(device, why)

@@ -1,0 +1,177 @@
+"""What runs in a Dask worker's process: a plugin that holds the slot, and the task of a lease.
+
+Nothing here imports torch before the process is asked to look at its GPUs or to open a slot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distributed import Worker, get_worker
+from distributed.diagnostics.plugin import WorkerPlugin
+
+from tui_balancer.engines.dask.node_check import Look, look_around
+from tui_balancer.engines.remote.messages import (
+    Answer,
+    Close,
+    Joined,
+    Leaving,
+    Mail,
+    Open,
+    Ordered,
+    Unfit,
+    Word,
+    pack,
+)
+from tui_balancer.engines.remote.node_proxy import NodeProxy
+from tui_balancer.errors import UserError
+from tui_balancer.stop_signals import IgnoredByChild
+from tui_balancer.workers.process.memory import keep_freed_memory
+from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.wire.protocol import WorkerId
+
+if TYPE_CHECKING:
+    from tui_balancer.workers.process.slot import Slot
+
+_log = logging.getLogger(__name__)
+
+_group_signals = IgnoredByChild()
+"""A worker under a Nanny leaves them to it; the Nanny closes the worker in order."""
+
+
+class SlotPlugin(WorkerPlugin):
+    """Holds the slot of a Dask worker for one run: one device, its model loaded once.
+
+    It comes with the worker, also with one that joins later or after a restart, and tells the app
+    that it is there. The app then decides which device it gets.
+    """
+
+    def __init__(self, name: str, look: Look) -> None:
+        """Take a name of the run's own, which is the topic of its words too."""
+        self.name = name
+        self._look = look
+
+    async def setup(self, worker: Worker) -> None:
+        """Begin in a worker: tell the app what is here."""
+        self._worker = worker
+        # Opens and closes one after the other.
+        self._doorman = ThreadPoolExecutor(1, thread_name_prefix="slot")
+        self._slot: Slot | None = None
+        self._board: NodeProxy | None = None
+        self._setup: WorkerSetup | None = None
+        self._log_handler: logging.Handler | None = None
+        _group_signals.hold()
+        report = await asyncio.to_thread(look_around, self._look, worker)
+        self._send((Joined(report),))
+
+    def teardown(self, worker: Worker) -> None:
+        """End in a worker: the run is over, or the worker is."""
+        if self._setup is not None:
+            self._send((Leaving(self._setup.worker),))
+        self._let_go()
+        _group_signals.release()
+
+    async def deliver(self, mail: Mail) -> None:
+        """Take in what the app says."""
+        if isinstance(mail, Open):
+            await self._worker.set_resources(**{resource(mail.setup.worker.device): 1})
+            self._let_go()
+            self._setup = mail.setup
+            self._board = NodeProxy(mail.setup.worker, self._send)
+            self._doorman.submit(self._open, mail.setup, self._board)
+        elif self._setup is None or mail.worker != self._setup.worker or self._board is None:
+            _log.info("%s: not this slot's any more", mail.worker)
+        elif isinstance(mail, Close):
+            self._let_go()
+        elif isinstance(mail, Ordered | Answer):
+            self._board.deliver(mail)
+
+    def embed(self, worker: WorkerId, task: bytes) -> None:
+        """Embed a lease, in a thread of Dask's.
+
+        Raises:
+            LookupError: The slot that it was for is not here any more.
+            RuntimeError: The slot cannot go on.
+        """
+        slot, setup = self._slot, self._setup
+        if slot is None or setup is None or setup.worker != worker:
+            raise LookupError(f"{worker} is not here")
+        try:
+            slot.embed(pickle.loads(task))
+        except Exception as error:
+            _log.exception("the slot of %s is broken", setup.worker.device)
+            raise RuntimeError(f"{_words(error)}: see {setup.log.name}") from None
+
+    def _open(self, setup: WorkerSetup, board: NodeProxy) -> None:
+        """Load the model, which takes a while."""
+        try:
+            self._log_to(setup.log)
+            keep_freed_memory()
+            from tui_balancer.workers.process.slot import Slot
+
+            # Known before it is opened: a lease may come as soon as the app has heard of it.
+            self._slot = Slot(setup, board)
+            self._slot.open()
+        except Exception as error:
+            _log.exception("the slot of %s cannot be opened", setup.worker.device)
+            lasting = isinstance(error, UserError)
+            self._send((Unfit(setup.worker, _words(error), lasting),))
+
+    def _let_go(self) -> None:
+        """Close the slot, beside the event loop: a batch may be in flight."""
+        if self._board is not None:
+            self._board.close()
+            self._board = None
+            self._doorman.submit(self._close)
+
+    def _close(self) -> None:
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            slot.close()
+
+    def _send(self, words: tuple[Word, ...]) -> None:
+        self._worker.log_event(self.name, pack(words))
+
+    def _log_to(self, path: Path) -> None:
+        """Have this program's log of this process written into the run folder."""
+        logger = logging.getLogger("tui_balancer")
+        if self._log_handler is not None:
+            logger.removeHandler(self._log_handler)
+        self._log_handler = logging.FileHandler(path)
+        self._log_handler.setFormatter(
+            logging.Formatter(f"%(asctime)s {os.getpid()} %(levelname)s %(message)s")
+        )
+        logger.addHandler(self._log_handler)
+        logger.setLevel(logging.INFO)
+
+
+def resource(device: str) -> str:
+    """Return the name of a slot as a resource of Dask's.
+
+    Leases go where it is: the address of a worker changes with every restart.
+    """
+    return f"tui-balancer:{device}"
+
+
+def embed_lease(plugin: str, device: str, incarnation: int, task: bytes) -> None:
+    """Embed a lease: the task that Dask runs. What becomes of it is on disk and told by events."""
+    held = get_worker().plugins[plugin]
+    assert isinstance(held, SlotPlugin), "the name belongs to the run's plugin"
+    held.embed(WorkerId(device, incarnation), task)
+
+
+async def deliver_mail(plugin: str, mail: bytes, dask_worker: Worker) -> None:
+    """Hand mail to a worker's slot; `Client.run` runs it there."""
+    held: Any = dask_worker.plugins.get(plugin)
+    if isinstance(held, SlotPlugin):
+        await held.deliver(pickle.loads(mail))
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,277 @@
+"""A slot of the cluster as the app sees it: its words go to the board, leases to its node."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import pickle
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from distributed import Client, Future, KilledWorker
+
+from tui_balancer.engines.dask.plugin import deliver_mail, embed_lease, resource
+from tui_balancer.engines.remote.messages import (
+    Answer,
+    Close,
+    Mail,
+    NodeReport,
+    Open,
+    Ordered,
+    Said,
+)
+from tui_balancer.engines.worker_end import Cause, WorkerEnd
+from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.wire.protocol import (
+    DeviceFacts,
+    Order,
+    Task,
+    TaskProgress,
+    WorkerApi,
+    WorkerId,
+)
+from tui_balancer.workers.wire.queues import WorkQueue
+
+_log = logging.getLogger(__name__)
+
+_LAST_WORDS_SECONDS = 5.0
+"""How long the board may take for what a lost worker said before; a full disk can hold it up."""
+
+_Facts = tuple[DeviceFacts]
+_Progress = tuple[TaskProgress]
+
+_CALLS = frozenset({"share", "part_done"})
+"""What a slot waits for an answer of."""
+
+
+@dataclass(eq=False, slots=True)
+class _Lease:
+    """A lease on a node.
+
+    Attributes:
+        task: What was leased.
+        future: Dask's side of it.
+        free: Whether the device is free for the next one: all is computed, or nothing comes.
+        over: Whether Dask has nothing more of it.
+        held: Whether a person holds it.
+    """
+
+    task: Task
+    future: Future | None = None
+    free: bool = False
+    over: bool = False
+    held: bool = False
+
+
+class AppSlot:
+    """Does for a worker elsewhere what that would do itself on this machine.
+
+    One thread takes leases from the board and brings them to the node, one at a time: the next
+    when the last is computed, while its outputs are written. Another hands the node's words to
+    the board, in their order. When the run is over the first one says so and ends.
+
+    Args:
+        client: The connection to the scheduler.
+        plugin: Name of the run's plugin.
+        board: The app's.
+        report: What its process sees.
+        setup: What it is given.
+        is_refused: Whether what the node found when the model was loaded keeps it out.
+        on_end: Called with this slot when its node cannot go on, or when the board has said that
+            the run is over and nothing runs there any more.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        plugin: str,
+        board: WorkerApi,
+        report: NodeReport,
+        setup: WorkerSetup,
+        is_refused: Callable[[AppSlot, DeviceFacts], bool],
+        on_end: Callable[[AppSlot, WorkerEnd], None],
+    ) -> None:
+        self.report = report
+        self.worker: WorkerId = setup.worker
+        self._setup = setup
+        self._client = client
+        self._plugin = plugin
+        self._board = board
+        self._is_refused = is_refused
+        self._on_end = on_end
+        self._changed = threading.Condition()
+        self._leases: list[_Lease] = []
+        self._gone = self._retired = False
+        self._orders = itertools.count(1)
+        self._words: queue.SimpleQueue[Said | _Lease | None] = queue.SimpleQueue()
+        self._heard = threading.Event()
+
+    @property
+    def model_sha256(self) -> str:
+        """Of the weights that it should load; empty where nobody knows beforehand."""
+        return self._setup.model.sha256
+
+    @property
+    def _over(self) -> bool:
+        """Whether no lease can be brought to its worker any more."""
+        return self._gone or self._retired
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has no lease."""
+        return not self._leases
+
+    def open(self) -> None:
+        """Have the node load the model; returns at once."""
+        self._post(Open(self._setup))
+        threading.Thread(target=self._hear, name=f"words {self.worker.device}", daemon=True).start()
+
+    def hear(self, word: Said) -> None:
+        """Take in a word of the node's; returns at once."""
+        self._words.put(word)
+
+    def retire(self) -> None:
+        """Take no more leases: its worker is gone, and soon its end will be reported."""
+        with self._changed:
+            self._retired = True
+            self._changed.notify_all()
+
+    def lose(self) -> None:
+        """Let go of a slot whose worker is gone, once the board has heard its last words."""
+        with self._changed:
+            self._gone = True
+            futures = [lease.future for lease in self._leases if lease.future is not None]
+            self._changed.notify_all()
+        if futures:
+            self._do(self._client._cancel, futures, force=True)
+        self._words.put(None)
+        self._heard.wait(_LAST_WORDS_SECONDS)
+
+    def close(self) -> None:
+        """Have the node let go of the device after the batch in flight."""
+        self._post(Close(self.worker))
+        self.lose()
+
+    def _hear(self) -> None:
+        """Hand words to the board, and see leases end behind their last words."""
+        while (word := self._words.get()) is not None:
+            if isinstance(word, _Lease):
+                with self._changed:
+                    word.over = True
+                    self._leases.remove(word)
+                    self._changed.notify_all()
+                continue
+            if word.method == "hello" and self._is_refused(self, *cast(_Facts, word.args)):
+                continue
+            answer = getattr(self._board, word.method)(self.worker, *word.args)
+            if word.method in _CALLS:
+                self._post(Answer(self.worker, word.call, answer))
+            elif word.method == "hello":
+                threading.Thread(
+                    target=self._work, name=f"leases {self.worker.device}", daemon=True
+                ).start()
+            elif word.method == "progress":
+                self._follow(*cast(_Progress, word.args), answer)
+        self._heard.set()
+
+    def _follow(self, progress: TaskProgress, order: Order) -> None:
+        """Pass on what the board ordered; a lease that is computed frees the device."""
+        if order is not Order.CONTINUE:
+            self._order(progress.unit_id, progress.epoch, order)
+        with self._changed:
+            for lease in self._leases:
+                if (lease.task.unit_id, lease.task.epoch) == (progress.unit_id, progress.epoch):
+                    lease.free = lease.free or progress.computed
+                    lease.held = order is Order.PAUSE and not progress.computed
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        """Take leases until the board says that the run is over."""
+        leases = WorkQueue(self._board, self.worker)
+        while not self._over and (task := leases.take()) is not None:
+            lease = _Lease(task)
+            self._bring(lease)
+            self._attend(lease, leases)
+        with self._changed:
+            self._changed.wait_for(lambda: self._over or not self._leases)
+            if self._over:
+                return
+        self._on_end(self, WorkerEnd(Cause.LEFT))
+
+    def _bring(self, lease: _Lease) -> None:
+        """Give a lease to Dask."""
+        task = lease.task
+        with self._changed:
+            if self._gone:
+                return
+            self._leases.append(lease)
+        future = self._client.submit(
+            embed_lease,
+            self._plugin,
+            self.worker.device,
+            self.worker.incarnation,
+            pickle.dumps(task),
+            key=f"{self._plugin}-{task.unit_id}-{task.epoch}",
+            resources={resource(self.worker.device): 1},
+            retries=0,
+            pure=False,
+        )
+        lease.future = future
+        future.add_done_callback(lambda done: self._ended(lease, done))
+
+    def _attend(self, lease: _Lease, leases: WorkQueue) -> None:
+        """Wait until the device is free for another lease; see a pause through meanwhile."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._over or lease.free or lease.over or lease.held)
+                if self._over or lease.free or lease.over:
+                    return
+            order = leases.wait_while_paused()
+            with self._changed:
+                lease.held = False
+            self._order(lease.task.unit_id, lease.task.epoch, order)
+
+    def _ended(self, lease: _Lease, future: Future) -> None:
+        """Let go of a lease that Dask has done with; called from a thread of the client's.
+
+        One that did not come to its end has lost its worker, or the scheduler: the engine hears of
+        that by itself.
+        """
+        problem = future.exception() if future.status == "error" else None
+        finished = future.status == "finished"
+        future.release()
+        lease.future = None
+        if finished:
+            self._words.put(lease)
+        elif problem is not None and not isinstance(problem, KilledWorker):
+            words = " ".join(str(problem).split()) or type(problem).__name__
+            self._on_end(self, WorkerEnd(Cause.FAILED, words))
+
+    def _order(self, unit_id: int, epoch: int, order: Order) -> None:
+        self._post(Ordered(self.worker, next(self._orders), unit_id, epoch, order))
+
+    def _post(self, mail: Mail) -> None:
+        """Send mail to the node, without waiting for it to come."""
+        self._do(
+            self._client._run,
+            deliver_mail,
+            self._plugin,
+            pickle.dumps(mail),
+            workers=[self.report.address],
+            wait=False,
+            on_error="ignore",
+        )
+
+    def _do(self, ask: Callable[..., Any], *args: object, **options: object) -> None:
+        """Ask the scheduler for something; whether it still is there, the engine watches."""
+
+        async def asked() -> None:
+            try:
+                await ask(*args, **options)
+            except Exception as problem:
+                _log.info("%s: %s: %s", self.worker, ask.__name__, problem)
+
+        self._client.loop.add_callback(asked)

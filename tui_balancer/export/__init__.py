@@ -1,0 +1,1 @@
+"""Finished outputs in other formats, merged and verified."""

@@ -1,0 +1,267 @@
+"""The finished outputs of a run: read, written anew in other formats, and verified.
+
+Torch is imported only when an output in a format of torch's is read or written, and never by this
+module: these commands are processes of their own, without a screen or workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from tui_balancer.errors import UserError
+from tui_balancer.export.merged_check import merged_flaws
+from tui_balancer.extras import MissingExtra
+from tui_balancer.formatting import plural
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.lock import LockHolder, RunLock, UnwritableFolder, refuse_in_use
+from tui_balancer.ledger.reading import read_ledger
+from tui_balancer.ledger.records import FileRow, FileState, OutputRecord, RunRecord
+from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.outputs.atomic import Replace, publish, remove, sha256_of
+from tui_balancer.outputs.checking import flaw
+from tui_balancer.outputs.formats import (
+    FORMATS,
+    INDEX,
+    Format,
+    FormatName,
+    format_of,
+    reader,
+    require_room,
+    writer,
+)
+from tui_balancer.outputs.found import find_output_files
+from tui_balancer.outputs.layout import temporary_path
+from tui_balancer.run_folder.conflicts import refuse_conflicts, require_folders
+
+if TYPE_CHECKING:
+    from tui_balancer.outputs.content import Content
+
+OnFile = Callable[[int, int], None]
+"""Hears how far it is: files done with, files in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of going through a run's outputs.
+
+    Attributes:
+        files: Inputs whose outputs are fine.
+        sequences: In them.
+        outputs: Files and folders that were written or verified.
+        problems: A line for whatever is not as it should be.
+    """
+
+    files: int
+    sequences: int
+    outputs: int
+    problems: tuple[str, ...]
+
+
+def export(
+    folder: Path,
+    formats: Sequence[FormatName],
+    destination: Path | None = None,
+    on_file: OnFile | None = None,
+    *,
+    overwrite: bool = False,
+) -> Report:
+    """Write the finished outputs of a run in other formats, as the run itself would have.
+
+    Args:
+        folder: The run folder; nobody may work in it.
+        formats: What to write; those that the run has written itself are left alone.
+        destination: Folder to write to, in the tree of the outputs; None writes beside them.
+        on_file: See `OnFile`.
+        overwrite: Whether files are replaced that are there already.
+
+    Raises:
+        UserError: There is no run, or somebody works in it, or files are there already, or the disk
+            is full.
+    """
+    lock = _locked(folder, written=destination is None)
+    try:
+        _, rows = _read(folder)
+        target = destination or folder
+        refuse_conflicts(_export_conflicts(folder, target, rows, formats), overwrite=overwrite)
+        replacing = Replace.FILES if overwrite else Replace.NOTHING
+        return _gone_through(rows, on_file, _Exporter(folder, formats, target, replacing))
+    except OSError as problem:
+        raise UserError(f"cannot write the outputs: {problem.strerror or problem}") from problem
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def verify(folder: Path, on_file: OnFile | None = None) -> Report:
+    """Hold the outputs of a run against its ledger, its index and its inputs.
+
+    Every recorded output must have its checksum. Every vector, in whatever format lies there, must
+    be finite and have the checksum that the index names, in the index's order. There must be as
+    many as the input has sequences, and an input that is still there must be what was read.
+    Merged files must hold the same, and no key twice.
+
+    Raises:
+        UserError: There is no run.
+    """
+    run, rows = _read(folder)
+    report = _gone_through(rows, on_file, _Verifier(folder))
+    return replace(report, problems=(*report.problems, *merged_flaws(folder, run, rows)))
+
+
+def _locked(folder: Path, *, written: bool) -> RunLock | None:
+    """Lock a run folder; one that cannot be written needs no lock if it is only read."""
+    try:
+        return RunLock.acquire(folder)
+    except UnwritableFolder:
+        if written:
+            raise
+        refuse_in_use(folder, LockHolder.this_process())
+        return None
+
+
+class _Visitor(Protocol):
+    """Does something with the outputs of one finished input after the other."""
+
+    def visit(self, row: FileRow) -> int:
+        """Return how many outputs that was.
+
+        Raises:
+            UserError: What is wrong with them.
+        """
+
+
+class _Exporter:
+    def __init__(
+        self, folder: Path, formats: Sequence[FormatName], destination: Path, replacing: Replace
+    ) -> None:
+        self._folder = folder
+        self._replacing = replacing
+        self._formats = {name: FORMATS[name] for name in formats}
+        self._destination = destination
+
+    def visit(self, row: FileRow) -> int:
+        from tui_balancer.outputs.content import Content
+        from tui_balancer.outputs.index import read_index
+
+        _refuse_flaws(self._folder, row)
+        source = self._folder / row.file.output
+        stored = reader(format_of(source)).read(source)
+        indexed = list(read_index(source.with_suffix(INDEX.suffix)))
+        entries = [entry for entry, checksum in indexed if checksum]
+        left_out = [entry for entry, checksum in indexed if not checksum]
+        if [entry.id for entry in entries] != list(stored.ids):
+            raise UserError("its index has other sequences")
+        kept, metadata = stored.kept, stored.metadata
+        require_room(list(self._formats), kept)
+        content = Content(entries, kept, stored.vectors, metadata, left_out)
+        recorded = {self._folder / one.output for one in _recorded(row)}
+        written = 0
+        for one in self._formats.values():
+            relative = Path(row.file.output).with_suffix(one.suffix)
+            if self._destination / relative not in recorded:
+                self._write(one, self._destination / relative, content)
+                written += 1
+        return written
+
+    def _write(self, one: Format, target: Path, content: Content) -> None:
+        temporary = temporary_path(target, 1)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            writer(one).write(temporary, content)
+            publish(temporary, target, self._replacing)
+        finally:
+            remove(temporary)
+
+
+class _Verifier:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def visit(self, row: FileRow) -> int:
+        from tui_balancer.outputs.comparing import refuse_other_vectors
+        from tui_balancer.outputs.index import read_index
+
+        _refuse_flaws(self._folder, row)
+        source = Path(row.file.source)
+        if source.exists() and sha256_of(source) != row.file.sha256:
+            raise UserError("its input changed since")
+        first = self._folder / row.file.output
+        index = read_index(first.with_suffix(INDEX.suffix))
+        rows = [(one.id, checksum) for one, checksum in index if checksum]
+        if len(rows) != row.vectors:
+            raise UserError(f"{plural(row.vectors, 'vector')} recorded, {len(rows):,} in its index")
+        outputs = [(one, first.with_suffix(one.suffix)) for one in FORMATS.values()]
+        present = [(one, path) for one, path in outputs if path.exists()]
+        for one, path in present:
+            refuse_other_vectors(one, path, rows)
+        if row.missing:
+            raise UserError(f"it is without {plural(row.missing, 'sequence')}, for want of memory")
+        return len(present) + 1
+
+
+def _export_conflicts(
+    folder: Path, destination: Path, rows: Sequence[FileRow], formats: Sequence[FormatName]
+) -> list[Path]:
+    """Return what is at the places of exports and was not written by the run itself."""
+    done = [row for row in rows if row.state is FileState.DONE]
+    suffixes = {FORMATS[name].suffix for name in formats}
+    outputs = [row.file.output for row in done]
+    require_folders(destination, outputs)
+    found = {
+        one.path: None
+        for one in find_output_files(destination, outputs)
+        if one.suffix in suffixes and (not one.unfinished or destination != folder)
+    }
+    for one in chain.from_iterable(map(_recorded, done)):
+        found.pop(folder / one.output, None)
+    return list(found)
+
+
+def _read(folder: Path) -> tuple[RunRecord, list[FileRow]]:
+    """Return a run and its files, without shards."""
+    try:
+        with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
+            return ledger.run(), [row for row in ledger.files() if not row.file.is_shard]
+    except LedgerError as problem:
+        raise UserError(str(problem)) from problem
+
+
+def _gone_through(rows: Sequence[FileRow], on_file: OnFile | None, visitor: _Visitor) -> Report:
+    files = sequences = outputs = 0
+    problems: list[str] = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            if row.state is not FileState.DONE:
+                raise UserError(_why_unfinished(row))
+            outputs += visitor.visit(row)
+            files, sequences = files + 1, sequences + row.vectors
+        except MissingExtra:
+            raise
+        except UserError as problem:
+            problems.append(f"{row.file.name}: {problem}")
+        if on_file is not None:
+            on_file(number, len(rows))
+    return Report(files, sequences, outputs, tuple(problems))
+
+
+def _why_unfinished(row: FileRow) -> str:
+    if row.state is not FileState.FAILED:
+        return "not finished yet"
+    return row.reason if row.by_hand else f"failed: {row.reason}"
+
+
+def _recorded(row: FileRow) -> Iterator[OutputRecord]:
+    """Yield all outputs of an input that the ledger knows."""
+    yield OutputRecord(row.file.output, row.output_sha256, row.output_bytes)
+    yield from row.others
+
+
+def _refuse_flaws(folder: Path, row: FileRow) -> None:
+    for one in _recorded(row):
+        if reason := flaw(folder / one.output, one.sha256, one.bytes):
+            raise UserError(f"{reason} ({one.output})")

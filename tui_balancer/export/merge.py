@@ -1,0 +1,255 @@
+"""One file for a whole run, in each of its formats, made of the finished outputs.
+
+    OUT/merged.h5  OUT/merged.tsv  OUT/merged.json
+
+Streams: an output after the other is read, and a sequence after the other written; what grows with
+the run are 8 bytes a sequence while names are looked for that several inputs have, and what the
+format itself holds. Each file appears whole or not at all. `merged.json`, the last one, tells what
+they were made of: where nothing of that has changed nothing is done, so a merge that was cut off,
+or a run that goes on, ends like any other. Imports torch only where an output is torch's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tui_balancer.errors import UserError
+from tui_balancer.export.merged_keys import MergedKeys
+from tui_balancer.export.merged_record import (
+    MERGED_STEM,
+    RECORD_NAME,
+    STALE,
+    MergedRecord,
+    digest_of,
+)
+from tui_balancer.ledger.lock import RunLock
+from tui_balancer.ledger.reading import read_ledger
+from tui_balancer.ledger.records import FileRow, FileState, RunRecord
+from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.outputs.atomic import Replace, publish, remove
+from tui_balancer.outputs.checking import flaw
+from tui_balancer.outputs.formats import FORMATS, INDEX, FormatName, format_of, reader, writer
+from tui_balancer.outputs.layout import STEM_SUFFIX, temporary_path
+from tui_balancer.outputs.provenance import MetadataValue
+from tui_balancer.run_folder.conflicts import refuse_conflicts
+
+if TYPE_CHECKING:
+    from tui_balancer.outputs.content import Content, Entry, Row
+    from tui_balancer.outputs.sealing import Written
+
+_OF_ONE_INPUT = ("input_name", "input_sha256", "truncated_ids", "skipped_ids", "failed_ids")
+"""What the metadata of an output say of its input alone."""
+
+OnFile = Callable[[int, int], None]
+"""Hears how far it is: outputs read, outputs to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What came of a merge.
+
+    Attributes:
+        paths: The files.
+        files: Inputs in them.
+        sequences: In those.
+        left: Inputs of the run that have no output.
+        anew: Whether they were written now, and not before.
+    """
+
+    paths: tuple[Path, ...]
+    files: int
+    sequences: int
+    left: int
+    anew: bool
+
+
+def require_mergeable(formats: Sequence[FormatName]) -> None:
+    """See that formats can hold a whole run in one file.
+
+    Raises:
+        UserError: One cannot.
+    """
+    if "esm" in formats:
+        raise UserError("--merge makes one file of many, --format esm many of one: leave one out")
+
+
+def merged_conflicts(
+    folder: Path, formats: Sequence[FormatName], run: RunRecord | None
+) -> list[Path]:
+    """Return what is at the places of a run's merged files and was not written by it.
+
+    Args:
+        folder: The run folder.
+        formats: Of the merged files.
+        run: The run; None if it is new.
+    """
+    known = MergedRecord.read(folder, run).outputs if run is not None else {}
+    paths = [path for path in merged_paths(folder, formats) if path.name not in known]
+    if not known:
+        paths.append(folder / RECORD_NAME)
+    return [path for path in paths if os.path.lexists(path)]
+
+
+def merged_paths(folder: Path, formats: Sequence[FormatName]) -> tuple[Path, ...]:
+    """Return where a run's merged files belong: one a format, and the index last."""
+    suffixes = (*(FORMATS[name].suffix for name in formats), INDEX.suffix)
+    return tuple(folder / f"{MERGED_STEM}{suffix}" for suffix in suffixes)
+
+
+def merge(
+    folder: Path,
+    formats: Sequence[FormatName] | None = None,
+    on_file: OnFile = lambda *_: None,
+    *,
+    overwrite: bool = False,
+) -> Merged:
+    """Write a run's finished outputs into one file a format.
+
+    Args:
+        folder: The run folder; nobody may work in it.
+        formats: What to write; None writes what the run was asked for.
+        on_file: See `OnFile`.
+        overwrite: Whether files of those names are replaced that this run did not write.
+
+    Raises:
+        UserError: There is no run, nothing is done, outputs are not as they were written, other
+            people's files are in the way, or the disk is full.
+    """
+    lock = RunLock.acquire(folder)
+    try:
+        with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
+            run = ledger.run()
+            rows = [row for row in ledger.files() if not row.file.is_shard]
+        chosen = tuple(formats if formats is not None else run.settings["formats"])
+        require_mergeable(chosen)
+        refuse_conflicts(merged_conflicts(folder, chosen, run), overwrite=overwrite)
+        replacing = Replace.FILES if overwrite else Replace.NOTHING
+        return _Merge(folder, run, chosen, rows, on_file, replacing).made()
+    except OSError as problem:
+        raise UserError(f"cannot merge the outputs: {problem.strerror or problem}") from problem
+    finally:
+        lock.release()
+
+
+class _Merge:
+    """The merge of one run."""
+
+    def __init__(
+        self,
+        folder: Path,
+        run: RunRecord,
+        formats: Sequence[FormatName],
+        rows: Sequence[FileRow],
+        on_file: OnFile,
+        replacing: Replace,
+    ) -> None:
+        self._folder, self._formats, self._on_file = folder, formats, on_file
+        self._done = [row for row in rows if row.state is FileState.DONE]
+        self._left = len(rows) - len(self._done)
+        self._replacing = replacing
+        self._sources = digest_of(self._done)
+        self._record = MergedRecord.read(folder, run)
+
+    def made(self) -> Merged:
+        """Return the merged files, written now if need be."""
+        if not self._done:
+            raise UserError(f"{self._folder} has no finished output to merge")
+        paths = merged_paths(self._folder, self._formats)
+        sequences = sum(row.vectors for row in self._done)
+        current = self._is_current(paths)
+        if not current:
+            self._write(paths)
+        return Merged(paths, len(self._done), sequences, self._left, anew=not current)
+
+    def _is_current(self, paths: Sequence[Path]) -> bool:
+        """Whether all files are there, as they were written, of these outputs."""
+        known = self._record.outputs
+        return self._record.sources == self._sources and all(
+            path.name in known and not flaw(path, *known[path.name]) for path in paths
+        )
+
+    def _write(self, paths: Sequence[Path]) -> None:
+        content = self._content()
+        kinds = [*(FORMATS[name] for name in self._formats), INDEX]
+        same = self._record.sources == self._sources
+        known = {name: one if same else STALE for name, one in self._record.outputs.items()}
+        written: dict[str, Written] = {}
+        self._note({**known, **{path.name: STALE for path in paths}})
+        for one, path in zip(kinds, paths, strict=True):
+            # Swept up with other unfinished outputs if this is cut off.
+            temporary = temporary_path(path.with_stem(f"{MERGED_STEM}{STEM_SUFFIX}"), 0)
+            try:
+                written[path.name] = writer(one).write(temporary, content)
+                own = path.name in known
+                publish(temporary, path, Replace.OLDER if own else self._replacing)
+            finally:
+                remove(temporary)
+        outputs = {name: (one.sha256, one.bytes) for name, one in written.items()}
+        self._note({**known, **outputs})
+
+    def _note(self, outputs: Mapping[str, tuple[str, int]]) -> None:
+        """Write down which merged files are the run's, before they are there and after."""
+        own = bool(self._record.outputs)
+        made_of = (self._sources, len(self._done), outputs)
+        self._record = MergedRecord(self._record.run, *made_of)
+        self._record.write(self._folder, Replace.OLDER if own else self._replacing)
+
+    def _content(self) -> Content:
+        from tui_balancer.outputs.content import Content
+
+        first = self._opened(self._done[0])
+        keys = MergedKeys(self._folder, self._done)
+        return Content(
+            _Entries(keys, with_rows=True),
+            first.kept,
+            self._vectors,
+            self._metadata(first.metadata),
+            _Entries(keys, with_rows=False),
+        )
+
+    def _opened(self, row: FileRow) -> Any:
+        path = self._folder / row.file.output
+        if reason := flaw(path, row.output_sha256, row.output_bytes):
+            raise UserError(f"{row.file.name}: {reason} ({row.file.output})")
+        return reader(format_of(path)).read(path)
+
+    def _vectors(self) -> Iterator[Row]:
+        for number, row in enumerate(self._done, start=1):
+            yield from self._opened(row).vectors()
+            self._on_file(number, len(self._done))
+
+    def _metadata(self, first: Mapping[str, MetadataValue]) -> dict[str, MetadataValue]:
+        """Return what one output says of its making, with the counts of all."""
+        own = {name: value for name, value in first.items() if name not in _OF_ONE_INPUT}
+        counts: dict[str, MetadataValue] = {
+            "files": len(self._done),
+            "replaced": sum(row.replaced for row in self._done),
+            "sequences": sum(row.vectors for row in self._done),
+            "skipped": sum(row.skipped for row in self._done),
+            "sources_sha256": self._sources,
+            "truncated": sum(row.truncated for row in self._done),
+        }
+        own.pop("split_batches", None)
+        own.pop("windowed", None)
+        return dict(sorted((own | counts).items()))
+
+
+class _Entries(Collection["Entry"]):
+    """Sequences that are read from the indices as often as they are asked for."""
+
+    def __init__(self, keys: MergedKeys, *, with_rows: bool) -> None:
+        self._keys, self._with_rows = keys, with_rows
+
+    def __iter__(self) -> Iterator[Entry]:
+        return (one for one, found in self._keys.entries() if bool(found) is self._with_rows)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, entry: object) -> bool:
+        return any(one == entry for one in self)

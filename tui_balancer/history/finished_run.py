@@ -1,0 +1,253 @@
+"""A run that no process works on any more, as its ledger tells it."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from pathlib import Path
+
+from tui_balancer.embedding.checkpoints.registry import UntrainedModel, parse_model
+from tui_balancer.history.history import CUT_OFF, RunHistory, read_history
+from tui_balancer.ledger.records import (
+    DeviceUsed,
+    FileRow,
+    FileState,
+    SessionEnd,
+)
+from tui_balancer.notices import notice_line
+from tui_balancer.outputs.dereplication import planned_copies
+from tui_balancer.run_folder.folder import LOGS_FOLDER
+from tui_balancer.run_folder.output_counts import OutputCounts
+from tui_balancer.run_folder.settings_json import stored_settings
+from tui_balancer.run_folder.shards import shown
+from tui_balancer.scheduler.commands import Command, Outcome
+from tui_balancer.scheduler.events import (
+    DeviceEvent,
+    DoneEvent,
+    Event,
+    StealEvent,
+)
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Totals, Unit
+from tui_balancer.scheduler.read_api import Places
+from tui_balancer.view.handle import (
+    DeviceSummary,
+    EarlierWork,
+    FailedFile,
+    Phase,
+    RunSnapshot,
+    RunSummary,
+    ScanProgress,
+)
+from tui_balancer.view.run_stats import RunStats
+
+_ENDS = {FileState.DONE: 1, FileState.FAILED: 2}
+"""As `Places.ended` has them."""
+
+
+class FinishedRun:
+    """Implements `RunHandle` over a ledger: the end of the newest session, with its events.
+
+    Args:
+        folder: The run folder, as the person wrote it.
+        history: Its story, where that has been read already.
+
+    Attributes:
+        died: Whether the last process that worked on it was killed.
+
+    Raises:
+        UserError: There is no run in it, or its ledger cannot be read.
+    """
+
+    def __init__(self, folder: Path, history: RunHistory | None = None) -> None:
+        story = (history or read_history(folder, newest_session=True)).newest_session()
+        run, files = story.run, story.files
+        self._events, self._units = story.events, shown(story.units)
+        session, settings = story.sessions[-1].record, stored_settings(run, folder)
+        used = {one.device: one for one in story.sessions[-1].devices}
+        self.died = session.ended_at is None
+        reason = session.reason
+        if self.died:
+            reason = f"{CUT_OFF} (process {session.pid} on {session.host})"
+        run_stats = RunStats()
+        run_stats.expect(story.units)
+        for event in self._events:
+            run_stats.note(event)
+        devices = _devices(self._events, used, run_stats)
+        inputs = tuple(row for row in files if not row.file.is_shard)
+        totals = _totals(inputs)
+        self._snapshot = RunSnapshot(
+            phase=Phase.FINISHED,
+            model_label=run.model,
+            untrained=isinstance(parse_model(settings.model, settings.seed), UntrainedModel),
+            output=str(folder),
+            started_at=session.started_at,
+            elapsed_seconds=story.seconds,
+            scan=ScanProgress(totals.files, totals.files, totals.sequences, totals.residues),
+            totals=totals,
+            policy=settings.policy,
+            stealing=settings.stealing,
+            devices=tuple(_metrics(device, used.get(device.device)) for device in devices),
+            last_event=self._events[-1].sequence if self._events else 0,
+            warnings=tuple(map(notice_line, run_stats.warnings)),
+            stop_reason=reason,
+        )
+        self._folder = folder
+        self._places = Places(
+            self._snapshot.last_event,
+            {"": array("i", [row.file.file_id for row in files if row.state not in _ENDS])},
+            bytes(_ENDS.get(row.state, 0) for row in files),
+        )
+        self._summary = _summary(
+            self._snapshot,
+            inputs,
+            self._events,
+            devices,
+            run_stats,
+            age_seconds=session.age_seconds,
+            interrupted=session.end is SessionEnd.STOPPED,
+        )
+
+    def snapshot(self) -> RunSnapshot:
+        """See `RunHandle.snapshot`."""
+        return self._snapshot
+
+    def events_after(self, sequence: int) -> tuple[Event, ...]:
+        """See `RunHandle.events_after`."""
+        # Numbered without gaps from 1.
+        return self._events[sequence:]
+
+    def queue(self, _device: str) -> tuple[Unit, ...]:
+        """See `RunHandle.queue`; nothing waits for a device when there is none at work."""
+        return ()
+
+    def units(self) -> tuple[Unit, ...]:
+        """See `RunHandle.units`."""
+        return self._units
+
+    def places(self, known: int) -> Places | None:
+        """See `RunHandle.places`; what was running when the process ended waits again."""
+        return None if known == self._places.last_event else self._places
+
+    def log_folder(self) -> Path:
+        """See `RunHandle.log_folder`."""
+        return self._folder / LOGS_FOLDER
+
+    def execute(self, _command: Command) -> Outcome:
+        """See `RunHandle.execute`."""
+        return Outcome(False, "the run has ended")
+
+    def summary(self) -> RunSummary:
+        """See `RunHandle.summary`."""
+        return self._summary
+
+
+def _totals(files: tuple[FileRow, ...]) -> Totals:
+    states = Counter(row.state for row in files)
+    done = [row.file for row in files if row.state is FileState.DONE]
+    return Totals(
+        files=len(files),
+        done=states[FileState.DONE],
+        failed=states[FileState.FAILED],
+        waiting=states[FileState.WAITING] + states[FileState.LEASED],
+        sequences=sum(row.file.sequences for row in files),
+        sequences_done=sum(file.sequences for file in done),
+        residues=sum(row.file.residues for row in files),
+        residues_done=sum(file.residues for file in done),
+        cost=sum(row.file.cost for row in files),
+        cost_done=sum(file.cost for file in done),
+    )
+
+
+def _devices(
+    events: tuple[Event, ...], used: dict[str, DeviceUsed], run_stats: RunStats
+) -> tuple[DeviceSummary, ...]:
+    """Return what each device did in the newest session, in the order they appeared."""
+    steals = [event for event in events if isinstance(event, StealEvent)]
+    given = Counter(event.source for event in steals)
+    taken = Counter(event.target for event in steals)
+    devices = []
+    for device in dict.fromkeys(one.device for one in events if isinstance(one, DeviceEvent)):
+        done, facts = run_stats.devices[device], used.get(device)
+        devices.append(
+            DeviceSummary(
+                device=device,
+                name=facts.name if facts is not None else "",
+                files=done.files,
+                sequences=done.sequences,
+                residues=done.residues,
+                busy_seconds=facts.busy_seconds if facts is not None else 0.0,
+                load_seconds=facts.load_seconds if facts is not None else None,
+                stolen_to=taken[device],
+                stolen_from=given[device],
+                restarts=facts.restarts if facts is not None else 0,
+                idle_seconds=run_stats.idle_seconds(device),
+            )
+        )
+    return tuple(devices)
+
+
+def _metrics(device: DeviceSummary, used: DeviceUsed | None) -> DeviceMetrics:
+    """Return a device's row when nothing runs on it any more."""
+    return DeviceMetrics(
+        device=device.device,
+        name=device.name,
+        state=DeviceState.STOPPED,
+        weight=used.weight if used is not None else 1.0,
+        files_done=device.files,
+        stolen_to=device.stolen_to,
+        stolen_from=device.stolen_from,
+        restarts=device.restarts,
+    )
+
+
+def _summary(
+    snapshot: RunSnapshot,
+    files: tuple[FileRow, ...],
+    events: tuple[Event, ...],
+    devices: tuple[DeviceSummary, ...],
+    run_stats: RunStats,
+    *,
+    age_seconds: float,
+    interrupted: bool,
+) -> RunSummary:
+    first_lease = run_stats.first_lease
+    now = {event.unit_id for event in events if isinstance(event, DoneEvent)}
+    done = [row for row in files if row.state is FileState.DONE]
+    earlier = [row for row in done if row.file.unit not in now]
+    failed = [
+        FailedFile(row.file.name, row.reason, row.by_hand)
+        for row in files
+        if row.state is FileState.FAILED
+    ]
+    output_counts = OutputCounts.of(done)
+    return RunSummary(
+        done=len(done),
+        failed=tuple(one for one in failed if not one.by_hand),
+        skips=tuple(one for one in failed if one.by_hand),
+        waiting=snapshot.totals.waiting,
+        sequences=output_counts.sequences,
+        residues=snapshot.totals.residues_done,
+        truncated=output_counts.truncated,
+        replaced=output_counts.replaced,
+        skipped=output_counts.skipped,
+        missing=output_counts.missing,
+        elapsed_seconds=snapshot.elapsed_seconds,
+        steals=run_stats.steals,
+        splits=run_stats.splits,
+        prediction_errors=run_stats.prediction_errors(),
+        moves=run_stats.moves,
+        devices=devices,
+        warnings=snapshot.warnings,
+        model_label=snapshot.model_label,
+        output=snapshot.output,
+        interrupted=interrupted,
+        stop_reason=snapshot.stop_reason,
+        earlier=EarlierWork(
+            files=len(earlier),
+            sequences=sum(row.vectors for row in earlier),
+            residues=sum(row.file.residues for row in earlier),
+        ),
+        efficiency=run_stats.efficiency(),
+        first_batch_seconds=None if first_lease is None else age_seconds + first_lease,
+        copies=planned_copies(Path(snapshot.output)),
+    )

@@ -1,0 +1,197 @@
+"""The whole story of a run from its ledger: every session's events on one clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import get_args
+
+from msgspec import convert
+from msgspec.structs import replace as with_fields
+
+from tui_balancer.errors import UserError
+from tui_balancer.gc_pause import collector_paused
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.reading import LedgerReader, read_ledger
+from tui_balancer.ledger.records import (
+    DeviceUsed,
+    EventRecord,
+    FileRow,
+    RunRecord,
+    SessionRecord,
+)
+from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.run_folder.manifest import Manifest
+from tui_balancer.scheduler.events import (
+    DeviceEvent,
+    DoneEvent,
+    Event,
+    FailureEvent,
+    LeaseEvent,
+    PartEvent,
+    ReturnCause,
+    ReturnEvent,
+    RunEvent,
+    UnbundleEvent,
+)
+from tui_balancer.scheduler.model import DeviceState, Unit
+
+CUT_OFF = "the run's process has died"
+
+# Looked up here: to convert to the union of all takes ten times as long.
+_EVENTS: dict[str, type[Event]] = {
+    str(kind.__struct_config__.tag): kind for kind in get_args(RunEvent)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHistory:
+    """One process that worked on the run.
+
+    Attributes:
+        record: As the ledger has it.
+        first_event: Index of its first event among those of the run.
+        start: Its first moment in seconds of the run's joined clock.
+        seconds: How long it took.
+        devices: What it computed on.
+    """
+
+    record: SessionRecord
+    first_event: int
+    start: float
+    seconds: float
+    devices: tuple[DeviceUsed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """A run from its first moment to its last; the time between two sessions is left out.
+
+    Attributes:
+        folder: The run folder, as the person wrote it.
+        run: What the run is.
+        sessions: The processes that worked on it, oldest first.
+        files: Every file and what has become of it.
+        units: Every file as a unit at its number.
+        events: All that happened, numbered without gaps from 1, in seconds of the joined clock.
+            Where a process was killed, what it had out is returned at its last moment.
+    """
+
+    folder: Path
+    run: RunRecord
+    sessions: tuple[SessionHistory, ...]
+    files: tuple[FileRow, ...]
+    units: tuple[Unit, ...]
+    events: tuple[Event, ...]
+
+    @property
+    def seconds(self) -> float:
+        """How long all sessions took together."""
+        last = self.sessions[-1]
+        return last.start + last.seconds
+
+    def newest_session(self) -> RunHistory:
+        """Return the story of the last session alone, on its own clock."""
+        last = self.sessions[-1]
+        if not last.first_event:
+            return self
+        events = tuple(
+            with_fields(event, sequence=place, seconds=event.seconds - last.start)
+            for place, event in enumerate(self.events[last.first_event :], 1)
+        )
+        alone = replace(last, first_event=0, start=0.0)
+        return replace(self, sessions=(alone,), events=events)
+
+
+def read_history(folder: Path, *, newest_session: bool = False) -> RunHistory:
+    """Return the story of the run in a folder, also while a process works on it.
+
+    Args:
+        folder: The run folder, as the person wrote it.
+        newest_session: Whether the last session is enough.
+
+    Raises:
+        UserError: There is no run in it, or its ledger cannot be read.
+    """
+    try:
+        with collector_paused(), closing(read_ledger(folder / LEDGER_NAME)) as ledger:
+            files = ledger.files()
+            sessions: list[SessionHistory] = []
+            events: list[Event] = []
+            records = list(enumerate(ledger.sessions(), 1))
+            for number, record in records[-1:] if newest_session else records:
+                start = sessions[-1].start + sessions[-1].seconds if sessions else 0.0
+                first = len(events)
+                events += [
+                    stored_event(one, place, start)
+                    for place, one in enumerate(ledger.events(number), first + 1)
+                ]
+                session = _session(ledger, number, record, first, start, events[first:])
+                sessions.append(session)
+                if record.ended_at is None:
+                    events += [
+                        with_fields(event, sequence=place)
+                        for place, event in enumerate(
+                            _cut_off(events[first:], start + session.seconds), len(events) + 1
+                        )
+                    ]
+            run = ledger.run()
+            manifest = Manifest.of([row.file for row in files], folder)
+            units = tuple(map(manifest.file_unit, range(len(files))))
+    except LedgerError as problem:
+        raise UserError(str(problem)) from problem
+    return RunHistory(folder, run, tuple(sessions), files, units, tuple(events))
+
+
+def stored_event(record: EventRecord, sequence: int, start: float = 0.0) -> Event:
+    """Return an event from its stored form.
+
+    Args:
+        record: The stored form.
+        sequence: The number that it gets.
+        start: Begin of its session on the clock that it gets.
+    """
+    place = {"sequence": sequence, "seconds": start + record.seconds}
+    return convert({**record.payload, **place}, _EVENTS[record.kind])
+
+
+def _session(
+    ledger: LedgerReader,
+    number: int,
+    record: SessionRecord,
+    first_event: int,
+    start: float,
+    events: Sequence[Event],
+) -> SessionHistory:
+    devices = ledger.devices(number)
+    # The run's clock and the wall's may differ by a little: no event is after the end.
+    last = max((event.seconds for event in events), default=start) - start
+    if record.ended_at is None:
+        seconds = max(last, *(one.seconds for one in devices), 0.0)
+    else:
+        seconds = max(last, record.ended_at - record.started_at)
+    return SessionHistory(record, first_event, start, seconds, devices)
+
+
+def _cut_off(events: Iterable[Event], end: float) -> Iterator[Event]:
+    """Return what a process could not write down that was killed at `end`."""
+    out: dict[tuple[int, int], LeaseEvent] = {}
+    states: dict[str, DeviceState] = {}
+    for event in events:
+        if isinstance(event, LeaseEvent):
+            out[event.unit_id, event.epoch] = event
+        elif isinstance(event, DoneEvent | PartEvent | ReturnEvent | UnbundleEvent):
+            out.pop((event.unit_id, event.epoch), None)
+        elif isinstance(event, FailureEvent):
+            for key in [key for key in out if key[0] == event.unit_id]:
+                del out[key]
+        elif isinstance(event, DeviceEvent):
+            states[event.device] = event.state
+    for lease in out.values():
+        held = (lease.unit_id, lease.unit_name, lease.device, lease.epoch)
+        yield ReturnEvent(0, end, *held, ReturnCause.APP_DIED)
+    for device, state in states.items():
+        if state not in (DeviceState.DEAD, DeviceState.STOPPED):
+            yield DeviceEvent(0, end, device, DeviceState.STOPPED, CUT_OFF)

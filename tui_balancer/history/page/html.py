@@ -1,0 +1,93 @@
+"""The page itself: one file that needs nothing else, and may load nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tui_balancer import __version__
+from tui_balancer.formatting import count, duration, percent, plural, quantity
+from tui_balancer.history.page.throughput import throughput
+from tui_balancer.history.page.timeline import timeline
+from tui_balancer.history.run_report import FileReport, RunReport
+from tui_balancer.notices import example_line
+
+MOST_FILES: Final = 5_000
+"""More are left to `--json`: browsers grow slow on long tables."""
+
+MOST_TRANSFERS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The rows of a long table that are on the page, and how many there are."""
+
+    rows: tuple[object, ...]
+    of: int
+
+    @property
+    def cut(self) -> bool:
+        return len(self.rows) < self.of
+
+
+def page(account: RunReport) -> str:
+    """Return the report as HTML.
+
+    Every text from outside goes through Jinja's escaping, and the page's own policy forbids
+    the browser to load anything and to run any script but the one that sorts the tables.
+    """
+    environment = Environment(
+        loader=PackageLoader("tui_balancer.history", "page"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {
+        "count": count,
+        "duration": duration,
+        "example_line": example_line,
+        "percent": percent,
+        "quantity": quantity,
+    }
+    script = environment.get_template("report.js").render()
+    text = environment.get_template("report.html.jinja").render(
+        account=account,
+        version=__version__,
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        headline=headline(account),
+        timeline=timeline(account),
+        throughput=throughput(account),
+        failures=[file for file in account.files if file.state == "failed"],
+        files=_shown_files(account.files),
+        transfers=_Shown(account.transfers[:MOST_TRANSFERS], len(account.transfers)),
+    )
+    # File names may hold bytes that are no UTF-8.
+    return text.encode("utf-8", "replace").decode()
+
+
+def headline(account: RunReport) -> str:
+    """Return the run's end in one line."""
+    files = account.done + account.failed + account.skipped + account.waiting
+    parts = [f"{count(account.done)} of {plural(files, 'file')} done"]
+    if account.failed:
+        parts.append(f"{count(account.failed)} failed")
+    if account.skipped:
+        parts.append(f"{count(account.skipped)} skipped by hand")
+    if account.waiting:
+        parts.append(f"{count(account.waiting)} left waiting")
+    return ", ".join(parts)
+
+
+def _shown_files(files: tuple[FileReport, ...]) -> _Shown:
+    """Return the files for the page: where they are too many, the costliest, in input order."""
+    if len(files) <= MOST_FILES:
+        return _Shown(files, len(files))
+    least = sorted((file.cost for file in files), reverse=True)[MOST_FILES - 1]
+    return _Shown(tuple(file for file in files if file.cost >= least)[:MOST_FILES], len(files))

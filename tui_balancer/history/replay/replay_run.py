@@ -1,0 +1,236 @@
+"""A run that is over, played again from its ledger."""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from tui_balancer.gc_pause import collector_paused
+from tui_balancer.history.finished_run import FinishedRun
+from tui_balancer.history.history import read_history
+from tui_balancer.history.replay.index import ReplayIndex
+from tui_balancer.history.replay.state import ReplayState
+from tui_balancer.notices import notice_line
+from tui_balancer.run_folder.folder import LOGS_FOLDER
+from tui_balancer.run_folder.shards import shown
+from tui_balancer.scheduler.commands import Command, Outcome
+from tui_balancer.scheduler.events import (
+    DeviceEvent,
+    Event,
+    FailureEvent,
+    MoveEvent,
+    SplitEvent,
+    StealEvent,
+)
+from tui_balancer.scheduler.model import DeviceState, Unit
+from tui_balancer.scheduler.read_api import Places
+from tui_balancer.view.handle import Phase, RunSnapshot, RunSummary
+from tui_balancer.view.spans import spans
+
+Landmark = Literal["steal", "failure"]
+"""What one can jump to: a file changed hands; a file failed or a device died."""
+
+SPEEDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """Where a replay is.
+
+    Attributes:
+        position: Seconds of the run.
+        length: How many there are.
+        speed: Seconds of the run in a second.
+        playing: Whether time goes on.
+    """
+
+    position: float
+    length: float
+    speed: float
+    playing: bool
+
+
+class ReplayRun:
+    """Implements `RunHandle` over a ledger, at a moment that moves on by itself.
+
+    Sessions of the run follow each other without a gap. What the ledger does not tell
+    (memory, sensors) is not known; progress within a file is as if it went evenly.
+
+    Args:
+        folder: The run folder, as the person wrote it.
+        speed: Seconds of the run in a second.
+        clock: Seconds, of any beginning.
+
+    Raises:
+        UserError: There is no run in the folder, or its ledger cannot be read.
+    """
+
+    def __init__(
+        self, folder: Path, *, speed: float = 1.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._speed = speed
+        self._playing = True
+        self._position = 0.0
+        self._since = clock()
+        with collector_paused():
+            self._history = history = read_history(folder)
+            self._units = shown(history.units)
+            self._end = FinishedRun(folder, history)
+            held = spans(history.events, history.units, history.seconds)
+            self._index = ReplayIndex(history, held)
+            self._stage = ReplayState(self._index)
+        self._landmarks: dict[Landmark, tuple[float, ...]] = {
+            "steal": tuple(event.seconds for event in history.events if _is_steal(event)),
+            "failure": tuple(event.seconds for event in history.events if _is_failure(event)),
+        }
+
+    def playback(self) -> Playback:
+        """Return where the replay is."""
+        with self._lock:
+            position = self._now()
+            return Playback(position, self._history.seconds, self._speed, self._playing)
+
+    def landmarks(self, kind: Landmark) -> tuple[float, ...]:
+        """Return the moments one can jump to, in seconds of the run, oldest first."""
+        return self._landmarks[kind]
+
+    def toggle(self) -> None:
+        """Play or pause; at the end, play from the beginning."""
+        with self._lock:
+            at_end = self._now() >= self._history.seconds
+            self._move_to(0.0 if at_end else self._position)
+            self._playing = at_end or not self._playing
+
+    def seek(self, seconds: float) -> None:
+        """Go to a moment of the run, and go on from there or stay."""
+        with self._lock:
+            self._now()
+            self._move_to(seconds)
+
+    def jump(self, kind: Landmark, *, forward: bool) -> bool:
+        """Go to the next landmark or the one before, and pause there; False if there is none."""
+        with self._lock:
+            now, moments = self._now(), self._landmarks[kind]
+            place = bisect_right(moments, now) if forward else bisect_left(moments, now) - 1
+            if not 0 <= place < len(moments):
+                return False
+            self._playing = False
+            self._move_to(moments[place])
+            return True
+
+    def change_speed(self, *, faster: bool) -> float:
+        """Take the next step of `SPEEDS` and return it."""
+        with self._lock:
+            self._move_to(self._now())
+            if faster:
+                place = min(bisect_right(SPEEDS, self._speed), len(SPEEDS) - 1)
+            else:
+                place = max(bisect_left(SPEEDS, self._speed) - 1, 0)
+            self._speed = SPEEDS[place]
+            return self._speed
+
+    def snapshot(self) -> RunSnapshot:
+        """See `RunHandle.snapshot`."""
+        with self._lock:
+            now, stage = self._now(), self._at_now()
+            end = replace(
+                self._end.snapshot(),
+                started_at=self._history.sessions[0].record.started_at,
+                elapsed_seconds=now,
+                last_event=stage.last_event,
+            )
+            if now >= self._history.seconds:
+                return end
+            devices = stage.metrics(now)
+            totals = stage.totals()
+            live = [one for one in devices if one.finish_seconds is not None]
+            rate = sum(one.rate or 0.0 for one in live)
+            running = sum(
+                one.running.fraction * one.running.unit.cost for one in devices if one.running
+            )
+            left = max(0.0, totals.cost - totals.cost_done - running)
+            paused = stage.paused
+            return replace(
+                end,
+                phase=Phase.RUNNING if stage.begun else Phase.LOADING,
+                totals=totals,
+                paused=paused,
+                sequences_per_second=sum(one.sequences_per_second or 0.0 for one in devices),
+                residues_per_second=sum(one.residues_per_second or 0.0 for one in devices),
+                eta_seconds=left / rate if rate and not paused else None,
+                devices=devices,
+                warnings=tuple(map(notice_line, stage.run_stats.warnings)),
+                stop_reason="",
+                efficiency=stage.run_stats.efficiency(),
+            )
+
+    def events_after(self, sequence: int) -> tuple[Event, ...]:
+        """See `RunHandle.events_after`; what is still to come is not told."""
+        with self._lock:
+            return self._history.events[sequence : self._at_now().last_event]
+
+    def queue(self, device: str) -> tuple[Unit, ...]:
+        """See `RunHandle.queue`."""
+        with self._lock:
+            return self._at_now().units_waiting(device)
+
+    def units(self) -> tuple[Unit, ...]:
+        """See `RunHandle.units`."""
+        return self._units
+
+    def places(self, known: int) -> Places | None:
+        """See `RunHandle.places`."""
+        with self._lock:
+            stage = self._at_now()
+            return None if stage.last_event == known else stage.places()
+
+    def log_folder(self) -> Path:
+        """See `RunHandle.log_folder`; logs are shown as they were in the end."""
+        return self._history.folder / LOGS_FOLDER
+
+    def execute(self, _command: Command) -> Outcome:
+        """See `RunHandle.execute`."""
+        return Outcome(False, "this is a replay: the past cannot be steered")
+
+    def summary(self) -> RunSummary | None:
+        """See `RunHandle.summary`; there is one while the replay is at its end."""
+        with self._lock:
+            return self._end.summary() if self._now() >= self._history.seconds else None
+
+    def _now(self) -> float:
+        """Move on to the present moment and return it."""
+        now = self._clock()
+        if self._playing:
+            self._position += (now - self._since) * self._speed
+            if self._position >= self._history.seconds:
+                self._position, self._playing = self._history.seconds, False
+        self._since = now
+        return self._position
+
+    def _move_to(self, seconds: float) -> None:
+        self._position = min(max(0.0, seconds), self._history.seconds)
+
+    def _at_now(self) -> ReplayState:
+        """Return the stage as it is at the present moment."""
+        now, events = self._now(), self._history.events
+        newest = self._stage.last_event
+        if newest and events[newest - 1].seconds > now:
+            self._stage = ReplayState(self._index)
+        self._stage.go_on(now)
+        return self._stage
+
+
+def _is_steal(event: Event) -> bool:
+    return isinstance(event, StealEvent | SplitEvent | MoveEvent)
+
+
+def _is_failure(event: Event) -> bool:
+    dead = isinstance(event, DeviceEvent) and event.state is DeviceState.DEAD
+    return isinstance(event, FailureEvent) or dead

@@ -1,0 +1,329 @@
+"""The account of a whole run, over all its sessions: what the report shows and machines read."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from tui_balancer.history.history import CUT_OFF, RunHistory
+from tui_balancer.ledger.records import DeviceUsed, FileState, SessionRecord
+from tui_balancer.notices import Notice
+from tui_balancer.outputs.dereplication import planned_copies
+from tui_balancer.scheduler.events import DeviceEvent, MoveEvent, SplitEvent, StealEvent
+from tui_balancer.scheduler.model import DeviceState
+from tui_balancer.view.run_stats import RunStats
+from tui_balancer.view.spans import Span, SpanEnd, StateSpan, spans, standings
+
+FORMAT = 2
+"""Grows when the fields of an account change their meaning."""
+
+SKIPPED = "skipped"
+"""State of a file that a person skipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReport:
+    """One process that worked on the run; its own times are ISO 8601, in UTC."""
+
+    started_at: str
+    ended_at: str | None
+    how: str
+    host: str
+    pid: int
+    versions: Mapping[str, str]
+    start: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReport:
+    """What a device did; see `DeviceSummary`. A file is told where it was finished."""
+
+    device: str
+    name: str
+    weight: float | None
+    files: int
+    sequences: int
+    residues: int
+    busy_seconds: float
+    idle_seconds: float | None
+    load_seconds: float | None
+    stolen_to: int
+    stolen_from: int
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """An input and what became of it.
+
+    Attributes:
+        name: What a person sees.
+        source: Absolute path.
+        state: waiting, leased, done, failed or skipped.
+        reason: Why it failed or waits again.
+        device: Who had it last.
+        attempts: How often it was leased.
+        sequences: Sequences to embed.
+        residues: Residues to embed.
+        cost: FLOPs.
+        vectors: Sequences in its output.
+        missing: Sequences that its output lacks.
+        output: Path relative to the run folder.
+        output_sha256: Of the output; empty where there is none.
+        start: When it was first in hand, in seconds of the run; None if it never was, or only
+            together with others.
+        end: When it last was.
+        compute_seconds: Time in which its batches were in flight.
+    """
+
+    name: str
+    source: str
+    state: str
+    reason: str
+    device: str
+    attempts: int
+    sequences: int
+    residues: int
+    cost: float
+    vectors: int
+    missing: int
+    output: str
+    output_sha256: str
+    start: float | None
+    end: float | None
+    compute_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A file that changed hands, or whose batches were divided.
+
+    Attributes:
+        seconds: When.
+        kind: steal, move, split or copy.
+        name: The file.
+        source: From whom.
+        target: To whom.
+        reason: Why.
+        finish_without: Estimated finish without it, in seconds from then; None without one.
+        finish_with: The same with it.
+    """
+
+    seconds: float
+    kind: str
+    name: str
+    source: str
+    target: str
+    reason: str
+    finish_without: float | None = None
+    finish_with: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A run; times are seconds of its joined clock, which stands still between sessions.
+
+    Attributes:
+        format: See `FORMAT`.
+        model: The model's label.
+        output: The run folder.
+        settings: All that decides its outputs.
+        seconds: How long all sessions took together.
+        done: Files with an output.
+        failed: Files without one.
+        skipped: Files that a person skipped.
+        waiting: Files left for another session.
+        sequences: Vectors written.
+        residues: Residues embedded for them.
+        residues_per_second: Over all that time; None where it took none.
+        efficiency: How close the run came to its bound, in [0, 1]; as in `RunSummary`, but over
+            all sessions.
+        steals: Files stolen.
+        splits: How often a device joined another one in a running file.
+        moves: Files moved by hand.
+        copies: Sequences with the residues of an earlier one, which were computed once with it.
+        warnings: In the order they came, each once.
+        sessions: Oldest first.
+        devices: In the order they appeared.
+        files: In input order.
+        transfers: In the order they happened.
+        spans: What was in whose hands when.
+        standings: In which state the devices were when.
+    """
+
+    format: int
+    model: str
+    output: str
+    settings: Mapping[str, object]
+    seconds: float
+    done: int
+    failed: int
+    skipped: int
+    waiting: int
+    sequences: int
+    residues: int
+    residues_per_second: float | None
+    efficiency: float | None
+    steals: int
+    splits: int
+    moves: int
+    copies: int
+    warnings: tuple[Notice, ...]
+    sessions: tuple[SessionReport, ...]
+    devices: tuple[DeviceReport, ...]
+    files: tuple[FileReport, ...]
+    transfers: tuple[Transfer, ...]
+    spans: tuple[Span, ...]
+    standings: tuple[StateSpan, ...]
+
+
+def account_of(history: RunHistory) -> RunReport:
+    """Return the account of a run."""
+    run_stats = RunStats()
+    run_stats.expect(history.units)
+    for event in history.events:
+        run_stats.note(event)
+    all_spans = spans(history.events, history.units, history.seconds)
+    files = _files(history, all_spans)
+    states = Counter(file.state for file in files)
+    residues = sum(file.residues for file in files if file.state == FileState.DONE)
+    return RunReport(
+        format=FORMAT,
+        model=history.run.model,
+        output=str(history.folder),
+        settings=history.run.settings,
+        seconds=history.seconds,
+        done=states[FileState.DONE],
+        failed=states[FileState.FAILED],
+        skipped=states[SKIPPED],
+        waiting=states[FileState.WAITING] + states[FileState.LEASED],
+        sequences=sum(file.vectors for file in files),
+        residues=residues,
+        residues_per_second=residues / history.seconds if history.seconds > 0 else None,
+        efficiency=run_stats.efficiency(),
+        steals=run_stats.steals,
+        splits=run_stats.splits,
+        moves=run_stats.moves,
+        copies=planned_copies(history.folder),
+        warnings=tuple(dict.fromkeys(run_stats.warnings)),
+        sessions=_sessions(history),
+        devices=_devices(history, run_stats),
+        files=files,
+        transfers=tuple(
+            _transfer(event)
+            for event in history.events
+            if isinstance(event, StealEvent | MoveEvent | SplitEvent)
+        ),
+        spans=all_spans,
+        standings=standings(history.events, history.seconds),
+    )
+
+
+def _sessions(history: RunHistory) -> tuple[SessionReport, ...]:
+    return tuple(
+        SessionReport(
+            _iso(one.record.started_at),
+            None if one.record.ended_at is None else _iso(one.record.ended_at),
+            _ending(one.record),
+            one.record.host,
+            one.record.pid,
+            one.record.versions,
+            one.start,
+            one.seconds,
+        )
+        for one in history.sessions
+    )
+
+
+def _ending(session: SessionRecord) -> str:
+    """Return how a session ended, in words."""
+    return session.reason or (session.end.value if session.end else CUT_OFF)
+
+
+def _iso(unix_seconds: float) -> str:
+    return datetime.fromtimestamp(unix_seconds, timezone.utc).isoformat(timespec="seconds")
+
+
+def _devices(history: RunHistory, run_stats: RunStats) -> tuple[DeviceReport, ...]:
+    used: defaultdict[str, list[DeviceUsed]] = defaultdict(list)
+    for session in history.sessions:
+        for one in session.devices:
+            used[one.device].append(one)
+    steals = [event for event in history.events if isinstance(event, StealEvent)]
+    given = Counter(event.source for event in steals)
+    taken = Counter(event.target for event in steals)
+    starts = Counter(
+        event.device
+        for event in history.events
+        if isinstance(event, DeviceEvent) and event.state is DeviceState.STARTING
+    )
+    accounts = []
+    for device in starts:
+        done, facts = run_stats.devices[device], used[device]
+        accounts.append(
+            DeviceReport(
+                device=device,
+                name=facts[-1].name if facts else "",
+                weight=facts[-1].weight if facts else None,
+                files=done.files,
+                sequences=done.sequences,
+                residues=done.residues,
+                # A process that was killed could not write down the former at its end.
+                busy_seconds=max(sum(one.busy_seconds for one in facts), done.compute_seconds),
+                idle_seconds=run_stats.idle_seconds(device),
+                load_seconds=facts[-1].load_seconds if facts else None,
+                stolen_to=taken[device],
+                stolen_from=given[device],
+                restarts=max(0, starts[device] - max(1, len(facts))),
+            )
+        )
+    return tuple(accounts)
+
+
+def _files(history: RunHistory, all_spans: tuple[Span, ...]) -> tuple[FileReport, ...]:
+    shared = Counter(row.file.unit for row in history.files)
+    file_of = {row.file.file_id: row.file.whole for row in history.files if row.file.is_shard}
+    held: defaultdict[int, list[Span]] = defaultdict(list)
+    for span in all_spans:
+        if shared[span.unit_id] == 1:
+            held[file_of.get(span.unit_id, span.unit_id)].append(span)
+    return tuple(
+        FileReport(
+            name=row.file.name,
+            source=row.file.source,
+            state=SKIPPED if row.by_hand else row.state.value,
+            reason=row.reason,
+            device=row.device,
+            attempts=row.attempts,
+            sequences=row.file.sequences,
+            residues=row.file.residues,
+            cost=row.file.cost,
+            vectors=row.vectors,
+            missing=row.missing,
+            output=row.file.output,
+            output_sha256=row.output_sha256,
+            start=min((span.start for span in held[row.file.file_id]), default=None),
+            end=max((span.end for span in held[row.file.file_id]), default=None),
+            compute_seconds=_compute_seconds(held[row.file.file_id]),
+        )
+        for row in history.files
+        if not row.file.is_shard
+    )
+
+
+def _compute_seconds(held: list[Span]) -> float | None:
+    kept = [one.compute_seconds for one in held if one.how in (SpanEnd.DONE, SpanEnd.PART)]
+    return sum(kept) if kept else None
+
+
+def _transfer(event: StealEvent | MoveEvent | SplitEvent) -> Transfer:
+    who = (event.unit_name, event.source, event.target)
+    if isinstance(event, MoveEvent):
+        return Transfer(event.seconds, "move", *who, event.reason or "by hand")
+    finish = (event.finish_without, event.finish_with)
+    if isinstance(event, StealEvent):
+        return Transfer(event.seconds, "steal", *who, event.reason, *finish)
+    return Transfer(event.seconds, "copy" if event.copy else "split", *who, event.reason, *finish)

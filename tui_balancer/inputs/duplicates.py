@@ -1,0 +1,62 @@
+"""Which sequences of a run are the same, found while its files are scanned."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass
+class DuplicateIndex:
+    """What goes through the model of every file, as hashes: 13 bytes a piece.
+
+    Two pieces with the same 64-bit hash are taken for one another with a chance of one in 10^11
+    among 10^4 and of one in 10^5 among 10^7 of them. That would make an estimate wrong, and nothing
+    else: workers compare the residues.
+
+    Attributes:
+        hashes: Of each piece, of this process alone.
+        lengths: Its residues.
+        firsts: 1 for the first piece of a sequence, 0 for its further windows.
+        ends: Where the pieces of each file end; of one that has segments, those of each of them.
+    """
+
+    hashes: array[int] = field(default_factory=lambda: array("q"))
+    lengths: array[int] = field(default_factory=lambda: array("i"))
+    firsts: bytearray = field(default_factory=bytearray)
+    ends: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, piece: bytes, *, first: bool) -> None:
+        """Note a piece of the file that is scanned."""
+        self.hashes.append(hash(piece))
+        self.lengths.append(len(piece))
+        self.firsts.append(first)
+
+    def extend(
+        self, pieces: Sequence[bytes], lengths: npt.NDArray[np.int64], firsts: bytes
+    ) -> None:
+        """Note many pieces, see `add`."""
+        hashes = np.fromiter(map(hash, pieces), np.int64, len(pieces))
+        self.hashes.frombytes(hashes.tobytes())
+        self.lengths.frombytes(lengths.astype(np.int32).tobytes())
+        self.firsts.extend(firsts)
+
+    def forget_file(self) -> None:
+        """Forget the pieces of the file that is scanned."""
+        start = self.ends[-1] if self.ends else 0
+        del self.hashes[start:], self.lengths[start:], self.firsts[start:]
+
+    def forget_files(self, files: int) -> None:
+        """Forget all files but the first ones."""
+        del self.ends[files:]
+        self.forget_file()
+
+    def end_file(self, *, usable: bool) -> None:
+        """Note that a file is scanned; the pieces of one that cannot be used do not count."""
+        if not usable:
+            self.forget_file()
+        self.ends.append(len(self.hashes))

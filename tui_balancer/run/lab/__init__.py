@@ -1,0 +1,1 @@
+"""Measurements and simulations: nothing of a run is kept."""

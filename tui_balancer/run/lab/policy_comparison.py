@@ -1,0 +1,215 @@
+"""The policies side by side, on simulated devices: what `simulate` shows."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import inf
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Literal
+
+from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
+from tui_balancer.inputs.discovery import find_inputs
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.inputs.scan import scan
+from tui_balancer.run.lab.simulated_run import SimulatedHandle
+from tui_balancer.run.prepare.batch_size import gpu_batch_tokens
+from tui_balancer.run_folder.manifest import Manifest
+from tui_balancer.scheduler.model import CountSettings, DeviceSpec, TimeSettings, Unit
+from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound
+from tui_balancer.scheduler.simulation.devices import Rules
+from tui_balancer.scheduler.simulation.simulate import (
+    BATCHES,
+    REPORT_SECONDS,
+    SimulatedDevice,
+    SimulationResult,
+    lognormal_units,
+    simulate,
+    simulate_central_queue,
+)
+
+PolicyName = Literal["static", "count", "time", "time+split", "central"]
+Scenario = Literal["quiet", "throttled", "dying"]
+
+SPEEDS = (1.0, 1.5, 2.0, 3.0, 4.0)
+"""Speeds that devices are drawn from, in multiples of the slowest."""
+
+SPREAD = 0.35
+"""Weights that are believed are speed to this power: as flat as the table of cards."""
+
+FILE_SECONDS = 20.0
+"""What a file takes on average on a device of the slowest kind."""
+
+TROUBLE_AT = 0.3
+"""Share of the quiet bound after which the fastest device is throttled, or dies."""
+
+THROTTLED_TO = 1 / 3
+DEATHS = 4
+"""One more than the restarts that a device gets."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyResult:
+    """How a policy did over all seeds.
+
+    Attributes:
+        policy: `static` (the first assignment alone), `count`, `time`, `time+split` (running
+            files are divided too), or `central` (one queue, costliest first, which knows no
+            speeds).
+        devices: How many.
+        files: How many.
+        scenario: What happened to the fastest device.
+        fluid_ratio_median: Makespan over the fluid bound of the same scenario.
+        fluid_ratio_p95: The same, of the unluckiest seeds.
+        decision_seconds_median: Real time in which an idle device found out whether to steal;
+            None where nobody had to.
+    """
+
+    policy: str
+    devices: int
+    files: int
+    scenario: str
+    fluid_ratio_median: float
+    fluid_ratio_p95: float
+    decision_seconds_median: float | None
+
+
+def scanned_units(inputs: Sequence[str | Path], model: str) -> tuple[Unit, ...]:
+    """Return the files of a real run, costed for a model of fair-esm's collection.
+
+    Raises:
+        UserError: There are no inputs.
+    """
+    scans = scan(find_inputs(inputs), ReadingRules())
+    shape = ESM2_MODELS[model]
+    manifest = Manifest.build(scans, Path(), shape, gpu_batch_tokens(shape))
+    return tuple(manifest.good_units)
+
+
+def watched(
+    policy: PolicyName,
+    scenario: Scenario,
+    *,
+    devices: int,
+    files: int,
+    speed: float,
+    units: Sequence[Unit] | None = None,
+) -> SimulatedHandle:
+    """Return a simulated run to be looked at; see `compare` for the arguments.
+
+    Args:
+        policy: The one that balances it; the central queue has no coordinator to be seen.
+        scenario: What happens to the fastest device.
+        devices: How many.
+        files: How many.
+        speed: Virtual seconds in a real one.
+        units: Real files instead of drawn ones.
+    """
+    case = _case(0, scenario, devices, files, units)
+    mean = sum(unit.cost for unit in case.units) / len(case.units)
+    shown = case.units
+    if units is None:
+        shown = [
+            replace(unit, sequences=round(10 * unit.cost), residues=round(2000 * unit.cost))
+            for unit in case.units
+        ]
+    rules = Rules(
+        CountSettings() if policy == "count" else TimeSettings(),
+        stealing=policy != "static",
+        batch_cost=mean / BATCHES if policy == "time+split" else inf,
+        report_seconds=REPORT_SECONDS,
+    )
+    return SimulatedHandle(case.devices, shown, rules, speed)
+
+
+def compare(
+    policies: Sequence[PolicyName],
+    scenario: Scenario,
+    *,
+    devices: int,
+    files: int,
+    seeds: int,
+    units: Sequence[Unit] | None = None,
+) -> tuple[PolicyResult, ...]:
+    """Simulate every policy on the same devices and files, and return a row for each.
+
+    Args:
+        policies: Which.
+        scenario: What happens to the fastest device.
+        devices: How many, of speeds drawn anew for every seed.
+        files: How many, of lognormal costs drawn anew for every seed.
+        seeds: How many cases.
+        units: Real files instead of drawn ones.
+    """
+    cases = [_case(seed, scenario, devices, files, units) for seed in range(seeds)]
+    return tuple(_row(policy, scenario, cases) for policy in policies)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    devices: list[SimulatedDevice]
+    units: Sequence[Unit]
+    fluid: float
+
+
+def _run(policy: PolicyName, case: _Case) -> SimulationResult:
+    if policy == "central":
+        return simulate_central_queue(case.devices, case.units)
+    return simulate(
+        case.devices,
+        case.units,
+        policy=CountSettings() if policy == "count" else None,
+        stealing=policy != "static",
+        splitting=policy == "time+split",
+        stopwatch=time.perf_counter,
+    )
+
+
+def _row(policy: PolicyName, scenario: Scenario, cases: Sequence[_Case]) -> PolicyResult:
+    results = [_run(policy, case) for case in cases]
+    ratios = [result.makespan / case.fluid for result, case in zip(results, cases, strict=True)]
+    decisions = [seconds for result in results for seconds in result.decision_seconds]
+    return PolicyResult(
+        policy,
+        len(cases[0].devices),
+        sum(unit.files for unit in cases[0].units),
+        scenario,
+        median(ratios),
+        quantiles(ratios, n=20, method="inclusive")[-1] if len(ratios) > 1 else ratios[0],
+        median(decisions) if decisions else None,
+    )
+
+
+def _case(
+    seed: int, scenario: Scenario, devices: int, files: int, units: Sequence[Unit] | None
+) -> _Case:
+    dice = random.Random(f"{devices} {seed}")
+    shares = [dice.choice(SPEEDS) for _ in range(devices)]
+    if units is None:
+        units = lognormal_units(seed, files, mean_cost=FILE_SECONDS)
+        unit_rate = 1.0
+    else:
+        unit_rate = sum(unit.cost for unit in units) / len(units) / FILE_SECONDS
+    rates = [unit_rate * share for share in shares]
+    costs = [unit.cost for unit in units]
+    speeds = [Speed.steady(rate) for rate in rates]
+    moment = TROUBLE_AT * fluid_bound(costs, speeds)
+    fastest = rates.index(max(rates))
+    deaths: tuple[float, ...] = ()
+    if scenario != "quiet":
+        left = rates[fastest] * (THROTTLED_TO if scenario == "throttled" else 0.0)
+        speeds[fastest] = Speed(((0.0, rates[fastest]), (moment, left)))
+    if scenario == "dying":
+        deaths = (moment,) * DEATHS
+    made_up = [
+        SimulatedDevice(
+            DeviceSpec(f"cuda:{position}", "simulated", share**SPREAD),
+            speed,
+            deaths=deaths if position == fastest else (),
+        )
+        for position, (share, speed) in enumerate(zip(shares, speeds, strict=True))
+    ]
+    return _Case(made_up, units, fluid_bound(costs, speeds))

@@ -1,0 +1,166 @@
+"""A simulated run as a screen holds it: virtual time that passes faster than real time."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tui_balancer.scheduler.commands import Command, Outcome
+from tui_balancer.scheduler.events import Event
+from tui_balancer.scheduler.model import DeviceMetrics, Unit
+from tui_balancer.scheduler.read_api import Places
+from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
+from tui_balancer.scheduler.simulation.run import SimulatedRun
+from tui_balancer.view.handle import DeviceSummary, Phase, RunSnapshot, RunSummary, ScanProgress
+from tui_balancer.view.run_stats import RunStats
+
+LABEL = "simulated"
+TICK_SECONDS = 0.05
+"""Real time between two steps of virtual time."""
+
+
+class SimulatedHandle:
+    """Implements `RunHandle` over a simulation that a thread moves on.
+
+    Args:
+        devices: Who computes.
+        units: What, numbered from 0.
+        rules: How it is balanced.
+        speed: Virtual seconds in a real one.
+        clock: Real seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[SimulatedDevice],
+        units: Sequence[Unit],
+        rules: Rules,
+        speed: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._units = tuple(units)
+        self._rules = rules
+        self._speed = speed
+        self._clock = clock
+        self._started_at = time.time()
+        self._began = clock()
+        self._run_stats = RunStats()
+        self._run_stats.expect(self._units)
+        self._run = SimulatedRun(devices, rules, journal=self._run_stats.note)
+        self._run.begin(self._units)
+        self._summary: RunSummary | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._pass_time, name="virtual-time", daemon=True)
+
+    def start(self) -> None:
+        """Let time pass; returns at once."""
+        self._began = self._clock()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let it stand still."""
+        self._over.set()
+        self._thread.join()
+
+    def step(self) -> None:
+        """Let happen what happens up to now."""
+        self._run.advance(self._speed * (self._clock() - self._began))
+        if self._run.coordinator.over and self._summary is None:
+            self._summary = self._summarise()
+
+    def snapshot(self) -> RunSnapshot:
+        """See `RunHandle.snapshot`."""
+        picture = self._run.coordinator.snapshot()
+        totals = picture.totals
+        return RunSnapshot(
+            phase=Phase.RUNNING if self._summary is None else Phase.FINISHED,
+            model_label=LABEL,
+            untrained=False,
+            output=f"nothing is written; {self._speed:g} times as fast",
+            started_at=self._started_at,
+            elapsed_seconds=self._run.now,
+            scan=ScanProgress(totals.files, totals.files, totals.sequences, totals.residues),
+            totals=totals,
+            policy=picture.policy,
+            stealing=self._rules.stealing,
+            paused=picture.paused,
+            sequences_per_second=picture.sequences_per_second,
+            residues_per_second=picture.residues_per_second,
+            eta_seconds=picture.eta_seconds,
+            devices=picture.devices,
+            last_event=picture.last_event,
+            efficiency=picture.efficiency,
+        )
+
+    def events_after(self, sequence: int) -> tuple[Event, ...]:
+        """See `RunHandle.events_after`."""
+        return self._run.coordinator.events_after(sequence)
+
+    def queue(self, device: str) -> tuple[Unit, ...]:
+        """See `RunHandle.queue`."""
+        return self._run.coordinator.queue(device)
+
+    def units(self) -> Sequence[Unit]:
+        """See `RunHandle.units`."""
+        return self._units
+
+    def places(self, known: int) -> Places | None:
+        """See `RunHandle.places`."""
+        return self._run.coordinator.places(known)
+
+    def log_folder(self) -> Path:
+        """See `RunHandle.log_folder`; there are no logs."""
+        return Path(tempfile.gettempdir())
+
+    def execute(self, command: Command) -> Outcome:
+        """See `RunHandle.execute`."""
+        return self._run.coordinator.execute(command)
+
+    def summary(self) -> RunSummary | None:
+        """See `RunHandle.summary`."""
+        return self._summary
+
+    def _pass_time(self) -> None:
+        while self._summary is None and not self._over.wait(TICK_SECONDS):
+            self.step()
+
+    def _summarise(self) -> RunSummary:
+        totals, told = self._run.coordinator.totals(), self._run_stats
+        return RunSummary(
+            done=totals.done,
+            failed=told.failures,
+            waiting=totals.waiting + totals.running,
+            sequences=totals.sequences_done,
+            residues=totals.residues_done,
+            truncated=0,
+            replaced=0,
+            skipped=0,
+            elapsed_seconds=self._run.now,
+            steals=told.steals,
+            moves=told.moves,
+            devices=tuple(map(self._device, self._run.coordinator.get_gpu_metrics())),
+            model_label=LABEL,
+            output="nothing was written",
+            efficiency=told.efficiency(),
+            splits=told.splits,
+        )
+
+    def _device(self, row: DeviceMetrics) -> DeviceSummary:
+        done = self._run_stats.devices[row.device]
+        return DeviceSummary(
+            device=row.device,
+            name=row.name,
+            files=done.files,
+            sequences=done.sequences,
+            residues=done.residues,
+            busy_seconds=done.compute_seconds,
+            load_seconds=None,
+            stolen_to=row.stolen_to,
+            stolen_from=row.stolen_from,
+            restarts=row.restarts,
+            idle_seconds=self._run_stats.idle_seconds(row.device),
+        )

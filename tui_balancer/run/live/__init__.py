@@ -1,0 +1,1 @@
+"""One live run, from the first worker to the summary."""

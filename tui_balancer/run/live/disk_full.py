@@ -1,0 +1,63 @@
+"""A run that stands still because the disk is full, and how it goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from tui_balancer.scheduler.commands import PauseAll, ResumeAll
+from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
+
+SPACE_AGAIN = "there is space again"
+
+
+class DiskFullPause:
+    """Pauses the run when something could not be written, and remembers why.
+
+    No file is charged, and nothing is thrown away that is finished: who waits to put an output
+    in place waits here (`wait`) and tries again. The run goes on when a person resumes it, or,
+    where nobody is there to press a key, when there is room again (`look`).
+
+    Attributes:
+        trouble: Why the run is held, in one line; empty while it is not.
+    """
+
+    def __init__(self, coordinator: WorkStealingCoordinator) -> None:
+        self._coordinator = coordinator
+        self._changed = threading.Condition()
+        self._given_up = False
+        self.trouble = ""
+
+    def begin(self, trouble: str) -> None:
+        """Hold the run; every device finishes its batch in flight."""
+        with self._changed:
+            if not self._given_up:
+                self.trouble = trouble
+                self._coordinator.execute(PauseAll(trouble))
+
+    def end(self, reason: str = "") -> bool:
+        """Let the run go on; False if it was not held. If the disk is still full, it shows."""
+        with self._changed:
+            held, self.trouble = bool(self.trouble), ""
+            if held:
+                self._coordinator.execute(ResumeAll(reason))
+                self._changed.notify_all()
+            return held
+
+    def give_up(self) -> None:
+        """Wait for nothing any more: the run is being stopped."""
+        with self._changed:
+            self._given_up = True
+            self.trouble = ""
+            self._changed.notify_all()
+
+    def look(self, has_room: Callable[[], bool]) -> None:
+        """Go on by oneself if the run is held and there is room again."""
+        if self.trouble and has_room():
+            self.end(SPACE_AGAIN)
+
+    def wait(self) -> bool:
+        """Return when the run is no longer held; False when it is being stopped instead."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self.trouble)
+            return not self._given_up

@@ -1,0 +1,233 @@
+"""A unit's outputs put in place, written down and counted, however full the disk is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from tui_balancer.inputs.text import terminal_safe
+from tui_balancer.ledger.changes import FileDone, FileFailed
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.records import OutputRecord
+from tui_balancer.notices import EXAMPLES, Example, Notice, NoticeKind
+from tui_balancer.outputs.atomic import Replace, publish, remove
+from tui_balancer.outputs.layout import temporary_path
+from tui_balancer.outputs.partials import discard_partial
+from tui_balancer.outputs.space import is_disk_full
+from tui_balancer.run.live.disk_full import DiskFullPause
+from tui_balancer.run_folder.ledger_writer import LedgerWriter
+from tui_balancer.run_folder.manifest import Manifest
+from tui_balancer.run_folder.output_counts import OutputCounts
+from tui_balancer.run_folder.presence import Presence
+from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
+from tui_balancer.scheduler.events import ReturnCause
+from tui_balancer.workers.wire.protocol import FileResult, TaskResult, WorkerId
+
+_LONGEST_ID = 40
+
+
+class _NotPlaced(Exception):
+    """A file's outputs cannot be put in place, and why."""
+
+
+class Publisher:
+    """Makes outputs of what workers have written: the end of every unit that was computed.
+
+    That is done in the app process: a worker that dies after its report cannot leave a file half
+    published, and a stale epoch's file is removed, never renamed. The ledger hears of an output
+    after it is in place and before the coordinator counts it. A full disk at any of these steps,
+    or in the worker, holds the run: the unit waits, nobody is to blame. So it does, too, where the
+    run folder is not there any more, which is the end of the run.
+
+    What lies at an output's place and was not written by this run stays: the file fails. The ledger
+    learns before outputs are put in place that they are the run's.
+
+    Attributes:
+        output_counts: What the outputs hold.
+        owned: Files that are not done, but at whose outputs' places this run has written.
+        overwrite: Whether other people's files are replaced.
+    """
+
+    def __init__(
+        self,
+        coordinator: WorkStealingCoordinator,
+        journal: LedgerWriter,
+        hold: DiskFullPause,
+        presence: Presence,
+    ) -> None:
+        self._coordinator = coordinator
+        self._journal = journal
+        self._hold = hold
+        self._presence = presence
+        self._tally_lock = threading.Lock()
+        self.output_counts = OutputCounts()
+        self.owned: set[int] = set()
+        self.overwrite = False
+
+    def finish(self, worker: WorkerId, result: TaskResult, manifest: Manifest) -> None:
+        """Bring a unit to its end as its worker reports it; what is stale leaves nothing.
+
+        Args:
+            worker: Who reports it.
+            result: What became of the unit's files.
+            manifest: Those of the run.
+        """
+        claimed = self._coordinator.begin_completion(
+            worker.device, worker.incarnation, result.unit_id, result.epoch
+        )
+        full = [file.error for file in result.files if file.disk_full]
+        if not claimed or full:
+            for file in result.files:
+                for output in manifest.outputs(file.file_id):
+                    with suppress(OSError):
+                        remove(temporary_path(output, result.epoch))
+        if claimed and self._presence.loss():
+            self._give_up(result, ReturnCause.FOLDER_LOST)
+        elif claimed and full:
+            self._hold.begin(full[0])
+            self._give_up(result)
+        elif claimed:
+            self._publish(result, manifest)
+
+    def _publish(self, result: TaskResult, manifest: Manifest) -> None:
+        """Put a claimed unit's outputs in place, record them and count them, in this order."""
+        failures = {file.file_id: file.error for file in result.files if file.error}
+        done: list[FileResult] = []
+        written = [file for file in result.files if not file.error]
+        fresh = {file.file_id for file in written} - self.owned
+        in_place = self._own(fresh)
+        for file in written:
+            replace = self._replaceable(file.file_id, fresh, manifest)
+            try:
+                in_place = in_place and self._place(file.file_id, result.epoch, replace, manifest)
+                done.append(file)
+            except _NotPlaced as problem:
+                failures[file.file_id] = str(problem)
+        if failures and self._presence.loss():
+            self._give_up(result, ReturnCause.FOLDER_LOST)
+            return
+        if len(result.files) == 1 and failures:
+            (reason,) = failures.values()
+            self._coordinator.record_file_failure(result.unit_id, result.epoch, reason)
+            return
+        if in_place:
+            failed = (FileFailed(file_id, reason) for file_id, reason in failures.items())
+            finished = (_file_done(file, manifest) for file in done)
+            self._journal.note_done(result.unit_id, result.epoch, *finished, *failed)
+        if not (in_place and self._insist(self._journal.flush)):
+            self._give_up(result)
+            return
+        newest = self._coordinator.newest_epoch(result.unit_id)
+        discard_partial(manifest.partial(result.unit_id), newest)
+        for shard in manifest.shards(result.unit_id):
+            with suppress(OSError):
+                remove(manifest.output(shard))
+        for file in done:
+            if manifest.files[file.file_id].is_shard:
+                # It counts when it is part of its file's outputs.
+                continue
+            if file.failed_ids:
+                name = manifest.files[file.file_id].name
+                self._coordinator.warn(_missing(name, file.failed_ids))
+            with self._tally_lock:
+                self.output_counts = self.output_counts.plus(file)
+        self.owned.difference_update(file.file_id for file in done)
+        self._coordinator.record_file_completion(
+            result.unit_id, result.epoch, result.compute_seconds, failures
+        )
+
+    def _own(self, file_ids: Collection[int]) -> bool:
+        """Record that what is put in place for these files is the run's; False if it is stopped."""
+        if not file_ids:
+            return True
+        self._journal.note_owned(file_ids)
+        self.owned.update(file_ids)
+        return self._insist(self._journal.flush)
+
+    def _replaceable(self, file_id: int, fresh: Collection[int], manifest: Manifest) -> Replace:
+        """Return what of what lies at a file's outputs' places may be replaced."""
+        if file_id not in fresh or manifest.files[file_id].is_shard:
+            return Replace.OLDER
+        return Replace.FILES if self.overwrite else Replace.NOTHING
+
+    def _place(self, file_id: int, epoch: int, replace: Replace, manifest: Manifest) -> bool:
+        """Put a file's outputs in place; False when the run is being stopped instead.
+
+        Raises:
+            _NotPlaced: It cannot be done; of a file that is new nothing is left.
+        """
+        placed: list[Path] = []
+        for output in manifest.outputs(file_id):
+            temporary = temporary_path(output, epoch)
+            try:
+                if not self._insist(partial(publish, temporary, output, replace)):
+                    return False
+            except FileExistsError:
+                if replace is not Replace.OLDER:
+                    for one in placed:
+                        with suppress(OSError):
+                            remove(one)
+                    self._journal.note_owned([file_id], owned=False)
+                    self.owned.discard(file_id)
+                raise _NotPlaced(
+                    f"{output.name} is there, and this run did not write it. Move it away and retry"
+                ) from None
+            except OSError as problem:
+                raise _NotPlaced(
+                    f"cannot put {output.name} in place: {problem.strerror}"
+                ) from problem
+            placed.append(output)
+        return True
+
+    def _give_up(self, result: TaskResult, cause: ReturnCause = ReturnCause.DISK_FULL) -> None:
+        self._coordinator.give_up_completion(result.unit_id, result.epoch, cause)
+
+    def _insist(self, step: Callable[[], None]) -> bool:
+        """Carry out a step, again whenever the run goes on after a full disk had held it.
+
+        Returns:
+            Whether it was carried out; False when the run is being stopped meanwhile.
+
+        Raises:
+            OSError: It failed for another reason than a full disk.
+        """
+        while True:
+            try:
+                step()
+                return True
+            except LedgerError as problem:
+                self._hold.begin(str(problem))
+            except OSError as problem:
+                if not is_disk_full(problem):
+                    raise
+                self._hold.begin(f"cannot put outputs in place: {problem.strerror}")
+            if not self._hold.wait():
+                return False
+
+
+def _file_done(file: FileResult, manifest: Manifest) -> FileDone:
+    """Return a finished file as the ledger records it."""
+    _, *others = manifest.outputs(file.file_id)
+    return FileDone(
+        file_id=file.file_id,
+        output_sha256=file.output_sha256,
+        output_bytes=file.output_bytes,
+        vectors=file.sequences,
+        truncated=file.truncated,
+        replaced=file.replaced,
+        skipped=file.skipped,
+        others=tuple(
+            OutputRecord(str(output.relative_to(manifest.folder)), written.sha256, written.bytes)
+            for output, written in zip(others, file.others, strict=True)
+        ),
+    )
+
+
+def _missing(name: str, ids: Sequence[str]) -> Notice:
+    """Return a warning of the sequences that an output does not have."""
+    text = f"sequences did not fit into memory and have no vectors: {len(ids):,} in 1 file"
+    examples = (Example(name, record=terminal_safe(one, _LONGEST_ID)) for one in ids[:EXAMPLES])
+    return Notice(text, NoticeKind.OUT_OF_MEMORY, len(ids), 1, tuple(examples))

@@ -1,0 +1,380 @@
+"""One run from the scan to the summary, in threads of its own: screens only look at it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from tui_balancer.errors import UserError
+from tui_balancer.inputs.scan import ScanStopped
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.records import FileState, SessionEnd
+from tui_balancer.notices import Notice, notice_line
+from tui_balancer.outputs.atomic import sweep_temporaries
+from tui_balancer.outputs.partials import sweep_partials
+from tui_balancer.run.live.disk_full import DiskFullPause
+from tui_balancer.run.live.maintenance import Maintenance
+from tui_balancer.run.live.stopping import Stopping
+from tui_balancer.run.live.summary import summarise
+from tui_balancer.run.live.watchdog import Watchdog, deadlines
+from tui_balancer.run.live.worker_pool import WorkerPool
+from tui_balancer.run.live.worker_service import WorkerService
+from tui_balancer.run.prepare.assign import assign
+from tui_balancer.run.prepare.learned_rates import remember
+from tui_balancer.run.prepare.prepare import PreparedRun
+from tui_balancer.run.prepare.run_files import RunFiles, find_run_files
+from tui_balancer.run_folder.disk_space import has_room_for_largest
+from tui_balancer.run_folder.folder import LOGS_FOLDER, RunFolder
+from tui_balancer.run_folder.ledger_writer import LedgerWriter
+from tui_balancer.run_folder.output_counts import OutputCounts
+from tui_balancer.run_folder.presence import MOST_OUTPUTS, FolderLost, missing_outputs
+from tui_balancer.run_folder.shards import shown
+from tui_balancer.scheduler.commands import Command, Drain, Outcome, ResumeAll, StopNow
+from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
+from tui_balancer.scheduler.events import Event, UnbundleEvent
+from tui_balancer.scheduler.model import Unit
+from tui_balancer.scheduler.read_api import Places
+from tui_balancer.view.handle import Phase, RunHandle, RunSnapshot, RunSummary, ScanProgress
+from tui_balancer.view.run_stats import RunStats
+from tui_balancer.workers.wire.queues import create_shared_work_queues
+
+_log = logging.getLogger(__name__)
+
+
+class AttachService(Protocol):
+    """Lets screens of other processes at a run while it is live."""
+
+    def open(self) -> None:
+        """Let them in; a run that cannot goes on without."""
+
+    def close(self) -> None:
+        """Let no others in."""
+
+
+class RunSession:
+    """Scan → assign → start → finish; implements `view.handle.RunHandle`.
+
+    The run folder is taken at once and given back at the end; a run that was begun before is
+    checked instead of scanned, and only what is left of it is assigned.
+
+    Workers load their models while the scan goes on; they are given nothing before every
+    file is counted, since the assignment needs all the costs. The session's thread does the
+    scanning and the waiting, server threads do the leasing, and no screen is needed by any.
+
+    Args:
+        prepared: The run.
+        clock: Seconds that never go back.
+        age_seconds: What the command has taken already.
+        attach_service: Makes what lets other screens at the run, of the run, its folder and the
+            folder of its sockets; None for a run without.
+
+    Attributes:
+        unattended: Nobody is there to press a key: a full disk holds the run only until there
+            is room again.
+        refusal: Why nothing was started after all; None while there is no such reason.
+
+    Raises:
+        UserError: The run folder cannot be written, or somebody else works in it.
+    """
+
+    def __init__(
+        self,
+        prepared: PreparedRun,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        age_seconds: float = 0.0,
+        attach_service: Callable[[RunHandle, Path, Path], AttachService] | None = None,
+    ):
+        self._prepared = prepared
+        self._age_seconds = age_seconds
+        self._settings = prepared.settings
+        self._folder = RunFolder.take(
+            prepared.folder, prepared.record, prepared.sessions, age_seconds
+        )
+        self._clock = clock
+        self._began = clock()
+        self._started_at = time.time()
+        self._scan_progress = ScanProgress(files_found=prepared.files_found)
+        self._run_files: RunFiles | None = None
+        self._shown: tuple[Unit, ...] = ()
+        self.unattended = False
+        self.refusal: UserError | None = None
+        self._stopping = Stopping(clock)
+        self._stop_reason = ""
+        self._damaged = False
+        self._finished = threading.Event()
+        self._summary: RunSummary | None = None
+        self._run_stats = RunStats()
+        self._journal = LedgerWriter(self._folder.ledger, self.elapsed_seconds)
+        self.coordinator = WorkStealingCoordinator(
+            prepared.specs,
+            policy=self._settings.policy,
+            stealing=self._settings.stealing,
+            splitting=self._settings.splitting,
+            clock=self.elapsed_seconds,
+            journal=self._note,
+        )
+        self._warn(prepared.warnings)
+        self._hold = DiskFullPause(self.coordinator)
+        self.board = WorkerService(
+            self.coordinator, self._journal, self._hold, self._folder.presence
+        )
+        self._queues, self._manager = create_shared_work_queues(self.board)
+        self._attach = attach_service and attach_service(
+            self, self._folder.path, self._queues.folder
+        )
+        # A file that takes the app down next, too, must not find itself innocent afterwards.
+        self._worker_pool = WorkerPool(
+            prepared,
+            self._folder.path,
+            self.coordinator,
+            self.board,
+            self._queues,
+            on_exit=lambda: self._maintenance.write_down(),
+        )
+        self.engine = self._worker_pool.engine
+        hangs = Watchdog(deadlines(prepared), self.engine.kill, clock)
+        self._maintenance = Maintenance(
+            self.engine,
+            self.coordinator,
+            self.board,
+            self._journal,
+            self._hold,
+            hangs,
+            self._has_room,
+            self._folder.presence,
+            clock,
+        )
+        self._thread = threading.Thread(target=self._run, name="run-session", daemon=True)
+
+    def start(self) -> None:
+        """Begin scanning and loading; returns at once."""
+        if self._attach is not None:
+            self._attach.open()
+        self._thread.start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end of the run; return whether it came within `timeout` seconds."""
+        return self._finished.wait(timeout)
+
+    def close(self) -> None:
+        """End the run now if it is not over, and see every worker gone."""
+        if self._thread.is_alive():
+            self.execute(StopNow())
+            self._stopping.hurry()
+            self.engine.stop()
+            self._thread.join()
+        elif self._thread.ident is None:
+            self.engine.stop()
+            self._folder.release(SessionEnd.FAILED, "never started")
+
+    def elapsed_seconds(self) -> float:
+        """Return the seconds since the run began."""
+        return self._clock() - self._began
+
+    def snapshot(self) -> RunSnapshot:
+        """See `RunHandle.snapshot`."""
+        picture = self.coordinator.snapshot()
+        return RunSnapshot(
+            phase=self._phase(),
+            model_label=self._prepared.model.label,
+            untrained=self._prepared.model.untrained,
+            output=str(self._settings.output),
+            started_at=self._started_at,
+            elapsed_seconds=(
+                self._summary.elapsed_seconds if self._summary else self.elapsed_seconds()
+            ),
+            scan=self._scan_progress,
+            totals=picture.totals,
+            policy=picture.policy,
+            stealing=self._settings.stealing,
+            paused=picture.paused,
+            sequences_per_second=picture.sequences_per_second,
+            residues_per_second=picture.residues_per_second,
+            eta_seconds=picture.eta_seconds,
+            efficiency=(picture.efficiency if self._summary is None else self._summary.efficiency),
+            devices=picture.devices,
+            last_event=picture.last_event,
+            warnings=tuple(map(notice_line, self._run_stats.warnings)),
+            stop_reason=self._stop_reason,
+            trouble=self._hold.trouble,
+        )
+
+    def events_after(self, sequence: int) -> tuple[Event, ...]:
+        """See `RunHandle.events_after`."""
+        return self.coordinator.events_after(sequence)
+
+    def queue(self, device: str) -> tuple[Unit, ...]:
+        """See `RunHandle.queue`."""
+        return self.coordinator.queue(device)
+
+    def units(self) -> tuple[Unit, ...]:
+        """See `RunHandle.units`."""
+        return self._shown
+
+    def places(self, known: int) -> Places | None:
+        """See `RunHandle.places`."""
+        return self.coordinator.places(known)
+
+    def log_folder(self) -> Path:
+        """See `RunHandle.log_folder`."""
+        return self._folder.path / LOGS_FOLDER
+
+    def summary(self) -> RunSummary | None:
+        """See `RunHandle.summary`."""
+        return self._summary
+
+    def execute(self, command: Command) -> Outcome:
+        """See `RunHandle.execute`."""
+        if self._finished.is_set():
+            return Outcome(False, "the run has ended")
+        if isinstance(command, ResumeAll) and self._hold.end(command.reason):
+            return Outcome(True, "going on; if the disk is still full, the run is held again")
+        outcome = self.coordinator.execute(command)
+        if outcome.accepted and isinstance(command, (Drain, StopNow)):
+            self._stopping.ask(command)
+            if isinstance(command, StopNow):
+                self._hold.give_up()
+        return outcome
+
+    def _phase(self) -> Phase:
+        if self._summary is not None:
+            return Phase.FINISHED
+        if self._stopping.phase is not None:
+            return self._stopping.phase
+        if self._run_files is None:
+            return Phase.SCANNING
+        return Phase.RUNNING if self.board.facts else Phase.LOADING
+
+    def _run(self) -> None:
+        try:
+            going_on = self._prepared.continuation
+            if going_on is None or going_on.has_work:
+                self.engine.start()
+            run_files = find_run_files(
+                self._prepared, self._folder, self._note_scan, self._stopping.scan
+            )
+            if not (going_on is None or going_on.has_work) and run_files.in_state(
+                FileState.WAITING
+            ):
+                self.engine.start()
+            self._assign(run_files)
+            self._await_the_end()
+        except FolderLost as problem:
+            _log.error("%s", problem)
+        except ScanStopped:
+            _log.info("stopped before all files were looked at")
+        except (UserError, LedgerError) as problem:
+            self.refusal = UserError(str(problem))
+            self._stop_reason = str(problem)
+        except Exception as problem:
+            # Promise 1 holds for our own mistakes too: the summary must come, with the reason.
+            _log.exception("the run ended by an error of its own")
+            self._stop_reason = f"internal error: {problem!r} (see the log in {LOGS_FOLDER}/)"
+        finally:
+            self._finish()
+
+    def _finish(self) -> None:
+        """End what still runs and let go of the run folder; then the summary is there."""
+        self._hold.give_up()
+        self.engine.stop()
+        files = self._run_files.manifest.files if self._run_files is not None else ()
+        outputs = [file.output for file in files]
+        self._look_for_damage(len(files))
+        lost = bool(self._folder.presence.loss())
+        if not lost:
+            sweep_temporaries(self._folder.path, outputs)
+        self._maintenance.note_devices()
+        self._journal.close()
+        remember(
+            self.coordinator.measured_rates(),
+            tuple(self._worker_pool.devices.values()),
+            self._prepared.model.name,
+            self._prepared.embedding.precision,
+        )
+        summary = self._summarise()
+        if not (summary.waiting or lost):
+            sweep_partials(self._folder.path, outputs)
+        if self._attach is not None and not lost:
+            self._attach.close()
+        if self._stop_reason:
+            self._folder.release(SessionEnd.FAILED, self._stop_reason)
+        else:
+            self._folder.release(SessionEnd.STOPPED if summary.waiting else SessionEnd.FINISHED)
+        self._summary = summary
+        self._finished.set()
+
+    def _look_for_damage(self, files: int) -> None:
+        """See whether what the run has made is there."""
+        damage = self._folder.presence.loss()
+        if not damage and files <= MOST_OUTPUTS:
+            with suppress(LedgerError):
+                damage = missing_outputs(self._folder.path, self._folder.ledger.files())
+        if damage:
+            self._stop_reason, self._damaged = damage, True
+
+    def _assign(self, run_files: RunFiles) -> None:
+        """Let the work begin; all who will hear of units know them before."""
+        manifest = run_files.manifest
+        files = tuple(map(manifest.file_unit, range(len(manifest.files))))
+        self._warn(run_files.warnings)
+        self._run_stats.expect(files)
+        self.board.open(manifest)
+        self.board.publisher.output_counts = OutputCounts.of(run_files.in_state(FileState.DONE))
+        self.board.publisher.owned = run_files.owned
+        self.board.publisher.overwrite = self._settings.overwrite
+        self._run_files = run_files
+        self._shown = shown(files)
+        assign(run_files, files, self.coordinator)
+
+    def _warn(self, notices: Iterable[Notice]) -> None:
+        for notice in notices:
+            self.coordinator.warn(notice)
+
+    def _note(self, event: Event) -> None:
+        """Pass an event on; called under the coordinator's lock."""
+        self._run_stats.note(event)
+        self._journal.note(event)
+        if isinstance(event, UnbundleEvent) and self._run_files is not None:
+            self._run_files.manifest.break_up(event.unit_id)
+
+    def _note_scan(self, sequences: int, residues: int) -> None:
+        self._scan_progress = self._scan_progress.with_file(sequences, residues)
+
+    def _await_the_end(self) -> None:
+        while not (self.coordinator.over or self._stopping.overdue):
+            self._maintenance.tick(unattended=self.unattended)
+            self.coordinator.wait(timeout=1.0)
+        if self._stopping.asked is None and self.coordinator.totals().waiting:
+            self._stop_reason = self.engine.broken or "every device is dead; see the worker logs"
+
+    def _has_room(self) -> bool:
+        """Whether the ledger and the largest output could be written again."""
+        assert self._run_files is not None, "nothing is held before there is work"
+        files = self._run_files.manifest.files
+        try:
+            self._journal.flush()
+            return has_room_for_largest(
+                self._folder.path, files, self._prepared.kept, self._settings.formats
+            )
+        except (LedgerError, OSError):
+            return False
+
+    def _summarise(self) -> RunSummary:
+        return summarise(
+            self._prepared,
+            self._run_files,
+            self.coordinator,
+            self.board,
+            self._run_stats,
+            elapsed_seconds=self.elapsed_seconds(),
+            interrupted=self._stopping.asked is not None,
+            stop_reason=self._stop_reason,
+            damaged=self._damaged,
+            age_seconds=self._age_seconds,
+        )

@@ -1,0 +1,152 @@
+"""A run from the moment it is asked for: being prepared at first, then the run itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from tui_balancer.run_folder.folder import LOGS_FOLDER
+from tui_balancer.scheduler.commands import Command, Outcome
+from tui_balancer.scheduler.events import Event
+from tui_balancer.scheduler.model import Totals, Unit
+from tui_balancer.scheduler.read_api import Places
+from tui_balancer.settings import RunSettings
+from tui_balancer.view.handle import Phase, RunSnapshot, RunSummary, ScanProgress, Step
+
+if TYPE_CHECKING:
+    # Their imports take as long as the first paint may: they come behind the screen.
+    from tui_balancer.run.live.session import RunSession
+    from tui_balancer.run.prepare.prepare import OnStep, PreparedRun
+
+Prepare: TypeAlias = "Callable[[OnStep], PreparedRun]"
+"""Checks and finds all that a run needs, and tells how far it is; raises UserError."""
+
+Begin: TypeAlias = "Callable[[PreparedRun], RunSession]"
+"""Starts a prepared run; raises UserError."""
+
+
+class _Called(Exception):
+    """The preparation was called off."""
+
+
+class OpeningRun:
+    """Implements `RunHandle` while a thread prepares a run, and hands on to it afterwards.
+
+    Finding a million files, checking a model or downloading it takes longer than a person waits
+    for a screen: so the screen comes first.
+
+    Args:
+        settings: What is known of the run beforehand.
+        prepare: Prepares it; called in the thread.
+        begin: Starts it; called in the thread.
+
+    Attributes:
+        settled: Set when the run has begun, or will not begin.
+        problem: Why it will not; `snapshot` raises it.
+    """
+
+    def __init__(self, settings: RunSettings, prepare: Prepare, begin: Begin) -> None:
+        self._settings = settings
+        self._prepare = prepare
+        self._begin = begin
+        self._step = Step("looking around")
+        self._began = time.monotonic()
+        self._started_at = time.time()
+        self._session: RunSession | None = None
+        self._off = False
+        self._lock = threading.Lock()
+        self.settled = threading.Event()
+        self.problem: Exception | None = None
+        self._thread = threading.Thread(target=self._open, name="opening", daemon=True)
+
+    def start(self) -> None:
+        """Prepare the run and begin it; returns at once. Asked again, it does nothing."""
+        if self._thread.ident is None:
+            self._thread.start()
+
+    def call_off(self) -> bool:
+        """Keep the run from beginning; False if it has begun."""
+        with self._lock:
+            self._off = self._session is None
+            return self._off
+
+    @property
+    def session(self) -> RunSession | None:
+        """The run, once it has begun."""
+        return self._session
+
+    def _open(self) -> None:
+        try:
+            prepared = self._prepare(self._note)
+            with self._lock:
+                if not self._off:
+                    self._session = self._begin(prepared)
+        except _Called:
+            pass
+        except Exception as problem:
+            self.problem = problem
+        finally:
+            self.settled.set()
+
+    def _note(self, step: Step) -> None:
+        if self._off:
+            raise _Called
+        self._step = step
+
+    def snapshot(self) -> RunSnapshot:
+        """See `RunHandle.snapshot`.
+
+        Raises:
+            UserError: The run cannot begin.
+        """
+        if self._session is not None:
+            return self._session.snapshot()
+        if self.problem is not None:
+            raise self.problem
+        settings = self._settings
+        return RunSnapshot(
+            phase=Phase.PREPARING,
+            model_label=settings.model.replace(":", " "),
+            untrained=settings.model.startswith("untrained:"),
+            output=str(settings.output),
+            started_at=self._started_at,
+            elapsed_seconds=time.monotonic() - self._began,
+            scan=ScanProgress(),
+            totals=Totals(),
+            policy=settings.policy,
+            stealing=settings.stealing,
+            step=self._step,
+        )
+
+    def events_after(self, sequence: int) -> tuple[Event, ...]:
+        """See `RunHandle.events_after`."""
+        return self._session.events_after(sequence) if self._session else ()
+
+    def queue(self, device: str) -> tuple[Unit, ...]:
+        """See `RunHandle.queue`."""
+        return self._session.queue(device) if self._session else ()
+
+    def units(self) -> tuple[Unit, ...]:
+        """See `RunHandle.units`."""
+        return self._session.units() if self._session else ()
+
+    def places(self, known: int) -> Places | None:
+        """See `RunHandle.places`."""
+        return self._session.places(known) if self._session else None
+
+    def log_folder(self) -> Path:
+        """See `RunHandle.log_folder`."""
+        return self._settings.output.absolute() / LOGS_FOLDER
+
+    def execute(self, command: Command) -> Outcome:
+        """See `RunHandle.execute`."""
+        if self._session is None:
+            return Outcome(False, "the run has not begun yet")
+        return self._session.execute(command)
+
+    def summary(self) -> RunSummary | None:
+        """See `RunHandle.summary`."""
+        return self._session.summary() if self._session else None

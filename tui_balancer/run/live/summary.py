@@ -1,0 +1,106 @@
+"""The end of a run, put together from all who took part."""
+
+from __future__ import annotations
+
+from tui_balancer.ledger.records import FileState
+from tui_balancer.notices import notice_line
+from tui_balancer.outputs.dereplication import planned_copies
+from tui_balancer.run.live.worker_service import WorkerService
+from tui_balancer.run.prepare.prepare import PreparedRun
+from tui_balancer.run.prepare.run_files import RunFiles
+from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
+from tui_balancer.scheduler.model import DeviceMetrics
+from tui_balancer.view.handle import DeviceSummary, EarlierWork, RunSummary
+from tui_balancer.view.run_stats import RunStats
+
+
+def summarise(
+    prepared: PreparedRun,
+    run_files: RunFiles | None,
+    coordinator: WorkStealingCoordinator,
+    board: WorkerService,
+    run_stats: RunStats,
+    *,
+    elapsed_seconds: float,
+    interrupted: bool,
+    stop_reason: str,
+    damaged: bool,
+    age_seconds: float,
+) -> RunSummary:
+    """Return the summary of a run that is over.
+
+    Args:
+        prepared: What was to be done.
+        run_files: What was done before; None when the session ended before that was known, and
+            then all files count as waiting.
+        coordinator: Where every unit ended.
+        board: What came back from the workers.
+        run_stats: What happened.
+        elapsed_seconds: From the start of the session to its end.
+        interrupted: Whether a person or a signal ended it.
+        stop_reason: Why it ended early, or what is damaged; empty otherwise.
+        damaged: Whether outputs that were made are not there any more.
+        age_seconds: What the command took before the session began.
+    """
+    first_lease = run_stats.first_lease
+    first_batch = None if first_lease is None else age_seconds + first_lease
+    totals, output_counts = coordinator.totals(), board.publisher.output_counts
+    done_before = run_files.in_state(FileState.DONE) if run_files is not None else ()
+    shards = (
+        run_files.shards_of(run_files.in_state(FileState.WAITING)) if run_files is not None else ()
+    )
+    earlier = EarlierWork(
+        files=len(done_before),
+        sequences=sum(row.vectors for row in done_before),
+        residues=sum(
+            row.file.residues for row in (*done_before, *shards) if row.state is FileState.DONE
+        ),
+    )
+    residues = sum(one.residues for one in run_stats.devices.values())
+    return RunSummary(
+        done=totals.done,
+        failed=run_stats.failures,
+        skips=run_stats.skips,
+        waiting=totals.waiting + totals.running if run_files is not None else prepared.files_found,
+        sequences=output_counts.sequences,
+        residues=earlier.residues + residues,
+        truncated=output_counts.truncated,
+        replaced=output_counts.replaced,
+        skipped=output_counts.skipped,
+        missing=output_counts.missing,
+        elapsed_seconds=elapsed_seconds,
+        steals=run_stats.steals,
+        splits=run_stats.splits,
+        prediction_errors=run_stats.prediction_errors(),
+        moves=run_stats.moves,
+        devices=tuple(
+            _device_summary(row, board, run_stats) for row in coordinator.get_gpu_metrics()
+        ),
+        model_label=prepared.model.label,
+        output=str(prepared.settings.output),
+        warnings=tuple(map(notice_line, run_stats.warnings)),
+        interrupted=interrupted,
+        stop_reason=stop_reason,
+        damaged=damaged,
+        earlier=earlier,
+        efficiency=run_stats.efficiency(),
+        first_batch_seconds=first_batch,
+        copies=planned_copies(prepared.folder),
+    )
+
+
+def _device_summary(row: DeviceMetrics, board: WorkerService, run_stats: RunStats) -> DeviceSummary:
+    done, facts = run_stats.devices[row.device], board.facts.get(row.device)
+    return DeviceSummary(
+        device=row.device,
+        name=row.name,
+        files=done.files,
+        sequences=done.sequences,
+        residues=done.residues,
+        busy_seconds=board.busy_seconds(row.device),
+        load_seconds=facts.load_seconds if facts else None,
+        stolen_to=row.stolen_to,
+        stolen_from=row.stolen_from,
+        restarts=row.restarts,
+        idle_seconds=run_stats.idle_seconds(row.device),
+    )

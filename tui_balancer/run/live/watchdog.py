@@ -1,0 +1,164 @@
+"""Workers that have stopped without ending: told by their silence, and killed.
+
+A killed worker is a dead one like any other: its file goes back, is charged, and is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tui_balancer.embedding.checkpoints.registry import ModelShape
+from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.formatting import duration
+from tui_balancer.inputs.scan import SPECIAL_TOKENS
+from tui_balancer.run.prepare.plan import assumed_flops
+from tui_balancer.run.prepare.prepare import PreparedRun
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Unit
+from tui_balancer.scheduler.policy.cost import forward_cost
+
+PATIENCE = 10.0
+"""Times what the largest batch should take: a throttled card, a busy host, a batch in halves."""
+
+SLOWEST_DISK = 5e6
+"""Bytes a second at which inputs are read and outputs written in the worst case."""
+
+LOADING_SECONDS = 3600.0
+"""How long a worker may take to be ready: 60 GB of weights from a crowded file server."""
+
+_FLOAT_BYTES = 4
+_OUTPUT_PASSES = 2
+"""An output is written, then read back for its checksum."""
+
+_LONGEST_GAP_SECONDS = 5.0
+"""Between two looks; what is longer was a pause of this process, which stops workers too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long a worker may be silent.
+
+    Attributes:
+        floor: Seconds that are never held against it.
+        shape: The model.
+        settings: What bounds a batch.
+        assumed_flops: FLOP/s of the devices before they were measured.
+    """
+
+    floor: float
+    shape: ModelShape
+    settings: EmbeddingSettings
+    assumed_flops: Mapping[str, float]
+
+    def of(self, row: DeviceMetrics) -> float | None:
+        """Return the seconds after which a silent device hangs; None if it may be silent."""
+        if row.state is DeviceState.STARTING:
+            return max(self.floor, LOADING_SECONDS)
+        if row.state is DeviceState.BUSY and row.running is not None:
+            rate = row.flops_per_second or self._assumed(row)
+            return max(self.floor, self._unit_seconds(row.running.unit, rate))
+        return self.floor if row.state is DeviceState.IDLE else None
+
+    def _assumed(self, row: DeviceMetrics) -> float:
+        """Return the rate of a device before it was measured, of one that joined late, too."""
+        assumed = self.assumed_flops.get(row.device)
+        return assumed if assumed is not None else assumed_flops(row.device, row.weight, 1)
+
+    def _unit_seconds(self, unit: Unit, rate: float) -> float:
+        """Return the longest silence to expect within a unit: its largest batch and its files."""
+        batch = min(unit.cost, largest_batch_cost(self.shape, self.settings))
+        sequences, residues = unit.sequences + unit.joined[0], unit.residues + unit.joined[1]
+        output = _FLOAT_BYTES * self.shape.width * sequences
+        files = residues + _OUTPUT_PASSES * output
+        return PATIENCE * batch / rate + files / SLOWEST_DISK
+
+
+def largest_batch_cost(shape: ModelShape, settings: EmbeddingSettings) -> float:
+    """Return the FLOPs of a batch that is full of the longest sequences."""
+    longest = settings.max_length + SPECIAL_TOKENS
+    tokens = max(settings.batch_tokens, longest)
+    return forward_cost(shape.layers, shape.width, tokens, tokens * longest)
+
+
+def deadlines(prepared: PreparedRun) -> Deadlines:
+    """Return how long the workers of a run may be silent."""
+    weights = {spec.device: spec.weight for spec in prepared.specs}
+    return Deadlines(
+        prepared.settings.hang_floor,
+        prepared.model.shape,
+        prepared.embedding,
+        {
+            one.device: assumed_flops(one.device, weights[one.device], one.threads)
+            for one in prepared.devices
+        },
+    )
+
+
+@dataclass(slots=True)
+class _Silence:
+    """What a device looked like, since when, and how long that may be."""
+
+    sign: object
+    since: float
+    deadline: float | None
+
+
+class Watchdog:
+    """Looks at all devices again and again, and has the silent ones killed.
+
+    A sign of life is a batch more, another unit, state or process, or an idle worker that
+    asks for work. A device that a person holds may be silent for ever. Time counts only while
+    somebody looks: after Ctrl+Z or a closed lid nobody is to blame.
+    """
+
+    def __init__(
+        self,
+        deadlines: Deadlines,
+        kill: Callable[[str, int, str], None],
+        clock: Callable[[], float],
+    ) -> None:
+        """Take what is allowed, who kills (see `Engine.kill`), and a clock in seconds."""
+        self._deadlines = deadlines
+        self._kill = kill
+        self._clock = clock
+        self._looked = clock()
+        self._watched = 0.0
+        self._silences: dict[str, _Silence] = {}
+
+    def check(
+        self, pids: Mapping[str, int], rows: Sequence[DeviceMetrics], asked: Mapping[str, int]
+    ) -> None:
+        """Look once; every second or so is often enough.
+
+        Args:
+            pids: The processes of the devices that have one.
+            rows: The devices, as they were after that.
+            asked: How often each device's workers have asked for work.
+        """
+        now = self._clock()
+        self._watched += min(now - self._looked, _LONGEST_GAP_SECONDS)
+        self._looked = now
+        for row in rows:
+            self._look(row, pids.get(row.device), asked.get(row.device, 0))
+
+    def _look(self, row: DeviceMetrics, pid: int | None, asked: int) -> None:
+        running = row.running
+        step = (running.unit.unit_id, running.epoch, running.fraction) if running else asked
+        sign = (row.state, pid, step)
+        silence = self._silences.get(row.device)
+        if silence is None or silence.sign != sign:
+            # The rate is taken now: a hanging device looks slower with every second.
+            silence = _Silence(sign, self._watched, self._deadlines.of(row))
+            self._silences[row.device] = silence
+        silent = self._watched - silence.since
+        if silence.deadline is not None and silent > silence.deadline and pid is not None:
+            silence.since = self._watched
+            self._kill(row.device, pid, _words(row.state, silent))
+
+
+def _words(state: DeviceState, seconds: float) -> str:
+    if state is DeviceState.STARTING:
+        return f"not ready after {duration(seconds)}"
+    if state is DeviceState.IDLE:
+        return f"did not ask for work for {duration(seconds)}"
+    return f"no progress for {duration(seconds)}"

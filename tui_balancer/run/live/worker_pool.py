@@ -1,0 +1,97 @@
+"""The workers of a run: by which engine they start, and what each of them is told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from tui_balancer.engines.engine import Engine
+from tui_balancer.engines.local import LocalEngine
+from tui_balancer.engines.worker_end import WorkerEnd
+from tui_balancer.run.live.worker_service import WorkerService
+from tui_balancer.run.prepare.cluster import Newcomers
+from tui_balancer.run.prepare.devices import late_spec
+from tui_balancer.run.prepare.prepare import PreparedRun
+from tui_balancer.run_folder.folder import LOGS_FOLDER
+from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
+from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.wire.protocol import WorkerId
+from tui_balancer.workers.wire.queues import SharedWorkQueues
+
+
+class WorkerPool:
+    """Starts workers here or on a cluster, and lets the coordinator know of their ends.
+
+    Attributes:
+        devices: What they compute on, by its name; on a cluster some join late.
+        engine: Who starts and ends them.
+    """
+
+    def __init__(
+        self,
+        prepared: PreparedRun,
+        folder: Path,
+        coordinator: WorkStealingCoordinator,
+        board: WorkerService,
+        queues: SharedWorkQueues,
+        on_exit: Callable[[], None],
+    ) -> None:
+        """Start nobody yet.
+
+        Args:
+            prepared: The run.
+            folder: Of the run.
+            coordinator: Hears of workers that start and end.
+            board: What workers talk to.
+            queues: Where they reach it.
+            on_exit: Called after the coordinator has heard that a worker ended.
+        """
+        self._prepared = prepared
+        self._folder = folder
+        self._coordinator = coordinator
+        self._queues = queues
+        self._on_exit = on_exit
+        self.devices = {one.device: one for one in prepared.devices}
+        self.engine = self._engine(board)
+
+    def _engine(self, board: WorkerService) -> Engine:
+        prepared = self._prepared
+        if prepared.cluster is None:
+            return LocalEngine(tuple(self.devices), self._setup, self._exited)
+        from tui_balancer.engines.dask.engine import DaskEngine
+
+        spec = partial(late_spec, model=prepared.model.name, precision=prepared.embedding.precision)
+        newcomers = Newcomers(self._coordinator, self.devices, prepared.embedding, spec)
+        return DaskEngine(prepared.cluster, board, self._setup, self._exited, newcomers)
+
+    def _setup(self, device: str) -> WorkerSetup:
+        """Called by the engine before each start of a worker, the first and the later ones."""
+        selected = self.devices[device]
+        return WorkerSetup(
+            worker=WorkerId(device, self._coordinator.worker_starting(device)),
+            threads=selected.threads,
+            model=self._prepared.model,
+            settings=self._prepared.embedding,
+            reading=self._prepared.settings.reading,
+            log=worker_log(self._folder, device),
+            address=self._queues.address,
+            authkey=self._queues.authkey,
+            scratch=self._queues.folder,
+            visible=selected.visible,
+            folder=self._folder,
+        )
+
+    def _exited(self, worker: WorkerId, end: WorkerEnd) -> bool:
+        """Called by the engine when a worker's process has ended; True restarts it."""
+        restart = self._coordinator.worker_died(
+            worker.device, worker.incarnation, end.words, charged=end.may_blame
+        )
+        self._on_exit()
+        return restart
+
+
+def worker_log(folder: Path, device: str) -> Path:
+    """Return the file of a run folder that takes what a device's workers print."""
+    return folder / LOGS_FOLDER / f"worker-{re.sub('[:/]', '_', device)}.log"

@@ -1,0 +1,193 @@
+"""The app's side of the shared queues: workers' words turned into the coordinator's."""
+
+from __future__ import annotations
+
+import queue
+from collections import Counter
+from collections.abc import Sequence
+
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.records import DeviceUsed
+from tui_balancer.run.live.disk_full import DiskFullPause
+from tui_balancer.run.live.publisher import Publisher
+from tui_balancer.run_folder.ledger_writer import LedgerWriter
+from tui_balancer.run_folder.manifest import Manifest
+from tui_balancer.run_folder.presence import Presence
+from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
+from tui_balancer.scheduler.events import ReturnCause
+from tui_balancer.scheduler.model import Directive, Lease, Progress, Telemetry
+from tui_balancer.workers.wire.protocol import (
+    DeviceFacts,
+    Order,
+    Task,
+    TaskProgress,
+    TaskResult,
+    TaskShare,
+    WorkerId,
+    WorkerTelemetry,
+)
+
+
+class WorkerService:
+    """Implements `workers.wire.protocol.WorkerApi` over a coordinator and a manifest.
+
+    The ledger hears of a lease before the worker has it. A full disk at that step holds the run:
+    the unit waits, nobody is to blame.
+
+    Attributes:
+        publisher: Puts outputs in place.
+        facts: What each device's newest worker found.
+        asked: How often each device's workers asked for work.
+    """
+
+    def __init__(
+        self,
+        coordinator: WorkStealingCoordinator,
+        journal: LedgerWriter,
+        hold: DiskFullPause,
+        presence: Presence,
+    ) -> None:
+        self._coordinator = coordinator
+        self._journal = journal
+        self._hold = hold
+        self._manifest: Manifest | None = None
+        self.publisher = Publisher(coordinator, journal, hold, presence)
+        self.facts: dict[str, DeviceFacts] = {}
+        self.asked: Counter[str] = Counter()
+        self._busy: dict[WorkerId, float] = {}
+        self._reported: dict[WorkerId, TaskProgress] = {}
+
+    def open(self, manifest: Manifest) -> None:
+        """Learn what the units mean that are about to be assigned."""
+        self._manifest = manifest
+
+    def hello(self, worker: WorkerId, facts: DeviceFacts) -> None:
+        """See `WorkerApi.hello`."""
+        self.facts[worker.device] = facts
+        self._journal.note_device(self.used(worker.device))
+        self._coordinator.worker_ready(worker.device, worker.incarnation, facts.name)
+
+    def take_nowait(self, worker: WorkerId) -> Task | None:
+        """See `WorkerApi.take_nowait`."""
+        self.asked[worker.device] += 1
+        if self._coordinator.finished_for(worker.device, worker.incarnation):
+            return None
+        lease = self._coordinator.take(worker.device, worker.incarnation)
+        if lease is None:
+            raise queue.Empty
+        self._record(worker, lease)
+        assert self._manifest is not None, "the board is opened before units are assigned"
+        return self._manifest.task(lease)
+
+    def peek(self, worker: WorkerId) -> Task | None:
+        """See `WorkerApi.peek`."""
+        unit = self._coordinator.head(worker.device)
+        if unit is None or self._manifest is None:
+            return None
+        return self._manifest.task(Lease(unit, worker.device, epoch=0))
+
+    def wait_for_work(self, worker: WorkerId, timeout: float) -> None:
+        """See `WorkerApi.wait_for_work`."""
+        self._coordinator.wait_for_work(worker.device, worker.incarnation, timeout)
+
+    def progress(self, worker: WorkerId, progress: TaskProgress) -> Order:
+        """See `WorkerApi.progress`."""
+        self._reported[worker] = progress
+        directive = self._coordinator.report_progress(
+            worker.device,
+            worker.incarnation,
+            progress.unit_id,
+            progress.epoch,
+            Progress(progress.sequences, progress.residues, progress.cost, progress.restored),
+            progress.batch,
+            computed=progress.computed,
+        )
+        return self._order(worker, directive)
+
+    def planned(self, worker: WorkerId, unit_id: int, epoch: int, costs: Sequence[float]) -> None:
+        """See `WorkerApi.planned`."""
+        self._coordinator.learn_batches(worker.device, worker.incarnation, unit_id, epoch, costs)
+
+    def share(self, worker: WorkerId, unit_id: int, epoch: int) -> TaskShare | None:
+        """See `WorkerApi.share`."""
+        share = self._coordinator.share(worker.device, worker.incarnation, unit_id, epoch)
+        return TaskShare(share.spans, share.newest) if share is not None else None
+
+    def part_done(
+        self, worker: WorkerId, unit_id: int, epoch: int, compute_seconds: float
+    ) -> Order:
+        """See `WorkerApi.part_done`."""
+        directive = self._coordinator.finish_part(
+            worker.device, worker.incarnation, unit_id, epoch, compute_seconds
+        )
+        return self._order(worker, directive)
+
+    def wait_while_paused(self, worker: WorkerId, timeout: float) -> Order:
+        """See `WorkerApi.wait_while_paused`."""
+        directive = self._coordinator.wait_while_paused(worker.device, worker.incarnation, timeout)
+        return self._order(worker, directive)
+
+    def finish(self, worker: WorkerId, result: TaskResult) -> None:
+        """See `WorkerApi.finish`."""
+        assert self._manifest is not None, "a task was taken, so the catalogue is there"
+        self.publisher.finish(worker, result, self._manifest)
+
+    def _record(self, worker: WorkerId, lease: Lease) -> None:
+        """See a lease written down before the worker has it, or take it back.
+
+        Raises:
+            queue.Empty: It was taken back.
+        """
+        try:
+            self._journal.flush()
+        except LedgerError as problem:
+            self._hold.begin(str(problem))
+            self._coordinator.return_lease(
+                worker.device,
+                worker.incarnation,
+                lease.unit.unit_id,
+                lease.epoch,
+                ReturnCause.NOT_RECORDED,
+            )
+            raise queue.Empty from problem
+
+    def telemetry(self, worker: WorkerId, telemetry: WorkerTelemetry) -> None:
+        """See `WorkerApi.telemetry`."""
+        self._busy[worker] = telemetry.busy_seconds
+        self._coordinator.record_telemetry(
+            worker.device,
+            worker.incarnation,
+            Telemetry(
+                telemetry.busy_seconds,
+                telemetry.memory_used,
+                telemetry.memory_total,
+                telemetry.sensor_utilisation,
+            ),
+        )
+
+    def used(self, device: str) -> DeviceUsed:
+        """Return what is known of a device, of which there are facts, as the ledger records it."""
+        facts = self.facts[device]
+        row = next(one for one in self._coordinator.get_gpu_metrics() if one.device == device)
+        return DeviceUsed(
+            device=device,
+            name=facts.name,
+            weight=row.weight,
+            threads=facts.threads,
+            memory_bytes=facts.memory_total,
+            load_seconds=facts.load_seconds,
+            busy_seconds=self.busy_seconds(device),
+            restarts=row.restarts,
+        )
+
+    def busy_seconds(self, device: str) -> float:
+        """Return the seconds a device had a batch in flight, over all of its workers."""
+        return sum(busy for worker, busy in self._busy.items() if worker.device == device)
+
+    def _order(self, worker: WorkerId, directive: Directive) -> Order:
+        """Pass a directive on; a worker that is told to abandon its task has no lease left."""
+        if directive is Directive.ABANDON and (task := self._reported.pop(worker, None)):
+            self._coordinator.return_lease(
+                worker.device, worker.incarnation, task.unit_id, task.epoch, ReturnCause.STOPPED
+            )
+        return Order(directive.value)

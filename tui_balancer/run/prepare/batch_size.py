@@ -1,0 +1,52 @@
+"""How many tokens go through the model together, where nobody says it by `--batch-tokens`.
+
+One budget holds for the whole run: batches decide the last bits of a vector, and those must not
+depend on who computed it. So it follows from the model and the weakest device alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tui_balancer.devices.selection import SelectedDevice
+from tui_balancer.embedding.checkpoints.registry import ModelShape
+
+CPU_BATCH_TOKENS = 2048
+"""With half as many, one core with AVX-512 took 4 to 7 % longer over 8M and 35M, with twice as
+many no less; and a batch is to be done soon, for news of the progress and to be shared at the end.
+"""
+
+_GPU_STATES = 16384 * 1280
+"""Tokens by width in a GPU's batch. On an H100, the 650M model was no faster with four times as
+many and a quarter slower with a quarter; small models need as many to outlast the launches."""
+
+_LEAST_GPU_TOKENS = 2048
+
+_STATE_BYTES = 64
+"""A GPU's memory for each of those states in float32: the residual, queries, keys and values, what
+the feed-forward expands to, twice."""
+
+_WEIGHT_BYTES = 4
+
+
+def suitable_batch_tokens(devices: Sequence[SelectedDevice], shape: ModelShape) -> int:
+    """Return the batch budget that suits a model and the weakest kind of device, in tokens."""
+    if any(one.kind == "cpu" for one in devices):
+        return CPU_BATCH_TOKENS
+    return gpu_batch_tokens(shape, [one.memory_total for one in devices if one.memory_total])
+
+
+def gpu_batch_tokens(shape: ModelShape, memories: Sequence[int] = ()) -> int:
+    """Return the budget for GPUs: a power of two.
+
+    Args:
+        shape: Of the model.
+        memories: Bytes that the devices have, as far as they are known; a batch takes half of
+            what the weights leave of the smallest.
+    """
+    states = _GPU_STATES
+    if memories:
+        weights = _WEIGHT_BYTES * 12 * shape.layers * shape.width**2
+        states = min(states, (min(memories) - weights) // (2 * _STATE_BYTES))
+    tokens = max(states // shape.width, _LEAST_GPU_TOKENS)
+    return 1 << (tokens.bit_length() - 1)

@@ -1,0 +1,104 @@
+"""The devices of a run: which there are, how the processor is shared out, what each is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tui_balancer.devices.info import DeviceInfo
+from tui_balancer.devices.processor import available_memory, usable_cores
+from tui_balancer.devices.selection import (
+    ProcessorShares,
+    SelectedDevice,
+    parse_devices,
+    select_devices,
+)
+from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS, ModelShape
+from tui_balancer.embedding.settings import Precision
+from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
+from tui_balancer.run.prepare.learned_rates import with_rates
+from tui_balancer.scheduler.model import DeviceSpec
+from tui_balancer.scheduler.policy.device_weights import match_device_weight, parse_weights
+from tui_balancer.settings import RunSettings
+from tui_balancer.workers.preflight.preflight import PreflightRequest, preflight
+from tui_balancer.workers.process.memory import cpu_worker_bytes
+
+SMALLEST = ESM2_MODELS["esm2_t6_8M_UR50D"]
+"""Stands for the model where none was named: how many CPU workers could there be?"""
+
+
+def prepare_devices(
+    settings: RunSettings,
+) -> tuple[tuple[SelectedDevice, ...], tuple[DeviceSpec, ...], tuple[str, ...]]:
+    """Return the devices that a run would use, their weights, and what to know about them.
+
+    Raises:
+        UserError: A device that is not there.
+    """
+    report = preflight(PreflightRequest(model=None, devices=parse_devices(settings.devices)))
+    devices = selected_devices(settings, report.devices, shape=None)
+    specs, warnings = device_specs(devices, settings.weights)
+    return devices, specs, (*report.warnings, *warnings)
+
+
+def selected_devices(
+    settings: RunSettings, found: Sequence[DeviceInfo], shape: ModelShape | None
+) -> tuple[SelectedDevice, ...]:
+    """Return the devices of a run, the processor shared out as far as memory allows.
+
+    Args:
+        settings: The run as asked for.
+        found: What there is.
+        shape: Of the model; None takes the smallest.
+
+    Raises:
+        UserError: A device that is not there.
+    """
+    on_cpu = settings.embedding(
+        settings.batch_tokens or CPU_BATCH_TOKENS,
+        "fp32" if settings.precision == "auto" else settings.precision,
+    )
+    shares = ProcessorShares(
+        workers=settings.cpu_workers,
+        threads=settings.cpu_threads,
+        cores=usable_cores(),
+        memory=available_memory(),
+        worker_bytes=cpu_worker_bytes(shape or SMALLEST, on_cpu),
+    )
+    return select_devices(parse_devices(settings.devices), found, shares)
+
+
+def device_specs(
+    devices: Sequence[SelectedDevice], weights: str | None
+) -> tuple[tuple[DeviceSpec, ...], tuple[str, ...]]:
+    """Return devices as the coordinator sees them, and a line on each whose speed is a guess.
+
+    Args:
+        devices: In their order.
+        weights: As a person gave them; None for those of the table.
+
+    Raises:
+        UserError: The weights make no sense.
+    """
+    given = parse_weights(weights, [one.device for one in devices]) if weights else {}
+    specs, warnings = [], []
+    for one in devices:
+        match = match_device_weight(one.device, one.name)
+        if one.device not in given and not match.known:
+            warnings.append(
+                f"{one.device}: {one.name} is not in the table of weights: {match.weight:g} until "
+                "its speed is measured; --weights sets another"
+            )
+        specs.append(DeviceSpec(one.device, one.name, given.get(one.device, match.weight)))
+    return tuple(specs), tuple(warnings)
+
+
+def late_spec(device: SelectedDevice, model: str, precision: Precision) -> DeviceSpec:
+    """Return a device as the coordinator sees it that joins a run which has begun.
+
+    Args:
+        device: It.
+        model: The architecture's name: rates of earlier runs belong to one.
+        precision: The run's, likewise.
+    """
+    specs, _ = device_specs([device], None)
+    return with_rates(specs, [device], model, precision)[0]

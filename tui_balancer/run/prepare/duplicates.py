@@ -1,0 +1,150 @@
+"""What a run has several times: found by the scan, planned, and taken off the estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tui_balancer.embedding.batching import MARKERS, plan_batches
+from tui_balancer.embedding.checkpoints.registry import ModelShape
+from tui_balancer.inputs.duplicates import DuplicateIndex
+from tui_balancer.inputs.fasta import FastaStream, InputError
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.inputs.windows import pieces
+from tui_balancer.ledger.records import FileRecord
+from tui_balancer.outputs.dereplication import Block, discard_plan, write_plan
+from tui_balancer.run_folder.manifest import stretch_of
+from tui_balancer.scheduler.policy.cost import forward_cost
+
+_Integers = npt.NDArray[np.int64]
+
+
+def dereplicated(
+    files: Sequence[FileRecord],
+    duplicate_index: DuplicateIndex,
+    folder: Path,
+    shape: ModelShape,
+    rules: ReadingRules,
+    batch_tokens: int,
+) -> list[FileRecord]:
+    """Return the files with the cost of what they have first, and leave the plan in the run folder.
+
+    Reads those files again that have something first which others have too. In memory are about
+    50 bytes for each piece of the run, and the residues of what several units have.
+
+    Args:
+        files: As they were scanned, numbered from 0; see `dividing.census_parts`.
+        duplicate_index: Of the same scan.
+        folder: The run folder.
+        shape: The model the costs are for.
+        rules: How the files are read.
+        batch_tokens: Tokens of a batch, at most.
+
+    Raises:
+        OSError: The plan cannot be written.
+    """
+    discard_plan(folder)
+    found = _Copies(duplicate_index, np.array([file.bundle for file in files]))
+    if not found.is_copy.any():
+        return list(files)
+    texts = _texts(files, found, rules)
+    write_plan(folder, found.sequences, _blocks(texts, batch_tokens))
+    return found.costed(files, shape)
+
+
+def without_copies(
+    files: Sequence[FileRecord], duplicate_index: DuplicateIndex, shape: ModelShape
+) -> tuple[list[FileRecord], int]:
+    """Return the files with the cost of what they have first, and how many sequences are copies.
+
+    What `dereplicated` does, without a run folder.
+    """
+    found = _Copies(duplicate_index, np.array([file.bundle for file in files]))
+    return found.costed(files, shape), found.sequences
+
+
+class _Copies:
+    """Which pieces of a run are the same, by their positions in its index.
+
+    Attributes:
+        is_copy: Whether a piece was there before.
+        is_shared: Whether a piece is the first of those that several units have.
+        file_of: Its file.
+        sequences: How many are copies; windows of one count together.
+    """
+
+    def __init__(self, duplicate_index: DuplicateIndex, units: _Integers) -> None:
+        hashes = np.array(duplicate_index.hashes, np.int64)
+        self._lengths = np.array(duplicate_index.lengths, np.int64) + MARKERS
+        self._ends = np.array(duplicate_index.ends, np.int64)
+        self._starts = np.concatenate([[0], self._ends[:-1]])
+        self.file_of = np.repeat(np.arange(len(units)), self._ends - self._starts)
+        # Stable: within a group of the same pieces, the first in input order comes first.
+        order = np.argsort(hashes, kind="stable")
+        begins = np.ones(len(order), np.bool_)
+        begins[1:] = hashes[order][1:] != hashes[order][:-1]
+        self.is_copy = np.zeros(len(order), np.bool_)
+        self.is_copy[order[~begins]] = True
+        self.is_shared = np.zeros(len(order), np.bool_)
+        if len(order):
+            unit_of = units[self.file_of][order]
+            groups = np.flatnonzero(begins)
+            several = np.minimum.reduceat(unit_of, groups) < np.maximum.reduceat(unit_of, groups)
+            self.is_shared[order[groups[several]]] = True
+        self.sequences = int((self.is_copy & np.array(duplicate_index.firsts, np.bool_)).sum())
+
+    def span(self, file: int) -> slice:
+        """Return the positions of a file's pieces."""
+        return slice(int(self._starts[file]), int(self._ends[file]))
+
+    def costed(self, files: Sequence[FileRecord], shape: ModelShape) -> list[FileRecord]:
+        """Return the files with the cost of what they have first."""
+        if not self.is_copy.any():
+            return list(files)
+        own = np.where(self.is_copy, 0, self._lengths)
+        tokens, squared = self._by_file(own), self._by_file(own**2)
+        return [
+            replace(
+                file,
+                # Whoever has only copies still reads and writes.
+                cost=max(
+                    forward_cost(shape.layers, shape.width, int(tokens[n]), int(squared[n])),
+                    min(file.cost, forward_cost(shape.layers, shape.width, 1, 1)),
+                ),
+            )
+            for n, file in enumerate(files)
+        ]
+
+    def _by_file(self, values: _Integers) -> _Integers:
+        sums = np.concatenate([[0], np.cumsum(values)])
+        added: _Integers = sums[self._ends] - sums[self._starts]
+        return added
+
+
+def _texts(
+    files: Sequence[FileRecord], found: _Copies, rules: ReadingRules
+) -> dict[tuple[int, int], list[str]]:
+    """Return what several units have, by bundle and unit of the file that has it first."""
+    texts: dict[tuple[int, int], list[str]] = {}
+    for number in np.unique(found.file_of[found.is_shared]).tolist():
+        shared = found.is_shared[found.span(number)]
+        stream = FastaStream(Path(files[number].source), rules, stretch_of(files[number]))
+        try:
+            read = (piece for record in stream for piece in pieces(record.residues, rules))
+            chosen = [piece for piece, wanted in zip(read, shared, strict=True) if wanted]
+        except (InputError, OSError, ValueError):
+            # It changed since the scan, and will fail by itself.
+            continue
+        texts.setdefault((files[number].bundle, files[number].unit), []).extend(chosen)
+    return texts
+
+
+def _blocks(texts: dict[tuple[int, int], list[str]], batch_tokens: int) -> Iterator[Block]:
+    """Yield what several units have in batches, those of each unit's own together."""
+    for (_, owner), own in sorted(texts.items()):
+        for batch in plan_batches([len(text) for text in own], batch_tokens):
+            yield Block(owner, [own[row] for row in batch])

@@ -1,0 +1,152 @@
+"""Who would get what: the first assignment of a run, without starting it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tui_balancer.devices.info import kind_of
+from tui_balancer.devices.selection import SelectedDevice
+from tui_balancer.inputs.duplicates import DuplicateIndex
+from tui_balancer.inputs.scan import FileScan
+from tui_balancer.run.prepare.duplicates import without_copies
+from tui_balancer.run.prepare.prepare import PreparedRun
+from tui_balancer.run_folder.manifest import Manifest
+from tui_balancer.run_folder.shards import census_parts, with_costs_of
+from tui_balancer.scheduler.model import DeviceSpec, Unit
+from tui_balancer.scheduler.policy.assignment import assign_files_weighted
+from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound
+from tui_balancer.scheduler.policy.cost import forward_cost
+from tui_balancer.scheduler.simulation.simulate import REPORT_SECONDS, SimulatedDevice, simulate
+
+CUDA_FLOPS = 15e12
+"""FLOP/s assumed of a card of weight 1.0 (RTX 3090): under half of its 35.6 TFLOPS of fp32."""
+
+MPS_FLOPS = 2e12
+"""FLOP/s assumed of an Apple GPU: about half of what an M1's data sheet gives for fp32."""
+
+CPU_THREAD_FLOPS = 1e11
+"""FLOP/s assumed of a CPU thread: about half of a core with AVX-512 at 3 GHz."""
+
+
+SIMULATED_FILES = 20_000
+"""Of more files the end is not simulated: the bound is within a per mille of it."""
+
+BATCHES = 20_000
+"""Simulated batches at most, for the same reason."""
+
+COMMON_LENGTH = 300
+"""Tokens of a protein as they are on average: what a batch costs hangs on it a little."""
+
+REPORTS = 1000
+"""Progress reports of a simulated device; more would only take longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDevice:
+    """One device's share of the assignment.
+
+    Attributes:
+        device: Its id.
+        name: The hardware's name.
+        weight: Its relative speed.
+        files: Files it would start with.
+        sequences: In them.
+        residues: In them.
+        cost: FLOPs of them.
+        seconds: A rough estimate, from assumed speeds or those of earlier runs.
+    """
+
+    device: str
+    name: str
+    weight: float
+    files: int
+    sequences: int
+    residues: int
+    cost: float
+    seconds: float
+
+
+def planned_catalogue(
+    prepared: PreparedRun, scans: Sequence[FileScan], duplicate_index: DuplicateIndex | None
+) -> tuple[Manifest, int]:
+    """Return the scanned files as a run would have them, and how many sequences are copies.
+
+    Args:
+        prepared: The run.
+        scans: What is in its inputs.
+        duplicate_index: Of the same scan; None if copies are to be computed too.
+    """
+    shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
+    manifest = Manifest.build(scans, Path(), shape, tokens)
+    if duplicate_index is None:
+        return manifest, 0
+    parts = census_parts(scans, manifest.files)
+    costed, copies = without_copies(parts, duplicate_index, shape)
+    return replace(manifest, files=tuple(with_costs_of(costed, manifest.files))), copies
+
+
+def plan(prepared: PreparedRun, units: Sequence[Unit]) -> tuple[PlannedDevice, ...]:
+    """Return the first assignment of scanned units over a prepared run's devices."""
+    queues = assign_files_weighted(units, prepared.specs)
+    planned = []
+    for spec, selected in zip(prepared.specs, prepared.devices, strict=True):
+        queue = queues[spec.device]
+        cost = sum(unit.cost for unit in queue)
+        planned.append(
+            PlannedDevice(
+                device=spec.device,
+                name=spec.name,
+                weight=spec.weight,
+                files=sum(unit.inputs for unit in queue),
+                sequences=sum(unit.sequences for unit in queue),
+                residues=sum(unit.residues for unit in queue),
+                cost=cost,
+                seconds=cost / _flops(spec, selected),
+            )
+        )
+    return tuple(planned)
+
+
+def predicted_seconds(prepared: PreparedRun, units: Sequence[Unit]) -> float:
+    """Return when all files would be done, model loading aside, by a simulation of the run.
+
+    As rough as the assumed speeds that it rests on; the stealing rule is the run's own.
+    """
+    costs = [unit.cost for unit in units]
+    devices = [
+        SimulatedDevice(spec, Speed.steady(_flops(spec, selected)))
+        for spec, selected in zip(prepared.specs, prepared.devices, strict=True)
+    ]
+    bound = fluid_bound(costs, [device.speed for device in devices])
+    if len(units) > SIMULATED_FILES:
+        return bound
+    return simulate(
+        devices,
+        units,
+        policy=prepared.settings.policy,
+        stealing=prepared.settings.stealing,
+        splitting=prepared.settings.splitting,
+        batch_cost=max(_batch_cost(prepared), sum(costs) / BATCHES),
+        report_seconds=max(REPORT_SECONDS, bound / REPORTS),
+    ).makespan
+
+
+def _batch_cost(prepared: PreparedRun) -> float:
+    """Return the FLOPs of a batch of sequences of common length."""
+    shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
+    return forward_cost(shape.layers, shape.width, tokens, tokens * COMMON_LENGTH)
+
+
+def _flops(spec: DeviceSpec, selected: SelectedDevice) -> float:
+    """Return what a device did in earlier runs, or else what is assumed of it, in FLOP/s."""
+    return spec.rate or assumed_flops(spec.device, spec.weight, selected.threads)
+
+
+def assumed_flops(device: str, weight: float, threads: int) -> float:
+    """Return the FLOP/s that a plan assumes of a device; a run measures it instead."""
+    kind = kind_of(device)
+    if kind == "cpu":
+        return CPU_THREAD_FLOPS * threads
+    return MPS_FLOPS if kind == "mps" else CUDA_FLOPS * weight

@@ -1,0 +1,313 @@
+"""What must hold before a run begins: inputs exist, the model loads, the devices are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui_balancer.devices.processor import CPU
+from tui_balancer.devices.selection import SelectedDevice, parse_devices
+from tui_balancer.embedding.checkpoints.registry import ModelSource, parse_model
+from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.export.merge import merged_conflicts
+from tui_balancer.inputs.discovery import InputFile, find_inputs, require_inputs
+from tui_balancer.ledger.reading import is_blank
+from tui_balancer.ledger.records import FileState, RunRecord
+from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.notices import Notice, Notices
+from tui_balancer.outputs.formats import FORMATS, require_installed
+from tui_balancer.outputs.layout import output_paths
+from tui_balancer.representations import Representations
+from tui_balancer.run.prepare.batch_size import suitable_batch_tokens
+from tui_balancer.run.prepare.cluster import find_cluster
+from tui_balancer.run.prepare.devices import device_specs, selected_devices
+from tui_balancer.run.prepare.learned_rates import with_rates
+from tui_balancer.run.prepare.limits import limit_warnings
+from tui_balancer.run.prepare.precision import (
+    choose_precision,
+    measured_precision,
+    slow_precision_warnings,
+)
+from tui_balancer.run.prepare.resume import (
+    Continuation,
+    OnChecked,
+    Resuming,
+    StoredRun,
+    continuation,
+    find_run,
+)
+from tui_balancer.run_folder.conflicts import (
+    new_run_conflicts,
+    output_conflicts,
+    plan_conflicts,
+    refuse_conflicts,
+    require_folders,
+)
+from tui_balancer.run_folder.settings_json import (
+    refuse_differences,
+    resolved,
+    run_record,
+    with_stored_defaults,
+)
+from tui_balancer.scheduler.model import DeviceSpec
+from tui_balancer.settings import RunSettings
+from tui_balancer.view.handle import Step
+from tui_balancer.workers.preflight.preflight import (
+    OnDownload,
+    PreflightReport,
+    PreflightRequest,
+    preflight,
+)
+from tui_balancer.workers.wire.socket_folder import temporary_folder
+
+if TYPE_CHECKING:
+    from tui_balancer.engines.dask.engine import ClusterAccess
+
+OnStep = Callable[[Step], None]
+"""Hears how far the preparation is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRun:
+    """A run that can start: nothing is left that a person would have to mend first.
+
+    Attributes:
+        settings: As asked for.
+        inputs: The files found, unread as yet; none where the ledger knows them already.
+        model: Known to exist and to load.
+        devices: What will compute, in order.
+        specs: The same as the coordinator sees them.
+        embedding: What decides the bytes of an output, one for all devices.
+        warnings: What a person should read.
+        record: The run as its ledger begins with it.
+        sessions: Processes that have worked on it before.
+        continuation: How it goes on; None while its inputs have not all been scanned.
+        cluster: Where it computes; None for this machine.
+    """
+
+    settings: RunSettings
+    inputs: tuple[InputFile, ...]
+    model: ModelSource
+    devices: tuple[SelectedDevice, ...]
+    specs: tuple[DeviceSpec, ...]
+    embedding: EmbeddingSettings
+    warnings: tuple[Notice, ...]
+    record: RunRecord
+    sessions: int = 0
+    continuation: Continuation | None = None
+    cluster: ClusterAccess | None = None
+
+    @property
+    def kept(self) -> Representations:
+        """What is kept of each sequence."""
+        return self.embedding.representations(self.model.shape.layers, self.model.shape.width)
+
+    @property
+    def files_found(self) -> int:
+        """How many files there are to be looked at before work begins."""
+        if self.continuation is None:
+            return len(self.inputs)
+        return self.continuation.files + len(self.continuation.added)
+
+    @property
+    def folder(self) -> Path:
+        """The run folder, absolute."""
+        return self.settings.output.absolute()
+
+
+def prepare(
+    settings: RunSettings,
+    *,
+    resuming: Resuming | None = Resuming(),  # noqa: B008 - frozen
+    on_step: OnStep = lambda _: None,
+    first_byte_seconds: float | None = None,
+) -> PreparedRun:
+    """Check everything that can be checked before work begins; downloads the model if needed.
+
+    A run that the output folder holds already is continued: what decides its results must be
+    the same, and so must its inputs.
+
+    Args:
+        settings: The run as asked for.
+        resuming: What is allowed when the run was begun before; None looks at no run folder.
+        on_step: Hears how far it is: files found, a download, the check of the inputs of a run
+            begun before.
+        first_byte_seconds: Longest wait for a download to begin; None for the usual one.
+
+    Raises:
+        UserError: Something is missing or wrong; nothing was started.
+    """
+    require_installed(*(FORMATS[name] for name in settings.formats))
+    if resuming is not None:
+        # Processes meet at a socket in it.
+        temporary_folder()
+    stored = find_run(settings.output) if resuming is not None else None
+    if stored is not None:
+        settings = with_stored_defaults(settings, stored.run)
+
+    def found(files: int) -> None:
+        on_step(Step("finding the inputs", files, unit="files"))
+
+    def checked(done: int, total: int) -> None:
+        on_step(Step("checking the inputs", done, total, "files"))
+
+    known = stored is not None and stored.files
+    left_out = Notices()
+    inputs = () if known else find_inputs(settings.inputs, left_out.leave_out, on_found=found)
+    if resuming is not None:
+        refuse_run_conflicts(settings, inputs, stored, retry_failed=resuming.retry_failed)
+    here = settings.cluster is None
+    asked = parse_devices(settings.devices)
+    # A run that was begun before keeps its number format, slow or not.
+    measured = measured_precision(settings.precision, asked) if stored is None else None
+    request = PreflightRequest(
+        model=parse_model(settings.model, settings.seed),
+        devices=asked if here else parse_devices(CPU),
+        repr_layers=settings.repr_layers,
+        contacts="contacts" in settings.include,
+        first_byte_seconds=first_byte_seconds,
+        measured=measured if here else None,
+    )
+    if request.needs_torch:
+        on_step(Step("looking at the model and the devices"))
+    report = preflight(request, downloading(on_step))
+    assert report.model is not None, "a model was asked for"
+    if settings.cluster is None:
+        devices = selected_devices(settings, report.devices, report.model.shape)
+        prepared = _settled(settings, inputs, report, devices, stored, resuming, checked)
+        return replace(prepared, warnings=(*left_out.all(), *prepared.warnings))
+
+    def workers_came(there: int, expected: int) -> None:
+        on_step(Step("waiting for workers", there, expected, "workers"))
+
+    sources = (Path(row.file.source) for row in stored.files) if stored is not None else ()
+    found_cluster = find_cluster(
+        settings,
+        settings.cluster,
+        [file.path for file in inputs] or list(sources),
+        report.model,
+        measured,
+        workers_came,
+    )
+    report = replace(report, warnings=(*report.warnings, *found_cluster.warnings))
+    try:
+        prepared = _settled(
+            settings, inputs, report, found_cluster.devices, stored, resuming, checked
+        )
+    except BaseException:
+        found_cluster.access.cluster.close()
+        raise
+    warnings = (*left_out.all(), *prepared.warnings)
+    return replace(prepared, cluster=found_cluster.access, warnings=warnings)
+
+
+def _settled(
+    settings: RunSettings,
+    inputs: tuple[InputFile, ...],
+    report: PreflightReport,
+    devices: tuple[SelectedDevice, ...],
+    stored: StoredRun | None,
+    resuming: Resuming | None,
+    on_checked: OnChecked,
+) -> PreparedRun:
+    """Settle what follows from the devices, and hold it against a run begun before.
+
+    Raises:
+        UserError: A device lacks what was asked for, or the run is another.
+    """
+    assert report.model is not None, "a model was asked for"
+    shape = report.model.shape
+    specs, warnings = device_specs(devices, settings.weights)
+    asked = settings.embedding(
+        settings.batch_tokens or suitable_batch_tokens(devices, shape),
+        choose_precision(settings.precision, devices, reference=settings.reference),
+    )
+    # Workers tell by it whether batches that were kept are of this run, however it is taken up.
+    embedding = resolved(asked, report.model)
+    warnings += slow_precision_warnings(embedding.precision, devices)
+    if settings.cluster is None:
+        warnings += limit_warnings(devices, shape, embedding)
+    going_on = None
+    if stored is not None and resuming is not None:
+        refuse_differences(stored.run, settings, report.model, embedding, devices)
+        if stored.files:
+            going_on = continuation(stored, settings.inputs, resuming, on_checked)
+            added = [str(output) for _, output in going_on.added]
+            conflicts = new_run_conflicts(settings.output.absolute(), added, settings.formats)
+            refuse_conflicts(conflicts, overwrite=settings.overwrite)
+            warnings += going_on.warnings
+    return PreparedRun(
+        settings=settings,
+        inputs=inputs,
+        model=report.model,
+        devices=devices,
+        specs=specs
+        if settings.weights
+        else with_rates(specs, devices, report.model.name, embedding.precision),
+        embedding=embedding,
+        warnings=tuple(map(Notice, (*report.warnings, *warnings))),
+        record=run_record(settings, report.model, embedding, devices),
+        sessions=len(stored.sessions) if stored is not None else 0,
+        continuation=going_on,
+    )
+
+
+def refuse_run_conflicts(
+    settings: RunSettings,
+    inputs: Sequence[InputFile],
+    stored: StoredRun | None,
+    *,
+    retry_failed: bool,
+) -> None:
+    """See that the run writes over nothing that it did not write.
+
+    Args:
+        settings: As asked for.
+        inputs: Those found, of a run that is new.
+        stored: The run as it was begun before; None if it is new.
+        retry_failed: Whether files that failed are tried again.
+
+    Raises:
+        UserError: Other people's files are in the way.
+    """
+    folder, formats = settings.output.absolute(), settings.formats
+    if stored is not None and stored.files:
+        ends = {FileState.DONE} if retry_failed else {FileState.DONE, FileState.FAILED}
+        rows = [row for row in stored.files if not row.owned and row.state not in ends]
+        outputs = [row.file.output for row in rows]
+        conflicts = output_conflicts(folder, outputs, formats)
+    elif folder.is_dir() and any(folder.iterdir()):
+        outputs = list(map(str, output_paths(inputs, FORMATS[formats[0]].suffix)))
+        conflicts = new_run_conflicts(folder, outputs, formats)
+        if stored is None:
+            conflicts += plan_conflicts(folder)
+    else:
+        return
+    require_folders(folder, outputs)
+    if settings.merge:
+        run = stored.run if stored is not None else None
+        conflicts += merged_conflicts(folder, formats, run)
+    refuse_conflicts(conflicts, overwrite=settings.overwrite)
+
+
+def downloading(on_step: OnStep) -> OnDownload:
+    """Return what tells of a download in steps."""
+
+    def received(done: int, total: int) -> None:
+        on_step(Step("downloading the model", done // 1_000_000, total // 1_000_000, "MB"))
+
+    return received
+
+
+def require_sense(settings: RunSettings) -> None:
+    """See at a glance what would make `prepare` fail later.
+
+    Raises:
+        UserError: A slip of the pen: no such model, device or input.
+    """
+    parse_model(settings.model, settings.seed)
+    parse_devices(settings.devices)
+    if is_blank(settings.output / LEDGER_NAME):
+        require_inputs(settings.inputs)

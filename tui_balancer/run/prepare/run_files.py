@@ -1,0 +1,227 @@
+"""What is done and what is left: the scan of a new run, the check of one begun before."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path, PurePath
+
+from tui_balancer.formatting import plural
+from tui_balancer.inputs.discovery import InputFile
+from tui_balancer.inputs.duplicates import DuplicateIndex
+from tui_balancer.inputs.scan import FileScan, ScanStopped, scan, scan_file
+from tui_balancer.ledger.changes import Change, FileReopened, FileRescanned
+from tui_balancer.ledger.records import FileRecord, FileRow, FileState, OutputRecord
+from tui_balancer.ledger.writing import Ledger
+from tui_balancer.notices import Notice, Notices
+from tui_balancer.outputs.atomic import sweep_temporaries
+from tui_balancer.outputs.checking import flaw
+from tui_balancer.outputs.formats import FORMATS
+from tui_balancer.outputs.layout import output_paths
+from tui_balancer.outputs.partials import sweep_partials
+from tui_balancer.run.prepare.duplicates import dereplicated
+from tui_balancer.run.prepare.prepare import PreparedRun
+from tui_balancer.run.prepare.resume import Continuation
+from tui_balancer.run_folder.disk_space import check_space
+from tui_balancer.run_folder.folder import RunFolder
+from tui_balancer.run_folder.manifest import Manifest, file_records
+from tui_balancer.run_folder.shards import census_parts, with_costs_of
+from tui_balancer.settings import Shards
+
+OnFile = Callable[[int, int], None]
+"""Hears of every file that was looked at: its sequences and residues."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """The run's files at the start of a session.
+
+    Attributes:
+        manifest: All of them.
+        rows: What the ledger says of each, in the same order.
+        warnings: What a person should read.
+    """
+
+    manifest: Manifest
+    rows: tuple[FileRow, ...]
+    warnings: tuple[Notice, ...]
+
+    def in_state(self, state: FileState) -> tuple[FileRow, ...]:
+        """Return the files in one state."""
+        return tuple(row for row in self.rows if row.state is state and not row.file.is_shard)
+
+    @property
+    def owned(self) -> set[int]:
+        """Files that are not done, but at whose outputs' places this run has written before."""
+        waiting = (*self.in_state(FileState.WAITING), *self.in_state(FileState.FAILED))
+        return {row.file.file_id for row in waiting if row.owned}
+
+    def shards_of(self, files: Sequence[FileRow]) -> tuple[FileRow, ...]:
+        """Return the shards of some files, whatever has become of them."""
+        numbers = (self.manifest.shards(row.file.file_id) for row in files if row.file.shards)
+        return tuple(self.rows[number] for number in chain.from_iterable(numbers))
+
+
+def find_run_files(
+    prepared: PreparedRun, folder: RunFolder, on_file: OnFile, stop: threading.Event
+) -> RunFiles:
+    """Scan a new run's inputs, or check the outputs and scan the changed inputs of another.
+
+    Whatever is found goes into the ledger at once.
+
+    Raises:
+        ScanStopped: `stop` was set; the ledger is as it was.
+        LedgerError: The ledger cannot be written.
+        UserError: The outputs cannot fit on the disk.
+    """
+    if prepared.continuation is None:
+        warnings = _scan_all(prepared, folder, on_file, stop)
+    else:
+        warnings = _check(prepared, prepared.continuation, folder.ledger, on_file, stop)
+    rows = folder.ledger.files()
+    formats = prepared.settings.formats
+    run_files = RunFiles(Manifest.of([row.file for row in rows], folder.path, formats), rows, ())
+    waiting = run_files.in_state(FileState.WAITING)
+    shards = [row for row in run_files.shards_of(waiting) if row.state is FileState.WAITING]
+    warnings += map(Notice, check_space(folder.path, waiting, prepared.kept, formats, shards))
+    return replace(run_files, warnings=tuple(warnings))
+
+
+def undivided_warnings(
+    scans: Sequence[FileScan], shards: Shards, segment_bytes: int
+) -> list[Notice]:
+    """Return a warning if files are larger than a shard and are not divided."""
+    if not shards.explicit or shards.size is None:
+        return []
+    size = max(shards.size, segment_bytes)
+    whole = [one for one in scans if one.size_bytes > size and not (one.segments or one.error)]
+    if not whole:
+        return []
+    where = whole[0].input.name if len(whole) == 1 else plural(len(whole), "file")
+    return [Notice(f"--shard does not divide what is packed, or a single record: {where}")]
+
+
+def _scan_all(
+    prepared: PreparedRun, folder: RunFolder, on_file: OnFile, stop: threading.Event
+) -> list[Notice]:
+    """Scan and record every input of a run that is new, or whose scan has not ended before."""
+    duplicate_index = DuplicateIndex() if prepared.settings.dereplicate else None
+    notices = Notices()
+    scans = scan(
+        prepared.inputs,
+        prepared.settings.reading,
+        on_progress=lambda done: on_file(done.sequences, done.residues),
+        stop=stop,
+        duplicate_index=duplicate_index,
+        shard_bytes=prepared.settings.shards.size,
+        notices=notices,
+    )
+    if stop.is_set():
+        raise ScanStopped
+    suffix = FORMATS[prepared.settings.formats[0]].suffix
+    paths = output_paths([one.input for one in scans], suffix)
+    shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
+    files = file_records(scans, paths, shape, tokens)
+    if prepared.settings.overwrite:
+        # What a run has left here whose ledger is lost.
+        outputs = [file.output for file in files]
+        sweep_temporaries(folder.path, outputs)
+        sweep_partials(folder.path, outputs)
+    if duplicate_index is not None:
+        rules = prepared.settings.reading
+        parts = census_parts(scans, files)
+        costed = dereplicated(parts, duplicate_index, folder.path, shape, rules, tokens)
+        files = with_costs_of(costed, files)
+    folder.ledger.record_scan(files, time.time())
+    segment_bytes = prepared.settings.reading.segment_bytes
+    undivided = undivided_warnings(scans, prepared.settings.shards, segment_bytes)
+    return [*notices.all(), *undivided]
+
+
+def _check(
+    prepared: PreparedRun,
+    continuation: Continuation,
+    ledger: Ledger,
+    on_file: OnFile,
+    stop: threading.Event,
+) -> list[Notice]:
+    """Bring the ledger of a run begun before up to date with inputs and outputs."""
+    notices = Notices()
+    redone: list[str] = []
+
+    def scanned(file: InputFile, shard_bytes: int | None = None) -> FileScan:
+        found = scan_file(
+            file, prepared.settings.reading, stop, shard_bytes=shard_bytes, notices=notices
+        )
+        on_file(found.sequences, found.residues)
+        return found
+
+    def recorded(
+        scans: Sequence[FileScan], outputs: Sequence[PurePath], first: int
+    ) -> list[FileRecord]:
+        tokens = prepared.embedding.batch_tokens
+        return file_records(scans, outputs, prepared.model.shape, tokens, first)
+
+    changes: list[Change] = []
+    rows = ledger.files()
+    waiting: set[int] = set()
+    for row in rows:
+        file = row.file
+        if stop.is_set():
+            raise ScanStopped
+        if file.is_shard:
+            # Shards of a file that is through are none any more.
+            if file.whole in waiting and (reason := _shard_flaw(prepared.folder, row)):
+                changes.append(FileReopened(file.file_id, reason))
+            continue
+        if file.file_id in continuation.rescanned:
+            source = InputFile(file.source, file.full_name)
+            changes += map(
+                FileRescanned, recorded([scanned(source)], [PurePath(file.output)], file.file_id)
+            )
+            continue
+        reason = _retry_words(row) if file.file_id in continuation.reopened else ""
+        if not reason and row.state is FileState.DONE and (reason := _flaw(prepared.folder, row)):
+            redone.append(f"{file.name}: {reason}")
+        if reason:
+            changes.append(FileReopened(file.file_id, reason))
+        if reason or row.state is FileState.WAITING:
+            waiting.add(file.file_id)
+        on_file(file.sequences, file.residues)
+    outputs = [output for _, output in continuation.added]
+    size = prepared.settings.shards.size
+    scanned_now = [scanned(file, size) for file, _ in continuation.added]
+    added = recorded(scanned_now, outputs, len(rows))
+    if changes:
+        ledger.append(None, *changes)
+    if added:
+        ledger.record_scan(added, time.time())
+    warnings = list(notices.all())
+    if redone:
+        text = f"{plural(len(redone), 'output')} will be made anew ({redone[0]})"
+        warnings.append(Notice(text))
+    return warnings
+
+
+def _shard_flaw(folder: Path, row: FileRow) -> str:
+    """Say why a shard of a file that waits is to be computed anew; nothing if it is not."""
+    if row.state is FileState.FAILED:
+        return _retry_words(row)
+    return _flaw(folder, row) if row.state is FileState.DONE else ""
+
+
+def _retry_words(row: FileRow) -> str:
+    """Say why a file that was through is tried again."""
+    if row.missing:
+        return f"tried again, its output was without {plural(row.missing, 'sequence')}"
+    return f"tried again, it had failed: {row.reason}"
+
+
+def _flaw(folder: Path, row: FileRow) -> str:
+    """Say what is wrong with a file's outputs; nothing when they are as they were written."""
+    first = OutputRecord(row.file.output, row.output_sha256, row.output_bytes)
+    flaws = (flaw(folder / one.output, one.sha256, one.bytes) for one in (first, *row.others))
+    return next(filter(None, flaws), "")

@@ -1,0 +1,1 @@
+"""What lies on disk around the outputs."""

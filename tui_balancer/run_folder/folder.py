@@ -1,0 +1,98 @@
+"""The run folder in this process's hands: locked, swept, its ledger open."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui_balancer.errors import UserError
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.lock import RunLock
+from tui_balancer.ledger.records import RunRecord, SessionEnd, SessionRecord
+from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.ledger.writing import Ledger
+from tui_balancer.outputs.atomic import sweep_temporaries
+from tui_balancer.run_folder.presence import Presence
+from tui_balancer.versions import versions
+
+LOGS_FOLDER = "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """A run folder that nobody else works in.
+
+    Attributes:
+        path: Absolute.
+        ledger: Open for writing.
+        presence: Whether they are still there.
+    """
+
+    path: Path
+    ledger: Ledger
+    presence: Presence
+    _lock: RunLock
+
+    @classmethod
+    def take(cls, path: Path, run: RunRecord, sessions: int, age_seconds: float = 0.0) -> RunFolder:
+        """Take hold of a run folder, making it if need be, and clear what dead attempts left.
+
+        Args:
+            path: Absolute.
+            run: What the run is, should it be new.
+            sessions: Processes that have worked on it, as far as the caller knows; 0 if it is
+                new.
+            age_seconds: What the command has taken already.
+
+        Raises:
+            UserError: The folder cannot be written, or somebody else works in it, or did since
+                the caller looked.
+        """
+        try:
+            (path / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise UserError(
+                f"cannot write the run folder {path}: {problem.strerror}; choose another with "
+                "--output"
+            ) from problem
+        lock = RunLock.acquire(path)
+        try:
+            session = SessionRecord(
+                time.time(),
+                socket.gethostname(),
+                os.getpid(),
+                versions(),
+                age_seconds=age_seconds,
+            )
+            if sessions:
+                ledger = Ledger.open(path / LEDGER_NAME, session)
+            else:
+                ledger = Ledger.create(path / LEDGER_NAME, run, session)
+            if ledger.session != sessions + 1:
+                ledger.close()
+                raise UserError(f"another process has just worked in {path}: start again")
+            sweep_temporaries(path, ledger.outputs())
+            presence = Presence(path, ledger.path)
+        except LedgerError as problem:
+            lock.release()
+            raise UserError(f"{problem} ({path / LEDGER_NAME})") from problem
+        except BaseException:
+            lock.release()
+            raise
+        return cls(path, ledger, presence, lock)
+
+    def release(self, end: SessionEnd, reason: str = "") -> None:
+        """Release the folder, and record how this process ended its work."""
+        if self.presence.loss():
+            # What lies at these paths now is somebody else's.
+            self.ledger.abandon()
+        else:
+            with suppress(LedgerError):
+                self.ledger.end_session(time.time(), end, reason)
+            self.ledger.close()
+        self.presence.close()
+        self._lock.release()

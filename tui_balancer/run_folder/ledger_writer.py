@@ -1,0 +1,165 @@
+"""From the coordinator's events to the ledger: in order, and never under its lock."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+
+from msgspec import to_builtins
+
+from tui_balancer.ledger.changes import (
+    Change,
+    Entry,
+    FileDone,
+    FileFailed,
+    LeaseEnded,
+    LeaseGranted,
+    OutputsOwned,
+    UnitBrokenUp,
+    UnitFailed,
+    UnitReopened,
+)
+from tui_balancer.ledger.errors import LedgerError
+from tui_balancer.ledger.records import DeviceUsed, EventRecord, LeaseEnd
+from tui_balancer.ledger.writing import Ledger
+from tui_balancer.scheduler.events import (
+    Event,
+    FailureEvent,
+    LeaseEvent,
+    PartEvent,
+    RetryEvent,
+    ReturnEvent,
+    SkipEvent,
+    UnbundleEvent,
+)
+
+
+class LedgerWriter:
+    """Carries what happens in a run into its ledger.
+
+    The coordinator hands over every event under its lock (`note`), which only puts it in a
+    queue here; so the queue has the events' order, nobody waits for a disk under that lock, and
+    a full disk raises nothing there. Whoever must know that something is written calls
+    `flush`, which writes all that waits, in order and as one transaction, for whichever
+    threads are waiting:
+
+    - before a worker gets its lease, so the ledger knows of every lease that a worker has;
+    - before outputs are put in place, so the ledger knows whose they are if the app dies there;
+    - after an output was put in place and before the coordinator hears of it, so what is
+      shown as done is done in the ledger, and survives a power cut;
+    - from the run's own thread about once a second, for all the rest (steals, moves, commands,
+      devices). A killed app loses at most that of the story, and nothing of the work: the
+      state of a file hangs on the first two only.
+
+    What could not be written stays in the queue and is tried again by the next `flush`.
+
+    Args:
+        ledger: Where it all goes.
+        clock: Seconds of the session.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], float]) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._waiting: deque[Entry] = deque()
+        self._noting = threading.Lock()
+        self._writing = threading.Lock()
+        self._out: set[tuple[int, int]] = set()
+
+    def note(self, event: Event) -> None:
+        """Take an event; called under the coordinator's lock."""
+        with self._noting:
+            self._waiting.append(Entry(event_record(event), self._changes(event)))
+
+    def note_owned(self, file_ids: Iterable[int], *, owned: bool = True) -> None:
+        """Take the news that what lies at the places of files' outputs is the run's, or is not."""
+        with self._noting:
+            changes = tuple(OutputsOwned(file_id, owned) for file_id in file_ids)
+            self._waiting.append(Entry(None, changes))
+
+    def note_done(self, unit_id: int, epoch: int, *files: FileDone | FileFailed) -> None:
+        """Take the news that a unit's outputs are in place; `flush` makes it last.
+
+        Some files of a bundle may have failed, or all.
+        """
+        done = any(isinstance(file, FileDone) for file in files)
+        how = LeaseEnd.DONE if done else LeaseEnd.FAILED
+        ended = LeaseEnded(unit_id, epoch, how, self._clock())
+        with self._noting:
+            self._out.remove((unit_id, epoch))
+            self._waiting.append(Entry(None, (*files, ended)))
+
+    def note_device(self, used: DeviceUsed) -> None:
+        """Take the news of a device, as of now."""
+        with self._noting:
+            self._waiting.append(Entry(None, (replace(used, seconds=self._clock()),)))
+
+    def flush(self) -> None:
+        """Return when all that was noted before this call is in the ledger.
+
+        Raises:
+            LedgerError: Not all of it is, and nothing is lost: it will be tried again.
+        """
+        with self._writing:
+            with self._noting:
+                entries = tuple(self._waiting)
+            if not entries:
+                return
+            self._ledger.append_all(entries)
+            with self._noting:
+                for _ in entries:
+                    self._waiting.popleft()
+
+    def close(self) -> None:
+        """Write what waits, as far as that goes: at the end of a run on a full disk it may not."""
+        with suppress(LedgerError):
+            self.flush()
+
+    def _changes(self, event: Event) -> tuple[Change, ...]:
+        """Return what an event means for the files and the leases that are out."""
+        if isinstance(event, LeaseEvent):
+            self._out.add((event.unit_id, event.epoch))
+            granted = (event.unit_id, event.epoch, event.device, event.seconds, event.part)
+            return (LeaseGranted(*granted),)
+        if isinstance(event, PartEvent):
+            self._out.remove((event.unit_id, event.epoch))
+            return (LeaseEnded(event.unit_id, event.epoch, LeaseEnd.PART, event.seconds),)
+        # A unit whose output is in place, but that could not be counted before the run was
+        # stopped, is returned as well: its lease is over already.
+        if isinstance(event, ReturnEvent) and (event.unit_id, event.epoch) in self._out:
+            self._out.remove((event.unit_id, event.epoch))
+            how = LeaseEnd.WORKER_DIED if event.cause.worker_lost else LeaseEnd.RETURNED
+            return (LeaseEnded(event.unit_id, event.epoch, how, event.seconds, event.charged),)
+        if isinstance(event, FailureEvent) and event.waiting:
+            return (UnitFailed(event.unit_id, event.reason),)
+        # A file that failed without a device was never leased: it is in the ledger as failed.
+        if isinstance(event, FailureEvent) and event.device is not None:
+            epochs = [epoch for unit_id, epoch in self._out if unit_id == event.unit_id]
+            if not epochs:
+                # A file of a bundle, of which `note_done` has told.
+                return ()
+            (epoch,) = epochs
+            self._out.remove((event.unit_id, epoch))
+            return (
+                UnitFailed(event.unit_id, event.reason),
+                LeaseEnded(event.unit_id, epoch, LeaseEnd.FAILED, event.seconds),
+            )
+        if isinstance(event, UnbundleEvent):
+            self._out.remove((event.unit_id, event.epoch))
+            died = (event.unit_id, event.epoch, LeaseEnd.WORKER_DIED, event.seconds)
+            return (LeaseEnded(*died), UnitBrokenUp(event.unit_id))
+        if isinstance(event, SkipEvent):
+            return (UnitFailed(event.unit_id, event.reason, by_hand=True),)
+        if isinstance(event, RetryEvent):
+            return (UnitReopened(event.unit_id, "tried again by hand"),)
+        return ()
+
+
+def event_record(event: Event) -> EventRecord:
+    """Return an event as the ledger stores it: its kind in a word, its fields by their names."""
+    payload = to_builtins(event)
+    kind, sequence, seconds = (payload.pop(name) for name in ("event", "sequence", "seconds"))
+    return EventRecord(sequence, seconds, kind, payload)

@@ -1,0 +1,253 @@
+"""Every input of a run with its number, counts and output, and the units made of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+from pathlib import Path, PurePath
+
+from tui_balancer.embedding.checkpoints.registry import ModelShape
+from tui_balancer.inputs.bundling import bundle_files
+from tui_balancer.inputs.counts import Counts
+from tui_balancer.inputs.scan import FileScan
+from tui_balancer.inputs.segments import Stretch
+from tui_balancer.ledger.records import FileRecord
+from tui_balancer.outputs.formats import DEFAULT_FORMATS, SHARD, FormatName, outputs_of
+from tui_balancer.outputs.layout import output_paths, shard_path, temporary_path
+from tui_balancer.outputs.partials import partial_path
+from tui_balancer.scheduler.model import Lease, Unit
+from tui_balancer.scheduler.policy.cost import forward_cost
+from tui_balancer.workers.wire.protocol import FileTask, OutputTask, Task
+
+JOINING_COST = 1.0
+"""FLOPs of making a file's outputs of its shards: none to speak of, but a cost is positive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The run's files by their numbers, as the ledger has them.
+
+    Attributes:
+        folder: The run folder, absolute.
+        files: Every input, the bad ones too, shards behind their file; a number is a position.
+        bundles: The numbers of the files that share batches, by that of the first one; files
+            that share with none are left out.
+        formats: Of the outputs, at least one.
+    """
+
+    folder: Path
+    files: tuple[FileRecord, ...]
+    bundles: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    formats: tuple[FormatName, ...] = DEFAULT_FORMATS
+
+    @classmethod
+    def build(
+        cls, scans: Sequence[FileScan], folder: Path, shape: ModelShape, batch_tokens: int
+    ) -> Manifest:
+        """Number the scanned files, cost them for a model, bundle them and lay out their outputs.
+
+        Args:
+            scans: In input order.
+            folder: The run folder, absolute.
+            shape: The model the costs are for.
+            batch_tokens: Tokens of a batch, at most.
+        """
+        paths = output_paths([scan.input for scan in scans])
+        return cls.of(file_records(scans, paths, shape, batch_tokens), folder)
+
+    @classmethod
+    def of(
+        cls,
+        files: Sequence[FileRecord],
+        folder: Path,
+        formats: tuple[FormatName, ...] = DEFAULT_FORMATS,
+    ) -> Manifest:
+        """Return the manifest of recorded files."""
+        sharing: defaultdict[int, list[int]] = defaultdict(list)
+        for file in files:
+            sharing[file.bundle].append(file.file_id)
+        bundles = {first: tuple(ids) for first, ids in sharing.items() if len(ids) > 1}
+        return cls(folder, tuple(files), bundles, formats)
+
+    def file_unit(self, file_id: int) -> Unit:
+        """Return a file or a shard as a unit of its own."""
+        file = self.files[file_id]
+        if not file.shards:
+            whole = file.whole if file.is_shard else None
+            counts = (file.sequences, file.residues, file.cost)
+            return Unit(file.file_id, file.name, *counts, whole=whole)
+        return Unit(
+            file.file_id,
+            file.name,
+            *(0, 0, JOINING_COST),
+            shards=tuple(self.shards(file_id)),
+            joined=(file.sequences, file.residues, file.cost),
+        )
+
+    def shards(self, file_id: int) -> range:
+        """Return the numbers of a file's shards."""
+        return range(file_id + 1, file_id + 1 + self.files[file_id].shards)
+
+    def units(self, file_ids: Iterable[int]) -> list[Unit]:
+        """Return the units that these files are leased in, in their order."""
+        grouped: defaultdict[int, list[Unit]] = defaultdict(list)
+        for file_id in file_ids:
+            grouped[self.files[file_id].unit].append(self.file_unit(file_id))
+        return [files[0] if len(files) == 1 else _bundle(files) for files in grouped.values()]
+
+    @property
+    def good_units(self) -> list[Unit]:
+        """The units of all files that could be read."""
+        return self.units(file.file_id for file in self.files if not file.error)
+
+    def break_up(self, first: int) -> None:
+        """Let the files of a bundle be embedded alone from now on."""
+        self.bundles.pop(first, None)
+
+    def output(self, file_id: int) -> Path:
+        """Return where a file's first output belongs, absolute."""
+        return self.folder / self.files[file_id].output
+
+    def outputs(self, file_id: int) -> tuple[Path, ...]:
+        """Return where all outputs of a file belong, absolute: one a format, and the index.
+
+        A shard has one, from which those of its file are made.
+        """
+        first = self.output(file_id)
+        if self.files[file_id].is_shard:
+            return (first,)
+        return tuple(first.with_suffix(one.suffix) for one in outputs_of(self.formats))
+
+    def partial(self, unit_id: int) -> Path:
+        """Return where the finished batches of a unit are kept: beside its first output."""
+        return partial_path(self.output(unit_id))
+
+    def task(self, lease: Lease) -> Task:
+        """Return a lease as the worker sees it."""
+        unit = lease.unit
+        together = self.bundles.get(self.files[unit.unit_id].bundle, (unit.unit_id,))
+        return Task(
+            unit_id=unit.unit_id,
+            epoch=lease.epoch,
+            files=tuple(
+                self._file_task(file_id, lease.epoch, wanted=file_id in unit.numbers)
+                for file_id in together
+            ),
+            partial=self.partial(unit.unit_id),
+            spans=lease.spans,
+        )
+
+    def _file_task(self, file_id: int, epoch: int, *, wanted: bool) -> FileTask:
+        file = self.files[file_id]
+        formats = (SHARD,) if file.is_shard else outputs_of(self.formats)
+        first, *others = (
+            OutputTask(one, temporary_path(output, epoch))
+            for one, output in zip(formats, self.outputs(file_id), strict=True)
+        )
+        return FileTask(
+            file_id=file_id,
+            source=Path(file.source),
+            temporary=first.temporary,
+            source_sha256=file.sha256,
+            sequences=file.sequences,
+            wanted=wanted,
+            format=first.format,
+            others=tuple(others),
+            stretch=stretch_of(file),
+            shards=tuple(map(self.output, self.shards(file_id))),
+        )
+
+
+def file_records(
+    scans: Sequence[FileScan],
+    outputs: Sequence[PurePath],
+    shape: ModelShape,
+    batch_tokens: int,
+    first: int = 0,
+) -> list[FileRecord]:
+    """Return scanned files as the ledger keeps them, small ones in bundles, large ones divided.
+
+    Args:
+        scans: What is in each.
+        outputs: Where the output of each belongs, relative to the run folder.
+        shape: The model the costs are for.
+        batch_tokens: Tokens of a batch, at most.
+        first: Number of the first one in the manifest.
+    """
+
+    def cost(counts: Counts) -> float:
+        return forward_cost(shape.layers, shape.width, counts.tokens, counts.squared_tokens)
+
+    tokens = [0 if scan.segments else scan.counts.tokens for scan in scans]
+    bundles = bundle_files(tokens, batch_tokens)
+    # Shards have the numbers after their file's.
+    numbers = list(accumulate((1 + len(scan.shards) for scan in scans), initial=first))
+    records: list[FileRecord] = []
+    for number, scan, output, bundle in zip(numbers, scans, outputs, bundles, strict=False):
+        record = FileRecord(
+            file_id=number,
+            unit=numbers[bundle],
+            bundle=numbers[bundle],
+            name=scan.input.name,
+            source=scan.input.source,
+            sha256=scan.sha256,
+            size_bytes=scan.size_bytes,
+            mtime_ns=scan.mtime_ns,
+            output=str(output),
+            sequences=scan.counts.sequences,
+            residues=scan.counts.residues,
+            cost=cost(scan.counts),
+            error=scan.error,
+            shards=len(scan.shards),
+            exact_name=scan.input.mirrored if scan.input.mirrored != scan.input.name else "",
+        )
+        records.append(record)
+        for place, shard in enumerate(scan.shards, start=1):
+            records.append(
+                replace(
+                    record,
+                    file_id=number + place,
+                    unit=number + place,
+                    bundle=number + place,
+                    name=shard_name(record.name, place, len(scan.shards)),
+                    exact_name="",
+                    sha256=shard.sha256,
+                    output=str(shard_path(output, place)),
+                    sequences=shard.counts.sequences,
+                    residues=shard.counts.residues,
+                    cost=max(cost(shard.counts), JOINING_COST),
+                    shards=0,
+                    whole=number,
+                    first_byte=shard.stretch.begin,
+                    end_byte=shard.stretch.end,
+                    records_before=shard.stretch.before,
+                )
+            )
+    return records
+
+
+def shard_name(file: str, place: int, shards: int) -> str:
+    """Return what people see of a shard, e.g. `huge.faa ⟨3/12⟩`."""
+    return f"{file} ⟨{place}/{shards}⟩"
+
+
+def stretch_of(file: FileRecord) -> Stretch | None:
+    """Return what of its source a record stands for; None for all of it."""
+    if not file.is_shard:
+        return None
+    return Stretch(file.first_byte, file.end_byte, file.records_before)
+
+
+def _bundle(files: Sequence[Unit]) -> Unit:
+    """Return files that wait together as one unit."""
+    return Unit(
+        unit_id=files[0].unit_id,
+        name=f"{len(files)} files: {files[0].name} …",
+        sequences=sum(file.sequences for file in files),
+        residues=sum(file.residues for file in files),
+        cost=sum(file.cost for file in files),
+        files=len(files),
+        parts=tuple(files),
+    )

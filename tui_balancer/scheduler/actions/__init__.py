@@ -1,0 +1,1 @@
+"""What changes the scheduler's state: commands, completions, deaths."""

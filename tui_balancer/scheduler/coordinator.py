@@ -1,0 +1,249 @@
+"""The one object that decides who computes what, for any number of threads and processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from tui_balancer.notices import Notice
+from tui_balancer.scheduler.actions import commands, completion, worker_deaths
+from tui_balancer.scheduler.commands import Command, Outcome
+from tui_balancer.scheduler.event_log import EventSink
+from tui_balancer.scheduler.events import ReturnCause, WarningEvent
+from tui_balancer.scheduler.lease_api import LeaseApi
+from tui_balancer.scheduler.model import (
+    DeviceSpec,
+    Lease,
+    PolicySettings,
+    Telemetry,
+    Unit,
+)
+from tui_balancer.scheduler.state.state import SchedulerState
+
+
+class WorkStealingCoordinator(LeaseApi):
+    """Owns the queues, leases, pauses, policy, events and metrics of a run.
+
+    A worker takes the head of its own device's queue. When that is empty, the policy may
+    move a unit there from another queue, in the same step. Taking a unit is granting a lease:
+    the unit is in a queue or in a lease, never in neither and never in both. A lease carries
+    an epoch (the attempt) and belongs to one incarnation of a device's worker; anything said
+    for another epoch or by another incarnation is stale, and refused.
+
+    A worker whose device dies gives its lease back to the front of a queue. Whoever puts
+    outputs in place claims the lease first (`begin_completion`): from then on the worker's
+    death changes nothing, and nobody else can claim it.
+
+    Every method may be called from any thread. There is one lock, nothing blocks while
+    holding it, and there is no I/O but the journal's append.
+
+    Args:
+        devices: The devices, in the order in which they are shown.
+        policy: The stealing rule to begin with.
+        stealing: False leaves the assignment alone, except for the queues of dead devices.
+        splitting: Whether idle devices take over batches of running units.
+        copying: Whether idle devices compute what a slower or hanging one has left of a unit too,
+            where they would be through sooner; the first of both counts.
+        clock: Seconds since the run began; never goes back.
+        journal: Called under the lock with every event, in order; must not raise.
+        max_restarts: Restarts a device gets before it is given up.
+        poison_limit: Workers that a unit may kill before it is failed.
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[DeviceSpec],
+        *,
+        policy: PolicySettings,
+        stealing: bool = True,
+        splitting: bool = False,
+        copying: bool = True,
+        clock: Callable[[], float],
+        journal: EventSink | None = None,
+        max_restarts: int = 3,
+        poison_limit: int = 2,
+    ) -> None:
+        super().__init__(
+            SchedulerState(
+                devices,
+                policy,
+                stealing=stealing,
+                splitting=splitting,
+                copying=copying,
+                clock=clock,
+                journal=journal,
+                max_restarts=max_restarts,
+                poison_limit=poison_limit,
+            )
+        )
+
+    def assign(
+        self,
+        units: Iterable[Unit],
+        attempts: Mapping[int, int] | None = None,
+        deaths: Mapping[int, int] | None = None,
+    ) -> None:
+        """Distribute the run's units over the queues, once; until then nobody gets anything.
+
+        Args:
+            units: What is to be done.
+            attempts: The last epoch of units that were tried before, by their numbers.
+            deaths: Workers that units killed before this process took the run up.
+        """
+        with self._changing() as board:
+            board.assign(units, attempts or {}, deaths or {})
+
+    def add_done(self, unit: Unit) -> None:
+        """Count a unit as done that was finished before this process took the run up."""
+        with self._changing() as board:
+            board.units.add_done(unit)
+
+    def add_failed(self, unit: Unit, reason: str, *, by_hand: bool = False) -> None:
+        """Count a unit that cannot be computed (a bad input) as failed."""
+        with self._changing() as board:
+            board.add_failed(unit, reason, by_hand=by_hand)
+
+    def warn(self, notice: Notice) -> None:
+        """Record a warning with its number and time."""
+        with self._condition:
+            self._board.log.add(WarningEvent, notice)
+
+    def add_device(self, spec: DeviceSpec) -> None:
+        """Let a device take part that was not there when the run began.
+
+        Nothing waits for it; it gets what the policy moves there, or a person.
+        """
+        with self._changing() as board:
+            record = board.device_pool.add(spec)
+            board.announce(record, "joined the run")
+
+    def device_lost(self, device: str, reason: str, *, idle_only: bool = False) -> bool:
+        """Give up a device whose worker is gone, or goes; its queue is free to steal.
+
+        Nobody is charged, its leases wait again, and `device_back` takes it back. False if it was
+        given up before, or holds a lease and `idle_only`.
+        """
+        with self._changing() as board:
+            record = board.device_pool[device]
+            return worker_deaths.device_lost(board, record, reason, idle_only=idle_only)
+
+    def device_back(self, device: str) -> bool:
+        """Take a lost device back; False if too many deaths are held against it."""
+        with self._changing() as board:
+            return worker_deaths.device_back(board, board.device_pool[device])
+
+    def worker_starting(self, device: str) -> int:
+        """Note that a worker process is being started; return its incarnation, from 1."""
+        with self._changing() as board:
+            record = board.device_pool[device]
+            for active in (record.active, *record.behind):
+                if active is not None and not active.claimed:
+                    cause = ReturnCause.WORKER_REPLACED
+                    completion.give_back(board, active, cause, to=record)
+            record.incarnation += 1
+            record.present = True
+            record.ready = False
+            board.announce(record, f"worker {record.incarnation} is starting")
+            return record.incarnation
+
+    def worker_ready(self, device: str, incarnation: int, name: str | None = None) -> None:
+        """Note that a worker has its model loaded, and what its hardware calls itself."""
+        with self._changing() as board:
+            record = self._present(device, incarnation)
+            if record is None:
+                return
+            record.ready = True
+            record.name = name or record.name
+            board.announce(record, "model loaded")
+
+    def take(self, device: str, incarnation: int) -> Lease | None:
+        """Lease the next unit of a device's queue, or one stolen for it in this very step.
+
+        Returns None when there is nothing for this worker now: no unit, a pause, the end of
+        the run, or the worker is not the device's present one. `finished_for` tells whether
+        it should leave, `wait_for_work` when to ask again.
+
+        Raises:
+            ValueError: The worker still holds a lease.
+        """
+        with self._changing() as board:
+            record = self._present(device, incarnation)
+            return board.take(record) if record is not None else None
+
+    def try_steal_work(self, device: str) -> Unit | None:
+        """Move a unit from another queue to the front of this one if the policy says so.
+
+        `take` calls this when a device's own queue is empty. Returns the unit that was moved.
+        """
+        with self._changing() as board:
+            return board.steal(board.device_pool[device])
+
+    def wait_for_work(self, device: str, incarnation: int, timeout: float) -> None:
+        """Return when `take` may answer differently, at the latest after `timeout` seconds."""
+        with self._condition:
+            if self.worth_asking(device, incarnation):
+                return
+            look = self.next_look(device)
+            now = self._board.clock()
+            self._condition.wait(timeout if look is None else min(timeout, look - now))
+
+    def worth_asking(self, device: str, incarnation: int) -> bool:
+        """Whether `take` may answer differently from its last answer, which was None."""
+        with self._condition:
+            board = self._board
+            record = self._present(device, incarnation)
+            if record is None or board.over or record.seen != board.version:
+                return True
+            look = board.next_look(record)
+            return look is not None and look <= board.clock()
+
+    def next_look(self, device: str) -> float | None:
+        """Return when an idle device looks for a steal again, in seconds of the run.
+
+        None where it does so only after a change.
+        """
+        with self._condition:
+            return self._board.next_look(self._board.device_pool[device])
+
+    def wait(self, timeout: float) -> None:
+        """Return when the run is over or anything else has changed, or after `timeout` seconds."""
+        with self._condition:
+            if not self._board.over:
+                self._condition.wait(timeout)
+
+    def record_telemetry(self, device: str, incarnation: int, telemetry: Telemetry) -> None:
+        """Note what a worker measured about its device."""
+        with self._condition:
+            record = self._present(device, incarnation)
+            if record is not None:
+                record.telemetry = telemetry
+                record.busy.add(self._board.clock(), telemetry.busy_seconds)
+
+    def worker_died(
+        self, device: str, incarnation: int, reason: str, *, charged: bool = True
+    ) -> bool:
+        """Deal with the end of a worker process; return whether to start another.
+
+        Its lease, if any, goes to the front of a queue: that of another live device of
+        comparable speed, so that a bad unit and a bad device can be told apart, or else its
+        own. A unit that has killed `poison_limit` workers fails; if they were of different
+        devices, these deaths are not held against the devices. A device with more than
+        `max_restarts` deaths held against it is dead, and its queue is free to steal. When
+        the run ends anyway the death is a departure, and one that is not `charged`, because
+        somebody outside ended the worker, counts against the device alone.
+        """
+        with self._changing() as board:
+            record = self._present(device, incarnation)
+            if record is None:
+                return False
+            return worker_deaths.worker_died(board, record, reason, charged=charged)
+
+    def finished_for(self, device: str, incarnation: int) -> bool:
+        """Whether a worker without a lease should leave."""
+        with self._condition:
+            record = self._present(device, incarnation)
+            return record is None or self._board.ending or self._board.over
+
+    def execute(self, command: Command) -> Outcome:
+        """Carry out a person's command, or refuse it with the reason."""
+        with self._changing() as board:
+            return commands.execute(board, command)

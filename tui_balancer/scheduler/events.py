@@ -1,0 +1,330 @@
+"""Everything that happened, one frozen record each, numbered without gaps from 1.
+
+The screen pulls events by number, the ledger appends every one of them; both read the same
+record, so what is shown is what is stored.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from msgspec import Struct
+
+from tui_balancer.notices import Notice
+from tui_balancer.scheduler.model import DeviceState
+
+
+class ReturnCause(str, Enum):
+    """Why a lease comes back unfinished; the ledger has the word."""
+
+    WORKER_DIED = "worker_died"
+    WORKER_REPLACED = "worker_replaced"
+    APP_DIED = "app_died"
+    STOPPED = "stopped"
+    DISK_FULL = "disk_full"
+    FOLDER_LOST = "folder_lost"
+    NOT_RECORDED = "not_recorded"
+
+    @property
+    def worker_lost(self) -> bool:
+        """Whether the worker that had the lease is gone."""
+        return self in (ReturnCause.WORKER_DIED, ReturnCause.WORKER_REPLACED)
+
+
+_RETURNED: Final = {
+    ReturnCause.WORKER_DIED: "its worker died",
+    ReturnCause.WORKER_REPLACED: "its worker was replaced",
+    ReturnCause.APP_DIED: "the run's process has died",
+    ReturnCause.STOPPED: "the run was stopped",
+    ReturnCause.DISK_FULL: "there was no space for its output",
+    ReturnCause.FOLDER_LOST: "the run folder was not there any more",
+    ReturnCause.NOT_RECORDED: "the ledger could not take the lease",
+}
+
+
+class Event(Struct, frozen=True, tag_field="event"):
+    """What every event has: its number, and its time in seconds since the run began.
+
+    Its tag is the kind: the word that names it in the ledger and in messages.
+    """
+
+    sequence: int
+    seconds: float
+
+
+class StealEvent(Event, frozen=True, tag="steal"):
+    """A file moved by the coordinator from a busy device's queue to an idle one.
+
+    Attributes:
+        unit_id: The unit.
+        unit_name: Its name.
+        sequences: Its sequences.
+        source: The victim.
+        target: The idle device.
+        reason: Why, in words a person reads in the log.
+        finish_without: Estimated finish of the pair without the steal, in seconds from the
+            event; None where the policy does not estimate.
+        finish_with: The same with the steal.
+        source_ends: When the victim would be through with all it had, and when it is without this
+            unit; estimated seconds from the event. None where its speed is not known yet, or it
+            is held.
+        target_ends: The same of the idle device, without the unit and with it.
+    """
+
+    unit_id: int
+    unit_name: str
+    sequences: int
+    source: str
+    target: str
+    reason: str
+    finish_without: float | None = None
+    finish_with: float | None = None
+    source_ends: tuple[float, float] | None = None
+    target_ends: tuple[float, float] | None = None
+
+
+class MoveEvent(Event, frozen=True, tag="move"):
+    """The same as a steal, by a person's hand; within one queue its order has changed.
+
+    Attributes:
+        unit_id: The unit.
+        unit_name: Its name.
+        source: The device for which it waited.
+        target: The device for which it waits now.
+        reason: How, where there is more to say than that it was moved.
+    """
+
+    unit_id: int
+    unit_name: str
+    source: str
+    target: str
+    reason: str = ""
+
+
+class SkipEvent(Event, frozen=True, tag="skip"):
+    """A person had a waiting unit left out; it counts as failed.
+
+    Attributes:
+        unit_id: The unit.
+        unit_name: Its name.
+        device: For which it waited.
+        reason: In words.
+        files: Of a bundle, the numbers of its files; empty for a file alone.
+    """
+
+    unit_id: int
+    unit_name: str
+    device: str
+    reason: str
+    files: tuple[int, ...] = ()
+
+
+class RetryEvent(Event, frozen=True, tag="retry"):
+    """A person had a failed or skipped unit wait again, for this device; `files` as above."""
+
+    unit_id: int
+    unit_name: str
+    device: str
+    files: tuple[int, ...] = ()
+
+
+class SplitEvent(Event, frozen=True, tag="split"):
+    """An idle device joined another one in a running unit.
+
+    Attributes:
+        unit_id: The unit.
+        unit_name: Its name.
+        source: Who had its batches.
+        target: Who has some of them now.
+        batches: How many of them.
+        of: How many the unit has.
+        reason: Why, in words a person reads in the log.
+        finish_without: Estimated finish of the source's share if it stays, in seconds from the
+            event; None where that was not asked.
+        finish_with: The same when both work on it.
+        copy: Whether the source goes on with the same batches, and the first one counts.
+        source_ends: When the source would be through with its share of the unit, and when it is
+            without these batches; of a copy, when the first of the two is. Estimated seconds from
+            the event; None where its speed is not known yet, or it is held.
+        target_ends: When the target is through with the unit: at once if it takes no part in it,
+            and with these batches. None where its speed is not known yet.
+    """
+
+    unit_id: int
+    unit_name: str
+    source: str
+    target: str
+    batches: int
+    of: int
+    reason: str
+    finish_without: float | None = None
+    finish_with: float | None = None
+    copy: bool = False
+    source_ends: tuple[float, float] | None = None
+    target_ends: tuple[float, float] | None = None
+
+
+class LeaseEvent(Event, frozen=True, tag="lease"):
+    """A unit was handed to a worker; `part` when others work on it too."""
+
+    unit_id: int
+    unit_name: str
+    device: str
+    epoch: int
+    part: bool = False
+
+
+class PartEvent(Event, frozen=True, tag="part"):
+    """A lease is over while others go on with its unit; its batches are kept.
+
+    Attributes:
+        unit_id: The unit.
+        unit_name: Its name.
+        device: Who had the lease.
+        epoch: The attempt.
+        sequences: Sequences that it embedded and nobody else.
+        residues: Residues of them.
+        cost: FLOPs of them.
+        compute_seconds: Time its batches were in flight, or nearly so.
+        reason: Why it ended before it was through; empty when it was.
+    """
+
+    unit_id: int
+    unit_name: str
+    device: str
+    epoch: int
+    sequences: int
+    residues: int
+    cost: float
+    compute_seconds: float
+    reason: str = ""
+
+
+class ReturnEvent(Event, frozen=True, tag="return"):
+    """A lease came back unfinished, and the unit waits again.
+
+    Attributes:
+        unit_id: The unit.
+        unit_name: Its name.
+        device: Who had it.
+        epoch: Its attempt number.
+        cause: Why.
+        detail: How a worker died; empty for every other cause.
+        charged: Whether a worker's death counts against the unit.
+    """
+
+    unit_id: int
+    unit_name: str
+    device: str
+    epoch: int
+    cause: ReturnCause
+    detail: str = ""
+    charged: bool = False
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return self.detail or _RETURNED[self.cause]
+
+
+class UnbundleEvent(Event, frozen=True, tag="unbundle"):
+    """A bundle killed too many workers: its files wait one by one, to find the one to blame.
+
+    Attributes:
+        unit_id: The bundle.
+        unit_name: Its name.
+        device: Whose worker died last.
+        epoch: The attempt.
+        files: How many files wait.
+        reason: How that worker died.
+    """
+
+    unit_id: int
+    unit_name: str
+    device: str
+    epoch: int
+    files: int
+    reason: str
+
+
+class DoneEvent(Event, frozen=True, tag="done"):
+    """A unit is finished and its output is in place.
+
+    Attributes:
+        unit_id: The unit.
+        unit_name: Its name.
+        device: Who finished it.
+        epoch: The attempt.
+        compute_seconds: Time in which its batches were in flight.
+        files: Of a bundle, the numbers of the files that have an output; empty for a file alone.
+        predicted_seconds: How long that was to take, as thought when it began; None where that
+            was unknown, or others did some of it.
+    """
+
+    unit_id: int
+    unit_name: str
+    device: str
+    epoch: int
+    compute_seconds: float
+    files: tuple[int, ...] = ()
+    predicted_seconds: float | None = None
+
+
+class FailureEvent(Event, frozen=True, tag="failure"):
+    """A unit will not be finished.
+
+    Attributes:
+        unit_id: The unit.
+        unit_name: Its name.
+        device: Where that turned out; None for a bad input.
+        reason: Why, in one line.
+        waiting: Whether nobody had it: it is a file that needed what has failed.
+        by_hand: Whether a person skipped it in an earlier session.
+    """
+
+    unit_id: int
+    unit_name: str
+    device: str | None
+    reason: str
+    waiting: bool = False
+    by_hand: bool = False
+
+
+class DeviceEvent(Event, frozen=True, tag="device"):
+    """A device changed its state."""
+
+    device: str
+    state: DeviceState
+    reason: str
+
+
+class SettingEvent(Event, frozen=True, tag="setting"):
+    """A person changed how the run behaves; `text` says what is in force now."""
+
+    text: str
+
+
+class WarningEvent(Event, frozen=True, tag="warning"):
+    """A warning."""
+
+    notice: Notice
+
+
+RunEvent = (
+    StealEvent
+    | MoveEvent
+    | SkipEvent
+    | RetryEvent
+    | SplitEvent
+    | LeaseEvent
+    | PartEvent
+    | ReturnEvent
+    | UnbundleEvent
+    | DoneEvent
+    | FailureEvent
+    | DeviceEvent
+    | SettingEvent
+    | WarningEvent
+)
+"""Every event that a run can have."""

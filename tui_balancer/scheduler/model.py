@@ -1,0 +1,271 @@
+"""What the coordinator knows, as frozen values: units, leases, devices, metrics.
+
+Times are seconds of the coordinator's own clock since the run began; costs are FLOPs.
+Everything here crosses process and thread boundaries, so it is immutable and pickles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from msgspec import Struct
+
+from tui_balancer.scheduler.splitting.batches import Spans
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is assigned, stolen and leased: one file, a bundle of tiny files, or a shard.
+
+    A large file may be divided into shards, units with numbers of their own. Its own unit waits
+    until all of them are done; what is left of it then is to make its outputs of theirs.
+
+    Attributes:
+        unit_id: Position in the run's catalogue, in input order, from 0.
+        name: What a person sees; safe to print on a terminal.
+        sequences: Sequences that will be embedded.
+        residues: Residues that will be embedded, after truncation.
+        cost: Work of the forward passes in FLOPs, see `scheduler.policy.cost`.
+        files: Input files in the unit: 1, or the size of the bundle.
+        parts: The files of a bundle as units of their own, in case that it has to be broken
+            up; none for a single file. The first one has the number of the bundle.
+        whole: Of a shard, the number of its file.
+        shards: Of a file that is divided, the numbers of its shards.
+        joined: Sequences, residues and FLOPs of those; it has none of its own to speak of.
+    """
+
+    unit_id: int
+    name: str
+    sequences: int
+    residues: int
+    cost: float
+    files: int = 1
+    parts: tuple[Unit, ...] = ()
+    whole: int | None = None
+    shards: tuple[int, ...] = ()
+    joined: tuple[int, int, float] = (0, 0, 0.0)
+
+    @property
+    def inputs(self) -> int:
+        """Inputs that are through when it is."""
+        return self.files if self.whole is None else 0
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of its files."""
+        return tuple(part.unit_id for part in self.parts) or (self.unit_id,)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One unit handed to one worker.
+
+    Attributes:
+        unit: The work.
+        device: Who has it.
+        epoch: Attempt number of the unit, from 1; an older epoch's result is refused.
+        spans: The batches that it begins with; None for the whole unit.
+    """
+
+    unit: Unit
+    device: str
+    epoch: int
+    spans: Spans | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSpec:
+    """A device as it enters the run.
+
+    Attributes:
+        device: `cuda:0`, `mps`, `cpu:0`.
+        name: What the hardware calls itself, e.g. `NVIDIA A100-SXM4-80GB`.
+        weight: Relative speed, used until rates are measured; see
+            `scheduler.policy.device_weights`.
+        rate: FLOP/s that such a device did in earlier runs: better than its weight, and
+            used until its own is measured. None where there was no such run.
+    """
+
+    device: str
+    name: str
+    weight: float
+    rate: float | None = None
+
+
+class DeviceState(str, Enum):
+    """What a device is doing; the word is what the screen shows."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    BUSY = "busy"
+    PAUSED = "paused"
+    DEAD = "dead"
+    STOPPED = "stopped"
+
+
+class Directive(str, Enum):
+    """The coordinator's answer to a progress report: what the worker does after this batch.
+
+    After `reshare` it asks which batches are its own now. `release`, the answer at the end of
+    a part, means that the part is kept, others go on, and the worker is free.
+    """
+
+    CONTINUE = "continue"
+    PAUSE = "pause"
+    ABANDON = "abandon"
+    RESHARE = "reshare"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a lease has come; cumulative within the unit.
+
+    Attributes:
+        sequences: Sequences embedded so far.
+        residues: Residues embedded so far.
+        cost: FLOPs of those sequences.
+        restored: Whether what is new since the last report was taken over from an earlier
+            attempt: it tells nothing about how fast the device is.
+    """
+
+    sequences: int
+    residues: int
+    cost: float
+    restored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What a worker measures about its device, about once a second.
+
+    Attributes:
+        busy_seconds: Cumulative seconds with a batch in flight since the worker began,
+            the running batch included.
+        memory_used: Bytes in use: the device's for a GPU, the process's for a CPU worker.
+        memory_total: Bytes there are, or None where unknown.
+        sensor_utilisation: NVML's own figure in [0, 1], or None where there is no sensor.
+    """
+
+    busy_seconds: float
+    memory_used: int | None = None
+    memory_total: int | None = None
+    sensor_utilisation: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningUnit:
+    """The unit a device is working on.
+
+    Attributes:
+        unit: The unit.
+        epoch: Its attempt number.
+        fraction: Share of its cost that is done, in [0, 1].
+        seconds: Time since the lease was granted.
+    """
+
+    unit: Unit
+    epoch: int
+    fraction: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMetrics:
+    """One row of the device table. None means not known (yet), never zero.
+
+    Attributes:
+        device: `cuda:0`, `mps`, `cpu:0`.
+        name: The hardware's name.
+        state: What it is doing.
+        weight: Its prior relative speed.
+        utilisation: Measured share of the last seconds with a batch in flight, in [0, 1].
+        sensor_utilisation: NVML's figure in [0, 1].
+        sequences_per_second: Over the last 60 s or the last 10 files, whichever is more.
+        residues_per_second: Over the same window.
+        flops_per_second: Observed rate over the same window.
+        queued_files: Files waiting in its queue.
+        queued_cost: Their FLOPs.
+        files_done: Files it finished.
+        stolen_to: Files it received by stealing.
+        stolen_from: Files stolen from it.
+        running: What it works on now.
+        memory_used: Bytes.
+        memory_total: Bytes.
+        finish_seconds: Estimated seconds until it runs dry at its observed (else prior) rate.
+        restarts: How often its worker was started again.
+        note: Why it is dead or slow to start; empty otherwise.
+        rate: FLOP/s that estimates reckon with: its own at this moment, else its prior.
+        residues_done: Residues it has embedded in this session, the running file's included.
+    """
+
+    device: str
+    name: str
+    state: DeviceState
+    weight: float
+    utilisation: float | None = None
+    sensor_utilisation: float | None = None
+    sequences_per_second: float | None = None
+    residues_per_second: float | None = None
+    flops_per_second: float | None = None
+    queued_files: int = 0
+    queued_cost: float = 0.0
+    files_done: int = 0
+    stolen_to: int = 0
+    stolen_from: int = 0
+    running: RunningUnit | None = None
+    memory_used: int | None = None
+    memory_total: int | None = None
+    finish_seconds: float | None = None
+    restarts: int = 0
+    note: str = ""
+    rate: float | None = None
+    residues_done: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts over the whole run; `files == done + failed + running + waiting` always."""
+
+    files: int = 0
+    done: int = 0
+    failed: int = 0
+    running: int = 0
+    waiting: int = 0
+    sequences: int = 0
+    sequences_done: int = 0
+    residues: int = 0
+    residues_done: int = 0
+    cost: float = 0.0
+    cost_done: float = 0.0
+
+
+class CountSettings(Struct, frozen=True, tag_field="kind", tag="count", forbid_unknown_fields=True):
+    """The specification's rule: steal when the longest queue has at least `minimum` files and
+    is longer than `ratio` times the shortest, or longer by at least `difference`.
+
+    Attributes:
+        ratio: Longest over shortest above which work moves.
+        difference: Files by which the longest must lead.
+        minimum: Files the longest must hold at all.
+        interval_seconds: How often an idle device looks again.
+    """
+
+    ratio: float = 2.0
+    difference: int = 3
+    minimum: int = 3
+    interval_seconds: float = 3.0
+
+
+class TimeSettings(Struct, frozen=True, tag_field="kind", tag="time", forbid_unknown_fields=True):
+    """Steal the file that ends the run soonest, when that gains at least `gain_seconds`.
+
+    A steal itself takes well under a millisecond; the least gain is there so that the log
+    tells of what mattered.
+    """
+
+    gain_seconds: float = 0.1
+
+
+PolicySettings = CountSettings | TimeSettings

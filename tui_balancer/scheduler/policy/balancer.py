@@ -1,0 +1,202 @@
+"""Moving units between queues by the policy: steals for idle devices, and hand-overs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tui_balancer.scheduler.event_log import EventLog
+from tui_balancer.scheduler.events import StealEvent
+from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings, Unit
+from tui_balancer.scheduler.policy.finish_times import FinishTimes
+from tui_balancer.scheduler.policy.rule_settings import validate
+from tui_balancer.scheduler.policy.stealing import (
+    CountPolicy,
+    StealDecision,
+    TimePolicy,
+    decide_free,
+    make_policy,
+)
+from tui_balancer.scheduler.state.device_pool import DevicePool
+from tui_balancer.scheduler.state.device_record import DeviceRecord
+from tui_balancer.scheduler.state.unit_store import UnitStore
+
+
+class Balancer:
+    """Carries out what the policies decide.
+
+    Attributes:
+        policy: The policy in force.
+        stealing: False under `--no-stealing`: then only a dead device's queue is open.
+        finish_times: When devices and the run will end.
+    """
+
+    def __init__(
+        self,
+        device_pool: DevicePool,
+        units: UnitStore,
+        log: EventLog,
+        policy: PolicySettings,
+        *,
+        stealing: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self.stealing = stealing
+        self._device_pool = device_pool
+        self._units = units
+        self._log = log
+        self._clock = clock
+        self.finish_times = FinishTimes(device_pool)
+        self.set_policy(policy)
+
+    def set_policy(self, settings: PolicySettings) -> None:
+        """Steal by these rules from now on; UserError when they make no sense."""
+        validate(settings)
+        self.policy: CountPolicy | TimePolicy = make_policy(settings)
+        for record in self._device_pool:
+            record.checked = None
+        self.finish_times.gain_seconds = (
+            settings.gain_seconds if isinstance(settings, TimeSettings) else 0.0
+        )
+        self.finish_times.forget()
+
+    def forget(self) -> None:
+        """Estimate anew: something happened to several devices, or to who takes part."""
+        self.finish_times.forget()
+
+    def note(self, record: DeviceRecord) -> None:
+        """Estimate anew for one device: its lease, queue or rate has changed."""
+        self.finish_times.note(record, self._clock())
+
+    def next_unit(self, record: DeviceRecord) -> Unit | None:
+        """Return what a device starts next of its own queue; None when nothing is left there.
+
+        That is the head of its queue. Under `time` a file that this device would finish only
+        after the even end of the whole run gives way to one that it can finish by then; if
+        there is none, it is handed to a device at work that would be through with it sooner.
+        """
+        if not record.queue:
+            return None
+        head = record.queue.head()
+        policy = self.policy
+        if not self.stealing or not isinstance(policy, TimePolicy):
+            return head
+        now = self._clock()
+        rate = self._device_pool.rate(record)
+        end = self.finish_times.even_end(now)
+        if rate is None or end is None:
+            return head
+        while record.queue:
+            unit = policy.choose_own(record.queue, rate, end)
+            if unit.cost <= end * rate:
+                return unit
+            others = self.finish_times.at_work(record, now)
+            decision = policy.decide_hand_over(
+                unit, record.device, rate, others, self.finish_times.fastest
+            )
+            if decision is None:
+                return unit
+            taker = self._device_pool[decision.thief]
+            self._carry_out(decision, taker.queue.append)
+            self.note(taker)
+        return None
+
+    def steal(self, thief: DeviceRecord) -> Unit | None:
+        """Move a unit to the front of an idle device's queue, if the policy says so."""
+        decision = self._decide(thief, self._clock())
+        if decision is None:
+            return None
+        self._carry_out(decision, thief.queue.push_front)
+        self.note(thief)
+        return decision.unit
+
+    def take_stolen(self, thief: DeviceRecord) -> Unit | None:
+        """Take a unit out of another queue, for an idle device that starts it in this step."""
+        decision = self._decide(thief, self._clock())
+        if decision is None:
+            return None
+        self._carry_out(decision)
+        return decision.unit
+
+    def next_look(self, record: DeviceRecord) -> float | None:
+        """Return when an idle device looks again under `count`; None: it waits for changes."""
+        settings = self.policy.settings
+        if not self.stealing or not isinstance(settings, CountSettings) or record.checked is None:
+            return None
+        return record.checked + settings.interval_seconds
+
+    def fell_behind(self, record: DeviceRecord, *, joinable: bool) -> bool:
+        """Whether a device's estimated finish moved away by half the threshold.
+
+        At steady rates a steal that does not pay now never will: only then is it worth waking
+        the idle devices.
+
+        Args:
+            record: The device.
+            joinable: Whether others could join the work on its running unit.
+        """
+        settings = self.policy.settings
+        now = self._clock()
+        remaining = self._device_pool.remaining_seconds(record, now)
+        if not self.stealing or isinstance(settings, CountSettings) or remaining is None:
+            return False
+        if not (record.queue or joinable):
+            return False
+        finish = now + remaining
+        if record.expected is None or finish > record.expected + settings.gain_seconds / 2:
+            record.expected = finish
+            return True
+        record.expected = min(record.expected, finish)
+        return False
+
+    def _decide(self, thief: DeviceRecord, now: float) -> StealDecision | None:
+        seen = self._device_pool.thief(thief)
+        free = self.finish_times.free(thief, dead_only=not self.stealing)
+        if free:
+            return decide_free(seen, free, self.finish_times.even_end(now))
+        if not self.stealing:
+            return None
+        if isinstance(self.policy, TimePolicy):
+            return self.policy.decide(seen, self.finish_times.victims(thief, now))
+        look = self.next_look(thief)
+        if look is not None and look > now:
+            return None
+        thief.checked = now
+        return self.policy.decide(seen, self._device_pool.victims(thief, now))
+
+    def _carry_out(
+        self, decision: StealDecision, enqueue: Callable[[Unit], None] | None = None
+    ) -> None:
+        unit = decision.unit
+        victim, thief = self._device_pool[decision.victim], self._device_pool[decision.thief]
+        victim.queue.remove(unit.unit_id)
+        ends = (self._ends(victim, unit), self._ends(thief, unit))
+        if enqueue is not None:
+            enqueue(unit)
+        self._units.home[unit.unit_id] = thief.device
+        self.note(victim)
+        victim.stolen_from += unit.files
+        thief.stolen_to += unit.files
+        self._log.add(
+            StealEvent,
+            unit.unit_id,
+            unit.name,
+            unit.sequences,
+            victim.device,
+            thief.device,
+            decision.reason,
+            decision.finish_without,
+            decision.finish_with,
+            ends[0] and ends[0][::-1],
+            ends[1],
+        )
+
+    def _ends(self, record: DeviceRecord, unit: Unit) -> tuple[float, float] | None:
+        """Return in how many seconds a device is through, without a unit and with it.
+
+        None where that is not known.
+        """
+        rate = self._device_pool.rate(record)
+        if record.free or not rate:
+            return None
+        without = record.remaining_cost(self._clock(), rate) / rate
+        return without, without + record.calibration.predict(unit, rate)

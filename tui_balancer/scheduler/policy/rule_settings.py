@@ -1,0 +1,78 @@
+"""The threshold as people set it: what makes sense, the steps of the keys, the rule in words."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from tui_balancer.errors import UserError
+from tui_balancer.scheduler.model import PolicySettings, TimeSettings
+
+GAIN_STEPS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
+"""Seconds that the threshold keys step through; a 1-2-5 ladder, as zooms have."""
+
+Number = TypeVar("Number", int, float)
+
+RATIO_STEP = 0.5
+RATIO_RANGE = (1.0, 10.0)
+FILES_RANGE = (1, 50)
+
+
+def validate(settings: PolicySettings) -> None:
+    """Raise UserError when a number makes no sense."""
+    if isinstance(settings, TimeSettings):
+        _at_least(settings.gain_seconds, 0, "the least gain in seconds")
+        return
+    _at_least(settings.ratio, 1, "the ratio of queue lengths")
+    _at_least(settings.difference, 1, "the difference of queue lengths")
+    _at_least(settings.minimum, 1, "the least queue length")
+    _at_least(settings.interval_seconds, 0.1, "the interval in seconds")
+
+
+def raised(settings: PolicySettings) -> PolicySettings:
+    """Return the settings one step less eager to steal; the same at the end of the range."""
+    return _stepped(settings, up=True)
+
+
+def lowered(settings: PolicySettings) -> PolicySettings:
+    """Return the settings one step more eager to steal; the same at the end of the range."""
+    return _stepped(settings, up=False)
+
+
+def describe(settings: PolicySettings) -> str:
+    """Return the rule in a few words, for the header and the log."""
+    if isinstance(settings, TimeSettings):
+        return f"time: gain ≥ {settings.gain_seconds:g} s"
+    return f"count: ≥{settings.minimum} files and (>{settings.ratio:g}× or +{settings.difference})"
+
+
+def sooner(seconds: float) -> str:
+    """Return a gain as the reason of an event, no more exact than a forecast is: `37 s sooner`."""
+    return f"{seconds:.0f} s sooner" if seconds >= 10 else f"{seconds:.2g} s sooner"
+
+
+def _stepped(settings: PolicySettings, *, up: bool) -> PolicySettings:
+    if isinstance(settings, TimeSettings):
+        gain = settings.gain_seconds
+        beyond = [step for step in GAIN_STEPS if (step > gain if up else step < gain)]
+        if not beyond:
+            return settings
+        return replace(settings, gain_seconds=beyond[0] if up else beyond[-1])
+    sign = 1 if up else -1
+    return replace(
+        settings,
+        ratio=_within(settings.ratio + sign * RATIO_STEP, RATIO_RANGE),
+        difference=_within(settings.difference + sign, FILES_RANGE),
+        minimum=_within(settings.minimum + sign, FILES_RANGE),
+    )
+
+
+def _within(value: Number, bounds: tuple[Number, Number]) -> Number:
+    return min(max(value, bounds[0]), bounds[1])
+
+
+def _at_least(value: float, least: float, what: str) -> None:
+    if not (math.isfinite(value) and value >= least):
+        raise UserError(f"{what} must be a number of at least {least:g}, not {value:g}")

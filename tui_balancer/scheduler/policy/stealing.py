@@ -1,0 +1,255 @@
+"""The policies: when a waiting file changes its queue, whose, and which.
+
+Policies are pure: they look at the queues they are shown and answer with a decision; the
+coordinator carries it out. Times are estimates in seconds from now, rates FLOP/s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings, Unit
+from tui_balancer.scheduler.policy.rule_settings import sooner
+from tui_balancer.scheduler.state.queues import WorkQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Thief:
+    """A device that fell idle.
+
+    Attributes:
+        device: Its id.
+        rate: FLOP/s it is known or estimated to do; None before anything was measured.
+        queued: Units in its own queue.
+    """
+
+    device: str
+    rate: float | None
+    queued: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """A device with a queue that may be stolen from.
+
+    Attributes:
+        device: Its id.
+        queue: What waits for it; never empty.
+        rate: FLOP/s, None before anything was measured.
+        remaining_seconds: Until it has finished its running unit and its queue; None as above.
+        free: Why anybody may take its units whatever the threshold (`cuda:1 is paused`);
+            empty for a device at work.
+    """
+
+    device: str
+    queue: WorkQueue
+    rate: float | None
+    remaining_seconds: float | None
+    free: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StealDecision:
+    """One unit to move from one queue to another, and why.
+
+    Attributes:
+        victim: Whose unit.
+        thief: Who gets it.
+        unit: Which.
+        reason: In words for the log.
+        finish_without: Estimated seconds until the pair is finished if nothing moves.
+        finish_with: The same with the steal. Both None where the policy does not estimate.
+    """
+
+    victim: str
+    thief: str
+    unit: Unit
+    reason: str
+    finish_without: float | None = None
+    finish_with: float | None = None
+
+
+class CountPolicy:
+    """The specification's rule, on queue lengths alone.
+
+    The longest queue gives up its last file when it holds at least `minimum` files and is
+    longer than `ratio` times the shortest, or longer by at least `difference`. The shortest
+    queue is the thief's own. Among equally long victims the turn goes round.
+    """
+
+    def __init__(self, settings: CountSettings) -> None:
+        self.settings = settings
+        self._last_victim = ""
+
+    def decide(self, thief: Thief, victims: Iterable[Victim]) -> StealDecision | None:
+        """Return what the thief should take, or None; `victims` come in device order."""
+        candidates = list(victims)
+        longest = max((len(victim.queue) for victim in candidates), default=0)
+        if not self._imbalanced(longest, thief.queued):
+            return None
+        victim = self._next_in_turn([one for one in candidates if len(one.queue) == longest])
+        return StealDecision(
+            victim.device,
+            thief.device,
+            victim.queue.tail(),
+            f"{longest} files against {thief.queued}",
+        )
+
+    def _imbalanced(self, longest: int, shortest: int) -> bool:
+        rule = self.settings
+        return longest >= rule.minimum and (
+            longest > rule.ratio * shortest or longest - shortest >= rule.difference
+        )
+
+    def _next_in_turn(self, equals: Sequence[Victim]) -> Victim:
+        devices = [victim.device for victim in equals]
+        after_last = 0
+        if self._last_victim in devices:
+            after_last = (devices.index(self._last_victim) + 1) % len(devices)
+        self._last_victim = devices[after_last]
+        return equals[after_last]
+
+
+class TimePolicy:
+    """Move the file that brings the end of victim and thief nearest.
+
+    If the thief takes a file of f FLOPs from a victim that needs rem_v more seconds, the pair
+    is finished after max(rem_v - f/rate_v, f/rate_t). The first term falls with f and the
+    second grows, so the best file lies next to where they meet, at
+    f = rem_v / (1/rate_v + 1/rate_t): two neighbours in a queue searched by cost. Where that
+    file is small against f, the thief will come again for others like it, and the gain is
+    that of all of them: a thousand files of half a second are worth sharing, although none
+    gains a second by itself. The first victim, longest remaining time first, where the gain
+    against rem_v is at least the threshold gives up the file.
+
+    The same estimates keep a device from starting a large file late: what it could finish
+    only after the even end of the run is left, or handed, to a faster one.
+    """
+
+    def __init__(self, settings: TimeSettings) -> None:
+        self.settings = settings
+
+    def decide(self, thief: Thief, victims: Iterable[Victim]) -> StealDecision | None:
+        """Return what the thief should take, or None.
+
+        Args:
+            thief: Who fell idle.
+            victims: Devices by descending remaining time, or nearly so.
+        """
+        if thief.rate is None:
+            return None
+        for victim in victims:
+            remaining = victim.remaining_seconds
+            if remaining is None or victim.rate is None or remaining < self.settings.gain_seconds:
+                continue
+            finish, unit = _best_unit(victim.queue, remaining, victim.rate, thief.rate)
+            if self._pays(remaining, finish):
+                return _sooner(victim.device, thief.device, unit, remaining, finish)
+        return None
+
+    def choose_own(self, queue: WorkQueue, rate: float, even_end: float) -> Unit:
+        """Return which unit of its own queue a device should start.
+
+        The head, unless the device would finish it only after the whole run could have
+        ended: then the largest that ends by then, or else the smallest.
+
+        Args:
+            queue: The device's own, not empty.
+            rate: The device's FLOP/s.
+            even_end: Seconds to the end of the run if all work were spread evenly.
+        """
+        head = queue.head()
+        if head.cost <= even_end * rate:
+            return head
+        fitting, above = queue.around(even_end * rate)
+        unit = fitting or above
+        assert unit is not None, "a device chooses from a queue that is not empty"
+        return unit
+
+    def decide_hand_over(
+        self, unit: Unit, device: str, rate: float, others: Iterable[Victim], fastest: float
+    ) -> StealDecision | None:
+        """Return to whom a device gives a unit that it should rather not start, or None.
+
+        Args:
+            unit: What it would start.
+            device: Who.
+            rate: Its FLOP/s.
+            others: Devices at work, the first to end first; one of them takes the unit behind
+                all it has.
+            fastest: FLOP/s that none of them exceeds; spares looking at those that end late.
+        """
+        alone = unit.cost / rate
+        finish, target = alone, ""
+        for other in others:
+            if other.rate is None or other.remaining_seconds is None:
+                continue
+            if other.remaining_seconds + unit.cost / fastest >= finish:
+                break
+            finish, target = min(
+                (finish, target), (other.remaining_seconds + unit.cost / other.rate, other.device)
+            )
+        return _sooner(device, target, unit, alone, finish) if self._pays(alone, finish) else None
+
+    def _pays(self, without: float, finish: float) -> bool:
+        gain = without - finish
+        return gain > 0 and gain >= self.settings.gain_seconds
+
+
+Policy = CountPolicy | TimePolicy
+
+
+def make_policy(settings: PolicySettings) -> Policy:
+    """Return the policy that follows these settings."""
+    if isinstance(settings, CountSettings):
+        return CountPolicy(settings)
+    return TimePolicy(settings)
+
+
+def decide_free(
+    thief: Thief, victims: Iterable[Victim], horizon_seconds: float | None
+) -> StealDecision | None:
+    """Choose from the queues of paused and dead devices, whatever the threshold.
+
+    The costliest queue gives its largest file that the thief can finish by the time the
+    whole run would end if all work were spread evenly: big files early, but none that makes
+    a slow thief the last one at work. Where all are larger than that, the smallest goes.
+
+    Args:
+        thief: Who fell idle.
+        victims: Devices that are paused or dead.
+        horizon_seconds: Seconds to that even end; None before anything was measured.
+    """
+    victim = max(victims, key=lambda one: one.queue.cost, default=None)
+    if victim is None:
+        return None
+    if thief.rate is None or horizon_seconds is None:
+        return StealDecision(victim.device, thief.device, victim.queue.head(), victim.free)
+    fitting, above = victim.queue.around(horizon_seconds * thief.rate)
+    unit = fitting or above
+    assert unit is not None, "a victim's queue is not empty"
+    return StealDecision(victim.device, thief.device, unit, victim.free)
+
+
+def _sooner(source: str, target: str, unit: Unit, without: float, finish: float) -> StealDecision:
+    return StealDecision(source, target, unit, sooner(without - finish), without, finish)
+
+
+def _best_unit(
+    queue: WorkQueue, remaining: float, victim_rate: float, thief_rate: float
+) -> tuple[float, Unit]:
+    """Return when the pair is finished by sharing, in seconds, and the unit to begin with."""
+    meeting = remaining / (1 / victim_rate + 1 / thief_rate)
+    below, above = queue.around(meeting)
+    # Up to where the two meet the victim ends last, beyond it the thief.
+    with_below = remaining - below.cost / victim_rate if below is not None else math.inf
+    with_above = above.cost / thief_rate if above is not None else math.inf
+    if below is None or with_above < with_below:
+        assert above is not None, "a victim's queue is not empty"
+        return with_above, above
+    if not 0 < below.cost <= meeting / 2:
+        return with_below, below
+    alike = min(int(meeting // below.cost), queue.count_up_to(meeting))
+    return remaining - alike * below.cost / victim_rate, below

@@ -1,0 +1,187 @@
+"""Looking at a coordinator: metrics, events, queues and totals, each of one moment."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tui_balancer.scheduler.events import Event, StealEvent
+from tui_balancer.scheduler.model import DeviceMetrics, PolicySettings, Totals, Unit
+from tui_balancer.scheduler.state.state import SchedulerState
+from tui_balancer.scheduler.state.unit_store import NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class CoordinatorSnapshot:
+    """An immutable picture of the work at one moment, taken under one lock.
+
+    Attributes:
+        totals: Counts of files, sequences, residues and cost.
+        devices: A row a device, in device order.
+        policy: The stealing rule in force.
+        paused: Whether every live device is held.
+        sequences_per_second: Sum of the devices' figures; None before any was measured.
+        residues_per_second: The same.
+        eta_seconds: Estimated seconds to the end; None while unknown.
+        last_event: Number of the newest event.
+        efficiency: Bound of the work done so far over the time it took; None before any was.
+    """
+
+    totals: Totals
+    devices: tuple[DeviceMetrics, ...]
+    policy: PolicySettings
+    paused: bool
+    sequences_per_second: float | None
+    residues_per_second: float | None
+    eta_seconds: float | None
+    last_event: int
+    efficiency: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where every file is at one moment, in so few bytes that screens can ask for it often.
+
+    A file that is neither in a queue nor ended is running, or not known yet.
+
+    Attributes:
+        last_event: Number of the newest event: without a new one, nobody has changed places.
+        queues: For each device the numbers of the files waiting for it, next first; those of a
+            bundle side by side. Divided files of which nobody has a shard wait for `NOBODY`.
+        ended: A byte a file by its number: 0 not ended, 1 done, 2 failed; it may be longer or
+            shorter than there are files.
+    """
+
+    last_event: int
+    queues: dict[str, array[int]]
+    ended: bytes
+
+
+class ReadApi:
+    """The reading side of a coordinator; every method takes the lock and returns at once."""
+
+    def __init__(self, board: SchedulerState) -> None:
+        self._board = board
+        self._condition = threading.Condition()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing runs and nothing can be started any more."""
+        with self._condition:
+            return self._board.over
+
+    @property
+    def paused(self) -> bool:
+        """Whether every live device is held."""
+        with self._condition:
+            return self._all_paused()
+
+    @property
+    def policy(self) -> PolicySettings:
+        """The stealing rule in force."""
+        with self._condition:
+            return self._board.balancer.policy.settings
+
+    @property
+    def version(self) -> int:
+        """Grows with every change after which an idle worker may get another answer."""
+        with self._condition:
+            return self._board.version
+
+    @property
+    def last_event(self) -> int:
+        """Number of the newest event; 0 before the first."""
+        with self._condition:
+            return self._board.log.last
+
+    def get_gpu_metrics(self) -> tuple[DeviceMetrics, ...]:
+        """Return a row for every device, in device order."""
+        with self._condition:
+            now = self._board.clock()
+            device_pool = self._board.device_pool
+            return tuple(record.metrics(now, device_pool.rate(record)) for record in device_pool)
+
+    def measured_rates(self) -> dict[str, float]:
+        """Return the FLOP/s at which each device computed last, where it was measured."""
+        with self._condition:
+            rates = {record.device: record.pace.rate for record in self._board.device_pool}
+            return {device: rate for device, rate in rates.items() if rate is not None}
+
+    def newest_epoch(self, unit_id: int) -> int:
+        """Return the newest attempt at a running unit; 0 for others."""
+        with self._condition:
+            work = self._board.units.active.get(unit_id)
+            return work.newest if work is not None else 0
+
+    def get_recent_steal_events(self) -> tuple[StealEvent, ...]:
+        """Return the last 50 steals, oldest first."""
+        with self._condition:
+            return self._board.log.steals()
+
+    def events_after(self, sequence: int) -> tuple[Event, ...]:
+        """Return the kept events with a greater number, oldest first."""
+        with self._condition:
+            return self._board.log.after(sequence)
+
+    def queue(self, device: str) -> tuple[Unit, ...]:
+        """Return the units waiting for a device, next first."""
+        with self._condition:
+            return tuple(self._board.device_pool[device].queue)
+
+    def head(self, device: str) -> Unit | None:
+        """Return the unit at the head of a device's queue: what it will probably take next."""
+        with self._condition:
+            queue = self._board.device_pool[device].queue
+            return queue.head() if queue else None
+
+    def places(self, known: int) -> Places | None:
+        """Return where every unit is, or None when no event came after number `known`."""
+        with self._condition:
+            board = self._board
+            if board.log.last == known:
+                return None
+            queues = {record.device: record.queue.numbers() for record in board.device_pool}
+            if idle := board.divided.idle():
+                queues[NOBODY] = array("i", idle)
+            return Places(board.log.last, queues, bytes(board.units.ended))
+
+    def queue_length(self, device: str) -> int:
+        """Return how many units wait for a device."""
+        with self._condition:
+            return len(self._board.device_pool[device].queue)
+
+    def totals(self) -> Totals:
+        """Return the counts over the whole run."""
+        with self._condition:
+            return self._board.units.totals()
+
+    def eta_seconds(self) -> float | None:
+        """Return the estimated seconds to the end; None while unknown or paused."""
+        with self._condition:
+            return self._board.eta_seconds()
+
+    def snapshot(self) -> CoordinatorSnapshot:
+        """Return the picture of this moment."""
+        with self._condition:
+            devices = self.get_gpu_metrics()
+            return CoordinatorSnapshot(
+                totals=self._board.units.totals(),
+                devices=devices,
+                policy=self._board.balancer.policy.settings,
+                paused=self._all_paused(),
+                sequences_per_second=_sum([row.sequences_per_second for row in devices]),
+                residues_per_second=_sum([row.residues_per_second for row in devices]),
+                eta_seconds=self._board.eta_seconds(),
+                last_event=self._board.log.last,
+                efficiency=self._board.efficiency(),
+            )
+
+    def _all_paused(self) -> bool:
+        return bool(self._board.device_pool.live) and not self._board.device_pool.at_work
+
+
+def _sum(figures: Sequence[float | None]) -> float | None:
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else None

@@ -1,0 +1,93 @@
+"""One simulated run: workers as events around a coordinator, on a virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from heapq import heappop
+from math import inf
+
+from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
+from tui_balancer.scheduler.event_log import EventSink
+from tui_balancer.scheduler.model import Directive, Unit
+from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice, SimulationResult
+from tui_balancer.scheduler.simulation.worker import ANY, SimulatedWorker, World
+
+
+class SimulatedRun:
+    """An event heap around a coordinator; an event is a moment, a worker and what it does."""
+
+    def __init__(
+        self,
+        devices: Sequence[SimulatedDevice],
+        rules: Rules,
+        stopwatch: Callable[[], float] | None = None,
+        journal: EventSink | None = None,
+    ) -> None:
+        self._world = World(devices, rules, stopwatch, journal)
+        self._workers = [
+            SimulatedWorker(self._world, device, position)
+            for position, device in enumerate(devices)
+        ]
+        self._woken_at = -1
+
+    @property
+    def coordinator(self) -> WorkStealingCoordinator:
+        """The very one of real runs."""
+        return self._world.coordinator
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the run began."""
+        return self._world.now
+
+    def run(self, units: Sequence[Unit]) -> SimulationResult:
+        """Run all units to the end."""
+        self.begin(units)
+        self.advance(inf)
+        metrics = self.coordinator.get_gpu_metrics()
+        return SimulationResult(
+            self.now,
+            {worker.name: worker.busy for worker in self._workers},
+            sum(row.stolen_to for row in metrics),
+            self.coordinator.totals(),
+            tuple(self._world.decisions),
+            self._world.splits,
+        )
+
+    def begin(self, units: Sequence[Unit]) -> None:
+        """Distribute the units and start the workers."""
+        self.coordinator.assign(units)
+        for worker in self._workers:
+            worker.start()
+            for moment in worker.device.deaths:
+                self._world.schedule(moment, worker, ANY, worker.die)
+
+    def advance(self, until: float) -> None:
+        """Let happen what happens up to a moment, unless the run is over before."""
+        self._let_go()
+        self._wake_the_idle()
+        world, events = self._world, self._world.events
+        while events and events[0][0] <= until and not self.coordinator.over:
+            world.now, _, worker, incarnation, action = heappop(events)
+            if incarnation in (ANY, worker.incarnation):
+                action()
+                self._wake_the_idle()
+        if until < inf and not self.coordinator.over:
+            world.now = until
+
+    def _let_go(self) -> None:
+        """Let workers go on that a person held."""
+        for worker in list(self._world.held.values()):
+            directive = self.coordinator.wait_while_paused(worker.name, worker.incarnation, 0.0)
+            if directive is not Directive.PAUSE:
+                del self._world.held[worker.position]
+                worker.go_on(directive)
+
+    def _wake_the_idle(self) -> None:
+        version = self.coordinator.version
+        if version == self._woken_at:
+            return
+        self._woken_at = version
+        for worker in list(self._world.idle.values()):
+            if self.coordinator.worth_asking(worker.name, worker.incarnation):
+                worker.take()

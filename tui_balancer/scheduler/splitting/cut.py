@@ -1,0 +1,104 @@
+"""Whether dividing a running unit pays, and where to cut: pure decisions on estimates.
+
+Times are estimates in seconds from now, rates FLOP/s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+from tui_balancer.scheduler.splitting.batches import BatchPlan, Spans, batches, without_tail
+
+HAND_OVER_SECONDS = 0.5
+"""What a part costs on top of its batches: the file is read once more, and in the end whoever
+merges the parts reads the vectors of the others."""
+
+OVERDUE = 3.0
+"""A batch that takes so many times as long as the device's rate says is held up."""
+
+OVERDUE_SECONDS = 5.0
+"""And at least so long: a hiccup of a second is no reason to compute anything twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a lease is divided, and what that brings.
+
+    Attributes:
+        front: Batches that stay with the victim.
+        back: Batches that the thief gets.
+        finish_without: Estimated seconds until the lease is finished by the victim alone; None
+            where that is not asked.
+        finish_with: Until both parts are finished; inf likewise.
+        front_finish: Until the victim has finished its part; None likewise.
+    """
+
+    front: Spans
+    back: Spans
+    finish_without: float | None = None
+    finish_with: float = inf
+    front_finish: float | None = None
+
+    @property
+    def gain(self) -> float:
+        """Seconds by which the end comes sooner."""
+        return (self.finish_without or 0.0) - self.finish_with
+
+
+def best_cut(
+    plan: BatchPlan,
+    todo: Spans,
+    *,
+    in_flight: bool,
+    remaining: float,
+    victim_rate: float,
+    thief_rate: float,
+) -> Cut | None:
+    """Return the cut after which both are finished soonest; None where there is none.
+
+    With c FLOPs moved that is at max(remaining - c/rate_v, hand-over + c/rate_t). The first
+    term falls with c and the second grows, so the best cut is one of the two batch boundaries
+    around the c at which they meet. The batch in flight stays where it is.
+
+    Args:
+        plan: What the batches cost.
+        todo: Batches of the victim that it has not reported.
+        in_flight: Whether it computes the first of them at this moment.
+        remaining: Seconds that the victim needs for them.
+        victim_rate: Of the victim.
+        thief_rate: Of the thief.
+    """
+    most = batches(todo) - in_flight
+    meeting = (remaining - HAND_OVER_SECONDS) / (1 / victim_rate + 1 / thief_rate)
+    if most < 1 or meeting <= 0:
+        return None
+    near = plan.tail_up_to(todo, meeting)
+    cuts = []
+    for count in {min(max(near, 1), most), min(near + 1, most)}:
+        front, back = without_tail(todo, count)
+        cost = plan.cost(back)
+        own = remaining - cost / victim_rate
+        cuts.append(Cut(front, back, remaining, max(own, part_seconds(cost, thief_rate)), own))
+    return min(cuts, key=lambda cut: cut.finish_with)
+
+
+def all_but_in_flight(todo: Spans, *, in_flight: bool) -> Cut:
+    """Return the cut that leaves a victim nothing but what it computes at this moment."""
+    front, back = without_tail(todo, batches(todo) - in_flight)
+    return Cut(front, back)
+
+
+def part_seconds(cost: float, rate: float) -> float:
+    """Return the seconds in which a device is through with a part of so many FLOPs."""
+    return HAND_OVER_SECONDS + cost / rate
+
+
+def overdue_at(since: float, seconds: float) -> float:
+    """Return the moment from which a batch counts as held up.
+
+    Args:
+        since: When it began.
+        seconds: How long it should take.
+    """
+    return since + max(OVERDUE * seconds, OVERDUE_SECONDS)

@@ -1,0 +1,213 @@
+"""Idle devices that have nothing to steal join the work on a running unit.
+
+They take the back of its batches, or, where nothing can be divided, compute a copy of what a
+slow device has left: whoever is through first counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tui_balancer.scheduler.model import TimeSettings
+from tui_balancer.scheduler.policy.balancer import Balancer
+from tui_balancer.scheduler.policy.rule_settings import sooner
+from tui_balancer.scheduler.policy.stealing import TimePolicy
+from tui_balancer.scheduler.splitting.cut import (
+    HAND_OVER_SECONDS,
+    Cut,
+    all_but_in_flight,
+    best_cut,
+    overdue_at,
+    part_seconds,
+)
+from tui_balancer.scheduler.splitting.sharing import Sharer
+from tui_balancer.scheduler.state.device_pool import DevicePool
+from tui_balancer.scheduler.state.device_record import DeviceRecord
+from tui_balancer.scheduler.state.unit_store import ActiveLease, UnitAtWork, UnitStore
+
+LOOKS = 8
+"""Running units that an idle device looks at: those that end last gain most by being joined."""
+
+
+class Joiner:
+    """Decides which idle device joins which running unit.
+
+    Attributes:
+        splitting: Whether idle devices divide units by themselves; a person's wish is always
+            heard. Without it files stay whole: under `time` they are copied where that pays.
+        copying: Whether idle devices compute copies.
+    """
+
+    def __init__(
+        self,
+        device_pool: DevicePool,
+        units: UnitStore,
+        balancer: Balancer,
+        sharer: Sharer,
+        *,
+        splitting: bool,
+        copying: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self.splitting = splitting
+        self.copying = copying
+        self._device_pool = device_pool
+        self._units = units
+        self._balancer = balancer
+        self._sharer = sharer
+        self._clock = clock
+
+    def worth_joining(self, record: DeviceRecord) -> bool:
+        """Whether a device's unit goes on for long enough that idle ones should look at it."""
+        active, rate = record.active, self._device_pool.rate(record)
+        if active is None or rate is None:
+            return False
+        if self.splitting:
+            able = self._sharer.divisible(active)
+        else:
+            able = self._copies_whole and self._may_copy(active)
+        return able and active.left / rate > HAND_OVER_SECONDS + self._least_gain
+
+    def take(self, thief: DeviceRecord) -> ActiveLease | None:
+        """Lease a share or a copy of a running unit to an idle device, if that ends it sooner."""
+        rate = self._device_pool.rate(thief)
+        if rate is None or not self._balancer.stealing:
+            return None
+        now = self._clock()
+        if not self.splitting:
+            return self._copy_of_slow(thief, rate, now) if self._copies_whole else None
+        return (
+            self._rest_of_held(thief)
+            or self._share_of_last(thief, rate, now)
+            or self._copy_of_held_up(thief, rate, now)
+        )
+
+    def take_wanted(self, thief: DeviceRecord) -> ActiveLease | None:
+        """Lease that share of a running unit to a device that a person wants it to have."""
+        while thief.wanted:
+            work = self._units.active.get(thief.wanted.pop(0))
+            victim = work and self.holder(work)
+            if not victim or victim.lease.device == thief.device:
+                continue
+            record = self._device_pool[victim.lease.device]
+            cut = self._best_cut(record, self._device_pool.rate(thief) or 0.0, self._clock())
+            everything = all_but_in_flight(victim.todo or (), in_flight=not victim.held)
+            return self._sharer.divide(victim, thief, cut or everything, "by hand")
+        return None
+
+    def holder(self, work: UnitAtWork) -> ActiveLease | None:
+        """Return the lease with most left of those that can be divided."""
+        able = [one for one in work.leases.values() if self._sharer.divisible(one)]
+        return max(able, key=lambda one: one.left, default=None)
+
+    def next_look(self, record: DeviceRecord) -> float | None:
+        """Return when an idle device looks whether a batch is held up; None for never."""
+        looking = self.splitting and self.copying and self._balancer.stealing
+        if not looking or self._device_pool.rate(record) is None:
+            return None
+        moments = [
+            self._overdue_at(victim)
+            for victim in self._balancer.finish_times.ending_first(self._clock(), LOOKS)
+            if victim.active is not None and self._may_copy(victim.active)
+        ]
+        return min(moments, default=None)
+
+    @property
+    def _least_gain(self) -> float:
+        settings = self._balancer.policy.settings
+        return (settings if isinstance(settings, TimeSettings) else TimeSettings()).gain_seconds
+
+    @property
+    def _copies_whole(self) -> bool:
+        """Whether undivided units are copied: under a policy that knows of times."""
+        timed = isinstance(self._balancer.policy, TimePolicy)
+        return self.copying and timed and self._balancer.stealing
+
+    def _rest_of_held(self, thief: DeviceRecord) -> ActiveLease | None:
+        """Take what a paused device has begun."""
+        for victim in self._balancer.finish_times.held():
+            active = victim.active
+            assert active is not None, "only who has a lease can be held in it"
+            if self._sharer.divisible(active):
+                rest = all_but_in_flight(active.todo or (), in_flight=not active.held)
+                return self._sharer.divide(active, thief, rest, victim.free)
+        return None
+
+    def _share_of_last(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
+        """Take the back of a unit among those that end last."""
+        least = HAND_OVER_SECONDS + self._least_gain
+        for victim in self._balancer.finish_times.ending_last(now, least, LOOKS):
+            cut = self._best_cut(victim, rate, now)
+            if cut is not None and cut.gain >= self._least_gain and cut.gain > 0:
+                assert victim.active is not None, "a cut divides a lease"
+                return self._sharer.divide(victim.active, thief, cut, sooner(cut.gain))
+        return None
+
+    def _copy_of_slow(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
+        """Copy a unit among those that end last."""
+        least = HAND_OVER_SECONDS + self._least_gain
+        for victim in self._balancer.finish_times.ending_last(now, least, LOOKS):
+            active, its_rate = victim.active, self._device_pool.rate(victim)
+            if active is None or not its_rate or not self._may_copy(active):
+                continue
+            without = victim.running_cost(now, its_rate) / its_rate
+            copied = part_seconds(self._sharer.to_copy(active), rate)
+            if without - copied > self._least_gain:
+                reason = f"{sooner(without - copied)}: a copy"
+                return self._sharer.copy(active, thief, reason, without, copied)
+        return None
+
+    def _copy_of_held_up(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
+        """Copy what is left of a lease whose batch does not end."""
+        if not self.copying:
+            return None
+        for victim in self._balancer.finish_times.ending_first(now, LOOKS):
+            waited = self._held_up(victim, rate, now)
+            if waited is not None:
+                assert victim.active is not None, "a batch that is held up is leased"
+                reason = f"held up for {waited:.3g} s: a copy"
+                return self._sharer.copy(victim.active, thief, reason)
+        return None
+
+    def _best_cut(self, victim: DeviceRecord, thief_rate: float, now: float) -> Cut | None:
+        active, rate = victim.active, self._device_pool.rate(victim)
+        if active is None or not rate or not thief_rate or not self._sharer.divisible(active):
+            return None
+        plan = self._sharer.plan(active)
+        assert plan is not None, "divisible batches are known"
+        assert active.todo is not None, "divisible batches are known"
+        return best_cut(
+            plan,
+            active.todo,
+            in_flight=not active.held,
+            remaining=victim.running_cost(now, rate) / rate,
+            victim_rate=rate,
+            thief_rate=thief_rate,
+        )
+
+    def _may_copy(self, active: ActiveLease) -> bool:
+        if active.claimed or active.held or active.twin:
+            return False
+        return active.todo != () and active.left > 0
+
+    def _overdue_at(self, victim: DeviceRecord) -> float:
+        active, rate = victim.active, self._device_pool.rate(victim)
+        assert active is not None, "a device at work has a lease"
+        assert rate, "a device at work has a rate"
+        return max(
+            active.reported + active.left / rate,
+            overdue_at(active.reported, min(active.left, active.in_flight) / rate),
+        )
+
+    def _held_up(self, victim: DeviceRecord, thief_rate: float, now: float) -> float | None:
+        """Return for how long a device's batch is held up, where a copy of it pays.
+
+        Nobody knows how long it goes on; what has taken so long without an end is expected to
+        take as long again.
+        """
+        active = victim.active
+        if active is None or not self._may_copy(active) or self._overdue_at(victim) > now:
+            return None
+        waited = now - active.reported
+        copied = part_seconds(active.left, thief_rate)
+        return waited if waited - copied >= self._least_gain else None

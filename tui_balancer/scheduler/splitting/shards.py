@@ -1,0 +1,134 @@
+"""Files divided into shards: units like others, but for what becomes of their file.
+
+The file's own unit waits apart from the queues. When the last of its shards is done it goes to the
+device that did that one, to make the file's outputs of what the shards left. When a shard fails
+the file fails, and shards that still wait are put aside: nobody needs them unless the file is tried
+again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tui_balancer.scheduler.event_log import EventLog
+from tui_balancer.scheduler.events import FailureEvent, RetryEvent
+from tui_balancer.scheduler.model import Unit
+from tui_balancer.scheduler.policy.balancer import Balancer
+from tui_balancer.scheduler.state.device_pool import DevicePool
+from tui_balancer.scheduler.state.device_record import DeviceRecord
+from tui_balancer.scheduler.state.unit_store import NOBODY, UnitStore
+
+
+class DividedFiles:
+    """Follows the shards of files; the caller notes that queues have changed."""
+
+    def __init__(
+        self, device_pool: DevicePool, units: UnitStore, log: EventLog, balancer: Balancer
+    ) -> None:
+        self._device_pool = device_pool
+        self._units = units
+        self._log = log
+        self._balancer = balancer
+        self._files: dict[int, Unit] = {}
+        self._unfinished: dict[int, set[int]] = {}
+        self._file_of: dict[int, int] = {}
+        self._aside: set[int] = set()
+
+    def enter(self, units: Iterable[Unit]) -> list[Unit]:
+        """Enter files whose shards are not all done, and return the units to be assigned."""
+        given = list(units)
+        for unit in given:
+            if unit.whole is not None:
+                self._file_of[unit.unit_id] = unit.whole
+                self._unfinished.setdefault(unit.whole, set()).add(unit.unit_id)
+        if not self._unfinished:
+            return given
+        for unit in given:
+            if unit.unit_id in self._unfinished:
+                self._units.add(unit, NOBODY)
+                self._files[unit.unit_id] = unit
+        return [unit for unit in given if unit.unit_id not in self._unfinished]
+
+    def waits(self, unit_id: int) -> bool:
+        """Whether a file waits for its shards."""
+        return self._units.home.get(unit_id) == NOBODY
+
+    def waiting(self, unit_id: int) -> Sequence[int]:
+        """Return the shards of a file that wait in queues, if it waits for them."""
+        if not self.waits(unit_id):
+            return ()
+        return [one for one in self._files[unit_id].shards if one in self._units.home]
+
+    def idle(self) -> list[int]:
+        """Return the files that wait for their shards, and nobody has one."""
+        return [
+            unit_id
+            for unit_id, unit in self._files.items()
+            if self.waits(unit_id) and self._units.active.keys().isdisjoint(unit.shards)
+        ]
+
+    def file_of(self, number: int) -> int:
+        """Return the number of the file that a unit is a shard of; its own if it is none."""
+        return self._file_of.get(number, number)
+
+    def finished(self, shard: Unit, record: DeviceRecord) -> None:
+        """Note that a device is through with a shard."""
+        assert shard.whole is not None, "a shard has a file"
+        self._unfinished[shard.whole].discard(shard.unit_id)
+        self._release(shard.whole, record)
+
+    def failed(self, shard: Unit, device: str, reason: str) -> None:
+        """Let the file of a shard fail that has failed."""
+        assert shard.whole is not None, "a shard has a file"
+        if self.waits(shard.whole):
+            file = self.fail(shard.whole)
+            place = file.shards.index(shard.unit_id) + 1
+            told = f"shard {place} of {len(file.shards)}: {reason}"
+            self._log.add(FailureEvent, file.unit_id, file.name, device, told, waiting=True)
+
+    def fail(self, unit_id: int) -> Unit:
+        """Let a file fail that waits for its shards; the caller says why."""
+        file = self._files[unit_id]
+        for number in self.waiting(unit_id):
+            self._put_aside(number)
+        self._units.skip(file)
+        self._balancer.forget()
+        return file
+
+    def returned(self, shard: Unit) -> None:
+        """Note that a shard waits again, which nobody needs if its file has failed meanwhile."""
+        assert shard.whole is not None, "a shard has a file"
+        if shard.unit_id in self._units.home and not self.waits(shard.whole):
+            self._put_aside(shard.unit_id)
+
+    def can_retry(self, unit_id: int) -> bool:
+        """Whether a file has failed before its shards were all done."""
+        return unit_id in self._unfinished and unit_id in self._units.failed
+
+    def retry(self, unit_id: int, record: DeviceRecord) -> Unit:
+        """Let a file that has failed, and what of its shards is not done, wait again."""
+        file = self._units.retry(unit_id, NOBODY)
+        for number in file.shards:
+            if number in self._units.failed:
+                shard = self._units.retry(number, record.device)
+                record.queue.append(shard)
+                if number not in self._aside:
+                    self._log.add(RetryEvent, number, shard.name, record.device)
+        self._aside.difference_update(file.shards)
+        self._log.add(RetryEvent, unit_id, file.name, record.device)
+        self._release(unit_id, record)
+        return file
+
+    def _put_aside(self, number: int) -> None:
+        """Take a shard out of its queue that nobody needs."""
+        queue = self._device_pool[self._units.home[number]].queue
+        self._units.skip(queue.remove(number))
+        self._aside.add(number)
+
+    def _release(self, unit_id: int, record: DeviceRecord) -> None:
+        """Give a file to a device once all of its shards are done."""
+        if self.waits(unit_id) and not self._unfinished[unit_id]:
+            del self._unfinished[unit_id]
+            record.queue.push_front(self._files.pop(unit_id))
+            self._units.home[unit_id] = record.device
+            self._balancer.note(record)

@@ -1,0 +1,260 @@
+"""Several devices on one unit: dividing its batches, copying them, bringing it together.
+
+A unit's batches are in the hands of its leases: each batch that is not kept yet belongs to
+exactly one of them, or to a lease and its twin. A batch that was reported is kept beside the
+output, so what a lease leaves behind is only what it has not reported, and that goes to another
+lease of the same unit. Whoever ends last has everything, and writes the output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from tui_balancer.scheduler.event_log import EventLog
+from tui_balancer.scheduler.events import LeaseEvent, PartEvent, SplitEvent
+from tui_balancer.scheduler.model import Directive
+from tui_balancer.scheduler.policy.balancer import Balancer
+from tui_balancer.scheduler.splitting.batches import (
+    BatchPlan,
+    Share,
+    Spans,
+    batches,
+    joined,
+    without_head,
+)
+from tui_balancer.scheduler.splitting.cut import Cut, part_seconds
+from tui_balancer.scheduler.state.device_pool import DevicePool
+from tui_balancer.scheduler.state.device_record import DeviceRecord
+from tui_balancer.scheduler.state.unit_store import ActiveLease, UnitAtWork, UnitStore
+
+
+class Sharer:
+    """Lets several devices work on one unit."""
+
+    def __init__(
+        self,
+        device_pool: DevicePool,
+        units: UnitStore,
+        log: EventLog,
+        balancer: Balancer,
+        clock: Callable[[], float],
+    ) -> None:
+        self._device_pool = device_pool
+        self._units = units
+        self._log = log
+        self._balancer = balancer
+        self._clock = clock
+
+    def learn(self, active: ActiveLease, costs: Iterable[float]) -> None:
+        """Note what a unit's batches cost, as the worker of one of its leases tells."""
+        work = self._work(active)
+        work.plan = BatchPlan(costs)
+        if active.todo is None:
+            active.todo = work.plan.missing
+        for one in work.leases.values():
+            self._reckon(one)
+
+    def note_batch(self, active: ActiveLease, number: int | None) -> None:
+        """Note that a worker is through with a batch."""
+        if active.todo is not None:
+            if number is not None:
+                active.todo = without_head(active.todo, number)
+            self._reckon(active)
+
+    def divisible(self, active: ActiveLease) -> bool:
+        """Whether an idle device could take some of a lease's batches."""
+        if active.todo is None or active.claimed or active.twin:
+            return False
+        return batches(active.todo) > (0 if active.held else 1)
+
+    def plan(self, active: ActiveLease) -> BatchPlan | None:
+        """Return what the batches of a lease's unit cost; None before a worker has told."""
+        return self._work(active).plan
+
+    def to_copy(self, active: ActiveLease) -> float:
+        """Return the FLOPs of a copy of what a lease has left.
+
+        Where nobody knows of batches nothing is kept, and a copy begins at the beginning.
+        """
+        return active.left if self.plan(active) is not None else active.lease.unit.cost
+
+    def divide(
+        self, active: ActiveLease, thief: DeviceRecord, cut: Cut, reason: str
+    ) -> ActiveLease:
+        """Leave a lease the front of its batches, and lease the back to an idle device."""
+        work = self._work(active)
+        plan = work.plan
+        assert plan is not None, "divided batches are known"
+        active.todo = cut.front
+        part = self._grant(work, thief, cut.back)
+        self._log.add(
+            SplitEvent,
+            work.unit.unit_id,
+            work.unit.name,
+            active.lease.device,
+            thief.device,
+            batches(cut.back),
+            len(plan),
+            reason,
+            cut.finish_without,
+            cut.finish_with,
+            source_ends=_both(cut.finish_without, cut.front_finish),
+            target_ends=self._ends(thief, plan.cost(cut.back)),
+        )
+        self._tell(part)
+        if cut.front:
+            self._reshare(work, active)
+        else:
+            self._end(active, reason, kept=True)
+        return part
+
+    def copy(
+        self,
+        active: ActiveLease,
+        thief: DeviceRecord,
+        reason: str,
+        finish_without: float | None = None,
+        finish_with: float | None = None,
+    ) -> ActiveLease:
+        """Lease what a lease has left to an idle device too; the first to be through counts."""
+        work = self._work(active)
+        copy = self._grant(work, thief, active.todo)
+        copy.twin, active.twin = active.lease.epoch, copy.lease.epoch
+        plan = work.plan
+        self._log.add(
+            SplitEvent,
+            work.unit.unit_id,
+            work.unit.name,
+            active.lease.device,
+            thief.device,
+            batches(active.todo) if active.todo is not None else 1,
+            len(plan) if plan is not None else 1,
+            reason,
+            finish_without,
+            finish_with,
+            copy=True,
+            source_ends=_both(finish_without, finish_with),
+            target_ends=self._ends(thief, self.to_copy(active)),
+        )
+        self._tell(copy)
+        return copy
+
+    def share(self, active: ActiveLease) -> Share:
+        """Tell a worker which batches are its own now."""
+        active.reshared = False
+        work = self._work(active)
+        return Share(None if active.merging else active.todo, work.newest)
+
+    def finish_part(self, active: ActiveLease, compute_seconds: float) -> Directive:
+        """Go on from the moment at which a worker is through with the batches it knows of."""
+        if active.reshared:
+            return Directive.RESHARE
+        active.todo = ()
+        self._reckon(active)
+        self._end_twin(active)
+        if self._units.others(active):
+            self._end(active, "", compute_seconds, kept=True)
+            return Directive.RELEASE
+        active.merging = active.reshared = True
+        return Directive.RESHARE
+
+    def end_others(self, active: ActiveLease) -> None:
+        """End all other leases of a unit, since this one ends it."""
+        for other in self._units.others(active):
+            self._end(other, f"{active.lease.device} was through before", kept=False)
+
+    def pass_on(self, active: ActiveLease) -> bool:
+        """Let others go on with what a lost lease leaves; False when there are no others."""
+        others = self._units.others(active)
+        if not others:
+            return False
+        twin = self._twin(active)
+        work = self._units.drop(active, kept=True)
+        if twin is not None:
+            twin.twin = 0
+        elif active.todo:
+            heir = min(others, key=lambda one: (one.twin, one.left))
+            self._end_twin(heir)
+            heir.todo = joined(heir.todo or (), active.todo)
+            self._reshare(work, heir)
+        return True
+
+    def _ends(self, thief: DeviceRecord, cost: float) -> tuple[float, float] | None:
+        """Return when an idle device is through without a part of so many FLOPs and with it."""
+        rate = self._device_pool.rate(thief)
+        return (0.0, part_seconds(cost, rate)) if rate else None
+
+    def _work(self, active: ActiveLease) -> UnitAtWork:
+        return self._units.active[active.lease.unit.unit_id]
+
+    def _reckon(self, active: ActiveLease) -> None:
+        """Work out what is left of a lease by its batches."""
+        plan = self._work(active).plan
+        if plan is not None and active.todo is not None:
+            active.left = plan.cost(active.todo)
+            active.in_flight = plan.first_cost(active.todo)
+
+    def _reshare(self, work: UnitAtWork, active: ActiveLease) -> None:
+        """Let a worker hear that its batches are others now."""
+        active.reshared = work.shared = True
+        self._reckon(active)
+        self._balancer.note(self._device_pool[active.lease.device])
+
+    def _grant(self, work: UnitAtWork, thief: DeviceRecord, spans: Spans | None) -> ActiveLease:
+        now = self._clock()
+        part = self._units.grant_part(work, thief.device, thief.incarnation, now, spans)
+        self._reckon(part)
+        thief.started(part, now)
+        self._balancer.note(thief)
+        return part
+
+    def _tell(self, part: ActiveLease) -> None:
+        lease = part.lease
+        self._log.add(
+            LeaseEvent,
+            lease.unit.unit_id,
+            lease.unit.name,
+            lease.device,
+            lease.epoch,
+            part=True,
+        )
+
+    def _end(
+        self, active: ActiveLease, reason: str, seconds: float | None = None, *, kept: bool
+    ) -> None:
+        """End one of several leases of a unit; its device is free."""
+        lease, done = active.lease, active.progress
+        self._units.drop(active, kept=kept)
+        record = self._device_pool[lease.device]
+        if record.let_go(active):
+            self._balancer.note(record)
+        self._log.add(
+            PartEvent,
+            lease.unit.unit_id,
+            lease.unit.name,
+            lease.device,
+            lease.epoch,
+            done.sequences if kept else 0,
+            done.residues if kept else 0,
+            done.cost if kept else 0.0,
+            active.reported - active.granted if seconds is None else seconds,
+            reason,
+        )
+
+    def _twin(self, active: ActiveLease) -> ActiveLease | None:
+        return self._work(active).leases.get(active.twin)
+
+    def _end_twin(self, active: ActiveLease) -> None:
+        """End the other lease on the same batches; what the first of the two has done counts."""
+        twin = self._twin(active)
+        if twin is not None:
+            original = twin.lease.epoch < active.lease.epoch
+            self._end(twin, f"{active.lease.device} was through before", kept=original)
+            if original:
+                self._device_pool[twin.lease.device].held_up = True
+                self._balancer.forget()
+        active.twin = 0
+
+
+def _both(without: float | None, with_it: float | None) -> tuple[float, float] | None:
+    return None if without is None or with_it is None else (without, with_it)

@@ -1,0 +1,1 @@
+"""What the scheduler knows, and its elementary steps."""

@@ -1,0 +1,231 @@
+"""Everything the coordinator keeps about one device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tui_balancer.scheduler.model import (
+    DeviceMetrics,
+    DeviceSpec,
+    DeviceState,
+    Progress,
+    RunningUnit,
+    Telemetry,
+    Unit,
+)
+from tui_balancer.scheduler.state.calibration import Calibration
+from tui_balancer.scheduler.state.queues import WorkQueue
+from tui_balancer.scheduler.state.throughput import BusyShare, Pace, ThroughputWindow, advanced
+from tui_balancer.scheduler.state.unit_store import NOTHING_YET, ActiveLease
+
+
+@dataclass(slots=True, eq=False)
+class DeviceRecord:
+    """A device, its queue, its worker and what was measured.
+
+    Attributes:
+        spec: As it entered the run.
+        position: Its place in device order.
+        name: What the hardware calls itself; the worker's word replaces the spec's.
+        queue: The units that wait for it.
+        incarnation: How many workers were started for it.
+        present: Whether the worker of this incarnation is there, started and not dead.
+        ready: Whether it has its model loaded.
+        active: The lease that its present worker computes.
+        behind: Those whose outputs it is still writing.
+        paused: Whether a person holds it.
+        dead: Whether it is given up.
+        left: Whether its worker has left in peace.
+        strikes: Deaths held against it; more than the limit make it dead.
+        restarts: How often its worker was started again.
+        note: Why it is dead; empty otherwise.
+        held_up: Whether its worker, in a batch without end, lost its lease to another device and
+            has not been heard of since.
+        wanted: Running units of which a person wants it to have a share.
+        files_done: Files it finished.
+        stolen_to: Files it received by stealing.
+        stolen_from: Files stolen from it.
+        computed_cost: FLOPs that it has done.
+        computing_seconds: Time that it took for them.
+        window: Throughput for the screen.
+        pace: The rate the policies reckon with.
+        calibration: How long units of other lengths take.
+        busy: Its utilisation.
+        telemetry: The newest of its worker.
+        expected: When it should have finished its queue, as last told to idle devices.
+        checked: When it last looked for a steal under a policy that looks at intervals.
+        seen: Version of the board when its worker was last told that there is nothing.
+    """
+
+    spec: DeviceSpec
+    position: int
+    name: str = ""
+    queue: WorkQueue = field(default_factory=WorkQueue)
+    incarnation: int = 0
+    present: bool = False
+    ready: bool = False
+    active: ActiveLease | None = None
+    behind: list[ActiveLease] = field(default_factory=list)
+    paused: bool = False
+    dead: bool = False
+    left: bool = False
+    strikes: int = 0
+    restarts: int = 0
+    note: str = ""
+    held_up: bool = False
+    wanted: list[int] = field(default_factory=list)
+    files_done: int = 0
+    stolen_to: int = 0
+    stolen_from: int = 0
+    computed_cost: float = 0.0
+    computing_seconds: float = 0.0
+    window: ThroughputWindow = field(default_factory=ThroughputWindow)
+    pace: Pace = field(default_factory=Pace)
+    calibration: Calibration = field(default_factory=Calibration)
+    busy: BusyShare = field(default_factory=BusyShare)
+    telemetry: Telemetry | None = None
+    expected: float | None = None
+    checked: float | None = None
+    seen: int = -1
+
+    def __post_init__(self) -> None:
+        self.name = self.name or self.spec.name
+
+    @property
+    def device(self) -> str:
+        """Its id."""
+        return self.spec.device
+
+    @property
+    def state(self) -> DeviceState:
+        """What it is doing; a person's pause shows before anything else it may be at."""
+        if self.dead:
+            return DeviceState.DEAD
+        if self.left:
+            return DeviceState.STOPPED
+        if self.paused:
+            return DeviceState.PAUSED
+        if not self.ready:
+            return DeviceState.STARTING
+        return DeviceState.BUSY if self.active or self.behind else DeviceState.IDLE
+
+    @property
+    def live(self) -> bool:
+        """Whether it can still compute in this run."""
+        return not (self.dead or self.left)
+
+    @property
+    def free(self) -> str:
+        """Why anybody may take from its queue, in words; empty while it is at work."""
+        if self.dead:
+            return f"{self.device} is dead"
+        if self.held_up:
+            return f"{self.device} is held up"
+        return f"{self.device} is paused" if self.paused else ""
+
+    def started(self, active: ActiveLease, now: float, rate: float | None = None) -> None:
+        """Note that its worker took a lease, and how long that should take at its rate."""
+        self.active = active
+        if rate is not None:
+            active.rate = rate
+            active.predicted = self.calibration.predict(active.lease.unit, rate)
+        self.window.file_started(now)
+
+    def advance(self, active: ActiveLease, progress: Progress, now: float) -> None:
+        """Note how far its lease is, and how fast that went; cost is kept within the unit's."""
+        restored = progress.restored
+        active.restored |= restored
+        progress = Progress(
+            progress.sequences, progress.residues, min(progress.cost, active.lease.unit.cost)
+        )
+        step = advanced(active.progress, progress)
+        active.progress = progress
+        active.left = max(0.0, active.left - step.cost)
+        if not restored:
+            self.window.add(now, step.sequences, step.residues, step.cost)
+            self.computed_cost += step.cost
+            if not (active.held or active.computed):
+                self.computing_seconds += now - active.reported
+                self.pace.add(step.cost, now - active.reported)
+        active.reported = now
+
+    def completed(
+        self, active: ActiveLease, now: float, *, failed_files: int, shared: bool
+    ) -> None:
+        """Note that its lease ended with outputs, all of it done; not by it alone if `shared`."""
+        unit = active.lease.unit
+        # What others did, and earlier attempts, tells nothing about how fast this device is.
+        whole = Progress(unit.sequences, unit.residues, unit.cost, restored=shared)
+        self.advance(active, whole, now)
+        self.files_done += unit.inputs - failed_files
+
+    def let_go(self, active: ActiveLease) -> bool:
+        """Take a lease out of its hands; return whether it was computing it, and is free now."""
+        if active in self.behind:
+            self.behind.remove(active)
+        if self.active is not active:
+            return False
+        self.active = None
+        return True
+
+    def running_cost(self, now: float, rate: float) -> float:
+        """Return the FLOPs left of its unit, assuming it went on since its last report."""
+        active = self.active
+        if active is None or active.claimed:
+            return 0.0
+        if active.held:
+            return active.left
+        # A batch that takes longer than it should is no batch more.
+        return max(0.0, active.left - min(active.in_flight, (now - active.reported) * rate))
+
+    def waiting_cost(self, rate: float) -> float:
+        """Return the FLOPs of its queue, in those that it does at this rate."""
+        queue = self.queue
+        if not queue.cost:
+            return 0.0
+        return queue.cost * self.calibration.factor(queue.cost, queue.residues, rate)
+
+    def remaining_cost(self, now: float, rate: float) -> float:
+        """Return the FLOPs left of its unit and its queue, in those that it does at this rate."""
+        return self.waiting_cost(rate) + self.running_cost(now, rate)
+
+    def metrics(self, now: float, rate: float | None) -> DeviceMetrics:
+        """Return its row of the device table; `rate` in FLOP/s is the policies'."""
+        throughput = self.window.throughput(now)
+        telemetry = self.telemetry
+        return DeviceMetrics(
+            device=self.device,
+            name=self.name,
+            state=self.state,
+            weight=self.spec.weight,
+            utilisation=self.busy.share(),
+            sensor_utilisation=telemetry.sensor_utilisation if telemetry else None,
+            sequences_per_second=throughput.sequences_per_second if throughput else None,
+            residues_per_second=throughput.residues_per_second if throughput else None,
+            flops_per_second=throughput.flops_per_second if throughput else None,
+            queued_files=self.queue.files,
+            queued_cost=self.queue.cost,
+            files_done=self.files_done,
+            stolen_to=self.stolen_to,
+            stolen_from=self.stolen_from,
+            running=self._running(now),
+            memory_used=telemetry.memory_used if telemetry else None,
+            memory_total=telemetry.memory_total if telemetry else None,
+            finish_seconds=self.remaining_cost(now, rate) / rate if rate else None,
+            restarts=self.restarts,
+            note=self.note,
+            rate=rate,
+            residues_done=self.window.residues,
+        )
+
+    def _running(self, now: float) -> RunningUnit | None:
+        active = self.active or next(iter(self.behind), None)
+        if active is None:
+            return None
+        unit: Unit = active.lease.unit
+        done = active.progress
+        if (cost := done.cost + active.left) > 0:
+            fraction = done.cost / cost
+        else:
+            fraction = 1.0 if done is not NOTHING_YET else 0.0
+        return RunningUnit(unit, active.lease.epoch, fraction, max(0.0, now - active.granted))

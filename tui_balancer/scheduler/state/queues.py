@@ -1,0 +1,144 @@
+"""The files waiting for one device: an ordered queue that can also be searched by cost."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Iterator, Mapping
+
+from tui_balancer.scheduler.model import Unit
+from tui_balancer.scheduler.state.cost_index import CostIndex
+
+
+class WorkQueue:
+    """Units in the order in which a device will take them.
+
+    Both ends, any removal and the totals cost O(1); a search by cost O(log n) plus, for a
+    removal while the search index exists, one shift of n pointers. The index is made by the
+    first search, so queues that nobody steals from never pay for it.
+
+    A unit taken out of the middle leaves its place behind, which is skipped, and cleared once
+    it comes to an end of the queue: a dictionary that keeps an order and gives up its first
+    entry in O(1) would need twice the memory.
+
+    Attributes:
+        cost: FLOPs of all waiting units.
+        files: Files in all waiting units.
+        residues: Residues in all waiting units.
+    """
+
+    __slots__ = ("_by_cost", "_gone", "_order", "_units", "cost", "files", "residues")
+
+    def __init__(self) -> None:
+        self._units: dict[int, Unit] = {}
+        # Both ends are always units that are here.
+        self._order: deque[Unit] = deque()
+        self._gone: set[int] = set()
+        self._by_cost: CostIndex | None = None
+        self.cost = 0.0
+        self.files = 0
+        self.residues = 0
+
+    def __len__(self) -> int:
+        return len(self._units)
+
+    def __contains__(self, unit_id: int) -> bool:
+        return unit_id in self._units
+
+    def __getitem__(self, unit_id: int) -> Unit:
+        return self._units[unit_id]
+
+    def __iter__(self) -> Iterator[Unit]:
+        return (unit for unit in self._order if unit.unit_id not in self._gone)
+
+    def append(self, unit: Unit) -> None:
+        """Add a unit behind all others."""
+        self._clear_place(unit)
+        self._order.append(unit)
+        self._added(unit)
+
+    def push_front(self, unit: Unit) -> None:
+        """Add a unit before all others."""
+        self._clear_place(unit)
+        self._order.appendleft(unit)
+        self._added(unit)
+
+    def put_back(self, units: Mapping[int, Unit]) -> None:
+        """Add units so that each has its former place again; costs one pass over the queue.
+
+        Args:
+            units: By their places in this queue, from 0, when all of them were here.
+        """
+        order = list(self)
+        for place, unit in sorted(units.items()):
+            order.insert(place, unit)
+            self._added(unit)
+        self._order = deque(order)
+        self._gone.clear()
+
+    def numbers(self) -> array[int]:
+        """Return the numbers of the files, next first; quick also for a million of them."""
+        numbers = array("i")
+        for unit in self:
+            if unit.parts:
+                numbers.extend(unit.numbers)
+            else:
+                numbers.append(unit.unit_id)
+        return numbers
+
+    def remove(self, unit_id: int) -> Unit:
+        """Take a unit out of the middle; KeyError when it is not here."""
+        unit = self._units.pop(unit_id)
+        self._gone.add(unit_id)
+        order, gone = self._order, self._gone
+        while order and order[0].unit_id in gone:
+            gone.remove(order.popleft().unit_id)
+        while order and order[-1].unit_id in gone:
+            gone.remove(order.pop().unit_id)
+        self._removed(unit)
+        return unit
+
+    def head(self) -> Unit:
+        """Return the unit that comes next; IndexError when there is none."""
+        return self._order[0]
+
+    def tail(self) -> Unit:
+        """Return the unit that comes last; IndexError when there is none."""
+        return self._order[-1]
+
+    def around(self, cost: float) -> tuple[Unit | None, Unit | None]:
+        """Return the costliest unit of at most `cost` FLOPs and the cheapest above it."""
+        return self._index().around(cost)
+
+    def count_up_to(self, cost: float) -> int:
+        """Return how many units cost at most so many FLOPs."""
+        return self._index().count_up_to(cost)
+
+    def _index(self) -> CostIndex:
+        if self._by_cost is None:
+            self._by_cost = CostIndex(self._units.values())
+        return self._by_cost
+
+    def _clear_place(self, unit: Unit) -> None:
+        """Forget the place that a unit left behind when it was here before."""
+        if unit.unit_id in self._gone:
+            # A file of a broken-up bundle has the number of the bundle, and is another unit.
+            numbers = (one.unit_id for one in self._order)
+            del self._order[next(n for n, one in enumerate(numbers) if one == unit.unit_id)]
+            self._gone.remove(unit.unit_id)
+
+    def _added(self, unit: Unit) -> None:
+        self._units[unit.unit_id] = unit
+        self.cost += unit.cost
+        self.files += unit.files
+        self.residues += unit.residues
+        if self._by_cost is not None:
+            self._by_cost.add(unit)
+
+    def _removed(self, unit: Unit) -> None:
+        # Sums of floats drift; an empty queue is the moment to set them right.
+        self.cost = self.cost - unit.cost if self._units else 0.0
+        self.files -= unit.files
+        self.residues -= unit.residues
+        if self._by_cost is not None:
+            self._by_cost.remove(unit)

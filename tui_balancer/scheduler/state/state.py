@@ -1,0 +1,268 @@
+"""The coordinator's state and its elementary steps, without the lock around them.
+
+Every step leaves each unit in exactly one place and writes the event that tells of it. Those that
+end a lease are in `lease_ends`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tui_balancer.scheduler.event_log import EventLog, EventSink
+from tui_balancer.scheduler.events import DeviceEvent, FailureEvent, LeaseEvent
+from tui_balancer.scheduler.model import (
+    DeviceSpec,
+    Directive,
+    Lease,
+    PolicySettings,
+    Progress,
+    Unit,
+)
+from tui_balancer.scheduler.policy.assignment import assign_files_evenly, assign_files_weighted
+from tui_balancer.scheduler.policy.balancer import Balancer
+from tui_balancer.scheduler.policy.bounds import fluid_efficiency
+from tui_balancer.scheduler.policy.stealing import TimePolicy
+from tui_balancer.scheduler.splitting.joining import Joiner
+from tui_balancer.scheduler.splitting.shards import DividedFiles
+from tui_balancer.scheduler.splitting.sharing import Sharer
+from tui_balancer.scheduler.state.device_pool import DevicePool
+from tui_balancer.scheduler.state.device_record import DeviceRecord
+from tui_balancer.scheduler.state.unit_store import ActiveLease, UnitStore
+
+
+@dataclass(slots=True)
+class LastMove:
+    """What it takes to undo a move.
+
+    Attributes:
+        places: For each device from whose queue units went: the units by their places there.
+        now: The device for which each of them waits since.
+    """
+
+    places: dict[str, dict[int, Unit]] = field(default_factory=dict)
+    now: dict[int, str] = field(default_factory=dict)
+
+
+class SchedulerState:
+    """What is where, who is there, and what happened.
+
+    Attributes:
+        clock: Seconds since the run began.
+        log: The events.
+        device_pool: The devices, their queues and rates.
+        units: The place of every unit.
+        balancer: Moves units between the queues by the policy in force.
+        assigned: Whether the units are there; before that an empty board is not an end.
+        draining: Whether nothing new is started.
+        stopping: Whether running units are abandoned too.
+        version: Grows with every change after which a worker that was told "nothing for you"
+            or "pause" may get another answer.
+        last_move: What a person moved last, for an undo.
+        max_restarts: Restarts a device gets before it is given up.
+        poison_limit: Workers that a unit may kill before it is failed.
+        sharer: Lets several devices work on one unit.
+        joiner: Decides which idle device joins which running unit.
+        divided: Follows the files that are divided into shards.
+        began: When the first lease was granted; None before.
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[DeviceSpec],
+        policy: PolicySettings,
+        *,
+        stealing: bool,
+        splitting: bool,
+        copying: bool,
+        clock: Callable[[], float],
+        journal: EventSink | None,
+        max_restarts: int,
+        poison_limit: int,
+    ) -> None:
+        self.clock = clock
+        self.log = EventLog(clock, journal)
+        self.device_pool = DevicePool(devices)
+        self.units = UnitStore()
+        self.balancer = Balancer(
+            self.device_pool, self.units, self.log, policy, stealing=stealing, clock=clock
+        )
+        self.sharer = Sharer(self.device_pool, self.units, self.log, self.balancer, clock)
+        self.joiner = Joiner(
+            self.device_pool,
+            self.units,
+            self.balancer,
+            self.sharer,
+            splitting=splitting,
+            copying=copying,
+            clock=clock,
+        )
+        self.divided = DividedFiles(self.device_pool, self.units, self.log, self.balancer)
+        self.assigned = False
+        self.draining = False
+        self.stopping = False
+        self.version = 0
+        self.began: float | None = None
+        self.last_move = LastMove()
+        self.max_restarts = max_restarts
+        self.poison_limit = poison_limit
+
+    @property
+    def ending(self) -> bool:
+        """Whether no unit is started any more."""
+        return self.draining or self.stopping
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing runs and nothing can be started any more."""
+        if self.units.active:
+            return False
+        return (
+            self.ending or (self.assigned and not self.units.home) or not self.device_pool.any_live
+        )
+
+    def changed(self) -> None:
+        """Note that idle and paused workers should ask again."""
+        self.version += 1
+
+    def assign(
+        self, units: Iterable[Unit], attempts: Mapping[int, int], deaths: Mapping[int, int]
+    ) -> None:
+        """Distribute the units over the live devices; over all, when none is alive."""
+        assert not self.assigned, "a run is assigned once"
+        self.units.epochs.update(attempts)
+        self.units.killed_before.update(deaths)
+        records = self.device_pool.live or list(self.device_pool)
+        assign = assign_files_weighted
+        if self.balancer.stealing and isinstance(self.balancer.policy, TimePolicy):
+            assign = assign_files_evenly
+        shares = assign(self.divided.enter(units), [record.spec for record in records])
+        for record in records:
+            for unit in shares[record.device]:
+                self.units.add(unit, record.device)
+                record.queue.append(unit)
+        self.assigned = True
+        self.balancer.forget()
+        self.changed()
+
+    def add_failed(self, unit: Unit, reason: str, *, by_hand: bool = False) -> None:
+        """Enter a unit that cannot be computed."""
+        self.units.add_failed(unit)
+        self.log.add(FailureEvent, unit.unit_id, unit.name, None, reason, by_hand=by_hand)
+
+    def take(self, record: DeviceRecord) -> Lease | None:
+        """Lease the next unit of a device's queue, stealing one when there is none."""
+        if record.active is not None:
+            raise ValueError(f"{record.device} asks for work while it holds a lease")
+        if record.held_up:
+            record.held_up = False
+            self.balancer.forget()
+        active = None
+        if self._may_start(record):
+            active = self.joiner.take_wanted(record) or self._take_whole(record)
+            active = active or self.joiner.take(record)
+        if active is None:
+            record.seen = self.version
+            return None
+        if self.began is None:
+            self.began = self.clock()
+        return active.lease
+
+    def steal(self, record: DeviceRecord) -> Unit | None:
+        """Move a unit from another queue to the front of a device's, if the policy says so."""
+        return self.balancer.steal(record) if self._may_start(record) else None
+
+    def learn_batches(
+        self, record: DeviceRecord, active: ActiveLease, costs: Iterable[float]
+    ) -> None:
+        """Note what a unit's batches cost; idle devices look whether they can have some."""
+        self.sharer.learn(active, costs)
+        self.balancer.note(record)
+        if self.joiner.worth_joining(record):
+            self.changed()
+
+    def advance(
+        self, record: DeviceRecord, active: ActiveLease, progress: Progress, batch: int | None
+    ) -> None:
+        """Note a progress report; idle devices look again if this one fell behind by it."""
+        record.advance(active, progress, self.clock())
+        self.sharer.note_batch(active, batch)
+        self.device_pool.learn_from(record)
+        self.balancer.note(record)
+        if self.balancer.fell_behind(record, joinable=self.joiner.worth_joining(record)):
+            self.changed()
+
+    def directive(self, record: DeviceRecord, active: ActiveLease) -> Directive:
+        """Return what a worker does with its lease at this batch boundary."""
+        if self.stopping:
+            return Directive.ABANDON
+        if record.paused:
+            active.held = True
+            self.balancer.note(record)
+            return Directive.PAUSE
+        return Directive.RESHARE if active.reshared else Directive.CONTINUE
+
+    def finish_part(self, active: ActiveLease, compute_seconds: float) -> Directive:
+        """Answer a worker that is through with the batches of its lease that it knows of."""
+        if self.stopping:
+            return Directive.ABANDON
+        return self.sharer.finish_part(active, compute_seconds)
+
+    def claim(self, active: ActiveLease) -> None:
+        """Let a lease be the one that ends its unit."""
+        self.sharer.end_others(active)
+        active.claimed = True
+
+    def computed(self, record: DeviceRecord, active: ActiveLease) -> None:
+        """Let a device take more work while it writes what it has computed."""
+        active.computed = True
+        record.active = None
+        record.behind.append(active)
+        self.balancer.note(record)
+
+    def announce(self, record: DeviceRecord, reason: str) -> None:
+        """Write down the state a device is in now."""
+        self.log.add(DeviceEvent, record.device, record.state, reason)
+        self.balancer.forget()
+        self.changed()
+
+    def efficiency(self) -> float | None:
+        """Return how near the time since the first lease is to the bound of what was done in it."""
+        if self.began is None:
+            return None
+        work = [(one.computed_cost, one.computing_seconds) for one in self.device_pool]
+        return fluid_efficiency(work, self.clock() - self.began)
+
+    def eta_seconds(self) -> float | None:
+        """Return the estimated seconds to the end; None while it cannot be known."""
+        if not self.assigned or self.over or not self.device_pool.at_work:
+            return None
+        now = self.clock()
+        if self.ending:
+            return self.device_pool.last_end(now, with_queues=False)
+        if not self.balancer.stealing:
+            return self.device_pool.last_end(now, with_queues=True)
+        return self.device_pool.even_end(now)
+
+    def next_look(self, record: DeviceRecord) -> float | None:
+        """Return when an idle device looks for work again without a change; None for never."""
+        looks = (self.balancer.next_look(record), self.joiner.next_look(record))
+        return min((look for look in looks if look is not None), default=None)
+
+    def _may_start(self, record: DeviceRecord) -> bool:
+        return self.assigned and not self.ending and record.live and not record.paused
+
+    def _take_whole(self, record: DeviceRecord) -> ActiveLease | None:
+        unit = self.balancer.next_unit(record)
+        if unit is not None:
+            record.queue.remove(unit.unit_id)
+        else:
+            unit = self.balancer.take_stolen(record)
+        if unit is None:
+            return None
+        now = self.clock()
+        active = self.units.grant(unit, record.device, record.incarnation, now)
+        record.started(active, now, self.device_pool.rate(record))
+        self.balancer.note(record)
+        self.log.add(LeaseEvent, unit.unit_id, unit.name, record.device, active.lease.epoch)
+        return active

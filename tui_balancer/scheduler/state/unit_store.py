@@ -1,0 +1,319 @@
+"""Where every unit is: waiting, leased, done or failed; exactly one of them, always."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from math import inf
+
+from tui_balancer.scheduler.model import Lease, Progress, Totals, Unit
+from tui_balancer.scheduler.splitting.batches import BatchPlan, Spans
+
+NOBODY = ""
+"""Stands for the device of what waits, but for none."""
+
+NOTHING_YET = Progress(0, 0, 0.0)
+
+_ENDS = ("unknown", "done", "failed")
+
+
+@dataclass(slots=True, eq=False)
+class ActiveLease:
+    """A lease in force.
+
+    Attributes:
+        lease: The unit, who has it, and the attempt.
+        incarnation: Which worker of the device has it.
+        granted: When, in seconds of the run.
+        progress: The last report.
+        reported: When work was last seen to advance: the grant, a report, the end of a pause.
+        held: Whether the worker was told to pause; its time does not count as work then.
+        computed: Whether all its vectors are there: the outputs are being written, beside the
+            computing of another lease.
+        claimed: The outputs are written and are being put in place; from here on the worker's
+            death changes nothing.
+        left: FLOPs of its batches that were not reported.
+        in_flight: FLOPs of the first of them; inf while they are unknown.
+        todo: Those batches, the first of which may be in flight; None while they are unknown.
+        reshared: Whether the worker has yet to hear that its batches have changed.
+        merging: Whether all batches are kept and its worker brings them together.
+        restored: Whether batches of earlier attempts were taken over.
+        rate: FLOP/s that its device was thought to do when it began; 0 when that was unknown.
+        predicted: Seconds that its batches were to take; None likewise.
+        twin: Epoch of the lease on another device that computes the same batches, of which
+            the first one to be through counts; 0 without one.
+    """
+
+    lease: Lease
+    incarnation: int
+    granted: float
+    progress: Progress = NOTHING_YET
+    reported: float = 0.0
+    held: bool = False
+    computed: bool = False
+    claimed: bool = False
+    left: float = 0.0
+    in_flight: float = inf
+    todo: Spans | None = None
+    reshared: bool = False
+    merging: bool = False
+    restored: bool = False
+    rate: float = 0.0
+    predicted: float | None = None
+    twin: int = 0
+
+    def __post_init__(self) -> None:
+        self.left = self.lease.unit.cost
+
+
+@dataclass(slots=True, eq=False)
+class UnitAtWork:
+    """A running unit: who computes it, and what is known of its batches.
+
+    Attributes:
+        unit: The unit.
+        leases: Those in force by epoch; several when its batches are divided.
+        newest: The newest epoch.
+        plan: Its batches; None until a worker has told them.
+        kept: What leases have done that are over, their batches being kept.
+        shared: Whether its batches were ever divided: then whoever ends last merges them.
+    """
+
+    unit: Unit
+    leases: dict[int, ActiveLease]
+    newest: int
+    plan: BatchPlan | None = None
+    kept: Progress = NOTHING_YET
+    shared: bool = False
+
+    @property
+    def device(self) -> str:
+        """Who had it first, of those that still have it."""
+        return next(iter(self.leases.values())).lease.device
+
+    def progress(self) -> Progress:
+        """Return what was done of it by all; no more than there is, should work be done twice."""
+        parts = [self.kept, *(one.progress for one in self.leases.values())]
+        return Progress(
+            min(self.unit.sequences, sum(part.sequences for part in parts)),
+            min(self.unit.residues, sum(part.residues for part in parts)),
+            min(self.unit.cost, sum(part.cost for part in parts)),
+        )
+
+
+@dataclass(slots=True)
+class _Counts:
+    """Files, sequences, residues and cost of a set of units."""
+
+    files: int = 0
+    sequences: int = 0
+    residues: int = 0
+    cost: float = 0.0
+
+    def add(self, unit: Unit) -> None:
+        self.files += unit.inputs
+        self.sequences += unit.sequences
+        self.residues += unit.residues
+        self.cost += unit.cost
+
+
+@dataclass(slots=True)
+class UnitStore:
+    """The place and the history of every unit, and the totals that follow.
+
+    Attributes:
+        home: The device in whose queue each waiting unit is; `NOBODY` for a file that waits for
+            its shards.
+        active: The running units.
+        bundles: Of each file in a bundle, the number of the bundle.
+        ended: How each other file ended, a byte a file by its number.
+        names: Of each file and bundle by its number.
+        epochs: Last attempt of the units that came back.
+        failed: The units that failed in this session, and may be tried again.
+        killed: Devices whose worker died with the unit, one entry a death.
+        killed_before: Workers that died with the unit before this session.
+    """
+
+    home: dict[int, str] = field(default_factory=dict)
+    active: dict[int, UnitAtWork] = field(default_factory=dict)
+    bundles: dict[int, int] = field(default_factory=dict)
+    ended: bytearray = field(default_factory=bytearray)
+    names: list[str] = field(default_factory=list)
+    epochs: dict[int, int] = field(default_factory=dict)
+    killed: dict[int, list[str]] = field(default_factory=dict)
+    killed_before: dict[int, int] = field(default_factory=dict)
+    failed: dict[int, Unit] = field(default_factory=dict)
+    _all: _Counts = field(default_factory=_Counts)
+    _done: _Counts = field(default_factory=_Counts)
+    _failed_files: int = 0
+
+    def add(self, unit: Unit, device: str) -> None:
+        """Enter a new unit that waits for a device."""
+        assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
+        self._enter(unit)
+        self.home[unit.unit_id] = device
+        for part in unit.parts:
+            self.bundles[part.unit_id] = unit.unit_id
+
+    def add_failed(self, unit: Unit) -> None:
+        """Enter a new unit that will never be computed."""
+        assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
+        self._enter(unit)
+        self._end(unit, unit.numbers)
+        self._failed_files += unit.inputs
+
+    def add_done(self, unit: Unit) -> None:
+        """Enter a unit whose outputs are there already."""
+        assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
+        self._enter(unit)
+        self._done.add(unit)
+        self._end(unit, ())
+
+    def grant(self, unit: Unit, device: str, incarnation: int, now: float) -> ActiveLease:
+        """Turn a waiting unit, already out of its queue, into a lease of its next epoch."""
+        del self.home[unit.unit_id]
+        epoch = self.epochs.pop(unit.unit_id, 0) + 1
+        active = ActiveLease(Lease(unit, device, epoch), incarnation, now, reported=now)
+        self.active[unit.unit_id] = UnitAtWork(unit, {epoch: active}, epoch)
+        return active
+
+    def grant_part(
+        self, work: UnitAtWork, device: str, incarnation: int, now: float, spans: Spans | None
+    ) -> ActiveLease:
+        """Lease batches of a running unit to one more device, under its next epoch."""
+        work.newest += 1
+        lease = Lease(work.unit, device, work.newest, spans)
+        active = ActiveLease(lease, incarnation, now, reported=now, todo=spans)
+        work.leases[work.newest] = active
+        work.shared = True
+        return active
+
+    def drop(self, active: ActiveLease, *, kept: bool) -> UnitAtWork:
+        """End one of several leases of a unit; `kept` if its batches are there to be read."""
+        work = self.active[active.lease.unit.unit_id]
+        del work.leases[active.lease.epoch]
+        assert work.leases, "a unit at work is in somebody's hands"
+        if kept:
+            before, done = work.kept, active.progress
+            work.kept = Progress(
+                before.sequences + done.sequences,
+                before.residues + done.residues,
+                before.cost + done.cost,
+            )
+        return work
+
+    def current(self, unit_id: int, epoch: int) -> ActiveLease | None:
+        """Return the lease in force if it is this very attempt."""
+        work = self.active.get(unit_id)
+        return work.leases.get(epoch) if work is not None else None
+
+    def others(self, active: ActiveLease) -> list[ActiveLease]:
+        """Return the other leases in force of a lease's unit."""
+        work = self.active[active.lease.unit.unit_id]
+        return [one for one in work.leases.values() if one is not active]
+
+    def give_back(self, active: ActiveLease, device: str) -> None:
+        """Turn a unit's only lease into a unit waiting for a device."""
+        unit = active.lease.unit
+        work = self.active.pop(unit.unit_id)
+        assert list(work.leases.values()) == [active], "others still work on the unit"
+        self.epochs[unit.unit_id] = work.newest
+        self.home[unit.unit_id] = device
+
+    def unbundle(self, active: ActiveLease, device: str) -> None:
+        """Turn a bundle's only lease into its files, each waiting for a device."""
+        unit = active.lease.unit
+        work = self.active.pop(unit.unit_id)
+        assert list(work.leases.values()) == [active], "others still work on the unit"
+        self.killed.pop(unit.unit_id, None)
+        self.killed_before.pop(unit.unit_id, None)
+        for part in unit.parts:
+            del self.bundles[part.unit_id]
+            self.epochs[part.unit_id] = work.newest
+            self.home[part.unit_id] = device
+
+    def finish(self, active: ActiveLease, failed: Collection[int]) -> None:
+        """End a unit with its only lease; the files of these numbers have no output."""
+        unit = active.lease.unit
+        work = self.active.pop(unit.unit_id)
+        assert list(work.leases.values()) == [active], "others still work on the unit"
+        self.killed.pop(unit.unit_id, None)
+        self.killed_before.pop(unit.unit_id, None)
+        self._end(unit, failed)
+        self._failed_files += len(failed) if unit.whole is None else 0
+        if len(failed) < unit.files:
+            self._done.add(unit)
+            self._done.files -= len(failed)
+        else:
+            self.failed[unit.unit_id] = unit
+            self.epochs[unit.unit_id] = work.newest
+
+    def skip(self, unit: Unit) -> None:
+        """End a waiting unit, already out of its queue, as failed."""
+        del self.home[unit.unit_id]
+        self._end(unit, unit.numbers)
+        self._failed_files += unit.inputs
+        self.failed[unit.unit_id] = unit
+
+    def retry(self, unit_id: int, device: str) -> Unit:
+        """Turn a unit that failed in this session into one waiting for a device."""
+        unit = self.failed.pop(unit_id)
+        for number in unit.numbers:
+            self.ended[number] = 0
+        self._failed_files -= unit.inputs
+        self.home[unit_id] = device
+        return unit
+
+    def state(self, unit_id: int) -> str:
+        """Return `waiting`, `running`, `done`, `failed` or `unknown`."""
+        if unit_id in self.home:
+            return "waiting"
+        if unit_id in self.active:
+            return "running"
+        return _ENDS[self.ended[unit_id]] if unit_id < len(self.ended) else _ENDS[0]
+
+    def name(self, unit_id: int) -> str:
+        """Return the name of a file or bundle, wherever it is."""
+        known = unit_id < len(self.names) and self.names[unit_id]
+        return known or f"file {unit_id}"
+
+    def whole(self, number: int) -> int:
+        """Return the number of the unit that a file is part of."""
+        return self.bundles.get(number, number)
+
+    def _enter(self, unit: Unit) -> None:
+        self._all.add(unit)
+        for one in (unit, *unit.parts):
+            missing = one.unit_id + 1 - len(self.names)
+            if missing > 0:
+                self.names.extend([""] * missing)
+            self.names[one.unit_id] = one.name
+
+    def _end(self, unit: Unit, failed: Collection[int]) -> None:
+        short = max(unit.numbers) + 1 - len(self.ended)
+        if short > 0:
+            # Half as much again, so that a million files do not move a million times.
+            self.ended.extend(bytes(short + len(self.ended) // 2))
+        for number in unit.numbers:
+            self.ended[number] = _ENDS.index("failed" if number in failed else "done")
+
+    def totals(self) -> Totals:
+        """Add up; work done within running units counts, and goes back if they do."""
+        running = self.active.values()
+        # A divided file runs while a shard of it does, unless it has failed.
+        wholes = {work.unit.whole for work in running} & self.home.keys()
+        running_files = sum(work.unit.inputs for work in running) + len(wholes)
+        done = [work.progress() for work in running]
+        return Totals(
+            files=self._all.files,
+            done=self._done.files,
+            failed=self._failed_files,
+            running=running_files,
+            waiting=self._all.files - self._done.files - self._failed_files - running_files,
+            sequences=self._all.sequences,
+            sequences_done=self._done.sequences + sum(one.sequences for one in done),
+            residues=self._all.residues,
+            residues_done=self._done.residues + sum(one.residues for one in done),
+            cost=self._all.cost,
+            cost_done=self._done.cost + sum(one.cost for one in done),
+        )

@@ -1,0 +1,123 @@
+"""The rows of the device table: devices, and groups of them: by nodes, or where there are many."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tui_balancer.formatting import NONE, estimate
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
+from tui_balancer.view.handle import Phase, RunSnapshot
+
+GROUPED_FROM: Final = 13
+"""So many devices of one machine are grouped by their hardware."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """A device, or a group of devices with their figures added up.
+
+    Attributes:
+        metrics: Its figures.
+        through: Whether nothing is left that it could do.
+        members: Devices of the group; 0 for a device.
+        busy: Devices of the group that compute.
+        dead: Devices of the group that are dead.
+        folded: Whether the group hides its devices.
+        group: The group's name, or that of a device's group; empty without groups.
+    """
+
+    metrics: DeviceMetrics
+    through: bool = False
+    members: int = 0
+    busy: int = 0
+    dead: int = 0
+    folded: bool = False
+    group: str = ""
+
+    @property
+    def key(self) -> tuple[bool, str]:
+        """What tells it from all other rows."""
+        return bool(self.members), self.metrics.name if self.members else self.metrics.device
+
+
+def device_rows(snapshot: RunSnapshot, folded: Collection[str]) -> tuple[DeviceRow, ...]:
+    """Return the devices in their order; those of a cluster, or many, in groups under a row each.
+
+    Args:
+        snapshot: The run.
+        folded: Groups whose devices are not shown.
+    """
+    devices = snapshot.devices
+    grouped = len(devices) >= GROUPED_FROM or any(node_of(one.device) for one in devices)
+    if not grouped:
+        return tuple(DeviceRow(one, is_through(one, snapshot)) for one in devices)
+    groups: dict[str, list[DeviceMetrics]] = {}
+    for one in devices:
+        groups.setdefault(node_of(one.device) or one.name, []).append(one)
+    rows: list[DeviceRow] = []
+    for name, members in groups.items():
+        rows.append(_group(name, members, name in folded))
+        if name not in folded:
+            rows += [DeviceRow(one, is_through(one, snapshot), group=name) for one in members]
+    return tuple(rows)
+
+
+def node_of(device: str) -> str:
+    """Return the node of a cluster that a device is on; empty for one of this machine."""
+    return device.rpartition("/")[0]
+
+
+def is_through(device: DeviceMetrics, snapshot: RunSnapshot) -> bool:
+    """Whether a device has nothing to do any more, by the end of the work and not of itself."""
+    if device.queued_files:
+        return False
+    if device.state is DeviceState.STOPPED:
+        return not snapshot.totals.waiting
+    if device.state is not DeviceState.IDLE or snapshot.phase is Phase.LOADING:
+        return False
+    ending = snapshot.phase in (Phase.DRAINING, Phase.STOPPING, Phase.FINISHED)
+    return ending or not snapshot.totals.waiting or not snapshot.stealing
+
+
+def ends_in(device: DeviceMetrics, *, through: bool) -> str:
+    """Return when a device has finished all it has; who has nothing has no end to wait for."""
+    if through:
+        return "done"
+    if device.running is None and not device.queued_files:
+        return NONE
+    return estimate(device.finish_seconds)
+
+
+def _group(name: str, members: Sequence[DeviceMetrics], folded: bool) -> DeviceRow:
+    shares = [one.utilisation for one in members if one.utilisation is not None]
+    ends = [one.finish_seconds for one in members if one.finish_seconds is not None]
+    metrics = DeviceMetrics(
+        device="",
+        name=name,
+        state=DeviceState.BUSY,
+        weight=members[0].weight,
+        utilisation=sum(shares) / len(shares) if shares else None,
+        sequences_per_second=_total([one.sequences_per_second for one in members]),
+        residues_per_second=_total([one.residues_per_second for one in members]),
+        queued_files=sum(one.queued_files for one in members),
+        files_done=sum(one.files_done for one in members),
+        stolen_to=sum(one.stolen_to for one in members),
+        stolen_from=sum(one.stolen_from for one in members),
+        finish_seconds=max(ends, default=None),
+        restarts=sum(one.restarts for one in members),
+    )
+    return DeviceRow(
+        metrics,
+        members=len(members),
+        busy=sum(one.state is DeviceState.BUSY for one in members),
+        dead=sum(one.state is DeviceState.DEAD for one in members),
+        folded=folded,
+        group=name,
+    )
+
+
+def _total(figures: Sequence[float | None]) -> float | None:
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else None

@@ -1,0 +1,181 @@
+"""Which files are shown and in which order, out of a table of any size."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tui_balancer.scheduler.model import Unit
+from tui_balancer.ui.state.file_table import NOBODY, FileState, FileTable
+
+Numbers = NDArray[np.intp]
+
+SORTS: Final = ("order", "file", "state", "sequences", "residues", "cost", "ends")
+"""What files may be sorted by; `order` is that in which they will be done, device by device."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file as a list shows it; fields as in `FileTable`."""
+
+    unit: Unit
+    state: FileState
+    device: str
+    position: int
+    ends: float | None
+    took: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which files are shown.
+
+    Attributes:
+        state: Only files in this state; None for all.
+        device: Only files that wait for this device, or run there; None for all.
+        words: Only files with these in their names, as `NameSearch` finds them; in lower case.
+        sort: One of `SORTS`.
+        backwards: Whether the order is turned round.
+    """
+
+    state: FileState | None = None
+    device: str | None = None
+    words: tuple[str, ...] = ()
+    sort: str = "order"
+    backwards: bool = False
+
+    def sorted_by(self, sort: str) -> Choice:
+        """Return the same, sorted by this; turned round if it was sorted by it already."""
+        return replace(self, sort=sort, backwards=self.sort == sort and not self.backwards)
+
+
+class NameSearch:
+    """Finds files by their names, which it remembers in lower case.
+
+    Those with all of some words in their names; where there are none, those with the letters of
+    each word in that order: `ctg12` finds `contigs_0012`. Nothing is ranked, so that 100,000
+    names take as long as a key press.
+
+    Attributes:
+        loose: Whether letters had to do.
+    """
+
+    def __init__(self) -> None:
+        self.loose = False
+        self._units: Sequence[Unit] = ()
+        self._names: list[str] = []
+        self._words: tuple[str, ...] = ()
+        self._found: Numbers = np.empty(0, np.intp)
+
+    def __call__(self, units: Sequence[Unit], words: tuple[str, ...]) -> Numbers:
+        """Return the numbers of those files, in order."""
+        if units is not self._units:
+            self._units, self._names, self._words = units, [unit.name.lower() for unit in units], ()
+        if words != self._words:
+            found = self._narrowed([re.compile(re.escape(word)).search for word in words])
+            self.loose = not found
+            if self.loose:
+                found = self._narrowed([_letters(word).match for word in words])
+            self._words, self._found = words, np.array(found, np.intp)
+        return self._found
+
+    def _narrowed(self, tests: Iterable[Callable[[str], object]]) -> Sequence[int]:
+        found: Sequence[int] = range(len(self._names))
+        for test in tests:
+            found = [number for number in found if test(self._names[number])]
+        return found
+
+
+def _letters(word: str) -> re.Pattern[str]:
+    """Return what matches the letters of a word in their order; it never looks back."""
+    return re.compile("".join(f"[^{re.escape(one)}]*{re.escape(one)}" for one in word))
+
+
+def chosen(table: FileTable, choice: Choice, search: NameSearch) -> Numbers:
+    """Return the numbers of the files that are shown, in their order."""
+    numbers = search(table.units, choice.words) if choice.words else np.arange(len(table))
+    if choice.state is not None:
+        numbers = numbers[table.state[numbers] == choice.state]
+    if choice.device is not None:
+        place = table.devices.index(choice.device) if choice.device in table.devices else NOBODY - 1
+        here = (table.device[numbers] == place) & (table.state[numbers] <= FileState.WAITING)
+        numbers = numbers[here]
+    keys = _keys(table, numbers, choice.sort)
+    if keys is not None:
+        numbers = numbers[np.argsort(keys, kind="stable")]
+    return numbers[::-1] if choice.backwards else numbers
+
+
+def _keys(table: FileTable, numbers: Numbers, sort: str) -> NDArray[np.generic] | None:
+    if sort == "order":
+        # One integer: state, then device, then position in its queue.
+        keys = table.state[numbers].astype(np.int64) << 48
+        waits = table.state[numbers] <= FileState.WAITING
+        keys += np.where(waits, (table.device[numbers].astype(np.int64) + 1) << 32, 0)
+        return keys + table.position[numbers]
+    if sort == "state":
+        return table.state[numbers]
+    if sort in ("sequences", "residues", "cost"):
+        # The largest are looked for.
+        column: NDArray[np.generic] = -getattr(table, sort)[numbers]
+        return column
+    if sort == "ends":
+        # Those that have no end any more come last, whatever they took.
+        return np.where(np.isnan(table.ends[numbers]), np.inf, table.ends[numbers])
+    return None
+
+
+class FileRows(Sequence[FileRow]):
+    """Rows that are made when they are looked at.
+
+    Args:
+        table: All files.
+        numbers: Those that are shown, in their order.
+    """
+
+    def __init__(self, table: FileTable, numbers: Numbers) -> None:
+        self._table = table
+        self.numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> FileRow: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[FileRow]: ...
+
+    def __getitem__(self, index: int | slice) -> FileRow | Sequence[FileRow]:
+        if isinstance(index, slice):
+            return FileRows(self._table, self.numbers[index])
+        return file_row(self._table, int(self.numbers[index]))
+
+    def __iter__(self) -> Iterator[FileRow]:
+        return (file_row(self._table, int(number)) for number in self.numbers)
+
+    def find(self, unit_id: int) -> int | None:
+        """Return the place of a file, or None when it is not shown."""
+        (places,) = np.nonzero(self.numbers == unit_id)
+        return int(places[0]) if len(places) else None
+
+
+def file_row(table: FileTable, number: int) -> FileRow:
+    """Return a file's row."""
+    device = int(table.device[number])
+    ends, took = float(table.ends[number]), float(table.took[number])
+    return FileRow(
+        table.units[number],
+        FileState(int(table.state[number])),
+        table.devices[device] if device >= 0 else "",
+        int(table.position[number]),
+        None if np.isnan(ends) else ends,
+        None if np.isnan(took) else took,
+        table.reasons.get(number, ""),
+    )

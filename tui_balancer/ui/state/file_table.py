@@ -1,0 +1,186 @@
+"""Every file of a run in columns of numbers: a million of them are sorted while one blinks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tui_balancer.scheduler.events import DoneEvent, Event, FailureEvent, RetryEvent, SkipEvent
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Unit
+from tui_balancer.scheduler.read_api import Places
+from tui_balancer.view.handle import RunHandle, RunSnapshot
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+NOBODY: Final = -1
+"""Stands for the device of a file that has none."""
+
+
+class FileState(IntEnum):
+    """What has become of a file; the order is the one that people look for them in."""
+
+    RUNNING = 0
+    WAITING = 1
+    FAILED = 2
+    DONE = 3
+
+
+@dataclass(frozen=True, eq=False)
+class FileTable:
+    """All files at one moment; every array has a place for each, by its number.
+
+    Attributes:
+        units: The files.
+        devices: The devices by the numbers that `device` has.
+        sequences: Of each file.
+        residues: Of each file.
+        cost: FLOPs of each file.
+        state: A `FileState` each.
+        device: Where it waits, runs or was done; `NOBODY` where that is not known.
+        position: Its place in the queue, from 0; 0 if it does not wait.
+        ends: Seconds from now to its estimated end, NaN where there is no estimate.
+        took: Seconds its batches were in flight, NaN where it is not done or not known.
+        reasons: Why files failed, by their numbers.
+    """
+
+    units: Sequence[Unit]
+    devices: tuple[str, ...]
+    sequences: Integers
+    residues: Integers
+    cost: Floats
+    state: NDArray[np.uint8]
+    device: NDArray[np.int16]
+    position: NDArray[np.int32]
+    ends: Floats
+    took: NDArray[np.float32]
+    reasons: dict[int, str]
+
+    def __len__(self) -> int:
+        return len(self.units)
+
+    def count(self, state: FileState) -> int:
+        """Return how many files are in a state."""
+        return int(np.count_nonzero(self.state == state))
+
+
+class FileWatch:
+    """Makes the tables of a run, and remembers what its events tell of each file.
+
+    Belongs to the thread that reads the run; the tables that it makes may be read by others.
+    """
+
+    def __init__(self) -> None:
+        self._units: Sequence[Unit] = ()
+        self._columns: tuple[Integers, Integers, Floats] | None = None
+        self._took: NDArray[np.float32] = np.empty(0, np.float32)
+        self._done_by: NDArray[np.int16] = np.empty(0, np.int16)
+        self._devices: dict[str, int] = {}
+        self._reasons: dict[int, str] = {}
+        self._places: Places | None = None
+        self._seen: tuple[DeviceMetrics, ...] = ()
+        self._made: FileTable | None = None
+
+    def note(self, events: Iterable[Event]) -> None:
+        """Remember who did a file and how long it took, and why one failed."""
+        for event in events:
+            if isinstance(event, DoneEvent):
+                for number in event.files or (event.unit_id,):
+                    self._make_room(number)
+                    # What one file of a bundle took, nobody has measured.
+                    self._took[number] = np.nan if event.files else event.compute_seconds
+                    self._done_by[number] = self._number(event.device)
+            elif isinstance(event, FailureEvent):
+                self._reasons[event.unit_id] = event.reason
+            elif isinstance(event, SkipEvent):
+                self._reasons |= dict.fromkeys(event.files or (event.unit_id,), event.reason)
+            elif isinstance(event, RetryEvent):
+                for number in event.files or (event.unit_id,):
+                    self._reasons.pop(number, None)
+
+    def read(self, run: RunHandle, snapshot: RunSnapshot) -> FileTable | None:
+        """Return the table of this moment; None before the files are known."""
+        if self._columns is None and not self._learn(run.units()):
+            return None
+        known = self._places.last_event if self._places is not None else -1
+        news = run.places(known)
+        if news is not None or snapshot.devices != self._seen:
+            self._places = news or self._places
+            self._seen = snapshot.devices
+            self._made = self._table(snapshot) if self._places is not None else None
+        return self._made
+
+    def _learn(self, units: Sequence[Unit]) -> bool:
+        if not units:
+            return False
+        length = len(units)
+        self._units = units
+        self._columns = (
+            np.fromiter((unit.sequences for unit in units), np.int64, length),
+            np.fromiter((unit.residues for unit in units), np.int64, length),
+            np.fromiter((unit.cost for unit in units), np.float64, length),
+        )
+        self._make_room(length - 1)
+        return True
+
+    def _make_room(self, unit_id: int) -> None:
+        missing = unit_id + 1 - len(self._took)
+        if missing > 0:
+            missing += len(self._took) // 2
+            self._took = np.append(self._took, np.full(missing, np.nan, np.float32))
+            self._done_by = np.append(self._done_by, np.full(missing, NOBODY, np.int16))
+
+    def _number(self, device: str) -> int:
+        return self._devices.setdefault(device, len(self._devices))
+
+    def _table(self, snapshot: RunSnapshot) -> FileTable:
+        places, columns, length = self._places, self._columns, len(self._units)
+        assert places is not None
+        assert columns is not None
+        cost = columns[2]
+        state = np.full(length, FileState.RUNNING, np.uint8)
+        device = self._done_by[:length].copy()
+        position = np.zeros(length, np.int32)
+        ends = np.full(length, np.nan)
+        ended = np.frombuffer(places.ended, np.uint8)[:length]
+        state[: len(ended)][ended == 1] = FileState.DONE
+        state[: len(ended)][ended == 2] = FileState.FAILED
+        rates = {one.device: one for one in snapshot.devices}
+        for name, numbers in places.queues.items():
+            queue = np.frombuffer(numbers, np.int32)
+            state[queue] = FileState.WAITING
+            device[queue] = self._number(name) if name else NOBODY
+            position[queue] = np.arange(len(queue), dtype=np.int32)
+            metrics = rates.get(name)
+            if metrics is not None and metrics.rate and metrics.finish_seconds is not None:
+                after = np.cumsum(cost[queue])
+                total = after[-1] if len(after) else 0.0
+                # Its end is that of its last file; what runs now is in it, too.
+                ends[queue] = np.maximum(
+                    0.0, metrics.finish_seconds - (total - after) / metrics.rate
+                )
+        for one in snapshot.devices:
+            running = one.running
+            if running is None:
+                continue
+            for number in running.unit.numbers:
+                if state[number] == FileState.RUNNING:
+                    device[number] = self._number(one.device)
+                    if one.rate and one.state is DeviceState.BUSY:
+                        ends[number] = (1 - running.fraction) * running.unit.cost / one.rate
+        return FileTable(
+            self._units,
+            tuple(self._devices),
+            *columns,
+            state,
+            device,
+            position,
+            ends,
+            self._took[:length],
+            dict(self._reasons),
+        )

@@ -1,0 +1,63 @@
+"""All that the screen remembers of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tui_balancer.scheduler.events import Event
+from tui_balancer.scheduler.model import DeviceMetrics
+from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.state.event_lines import EventRecord
+from tui_balancer.ui.state.run_throughput import RunThroughput
+from tui_balancer.ui.state.throughput_history import ThroughputHistory
+from tui_balancer.ui.state.timeline import TimelineRecord
+from tui_balancer.view.handle import RunSnapshot
+
+
+class RunState:
+    """What pictures and events have told so far.
+
+    Attributes:
+        picture: The newest picture; None before the first.
+        rates: How fast each device was of late.
+        throughput: How fast they were together, all along.
+        events: What happened, in lines.
+        timeline: What each device did when.
+    """
+
+    def __init__(self) -> None:
+        self.picture: Picture | None = None
+        self.rates = ThroughputHistory()
+        self.throughput = RunThroughput()
+        self.events = EventRecord()
+        self.timeline = TimelineRecord()
+
+    def forget(self) -> None:
+        """Know nothing again: the run that is shown has gone back in time."""
+        self.picture = None
+        self.rates.forget()
+        self.throughput.forget()
+        self.events.forget()
+        self.timeline.forget()
+
+    @property
+    def snapshot(self) -> RunSnapshot | None:
+        """The run as it is now."""
+        return self.picture.snapshot if self.picture else None
+
+    def see(self, picture: Picture) -> None:
+        """Take in a picture."""
+        self.picture = picture
+        self.rates.note(picture.snapshot)
+        self.throughput.note(picture.snapshot)
+
+    def hear(self, events: Iterable[Event]) -> None:
+        """Take in events."""
+        events = tuple(events)
+        self.events.add(events)
+        self.timeline.add(events)
+
+    def device(self, name: str | None) -> DeviceMetrics | None:
+        """Return a device as it is now."""
+        devices = self.snapshot.devices if self.snapshot else ()
+        return next((one for one in devices if one.device == name), None)

@@ -1,0 +1,52 @@
+"""How fast each device was over the last half hour."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from tui_balancer.view.handle import RunSnapshot
+
+SAMPLE_SECONDS: Final = 2.0
+KEPT_SAMPLES: Final = 900
+
+
+class ThroughputHistory:
+    """Residues a second of each device, a sample every two seconds.
+
+    A sample is what was really embedded in its two seconds, not the smoothed figure of the
+    device table: a pause shows at once.
+    """
+
+    def __init__(self) -> None:
+        self._samples: dict[str, deque[float]] = {}
+        self._last: tuple[float, dict[str, int]] | None = None
+
+    def note(self, snapshot: RunSnapshot) -> None:
+        """Take a sample if it is time for one."""
+        now = snapshot.elapsed_seconds
+        done = {device.device: device.residues_done for device in snapshot.devices}
+        if self._last is None or not done:
+            self._last = (now, done)
+            return
+        before, done_before = self._last
+        elapsed = now - before
+        if elapsed < SAMPLE_SECONDS:
+            return
+        repeats = min(KEPT_SAMPLES, int(elapsed / SAMPLE_SECONDS))
+        for device, residues in done.items():
+            rate = max(0, residues - done_before.get(device, residues)) / elapsed
+            samples = self._samples.setdefault(device, deque(maxlen=KEPT_SAMPLES))
+            samples.extend([rate] * repeats)
+        self._last = (now, done)
+
+    def forget(self) -> None:
+        """Have no samples again."""
+        self._samples.clear()
+        self._last = None
+
+    def recent(self, device: str, count: int) -> tuple[float, ...]:
+        """Return the last samples of a device, oldest first; fewer where there are no more."""
+        samples = self._samples.get(device, ())
+        skipped = max(0, len(samples) - count)
+        return tuple(samples)[skipped:]

@@ -1,0 +1,1 @@
+"""What a screen may see of a run and ask of it."""

@@ -1,0 +1,170 @@
+"""Measuring how fast the devices of this machine embed, each in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+from tui_balancer.embedding.checkpoints.registry import ModelSource
+from tui_balancer.embedding.settings import Precision
+from tui_balancer.errors import UserError
+from tui_balancer.workers.preflight.preflight import Refused
+from tui_balancer.workers.process.entry import benchmark_main
+from tui_balancer.workers.process.spawning import exit_words, spawn
+
+
+@dataclass(frozen=True, slots=True)
+class LengthBucket:
+    """Proteins of `shortest` to `longest` residues."""
+
+    shortest: int
+    longest: int
+
+
+BUCKETS = (LengthBucket(30, 100), LengthBucket(101, 300), LengthBucket(301, 1022))
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkTask:
+    """What one process measures.
+
+    Attributes:
+        device: As the run names it: `cuda:0`, `mps`, `cpu:0`.
+        threads: CPU threads it computes with.
+        model: What it embeds with.
+        precisions: Number formats, measured one after the other.
+        batch_tokens: Tokens of a batch, at most.
+        seconds: That each measurement goes on for; one batch takes as long as it takes.
+        visible: See `DeviceInfo`.
+    """
+
+    device: str
+    threads: int
+    model: ModelSource
+    precisions: tuple[Precision, ...]
+    batch_tokens: int
+    seconds: float
+    visible: str = ""
+
+    @property
+    def local_device(self) -> str:
+        """What the device is called in the process that measures it."""
+        return "cuda:0" if self.visible else self.device
+
+    @property
+    def measurements(self) -> int:
+        """How many `Measurement`s there will be."""
+        return len(self.precisions) * len(BUCKETS)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """How fast one device embeds proteins of one bucket in one number format.
+
+    Attributes:
+        device: As in the task.
+        precision: The number format.
+        bucket: The lengths.
+        residues_per_second: Of the whole way from text to vectors.
+        flops_per_second: Of the same, by the formula for the forward pass.
+        ceiling: FLOP/s of the model's own matrix products alone, on this device in this format.
+    """
+
+    device: str
+    precision: Precision
+    bucket: LengthBucket
+    residues_per_second: float
+    flops_per_second: float
+    ceiling: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Sent by a process: its model is loaded; it begins when told to."""
+
+
+BenchmarkMessage = Ready | Measurement | Refused
+
+
+def benchmark(
+    tasks: Sequence[BenchmarkTask],
+    on_measured: Callable[[Measurement], None],
+    log: Path = Path(os.devnull),
+) -> tuple[Measurement, ...]:
+    """Measure all devices at the same time, as a run would have them work.
+
+    Args:
+        tasks: One for each device.
+        on_measured: Called in this thread after each measurement.
+        log: Takes whatever the processes print.
+
+    Returns:
+        Every measurement of every task, as they came in.
+
+    Raises:
+        UserError: A device does not work.
+    """
+    with _processes(tasks, log) as channels:
+        for channel, (task, process) in channels.items():
+            _received(channel, task, process)
+        for channel in channels:
+            channel.send(None)
+        measured: list[Measurement] = []
+        missing = {channel: task.measurements for channel, (task, _) in channels.items()}
+        while missing:
+            for ready in connection.wait(list(missing)):
+                assert isinstance(ready, Connection)
+                message = _received(ready, *channels[ready])
+                assert isinstance(message, Measurement), "a process says once that it is ready"
+                measured.append(message)
+                on_measured(message)
+                missing[ready] -= 1
+                if not missing[ready]:
+                    del missing[ready]
+    return tuple(measured)
+
+
+@contextlib.contextmanager
+def _processes(
+    tasks: Sequence[BenchmarkTask], log: Path
+) -> Iterator[dict[Connection, tuple[BenchmarkTask, SpawnProcess]]]:
+    """Start a process for each task, and end them all when the block ends."""
+    channels: dict[Connection, tuple[BenchmarkTask, SpawnProcess]] = {}
+    try:
+        for task in tasks:
+            ours, theirs = connection.Pipe()
+            process = spawn(benchmark_main, (task, log, theirs), name=f"bench {task.device}")
+            theirs.close()
+            channels[ours] = (task, process)
+        yield channels
+    finally:
+        for channel, (_, process) in channels.items():
+            process.kill()
+            process.join()
+            channel.close()
+
+
+def _received(
+    channel: Connection, task: BenchmarkTask, process: SpawnProcess
+) -> Ready | Measurement:
+    """Return a process's next message.
+
+    Raises:
+        UserError: It has refused, or ended.
+    """
+    try:
+        message: BenchmarkMessage = channel.recv()
+    except EOFError:
+        process.join()
+        raise UserError(
+            f"measuring {task.device} ended early ({exit_words(process.exitcode)})"
+        ) from None
+    if isinstance(message, Refused):
+        raise UserError(f"{task.device}: {message.line}")
+    return message

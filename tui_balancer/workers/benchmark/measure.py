@@ -1,0 +1,162 @@
+"""How fast one device embeds, from inside the process made for it. Imports torch."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import torch
+
+from tui_balancer.devices.info import DeviceInfo
+from tui_balancer.devices.processor import CPU
+from tui_balancer.embedding.batching import MARKERS, plan_batches
+from tui_balancer.embedding.checkpoints.checkpoints import load
+from tui_balancer.embedding.embedder import DTYPES, Embedder, prepare_torch, torch_device
+from tui_balancer.embedding.flops import forward_flops
+from tui_balancer.embedding.forward.products import Linear, PublicProducts, choose_products
+from tui_balancer.embedding.settings import EmbeddingSettings, Precision
+from tui_balancer.workers.benchmark.benchmark import (
+    BUCKETS,
+    BenchmarkTask,
+    LengthBucket,
+    Measurement,
+)
+
+SEED = 0
+AMINO_ACIDS = "LAGVSERTIDPKQNFYMHWC"
+
+PROBED_WIDTH, PROBED_TOKENS, PROBED_SECONDS = 320, 256, 0.2
+"""What a number format's speed is measured with: the smallest model's product, a moment each."""
+
+Clock = Callable[[], float]
+
+
+def measure(
+    task: BenchmarkTask, begin: Callable[[], None], clock: Clock = time.perf_counter
+) -> Iterator[Measurement]:
+    """Yield a measurement of each number format and each bucket of lengths.
+
+    Args:
+        task: What to measure.
+        begin: Called once the model is loaded; returns when all devices are that far.
+        clock: Tells the seconds.
+
+    Raises:
+        UserError: The model cannot be loaded.
+    """
+    prepare_torch(task.threads)
+    if task.local_device.startswith("cuda"):
+        # Whatever asks for the current device must not open a context on another card.
+        torch.cuda.set_device(task.local_device)
+    loaded = load(task.model)
+    begin()
+    for precision in task.precisions:
+        settings = EmbeddingSettings(batch_tokens=task.batch_tokens, precision=precision)
+        embedder = Embedder(loaded, task.local_device, settings)
+        ceiling = product_rate(
+            torch_device(task.local_device),
+            precision,
+            (task.batch_tokens, loaded.shape.width),
+            task.seconds / 2,
+            clock,
+        )
+        for bucket in BUCKETS:
+            batch = made_up_batch(bucket, task.batch_tokens)
+            rate = _batches_per_second(embedder, batch, task.seconds, clock)
+            flops = sum(forward_flops(loaded.shape, len(one) + MARKERS) for one in batch)
+            yield Measurement(
+                device=task.device,
+                precision=precision,
+                bucket=bucket,
+                residues_per_second=rate * sum(map(len, batch)),
+                flops_per_second=rate * flops,
+                ceiling=ceiling,
+            )
+
+
+def made_up_batch(bucket: LengthBucket, batch_tokens: int) -> list[str]:
+    """Return the middle one of the batches of a file of made-up proteins."""
+    rng = random.Random(SEED)
+    count = 1 + 4 * batch_tokens // bucket.shortest
+    lengths = [rng.randint(bucket.shortest, bucket.longest) for _ in range(count)]
+    batches = plan_batches(lengths, batch_tokens)
+    middle = batches[len(batches) // 2]
+    return ["".join(rng.choices(AMINO_ACIDS, k=lengths[number])) for number in middle]
+
+
+def _batches_per_second(
+    embedder: Embedder, batch: Sequence[str], seconds: float, clock: Clock
+) -> float:
+    """Embed a batch again and again, for at least so long."""
+    # What happens only once, such as choosing kernels, is none of the rate.
+    embedder.embed(batch[:1])
+    done, passed, started = 0, 0.0, clock()
+    while passed < seconds:
+        embedder.embed(batch)
+        done += 1
+        passed = clock() - started
+    return done / passed
+
+
+def with_relative_speed(
+    devices: Sequence[DeviceInfo], precision: Precision, clock: Clock = time.perf_counter
+) -> tuple[DeviceInfo, ...]:
+    """Return devices with the processor's relative speed in a number format, by one thread.
+
+    Processors without a unit for half precision take several times as long as in float32.
+    """
+    prepare_torch(threads=1)
+    shape, cpu = (PROBED_TOKENS, PROBED_WIDTH), torch.device(CPU)
+    half, full = (
+        product_rate(cpu, one, shape, PROBED_SECONDS, clock) for one in (precision, "fp32")
+    )
+    return tuple(
+        replace(one, relative_speed=half / full) if one.device == CPU else one for one in devices
+    )
+
+
+@torch.inference_mode()
+def product_rate(
+    device: torch.device,
+    precision: Precision,
+    shape: tuple[int, int],
+    seconds: float,
+    clock: Clock,
+) -> float:
+    """Return the FLOP/s of the feed-forward's first product, for a whole batch of tokens.
+
+    It is the largest of a layer, and nearly as fast as a device multiplies matrices: no
+    forward pass goes faster. The faster of torch's public product and ours counts.
+
+    Args:
+        device: Where to compute.
+        precision: The number format.
+        shape: Tokens of the batch, and the model's width.
+        seconds: How long to measure.
+        clock: Tells the seconds.
+    """
+    dtype, width = DTYPES[precision], shape[1]
+    inputs = torch.randn(shape).to(device, dtype)
+    weight = torch.randn(4 * width, width).to(device, dtype)
+    layer = Linear(weight, torch.zeros(4 * width, device=device, dtype=dtype))
+    flops = 2.0 * inputs.numel() * len(weight)
+    best = 0.0
+    for products in (PublicProducts(), choose_products(device, dtype)):
+        done, passed = 0, 0.0
+        _finished(products.linear(inputs, layer))
+        started = clock()
+        while passed < seconds / 2:
+            for _ in range(4):
+                result = products.linear(inputs, layer)
+            _finished(result)
+            done += 4
+            passed = clock() - started
+        best = max(best, done * flops / passed)
+    return best
+
+
+def _finished(result: torch.Tensor) -> None:
+    """Wait until a device has computed something, and with it all before."""
+    result[0, 0].item()

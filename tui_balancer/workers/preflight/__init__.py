@@ -1,0 +1,1 @@
+"""The check of model and devices before a run."""

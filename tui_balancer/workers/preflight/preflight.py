@@ -1,0 +1,160 @@
+"""A look at the model and the devices before a run, in a process that comes and goes.
+
+What it finds needs torch, and CUDA begun; the app process has neither, and stays small.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from multiprocessing import connection
+from pathlib import Path
+
+from tui_balancer.devices.drivers import may_have_gpus, missing_cards
+from tui_balancer.devices.info import DeviceInfo, kind_of
+from tui_balancer.devices.processor import describe_processor
+from tui_balancer.devices.selection import DeviceRequest
+from tui_balancer.embedding.checkpoints.registry import ModelRequest, ModelSource, UntrainedModel
+from tui_balancer.embedding.settings import Precision, resolve_layer
+from tui_balancer.errors import UserError
+from tui_balancer.workers.process.entry import preflight_main
+from tui_balancer.workers.process.spawning import exit_words, spawn
+
+OnDownload = Callable[[int, int], None]
+"""Hears of a download's progress: bytes received, and bytes expected or 0 where unknown."""
+
+SILENCE_SECONDS = 300.0
+"""Longest wait for a sign of life: a cold torch on a network disk and eight GPUs to wake."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightRequest:
+    """What to find out.
+
+    Attributes:
+        model: Asked for with `--model`; None when only the devices matter.
+        devices: Asked for with `--devices`.
+        repr_layers: Layers that the model must have.
+        contacts: Whether it must be able to predict contacts.
+        first_byte_seconds: Longest wait for a download to begin; None for the usual one.
+        measured: Number format whose speed on the processor is measured; None for none.
+    """
+
+    model: ModelRequest | None
+    devices: DeviceRequest
+    repr_layers: tuple[int, ...] = (-1,)
+    contacts: bool = False
+    first_byte_seconds: float | None = None
+    measured: Precision | None = None
+
+    @property
+    def needs_torch(self) -> bool:
+        """Whether the answer takes a process: weights, GPUs or a number format to look at."""
+        weights = self.model is not None and not isinstance(self.model, UntrainedModel)
+        gpus = may_have_gpus() and not self.devices.processor_only
+        return weights or gpus or self.measured is not None
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightReport:
+    """What was found.
+
+    Attributes:
+        model: Sure to load; None when none was asked for.
+        devices: Those of this machine, `cpu` always among them; not yet those of the run.
+        warnings: Lines a person should read.
+    """
+
+    model: ModelSource | None
+    devices: tuple[DeviceInfo, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Sent by the process: so many bytes of a download are there."""
+
+    received: int
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Sent by the process: a line for the person who must mend something."""
+
+    line: str
+
+
+PreflightMessage = Received | Refused | PreflightReport
+
+
+def preflight(
+    request: PreflightRequest,
+    on_download: OnDownload | None = None,
+    log: Path = Path(os.devnull),
+) -> PreflightReport:
+    """Find out what a run needs to know first; downloads the model where needed.
+
+    Args:
+        request: What to find out; without need for torch it is answered at once.
+        on_download: Called in this thread while a model is downloaded.
+        log: Takes whatever the process prints.
+
+    Raises:
+        UserError: The model cannot be had, or torch does not work here.
+    """
+    report = _looked(request, on_download, log) if request.needs_torch else _without_torch(request)
+    found = sum(kind_of(one.device) == "cuda" for one in report.devices)
+    missing = missing_cards(os.environ, found)
+    if not missing or request.devices.processor_only:
+        return report
+    return replace(report, warnings=(*report.warnings, missing))
+
+
+def _looked(
+    request: PreflightRequest, on_download: OnDownload | None, log: Path
+) -> PreflightReport:
+    """Have a process look, and return what it says.
+
+    Raises:
+        UserError: It refuses, or ends without a word.
+    """
+    receiver, sender = connection.Pipe(duplex=False)
+    process = spawn(preflight_main, (request, log, sender), name="preflight")
+    sender.close()
+    try:
+        while receiver.poll(SILENCE_SECONDS):
+            match receiver.recv():
+                case Received(received, expected):
+                    if on_download is not None:
+                        on_download(received, expected)
+                case Refused(line):
+                    raise UserError(line)
+                case PreflightReport() as report:
+                    return report
+        raise UserError(
+            f"the look at model and devices took more than {SILENCE_SECONDS:.0f} s: "
+            "check the drivers and the disk that torch lies on, or write --devices cpu"
+        )
+    except EOFError:
+        process.join()
+        ending = exit_words(process.exitcode)
+        raise UserError(
+            f"the look at model and devices ended early ({ending}): "
+            'check that `python -c "import torch"` works here'
+        ) from None
+    finally:
+        process.kill()
+        process.join()
+        receiver.close()
+
+
+def _without_torch(request: PreflightRequest) -> PreflightReport:
+    """Answer what this process can answer itself."""
+    model = None
+    if isinstance(request.model, UntrainedModel):
+        model = request.model.source()
+        for layer in request.repr_layers:
+            resolve_layer(layer, model.shape.layers)
+    return PreflightReport(model, (describe_processor(),))

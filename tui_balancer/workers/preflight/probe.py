@@ -1,0 +1,36 @@
+"""The look at model and devices, from inside the process made for it. Imports torch."""
+
+from __future__ import annotations
+
+from multiprocessing.connection import Connection
+
+from tui_balancer.devices.discovery import discover, unusable_gpus
+from tui_balancer.embedding.checkpoints.checkpoints import resolve
+from tui_balancer.embedding.checkpoints.regression import see_to_regression
+from tui_balancer.embedding.settings import resolve_layer
+from tui_balancer.workers.benchmark.measure import with_relative_speed
+from tui_balancer.workers.preflight.preflight import PreflightReport, PreflightRequest, Received
+
+
+def probe(request: PreflightRequest, channel: Connection) -> PreflightReport:
+    """Find out what was asked, telling `channel` of a download's progress.
+
+    Raises:
+        UserError: The model cannot be had, has no such layer, or cannot predict contacts.
+    """
+
+    def told(received: int, expected: int) -> None:
+        channel.send(Received(received, expected))
+
+    devices = discover()
+    if request.measured is not None:
+        devices = with_relative_speed(devices, request.measured)
+    warning = unusable_gpus()
+    model = None
+    if request.model is not None:
+        model = resolve(request.model, told, request.first_byte_seconds)
+        for layer in request.repr_layers:
+            resolve_layer(layer, model.shape.layers)
+        if request.contacts:
+            see_to_regression(model, request.model, told, request.first_byte_seconds)
+    return PreflightReport(model, devices, (warning,) if warning else ())

@@ -1,0 +1,143 @@
+"""The worker's life after its start: load the model, take tasks until there are none.
+
+Imports torch; only `workers.process.entry` imports this module, in the worker's own process.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+
+import torch
+
+from tui_balancer.devices.discovery import describe
+from tui_balancer.devices.monitoring import open_monitor
+from tui_balancer.embedding.embedder import Embedder, load_embedder
+from tui_balancer.inputs.records import ProteinRecord
+from tui_balancer.workers.process.busy import BusyClock
+from tui_balancer.workers.process.memory import give_back_freed_memory
+from tui_balancer.workers.process.telemetry import report_telemetry
+from tui_balancer.workers.task.prefetch import Prefetch
+from tui_balancer.workers.task.read_ahead import ReadAhead
+from tui_balancer.workers.task.task import Abandoned, WorkerContext, embed
+from tui_balancer.workers.task.write_behind import WriteBehind
+from tui_balancer.workers.vectors.batch_plan import first_batch
+from tui_balancer.workers.vectors.shared_blocks import shared_blocks
+from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.wire.protocol import DeviceFacts
+from tui_balancer.workers.wire.queues import WorkQueue, connect
+
+_log = logging.getLogger(__name__)
+
+
+def run_worker(setup: WorkerSetup, started: float) -> None:
+    """Load the model onto the device, then embed task after task until the run is over.
+
+    Args:
+        setup: All that the worker is given.
+        started: `time.monotonic()` at the worker's first line.
+    """
+    embedder = load_onto_device(setup)
+    queue = connect(setup.address, setup.authkey, setup.worker)
+    load_seconds = time.monotonic() - started
+    with at_work(setup, embedder, queue) as bench:
+        say_hello(bench, load_seconds)
+        work_until_over(bench)
+    _log.info("the run is over")
+
+
+def load_onto_device(setup: WorkerSetup) -> Embedder:
+    """Load the model, and do what comes before the first batch.
+
+    Raises:
+        UserError: The model cannot be loaded, or has no such layer.
+    """
+    _log.info("loading %s onto %s", setup.model.label, setup.worker.device)
+    make_current(setup)
+    embedder = load_embedder(
+        setup.model, setup.local_device, setup.threads, setup.settings, setup.scratch
+    )
+    if embedder.computes_by_itself:
+        # What is compiled or chosen at the first batch belongs to the start, not to a file.
+        embedder.embed(["M"])
+    # What only the loading needed would stay in reserve otherwise.
+    give_back_freed_memory()
+    # And what is here now stays: a search for garbage in all of torch takes a tenth of a second.
+    gc.freeze()
+    return embedder
+
+
+def make_current(setup: WorkerSetup) -> None:
+    """Let this thread compute on the worker's device."""
+    if setup.local_device.startswith("cuda"):
+        # Whatever asks for the current device must not open a context on another card.
+        torch.cuda.set_device(setup.local_device)
+
+
+def say_hello(bench: WorkerContext, load_seconds: float) -> None:
+    """Say that a worker is ready, `load_seconds` after its first line."""
+    setup, device = bench.setup, describe(bench.setup.local_device)
+    _log.info("ready on %s after %.1f s", device.name, load_seconds)
+    sha256 = bench.embedder.sha256
+    bench.queue.hello(
+        DeviceFacts(device.name, device.memory_total, load_seconds, sha256, setup.threads)
+    )
+
+
+@contextmanager
+def at_work(setup: WorkerSetup, embedder: Embedder, queue: WorkQueue) -> Iterator[WorkerContext]:
+    """Have what a worker works with, and say what its device is like until the end.
+
+    Args:
+        setup: What the worker was given.
+        embedder: The model on its device.
+        queue: Where it is said.
+    """
+    busy = BusyClock()
+    over = threading.Event()
+    monitor = open_monitor(describe(setup.local_device), setup.threads)
+    telemetry = threading.Thread(
+        target=report_telemetry,
+        args=(queue, monitor, busy, over),
+        name="telemetry",
+        daemon=True,
+    )
+    telemetry.start()
+    yield WorkerContext(setup, queue, embedder, busy, Prefetch(embedder, busy))
+    over.set()
+    telemetry.join()
+
+
+def work_until_over(bench: WorkerContext) -> None:
+    """Take tasks and hand in their results until the queue says that the run is over.
+
+    While a task is computed, the next one's files are read and the last one's outputs written.
+    """
+    setup = bench.setup
+
+    def first(records: Sequence[ProteinRecord]) -> tuple[list[str], ...]:
+        return first_batch(
+            records,
+            setup.reading,
+            setup.settings.batch_tokens,
+            dereplicate=setup.settings.dereplicate,
+            shared=shared_blocks(setup, bench.embedder.sha256),
+        )
+
+    ahead = ReadAhead(bench.queue, setup.reading, first)
+    behind = WriteBehind(bench.queue)
+    with closing(ahead), closing(behind):
+        while (task := bench.queue.take(on_empty=behind.check)) is not None:
+            files = ahead.files(task)
+            ahead.begin()
+            try:
+                embedded = embed(bench, task, files, ahead.first_batch)
+            except Abandoned:
+                _log.info("unit %d epoch %d was taken back", task.unit_id, task.epoch)
+            else:
+                behind.write(embedded)
+        behind.wait()

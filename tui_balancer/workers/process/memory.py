@@ -1,0 +1,77 @@
+"""Host memory of CPU workers: how much one needs, and keeping it between batches. No torch."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+
+from tui_balancer.embedding.checkpoints.registry import ModelShape
+from tui_balancer.embedding.settings import EmbeddingSettings
+
+_PROCESS_BYTES = 300 << 20
+"""Python with torch loaded."""
+
+_FLOAT_BYTES = 4
+_SCORE_COPIES = 3
+"""Attention scores alive at once in fair-esm's forward: the product, its softmax, a scratch."""
+
+_STATE_COPIES = 16
+"""Activations of the model's width alive at once, the four-fold ones of the feed-forward too."""
+
+_PACKED_STATE_COPIES = 36
+"""The same in the packed forward, as measured: its attention writes no scores, but freed blocks
+of many sizes stay."""
+
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_MAX = -4
+_LARGEST_INT = 2**31 - 1
+
+
+def cpu_worker_bytes(shape: ModelShape, settings: EmbeddingSettings) -> int:
+    """Return about the most bytes that one CPU worker holds: process, weights, largest batch.
+
+    The packed forward holds activations alone, a multiple of the T tokens of a batch, and in
+    half precision a second copy of the weights. fair-esm's own holds the attention scores too:
+    with L tokens in a row and h heads `T·L·h` numbers, which outweigh a small model many times.
+    """
+    longest = settings.max_length + 2
+    tokens = max(settings.batch_tokens, longest)
+    kept = settings.representations(shape.layers, shape.width)
+    # What is kept of a batch is there twice: gathered, and end to end.
+    rows = 2 * sum(map(kept.numbers, [longest] * (tokens // longest))) if not kept.fixed else 0
+    if "contacts" in kept.kinds and not settings.reference:
+        rows += _SCORE_COPIES * shape.heads * longest**2
+    weights = 12 * shape.layers * shape.width**2
+    if settings.reference:
+        scores = _SCORE_COPIES * tokens * longest * shape.heads
+        states = _STATE_COPIES * tokens * shape.width
+        if "contacts" in kept.kinds:
+            # Its forward pass holds the maps of all layers, and copies of them.
+            scores *= shape.layers
+        return _PROCESS_BYTES + _FLOAT_BYTES * (weights + scores + states + rows)
+    if settings.precision != "fp32":
+        weights += weights // 2
+    states = _PACKED_STATE_COPIES * tokens * shape.width
+    return _PROCESS_BYTES + _FLOAT_BYTES * (weights + states + rows)
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed instead of giving it back to the kernel.
+
+    A forward pass asks for the same large blocks at every batch. By default each comes as fresh
+    pages, and on a CPU a third of the time goes into their page faults. Elsewhere than under
+    glibc this does nothing.
+    """
+    if (libc := _glibc()) is not None:
+        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT)
+
+
+def give_back_freed_memory() -> None:
+    """Give what is free back to the kernel after all: memory has run out."""
+    if (libc := _glibc()) is not None:
+        libc.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None

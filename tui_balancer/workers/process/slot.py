@@ -1,0 +1,84 @@
+"""A model on a device of a node, which embeds the leases that are brought to it. Imports torch.
+
+The counterpart of `workers.process.loop` for workers that do not fetch their tasks themselves:
+each lease is a call from its own thread. Only one computes at a time; while the outputs of one
+are written the next one may begin.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import ExitStack
+
+import torch
+
+from tui_balancer.embedding.embedder import Embedder
+from tui_balancer.workers.process.loop import at_work, load_onto_device, make_current, say_hello
+from tui_balancer.workers.task.read_ahead import read_files
+from tui_balancer.workers.task.task import Abandoned, WorkerContext, embed
+from tui_balancer.workers.task.write_behind import write_outputs
+from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.wire.protocol import Task, WorkerApi
+from tui_balancer.workers.wire.queues import WorkQueue
+
+_log = logging.getLogger(__name__)
+
+
+class Slot:
+    """A worker whose process is not its own."""
+
+    def __init__(self, setup: WorkerSetup, board: WorkerApi) -> None:
+        """Load the model; takes as long as that takes.
+
+        Args:
+            setup: What the worker is given; address and key are not looked at.
+            board: Hears of everything.
+
+        Raises:
+            UserError: The model cannot be loaded, or has no such layer.
+        """
+        started = time.monotonic()
+        self._embedder: Embedder | None = load_onto_device(setup)
+        self._load_seconds = time.monotonic() - started
+        self._setup = setup
+        self._queue = WorkQueue(board, setup.worker)
+        self._until_closed = ExitStack()
+        self._computing = threading.Lock()
+        self._bench: WorkerContext | None = None
+
+    def open(self) -> None:
+        """Say hello to the board: from now on leases may come."""
+        assert self._embedder is not None, "a closed slot is not opened again"
+        self._bench = self._until_closed.enter_context(
+            at_work(self._setup, self._embedder, self._queue)
+        )
+        say_hello(self._bench, self._load_seconds)
+
+    def embed(self, task: Task) -> None:
+        """Embed a lease and hand in what became of it, unless the app takes it back.
+
+        Raises:
+            Exception: Of another kind than a file's; the slot cannot go on.
+        """
+        files = read_files(task.files, self._setup.reading)
+        with self._computing:
+            if self._bench is None:
+                raise LookupError(f"the slot of {self._setup.worker.device} is closed")
+            # Both belong to a thread, and each lease has another one.
+            make_current(self._setup)
+            torch.set_num_threads(self._setup.threads)
+            try:
+                embedded = embed(self._bench, task, files)
+            except Abandoned:
+                _log.info("unit %d epoch %d was taken back", task.unit_id, task.epoch)
+                return
+        self._queue.finish(write_outputs(embedded))
+
+    def close(self) -> None:
+        """Wait for the batch in flight and let go of the model and its memory."""
+        with self._computing:
+            self._until_closed.close()
+            self._bench = self._embedder = None
+            torch.cuda.empty_cache()

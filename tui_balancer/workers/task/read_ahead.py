@@ -1,0 +1,141 @@
+"""The files of a task read before their turn: the device does not wait for a parser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tui_balancer.inputs.fasta import FastaContent, read_fasta
+from tui_balancer.inputs.records import ProteinRecord, ReadingRules
+from tui_balancer.workers.task.failures import FileFailure, blaming_the_file
+from tui_balancer.workers.wire.protocol import FileTask, Task
+from tui_balancer.workers.wire.queues import WorkQueue
+
+READ_AHEAD_BYTES = 64 << 20
+"""Files that are larger together are not read ahead: they take up to three times their size in
+memory, and seconds of reading do not matter beside what their embedding takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """One file of a task.
+
+    Attributes:
+        task: What is to become of it.
+        content: What is in it; None if it cannot be used, or is in its shards.
+        failure: Why not.
+    """
+
+    task: FileTask
+    content: FastaContent | None
+    failure: FileFailure | None = None
+
+    @property
+    def records(self) -> tuple[ProteinRecord, ...]:
+        """Its sequences; none if it cannot be used."""
+        return self.content.records if self.content is not None else ()
+
+    @property
+    def segments(self) -> tuple[int, ...]:
+        """Where in its sequences its segments begin; none of a file that is not large."""
+        return self.content.segments if self.content is not None else ()
+
+
+def read_files(files: Iterable[FileTask], rules: ReadingRules) -> tuple[ReadFile, ...]:
+    """Read a task's files; each must still be what the scan saw."""
+    return tuple(_read(file, rules) for file in files)
+
+
+def _read(file: FileTask, rules: ReadingRules) -> ReadFile:
+    if file.shards:
+        return ReadFile(file, None)
+    try:
+        with blaming_the_file("read it"):
+            content = read_fasta(file.source, rules, file.stretch)
+        if content.sha256 != file.source_sha256:
+            raise FileFailure("it changed since the scan")
+    except FileFailure as failure:
+        return ReadFile(file, None, failure)
+    return ReadFile(file, content)
+
+
+FirstBatch = Callable[[Sequence[ProteinRecord]], tuple[list[str], ...]]
+"""The records of a task in; the batch that it will begin with out, if that is known."""
+
+
+class ReadAhead:
+    """Reads the files of the task that will probably be next, while another one is embedded.
+
+    Only a guess is read: the queue is looked at, nothing is taken from it. If another task
+    comes instead, because the guess was stolen or moved, that one is read when it is there.
+    """
+
+    def __init__(self, queue: WorkQueue, rules: ReadingRules, first_batch: FirstBatch) -> None:
+        """Take where tasks come from, how files are read, and what they begin with."""
+        self._queue = queue
+        self._rules = rules
+        self._first_batch = first_batch
+        self._first: tuple[list[str], ...] = ()
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
+        self._guess: Future[tuple[ReadFile, ...]] | None = None
+
+    def begin(self) -> None:
+        """Start to read what comes next; returns at once."""
+        self._guess = self._reader.submit(self._read_next)
+
+    def files(self, task: Task) -> tuple[ReadFile, ...]:
+        """Return a task's files, read ahead if the guess was right.
+
+        Raises:
+            OSError: The app is gone.
+        """
+        guess, self._guess = self._guess, None
+        read = guess.result() if guess is not None else ()
+        if [_identity(one.task) for one in read] != [_identity(file) for file in task.files]:
+            return read_files(task.files, self._rules)
+        return tuple(
+            # What failed before its turn gets the chance that it would have had.
+            ReadFile(file, one.content) if one.content is not None else _read(file, self._rules)
+            for one, file in zip(read, task.files, strict=True)
+        )
+
+    def first_batch(self) -> tuple[list[str], ...]:
+        """Return the batch that the guess would begin with, if it is read; for a device to start.
+
+        Where the task turns out to be another one, or to begin elsewhere, that was in vain.
+        """
+        if self._guess is None or not self._guess.done():
+            return ()
+        return self._first
+
+    def close(self) -> None:
+        """Wait for what is being read, and read no more."""
+        self._reader.shutdown()
+
+    def _read_next(self) -> tuple[ReadFile, ...]:
+        self._first = ()
+        task = self._queue.peek()
+        if task is None or not _is_small(task):
+            return ()
+        files = read_files(task.files, self._rules)
+        if not any(file.segments for file in files):
+            self._first = self._first_batch([one for file in files for one in file.records])
+        return files
+
+
+def _is_small(task: Task) -> bool:
+    try:
+        return sum(map(_bytes_to_read, task.files)) <= READ_AHEAD_BYTES
+    except OSError:
+        return False
+
+
+def _bytes_to_read(file: FileTask) -> int:
+    if file.stretch is not None:
+        return file.stretch.size
+    return 0 if file.shards else file.source.stat().st_size
+
+
+def _identity(file: FileTask) -> tuple[int, str]:
+    return file.file_id, file.source_sha256

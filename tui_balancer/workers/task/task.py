@@ -1,0 +1,287 @@
+"""One task embedded: the files of its unit run through the model batch by batch."""
+
+from __future__ import annotations
+
+import logging
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from tui_balancer.embedding.batching import MARKERS
+from tui_balancer.embedding.embedder import Embedder
+from tui_balancer.embedding.flops import forward_flops
+from tui_balancer.inputs.text import terminal_safe
+from tui_balancer.outputs.partials import PartialResult, part_path
+from tui_balancer.workers.process.busy import BusyClock
+from tui_balancer.workers.task.failures import FileFailure, blaming_the_file
+from tui_balancer.workers.task.fault_isolation import embed_or_blame
+from tui_balancer.workers.task.metadata import origin
+from tui_balancer.workers.task.oom import EmbeddedBatch
+from tui_balancer.workers.task.prefetch import Prefetch
+from tui_balancer.workers.task.read_ahead import ReadFile
+from tui_balancer.workers.task.results import EmbeddedTask
+from tui_balancer.workers.task.task_files import TaskFiles
+from tui_balancer.workers.vectors.shard_merge import DividedFile
+from tui_balancer.workers.vectors.shared_blocks import shared_blocks
+from tui_balancer.workers.vectors.vectors import UnitVectors
+from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.wire.protocol import Order, Task, TaskProgress
+from tui_balancer.workers.wire.queues import WorkQueue
+
+_log = logging.getLogger(__name__)
+
+_IN_FLIGHT = 2
+"""Batches on their way at once: one computed, one that can follow without a gap."""
+
+
+class Abandoned(Exception):
+    """The app took the task back."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerContext:
+    """What a worker works with, from its first task to its last.
+
+    Attributes:
+        setup: What it was given.
+        queue: Where tasks come from and results go.
+        embedder: The model on its device.
+        busy: Adds up how long the device is at work.
+        flight: Batches that the device has before their turn.
+    """
+
+    setup: WorkerSetup
+    queue: WorkQueue
+    embedder: Embedder
+    busy: BusyClock
+    flight: Prefetch
+
+
+class TaskRun:
+    """A task on its way from being read to its vectors.
+
+    The sequences of all its files go through the model in common batches.
+    """
+
+    def __init__(
+        self,
+        bench: WorkerContext,
+        task: Task,
+        files: Sequence[ReadFile],
+        following: Callable[[], Sequence[Sequence[str]]] = tuple,
+    ) -> None:
+        """Take a task with what was read of it, and who knows the first batches after it."""
+        self._bench = bench
+        self._following = following
+        self._task = task
+        self._files = TaskFiles(files)
+        self._spans = task.spans
+        self._busy_before = bench.busy.seconds()
+        self._progress = TaskProgress(task.unit_id, task.epoch, 0, 0, 0.0)
+
+    def embed(self) -> EmbeddedTask:
+        """Embed the files.
+
+        Raises:
+            Abandoned: The app took the task back, or others bring it to its end.
+        """
+        name = terminal_safe(str(self._task.files[0].source))
+        _log.info("unit %d epoch %d: %s", self._task.unit_id, self._task.epoch, name)
+        try:
+            vectors = self._computed()
+        except FileFailure as failure:
+            self._files.fail_all(failure)
+            vectors = None
+        if not self._progress.computed:
+            self._report(vectors, computed=True)
+        files = self._files.embedded(vectors, self._bench.setup, self._bench.embedder)
+        return EmbeddedTask(self._task, files, self._compute_seconds)
+
+    @property
+    def _compute_seconds(self) -> float:
+        return self._bench.busy.seconds() - self._busy_before
+
+    def _computed(self) -> UnitVectors:
+        """Return the vectors, computing those that nobody has kept, or that others have not.
+
+        Raises:
+            FileFailure: None of the files can be embedded.
+            Abandoned: See `embed`.
+        """
+        vectors = self._planned()
+        if self._spans is None:
+            self._take_over(vectors, self._task.epoch - 1)
+            if len(vectors) > 1 and not vectors.complete:
+                self._bench.queue.planned(self._task, self._costs(vectors))
+        while not self._files.all_failed:
+            number = self._next(vectors)
+            if number is None:
+                if self._spans is None:
+                    break
+                order = self._bench.queue.part_done(self._task, self._compute_seconds)
+                self._obey(order, vectors)
+                continue
+            upcoming = list(islice(vectors.upcoming(self._spans), _IN_FLIGHT))
+            self._spans = _after(self._spans, number)
+            self._bench.flight.have(
+                *(vectors.texts(one) for one in upcoming),
+                *self._following()[: _IN_FLIGHT - len(upcoming)],
+            )
+            computed = self._embedded_batch(vectors, number)
+            with blaming_the_file("keep what is computed"):
+                vectors.add(number, computed)
+            # What other units leave undone is not in the estimate of this one's cost.
+            self._advance(vectors, number, restored=self._is_anothers(vectors, number))
+            vectors.give_up(self._files.failed_records)
+            self._report(vectors, computed=self._all_there(vectors), batch=number)
+        return vectors
+
+    def _next(self, vectors: UnitVectors) -> int | None:
+        """Return the batch to embed now; blocks that others have left meanwhile are taken over."""
+        while (number := next(vectors.upcoming(self._spans), None)) is not None:
+            if vectors.fetch(number):
+                self._advance(vectors, number, restored=True)
+                self._report(vectors, computed=self._all_there(vectors), batch=number)
+            elif self._spans is not None or not vectors.is_claimed(number):
+                return number
+        return None
+
+    def _is_anothers(self, vectors: UnitVectors, number: int) -> bool:
+        return vectors.owner(number) not in (None, self._task.unit_id)
+
+    def _all_there(self, vectors: UnitVectors) -> bool:
+        return self._spans is None and vectors.complete
+
+    def _take_over(self, vectors: UnitVectors, newest: int) -> None:
+        """Take over the batches that attempts up to this one have kept."""
+        partial, epoch = self._task.partial, self._task.epoch
+        paths = [part_path(partial, other) for other in range(1, newest + 1) if other != epoch]
+        if self._task.spans is not None:
+            paths.append(partial)
+        if restored := vectors.restore(PartialResult(path, self._origin()) for path in paths):
+            before = self._progress.sequences
+            for number in restored:
+                self._advance(vectors, number, restored=True)
+            there = self._progress.sequences - before
+            _log.info("%d of its sequences were embedded before", there)
+            self._report(vectors, computed=self._all_there(vectors))
+
+    def _costs(self, vectors: UnitVectors) -> array[float]:
+        """Return the FLOPs of each batch; 0 for those that are there, or that nobody wants."""
+        costs = array("d", bytes(8 * len(vectors)))
+        for number in vectors.missing:
+            costs[number] = self._cost(vectors, number)
+        return costs
+
+    def _cost(self, vectors: UnitVectors, number: int) -> float:
+        shape = self._bench.embedder.shape
+        return sum(forward_flops(shape, len(text) + MARKERS) for text in vectors.costly(number))
+
+    def _planned(self) -> UnitVectors:
+        task, setup, embedder = self._task, self._bench.setup, self._bench.embedder
+        # A file that outputs are written from has one writer, whoever is taken for dead.
+        alone = task.spans is None and embedder.kept.fixed
+        partial = task.partial if alone else part_path(task.partial, task.epoch)
+        with blaming_the_file("embed it"):
+            return UnitVectors(
+                self._files.records,
+                embedder.kept,
+                setup.reading,
+                setup.settings.batch_tokens,
+                PartialResult(partial, self._origin()),
+                dereplicate=setup.settings.dereplicate,
+                shared=shared_blocks(setup, embedder.sha256),
+                unwanted=self._files.unwanted,
+                segments=self._files.segments,
+            )
+
+    def _origin(self) -> dict[str, object]:
+        return origin(self._bench.setup, self._bench.embedder, self._files.read)
+
+    def _embedded_batch(self, vectors: UnitVectors, number: int) -> EmbeddedBatch:
+        """Embed a batch; files that have what cannot be embedded fail."""
+        users = [self._files.with_any(vectors.users(row)) for row in vectors.rows(number)]
+        batch, failures = embed_or_blame(
+            self._bench.flight.embed, vectors.texts(number), users, self._bench.embedder.kept
+        )
+        self._files.fail(failures)
+        return batch
+
+    def _advance(self, vectors: UnitVectors, number: int, *, restored: bool = False) -> None:
+        """Count one more batch as embedded, now or by somebody else."""
+        done, records = self._progress, vectors.wanted(number)
+        cost = 0.0 if self._is_anothers(vectors, number) else self._cost(vectors, number)
+        self._progress = replace(
+            done,
+            sequences=done.sequences + len(records),
+            residues=done.residues + sum(len(record.residues) for record in records),
+            cost=done.cost + cost,
+            restored=restored,
+        )
+
+    def _report(
+        self, vectors: UnitVectors | None, *, computed: bool, batch: int | None = None
+    ) -> None:
+        """Report a batch; wait out a pause; stop when the task was taken back.
+
+        When all is computed there is nothing to hold but the result, so a pause waits until
+        it is handed in.
+        """
+        self._progress = replace(self._progress, computed=computed, batch=batch)
+        order = self._bench.queue.progress(self._progress)
+        if order is Order.PAUSE and not computed:
+            order = self._bench.queue.wait_while_paused()
+        if order is Order.ABANDON or not (computed or vectors is None):
+            self._obey(order, vectors)
+
+    def _obey(self, order: Order, vectors: UnitVectors | None) -> None:
+        """Do as the app says at a batch boundary."""
+        if order is Order.RELEASE:
+            _log.info("its part is done, others go on")
+        if order in (Order.ABANDON, Order.RELEASE):
+            raise Abandoned
+        if order is not Order.RESHARE or vectors is None:
+            return
+        share = self._bench.queue.share(self._task)
+        if share is None:
+            raise Abandoned
+        self._spans = share.spans
+        if share.spans is None:
+            self._take_over(vectors, share.newest)
+
+
+def embed(
+    bench: WorkerContext,
+    task: Task,
+    files: Sequence[ReadFile],
+    following: Callable[[], Sequence[Sequence[str]]] = tuple,
+) -> EmbeddedTask:
+    """Do what is left to be done of a task before its outputs are written.
+
+    Args:
+        bench: What the worker works with.
+        task: What is to be done.
+        files: What was read of it.
+        following: See `TaskRun`.
+
+    Raises:
+        Abandoned: See `TaskRun.embed`.
+    """
+    if not task.files[0].shards:
+        return TaskRun(bench, task, files, following).embed()
+    computed = TaskProgress(task.unit_id, task.epoch, 0, 0, 0.0, computed=True)
+    if bench.queue.progress(computed) is Order.ABANDON:
+        raise Abandoned
+    kept = bench.embedder.kept
+    return EmbeddedTask(task, tuple(DividedFile(file, kept) for file in task.files), 0.0)
+
+
+def _after(
+    spans: tuple[tuple[int, int], ...] | None, number: int
+) -> tuple[tuple[int, int], ...] | None:
+    """Return batches without those up to a number: one is begun after the other."""
+    if spans is None:
+        return None
+    here = next(n for n, (first, end) in enumerate(spans) if first <= number < end)
+    return ((number + 1, spans[here][1]), *spans[here + 1 :])

@@ -1,0 +1,118 @@
+"""Outputs written beside the computing: the device does not wait for a disk."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from tui_balancer.inputs.text import terminal_safe
+from tui_balancer.outputs.atomic import remove
+from tui_balancer.outputs.content import Content
+from tui_balancer.outputs.formats import writer
+from tui_balancer.workers.task.failures import DiskFull, FileFailure, blaming_the_file
+from tui_balancer.workers.task.results import EmbeddedTask, Writable
+from tui_balancer.workers.wire.protocol import FileResult, FileTask, TaskResult
+from tui_balancer.workers.wire.queues import WorkQueue
+
+_log = logging.getLogger(__name__)
+
+
+class WriteBehind:
+    """Writes the outputs of one task in a thread while the next one is computed, and hands it in.
+
+    One task at a time, so that not more than the vectors of two are in memory.
+    """
+
+    def __init__(self, queue: WorkQueue) -> None:
+        self._queue = queue
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="write-behind")
+        self._writing: Future[None] | None = None
+
+    def write(self, embedded: EmbeddedTask) -> None:
+        """Begin to write a task's outputs, once those before are written.
+
+        Raises:
+            Exception: Handing in the task before failed; the worker cannot go on.
+        """
+        self.wait()
+        self._writing = self._writer.submit(self._write, embedded)
+
+    def check(self) -> None:
+        """Raise what went wrong with the task that was written last; does not wait."""
+        if self._writing is not None and self._writing.done():
+            self.wait()
+
+    def wait(self) -> None:
+        """Return when everything is handed in.
+
+        Raises:
+            Exception: Handing it in failed; the worker cannot go on.
+        """
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+    def close(self) -> None:
+        """End the thread when it has written what it has."""
+        self._writer.shutdown()
+
+    def _write(self, embedded: EmbeddedTask) -> None:
+        self._queue.finish(write_outputs(embedded))
+
+
+def write_outputs(embedded: EmbeddedTask) -> TaskResult:
+    """Write and sync the outputs of a task; the app puts them in place.
+
+    What cannot be written is a result with the reason.
+    """
+    results = tuple(_result(file) for file in embedded.files)
+    return TaskResult(embedded.task.unit_id, embedded.task.epoch, results, embedded.compute_seconds)
+
+
+def _result(file: Writable) -> FileResult:
+    task = file.task
+    try:
+        return _written(task, file.content())
+    except FileFailure as failure:
+        name = terminal_safe(str(task.source))
+        _log.warning("%s: %s", name, failure, exc_info=failure.__cause__)
+        # As far as that goes: the app sweeps up after all workers.
+        for output in task.outputs:
+            with contextlib.suppress(OSError):
+                remove(output.temporary)
+        return FileResult(task.file_id, error=str(failure), disk_full=isinstance(failure, DiskFull))
+
+
+def _written(task: FileTask, content: Content) -> FileResult:
+    failed_ids = _ids(content, "failed_ids")
+    if failed_ids:
+        _log.warning("not enough memory for %s", terminal_safe(" ".join(failed_ids)))
+    with blaming_the_file("write its output"):
+        task.temporary.parent.mkdir(parents=True, exist_ok=True)
+        written, *others = (
+            writer(output.format).write(output.temporary, content) for output in task.outputs
+        )
+    return FileResult(
+        task.file_id,
+        output_sha256=written.sha256,
+        output_bytes=written.bytes,
+        sequences=len(content.entries),
+        truncated=_count(content, "truncated"),
+        replaced=_count(content, "replaced"),
+        skipped=_count(content, "skipped"),
+        failed_ids=failed_ids,
+        others=tuple(others),
+    )
+
+
+def _count(content: Content, name: str) -> int:
+    count = content.metadata[name]
+    assert isinstance(count, int), f"{name} is a count"
+    return count
+
+
+def _ids(content: Content, name: str) -> tuple[str, ...]:
+    ids = content.metadata[name]
+    assert isinstance(ids, list), f"{name} is a list"
+    return tuple(map(str, ids))

@@ -1,0 +1,106 @@
+"""The batches of a unit: a function of its records, the settings, and what units share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
+
+from tui_balancer.embedding.batching import plan_batches
+from tui_balancer.inputs.records import ProteinRecord, ReadingRules
+from tui_balancer.workers.vectors.pieces import UnitPieces
+from tui_balancer.workers.vectors.shared_blocks import SharedBlocks
+
+
+def first_batch(
+    records: Sequence[ProteinRecord],
+    rules: ReadingRules,
+    batch_tokens: int,
+    *,
+    dereplicate: bool = True,
+    shared: SharedBlocks | None = None,
+) -> tuple[list[str], ...]:
+    """Return the batch that a unit begins with; none where that hangs on what others leave."""
+    texts = UnitPieces(records, rules, dereplicate=dereplicate).texts
+    if shared is not None and shared.find(texts):
+        return ()
+    batches = plan_batches([len(text) for text in texts], batch_tokens)
+    return tuple([texts[row] for row in batch] for batch in batches[:1])
+
+
+class UnitPlan:
+    """A unit's batches: first the blocks that it has pieces of, then those of its other pieces.
+
+    Of a large file, those of one segment after the other.
+
+    A row is the number of a piece, see `UnitPieces`; those of a block that are not the unit's have
+    the numbers after it.
+
+    Attributes:
+        pieces: The unit's.
+        batches: By their rows.
+        blocks: The numbers of the blocks among what units share, in the order of their batches.
+    """
+
+    def __init__(
+        self, pieces: UnitPieces, batch_tokens: int, shared: SharedBlocks | None = None
+    ) -> None:
+        """Divide the pieces into batches of at most so many tokens."""
+        self.pieces = pieces
+        self.blocks: list[int] = []
+        self._foreign: list[str] = []
+        self._shared = shared
+        texts = pieces.texts
+        elsewhere: set[int] = set()
+        planned: list[tuple[int, ...]] = []
+        for block, rows in (shared.find(texts) if shared is not None else {}).items():
+            self.blocks.append(block)
+            elsewhere.update(rows.values())
+            planned.append(self._block(block, rows))
+        for begin, end in pairwise((*pieces.segments, len(texts))):
+            own = [row for row in range(begin, end) if row not in elsewhere]
+            for batch in plan_batches([len(texts[row]) for row in own], batch_tokens):
+                planned.append(tuple(own[position] for position in batch))
+        self.batches = tuple(planned)
+
+    def is_block(self, number: int) -> bool:
+        """Whether a batch is one that other units have, too."""
+        return number < len(self.blocks)
+
+    def owner(self, number: int) -> int | None:
+        """Return the unit that a block belongs to; None for a batch of the unit's own."""
+        if self._shared is None or not self.is_block(number):
+            return None
+        return self._shared.owner(self.blocks[number])
+
+    def text(self, row: int) -> str:
+        """Return the residues of a piece."""
+        own = len(self.pieces)
+        return self.pieces.texts[row] if row < own else self._foreign[row - own]
+
+    def users(self, row: int) -> Iterator[int]:
+        """Yield the records of the unit that a piece belongs to."""
+        return self.pieces.users(row) if row < len(self.pieces) else iter(())
+
+    def begun_in(self, number: int) -> Iterator[int]:
+        """Yield the records whose first piece is in a batch: each is in one."""
+        own = (row for row in self.batches[number] if row < len(self.pieces))
+        return chain.from_iterable(map(self.pieces.begun_by, own))
+
+    def labels(self, number: int, rows: Sequence[int]) -> tuple[str, ...]:
+        """Return what pieces of a batch are called where it is kept."""
+        if self.is_block(number):
+            places = {row: str(place) for place, row in enumerate(self.batches[number])}
+            return tuple(places[row] for row in rows)
+        return tuple(map(self.pieces.label, rows))
+
+    def _block(self, block: int, rows: dict[int, int]) -> tuple[int, ...]:
+        """Return the rows of a block, of which the unit has some pieces."""
+        assert self._shared is not None, "something was found"
+        batch: list[int] = []
+        for piece in self._shared.pieces(block):
+            if piece in rows:
+                batch.append(rows[piece])
+            else:
+                batch.append(len(self.pieces) + len(self._foreign))
+                self._foreign.append(self._shared.text(piece))
+        return tuple(batch)

@@ -1,0 +1,75 @@
+"""The shards of a file brought together: its outputs, as if it had been computed in one piece.
+
+No device is needed for it. What is in memory are the entries; rows come from one shard after the
+other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from tui_balancer.inputs.ids import distinct, numbered, taken_apart
+from tui_balancer.outputs.content import Content, Entry, Row, renamed
+from tui_balancer.outputs.provenance import joined_provenance
+from tui_balancer.outputs.shard import StoredShard, read_shard
+from tui_balancer.representations import Representations
+from tui_balancer.workers.task.failures import NO_MEMORY, FileFailure, blaming_the_file
+from tui_balancer.workers.wire.protocol import FileTask
+
+
+@dataclass(frozen=True, slots=True)
+class DividedFile:
+    """A file all of whose shards are there.
+
+    Attributes:
+        task: What is to become of it.
+        kept: What is kept of a sequence.
+    """
+
+    task: FileTask
+    kept: Representations
+
+    def content(self) -> Content:
+        """See `embedded.Writable`."""
+        with blaming_the_file("bring its shards together"):
+            shards = [read_shard(path) for path in self.task.shards]
+        metadata = [shard.metadata for shard in shards]
+        names = _names(shards)
+        entries = [_named(one, names) for shard in shards for one in shard.entries]
+        left_out = [_named(one, names) for shard in shards for one in shard.left_out]
+        if not entries:
+            raise FileFailure(NO_MEMORY)
+
+        def rows() -> Iterator[Row]:
+            return chain.from_iterable(shard.rows(self.kept) for shard in shards)
+
+        whole = joined_provenance(metadata, self.task.source_sha256, names)
+        return Content(entries, self.kept, rows, whole, left_out)
+
+
+def _names(shards: Sequence[StoredShard]) -> dict[str, str]:
+    """Return what the sequences of a file's shards are called in its outputs.
+
+    Those that have failed or were left out have names, too: an id is distinct in all of the file.
+    """
+    labels: list[tuple[int, str, bool]] = []
+    for shard in shards:
+        failed = shard.metadata["failed_ids"]
+        assert isinstance(failed, list), "ids are a list"
+        entries = (*shard.entries, *shard.left_out)
+        labels += ((*taken_apart(one.id), one.length == 0) for one in entries)
+        labels += ((*taken_apart(str(one)), False) for one in failed)
+    labels.sort()
+    ids = distinct([record_id for _, record_id, _ in labels], [empty for *_, empty in labels])
+    return {
+        numbered(place, record_id): name
+        for (place, record_id, _), name in zip(labels, ids, strict=True)
+    }
+
+
+def _named(entry: Entry, names: Mapping[str, str]) -> Entry:
+    name, (_, record_id) = names[entry.id], taken_apart(entry.id)
+    reason = entry.reason or (renamed(record_id) if name != record_id else "")
+    return replace(entry, id=name, reason=reason)

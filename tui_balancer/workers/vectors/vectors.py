@@ -1,0 +1,297 @@
+"""The rows of one unit as they come in, from the model, an earlier attempt or another unit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from tui_balancer.inputs.records import ProteinRecord, ReadingRules
+from tui_balancer.inputs.windows import pieces, windows
+from tui_balancer.outputs.content import Row
+from tui_balancer.outputs.partials import KeptBatch, PartialResult
+from tui_balancer.representations import Representations
+from tui_balancer.workers.task.oom import EmbeddedBatch
+from tui_balancer.workers.vectors.batch_plan import UnitPlan
+from tui_balancer.workers.vectors.pieces import UnitPieces
+from tui_balancer.workers.vectors.row_store import PlacedBatch, rows_for
+from tui_balancer.workers.vectors.shared_blocks import SharedBlocks
+from tui_balancer.workers.vectors.windows import joined
+
+_log = logging.getLogger(__name__)
+
+_FLOAT_BYTES = 4
+
+
+class UnitVectors:
+    """A unit's batches and what is there of them.
+
+    The batches follow from the unit's records, the plan of what units share, and the settings,
+    and so do the outputs' bytes. Batches of which no piece is wanted are not computed. A batch
+    that was embedded is kept at once, a block where other units find it, the others in the
+    partial result, unless it is the last one missing and in memory: then the outputs themselves
+    come next.
+
+    A row is the number of a piece, see `UnitPlan`.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[ProteinRecord],
+        kept: Representations,
+        rules: ReadingRules,
+        batch_tokens: int,
+        partial: PartialResult,
+        *,
+        dereplicate: bool = True,
+        shared: SharedBlocks | None = None,
+        unwanted: Collection[int] = (),
+        segments: Sequence[int] = (),
+    ) -> None:
+        """Plan the batches.
+
+        Args:
+            records: Of all files of the unit, one after the other.
+            kept: What is in a row.
+            rules: How long sequences are divided.
+            batch_tokens: Tokens of a batch, at most.
+            partial: Where finished batches are kept.
+            dereplicate: Whether the same residues are computed once.
+            shared: What the unit may have in common with others.
+            unwanted: Records that nobody needs.
+            segments: Where in the records of a large file its segments begin.
+
+        Raises:
+            MemoryError: There is no room for the rows.
+        """
+        self._records, self._kept, self._rules = records, kept, rules
+        common: Collection[str] = ()
+        if shared is not None and len(segments) > 1:
+            common = shared.common(
+                [text for one in records for text in pieces(one.residues, rules)]
+            )
+        self._pieces = UnitPieces(
+            records, rules, dereplicate=dereplicate, segments=segments, common=common
+        )
+        self._shared = shared
+        self._plan = UnitPlan(self._pieces, batch_tokens, shared)
+        self._store = rows_for(self._pieces.texts, kept)
+        self._missing = dict.fromkeys(range(len(self)))
+        self._unwanted: set[int] = set()
+        self._failed: set[int] = set()
+        self._split: set[int] = set()
+        self._postponed: set[int] = set()
+        self._partial: PartialResult | None = partial
+        self.give_up(unwanted)
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """The numbers of the batches that are not there, in the order to embed them in."""
+        return tuple(self._missing)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all batches are there."""
+        return not self._missing
+
+    def upcoming(self, spans: Sequence[tuple[int, int]] | None) -> Iterator[int]:
+        """Yield the batches that are not there of all, or of these, in the order to embed in."""
+        if spans is None:
+            return iter(self._missing)
+        mine = (number for first, end in spans for number in range(first, end))
+        return (number for number in mine if number in self._missing)
+
+    def rows(self, number: int) -> tuple[int, ...]:
+        """Return the rows of a batch, in its order."""
+        return self._plan.batches[number]
+
+    def texts(self, number: int) -> list[str]:
+        """Return the residues of a batch's pieces."""
+        return [self._plan.text(row) for row in self.rows(number)]
+
+    def users(self, row: int) -> Iterator[int]:
+        """Yield the records of the unit that a piece belongs to."""
+        return self._plan.users(row)
+
+    def wanted(self, number: int) -> list[ProteinRecord]:
+        """Return the records that somebody needs and that begin in a batch: each is in one."""
+        begun = self._plan.begun_in(number)
+        return [self._records[record] for record in begun if record not in self._unwanted]
+
+    def costly(self, number: int) -> list[str]:
+        """Return the pieces that a batch is computed for: all of a block, and those wanted."""
+        if self._plan.is_block(number):
+            return self.texts(number)
+        return [self._plan.text(row) for row in self.rows(number) if self._is_wanted(row)]
+
+    def owner(self, number: int) -> int | None:
+        """Return the unit that a block belongs to; None for a batch of the unit's own."""
+        return self._plan.owner(number)
+
+    def give_up(self, records: Collection[int]) -> None:
+        """Let nobody need these records any more; what is missing for them alone is not missed."""
+        if records:
+            self._unwanted.update(records)
+            for number in self.missing:
+                if not any(map(self._is_wanted, self.rows(number))):
+                    del self._missing[number]
+
+    def __len__(self) -> int:
+        return len(self._plan.batches)
+
+    def is_claimed(self, number: int) -> bool:
+        """Whether a batch is a block that somebody else has begun; then it comes last, once.
+
+        Otherwise it is this worker's now.
+        """
+        if self._shared is None or not self._plan.is_block(number) or number in self._postponed:
+            return False
+        if self._shared.claim(self._plan.blocks[number]):
+            return False
+        self._postponed.add(number)
+        del self._missing[number]
+        self._missing[number] = None
+        return True
+
+    def restore(self, others: Iterable[PartialResult] = ()) -> list[int]:
+        """Take over what was kept, and return which batches those are.
+
+        A partial result that cannot be read is as good as none.
+
+        Args:
+            others: Where others kept batches, besides its own place.
+        """
+        blocks = len(self._plan.blocks)
+        taken = [number for number in range(blocks) if self.fetch(number)]
+        numbers = {number: number for number in range(blocks, len(self))}
+        if len(numbers) < 2 and not self._store.on_disk:
+            return taken
+        own = [] if self._partial is None else [self._partial]
+        for partial in (*own, *others):
+            taken += self._taken_over(partial, numbers)
+        return taken
+
+    def fetch(self, number: int) -> bool:
+        """Take over a block that is missing, if another worker has left it; return whether so."""
+        if self._shared is None or not self._plan.is_block(number) or number not in self._missing:
+            return False
+        block = self._plan.blocks[number]
+        return bool(self._taken_over(self._shared.kept(block), {block: number}))
+
+    def add(self, number: int, embedded: EmbeddedBatch) -> None:
+        """Take a batch from the model, and keep it.
+
+        A batch of which a piece failed is not kept for other attempts: they may have more memory.
+
+        Raises:
+            OSError: It cannot be kept, and memory does not hold it.
+        """
+        batch = self.rows(number)
+        failed = {batch[position] for position in embedded.failed}
+        self._failed |= failed
+        computed = [row for row in batch if row not in failed]
+        flat = embedded.vectors.reshape(-1)
+        path, place = Path(), 0
+        last = len(self._missing) == 1 and not self._plan.is_block(number)
+        if self._store.on_disk or not (failed or last):
+            # Frames with other labels than the whole batch's are taken over by nobody.
+            labels = self._plan.labels(number, computed)
+            frame = KeptBatch(number, labels, flat.numpy().tobytes(), embedded.split)
+            path, place = self._keep(number, frame, whole=not failed)
+        self._place(number, computed, flat, path, place, split=embedded.split)
+
+    def content(self, records: range) -> tuple[list[str], Callable[[], Iterator[Row]]]:
+        """Return the ids of these records that did not fail, and what yields a row for each."""
+        good = [record for record in records if not self._has_failed(record)]
+        return [self._records[record].id for record in good], lambda: map(self._row, good)
+
+    def failed_ids(self, records: range) -> list[str]:
+        """Return which of these records did not fit into memory even alone."""
+        return [self._records[record].id for record in records if self._has_failed(record)]
+
+    def split_batches(self, records: range) -> int:
+        """Return how many batches with some of these records were computed in parts."""
+        return sum(
+            any(user in records for row in self.rows(number) for user in self.users(row))
+            for number in self._split
+        )
+
+    def _is_wanted(self, row: int) -> bool:
+        return any(user not in self._unwanted for user in self.users(row))
+
+    def _has_failed(self, record: int) -> bool:
+        return bool(self._failed) and not self._failed.isdisjoint(self._pieces.rows(record))
+
+    def _row(self, record: int) -> Row:
+        rows = self._pieces.rows(record)
+        if len(rows) == 1:
+            return self._store.row(rows[0])
+        length = len(self._records[record].residues)
+        places = windows(length, self._rules.max_length)
+        return joined(self._kept, length, places, [self._store.row(row) for row in rows])
+
+    def _sizes(self, rows: Iterable[int]) -> list[int]:
+        return [self._kept.numbers(len(self._plan.text(row))) for row in rows]
+
+    def _taken_over(self, partial: PartialResult, numbers: Mapping[int, int]) -> list[int]:
+        """Take over what a file keeps, its batches having other numbers than they have here."""
+        taken: list[int] = []
+        try:
+            for kept in partial.read():
+                number = numbers.get(kept.number)
+                if number is not None and self._fits(number, kept):
+                    flat = torch.frombuffer(bytearray(kept.vectors), dtype=torch.float32)
+                    batch = self.rows(number)
+                    self._place(number, batch, flat, partial.path, kept.place, split=kept.split)
+                    taken.append(number)
+        except OSError as error:
+            _log.warning("finished batches of earlier attempts cannot be read: %s", error)
+        return taken
+
+    def _fits(self, number: int, kept: KeptBatch) -> bool:
+        """Whether a kept batch is one that is missing, piece by piece."""
+        if number not in self._missing:
+            return False
+        rows = self.rows(number)
+        same = kept.ids == self._plan.labels(number, rows)
+        return same and len(kept.vectors) == _FLOAT_BYTES * sum(self._sizes(rows))
+
+    def _place(
+        self,
+        number: int,
+        rows: Sequence[int],
+        flat: torch.Tensor,
+        path: Path,
+        place: int,
+        *,
+        split: bool,
+    ) -> None:
+        """Put what there is of a batch into its rows."""
+        self._store.put(PlacedBatch(rows, self._sizes(rows), flat, path, place))
+        if split:
+            self._split.add(number)
+        del self._missing[number]
+
+    def _keep(self, number: int, batch: KeptBatch, *, whole: bool) -> tuple[Path, int]:
+        """Keep a batch and return where; where that does not work, memory has to do.
+
+        Raises:
+            OSError: It does not work, and memory does not hold the rows.
+        """
+        try:
+            if whole and self._shared is not None and self._plan.is_block(number):
+                block = self._plan.blocks[number]
+                place = self._shared.keep(block, replace(batch, number=block))
+                return self._shared.kept(block).path, place
+            if self._partial is not None:
+                return self._partial.path, self._partial.keep(batch)
+        except OSError as error:
+            if self._store.on_disk:
+                raise
+            _log.warning("finished batches are not kept: %s", error)
+            if not self._plan.is_block(number):
+                self._partial = None
+        return Path(), 0

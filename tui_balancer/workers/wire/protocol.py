@@ -1,0 +1,276 @@
+"""What worker and app say to each other, as frozen values over the shared queues.
+
+A worker knows tasks and directives; it never sees the coordinator. The app's side of each
+call is `WorkerApi`, served by `workers.wire.queues`; the run implements it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from tui_balancer.inputs.segments import Stretch
+from tui_balancer.outputs.formats import FORMATS, Format
+from tui_balancer.outputs.sealing import Written
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerId:
+    """One worker process: a device, and how often a process was started for it, from 1.
+
+    A worker that was declared dead has an old incarnation: whatever it still says is refused.
+    """
+
+    device: str
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTask:
+    """One output of a file: its format, and the absolute path to write and sync first."""
+
+    format: Format
+    temporary: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FileTask:
+    """One FASTA file to turn into one output, or one in each of several formats.
+
+    Attributes:
+        file_id: Position in the run's manifest, from 0.
+        source: Absolute path of the FASTA file.
+        temporary: Absolute path to write and sync first, `NAME.EPOCH.tmp`, in the folder of
+            the final output; the app renames it.
+        source_sha256: Of the file's bytes at the scan, or of its stretch; other bytes fail it.
+        sequences: How many will be embedded, as the scan counted.
+        wanted: Whether its output is to be written. One that is not has its output already,
+            and is read because its sequences share batches with the others'.
+        format: Of the first output.
+        others: The other outputs.
+        stretch: What of the file is to be read, of a shard; None for all of it.
+        shards: Where the shards of a divided file are, in order: they are there, and nothing is
+            left to be read or computed. None of another file.
+    """
+
+    file_id: int
+    source: Path
+    temporary: Path
+    source_sha256: str
+    sequences: int
+    wanted: bool = True
+    format: Format = FORMATS["virnucpro"]
+    others: tuple[OutputTask, ...] = ()
+    stretch: Stretch | None = None
+    shards: tuple[Path, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[OutputTask, ...]:
+        """All that is to be written, the first one first."""
+        return (OutputTask(self.format, self.temporary), *self.others)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A lease as the worker sees it.
+
+    Attributes:
+        unit_id: The unit.
+        epoch: The attempt.
+        files: One file, or all files of a bundle in input order: their sequences are embedded
+            in common batches, so the batches follow from the unit, whatever of it is wanted.
+        partial: Absolute path that keeps the finished batches of this and earlier attempts
+            until the outputs are in place; the app removes it.
+        spans: The batches that this worker begins with, `first <= number < end`, of a unit that
+            it shares with others; None for all.
+    """
+
+    unit_id: int
+    epoch: int
+    files: tuple[FileTask, ...]
+    partial: Path
+    spans: tuple[tuple[int, int], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskProgress:
+    """How far a task has come, cumulative, reported after every batch.
+
+    Attributes:
+        unit_id: The unit.
+        epoch: The attempt.
+        sequences: Sequences whose vectors are there.
+        residues: Residues of them.
+        cost: FLOPs of them.
+        restored: Whether what is new since the last report was not computed, but taken over
+            from an earlier attempt.
+        computed: Whether all vectors are there: the outputs are written next, beside the
+            computing of another task, which the worker may take at once.
+        batch: Number of the batch that was embedded last, and is kept; None if that was none.
+    """
+
+    unit_id: int
+    epoch: int
+    sequences: int
+    residues: int
+    cost: float
+    restored: bool = False
+    computed: bool = False
+    batch: int | None = None
+
+
+class Order(str, Enum):
+    """What the worker does after this batch.
+
+    After `reshare` it asks for its share of the unit. `release` means that the others go on with
+    the unit, and the worker is free.
+    """
+
+    CONTINUE = "continue"
+    PAUSE = "pause"
+    ABANDON = "abandon"
+    RESHARE = "reshare"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskShare:
+    """What a worker has to do of a unit that it shares with others.
+
+    Attributes:
+        spans: Its batches; None when the others are through: then it takes over what they have
+            kept, computes what is still missing, and writes the outputs.
+        newest: The newest attempt: this and earlier ones may have kept batches.
+    """
+
+    spans: tuple[tuple[int, int], ...] | None
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """One file as the worker finished it: written, synced, not yet in place.
+
+    Attributes:
+        file_id: Position in the run's manifest.
+        error: Why there is no output, in one line; empty when there is one.
+        disk_full: Whether that is because there was no space: no fault of the file's, which
+            is to be tried again when there is.
+        output_sha256: Of the bytes written, of the first output.
+        output_bytes: Their number.
+        sequences: Vectors written.
+        truncated: Sequences cut at the maximum length.
+        replaced: Residues read as X.
+        skipped: Sequences left out, as empty or too long.
+        failed_ids: Sequences left out because they did not fit into memory even alone.
+        others: The other outputs, in the order of the task's.
+    """
+
+    file_id: int
+    error: str = ""
+    output_sha256: str = ""
+    output_bytes: int = 0
+    sequences: int = 0
+    truncated: int = 0
+    replaced: int = 0
+    skipped: int = 0
+    disk_full: bool = False
+    failed_ids: tuple[str, ...] = ()
+    others: tuple[Written, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """A finished task; `compute_seconds` is the time its batches were in flight."""
+
+    unit_id: int
+    epoch: int
+    files: tuple[FileResult, ...]
+    compute_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFacts:
+    """What the worker found when its model was on the device.
+
+    Attributes:
+        name: As `torch.cuda.get_device_name` prints it; the processor's name for a CPU.
+        memory_total: Bytes, or None where unknown.
+        load_seconds: From the worker's first line to the model being ready.
+        model_sha256: Of the checkpoint file, or of the seeded parameters when untrained.
+        threads: CPU threads the worker computes with.
+    """
+
+    name: str
+    memory_total: int | None
+    load_seconds: float
+    model_sha256: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTelemetry:
+    """Measured about once a second, also while a batch is in flight.
+
+    Attributes:
+        busy_seconds: Cumulative seconds with a batch in flight, the running one included.
+        memory_used: Bytes: the device's for a GPU, the process's resident set for a CPU.
+        memory_total: Bytes, or None where unknown.
+        sensor_utilisation: NVML's figure in [0, 1], or None where there is no sensor.
+    """
+
+    busy_seconds: float
+    memory_used: int | None
+    memory_total: int | None
+    sensor_utilisation: float | None
+
+
+class WorkerApi(Protocol):
+    """The app's side, called from server threads; every method is thread-safe."""
+
+    def hello(self, worker: WorkerId, facts: DeviceFacts) -> None:
+        """The worker's model is ready."""
+
+    def take_nowait(self, worker: WorkerId) -> Task | None:
+        """The next task, leased in this very step.
+
+        Returns None when the run is over and the worker should leave.
+
+        Raises:
+            queue.Empty: There is nothing for this worker now.
+        """
+
+    def peek(self, worker: WorkerId) -> Task | None:
+        """The task that `take_nowait` will return next if nothing happens before; or None.
+
+        Nothing is leased: the task can still be stolen or moved. Its epoch is 0.
+        """
+
+    def wait_for_work(self, worker: WorkerId, timeout: float) -> None:
+        """Return when `take_nowait` may answer differently, at the latest after `timeout` s."""
+
+    def progress(self, worker: WorkerId, progress: TaskProgress) -> Order:
+        """Note how far a task is; the answer holds at the next batch boundary."""
+
+    def planned(self, worker: WorkerId, unit_id: int, epoch: int, costs: Sequence[float]) -> None:
+        """Note the FLOPs of a unit's batches by their numbers, 0 for those that are there."""
+
+    def share(self, worker: WorkerId, unit_id: int, epoch: int) -> TaskShare | None:
+        """What the worker has to do of a unit now; None when the task was taken back."""
+
+    def part_done(
+        self, worker: WorkerId, unit_id: int, epoch: int, compute_seconds: float
+    ) -> Order:
+        """Hear what to do when all batches of a share are reported; see `Order`."""
+
+    def wait_while_paused(self, worker: WorkerId, timeout: float) -> Order:
+        """Return when a paused worker may go on or must stop, at the latest after `timeout` s."""
+
+    def finish(self, worker: WorkerId, result: TaskResult) -> None:
+        """Put the outputs in place and note the files done; a stale epoch is dropped."""
+
+    def telemetry(self, worker: WorkerId, telemetry: WorkerTelemetry) -> None:
+        """Note what the device is like now."""

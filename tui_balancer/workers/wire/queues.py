@@ -1,0 +1,216 @@
+"""The queues that the workers share, served from the app process over a local socket.
+
+A worker that takes a task calls the app's board, which leases it in that very step; nothing
+lies in a pipe or in a worker's memory that a `kill -9` could lose.
+"""
+
+from __future__ import annotations
+
+import queue
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Listener
+from multiprocessing.managers import BaseManager
+from pathlib import Path
+from typing import cast
+
+from tui_balancer.workers.wire.peers import require_same_user
+from tui_balancer.workers.wire.protocol import (
+    DeviceFacts,
+    Order,
+    Task,
+    TaskProgress,
+    TaskResult,
+    TaskShare,
+    WorkerApi,
+    WorkerId,
+    WorkerTelemetry,
+)
+from tui_balancer.workers.wire.socket_folder import private_folder
+
+BOARD = "board"
+"""Name under which the manager serves the board."""
+
+BOARD_METHODS = (
+    "hello",
+    "take_nowait",
+    "peek",
+    "wait_for_work",
+    "progress",
+    "planned",
+    "share",
+    "part_done",
+    "wait_while_paused",
+    "finish",
+    "telemetry",
+)
+"""All that a worker may call: the methods of `WorkerApi`."""
+
+_WAIT_SECONDS = 1.0
+
+
+class WorkQueue:
+    """One worker's end of the shared queues.
+
+    Every thread that uses it gets a connection of its own, so a call that waits holds up no
+    other. Every method raises `EOFError` or `OSError` when the app is gone.
+    """
+
+    def __init__(self, board: WorkerApi, worker: WorkerId) -> None:
+        self._board = board
+        self._worker = worker
+
+    def hello(self, facts: DeviceFacts) -> None:
+        """Say that the model is ready."""
+        self._board.hello(self._worker, facts)
+
+    def get_nowait(self) -> Task | None:
+        """Take the next task, leased in this very step; None when the run is over.
+
+        Raises:
+            queue.Empty: There is nothing for this worker now.
+        """
+        return self._board.take_nowait(self._worker)
+
+    def peek(self) -> Task | None:
+        """Return what `get_nowait` will probably return next, without taking it."""
+        return self._board.peek(self._worker)
+
+    def take(self, on_empty: Callable[[], None] = lambda: None) -> Task | None:
+        """Wait for the next task; None when the run is over.
+
+        Args:
+            on_empty: Called about once a second while there is nothing for this worker.
+        """
+        while True:
+            try:
+                return self.get_nowait()
+            except queue.Empty:
+                on_empty()
+                self._board.wait_for_work(self._worker, _WAIT_SECONDS)
+
+    def progress(self, progress: TaskProgress) -> Order:
+        """Report after a batch and hear what to do next."""
+        return self._board.progress(self._worker, progress)
+
+    def planned(self, task: Task, costs: Sequence[float]) -> None:
+        """Tell what the batches of a task's unit cost, before the first one is computed."""
+        self._board.planned(self._worker, task.unit_id, task.epoch, costs)
+
+    def share(self, task: Task) -> TaskShare | None:
+        """Ask for the share in a task's unit; None when the task was taken back."""
+        return self._board.share(self._worker, task.unit_id, task.epoch)
+
+    def part_done(self, task: Task, compute_seconds: float) -> Order:
+        """Say that all batches of a share are reported and hear what to do next."""
+        return self._board.part_done(self._worker, task.unit_id, task.epoch, compute_seconds)
+
+    def wait_while_paused(self) -> Order:
+        """Wait until the pause is over, and hear what to do then."""
+        while True:
+            order = self._board.wait_while_paused(self._worker, _WAIT_SECONDS)
+            if order is not Order.PAUSE:
+                return order
+
+    def finish(self, result: TaskResult) -> None:
+        """Hand in a task."""
+        self._board.finish(self._worker, result)
+
+    def telemetry(self, telemetry: WorkerTelemetry) -> None:
+        """Say what the device is like now."""
+        self._board.telemetry(self._worker, telemetry)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedWorkQueues:
+    """Where the shared queues are reached, and with which key.
+
+    Attributes:
+        address: A unix socket in a folder that only its owner may enter.
+        authkey: Without it the server hangs up.
+    """
+
+    address: str
+    authkey: bytes = field(repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the socket, which ends with the app."""
+        return Path(self.address).parent
+
+    def connect(self, worker: WorkerId) -> WorkQueue:
+        """Return a worker's end of the queues; see `connect`."""
+        return connect(self.address, self.authkey, worker)
+
+
+class _OwnListener:
+    """Lets in processes of this user alone, before a byte of theirs is read.
+
+    What they then send is unpickled, once they have proved that they know the key.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def accept(self) -> Connection:
+        """Return the next connection; raises OSError for one that is refused."""
+        connection = self._listener.accept()
+        peer = socket.socket(fileno=connection.fileno())
+        try:
+            require_same_user(peer)
+        except OSError:
+            connection.close()
+            raise
+        finally:
+            peer.detach()
+        return connection
+
+
+def create_shared_work_queues(board: WorkerApi) -> tuple[SharedWorkQueues, BaseManager]:
+    """Serve a board to the workers, from a thread of this process, until the process ends.
+
+    Args:
+        board: Answers the workers; called from one thread a connection.
+
+    Returns:
+        Where to connect, and the manager: keep it as long as the queues are used.
+    """
+
+    class QueueManager(BaseManager):
+        """Serves this board and no other: a manager's registry belongs to its class."""
+
+    QueueManager.register(BOARD, callable=lambda: board, exposed=BOARD_METHODS)
+    folder = private_folder()
+    authkey = secrets.token_bytes(32)
+    manager = QueueManager(address=str(folder / "queues"), authkey=authkey)
+    server = manager.get_server()
+    server.listener = _OwnListener(server.listener)  # type: ignore[attr-defined]
+    # A reference that no worker holds: were the last proxy dropped while another is made,
+    # the server would forget the board between the two.
+    server.create(None, BOARD)  # type: ignore[arg-type]
+    # Its shutdown would put back the process's first stdout and stderr, under a running screen;
+    # and closing the listener alone makes its accepting thread spin. So it serves to the end.
+    threading.Thread(target=server.serve_forever, name="shared-queues", daemon=True).start()
+    address = server.address
+    assert isinstance(address, str)
+    return SharedWorkQueues(address, authkey), manager
+
+
+def connect(address: str, authkey: bytes, worker: WorkerId) -> WorkQueue:
+    """Connect a worker to the shared queues.
+
+    Raises:
+        multiprocessing.AuthenticationError: The key is wrong.
+        OSError: Nobody serves there.
+    """
+
+    class QueueClient(BaseManager):
+        """Knows the board's name; which methods it has, the server says."""
+
+    QueueClient.register(BOARD)
+    client = QueueClient(address=address, authkey=authkey)
+    client.connect()
+    return WorkQueue(cast(WorkerApi, getattr(client, BOARD)()), worker)
