@@ -110,10 +110,11 @@ def test_a_folder_is_embedded_with_steals_to_the_bytes_of_one_quiet_worker(
         # Less than what is in the smallest file: none are bundled.
         "--batch-tokens", "256",
     )  # fmt: skip
-    # The first worker is overrated, so that the second has something to steal on any machine.
+    # The first worker is overrated and gets nearly all files. The second has none left at once, and
+    # the rule counts files: however fast the machine is, there is something to steal.
     busy = tui_balancer(
         "run", giants_and_peptides, "-o", tmp_path / "stolen", *common, "--cpu-workers", "2",
-        "--weights", "cpu:0=3,cpu:1=1", "--threshold", "0.01", "--headless",
+        "--weights", "cpu:0=1000,cpu:1=1", "--policy", "count", "--headless",
     )  # fmt: skip
     quiet = tui_balancer(
         "run", giants_and_peptides, "-o", tmp_path / "quiet", *common, "--cpu-workers", "1",
