@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ui.app import FAILED
 from tui_balancer.ui.error_log import APP_LOG
 
-ANSWER_SECONDS = 120.0
+ANSWER_TRIES, ANSWER_SECONDS = 12, 10.0
 
 WORKERS = 2
 
@@ -39,12 +40,15 @@ BURST = 25
 CHECKED_EVERY = 250
 """Events between two looks at whether the screen answers."""
 
+ESCAPE = "\x1b[27u"
+"""Escape in kitty's keyboard protocol: what follows at once does not make another key of it."""
+
 KEYS = (
     *"12345jkhlpPeu!yfxrtTamsSvz0<>[]+-=,.nNbB/? ",
     *("\r", "\x1b", "\t", "\x7f", "\x10", "\x1a", "\x0c", "\x00", "\x1b[Z"),
     *("\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[5~", "\x1b[6~", "\x1b[H", "\x1b[F"),
     *("\x1bOP", "\x1b[1;2C", "\x1b[1;2D", "\x1b[1;5A", "\x1b[97u", "\x1b[57443u", "\x1bx"),
-    *("q\x1b", "q\x1b[D\x1b", "é", "漢", "🧬"),
+    *(f"q{ESCAPE}", f"q\x1b[D{ESCAPE}", "é", "漢", "🧬"),
 )
 NO_TEXT = (b"\xff", b"\xe9", b"\xc3", b"\xf0\x9f", b"\x80\x81", b"\xed\xa0\x80", b"\xc0\xaf")
 NO_KEYS = (b"\x1b[", b"\x1b[<", b"\x1b[<0;;M", b"\x1b[999;999;999~", b"\x1b]52;c;?\x07", b"\x1bP")
@@ -60,7 +64,7 @@ class Findings:
         sent: Events by their kind.
         falls: First lines of the errors that made the screen fall.
         runs: How many were needed; all but the first because the events ended the one before.
-        dropped: Keys and clicks that failed, and nothing else with them.
+        dropped: Keys and clicks that failed and that nothing else failed with, and their errors.
         asked: How often the help was asked for.
         answers: How often it came, over a run at work.
         wrong: Lines about what must not be.
@@ -69,7 +73,7 @@ class Findings:
     sent: Counter[str] = field(default_factory=Counter)
     falls: list[str] = field(default_factory=list)
     runs: int = 0
-    dropped: int = 0
+    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     asked: int = 0
     answers: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -86,7 +90,6 @@ class Subject:
         self.terminal = Terminal(command)
         self.terminal.wait_for("● busy")
         self.size = (80, 24)
-        self.finished = False
 
     def burst(self, dice: random.Random, found: Findings) -> None:
         """Send some events, faster than a person can, and let the screen catch up a little.
@@ -104,10 +107,6 @@ class Subject:
         self.terminal.emulated = False
         self.terminal.read_for(PAUSE_SECONDS)
         self.terminal.emulated = True
-        self._read_title()
-
-    def _read_title(self) -> None:
-        self.finished |= "\x1b]2;finished |" in self.terminal.text
         self.terminal.text = ""
 
     def bad_end(self) -> list[str]:
@@ -144,24 +143,35 @@ class Subject:
             self.terminal.process.send_signal(number)
 
     def answers(self) -> bool:
-        """Whether the help opens, whatever is open now, and the run has its workers."""
+        """Whether the help opens, whatever is open now."""
         terminal = self.terminal
-        terminal.resize(81, 24)
-        # The end of a paste, the end of a mouse button, and out of whatever is open.
+        # The end of a paste and of a mouse button; the change of size paints the whole screen.
         terminal.press("\x1b[201~\x1b[<0;1;1m")
-        for _ in range(6):
-            terminal.press("\x1b")
-            terminal.read_for(0.15)
+        terminal.resize(81, 24)
         terminal.resize(80, 24)
-        terminal.press("?")
-        try:
-            terminal.wait_for("Keys", "escape closes", seconds=ANSWER_SECONDS)
-        except AssertionError:
-            return False
-        terminal.press("\x1b")
+        opened = False
+        for _ in range(ANSWER_TRIES):
+            # Out of whatever is open, or still opens.
+            terminal.press(6 * ESCAPE + "?")
+            with suppress(AssertionError):
+                terminal.wait_for("Keys", "escape closes", seconds=ANSWER_SECONDS)
+                opened = True
+                break
+        terminal.press(ESCAPE)
         terminal.resize(*self.size)
-        self._read_title()
-        return self.finished or bool(workers_of(terminal.process.pid))
+        return opened
+
+    def ended(self) -> bool:
+        """Whether the run has ended because the events asked for that.
+
+        Raises:
+            AssertionError: Its workers are gone for another reason.
+        """
+        if workers_of(self.terminal.process.pid):
+            return False
+        log = (self.output / "logs" / "run.log").read_text()
+        assert "stopping after" in log or " files done: " in log, log
+        return True
 
 
 def _falls(log: str) -> list[str]:
@@ -200,7 +210,7 @@ def _palette(dice: random.Random) -> bytes:
     words = "".join(dice.choices("abcdefghiklmnoprstuw ", k=dice.randint(0, 4)))
     end = dice.choice(("\r", "\r\r", "\x1b[5~", "\x1b[6~\r", "\x1b", "\x1b[B\r\r\r"))
     # What is left open by a choice is closed again, the dialog that ends a run above all.
-    return f"\x10{words}{end}\x1b\x1b".encode()
+    return f"\x10{words}{end}{ESCAPE}{ESCAPE}".encode()
 
 
 def _paste(dice: random.Random) -> bytes:
@@ -230,15 +240,16 @@ def fuzz(folder: Path, events: int, seed: int) -> Findings:
     checkpoint = make_checkpoint(folder / "esm2_tiny.pt", 4, 160, 8)
     while found.sent.total() < events:
         found.runs += 1
+        print(f"run {found.runs} after {found.sent.total():,} events", file=sys.stderr)
         subject = Subject(folder, found.runs, checkpoint)
         try:
-            while found.sent.total() < events and not subject.finished:
+            while found.sent.total() < events and not subject.ended():
                 for _ in range(CHECKED_EVERY // BURST):
                     subject.burst(dice, found)
+                answered = subject.answers()
                 found.asked += 1
-                if subject.answers():
-                    found.answers += 1
-                else:
+                found.answers += answered
+                if not answered:
                     shown = subject.terminal.shown()
                     found.wrong.append(f"no answer after {found.sent.total():,} events:\n{shown}")
                     break
@@ -247,7 +258,7 @@ def fuzz(folder: Path, events: int, seed: int) -> Findings:
         finally:
             log = (subject.output / "logs" / APP_LOG).read_text(errors="replace")
             found.falls += _falls(log)
-            found.dropped += log.count("was dropped:\n")
+            found.dropped.update(re.findall(r"(\w+) was dropped:\n(?:[ T].*\n)*(.*)", log))
             subject.close()
     return found
 
@@ -258,11 +269,17 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    # Else the run would go on without its terminal.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory() as folder:
         found = fuzz(Path(folder), options.events, options.seed)
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in found.sent.most_common())
     print(f"{found.sent.total():,} events ({kinds}) on {found.runs} runs")
-    print(f"{len(found.falls)} falls of the screen, {found.dropped} keys and clicks dropped")
+    print(
+        f"{len(found.falls)} falls of the screen, {found.dropped.total()} keys and clicks dropped"
+    )
+    for (event, error), count in found.dropped.most_common():
+        print(f"  {count} {event}: {error}")
     print(f"the screen answered {found.answers} of {found.asked} times")
     sys.exit("\n".join((*found.falls, *found.wrong)) or None)
 

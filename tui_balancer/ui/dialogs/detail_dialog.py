@@ -56,13 +56,13 @@ class DetailDialog(Dialog[None]):
         self._page = page
         self._copied = copied
         self._text = Static()
+        self._box = VerticalScroll(self._text, classes="dialog detail")
 
     def compose(self) -> ComposeResult:
         """Draw the page in a frame."""
-        with VerticalScroll(classes="dialog detail") as box:
-            box.border_title = Content(self._title)
-            box.border_subtitle = "y copies · escape closes"
-            yield self._text
+        self._box.border_title = Content(self._title)
+        self._box.border_subtitle = "y copies · escape closes"
+        yield self._box
 
     def on_mount(self) -> None:
         """Draw the page before its room is known."""
@@ -74,7 +74,7 @@ class DetailDialog(Dialog[None]):
 
     def update_page(self) -> None:
         """Draw the page as it is now."""
-        width = self.query_one(".detail").scrollable_content_region.width
+        width = self._box.scrollable_content_region.width
         lines = [one for line in self._page() for one in _wrapped(line, width)]
         self._text.update(Content("\n").join(lines))
 

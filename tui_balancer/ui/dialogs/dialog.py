@@ -22,7 +22,7 @@ class Dialog(ModalScreen[ResultT]):
 
     def dismiss(self, result: ResultT | None = None) -> AwaitComplete:
         """Close the dialog with this answer; a second answer on its way in closes nothing."""
-        return super().dismiss(result) if self.is_current else AwaitComplete()
+        return super().dismiss(result) if self.is_active else AwaitComplete()
 
 
 class Palette(CommandPalette):
@@ -30,7 +30,7 @@ class Palette(CommandPalette):
 
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Close the palette; Textual runs the chosen command after each call."""
-        if self.is_current:
+        if self.is_active:
             return super().dismiss(result)
         if self._selected_command is not None:
             self._selected_command = replace(self._selected_command, command=lambda: None)
