@@ -30,7 +30,7 @@ print("left", show(lambda: BalancerApp(run)).name)
 
 REAL = """
 import sys
-from tui_balancer import cli
+from tui_balancer.cli import app
 from tui_balancer.ui.screens.run_screen import RunScreen
 
 def broken(screen, event):
@@ -38,7 +38,7 @@ def broken(screen, event):
         raise RuntimeError("a fault of the screen")
 
 RunScreen.on_key = broken
-cli.main()
+app.main()
 """
 
 

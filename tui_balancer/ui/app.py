@@ -143,7 +143,9 @@ class BalancerApp(App[int]):
         loop = asyncio.get_running_loop()
 
         def handle(number: int, _frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(self._leave, _SIGNALS[signal.Signals(number)])
+            code = _SIGNALS[signal.Signals(number)]
+            self._note_left(code)
+            loop.call_soon_threadsafe(self._leave, code)
 
         # The loop's own handlers leave the default action behind, and a second SIGHUP, which
         # shells do send, would then end the program while it goes on without a screen.
@@ -174,8 +176,13 @@ class BalancerApp(App[int]):
             signal.signal(number, handler)
 
     def _leave(self, code: ExitCode) -> None:
-        self.left = code
+        self._note_left(code)
         self.exit(int(code), return_code=int(code))
+
+    def _note_left(self, code: ExitCode) -> None:
+        """Remember how the screen is left; a terminal that is lost as well overrides no signal."""
+        if code is not ExitCode.TERMINAL_LOST or self.left is None:
+            self.left = code
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         """Hand a picture to the screen; leave if that was asked and the run has ended."""
