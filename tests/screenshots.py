@@ -25,7 +25,7 @@ from tui_balancer.history.run_report import account_of
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.run.prepare.prepare import prepare
-from tui_balancer.settings import RunSettings
+from tui_balancer.settings import DeviceSettings, RunSettings
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.screens.replay_screen import ReplayScreen
 from tui_balancer.view.handle import Phase, RunSnapshot
@@ -41,10 +41,7 @@ def demo_session() -> RunSession:
         inputs=("proteins",),
         output=Path("embeddings"),
         model="untrained:esm2_t6_8M_UR50D",
-        devices="cpu",
-        cpu_workers=2,
-        cpu_threads=1,
-        weights="3,1",
+        devices=DeviceSettings("cpu", cpu_workers=2, cpu_threads=1, weights="3,1"),
     )
     return RunSession(prepare(settings))
 

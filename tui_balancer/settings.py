@@ -1,4 +1,4 @@
-"""What a person decided about a run, as one frozen value."""
+"""What a person decided about a run, as nested frozen values."""
 
 from __future__ import annotations
 
@@ -36,6 +36,74 @@ class Shards:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddingChoice:
+    """What to compute, as asked for; the devices settle what is left open.
+
+    Attributes:
+        repr_layers: Layers whose representations are kept; negative counts from the last.
+        include: What is kept of those layers, at least one kind.
+        batch_tokens: Padded tokens in a batch; None takes what suits the run's devices.
+        precision: Number format of the products; `auto` takes what suits the run's devices.
+        reference: Compute with fair-esm's own forward pass.
+        dereplicate: Compute sequences that occur several times once.
+    """
+
+    repr_layers: tuple[int, ...] = (-1,)
+    include: tuple[Kind, ...] = ("mean",)
+    batch_tokens: int | None = None
+    precision: PrecisionChoice = "auto"
+    reference: bool = False
+    dereplicate: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSettings:
+    """Where to compute on a machine, each named as its option.
+
+    Attributes:
+        devices: `auto`, or a list such as `cuda:0,cuda:2`, `cuda`, `mps`, `cpu`.
+        cpu_workers: Workers on the CPU; None shares out the cores.
+        cpu_threads: Threads of each; None shares out the cores.
+        weights: `--weights` as written; None takes the table's.
+        hang_floor: Seconds without progress that are never held against a worker.
+    """
+
+    devices: str = AUTO
+    cpu_workers: int | None = None
+    cpu_threads: int | None = None
+    weights: str | None = None
+    hang_floor: float = HANG_FLOOR_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class BalancingSettings:
+    """How work is shared out and moved.
+
+    Attributes:
+        policy: The stealing rule.
+        stealing: False leaves the assignment alone.
+        splitting: Whether idle devices take over batches of running files.
+    """
+
+    policy: PolicySettings = field(default_factory=TimeSettings)
+    stealing: bool = True
+    splitting: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSettings:
+    """What is written.
+
+    Attributes:
+        formats: Of the outputs, at least one.
+        merge: Whether one file for the whole run is made of the outputs at the end.
+    """
+
+    formats: tuple[FormatName, ...] = DEFAULT_FORMATS
+    merge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RunSettings:
     """A run as it was asked for on the command line.
 
@@ -43,55 +111,31 @@ class RunSettings:
         inputs: Files, folders and globs.
         output: The run folder.
         model: A name, a checkpoint's path, or `untrained:NAME`.
-        devices: `auto`, or a list such as `cuda:0,cuda:2`, `cuda`, `mps`, `cpu`.
-        cpu_workers: Workers on the CPU; None shares out the cores.
-        cpu_threads: Threads of each; None shares out the cores.
-        weights: `--weights` as written; None takes the table's.
-        hang_floor: Seconds without progress that are never held against a worker.
-        policy: The stealing rule.
-        stealing: False leaves the assignment alone.
-        splitting: Whether idle devices take over batches of running files.
-        repr_layers: Layers whose representations are kept; negative counts from the last.
-        batch_tokens: Padded tokens in a batch; None takes what suits the run's devices.
-        precision: Number format of the products; `auto` takes what suits the run's devices.
-        reference: Compute with fair-esm's own forward pass.
-        reading: How FASTA is read.
         seed: Of untrained weights.
-        formats: Of the outputs, at least one.
-        cluster: Where to compute; None for this machine.
-        include: What is kept of those layers, at least one kind.
-        dereplicate: Compute sequences that occur several times once.
-        merge: Whether one file for the whole run is made of the outputs at the end.
+        embedding: What to compute.
+        reading: How FASTA is read.
+        outputs: What is written.
+        devices: Where to compute on a machine.
+        balancing: How work is shared out and moved.
         shards: Whether large files are divided.
+        cluster: Where to compute; None for this machine.
         overwrite: Whether files that this run did not write are replaced by its outputs.
     """
 
     inputs: tuple[str, ...]
     output: Path
     model: str
-    devices: str = AUTO
-    cpu_workers: int | None = None
-    cpu_threads: int | None = None
-    weights: str | None = None
-    hang_floor: float = HANG_FLOOR_SECONDS
-    policy: PolicySettings = field(default_factory=TimeSettings)
-    stealing: bool = True
-    splitting: bool = True
-    repr_layers: tuple[int, ...] = (-1,)
-    batch_tokens: int | None = None
-    precision: PrecisionChoice = "auto"
-    reference: bool = False
-    reading: ReadingRules = field(default_factory=ReadingRules)
     seed: int = 0
-    formats: tuple[FormatName, ...] = DEFAULT_FORMATS
-    cluster: ClusterRequest | None = None
-    include: tuple[Kind, ...] = ("mean",)
-    dereplicate: bool = True
-    merge: bool = False
+    embedding: EmbeddingChoice = EmbeddingChoice()
+    reading: ReadingRules = field(default_factory=ReadingRules)
+    outputs: OutputSettings = OutputSettings()
+    devices: DeviceSettings = DeviceSettings()
+    balancing: BalancingSettings = BalancingSettings()
     shards: Shards = Shards()
+    cluster: ClusterRequest | None = None
     overwrite: bool = False
 
-    def embedding(self, batch_tokens: int, precision: Precision) -> EmbeddingSettings:
+    def embedding_settings(self, batch_tokens: int, precision: Precision) -> EmbeddingSettings:
         """Return the settings of the forward pass.
 
         Args:
@@ -99,12 +143,12 @@ class RunSettings:
             precision: Likewise.
         """
         return EmbeddingSettings(
-            repr_layers=self.repr_layers,
+            repr_layers=self.embedding.repr_layers,
             max_length=self.reading.max_length,
             batch_tokens=batch_tokens,
             precision=precision,
-            reference=self.reference,
-            include=self.include,
+            reference=self.embedding.reference,
+            include=self.embedding.include,
             long=self.reading.long,
-            dereplicate=self.dereplicate,
+            dereplicate=self.embedding.dereplicate,
         )

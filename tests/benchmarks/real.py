@@ -69,7 +69,7 @@ def balanced(files: list[Path], output: Path, *, balancing: bool) -> float:
     from tui_balancer.run.live.session import RunSession
     from tui_balancer.run.prepare.prepare import prepare
     from tui_balancer.scheduler.events import DoneEvent, LeaseEvent
-    from tui_balancer.settings import RunSettings
+    from tui_balancer.settings import BalancingSettings, DeviceSettings, RunSettings
 
     run = RunSession(
         prepare(
@@ -77,11 +77,8 @@ def balanced(files: list[Path], output: Path, *, balancing: bool) -> float:
                 inputs=tuple(map(str, files)),
                 output=output,
                 model=MODEL,
-                devices="cpu",
-                cpu_workers=WORKERS,
-                cpu_threads=1,
-                stealing=balancing,
-                splitting=balancing,
+                devices=DeviceSettings("cpu", cpu_workers=WORKERS, cpu_threads=1),
+                balancing=BalancingSettings(stealing=balancing, splitting=balancing),
             )
         )
     )

@@ -33,7 +33,7 @@ from tui_balancer.run_folder.folder import RunFolder
 from tui_balancer.run_folder.ledger_writer import LedgerWriter
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import Event, UnbundleEvent
-from tui_balancer.settings import RunSettings
+from tui_balancer.settings import DeviceSettings, EmbeddingChoice, RunSettings
 from tui_balancer.workers.wire.protocol import DeviceFacts, FileResult, Task, TaskResult, WorkerId
 
 FILES = {0, 1, 2, 3}
@@ -91,10 +91,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedRun:
             inputs=(str(folder / "proteins"),),
             output=folder / "out",
             model=str(make_checkpoint(folder / "esm2_tiny.pt")),
-            devices="cpu",
-            cpu_workers=1,
-            cpu_threads=1,
-            batch_tokens=20,
+            embedding=EmbeddingChoice(batch_tokens=20),
+            devices=DeviceSettings("cpu", cpu_workers=1, cpu_threads=1),
         )
     )
 
@@ -133,7 +131,10 @@ def work(prepared: PreparedRun, computed: list[int], *, poison: bool = False) ->
                 run_files.manifest.break_up(event.unit_id)
 
         coordinator = WorkStealingCoordinator(
-            prepared.specs, policy=prepared.settings.policy, clock=lambda: 0.0, journal=note
+            prepared.specs,
+            policy=prepared.settings.balancing.policy,
+            clock=lambda: 0.0,
+            journal=note,
         )
         board = WorkerService(coordinator, journal, DiskFullPause(coordinator), folder.presence)
         manifest = run_files.manifest

@@ -15,7 +15,7 @@ from tui_balancer.run.prepare.limits import limit_warnings
 from tui_balancer.settings import RunSettings
 
 SHAPE = ESM2_MODELS["esm2_t6_8M_UR50D"]
-EMBEDDING = RunSettings((), Path(), "").embedding(1024, "fp32")
+EMBEDDING = RunSettings((), Path(), "").embedding_settings(1024, "fp32")
 PROCESSOR = (SelectedDevice("cpu:0", "a CPU", 1, None),)
 CARD = (SelectedDevice("cuda:0", "a card", 1, None), *PROCESSOR)
 

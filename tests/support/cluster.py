@@ -11,13 +11,13 @@ from pathlib import Path
 
 import psutil
 
+from tests.support.flat_settings import flat_settings
 from tests.support.network import Network, Place, Switch, free_port
 from tui_balancer.engines.dask.node_check import NODE_VARIABLE
 from tui_balancer.engines.dask.request import ClusterRequest
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.run.prepare.prepare import prepare
 from tui_balancer.scheduler.events import WarningEvent
-from tui_balancer.settings import RunSettings
 
 REPOSITORY = Path(__file__).parents[2]
 WORKERS = 2
@@ -125,12 +125,12 @@ def session_on(
     usual = {"devices": "cpu", "cpu_threads": 1, "batch_tokens": 256}
     return RunSession(
         prepare(
-            RunSettings(
+            flat_settings(
                 inputs=(str(inputs),),
                 output=output,
                 model=str(checkpoint),
                 cluster=cluster,
-                **(usual | settings),  # type: ignore[arg-type]
+                **(usual | settings),
             )
         )
     )

@@ -26,7 +26,7 @@ from tui_balancer.outputs.layout import output_paths
 from tui_balancer.representations import Representations
 from tui_balancer.run_folder.manifest import file_records
 from tui_balancer.run_folder.settings_json import run_record
-from tui_balancer.settings import RunSettings
+from tui_balancer.settings import DeviceSettings, OutputSettings, RunSettings
 
 MODEL = "esm2_t6_8M_UR50D"
 CPUS = (SelectedDevice("cpu:0", "a CPU", 1, None),)
@@ -75,7 +75,11 @@ def finish_run(inputs: Path, folder: Path, formats: Sequence[FormatName] = ("vir
 
 def _run(inputs: Path, folder: Path, formats: Sequence[FormatName]) -> RunRecord:
     settings = RunSettings(
-        (str(inputs),), folder, f"untrained:{MODEL}", devices="cpu", formats=tuple(formats)
+        (str(inputs),),
+        folder,
+        f"untrained:{MODEL}",
+        outputs=OutputSettings(tuple(formats)),
+        devices=DeviceSettings("cpu"),
     )
     model = UntrainedModel(MODEL, seed=0).source()
     return run_record(settings, model, EmbeddingSettings(max_length=1022, batch_tokens=1024), CPUS)

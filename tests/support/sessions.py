@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.support.flat_settings import flat_settings
 from tui_balancer.attach.server import AttachServer
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.run.live.worker_pool import worker_log
 from tui_balancer.run.prepare.prepare import prepare
 from tui_balancer.run.prepare.resume import Resuming
 from tui_balancer.scheduler.model import DeviceMetrics
-from tui_balancer.settings import RunSettings
 from tui_balancer.view.handle import RunSummary
 
 DEADLINE_SECONDS = 100.0
@@ -31,7 +31,7 @@ def on_cores(
     """Return a run on so many single-threaded CPU workers that has not begun."""
     return RunSession(
         prepare(
-            RunSettings(
+            flat_settings(
                 inputs=(str(inputs),),
                 output=output,
                 model=model,

@@ -27,7 +27,7 @@ from tui_balancer.scheduler.events import (
     StealEvent,
 )
 from tui_balancer.scheduler.model import DeviceState, Unit
-from tui_balancer.settings import RunSettings
+from tui_balancer.settings import DeviceSettings, RunSettings
 
 CPUS = (SelectedDevice("cpu:0", "a CPU", 1, None), SelectedDevice("cpu:1", "a CPU", 1, None))
 EMPTY = "the file is empty"
@@ -101,7 +101,10 @@ def told_run(folder: Path) -> Path:
 
 def _run(folder: Path) -> RunRecord:
     settings = RunSettings(
-        inputs=("/data",), output=folder, model="untrained:esm2_t6_8M_UR50D", devices="cpu"
+        inputs=("/data",),
+        output=folder,
+        model="untrained:esm2_t6_8M_UR50D",
+        devices=DeviceSettings("cpu"),
     )
     model = UntrainedModel("esm2_t6_8M_UR50D", seed=0).source()
     return run_record(settings, model, EmbeddingSettings(max_length=1022, batch_tokens=1024), CPUS)

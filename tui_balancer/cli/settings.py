@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tui_balancer.cli.options import (
@@ -19,7 +19,14 @@ from tui_balancer.outputs.formats import parse_formats, require_room
 from tui_balancer.representations import KINDS, Kind, Representations
 from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings
 from tui_balancer.scheduler.policy.rule_settings import validate
-from tui_balancer.settings import RunSettings, Shards
+from tui_balancer.settings import (
+    BalancingSettings,
+    DeviceSettings,
+    EmbeddingChoice,
+    OutputSettings,
+    RunSettings,
+    Shards,
+)
 
 _SIZE = re.compile(r"(?P<number>\d+(\.\d+)?) ?(?P<unit>[kmgt]?i?b)", re.IGNORECASE)
 _UNITS = {"B": 1, "IB": 1} | {
@@ -51,28 +58,30 @@ def run_settings(
         require_mergeable(formats)
     if "contacts" in include and embedding.long == "window":
         raise UserError("contacts of windows are none of the whole: choose another --long")
-    settings = RunSettings(
+    return RunSettings(
         inputs=inputs,
         output=output,
         model=model.model,
-        shards=_shards(embedding.shard),
-        repr_layers=layers,
-        include=include,
-        dereplicate=not embedding.no_dereplication,
-        batch_tokens=embedding.batch_tokens,
-        precision=embedding.precision,
-        reference=embedding.reference,
+        seed=model.seed,
+        embedding=EmbeddingChoice(
+            repr_layers=layers,
+            include=include,
+            batch_tokens=embedding.batch_tokens,
+            precision=embedding.precision,
+            reference=embedding.reference,
+            dereplicate=not embedding.no_dereplication,
+        ),
         reading=ReadingRules(
             max_length=embedding.max_length,
             allow_nucleotide=embedding.allow_nucleotide,
             strict=embedding.strict,
             long=embedding.long,
         ),
-        seed=model.seed,
-        formats=formats,
-        merge=embedding.merge,
+        outputs=OutputSettings(formats, embedding.merge),
+        devices=_computed_on(DeviceSettings(), devices),
+        balancing=_balanced(balancing),
+        shards=_shards(embedding.shard),
     )
-    return _balanced(_computed_on(settings, devices), balancing)
 
 
 def resumed_settings(
@@ -88,8 +97,11 @@ def resumed_settings(
     Raises:
         UserError: Two options contradict each other.
     """
-    settings = _computed_on(stored, devices)
-    return settings if balancing is None else _balanced(settings, balancing)
+    return replace(
+        stored,
+        devices=_computed_on(stored.devices, devices),
+        balancing=stored.balancing if balancing is None else _balanced(balancing),
+    )
 
 
 def policy_settings(balancing: BalancingOptions) -> PolicySettings:
@@ -118,25 +130,17 @@ def policy_settings(balancing: BalancingOptions) -> PolicySettings:
     return settings
 
 
-def _computed_on(settings: RunSettings, devices: DeviceOptions) -> RunSettings:
+def _computed_on(settings: DeviceSettings, options: DeviceOptions) -> DeviceSettings:
     """Return settings in which each option that was given replaces what was there."""
-    return replace(
-        settings,
-        devices=devices.devices or settings.devices,
-        cpu_workers=devices.cpu_workers or settings.cpu_workers,
-        cpu_threads=devices.cpu_threads or settings.cpu_threads,
-        weights=devices.weights or settings.weights,
-        hang_floor=devices.hang_floor or settings.hang_floor,
-    )
+    return replace(settings, **{name: given for name, given in asdict(options).items() if given})
 
 
-def _balanced(settings: RunSettings, balancing: BalancingOptions) -> RunSettings:
-    """Return settings with the rules of balancing that the options ask for."""
-    return replace(
-        settings,
-        policy=policy_settings(balancing),
-        stealing=not balancing.no_stealing,
-        splitting=balancing.split == "auto",
+def _balanced(options: BalancingOptions) -> BalancingSettings:
+    """Return the rules of balancing that the options ask for."""
+    return BalancingSettings(
+        policy=policy_settings(options),
+        stealing=not options.no_stealing,
+        splitting=options.split == "auto",
     )
 
 

@@ -113,7 +113,7 @@ def watch(
         raise session.refusal
     summary = session.summary()
     assert summary is not None, "a closed session has its summary"
-    if settings.merge and summary.done and not (summary.waiting or summary.damaged):
+    if settings.outputs.merge and summary.done and not (summary.waiting or summary.damaged):
         try:
             merge_outputs(settings.output, overwrite=settings.overwrite)
         except UserError as problem:

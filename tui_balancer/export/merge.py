@@ -125,7 +125,7 @@ def merge(
         with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
             run = ledger.run()
             rows = [row for row in ledger.files() if not row.file.is_shard]
-        chosen = tuple(formats if formats is not None else run.settings["formats"])
+        chosen = tuple(formats if formats is not None else run.settings["outputs"]["formats"])
         require_mergeable(chosen)
         refuse_conflicts(merged_conflicts(folder, chosen, run), overwrite=overwrite)
         replacing = Replace.FILES if overwrite else Replace.NOTHING

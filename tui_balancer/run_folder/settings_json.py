@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import MISSING, asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec import ValidationError, convert, to_builtins
 
@@ -16,34 +16,29 @@ from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.embedding.checkpoints.registry import CheckpointModel, ModelSource, parse_model
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
-from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.scheduler.model import PolicySettings
-from tui_balancer.settings import RunSettings, Shards
+from tui_balancer.settings import RunSettings
 
-_OPTIONS = {
-    "label": "--model",
-    "sha256": "the model's sha256",
-    "repr_layers": "--repr-layers",
-    "include": "--include",
-    "long": "--long",
-    "dereplicate": "computing copies once (--no-dereplication)",
-    "max_length": "--max-length",
-    "batch_tokens": "--batch-tokens",
-    "precision": "--precision",
-    "reference": "--reference",
-    "allow_nucleotide": "--allow-nucleotide",
-    "strict": "--strict",
-    "segment_bytes": "the size of a file's segments",
-    "cpu_threads": "--cpu-threads",
-    "formats": "--format",
+_NOT_STORED = ("output", "cluster", "overwrite")
+"""What each command says for itself; all other settings belong to the run."""
+
+_CHECKPOINT = "checkpoint"
+"""Where the JSON says which weights the model's name meant."""
+
+_DECISIVE = ("embedding.", "reading.", "outputs.formats", "devices.cpu_threads", f"{_CHECKPOINT}.")
+"""The settings that decide a result, and the groups of which each setting does."""
+
+_NAMES = {
+    "checkpoint.label": "--model",
+    "checkpoint.sha256": "the model's sha256",
+    "embedding.dereplicate": "computing copies once (--no-dereplication)",
+    "reading.segment_bytes": "the size of a file's segments",
+    "outputs.formats": "--format",
 }
-"""What a person calls the settings that decide a result; the others go by their own names."""
-
-_Settings = TypeVar("_Settings")
+"""What a person calls settings that are not named as their options."""
 
 
 def run_record(
@@ -52,64 +47,42 @@ def run_record(
     embedding: EmbeddingSettings,
     devices: Sequence[SelectedDevice],
 ) -> RunRecord:
-    """Return what the ledger of a new run begins with."""
-    stored: dict[str, Any] = {
-        "inputs": [absolute_pattern(pattern) for pattern in settings.inputs],
-        "model": {
-            "request": _lasting_request(settings),
-            "seed": settings.seed,
-            "label": model.label,
-            "sha256": model.sha256,
-        },
-        "embedding": _as_stored(resolved(embedding, model)),
-        "reading": asdict(settings.reading),
-        "formats": list(settings.formats),
-        "merge": settings.merge,
-        "cpu_threads": cpu_threads(devices),
-        "devices": settings.devices,
-        "cpu_workers": settings.cpu_workers,
-        "weights": settings.weights,
-        "hang_floor": settings.hang_floor,
-        "policy": to_builtins(settings.policy),
-        "stealing": settings.stealing,
-        "splitting": settings.splitting,
-        "shards": asdict(settings.shards),
-    }
-    return RunRecord(time.time(), model.label, stored)
+    """Return what the ledger of a new run begins with: settings with nothing left open."""
+    kept = resolved(embedding, model)
+    settled = replace(
+        settings,
+        inputs=tuple(absolute_pattern(pattern) for pattern in settings.inputs),
+        model=_lasting_request(settings),
+        embedding=replace(
+            settings.embedding,
+            repr_layers=kept.repr_layers,
+            include=kept.include,
+            batch_tokens=kept.batch_tokens,
+            precision=kept.precision,
+        ),
+        devices=replace(settings.devices, cpu_threads=cpu_threads(devices)),
+    )
+    checkpoint = {"label": model.label, "sha256": model.sha256}
+    return RunRecord(time.time(), model.label, {_CHECKPOINT: checkpoint, **_as_json(settled)})
 
 
 def stored_settings(run: RunRecord, output: Path) -> RunSettings:
     """Return the settings that a run was begun with, so that `resume` needs nothing else.
 
+    Settings that an older version did not know have their defaults.
+
     Raises:
         UserError: A newer version of the program wrote them.
     """
-    stored = run.settings
-    embedding = _embedding(stored)
-    return RunSettings(
-        inputs=tuple(stored["inputs"]),
-        output=output,
-        model=stored["model"]["request"],
-        devices=stored["devices"],
-        cpu_workers=stored["cpu_workers"],
-        cpu_threads=stored["cpu_threads"],
-        weights=stored["weights"],
-        hang_floor=stored["hang_floor"],
-        policy=_policy(stored["policy"]),
-        stealing=stored["stealing"],
-        splitting=stored["splitting"],
-        repr_layers=embedding.repr_layers,
-        include=embedding.include,
-        dereplicate=embedding.dereplicate,
-        batch_tokens=embedding.batch_tokens,
-        precision=embedding.precision,
-        reference=embedding.reference,
-        reading=_restored(ReadingRules, stored["reading"]),
-        seed=stored["model"]["seed"],
-        formats=tuple(stored["formats"]),
-        merge=stored.get("merge", False),
-        shards=_restored(Shards, stored.get("shards", {})),
-    )
+    stored = {name: value for name, value in run.settings.items() if name != _CHECKPOINT}
+    try:
+        settings: RunSettings = convert({**stored, "output": output}, RunSettings)
+    except ValidationError as problem:
+        raise _newer(str(problem)) from problem
+    unknown = dict(_flat(stored)).keys() - dict(_flat(_as_json(settings))).keys()
+    if unknown:
+        raise _newer(", ".join(sorted(unknown)))
+    return settings
 
 
 def settings_of(folder: Path) -> RunSettings:
@@ -130,15 +103,20 @@ def settings_of(folder: Path) -> RunSettings:
 
 def with_stored_defaults(settings: RunSettings, run: RunRecord) -> RunSettings:
     """Return settings whose machine-dependent defaults are those of the run, not derived anew."""
-    embedding = _embedding(run.settings)
-    precision = settings.precision
-    if precision == "auto" and settings.reference == embedding.reference:
-        precision = embedding.precision
+    stored = stored_settings(run, settings.output)
+    asked, settled = settings.embedding, stored.embedding
+    precision = asked.precision
+    if precision == "auto" and asked.reference == settled.reference:
+        precision = settled.precision
     return replace(
         settings,
-        batch_tokens=settings.batch_tokens or embedding.batch_tokens,
-        precision=precision,
-        cpu_threads=settings.cpu_threads or run.settings["cpu_threads"],
+        embedding=replace(
+            asked, batch_tokens=asked.batch_tokens or settled.batch_tokens, precision=precision
+        ),
+        devices=replace(
+            settings.devices,
+            cpu_threads=settings.devices.cpu_threads or stored.devices.cpu_threads,
+        ),
     )
 
 
@@ -154,33 +132,22 @@ def refuse_differences(
     Raises:
         UserError: Something differs; the line says what, how it is there, and what was asked.
     """
-    stored, asked = run.settings, run_record(settings, model, embedding, devices).settings
-    same_name = stored["model"]["label"] == asked["model"]["label"]
-    identity = ("sha256",) if same_name else ("label",)
-    threads = (stored["cpu_threads"], asked["cpu_threads"])
-    pairs: list[tuple[str, object, object]] = [
-        *_pairs(stored["model"], asked["model"], identity),
-        *_pairs(
-            _as_stored(_embedding(stored)),
-            asked["embedding"],
-            asked["embedding"],
-        ),
-        *_pairs(
-            asdict(_restored(ReadingRules, stored["reading"])),
-            asked["reading"],
-            asked["reading"],
-        ),
-        ("formats", ",".join(stored["formats"]), ",".join(asked["formats"])),
+    known = _as_json(stored_settings(run, settings.output))
+    there = dict(_flat({_CHECKPOINT: run.settings[_CHECKPOINT], **known}))
+    here = dict(_flat(run_record(settings, model, embedding, devices).settings))
+    decisive = {name for name in here if name.startswith(_DECISIVE)}
+    if there["checkpoint.label"] != here["checkpoint.label"]:
+        # Other models have other weights.
+        decisive.remove("checkpoint.sha256")
+    if None in (there["devices.cpu_threads"], here["devices.cpu_threads"]):
         # A run that had no processor among its devices so far has no threads to keep to.
-        *([("cpu_threads", *threads)] if None not in threads else []),
-    ]
-    differences = {
-        _OPTIONS.get(name, name): f"is {_shown(there)} there, {_shown(here)} was asked"
-        for name, there, here in pairs
-        if there != here
-    }
-    if differences:
-        told = "; ".join(f"{name} {difference}" for name, difference in differences.items())
+        decisive.remove("devices.cpu_threads")
+    different = [name for name in here if name in decisive and there[name] != here[name]]
+    if different:
+        told = "; ".join(
+            f"{_named(name)} is {_shown(there[name])} there, {_shown(here[name])} was asked"
+            for name in different
+        )
         raise UserError(
             f"{settings.output} holds a run with other settings: {told}. Ask for the same, or "
             "choose another folder with --output"
@@ -203,19 +170,19 @@ def resolved(embedding: EmbeddingSettings, model: ModelSource) -> EmbeddingSetti
     return replace(embedding, repr_layers=kept.layers, include=kept.kinds)
 
 
-def _as_stored(embedding: EmbeddingSettings) -> dict[str, Any]:
-    """Return settings as JSON gives them back."""
-    named = asdict(embedding)
-    return {name: list(one) if isinstance(one, tuple) else one for name, one in named.items()}
+def _as_json(settings: RunSettings) -> dict[str, Any]:
+    """Return the settings that belong to the run as values that JSON has."""
+    names = (field.name for field in fields(settings) if field.name not in _NOT_STORED)
+    return {name: to_builtins(getattr(settings, name)) for name in names}
 
 
-def _embedding(stored: Mapping[str, Any]) -> EmbeddingSettings:
-    """Return a run's settings from their stored form."""
-    named = dict(stored["embedding"])
-    for name in ("repr_layers", "include"):
-        if name in named:
-            named[name] = tuple(named[name])
-    return _restored(EmbeddingSettings, named)
+def _flat(nested: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every setting with its dotted name."""
+    for name, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{group}{name}.")
+        else:
+            yield f"{group}{name}", value
 
 
 def _lasting_request(settings: RunSettings) -> str:
@@ -226,40 +193,21 @@ def _lasting_request(settings: RunSettings) -> str:
     return settings.model
 
 
-def _policy(stored: Mapping[str, Any]) -> PolicySettings:
-    try:
-        return convert(stored, PolicySettings)  # type: ignore[no-any-return]
-    except ValidationError as problem:
-        raise UserError(
-            f"the run was begun by a newer version of the program, with another policy: {problem}. "
-            "Continue it with that version"
-        ) from problem
+def _newer(what: str) -> UserError:
+    return UserError(
+        f"the run was begun by a newer version of the program, with {what}: continue it with that "
+        "version"
+    )
 
 
-def _restored(kind: type[_Settings], stored: Mapping[str, Any]) -> _Settings:
-    """Return settings from their stored form; what an older version did not know is as ever."""
-    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(stored.keys() - known.keys())
-    if unknown:
-        raise UserError(
-            f"the run was begun by a newer version of the program, with {', '.join(unknown)}: "
-            "continue it with that version"
-        )
-    assert all(
-        field.default is not MISSING for name, field in known.items() if name not in stored
-    ), "settings added later need a default"
-    return kind(**stored)
-
-
-def _pairs(
-    stored: Mapping[str, Any], asked: Mapping[str, Any], names: Sequence[str] | Mapping[str, Any]
-) -> list[tuple[str, object, object]]:
-    return [(name, stored[name], asked[name]) for name in names]
+def _named(setting: str) -> str:
+    """Return what a person calls a setting: its option, unless the table says otherwise."""
+    return _NAMES.get(setting, f"--{setting.rpartition('.')[2].replace('_', '-')}")
 
 
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    if isinstance(value, list):
+    if isinstance(value, tuple):
         return ",".join(map(str, value))
     return str(value) or "none"

@@ -22,7 +22,7 @@ from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.run.lab.policy_comparison import THROTTLED_TO
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS, gpu_batch_tokens
 from tui_balancer.scheduler.model import CountSettings, TimeSettings
-from tui_balancer.settings import HANG_FLOOR_SECONDS, RunSettings, Shards
+from tui_balancer.settings import HANG_FLOOR_SECONDS, DeviceSettings, Shards
 from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 
 COMMANDS = tuple(name for name in app if not name.startswith("-"))
@@ -73,7 +73,7 @@ NUMBERS: Mapping[str, tuple[object, ...]] = {
 """What else is named, in the order of the text."""
 
 TOLD_DEFAULTS: Mapping[str, str] = {
-    "--devices": RunSettings(("in",), ReadingRules, "m").devices,  # type: ignore[arg-type]
+    "--devices": DeviceSettings().devices,
     "--engine": "local" if ClusterOptions().request() is None else "dask",
     "--cpu-workers": "the cores shared out",
     "--cpu-threads": "the cores shared out",

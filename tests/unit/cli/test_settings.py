@@ -53,7 +53,7 @@ def test_precision_and_reference_reach_the_run() -> None:
         BalancingOptions(),
         EmbeddingOptions(precision="fp16", reference=True),
     )
-    assert (settings.precision, settings.reference) == ("fp16", True)
+    assert (settings.embedding.precision, settings.embedding.reference) == ("fp16", True)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,9 @@ def test_the_hang_floor_reaches_the_run() -> None:
         BalancingOptions(),
         EmbeddingOptions(),
     )
-    assert settings.hang_floor == 12.5
-    assert resumed_settings(settings, DeviceOptions(), None).hang_floor == 12.5
-    assert resumed_settings(settings, DeviceOptions(hang_floor=7.0), None).hang_floor == 7.0
+    assert settings.devices.hang_floor == 12.5
+    assert resumed_settings(settings, DeviceOptions(), None).devices.hang_floor == 12.5
+    assert resumed_settings(settings, DeviceOptions(hang_floor=7.0), None).devices.hang_floor == 7.0
 
 
 @pytest.mark.parametrize(
@@ -115,12 +115,15 @@ def asked(**options: Any) -> RunSettings:
 
 def test_what_is_kept_reaches_the_run_in_an_order_of_its_own() -> None:
     settings = asked(repr_layers="0, 5,-1", include="per_tok,mean", format="h5", long="skip")
-    assert (settings.repr_layers, settings.include) == ((0, 5, -1), ("mean", "per_tok"))
+    assert (settings.embedding.repr_layers, settings.embedding.include) == (
+        (0, 5, -1),
+        ("mean", "per_tok"),
+    )
     assert settings.reading.long == "skip"
-    assert settings.dereplicate
-    assert asked(repr_layer=3, no_dereplication=True).repr_layers == (3,)
-    assert not asked(no_dereplication=True).dereplicate
-    assert asked(format="h5", merge=True).merge
+    assert settings.embedding.dereplicate
+    assert asked(repr_layer=3, no_dereplication=True).embedding.repr_layers == (3,)
+    assert not asked(no_dereplication=True).embedding.dereplicate
+    assert asked(format="h5", merge=True).outputs.merge
 
 
 @pytest.mark.parametrize(

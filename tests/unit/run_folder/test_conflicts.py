@@ -14,7 +14,7 @@ from tui_balancer.outputs.formats import FormatName
 from tui_balancer.run.prepare import prepare as module
 from tui_balancer.run.prepare.prepare import prepare
 from tui_balancer.run.prepare.resume import Resuming
-from tui_balancer.settings import RunSettings
+from tui_balancer.settings import OutputSettings, RunSettings
 
 
 class Reached(Exception):
@@ -52,8 +52,7 @@ def prepared(
         (str(inputs),),
         out,
         "untrained:esm2_t6_8M_UR50D",
-        formats=formats,
-        merge=merge,
+        outputs=OutputSettings(formats, merge),
         overwrite=overwrite,
     )
     try:

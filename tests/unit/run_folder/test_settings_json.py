@@ -22,19 +22,23 @@ from tui_balancer.run_folder.settings_json import (
     with_stored_defaults,
 )
 from tui_balancer.scheduler.model import CountSettings
-from tui_balancer.settings import RunSettings
+from tui_balancer.settings import (
+    BalancingSettings,
+    DeviceSettings,
+    EmbeddingChoice,
+    OutputSettings,
+    RunSettings,
+)
 
 MODEL = UntrainedModel("esm2_t6_8M_UR50D", seed=3).source()
 SETTINGS = RunSettings(
     inputs=("/data/proteins", "/data/*.faa"),
     output=Path("/runs/out"),
     model="untrained:esm2_t6_8M_UR50D",
-    devices="cpu",
-    cpu_workers=2,
-    weights="2,1",
-    hang_floor=12.5,
-    policy=CountSettings(ratio=1.5, difference=4, minimum=2, interval_seconds=1.0),
-    stealing=False,
+    devices=DeviceSettings("cpu", cpu_workers=2, weights="2,1", hang_floor=12.5),
+    balancing=BalancingSettings(
+        CountSettings(ratio=1.5, difference=4, minimum=2, interval_seconds=1.0), stealing=False
+    ),
     reading=ReadingRules(max_length=500, allow_nucleotide=True),
     seed=3,
 )
@@ -59,7 +63,9 @@ def refuse(**asked: Any) -> None:
 def test_what_comes_back_is_what_was_asked_with_the_defaults_as_they_were_then() -> None:
     back = stored_settings(stored(), SETTINGS.output)
     assert back == replace(
-        SETTINGS, batch_tokens=1024, cpu_threads=4, repr_layers=(6,), precision="fp32"
+        SETTINGS,
+        embedding=EmbeddingChoice(repr_layers=(6,), batch_tokens=1024, precision="fp32"),
+        devices=replace(SETTINGS.devices, cpu_threads=4),
     )
 
 
@@ -86,7 +92,8 @@ def test_the_same_run_is_not_refused_and_neither_is_another_name_for_the_same_la
 
 
 def test_what_decides_no_byte_may_differ() -> None:
-    refuse(settings=replace(SETTINGS, devices="cuda", cpu_workers=1, weights=None, stealing=True))
+    elsewhere = DeviceSettings("cuda", cpu_workers=1)
+    refuse(settings=replace(SETTINGS, devices=elsewhere, balancing=BalancingSettings()))
 
 
 def test_a_run_may_go_on_with_other_kinds_of_devices() -> None:
@@ -104,7 +111,18 @@ def test_a_run_may_go_on_with_other_kinds_of_devices() -> None:
             {"embedding": replace(EMBEDDING, include=("bos",))},
             "--include is mean there, bos was asked",
         ),
-        ({"embedding": replace(EMBEDDING, max_length=9)}, "--max-length is 500 there, 9 was asked"),
+        (
+            {"settings": replace(SETTINGS, reading=replace(SETTINGS.reading, max_length=9))},
+            "--max-length is 500 there, 9 was asked",
+        ),
+        (
+            {"settings": replace(SETTINGS, embedding=EmbeddingChoice(dereplicate=False))},
+            "computing copies once (--no-dereplication) is on there, off was asked",
+        ),
+        (
+            {"settings": replace(SETTINGS, outputs=OutputSettings(("h5", "npz")))},
+            "--format is virnucpro there, h5,npz was asked",
+        ),
         (
             {"embedding": replace(EMBEDDING, batch_tokens=64)},
             "--batch-tokens is 1024 there, 64 was asked",
@@ -141,19 +159,29 @@ def test_what_decides_the_result_may_not_differ(asked: dict[str, Any], differenc
 
 def test_defaults_of_the_machine_are_taken_from_the_run_unless_they_were_given() -> None:
     filled = with_stored_defaults(SETTINGS, stored())
-    assert (filled.batch_tokens, filled.cpu_threads) == (1024, 4)
-    given = with_stored_defaults(replace(SETTINGS, batch_tokens=7, cpu_threads=1), stored())
-    assert (given.batch_tokens, given.cpu_threads) == (7, 1)
+    assert (filled.embedding.batch_tokens, filled.devices.cpu_threads) == (1024, 4)
+    asked = replace(
+        SETTINGS,
+        embedding=EmbeddingChoice(batch_tokens=7),
+        devices=DeviceSettings("cpu", cpu_threads=1),
+    )
+    given = with_stored_defaults(asked, stored())
+    assert (given.embedding.batch_tokens, given.devices.cpu_threads) == (7, 1)
 
 
 def test_what_an_older_version_did_not_know_is_as_it_was_then() -> None:
     old = stored()
-    del old.settings["embedding"]["precision"]  # type: ignore[attr-defined]
+    del old.settings["reading"]["strict"]
+    del old.settings["shards"]  # type: ignore[attr-defined]
     refuse_differences(old, SETTINGS, MODEL, EMBEDDING, CPUS)
 
 
 def test_what_a_newer_version_knew_is_not_ignored() -> None:
     new = stored()
     new.settings["embedding"]["dropout"] = 0.1
-    with pytest.raises(UserError, match="newer version of the program, with dropout"):
+    with pytest.raises(UserError, match=r"newer version of the program, with embedding\.dropout"):
+        refuse_differences(new, SETTINGS, MODEL, EMBEDDING, CPUS)
+    new = stored()
+    new.settings["balancing"]["policy"]["kind"] = "auction"
+    with pytest.raises(UserError, match=r"newer version of the program, with .*auction"):
         refuse_differences(new, SETTINGS, MODEL, EMBEDDING, CPUS)

@@ -88,7 +88,7 @@ def demo(
             found = prepare(replace(settings, model=UNTRAINED), on_step=on_step)
             why = Notice(f"{problem}; the demo uses random weights")
             found = replace(found, warnings=(why, *found.warnings))
-        return _misjudged(found) if settings.weights is None else found
+        return _misjudged(found) if settings.devices.weights is None else found
 
     screen = screen or ScreenOptions()
     return watch(settings, prepared, headless=screen.headless, ascii_only=screen.ascii)

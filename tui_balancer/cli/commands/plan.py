@@ -63,7 +63,7 @@ def plan(
         embedding or EmbeddingOptions(),
     )
     prepared = prepare(settings, resuming=None)
-    duplicate_index = DuplicateIndex() if settings.dereplicate else None
+    duplicate_index = DuplicateIndex() if settings.embedding.dereplicate else None
     notices = Notices()
     with Progress(console=_stderr, transient=True, disable=not _stderr.is_terminal) as progress:
         task = progress.add_task("counting", total=len(prepared.inputs))

@@ -126,7 +126,7 @@ def prepare_benchmark(
         UserError: Something is missing or wrong.
     """
     request = PreflightRequest(
-        parse_model(settings.model, settings.seed), parse_devices(settings.devices)
+        parse_model(settings.model, settings.seed), parse_devices(settings.devices.devices)
     )
     report = preflight(request, downloading(on_step))
     assert report.model is not None, "a model was asked for"
@@ -135,9 +135,9 @@ def prepare_benchmark(
     tasks: list[BenchmarkTask] = []
     for one in devices:
         formats = precisions(one)
-        if as_in_a_run or settings.precision != "auto":
+        if as_in_a_run or settings.embedding.precision != "auto":
             together = devices if as_in_a_run else [one]
-            formats = (choose_precision(settings.precision, together, reference=False),)
+            formats = (choose_precision(settings.embedding.precision, together, reference=False),)
         tasks.append(
             BenchmarkTask(
                 device=one.device,

@@ -113,9 +113,9 @@ class RunSession:
         self._journal = LedgerWriter(self._folder.ledger, self.elapsed_seconds)
         self.coordinator = WorkStealingCoordinator(
             prepared.specs,
-            policy=self._settings.policy,
-            stealing=self._settings.stealing,
-            splitting=self._settings.splitting,
+            policy=self._settings.balancing.policy,
+            stealing=self._settings.balancing.stealing,
+            splitting=self._settings.balancing.splitting,
             clock=self.elapsed_seconds,
             journal=self._note,
         )
@@ -192,7 +192,7 @@ class RunSession:
             scan=self._scan_progress,
             totals=picture.totals,
             policy=picture.policy,
-            stealing=self._settings.stealing,
+            stealing=self._settings.balancing.stealing,
             paused=picture.paused,
             sequences_per_second=picture.sequences_per_second,
             residues_per_second=picture.residues_per_second,
@@ -360,7 +360,7 @@ class RunSession:
         try:
             self._journal.flush()
             return has_room_for_largest(
-                self._folder.path, files, self._prepared.kept, self._settings.formats
+                self._folder.path, files, self._prepared.kept, self._settings.outputs.formats
             )
         except (LedgerError, OSError):
             return False

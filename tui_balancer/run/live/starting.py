@@ -116,8 +116,8 @@ class OpeningRun:
             elapsed_seconds=time.monotonic() - self._began,
             scan=ScanProgress(),
             totals=Totals(),
-            policy=settings.policy,
-            stealing=settings.stealing,
+            policy=settings.balancing.policy,
+            stealing=settings.balancing.stealing,
             step=self._step,
         )
 

@@ -84,7 +84,7 @@ def deadlines(prepared: PreparedRun) -> Deadlines:
     """Return how long the workers of a run may be silent."""
     weights = {spec.device: spec.weight for spec in prepared.specs}
     return Deadlines(
-        prepared.settings.hang_floor,
+        prepared.settings.devices.hang_floor,
         prepared.model.shape,
         prepared.embedding,
         {

@@ -72,12 +72,12 @@ def find_cluster(
     from tui_balancer.engines.dask.node_check import look_at_nodes
     from tui_balancer.engines.remote.nodes import Nodes
 
-    if settings.cpu_workers is not None:
+    if settings.devices.cpu_workers is not None:
         raise UserError(
             "--cpu-workers is for one machine: on a cluster each Dask worker is one, and --local N "
             "starts N of them"
         )
-    nodes = Nodes(parse_devices(settings.devices), settings.cpu_threads)
+    nodes = Nodes(parse_devices(settings.devices.devices), settings.devices.cpu_threads)
     # One of each folder: a folder is on a shared disk or it is not.
     paths = list({path.parent: path for path in inputs}.values())
     if model.checkpoint is not None:

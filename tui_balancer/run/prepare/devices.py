@@ -34,9 +34,11 @@ def prepare_devices(
     Raises:
         UserError: A device that is not there.
     """
-    report = preflight(PreflightRequest(model=None, devices=parse_devices(settings.devices)))
+    report = preflight(
+        PreflightRequest(model=None, devices=parse_devices(settings.devices.devices))
+    )
     devices = selected_devices(settings, report.devices, shape=None)
-    specs, warnings = device_specs(devices, settings.weights)
+    specs, warnings = device_specs(devices, settings.devices.weights)
     return devices, specs, (*report.warnings, *warnings)
 
 
@@ -53,18 +55,18 @@ def selected_devices(
     Raises:
         UserError: A device that is not there.
     """
-    on_cpu = settings.embedding(
-        settings.batch_tokens or CPU_BATCH_TOKENS,
-        "fp32" if settings.precision == "auto" else settings.precision,
+    on_cpu = settings.embedding_settings(
+        settings.embedding.batch_tokens or CPU_BATCH_TOKENS,
+        "fp32" if settings.embedding.precision == "auto" else settings.embedding.precision,
     )
     shares = ProcessorShares(
-        workers=settings.cpu_workers,
-        threads=settings.cpu_threads,
+        workers=settings.devices.cpu_workers,
+        threads=settings.devices.cpu_threads,
         cores=usable_cores(),
         memory=available_memory(),
         worker_bytes=cpu_worker_bytes(shape or SMALLEST, on_cpu),
     )
-    return select_devices(parse_devices(settings.devices), found, shares)
+    return select_devices(parse_devices(settings.devices.devices), found, shares)
 
 
 def device_specs(

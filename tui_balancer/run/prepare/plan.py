@@ -125,9 +125,9 @@ def predicted_seconds(prepared: PreparedRun, units: Sequence[Unit]) -> float:
     return simulate(
         devices,
         units,
-        policy=prepared.settings.policy,
-        stealing=prepared.settings.stealing,
-        splitting=prepared.settings.splitting,
+        policy=prepared.settings.balancing.policy,
+        stealing=prepared.settings.balancing.stealing,
+        splitting=prepared.settings.balancing.splitting,
         batch_cost=max(_batch_cost(prepared), sum(costs) / BATCHES),
         report_seconds=max(REPORT_SECONDS, bound / REPORTS),
     ).makespan

@@ -139,7 +139,7 @@ def prepare(
     Raises:
         UserError: Something is missing or wrong; nothing was started.
     """
-    require_installed(*(FORMATS[name] for name in settings.formats))
+    require_installed(*(FORMATS[name] for name in settings.outputs.formats))
     if resuming is not None:
         # Processes meet at a socket in it.
         temporary_folder()
@@ -159,14 +159,14 @@ def prepare(
     if resuming is not None:
         refuse_run_conflicts(settings, inputs, stored, retry_failed=resuming.retry_failed)
     here = settings.cluster is None
-    asked = parse_devices(settings.devices)
+    asked = parse_devices(settings.devices.devices)
     # A run that was begun before keeps its number format, slow or not.
-    measured = measured_precision(settings.precision, asked) if stored is None else None
+    measured = measured_precision(settings.embedding.precision, asked) if stored is None else None
     request = PreflightRequest(
         model=parse_model(settings.model, settings.seed),
         devices=asked if here else parse_devices(CPU),
-        repr_layers=settings.repr_layers,
-        contacts="contacts" in settings.include,
+        repr_layers=settings.embedding.repr_layers,
+        contacts="contacts" in settings.embedding.include,
         first_byte_seconds=first_byte_seconds,
         measured=measured if here else None,
     )
@@ -219,10 +219,12 @@ def _settled(
     """
     assert report.model is not None, "a model was asked for"
     shape = report.model.shape
-    specs, warnings = device_specs(devices, settings.weights)
-    asked = settings.embedding(
-        settings.batch_tokens or suitable_batch_tokens(devices, shape),
-        choose_precision(settings.precision, devices, reference=settings.reference),
+    specs, warnings = device_specs(devices, settings.devices.weights)
+    asked = settings.embedding_settings(
+        settings.embedding.batch_tokens or suitable_batch_tokens(devices, shape),
+        choose_precision(
+            settings.embedding.precision, devices, reference=settings.embedding.reference
+        ),
     )
     # Workers tell by it whether batches that were kept are of this run, however it is taken up.
     embedding = resolved(asked, report.model)
@@ -235,7 +237,9 @@ def _settled(
         if stored.files:
             going_on = continuation(stored, settings.inputs, resuming, on_checked)
             added = [str(output) for _, output in going_on.added]
-            conflicts = new_run_conflicts(settings.output.absolute(), added, settings.formats)
+            conflicts = new_run_conflicts(
+                settings.output.absolute(), added, settings.outputs.formats
+            )
             refuse_conflicts(conflicts, overwrite=settings.overwrite)
             warnings += going_on.warnings
     return PreparedRun(
@@ -244,7 +248,7 @@ def _settled(
         model=report.model,
         devices=devices,
         specs=specs
-        if settings.weights
+        if settings.devices.weights
         else with_rates(specs, devices, report.model.name, embedding.precision),
         embedding=embedding,
         warnings=tuple(map(Notice, (*report.warnings, *warnings))),
@@ -272,7 +276,7 @@ def refuse_run_conflicts(
     Raises:
         UserError: Other people's files are in the way.
     """
-    folder, formats = settings.output.absolute(), settings.formats
+    folder, formats = settings.output.absolute(), settings.outputs.formats
     if stored is not None and stored.files:
         ends = {FileState.DONE} if retry_failed else {FileState.DONE, FileState.FAILED}
         rows = [row for row in stored.files if not row.owned and row.state not in ends]
@@ -286,7 +290,7 @@ def refuse_run_conflicts(
     else:
         return
     require_folders(folder, outputs)
-    if settings.merge:
+    if settings.outputs.merge:
         run = stored.run if stored is not None else None
         conflicts += merged_conflicts(folder, formats, run)
     refuse_conflicts(conflicts, overwrite=settings.overwrite)
@@ -308,6 +312,6 @@ def require_sense(settings: RunSettings) -> None:
         UserError: A slip of the pen: no such model, device or input.
     """
     parse_model(settings.model, settings.seed)
-    parse_devices(settings.devices)
+    parse_devices(settings.devices.devices)
     if is_blank(settings.output / LEDGER_NAME):
         require_inputs(settings.inputs)

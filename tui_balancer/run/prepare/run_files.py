@@ -82,7 +82,7 @@ def find_run_files(
     else:
         warnings = _check(prepared, prepared.continuation, folder.ledger, on_file, stop)
     rows = folder.ledger.files()
-    formats = prepared.settings.formats
+    formats = prepared.settings.outputs.formats
     run_files = RunFiles(Manifest.of([row.file for row in rows], folder.path, formats), rows, ())
     waiting = run_files.in_state(FileState.WAITING)
     shards = [row for row in run_files.shards_of(waiting) if row.state is FileState.WAITING]
@@ -108,7 +108,7 @@ def _scan_all(
     prepared: PreparedRun, folder: RunFolder, on_file: OnFile, stop: threading.Event
 ) -> list[Notice]:
     """Scan and record every input of a run that is new, or whose scan has not ended before."""
-    duplicate_index = DuplicateIndex() if prepared.settings.dereplicate else None
+    duplicate_index = DuplicateIndex() if prepared.settings.embedding.dereplicate else None
     notices = Notices()
     scans = scan(
         prepared.inputs,
@@ -121,7 +121,7 @@ def _scan_all(
     )
     if stop.is_set():
         raise ScanStopped
-    suffix = FORMATS[prepared.settings.formats[0]].suffix
+    suffix = FORMATS[prepared.settings.outputs.formats[0]].suffix
     paths = output_paths([one.input for one in scans], suffix)
     shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
     files = file_records(scans, paths, shape, tokens)

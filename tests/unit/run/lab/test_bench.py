@@ -13,7 +13,7 @@ from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.run.lab import bench
 from tui_balancer.run.lab.bench import prepare_benchmark
 from tui_balancer.run.prepare.learned_rates import load_rates, rate_key
-from tui_balancer.settings import RunSettings
+from tui_balancer.settings import DeviceSettings, EmbeddingChoice, RunSettings
 from tui_balancer.workers.benchmark.benchmark import BUCKETS, BenchmarkTask, Measurement
 
 MODEL = "esm2_t6_8M_UR50D"
@@ -24,10 +24,8 @@ def asked(precision: PrecisionChoice = "auto", workers: int = 2) -> RunSettings:
         inputs=(),
         output=Path(),
         model=f"untrained:{MODEL}",
-        devices="cpu",
-        cpu_workers=workers,
-        cpu_threads=1,
-        precision=precision,
+        embedding=EmbeddingChoice(precision=precision),
+        devices=DeviceSettings("cpu", workers, cpu_threads=1),
     )
 
 

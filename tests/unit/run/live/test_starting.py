@@ -12,7 +12,7 @@ from tui_balancer.run.live.session import RunSession
 from tui_balancer.run.live.starting import OpeningRun
 from tui_balancer.run.prepare.prepare import OnStep, PreparedRun, prepare, require_sense
 from tui_balancer.scheduler.commands import PauseAll
-from tui_balancer.settings import RunSettings
+from tui_balancer.settings import DeviceSettings, RunSettings
 from tui_balancer.view.handle import Phase, Step
 
 PATIENCE_SECONDS = 20.0
@@ -28,8 +28,7 @@ def settings(tmp_path: Path, *inputs: str) -> RunSettings:
         inputs=inputs or (str(tmp_path / "proteins"),),
         output=tmp_path / "out",
         model="untrained:esm2_t6_8M_UR50D",
-        devices="cpu",
-        cpu_workers=1,
+        devices=DeviceSettings("cpu", cpu_workers=1),
     )
 
 
@@ -117,7 +116,7 @@ def test_a_run_that_is_called_off_never_begins(tmp_path: Path) -> None:
     [
         ({"inputs": ("protiens",)}, "no such file or folder: protiens"),
         ({"model": "esm2_t6_9M"}, "esm2_t6_8M_UR50D"),
-        ({"devices": "gpu"}, "unknown device 'gpu'"),
+        ({"devices": DeviceSettings("gpu")}, "unknown device 'gpu'"),
     ],
 )
 def test_slips_of_the_pen_are_told_before_there_is_a_screen(

@@ -17,13 +17,14 @@ from tui_balancer.run.prepare import plan
 from tui_balancer.run.prepare.plan import CUDA_FLOPS, planned_catalogue, predicted_seconds
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.scheduler.model import TimeSettings
+from tui_balancer.settings import BalancingSettings
 
 
 def prepared(*weights: float, stealing: bool = True, splitting: bool = False) -> PreparedRun:
     pretended: Any = SimpleNamespace(
         specs=specs(*weights),
         devices=[SimpleNamespace(threads=1) for _ in weights],
-        settings=SimpleNamespace(policy=TimeSettings(), stealing=stealing, splitting=splitting),
+        settings=SimpleNamespace(balancing=BalancingSettings(TimeSettings(), stealing, splitting)),
         embedding=SimpleNamespace(batch_tokens=4096),
         model=SimpleNamespace(shape=SimpleNamespace(layers=33, width=1280)),
     )

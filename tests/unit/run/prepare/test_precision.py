@@ -27,7 +27,7 @@ from tui_balancer.run_folder.settings_json import (
     stored_settings,
     with_stored_defaults,
 )
-from tui_balancer.settings import RunSettings
+from tui_balancer.settings import DeviceSettings, EmbeddingChoice, RunSettings
 from tui_balancer.workers.preflight.preflight import PreflightReport, PreflightRequest
 
 A100 = SelectedDevice("cuda:0", "NVIDIA A100", 1, None, (8, 0))
@@ -168,15 +168,17 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunSettings:
         inputs=(str(fasta),),
         output=tmp_path / "out",
         model="untrained:esm2_t6_8M_UR50D",
-        devices="cpu",
-        cpu_workers=1,
-        cpu_threads=1,
+        devices=DeviceSettings("cpu", cpu_workers=1, cpu_threads=1),
     )
 
 
+def choosing(asked: RunSettings, **choice: Any) -> RunSettings:
+    return replace(asked, embedding=EmbeddingChoice(**choice))
+
+
 def test_a_run_computes_as_it_was_asked_to(asked: RunSettings) -> None:
-    half = prepare(replace(asked, precision="bf16")).embedding
-    reference = prepare(replace(asked, reference=True)).embedding
+    half = prepare(choosing(asked, precision="bf16")).embedding
+    reference = prepare(choosing(asked, reference=True)).embedding
     assert (half.precision, half.forward) == ("bf16", "packed")
     assert (reference.precision, reference.forward) == ("fp32", "fair-esm")
     assert prepare(asked).embedding.precision == "fp32"
@@ -187,16 +189,17 @@ def told_of_speed(run: PreparedRun) -> list[str]:
 
 
 def test_who_asks_for_a_slow_format_is_warned_once_and_nobody_else(asked: RunSettings) -> None:
-    (line,) = told_of_speed(prepare(replace(asked, precision="bf16", cpu_workers=2)))
+    on_two = replace(asked, devices=DeviceSettings("cpu", cpu_workers=2, cpu_threads=1))
+    (line,) = told_of_speed(prepare(choosing(on_two, precision="bf16")))
     assert line.startswith("bf16 runs at 0.17 times the speed of fp32 on cpu:0 (AMD EPYC).")
-    assert not told_of_speed(prepare(replace(asked, precision="auto")))
-    assert not told_of_speed(prepare(replace(asked, precision="fp32")))
+    assert not told_of_speed(prepare(choosing(asked, precision="auto")))
+    assert not told_of_speed(prepare(choosing(asked, precision="fp32")))
 
 
 def test_a_run_that_goes_on_is_not_told_to_leave_out_what_it_must_keep(
     asked: RunSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    half = replace(asked, precision="bf16")
+    half = choosing(asked, precision="bf16")
     begun = StoredRun(prepare(half).record, (), ())
     monkeypatch.setattr(preparing, "find_run", lambda folder: begun)
     for again in (half, asked):
@@ -206,18 +209,19 @@ def test_a_run_that_goes_on_is_not_told_to_leave_out_what_it_must_keep(
 
 
 def test_a_continued_run_keeps_its_precision_and_its_forward_pass(asked: RunSettings) -> None:
-    half = prepare(replace(asked, precision="bf16")).record
-    assert with_stored_defaults(asked, half).precision == "bf16"
-    assert stored_settings(half, asked.output).precision == "bf16"
-    reference = prepare(replace(asked, reference=True)).record
-    assert stored_settings(reference, asked.output).reference
+    half = prepare(choosing(asked, precision="bf16")).record
+    assert with_stored_defaults(asked, half).embedding.precision == "bf16"
+    assert stored_settings(half, asked.output).embedding.precision == "bf16"
+    reference = prepare(choosing(asked, reference=True)).record
+    assert stored_settings(reference, asked.output).embedding.reference
 
 
 def test_the_other_forward_pass_does_not_inherit_a_precision_that_it_lacks(
     asked: RunSettings,
 ) -> None:
-    half = prepare(replace(asked, precision="bf16")).record
-    assert with_stored_defaults(replace(asked, reference=True), half).precision == "auto"
+    half = prepare(choosing(asked, precision="bf16")).record
+    kept = with_stored_defaults(choosing(asked, reference=True), half)
+    assert kept.embedding.precision == "auto"
 
 
 @pytest.mark.parametrize(
@@ -230,7 +234,7 @@ def test_the_other_forward_pass_does_not_inherit_a_precision_that_it_lacks(
 def test_another_precision_or_forward_pass_is_refused_in_the_folder_of_a_run(
     asked: RunSettings, other: dict[str, Any], told: str
 ) -> None:
-    begun, differing = prepare(asked), prepare(replace(asked, **other))
+    begun, differing = prepare(asked), prepare(choosing(asked, **other))
     with pytest.raises(UserError, match=told):
         refuse_differences(
             begun.record, differing.settings, begun.model, differing.embedding, begun.devices
