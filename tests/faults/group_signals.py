@@ -32,11 +32,11 @@ import psutil
 from tests.faults.storm import Size, Stage
 from tests.faults.storm_app import PRELOADED
 from tests.faults.storm_findings import made_in, not_done_once, strays
-from tui_balancer.attach.point import ATTACH_FILE
 from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import FileState, LeaseEnd
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.run_folder.conflicts import ATTACH_FILE
 from tui_balancer.run_folder.folder import LOGS_FOLDER
 from tui_balancer.stop_signals import STOP_SIGNALS
 

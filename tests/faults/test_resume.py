@@ -136,7 +136,7 @@ def test_a_finished_run_says_so_and_what_failed_or_is_new_is_left_alone(
     assert again.returncode == 1, again.stderr
     assert "nothing new: 3 files done before" in again.stdout
     assert "notes.fasta: " in again.stdout
-    assert "1 input appeared since the scan and stay out: added.fasta" in again.stdout
+    assert "1 input appeared since the scan and stays out: added.fasta" in again.stdout
     assert rows(begun / "out") == before
     with closing(read_ledger(begun / "out" / LEDGER_NAME)) as ledger:
         assert {lease.session for lease in ledger.leases()} == {1}

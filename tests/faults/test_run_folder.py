@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.sessions import finished, in_mid_file, outputs, session, wait_for_row, wait_until
-from tui_balancer.attach.point import ATTACH_FILE
 from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.run.live.session import RunSession
+from tui_balancer.run_folder.conflicts import ATTACH_FILE
 from tui_balancer.run_folder.presence import Presence, missing_outputs
 from tui_balancer.view.summary_text import EXIT_FAILED, exit_code, summary_lines
 

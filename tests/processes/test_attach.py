@@ -20,10 +20,11 @@ from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import all_end, attach_command, run_command, workers_of
 from tests.support.sessions import finished, session, wait_for_row
 from tui_balancer.attach.client import AttachedRun, attach
-from tui_balancer.attach.point import ATTACH_FILE, AttachPoint
+from tui_balancer.attach.point import AttachPoint
 from tui_balancer.errors import UserError
 from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.run_folder.conflicts import ATTACH_FILE
 from tui_balancer.scheduler.commands import PauseAll, ResumeAll
 from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.view.handle import Phase, RunHandle

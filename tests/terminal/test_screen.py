@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.commands import all_end, run_command, workers_of
 from tests.support.terminal import LEAVE_SCREEN, OpenTerminal
-from tui_balancer.attach.point import ATTACH_FILE
 from tui_balancer.ledger.lock import LOCK_NAME
+from tui_balancer.run_folder.conflicts import ATTACH_FILE
 
 WORKING = "● busy"
 

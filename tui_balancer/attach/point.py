@@ -11,10 +11,8 @@ from pathlib import Path
 import msgspec
 
 from tui_balancer.errors import UserError
+from tui_balancer.run_folder.conflicts import ATTACH_FILE
 from tui_balancer.workers.wire.peers import user_name
-
-ATTACH_FILE = "attach.json"
-"""In the run folder while the run is live."""
 
 _MOST_BYTES = 65536
 

@@ -28,7 +28,8 @@ from tui_balancer.attach.messages import (
     decode_request,
     encode,
 )
-from tui_balancer.attach.point import ATTACH_FILE, AttachPoint
+from tui_balancer.attach.point import AttachPoint
+from tui_balancer.run_folder.conflicts import ATTACH_FILE
 from tui_balancer.scheduler.commands import Outcome
 from tui_balancer.view.handle import RunHandle
 from tui_balancer.workers.wire.peers import OtherUser, require_same_user

@@ -12,6 +12,9 @@ from tui_balancer.outputs.dereplication import PLAN_FOLDER
 from tui_balancer.outputs.formats import FormatName, outputs_of
 from tui_balancer.outputs.found import find_output_files
 
+ATTACH_FILE = "attach.json"
+"""In the run folder while the run is live: it says where the run is reached."""
+
 _NAMED = 3
 """How many paths a line names."""
 
@@ -36,10 +39,10 @@ def new_run_conflicts(
     ]
 
 
-def plan_conflicts(folder: Path) -> list[Path]:
-    """Return what is where a new run plans what is computed once."""
-    plan = folder / PLAN_FOLDER
-    return [plan] if os.path.lexists(plan) else []
+def own_conflicts(folder: Path) -> list[Path]:
+    """Return what is at the places of a new run's own files: its plan and its attach file."""
+    places = (folder / PLAN_FOLDER, folder / ATTACH_FILE)
+    return [place for place in places if os.path.lexists(place)]
 
 
 def output_conflicts(

@@ -12,9 +12,10 @@ from tests.support.attaching import ServedRun
 from tests.support.told_run import told_run
 from tui_balancer.attach import point as module
 from tui_balancer.attach.client import attach
-from tui_balancer.attach.point import ATTACH_FILE, AttachPoint
+from tui_balancer.attach.point import AttachPoint
 from tui_balancer.errors import UserError
 from tui_balancer.history.finished_run import FinishedRun
+from tui_balancer.run_folder.conflicts import ATTACH_FILE
 
 POINT = AttachPoint("node17", 4711, "/tmp/somewhere/attach", b"\x00steer", b"\xffwatch")
 

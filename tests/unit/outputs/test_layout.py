@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_balancer.attach.point import ATTACH_FILE
 from tui_balancer.cli.inputs import STDIN_NAME
 from tui_balancer.export.merged_record import RECORD_NAME
 from tui_balancer.ledger.lock import LOCK_NAME
@@ -17,6 +16,7 @@ from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.dereplication import PLAN_FOLDER
 from tui_balancer.outputs.formats import FORMATS, INDEX
 from tui_balancer.outputs.layout import OUTPUT_SUFFIX, output_paths, temporary_path
+from tui_balancer.run_folder.conflicts import ATTACH_FILE
 
 
 @dataclass(frozen=True)

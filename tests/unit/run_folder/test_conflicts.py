@@ -14,6 +14,7 @@ from tui_balancer.outputs.formats import FormatName
 from tui_balancer.run.prepare import prepare as module
 from tui_balancer.run.prepare.prepare import prepare
 from tui_balancer.run.prepare.resume import Resuming
+from tui_balancer.run_folder.conflicts import ATTACH_FILE
 from tui_balancer.settings import OutputSettings, RunSettings
 
 
@@ -80,6 +81,7 @@ IN_THE_WAY = [
     "c_ESM.shard4",
     "c_ESM.shard4.partial",
     PLAN_FOLDER,
+    ATTACH_FILE,
 ]
 
 
@@ -97,7 +99,9 @@ def test_a_file_where_an_output_belongs_stops_the_run(
     assert prepared(inputs, out, resuming=None) == ""
 
 
-@pytest.mark.parametrize("name", ["a_ESM.esm", "a_ESM.esm.1.tmp", "a_ESM.tsv", PLAN_FOLDER])
+@pytest.mark.parametrize(
+    "name", ["a_ESM.esm", "a_ESM.esm.1.tmp", "a_ESM.tsv", PLAN_FOLDER, ATTACH_FILE]
+)
 def test_a_folder_is_never_replaced(name: str, inputs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     put(out / name / "file")

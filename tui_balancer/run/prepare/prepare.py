@@ -41,7 +41,7 @@ from tui_balancer.run.prepare.resume import (
 from tui_balancer.run_folder.conflicts import (
     new_run_conflicts,
     output_conflicts,
-    plan_conflicts,
+    own_conflicts,
     refuse_conflicts,
     require_folders,
 )
@@ -286,7 +286,7 @@ def refuse_run_conflicts(
         outputs = list(map(str, output_paths(inputs, FORMATS[formats[0]].suffix)))
         conflicts = new_run_conflicts(folder, outputs, formats)
         if stored is None:
-            conflicts += plan_conflicts(folder)
+            conflicts += own_conflicts(folder)
     else:
         return
     require_folders(folder, outputs)

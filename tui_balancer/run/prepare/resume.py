@@ -131,13 +131,15 @@ def continuation(
     new = [file for file in found if file.source not in known]
     if new and not resuming.rescan:
         warnings.append(
-            f"{plural(len(new), 'input')} appeared since the scan and stay out: "
+            f"{plural(len(new), 'input')} appeared since the scan and "
+            f"{'stays' if len(new) == 1 else 'stay'} out: "
             f"{_named([file.name for file in new])}; --rescan adds them"
         )
     rescanned, reopened, left_over = _judge(stored.files, resuming, on_checked)
     if left_over:
         warnings.append(
-            f"{plural(len(left_over), 'input')} of finished outputs are gone: {_named(left_over)}"
+            f"{plural(len(left_over), 'input')} of finished outputs "
+            f"{'is' if len(left_over) == 1 else 'are'} gone: {_named(left_over)}"
         )
     return Continuation(
         files=len(stored.files),

@@ -78,7 +78,7 @@ def test_the_input_of_a_finished_output_may_be_gone(proteins: Path) -> None:
     (proteins / "c.fasta").unlink()
     going_on = continuation(run, [str(proteins)], Resuming())
     assert not going_on.has_work
-    assert going_on.warnings == ("1 input of finished outputs are gone: c.fasta",)
+    assert going_on.warnings == ("1 input of finished outputs is gone: c.fasta",)
 
 
 def test_failed_files_are_looked_at_only_when_they_are_retried(proteins: Path) -> None:
@@ -95,7 +95,7 @@ def test_new_inputs_are_named_and_added_on_demand_beside_the_outputs_that_stand(
     run = stored(proteins, DONE, DONE, DONE)
     (proteins / "a.faa").write_text(">a\nMMMM\n")
     (warning,) = continuation(run, [str(proteins)], Resuming()).warnings
-    assert warning.startswith("1 input appeared since the scan and stay out: a.faa;")
+    assert warning.startswith("1 input appeared since the scan and stays out: a.faa;")
     ((added, output),) = continuation(run, [str(proteins)], Resuming(rescan=True)).added
     assert (added.name, str(output)) == ("a.faa", "a.faa_ESM.pt")
 
