@@ -60,7 +60,7 @@ WORDS: Final = (
 _NOTHING: Final = frozenset({b"None", b"NONE", b"NaN", b"nan", b"null", b"NULL"})
 """What programs write where there is no sequence."""
 
-_PIR: Final = re.compile(rb"(?:P1|F1|DL|DC|RL|RC|N1|N3|XX);")
+_PIR: Final = re.compile(rb"(?i)(?:P1|F1|DL|DC|RL|RC|N1|N3|XX);")
 _LEAST_TOKENS: Final = 20
 _LEAST_ID: Final = 3
 

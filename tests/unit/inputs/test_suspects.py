@@ -183,7 +183,7 @@ def test_a_sequence_that_is_but_like_its_id_is_not(record_id: str, sequence: str
     assert of(sequence, record_id) is None
 
 
-@pytest.mark.parametrize("code", ["P1", "F1", "DL", "DC", "RL", "RC", "N1", "N3", "XX"])
+@pytest.mark.parametrize("code", ["P1", "F1", "DL", "DC", "RL", "RC", "N1", "N3", "XX", "p1"])
 def test_pir_is_told_by_its_header_and_certain_where_an_asterisk_ends_it(code: str) -> None:
     assert of("ALPHAMKV*", f"{code};CRAB") == Suspicion(NoticeKind.PIR, refused=True)
     assert of("ALPHAMKV", f"{code};CRAB") == Suspicion(NoticeKind.PIR)
