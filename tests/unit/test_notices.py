@@ -200,10 +200,6 @@ SUSPECT = {
         f">a\nMKV\n>g1\n{GENE}\n>b\nMKV\n",
         {NoticeKind.NUCLEOTIDES: [(3, "g1")]},
     ),
-    "a PIR header without an asterisk": (
-        ">P1;CRAB\nMKV\n>b\nMKV\n",
-        {NoticeKind.PIR: [(1, "P1;CRAB")]},
-    ),
 }
 
 
@@ -237,6 +233,7 @@ REFUSED = {
         ">P1;CRAB_XXXXX\nALPHA CRYSTALLIN B CHAIN.\n  MDITIHNPLI RRPLFSWLAP*\n",
         "line 1: this is PIR, where a title follows the header; convert it to FASTA",
     ),
+    "PIR without its asterisk": (">P1;X\nCRAB title here\nMKVFQAAAK\n", "line 1: this is PIR"),
     "PIR further down": (">a\nMKV\n\n>F1;x\nTITLE\nMKV*\n", "line 4: this is PIR"),
     "SaProt's tokens": (
         ">a\nMaKbTdVsLlKpAaGgHhRrEeMdKv\n",

@@ -99,6 +99,9 @@ def suspicion(record_id: bytes, sequence: bytes, *, nucleotides: bool) -> Suspic
         sequence: As it is in the file, without line feeds.
         nucleotides: Whether to look for DNA and RNA.
     """
+    if is_pir(record_id):
+        # With or without its asterisk: the next line is a title, and would be embedded.
+        return Suspicion(NoticeKind.PIR, refused=True)
     letters = sequence.translate(None, GAPS).rstrip(b"*")
     upper = letters.upper()
     if len(upper) >= SHORTEST and may_be_coded(upper):
@@ -110,8 +113,6 @@ def suspicion(record_id: bytes, sequence: bytes, *, nucleotides: bool) -> Suspic
             return Suspicion(NoticeKind.SECONDARY_STRUCTURE)
     if begins_in_both_cases(letters) and _alternates(letters):
         return Suspicion(NoticeKind.STRUCTURE_TOKENS, refused=True)
-    if is_pir(record_id):
-        return Suspicion(NoticeKind.PIR, refused=sequence.rstrip().endswith(b"*"))
     if may_be_nothing(letters):
         return Suspicion(NoticeKind.WORDS)
     if may_have_words(upper):
