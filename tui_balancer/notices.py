@@ -186,9 +186,13 @@ def _notice(kind: NoticeKind, found: _Found) -> Notice:
 
 def notice_line(notice: Notice) -> str:
     """Return a warning with its examples in one line."""
-    if not notice.examples:
-        return notice.text
-    return f"{notice.text} ({'; '.join(map(example_line, notice.examples))})"
+    return with_examples(notice.text, notice.examples)
+
+
+def with_examples(text: str, examples: Iterable[Example]) -> str:
+    """Return a text with the examples, if there are any, in brackets."""
+    listed = "; ".join(map(example_line, examples))
+    return f"{text} ({listed})" if listed else text
 
 
 def example_line(example: Example) -> str:

@@ -310,7 +310,7 @@ EVENTS: tuple[Event, ...] = (
     ),
     MoveEvent(0, 510.0, 96, unit(96).name, "cuda:2", "cuda:0"),
     FailureEvent(0, 640.0, 451, unit(451).name, None, "line 12: no sequence before the header"),
-    DeviceEvent(0, 700.5, "cuda:2", DeviceState.PAUSED, "paused by hand"),
+    DeviceEvent(0, 700.5, "cuda:2", DeviceState.PAUSED, "by hand"),
     StealEvent(0, 733.0, 520, unit(520).name, 310, "cuda:2", "cuda:1", "cuda:2 is paused"),
 )
 

@@ -48,7 +48,7 @@ FIRST: tuple[Event, ...] = (
     LeaseEvent(0, 6.1, C, NAMES[C], "cpu:0", 1),
     DoneEvent(0, 8.0, B, NAMES[B], "cpu:1", 1, 4.5),
     LeaseEvent(0, 8.1, BROKEN, HOSTILE, "cpu:1", 1),
-    DeviceEvent(0, 10.0, "cpu:1", DeviceState.PAUSED, "paused by hand"),
+    DeviceEvent(0, 10.0, "cpu:1", DeviceState.PAUSED, "by hand"),
 )
 """When the process is killed, `C` and `BROKEN` are out."""
 

@@ -14,16 +14,13 @@ from tests.support.screen import app_of, fake_run, look, seen, shown, toasts
 from tui_balancer.notices import Example, Notice
 from tui_balancer.scheduler.events import (
     DeviceEvent,
-    DoneEvent,
-    LeaseEvent,
-    ReturnCause,
-    ReturnEvent,
     SplitEvent,
     StealEvent,
     WarningEvent,
 )
 from tui_balancer.scheduler.model import DeviceState
-from tui_balancer.ui.state.event_lines import KEPT_ROWS, log_row
+from tui_balancer.ui.state.event_lines import KEPT_ROWS
+from tui_balancer.view.event_lines import Label
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +34,7 @@ def steal(number: int) -> StealEvent:
 
 
 def words(pilot: object) -> list[str]:
-    return [row.word for row in app_of(pilot).run_screen.overview.log_list.rows]  # type: ignore[arg-type]
+    return [row.line.label.value for row in app_of(pilot).run_screen.overview.log_list.rows]  # type: ignore[arg-type]
 
 
 async def framed(pilot: Pilot[int]) -> list[str]:
@@ -46,25 +43,11 @@ async def framed(pilot: Pilot[int]) -> list[str]:
     return [" ".join(word for word in line.split() if word[0] not in "━─") for line in lines]
 
 
-def test_starts_and_ends_of_files_are_no_news() -> None:
-    assert log_row(LeaseEvent(1, 0.0, 1, "a.faa", "cuda:0", 1), 1) is None
-    assert log_row(DoneEvent(1, 0.0, 1, "a.faa", "cuda:0", 1, 2.0), 1) is None
-
-
-def test_a_returned_file_and_a_dead_device_are_news() -> None:
-    back = log_row(ReturnEvent(1, 0.0, 1, "a.faa", "cuda:0", 1, ReturnCause.WORKER_DIED), 1)
-    dead = log_row(DeviceEvent(2, 0.0, "cuda:0", DeviceState.DEAD, "given up"), 2)
-    assert back is not None
-    assert (back.word, back.route, back.reason) == ("returned", "cuda:0", "its worker died")
-    assert dead is not None
-    assert (dead.word, dead.tone, dead.reason) == ("dead", "bad", "given up")
-
-
 async def test_the_newest_line_is_on_top_with_its_local_time() -> None:
     async with shown(fake_run()) as pilot:
         log = app_of(pilot).run_screen.overview.log_list
         assert words(pilot)[:7] == [
-            *("steal", "paused", "failed", "move", "steal", "setting", "steal")
+            *("steal", "device", "failed", "move", "steal", "setting", "steal")
         ]
         top = next(line for line in (await seen(pilot)).splitlines() if "contigs_0520" in line)
         for part in ("09:05:33", "steal", "cuda:2 → cuda:1"):
@@ -80,7 +63,7 @@ async def test_every_event_arrives_once_however_pictures_are_dropped() -> None:
             run.happen([steal(number)])
             link.read()
         await pilot.pause()
-        names = [row.name for row in app_of(pilot).run_screen.overview.log_list.rows]
+        names = [row.line.name for row in app_of(pilot).run_screen.overview.log_list.rows]
         assert names[:300] == [f"f{number}.faa" for number in reversed(range(300))]
         assert len(names) == 300 + before
 
@@ -92,7 +75,7 @@ async def test_the_log_keeps_the_newest_lines_only_but_counts_all_steals() -> No
         await look(pilot)
         log = app_of(pilot).run_screen.overview.log_list
         assert len(log.rows) == KEPT_ROWS
-        assert log.rows[0].name == f"f{KEPT_ROWS + 9}.faa"
+        assert log.rows[0].line.name == f"f{KEPT_ROWS + 9}.faa"
         assert "5,013 steals" in str(log.border_title)
 
 
@@ -104,7 +87,7 @@ async def test_a_cursor_on_top_stays_on_top() -> None:
         log = app_of(pilot).run_screen.overview.log_list
         assert log.cursor == 0
         assert log.cursor_row is not None
-        assert log.cursor_row.name == "f1.faa"
+        assert log.cursor_row.line.name == "f1.faa"
 
 
 async def test_a_cursor_below_the_top_stays_on_its_line() -> None:
@@ -136,7 +119,8 @@ async def test_warnings_are_lines_of_the_log_once_with_their_examples_below() ->
         run.happen([WarningEvent(2, 760.0, EMPTY)])
         await look(pilot)
         rows = app_of(pilot).run_screen.overview.log_list.rows
-        assert [(row.name, row.reason) for row in rows if row.word == "warning"] == [
+        warnings = [row.line for row in rows if row.line.label is Label.WARNING]
+        assert [(line.name, line.reason) for line in warnings] == [
             ("", "empty: 4 in 1 file"),
             ("a.faa", "line 3: P1"),
             ("a.faa", "line 9: P2"),
@@ -174,7 +158,7 @@ async def test_a_steal_shows_the_ends_of_both_devices_without_it_and_with_it() -
         log = app_of(pilot).run_screen.steals.log_list
         for _ in range(len(log.rows)):
             row = log.cursor_row
-            if row is not None and row.reason == "14 s sooner":
+            if row is not None and row.line.reason == "14 s sooner":
                 break
             await pilot.press("up")
         await pilot.press("enter")
@@ -202,7 +186,7 @@ async def test_a_divided_file_shows_when_each_is_through_with_its_part_and_both_
             *("cuda:1 is through with its part in", "left alone idle", "as decided ~4.0s"),
             *("Until the file is through", "Gain ~9.0s → ~4.0s, ~5.0s sooner"),
         ]
-        assert "Batches 3 of 9" in page
+        assert "Reason 3 of 9 batches, 5 s sooner" in page
 
 
 async def test_of_a_decision_without_the_devices_ends_that_of_the_file_is_shown() -> None:
@@ -219,9 +203,9 @@ async def test_v_shows_one_kind_of_event_after_the_other() -> None:
     async with shown(fake_run()) as pilot:
         log = app_of(pilot).run_screen.steals.log_list
         await pilot.press("3", "v")
-        assert {row.word for row in log.rows} == {"steal"}
+        assert {row.line.label.value for row in log.rows} == {"steal"}
         await pilot.press("v")
-        assert {row.word for row in log.rows} == {"move", "setting", "paused"}
+        assert {row.line.label.value for row in log.rows} == {"move", "setting", "device"}
         assert "by hand only: 3" in str(log.border_title)
 
 
@@ -230,7 +214,7 @@ async def test_slash_narrows_the_log_down_and_escape_shows_all_again() -> None:
         log = app_of(pilot).run_screen.steals.log_list
         await pilot.press("3", "slash", *"cuda:1 steal")
         await pilot.pause()
-        assert [row.name[-8:] for row in log.rows] == ["0520.faa", "0211.faa"]
+        assert [row.line.name[-8:] for row in log.rows] == ["0520.faa", "0211.faa"]
         await pilot.press("escape")
         await pilot.pause()
         assert log.has_focus

@@ -9,19 +9,7 @@ from datetime import datetime
 from typing import TextIO
 
 from tui_balancer.formatting import count, estimate, quantity
-from tui_balancer.notices import notice_line
-from tui_balancer.scheduler.events import (
-    DeviceEvent,
-    Event,
-    FailureEvent,
-    MoveEvent,
-    SettingEvent,
-    SplitEvent,
-    StealEvent,
-    UnbundleEvent,
-    WarningEvent,
-)
-from tui_balancer.scheduler.model import DeviceState
+from tui_balancer.view.event_lines import Category, event_line
 from tui_balancer.view.handle import Phase, RunHandle, RunSnapshot
 from tui_balancer.view.summary_text import EXIT_DONE, exit_code, summary_lines
 
@@ -93,12 +81,12 @@ class HeadlessReporter:
     def _report_news(self, snapshot: RunSnapshot) -> None:
         if snapshot.trouble != self._trouble:
             self._trouble = snapshot.trouble
-            self._line(time.time(), f"held     {self._trouble}" if self._trouble else "goes on")
+            self._line(time.time(), f"held     {self._trouble}" if self._trouble else "resumed")
         for event in self._run.events_after(self._seen):
             self._seen = event.sequence
-            text = event_line(event)
-            if text and (is_trouble(event) or not self._quiet):
-                self._line(snapshot.started_at + event.seconds, text)
+            line = event_line(event)
+            if line is not None and (line.category is Category.FAILURE or not self._quiet):
+                self._line(snapshot.started_at + event.seconds, line.text)
 
     def _line(self, unix_seconds: float, text: str) -> None:
         moment = datetime.fromtimestamp(unix_seconds).strftime("%Y-%m-%d %H:%M:%S")
@@ -139,35 +127,3 @@ def _phase(snapshot: RunSnapshot) -> str:
 def status_pause(least_seconds: float, elapsed_seconds: float) -> float:
     """Return how long the next status line may wait."""
     return max(least_seconds, min(elapsed_seconds / STATUS_SHARE, STATUS_SECONDS_MOST))
-
-
-def is_trouble(event: Event) -> bool:
-    """Whether an event is one that a person should know of who wants to hear of no other."""
-    if isinstance(event, DeviceEvent):
-        return event.state is DeviceState.DEAD
-    return isinstance(event, FailureEvent) and not event.by_hand
-
-
-def event_line(event: Event) -> str:
-    """Return an event as a line, or nothing for the everyday ones (leases, finished files)."""
-    if isinstance(event, StealEvent):
-        return f"steal    {event.source} → {event.target}  {event.unit_name}  ({event.reason})"
-    if isinstance(event, SplitEvent):
-        what = "copy of" if event.copy else f"{event.batches:,} of {event.of:,} batches of"
-        route = f"{event.source} → {event.target}"
-        return f"split    {route}  {what} {event.unit_name}  ({event.reason})"
-    if isinstance(event, MoveEvent):
-        return f"move     {event.source} → {event.target}  {event.unit_name}"
-    if isinstance(event, FailureEvent):
-        if event.by_hand:
-            return f"skipped  {event.unit_name}"
-        return f"failed   {event.unit_name}: {event.reason}"
-    if isinstance(event, UnbundleEvent):
-        return f"one by one  {event.unit_name}: it killed too many workers ({event.reason})"
-    if isinstance(event, DeviceEvent) and event.reason:
-        return f"device   {event.device} {event.state.value}: {event.reason}"
-    if isinstance(event, SettingEvent):
-        return f"setting  {event.text}"
-    if isinstance(event, WarningEvent):
-        return f"warning  {notice_line(event.notice)}"
-    return ""

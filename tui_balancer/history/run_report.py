@@ -13,6 +13,7 @@ from tui_balancer.notices import Notice
 from tui_balancer.outputs.dereplication import planned_copies
 from tui_balancer.scheduler.events import DeviceEvent, MoveEvent, SplitEvent, StealEvent
 from tui_balancer.scheduler.model import DeviceState
+from tui_balancer.view.event_lines import event_line
 from tui_balancer.view.run_stats import RunStats
 from tui_balancer.view.spans import Span, SpanEnd, StateSpan, spans, standings
 
@@ -320,10 +321,10 @@ def _compute_seconds(held: list[Span]) -> float | None:
 
 
 def _transfer(event: StealEvent | MoveEvent | SplitEvent) -> Transfer:
-    who = (event.unit_name, event.source, event.target)
-    if isinstance(event, MoveEvent):
-        return Transfer(event.seconds, "move", *who, event.reason or "by hand")
-    finish = (event.finish_without, event.finish_with)
-    if isinstance(event, StealEvent):
-        return Transfer(event.seconds, "steal", *who, event.reason, *finish)
-    return Transfer(event.seconds, "copy" if event.copy else "split", *who, event.reason, *finish)
+    line = event_line(event)
+    assert line is not None, "a transfer is no everyday event"
+    finish: tuple[float | None, float | None] = (None, None)
+    if not isinstance(event, MoveEvent):
+        finish = (event.finish_without, event.finish_with)
+    who = (line.name, event.source, event.target)
+    return Transfer(event.seconds, line.label.value, *who, line.reason, *finish)

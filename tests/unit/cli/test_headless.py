@@ -10,48 +10,16 @@ import pytest
 
 from tests.support import pictures
 from tests.support.fake_run import FakeRun
-from tui_balancer.cli.headless import HeadlessReporter, event_line, status_line, status_pause
-from tui_balancer.notices import Example, Notice
+from tui_balancer.cli.headless import HeadlessReporter, status_line, status_pause
+from tui_balancer.notices import Notice
 from tui_balancer.scheduler.events import (
     DeviceEvent,
-    Event,
     FailureEvent,
-    LeaseEvent,
-    MoveEvent,
     SettingEvent,
-    StealEvent,
     WarningEvent,
 )
 from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.view.handle import Phase, ScanProgress
-
-EMPTY_ONES = (Example("a.faa", 3, "P1"), Example("a.faa", 9, "P2"))
-
-
-@pytest.mark.parametrize(
-    ("event", "line"),
-    [
-        (
-            StealEvent(1, 0.0, 4, "a.faa", 9, "cuda:1", "cuda:0", "41 s sooner", 90.0, 49.0),
-            "steal    cuda:1 → cuda:0  a.faa  (41 s sooner)",
-        ),
-        (MoveEvent(1, 0.0, 4, "a.faa", "cuda:1", "cuda:0"), "move     cuda:1 → cuda:0  a.faa"),
-        (FailureEvent(1, 0.0, 4, "a.faa", None, "line 3: bad"), "failed   a.faa: line 3: bad"),
-        (
-            DeviceEvent(1, 0.0, "cuda:1", DeviceState.DEAD, "killed by SIGKILL"),
-            "device   cuda:1 dead: killed by SIGKILL",
-        ),
-        (SettingEvent(1, 0.0, "time: gain ≥ 2 s"), "setting  time: gain ≥ 2 s"),
-        (WarningEvent(1, 0.0, Notice("unknown card")), "warning  unknown card"),
-        (
-            WarningEvent(1, 0.0, Notice("empty: 2 in 1 file", examples=EMPTY_ONES)),
-            "warning  empty: 2 in 1 file (a.faa line 3: P1; a.faa line 9: P2)",
-        ),
-        (LeaseEvent(1, 0.0, 4, "a.faa", "cuda:1", 1), ""),
-    ],
-)
-def test_what_happens_is_a_line_and_the_everyday_is_none(event: Event, line: str) -> None:
-    assert event_line(event) == line
 
 
 def test_the_status_says_how_far_the_run_is_and_marks_the_estimate() -> None:
@@ -143,7 +111,7 @@ def test_a_device_that_dies_is_told_to_the_quiet_too() -> None:
     run.final = replace(pictures.SUMMARY, failed=())
     HeadlessReporter(run, stream, quiet=True).watch(lambda _: True)
     (line,) = stream.getvalue().splitlines()
-    assert line.endswith("device   cuda:1 dead: killed by SIGKILL")
+    assert line.endswith("device   cuda:1  dead: killed by SIGKILL")
 
 
 class ClosedTerminal(io.StringIO):

@@ -17,19 +17,19 @@ class DecisionDialog(DetailDialog):
     """Time, devices, file and reason, none of them cut; both finish times of a steal."""
 
     def __init__(self, row: LogRow, time: str) -> None:
+        line = row.line
         super().__init__(
-            row.word.capitalize(), lambda: decision_page(row, time), f"{time}  {row.text}"
+            line.label.value.capitalize(), lambda: decision_page(row, time), f"{time}  {line.text}"
         )
 
 
 def decision_page(row: LogRow, time: str) -> list[Content]:
     """Return the lines of an event; empty fields are left out."""
-    fields = {"Time": time, "Devices": row.route, "File": row.name, "Reason": row.reason}
+    line = row.line
+    fields = {"Time": time, "Devices": line.route, "File": line.name, "Reason": line.reason}
     lines = [field(label, text) for label, text in fields.items() if text]
     if isinstance(row.event, StealEvent):
         lines.append(field("Sequences", f"{row.event.sequences:,}"))
-    if isinstance(row.event, SplitEvent):
-        lines.append(field("Batches", f"{row.event.batches:,} of {row.event.of:,}"))
     if isinstance(row.event, StealEvent | SplitEvent):
         lines += [Content(""), *_finish_times(row.event)]
     return lines

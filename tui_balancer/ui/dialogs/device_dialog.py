@@ -122,13 +122,14 @@ def _files(run_state: RunState, device: str) -> list[Content]:
 
 def _events(run_state: RunState, device: str) -> list[Content]:
     snapshot = run_state.snapshot
-    rows = [row for row in run_state.events.rows if device in row.route.split()]
+    rows = [row for row in run_state.events.rows if device in row.line.devices]
     if not rows or snapshot is None:
         return []
     now = snapshot.started_at + snapshot.elapsed_seconds
     lines = [Content(""), heading("What happened to it")]
     for row in rows[:_SHOWN_EVENTS]:
         time = clock_time(snapshot.started_at + row.seconds, now)
-        what = f"{shorten(row.name, 30)}  {row.reason}" if row.name else row.reason
-        lines.append(Content(f"  {time}  {row.word:<9}{what}"))
+        line = row.line
+        what = f"{shorten(line.name, 30)}  {line.reason}" if line.name else line.reason
+        lines.append(Content(f"  {time}  {line.label.value:<9}{what}"))
     return lines

@@ -80,12 +80,13 @@ def _attempts(run_state: RunState, unit_id: int) -> list[Content]:
 
 def _events(run_state: RunState, name: str) -> list[Content]:
     snapshot = run_state.snapshot
-    rows = [row for row in run_state.events.rows if row.name == name][:_SHOWN_EVENTS]
+    rows = [row for row in run_state.events.rows if row.line.name == name][:_SHOWN_EVENTS]
     if not rows or snapshot is None:
         return []
     now = snapshot.started_at + snapshot.elapsed_seconds
     lines = [Content(""), heading("What happened to it")]
     for row in reversed(rows):
         time = clock_time(snapshot.started_at + row.seconds, now)
-        lines.append(Content(f"  {time}  {row.word:<9}{row.route}  {row.reason}"))
+        line = row.line
+        lines.append(Content(f"  {time}  {line.label.value:<9}{line.route}  {line.reason}"))
     return lines

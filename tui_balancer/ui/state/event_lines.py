@@ -7,31 +7,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from tui_balancer.formatting import NONE
-from tui_balancer.notices import Example, place
-from tui_balancer.scheduler.events import (
-    DeviceEvent,
-    Event,
-    FailureEvent,
-    MoveEvent,
-    RetryEvent,
-    ReturnEvent,
-    SettingEvent,
-    SkipEvent,
-    SplitEvent,
-    StealEvent,
-    UnbundleEvent,
-    WarningEvent,
-)
-from tui_balancer.scheduler.model import DeviceState
-from tui_balancer.ui import glyphs
+from tui_balancer.notices import place
+from tui_balancer.scheduler.events import Event, StealEvent
 from tui_balancer.ui.styles import Tone
+from tui_balancer.view.event_lines import Category, EventLine, Label, event_line
 
 KEPT_ROWS: Final = 5000
 
-_DEVICE_WORDS: Final[dict[DeviceState, tuple[str, Tone]]] = {
-    DeviceState.DEAD: ("dead", "bad"),
-    DeviceState.PAUSED: ("paused", "fair"),
+_TONES: Final[dict[Category, Tone]] = {
+    Category.BALANCING: "accent",
+    Category.BY_HAND: "good",
+    Category.FAILURE: "bad",
+    Category.SETBACK: "fair",
+    Category.NEWS: "dim",
+}
+
+_TONES_BY_HAND: Final[dict[Label, Tone]] = {
+    Label.SKIPPED: "fair",
+    Label.DEVICE: "fair",
+    Label.SETTING: "dim",
 }
 
 
@@ -42,64 +36,22 @@ class LogRow:
     Attributes:
         number: Place in the order of arrival.
         seconds: Since the run began.
-        word: What kind of thing happened.
-        tone: Its colour.
-        route: Devices concerned.
-        name: File concerned; empty where none is.
-        reason: Why, or what.
+        line: What happened, in words.
         event: The event.
     """
 
     number: int
     seconds: float
-    word: str
-    tone: Tone
-    route: str
-    name: str
-    reason: str
+    line: EventLine
     event: Event
 
     @property
-    def text(self) -> str:
-        """All its words in one line."""
-        return "  ".join(part for part in (self.word, self.route, self.name, self.reason) if part)
-
-
-def log_row(event: Event, number: int) -> LogRow | None:
-    """Return the line of an event, or None for the everyday ones: starts and ends of files."""
-    word: str
-    tone: Tone
-    if isinstance(event, StealEvent | MoveEvent):
-        route = f"{event.source} {glyphs.ARROW} {event.target}"
-        word, tone = ("steal", "accent") if isinstance(event, StealEvent) else ("move", "good")
-        what = (route, event.unit_name, event.reason or "by hand")
-    elif isinstance(event, SplitEvent):
-        word, tone = "copy" if event.copy else "split", "accent"
-        route = f"{event.source} {glyphs.ARROW} {event.target}"
-        what = (route, event.unit_name, event.reason)
-    elif isinstance(event, FailureEvent):
-        word, tone, what = "failed", "bad", (event.device or NONE, event.unit_name, event.reason)
-    elif isinstance(event, ReturnEvent | UnbundleEvent):
-        word, tone, what = "returned", "fair", (event.device, event.unit_name, event.reason)
-    elif isinstance(event, SkipEvent):
-        word, tone, what = "skipped", "fair", (event.device, event.unit_name, event.reason)
-    elif isinstance(event, RetryEvent):
-        word, tone, what = "retry", "good", (event.device, event.unit_name, "waits again, by hand")
-    elif isinstance(event, SettingEvent):
-        word, tone, what = "setting", "dim", ("", "", event.text)
-    elif isinstance(event, WarningEvent):
-        word, tone, what = "warning", "fair", ("", "", event.notice.text)
-    elif isinstance(event, DeviceEvent):
-        word, tone = _DEVICE_WORDS.get(event.state, ("device", "dim"))
-        what = (event.device, "", event.reason)
-    else:
-        return None
-    return LogRow(number, event.seconds, word, tone, *what, event)
-
-
-def _example_row(one: Example, event: WarningEvent, number: int) -> LogRow:
-    """Return the line of an example of a warning."""
-    return LogRow(number, event.seconds, "warning", "dim", "", one.file, place(one), event)
+    def tone(self) -> Tone:
+        """The colour of its label."""
+        tone = _TONES[self.line.category]
+        if self.line.category is Category.BY_HAND:
+            return _TONES_BY_HAND.get(self.line.label, tone)
+        return tone
 
 
 class EventRecord:
@@ -125,13 +77,15 @@ class EventRecord:
         for event in events:
             if isinstance(event, StealEvent):
                 self.steals[event.source, event.target] += 1
-            if isinstance(event, WarningEvent):
-                # The newest line is on top: the warning comes last to stand above its examples.
-                for one in reversed(event.notice.examples):
-                    self._push(_example_row(one, event, self.arrived + 1))
-            row = log_row(event, self.arrived + 1)
-            if row is not None:
-                self._push(row)
+            line = event_line(event)
+            if line is None:
+                continue
+            # The newest line is on top: the warning comes last to stand above its examples.
+            for one in reversed(line.examples):
+                self._push(
+                    EventLine(line.label, Category.NEWS, name=one.file, reason=place(one)), event
+                )
+            self._push(line, event)
 
     def forget(self) -> None:
         """Have no lines again."""
@@ -139,6 +93,6 @@ class EventRecord:
         self.steals.clear()
         self.arrived += 1
 
-    def _push(self, row: LogRow) -> None:
+    def _push(self, line: EventLine, event: Event) -> None:
         self.arrived += 1
-        self._rows.appendleft(row)
+        self._rows.appendleft(LogRow(self.arrived, event.seconds, line, event))

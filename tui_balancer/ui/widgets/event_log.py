@@ -11,15 +11,16 @@ from tui_balancer.ui.state.event_lines import EventRecord, LogRow
 from tui_balancer.ui.styles import Line
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.row_list import RowList
+from tui_balancer.view.event_lines import Category, Label
 
-KINDS: Final[dict[str, tuple[str, ...]]] = {
-    "all": (),
-    "steals": ("steal", "split", "copy"),
-    "by hand": ("move", "skipped", "retry", "setting", "paused"),
-    "failures": ("failed", "returned", "dead", "warning"),
-    "devices": ("device", "paused", "dead"),
+KINDS: Final[dict[str, frozenset[Category | Label]]] = {
+    "all": frozenset(),
+    "steals": frozenset({Category.BALANCING}),
+    "by hand": frozenset({Category.BY_HAND}),
+    "failures": frozenset({Category.FAILURE, Category.SETBACK, Label.WARNING}),
+    "devices": frozenset({Label.DEVICE}),
 }
-"""What may be shown apart, by the words of the lines."""
+"""What may be shown apart: lines that have one of these."""
 
 
 class EventLog(RowList[LogRow]):
@@ -43,7 +44,7 @@ class EventLog(RowList[LogRow]):
         self._shown: tuple[int, object] = (-1, None)
         columns = (
             Column("Time", 9, self._time_cell),
-            Column[LogRow]("Event", 8, lambda row, _: [(row.word, row.tone)]),
+            Column[LogRow]("Event", 8, lambda row, _: [(row.line.label.value, row.tone)]),
             Column[LogRow]("Devices", 15, _route_cell, rank=1),
             Column("File and reason", 20, self._text_cell, flexible=True),
         )
@@ -56,7 +57,7 @@ class EventLog(RowList[LogRow]):
 
     def row_text(self, row: LogRow) -> str:
         """Return a line with its time, none of it cut."""
-        return f"{self.time_of(row)}  {row.text}"
+        return f"{self.time_of(row)}  {row.line.text}"
 
     @property
     def kind(self) -> str:
@@ -99,11 +100,11 @@ class EventLog(RowList[LogRow]):
 
     def _chosen(self) -> tuple[LogRow, ...]:
         rows = self._record.rows
-        if KINDS[self._kind]:
-            rows = tuple(row for row in rows if row.word in KINDS[self._kind])
+        if kinds := KINDS[self._kind]:
+            rows = tuple(row for row in rows if kinds & {row.line.category, row.line.label})
         if self._words:
             rows = tuple(
-                row for row in rows if all(word in row.text.lower() for word in self._words)
+                row for row in rows if all(word in row.line.text.lower() for word in self._words)
             )
         return rows
 
@@ -119,15 +120,16 @@ class EventLog(RowList[LogRow]):
         return [(self.time_of(row), "dim")]
 
     def _text_cell(self, row: LogRow, width: int) -> Line:
-        if not row.name:
-            return [(cut(row.reason, width), "plain")]
-        name = shorten(row.name, max(16, min(40, width // 2)))
-        return [(name, "strong"), (f" {row.reason}", "dim")]
+        line = row.line
+        if not line.name:
+            return [(cut(line.reason, width), "plain")]
+        name = shorten(line.name, max(16, min(40, width // 2)))
+        return [(name, "strong"), (f" {line.reason}", "dim")]
 
 
 def _route_cell(row: LogRow, width: int) -> Line:
-    devices = row.route.split(f" {glyphs.ARROW} ")
+    devices, route = row.line.devices, row.line.route
     room = width if len(devices) == 1 else (width - 3) // 2
-    whole = len(row.route) <= width
-    shown = row.route if whole else f" {glyphs.ARROW} ".join(device_label(d, room) for d in devices)
-    return [(shown, "plain")]
+    if len(route) > width:
+        route = f" {glyphs.ARROW} ".join(device_label(device, room) for device in devices)
+    return [(route, "plain")]
