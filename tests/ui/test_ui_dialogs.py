@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
 from tests.support.pictures import BROKEN, DEVICES, RUNNING
-from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
+from tests.support.screen import app_of, fake_run, look, seen, settled, shown, toasts, until
 from tui_balancer.scheduler.commands import MoveUnits, Outcome, SetPolicy, SplitUnit
 from tui_balancer.scheduler.model import (
     CountSettings,
@@ -17,7 +17,10 @@ from tui_balancer.scheduler.model import (
     PolicySettings,
     TimeSettings,
 )
+from tui_balancer.ui.app import BalancerApp
+from tui_balancer.ui.dialogs.dialog import Dialog
 from tui_balancer.ui.dialogs.threshold_dialog import ThresholdDialog
+from tui_balancer.ui.screens.help_screen import HelpScreen
 from tui_balancer.ui.screens.run_screen import RunScreen
 
 AT_LEAST = "must be a number of at least"
@@ -254,3 +257,37 @@ async def test_the_dialog_can_be_cancelled_by_key_and_by_button() -> None:
         await pilot.pause()
         assert isinstance(pilot.app.screen, RunScreen)
         assert run.commands == []
+
+
+class Hasty(Dialog[None]):
+    """A dialog that is closed before it is there."""
+
+    def on_mount(self) -> None:
+        self.dismiss()
+        raise RuntimeError("nothing to focus")
+
+
+async def test_a_dialog_that_fails_on_its_way_out_leaves_the_screen_alone() -> None:
+    app = BalancerApp(fake_run(), poll=False)
+    async with app.run_test() as pilot:
+        await app.push_screen(Hasty())
+        await settled(pilot)
+        assert app.screen is app.run_screen
+        assert [str(error) for error in app.errors] == ["nothing to focus"]
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+
+
+async def test_a_dialog_under_another_one_is_not_answered() -> None:
+    async with shown(fake_run()) as pilot:
+        app = app_of(pilot)
+        answers: list[object] = []
+        below, above = Dialog[str](), Dialog[str]()
+        await app.push_screen(below, answers.append)
+        await app.push_screen(above, answers.append)
+        below.dismiss("below")
+        above.dismiss("above")
+        above.dismiss("again")
+        await settled(pilot)
+        assert answers == ["above"]
+        assert app.screen is below

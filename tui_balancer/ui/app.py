@@ -10,13 +10,17 @@ from functools import partial
 from types import FrameType
 from typing import Any, ClassVar, Final, Literal
 
+from textual._context import active_message_pump
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import NoScreen
 from textual.events import Event, InputEvent
 from textual.events import Key as KeyEvent
 from textual.filter import LineFilter
+from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.widget import Widget
 
 from tui_balancer.errors import UserError
 from tui_balancer.scheduler.commands import Drain, StopNow
@@ -251,6 +255,8 @@ class BalancerApp(App[int]):
 
     async def on_event(self, event: Event) -> None:
         """Drop a key or a click that fails: it may reach a widget that is on its way out."""
+        if self.left is not None and isinstance(event, InputEvent):
+            return
         try:
             await super().on_event(event)
         except Exception as error:
@@ -272,9 +278,21 @@ class BalancerApp(App[int]):
             self.details = log_error(self._log_folder(), what, error)
 
     def _handle_exception(self, error: Exception) -> None:
-        """Log an error that nothing in the screen has caught, and close the screen."""
-        self.note(FAILED, error)
-        super()._handle_exception(error)
+        """Log an error that nothing has caught; unless its widget has left, close the screen."""
+        if self._is_gone(active_message_pump.get(None)):
+            self.note("A widget failed on its way out", error)
+        else:
+            self.note(FAILED, error)
+            super()._handle_exception(error)
+
+    def _is_gone(self, pump: MessagePump | None) -> bool:
+        """Whether a widget is no longer part of what is shown."""
+        if not isinstance(pump, Widget):
+            return False
+        try:
+            return not pump.is_attached or pump.screen not in self.screen_stack
+        except NoScreen:
+            return True
 
     def _fatal_error(self) -> None:
         """Close the screen; the caller says why, once the terminal is a shell's again."""

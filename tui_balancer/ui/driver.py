@@ -109,11 +109,12 @@ class TerminalDriver(LinuxDriver):
         decode = getincrementaldecoder("utf-8")(errors="ignore").decode
         try:
             while not self.exit_event.is_set():
-                ready, _, _ = select.select([self.fileno], [], [], _KEYS_SECONDS)
+                ready = self._has_keys(_KEYS_SECONDS)
                 if ready and not in_foreground(self.fileno):
                     # What is typed now is for the shell.
                     self.exit_event.wait(_KEYS_SECONDS)
-                elif ready:
+                elif ready and self._has_keys(0.0):
+                    # Looked twice: the shell may have read the first, `fg`, before it went back.
                     if not (keys := os.read(self.fileno, 4096)):
                         self._terminal.lost.set()
                         return
@@ -124,6 +125,9 @@ class TerminalDriver(LinuxDriver):
                     self.process_message(event)
         except OSError:
             self._terminal.lost.set()
+
+    def _has_keys(self, seconds: float) -> bool:
+        return bool(select.select([self.fileno], [], [], seconds)[0])
 
     def write(self, data: str) -> None:
         """Write, or drop the text while another program has the terminal."""
@@ -192,8 +196,8 @@ class TerminalDriver(LinuxDriver):
 
     def _sigcont_application(self, *_signal_and_frame: object) -> None:
         if not self._continuing:
-            self._continuing = True
-            self._away = not in_foreground(self.fileno)
+            # Nothing is painted until the modes are set again.
+            self._continuing = self._away = True
             self._schedule(self._continue)
 
     def _schedule(self, step: Any) -> None:

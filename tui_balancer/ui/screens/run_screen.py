@@ -123,7 +123,7 @@ class RunScreen(SteeringScreen):
         self.settle_policy()
         if not self._frozen:
             self._show(picture)
-        elif self.view.hungry:
+        elif self.view.hungry and self.view.is_mounted:
             self.view.show(picture)
         elif picture.summary is not None and not self.overview.has_class("-finished"):
             self.notify("The run has ended. Press space to see the summary.", title="Finished")
@@ -162,7 +162,9 @@ class RunScreen(SteeringScreen):
         }
         if notes != self.tabs.notes:
             self.tabs.notes = notes
-        self.view.show(picture)
+        # A tab that is shown for the first time draws the picture once it is there.
+        if self.view.is_mounted:
+            self.view.show(picture)
         if picture.summary is not None and not self.overview.has_class("-finished"):
             self.overview.show(picture)
 
