@@ -264,16 +264,31 @@ class Hasty(Dialog[None]):
 
     def on_mount(self) -> None:
         self.dismiss()
-        raise RuntimeError("nothing to focus")
+        raise RuntimeError("a fault on the way out")
 
 
-async def test_a_dialog_that_fails_on_its_way_out_leaves_the_screen_alone() -> None:
+class Searching(Dialog[None]):
+    """A dialog that is closed while it looks for something."""
+
+    def on_mount(self) -> None:
+        self.run_worker(self.search())
+
+    async def search(self) -> None:
+        self.dismiss()
+        raise RuntimeError("a fault on the way out")
+
+
+@pytest.mark.parametrize("dialog", [Hasty, Searching])
+async def test_a_dialog_that_fails_on_its_way_out_leaves_the_screen_alone(
+    dialog: type[Dialog[None]],
+) -> None:
     app = BalancerApp(fake_run(), poll=False)
     async with app.run_test() as pilot:
-        await app.push_screen(Hasty())
+        app.push_screen(dialog())
+        await until(pilot, lambda: app.errors)
         await settled(pilot)
         assert app.screen is app.run_screen
-        assert [str(error) for error in app.errors] == ["nothing to focus"]
+        assert "a fault on the way out" in str(app.errors[0])
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
 

@@ -21,6 +21,7 @@ from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.worker import WorkerFailed, get_current_worker
 
 from tui_balancer.errors import UserError
 from tui_balancer.scheduler.commands import Drain, StopNow
@@ -279,7 +280,8 @@ class BalancerApp(App[int]):
 
     def _handle_exception(self, error: Exception) -> None:
         """Log an error that nothing has caught; unless its widget has left, close the screen."""
-        if self._is_gone(active_message_pump.get(None)):
+        in_worker = isinstance(error, WorkerFailed)
+        if self._is_gone(get_current_worker().node if in_worker else active_message_pump.get(None)):
             self.note("A widget failed on its way out", error)
         else:
             self.note(FAILED, error)
