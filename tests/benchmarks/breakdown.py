@@ -25,8 +25,8 @@ from tui_balancer.embedding.embedder import Embedder, prepare_torch, torch_devic
 from tui_balancer.embedding.forward import layers
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
-from tui_balancer.workers.benchmark.benchmark import BenchmarkTask
 from tui_balancer.workers.benchmark.measure import product_rate
+from tui_balancer.workers.benchmark.messages import BenchmarkTask
 from tui_balancer.workers.process.memory import keep_freed_memory
 
 PRODUCTS, ATTENTION, ALL = "products", "attention", "all"

@@ -29,7 +29,8 @@ from tui_balancer.embedding.checkpoints.checkpoints import resolve
 from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS, CheckpointModel
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
-from tui_balancer.workers.benchmark.benchmark import BenchmarkTask, benchmark
+from tui_balancer.workers.benchmark.benchmark import benchmark
+from tui_balancer.workers.benchmark.messages import BenchmarkTask
 
 LONGEST = 1022
 """Residues; longer sequences are cut, here as by `extract.py`."""

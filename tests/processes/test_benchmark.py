@@ -17,7 +17,8 @@ import pytest
 from tui_balancer.embedding.checkpoints.registry import ModelSource
 from tui_balancer.errors import UserError
 from tui_balancer.workers.benchmark import benchmark as module
-from tui_balancer.workers.benchmark.benchmark import BUCKETS, BenchmarkTask, Measurement, benchmark
+from tui_balancer.workers.benchmark.benchmark import benchmark
+from tui_balancer.workers.benchmark.messages import BUCKETS, BenchmarkTask, Measurement
 
 
 @pytest.fixture

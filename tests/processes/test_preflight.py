@@ -13,14 +13,11 @@ import pytest
 from tui_balancer.devices.selection import DeviceRequest
 from tui_balancer.embedding.checkpoints.registry import CheckpointModel, ModelSource, UntrainedModel
 from tui_balancer.errors import UserError
+from tui_balancer.workers.preflight import messages
 from tui_balancer.workers.preflight import preflight as module
-from tui_balancer.workers.preflight.preflight import (
-    PreflightReport,
-    PreflightRequest,
-    Received,
-    preflight,
-)
-from tui_balancer.workers.process.entry import detach
+from tui_balancer.workers.preflight.messages import PreflightReport, PreflightRequest, Received
+from tui_balancer.workers.preflight.preflight import preflight
+from tui_balancer.workers.process.detach import detach
 
 AUTO = DeviceRequest(("auto",))
 PROCESSOR = DeviceRequest(("cpu",))
@@ -29,7 +26,7 @@ UNTRAINED = UntrainedModel("esm2_t6_8M_UR50D", seed=3)
 
 @pytest.fixture(autouse=True)
 def _a_gpu_is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "may_have_gpus", lambda: True)
+    monkeypatch.setattr(messages, "may_have_gpus", lambda: True)
 
 
 def test_a_checkpoint_is_checked_and_the_devices_are_seen(
@@ -72,7 +69,7 @@ def test_an_untrained_model_on_the_processor_takes_no_process(
 
 
 def test_where_no_gpu_can_be_no_process_looks_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "may_have_gpus", lambda: False)
+    monkeypatch.setattr(messages, "may_have_gpus", lambda: False)
     monkeypatch.setattr(module, "spawn", no_process)
 
     assert [info.device for info in preflight(PreflightRequest(UNTRAINED, AUTO)).devices] == ["cpu"]

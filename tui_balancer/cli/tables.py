@@ -13,7 +13,7 @@ from tui_balancer.run.prepare.learned_rates import learned_words, load_rates
 from tui_balancer.run.prepare.plan import PlannedDevice
 from tui_balancer.scheduler.model import DeviceSpec
 from tui_balancer.scheduler.policy.device_weights import match_device_weight
-from tui_balancer.workers.benchmark.benchmark import Measurement
+from tui_balancer.workers.benchmark.messages import Measurement
 
 
 def plan_table(planned: Sequence[PlannedDevice]) -> Table:

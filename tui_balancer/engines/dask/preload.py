@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from tui_balancer.stop_signals import ignore_group_signals
-from tui_balancer.workers.process.entry import redirect
+from tui_balancer.workers.process.detach import redirect
 
 LOG_VARIABLE = "TUI_BALANCER_LOG"
 """Environment variable that names the file for whatever a worker's process prints."""

@@ -17,14 +17,15 @@ from tui_balancer.run.prepare.learned_rates import remember
 from tui_balancer.run.prepare.precision import choose_precision, precisions
 from tui_balancer.run.prepare.prepare import OnStep, downloading
 from tui_balancer.settings import RunSettings
-from tui_balancer.workers.benchmark.benchmark import (
+from tui_balancer.workers.benchmark.benchmark import benchmark
+from tui_balancer.workers.benchmark.messages import (
     BUCKETS,
     BenchmarkTask,
     LengthBucket,
     Measurement,
-    benchmark,
 )
-from tui_balancer.workers.preflight.preflight import PreflightRequest, preflight
+from tui_balancer.workers.preflight.messages import PreflightRequest
+from tui_balancer.workers.preflight.preflight import preflight
 
 _CEILINGS = 0.5
 """Time that the matrix products of one number format take, in measurements of a bucket."""

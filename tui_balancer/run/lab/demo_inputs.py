@@ -12,7 +12,7 @@ from tui_balancer.inputs.synthetic import sample_lengths, write_synthetic
 from tui_balancer.run.lab.bench import prepare_benchmark
 from tui_balancer.settings import RunSettings
 from tui_balancer.view.handle import Step
-from tui_balancer.workers.benchmark.benchmark import BUCKETS, LengthBucket, Measurement
+from tui_balancer.workers.benchmark.messages import BUCKETS, LengthBucket, Measurement
 
 MEASURING_SECONDS = 1.0
 """How long the devices are measured for it; a slow one takes longer over its three batches."""

@@ -19,7 +19,8 @@ from tui_balancer.run.prepare.learned_rates import with_rates
 from tui_balancer.scheduler.model import DeviceSpec
 from tui_balancer.scheduler.policy.device_weights import match_device_weight, parse_weights
 from tui_balancer.settings import RunSettings
-from tui_balancer.workers.preflight.preflight import PreflightRequest, preflight
+from tui_balancer.workers.preflight.messages import PreflightRequest
+from tui_balancer.workers.preflight.preflight import preflight
 from tui_balancer.workers.process.memory import cpu_worker_bytes
 
 SMALLEST = ESM2_MODELS["esm2_t6_8M_UR50D"]

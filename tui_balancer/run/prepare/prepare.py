@@ -54,12 +54,8 @@ from tui_balancer.run_folder.settings_json import (
 from tui_balancer.scheduler.model import DeviceSpec
 from tui_balancer.settings import RunSettings
 from tui_balancer.view.handle import Step
-from tui_balancer.workers.preflight.preflight import (
-    OnDownload,
-    PreflightReport,
-    PreflightRequest,
-    preflight,
-)
+from tui_balancer.workers.preflight.messages import PreflightReport, PreflightRequest
+from tui_balancer.workers.preflight.preflight import OnDownload, preflight
 from tui_balancer.workers.wire.socket_folder import temporary_folder
 
 if TYPE_CHECKING:

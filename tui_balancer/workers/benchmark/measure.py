@@ -17,7 +17,7 @@ from tui_balancer.embedding.embedder import DTYPES, Embedder, prepare_torch, tor
 from tui_balancer.embedding.flops import forward_flops
 from tui_balancer.embedding.forward.products import Linear, PublicProducts, choose_products
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
-from tui_balancer.workers.benchmark.benchmark import (
+from tui_balancer.workers.benchmark.messages import (
     BUCKETS,
     BenchmarkTask,
     LengthBucket,

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing import connection
 from pathlib import Path
 
-from tui_balancer.devices.drivers import may_have_gpus, missing_cards
-from tui_balancer.devices.info import DeviceInfo, kind_of
+from tui_balancer.devices.drivers import missing_cards
+from tui_balancer.devices.info import kind_of
 from tui_balancer.devices.processor import describe_processor
-from tui_balancer.devices.selection import DeviceRequest
-from tui_balancer.embedding.checkpoints.registry import ModelRequest, ModelSource, UntrainedModel
-from tui_balancer.embedding.settings import Precision, resolve_layer
+from tui_balancer.embedding.checkpoints.registry import UntrainedModel
+from tui_balancer.embedding.settings import resolve_layer
 from tui_balancer.errors import UserError
-from tui_balancer.workers.process.entry import preflight_main
+from tui_balancer.workers.preflight.entry import preflight_main
+from tui_balancer.workers.preflight.messages import (
+    PreflightReport,
+    PreflightRequest,
+    Received,
+    Refused,
+)
 from tui_balancer.workers.process.spawning import exit_words, spawn
 
 OnDownload = Callable[[int, int], None]
@@ -26,67 +31,6 @@ OnDownload = Callable[[int, int], None]
 
 SILENCE_SECONDS = 300.0
 """Longest wait for a sign of life: a cold torch on a network disk and eight GPUs to wake."""
-
-
-@dataclass(frozen=True, slots=True)
-class PreflightRequest:
-    """What to find out.
-
-    Attributes:
-        model: Asked for with `--model`; None when only the devices matter.
-        devices: Asked for with `--devices`.
-        repr_layers: Layers that the model must have.
-        contacts: Whether it must be able to predict contacts.
-        first_byte_seconds: Longest wait for a download to begin; None for the usual one.
-        measured: Number format whose speed on the processor is measured; None for none.
-    """
-
-    model: ModelRequest | None
-    devices: DeviceRequest
-    repr_layers: tuple[int, ...] = (-1,)
-    contacts: bool = False
-    first_byte_seconds: float | None = None
-    measured: Precision | None = None
-
-    @property
-    def needs_torch(self) -> bool:
-        """Whether the answer takes a process: weights, GPUs or a number format to look at."""
-        weights = self.model is not None and not isinstance(self.model, UntrainedModel)
-        gpus = may_have_gpus() and not self.devices.processor_only
-        return weights or gpus or self.measured is not None
-
-
-@dataclass(frozen=True, slots=True)
-class PreflightReport:
-    """What was found.
-
-    Attributes:
-        model: Sure to load; None when none was asked for.
-        devices: Those of this machine, `cpu` always among them; not yet those of the run.
-        warnings: Lines a person should read.
-    """
-
-    model: ModelSource | None
-    devices: tuple[DeviceInfo, ...]
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """Sent by the process: so many bytes of a download are there."""
-
-    received: int
-    expected: int
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Sent by the process: a line for the person who must mend something."""
-
-    line: str
-
-
-PreflightMessage = Received | Refused | PreflightReport
 
 
 def preflight(

@@ -9,7 +9,7 @@ from tui_balancer.embedding.checkpoints.checkpoints import resolve
 from tui_balancer.embedding.checkpoints.regression import see_to_regression
 from tui_balancer.embedding.settings import resolve_layer
 from tui_balancer.workers.benchmark.measure import with_relative_speed
-from tui_balancer.workers.preflight.preflight import PreflightReport, PreflightRequest, Received
+from tui_balancer.workers.preflight.messages import PreflightReport, PreflightRequest, Received
 
 
 def probe(request: PreflightRequest, channel: Connection) -> PreflightReport:

@@ -14,7 +14,7 @@ from tui_balancer.run.lab import bench
 from tui_balancer.run.lab.bench import prepare_benchmark
 from tui_balancer.run.prepare.learned_rates import load_rates, rate_key
 from tui_balancer.settings import DeviceSettings, EmbeddingChoice, RunSettings
-from tui_balancer.workers.benchmark.benchmark import BUCKETS, BenchmarkTask, Measurement
+from tui_balancer.workers.benchmark.messages import BUCKETS, BenchmarkTask, Measurement
 
 MODEL = "esm2_t6_8M_UR50D"
 

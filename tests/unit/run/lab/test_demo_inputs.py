@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tui_balancer.cli.commands.demo import DEMO_SECONDS
 from tui_balancer.run.lab.demo_inputs import SEQUENCES, DemoSize, suitable_size, write_inputs
 from tui_balancer.view.handle import Step
-from tui_balancer.workers.benchmark.benchmark import BUCKETS, Measurement
+from tui_balancer.workers.benchmark.messages import BUCKETS, Measurement
 
 LONGEST = 1022
 STEP = max(after / before for before, after in pairwise(SEQUENCES))

@@ -28,7 +28,7 @@ from tui_balancer.run_folder.settings_json import (
     with_stored_defaults,
 )
 from tui_balancer.settings import DeviceSettings, EmbeddingChoice, RunSettings
-from tui_balancer.workers.preflight.preflight import PreflightReport, PreflightRequest
+from tui_balancer.workers.preflight.messages import PreflightReport, PreflightRequest
 
 A100 = SelectedDevice("cuda:0", "NVIDIA A100", 1, None, (8, 0))
 H100 = SelectedDevice("cuda:1", "NVIDIA H100", 1, None, (9, 0))

@@ -14,8 +14,8 @@ from tui_balancer.embedding.batching import MARKERS
 from tui_balancer.embedding.checkpoints.checkpoints import resolve
 from tui_balancer.embedding.checkpoints.registry import CheckpointModel
 from tui_balancer.embedding.flops import forward_flops
-from tui_balancer.workers.benchmark.benchmark import BUCKETS, BenchmarkTask, LengthBucket
 from tui_balancer.workers.benchmark.measure import made_up_batch, measure, with_relative_speed
+from tui_balancer.workers.benchmark.messages import BUCKETS, BenchmarkTask, LengthBucket
 
 torch.set_num_threads(1)
 
