@@ -325,7 +325,7 @@ async def test_y_copies_a_line_of_the_log_uncut() -> None:
     async with shown(fake_run(), (80, 24)) as pilot:
         await pilot.press("3", "y")
         assert pilot.app.clipboard.endswith(
-            "steal  cuda:2 → cuda:1  marine_virome/contigs_0520.faa  cuda:2 is paused"
+            "steal    cuda:2 → cuda:1  marine_virome/contigs_0520.faa: cuda:2 is paused"
         )
 
 
