@@ -163,7 +163,7 @@ def no_protein(dice: random.Random) -> Strange:
     record, reason = dice.choice(
         [
             (f">P1;CRAB\nALPHA CRYSTALLIN\n{protein}*\n", r"this is PIR"),
-            (f">F1;CRAB\nALPHA CRYSTALLIN\n{protein}\n", r"looks like PIR.*--strict"),
+            (f">F1;CRAB\nALPHA CRYSTALLIN\n{protein}\n", r"this is PIR"),
             (f">saprot\n{_by_turns(protein * 2)}\n", r"letters alternate in case"),
             (f">codes\n{codes}\n", r"looks like three-letter codes.*--strict"),
             (f">CODES\n{codes.upper()}\n", r"looks like three-letter codes.*--strict"),

@@ -45,7 +45,7 @@ def test_a_screen_without_its_run_shows_what_the_ledger_knows(
     )
     assert app.stdout is not None
     with app.stdout as lines:
-        assert any("cpu:0 idle" in line for line in lines)
+        assert any("cpu:0  idle" in line for line in lines)
     terminal = open_terminal(attach_command(tmp_path / "out", "--read-only"))
     terminal.wait_for(BUSY, "READ-ONLY")
     assert "Pause" not in terminal.shown()

@@ -51,7 +51,7 @@ def start(proteins: Path, folder: Path) -> LiveRun:
         text=True,
     )
     assert process.stdout is not None
-    assert any("cpu:0 idle" in line for line in process.stdout)
+    assert any("cpu:0  idle" in line for line in process.stdout)
     # Nobody reads on, and a pipe that is full would hold the run.
     threading.Thread(target=process.stdout.read, daemon=True).start()
     return LiveRun(process, folder)

@@ -217,7 +217,7 @@ def test_an_interrupt_stops_after_the_batch_in_flight_and_leaves_nothing_half_wr
     )  # fmt: skip
     assert process.stdout is not None
     for line in process.stdout:
-        if "cpu:0 idle: model loaded" in line:
+        if "cpu:0  idle: model loaded" in line:
             break
     workers = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from dataclasses import dataclass, field
@@ -75,6 +76,9 @@ class ServedRun:
         """Wait until the server has let go of every client."""
         for thread in set(threading.enumerate()) - self._others:
             if thread.name == "attached-screen":
+                while thread.ident is None:
+                    # It is only just being started, and cannot be joined before.
+                    os.sched_yield()
                 thread.join(DEADLINE_SECONDS)
                 assert not thread.is_alive()
 

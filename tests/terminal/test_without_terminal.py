@@ -41,7 +41,7 @@ def test_plain_lines_without_a_single_escape_sequence_and_the_exit_code_tell_all
     out, err = process.communicate(timeout=90)
     assert process.returncode == exit_code
     assert ESCAPE not in out + err
-    assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  device +cpu:0 idle", out, re.MULTILINE)
+    assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  device +cpu:0 +idle", out, re.MULTILINE)
     assert f"3 of {3 + bad_file} files done" in out
     assert err == ""
 
