@@ -13,12 +13,12 @@ CACHE_VARIABLE = "TUI_BALANCER_CACHE"
 COMPILED = "compiled"
 """Its folder of libraries made of C of our own."""
 
-NO_HOME = "/nonexistent"
-"""Home of users who have none, as Debian names it: nothing is found there, nothing can be made."""
+NO_HOME = "/dev/null"
+"""Home of users who have none: nothing is found there, and not even root can make anything."""
 
 
 def settle_home() -> None:
-    """Let a user whose home nothing tells have one that cannot be written.
+    """Give a user without a home one that cannot be written.
 
     Containers and batch systems run programs under users who are not in the passwd file, without
     HOME. Every library that looks for its files raises an error of its own then.
@@ -30,6 +30,6 @@ def settle_home() -> None:
 
 
 def cache_folder() -> Path:
-    """Return the folder, be it there or not."""
+    """Return the folder, which may not exist."""
     folder = os.environ.get(CACHE_VARIABLE)
     return Path(folder) if folder else user_cache_path("tui-balancer")

@@ -212,7 +212,7 @@ SETTINGS = (
             TUI_BALANCER_CPU_WORKERS="3",
             TUI_BALANCER_PRECISION="bf16",
             http_proxy="http://127.0.0.1:9",
-            TORCH_HOME="/nonexistent",
+            TORCH_HOME="/dev/null",
             CUDA_VISIBLE_DEVICES="0",
         ),
     ),

@@ -13,9 +13,7 @@ from tests.support.commands import run_command
 
 STRANGER = """
 import pwd
-import sys
 
-from tui_balancer import cache
 from tui_balancer.__main__ import main
 
 
@@ -25,10 +23,11 @@ def nobody_knows(_user):
 
 if __name__ == "__main__":
     pwd.getpwuid = nobody_knows
-    cache.NO_HOME = sys.argv.pop(1)
     main()
 """
-"""The command of a user who is not in the passwd file, under another name of a home."""
+"""The command of a user who is not in the passwd file."""
+
+HOMES = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TUI_BALANCER_CONFIG")
 
 NO_TEMPORARY = """
 import tempfile
@@ -36,7 +35,7 @@ import tempfile
 from tui_balancer.__main__ import main
 
 if __name__ == "__main__":
-    tempfile._candidate_tempdir_list = lambda: ["/nonexistent"]
+    tempfile._candidate_tempdir_list = lambda: ["/dev/null"]
     main()
 """
 
@@ -62,18 +61,23 @@ def test_a_user_without_a_home_works_without_preferences_and_cache(
 ) -> None:
     command = run_command(little, output=tmp_path / "out")
     words = command[command.index("run") :]
-    without = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TUI_BALANCER_CONFIG")
-    run = ran(tmp_path / "it.py", STRANGER, str(tmp_path / "home"), *words, without=without)
+    run = ran(tmp_path / "it.py", STRANGER, *words, without=HOMES)
     assert (run.returncode, run.stderr) == (0, "")
     assert "3 of 3 files done" in run.stdout
 
 
-@pytest.mark.parametrize("word", ["config", "devices"])
-def test_every_command_knows_no_home(tmp_path: Path, word: str) -> None:
-    home = str(tmp_path / "none")
-    without = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TUI_BALANCER_CONFIG")
-    asked = ran(tmp_path / "it.py", STRANGER, home, word, without=without)
-    assert (asked.returncode, asked.stderr) == (0, "")
+@pytest.mark.parametrize("words", [["config", "--show"], ["devices"]])
+def test_commands_need_no_home(tmp_path: Path, words: list[str]) -> None:
+    run = ran(tmp_path / "it.py", STRANGER, *words, without=HOMES)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_preferences_without_a_home_are_refused_in_one_line(tmp_path: Path) -> None:
+    run = ran(tmp_path / "it.py", STRANGER, "config", without=HOMES)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith("tui-balancer: cannot write ")
+    assert "TUI_BALANCER_CONFIG" in run.stderr
+    assert run.stderr.count("\n") == 1
 
 
 def test_no_folder_for_temporary_files_is_one_line(little: Path, tmp_path: Path) -> None:

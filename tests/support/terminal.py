@@ -77,7 +77,10 @@ class Terminal:
 
     def shown(self) -> str:
         """Return the lines of the screen."""
-        return "\n".join(self._screen.display)
+        # pyte's own `display` fails on half of a wide character, at the edge of a narrow window.
+        columns, buffer = range(self._screen.columns), self._screen.buffer
+        rows = (buffer[row] for row in range(self._screen.lines))
+        return "\n".join("".join(row[column].data for column in columns) for row in rows)
 
     def wait_for(self, *words: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the screen shows all of this."""

@@ -27,9 +27,29 @@ from tui_balancer.ui.showing import show
 print("left", show(lambda: BalancerApp(fake_run())).name)
 """
 
+RESIZED_WHILE_READ = """
+import fcntl
+import struct
+import termios
 
-def fake_screen(open_terminal: OpenTerminal, **options: object) -> Terminal:
-    terminal = open_terminal([sys.executable, "-c", FAKE], **options)
+from tui_balancer.ui import driver
+
+read = driver.terminal_size
+
+
+def read_before_the_next(fileno):
+    size = read(fileno)
+    if size == (100, 30):
+        fcntl.ioctl(fileno, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    return size
+
+
+driver.terminal_size = read_before_the_next
+"""
+
+
+def fake_screen(open_terminal: OpenTerminal, before: str = "", **options: object) -> Terminal:
+    terminal = open_terminal([sys.executable, "-c", before + FAKE], **options)
     terminal.wait_for("Devices", "Help")
     return terminal
 
@@ -164,6 +184,19 @@ def test_the_terminals_own_size_counts_not_what_a_shell_has_exported(
     assert "Help" in terminal.shown().splitlines()[-1]
     terminal.resize(120, 40)
     terminal.wait_until(lambda: "Help" in terminal.shown().splitlines()[39])
+    leave(terminal)
+
+
+def test_the_last_of_two_sizes_is_painted_even_if_it_comes_while_the_first_is_read(
+    open_terminal: OpenTerminal,
+) -> None:
+    terminal = fake_screen(open_terminal, RESIZED_WHILE_READ)
+    terminal.resize(100, 30)
+    terminal.wait_until(lambda: "Help" in terminal.shown().splitlines()[23])
+    terminal.press("2")
+    terminal.wait_for("Files", "waiting")
+    assert "Help" in terminal.shown().splitlines()[23]
+    assert "Help" not in terminal.shown().splitlines()[29]
     leave(terminal)
 
 

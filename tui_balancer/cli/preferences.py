@@ -96,7 +96,7 @@ def read_preferences() -> Preferences:
     path = preferences_path()
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Preferences()
     except OSError as problem:
         raise UserError(f"cannot read {path}: {problem.strerror}") from None

@@ -13,6 +13,8 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Resize
+from textual.geometry import Size
 
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ui.messages import TerminalLost, TerminalReturned
@@ -141,6 +143,7 @@ class TerminalDriver(LinuxDriver):
         # Textual reads the modes at each start, and after a SIGSTOP they are still its own.
         self._modes_at_start = self._modes_at_start or self.attrs_before
         self.attrs_before = self._modes_at_start
+        signal.signal(signal.SIGWINCH, self._sigwinch)
         self.write(_KEEP_TITLE)
 
     def stop_application_mode(self) -> None:
@@ -199,6 +202,16 @@ class TerminalDriver(LinuxDriver):
             # Nothing is painted until the modes are set again.
             self._continuing = self._away = True
             self._schedule(self._continue)
+
+    def _sigwinch(self, *_signal_and_frame: object) -> None:
+        # Textual's handler reads the size itself: one that interrupts another one posts the new
+        # size first, and the screen keeps the old one.
+        if not self._in_band_window_resize:
+            self._schedule(self._post_size)
+
+    def _post_size(self) -> None:
+        size = Size(*self._get_terminal_size())
+        self._app.post_message(Resize(size, size))
 
     def _schedule(self, step: Any) -> None:
         with suppress(RuntimeError):  # The loop has ended, and the terminal is given back.
