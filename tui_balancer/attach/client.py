@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import psutil
 
@@ -28,7 +28,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.ledger.lock import lock_holder
 from tui_balancer.run_folder.folder import LOGS_FOLDER
-from tui_balancer.scheduler.commands import Command, Outcome
+from tui_balancer.scheduler.commands import AnyCommand, Command, Outcome
 from tui_balancer.scheduler.events import Event
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.read_api import Places
@@ -93,7 +93,7 @@ class AttachClient:
     def execute(self, command: Command) -> Outcome:
         """See `RunHandle.execute`; a command is never sent twice."""
         try:
-            return self._connection.ask(Execute(command))
+            return self._connection.ask(Execute(cast(AnyCommand, command)))
         except Reconnected:
             return UNSURE
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar, cast, get_args
 import msgspec
 from msgspec import Struct
 
-from tui_balancer.scheduler.commands import Command, Outcome
+from tui_balancer.scheduler.commands import AnyCommand, Outcome
 from tui_balancer.scheduler.events import RunEvent
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.read_api import Places
@@ -150,7 +150,7 @@ class AskSummary(Request[RunSummary | None], frozen=True, tag="summary"):
 class Execute(Request[Outcome], frozen=True, tag="execute"):
     """See `RunHandle.execute`."""
 
-    command: Command
+    command: AnyCommand
 
     def answer(self, run: RunHandle) -> Outcome:
         """Return what the run says."""

@@ -1,4 +1,7 @@
-"""What a person may ask of a run, and the answer."""
+"""The commands of the user: what each asks for, and how it is carried out.
+
+To add a command: its class here or in a module of its own, and a line in `AnyCommand`.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,75 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
+from tui_balancer.errors import UserError
+from tui_balancer.scheduler.actions import pausing, queue_edits, splitting
+from tui_balancer.scheduler.actions.refusal import Refused, live_device
+from tui_balancer.scheduler.events import SettingEvent
 from tui_balancer.scheduler.model import PolicySettings
+from tui_balancer.scheduler.policy.rule_settings import describe
+from tui_balancer.scheduler.state.state import SchedulerState
 
 
-class _Command(Struct, frozen=True, tag_field="command", forbid_unknown_fields=True):
-    """What every command has: the word that names it where it is stored or sent."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to a command: done, or refused, and why, in one line for a toast."""
+
+    accepted: bool
+    message: str
 
 
-class PauseDevice(_Command, frozen=True, tag="pause_device"):
-    """Hold one device after its batch in flight; its queue becomes free to steal."""
+class Command(Struct, frozen=True, tag_field="command", forbid_unknown_fields=True):
+    """What a user asks of a run; the tag names it where it is stored or sent."""
+
+    def execute(self, state: SchedulerState) -> Outcome:
+        """Carry it out, or refuse it with the reason; the caller holds the lock."""
+        try:
+            self.check(state)
+            return Outcome(True, self.carry_out(state))
+        except (Refused, UserError) as reason:
+            return Outcome(False, str(reason))
+
+    def check(self, state: SchedulerState) -> None:
+        """Raise `Refused` when the run is in no state for it."""
+        if state.over:
+            raise Refused("the run is over")
+        if state.stopping:
+            raise Refused("the run is being stopped")
+        if state.draining:
+            raise Refused("the run ends after the running files; nothing else is started")
+
+    def carry_out(self, state: SchedulerState) -> str:
+        """Change the state, and return what was done, in one line.
+
+        Raises:
+            Refused: It cannot be done.
+            UserError: It makes no sense.
+        """
+        raise NotImplementedError
+
+
+class PauseDevice(Command, frozen=True, tag="pause_device"):
+    """Pause one device after its batch in flight; its queue becomes free to steal."""
 
     device: str
 
+    def carry_out(self, state: SchedulerState) -> str:
+        """See `Command.carry_out`."""
+        return pausing.pause(state, live_device(state, self.device))
 
-class ResumeDevice(_Command, frozen=True, tag="resume_device"):
-    """Let one device go on."""
+
+class ResumeDevice(Command, frozen=True, tag="resume_device"):
+    """Resume one device."""
 
     device: str
 
+    def carry_out(self, state: SchedulerState) -> str:
+        """See `Command.carry_out`."""
+        return pausing.resume(state, live_device(state, self.device))
 
-class PauseAll(_Command, frozen=True, tag="pause_all"):
-    """Hold every device after its batch in flight.
+
+class PauseAll(Command, frozen=True, tag="pause_all"):
+    """Pause every device after its batch in flight.
 
     Attributes:
         reason: Why; empty when a person just wants it.
@@ -34,9 +85,13 @@ class PauseAll(_Command, frozen=True, tag="pause_all"):
 
     reason: str = ""
 
+    def carry_out(self, state: SchedulerState) -> str:
+        """See `Command.carry_out`."""
+        return pausing.pause_all(state, self.reason)
 
-class ResumeAll(_Command, frozen=True, tag="resume_all"):
-    """Let every device go on.
+
+class ResumeAll(Command, frozen=True, tag="resume_all"):
+    """Resume every device.
 
     Attributes:
         reason: Why; empty when a person just wants it.
@@ -44,29 +99,48 @@ class ResumeAll(_Command, frozen=True, tag="resume_all"):
 
     reason: str = ""
 
+    def carry_out(self, state: SchedulerState) -> str:
+        """See `Command.carry_out`."""
+        return pausing.resume_all(state, self.reason)
 
-class SetPolicy(_Command, frozen=True, tag="set_policy"):
+
+class SetPolicy(Command, frozen=True, tag="set_policy"):
     """Steal by these rules from now on."""
 
     settings: PolicySettings
 
+    def carry_out(self, state: SchedulerState) -> str:
+        """See `Command.carry_out`."""
+        if not state.balancer.stealing:
+            raise Refused("stealing is off in this run (--no-stealing)")
+        state.balancer.set_policy(self.settings)
+        return _noted(state, describe(self.settings))
 
-class MoveUnits(_Command, frozen=True, tag="move_units"):
+
+class MoveUnits(Command, frozen=True, tag="move_units"):
     """Put waiting units at the end of another device's queue; started ones are refused."""
 
     unit_ids: tuple[int, ...]
     device: str
 
+    def carry_out(self, state: SchedulerState) -> str:
+        """See `Command.carry_out`."""
+        return queue_edits.move(state, self.unit_ids, live_device(state, self.device))
 
-class SplitUnit(_Command, frozen=True, tag="split_unit"):
-    """Let a device take over the back of a running unit's batches, as soon as it is free."""
+
+class SplitUnit(Command, frozen=True, tag="split_unit"):
+    """Give the back of a running unit's batches to a device, as soon as it is free."""
 
     unit_id: int
     device: str
 
+    def carry_out(self, state: SchedulerState) -> str:
+        """See `Command.carry_out`."""
+        return splitting.split(state, self.unit_id, live_device(state, self.device))
 
-class ReorderUnits(_Command, frozen=True, tag="reorder_units"):
-    """Let waiting units be the first or the last ones of the queues that they are in.
+
+class ReorderUnits(Command, frozen=True, tag="reorder_units"):
+    """Put waiting units first or last in the queues that they are in.
 
     Attributes:
         unit_ids: The units, in the order that they are to have.
@@ -76,32 +150,67 @@ class ReorderUnits(_Command, frozen=True, tag="reorder_units"):
     unit_ids: tuple[int, ...]
     first: bool
 
+    def carry_out(self, state: SchedulerState) -> str:
+        """See `Command.carry_out`."""
+        return queue_edits.reorder(state, self.unit_ids, first=self.first)
 
-class UndoMove(_Command, frozen=True, tag="undo_move"):
-    """Put what the last `MoveUnits` or `ReorderUnits` moved back, as far as it still waits."""
+
+class UndoMove(Command, frozen=True, tag="undo_move"):
+    """Put back what the last `MoveUnits` or `ReorderUnits` moved, as far as it still waits."""
+
+    def carry_out(self, state: SchedulerState) -> str:
+        """See `Command.carry_out`."""
+        return queue_edits.undo(state)
 
 
-class SkipUnits(_Command, frozen=True, tag="skip_units"):
+class SkipUnits(Command, frozen=True, tag="skip_units"):
     """Fail waiting units without computing them; `RetryUnits` takes it back."""
 
     unit_ids: tuple[int, ...]
 
+    def carry_out(self, state: SchedulerState) -> str:
+        """See `Command.carry_out`."""
+        return queue_edits.skip(state, self.unit_ids)
 
-class RetryUnits(_Command, frozen=True, tag="retry_units"):
-    """Let units wait again that failed in this session or were skipped."""
+
+class RetryUnits(Command, frozen=True, tag="retry_units"):
+    """Put units that failed in this session, or were skipped, into a queue again."""
 
     unit_ids: tuple[int, ...]
 
+    def carry_out(self, state: SchedulerState) -> str:
+        """See `Command.carry_out`."""
+        return queue_edits.retry(state, self.unit_ids)
 
-class Drain(_Command, frozen=True, tag="drain"):
+
+class Drain(Command, frozen=True, tag="drain"):
     """Finish the running files, start no others, then end the run."""
 
+    def carry_out(self, state: SchedulerState) -> str:
+        """See `Command.carry_out`."""
+        # A paused worker would keep its running file, and so the run, from ever finishing.
+        pausing.resume_paused(state)
+        state.draining = True
+        return _noted(state, "finishing the running files, starting no others")
 
-class StopNow(_Command, frozen=True, tag="stop_now"):
+
+class StopNow(Command, frozen=True, tag="stop_now"):
     """End the run after the batches in flight; unfinished files wait for another run."""
 
+    def check(self, state: SchedulerState) -> None:
+        """See `Command.check`; a run that drains can still be stopped."""
+        if state.stopping:
+            raise Refused("the run is being stopped already")
+        if state.over:
+            raise Refused("the run is over")
 
-Command = (
+    def carry_out(self, state: SchedulerState) -> str:
+        """See `Command.carry_out`."""
+        state.stopping = True
+        return _noted(state, "stopping after the batches in flight")
+
+
+AnyCommand = (
     PauseDevice
     | ResumeDevice
     | PauseAll
@@ -116,11 +225,10 @@ Command = (
     | Drain
     | StopNow
 )
+"""Every command that another process can send."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The answer to a command: done, or refused, and why, in one line for a toast."""
-
-    accepted: bool
-    message: str
+def _noted(state: SchedulerState, text: str) -> str:
+    state.log.add(SettingEvent, text)
+    state.changed()
+    return text

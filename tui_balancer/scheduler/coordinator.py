@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tui_balancer.notices import Notice
-from tui_balancer.scheduler.actions import commands, completion, worker_deaths
+from tui_balancer.scheduler.actions import completion, worker_deaths
 from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.event_log import EventSink
 from tui_balancer.scheduler.events import ReturnCause, WarningEvent
@@ -89,32 +89,32 @@ class WorkStealingCoordinator(LeaseApi):
             attempts: The last epoch of units that were tried before, by their numbers.
             deaths: Workers that units killed before this process took the run up.
         """
-        with self._changing() as board:
-            board.assign(units, attempts or {}, deaths or {})
+        with self._changing() as state:
+            state.assign(units, attempts or {}, deaths or {})
 
     def add_done(self, unit: Unit) -> None:
         """Count a unit as done that was finished before this process took the run up."""
-        with self._changing() as board:
-            board.units.add_done(unit)
+        with self._changing() as state:
+            state.units.add_done(unit)
 
     def add_failed(self, unit: Unit, reason: str, *, by_hand: bool = False) -> None:
         """Count a unit that cannot be computed (a bad input) as failed."""
-        with self._changing() as board:
-            board.add_failed(unit, reason, by_hand=by_hand)
+        with self._changing() as state:
+            state.add_failed(unit, reason, by_hand=by_hand)
 
     def warn(self, notice: Notice) -> None:
         """Record a warning with its number and time."""
         with self._condition:
-            self._board.log.add(WarningEvent, notice)
+            self._state.log.add(WarningEvent, notice)
 
     def add_device(self, spec: DeviceSpec) -> None:
         """Let a device take part that was not there when the run began.
 
         Nothing waits for it; it gets what the policy moves there, or a person.
         """
-        with self._changing() as board:
-            record = board.device_pool.add(spec)
-            board.announce(record, "joined the run")
+        with self._changing() as state:
+            record = state.device_pool.add(spec)
+            state.announce(record, "joined the run")
 
     def device_lost(self, device: str, reason: str, *, idle_only: bool = False) -> bool:
         """Give up a device whose worker is gone, or goes; its queue is free to steal.
@@ -122,38 +122,38 @@ class WorkStealingCoordinator(LeaseApi):
         Nobody is charged, its leases wait again, and `device_back` takes it back. False if it was
         given up before, or holds a lease and `idle_only`.
         """
-        with self._changing() as board:
-            record = board.device_pool[device]
-            return worker_deaths.device_lost(board, record, reason, idle_only=idle_only)
+        with self._changing() as state:
+            record = state.device_pool[device]
+            return worker_deaths.device_lost(state, record, reason, idle_only=idle_only)
 
     def device_back(self, device: str) -> bool:
         """Take a lost device back; False if too many deaths are held against it."""
-        with self._changing() as board:
-            return worker_deaths.device_back(board, board.device_pool[device])
+        with self._changing() as state:
+            return worker_deaths.device_back(state, state.device_pool[device])
 
     def worker_starting(self, device: str) -> int:
         """Note that a worker process is being started; return its incarnation, from 1."""
-        with self._changing() as board:
-            record = board.device_pool[device]
+        with self._changing() as state:
+            record = state.device_pool[device]
             for active in (record.active, *record.behind):
                 if active is not None and not active.claimed:
                     cause = ReturnCause.WORKER_REPLACED
-                    completion.give_back(board, active, cause, to=record)
+                    completion.give_back(state, active, cause, to=record)
             record.incarnation += 1
             record.present = True
             record.ready = False
-            board.announce(record, f"worker {record.incarnation} is starting")
+            state.announce(record, f"worker {record.incarnation} is starting")
             return record.incarnation
 
     def worker_ready(self, device: str, incarnation: int, name: str | None = None) -> None:
         """Note that a worker has its model loaded, and what its hardware calls itself."""
-        with self._changing() as board:
+        with self._changing() as state:
             record = self._present(device, incarnation)
             if record is None:
                 return
             record.ready = True
             record.name = name or record.name
-            board.announce(record, "model loaded")
+            state.announce(record, "model loaded")
 
     def take(self, device: str, incarnation: int) -> Lease | None:
         """Lease the next unit of a device's queue, or one stolen for it in this very step.
@@ -165,17 +165,17 @@ class WorkStealingCoordinator(LeaseApi):
         Raises:
             ValueError: The worker still holds a lease.
         """
-        with self._changing() as board:
+        with self._changing() as state:
             record = self._present(device, incarnation)
-            return board.take(record) if record is not None else None
+            return state.take(record) if record is not None else None
 
     def try_steal_work(self, device: str) -> Unit | None:
         """Move a unit from another queue to the front of this one if the policy says so.
 
         `take` calls this when a device's own queue is empty. Returns the unit that was moved.
         """
-        with self._changing() as board:
-            return board.steal(board.device_pool[device])
+        with self._changing() as state:
+            return state.steal(state.device_pool[device])
 
     def wait_for_work(self, device: str, incarnation: int, timeout: float) -> None:
         """Return when `take` may answer differently, at the latest after `timeout` seconds."""
@@ -183,18 +183,18 @@ class WorkStealingCoordinator(LeaseApi):
             if self.worth_asking(device, incarnation):
                 return
             look = self.next_look(device)
-            now = self._board.clock()
+            now = self._state.clock()
             self._condition.wait(timeout if look is None else min(timeout, look - now))
 
     def worth_asking(self, device: str, incarnation: int) -> bool:
         """Whether `take` may answer differently from its last answer, which was None."""
         with self._condition:
-            board = self._board
+            state = self._state
             record = self._present(device, incarnation)
-            if record is None or board.over or record.seen != board.version:
+            if record is None or state.over or record.seen != state.version:
                 return True
-            look = board.next_look(record)
-            return look is not None and look <= board.clock()
+            look = state.next_look(record)
+            return look is not None and look <= state.clock()
 
     def next_look(self, device: str) -> float | None:
         """Return when an idle device looks for a steal again, in seconds of the run.
@@ -202,12 +202,12 @@ class WorkStealingCoordinator(LeaseApi):
         None where it does so only after a change.
         """
         with self._condition:
-            return self._board.next_look(self._board.device_pool[device])
+            return self._state.next_look(self._state.device_pool[device])
 
     def wait(self, timeout: float) -> None:
         """Return when the run is over or anything else has changed, or after `timeout` seconds."""
         with self._condition:
-            if not self._board.over:
+            if not self._state.over:
                 self._condition.wait(timeout)
 
     def record_telemetry(self, device: str, incarnation: int, telemetry: Telemetry) -> None:
@@ -216,7 +216,7 @@ class WorkStealingCoordinator(LeaseApi):
             record = self._present(device, incarnation)
             if record is not None:
                 record.telemetry = telemetry
-                record.busy.add(self._board.clock(), telemetry.busy_seconds)
+                record.busy.add(self._state.clock(), telemetry.busy_seconds)
 
     def worker_died(
         self, device: str, incarnation: int, reason: str, *, charged: bool = True
@@ -231,19 +231,19 @@ class WorkStealingCoordinator(LeaseApi):
         the run ends anyway the death is a departure, and one that is not `charged`, because
         somebody outside ended the worker, counts against the device alone.
         """
-        with self._changing() as board:
+        with self._changing() as state:
             record = self._present(device, incarnation)
             if record is None:
                 return False
-            return worker_deaths.worker_died(board, record, reason, charged=charged)
+            return worker_deaths.worker_died(state, record, reason, charged=charged)
 
     def finished_for(self, device: str, incarnation: int) -> bool:
         """Whether a worker without a lease should leave."""
         with self._condition:
             record = self._present(device, incarnation)
-            return record is None or self._board.ending or self._board.over
+            return record is None or self._state.ending or self._state.over
 
     def execute(self, command: Command) -> Outcome:
         """Carry out a person's command, or refuse it with the reason."""
-        with self._changing() as board:
-            return commands.execute(board, command)
+        with self._changing() as state:
+            return command.execute(state)

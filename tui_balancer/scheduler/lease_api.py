@@ -51,15 +51,15 @@ class LeaseApi(ReadApi):
         that is `computed` has nothing left but its outputs to be written: its worker may take
         another one meanwhile.
         """
-        with self._changing() as board:
+        with self._changing() as state:
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is None:
                 return Directive.ABANDON
-            record = board.device_pool[device]
-            board.advance(record, active, progress, batch)
+            record = state.device_pool[device]
+            state.advance(record, active, progress, batch)
             if computed:
-                board.computed(record, active)
-            return board.directive(record, active)
+                state.computed(record, active)
+            return state.directive(record, active)
 
     def learn_batches(
         self, device: str, incarnation: int, unit_id: int, epoch: int, costs: Iterable[float]
@@ -74,10 +74,10 @@ class LeaseApi(ReadApi):
             costs: FLOPs of the batches, in the order of their numbers; 0 for those that are
                 kept already.
         """
-        with self._changing() as board:
+        with self._changing() as state:
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is not None:
-                board.learn_batches(board.device_pool[device], active, costs)
+                state.learn_batches(state.device_pool[device], active, costs)
 
     def share(self, device: str, incarnation: int, unit_id: int, epoch: int) -> Share | None:
         """Return which batches a lease has now; None for a stale one.
@@ -86,7 +86,7 @@ class LeaseApi(ReadApi):
         """
         with self._condition:
             active = self._held_by(device, incarnation, unit_id, epoch)
-            return self._board.sharer.share(active) if active is not None else None
+            return self._state.sharer.share(active) if active is not None else None
 
     def finish_part(
         self, device: str, incarnation: int, unit_id: int, epoch: int, compute_seconds: float
@@ -96,11 +96,11 @@ class LeaseApi(ReadApi):
         Its batches are reported and kept. It is either released, its lease being over, or has
         to ask for its share again: more batches, or, as the last one, the whole unit.
         """
-        with self._changing() as board:
+        with self._changing() as state:
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is None:
                 return Directive.ABANDON
-            return board.finish_part(active, compute_seconds)
+            return state.finish_part(active, compute_seconds)
 
     def begin_completion(self, device: str, incarnation: int, unit_id: int, epoch: int) -> bool:
         """Claim the right to put a unit's outputs in place; False for whoever is stale.
@@ -112,7 +112,7 @@ class LeaseApi(ReadApi):
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is None or active.claimed:
                 return False
-            self._board.claim(active)
+            self._state.claim(active)
             return True
 
     def record_file_completion(
@@ -130,31 +130,31 @@ class LeaseApi(ReadApi):
             compute_seconds: Time its batches were in flight.
             failures: Why some files of a bundle have no output, by their numbers.
         """
-        with self._changing() as board:
-            active = board.units.current(unit_id, epoch)
+        with self._changing() as state:
+            active = state.units.current(unit_id, epoch)
             if active is None:
                 return False
-            completion.complete(board, active, compute_seconds, failures or {})
+            completion.complete(state, active, compute_seconds, failures or {})
             return True
 
     def record_file_failure(self, unit_id: int, epoch: int, reason: str) -> bool:
         """Count a unit as failed, for good; False for a stale epoch."""
-        with self._changing() as board:
-            active = board.units.current(unit_id, epoch)
+        with self._changing() as state:
+            active = state.units.current(unit_id, epoch)
             if active is None:
                 return False
-            completion.fail(board, active, reason)
+            completion.fail(state, active, reason)
             return True
 
     def return_lease(
         self, device: str, incarnation: int, unit_id: int, epoch: int, cause: ReturnCause
     ) -> bool:
         """Let a unit that a worker abandoned wait again, without blame; False if stale."""
-        with self._changing() as board:
+        with self._changing() as state:
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is None or active.claimed:
                 return False
-            completion.give_back(board, active, cause, to=board.device_pool[device])
+            completion.give_back(state, active, cause, to=state.device_pool[device])
             return True
 
     def give_up_completion(self, unit_id: int, epoch: int, cause: ReturnCause) -> bool:
@@ -162,34 +162,34 @@ class LeaseApi(ReadApi):
 
         False for a stale epoch.
         """
-        with self._changing() as board:
-            active = board.units.current(unit_id, epoch)
+        with self._changing() as state:
+            active = state.units.current(unit_id, epoch)
             if active is None:
                 return False
-            completion.give_back(board, active, cause, to=board.device_pool[active.lease.device])
+            completion.give_back(state, active, cause, to=state.device_pool[active.lease.device])
             return True
 
     @contextmanager
     def _changing(self) -> Iterator[SchedulerState]:
         """Hold the lock, and wake the waiting threads if their answers may have changed."""
         with self._condition:
-            before = self._board.version
+            before = self._state.version
             try:
-                yield self._board
+                yield self._state
             finally:
-                if self._board.version != before:
+                if self._state.version != before:
                     self._condition.notify_all()
 
     def _present(self, device: str, incarnation: int) -> DeviceRecord | None:
         """Return the record if this is the device's present worker."""
-        record = self._board.device_pool[device]
+        record = self._state.device_pool[device]
         return record if record.present and record.incarnation == incarnation else None
 
     def _held_by(
         self, device: str, incarnation: int, unit_id: int, epoch: int
     ) -> ActiveLease | None:
         """Return the lease if it is in force and held by this very worker."""
-        active = self._board.units.current(unit_id, epoch)
+        active = self._state.units.current(unit_id, epoch)
         if active is None or self._present(device, incarnation) is None:
             return None
         held = active.lease.device == device and active.incarnation == incarnation
@@ -199,4 +199,4 @@ class LeaseApi(ReadApi):
         record = self._present(device, incarnation)
         if record is None or record.active is None:
             return Directive.ABANDON
-        return self._board.directive(record, record.active)
+        return self._state.directive(record, record.active)

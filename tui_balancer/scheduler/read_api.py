@@ -62,15 +62,15 @@ class Places:
 class ReadApi:
     """The reading side of a coordinator; every method takes the lock and returns at once."""
 
-    def __init__(self, board: SchedulerState) -> None:
-        self._board = board
+    def __init__(self, state: SchedulerState) -> None:
+        self._state = state
         self._condition = threading.Condition()
 
     @property
     def over(self) -> bool:
         """Whether nothing runs and nothing can be started any more."""
         with self._condition:
-            return self._board.over
+            return self._state.over
 
     @property
     def paused(self) -> bool:
@@ -82,104 +82,104 @@ class ReadApi:
     def policy(self) -> PolicySettings:
         """The stealing rule in force."""
         with self._condition:
-            return self._board.balancer.policy.settings
+            return self._state.balancer.policy.settings
 
     @property
     def version(self) -> int:
         """Grows with every change after which an idle worker may get another answer."""
         with self._condition:
-            return self._board.version
+            return self._state.version
 
     @property
     def last_event(self) -> int:
         """Number of the newest event; 0 before the first."""
         with self._condition:
-            return self._board.log.last
+            return self._state.log.last
 
     def get_gpu_metrics(self) -> tuple[DeviceMetrics, ...]:
         """Return a row for every device, in device order."""
         with self._condition:
-            now = self._board.clock()
-            device_pool = self._board.device_pool
+            now = self._state.clock()
+            device_pool = self._state.device_pool
             return tuple(record.metrics(now, device_pool.rate(record)) for record in device_pool)
 
     def measured_rates(self) -> dict[str, float]:
         """Return the FLOP/s at which each device computed last, where it was measured."""
         with self._condition:
-            rates = {record.device: record.pace.rate for record in self._board.device_pool}
+            rates = {record.device: record.pace.rate for record in self._state.device_pool}
             return {device: rate for device, rate in rates.items() if rate is not None}
 
     def newest_epoch(self, unit_id: int) -> int:
         """Return the newest attempt at a running unit; 0 for others."""
         with self._condition:
-            work = self._board.units.active.get(unit_id)
+            work = self._state.units.active.get(unit_id)
             return work.newest if work is not None else 0
 
     def get_recent_steal_events(self) -> tuple[StealEvent, ...]:
         """Return the last 50 steals, oldest first."""
         with self._condition:
-            return self._board.log.steals()
+            return self._state.log.steals()
 
     def events_after(self, sequence: int) -> tuple[Event, ...]:
         """Return the kept events with a greater number, oldest first."""
         with self._condition:
-            return self._board.log.after(sequence)
+            return self._state.log.after(sequence)
 
     def queue(self, device: str) -> tuple[Unit, ...]:
         """Return the units waiting for a device, next first."""
         with self._condition:
-            return tuple(self._board.device_pool[device].queue)
+            return tuple(self._state.device_pool[device].queue)
 
     def head(self, device: str) -> Unit | None:
         """Return the unit at the head of a device's queue: what it will probably take next."""
         with self._condition:
-            queue = self._board.device_pool[device].queue
+            queue = self._state.device_pool[device].queue
             return queue.head() if queue else None
 
     def places(self, known: int) -> Places | None:
         """Return where every unit is, or None when no event came after number `known`."""
         with self._condition:
-            board = self._board
-            if board.log.last == known:
+            state = self._state
+            if state.log.last == known:
                 return None
-            queues = {record.device: record.queue.numbers() for record in board.device_pool}
-            if idle := board.divided.idle():
+            queues = {record.device: record.queue.numbers() for record in state.device_pool}
+            if idle := state.divided.idle():
                 queues[NOBODY] = array("i", idle)
-            return Places(board.log.last, queues, bytes(board.units.ended))
+            return Places(state.log.last, queues, bytes(state.units.ended))
 
     def queue_length(self, device: str) -> int:
         """Return how many units wait for a device."""
         with self._condition:
-            return len(self._board.device_pool[device].queue)
+            return len(self._state.device_pool[device].queue)
 
     def totals(self) -> Totals:
         """Return the counts over the whole run."""
         with self._condition:
-            return self._board.units.totals()
+            return self._state.units.totals()
 
     def eta_seconds(self) -> float | None:
         """Return the estimated seconds to the end; None while unknown or paused."""
         with self._condition:
-            return self._board.eta_seconds()
+            return self._state.eta_seconds()
 
     def snapshot(self) -> CoordinatorSnapshot:
         """Return the picture of this moment."""
         with self._condition:
             devices = self.get_gpu_metrics()
             return CoordinatorSnapshot(
-                totals=self._board.units.totals(),
+                totals=self._state.units.totals(),
                 devices=devices,
-                policy=self._board.balancer.policy.settings,
+                policy=self._state.balancer.policy.settings,
                 paused=self._all_paused(),
                 sequences_per_second=_sum([row.sequences_per_second for row in devices]),
                 residues_per_second=_sum([row.residues_per_second for row in devices]),
-                eta_seconds=self._board.eta_seconds(),
-                last_event=self._board.log.last,
-                efficiency=self._board.efficiency(),
+                eta_seconds=self._state.eta_seconds(),
+                last_event=self._state.log.last,
+                efficiency=self._state.efficiency(),
             )
 
     def _all_paused(self) -> bool:
-        return bool(self._board.device_pool.live) and not self._board.device_pool.at_work
+        return bool(self._state.device_pool.live) and not self._state.device_pool.at_work
 
 
 def _sum(figures: Sequence[float | None]) -> float | None:

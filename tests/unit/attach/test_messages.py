@@ -37,7 +37,7 @@ from tui_balancer.attach.messages import (
 )
 from tui_balancer.notices import Example, Notice, NoticeKind
 from tui_balancer.scheduler.commands import (
-    Command,
+    AnyCommand,
     Drain,
     MoveUnits,
     Outcome,
@@ -131,7 +131,7 @@ def test_every_kind_of_event_arrives_as_it_was() -> None:
 
 
 def test_every_command_arrives_as_it_was() -> None:
-    assert {type(command) for command in COMMANDS} == set(get_args(Command))
+    assert {type(command) for command in COMMANDS} == set(get_args(AnyCommand))
     run = FakeRun(RUNNING)
     run.outcomes = [Outcome(False, "not now") for _ in COMMANDS]
     answers = [asked(Execute(command), run) for command in COMMANDS]

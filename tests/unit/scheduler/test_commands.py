@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.balance import Bench
+from tui_balancer.scheduler.actions.refusal import live_device
 from tui_balancer.scheduler.commands import (
     Command,
     Drain,
@@ -31,6 +32,19 @@ from tui_balancer.scheduler.model import (
     Progress,
     TimeSettings,
 )
+from tui_balancer.scheduler.state.state import SchedulerState
+
+
+class Rename(Command, frozen=True, tag="rename"):
+    """A command that the program does not have: a class is all that it takes."""
+
+    device: str
+    name: str
+
+    def carry_out(self, state: SchedulerState) -> str:
+        record = live_device(state, self.device)
+        record.name = self.name
+        return f"{self.device} is called {self.name}"
 
 
 def ask(bench: Bench, command: Command) -> Outcome:
@@ -46,7 +60,7 @@ def test_a_paused_device_stops_at_its_batch_boundary_and_goes_on_when_resumed() 
     )
     assert bench.progress(lease, 0.4) is Directive.PAUSE
     assert bench.coordinator.wait_while_paused("cuda:0", 1, 0.0) is Directive.PAUSE
-    assert ask(bench, ResumeDevice("cuda:0")) == Outcome(True, "cuda:0 goes on")
+    assert ask(bench, ResumeDevice("cuda:0")) == Outcome(True, "cuda:0 is resumed")
     assert bench.coordinator.wait_while_paused("cuda:0", 1, 0.0) is Directive.CONTINUE
     assert bench.progress(lease, 0.6) is Directive.CONTINUE
 
@@ -96,7 +110,7 @@ def test_when_all_are_paused_nothing_moves() -> None:
     assert bench.take("cuda:0") is bench.take("cuda:1") is None
     assert not any(isinstance(event, StealEvent) for event in bench.journal)
     assert bench.coordinator.eta_seconds() is None
-    assert ask(bench, ResumeAll()) == Outcome(True, "all devices go on")
+    assert ask(bench, ResumeAll()) == Outcome(True, "all devices are resumed")
     assert bench.take("cuda:0") is not None
     assert not bench.coordinator.paused
 
@@ -286,3 +300,14 @@ def test_progress_of_a_stale_attempt_is_told_to_abandon() -> None:
     bench.must_take("cuda:0")
     answer = bench.coordinator.report_progress("cuda:0", 1, 0, 7, Progress(1, 1, 1.0))
     assert answer is Directive.ABANDON
+
+
+def test_a_new_command_is_its_class() -> None:
+    bench = Bench(costs=[9])
+    assert ask(bench, Rename("cuda:0", "left")) == Outcome(True, "cuda:0 is called left")
+    assert bench.coordinator.get_gpu_metrics()[0].name == "left"
+    assert ask(bench, Rename("cuda:9", "right")) == Outcome(False, "there is no device cuda:9")
+    bench.must_take("cuda:0")
+    ask(bench, Drain())
+    refusal = "the run ends after the running files; nothing else is started"
+    assert ask(bench, Rename("cuda:0", "right")) == Outcome(False, refusal)

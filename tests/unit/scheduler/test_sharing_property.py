@@ -206,7 +206,7 @@ class AnyDivision(RuleBasedStateMachine):
 
     @invariant()
     def every_batch_is_kept_or_in_one_pair_of_hands(self) -> None:
-        for unit_id, work in self.coordinator._board.units.active.items():
+        for unit_id, work in self.coordinator._state.units.active.items():
             if work.plan is None:
                 continue
             hands = Counter(

@@ -21,34 +21,34 @@ from tui_balancer.scheduler.state.unit_store import ActiveLease
 
 
 def complete(
-    board: SchedulerState, active: ActiveLease, compute_seconds: float, failures: Mapping[int, str]
+    state: SchedulerState, active: ActiveLease, compute_seconds: float, failures: Mapping[int, str]
 ) -> None:
     """End a lease whose outputs are in place.
 
     Args:
-        board: The board.
+        state: Of the run.
         active: The lease.
         compute_seconds: Time its batches were in flight.
         failures: Why some files of a bundle have no output, by their numbers.
     """
-    record = board.device_pool[active.lease.device]
+    record = state.device_pool[active.lease.device]
     unit = active.lease.unit
-    shared = board.units.active[unit.unit_id].shared
-    record.completed(active, board.clock(), failed_files=len(failures), shared=shared)
-    board.device_pool.learn_from(record)
+    shared = state.units.active[unit.unit_id].shared
+    record.completed(active, state.clock(), failed_files=len(failures), shared=shared)
+    state.device_pool.learn_from(record)
     # A part of the work tells nothing about the whole.
     partly = shared or active.restored or failures or unit.shards
     predicted = None if partly else active.predicted
     if predicted is not None:
         record.calibration.learn(unit, active.rate, compute_seconds)
-    _finish(board, active, failures.keys())
+    _finish(state, active, failures.keys())
     for part in unit.parts:
         if part.unit_id in failures:
             reason = failures[part.unit_id]
-            board.log.add(FailureEvent, part.unit_id, part.name, record.device, reason)
+            state.log.add(FailureEvent, part.unit_id, part.name, record.device, reason)
     if len(failures) == unit.files:
         return
-    board.log.add(
+    state.log.add(
         DoneEvent,
         unit.unit_id,
         unit.name,
@@ -59,22 +59,22 @@ def complete(
         predicted,
     )
     if unit.whole is not None:
-        board.divided.finished(unit, record)
-        board.changed()
+        state.divided.finished(unit, record)
+        state.changed()
 
 
-def fail(board: SchedulerState, active: ActiveLease, reason: str) -> None:
+def fail(state: SchedulerState, active: ActiveLease, reason: str) -> None:
     """End a lease without outputs."""
     unit, device = active.lease.unit, active.lease.device
-    _finish(board, active, unit.numbers)
-    board.log.add(FailureEvent, unit.unit_id, unit.name, device, reason)
+    _finish(state, active, unit.numbers)
+    state.log.add(FailureEvent, unit.unit_id, unit.name, device, reason)
     if unit.whole is not None:
-        board.divided.failed(unit, device, reason)
-        board.changed()
+        state.divided.failed(unit, device, reason)
+        state.changed()
 
 
 def give_back(
-    board: SchedulerState,
+    state: SchedulerState,
     active: ActiveLease,
     cause: ReturnCause,
     detail: str = "",
@@ -84,12 +84,12 @@ def give_back(
 ) -> None:
     """Let a leased unit wait again, as the next one of a device, or others go on with it."""
     unit = active.lease.unit
-    _release(board, active)
-    if not board.sharer.pass_on(active):
-        board.units.give_back(active, to.device)
+    _release(state, active)
+    if not state.sharer.pass_on(active):
+        state.units.give_back(active, to.device)
         to.queue.push_front(unit)
-        board.balancer.note(to)
-    board.log.add(
+        state.balancer.note(to)
+    state.log.add(
         ReturnEvent,
         unit.unit_id,
         unit.name,
@@ -100,20 +100,20 @@ def give_back(
         charged,
     )
     if unit.whole is not None:
-        board.divided.returned(unit)
-    board.changed()
+        state.divided.returned(unit)
+    state.changed()
 
 
-def unbundle(board: SchedulerState, active: ActiveLease, reason: str, *, to: DeviceRecord) -> None:
+def unbundle(state: SchedulerState, active: ActiveLease, reason: str, *, to: DeviceRecord) -> None:
     """Let the files of a leased bundle wait one by one, as the next ones of a device."""
     unit = active.lease.unit
-    _release(board, active)
-    board.sharer.end_others(active)
-    board.units.unbundle(active, to.device)
+    _release(state, active)
+    state.sharer.end_others(active)
+    state.units.unbundle(active, to.device)
     for part in reversed(unit.parts):
         to.queue.push_front(part)
-    board.balancer.note(to)
-    board.log.add(
+    state.balancer.note(to)
+    state.log.add(
         UnbundleEvent,
         unit.unit_id,
         unit.name,
@@ -122,18 +122,18 @@ def unbundle(board: SchedulerState, active: ActiveLease, reason: str, *, to: Dev
         unit.files,
         reason,
     )
-    board.changed()
+    state.changed()
 
 
-def _finish(board: SchedulerState, active: ActiveLease, failed: Collection[int]) -> None:
-    _release(board, active)
-    board.sharer.end_others(active)
-    board.units.finish(active, failed)
-    if board.over:
-        board.changed()
+def _finish(state: SchedulerState, active: ActiveLease, failed: Collection[int]) -> None:
+    _release(state, active)
+    state.sharer.end_others(active)
+    state.units.finish(active, failed)
+    if state.over:
+        state.changed()
 
 
-def _release(board: SchedulerState, active: ActiveLease) -> None:
-    record = board.device_pool[active.lease.device]
+def _release(state: SchedulerState, active: ActiveLease) -> None:
+    record = state.device_pool[active.lease.device]
     if record.let_go(active):
-        board.balancer.note(record)
+        state.balancer.note(record)

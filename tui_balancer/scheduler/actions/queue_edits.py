@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from tui_balancer.scheduler.actions.refusal import Refused
 from tui_balancer.scheduler.events import MoveEvent, RetryEvent, SkipEvent
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.state.device_record import DeviceRecord
@@ -13,48 +14,44 @@ BY_HAND = "by hand"
 SKIPPED = f"skipped {BY_HAND}"
 
 
-class Refused(Exception):
-    """A command that cannot be carried out; the message is the reason."""
-
-
-def move(board: SchedulerState, unit_ids: Sequence[int], target: DeviceRecord) -> str:
+def move(state: SchedulerState, unit_ids: Sequence[int], target: DeviceRecord) -> str:
     """Put waiting units at the end of another device's queue."""
     refused: list[str] = []
     chosen: list[int] = []
-    for unit_id in _waiting(board, unit_ids, refused):
-        if board.units.home[unit_id] == target.device:
+    for unit_id in _waiting(state, unit_ids, refused):
+        if state.units.home[unit_id] == target.device:
             name = target.queue[unit_id].name
             refused.append(f"{name} waits for {target.device} already")
         else:
             chosen.append(unit_id)
-    last = _take_out(board, chosen, refused)
+    last = _take_out(state, chosen, refused)
     names = []
     for unit_id, source, unit in last:
         target.queue.append(unit)
-        board.units.home[unit_id] = board.last_move.now[unit_id] = target.device
-        board.log.add(MoveEvent, unit_id, unit.name, source, target.device)
+        state.units.home[unit_id] = state.last_move.now[unit_id] = target.device
+        state.log.add(MoveEvent, unit_id, unit.name, source, target.device)
         names.append(unit.name)
-    return _told(board, f"moved {{}} to {target.device}", names, refused)
+    return _report(state, f"moved {{}} to {target.device}", names, refused)
 
 
-def reorder(board: SchedulerState, unit_ids: Sequence[int], *, first: bool) -> str:
+def reorder(state: SchedulerState, unit_ids: Sequence[int], *, first: bool) -> str:
     """Put waiting units before or behind all others of their queues, in the given order."""
     refused: list[str] = []
-    taken = _take_out(board, list(_waiting(board, unit_ids, refused)), refused)
+    taken = _take_out(state, list(_waiting(state, unit_ids, refused)), refused)
     where = "first" if first else "last"
     for unit_id, device, unit in reversed(taken) if first else taken:
-        queue = board.device_pool[device].queue
+        queue = state.device_pool[device].queue
         put: Callable[[Unit], None] = queue.push_front if first else queue.append
         put(unit)
-        board.last_move.now[unit_id] = device
-        board.log.add(MoveEvent, unit_id, unit.name, device, device, f"now the {where} one")
+        state.last_move.now[unit_id] = device
+        state.log.add(MoveEvent, unit_id, unit.name, device, device, f"now the {where} one")
     names = [unit.name for _, _, unit in taken]
-    return _told(board, f"{{}} comes {where} now", names, refused, f"{{}} come {where} now")
+    return _report(state, f"{{}} comes {where} now", names, refused, f"{{}} come {where} now")
 
 
-def undo(board: SchedulerState) -> str:
+def undo(state: SchedulerState) -> str:
     """Put the units of the last move back to their places, those that still wait there."""
-    last, board.last_move = board.last_move, LastMove()
+    last, state.last_move = state.last_move, LastMove()
     if not last.now:
         raise Refused("there is no move to undo")
     names: list[str] = []
@@ -62,64 +59,64 @@ def undo(board: SchedulerState) -> str:
         back = {
             place: unit
             for place, unit in places.items()
-            if board.units.home.get(unit.unit_id) == last.now[unit.unit_id]
+            if state.units.home.get(unit.unit_id) == last.now[unit.unit_id]
         }
         for unit in back.values():
             source = last.now[unit.unit_id]
-            board.device_pool[source].queue.remove(unit.unit_id)
-            board.units.home[unit.unit_id] = device
-            board.log.add(MoveEvent, unit.unit_id, unit.name, source, device, "undone")
+            state.device_pool[source].queue.remove(unit.unit_id)
+            state.units.home[unit.unit_id] = device
+            state.log.add(MoveEvent, unit.unit_id, unit.name, source, device, "undone")
             names.append(unit.name)
-        board.device_pool[device].queue.put_back(back)
+        state.device_pool[device].queue.put_back(back)
     if not names:
         raise Refused("nothing to undo: what was moved has started or changed hands")
     gone = len(last.now) - len(names)
-    text = _told(board, "{} is back in its place", names, (), "{} are back in their places")
+    text = _report(state, "{} is back in its place", names, (), "{} are back in their places")
     return f"{text}; {gone} started or changed hands meanwhile" if gone else text
 
 
-def skip(board: SchedulerState, unit_ids: Sequence[int]) -> str:
+def skip(state: SchedulerState, unit_ids: Sequence[int]) -> str:
     """Fail waiting units without computing them."""
     refused: list[str] = []
     names: list[str] = []
-    files = dict.fromkeys(map(board.divided.file_of, unit_ids))
-    for unit_id in [one for one in files if board.divided.waits(one)]:
-        names.append(board.divided.fail(unit_id).name)
-        board.log.add(SkipEvent, unit_id, names[-1], "", SKIPPED)
+    files = dict.fromkeys(map(state.divided.file_of, unit_ids))
+    for unit_id in [one for one in files if state.divided.waits(one)]:
+        names.append(state.divided.fail(unit_id).name)
+        state.log.add(SkipEvent, unit_id, names[-1], "", SKIPPED)
         del files[unit_id]
-    for unit_id in _waiting(board, files, refused, "skipped"):
-        device = board.units.home[unit_id]
-        unit = board.device_pool[device].queue.remove(unit_id)
-        board.units.skip(unit)
+    for unit_id in _waiting(state, files, refused, "skipped"):
+        device = state.units.home[unit_id]
+        unit = state.device_pool[device].queue.remove(unit_id)
+        state.units.skip(unit)
         bundled = unit.numbers if unit.parts else ()
-        board.log.add(SkipEvent, unit_id, unit.name, device, SKIPPED, bundled)
+        state.log.add(SkipEvent, unit_id, unit.name, device, SKIPPED, bundled)
         names.append(unit.name)
-    return _told(board, "skipped {}", names, refused, done="skipped")
+    return _report(state, "skipped {}", names, refused, done="skipped")
 
 
-def retry(board: SchedulerState, unit_ids: Sequence[int]) -> str:
+def retry(state: SchedulerState, unit_ids: Sequence[int]) -> str:
     """Let units that failed in this session wait again, for the device that is free first."""
     refused: list[str] = []
     names: list[str] = []
-    for unit_id in dict.fromkeys(board.divided.file_of(board.units.whole(one)) for one in unit_ids):
-        unit = board.units.failed.get(unit_id)
+    for unit_id in dict.fromkeys(state.divided.file_of(state.units.whole(one)) for one in unit_ids):
+        unit = state.units.failed.get(unit_id)
         if unit is None:
-            refused.append(_why_not_again(board, unit_id))
+            refused.append(_why_not_again(state, unit_id))
             continue
-        record = _first_free(board)
-        if board.divided.can_retry(unit_id):
-            names.append(board.divided.retry(unit_id, record).name)
+        record = _first_free(state)
+        if state.divided.can_retry(unit_id):
+            names.append(state.divided.retry(unit_id, record).name)
             continue
-        board.units.retry(unit_id, record.device)
+        state.units.retry(unit_id, record.device)
         record.queue.append(unit)
         files = unit.numbers if unit.parts else ()
-        board.log.add(RetryEvent, unit_id, unit.name, record.device, files)
+        state.log.add(RetryEvent, unit_id, unit.name, record.device, files)
         names.append(unit.name)
-    return _told(board, "{} waits again", names, refused, "{} wait again", "tried again")
+    return _report(state, "{} waits again", names, refused, "{} wait again", "tried again")
 
 
 def _waiting(
-    board: SchedulerState, unit_ids: Iterable[int], refused: list[str], done: str = "moved"
+    state: SchedulerState, unit_ids: Iterable[int], refused: list[str], done: str = "moved"
 ) -> Iterable[int]:
     """Yield those that wait, each once; say of the others why it is not done with them.
 
@@ -127,16 +124,16 @@ def _waiting(
     """
     chosen: list[int] = []
     for unit_id in unit_ids:
-        chosen += board.divided.waiting(unit_id) or (board.units.whole(unit_id),)
+        chosen += state.divided.waiting(unit_id) or (state.units.whole(unit_id),)
     for unit_id in dict.fromkeys(chosen):
-        if unit_id in board.units.home and not board.divided.waits(unit_id):
+        if unit_id in state.units.home and not state.divided.waits(unit_id):
             yield unit_id
         else:
-            refused.append(_why_not_waiting(board, unit_id, done))
+            refused.append(_why_not_waiting(state, unit_id, done))
 
 
 def _take_out(
-    board: SchedulerState, unit_ids: Sequence[int], refused: Sequence[str], done: str = "moved"
+    state: SchedulerState, unit_ids: Sequence[int], refused: Sequence[str], done: str = "moved"
 ) -> list[tuple[int, str, Unit]]:
     """Take waiting units out of their queues; their places are what an undo needs.
 
@@ -146,21 +143,21 @@ def _take_out(
     if not unit_ids:
         raise Refused(_in_short(refused, done) if refused else "no file is chosen")
     wanted = set(unit_ids)
-    board.last_move = last = LastMove()
-    homes = {unit_id: board.units.home[unit_id] for unit_id in unit_ids}
+    state.last_move = last = LastMove()
+    homes = {unit_id: state.units.home[unit_id] for unit_id in unit_ids}
     for device in dict.fromkeys(homes.values()):
-        queue = board.device_pool[device].queue
+        queue = state.device_pool[device].queue
         last.places[device] = {
             place: unit for place, unit in enumerate(queue) if unit.unit_id in wanted
         }
     return [
-        (unit_id, device, board.device_pool[device].queue.remove(unit_id))
+        (unit_id, device, state.device_pool[device].queue.remove(unit_id))
         for unit_id, device in homes.items()
     ]
 
 
-def _told(
-    board: SchedulerState,
+def _report(
+    state: SchedulerState,
     text: str,
     names: Sequence[str],
     refused: Sequence[str],
@@ -170,7 +167,7 @@ def _told(
     """Note that queues have changed, and return what to tell a person.
 
     Args:
-        board: The board.
+        state: Of the run.
         text: For one file, with `{}` for its name.
         names: What it was done to.
         refused: Why it was not done to others.
@@ -179,8 +176,8 @@ def _told(
     """
     if not names:
         raise Refused(_in_short(refused, done) if refused else "no file is chosen")
-    board.balancer.forget()
-    board.changed()
+    state.balancer.forget()
+    state.changed()
     if len(names) == 1:
         message = text.format(names[0])
     else:
@@ -188,33 +185,33 @@ def _told(
     return f"{message}; {_in_short(refused, done)}" if refused else message
 
 
-def _first_free(board: SchedulerState) -> DeviceRecord:
+def _first_free(state: SchedulerState) -> DeviceRecord:
     """Return the live device that is through with its queue before all others."""
-    now = board.clock()
+    now = state.clock()
     return min(
-        board.device_pool.live,
+        state.device_pool.live,
         key=lambda record: (
             record.paused,
-            board.device_pool.remaining_seconds(record, now) or 0.0,
+            state.device_pool.remaining_seconds(record, now) or 0.0,
             record.queue.cost,
         ),
     )
 
 
-def _why_not_waiting(board: SchedulerState, unit_id: int, done: str) -> str:
-    work = board.units.active.get(unit_id)
+def _why_not_waiting(state: SchedulerState, unit_id: int, done: str) -> str:
+    work = state.units.active.get(unit_id)
     if work is not None:
         return f"{work.unit.name} has started on {work.device}: not {done}"
-    if board.divided.waits(unit_id):
-        return f"all shards of {board.units.name(unit_id)} have started: not {done}"
-    return f"{board.units.name(unit_id)} is {board.units.state(unit_id)}: not {done}"
+    if state.divided.waits(unit_id):
+        return f"all shards of {state.units.name(unit_id)} have started: not {done}"
+    return f"{state.units.name(unit_id)} is {state.units.state(unit_id)}: not {done}"
 
 
-def _why_not_again(board: SchedulerState, unit_id: int) -> str:
-    state = board.units.state(unit_id)
-    if state == "failed":
+def _why_not_again(state: SchedulerState, unit_id: int) -> str:
+    word = state.units.state(unit_id)
+    if word == "failed":
         return "it failed before this session: `resume --retry-failed` tries it again"
-    return f"{board.units.name(unit_id)} is {state}: there is nothing to try again"
+    return f"{state.units.name(unit_id)} is {word}: there is nothing to try again"
 
 
 def _in_short(reasons: Sequence[str], done: str) -> str:

@@ -9,42 +9,42 @@ from tui_balancer.scheduler.state.state import SchedulerState
 from tui_balancer.scheduler.state.unit_store import ActiveLease
 
 
-def worker_died(board: SchedulerState, record: DeviceRecord, reason: str, *, charged: bool) -> bool:
+def worker_died(state: SchedulerState, record: DeviceRecord, reason: str, *, charged: bool) -> bool:
     """Deal with the death of a device's present worker; see the coordinator's method."""
     record.present = record.ready = record.held_up = False
     lost = [one for one in (record.active, *record.behind) if one and not one.claimed]
     record.active = None
     record.behind = [one for one in record.behind if one.claimed]
-    if board.over or board.ending:
+    if state.over or state.ending:
         record.left = True
         for active in lost:
-            give_back(board, active, ReturnCause.WORKER_DIED, reason, to=record)
-        board.announce(record, reason)
+            give_back(state, active, ReturnCause.WORKER_DIED, reason, to=record)
+        state.announce(record, reason)
         return False
     record.strikes += 1
-    poisonous = bool(lost) and charged and _blame(board, lost[0])
-    record.dead = record.strikes > board.max_restarts
-    refuge = board.device_pool.refuge(record, stealing=board.balancer.stealing)
+    poisonous = bool(lost) and charged and _blame(state, lost[0])
+    record.dead = record.strikes > state.max_restarts
+    refuge = state.device_pool.refuge(record, stealing=state.balancer.stealing)
     # What it was writing is not to blame for what it was computing.
     for active in lost[1:]:
-        give_back(board, active, ReturnCause.WORKER_DIED, reason, to=refuge)
+        give_back(state, active, ReturnCause.WORKER_DIED, reason, to=refuge)
     if lost and not poisonous:
-        give_back(board, lost[0], ReturnCause.WORKER_DIED, reason, to=refuge, charged=charged)
+        give_back(state, lost[0], ReturnCause.WORKER_DIED, reason, to=refuge, charged=charged)
     elif lost and lost[0].lease.unit.parts:
-        unbundle(board, lost[0], reason, to=refuge)
+        unbundle(state, lost[0], reason, to=refuge)
     elif lost:
-        fail(board, lost[0], f"killed {board.poison_limit} workers, the last one: {reason}")
+        fail(state, lost[0], f"killed {state.poison_limit} workers, the last one: {reason}")
     if record.dead:
         record.note = reason
-        board.announce(record, f"given up after {record.restarts} restarts: {reason}")
+        state.announce(record, f"given up after {record.restarts} restarts: {reason}")
     else:
         record.restarts += 1
-        board.announce(record, f"worker died: {reason}; restart {record.restarts}")
+        state.announce(record, f"worker died: {reason}; restart {record.restarts}")
     return not record.dead
 
 
 def device_lost(
-    board: SchedulerState, record: DeviceRecord, reason: str, *, idle_only: bool
+    state: SchedulerState, record: DeviceRecord, reason: str, *, idle_only: bool
 ) -> bool:
     """Give up a device that may come back; see the coordinator's method."""
     held = [one for one in (record.active, *record.behind) if one]
@@ -56,25 +56,25 @@ def device_lost(
     lost = [one for one in held if not one.claimed]
     record.active = None
     record.behind = [one for one in record.behind if one.claimed]
-    refuge = board.device_pool.refuge(record, stealing=board.balancer.stealing)
+    refuge = state.device_pool.refuge(record, stealing=state.balancer.stealing)
     for active in reversed(lost):
-        give_back(board, active, ReturnCause.WORKER_DIED, reason, to=refuge)
-    board.announce(record, reason)
+        give_back(state, active, ReturnCause.WORKER_DIED, reason, to=refuge)
+    state.announce(record, reason)
     return True
 
 
-def device_back(board: SchedulerState, record: DeviceRecord) -> bool:
+def device_back(state: SchedulerState, record: DeviceRecord) -> bool:
     """Take a lost device back; see the coordinator's method."""
-    if record.strikes > board.max_restarts:
+    if record.strikes > state.max_restarts:
         return False
     if record.dead:
         record.dead = False
         record.note = ""
-        board.announce(record, "is back")
+        state.announce(record, "is back")
     return True
 
 
-def _blame(board: SchedulerState, active: ActiveLease) -> bool:
+def _blame(state: SchedulerState, active: ActiveLease) -> bool:
     """Charge a death to the unit; return whether it has killed too many workers.
 
     A unit that killed workers on two devices is to blame itself, so the devices are
@@ -82,11 +82,11 @@ def _blame(board: SchedulerState, active: ActiveLease) -> bool:
     a bundle they are forgiven too: its files will tell.
     """
     unit_id = active.lease.unit.unit_id
-    killed = board.units.killed.setdefault(unit_id, [])
+    killed = state.units.killed.setdefault(unit_id, [])
     killed.append(active.lease.device)
-    if board.units.killed_before.get(unit_id, 0) + len(killed) < board.poison_limit:
+    if state.units.killed_before.get(unit_id, 0) + len(killed) < state.poison_limit:
         return False
     if len(set(killed)) > 1 or active.lease.unit.parts:
         for device in killed:
-            board.device_pool[device].strikes -= 1
+            state.device_pool[device].strikes -= 1
     return True

@@ -54,7 +54,7 @@ class DeviceRecord:
         telemetry: The newest of its worker.
         expected: When it should have finished its queue, as last told to idle devices.
         checked: When it last looked for a steal under a policy that looks at intervals.
-        seen: Version of the board when its worker was last told that there is nothing.
+        seen: Version of the state when its worker was last told that there is nothing.
     """
 
     spec: DeviceSpec

@@ -53,7 +53,7 @@ class SchedulerState:
         device_pool: The devices, their queues and rates.
         units: The place of every unit.
         balancer: Moves units between the queues by the policy in force.
-        assigned: Whether the units are there; before that an empty board is not an end.
+        assigned: Whether the units are there; before that nothing to do is not an end.
         draining: Whether nothing new is started.
         stopping: Whether running units are abandoned too.
         version: Grows with every change after which a worker that was told "nothing for you"

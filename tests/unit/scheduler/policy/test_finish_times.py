@@ -19,8 +19,8 @@ def test_the_even_end_kept_up_to_date_is_the_one_worked_out_anew(seed: int) -> N
         [dice.uniform(0.5, 4) for _ in range(devices)],
         [dice.lognormvariate(3, 1) for _ in range(40)],
     )
-    board = bench.coordinator._board
-    kept = board.balancer.finish_times
+    state = bench.coordinator._state
+    kept = state.balancer.finish_times
     running: dict[str, tuple[Lease, float]] = {}
     while not bench.coordinator.over:
         bench.clock.now += dice.uniform(0, 0.2)
@@ -40,8 +40,8 @@ def test_the_even_end_kept_up_to_date_is_the_one_worked_out_anew(seed: int) -> N
         if bench.coordinator.over:
             return
         now = bench.clock.now
-        kept.note(board.device_pool[device], now)
-        anew = FinishTimes(board.device_pool).even_end(now)
+        kept.note(state.device_pool[device], now)
+        anew = FinishTimes(state.device_pool).even_end(now)
         assert kept.even_end(now) == pytest.approx(anew, rel=TOLERANCE)
 
 
@@ -56,12 +56,12 @@ class Refusal:
         self.bench.clock.now += 1.0
         for lease in self.leases.values():
             self.bench.progress(lease, 0.02)
-        self.board = self.bench.coordinator._board
-        self.board.balancer.forget()
+        self.state = self.bench.coordinator._state
+        self.state.balancer.forget()
 
     def shown(self, thief: str) -> list[str]:
         """Return whom a thief that wants nothing is shown."""
-        finish_times, record = self.board.balancer.finish_times, self.board.device_pool[thief]
+        finish_times, record = self.state.balancer.finish_times, self.state.device_pool[thief]
         return [victim.device for victim in finish_times.victims(record, self.bench.clock.now)]
 
 
@@ -82,5 +82,5 @@ def test_a_victim_that_was_refused_is_shown_again_once_it_has_fallen_behind() ->
 def test_a_victim_that_was_refused_is_shown_to_a_faster_thief() -> None:
     scene = Refusal()
     scene.shown("cuda:2")
-    scene.board.device_pool["cuda:2"].pace.add(cost=50.0, seconds=1.0)
+    scene.state.device_pool["cuda:2"].pace.add(cost=50.0, seconds=1.0)
     assert set(scene.shown("cuda:2")) == {"cuda:0", "cuda:1"}

@@ -1,0 +1,24 @@
+"""Commands that cannot be carried out."""
+
+from __future__ import annotations
+
+from tui_balancer.scheduler.state.device_record import DeviceRecord
+from tui_balancer.scheduler.state.state import SchedulerState
+
+
+class Refused(Exception):
+    """A command that cannot be carried out; the message is the reason."""
+
+
+def live_device(state: SchedulerState, device: str) -> DeviceRecord:
+    """Return the record of a device that can still compute.
+
+    Raises:
+        Refused: There is none, or it is dead.
+    """
+    record = state.device_pool.get(device)
+    if record is None:
+        raise Refused(f"there is no device {device}")
+    if not record.live:
+        raise Refused(f"{device} is {record.state.value}")
+    return record
