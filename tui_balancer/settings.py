@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision, PrecisionChoice
@@ -12,6 +13,11 @@ from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.formats import DEFAULT_FORMATS, FormatName
 from tui_balancer.representations import Kind
 from tui_balancer.scheduler.model import PolicySettings, TimeSettings
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Settings = TypeVar("Settings", bound=DataclassInstance)
 
 HANG_FLOOR_SECONDS = 300.0
 """How long a worker may be silent in any case, unless a person says otherwise."""
@@ -142,13 +148,29 @@ class RunSettings:
             batch_tokens: As decided, by a person or for the devices.
             precision: Likewise.
         """
-        return EmbeddingSettings(
-            repr_layers=self.embedding.repr_layers,
-            max_length=self.reading.max_length,
+        return overlaid(
+            EmbeddingSettings(),
+            self.embedding,
+            self.reading,
             batch_tokens=batch_tokens,
             precision=precision,
-            reference=self.embedding.reference,
-            include=self.embedding.include,
-            long=self.reading.long,
-            dereplicate=self.embedding.dereplicate,
         )
+
+
+def overlaid(settings: Settings, *sources: DataclassInstance, **values: Any) -> Settings:
+    """Return settings in which the fields of other values replace those of the same name.
+
+    Args:
+        settings: What stands where nothing replaces it.
+        sources: Dataclasses; None and the empty text in them replace nothing, and fields that the
+            settings do not have are passed over.
+        values: Fields by their names; they replace those of the sources too.
+    """
+    names = {one.name for one in fields(settings)}
+    given = {
+        one.name: value
+        for source in sources
+        for one in fields(source)
+        if one.name in names and (value := getattr(source, one.name)) not in (None, "")
+    }
+    return replace(settings, **given | values)

@@ -19,6 +19,7 @@ from tui_balancer.engines.dask.request import (
     parse_bounds,
 )
 from tui_balancer.errors import UserError
+from tui_balancer.settings import overlaid
 
 CLUSTER = Group("Beyond this machine", sort_key=7)
 
@@ -97,13 +98,13 @@ class ClusterOptions:
         self._check_belonging(kind)
         if not kind:
             return None
-        return ClusterRequest(
+        return overlaid(
+            ClusterRequest(),
+            self,
+            # An empty address is a mistake, not this machine.
             scheduler=self.scheduler,
-            local=self.local,
             jobs=self.cluster,
             hosts=tuple(host.strip() for host in (self.hosts or "").split(",") if host.strip()),
-            config=self.config,
-            workers=self.workers,
             adapt=parse_bounds(self.adapt) if self.adapt is not None else None,
             tls=self._tls(),
         )

@@ -1,13 +1,14 @@
 """The options of the commands in groups; each group is a page section of `--help`.
 
-What they come to is in `interpreting`.
+A field is called as the setting that it becomes, see `cli.settings`: a new setting is a field there
+and a field here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_type_hints
 
 from cyclopts import Group, Parameter
 
@@ -128,51 +129,56 @@ class BalancingOptions:
     """time: an idle device steals the file that ends the run soonest. count: it steals when the
     longest queue leads by enough files."""
 
-    threshold: Annotated[
+    gain_seconds: Annotated[
         float | None,
         decimal(
             0,
             MOST_SECONDS,
+            name="--threshold",
             help="Policy time: least gain in seconds that is worth a steal (default: "
             f"{_TIME.gain_seconds:g}).",
         ),
     ] = None
 
-    threshold_ratio: Annotated[
+    ratio: Annotated[
         float | None,
         decimal(
             1,
             MOST_FILES,
+            name="--threshold-ratio",
             help="Policy count: steal when longest > ratio x shortest (default: "
             f"{_COUNT.ratio:g}).",
         ),
     ] = None
 
-    threshold_difference: Annotated[
+    difference: Annotated[
         int | None,
         whole(
             1,
             MOST_FILES,
+            name="--threshold-difference",
             help="Policy count: or when the longest leads by this many files (default: "
             f"{_COUNT.difference}).",
         ),
     ] = None
 
-    threshold_minimum: Annotated[
+    minimum: Annotated[
         int | None,
         whole(
             1,
             MOST_FILES,
+            name="--threshold-minimum",
             help="Policy count: and the longest holds at least this many (default: "
             f"{_COUNT.minimum}).",
         ),
     ] = None
 
-    steal_interval: Annotated[
+    interval_seconds: Annotated[
         float | None,
         decimal(
             0.1,
             MOST_SECONDS,
+            name="--steal-interval",
             help="Policy count: seconds after which an idle device looks again (default: "
             f"{_COUNT.interval_seconds:g}).",
         ),
@@ -297,3 +303,11 @@ class ScriptOptions:
     quiet: Annotated[bool, Parameter(negative="")] = False
     """Headless, and only what goes wrong, on stderr: files that fail, devices that die, a run that
     is held, and the summary of one that is not done."""
+
+
+def option_name(group: type, field: str) -> str:
+    """Return the name of a group's field on the command line: `--cpu-workers`."""
+    for one in getattr(get_type_hints(group, include_extras=True)[field], "__metadata__", ()):
+        if isinstance(one, Parameter) and one.name:
+            return next(iter(one.name))
+    return f"--{field.replace('_', '-')}"

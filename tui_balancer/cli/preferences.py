@@ -23,6 +23,7 @@ from tui_balancer.cli.options import (
     ModelOptions,
     ScreenOptions,
     ScriptOptions,
+    option_name,
 )
 from tui_balancer.errors import UserError
 
@@ -126,7 +127,8 @@ def options() -> Iterator[Option]:
     for group in _GROUPS:
         about = _help_texts(group)
         for one in fields(group):
-            yield Option(one.name.replace("_", "-"), one.default, " ".join(about[one.name].split()))
+            name = option_name(group, one.name).removeprefix("--")
+            yield Option(name, one.default, " ".join(about[one.name].split()))
 
 
 def _help_texts(group: type) -> dict[str, str]:

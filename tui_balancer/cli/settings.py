@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tui_balancer.cli.options import (
@@ -11,6 +12,7 @@ from tui_balancer.cli.options import (
     DeviceOptions,
     EmbeddingOptions,
     ModelOptions,
+    option_name,
 )
 from tui_balancer.errors import UserError
 from tui_balancer.export.merge import require_mergeable
@@ -26,6 +28,7 @@ from tui_balancer.settings import (
     OutputSettings,
     RunSettings,
     Shards,
+    overlaid,
 )
 
 _SIZE = re.compile(r"(?P<number>\d+(\.\d+)?) ?(?P<unit>[kmgt]?i?b)", re.IGNORECASE)
@@ -36,6 +39,8 @@ _UNITS = {"B": 1, "IB": 1} | {
 }
 
 _MOST_SHARD = 1 << 60
+
+_POLICIES: Mapping[str, type[PolicySettings]] = {"time": TimeSettings, "count": CountSettings}
 
 
 def run_settings(
@@ -58,27 +63,19 @@ def run_settings(
         require_mergeable(formats)
     if "contacts" in include and embedding.long == "window":
         raise UserError("contacts of windows are none of the whole: choose another --long")
-    return RunSettings(
-        inputs=inputs,
-        output=output,
-        model=model.model,
-        seed=model.seed,
-        embedding=EmbeddingChoice(
+    return overlaid(
+        RunSettings(inputs, output, model.model),
+        model,
+        embedding=overlaid(
+            EmbeddingChoice(),
+            embedding,
             repr_layers=layers,
             include=include,
-            batch_tokens=embedding.batch_tokens,
-            precision=embedding.precision,
-            reference=embedding.reference,
             dereplicate=not embedding.no_dereplication,
         ),
-        reading=ReadingRules(
-            max_length=embedding.max_length,
-            allow_nucleotide=embedding.allow_nucleotide,
-            strict=embedding.strict,
-            long=embedding.long,
-        ),
-        outputs=OutputSettings(formats, embedding.merge),
-        devices=_computed_on(DeviceSettings(), devices),
+        reading=overlaid(ReadingRules(), embedding),
+        outputs=overlaid(OutputSettings(), embedding, formats=formats),
+        devices=overlaid(DeviceSettings(), devices),
         balancing=_balanced(balancing),
         shards=_shards(embedding.shard),
     )
@@ -99,7 +96,7 @@ def resumed_settings(
     """
     return replace(
         stored,
-        devices=_computed_on(stored.devices, devices),
+        devices=overlaid(stored.devices, devices),
         balancing=stored.balancing if balancing is None else _balanced(balancing),
     )
 
@@ -110,34 +107,24 @@ def policy_settings(balancing: BalancingOptions) -> PolicySettings:
     Raises:
         UserError: An option of the other policy, or a number out of range.
     """
-    given: dict[str, tuple[str, float | None]] = {
-        "gain_seconds": ("--threshold", balancing.threshold),
-        "ratio": ("--threshold-ratio", balancing.threshold_ratio),
-        "difference": ("--threshold-difference", balancing.threshold_difference),
-        "minimum": ("--threshold-minimum", balancing.threshold_minimum),
-        "interval_seconds": ("--steal-interval", balancing.steal_interval),
-    }
-    kind = TimeSettings if balancing.policy == "time" else CountSettings
-    values = {name: value for name, (_, value) in given.items() if value is not None}
-    foreign = [given[name][0] for name in values if name not in kind.__struct_fields__]
-    if foreign:
-        raise UserError(
-            f"{foreign[0]} does not belong to --policy {balancing.policy}: leave it out, or choose "
-            f"--policy {'count' if balancing.policy == 'time' else 'time'}"
-        )
-    settings: PolicySettings = kind(**values)  # type: ignore[arg-type]
+    kind, other = _POLICIES[balancing.policy], "count" if balancing.policy == "time" else "time"
+    for name in _POLICIES[other].__struct_fields__:
+        if getattr(balancing, name) is not None:
+            raise UserError(
+                f"{option_name(BalancingOptions, name)} does not belong to --policy "
+                f"{balancing.policy}: leave it out, or choose --policy {other}"
+            )
+    numbers = {name: getattr(balancing, name) for name in kind.__struct_fields__}
+    settings = kind(**{name: value for name, value in numbers.items() if value is not None})
     validate(settings)
     return settings
 
 
-def _computed_on(settings: DeviceSettings, options: DeviceOptions) -> DeviceSettings:
-    """Return settings in which each option that was given replaces what was there."""
-    return replace(settings, **{name: given for name, given in asdict(options).items() if given})
-
-
 def _balanced(options: BalancingOptions) -> BalancingSettings:
     """Return the rules of balancing that the options ask for."""
-    return BalancingSettings(
+    return overlaid(
+        BalancingSettings(),
+        options,
         policy=policy_settings(options),
         stealing=not options.no_stealing,
         splitting=options.split == "auto",

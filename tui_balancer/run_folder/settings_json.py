@@ -20,7 +20,7 @@ from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.settings import RunSettings
+from tui_balancer.settings import RunSettings, overlaid
 
 _NOT_STORED = ("output", "cluster", "overwrite")
 """What each command says for itself; all other settings belong to the run."""
@@ -53,13 +53,7 @@ def run_record(
         settings,
         inputs=tuple(absolute_pattern(pattern) for pattern in settings.inputs),
         model=_lasting_request(settings),
-        embedding=replace(
-            settings.embedding,
-            repr_layers=kept.repr_layers,
-            include=kept.include,
-            batch_tokens=kept.batch_tokens,
-            precision=kept.precision,
-        ),
+        embedding=overlaid(settings.embedding, kept),
         devices=replace(settings.devices, cpu_threads=cpu_threads(devices)),
     )
     checkpoint = {"label": model.label, "sha256": model.sha256}

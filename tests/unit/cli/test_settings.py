@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -17,24 +19,22 @@ from tui_balancer.cli.options import (
 from tui_balancer.cli.settings import policy_settings, resumed_settings, run_settings
 from tui_balancer.errors import UserError
 from tui_balancer.scheduler.model import CountSettings, TimeSettings
-from tui_balancer.settings import RunSettings, Shards
+from tui_balancer.settings import DeviceSettings, RunSettings, Shards, overlaid
 
 
 def test_numbers_that_were_not_given_keep_the_policys_defaults() -> None:
     assert policy_settings(BalancingOptions()) == TimeSettings()
-    chosen = policy_settings(
-        BalancingOptions(policy="count", threshold_ratio=3.0, steal_interval=2.0)
-    )
+    chosen = policy_settings(BalancingOptions(policy="count", ratio=3.0, interval_seconds=2.0))
     assert chosen == CountSettings(ratio=3.0, interval_seconds=2.0)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (BalancingOptions(threshold_ratio=2.0), "--threshold-ratio does not belong"),
-        (BalancingOptions(policy="count", threshold=2.0), "--threshold does not belong"),
-        (BalancingOptions(threshold=-1.0), "gain"),
-        (BalancingOptions(policy="count", threshold_minimum=0), "queue length"),
+        (BalancingOptions(ratio=2.0), "--threshold-ratio does not belong"),
+        (BalancingOptions(policy="count", gain_seconds=2.0), "--threshold does not belong"),
+        (BalancingOptions(gain_seconds=-1.0), "gain"),
+        (BalancingOptions(policy="count", minimum=0), "queue length"),
     ],
 )
 def test_a_threshold_that_makes_no_sense_is_refused(
@@ -44,16 +44,79 @@ def test_a_threshold_that_makes_no_sense_is_refused(
         policy_settings(options)
 
 
-def test_precision_and_reference_reach_the_run() -> None:
-    settings = run_settings(
-        ("a.faa",),
-        Path("out"),
-        ModelOptions(),
-        DeviceOptions(),
-        BalancingOptions(),
-        EmbeddingOptions(precision="fp16", reference=True),
+GROUPS = (ModelOptions, DeviceOptions, BalancingOptions, EmbeddingOptions)
+
+WORDS = {
+    "repr_layers": "0,5",
+    "include": "bos",
+    "format": "npz",
+    "shard": "64MB",
+    "policy": "count",
+}
+"""What is written for options whose text is read."""
+
+POLICY_NUMBERS = {*TimeSettings.__struct_fields__, *CountSettings.__struct_fields__}
+
+NO_OPTION = {"inputs", "output", "cluster", "overwrite", "reading.segment_bytes"}
+
+
+def flat(settings: object, group: str = "") -> Iterator[tuple[str, object]]:
+    """Yield every setting with its dotted name."""
+    for one in fields(settings):  # type: ignore[arg-type]
+        value, name = getattr(settings, one.name), f"{group}{one.name}"
+        if is_dataclass(value):
+            yield from flat(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def another(group: type, option: Field[Any]) -> Any:
+    """Return a value of an option that is not its default."""
+    hint = get_type_hints(group)[option.name]
+    if option.name in WORDS:
+        return WORDS[option.name]
+    if get_origin(hint) is Literal:
+        return next(word for word in get_args(hint) if word != option.default)
+    if hint is bool:
+        return not option.default
+    return "other" if str in (hint, *get_args(hint)) else 7
+
+
+def changed(group: type, option: str, value: object) -> set[str]:
+    """Return the settings that one option changes."""
+    groups = {one: one() for one in GROUPS}
+    others = {"format": "npz"} if option in ("include", "repr_layers", "merge") else {}
+    groups[group] = group(**others | {option: value})
+    asked = run_settings(("a.faa",), Path("out"), *groups.values())
+    plain = asked_of(**others)
+    return {name for name, value in flat(asked) if value != dict(flat(plain))[name]}
+
+
+def test_every_option_changes_a_setting_and_every_setting_has_an_option() -> None:
+    reached = set()
+    for group in GROUPS:
+        for option in fields(group):
+            if option.name not in POLICY_NUMBERS:
+                found = changed(group, option.name, another(group, option))
+                assert found, option.name
+                reached |= found
+    assert reached == {name for name, _ in flat(asked_of())} - NO_OPTION
+    assert {one.name for one in fields(BalancingOptions)} >= POLICY_NUMBERS
+
+
+def test_a_new_setting_is_a_field_here_and_a_field_there() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Settings(DeviceSettings):
+        nap_seconds: float = 0.0
+
+    @dataclass(frozen=True)
+    class Options(DeviceOptions):
+        nap_seconds: float | None = None
+
+    assert overlaid(Settings(), Options(nap_seconds=2.5)) == Settings(nap_seconds=2.5)
+    assert overlaid(Settings(nap_seconds=2.5), Options(devices="cpu")) == Settings(
+        "cpu", nap_seconds=2.5
     )
-    assert (settings.embedding.precision, settings.embedding.reference) == ("fp16", True)
 
 
 @pytest.mark.parametrize(
@@ -73,10 +136,10 @@ def test_precision_and_reference_reach_the_run() -> None:
 )
 def test_shards_are_asked_for_by_a_size_with_its_unit(text: str, shards: Shards | None) -> None:
     if shards is not None:
-        assert asked(shard=text).shards == shards
+        assert asked_of(shard=text).shards == shards
         return
     with pytest.raises(UserError, match=f"--shard {text} is no size: write it as 64MB"):
-        asked(shard=text)
+        asked_of(shard=text)
 
 
 def test_the_hang_floor_reaches_the_run() -> None:
@@ -102,7 +165,7 @@ def test_inputs_stand_before_and_after_the_options(line: str) -> None:
     assert bound.kwargs["output"] == Path("OUT")
 
 
-def asked(**options: Any) -> RunSettings:
+def asked_of(**options: Any) -> RunSettings:
     return run_settings(
         ("a.faa",),
         Path("out"),
@@ -114,16 +177,16 @@ def asked(**options: Any) -> RunSettings:
 
 
 def test_what_is_kept_reaches_the_run_in_an_order_of_its_own() -> None:
-    settings = asked(repr_layers="0, 5,-1", include="per_tok,mean", format="h5", long="skip")
+    settings = asked_of(repr_layers="0, 5,-1", include="per_tok,mean", format="h5", long="skip")
     assert (settings.embedding.repr_layers, settings.embedding.include) == (
         (0, 5, -1),
         ("mean", "per_tok"),
     )
     assert settings.reading.long == "skip"
     assert settings.embedding.dereplicate
-    assert asked(repr_layer=3, no_dereplication=True).embedding.repr_layers == (3,)
-    assert not asked(no_dereplication=True).embedding.dereplicate
-    assert asked(format="h5", merge=True).outputs.merge
+    assert asked_of(repr_layer=3, no_dereplication=True).embedding.repr_layers == (3,)
+    assert not asked_of(no_dereplication=True).embedding.dereplicate
+    assert asked_of(format="h5", merge=True).outputs.merge
 
 
 @pytest.mark.parametrize(
@@ -144,4 +207,4 @@ def test_what_cannot_be_had_together_is_refused_before_anything_starts(
     options: dict[str, Any], answer: str
 ) -> None:
     with pytest.raises(UserError, match=answer):
-        asked(**options)
+        asked_of(**options)

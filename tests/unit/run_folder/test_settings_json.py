@@ -116,7 +116,7 @@ def test_a_run_may_go_on_with_other_kinds_of_devices() -> None:
             "--max-length is 500 there, 9 was asked",
         ),
         (
-            {"settings": replace(SETTINGS, embedding=EmbeddingChoice(dereplicate=False))},
+            {"embedding": replace(EMBEDDING, dereplicate=False)},
             "computing copies once (--no-dereplication) is on there, off was asked",
         ),
         (
