@@ -24,7 +24,7 @@ class FakeRun:
     Attributes:
         current: The picture handed out.
         queues: Units waiting for each device.
-        ended: How files ended: 1 done, 2 failed; by their numbers.
+        ended: How files ended, an `Ended` each by their numbers.
         commands: Commands received, in order.
         outcomes: Answers to the next commands; afterwards every command is accepted.
         final: The end of the run; None while it goes on.

@@ -12,8 +12,8 @@ from tests.support.fake_run import FakeRun
 from tests.support.pictures import BROKEN, DEVICES, ENDED, QUEUES, RUNNING, UNITS, queue, unit
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
 from tui_balancer.scheduler.commands import MoveUnits, ReorderUnits, RetryUnits, SkipUnits, UndoMove
-from tui_balancer.scheduler.events import DoneEvent, FailureEvent, StealEvent
-from tui_balancer.scheduler.model import RunningUnit
+from tui_balancer.scheduler.events import DoneEvent, FailureEvent, SkipEvent, StealEvent
+from tui_balancer.scheduler.model import Ended, RunningUnit
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
 from tui_balancer.ui.views.queues import QueuesView
 from tui_balancer.ui.widgets.file_list import FileList
@@ -379,6 +379,24 @@ async def test_the_page_of_a_failed_file_tells_its_story() -> None:
         assert "✗ failed" in text
         assert "too long" in text
         assert "What happened to it" in text
+
+
+async def test_skipped_files_are_counted_and_shown_apart_from_failed_ones() -> None:
+    run = failing_run()
+    totals = replace(BROKEN.totals, failed=1, skipped=1)
+    run.change(totals=totals)
+    run.happen([SkipEvent(0, 750.0, 5, unit(5).name, "cuda:1", "skipped by hand")])
+    run.ended[5] = Ended.SKIPPED
+    async with shown(run) as pilot:
+        await open_queues(pilot, "skipped")
+        await until(pilot, lambda: names(pilot, 2) == ["0005"])
+        text = await seen(pilot)
+        assert "skipped by hand" in text
+        assert "!1 −1" in text
+        await pilot.press("r")
+        await until(pilot, lambda: run.commands == [RetryUnits((5,))])
+        await pilot.press("exclamation_mark")
+        await until(pilot, lambda: names(pilot, 2) == ["0451"])
 
 
 async def test_an_empty_part_says_so_and_keys_do_nothing_in_it() -> None:

@@ -109,6 +109,11 @@ def test_a_run_without_trouble_says_so() -> None:
     assert plain(rates_line(RUNNING, 78)).endswith("✓ all well")
 
 
+def test_what_a_person_skipped_is_named_apart_and_nothing_wrong() -> None:
+    skipping = replace(RUNNING, totals=replace(RUNNING.totals, skipped=2))
+    assert plain(rates_line(skipping, 78)).endswith("✓ all well  ·  − 2 skipped")
+
+
 def test_a_poorly_balanced_run_looks_so() -> None:
     tones = dict(rates_line(replace(RUNNING, efficiency=0.61), 118))
     assert tones["61% of the bound"] == "fair"

@@ -106,6 +106,7 @@ def status_line(snapshot: RunSnapshot) -> str:
         _phase(snapshot),
         f"{count(totals.done)}/{count(totals.files)} files",
         *([f"{count(totals.failed)} failed"] if totals.failed else []),
+        *([f"{count(totals.skipped)} skipped"] if totals.skipped else []),
         f"{quantity(snapshot.sequences_per_second)} seq/s",
         f"{quantity(snapshot.residues_per_second)} res/s",
         f"{estimate(snapshot.eta_seconds)} left",

@@ -27,7 +27,7 @@ from tui_balancer.scheduler.events import (
     Event,
     StealEvent,
 )
-from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Totals, Unit
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Ended, Totals, Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import (
     DeviceSummary,
@@ -39,9 +39,6 @@ from tui_balancer.view.handle import (
     ScanProgress,
 )
 from tui_balancer.view.run_stats import RunStats
-
-_ENDS = {FileState.DONE: 1, FileState.FAILED: 2}
-"""As `Places.ended` has them."""
 
 
 class FinishedRun:
@@ -94,8 +91,8 @@ class FinishedRun:
         self._folder = folder
         self._places = Places(
             self._snapshot.last_event,
-            {"": array("i", [row.file.file_id for row in files if row.state not in _ENDS])},
-            bytes(_ENDS.get(row.state, 0) for row in files),
+            {"": array("i", [row.file.file_id for row in files if not _ended(row)])},
+            bytes(map(_ended, files)),
         )
         self._summary = _summary(
             self._snapshot,
@@ -141,14 +138,21 @@ class FinishedRun:
         return self._summary
 
 
+def _ended(row: FileRow) -> Ended:
+    if row.state is FileState.FAILED:
+        return Ended.SKIPPED if row.by_hand else Ended.FAILED
+    return Ended.DONE if row.state is FileState.DONE else Ended.NOT
+
+
 def _totals(files: tuple[FileRow, ...]) -> Totals:
-    states = Counter(row.state for row in files)
+    ends = Counter(map(_ended, files))
     done = [row.file for row in files if row.state is FileState.DONE]
     return Totals(
         files=len(files),
-        done=states[FileState.DONE],
-        failed=states[FileState.FAILED],
-        waiting=states[FileState.WAITING] + states[FileState.LEASED],
+        done=ends[Ended.DONE],
+        failed=ends[Ended.FAILED],
+        skipped=ends[Ended.SKIPPED],
+        waiting=ends[Ended.NOT],
         sequences=sum(row.file.sequences for row in files),
         sequences_done=sum(file.sequences for file in done),
         residues=sum(row.file.residues for row in files),

@@ -7,7 +7,7 @@ Everything here crosses process and thread boundaries, so it is immutable and pi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntEnum
 
 from msgspec import Struct
 
@@ -224,13 +224,23 @@ class DeviceMetrics:
     residues_done: int = 0
 
 
+class Ended(IntEnum):
+    """How a file ended, as `Places.ended` has it."""
+
+    NOT = 0
+    DONE = 1
+    FAILED = 2
+    SKIPPED = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts over the whole run; `files == done + failed + running + waiting` always."""
+    """Counts over the whole run; `files` is the sum of the next five, always."""
 
     files: int = 0
     done: int = 0
     failed: int = 0
+    skipped: int = 0
     running: int = 0
     waiting: int = 0
     sequences: int = 0

@@ -50,8 +50,8 @@ class Places:
         last_event: Number of the newest event: without a new one, nobody has changed places.
         queues: For each device the numbers of the files waiting for it, next first; those of a
             bundle side by side. Divided files of which nobody has a shard wait for `NOBODY`.
-        ended: A byte a file by its number: 0 not ended, 1 done, 2 failed; it may be longer or
-            shorter than there are files.
+        ended: A byte a file by its number: an `Ended` each; it may be longer or shorter than
+            there are files.
     """
 
     last_event: int

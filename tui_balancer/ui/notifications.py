@@ -55,4 +55,6 @@ def _news(picture: Picture) -> dict[str, str]:
         news["end"] = f"{count(summary.done)} files done in {duration(summary.elapsed_seconds)}" + (
             f", {count(len(summary.failed))} failed" if summary.failed else ""
         )
+        if summary.skips:
+            news["end"] += f", {count(len(summary.skips))} skipped"
     return news

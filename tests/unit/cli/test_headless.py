@@ -30,6 +30,12 @@ def test_the_status_says_how_far_the_run_is_and_marks_the_estimate() -> None:
     assert "cuda:2 paused, 131 queued" in line
 
 
+def test_the_status_counts_failed_and_skipped_files_apart() -> None:
+    totals = replace(pictures.RUNNING.totals, failed=3, skipped=2)
+    line = status_line(replace(pictures.RUNNING, totals=totals))
+    assert "  3 failed  2 skipped  " in line
+
+
 def test_the_status_of_a_scan_counts_files_and_a_pause_is_said() -> None:
     scanning = replace(
         pictures.RUNNING, phase=Phase.SCANNING, scan=ScanProgress(1200, 34, 5000, 100_000)

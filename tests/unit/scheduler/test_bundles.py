@@ -56,7 +56,7 @@ def test_whoever_moves_a_file_of_a_bundle_moves_the_bundle() -> None:
     assert bench.waiting("cuda:0") == [3, 0]
 
     bench.coordinator.execute(SkipUnits((2,)))
-    assert bench.coordinator.totals().failed == 3
+    assert bench.coordinator.totals().skipped == 3
     bench.coordinator.execute(RetryUnits((1,)))
     assert bench.coordinator.totals().waiting == 4
 

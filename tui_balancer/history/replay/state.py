@@ -21,7 +21,14 @@ from tui_balancer.scheduler.events import (
     StealEvent,
     UnbundleEvent,
 )
-from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, RunningUnit, Totals, Unit
+from tui_balancer.scheduler.model import (
+    DeviceMetrics,
+    DeviceState,
+    Ended,
+    RunningUnit,
+    Totals,
+    Unit,
+)
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.run_stats import RunStats
 from tui_balancer.view.spans import Span
@@ -29,7 +36,6 @@ from tui_balancer.view.spans import Span
 WINDOW_SECONDS = 60.0
 """Speeds are those of so many last seconds."""
 
-_DONE, _FAILED = 1, 2
 _AT_WORK = (DeviceState.STARTING, DeviceState.IDLE, DeviceState.BUSY)
 
 
@@ -127,16 +133,17 @@ class ReplayState:
             for number in self._index.members[unit]
         }
         running = sum(not ended[number] for number in at_work)
-        done, failed = (
+        done, failed, skipped = (
             ended.count(how) - sum(ended[shard] == how for shard in file_of)
-            for how in (_DONE, _FAILED)
+            for how in (Ended.DONE, Ended.FAILED, Ended.SKIPPED)
         )
         return replace(
             self._index.totals,
             done=done,
             failed=failed,
+            skipped=skipped,
             running=running,
-            waiting=self._index.totals.files - done - failed - running,
+            waiting=self._index.totals.files - done - failed - skipped - running,
             sequences_done=self._done.sequences,
             residues_done=self._done.residues,
             cost_done=self._done.cost,
@@ -209,7 +216,7 @@ class ReplayState:
             self._device(event.device).files += sum(
                 number not in self._index.shards for number in files
             )
-            self._end(files, _DONE)
+            self._end(files, Ended.DONE)
         elif isinstance(event, PartEvent | ReturnEvent | UnbundleEvent):
             self._give_up(event.unit_id, event.epoch)
         elif isinstance(event, FailureEvent):
@@ -217,14 +224,14 @@ class ReplayState:
             whole = (
                 self._index.members[event.unit_id] if self._out[event.unit_id] else (event.unit_id,)
             )
-            self._end(whole, _FAILED)
+            self._end(whole, Ended.SKIPPED if event.by_hand else Ended.FAILED)
             self._waiting.take_out(event.unit_id)
             for epoch in tuple(self._out[event.unit_id]):
                 self._give_up(event.unit_id, epoch)
         elif isinstance(event, SkipEvent):
-            self._end(event.files or (event.unit_id,), _FAILED)
+            self._end(event.files or (event.unit_id,), Ended.SKIPPED)
         elif isinstance(event, RetryEvent):
-            self._end(event.files or (event.unit_id,), 0)
+            self._end(event.files or (event.unit_id,), Ended.NOT)
         elif isinstance(event, StealEvent):
             self._device(event.target).stolen_to += 1
             self._device(event.source).stolen_from += 1
@@ -239,7 +246,7 @@ class ReplayState:
         device.running = span
         device.held.append(span)
         self._out[event.unit_id][event.epoch] = span
-        self._end(self._index.members[event.unit_id], 0)
+        self._end(self._index.members[event.unit_id], Ended.NOT)
 
     def _give_up(self, unit_id: int, epoch: int) -> None:
         span = self._out[unit_id].pop(epoch, None)
@@ -249,10 +256,10 @@ class ReplayState:
             if device.running is span:
                 device.running = None
 
-    def _end(self, files: Sequence[int], how: int) -> None:
+    def _end(self, files: Sequence[int], how: Ended) -> None:
         for number in files:
             for state, sign in ((self._ended[number], -1), (how, 1)):
-                if state == _DONE:
+                if state == Ended.DONE:
                     self._done.add(self._index.units[number], sign)
             self._ended[number] = how
 

@@ -76,18 +76,18 @@ def undo(state: SchedulerState) -> str:
 
 
 def skip(state: SchedulerState, unit_ids: Sequence[int]) -> str:
-    """Fail waiting units without computing them."""
+    """Leave waiting units out of the run."""
     refused: list[str] = []
     names: list[str] = []
     files = dict.fromkeys(map(state.divided.file_of, unit_ids))
     for unit_id in [one for one in files if state.divided.waits(one)]:
-        names.append(state.divided.fail(unit_id).name)
+        names.append(state.divided.leave_out(unit_id, skipped=True).name)
         state.log.add(SkipEvent, unit_id, names[-1], "", SKIPPED)
         del files[unit_id]
     for unit_id in _waiting(state, files, refused, "skipped"):
         device = state.units.home[unit_id]
         unit = state.device_pool[device].queue.remove(unit_id)
-        state.units.skip(unit)
+        state.units.leave_out(unit, skipped=True)
         bundled = unit.numbers if unit.parts else ()
         state.log.add(SkipEvent, unit_id, unit.name, device, SKIPPED, bundled)
         names.append(unit.name)
@@ -95,7 +95,10 @@ def skip(state: SchedulerState, unit_ids: Sequence[int]) -> str:
 
 
 def retry(state: SchedulerState, unit_ids: Sequence[int]) -> str:
-    """Let units that failed in this session wait again, for the device that is free first."""
+    """Let units wait again that failed or were skipped in this session.
+
+    Each waits for the device that is free first.
+    """
     refused: list[str] = []
     names: list[str] = []
     for unit_id in dict.fromkeys(state.divided.file_of(state.units.whole(one)) for one in unit_ids):
@@ -209,8 +212,9 @@ def _why_not_waiting(state: SchedulerState, unit_id: int, done: str) -> str:
 
 def _why_not_again(state: SchedulerState, unit_id: int) -> str:
     word = state.units.state(unit_id)
-    if word == "failed":
-        return "it failed before this session: `resume --retry-failed` tries it again"
+    if word in ("failed", "skipped"):
+        how = "it failed" if word == "failed" else "it was skipped"
+        return f"{how} before this session: `resume --retry-failed` tries it again"
     return f"{state.units.name(unit_id)} is {word}: there is nothing to try again"
 
 

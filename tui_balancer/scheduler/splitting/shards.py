@@ -81,17 +81,17 @@ class DividedFiles:
         """Let the file of a shard fail that has failed."""
         assert shard.whole is not None, "a shard has a file"
         if self.waits(shard.whole):
-            file = self.fail(shard.whole)
+            file = self.leave_out(shard.whole, skipped=False)
             place = file.shards.index(shard.unit_id) + 1
             told = f"shard {place} of {len(file.shards)}: {reason}"
             self._log.add(FailureEvent, file.unit_id, file.name, device, told, waiting=True)
 
-    def fail(self, unit_id: int) -> Unit:
-        """Let a file fail that waits for its shards; the caller says why."""
+    def leave_out(self, unit_id: int, *, skipped: bool) -> Unit:
+        """End a file that waits for its shards as skipped or as failed; the caller says why."""
         file = self._files[unit_id]
         for number in self.waiting(unit_id):
-            self._put_aside(number)
-        self._units.skip(file)
+            self._put_aside(number, skipped=skipped)
+        self._units.leave_out(file, skipped=skipped)
         self._balancer.forget()
         return file
 
@@ -99,7 +99,7 @@ class DividedFiles:
         """Note that a shard waits again, which nobody needs if its file has failed meanwhile."""
         assert shard.whole is not None, "a shard has a file"
         if shard.unit_id in self._units.home and not self.waits(shard.whole):
-            self._put_aside(shard.unit_id)
+            self._put_aside(shard.unit_id, skipped=self._units.state(shard.whole) == "skipped")
 
     def can_retry(self, unit_id: int) -> bool:
         """Whether a file has failed before its shards were all done."""
@@ -119,10 +119,10 @@ class DividedFiles:
         self._release(unit_id, record)
         return file
 
-    def _put_aside(self, number: int) -> None:
+    def _put_aside(self, number: int, *, skipped: bool) -> None:
         """Take a shard out of its queue that nobody needs."""
         queue = self._device_pool[self._units.home[number]].queue
-        self._units.skip(queue.remove(number))
+        self._units.leave_out(queue.remove(number), skipped=skipped)
         self._aside.add(number)
 
     def _release(self, unit_id: int, record: DeviceRecord) -> None:

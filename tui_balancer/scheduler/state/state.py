@@ -147,7 +147,7 @@ class SchedulerState:
 
     def add_failed(self, unit: Unit, reason: str, *, by_hand: bool = False) -> None:
         """Enter a unit that cannot be computed."""
-        self.units.add_failed(unit)
+        self.units.add_failed(unit, skipped=by_hand)
         self.log.add(FailureEvent, unit.unit_id, unit.name, None, reason, by_hand=by_hand)
 
     def take(self, record: DeviceRecord) -> Lease | None:

@@ -1,4 +1,4 @@
-"""Where every unit is: waiting, leased, done or failed; exactly one of them, always."""
+"""Where every unit is: waiting, leased, done, failed or skipped; exactly one of them, always."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from math import inf
 
-from tui_balancer.scheduler.model import Lease, Progress, Totals, Unit
+from tui_balancer.scheduler.model import Ended, Lease, Progress, Totals, Unit
 from tui_balancer.scheduler.splitting.batches import BatchPlan, Spans
 
 NOBODY = ""
 """Stands for the device of what waits, but for none."""
 
 NOTHING_YET = Progress(0, 0, 0.0)
-
-_ENDS = ("unknown", "done", "failed")
 
 
 @dataclass(slots=True, eq=False)
@@ -126,10 +124,10 @@ class UnitStore:
             its shards.
         active: The running units.
         bundles: Of each file in a bundle, the number of the bundle.
-        ended: How each other file ended, a byte a file by its number.
+        ended: How each other file ended, an `Ended` a file by its number.
         names: Of each file and bundle by its number.
         epochs: Last attempt of the units that came back.
-        failed: The units that failed in this session, and may be tried again.
+        failed: The units that failed or were skipped in this session, and may be tried again.
         killed: Devices whose worker died with the unit, one entry a death.
         killed_before: Workers that died with the unit before this session.
     """
@@ -146,6 +144,7 @@ class UnitStore:
     _all: _Counts = field(default_factory=_Counts)
     _done: _Counts = field(default_factory=_Counts)
     _failed_files: int = 0
+    _skipped_files: int = 0
 
     def add(self, unit: Unit, device: str) -> None:
         """Enter a new unit that waits for a device."""
@@ -155,19 +154,18 @@ class UnitStore:
         for part in unit.parts:
             self.bundles[part.unit_id] = unit.unit_id
 
-    def add_failed(self, unit: Unit) -> None:
-        """Enter a new unit that will never be computed."""
+    def add_failed(self, unit: Unit, *, skipped: bool = False) -> None:
+        """Enter a new unit that will never be computed; `skipped` if a person wanted that."""
         assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
         self._enter(unit)
-        self._end(unit, unit.numbers)
-        self._failed_files += unit.inputs
+        self._leave_out(unit, skipped=skipped)
 
     def add_done(self, unit: Unit) -> None:
         """Enter a unit whose outputs are there already."""
         assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
         self._enter(unit)
         self._done.add(unit)
-        self._end(unit, ())
+        self._end(unit.numbers, Ended.DONE)
 
     def grant(self, unit: Unit, device: str, incarnation: int, now: float) -> ActiveLease:
         """Turn a waiting unit, already out of its queue, into a lease of its next epoch."""
@@ -239,7 +237,8 @@ class UnitStore:
         assert list(work.leases.values()) == [active], "others still work on the unit"
         self.killed.pop(unit.unit_id, None)
         self.killed_before.pop(unit.unit_id, None)
-        self._end(unit, failed)
+        self._end(unit.numbers, Ended.DONE)
+        self._end(failed, Ended.FAILED)
         self._failed_files += len(failed) if unit.whole is None else 0
         if len(failed) < unit.files:
             self._done.add(unit)
@@ -248,29 +247,31 @@ class UnitStore:
             self.failed[unit.unit_id] = unit
             self.epochs[unit.unit_id] = work.newest
 
-    def skip(self, unit: Unit) -> None:
-        """End a waiting unit, already out of its queue, as failed."""
+    def leave_out(self, unit: Unit, *, skipped: bool) -> None:
+        """End a waiting unit, already out of its queue, as skipped or as failed."""
         del self.home[unit.unit_id]
-        self._end(unit, unit.numbers)
-        self._failed_files += unit.inputs
+        self._leave_out(unit, skipped=skipped)
         self.failed[unit.unit_id] = unit
 
     def retry(self, unit_id: int, device: str) -> Unit:
-        """Turn a unit that failed in this session into one waiting for a device."""
+        """Turn a unit that failed or was skipped in this session into one waiting for a device."""
         unit = self.failed.pop(unit_id)
-        for number in unit.numbers:
-            self.ended[number] = 0
-        self._failed_files -= unit.inputs
+        if self.ended[unit.numbers[0]] == Ended.SKIPPED:
+            self._skipped_files -= unit.inputs
+        else:
+            self._failed_files -= unit.inputs
+        self._end(unit.numbers, Ended.NOT)
         self.home[unit_id] = device
         return unit
 
     def state(self, unit_id: int) -> str:
-        """Return `waiting`, `running`, `done`, `failed` or `unknown`."""
+        """Return `waiting`, `running`, `done`, `failed`, `skipped` or `unknown`."""
         if unit_id in self.home:
             return "waiting"
         if unit_id in self.active:
             return "running"
-        return _ENDS[self.ended[unit_id]] if unit_id < len(self.ended) else _ENDS[0]
+        ended = Ended(self.ended[unit_id]) if unit_id < len(self.ended) else Ended.NOT
+        return ended.name.lower() if ended else "unknown"
 
     def name(self, unit_id: int) -> str:
         """Return the name of a file or bundle, wherever it is."""
@@ -289,13 +290,20 @@ class UnitStore:
                 self.names.extend([""] * missing)
             self.names[one.unit_id] = one.name
 
-    def _end(self, unit: Unit, failed: Collection[int]) -> None:
-        short = max(unit.numbers) + 1 - len(self.ended)
+    def _leave_out(self, unit: Unit, *, skipped: bool) -> None:
+        self._end(unit.numbers, Ended.SKIPPED if skipped else Ended.FAILED)
+        if skipped:
+            self._skipped_files += unit.inputs
+        else:
+            self._failed_files += unit.inputs
+
+    def _end(self, files: Collection[int], ended: Ended) -> None:
+        short = max(files, default=0) + 1 - len(self.ended)
         if short > 0:
             # Half as much again, so that a million files do not move a million times.
             self.ended.extend(bytes(short + len(self.ended) // 2))
-        for number in unit.numbers:
-            self.ended[number] = _ENDS.index("failed" if number in failed else "done")
+        for number in files:
+            self.ended[number] = ended
 
     def totals(self) -> Totals:
         """Add up; work done within running units counts, and goes back if they do."""
@@ -304,12 +312,14 @@ class UnitStore:
         wholes = {work.unit.whole for work in running} & self.home.keys()
         running_files = sum(work.unit.inputs for work in running) + len(wholes)
         done = [work.progress() for work in running]
+        ended = self._done.files + self._failed_files + self._skipped_files
         return Totals(
             files=self._all.files,
             done=self._done.files,
             failed=self._failed_files,
+            skipped=self._skipped_files,
             running=running_files,
-            waiting=self._all.files - self._done.files - self._failed_files - running_files,
+            waiting=self._all.files - ended - running_files,
             sequences=self._all.sequences,
             sequences_done=self._done.sequences + sum(one.sequences for one in done),
             residues=self._all.residues,

@@ -40,7 +40,8 @@ def _facts(row: FileRow) -> list[Content]:
     if where:
         lines.append(field("Device", where))
     if row.reason:
-        lines.append(field("Why", (row.reason, "$text-error")))
+        style = "$text-error" if row.state is FileState.FAILED else "$text-warning"
+        lines.append(field("Why", (row.reason, style)))
     if row.state in (FileState.WAITING, FileState.RUNNING):
         lines.append(field("Ends in", fine_estimate(row.ends)))
     unit = row.unit

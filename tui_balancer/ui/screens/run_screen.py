@@ -21,6 +21,7 @@ from tui_balancer.scheduler.commands import (
 )
 from tui_balancer.scheduler.events import DeviceEvent, Event
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
+from tui_balancer.ui import glyphs
 from tui_balancer.ui.keymap import (
     FILTERING,
     GLOBAL,
@@ -155,10 +156,11 @@ class RunScreen(SteeringScreen):
     def _show(self, picture: Picture) -> None:
         self.header.snapshot = picture.snapshot
         steals = self.run_state.events.steals.total()
-        failed = picture.snapshot.totals.failed
+        totals = picture.snapshot.totals
+        queues = (("!", totals.failed), (glyphs.SKIPPED, totals.skipped))
         notes = {
             "steals": f"{steals:,}" if steals else "",
-            "queues": f"!{failed}" if failed else "",
+            "queues": " ".join(f"{sign}{files}" for sign, files in queues if files),
         }
         if notes != self.tabs.notes:
             self.tabs.notes = notes

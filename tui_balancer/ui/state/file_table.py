@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tui_balancer.scheduler.events import DoneEvent, Event, FailureEvent, RetryEvent, SkipEvent
-from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Unit
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Ended, Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import RunHandle, RunSnapshot
 
@@ -28,7 +28,15 @@ class FileState(IntEnum):
     RUNNING = 0
     WAITING = 1
     FAILED = 2
-    DONE = 3
+    SKIPPED = 3
+    DONE = 4
+
+
+_ENDED: Final = {
+    Ended.DONE: FileState.DONE,
+    Ended.FAILED: FileState.FAILED,
+    Ended.SKIPPED: FileState.SKIPPED,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +54,7 @@ class FileTable:
         position: Its place in the queue, from 0; 0 if it does not wait.
         ends: Seconds from now to its estimated end, NaN where there is no estimate.
         took: Seconds its batches were in flight, NaN where it is not done or not known.
-        reasons: Why files failed, by their numbers.
+        reasons: Why files failed or were skipped, by their numbers.
     """
 
     units: Sequence[Unit]
@@ -148,8 +156,8 @@ class FileWatch:
         position = np.zeros(length, np.int32)
         ends = np.full(length, np.nan)
         ended = np.frombuffer(places.ended, np.uint8)[:length]
-        state[: len(ended)][ended == 1] = FileState.DONE
-        state[: len(ended)][ended == 2] = FileState.FAILED
+        for end, then in _ENDED.items():
+            state[: len(ended)][ended == end] = then
         rates = {one.device: one for one in snapshot.devices}
         for name, numbers in places.queues.items():
             queue = np.frombuffer(numbers, np.int32)

@@ -31,6 +31,7 @@ from tui_balancer.ui.state.file_table import FileState
 from tui_balancer.ui.state.forecast import CLOSED, end_after
 from tui_balancer.ui.state.run_state import RunState
 from tui_balancer.ui.views.view import View
+from tui_balancer.ui.widgets.file_columns import WITHOUT_OUTPUT
 from tui_balancer.ui.widgets.file_list import FileList
 from tui_balancer.ui.widgets.filter_bar import FilterBar
 from tui_balancer.ui.widgets.kept import Pane
@@ -104,7 +105,7 @@ class QueuesView(View):
         if key.action == "show_all":
             return bool(choice.words or choice.device) or state is not None
         if key.action == "retry":
-            return state is FileState.FAILED
+            return state in WITHOUT_OUTPUT
         return key.action not in _WAITING_ONLY or state in (None, FileState.WAITING)
 
     def action_tag(self) -> None:
@@ -186,8 +187,8 @@ class QueuesView(View):
         self._act(SkipUnits, FileState.WAITING)
 
     def action_retry(self) -> None:
-        """Try the failed files again that are tagged, or this one."""
-        self._act(RetryUnits, FileState.FAILED)
+        """Try the failed or skipped files again that are tagged, or this one."""
+        self._act(RetryUnits, *WITHOUT_OUTPUT)
 
     def _act(self, command: Callable[[tuple[int, ...]], Command], *states: FileState) -> None:
         units = self.files.acted_on(*states)

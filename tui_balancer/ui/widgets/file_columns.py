@@ -23,8 +23,12 @@ STATES: Final[dict[FileState, tuple[str, str, Tone]]] = {
     FileState.RUNNING: ("●", "running", "good"),
     FileState.WAITING: ("○", "waiting", "plain"),
     FileState.FAILED: (glyphs.FAILURE, "failed", "bad"),
+    FileState.SKIPPED: (glyphs.SKIPPED, "skipped", "fair"),
     FileState.DONE: (glyphs.DONE, "done", "dim"),
 }
+
+
+WITHOUT_OUTPUT: Final = (FileState.FAILED, FileState.SKIPPED)
 
 
 def file_columns(
@@ -53,8 +57,8 @@ def file_columns(
     )
 
 
-def failed_columns(tags: Container[int]) -> tuple[Column[FileRow], ...]:
-    """Return the columns of failed files, most of the room for the reasons."""
+def reason_columns(tags: Container[int]) -> tuple[Column[FileRow], ...]:
+    """Return the columns of files without an output, most of the room for the reasons."""
     return (
         _tag_column(tags),
         _name_column(tags, width=20, most=60),
@@ -109,10 +113,10 @@ def _cost_cell(row: FileRow, _width: int) -> Line:
 def _time_cell(row: FileRow, _width: int) -> Line:
     if row.state is FileState.DONE:
         return [("" if row.took is None else duration(row.took), "dim")]
-    if row.state is FileState.FAILED:
+    if row.state in WITHOUT_OUTPUT:
         return []
     return [(NONE if row.ends is None else fine_estimate(row.ends), "plain")]
 
 
 def _reason_cell(row: FileRow, _width: int) -> Line:
-    return [(row.reason, "bad")] if row.state is FileState.FAILED else []
+    return [(row.reason, STATES[row.state][2])] if row.state in WITHOUT_OUTPUT else []

@@ -30,8 +30,9 @@ from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.file_columns import (
     STATES,
     TAG_WIDTH,
-    failed_columns,
+    WITHOUT_OUTPUT,
     file_columns,
+    reason_columns,
 )
 from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, RowList
 
@@ -80,7 +81,7 @@ class FileList(RowList[FileRow]):
         self._dragging = False
         self._taken_at = (0, 0)
         self._usual = file_columns(self._tags, device_width(()))
-        self._with_reasons = failed_columns(self._tags)
+        self._with_reasons = reason_columns(self._tags)
         super().__init__(self._usual, id="files")
         self.retitle("Files")
 
@@ -129,8 +130,8 @@ class FileList(RowList[FileRow]):
         self._tell()
 
     def _choose_columns(self) -> None:
-        failed = self.choice.state is FileState.FAILED
-        self.set_columns(self._with_reasons if failed else self._usual)
+        without = self.choice.state in WITHOUT_OUTPUT
+        self.set_columns(self._with_reasons if without else self._usual)
 
     def sort_next(self) -> None:
         """Sort by the next of `SORTS`."""

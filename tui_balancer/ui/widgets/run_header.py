@@ -113,7 +113,10 @@ def health(snapshot: RunSnapshot) -> list[Line]:
                 (" shows", "dim"),
             ]
         )
-    return wrong or [[(f"{glyphs.DONE} all well", "good")]]
+    lines = wrong or [[(f"{glyphs.DONE} all well", "good")]]
+    if snapshot.totals.skipped:
+        lines.append([(f"{glyphs.SKIPPED} {count(snapshot.totals.skipped)} skipped", "dim")])
+    return lines
 
 
 def rates_line(snapshot: RunSnapshot, width: int) -> Line:

@@ -50,6 +50,7 @@ def scopes(snapshot: RunSnapshot) -> tuple[Scope, ...]:
         Scope("waiting", totals.waiting, FileState.WAITING),
         Scope("running", totals.running, FileState.RUNNING),
         Scope("failed", totals.failed, FileState.FAILED, tone="bad" if totals.failed else "plain"),
+        *([Scope("skipped", totals.skipped, FileState.SKIPPED)] if totals.skipped else []),
         Scope("done", totals.done, FileState.DONE),
         *(_device_scope(device, snapshot) for device in snapshot.devices),
     )

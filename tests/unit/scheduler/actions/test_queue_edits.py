@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.balance import Bench
+from tests.support.balance import Bench, unit
 from tui_balancer.scheduler.commands import (
     Command,
     MoveUnits,
@@ -15,6 +15,7 @@ from tui_balancer.scheduler.commands import (
     UndoMove,
 )
 from tui_balancer.scheduler.events import MoveEvent, RetryEvent, SkipEvent
+from tui_balancer.scheduler.model import Ended
 
 
 def asked(bench: Bench, command: Command) -> Outcome:
@@ -78,10 +79,10 @@ def test_undo_works_once(bench: Bench) -> None:
     assert asked(bench, UndoMove()) == Outcome(False, "there is no move to undo")
 
 
-def test_a_skipped_file_counts_as_failed_and_is_not_computed(bench: Bench) -> None:
+def test_a_skipped_file_is_counted_apart_and_not_computed(bench: Bench) -> None:
     assert asked(bench, SkipUnits((0,))) == Outcome(True, "skipped virus_0.faa")
     totals = bench.coordinator.totals()
-    assert (totals.failed, totals.waiting) == (1, 7)
+    assert (totals.failed, totals.skipped, totals.waiting) == (0, 1, 7)
     assert bench.must_take("cuda:0").unit.unit_id == 3
     event = next(one for one in bench.journal if isinstance(one, SkipEvent))
     assert (event.unit_name, event.reason) == ("virus_0.faa", "skipped by hand")
@@ -102,7 +103,7 @@ def test_a_skipped_file_can_be_tried_after_all(bench: Bench) -> None:
     asked(bench, SkipUnits((0,)))
     assert asked(bench, RetryUnits((0,))) == Outcome(True, "virus_0.faa waits again")
     totals = bench.coordinator.totals()
-    assert (totals.failed, totals.waiting) == (0, 8)
+    assert (totals.failed, totals.skipped, totals.waiting) == (0, 0, 8)
     event = next(one for one in bench.journal if isinstance(one, RetryEvent))
     assert bench.waiting(event.device)[-1] == 0
 
@@ -115,6 +116,16 @@ def test_a_failed_file_is_tried_again_as_its_next_attempt(bench: Bench) -> None:
     device = next(one for one in ("cuda:0", "cuda:1") if bench.waiting(one)[0] == 0)
     again = bench.must_take(device)
     assert (again.unit.unit_id, again.epoch) == (0, 2)
+
+
+def test_what_a_person_skipped_before_this_session_is_tried_again_by_another_command() -> None:
+    bench = Bench(costs=[1.0])
+    bench.coordinator.add_failed(unit(1, 1.0), "skipped by hand", by_hand=True)
+    totals = bench.coordinator.totals()
+    assert (totals.files, totals.failed, totals.skipped) == (2, 0, 1)
+    outcome = asked(bench, RetryUnits((1,)))
+    assert not outcome.accepted
+    assert outcome.message.startswith("it was skipped before this session: `resume")
 
 
 def test_what_did_not_fail_is_not_tried_again(bench: Bench) -> None:
@@ -131,7 +142,7 @@ def test_places_tell_where_everything_is(bench: Bench) -> None:
     assert list(places.queues["cuda:0"]) == [3, 4, 7]
     assert list(places.queues["cuda:1"]) == [5, 6]
     assert running.unit.unit_id == 1
-    assert list(places.ended[:3]) == [1, 0, 2]
+    assert list(places.ended[:3]) == [Ended.DONE, Ended.NOT, Ended.SKIPPED]
     assert not any(places.ended[3:])
 
 
