@@ -11,7 +11,6 @@ from tui_balancer.embedding.settings import EmbeddingSettings, Precision, Precis
 from tui_balancer.engines.dask.request import ClusterRequest
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.formats import DEFAULT_FORMATS, FormatName
-from tui_balancer.representations import Kind
 from tui_balancer.scheduler.model import PolicySettings, TimeSettings
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class EmbeddingChoice:
     """
 
     repr_layers: tuple[int, ...] = (-1,)
-    include: tuple[Kind, ...] = ("mean",)
+    include: tuple[str, ...] = ("mean",)
     batch_tokens: int | None = None
     precision: PrecisionChoice = "auto"
     reference: bool = False

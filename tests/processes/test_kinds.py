@@ -52,7 +52,7 @@ def run_folder(proteins: Path, checkpoint: Path, tmp_path_factory: pytest.TempPa
     run = session(
         *(proteins, checkpoint, output),
         formats=FORMATS,
-        include=KINDS,
+        include=tuple(KINDS),
         repr_layers=(0, -1),
         cpu_workers=1,
         reading=ReadingRules(max_length=40, long="skip"),

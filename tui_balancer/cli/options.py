@@ -17,6 +17,7 @@ from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
 from tui_balancer.embedding.settings import Long, PrecisionChoice
 from tui_balancer.inputs.segments import SEGMENT_BYTES
+from tui_balancer.representations import KINDS
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS, gpu_batch_tokens
 from tui_balancer.scheduler.model import CountSettings, TimeSettings
 from tui_balancer.settings import AUTO_SHARD_BYTES, HANG_FLOOR_SECONDS
@@ -33,6 +34,7 @@ DEFAULT_MODEL = "esm2_t33_650M_UR50D"
 
 _COUNT, _TIME = CountSettings(), TimeSettings()
 _MIB = 1 << 20
+_KINDS = [f"{kind.name} ({kind.words})" for kind in KINDS.values()]
 
 MOST_WORKERS = 1024
 """On one machine, and threads of one of them: no machine has more cores."""
@@ -202,9 +204,13 @@ class EmbeddingOptions:
     repr_layers: str | None = None
     """Several layers, with commas between: 0,5,-1. Instead of --repr-layer."""
 
-    include: str = "mean"
-    """What to keep of each layer, one or several with commas between: mean (over the residues), bos
-    (the first token), per_tok (every residue), and contacts (from the attention of all layers)."""
+    include: Annotated[
+        str,
+        Parameter(
+            help="What to keep of each layer, one or several with commas between: "
+            f"{', '.join(_KINDS[:-1])}, and {_KINDS[-1]}."
+        ),
+    ] = "mean"
 
     max_length: Annotated[int, whole(1, MOST_TOKENS)] = 1022
     """Residues that go through the model together; what becomes of longer sequences says --long."""

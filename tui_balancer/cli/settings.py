@@ -18,7 +18,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.export.merge import require_mergeable
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.formats import parse_formats, require_room
-from tui_balancer.representations import KINDS, Kind, Representations
+from tui_balancer.representations import Representations, kinds_named
 from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings
 from tui_balancer.scheduler.policy.rule_settings import validate
 from tui_balancer.settings import (
@@ -56,13 +56,15 @@ def run_settings(
     Raises:
         UserError: Two options contradict each other, or a text is not understood.
     """
-    layers, include = _layers(embedding), _kinds(embedding.include)
+    layers = _layers(embedding)
+    include = kinds_named(word.strip() for word in embedding.include.split(","))
     formats = parse_formats(embedding.format)
     require_room(formats, Representations(layers, include, width=1))
     if embedding.merge:
         require_mergeable(formats)
-    if "contacts" in include and embedding.long == "window":
-        raise UserError("contacts of windows are none of the whole: choose another --long")
+    for kind in include:
+        if embedding.long == "window" and not kind.joins:
+            raise UserError(f"{kind.name} of windows are none of the whole: choose another --long")
     return overlaid(
         RunSettings(inputs, output, model.model),
         model,
@@ -70,7 +72,7 @@ def run_settings(
             EmbeddingChoice(),
             embedding,
             repr_layers=layers,
-            include=include,
+            include=tuple(kind.name for kind in include),
             dereplicate=not embedding.no_dereplication,
         ),
         reading=overlaid(ReadingRules(), embedding),
@@ -152,12 +154,3 @@ def _layers(embedding: EmbeddingOptions) -> tuple[int, ...]:
         raise UserError(
             f"--repr-layers {embedding.repr_layers} is no list of layers: write it as 0,5,-1"
         ) from None
-
-
-def _kinds(text: str) -> tuple[Kind, ...]:
-    """Return what is to be kept, in the order of `KINDS`."""
-    words = [word.strip() for word in text.split(",")]
-    for word in words:
-        if word not in KINDS:
-            raise UserError(f"unknown --include {word!r}: choose from {', '.join(KINDS)}")
-    return tuple(kind for kind in KINDS if kind in words)

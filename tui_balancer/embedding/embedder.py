@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
+from tui_balancer.embedding.batching import MARKERS
 from tui_balancer.embedding.checkpoints.checkpoints import LoadedModel, load
 from tui_balancer.embedding.checkpoints.registry import ModelSource
-from tui_balancer.embedding.forward.contacts import take_contact_head
 from tui_balancer.embedding.forward.layers import choose_forward
-from tui_balancer.embedding.forward.packing import Packer
 from tui_balancer.embedding.forward.weights import take_weights
+from tui_balancer.embedding.kinds.contacts import ContactMaps, take_contact_head
+from tui_balancer.embedding.kinds.gathering import Gathering
+from tui_balancer.embedding.packing import PackedBatch, Packer, Run
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
 from tui_balancer.representations import Representations
 
@@ -122,11 +125,12 @@ class _Packed:
         self, loaded: LoadedModel, kept: Representations, device: torch.device, dtype: torch.dtype
     ) -> None:
         self._packer = Packer(loaded.alphabet)
-        contacts = "contacts" in kept.kinds
-        # Contacts come from the attention of all layers.
-        last = loaded.shape.layers if contacts else kept.layers[-1]
-        head = take_contact_head(loaded.model, device) if contacts else None
-        self._forward = choose_forward(take_weights(loaded.model, last, device, dtype), kept, head)
+        last, attending = kept.layers[-1], None
+        if kept.attention:
+            last, head = loaded.shape.layers, take_contact_head(loaded.model, device)
+            attending = partial(ContactMaps, head)
+        weights = take_weights(loaded.model, last, device, dtype)
+        self._forward = choose_forward(weights, kept, attending)
 
     def __call__(self, sequences: Sequence[str]) -> torch.Tensor:
         return self._forward(self._packer.pack(sequences))
@@ -136,7 +140,7 @@ class _Reference:
     """fair-esm's own tokeniser and forward pass, padding and all."""
 
     def __init__(self, loaded: LoadedModel, kept: Representations, device: torch.device) -> None:
-        self._kept, self._device = kept, device
+        self._kept, self._device, self._gathering = kept, device, Gathering(kept)
         self._model = loaded.model.to(device)
         self._tokenise = loaded.alphabet.get_batch_converter()
 
@@ -147,23 +151,21 @@ class _Reference:
         result = self._model(
             tokens.to(self._device),
             repr_layers=kept.layers,
-            return_contacts="contacts" in kept.kinds,
+            return_contacts=kept.attention,
         )
         rows = [self._row(result, row, len(sequence)) for row, sequence in enumerate(sequences)]
         return torch.stack(rows) if kept.fixed else torch.cat(rows)
 
     def _row(self, result: Mapping[str, Any], row: int, length: int) -> torch.Tensor:
-        parts: list[torch.Tensor] = []
-        for part in self._kept.parts(length):
-            if part.kind == "contacts":
-                parts.append(result["contacts"][row, :length, :length].flatten())
-                continue
-            # BOS stands at 0, the residues at 1 to L, then EOS and padding.
-            states = result["representations"][part.layer][row]
-            residues = states[1 : length + 1]
-            taken = {"mean": residues.mean(0), "bos": states[0], "per_tok": residues.flatten()}
-            parts.append(taken[part.kind])
-        return torch.cat(parts)
+        """Return the row of a sequence; its tokens come first, then padding."""
+        tokens = length + MARKERS
+        bounds = torch.tensor((0, tokens), device=self._device)
+        alone = PackedBatch(bounds[:0], bounds[:0], bounds, (Run(0, 1, tokens),))
+        rows = self._gathering.begin(alone)
+        for layer, states in result["representations"].items():
+            rows.layer(layer, states[row, :tokens])
+        contacts = [result["contacts"][row, :length, :length]] if self._kept.attention else None
+        return rows.joined(contacts).flatten()
 
 
 def load_embedder(

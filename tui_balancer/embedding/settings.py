@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tui_balancer.errors import UserError
-from tui_balancer.representations import KINDS, Kind, Representations
+from tui_balancer.representations import Representations
 
 Precision = Literal["fp32", "bf16", "fp16"]
 PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16"]
@@ -24,7 +24,7 @@ class EmbeddingSettings:
         batch_tokens: Padded tokens in a batch, at most (one longer sequence is a batch alone).
         precision: Number format of products and attention; all else is float32 always.
         reference: Compute with fair-esm's own forward pass, in float32, instead of ours.
-        include: What is kept of those layers, and whether contacts are.
+        include: Names of the kinds that are kept, see `representations.KINDS`.
         long: Whether longer sequences are cut, go through in windows, or are left out.
         dereplicate: Compute sequences that occur several times in the run once.
     """
@@ -34,7 +34,7 @@ class EmbeddingSettings:
     batch_tokens: int = 4096
     precision: Precision = "fp32"
     reference: bool = False
-    include: tuple[Kind, ...] = ("mean",)
+    include: tuple[str, ...] = ("mean",)
     long: Long = "truncate"
     dereplicate: bool = True
 
@@ -47,11 +47,10 @@ class EmbeddingSettings:
         """Return what is kept of a model with so many layers of this width.
 
         Raises:
-            UserError: It has no such layer.
+            UserError: It has no such layer, or there is no such kind.
         """
         chosen = sorted({resolve_layer(one, layers) for one in self.repr_layers})
-        kinds = tuple(kind for kind in KINDS if kind in self.include)
-        return Representations(tuple(chosen), kinds, width)
+        return Representations.named(tuple(chosen), self.include, width)
 
 
 def resolve_layer(repr_layer: int, layers: int) -> int:

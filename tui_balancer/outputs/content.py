@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from tui_balancer.errors import UserError
 from tui_balancer.outputs.provenance import MetadataValue
-from tui_balancer.representations import KINDS, Part, Representations
+from tui_balancer.representations import Part, Representations
 
 Row = npt.NDArray[np.float32]
 """All that is kept of a sequence, one number after the other; see `Representations`."""
@@ -149,8 +149,7 @@ def kept_in(metadata: Mapping[str, Any], width: int) -> Representations:
     if "include" not in metadata:
         layer = metadata.get("layer", 0)
         return Representations.mean(layer if isinstance(layer, int) else 0, width)
-    kinds = tuple(kind for kind in KINDS if kind in metadata["include"])
-    return Representations(tuple(metadata["layers"]), kinds, width)
+    return Representations.named(tuple(metadata["layers"]), metadata["include"], width)
 
 
 def as_row(parts: Iterable[npt.NDArray[np.generic]]) -> Row:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from tui_balancer.outputs.content import Content, Entry, Row, Stored, as_row, ke
 from tui_balancer.outputs.layout import comparable, digest, safe_name
 from tui_balancer.outputs.sealing import Written, seal
 from tui_balancer.outputs.tsv import read_rows, write_row
-from tui_balancer.representations import KINDS, Kind, Representations
+from tui_balancer.representations import KINDS, Representations
 
 SHARD_FILES = 1000
 INDEX_NAME = "index.tsv"
@@ -35,13 +35,6 @@ METADATA_NAME = "metadata.json"
 
 _SYNCING_THREADS = 16
 """Many small files are synced together: a disk writes several in the time of one."""
-
-_KEYS: Mapping[Kind, str] = {
-    "mean": "mean_representations",
-    "bos": "bos_representations",
-    "per_tok": "representations",
-    "contacts": "contacts",
-}
 
 
 def write(path: Path, content: Content) -> Written:
@@ -93,20 +86,20 @@ def _result(kept: Representations, entry: Entry, row: Row) -> dict[str, Any]:
     for part in kept.parts(entry.used_length):
         # A copy of its own: a view would drag the whole row into the file.
         tensor = torch.from_numpy(row[part.numbers].reshape(part.shape).copy())
-        if part.kind == "contacts":
-            result[_KEYS[part.kind]] = tensor
+        if part.kind.source == "attention":
+            result[part.kind.key] = tensor
         else:
-            result.setdefault(_KEYS[part.kind], {})[part.layer] = tensor
+            result.setdefault(part.kind.key, {})[part.layer] = tensor
     return result
 
 
 def _kept(result: dict[str, Any]) -> Representations:
     """Return what a sequence's file holds."""
-    kinds = tuple(kind for kind in KINDS if _KEYS[kind] in result)
+    kinds = tuple(kind for kind in KINDS.values() if kind.key in result)
     by_layer: dict[int, torch.Tensor] = {}
     for kind in kinds:
-        if kind != "contacts":
-            by_layer = result[_KEYS[kind]]
+        if kind.source == "states":
+            by_layer = result[kind.key]
     width = next((int(one.shape[-1]) for one in by_layer.values()), 0)
     return Representations(tuple(sorted(by_layer)) or (0,), kinds, width)
 
@@ -114,8 +107,8 @@ def _kept(result: dict[str, Any]) -> Representations:
 def _row(result: dict[str, Any]) -> Row:
     """Return what a sequence's file holds as a row."""
     parts: list[torch.Tensor] = []
-    for kind in KINDS:
-        found = result.get(_KEYS[kind], {})
+    for kind in KINDS.values():
+        found = result.get(kind.key, {})
         layers = {0: found} if isinstance(found, torch.Tensor) else found
         parts += [layers[layer].float() for layer in sorted(layers)]
     return as_row(part.numpy() for part in parts)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from tui_balancer.errors import UserError
 from tui_balancer.extras import Extra, require
-from tui_balancer.representations import Representations
+from tui_balancer.representations import KINDS, Representations
 
 if TYPE_CHECKING:
     from tui_balancer.outputs.content import Content, Stored
@@ -157,9 +157,9 @@ def require_room(formats: Sequence[FormatName], kept: Representations) -> None:
                 "parquet for more layers or another --include"
             )
         if FORMATS[name].holds == "fixed" and not kept.fixed:
+            large = " nor ".join(kind.name for kind in KINDS.values() if not kind.fixed)
             raise UserError(
-                f"--format {name} holds vectors, neither per_tok nor contacts: choose esm, h5 or "
-                "parquet"
+                f"--format {name} holds vectors, neither {large}: choose esm, h5 or parquet"
             )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,10 @@ def _columns(kept: Representations) -> Mapping[str, Part]:
 
 
 def _type(part: Part) -> Any:
-    if part.kind == "contacts":
-        return pa.list_(pa.list_(pa.float32()))
-    vector = pa.list_(pa.float32(), part.shape[-1])
-    return pa.list_(vector) if part.kind == "per_tok" else vector
+    nested = pa.float32()
+    for axis, size in reversed(list(zip(part.kind.axes, part.shape, strict=True))):
+        nested = pa.list_(nested, size) if axis == "width" else pa.list_(nested)
+    return nested
 
 
 def _width(kind: Any) -> int:
@@ -115,19 +116,16 @@ def _width(kind: Any) -> int:
 
 def _array(part: Part, values: list[Row]) -> Any:
     """Return one part of several sequences as a column."""
-    flat = pa.array(np.concatenate([one.reshape(-1) for one in values]))
-    if part.kind in ("mean", "bos"):
-        return pa.FixedSizeListArray.from_arrays(flat, part.shape[-1])
-    lengths = [len(one) for one in values]
-    if part.kind == "per_tok":
-        rows = pa.FixedSizeListArray.from_arrays(flat, part.shape[-1])
-    else:
-        rows = pa.ListArray.from_arrays(_bounds(np.repeat(lengths, lengths)), flat)
-    return pa.ListArray.from_arrays(_bounds(lengths), rows)
-
-
-def _bounds(lengths: Any) -> Any:
-    return pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
+    nested = pa.array(np.concatenate([one.reshape(-1) for one in values]))
+    for depth, axis in reversed(list(enumerate(part.kind.axes))):
+        if axis == "width":
+            nested = pa.FixedSizeListArray.from_arrays(nested, part.shape[depth])
+        else:
+            sizes = [one.shape[depth] for one in values]
+            lengths = np.repeat(sizes, [prod(one.shape[:depth]) for one in values])
+            bounds = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
+            nested = pa.ListArray.from_arrays(bounds, nested)
+    return nested
 
 
 def _numbers(scalar: Any) -> Row:

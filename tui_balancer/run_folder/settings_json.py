@@ -161,7 +161,7 @@ def cpu_threads(devices: Sequence[SelectedDevice]) -> int | None:
 def resolved(embedding: EmbeddingSettings, model: ModelSource) -> EmbeddingSettings:
     """Return settings whose layers are counted from the first: two ways to name them are one."""
     kept = embedding.representations(model.shape.layers, model.shape.width)
-    return replace(embedding, repr_layers=kept.layers, include=kept.kinds)
+    return replace(embedding, repr_layers=kept.layers, include=kept.names)
 
 
 def _as_json(settings: RunSettings) -> dict[str, Any]:

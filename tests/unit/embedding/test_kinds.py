@@ -20,12 +20,12 @@ from tui_balancer.embedding.checkpoints.regression import (
 from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
-from tui_balancer.representations import KINDS, Kind
+from tui_balancer.representations import KINDS
 
 torch.set_num_threads(1)
 
 LAYERS, HEADS = 3, 4
-EVERYTHING = EmbeddingSettings(repr_layers=(0, 1, 2, 3), include=KINDS)
+EVERYTHING = EmbeddingSettings(repr_layers=(0, 1, 2, 3), include=tuple(KINDS))
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def extract(loaded: LoadedModel, sequence: str) -> dict[str, torch.Tensor]:
 def test_every_kind_of_every_layer_equals_fair_esms_extract(
     loaded: LoadedModel, reference: bool
 ) -> None:
-    settings = EmbeddingSettings(EVERYTHING.repr_layers, include=KINDS, reference=reference)
+    settings = EmbeddingSettings(EVERYTHING.repr_layers, include=tuple(KINDS), reference=reference)
     embedder = Embedder(loaded, "cpu:0", settings)
     texts = sequences()
     sizes = [embedder.kept.numbers(len(text)) for text in texts]
@@ -87,7 +87,7 @@ def test_every_kind_of_every_layer_equals_fair_esms_extract(
     [((-1,), ("bos",)), ((0, -1), ("mean", "bos")), ((1,), ("per_tok",)), ((2,), ("contacts",))],
 )
 def test_a_choice_has_the_numbers_that_all_together_have(
-    loaded: LoadedModel, layers: tuple[int, ...], include: tuple[Kind, ...]
+    loaded: LoadedModel, layers: tuple[int, ...], include: tuple[str, ...]
 ) -> None:
     all_of_it = Embedder(loaded, "cpu:0", EVERYTHING)
     some = Embedder(loaded, "cpu:0", EmbeddingSettings(layers, include=include))

@@ -18,17 +18,17 @@ from tui_balancer.outputs.content import Content, Entry, Row
 from tui_balancer.outputs.formats import FORMATS, INDEX, FormatName, reader, require_room, writer
 from tui_balancer.outputs.index import checksum, read_index
 from tui_balancer.outputs.layout import safe_name
-from tui_balancer.representations import KINDS, Kind, Representations
+from tui_balancer.representations import KINDS, Representations
 
 IDS = ["p", "a/b", "q"]
-EVERYTHING = Representations((0, 6), KINDS, 5)
+EVERYTHING = Representations.named((0, 6), KINDS, 5)
 CHOICES = [
     EVERYTHING,
-    Representations((6,), ("per_tok",), 5),
-    Representations((6,), ("contacts",), 5),
-    Representations((5, 6), ("per_tok", "contacts"), 5),
-    Representations((0, 5, 6), ("mean", "bos"), 5),
-    Representations((6,), ("bos",), 5),
+    Representations.named((6,), ("per_tok",), 5),
+    Representations.named((6,), ("contacts",), 5),
+    Representations.named((5, 6), ("per_tok", "contacts"), 5),
+    Representations.named((0, 5, 6), ("mean", "bos"), 5),
+    Representations.named((6,), ("bos",), 5),
 ]
 
 
@@ -40,7 +40,7 @@ def content_of(kept: Representations, ids: list[str]) -> Content:
             size = kept.numbers(entry.used_length)
             yield np.arange(size, dtype=np.float32) / 7 + 1000 * number
 
-    metadata = METADATA | {"include": list(kept.kinds), "layers": list(kept.layers)}
+    metadata = METADATA | {"include": list(kept.names), "layers": list(kept.layers)}
     return Content(entries, kept, vectors, metadata)
 
 
@@ -116,14 +116,14 @@ def test_h5_has_a_group_a_sequence_and_parquet_a_column_a_part(tmp_path: Path) -
 
 
 def test_one_kind_of_one_layer_is_a_flat_dataset_as_uniprot_has_it(tmp_path: Path) -> None:
-    kept = Representations((6,), ("per_tok",), 5)
+    kept = Representations.named((6,), ("per_tok",), 5)
     writer(FORMATS["h5"]).write(tmp_path / "a.h5", content_of(kept, IDS))
     with h5py.File(tmp_path / "a.h5") as file:
         assert file["p"].shape == (entries_of(IDS)[0].used_length, 5)
 
 
 def test_npz_has_a_matrix_a_part(tmp_path: Path) -> None:
-    kept = Representations((0, 6), ("mean", "bos"), 5)
+    kept = Representations.named((0, 6), ("mean", "bos"), 5)
     writer(FORMATS["npz"]).write(tmp_path / "a.npz", content_of(kept, IDS))
     with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
         for part in kept.parts(0):
@@ -150,11 +150,11 @@ def test_the_checksum_of_the_index_covers_all_that_is_kept(tmp_path: Path) -> No
 def test_what_a_format_cannot_hold_is_refused_in_one_line(
     formats: tuple[FormatName, ...],
     layers: tuple[int, ...],
-    kinds: tuple[Kind, ...],
+    kinds: tuple[str, ...],
     answer: str,
 ) -> None:
     with pytest.raises(UserError, match=answer):
-        require_room(formats, Representations(layers, kinds, 5))
+        require_room(formats, Representations.named(layers, kinds, 5))
 
 
 def test_a_row_of_another_size_is_a_mistake(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_row_of_another_size_is_a_mistake(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["esm", "h5", "parquet"])
 def test_large_rows_are_not_gathered_in_memory(name: FormatName, tmp_path: Path) -> None:
-    kept = Representations((6,), ("per_tok",), 2000)
+    kept = Representations.named((6,), ("per_tok",), 2000)
     entries = [Entry(f"p{number}", f"p{number}", 100, 100) for number in range(160)]
 
     def vectors() -> Iterator[Row]:

@@ -9,8 +9,8 @@ import torch
 from torch.nn import functional
 
 from tui_balancer.embedding.forward.compiled_attention import CompiledAttention, attention_library
-from tui_balancer.embedding.forward.packing import PackedBatch
 from tui_balancer.embedding.forward.products import OneDnnProducts, choose_products
+from tui_balancer.embedding.packing import PackedBatch
 
 _LONG_HEAD = 9600
 """Elements of a head's queries, tokens by width, from which products by head are faster.

@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional
 
 from tui_balancer.embedding.forward.compiled import NotCompiled, compiled
-from tui_balancer.embedding.forward.packing import PackedBatch
+from tui_balancer.embedding.packing import PackedBatch
 
 _SOURCE = Path(__file__).with_name("attention.c")
 _PROBE_ERROR = 1e-5

@@ -13,10 +13,10 @@ from torch.nn import functional
 
 from tui_balancer.embedding.forward import kernels
 from tui_balancer.embedding.forward.attention import choose_attention
-from tui_balancer.embedding.forward.gathering import Gathering
-from tui_balancer.embedding.forward.packing import PackedBatch
 from tui_balancer.embedding.forward.products import Linear
 from tui_balancer.embedding.forward.weights import Layer, Weights
+from tui_balancer.embedding.kinds.gathering import Gathering
+from tui_balancer.embedding.packing import PackedBatch
 from tui_balancer.representations import Representations
 
 _PROBE_ERROR = 1e-5
@@ -40,7 +40,8 @@ class FusedForward:
 
     def __init__(self, weights: Weights, kept: Representations) -> None:
         """Take the weights, which say where and in which format to compute, and what is kept."""
-        self._kept = kept
+        self._layers_kept = kept.layers
+        self._gathering = Gathering(kept, faster={"mean": _residue_means})
         # Its layers have been taken over: twice they would cost a quarter of the card's weights.
         self._weights = replace(weights, layers=())
         self._layers = [_together(layer) for layer in weights.layers]
@@ -55,10 +56,10 @@ class FusedForward:
         batch = batch.moved(weights.device)
         attention = self._attention(batch)
         states = functional.embedding(batch.tokens, weights.embedding)
-        gathering = Gathering(self._kept, batch, _residue_means)
-        if 0 in self._kept.layers:
+        rows = self._gathering.begin(batch)
+        if 0 in self._layers_kept:
             # The layers add to these states in place.
-            gathering.layer(0, states.clone())
+            rows.layer(0, states.clone())
         change: torch.Tensor | None = None
         for number, layer in enumerate(self._layers, start=1):
             normed = kernels.add_norm(states, change, layer.attention_norm, weights.dtype)
@@ -71,10 +72,10 @@ class FusedForward:
             change = functional.linear(expanded, *layer.contract)
             if number == len(self._layers) and weights.final_norm is not None:
                 normed = kernels.add_norm(states, change, weights.final_norm, torch.float32)
-                gathering.layer(number, normed)
-            elif number in self._kept.layers:
-                gathering.layer(number, states + change)
-        return gathering.rows()
+                rows.layer(number, normed)
+            elif number in self._layers_kept:
+                rows.layer(number, states + change)
+        return rows.joined()
 
     def _turns_of(self, positions: int) -> torch.Tensor:
         """Return cosines and sines for at least so many positions; see `kernels.rotate`."""

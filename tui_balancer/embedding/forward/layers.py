@@ -9,28 +9,33 @@ the pooling are float32 always.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch.nn import functional
 
 from tui_balancer.embedding.forward.attention import choose_attention
-from tui_balancer.embedding.forward.contacts import ContactHead
-from tui_balancer.embedding.forward.gathering import Gathering
-from tui_balancer.embedding.forward.packing import PackedBatch
 from tui_balancer.embedding.forward.products import Linear, choose_products
 from tui_balancer.embedding.forward.rotation import choose_rotation
 from tui_balancer.embedding.forward.weights import Layer, Weights
+from tui_balancer.embedding.kinds.gathering import Gathering
+from tui_balancer.embedding.kinds.modules import Attended
+from tui_balancer.embedding.packing import PackedBatch
 from tui_balancer.representations import Representations
 
 _log = logging.getLogger(__name__)
+
+
+Attending = Callable[[PackedBatch], Attended]
+"""Begins with what is kept of the attention of a batch."""
 
 
 class Forward(Protocol):
     """A packed forward pass of one model on one device."""
 
     def __call__(self, batch: PackedBatch) -> torch.Tensor:
-        """Return the rows of a batch, float32 on the device; see `Gathering.rows`.
+        """Return the rows of a batch, float32 on the device; see `BatchRows.joined`.
 
         Without waiting for them, where the device computes by itself.
         """
@@ -43,17 +48,17 @@ class PackedForward:
     """
 
     def __init__(
-        self, weights: Weights, kept: Representations, head: ContactHead | None = None
+        self, weights: Weights, kept: Representations, attending: Attending | None = None
     ) -> None:
         """Take the weights, which say where and in which format to compute.
 
         Args:
             weights: Of the layers that are needed.
             kept: What is kept of them.
-            head: Where contacts are.
+            attending: Where something is kept of the attention.
         """
         self._weights = weights
-        self._kept, self._head = kept, head
+        self._gathering, self._attending = Gathering(kept), attending
         self._products = choose_products(weights.device, weights.dtype)
         # A CPU's attention in half precision is less exact and no faster.
         on_cpu = weights.device.type == "cpu"
@@ -73,8 +78,9 @@ class PackedForward:
         weights, batch = self._weights, batch.moved(self._weights.device)
         states = functional.embedding(batch.tokens, weights.embedding)
         rotated, attention = self._rotation(batch), self._attention(batch)
-        gathering = Gathering(self._kept, batch, _residue_means, self._head)
-        gathering.layer(0, states)
+        rows = self._gathering.begin(batch)
+        attended = self._attending(batch) if self._attending is not None else None
+        rows.layer(0, states)
         projected = [functional.embedding(batch.tokens, table) for table in self._alphabet]
         for number, layer in enumerate(weights.layers, start=1):
             if number > 1:
@@ -82,15 +88,16 @@ class PackedForward:
             query, key, value = (one.view(len(states), weights.heads, -1) for one in projected)
             query, key = (rotated(one).to(self._attention_dtype) for one in (query, key))
             value = value.to(self._attention_dtype)
-            gathering.attention(number - 1, query, key)
-            attended = attention(query, key, value).flatten(1).to(weights.dtype)
-            states = self._products.added(attended, layer.output, states)
+            if attended is not None:
+                attended.add(number - 1, query, key)
+            values = attention(query, key, value).flatten(1).to(weights.dtype)
+            states = self._products.added(values, layer.output, states)
             expanded = self._products.gelu(self._normed(states, layer.feed_norm), layer.expand)
             states = self._products.added(expanded, layer.contract, states)
             if number == len(weights.layers) and weights.final_norm is not None:
                 states = functional.layer_norm(states, states.shape[1:], *weights.final_norm)
-            gathering.layer(number, states)
-        return gathering.rows()
+            rows.layer(number, states)
+        return rows.joined(attended.parts() if attended is not None else None)
 
     def _projected(self, states: torch.Tensor, layer: Layer) -> list[torch.Tensor]:
         """Return queries, keys and values of states (T, D), of the same shape."""
@@ -101,24 +108,14 @@ class PackedForward:
         return functional.layer_norm(states, states.shape[1:], *norm).to(self._weights.dtype)
 
 
-def _residue_means(states: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
-    return torch.cat(
-        [
-            # BOS is the first token of a sequence, EOS the last.
-            states[run.tokens].view(run.count, run.length, -1)[:, 1:-1].mean(1)
-            for run in batch.runs
-        ]
-    )
-
-
 def choose_forward(
-    weights: Weights, kept: Representations, head: ContactHead | None = None
+    weights: Weights, kept: Representations, attending: Attending | None = None
 ) -> Forward:
     """Return the fastest forward pass that is right on the weights' device; see `PackedForward`.
 
-    Triton's has no attention maps, so contacts are computed without it.
+    Triton's has no attention maps, so what is kept of them is computed without it.
     """
-    if weights.device.type == "cuda" and head is None:
+    if weights.device.type == "cuda" and attending is None:
         try:
             from tui_balancer.embedding.forward.fused import FusedForward, kernels_are_right
 
@@ -128,4 +125,4 @@ def choose_forward(
         # No Triton, no compiler, a cache folder that is read-only: each fails in its own way.
         except Exception as error:
             _log.warning("computing without Triton, which is slower: %r", error)
-    return PackedForward(weights, kept, head)
+    return PackedForward(weights, kept, attending)

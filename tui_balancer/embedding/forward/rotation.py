@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 
 from tui_balancer.embedding.forward.compiled_attention import Library, attention_library
-from tui_balancer.embedding.forward.packing import PackedBatch
+from tui_balancer.embedding.packing import PackedBatch
 
 
 class Rotation(Protocol):

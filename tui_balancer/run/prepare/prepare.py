@@ -162,7 +162,7 @@ def prepare(
         model=parse_model(settings.model, settings.seed),
         devices=asked if here else parse_devices(CPU),
         repr_layers=settings.embedding.repr_layers,
-        contacts="contacts" in settings.embedding.include,
+        include=settings.embedding.include,
         first_byte_seconds=first_byte_seconds,
         measured=measured if here else None,
     )

@@ -19,7 +19,7 @@ class PreflightRequest:
         model: Asked for with `--model`; None when only the devices matter.
         devices: Asked for with `--devices`.
         repr_layers: Layers that the model must have.
-        contacts: Whether it must be able to predict contacts.
+        include: Kinds of embedding that it must be able to compute.
         first_byte_seconds: Longest wait for a download to begin; None for the usual one.
         measured: Number format whose speed on the processor is measured; None for none.
     """
@@ -27,7 +27,7 @@ class PreflightRequest:
     model: ModelRequest | None
     devices: DeviceRequest
     repr_layers: tuple[int, ...] = (-1,)
-    contacts: bool = False
+    include: tuple[str, ...] = ("mean",)
     first_byte_seconds: float | None = None
     measured: Precision | None = None
 

@@ -8,6 +8,7 @@ from tui_balancer.devices.discovery import discover, unusable_gpus
 from tui_balancer.embedding.checkpoints.checkpoints import resolve
 from tui_balancer.embedding.checkpoints.regression import see_to_regression
 from tui_balancer.embedding.settings import resolve_layer
+from tui_balancer.representations import kinds_named
 from tui_balancer.workers.benchmark.measure import with_relative_speed
 from tui_balancer.workers.preflight.messages import PreflightReport, PreflightRequest, Received
 
@@ -31,6 +32,6 @@ def probe(request: PreflightRequest, channel: Connection) -> PreflightReport:
         model = resolve(request.model, told, request.first_byte_seconds)
         for layer in request.repr_layers:
             resolve_layer(layer, model.shape.layers)
-        if request.contacts:
+        if any(kind.source == "attention" for kind in kinds_named(request.include)):
             see_to_regression(model, request.model, told, request.first_byte_seconds)
     return PreflightReport(model, devices, (warning,) if warning else ())

@@ -39,13 +39,13 @@ def cpu_worker_bytes(shape: ModelShape, settings: EmbeddingSettings) -> int:
     kept = settings.representations(shape.layers, shape.width)
     # What is kept of a batch is there twice: gathered, and end to end.
     rows = 2 * sum(map(kept.numbers, [longest] * (tokens // longest))) if not kept.fixed else 0
-    if "contacts" in kept.kinds and not settings.reference:
+    if kept.attention and not settings.reference:
         rows += _SCORE_COPIES * shape.heads * longest**2
     weights = 12 * shape.layers * shape.width**2
     if settings.reference:
         scores = _SCORE_COPIES * tokens * longest * shape.heads
         states = _STATE_COPIES * tokens * shape.width
-        if "contacts" in kept.kinds:
+        if kept.attention:
             # Its forward pass holds the maps of all layers, and copies of them.
             scores *= shape.layers
         return _PROCESS_BYTES + _FLOAT_BYTES * (weights + scores + states + rows)

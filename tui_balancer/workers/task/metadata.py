@@ -67,7 +67,7 @@ def file_provenance(
         forward=setup.settings.forward,
         failed_ids=failed_ids,
         split_batches=split_batches,
-        include=kept.kinds,
+        include=kept.names,
         long=setup.settings.long,
         windowed=sum(len(one.residues) > setup.reading.max_length for one in content.records),
         skipped_ids=[record.id for record in content.left_out if record.length],

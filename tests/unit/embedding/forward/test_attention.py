@@ -18,8 +18,8 @@ from tui_balancer.embedding.forward.attention import (
     varlen_is_there,
 )
 from tui_balancer.embedding.forward.compiled_attention import CompiledAttention
-from tui_balancer.embedding.forward.packing import PackedBatch, Packer
 from tui_balancer.embedding.forward.products import OneDnnProducts, PublicProducts
+from tui_balancer.embedding.packing import PackedBatch, Packer
 
 torch.set_num_threads(1)
 

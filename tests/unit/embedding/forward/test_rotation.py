@@ -10,8 +10,8 @@ from esm.data import Alphabet
 from esm.rotary_embedding import RotaryEmbedding
 
 from tui_balancer.embedding.forward import rotation
-from tui_balancer.embedding.forward.packing import Packer
 from tui_balancer.embedding.forward.rotation import ComplexRotation, choose_rotation
+from tui_balancer.embedding.packing import Packer
 
 HEADS = 3
 

@@ -14,7 +14,7 @@ from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.windows import windows
 from tui_balancer.outputs.content import Row
 from tui_balancer.outputs.partials import PartialResult
-from tui_balancer.representations import Kind, Representations
+from tui_balancer.representations import Representations
 from tui_balancer.workers.task.oom import EmbeddedBatch
 from tui_balancer.workers.vectors.batch_plan import first_batch
 from tui_balancer.workers.vectors.pieces import UnitPieces
@@ -23,7 +23,7 @@ from tui_balancer.workers.vectors.windows import joined
 
 WINDOWS = ReadingRules(max_length=4, long="window")
 MEAN = Representations.mean(2, 3)
-TOKENS = Representations((1, 2), ("mean", "per_tok"), 3)
+TOKENS = Representations.named((1, 2), ("mean", "per_tok"), 3)
 
 
 def records(**residues: str) -> list[ProteinRecord]:
@@ -37,7 +37,7 @@ def computed(kept: Representations, texts: Sequence[str]) -> torch.Tensor:
         states = np.array([[ord(letter), place, 1] for place, letter in enumerate(text)])
         for part in kept.parts(len(text)):
             values = states / 3 + part.layer
-            rows.append((values.mean(0) if part.kind == "mean" else values).reshape(-1))
+            rows.append((values.mean(0) if part.kind.fixed else values).reshape(-1))
     return torch.from_numpy(np.concatenate(rows).astype(np.float32))
 
 
@@ -113,7 +113,7 @@ def test_what_windows_give_is_put_together(kept: Representations, tmp_path: Path
 
 
 def test_a_mean_over_windows_weighs_them_by_their_residues() -> None:
-    kept = Representations((2,), ("mean", "bos"), 1)
+    kept = Representations.named((2,), ("mean", "bos"), 1)
     rows = [np.array([1.0, 10.0], np.float32), np.array([4.0, 20.0], np.float32)]
     result = joined(kept, 5, [(0, 4), (3, 5)], rows)
     assert result.tolist() == [2.0, pytest.approx(40 / 3)]
@@ -121,7 +121,7 @@ def test_a_mean_over_windows_weighs_them_by_their_residues() -> None:
 
 
 def test_a_residue_in_two_windows_is_the_mean_of_both() -> None:
-    kept = Representations((2,), ("per_tok",), 1)
+    kept = Representations.named((2,), ("per_tok",), 1)
     rows = [np.array([1, 2, 3, 4], np.float32), np.array([8, 9], np.float32)]
     assert joined(kept, 5, [(0, 4), (3, 5)], rows).tolist() == [1, 2, 3, 6, 9]
 
@@ -152,9 +152,9 @@ def test_large_rows_that_cannot_be_kept_are_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kinds", [("mean",), ("per_tok",)])
 def test_the_batch_that_a_unit_begins_with_is_known_beforehand(
-    kinds: tuple[Kind, ...], tmp_path: Path
+    kinds: tuple[str, ...], tmp_path: Path
 ) -> None:
     found = records(a="MW", b="MKVLAAG", c="MKVLAAG")
-    kept = Representations((2,), kinds, 3)
+    kept = Representations.named((2,), kinds, 3)
     vectors = unit(tmp_path / "p", found, kept=kept, rules=WINDOWS)
     assert first_batch(found, WINDOWS, 12) == (vectors.texts(0),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -67,6 +67,11 @@ class PackedBatch:
     def residues(self) -> list[slice]:
         """Return the tokens of each sequence, without BOS and EOS."""
         return [slice(one.start + 1, one.stop - 1) for one in self.sequences()]
+
+    def residue_states(self, states: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Yield the residues of each run out of states (T, D): (count, residues, D)."""
+        for run in self.runs:
+            yield states[run.tokens].view(run.count, run.length, -1)[:, 1:-1]
 
     def moved(self, device: torch.device) -> PackedBatch:
         """Return the batch on a device; from pinned memory the copy overlaps with kernels."""

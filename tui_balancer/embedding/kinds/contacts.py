@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from esm.model.esm2 import ESM2
 
-from tui_balancer.embedding.forward.packing import PackedBatch
+from tui_balancer.embedding.packing import PackedBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def take_contact_head(model: ESM2, device: torch.device) -> ContactHead:
 
 
 class ContactMaps:
-    """The contacts of one batch."""
+    """The contacts of one batch; see `modules.Attended`."""
 
     def __init__(self, head: ContactHead, batch: PackedBatch) -> None:
         self._head = head
@@ -43,7 +43,7 @@ class ContactMaps:
         ]
 
     def add(self, layer: int, query: torch.Tensor, key: torch.Tensor) -> None:
-        """Add a layer's share; both of shape (T, heads, width of a head), not scaled."""
+        """See `modules.Attended.add`."""
         weights = self._head.weights[layer][:, None, None]
         for tokens, total in zip(self._tokens, self._sums, strict=True):
             q, k = (one[tokens].transpose(0, 1).float() for one in (query, key))
@@ -54,6 +54,6 @@ class ContactMaps:
             expected = sums * sums.transpose(1, 2) / sums.sum(1, keepdim=True)
             total += ((maps - expected) * weights).sum(0)
 
-    def contacts(self, sequence: int) -> torch.Tensor:
-        """Return a sequence's probabilities of contact, of shape (L, L)."""
-        return torch.sigmoid(self._sums[sequence] + self._head.bias)
+    def parts(self) -> list[torch.Tensor]:
+        """Return each sequence's probabilities of contact, of shape (L, L)."""
+        return [torch.sigmoid(total + self._head.bias) for total in self._sums]

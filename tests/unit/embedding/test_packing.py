@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from esm.data import Alphabet
 
-from tui_balancer.embedding.forward.packing import Packer, Run
+from tui_balancer.embedding.packing import Packer, Run
 
 ALPHABET = Alphabet.from_architecture("ESM-1b")
 LETTERS = "LAGVSERTIDPKQNFYMHWCXBUZO"
