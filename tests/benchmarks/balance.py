@@ -20,8 +20,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median, quantiles
 
+from tests.support.bounds import whole_file_bound
 from tui_balancer.scheduler.model import CountSettings, DeviceSpec, Unit
-from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound, whole_file_bound
+from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound
 from tui_balancer.scheduler.simulation.simulate import (
     SimulatedDevice,
     SimulationResult,

@@ -106,8 +106,11 @@ class Victim:
                 point = AttachPoint.read(self.folder)
                 if point is None or point.pid != self.process.pid:
                     return None
-                self._client = reach(point, self.folder)
-            return None if self._client is None else question(self._client)
+                connection = reach(point, self.folder)
+                if connection is None:
+                    return None
+                self._client = AttachClient(connection, self.folder)
+            return question(self._client)
         except (EOFError, OSError, UserError):
             return None
 

@@ -50,9 +50,9 @@ class ServedRun:
 
     def client(self, *, read_only: bool = False) -> AttachClient:
         """Return a screen's end."""
-        found = reach(self.point, self.folder, read_only=read_only)
-        assert found is not None
-        return found
+        connection = reach(self.point, self.folder, read_only=read_only)
+        assert connection is not None
+        return AttachClient(connection, self.folder)
 
     def connection(self) -> Connection:
         """Return what a screen's end asks through."""

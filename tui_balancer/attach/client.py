@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
 import psutil
 
@@ -19,7 +19,7 @@ from tui_balancer.attach.messages import (
     AskSummary,
     AskUnits,
     Execute,
-    Question,
+    Request,
     Value,
     fingerprint,
 )
@@ -32,13 +32,11 @@ from tui_balancer.scheduler.commands import AnyCommand, Command, Outcome
 from tui_balancer.scheduler.events import Event
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.read_api import Places
-from tui_balancer.view.handle import RunHandle, RunSnapshot, RunSummary
+from tui_balancer.view.handle import RunSnapshot, RunSummary
 
 UNSURE = Outcome(
     False, "The connection was interrupted. Check whether the command arrived, then repeat it."
 )
-
-_Answer = TypeVar("_Answer")
 
 
 class AttachClient:
@@ -93,7 +91,7 @@ class AttachClient:
     def execute(self, command: Command) -> Outcome:
         """See `RunHandle.execute`; a command is never sent twice."""
         try:
-            return self._connection.ask(Execute(cast(AnyCommand, command)))
+            return self._ask_once(Execute(cast(AnyCommand, command)))
         except Reconnected:
             return UNSURE
 
@@ -101,67 +99,32 @@ class AttachClient:
         """See `RunHandle.summary`."""
         return self._ask(AskSummary())
 
-    def _ask(self, question: Question[Value]) -> Value:
+    def _ask(self, request: Request[Value]) -> Value:
         try:
-            return self._connection.ask(question)
+            return self._ask_once(request)
         except Reconnected:
-            return self._connection.ask(question)
+            return self._ask_once(request)
+
+    def _ask_once(self, request: Request[Value]) -> Value:
+        return self._connection.ask(request)
 
 
-class AttachedRun:
-    """Implements `RunHandle` over a live run, and over its ledger once its process is gone.
+class AttachedRun(AttachClient):
+    """The same over the run's ledger, once the run's process is gone."""
 
-    Args:
-        client: Asks the run.
-        folder: The run folder.
-    """
-
-    def __init__(self, client: AttachClient, folder: Path) -> None:
-        self._client = client
-        self._folder = folder
-        self._past: FinishedRun | None = None
+    def __init__(self, connection: Connection, folder: Path) -> None:
+        super().__init__(connection, folder)
+        self._finished: FinishedRun | None = None
         self._ending = threading.Lock()
 
-    def snapshot(self) -> RunSnapshot:
-        """See `RunHandle.snapshot`."""
-        return self._ask(lambda run: run.snapshot())
-
-    def events_after(self, sequence: int) -> tuple[Event, ...]:
-        """See `RunHandle.events_after`."""
-        return self._ask(lambda run: run.events_after(sequence))
-
-    def queue(self, device: str) -> tuple[Unit, ...]:
-        """See `RunHandle.queue`."""
-        return self._ask(lambda run: run.queue(device))
-
-    def units(self) -> Sequence[Unit]:
-        """See `RunHandle.units`."""
-        return self._ask(lambda run: run.units())
-
-    def places(self, known: int) -> Places | None:
-        """See `RunHandle.places`."""
-        return self._ask(lambda run: run.places(known))
-
-    def log_folder(self) -> Path:
-        """See `RunHandle.log_folder`."""
-        return self._client.log_folder()
-
-    def execute(self, command: Command) -> Outcome:
-        """See `RunHandle.execute`."""
-        return self._ask(lambda run: run.execute(command))
-
-    def summary(self) -> RunSummary | None:
-        """See `RunHandle.summary`."""
-        return self._ask(lambda run: run.summary())
-
-    def _ask(self, question: Callable[[RunHandle], _Answer]) -> _Answer:
-        if self._past is None:
+    def _ask_once(self, request: Request[Value]) -> Value:
+        if self._finished is None:
             try:
-                return question(self._client)
+                return super()._ask_once(request)
             except (EOFError, OSError):
                 with self._ending:
-                    self._past = self._past or FinishedRun(self._folder)
-        return question(self._past)
+                    self._finished = self._finished or FinishedRun(self._folder)
+        return request.answer(self._finished)
 
 
 def attach(folder: Path, *, read_only: bool = False) -> AttachedRun | FinishedRun:
@@ -172,21 +135,21 @@ def attach(folder: Path, *, read_only: bool = False) -> AttachedRun | FinishedRu
             attached to from here or by this user.
     """
     point = AttachPoint.read(folder)
-    client = reach(point, folder, read_only=read_only) if point is not None else None
-    if client is not None:
-        return AttachedRun(client, folder)
-    past = FinishedRun(folder)
-    if past.died:
+    connection = reach(point, folder, read_only=read_only) if point is not None else None
+    if connection is not None:
+        return AttachedRun(connection, folder)
+    finished = FinishedRun(folder)
+    if finished.died:
         holder = lock_holder(folder)
         if holder is not None and psutil.pid_exists(holder.pid):
             raise UserError(f"{folder} is in use by {holder}, which cannot be attached to (yet)")
         raise UserError(
-            f"{past.summary().stop_reason}: continue it with `tui-balancer resume {folder}`"
+            f"{finished.summary().stop_reason}: continue it with `tui-balancer resume {folder}`"
         )
-    return past
+    return finished
 
 
-def reach(point: AttachPoint, folder: Path, *, read_only: bool = False) -> AttachClient | None:
+def reach(point: AttachPoint, folder: Path, *, read_only: bool = False) -> Connection | None:
     """Connect to a live run.
 
     Args:
@@ -195,7 +158,7 @@ def reach(point: AttachPoint, folder: Path, *, read_only: bool = False) -> Attac
         read_only: Whether every command is to be refused.
 
     Returns:
-        A client, or None when nobody serves there any more.
+        The connection, or None when nobody serves there any more.
 
     Raises:
         UserError: It runs on another machine, is another user's, refuses, or does not answer.
@@ -205,6 +168,6 @@ def reach(point: AttachPoint, folder: Path, *, read_only: bool = False) -> Attac
             f"The run in {folder} is on {point.host} (process {point.pid}). Attach to it there."
         )
     try:
-        return AttachClient(Connection(point, folder, read_only=read_only), folder)
+        return Connection(point, folder, read_only=read_only)
     except (EOFError, OSError):
         return None

@@ -272,7 +272,7 @@ def test_a_run_that_does_not_answer_is_told_from_one_that_is_gone(
 
 def test_a_screen_goes_on_with_the_ledger_when_the_run_is_gone(served: ServedRun) -> None:
     connection = served.connection()
-    attached = AttachedRun(AttachClient(connection, served.folder), told_run(served.folder))
+    attached = AttachedRun(connection, told_run(served.folder))
     assert attached.snapshot() == served.run.snapshot()
     Path(served.point.address).unlink()
     connection.close()

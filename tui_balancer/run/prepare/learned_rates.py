@@ -6,15 +6,17 @@ whatever is wrong with it, the run begins with the table of weights instead.
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
 
 from tui_balancer.cache import cache_folder
 from tui_balancer.devices.selection import SelectedDevice
@@ -28,8 +30,7 @@ KEPT = 200
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class RateKey:
+class RateKey(Struct, frozen=True):
     """What a rate belongs to.
 
     Attributes:
@@ -46,49 +47,35 @@ class RateKey:
 Rates = dict[RateKey, float]
 
 
+class _Entry(RateKey, frozen=True):
+    flops_per_second: Annotated[float, Meta(gt=0)]
+
+
 def rates_file() -> Path:
-    """Return where the rates are kept, be it there or not."""
+    """Return the path of the file, which may not be there."""
     return cache_folder() / FILE_NAME
 
 
 def load_rates() -> Rates:
-    """Return FLOP/s of earlier runs, oldest first; what cannot be understood is left out."""
+    """Return FLOP/s of earlier runs, oldest first; none from a file that is not understood."""
     try:
-        entries = json.loads(rates_file().read_text(encoding="utf-8"))
+        entries = msgspec.json.decode(rates_file().read_bytes(), type=list[_Entry])
     except (OSError, ValueError, RecursionError):
         return {}
-    rates: Rates = {}
-    for entry in entries if isinstance(entries, list) else ():
-        if not isinstance(entry, dict):
-            continue
-        words = [entry.get(field) for field in RateKey.__dataclass_fields__]
-        rate = entry.get("flops_per_second")
-        if not (isinstance(rate, float) and math.isfinite(rate) and rate > 0):
-            continue
-        if all(isinstance(word, str) for word in words):
-            rates[RateKey(*map(str, words))] = rate
-    return rates
+    return {RateKey(one.device, one.model, one.precision): one.flops_per_second for one in entries}
 
 
 def save_rates(measured: Mapping[RateKey, float]) -> None:
-    """Keep newly measured FLOP/s beside the older ones; a cache that cannot be written is left."""
+    """Add newly measured FLOP/s to the older ones; a cache that cannot be written is left."""
     rates = {key: rate for key, rate in load_rates().items() if key not in measured}
     rates.update(measured)
-    entries = [
-        {
-            "device": key.device,
-            "model": key.model,
-            "precision": key.precision,
-            "flops_per_second": rate,
-        }
-        for key, rate in list(rates.items())[-KEPT:]
-    ]
+    entries = [_Entry(key.device, key.model, key.precision, rate) for key, rate in list(rates.items())[-KEPT:]]
     path = rates_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=FILE_NAME)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(entries, file, indent=1)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(entries), indent=1))
         Path(temporary).replace(path)
     except OSError as problem:
         _log.info("rates are not kept: %s", problem)

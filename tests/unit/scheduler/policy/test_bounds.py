@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from tests.support.bounds import whole_file_bound
 from tui_balancer.scheduler.policy.bounds import (
     Speed,
     fluid_bound,
     fluid_efficiency,
-    whole_file_bound,
 )
 
 RATES = st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.0]), min_size=1, max_size=3)

@@ -6,9 +6,10 @@ from statistics import median
 
 import pytest
 
+from tests.support.bounds import whole_file_bound
 from tests.unit.scheduler.policy.test_bounds import optimum
 from tui_balancer.scheduler.model import CountSettings, DeviceSpec, TimeSettings
-from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound, whole_file_bound
+from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound
 from tui_balancer.scheduler.simulation.simulate import (
     SimulatedDevice,
     lognormal_units,
