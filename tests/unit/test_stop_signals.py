@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.support.balance import Clock
-from tui_balancer.cli.watch import TOGETHER_SECONDS, Interrupts, counted_interrupts
+from tui_balancer.cli.interrupts import TOGETHER_SECONDS, Interrupts, counted_interrupts
 from tui_balancer.stop_signals import STOP_SIGNALS, stopping_interrupts
 
 

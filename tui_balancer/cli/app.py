@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
-from rich.console import Console
 
 from tui_balancer import __version__
 from tui_balancer.cli.cluster_options import ClusterOptions
@@ -44,9 +43,6 @@ EXIT_CODES = (
     f"Exit codes: {EXIT_DONE} every file done, {EXIT_FAILED} some failed, skipped or left waiting, "
     f"{EXIT_USAGE} usage, {EXIT_INTERRUPTED} interrupted."
 )
-
-_stdout = Console()
-_stderr = Console(stderr=True)
 
 app = App(
     name="tui-balancer",
@@ -84,10 +80,10 @@ def run(
     settings = run_settings(
         named_inputs(inputs, listed, output),
         output,
-        model or ModelOptions(),
-        devices or DeviceOptions(),
-        balancing or BalancingOptions(),
-        embedding or EmbeddingOptions(),
+        model,
+        devices,
+        balancing,
+        embedding,
     )
     settings = replace(settings, cluster=(cluster or ClusterOptions()).request())
     return _carried_out(settings, going_on, screen, script)
@@ -113,7 +109,7 @@ def resume(
     from tui_balancer.run_folder.settings_json import settings_of
 
     request = (cluster or ClusterOptions()).request()
-    settings = resumed_settings(settings_of(output), devices or DeviceOptions(), balancing)
+    settings = resumed_settings(settings_of(output), devices, balancing)
     settings = replace(settings, cluster=request)
     return _carried_out(settings, going_on, screen, script)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -32,3 +33,11 @@ def bars() -> Iterator[Callable[[Step], None]]:
             )
 
         yield show
+
+
+@contextmanager
+def bar(what: str, total: int | None = None) -> Iterator[Callable[..., None]]:
+    """Show one bar inside; its argument is `Progress.update` for it."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield partial(progress.update, progress.add_task(what, total=total))

@@ -44,18 +44,19 @@ _POLICIES: Mapping[str, type[PolicySettings]] = {"time": TimeSettings, "count": 
 
 
 def run_settings(
-    inputs: tuple[str, ...],
-    output: Path,
-    model: ModelOptions,
-    devices: DeviceOptions,
-    balancing: BalancingOptions,
-    embedding: EmbeddingOptions,
+    inputs: tuple[str, ...] = (),
+    output: Path = Path(),
+    model: ModelOptions | None = None,
+    devices: DeviceOptions | None = None,
+    balancing: BalancingOptions | None = None,
+    embedding: EmbeddingOptions | None = None,
 ) -> RunSettings:
-    """Return the run that the options ask for.
+    """Return the run that the options ask for; groups that are None have their defaults.
 
     Raises:
         UserError: Two options contradict each other, or a text is not understood.
     """
+    model, embedding = model or ModelOptions(), embedding or EmbeddingOptions()
     layers = _layers(embedding)
     include = kinds_named(word.strip() for word in embedding.include.split(","))
     formats = parse_formats(embedding.format)
@@ -77,14 +78,14 @@ def run_settings(
         ),
         reading=overlaid(ReadingRules(), embedding),
         outputs=overlaid(OutputSettings(), embedding, formats=formats),
-        devices=overlaid(DeviceSettings(), devices),
-        balancing=_balanced(balancing),
+        devices=overlaid(DeviceSettings(), devices or DeviceOptions()),
+        balancing=_balanced(balancing or BalancingOptions()),
         shards=_shards(embedding.shard),
     )
 
 
 def resumed_settings(
-    stored: RunSettings, devices: DeviceOptions, balancing: BalancingOptions | None
+    stored: RunSettings, devices: DeviceOptions | None, balancing: BalancingOptions | None
 ) -> RunSettings:
     """Return a stored run's settings with what the options say about devices and balancing.
 
@@ -98,7 +99,7 @@ def resumed_settings(
     """
     return replace(
         stored,
-        devices=overlaid(stored.devices, devices),
+        devices=overlaid(stored.devices, devices or DeviceOptions()),
         balancing=stored.balancing if balancing is None else _balanced(balancing),
     )
 

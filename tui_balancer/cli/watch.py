@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import importlib
 import logging
-import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from math import inf
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from tui_balancer import command_age
 from tui_balancer.cli.commands.export import merge_outputs
 from tui_balancer.cli.headless import LOOK_SECONDS, HeadlessReporter
+from tui_balancer.cli.interrupts import Interrupts, counted_interrupts
 from tui_balancer.cli.progress import bars
+from tui_balancer.cli.screen import can_show, show_run
 from tui_balancer.errors import UserError
 from tui_balancer.run.live.starting import OpeningRun, Prepare
 from tui_balancer.run_folder.folder import LOGS_FOLDER
 from tui_balancer.scheduler.commands import StopNow
 from tui_balancer.settings import RunSettings
-from tui_balancer.stop_signals import STOP_SIGNALS
-from tui_balancer.ui.terminal import screen_obstacle
+from tui_balancer.ui.exits import ExitCode
 from tui_balancer.view.summary_text import EXIT_FAILED, exit_code
 
 if TYPE_CHECKING:
@@ -34,34 +32,7 @@ if TYPE_CHECKING:
 RUN_LOG = "run.log"
 APP_LOG = "app.log"
 
-TOGETHER_SECONDS = 0.2
-"""Signals that come so close to each other are one; no person presses Ctrl+C twice as fast."""
-
 _log = logging.getLogger(__name__)
-
-
-def can_show(*, headless: bool = False) -> bool:
-    """Whether to show the screen; what prevents it on a terminal is said on stderr."""
-    obstacle = "" if headless else screen_obstacle()
-    if obstacle:
-        print(f"tui-balancer: no screen, plain lines only: {obstacle}.", file=sys.stderr)
-    return obstacle is None
-
-
-def require_screen(what: str, *, otherwise: str) -> None:
-    """Refuse what only a screen can show.
-
-    Raises:
-        UserError: There is no terminal, or none that can show it.
-    """
-    if (obstacle := screen_obstacle()) is not None:
-        because = f" ({obstacle})" if obstacle else ""
-        raise UserError(f"{what} needs a terminal{because}: {otherwise}")
-
-
-def draws_ascii(asked: bool) -> bool:
-    """Whether the screen is drawn in ASCII alone: asked for, or all that can be written."""
-    return asked or "utf" not in (sys.stderr.encoding or "").lower()
 
 
 def watch(
@@ -202,24 +173,13 @@ def _watch_on_screen(
     opening: OpeningRun, interrupts: Interrupts, lines: TextIO, *, ascii_only: bool
 ) -> RunSession:
     """Show the screen until it is left or lost, then see the run to its end without one."""
-    from tui_balancer.cli.preferences import read_preferences
-    from tui_balancer.ui.app import BalancerApp
-    from tui_balancer.ui.exits import ExitCode
-    from tui_balancer.ui.showing import show
-
-    look = read_preferences().look
-
-    def make() -> BalancerApp:
-        return BalancerApp(
-            opening,
-            painted=opening.start,
-            interrupted=interrupts.hand_over,
-            ascii_only=draws_ascii(ascii_only),
-            look=look,
-        )
-
-    code = show(make)
-    if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+    code = show_run(
+        opening,
+        painted=opening.start,
+        interrupted=interrupts.hand_over,
+        ascii_only=ascii_only,
+    )
+    if code.signalled:
         interrupts.note()
     session = _opened(opening, interrupts)
     if code is ExitCode.TERMINAL_LOST:
@@ -255,52 +215,3 @@ def _wait(
         else:
             session.close()
     return session.wait(seconds)
-
-
-class Interrupts:
-    """How often the run was asked to stop; heeded by the loop, never inside a signal's handler.
-
-    Signals that come together are one wish: `timeout` signals its command and then the whole group,
-    a launcher passes on what its child has got as well.
-
-    Attributes:
-        count: Wishes so far.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._wished = -inf
-        self._seen = 0
-        self.count = 0
-
-    def note(self, *_signal_and_frame: object) -> None:
-        """Take a signal."""
-        now = self._clock()
-        if now >= self._wished + TOGETHER_SECONDS:
-            self.count += 1
-            self._wished = now
-
-    def hand_over(self) -> bool:
-        """Forget those that came so far, and return whether there were any."""
-        came, self.count, self._wished = self.count > 0, 0, -inf
-        return came
-
-    def news(self) -> bool:
-        """Whether one came since the last time this was asked, with all that belong to it."""
-        if self.count == self._seen or self._clock() < self._wished + TOGETHER_SECONDS:
-            return False
-        self._seen = self.count
-        return True
-
-
-@contextmanager
-def counted_interrupts() -> Iterator[Interrupts]:
-    """Count interrupts and outlive a hang-up while inside."""
-    interrupts = Interrupts()
-    before = {number: signal.signal(number, interrupts.note) for number in STOP_SIGNALS}
-    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        yield interrupts
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

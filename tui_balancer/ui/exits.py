@@ -30,3 +30,8 @@ class ExitCode(IntEnum):
     TERMINAL_LOST = 129
     INTERRUPTED = 130
     TERMINATED = 143
+
+    @property
+    def signalled(self) -> bool:
+        """Whether a signal that asks for an end closed the screen."""
+        return self in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)

@@ -8,19 +8,11 @@ from pathlib import Path
 
 from tui_balancer.attach.client import attach
 from tui_balancer.cli.headless import HeadlessReporter
-from tui_balancer.cli.watch import (
-    Interrupts,
-    can_show,
-    counted_interrupts,
-    draws_ascii,
-)
+from tui_balancer.cli.interrupts import Interrupts, counted_interrupts
+from tui_balancer.cli.screen import can_show, exit_after, show_run
+from tui_balancer.ui.exits import ExitCode
 from tui_balancer.view.handle import RunHandle
-from tui_balancer.view.summary_text import (
-    EXIT_DONE,
-    EXIT_INTERRUPTED,
-    exit_code,
-    summary_lines,
-)
+from tui_balancer.view.summary_text import EXIT_DONE, exit_code, summary_lines
 
 
 def watch_attached(
@@ -39,7 +31,7 @@ def watch_attached(
     if not can_show(headless=headless):
         code = _follow(run)
     else:
-        code = _show(run, folder, read_only=read_only, ascii_only=draws_ascii(ascii_only))
+        code = _show(run, folder, read_only=read_only, ascii_only=ascii_only)
     summary = run.summary()
     return code if summary is None else exit_code(summary)
 
@@ -66,19 +58,7 @@ def _over(run: RunHandle, interrupts: Interrupts, seconds: float) -> bool:
 
 def _show(run: RunHandle, folder: Path, *, read_only: bool, ascii_only: bool) -> int:
     """Show the screen until it is left, then say what there is to say of the run."""
-    from tui_balancer.cli.preferences import read_preferences
-    from tui_balancer.ui.app import BalancerApp
-    from tui_balancer.ui.exits import ExitCode
-    from tui_balancer.ui.showing import show
-
-    look = read_preferences().look
-
-    def make() -> BalancerApp:
-        return BalancerApp(
-            run, attached=True, read_only=read_only, ascii_only=ascii_only, look=look
-        )
-
-    code = show(make)
+    code = show_run(run, attached=True, read_only=read_only, ascii_only=ascii_only)
     if code is ExitCode.TERMINAL_LOST:
         return EXIT_DONE
     if code is ExitCode.REFUSED:
@@ -88,5 +68,4 @@ def _show(run: RunHandle, folder: Path, *, read_only: bool, ascii_only: bool) ->
     summary = run.summary()
     lines = summary_lines(summary) if summary else (f"left; the run in {folder} goes on",)
     print("\n".join(lines))
-    signalled = code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
-    return EXIT_INTERRUPTED if signalled else EXIT_DONE
+    return exit_after(code)

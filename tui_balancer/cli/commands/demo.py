@@ -11,7 +11,6 @@ from tui_balancer.cli.options import (
     MOST_SEED,
     BalancingOptions,
     DeviceOptions,
-    EmbeddingOptions,
     ModelOptions,
     Output,
     ScreenOptions,
@@ -75,9 +74,8 @@ def demo(
         (str(output / "proteins"),),
         output / "embeddings",
         ModelOptions(model=MODEL, seed=seed),
-        devices or DeviceOptions(),
-        balancing or BalancingOptions(),
-        EmbeddingOptions(),
+        devices,
+        balancing,
     )
     print(_inputs(settings, output / "proteins", size * DEMO_SECONDS), flush=True)
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.progress import Progress
 
+from tui_balancer.cli.progress import bar
 from tui_balancer.errors import UserError
 from tui_balancer.formatting import plural
 from tui_balancer.inputs.text import terminal_safe
@@ -66,7 +65,7 @@ def export(
     with _progress("writing") as on_file:
         report = export(output, parse_formats(format), to, on_file, overwrite=overwrite)
     print(f"{plural(report.outputs, 'output')} written of {plural(report.files, 'input')}")
-    return _told(report.problems)
+    return _report(report.problems)
 
 
 def merge_outputs(
@@ -106,7 +105,7 @@ def verify(output: RunFolder, /) -> int:
         f"{plural(report.outputs, 'output')} of {plural(report.files, 'input')} verified, "
         f"{plural(report.sequences, 'sequence')}"
     )
-    return _told(report.problems)
+    return _report(report.problems)
 
 
 def inspect(
@@ -161,7 +160,7 @@ def _opened(file: Path) -> tuple[Format, Stored]:
             raise problem from None
 
 
-def _told(problems: tuple[str, ...]) -> int:
+def _report(problems: tuple[str, ...]) -> int:
     """Print what is wrong, and return the exit code."""
     for problem in problems:
         print(f"problem  {terminal_safe(problem, 300)}")
@@ -171,7 +170,5 @@ def _told(problems: tuple[str, ...]) -> int:
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on a terminal while files are gone through."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    with bar(what) as update:
+        yield lambda done, total: update(completed=done, total=total)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
-from rich.progress import Progress
 
 from tui_balancer.cli.inputs import named_inputs
 from tui_balancer.cli.numbers import decimal
 from tui_balancer.cli.options import (
     MOST_SECONDS,
-    BalancingOptions,
     DeviceOptions,
     EmbeddingOptions,
     Input,
     Listed,
     ModelOptions,
 )
-from tui_balancer.cli.progress import bars
+from tui_balancer.cli.progress import bar, bars
 from tui_balancer.cli.settings import run_settings
 from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED
@@ -29,7 +26,6 @@ BENCH_MODEL = "untrained:esm2_t6_8M_UR50D"
 
 # Ids may look like codes of emoji, `:A:`.
 _stdout = Console(emoji=False)
-_stderr = Console(stderr=True)
 
 
 def plan(
@@ -55,22 +51,16 @@ def plan(
     from tui_balancer.run.prepare.run_files import undivided_warnings
 
     settings = run_settings(
-        named_inputs(inputs, listed, None),
-        Path(),
-        model or ModelOptions(),
-        devices or DeviceOptions(),
-        BalancingOptions(),
-        embedding or EmbeddingOptions(),
+        named_inputs(inputs, listed, None), model=model, devices=devices, embedding=embedding
     )
     prepared = prepare(settings, resuming=None)
     duplicate_index = DuplicateIndex() if settings.embedding.dereplicate else None
     notices = Notices()
-    with Progress(console=_stderr, transient=True, disable=not _stderr.is_terminal) as progress:
-        task = progress.add_task("counting", total=len(prepared.inputs))
+    with bar("counting", len(prepared.inputs)) as update:
         scans = scan(
             prepared.inputs,
             settings.reading,
-            on_progress=lambda _: progress.advance(task),
+            on_progress=lambda _: update(advance=1),
             duplicate_index=duplicate_index,
             shard_bytes=settings.shards.size,
             notices=notices,
@@ -84,12 +74,10 @@ def plan(
     _stdout.print(f"estimated finish with stealing: {finish} after the models are loaded")
     undivided = undivided_warnings(scans, settings.shards, settings.reading.segment_bytes)
     for warning in (*prepared.warnings, *notices.all(), *undivided):
-        line = f"warning  {notice_line(warning)}"
-        _stdout.print(line, highlight=False, markup=False, soft_wrap=True)
+        _print_line(f"warning  {notice_line(warning)}")
     bad = [one for one in scans if one.error]
     for one in bad:
-        line = f"would fail  {one.input.name}: {one.error}"
-        _stdout.print(line, highlight=False, markup=False, soft_wrap=True)
+        _print_line(f"would fail  {one.input.name}: {one.error}")
     return EXIT_FAILED if bad else EXIT_DONE
 
 
@@ -98,18 +86,11 @@ def devices(*, devices: DeviceOptions | None = None) -> int:
     from tui_balancer.cli.tables import devices_table
     from tui_balancer.run.prepare.devices import prepare_devices
 
-    settings = run_settings(
-        (),
-        Path(),
-        ModelOptions(),
-        devices or DeviceOptions(),
-        BalancingOptions(),
-        EmbeddingOptions(),
-    )
+    settings = run_settings(devices=devices)
     found, specs, warnings = prepare_devices(settings)
     _stdout.print(devices_table(found, specs))
     for warning in warnings:
-        _stdout.print(f"warning  {warning}", highlight=False, markup=False)
+        _print_line(f"warning  {warning}")
     return EXIT_DONE
 
 
@@ -134,22 +115,22 @@ def bench(
     from tui_balancer.run.lab.bench import prepare_benchmark
 
     settings = run_settings(
-        (),
-        Path(),
-        ModelOptions(model=model),
-        devices or DeviceOptions(),
-        BalancingOptions(),
-        EmbeddingOptions(precision=precision),
+        model=ModelOptions(model=model),
+        devices=devices,
+        embedding=EmbeddingOptions(precision=precision),
     )
     with bars() as on_step:
         benchmark = prepare_benchmark(settings, seconds, on_step)
     for warning in benchmark.warnings:
-        _stdout.print(f"warning  {warning}", highlight=False, markup=False)
-    with Progress(console=_stderr, transient=True, disable=not _stderr.is_terminal) as progress:
-        task = progress.add_task("measuring", total=benchmark.measurements)
-        measured = benchmark.measure(lambda _: progress.advance(task))
+        _print_line(f"warning  {warning}")
+    with bar("measuring", benchmark.measurements) as update:
+        measured = benchmark.measure(lambda _: update(advance=1))
     _stdout.print(f"{benchmark.model.label}, batches of {benchmark.batch_tokens:,} tokens")
     for line in benchmark.device_lines():
-        _stdout.print(line, highlight=False, markup=False)
+        _print_line(line)
     _stdout.print(bench_table(measured))
     return EXIT_DONE
+
+
+def _print_line(text: str) -> None:
+    _stdout.print(text, highlight=False, markup=False, soft_wrap=True)

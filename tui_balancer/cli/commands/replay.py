@@ -10,8 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tui_balancer.cli.numbers import decimal
-from tui_balancer.cli.watch import draws_ascii, require_screen
-from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
+from tui_balancer.cli.screen import exit_after, require_screen, show_run
 
 MOST_SPEED = 1_000_000
 
@@ -37,25 +36,7 @@ def replay(
     run = ReplayRun(output, speed=speed)
     # All of it stays: a search for garbage in it would only hold up the screen.
     gc.freeze()
-    from tui_balancer.cli.preferences import read_preferences
-    from tui_balancer.ui.app import BalancerApp
-    from tui_balancer.ui.exits import ExitCode
     from tui_balancer.ui.screens.replay_screen import ReplayScreen
-    from tui_balancer.ui.showing import show
 
-    look = read_preferences().look
-
-    def make() -> BalancerApp:
-        return BalancerApp(
-            run,
-            read_only=True,
-            ascii_only=draws_ascii(ascii),
-            look=look,
-            screen=partial(ReplayScreen, replay=run),
-        )
-
-    code = show(make)
-    if code is ExitCode.CRASHED:
-        return EXIT_FAILED
-    signalled = code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
-    return EXIT_INTERRUPTED if signalled else EXIT_DONE
+    screen = partial(ReplayScreen, replay=run)
+    return exit_after(show_run(run, read_only=True, ascii_only=ascii, screen=screen))

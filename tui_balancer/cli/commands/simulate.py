@@ -14,6 +14,7 @@ from rich.table import Table
 
 from tui_balancer.cli.numbers import decimal, whole
 from tui_balancer.cli.options import DEFAULT_MODEL
+from tui_balancer.cli.screen import exit_after, require_screen, show_run
 from tui_balancer.errors import UserError
 from tui_balancer.run.lab.policy_comparison import (
     THROTTLED_TO,
@@ -25,7 +26,7 @@ from tui_balancer.run.lab.policy_comparison import (
     watched,
 )
 from tui_balancer.scheduler.model import Unit
-from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED
+from tui_balancer.view.summary_text import EXIT_DONE
 
 POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
 
@@ -106,24 +107,15 @@ def _watch(
     units: tuple[Unit, ...] | None,
 ) -> int:
     """Show one simulated run on the screen until it is left."""
-    from tui_balancer.cli.watch import draws_ascii, require_screen
-
     if policy == "central":
         raise UserError("--watch shows the coordinator, and `central` has none: choose another")
     require_screen("--watch", otherwise="without it, simulate prints a table")
-    from tui_balancer.cli.preferences import read_preferences
-    from tui_balancer.ui.app import BalancerApp
-    from tui_balancer.ui.exits import ExitCode
-    from tui_balancer.ui.showing import show
-
-    look, ascii_only = read_preferences().look, draws_ascii(asked=False)
     run = watched(policy, scenario, devices=devices, files=files, speed=speed, units=units)
     run.start()
     try:
-        code = show(lambda: BalancerApp(run, ascii_only=ascii_only, look=look))
+        return exit_after(show_run(run))
     finally:
         run.close()
-    return EXIT_FAILED if code is ExitCode.CRASHED else EXIT_DONE
 
 
 def _table(rows: tuple[PolicyResult, ...]) -> Table:

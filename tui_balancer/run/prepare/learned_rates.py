@@ -69,7 +69,10 @@ def save_rates(measured: Mapping[RateKey, float]) -> None:
     """Add newly measured FLOP/s to the older ones; a cache that cannot be written is left."""
     rates = {key: rate for key, rate in load_rates().items() if key not in measured}
     rates.update(measured)
-    entries = [_Entry(key.device, key.model, key.precision, rate) for key, rate in list(rates.items())[-KEPT:]]
+    entries = [
+        _Entry(key.device, key.model, key.precision, rate)
+        for key, rate in list(rates.items())[-KEPT:]
+    ]
     path = rates_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
