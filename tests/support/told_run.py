@@ -27,6 +27,8 @@ from tui_balancer.scheduler.events import (
     StealEvent,
 )
 from tui_balancer.scheduler.model import DeviceState, Unit
+from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
+from tui_balancer.scheduler.simulation.run import SimulatedRun
 from tui_balancer.settings import DeviceSettings, RunSettings
 
 CPUS = (SelectedDevice("cpu:0", "a CPU", 1, None), SelectedDevice("cpu:1", "a CPU", 1, None))
@@ -97,6 +99,32 @@ def told_run(folder: Path) -> Path:
     ledger.end_session(5010.0, SessionEnd.FINISHED)
     ledger.close()
     return folder
+
+
+def recorded_run(
+    folder: Path, devices: Sequence[SimulatedDevice], units: Sequence[Unit], rules: Rules
+) -> Path:
+    """Write the ledger of a simulated run into a folder, and return the folder."""
+    ledger = Ledger.create(
+        folder / LEDGER_NAME, _run(folder), SessionRecord(1000.0, "node1", 1, {})
+    )
+    ledger.record_scan([file_record(unit) for unit in units], 1000.2)
+    events: list[Event] = []
+    run = SimulatedRun(devices, rules, journal=events.append)
+    run.run(units)
+    _write(ledger, events, {})
+    ledger.end_session(1000.0 + run.now, SessionEnd.FINISHED)
+    ledger.close()
+    return folder
+
+
+def file_record(unit: Unit) -> FileRecord:
+    """Return what a ledger has of a file."""
+    return FileRecord(
+        *(unit.unit_id, unit.unit_id, unit.unit_id, unit.name, f"/data/{unit.name}"),
+        *("0" * 64, 100, 1, f"{unit.unit_id}_ESM.pt", unit.sequences, unit.residues, unit.cost),
+        error="",
+    )
 
 
 def _run(folder: Path) -> RunRecord:

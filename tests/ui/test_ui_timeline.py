@@ -25,7 +25,7 @@ from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
 from tui_balancer.ui.state.timeline import Activity, DeviceTrack, TimelineRecord
 from tui_balancer.ui.widgets.gantt import Gantt
 from tui_balancer.ui.widgets.tracks import sign_of
-from tui_balancer.view.spans import SpanEnd
+from tui_balancer.view.run_state import RunState, SpanEnd
 
 DEVICE = "cuda:0"
 
@@ -50,7 +50,7 @@ def state(seconds: float, what: DeviceState) -> Event:
 
 def track(*events: Event) -> DeviceTrack:
     record = TimelineRecord()
-    record.add(events)
+    RunState(record).apply_all(events)
     return record.tracks[DEVICE]
 
 
@@ -111,7 +111,7 @@ def test_a_file_that_came_back_is_in_hand_twice() -> None:
     record = TimelineRecord()
     back = ReturnEvent(0, 3.0, 1, "f1", DEVICE, 1, ReturnCause.WORKER_DIED)
     again = LeaseEvent(0, 5.0, 1, "f1", "cuda:1", 2)
-    record.add([lease(1.0, 1), back, again])
+    RunState(record).apply_all([lease(1.0, 1), back, again])
     history = record.history(1, now=6.0)
     assert [(device, span.how) for device, span in history] == [
         (DEVICE, SpanEnd.RETURNED),
@@ -123,7 +123,7 @@ def test_a_divided_file_ends_in_each_hand_by_itself() -> None:
     record = TimelineRecord()
     joined = LeaseEvent(0, 3.0, 1, "f1", "cuda:1", 2, part=True)
     part = PartEvent(0, 6.0, 1, "f1", "cuda:1", 2, 4, 400, 1e9, 2.5)
-    record.add([lease(1.0, 1), joined, part, done(8.0, 1)])
+    RunState(record).apply_all([lease(1.0, 1), joined, part, done(8.0, 1)])
     spans = [(device, span.end, span.how) for device, span in record.history(1, now=9.0)]
     assert spans == [(DEVICE, 8.0, SpanEnd.DONE), ("cuda:1", 6.0, SpanEnd.PART)]
 

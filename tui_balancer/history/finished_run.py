@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from tui_balancer.embedding.checkpoints.registry import UntrainedModel, parse_model
@@ -21,12 +22,7 @@ from tui_balancer.run_folder.output_counts import OutputCounts
 from tui_balancer.run_folder.settings_json import stored_settings
 from tui_balancer.run_folder.shards import shown
 from tui_balancer.scheduler.commands import Command, Outcome
-from tui_balancer.scheduler.events import (
-    DeviceEvent,
-    DoneEvent,
-    Event,
-    StealEvent,
-)
+from tui_balancer.scheduler.events import DoneEvent, Event
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Ended, Totals, Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import (
@@ -38,6 +34,7 @@ from tui_balancer.view.handle import (
     RunSummary,
     ScanProgress,
 )
+from tui_balancer.view.run_state import RunView
 from tui_balancer.view.run_stats import RunStats
 
 
@@ -65,11 +62,9 @@ class FinishedRun:
         reason = session.reason
         if self.died:
             reason = f"{CUT_OFF} (process {session.pid} on {session.host})"
-        run_stats = RunStats()
-        run_stats.expect(story.units)
-        for event in self._events:
-            run_stats.note(event)
-        devices = _devices(self._events, used, run_stats)
+        run_stats, now = RunStats(), _DoneNow()
+        story.fold(run_stats, now)
+        devices = _devices(used, run_stats)
         inputs = tuple(row for row in files if not row.file.is_shard)
         totals = _totals(inputs)
         self._snapshot = RunSnapshot(
@@ -97,7 +92,7 @@ class FinishedRun:
         self._summary = _summary(
             self._snapshot,
             inputs,
-            self._events,
+            now.files,
             devices,
             run_stats,
             age_seconds=session.age_seconds,
@@ -162,16 +157,22 @@ def _totals(files: tuple[FileRow, ...]) -> Totals:
     )
 
 
-def _devices(
-    events: tuple[Event, ...], used: dict[str, DeviceUsed], run_stats: RunStats
-) -> tuple[DeviceSummary, ...]:
+class _DoneNow(RunView):
+    """The files that were finished in a session."""
+
+    def __init__(self) -> None:
+        self.files: set[int] = set()
+
+    def done(self, _event: DoneEvent, files: Sequence[int]) -> None:
+        """See `RunView`."""
+        self.files.update(files)
+
+
+def _devices(used: dict[str, DeviceUsed], run_stats: RunStats) -> tuple[DeviceSummary, ...]:
     """Return what each device did in the newest session, in the order they appeared."""
-    steals = [event for event in events if isinstance(event, StealEvent)]
-    given = Counter(event.source for event in steals)
-    taken = Counter(event.target for event in steals)
     devices = []
-    for device in dict.fromkeys(one.device for one in events if isinstance(one, DeviceEvent)):
-        done, facts = run_stats.devices[device], used.get(device)
+    for device, done in run_stats.devices.items():
+        facts = used.get(device)
         devices.append(
             DeviceSummary(
                 device=device,
@@ -181,8 +182,8 @@ def _devices(
                 residues=done.residues,
                 busy_seconds=facts.busy_seconds if facts is not None else 0.0,
                 load_seconds=facts.load_seconds if facts is not None else None,
-                stolen_to=taken[device],
-                stolen_from=given[device],
+                stolen_to=done.stolen_to,
+                stolen_from=done.stolen_from,
                 restarts=facts.restarts if facts is not None else 0,
                 idle_seconds=run_stats.idle_seconds(device),
             )
@@ -207,7 +208,7 @@ def _metrics(device: DeviceSummary, used: DeviceUsed | None) -> DeviceMetrics:
 def _summary(
     snapshot: RunSnapshot,
     files: tuple[FileRow, ...],
-    events: tuple[Event, ...],
+    now: set[int],
     devices: tuple[DeviceSummary, ...],
     run_stats: RunStats,
     *,
@@ -215,9 +216,8 @@ def _summary(
     interrupted: bool,
 ) -> RunSummary:
     first_lease = run_stats.first_lease
-    now = {event.unit_id for event in events if isinstance(event, DoneEvent)}
     done = [row for row in files if row.state is FileState.DONE]
-    earlier = [row for row in done if row.file.unit not in now]
+    earlier = [row for row in done if row.file.file_id not in now]
     failed = [
         FailedFile(row.file.name, row.reason, row.by_hand)
         for row in files

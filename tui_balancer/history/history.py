@@ -24,19 +24,9 @@ from tui_balancer.ledger.records import (
 )
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.run_folder.manifest import Manifest
-from tui_balancer.scheduler.events import (
-    DeviceEvent,
-    DoneEvent,
-    Event,
-    FailureEvent,
-    LeaseEvent,
-    PartEvent,
-    ReturnCause,
-    ReturnEvent,
-    RunEvent,
-    UnbundleEvent,
-)
+from tui_balancer.scheduler.events import DeviceEvent, Event, ReturnCause, ReturnEvent, RunEvent
 from tui_balancer.scheduler.model import DeviceState, Unit
+from tui_balancer.view.run_state import RunState, RunView
 
 CUT_OFF = "the run's process has died"
 
@@ -91,6 +81,13 @@ class RunHistory:
         """How long all sessions took together."""
         last = self.sessions[-1]
         return last.start + last.seconds
+
+    def fold(self, *views: RunView) -> RunState:
+        """Return the end of the run, and let these views take in all of it."""
+        state = RunState(*views)
+        state.expect(self.units)
+        state.apply_all(self.events)
+        return state
 
     def newest_session(self) -> RunHistory:
         """Return the story of the last session alone, on its own clock."""
@@ -177,21 +174,12 @@ def _session(
 
 def _cut_off(events: Iterable[Event], end: float) -> Iterator[Event]:
     """Return what a process could not write down that was killed at `end`."""
-    out: dict[tuple[int, int], LeaseEvent] = {}
-    states: dict[str, DeviceState] = {}
-    for event in events:
-        if isinstance(event, LeaseEvent):
-            out[event.unit_id, event.epoch] = event
-        elif isinstance(event, DoneEvent | PartEvent | ReturnEvent | UnbundleEvent):
-            out.pop((event.unit_id, event.epoch), None)
-        elif isinstance(event, FailureEvent):
-            for key in [key for key in out if key[0] == event.unit_id]:
-                del out[key]
-        elif isinstance(event, DeviceEvent):
-            states[event.device] = event.state
-    for lease in out.values():
+    state = RunState()
+    state.apply_all(events)
+    out = [lease for leases in state.leases.values() for lease in leases.values()]
+    for lease in sorted(out, key=lambda one: one.sequence):
         held = (lease.unit_id, lease.unit_name, lease.device, lease.epoch)
         yield ReturnEvent(0, end, *held, ReturnCause.APP_DIED)
-    for device, state in states.items():
-        if state not in (DeviceState.DEAD, DeviceState.STOPPED):
+    for device, newest in state.devices.items():
+        if newest.state not in (DeviceState.DEAD, DeviceState.STOPPED):
             yield DeviceEvent(0, end, device, DeviceState.STOPPED, CUT_OFF)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -11,11 +11,11 @@ from tui_balancer.history.history import CUT_OFF, RunHistory
 from tui_balancer.ledger.records import DeviceUsed, FileState, SessionRecord
 from tui_balancer.notices import Notice
 from tui_balancer.outputs.dereplication import planned_copies
-from tui_balancer.scheduler.events import DeviceEvent, MoveEvent, SplitEvent, StealEvent
-from tui_balancer.scheduler.model import DeviceState
+from tui_balancer.scheduler.events import MoveEvent, SplitEvent, StealEvent
 from tui_balancer.view.event_lines import event_line
+from tui_balancer.view.run_state import RunView, SpanEnd
 from tui_balancer.view.run_stats import RunStats
-from tui_balancer.view.spans import Span, SpanEnd, StateSpan, spans, standings
+from tui_balancer.view.spans import Span, SpanRecord, StateSpan
 
 FORMAT = 2
 """Grows when the fields of an account change their meaning."""
@@ -183,12 +183,9 @@ class RunReport:
 
 def account_of(history: RunHistory) -> RunReport:
     """Return the account of a run."""
-    run_stats = RunStats()
-    run_stats.expect(history.units)
-    for event in history.events:
-        run_stats.note(event)
-    all_spans = spans(history.events, history.units, history.seconds)
-    files = _files(history, all_spans)
+    run_stats, record, transfers = RunStats(), SpanRecord(history.seconds), _Transfers()
+    history.fold(run_stats, record, transfers)
+    files = _files(history, record.spans)
     states = Counter(file.state for file in files)
     residues = sum(file.residues for file in files if file.state == FileState.DONE)
     return RunReport(
@@ -213,13 +210,9 @@ def account_of(history: RunHistory) -> RunReport:
         sessions=_sessions(history),
         devices=_devices(history, run_stats),
         files=files,
-        transfers=tuple(
-            _transfer(event)
-            for event in history.events
-            if isinstance(event, StealEvent | MoveEvent | SplitEvent)
-        ),
-        spans=all_spans,
-        standings=standings(history.events, history.seconds),
+        transfers=tuple(transfers.found),
+        spans=tuple(record.spans),
+        standings=tuple(record.states),
     )
 
 
@@ -253,17 +246,9 @@ def _devices(history: RunHistory, run_stats: RunStats) -> tuple[DeviceReport, ..
     for session in history.sessions:
         for one in session.devices:
             used[one.device].append(one)
-    steals = [event for event in history.events if isinstance(event, StealEvent)]
-    given = Counter(event.source for event in steals)
-    taken = Counter(event.target for event in steals)
-    starts = Counter(
-        event.device
-        for event in history.events
-        if isinstance(event, DeviceEvent) and event.state is DeviceState.STARTING
-    )
     accounts = []
-    for device in starts:
-        done, facts = run_stats.devices[device], used[device]
+    for device, done in run_stats.devices.items():
+        facts = used[device]
         accounts.append(
             DeviceReport(
                 device=device,
@@ -276,15 +261,15 @@ def _devices(history: RunHistory, run_stats: RunStats) -> tuple[DeviceReport, ..
                 busy_seconds=max(sum(one.busy_seconds for one in facts), done.compute_seconds),
                 idle_seconds=run_stats.idle_seconds(device),
                 load_seconds=facts[-1].load_seconds if facts else None,
-                stolen_to=taken[device],
-                stolen_from=given[device],
-                restarts=max(0, starts[device] - max(1, len(facts))),
+                stolen_to=done.stolen_to,
+                stolen_from=done.stolen_from,
+                restarts=max(0, done.starts - max(1, len(facts))),
             )
         )
     return tuple(accounts)
 
 
-def _files(history: RunHistory, all_spans: tuple[Span, ...]) -> tuple[FileReport, ...]:
+def _files(history: RunHistory, all_spans: Sequence[Span]) -> tuple[FileReport, ...]:
     shared = Counter(row.file.unit for row in history.files)
     file_of = {row.file.file_id: row.file.whole for row in history.files if row.file.is_shard}
     held: defaultdict[int, list[Span]] = defaultdict(list)
@@ -320,11 +305,30 @@ def _compute_seconds(held: list[Span]) -> float | None:
     return sum(kept) if kept else None
 
 
-def _transfer(event: StealEvent | MoveEvent | SplitEvent) -> Transfer:
-    line = event_line(event)
-    assert line is not None, "a transfer is no everyday event"
-    finish: tuple[float | None, float | None] = (None, None)
-    if not isinstance(event, MoveEvent):
-        finish = (event.finish_without, event.finish_with)
-    who = (line.name, event.source, event.target)
-    return Transfer(event.seconds, line.label.value, *who, line.reason, *finish)
+class _Transfers(RunView):
+    """What changed hands or was divided.
+
+    Attributes:
+        found: Oldest first.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[Transfer] = []
+
+    def stolen(self, event: StealEvent) -> None:
+        """See `RunView`."""
+        self._add(event, event.finish_without, event.finish_with)
+
+    def split(self, event: SplitEvent) -> None:
+        """See `RunView`."""
+        self._add(event, event.finish_without, event.finish_with)
+
+    def moved(self, event: MoveEvent) -> None:
+        """See `RunView`."""
+        self._add(event)
+
+    def _add(self, event: StealEvent | SplitEvent | MoveEvent, *finish: float | None) -> None:
+        line = event_line(event)
+        assert line is not None, "a transfer is no everyday event"
+        who = (line.name, event.source, event.target)
+        self.found.append(Transfer(event.seconds, line.label.value, *who, line.reason, *finish))

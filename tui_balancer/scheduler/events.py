@@ -7,7 +7,7 @@ record, so what is shown is what is stored.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import ClassVar, Final
 
 from msgspec import Struct
 
@@ -112,6 +112,8 @@ class SkipEvent(Event, frozen=True, tag="skip"):
         reason: In words.
         files: Of a bundle, the numbers of its files; empty for a file alone.
     """
+
+    by_hand: ClassVar[bool] = True
 
     unit_id: int
     unit_name: str

@@ -1,4 +1,4 @@
-"""What the summary needs of all that happened, noted event by event: nothing is forgotten."""
+"""What the summary needs of all that happened: counts, so that nothing is forgotten."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from statistics import median, quantiles
 
 from tui_balancer.notices import Notice
 from tui_balancer.scheduler.events import (
+    DeviceEvent,
     DoneEvent,
-    Event,
     FailureEvent,
     LeaseEvent,
     MoveEvent,
@@ -22,53 +22,31 @@ from tui_balancer.scheduler.events import (
     StealEvent,
     WarningEvent,
 )
-from tui_balancer.scheduler.model import Unit
+from tui_balancer.scheduler.model import DeviceState, Unit
 from tui_balancer.scheduler.policy.bounds import fluid_efficiency
 from tui_balancer.view.handle import FailedFile
+from tui_balancer.view.run_state import RunView, Work
 
 
 @dataclass(slots=True)
-class _Work:
-    """Amounts of work; cost in FLOPs."""
-
-    sequences: int = 0
-    residues: int = 0
-    cost: float = 0.0
-
-    def add(self, other: _Work) -> None:
-        self.sequences += other.sequences
-        self.residues += other.residues
-        self.cost += other.cost
-
-
-@dataclass(slots=True)
-class DeviceTally:
+class DeviceTally(Work):
     """What one device did; a divided file is told where it was finished, its work where done.
 
     Attributes:
-        files: Files that it finished.
-        sequences: That it embedded.
-        residues: Of them.
-        cost: Of them, in FLOPs.
         compute_seconds: Time in which its batches were in flight.
+        stolen_to: Files that it received by stealing.
+        stolen_from: Files stolen from it.
+        starts: Workers started for it.
     """
 
-    files: int = 0
-    sequences: int = 0
-    residues: int = 0
-    cost: float = 0.0
     compute_seconds: float = 0.0
-
-    def add(self, work: _Work, compute_seconds: float) -> None:
-        """Add work that was done."""
-        self.sequences += work.sequences
-        self.residues += work.residues
-        self.cost += work.cost
-        self.compute_seconds += compute_seconds
+    stolen_to: int = 0
+    stolen_from: int = 0
+    starts: int = 0
 
 
-class RunStats:
-    """Serves as the coordinator's journal; a run of a million files keeps counts, not events.
+class RunStats(RunView):
+    """A run of a million files keeps counts, not events.
 
     Attributes:
         steals: Files stolen.
@@ -84,64 +62,67 @@ class RunStats:
         self.splits = 0
         self.moves = 0
         self.warnings: list[Notice] = []
-        self._failures: dict[int, FailedFile] = {}
         self.devices: defaultdict[str, DeviceTally] = defaultdict(DeviceTally)
-        self._parts: dict[int, _Work] = {}
+        self.first_lease: float | None = None
+        self._failures: dict[int, FailedFile] = {}
         self._files: Sequence[Unit] = ()
         self._errors = array("f")
-        self.first_lease: float | None = None
         self._last_done = 0.0
 
     def expect(self, files: Sequence[Unit]) -> None:
-        """Learn the files, by whose numbers the events speak."""
+        """See `RunView`."""
         self._files = files
 
-    def note(self, event: Event) -> None:
-        """Count an event; called under the coordinator's lock."""
-        if isinstance(event, StealEvent):
-            self.steals += 1
-        elif isinstance(event, SplitEvent):
-            self.splits += 1
-        elif isinstance(event, MoveEvent):
-            self.moves += 1
-        elif isinstance(event, FailureEvent):
-            if not self._is_shard(event.unit_id):
-                failed = FailedFile(event.unit_name, event.reason, event.by_hand)
-                self._failures[event.unit_id] = failed
-        elif isinstance(event, SkipEvent):
-            for number in event.files or (event.unit_id,):
-                name = self._files[number].name
-                self._failures[number] = FailedFile(name, event.reason, by_hand=True)
-        elif isinstance(event, RetryEvent):
-            for number in event.files or (event.unit_id,):
-                # A shard fails its file, and has nothing to answer for itself.
-                self._failures.pop(number, None)
-        elif isinstance(event, WarningEvent):
-            self.warnings.append(event.notice)
-        elif isinstance(event, LeaseEvent):
-            if self.first_lease is None:
-                self.first_lease = event.seconds
-        elif isinstance(event, DoneEvent):
-            self._last_done = event.seconds
-            if event.predicted_seconds is not None and event.compute_seconds > 0:
-                self._errors.append(abs(event.predicted_seconds / event.compute_seconds - 1))
-            output_counts = self.devices[event.device]
-            files = [self._files[number] for number in event.files or (event.unit_id,)]
-            output_counts.files += sum(file.inputs for file in files)
-            by_others = self._parts.pop(event.unit_id, _Work())
-            rest = _Work(
-                max(0, sum(file.sequences for file in files) - by_others.sequences),
-                max(0, sum(file.residues for file in files) - by_others.residues),
-                max(0.0, sum(file.cost for file in files) - by_others.cost),
-            )
-            output_counts.add(rest, event.compute_seconds)
-        elif isinstance(event, PartEvent):
-            part = _Work(event.sequences, event.residues, event.cost)
-            self.devices[event.device].add(part, event.compute_seconds)
-            self._parts.setdefault(event.unit_id, _Work()).add(part)
+    def stolen(self, event: StealEvent) -> None:
+        """See `RunView`."""
+        self.steals += 1
+        self.devices[event.target].stolen_to += 1
+        self.devices[event.source].stolen_from += 1
 
-    def _is_shard(self, number: int) -> bool:
-        return number < len(self._files) and self._files[number].whole is not None
+    def split(self, _event: SplitEvent) -> None:
+        """See `RunView`."""
+        self.splits += 1
+
+    def moved(self, _event: MoveEvent) -> None:
+        """See `RunView`."""
+        self.moves += 1
+
+    def leased(self, event: LeaseEvent) -> None:
+        """See `RunView`."""
+        if self.first_lease is None:
+            self.first_lease = event.seconds
+
+    def worked(self, event: DoneEvent | PartEvent, work: Work) -> None:
+        """See `RunView`."""
+        tally = self.devices[event.device]
+        tally.add(work)
+        tally.compute_seconds += event.compute_seconds
+
+    def done(self, event: DoneEvent, _files: Sequence[int]) -> None:
+        """See `RunView`."""
+        self._last_done = event.seconds
+        if event.predicted_seconds is not None and event.compute_seconds > 0:
+            self._errors.append(abs(event.predicted_seconds / event.compute_seconds - 1))
+
+    def failed(self, event: FailureEvent | SkipEvent, files: Sequence[int]) -> None:
+        """See `RunView`; a shard fails its file, and has nothing to answer for itself."""
+        for number in files:
+            if number >= len(self._files) or self._files[number].whole is None:
+                name = event.unit_name if len(files) == 1 else self._files[number].name
+                self._failures[number] = FailedFile(name, event.reason, event.by_hand)
+
+    def reopened(self, _event: RetryEvent, files: Sequence[int]) -> None:
+        """See `RunView`."""
+        for number in files:
+            self._failures.pop(number, None)
+
+    def device_changed(self, event: DeviceEvent) -> None:
+        """See `RunView`."""
+        self.devices[event.device].starts += event.state is DeviceState.STARTING
+
+    def warned(self, event: WarningEvent) -> None:
+        """See `RunView`."""
+        self.warnings.append(event.notice)
 
     @property
     def failures(self) -> tuple[FailedFile, ...]:

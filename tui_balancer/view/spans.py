@@ -1,34 +1,12 @@
-"""Which device had which file in hand when, and what it did of it, from a run's events."""
+"""Which device had which file in hand when, and what it did of it."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
-from typing import Any
 
-from tui_balancer.scheduler.events import (
-    DeviceEvent,
-    DoneEvent,
-    Event,
-    FailureEvent,
-    LeaseEvent,
-    PartEvent,
-    ReturnEvent,
-    UnbundleEvent,
-)
-from tui_balancer.scheduler.model import DeviceState, Unit
-
-
-class SpanEnd(str, Enum):
-    """How a unit's time on a device ended; the word is what people read."""
-
-    DONE = "done"
-    PART = "done in part"
-    FAILED = "failed"
-    RETURNED = "returned"
-    OUT = "not ended"
+from tui_balancer.scheduler.events import DeviceEvent, LeaseEvent
+from tui_balancer.scheduler.model import DeviceState
+from tui_balancer.view.run_state import Release, RunView, SpanEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,103 +55,57 @@ class StateSpan:
     reason: str
 
 
-class LeaseTracker:
-    """Follows event by event who has which unit in hand; a divided file is in several hands."""
-
-    def __init__(self) -> None:
-        self._out: dict[int, dict[int, str]] = {}
-        self._failed: dict[tuple[int, int], str] = {}
-
-    def follow(self, event: Event) -> Iterable[tuple[str, int, SpanEnd]]:
-        """Go on by an event; return whose hands it emptied, of which attempt, and how."""
-        if isinstance(event, LeaseEvent):
-            self._out.setdefault(event.unit_id, {})[event.epoch] = event.device
-        elif isinstance(event, FailureEvent):
-            # Of a bundle with the same number it may be one file; the bundle's own end follows.
-            holders = self._out.pop(event.unit_id, {})
-            self._failed |= {(event.unit_id, epoch): one for epoch, one in holders.items()}
-            return [(device, epoch, SpanEnd.FAILED) for epoch, device in holders.items()]
-        elif isinstance(event, DoneEvent):
-            return self._release(event.unit_id, event.epoch, SpanEnd.DONE)
-        elif isinstance(event, PartEvent):
-            return self._release(event.unit_id, event.epoch, SpanEnd.PART)
-        elif isinstance(event, ReturnEvent | UnbundleEvent):
-            return self._release(event.unit_id, event.epoch, SpanEnd.RETURNED)
-        return ()
-
-    def _release(
-        self, unit_id: int, epoch: int, how: SpanEnd
-    ) -> Iterable[tuple[str, int, SpanEnd]]:
-        holders = self._out.get(unit_id, {})
-        device = holders.pop(epoch, None) or self._failed.pop((unit_id, epoch), None)
-        if not holders:
-            self._out.pop(unit_id, None)
-        return () if device is None else ((device, epoch, how),)
-
-
-def spans(events: Iterable[Event], units: Sequence[Unit], until: float) -> tuple[Span, ...]:
-    """Return every time that a unit was in a device's hands, in the order they began.
+class SpanRecord(RunView):
+    """Every time that a unit was in a device's hands, and every state of a device.
 
     Of a unit that several devices worked on, each is credited with what it did.
 
     Args:
-        events: All of the run, oldest first.
-        units: Every file as a unit at its number.
-        until: When leases end of which no end is told.
+        until: When that ends of which no end is told.
+
+    Attributes:
+        spans: In the order they began.
+        states: Likewise.
     """
-    found: list[Span] = []
-    places: dict[tuple[int, int], int] = {}
-    parts: defaultdict[int, list[Span]] = defaultdict(list)
-    holders = LeaseTracker()
-    for event in events:
-        if isinstance(event, LeaseEvent):
-            places[event.unit_id, event.epoch] = len(found)
-            lease = (event.device, event.unit_id, event.epoch, event.unit_name)
-            found.append(Span(*lease, event.seconds, until, SpanEnd.OUT))
-        for _, epoch, how in holders.follow(event):
-            begun = found[place := places[event.unit_id, epoch]]  # type: ignore[attr-defined]
-            told = (begun.device, begun.unit_id, epoch, begun.name, begun.start, event.seconds, how)
-            if isinstance(event, DoneEvent):
-                files = [units[number] for number in event.files or (event.unit_id,)]
-                by_others = parts.pop(event.unit_id, ())
-                found[place] = Span(
-                    *told,
-                    files=sum(file.inputs for file in files),
-                    sequences=_rest(files, by_others, "sequences"),
-                    residues=_rest(files, by_others, "residues"),
-                    cost=_rest(files, by_others, "cost"),
-                    compute_seconds=event.compute_seconds,
-                )
-            elif isinstance(event, PartEvent):
-                found[place] = Span(
-                    *told,
-                    sequences=event.sequences,
-                    residues=event.residues,
-                    cost=event.cost,
-                    compute_seconds=event.compute_seconds if event.cost else 0.0,
-                    reason=event.reason,
-                )
-                parts[event.unit_id].append(found[place])
-            else:
-                found[place] = Span(*told, reason=event.reason)  # type: ignore[attr-defined]
-    return tuple(found)
 
+    def __init__(self, until: float) -> None:
+        self.spans: list[Span] = []
+        self.states: list[StateSpan] = []
+        self._until = until
+        self._places: dict[int, int] = {}
+        self._newest: dict[str, int] = {}
 
-def _rest(files: Iterable[Unit], by_others: Sequence[Span], field: str) -> Any:
-    """Return what is left of the files' work when that of others is taken off."""
-    whole = sum(getattr(file, field) for file in files)
-    return max(0, whole - sum(getattr(part, field) for part in by_others)) if by_others else whole
+    def leased(self, event: LeaseEvent) -> None:
+        """See `RunView`."""
+        self._places[event.sequence] = len(self.spans)
+        lease = (event.device, event.unit_id, event.epoch, event.unit_name)
+        self.spans.append(Span(*lease, event.seconds, self._until, SpanEnd.OUT))
 
+    def released(self, lease: LeaseEvent, end: Release) -> None:
+        """See `RunView`."""
+        work = end.work
+        self.spans[self._places[lease.sequence]] = Span(
+            lease.device,
+            lease.unit_id,
+            lease.epoch,
+            lease.unit_name,
+            lease.seconds,
+            end.seconds,
+            end.how,
+            work.files,
+            work.sequences,
+            work.residues,
+            work.cost,
+            end.compute_seconds,
+            end.reason,
+        )
 
-def standings(events: Iterable[Event], until: float) -> tuple[StateSpan, ...]:
-    """Return in which state each device was when, in the order these began."""
-    found: list[StateSpan] = []
-    newest: dict[str, int] = {}
-    for event in events:
-        if isinstance(event, DeviceEvent):
-            before = newest.get(event.device)
-            if before is not None:
-                found[before] = replace(found[before], end=event.seconds)
-            newest[event.device] = len(found)
-            found.append(StateSpan(event.device, event.state, event.seconds, until, event.reason))
-    return tuple(found)
+    def device_changed(self, event: DeviceEvent) -> None:
+        """See `RunView`."""
+        before = self._newest.get(event.device)
+        if before is not None:
+            self.states[before] = replace(self.states[before], end=event.seconds)
+        self._newest[event.device] = len(self.states)
+        self.states.append(
+            StateSpan(event.device, event.state, event.seconds, self._until, event.reason)
+        )

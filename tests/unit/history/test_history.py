@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,7 +40,16 @@ from tui_balancer.scheduler.events import (
     WarningEvent,
 )
 from tui_balancer.scheduler.model import DeviceState, Unit
-from tui_balancer.view.spans import Span, SpanEnd, spans, standings
+from tui_balancer.view.run_state import RunState, SpanEnd
+from tui_balancer.view.spans import Span, SpanRecord
+
+
+def record_of(events: Iterable[Event], units: Sequence[Unit], until: float) -> SpanRecord:
+    record = SpanRecord(until)
+    state = RunState(record)
+    state.expect(units)
+    state.apply_all(events)
+    return record
 
 
 @pytest.fixture(scope="module")
@@ -117,14 +127,15 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_span_is_told_with_what_was_done_in_it() -> None:
-    (span,) = spans(numbered((FIRST[4], FIRST[7])), UNITS, 20.0)
+    (span,) = record_of(numbered((FIRST[4], FIRST[7])), UNITS, 20.0).spans
     assert span == Span(
         "cpu:0", A, 1, NAMES[A], 2.0, 6.0, SpanEnd.DONE, 1, 10, 1000, 1e13, 3.5
     )  # fmt: skip
 
 
 def test_devices_that_share_a_file_are_credited_with_their_parts(history: RunHistory) -> None:
-    shared = [one for one in spans(history.events, history.units, 20.0) if one.unit_id == SHARED]
+    record = record_of(history.events, history.units, 20.0)
+    shared = [one for one in record.spans if one.unit_id == SHARED]
     assert [(one.device, one.how, one.files, one.residues, one.cost) for one in shared] == [
         ("cpu:1", SpanEnd.DONE, 1, 600, 6e12),
         ("cpu:0", SpanEnd.PART, 0, 400, 4e12),
@@ -132,13 +143,13 @@ def test_devices_that_share_a_file_are_credited_with_their_parts(history: RunHis
 
 
 def test_a_lease_without_an_end_lasts_until_now() -> None:
-    (span,) = spans([LeaseEvent(1, 3.0, 0, "a", "cpu:0", 1)], UNITS, 9.0)
+    (span,) = record_of([LeaseEvent(1, 3.0, 0, "a", "cpu:0", 1)], UNITS, 9.0).spans
     assert (span.end, span.how) == (9.0, SpanEnd.OUT)
 
 
 def test_a_bundle_is_done_also_when_its_first_file_has_failed() -> None:
     units = [Unit(number, f"f{number}", 1, 10, 1.0) for number in range(3)]
-    (span,) = spans(
+    (span,) = record_of(
         [
             LeaseEvent(1, 1.0, 0, "3 files: f0 …", "cpu:0", 1),
             FailureEvent(2, 2.0, 0, "f0", "cpu:0", "out of memory"),
@@ -146,12 +157,12 @@ def test_a_bundle_is_done_also_when_its_first_file_has_failed() -> None:
         ],
         units,
         9.0,
-    )
+    ).spans
     assert (span.how, span.files, span.residues, span.reason) == (SpanEnd.DONE, 2, 20, "")
 
 
 def test_a_state_lasts_until_the_next_one() -> None:
-    found = [one for one in standings(numbered(FIRST), 12.0) if one.device == "cpu:1"]
+    found = [one for one in record_of(numbered(FIRST), UNITS, 12.0).states if one.device == "cpu:1"]
     assert [(one.state, one.start, one.end) for one in found] == [
         (DeviceState.STARTING, 0.5, 3.0),
         (DeviceState.IDLE, 3.0, 10.0),

@@ -110,7 +110,8 @@ def test_the_plain_lines_and_the_log_on_the_screen_have_the_same_words() -> None
     plain = [line.split("  ", 1)[1] for line in stream.getvalue().splitlines()[: len(words)]]
     assert plain == words
     record = EventRecord()
-    record.add(TOLD)
+    for event in TOLD:
+        record.add(event)
     examples = [row for row in record.rows if row.line.name and row.line.label is Label.WARNING]
     assert [row.line.reason for row in examples] == ["line 3: P1", "line 9: P2"]
     assert [row.line.text for row in reversed(record.rows) if row not in examples] == words

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from tests.support import pictures
 from tests.support.balance import units
-from tui_balancer.scheduler.events import DoneEvent, LeaseEvent, PartEvent, SplitEvent
+from tui_balancer.scheduler.events import DoneEvent, Event, LeaseEvent, PartEvent, SplitEvent
+from tui_balancer.view.run_state import RunState
 from tui_balancer.view.run_stats import RunStats
 from tui_balancer.view.summary_text import summary_lines
 
 
+def stats_of(costs: Sequence[float], *events: Event) -> RunStats:
+    told = RunStats()
+    state = RunState(told)
+    state.expect(tuple(units(*costs)))
+    state.apply_all(events)
+    return told
+
+
 def run_stats() -> RunStats:
     """30 and 10 FLOPs at 1 FLOP/s each, begun after 100 seconds of loading."""
-    told = RunStats()
-    told.expect(tuple(units(30.0, 10.0)))
-    told.note(LeaseEvent(1, 100.0, 0, "a", "cuda:0", 1))
-    told.note(LeaseEvent(2, 100.0, 1, "b", "cuda:1", 1))
-    told.note(DoneEvent(3, 110.0, 1, "b", "cuda:1", 1, 10.0))
-    told.note(DoneEvent(4, 130.0, 0, "a", "cuda:0", 1, 30.0))
-    return told
+    return stats_of(
+        (30.0, 10.0),
+        LeaseEvent(1, 100.0, 0, "a", "cuda:0", 1),
+        LeaseEvent(2, 100.0, 1, "b", "cuda:1", 1),
+        DoneEvent(3, 110.0, 1, "b", "cuda:1", 1, 10.0),
+        DoneEvent(4, 130.0, 0, "a", "cuda:0", 1, 30.0),
+    )
 
 
 def test_the_bound_shares_the_work_evenly_and_leaves_loading_aside() -> None:
@@ -46,13 +56,14 @@ def test_the_end_says_how_close_to_the_bound_the_run_came() -> None:
 
 
 def test_the_work_of_a_divided_file_counts_where_it_was_done() -> None:
-    told = RunStats()
-    told.expect(tuple(units(40.0)))
-    told.note(LeaseEvent(1, 0.0, 0, "a", "cuda:0", 1))
-    told.note(SplitEvent(2, 0.0, 0, "a", "cuda:0", "cuda:1", 10, 40, "sooner"))
-    told.note(LeaseEvent(3, 0.0, 0, "a", "cuda:1", 2, part=True))
-    told.note(PartEvent(4, 10.0, 0, "a", "cuda:1", 2, 3, 300, 10.0, 10.0))
-    told.note(DoneEvent(5, 30.0, 0, "a", "cuda:0", 1, 30.0))
+    told = stats_of(
+        (40.0,),
+        LeaseEvent(1, 0.0, 0, "a", "cuda:0", 1),
+        SplitEvent(2, 0.0, 0, "a", "cuda:0", "cuda:1", 10, 40, "sooner"),
+        LeaseEvent(3, 0.0, 0, "a", "cuda:1", 2, part=True),
+        PartEvent(4, 10.0, 0, "a", "cuda:1", 2, 3, 300, 10.0, 10.0),
+        DoneEvent(5, 30.0, 0, "a", "cuda:0", 1, 30.0),
+    )
     both = [told.devices[device] for device in ("cuda:0", "cuda:1")]
     assert [(one.files, one.sequences, one.cost) for one in both] == [(1, 7, 30.0), (0, 3, 10.0)]
     assert told.idle_seconds("cuda:1") == 20.0
@@ -61,12 +72,14 @@ def test_the_work_of_a_divided_file_counts_where_it_was_done() -> None:
 
 
 def test_predicted_times_are_held_against_the_real_ones() -> None:
-    told = RunStats()
-    told.expect(tuple(units(*[1.0] * 5)))
-    assert told.prediction_errors() is None
-    for number, predicted in enumerate((9.0, 11.0, 12.0, 20.0, None)):
-        done = DoneEvent(number, 1.0, number, "a", "cuda:0", 1, 10.0, predicted_seconds=predicted)
-        told.note(done)
+    assert RunStats().prediction_errors() is None
+    told = stats_of(
+        [1.0] * 5,
+        *(
+            DoneEvent(number, 1.0, number, "a", "cuda:0", 1, 10.0, predicted_seconds=predicted)
+            for number, predicted in enumerate((9.0, 11.0, 12.0, 20.0, None))
+        ),
+    )
     usual, worst = told.prediction_errors() or (0.0, 0.0)
     assert (usual, worst) == (pytest.approx(0.15), pytest.approx(0.88))
     lines = summary_lines(replace(pictures.SUMMARY, prediction_errors=(usual, worst)))

@@ -11,7 +11,8 @@ from tui_balancer.formatting import count, duration
 from tui_balancer.history.page.axes import Tick, time_ticks
 from tui_balancer.history.run_report import RunReport, Transfer
 from tui_balancer.scheduler.model import DeviceState
-from tui_balancer.view.spans import Span, SpanEnd, StateSpan
+from tui_balancer.view.run_state import SpanEnd
+from tui_balancer.view.spans import Span, StateSpan
 
 WIDTH: Final = 1000.0
 ROW: Final = 26.0

@@ -30,7 +30,7 @@ from tui_balancer.scheduler.events import (
 from tui_balancer.scheduler.model import DeviceState, Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import Phase, RunSnapshot, RunSummary
-from tui_balancer.view.spans import spans
+from tui_balancer.view.spans import SpanRecord
 
 Landmark = Literal["steal", "failure"]
 """What one can jump to: a file changed hands; a file failed or a device died."""
@@ -83,8 +83,9 @@ class ReplayRun:
             self._history = history = read_history(folder)
             self._units = shown(history.units)
             self._end = FinishedRun(folder, history)
-            held = spans(history.events, history.units, history.seconds)
-            self._index = ReplayIndex(history, held)
+            record = SpanRecord(history.seconds)
+            history.fold(record)
+            self._index = ReplayIndex(history, record.spans)
             self._stage = ReplayState(self._index)
         self._landmarks: dict[Landmark, tuple[float, ...]] = {
             "steal": tuple(event.seconds for event in history.events if _is_steal(event)),

@@ -30,6 +30,7 @@ from tui_balancer.scheduler.model import (
     Unit,
 )
 from tui_balancer.scheduler.read_api import Places
+from tui_balancer.view.run_state import RunState
 from tui_balancer.view.run_stats import RunStats
 from tui_balancer.view.spans import Span
 
@@ -81,7 +82,8 @@ class ReplayState:
 
     def __init__(self, index: ReplayIndex) -> None:
         self.run_stats = RunStats()
-        self.run_stats.expect(index.units)
+        self._fold = RunState(self.run_stats)
+        self._fold.expect(index.units)
         self.last_event = 0
         self._index = index
         self._waiting = WaitingUnits(index.waits)
@@ -206,7 +208,7 @@ class ReplayState:
         return DeviceState.BUSY if device.running else device.state
 
     def _happen(self, event: Event) -> None:
-        self.run_stats.note(event)
+        self._fold.apply(event)
         self._waiting.follow(event)
         if isinstance(event, LeaseEvent):
             self._lease(event)

@@ -15,6 +15,7 @@ from tui_balancer.scheduler.read_api import Places
 from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
 from tui_balancer.scheduler.simulation.run import SimulatedRun
 from tui_balancer.view.handle import DeviceSummary, Phase, RunSnapshot, RunSummary, ScanProgress
+from tui_balancer.view.run_state import RunState
 from tui_balancer.view.run_stats import RunStats
 
 LABEL = "simulated"
@@ -49,8 +50,9 @@ class SimulatedHandle:
         self._started_at = time.time()
         self._began = clock()
         self._run_stats = RunStats()
-        self._run_stats.expect(self._units)
-        self._run = SimulatedRun(devices, rules, journal=self._run_stats.note)
+        run_state = RunState(self._run_stats)
+        run_state.expect(self._units)
+        self._run = SimulatedRun(devices, rules, journal=run_state.apply)
         self._run.begin(self._units)
         self._summary: RunSummary | None = None
         self._over = threading.Event()

@@ -40,6 +40,7 @@ from tui_balancer.scheduler.events import Event, UnbundleEvent
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import Phase, RunHandle, RunSnapshot, RunSummary, ScanProgress
+from tui_balancer.view.run_state import RunState
 from tui_balancer.view.run_stats import RunStats
 from tui_balancer.workers.wire.queues import create_shared_work_queues
 
@@ -110,6 +111,7 @@ class RunSession:
         self._finished = threading.Event()
         self._summary: RunSummary | None = None
         self._run_stats = RunStats()
+        self._run_state = RunState(self._run_stats)
         self._journal = LedgerWriter(self._folder.ledger, self.elapsed_seconds)
         self.coordinator = WorkStealingCoordinator(
             prepared.specs,
@@ -323,7 +325,7 @@ class RunSession:
         manifest = run_files.manifest
         files = tuple(map(manifest.file_unit, range(len(manifest.files))))
         self._warn(run_files.warnings)
-        self._run_stats.expect(files)
+        self._run_state.expect(files)
         self.board.open(manifest)
         self.board.publisher.output_counts = OutputCounts.of(run_files.in_state(FileState.DONE))
         self.board.publisher.owned = run_files.owned
@@ -338,7 +340,7 @@ class RunSession:
 
     def _note(self, event: Event) -> None:
         """Pass an event on; called under the coordinator's lock."""
-        self._run_stats.note(event)
+        self._run_state.apply(event)
         self._journal.note(event)
         if isinstance(event, UnbundleEvent) and self._run_files is not None:
             self._run_files.manifest.break_up(event.unit_id)

@@ -10,7 +10,7 @@ from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
 from tui_balancer.ui.formatting import bar, clock_time, floating, shorten, sparkline
 from tui_balancer.ui.state.device_rows import is_through
-from tui_balancer.ui.state.run_state import RunState
+from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.state.throughput_history import SAMPLE_SECONDS
 
 _WIDTH = 60
@@ -18,12 +18,12 @@ _SHOWN_EVENTS = 8
 _SHOWN_FILES = 8
 
 
-def device_dialog(run_state: RunState, device: str) -> DetailDialog:
+def device_dialog(run_state: ScreenState, device: str) -> DetailDialog:
     """Return the page of a device."""
     return DetailDialog(device, lambda: device_page(run_state, device), device)
 
 
-def device_page(run_state: RunState, device: str) -> list[Content]:
+def device_page(run_state: ScreenState, device: str) -> list[Content]:
     """Return the lines of a device as things stand."""
     metrics = run_state.device(device)
     if metrics is None:
@@ -61,7 +61,7 @@ def _state(metrics: DeviceMetrics) -> list[Content]:
     return lines
 
 
-def _rates(run_state: RunState, metrics: DeviceMetrics) -> list[Content]:
+def _rates(run_state: ScreenState, metrics: DeviceMetrics) -> list[Content]:
     samples = run_state.rates.recent(metrics.device, _WIDTH)
     minutes = _WIDTH * SAMPLE_SECONDS / 60
     rate = f"{floating(metrics.rate)}/s" if metrics.rate else NONE
@@ -105,7 +105,7 @@ def _balance(metrics: DeviceMetrics) -> list[Content]:
     ]
 
 
-def _files(run_state: RunState, device: str) -> list[Content]:
+def _files(run_state: ScreenState, device: str) -> list[Content]:
     track, snapshot = run_state.timeline.tracks.get(device), run_state.snapshot
     if track is None or snapshot is None:
         return []
@@ -120,7 +120,7 @@ def _files(run_state: RunState, device: str) -> list[Content]:
     return [Content(""), heading("Its last files"), *lines] if lines else []
 
 
-def _events(run_state: RunState, device: str) -> list[Content]:
+def _events(run_state: ScreenState, device: str) -> list[Content]:
     snapshot = run_state.snapshot
     rows = [row for row in run_state.events.rows if device in row.line.devices]
     if not rows or snapshot is None:

@@ -9,18 +9,18 @@ from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
 from tui_balancer.ui.formatting import clock_time, fine_estimate, floating
 from tui_balancer.ui.state.file_rows import FileRow, file_row
 from tui_balancer.ui.state.file_table import FileState
-from tui_balancer.ui.state.run_state import RunState
+from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.widgets.file_columns import STATES
 
 _SHOWN_EVENTS = 30
 
 
-def file_dialog(run_state: RunState, unit_id: int, name: str) -> DetailDialog:
+def file_dialog(run_state: ScreenState, unit_id: int, name: str) -> DetailDialog:
     """Return the page of a file."""
     return DetailDialog(name, lambda: file_page(run_state, unit_id, name), name)
 
 
-def file_page(run_state: RunState, unit_id: int, name: str) -> list[Content]:
+def file_page(run_state: ScreenState, unit_id: int, name: str) -> list[Content]:
     """Return the lines of a file as things stand."""
     files = run_state.picture.files if run_state.picture else None
     lines = [field("File", (name, "bold"))]
@@ -64,7 +64,7 @@ def _facts(row: FileRow) -> list[Content]:
     return lines
 
 
-def _attempts(run_state: RunState, unit_id: int) -> list[Content]:
+def _attempts(run_state: ScreenState, unit_id: int) -> list[Content]:
     snapshot = run_state.snapshot
     if snapshot is None:
         return []
@@ -79,7 +79,7 @@ def _attempts(run_state: RunState, unit_id: int) -> list[Content]:
     return lines
 
 
-def _events(run_state: RunState, name: str) -> list[Content]:
+def _events(run_state: ScreenState, name: str) -> list[Content]:
     snapshot = run_state.snapshot
     rows = [row for row in run_state.events.rows if row.line.name == name][:_SHOWN_EVENTS]
     if not rows or snapshot is None:

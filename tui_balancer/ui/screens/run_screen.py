@@ -36,7 +36,7 @@ from tui_balancer.ui.messages import CommandWanted, Picture
 from tui_balancer.ui.poller import RunPoller
 from tui_balancer.ui.screens.help_screen import HelpScreen
 from tui_balancer.ui.screens.steering import SteeringScreen
-from tui_balancer.ui.state.run_state import RunState
+from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.styles import TONE_CLASSES
 from tui_balancer.ui.views.logs import LogsView
 from tui_balancer.ui.views.overview import OverviewView
@@ -75,7 +75,7 @@ class RunScreen(SteeringScreen):
     AUTO_FOCUS = "#devices"
 
     def __init__(self, link: RunPoller, *, read_only: bool = False) -> None:
-        super().__init__(link, RunState())
+        super().__init__(link, ScreenState())
         self._frozen = False
         self._only_failed = False
         self.header = RunHeader()

@@ -19,7 +19,7 @@ from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, PolicySetti
 from tui_balancer.scheduler.policy.rule_settings import lowered, raised
 from tui_balancer.ui.dialogs.threshold_dialog import ThresholdDialog
 from tui_balancer.ui.poller import RunPoller
-from tui_balancer.ui.state.run_state import RunState
+from tui_balancer.ui.state.screen_state import ScreenState
 
 
 class SteeringScreen(Screen[None]):
@@ -29,7 +29,7 @@ class SteeringScreen(Screen[None]):
         run_state: What is known of the run.
     """
 
-    def __init__(self, link: RunPoller, run_state: RunState) -> None:
+    def __init__(self, link: RunPoller, run_state: ScreenState) -> None:
         super().__init__()
         self.run_state = run_state
         self._link = link

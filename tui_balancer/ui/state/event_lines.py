@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +10,7 @@ from tui_balancer.notices import place
 from tui_balancer.scheduler.events import Event, StealEvent
 from tui_balancer.ui.styles import Tone
 from tui_balancer.view.event_lines import Category, EventLine, Label, event_line
+from tui_balancer.view.run_state import RunView
 
 KEPT_ROWS: Final = 5000
 
@@ -54,7 +54,7 @@ class LogRow:
         return tone
 
 
-class EventRecord:
+class EventRecord(RunView):
     """The newest `KEPT_ROWS` lines; the ledger has all of them.
 
     Attributes:
@@ -72,20 +72,20 @@ class EventRecord:
         """The lines, newest first."""
         return tuple(self._rows)
 
-    def add(self, events: Iterable[Event]) -> None:
-        """Take in events, the newest last."""
-        for event in events:
-            if isinstance(event, StealEvent):
-                self.steals[event.source, event.target] += 1
-            line = event_line(event)
-            if line is None:
-                continue
-            # The newest line is on top: the warning comes last to stand above its examples.
-            for one in reversed(line.examples):
-                self._push(
-                    EventLine(line.label, Category.NEWS, name=one.file, reason=place(one)), event
-                )
-            self._push(line, event)
+    def add(self, event: Event) -> None:
+        """Take in the words of the next event."""
+        line = event_line(event)
+        if line is None:
+            return
+        # The newest line is on top: the warning comes last to stand above its examples.
+        for one in reversed(line.examples):
+            words = EventLine(line.label, Category.NEWS, name=one.file, reason=place(one))
+            self._push(words, event)
+        self._push(line, event)
+
+    def stolen(self, event: StealEvent) -> None:
+        """See `RunView`."""
+        self.steals[event.source, event.target] += 1
 
     def forget(self) -> None:
         """Have no lines again."""

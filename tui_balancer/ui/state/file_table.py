@@ -14,6 +14,7 @@ from tui_balancer.scheduler.events import DoneEvent, Event, FailureEvent, RetryE
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Ended, Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import RunHandle, RunSnapshot
+from tui_balancer.view.run_state import RunState, RunView
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -77,13 +78,14 @@ class FileTable:
         return int(np.count_nonzero(self.state == state))
 
 
-class FileWatch:
+class FileWatch(RunView):
     """Makes the tables of a run, and remembers what its events tell of each file.
 
     Belongs to the thread that reads the run; the tables that it makes may be read by others.
     """
 
     def __init__(self) -> None:
+        self._fold = RunState(self)
         self._units: Sequence[Unit] = ()
         self._columns: tuple[Integers, Integers, Floats] | None = None
         self._took: NDArray[np.float32] = np.empty(0, np.float32)
@@ -96,20 +98,24 @@ class FileWatch:
 
     def note(self, events: Iterable[Event]) -> None:
         """Remember who did a file and how long it took, and why one failed."""
-        for event in events:
-            if isinstance(event, DoneEvent):
-                for number in event.files or (event.unit_id,):
-                    self._make_room(number)
-                    # What one file of a bundle took, nobody has measured.
-                    self._took[number] = np.nan if event.files else event.compute_seconds
-                    self._done_by[number] = self._number(event.device)
-            elif isinstance(event, FailureEvent):
-                self._reasons[event.unit_id] = event.reason
-            elif isinstance(event, SkipEvent):
-                self._reasons |= dict.fromkeys(event.files or (event.unit_id,), event.reason)
-            elif isinstance(event, RetryEvent):
-                for number in event.files or (event.unit_id,):
-                    self._reasons.pop(number, None)
+        self._fold.apply_all(events)
+
+    def done(self, event: DoneEvent, files: Sequence[int]) -> None:
+        """See `RunView`."""
+        for number in files:
+            self._make_room(number)
+            # What one file of a bundle took, nobody has measured.
+            self._took[number] = np.nan if event.files else event.compute_seconds
+            self._done_by[number] = self._number(event.device)
+
+    def failed(self, event: FailureEvent | SkipEvent, files: Sequence[int]) -> None:
+        """See `RunView`."""
+        self._reasons |= dict.fromkeys(files, event.reason)
+
+    def reopened(self, _event: RetryEvent, files: Sequence[int]) -> None:
+        """See `RunView`."""
+        for number in files:
+            self._reasons.pop(number, None)
 
     def read(self, run: RunHandle, snapshot: RunSnapshot) -> FileTable | None:
         """Return the table of this moment; None before the files are known."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from tui_balancer.scheduler.events import DeviceEvent, Event, LeaseEvent, SplitEvent, StealEvent
+from tui_balancer.scheduler.events import DeviceEvent, LeaseEvent, SplitEvent, StealEvent
 from tui_balancer.scheduler.model import DeviceState
-from tui_balancer.view.spans import LeaseTracker, SpanEnd
+from tui_balancer.view.run_state import Release, RunView, SpanEnd
 
 
 class Activity(str, Enum):
@@ -170,8 +169,8 @@ _ACTIVITIES: Final = {
 }
 
 
-class TimelineRecord:
-    """The tracks of all devices, from the events.
+class TimelineRecord(RunView):
+    """The tracks of all devices.
 
     Attributes:
         tracks: By device, in the order in which they were first heard of.
@@ -179,24 +178,30 @@ class TimelineRecord:
 
     def __init__(self) -> None:
         self.tracks: dict[str, DeviceTrack] = {}
-        self._holders = LeaseTracker()
 
-    def add(self, events: Iterable[Event]) -> None:
-        """Take in events, the newest last."""
-        for event in events:
-            for device, _, how in self._holders.follow(event):
-                self._track(device).ended(event.seconds, event.unit_id, how)  # type: ignore[attr-defined]
-            if isinstance(event, LeaseEvent):
-                self._track(event.device).started(event.seconds, event.unit_id, event.unit_name)
-            elif isinstance(event, StealEvent | SplitEvent):
-                self._track(event.target).steals.append(event.seconds)
-            elif isinstance(event, DeviceEvent):
-                self._track(event.device).changed(event.seconds, _ACTIVITIES[event.state])
+    def leased(self, event: LeaseEvent) -> None:
+        """See `RunView`."""
+        self._track(event.device).started(event.seconds, event.unit_id, event.unit_name)
+
+    def released(self, lease: LeaseEvent, end: Release) -> None:
+        """See `RunView`."""
+        self._track(lease.device).ended(end.seconds, lease.unit_id, end.how)
+
+    def stolen(self, event: StealEvent) -> None:
+        """See `RunView`."""
+        self._track(event.target).steals.append(event.seconds)
+
+    def split(self, event: SplitEvent) -> None:
+        """See `RunView`."""
+        self._track(event.target).steals.append(event.seconds)
+
+    def device_changed(self, event: DeviceEvent) -> None:
+        """See `RunView`."""
+        self._track(event.device).changed(event.seconds, _ACTIVITIES[event.state])
 
     def forget(self) -> None:
         """Have no tracks again."""
         self.tracks.clear()
-        self._holders = LeaseTracker()
 
     def history(self, unit_id: int, now: float) -> list[tuple[str, Span]]:
         """Return where a file was in hand and when, oldest first."""

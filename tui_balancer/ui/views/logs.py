@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from tui_balancer.ui.keymap import LOGS, bindings
 from tui_balancer.ui.messages import Picture
-from tui_balancer.ui.state.run_state import RunState
+from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.filter_bar import FilterBar
 from tui_balancer.ui.widgets.kept import Pane
@@ -30,7 +30,7 @@ class LogsView(View):
     class Asked(Message):
         """Another log is to be read."""
 
-    def __init__(self, run_state: RunState) -> None:
+    def __init__(self, run_state: ScreenState) -> None:
         super().__init__(run_state)
         self.names = LogNames()
         self.lines = LogList()

@@ -14,7 +14,7 @@ from tui_balancer.ui.dialogs.device_dialog import device_dialog
 from tui_balancer.ui.formatting import device_width
 from tui_balancer.ui.keymap import OVERVIEW, bindings
 from tui_balancer.ui.messages import Picture
-from tui_balancer.ui.state.run_state import RunState
+from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.device_table import DeviceTable
 from tui_balancer.ui.widgets.event_log import EventLog
@@ -31,7 +31,7 @@ class OverviewView(View):
     NAME = "overview"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*OVERVIEW)
 
-    def __init__(self, run_state: RunState) -> None:
+    def __init__(self, run_state: ScreenState) -> None:
         super().__init__(run_state)
         self.devices = DeviceTable(run_state.rates.recent)
         self.finish = FinishBars()

@@ -29,7 +29,7 @@ from tui_balancer.ui.messages import Picture
 from tui_balancer.ui.state.file_rows import FileRow
 from tui_balancer.ui.state.file_table import FileState
 from tui_balancer.ui.state.forecast import CLOSED, end_after
-from tui_balancer.ui.state.run_state import RunState
+from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.file_columns import WITHOUT_OUTPUT
 from tui_balancer.ui.widgets.file_list import FileList
@@ -50,7 +50,7 @@ class QueuesView(View):
     NAME = "queues"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*QUEUES)
 
-    def __init__(self, run_state: RunState) -> None:
+    def __init__(self, run_state: ScreenState) -> None:
         super().__init__(run_state)
         self.scopes = ScopeList()
         self.files = FileList()

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from tui_balancer.ui.dialogs.decision_dialog import DecisionDialog
 from tui_balancer.ui.keymap import STEALS, bindings
 from tui_balancer.ui.messages import Picture
-from tui_balancer.ui.state.run_state import RunState
+from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.event_log import EventLog
 from tui_balancer.ui.widgets.filter_bar import FilterBar
@@ -27,7 +27,7 @@ class StealsView(View):
     NAME = "steals"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*STEALS)
 
-    def __init__(self, run_state: RunState) -> None:
+    def __init__(self, run_state: ScreenState) -> None:
         super().__init__(run_state)
         self.log_list = EventLog(run_state.events, title="Steals and events", id="steallog")
         self.filter_bar = FilterBar()

@@ -15,7 +15,7 @@ from tui_balancer.ui.dialogs.file_dialog import file_dialog
 from tui_balancer.ui.formatting import clock_time, shorten
 from tui_balancer.ui.keymap import TIMELINE, bindings
 from tui_balancer.ui.messages import Picture
-from tui_balancer.ui.state.run_state import RunState
+from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.state.timeline import Cell
 from tui_balancer.ui.styles import Line, spread
 from tui_balancer.ui.views.view import View
@@ -25,7 +25,7 @@ from tui_balancer.ui.widgets.line_text import LineText
 from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.throughput_chart import LEAST_ROWS, ThroughputChart
 from tui_balancer.ui.widgets.tracks import LEGEND
-from tui_balancer.view.spans import SpanEnd
+from tui_balancer.view.run_state import SpanEnd
 
 _SHORT_NAME: Final = 24
 
@@ -36,7 +36,7 @@ class TimelineView(View):
     NAME = "timeline"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*TIMELINE)
 
-    def __init__(self, run_state: RunState) -> None:
+    def __init__(self, run_state: ScreenState) -> None:
         super().__init__(run_state)
         self.gantt = Gantt(run_state.timeline)
         self.chart = ThroughputChart(run_state.throughput)

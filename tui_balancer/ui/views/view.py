@@ -10,7 +10,7 @@ from textual.widget import Widget
 from tui_balancer.scheduler.commands import Command
 from tui_balancer.ui.keymap import STEERING, Key
 from tui_balancer.ui.messages import CommandWanted, Picture
-from tui_balancer.ui.state.run_state import RunState
+from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.view.handle import Phase
 
@@ -26,7 +26,7 @@ class View(Pane):
     NAME: ClassVar[str] = ""
     """As in `keymap.TABS`."""
 
-    def __init__(self, run_state: RunState) -> None:
+    def __init__(self, run_state: ScreenState) -> None:
         super().__init__(id=self.NAME, classes="view")
         self.run_state = run_state
         self.read_only = False

@@ -12,9 +12,10 @@ from tui_balancer.ui.state.run_throughput import RunThroughput
 from tui_balancer.ui.state.throughput_history import ThroughputHistory
 from tui_balancer.ui.state.timeline import TimelineRecord
 from tui_balancer.view.handle import RunSnapshot
+from tui_balancer.view.run_state import RunState
 
 
-class RunState:
+class ScreenState:
     """What pictures and events have told so far.
 
     Attributes:
@@ -31,6 +32,7 @@ class RunState:
         self.throughput = RunThroughput()
         self.events = EventRecord()
         self.timeline = TimelineRecord()
+        self._run_state = RunState(self.events, self.timeline)
 
     def forget(self) -> None:
         """Know nothing again: the run that is shown has gone back in time."""
@@ -39,6 +41,7 @@ class RunState:
         self.throughput.forget()
         self.events.forget()
         self.timeline.forget()
+        self._run_state = RunState(self.events, self.timeline)
 
     @property
     def snapshot(self) -> RunSnapshot | None:
@@ -53,9 +56,9 @@ class RunState:
 
     def hear(self, events: Iterable[Event]) -> None:
         """Take in events."""
-        events = tuple(events)
-        self.events.add(events)
-        self.timeline.add(events)
+        for event in events:
+            self._run_state.apply(event)
+            self.events.add(event)
 
     def device(self, name: str | None) -> DeviceMetrics | None:
         """Return a device as it is now."""

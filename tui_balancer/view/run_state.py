@@ -1,0 +1,280 @@
+"""What every event of a run means: read here once, told to all who keep something of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+from tui_balancer.scheduler.events import (
+    DeviceEvent,
+    DoneEvent,
+    Event,
+    FailureEvent,
+    LeaseEvent,
+    MoveEvent,
+    PartEvent,
+    RetryEvent,
+    ReturnEvent,
+    SettingEvent,
+    SkipEvent,
+    SplitEvent,
+    StealEvent,
+    UnbundleEvent,
+    WarningEvent,
+)
+from tui_balancer.scheduler.model import Unit
+
+
+class SpanEnd(str, Enum):
+    """How a unit's time on a device ended; the word is what people read."""
+
+    DONE = "done"
+    PART = "done in part"
+    FAILED = "failed"
+    RETURNED = "returned"
+    OUT = "not ended"
+
+
+@dataclass(slots=True)
+class Work:
+    """Amounts of work: files that were finished, what was embedded, and its cost in FLOPs."""
+
+    files: int = 0
+    sequences: int = 0
+    residues: int = 0
+    cost: float = 0.0
+
+    def add(self, other: Work) -> None:
+        """Add as much."""
+        self.files += other.files
+        self.sequences += other.sequences
+        self.residues += other.residues
+        self.cost += other.cost
+
+
+class Release(NamedTuple):
+    """How a lease ended.
+
+    Attributes:
+        seconds: When.
+        how: In a word.
+        work: What was done under it and counts, but for what others did of the unit.
+        compute_seconds: Time in which its batches were in flight; 0 where nothing is kept.
+        reason: Why the unit was not finished; empty otherwise.
+    """
+
+    seconds: float
+    how: SpanEnd
+    work: Work
+    compute_seconds: float = 0.0
+    reason: str = ""
+
+
+_NONE: Final = Work()
+
+
+class RunView:
+    """Something kept of a run; takes from the fold what concerns it, and leaves the rest."""
+
+    def expect(self, files: Sequence[Unit]) -> None:
+        """Learn the files, by whose numbers the events speak."""
+
+    def stolen(self, event: StealEvent) -> None:
+        """A unit is the next one of another device."""
+
+    def moved(self, event: MoveEvent) -> None:
+        """A unit waits elsewhere, by a person's hand."""
+
+    def split(self, event: SplitEvent) -> None:
+        """A device joins another one in a unit."""
+
+    def leased(self, event: LeaseEvent) -> None:
+        """A unit is in a worker's hands."""
+
+    def released(self, lease: LeaseEvent, end: Release) -> None:
+        """A lease is over; of a bundle whose first file has failed, the second call is right."""
+
+    def worked(self, event: DoneEvent | PartEvent, work: Work) -> None:
+        """A device has done work that counts, as in `Release`."""
+
+    def returned(self, event: ReturnEvent) -> None:
+        """A unit waits again, since nobody has it any more."""
+
+    def unbundled(self, event: UnbundleEvent) -> None:
+        """The files of a bundle wait one by one."""
+
+    def done(self, event: DoneEvent, files: Sequence[int]) -> None:
+        """These files have their outputs."""
+
+    def failed(self, event: FailureEvent | SkipEvent, files: Sequence[int]) -> None:
+        """These files will have none."""
+
+    def reopened(self, event: RetryEvent, files: Sequence[int]) -> None:
+        """These files have failed, and wait again."""
+
+    def device_changed(self, event: DeviceEvent) -> None:
+        """A device is in another state."""
+
+    def warned(self, event: WarningEvent) -> None:
+        """There is a warning."""
+
+
+class RunState:
+    """The fold: takes a run's events one by one, and tells its views what each of them means.
+
+    Args:
+        views: What is kept.
+
+    Attributes:
+        last_event: Number of the newest event; 0 before the first.
+        leases: Those that are out, by unit and epoch; a divided unit is in several hands.
+        devices: The newest state of each device.
+    """
+
+    def __init__(self, *views: RunView) -> None:
+        self.last_event = 0
+        self.leases: dict[int, dict[int, LeaseEvent]] = {}
+        self.devices: dict[str, DeviceEvent] = {}
+        self._views = views
+        self._files: Sequence[Unit] = ()
+        self._by_parts: dict[int, Work] = {}
+        self._failed: dict[tuple[int, int], LeaseEvent] = {}
+
+    def expect(self, files: Sequence[Unit]) -> None:
+        """Learn the files, by whose numbers the events speak; without them no work is counted."""
+        self._files = files
+        for view in self._views:
+            view.expect(files)
+
+    def apply(self, event: Event) -> None:
+        """Take in the next event."""
+        self.last_event = event.sequence
+        _MEANINGS[type(event)](self, event)
+
+    def apply_all(self, events: Iterable[Event]) -> None:
+        """Take in the next events."""
+        for event in events:
+            self.apply(event)
+
+    def _steal(self, event: StealEvent) -> None:
+        for view in self._views:
+            view.stolen(event)
+
+    def _move(self, event: MoveEvent) -> None:
+        for view in self._views:
+            view.moved(event)
+
+    def _skip(self, event: SkipEvent) -> None:
+        for view in self._views:
+            view.failed(event, event.files or (event.unit_id,))
+
+    def _retry(self, event: RetryEvent) -> None:
+        for view in self._views:
+            view.reopened(event, event.files or (event.unit_id,))
+
+    def _split(self, event: SplitEvent) -> None:
+        for view in self._views:
+            view.split(event)
+
+    def _lease(self, event: LeaseEvent) -> None:
+        self.leases.setdefault(event.unit_id, {})[event.epoch] = event
+        for view in self._views:
+            view.leased(event)
+
+    def _part(self, event: PartEvent) -> None:
+        work = Work(0, event.sequences, event.residues, event.cost)
+        self._by_parts.setdefault(event.unit_id, Work()).add(work)
+        kept = event.compute_seconds if event.cost else 0.0
+        self._release(event, Release(event.seconds, SpanEnd.PART, work, kept, event.reason))
+        for view in self._views:
+            view.worked(event, work)
+
+    def _return(self, event: ReturnEvent) -> None:
+        self._release(event, Release(event.seconds, SpanEnd.RETURNED, _NONE, reason=event.reason))
+        if event.unit_id not in self.leases:
+            for view in self._views:
+                view.returned(event)
+
+    def _unbundle(self, event: UnbundleEvent) -> None:
+        self._release(event, Release(event.seconds, SpanEnd.RETURNED, _NONE, reason=event.reason))
+        for view in self._views:
+            view.unbundled(event)
+
+    def _done(self, event: DoneEvent) -> None:
+        numbers = event.files or (event.unit_id,)
+        work = self._rest(event.unit_id, numbers)
+        self._release(event, Release(event.seconds, SpanEnd.DONE, work, event.compute_seconds))
+        for view in self._views:
+            view.worked(event, work)
+            view.done(event, numbers)
+
+    def _failure(self, event: FailureEvent) -> None:
+        # Of a bundle with the same number it may be one file; the bundle's own end follows.
+        for lease in self.leases.pop(event.unit_id, {}).values():
+            self._failed[lease.unit_id, lease.epoch] = lease
+            end = Release(event.seconds, SpanEnd.FAILED, _NONE, reason=event.reason)
+            for view in self._views:
+                view.released(lease, end)
+        for view in self._views:
+            view.failed(event, (event.unit_id,))
+
+    def _device(self, event: DeviceEvent) -> None:
+        self.devices[event.device] = event
+        for view in self._views:
+            view.device_changed(event)
+
+    def _warning(self, event: WarningEvent) -> None:
+        for view in self._views:
+            view.warned(event)
+
+    def _setting(self, event: SettingEvent) -> None:
+        """Of no meaning to what is kept of a run."""
+
+    def _release(
+        self, event: PartEvent | ReturnEvent | UnbundleEvent | DoneEvent, end: Release
+    ) -> None:
+        leases = self.leases.get(event.unit_id, {})
+        lease = leases.pop(event.epoch, None)
+        if not leases:
+            self.leases.pop(event.unit_id, None)
+        lease = lease or self._failed.pop((event.unit_id, event.epoch), None)
+        if lease is not None:
+            for view in self._views:
+                view.released(lease, end)
+
+    def _rest(self, unit_id: int, numbers: Sequence[int]) -> Work:
+        """Return the work in files without what others have done of it."""
+        if not self._files:
+            return _NONE
+        work = Work()
+        for number in numbers:
+            file = self._files[number]
+            work.files += file.inputs
+            work.sequences += file.sequences
+            work.residues += file.residues
+            work.cost += file.cost
+        if others := self._by_parts.pop(unit_id, None):
+            work.sequences = max(0, work.sequences - others.sequences)
+            work.residues = max(0, work.residues - others.residues)
+            work.cost = max(0.0, work.cost - others.cost)
+        return work
+
+
+_MEANINGS: Final[dict[type[Event], Callable[[RunState, Any], None]]] = {
+    StealEvent: RunState._steal,
+    MoveEvent: RunState._move,
+    SkipEvent: RunState._skip,
+    RetryEvent: RunState._retry,
+    SplitEvent: RunState._split,
+    LeaseEvent: RunState._lease,
+    PartEvent: RunState._part,
+    ReturnEvent: RunState._return,
+    UnbundleEvent: RunState._unbundle,
+    DoneEvent: RunState._done,
+    FailureEvent: RunState._failure,
+    DeviceEvent: RunState._device,
+    SettingEvent: RunState._setting,
+    WarningEvent: RunState._warning,
+}
