@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import socket
+import stat
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -22,6 +23,9 @@ import psutil
 from tui_balancer.errors import UserError
 
 LOCK_NAME = "run.lock"
+
+_BEGIN = b'{"pid": '
+"""How what this program writes into the file begins."""
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -76,9 +80,11 @@ class RunLock:
 
         Raises:
             UnwritableFolder: The folder cannot be written.
-            UserError: A live process holds it, or one of another machine that may live.
+            UserError: A live process holds it, or one of another machine that may live; or a file
+                of somebody else has its name.
         """
         path = folder / LOCK_NAME
+        refuse_foreign_lock(folder)
         try:
             descriptor = _lock(path)
         except BlockingIOError as error:
@@ -107,6 +113,32 @@ class RunLock:
         os.close(self._descriptor)
 
 
+def refuse_foreign_lock(folder: Path) -> None:
+    """See that no file of somebody else has the name of a run folder's lock.
+
+    Raises:
+        UserError: There is one.
+    """
+    path = folder / LOCK_NAME
+    try:
+        mode = path.lstat().st_mode
+        ours = stat.S_ISREG(mode) and _is_lock(path)
+    except OSError:
+        # Nothing is there, or locking it will say what is wrong.
+        return
+    if not ours:
+        raise UserError(
+            f"{path} is not a lock file of tui-balancer. Move it away, or choose another folder"
+        )
+
+
+def _is_lock(path: Path) -> bool:
+    """Whether a file begins as a lock does; what a crash left of one may be short, or zeros."""
+    with path.open("rb") as file:
+        begin = file.read(len(_BEGIN))
+    return _BEGIN.startswith(begin) or not begin.strip(b"\0")
+
+
 def refuse_in_use(folder: Path, me: LockHolder) -> None:
     """See that nobody works in a run folder, as far as its lock file tells.
 
@@ -133,7 +165,7 @@ def _lock(path: Path) -> int:
         BlockingIOError: Somebody else has it.
     """
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -131,10 +131,32 @@ def test_another_machine_s_lock_says_what_to_do(tmp_path: Path) -> None:
         RunLock.acquire(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1]", '{"pid": 1}'])
+@pytest.mark.parametrize("content", ["", "{", '{"pid": 1}', "\0" * 99])
 def test_a_lock_that_says_nothing_is_free(tmp_path: Path, content: str) -> None:
     (tmp_path / LOCK_NAME).write_text(content)
     RunLock.acquire(tmp_path).release()
+
+
+@pytest.mark.parametrize("content", ["theirs", "[1]", " ", "{}", '{"name": "flake"}'])
+def test_a_file_of_somebody_else_is_left_as_it_is(tmp_path: Path, content: str) -> None:
+    path = tmp_path / LOCK_NAME
+    path.write_text(content)
+    with pytest.raises(UserError, match="is not a lock file of tui-balancer"):
+        RunLock.acquire(tmp_path)
+    assert path.read_text() == content
+
+
+def test_no_link_is_followed_and_no_pipe_opened(tmp_path: Path) -> None:
+    path, theirs = tmp_path / LOCK_NAME, tmp_path / "theirs"
+    theirs.write_text("")
+    path.symlink_to(theirs)
+    with pytest.raises(UserError, match="is not a lock file"):
+        RunLock.acquire(tmp_path)
+    assert (path.readlink(), theirs.read_text()) == (theirs, "")
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(UserError, match="is not a lock file"):
+        RunLock.acquire(tmp_path)
 
 
 def test_a_lock_file_removed_in_between_is_not_mistaken_for_the_lock(

@@ -9,6 +9,7 @@ import pytest
 from tests.support.finished_run import finish_run
 from tui_balancer.errors import UserError
 from tui_balancer.export.export import export
+from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.outputs.dereplication import PLAN_FOLDER
 from tui_balancer.outputs.formats import FormatName
 from tui_balancer.run.prepare import prepare as module
@@ -109,6 +110,17 @@ def test_a_folder_is_never_replaced(name: str, inputs: Path, tmp_path: Path) -> 
     refusal = prepared(inputs, out, ("esm",), overwrite=True)
     assert refusal.startswith("folders are in the way of outputs: ")
     assert f"{name}. --overwrite replaces no folder: move them away" in refusal
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_with_the_name_of_the_lock_is_never_replaced(
+    inputs: Path, tmp_path: Path, overwrite: bool
+) -> None:
+    out = tmp_path / "out"
+    put(out / LOCK_NAME)
+    refusal = prepared(inputs, out, overwrite=overwrite)
+    assert refusal.startswith(f"{out / LOCK_NAME} is not a lock file of tui-balancer")
+    assert (out / LOCK_NAME).read_text() == "theirs"
 
 
 def test_links_are_somebody_else_s_wherever_they_lead(inputs: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tui_balancer.embedding.checkpoints.registry import ModelSource, parse_model
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.export.merge import merged_conflicts
 from tui_balancer.inputs.discovery import InputFile, find_inputs, require_inputs
+from tui_balancer.ledger.lock import refuse_foreign_lock
 from tui_balancer.ledger.reading import is_blank
 from tui_balancer.ledger.records import FileState, RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
@@ -273,6 +274,7 @@ def refuse_run_conflicts(
         UserError: Other people's files are in the way.
     """
     folder, formats = settings.output.absolute(), settings.outputs.formats
+    refuse_foreign_lock(folder)
     if stored is not None and stored.files:
         ends = {FileState.DONE} if retry_failed else {FileState.DONE, FileState.FAILED}
         rows = [row for row in stored.files if not row.owned and row.state not in ends]
