@@ -23,6 +23,7 @@ from tests.support.tasks import write_task
 from tests.support.work_board import DEADLINE_SECONDS
 from tui_balancer.engines import local
 from tui_balancer.engines.worker_end import Cause, WorkerEnd
+from tui_balancer.workers.process.memory import limit_note
 from tui_balancer.workers.wire.config import WorkerSetup
 from tui_balancer.workers.wire.protocol import Order, WorkerId
 
@@ -61,7 +62,7 @@ def test_a_worker_that_fails_says_where_to_look_and_is_not_started_again_unasked
     workshop.engine.start()
     workshop.wait_for_exits(1)
 
-    end = WorkerEnd(Cause.FAILED, "exit code 1: see worker-cpu_0.log")
+    end = WorkerEnd(Cause.FAILED, f"exit code 1: see worker-cpu_0.log{limit_note()}")
     assert workshop.exits == [(WorkerId("cpu:0", 1), end)]
     assert "there is no checkpoint" in workshop.log.read_text()
     assert workshop.engine.pids() == {}

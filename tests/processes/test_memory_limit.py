@@ -63,4 +63,5 @@ def test_a_run_that_cannot_get_memory_ends_and_names_the_limit(
     assert ran.returncode == 1
     assert "warning  `ulimit -v` limits each process to 0.4 GiB" in ran.stdout
     assert "every device is dead" in ran.stdout
+    assert "see worker-cpu_0.log; `ulimit -v` allows a process 0.4 GiB" in ran.stdout
     assert "Traceback" not in ran.stderr

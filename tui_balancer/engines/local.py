@@ -7,13 +7,14 @@ import math
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 
 from tui_balancer.engines.engine import OnExit, SetupFor
 from tui_balancer.engines.worker_end import SETTLING_SECONDS, Cause, WorkerEnd, end_of
 from tui_balancer.workers.process.entry import worker_main
+from tui_balancer.workers.process.memory import limit_note
 from tui_balancer.workers.process.spawning import exit_words, spawn, start_helper
 from tui_balancer.workers.wire.config import WorkerSetup
 
@@ -53,6 +54,8 @@ class _Running:
         if exitcode is not None and exitcode > 0:
             words = f"{words}: see {self.setup.log.name}"
         end = end_of(exitcode, words)
+        if end.cause in (Cause.FAILED, Cause.CRASHED):
+            return replace(end, words=words + limit_note())
         if self.verdict and end.cause is Cause.KILLED:
             return WorkerEnd(Cause.HUNG, self.verdict)
         return end

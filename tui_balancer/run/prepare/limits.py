@@ -10,9 +10,7 @@ from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.embedding.checkpoints.registry import ModelShape
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.formatting import memory
-from tui_balancer.workers.process.memory import cpu_worker_bytes
-
-_LIMITS = ((resource.RLIMIT_AS, "-v"), (resource.RLIMIT_DATA, "-d"))
+from tui_balancer.workers.process.memory import LIMITS, cpu_worker_bytes
 
 TORCH_BYTES = 2 << 30
 """Addresses that torch's libraries and the stacks of its threads take, beside memory in use."""
@@ -28,12 +26,13 @@ def limit_warnings(
     processor = all(one.kind == CPU for one in devices)
     needed = cpu_worker_bytes(shape, embedding) + (TORCH_BYTES if processor else CUDA_BYTES)
     warnings = []
-    for number, option in _LIMITS:
+    for number, option in LIMITS:
         limit, _ = resource.getrlimit(number)
         if limit != resource.RLIM_INFINITY and limit < needed:
             warnings.append(
                 f"`ulimit {option}` limits each process to {memory(limit)}, and a worker may "
                 f"need {memory(needed)}: workers may die of it. Raise it, or lift it with "
-                f"`ulimit {option} unlimited`"
+                f"`ulimit {option} unlimited`, and try failed files again with "
+                "`resume --retry-failed`"
             )
     return tuple(warnings)

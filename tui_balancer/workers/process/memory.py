@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import resource
+from typing import Final
+
+import psutil
 
 from tui_balancer.embedding.checkpoints.registry import ModelShape
 from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.formatting import memory
+
+LIMITS: Final = ((resource.RLIMIT_AS, "-v"), (resource.RLIMIT_DATA, "-d"))
+"""Limits on the memory of a process, with their options of `ulimit`."""
 
 _PROCESS_BYTES = 300 << 20
 """Python with torch loaded."""
@@ -53,6 +61,18 @@ def cpu_worker_bytes(shape: ModelShape, settings: EmbeddingSettings) -> int:
         weights += weights // 2
     states = _PACKED_STATE_COPIES * tokens * shape.width
     return _PROCESS_BYTES + _FLOAT_BYTES * (weights + states + rows)
+
+
+def limit_note() -> str:
+    """Return which limit this process has on its memory, for the end of a reason.
+
+    It starts with a semicolon; empty where what the machine has is the only limit.
+    """
+    for number, option in LIMITS:
+        limit, _ = resource.getrlimit(number)
+        if limit != resource.RLIM_INFINITY and limit < psutil.virtual_memory().total:
+            return f"; `ulimit {option}` allows a process {memory(limit)}"
+    return ""
 
 
 def keep_freed_memory() -> None:

@@ -10,8 +10,7 @@ import torch
 from tui_balancer.inputs.fasta import InputError
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs.space import is_disk_full
-
-NO_MEMORY = "not enough memory for any of its sequences, not even one at a time"
+from tui_balancer.workers.process.memory import limit_note
 
 _LONGEST_REASON = 300
 _OUT_OF_MEMORY = (
@@ -30,6 +29,15 @@ _DEVICE_ERRORS = ("CUDA error", "MPS backend error")
 
 class FileFailure(Exception):
     """One file cannot be embedded; the message is the reason, in one line."""
+
+
+class NoMemory(FileFailure):
+    """None of a file's sequences fits into memory; names the limit that `ulimit` has set."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"not enough memory for any of its sequences, not even one at a time{limit_note()}"
+        )
 
 
 class DiskFull(FileFailure):
@@ -59,7 +67,7 @@ def blaming_the_file(activity: str) -> Iterator[None]:
         raise kind(_one_line(f"cannot {activity}: {error.strerror or error}")) from error
     except Exception as error:
         if is_out_of_memory(error):
-            raise FileFailure(f"cannot {activity}: not enough memory") from error
+            raise FileFailure(f"cannot {activity}: not enough memory{limit_note()}") from error
         if str(error).startswith(_DEVICE_ERRORS):
             raise
         name = type(error).__name__

@@ -8,7 +8,7 @@ from itertools import accumulate, chain, pairwise
 
 from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.inputs.records import ProteinRecord
-from tui_balancer.workers.task.failures import NO_MEMORY, FileFailure
+from tui_balancer.workers.task.failures import FileFailure, NoMemory
 from tui_balancer.workers.task.metadata import file_provenance
 from tui_balancer.workers.task.read_ahead import ReadFile
 from tui_balancer.workers.task.results import EmbeddedFile
@@ -101,7 +101,7 @@ class TaskFiles:
         ids, found = vectors.content(records)
         failed = vectors.failed_ids(records)
         if failed and not ids and read.task.stretch is None:
-            failure = FileFailure(NO_MEMORY)
+            failure = NoMemory()
         split = vectors.split_batches(records)
         metadata = file_provenance(setup, embedder, read, failed, split)
         return EmbeddedFile(read, embedder.kept, ids, found, metadata, failure)

@@ -15,7 +15,7 @@ from tui_balancer.outputs.content import Content, Entry, Row, renamed
 from tui_balancer.outputs.provenance import joined_provenance
 from tui_balancer.outputs.shard import StoredShard, read_shard
 from tui_balancer.representations import Representations
-from tui_balancer.workers.task.failures import NO_MEMORY, FileFailure, blaming_the_file
+from tui_balancer.workers.task.failures import NoMemory, blaming_the_file
 from tui_balancer.workers.wire.protocol import FileTask
 
 
@@ -40,7 +40,7 @@ class DividedFile:
         entries = [_named(one, names) for shard in shards for one in shard.entries]
         left_out = [_named(one, names) for shard in shards for one in shard.left_out]
         if not entries:
-            raise FileFailure(NO_MEMORY)
+            raise NoMemory
 
         def rows() -> Iterator[Row]:
             return chain.from_iterable(shard.rows(self.kept) for shard in shards)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import resource
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import pytest
 
 from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
 from tui_balancer.embedding.settings import EmbeddingSettings
-from tui_balancer.workers.process.memory import cpu_worker_bytes
+from tui_balancer.workers.process.memory import cpu_worker_bytes, limit_note
 
 MIB = 1 << 20
 
@@ -33,6 +34,25 @@ def test_the_estimate_is_near_the_peak_measured_with_full_batches_of_long_sequen
     estimate = cpu_worker_bytes(ESM2_MODELS[model], settings)
 
     assert 0.95 * measured < estimate < 1.5 * measured
+
+
+@pytest.mark.parametrize(
+    ("number", "limit", "note"),
+    [
+        (resource.RLIMIT_AS, 3 << 28, "; `ulimit -v` allows a process 0.8 GiB"),
+        (resource.RLIMIT_DATA, 1 << 29, "; `ulimit -d` allows a process 0.5 GiB"),
+        (resource.RLIMIT_AS, 1 << 60, ""),
+        (resource.RLIMIT_NOFILE, 64, ""),
+    ],
+)
+def test_a_limit_is_named_that_is_below_what_the_machine_has(
+    monkeypatch: pytest.MonkeyPatch, number: int, limit: int, note: str
+) -> None:
+    def limits(asked: int) -> tuple[int, int]:
+        return (limit if asked == number else resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+
+    monkeypatch.setattr(resource, "getrlimit", limits)
+    assert limit_note() == note
 
 
 PEAK = """

@@ -30,6 +30,7 @@ from tui_balancer.inputs.segments import Stretch
 from tui_balancer.outputs import virnucpro
 from tui_balancer.outputs.sealing import Written
 from tui_balancer.workers.process.loop import work_until_over
+from tui_balancer.workers.process.memory import limit_note
 from tui_balancer.workers.task.task import Abandoned, WorkerContext
 from tui_balancer.workers.vectors.vectors import UnitVectors
 from tui_balancer.workers.wire.config import WorkerSetup
@@ -250,7 +251,7 @@ def test_vectors_that_do_not_fit_into_memory_at_all_fail_their_file(
     monkeypatch.setattr(UnitVectors, "__init__", refusal(MemoryError()))
     (result,) = run_task(bench, write_task(tmp_path, 0)).files
 
-    assert result.error == "cannot embed it: not enough memory"
+    assert result.error == f"cannot embed it: not enough memory{limit_note()}"
 
 
 def test_a_sequence_that_does_not_fit_is_left_out_by_its_id_and_the_file_is_done(
