@@ -1,4 +1,4 @@
-"""Writes the README's table of keys anew from those of the program: `python -m tests.manual`."""
+"""Writes the manual's table of keys from those of the program: `python -m tests.manual`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tui_balancer.ui.keymap import FILTERING, GLOBAL, REPLAY, SECTIONS, SHOWING, Key
 
-README = Path(__file__).parents[1] / "README.md"
+KEYS_PAGE = Path(__file__).parents[1] / "tui_balancer" / "manual" / "screen-and-keys.md"
 BEGIN, END = "<!-- keys: `python -m tests.manual` writes them -->", "<!-- /keys -->"
 
 _TABS = {name: keys for name, keys in SECTIONS.items() if keys not in (SHOWING, GLOBAL)}
@@ -22,12 +22,12 @@ def key_table() -> str:
 
 
 def written(text: str) -> str:
-    """Return the README with the table as it is now."""
+    """Return the page with the table as it is now."""
     block = f"{BEGIN}\n\n{key_table()}\n{END}"
     changed, count = re.subn(
         f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: block, text, flags=re.S
     )
-    assert count == 1, "the README has one place for the keys"
+    assert count == 1, "the page has one place for the keys"
     return changed
 
 
@@ -48,4 +48,4 @@ def _shown(key: Key) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text()))
+    KEYS_PAGE.write_text(written(KEYS_PAGE.read_text()))

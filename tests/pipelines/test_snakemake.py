@@ -1,4 +1,4 @@
-"""The README's rule under a real Snakemake."""
+"""The manual's rule under a real Snakemake."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 
 from tests.support.checkpoints import make_checkpoint
 from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.manual.pages import page
 
-README = Path(__file__).parents[2] / "README.md"
+PIPELINES = page("pipelines")
 
 
 def snakemake(folder: Path, checkpoint: Path) -> subprocess.CompletedProcess[str]:
@@ -33,7 +34,7 @@ def snakemake(folder: Path, checkpoint: Path) -> subprocess.CompletedProcess[str
 
 
 def test_a_failed_file_fails_the_rule_and_the_next_try_goes_on(tmp_path: Path) -> None:
-    found = re.search(r"<!-- snakemake-rule -->\n```python\n(.*?)```", README.read_text(), re.S)
+    found = re.search(r"<!-- snakemake-rule -->\n```python\n(.*?)```", PIPELINES, re.S)
     assert found is not None
     (tmp_path / "Snakefile").write_text(found.group(1))
     checkpoint = make_checkpoint(tmp_path / "esm2_tiny.pt")

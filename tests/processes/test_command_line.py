@@ -23,6 +23,7 @@ from tests.support.commands import tui_balancer_here
 from tui_balancer.embedding.checkpoints.checkpoints import LoadedModel, load
 from tui_balancer.embedding.checkpoints.registry import UntrainedModel
 from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.manual.pages import page
 
 REAL_PROTEINS = Path(__file__).parents[1] / "data" / "real_proteins.faa"
 MODEL = "esm2_t6_8M_UR50D"
@@ -139,9 +140,10 @@ def test_a_folder_is_embedded_with_steals_to_the_bytes_of_one_quiet_worker(
 
 
 def nextflow_script(proteins: Path, launched: Path) -> str:
-    """Return what Nextflow makes of the README's process and hands to bash."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    found = re.search(r'<!-- nextflow-process -->.*?"""\n(.*?)\n *"""', readme, re.DOTALL)
+    """Return what Nextflow makes of the manual's process and hands to bash."""
+    found = re.search(
+        r'<!-- nextflow-process -->.*?"""\n(.*?)\n *"""', page("pipelines"), re.DOTALL
+    )
     assert found is not None
     return found[1].replace("${proteins}", str(proteins)).replace("${launchDir}", str(launched))
 

@@ -23,6 +23,7 @@ from tui_balancer.embedding.checkpoints.checkpoints import load, resolve
 from tui_balancer.embedding.checkpoints.registry import CheckpointModel
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.manual.pages import page
 from tui_balancer.outputs.formats import FORMATS, FormatName
 from tui_balancer.run.prepare.resume import StoredRun, find_run
 
@@ -292,13 +293,14 @@ def test_inspect_refuses_what_is_no_output_in_one_line(name: str, tmp_path: Path
     assert name in result.stderr
 
 
-def test_the_loading_snippets_of_the_readme_work(
+def test_the_loading_snippets_of_readme_and_manual_work(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readme = Path(__file__).parents[2] / "README.md"
-    part = readme.read_text().partition("<!-- loading-snippets")[2].partition("<!-- /loading")[0]
+    part = page("outputs").partition("<!-- loading-snippets")[2].partition("<!-- /loading")[0]
     snippets = re.findall(r"```python\n(.*?)```", part, re.DOTALL)
     assert len(snippets) == len(FORMATS) + 1
+    snippets += re.findall(r"```python\n(.*?)```", readme.read_text(), re.DOTALL)
     (tmp_path / "sample.fasta").write_text(">P1 a protein\nMKV\n>P2\nMLLW\n>P3\nMAAAC\n")
     output = tmp_path / "embeddings"
     run = session(tmp_path / "sample.fasta", checkpoint, output, formats=ALL, cpu_workers=1)
@@ -309,7 +311,7 @@ def test_the_loading_snippets_of_the_readme_work(
     for snippet in snippets:
         found.append({})
         exec(snippet, found[-1])
-    virnucpro, one, h5, npz, parquet, table = found
+    virnucpro, one, h5, npz, parquet, table, example = found
     first = virnucpro["output"]["data"][0].numpy()
     assert np.array_equal(one["output"]["mean_representations"][2], first)
     assert np.array_equal(h5["vector"], first)
@@ -318,3 +320,6 @@ def test_the_loading_snippets_of_the_readme_work(
     assert table["rows"][0]["checksum"] == hashlib.sha256(first.tobytes()).hexdigest()
     for other in (h5, npz, parquet):
         assert other["metadata"] == virnucpro["output"]["metadata"]
+    names, similarities = zip(*example["neighbours"], strict=True)
+    assert sorted(names) == ["P2", "P3"]
+    assert 1 > similarities[0] >= similarities[1]

@@ -21,6 +21,7 @@ from tui_balancer.embedding.checkpoints.checkpoints import load, resolve
 from tui_balancer.embedding.checkpoints.registry import CheckpointModel
 from tui_balancer.embedding.checkpoints.regression import CONTACT_HEAD, regression_path
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.manual.pages import page
 from tui_balancer.outputs.formats import FormatName
 from tui_balancer.representations import KINDS
 
@@ -176,11 +177,10 @@ def test_a_run_merges_at_its_end_and_windows_are_counted(
     assert "merged before: 6 sequences of 2 inputs" in again.stdout
 
 
-def test_the_snippets_of_the_readme_for_several_kinds_work(
+def test_the_snippets_of_the_manual_for_several_kinds_work(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    part = readme.partition("<!-- kinds-snippets")[2].partition("<!-- /kinds")[0]
+    part = page("outputs").partition("<!-- kinds-snippets")[2].partition("<!-- /kinds")[0]
     snippets = re.findall(r"```python\n(.*?)```", part, re.DOTALL)
     (tmp_path / "sample.fasta").write_text(">P1 a protein\nMKV\n>P2\nMLLW\n")
     run = session(

@@ -34,6 +34,7 @@ DIALOGS = {
     "file": (RUNNING, ("2", "up", "enter")),
     "failed-file": (BROKEN, ("exclamation_mark", "enter")),
     "split": (RUNNING, ("3", "enter")),
+    "manual": (RUNNING, ("3", "f1")),
     "draining": (replace(RUNNING, phase=Phase.DRAINING), ("q",)),
 }
 SPLIT = SplitEvent(

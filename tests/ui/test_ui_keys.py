@@ -252,8 +252,6 @@ async def test_help_lists_every_key_those_of_the_tab_first() -> None:
             assert one.help in text
             assert one.shown in text
         assert text.index("Show more time") < text.index("Tag or untag")
-        await pilot.press("escape", "f1")
-        assert isinstance(pilot.app.screen, HelpScreen)
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, RunScreen)
 

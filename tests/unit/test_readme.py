@@ -1,4 +1,4 @@
-"""The README says nothing that is not so: commands, keys, messages, snippets, links, pictures."""
+"""README and manual say nothing that is not so: commands, options, keys, messages, links."""
 
 from __future__ import annotations
 
@@ -7,18 +7,27 @@ import re
 import shlex
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from tests.balancing_figure import acts, bound, picture
-from tests.manual import README, written
+from tests.manual import KEYS_PAGE, written
 from tui_balancer.cli.app import app
 from tui_balancer.cli.commands.demo import DEMO_SECONDS
+from tui_balancer.manual.pages import PAGES, page, sections
+from tui_balancer.ui.keymap import KEYS
 
-ROOT = README.parent
-TEXT = README.read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+FILES = {
+    ROOT / "README.md": README,
+    **{ROOT / "tui_balancer" / "manual" / f"{name}.md": page(name) for name in PAGES},
+}
+TEXT = "\n".join(FILES.values())
 TESTED = (
+    r"<!-- example-snippet.*?<!-- /example-snippet -->",
     r"<!-- loading-snippets.*?<!-- /loading-snippets -->",
     r"<!-- kinds-snippets.*?<!-- /kinds-snippets -->",
     r"<!-- snakemake-rule -->\n```python.*?```",
@@ -26,16 +35,13 @@ TESTED = (
 """Parts whose Python is run by tests, in tests/processes and tests/pipelines."""
 
 
-def section(heading: str) -> str:
-    found = re.search(
-        rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL
-    )
-    assert found is not None
-    return found.group(1)
+def test_the_readme_is_read_in_one_sitting() -> None:
+    assert len(README.splitlines()) <= 200
 
 
 def test_the_table_of_keys_is_that_of_the_program() -> None:
-    assert written(TEXT) == TEXT, "run: python -m tests.manual"
+    text = FILES[KEYS_PAGE]
+    assert written(text) == text, "run: python -m tests.manual"
 
 
 def commands() -> list[str]:
@@ -60,7 +66,7 @@ def test_every_command_is_understood(line: str) -> None:
 
 
 def test_the_demo_takes_as_long_as_is_said() -> None:
-    top = TEXT.partition("**Contents**")[0]
+    top = README.partition("## Why")[0]
     assert re.findall(r"(\d+) minutes", top) == [f"{DEMO_SECONDS / 60:g}"]
 
 
@@ -72,33 +78,70 @@ def test_python_is_shown_only_where_a_test_runs_it() -> None:
     assert "```python" not in rest
 
 
-def slug(heading: str) -> str:
-    """Return the anchor that GitHub gives a heading."""
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+OF_OTHER_PROGRAMS = {"--index-url", "--tls"}
+"""Options of pip, and words that begin several of ours."""
+
+LINKS = [
+    (path, target)
+    for path, text in FILES.items()
+    for target in re.findall(r"\]\(([^)]+)\)", text)
+    if "://" not in target
+]
 
 
-def test_every_link_within_leads_somewhere_and_the_contents_name_every_section() -> None:
-    headings = re.findall(
-        r"^##+ (.+)$", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL), re.MULTILINE
-    )
-    links = re.findall(r"\]\(#([^)]+)\)", TEXT)
-    assert set(links) <= {slug(heading) for heading in headings}
-    contents = TEXT.partition("## Install")[0]
-    top = re.findall(r"^## (.+)$", TEXT, re.MULTILINE)
-    assert [slug(one) for one in top] == re.findall(
-        r"^- \[[^]]+\]\(#([^)]+)\)", contents, re.MULTILINE
-    )
+def test_every_link_and_picture_leads_to_a_file_and_a_section() -> None:
+    anchors = {
+        ROOT / "tui_balancer" / "manual" / f"{name}.md": {one.anchor for one in sections(name)}
+        for name in PAGES
+    }
+    lost = []
+    for path, target in LINKS:
+        where, _, anchor = target.partition("#")
+        file = (path.parent / where).resolve() if where else path
+        if not file.exists() or (anchor and anchor not in anchors[file]):
+            lost.append((path.name, target))
+    assert len(LINKS) > 20
+    assert lost == []
 
 
-def test_every_picture_and_file_that_is_linked_is_there() -> None:
-    paths = [path for path in re.findall(r"\]\(([^)#]+)\)", TEXT) if "://" not in path]
-    assert len(paths) > 5
-    assert [path for path in paths if not (ROOT / path).exists()] == []
+def test_the_readme_links_to_every_page_of_the_manual() -> None:
+    assert [name for name in PAGES if f"(tui_balancer/manual/{name}.md)" not in README] == []
+
+
+def test_every_option_that_is_named_exists() -> None:
+    named = set(re.findall(r"`(--[a-z-]+)", TEXT))
+    of_this_program = {"--help", "--version", *option_names()}
+    assert named - of_this_program - OF_OTHER_PROGRAMS == set()
+
+
+def test_every_option_is_named() -> None:
+    named = set(re.findall(r"(--[a-z-]+)", TEXT))
+    assert {name for name in option_names() if name.startswith("--")} - named == set()
+
+
+def test_every_tab_key_is_named() -> None:
+    shown = {key.shown for key in KEYS}
+    assert [key for key in shown if f"`{key}`" not in FILES[KEYS_PAGE]] == []
+
+
+def option_names() -> set[str]:
+    """Return every option of every command, also those that take something back."""
+    commands = [app[name] for name in app if not name.startswith("-")]
+    return {
+        name
+        for command in commands
+        for argument in command.assemble_argument_collection()
+        for name in (*argument.names, *argument.negatives)
+    }
 
 
 def test_the_figure_of_balancing_shows_what_is_said_of_it() -> None:
     played, least = acts(), bound()
-    told = re.search(r"they take ([\d,]+) s, .* (\d+), .* (\d+), where the bound is (\d+)", TEXT)
+    text = " ".join(page("balancing").split())
+    told = re.search(
+        r"they take ([\d,]+) s, with stealing (\d+), .*? shared (\d+), where the bound is (\d+)",
+        text,
+    )
     assert told is not None
     seconds = [float(number.replace(",", "")) for number in told.groups()]
     assert seconds == pytest.approx([*(one.seconds for one in played), least], rel=0.05)
@@ -129,7 +172,7 @@ def _texts(tree: ast.AST) -> Iterator[str]:
 
 def messages() -> list[str]:
     """Return what troubleshooting quotes of the program's words."""
-    return re.findall(r"“([^”]+)”", section("When something is wrong"))
+    return re.findall(r"“([^”]+)”", page("troubleshooting"))
 
 
 @pytest.mark.parametrize("message", messages())

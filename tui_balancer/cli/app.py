@@ -15,6 +15,7 @@ from tui_balancer.cli.commands.completion import add_completion
 from tui_balancer.cli.commands.config import config
 from tui_balancer.cli.commands.demo import demo
 from tui_balancer.cli.commands.export import export, inspect, verify
+from tui_balancer.cli.commands.manual import manual
 from tui_balancer.cli.commands.plan import bench, devices, plan
 from tui_balancer.cli.commands.replay import replay
 from tui_balancer.cli.commands.report import print_account, report
@@ -181,6 +182,7 @@ app.command(simulate)
 app.command(report)
 app.command(replay)
 app.command(config)
+app.command(manual)
 add_completion(app)
 apply_preferences(app["run"], app["plan"], app["demo"], app["devices"], app["bench"])
 

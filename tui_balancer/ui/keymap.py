@@ -88,7 +88,8 @@ GLOBAL: Final = (
     ),
     Key("screen.copy", "y", "y", "copy", "", "Copy the row under the cursor, over ssh too"),
     Key("screen.picture", "f8", "f8", "save_picture", "", "Save the screen as an SVG file"),
-    Key("screen.help", "question_mark,f1", "?", "help", "Help", "Show all keys", rank=0),
+    Key("screen.help", "question_mark", "?", "help", "Help", "Show all keys", rank=0),
+    Key("screen.manual", "f1", "f1", "manual", "", "Open the manual at this tab"),
     Key("screen.quit", "q", "q", "app.quit", "Quit", "Quit: finish files, stop, or stay", rank=0),
 )
 

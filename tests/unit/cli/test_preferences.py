@@ -116,7 +116,7 @@ def test_the_file_can_be_shown_without_being_written(path: Path) -> None:
             "the key x is bound twice, to device.pause and file.skip",
         ),
         (
-            '[keys]\n"show.logs" = "f5"\n"screen.help" = "f5,f1"\n',
+            '[keys]\n"show.logs" = "f5"\n"screen.help" = "f5,f2"\n',
             "the key f5 is bound twice, to screen.help and show.logs",
         ),
         (

@@ -69,7 +69,7 @@ class HelpScreen(Dialog[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark,f1,q,enter", "dismiss", "Close", show=False),
+        Binding("question_mark,q,enter", "dismiss", "Close", show=False),
     ]
 
     def __init__(

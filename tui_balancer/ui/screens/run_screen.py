@@ -35,6 +35,7 @@ from tui_balancer.ui.keymap import (
 from tui_balancer.ui.messages import CommandWanted, Picture
 from tui_balancer.ui.poller import RunPoller
 from tui_balancer.ui.screens.help_screen import HelpScreen
+from tui_balancer.ui.screens.manual_screen import ManualScreen
 from tui_balancer.ui.screens.steering import SteeringScreen
 from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.styles import TONE_CLASSES
@@ -51,6 +52,9 @@ from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.run_header import RunHeader
 from tui_balancer.ui.widgets.tab_bar import TabBar
 from tui_balancer.view.handle import RunSnapshot
+
+_PAGES: Final = {"steals": "balancing", "logs": "troubleshooting"}
+"""The page of the manual about a tab, where it is not that of the screen."""
 
 ROOMY: Final = 110
 WIDE: Final = 160
@@ -297,3 +301,7 @@ class RunScreen(SteeringScreen):
     def action_help(self) -> None:
         """Show the keys, those of this tab first."""
         self.app.push_screen(HelpScreen(self.tabs.current, self.sections))
+
+    def action_manual(self) -> None:
+        """Open the manual at the page about this tab."""
+        self.app.push_screen(ManualScreen(_PAGES.get(self.tabs.current, "screen-and-keys")))

@@ -1,4 +1,4 @@
-"""What the README says of the ledger is so."""
+"""What the manual says of the ledger is so."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pytest
 
 from tests.support.ledger_story import FILES, RUN, SESSION, STORY
 from tui_balancer.ledger.writing import Ledger
+from tui_balancer.manual.pages import page
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
-QUERIES = re.findall(r'^sqlite3 embeddings/ledger.sqlite "([^"]+)"', README, re.MULTILINE)
+MANUAL = page("ledger")
+QUERIES = re.findall(r'^sqlite3 embeddings/ledger.sqlite "([^"]+)"', MANUAL, re.MULTILINE)
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_every_table_is_told_of_with_all_its_columns(path: Path) -> None:
-    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (.+) \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (.+) \|$", MANUAL, re.MULTILINE)
     told = {table: sorted(re.findall(r"`(\w+)`", columns)) for table, columns in rows}
     with closing(sqlite3.connect(path)) as database:
         tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()

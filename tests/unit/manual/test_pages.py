@@ -1,0 +1,40 @@
+"""The pages of the manual: every one is there, is split at its headings, and is found by words."""
+
+from __future__ import annotations
+
+import pytest
+
+from tui_balancer.errors import UserError
+from tui_balancer.manual.pages import PAGES, page, search, sections, title
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_its_sections_put_together(name: str) -> None:
+    together = "\n".join(
+        line
+        for section in sections(name)
+        for line in (f"{'#' * section.level} {section.heading}", *section.text.splitlines())
+    )
+    assert together.split() == page(name).split()
+    assert [one.level for one in sections(name)].count(1) == 1
+    assert page(name).startswith(f"# {title(name)}\n")
+
+
+def test_no_heading_is_taken_from_code() -> None:
+    headings = {section.heading for name in PAGES for section in sections(name)}
+    assert "SBATCH --signal=B:USR1@60" not in headings
+    assert not any(heading.startswith("Headers of more") for heading in headings)
+
+
+def test_a_search_finds_all_words_in_any_case_and_headings_first() -> None:
+    found = search("LONG sequences")
+    assert found[0].heading == "Long sequences"
+    assert found[0].page == "models"
+    assert len(found) > 1
+    assert all("long" in f"{one.heading} {one.text}".lower() for one in found)
+    assert search("no page has this wording") == ()
+
+
+def test_an_unknown_page_names_those_that_there_are() -> None:
+    with pytest.raises(UserError, match=r"no page 'x' in the manual: choose from getting-started"):
+        page("x")

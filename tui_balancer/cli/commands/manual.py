@@ -1,0 +1,44 @@
+"""The command `manual`: the pages that ship with the program."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tui_balancer.cli.watch import can_show
+from tui_balancer.errors import UserError
+from tui_balancer.manual.pages import PAGES, page, search, title
+from tui_balancer.view.summary_text import EXIT_DONE
+
+
+def manual(
+    *words: Annotated[str, Parameter(name="PAGE|WORDS", help="A page, or words to search for.")],
+) -> int:
+    """Read the manual.
+
+    Opens it on the screen, at a page or at what has all of the words; without a terminal it
+    prints the page, or the places where the words stand.
+    """
+    text = " ".join(words)
+    if can_show():
+        from tui_balancer.ui.manual_app import ManualApp
+
+        ManualApp(text).run()
+    elif text in PAGES:
+        print(page(text), end="")
+    elif text:
+        _print_places(text)
+    else:
+        width = max(map(len, PAGES))
+        for name in PAGES:
+            print(f"{name:<{width}}  {title(name)}")
+    return EXIT_DONE
+
+
+def _print_places(words: str) -> None:
+    found = search(words)
+    if not found:
+        raise UserError(f"nothing in the manual about {words!r}: see `tui-balancer manual`")
+    for section in found:
+        print(f"{section.page}: {section.heading}")

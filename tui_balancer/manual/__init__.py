@@ -1,0 +1,1 @@
+"""The manual: pages of Markdown that ship with the program."""

@@ -1,0 +1,108 @@
+"""The pages of the manual, their sections, and a search through them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from tui_balancer.errors import UserError
+
+PAGES: Final = (
+    "getting-started",
+    "inputs",
+    "models",
+    "outputs",
+    "screen-and-keys",
+    "balancing",
+    "resume-and-faults",
+    "clusters",
+    "pipelines",
+    "troubleshooting",
+    "performance",
+    "ledger",
+    "contributing",
+    "changes",
+)
+"""In the order of reading; each is NAME.md in this folder."""
+
+_HEADING: Final = re.compile(r"^(#{1,4}) +(.+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading of a page and the text below it, up to the next heading.
+
+    Attributes:
+        page: The page's name.
+        heading: Without its number signs.
+        level: 1 for the title of the page.
+        text: Markdown, without the heading.
+    """
+
+    page: str
+    heading: str
+    level: int
+    text: str
+
+    @property
+    def anchor(self) -> str:
+        """The fragment that links to it, as GitHub makes it of the heading."""
+        return re.sub(r"[^\w -]", "", self.heading.lower()).replace(" ", "-")
+
+
+@cache
+def page(name: str) -> str:
+    """Return a page as Markdown.
+
+    Raises:
+        UserError: There is no such page.
+    """
+    if name not in PAGES:
+        raise UserError(f"no page {name!r} in the manual: choose from {', '.join(PAGES)}")
+    return files(__package__).joinpath(f"{name}.md").read_text(encoding="utf-8")
+
+
+@cache
+def sections(name: str) -> tuple[Section, ...]:
+    """Return the sections of a page, in order; number signs within code are no headings."""
+    return tuple(_split(name, page(name)))
+
+
+def title(name: str) -> str:
+    """Return the title of a page."""
+    return sections(name)[0].heading
+
+
+def search(words: str) -> tuple[Section, ...]:
+    """Return the sections that have all of these words, those with them in the heading first."""
+    wanted = words.lower().split()
+    found = [
+        section
+        for name in PAGES
+        for section in sections(name)
+        if _has(f"{section.heading}\n{section.text}", wanted)
+    ]
+    return tuple(sorted(found, key=lambda section: not _has(section.heading, wanted)))
+
+
+def _has(text: str, words: list[str]) -> bool:
+    lowered = text.lower()
+    return all(word in lowered for word in words)
+
+
+def _split(name: str, text: str) -> Iterator[Section]:
+    heading, level, lines, code = "", 0, list[str](), False
+    for line in text.splitlines():
+        code ^= line.startswith("```")
+        match = None if code else _HEADING.match(line)
+        if match is None:
+            lines.append(line)
+            continue
+        if level:
+            yield Section(name, heading, level, "\n".join(lines).strip())
+        heading, level, lines = match[2], len(match[1]), []
+    yield Section(name, heading, level, "\n".join(lines).strip())
