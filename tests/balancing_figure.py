@@ -20,7 +20,8 @@ from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound
 from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
 from tui_balancer.scheduler.simulation.run import SimulatedRun
 from tui_balancer.scheduler.simulation.simulate import BATCHES, lognormal_units
-from tui_balancer.view.spans import Span, spans
+from tui_balancer.view.run_state import RunState
+from tui_balancer.view.spans import Span, SpanRecord
 
 FILE = Path(__file__).parents[1] / "screenshots" / "balancing.svg"
 
@@ -74,7 +75,11 @@ def act(title: str, units: Sequence[Unit], *, stealing: bool, splitting: bool) -
         for unit in run.coordinator.queue(device.spec.device)
     }
     run.advance(inf)
-    return Act(title, spans(told, units, run.now), homes, run.now)
+    record = SpanRecord(run.now)
+    fold = RunState(record)
+    fold.expect(units)
+    fold.apply_all(told)
+    return Act(title, tuple(record.spans), homes, run.now)
 
 
 def acts() -> tuple[Act, ...]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tui_balancer.cli.watch import can_show
+from tui_balancer.cli.screen import can_show
 from tui_balancer.errors import UserError
 from tui_balancer.manual.pages import PAGES, page, search, title
 from tui_balancer.view.summary_text import EXIT_DONE
