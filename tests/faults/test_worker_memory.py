@@ -12,7 +12,6 @@ from tests.support.sessions import finished, leftovers, outputs, session
 from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.run.live.session import RunSession
-from tui_balancer.run.prepare.resume import Resuming
 from tui_balancer.scheduler.commands import PauseAll, ResumeAll
 from tui_balancer.view.summary_text import exit_code, summary_lines
 
@@ -39,33 +38,6 @@ def give_room(run: RunSession) -> None:
     pid = run.engine.pids()["cpu:0"]
     used = psutil.Process(pid).memory_info().vms
     resource.prlimit(pid, resource.RLIMIT_AS, (used + ROOM, used + ROOM))
-
-
-def test_a_file_that_a_limit_leaves_no_memory_for_fails_by_its_name(
-    checkpoint: Path, tmp_path: Path
-) -> None:
-    inputs = tmp_path / "proteins"
-    inputs.mkdir()
-    write_fasta(inputs / "titin.fasta", {"titin": HUGE})
-    write_fasta(inputs / "plain.fasta", {"p": "MKVLAAGIVGLLLAQ"})
-
-    run = session(inputs, checkpoint, tmp_path / "out", **SETTINGS)
-    assert run.execute(PauseAll()).accepted
-    run.start()
-    give_room(run)
-    assert run.execute(ResumeAll()).accepted
-    summary = finished(run)
-
-    (failed,) = summary.failed
-    assert (summary.done, failed.name) == (1, "titin.fasta")
-    assert "; `ulimit -v` allows a process " in failed.reason
-
-    again = session(
-        inputs, checkpoint, tmp_path / "out", resuming=Resuming(retry_failed=True), **SETTINGS
-    )
-    again.start()
-    summary = finished(again)
-    assert (summary.done, summary.failed) == (2, ())
 
 
 def test_only_the_sequence_that_does_not_fit_fails(checkpoint: Path, tmp_path: Path) -> None:

@@ -245,6 +245,16 @@ def test_what_goes_wrong_with_one_file_is_its_reason_in_one_line(
     assert not list(tmp_path.glob("out/*"))
 
 
+def test_a_file_that_does_not_fit_into_memory_names_the_limit_in_force(
+    bench: WorkerContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (1 << 29, 1 << 29))
+    monkeypatch.setattr(bench.embedder, "embed", refusal(MemoryError()))
+    (result,) = run_task(bench, write_task(tmp_path, 0)).files
+
+    assert result.error.endswith("one at a time; `ulimit -v` allows a process 0.5 GiB")
+
+
 def test_vectors_that_do_not_fit_into_memory_at_all_fail_their_file(
     bench: WorkerContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
