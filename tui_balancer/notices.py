@@ -30,6 +30,7 @@ class NoticeKind(str, Enum):
     BYTE_ORDER_MARK = "byte_order_mark"
     HEADER_BYTES = "header_bytes"
     NUCLEOTIDES = "nucleotides"
+    SHORT_NUCLEOTIDES = "short_nucleotides"
     THREE_LETTER = "three_letter"
     SECONDARY_STRUCTURE = "secondary_structure"
     STRUCTURE_TOKENS = "structure_tokens"
@@ -49,6 +50,7 @@ class NoticeKind(str, Enum):
 SUSPECT: Final = frozenset(
     {
         NoticeKind.NUCLEOTIDES,
+        NoticeKind.SHORT_NUCLEOTIDES,
         NoticeKind.THREE_LETTER,
         NoticeKind.SECONDARY_STRUCTURE,
         NoticeKind.STRUCTURE_TOKENS,
@@ -70,6 +72,7 @@ _WORDS: Final[dict[NoticeKind, str]] = {
     NoticeKind.COMMENT: "comment lines, which begin with ';', are skipped",
     NoticeKind.BYTE_ORDER_MARK: "byte-order marks inside a file are dropped",
     NoticeKind.HEADER_BYTES: "headers are not UTF-8, their other bytes are kept as \\x..",
+    NoticeKind.SHORT_NUCLEOTIDES: "short sequences of A, C, G, T and U alone may be DNA or RNA",
     NoticeKind.NUCLEOTIDES: "sequences look like DNA or RNA",
     NoticeKind.THREE_LETTER: "sequences look like three-letter codes",
     NoticeKind.SECONDARY_STRUCTURE: "sequences look like secondary structure",
@@ -88,6 +91,7 @@ _WORDS: Final[dict[NoticeKind, str]] = {
 
 
 REASONS: Final[dict[NoticeKind, str]] = {
+    NoticeKind.SHORT_NUCLEOTIDES: "may be short DNA or RNA",
     NoticeKind.NUCLEOTIDES: "looks like DNA or RNA",
     NoticeKind.THREE_LETTER: "looks like three-letter codes",
     NoticeKind.SECONDARY_STRUCTURE: "looks like secondary structure",

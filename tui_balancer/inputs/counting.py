@@ -31,6 +31,7 @@ from tui_balancer.inputs.suspects import (
     LONGEST_ID,
     begins_in_both_cases,
     is_pir,
+    is_short_nucleotides,
     may_be_id,
     may_be_nothing,
     may_have_words,
@@ -175,6 +176,8 @@ def _add(
             if suspect.refused:
                 return False
             found.findings.suspect(suspect, positions[number])
+        elif not rules.allow_nucleotide and is_short_nucleotides(sequences[number]):
+            found.findings.short_nucleotides(len(sequences[number]), positions[number])
     if skipped:
         empty = [place for place, one in zip(positions, sequences, strict=True) if not one]
         found.findings.add_all(NoticeKind.EMPTY, empty)

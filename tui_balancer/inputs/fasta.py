@@ -23,7 +23,7 @@ from tui_balancer.inputs.lines import FastaText
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.residues import NO_RESIDUES, clean, count_nucleotides, stranger
 from tui_balancer.inputs.segments import Stretch, joint_sha256, segments
-from tui_balancer.inputs.suspects import suspicion
+from tui_balancer.inputs.suspects import is_short_nucleotides, suspicion
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.inputs.unpacking import BrokenPacking, UnreadableContent
 from tui_balancer.notices import REASONS, NoticeKind
@@ -233,6 +233,8 @@ class FastaStream:
                     line, _ = _header(self._path, self.position)
                     raise InputError(f"line {line}: {REFUSALS[suspect.kind]}")
                 self.findings.suspect(suspect, self.position)
+            elif not self._rules.allow_nucleotide and is_short_nucleotides(residues.encode()):
+                self.findings.short_nucleotides(len(residues), self.position)
             letters += len(residues)
             nucleotides += count_nucleotides(residues)
             self.duplicates += record_id in seen

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from tui_balancer.inputs.suspects import Suspicion
 from tui_balancer.notices import EXAMPLES, SUSPECT, NoticeKind
 
+_SURE_BASES = 16
+"""So many letters that are all bases are hardly a protein."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spot:
@@ -31,6 +34,7 @@ class Findings:
         self.counts: dict[NoticeKind, int] = {}
         self._first: dict[NoticeKind, list[Spot]] = {}
         self._excusable: dict[NoticeKind, int] = {}
+        self._short_letters = 0
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Findings):
@@ -54,8 +58,19 @@ class Findings:
         if found.excusable:
             self._excusable[found.kind] = self._excusable.get(found.kind, 0) + 1
 
+    def short_nucleotides(self, letters: int, position: int) -> None:
+        """Add a record that is DNA if most of the file's records are like that."""
+        self.add(NoticeKind.SHORT_NUCLEOTIDES, position)
+        self._short_letters += letters
+
     def excuse(self, sequences: int) -> None:
-        """Take back what is a protein after all if all of the file's sequences are like that."""
+        """Take back what is a protein after all, as the file's other sequences tell.
+
+        That is what all of them are like, and short DNA that too few of them are like.
+        """
+        short = self.counts.get(NoticeKind.SHORT_NUCLEOTIDES, 0)
+        if short and (2 * short < sequences or self._short_letters < _SURE_BASES):
+            del self.counts[NoticeKind.SHORT_NUCLEOTIDES], self._first[NoticeKind.SHORT_NUCLEOTIDES]
         for kind in [kind for kind, number in self._excusable.items() if number == sequences]:
             del self.counts[kind], self._first[kind], self._excusable[kind]
 

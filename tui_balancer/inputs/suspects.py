@@ -12,6 +12,9 @@ varied than that (tags, linkers, silk), so each test also asks for what they lac
   than one state, half of them as the one before. Chance: q^n, q that of any of the states.
 - SaProt's tokens: upper and lower case by turns. Chance: 2^−n, below 10^−6.
 - Words of `WORDS`. Chance: 400·∏q, q those of the word's letters.
+- Placeholders of `_NOTHING`. Chance: that of the word where it is in upper case, or none.
+- Short DNA: 6 letters or more, all A, C, G, T, U or N. Peptides are like that too: it counts where
+  half of a file's sequences are, with 16 letters together. Chance: 2^(n/3)·q^n, below 10^−7 a file.
 - The record's id, where not all of the file are so in upper case, as in a list of peptides.
 """
 
@@ -23,7 +26,7 @@ from itertools import pairwise
 from math import exp, log, prod
 from typing import Final
 
-from tui_balancer.inputs.residues import GAPS
+from tui_balancer.inputs.residues import GAPS, NUCLEOTIDES
 from tui_balancer.inputs.synthetic import RESIDUE_PERCENT
 from tui_balancer.notices import NoticeKind
 
@@ -57,7 +60,9 @@ WORDS: Final = (
 )
 """Of error pages and placeholders. Each has an O or a U, which hardly a protein has."""
 
-_NOTHING: Final = frozenset({b"None", b"NONE", b"NaN", b"nan", b"null", b"NULL"})
+_NOTHING: Final = frozenset(
+    b"None NONE none NaN nan na null Null NULL Missing MISSING missing TBD tbd".split()
+)
 """What programs write where there is no sequence."""
 
 _PIR: Final = re.compile(rb"(?i)(?:P1|F1|DL|DC|RL|RC|N1|N3|XX);")
@@ -69,6 +74,10 @@ LONGEST_ID: Final = 40
 
 _F, _Q, _O, _U = b"FQOU"
 """Numbers: a search for one is ten times as fast as for bytes."""
+
+LEAST_BASES: Final = 6
+MOST_BASES: Final = 15
+"""Letters of a record that may be DNA, but only in the company of others."""
 
 SHORTEST: Final = 10
 """DNA, codes and secondary structure of fewer letters may be proteins."""
@@ -122,6 +131,14 @@ def suspicion(record_id: bytes, sequence: bytes, *, nucleotides: bool) -> Suspic
     if may_be_id(record_id, letters) and letters in record_id.split(b"|"):
         return Suspicion(NoticeKind.ID_AS_SEQUENCE, excusable=letters == upper)
     return None
+
+
+def is_short_nucleotides(sequence: bytes) -> bool:
+    """Whether a record is DNA or RNA if most of its file's are; see `Findings.excuse`."""
+    if not LEAST_BASES <= len(sequence) <= MOST_BASES:
+        return False
+    upper = sequence.upper()
+    return not upper.translate(None, NUCLEOTIDES) and len(set(upper)) > 1
 
 
 def may_be_coded(upper: bytes) -> bool:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tui_balancer.inputs.counting import count_plain
+from tui_balancer.inputs.fasta import FastaStream
+from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.suspects import (
     CHANCE,
     FREQUENCY,
@@ -57,6 +62,11 @@ SUSPECT = {
     "the same in capitals": ("SEQUENCEUNAVAILABLE", NoticeKind.WORDS),
     "Python's nothing": ("None", NoticeKind.WORDS),
     "pandas' nothing": ("nan", NoticeKind.WORDS),
+    "nothing in lower case": ("none", NoticeKind.WORDS),
+    "R's nothing in lower case": ("na", NoticeKind.WORDS),
+    "something missing": ("missing", NoticeKind.WORDS),
+    "the same in capitals ": ("MISSING", NoticeKind.WORDS),
+    "to be done": ("TBD", NoticeKind.WORDS),
     "a description": ("hypotheticalprotein", NoticeKind.WORDS),
     "SaProt's tokens": ("MaKbTdVsLlKpAaGgHhRrEeMdKv", NoticeKind.STRUCTURE_TOKENS),
 }
@@ -194,3 +204,45 @@ def test_pir_is_told_by_its_header(code: str) -> None:
 
 def test_nucleotides_are_let_through_where_they_are_wanted() -> None:
     assert of(GENE, nucleotides=False) is None
+
+
+def short_bases(sequences: Sequence[str], folder: Path) -> int:
+    """Return how many records of a file are taken for short DNA, read either way."""
+    path = folder / "file.faa"
+    path.write_text("".join(f">r{number}\n{one}\n" for number, one in enumerate(sequences)))
+    stream = FastaStream(path, ReadingRules())
+    assert len(list(stream)) == len(sequences)
+    counts = stream.findings.counts
+    quick = count_plain(path, ReadingRules(), 2)
+    assert quick is None or quick.findings.counts == counts
+    return counts.get(NoticeKind.SHORT_NUCLEOTIDES, 0)
+
+
+@pytest.mark.parametrize(
+    ("sequences", "found"),
+    [
+        (["ACGTACG", "TTGACAT", "GGCATC"], 3),
+        (["acgtacg", "ttgacaunn"], 2),
+        (["GATTACA", "TAGCAT", "CATGATT", "MKVLAAGIVG", "MKQLAAF", "MFL"], 3),
+        (["GATTACA", "TAGCAT"], 0),
+        (["ACGTACG", "TTGACAT", "GGCATC", *["MKVLAAGIVG"] * 4], 0),
+        (["AAAAAAAA", "CCCCCCCC", "GGGGGGGG"], 0),
+        (["GAGAC", "TACTA", "CATAG", "GATTA"], 0),
+    ],
+)
+def test_short_bases_are_dna_in_the_company_of_their_kind(
+    sequences: list[str], found: int, tmp_path: Path
+) -> None:
+    assert short_bases(sequences, tmp_path) == found
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 30), st.integers(1, 15))
+def test_no_file_of_random_peptides_is_dna(seed: int, records: int, longest: int) -> None:
+    dice = random.Random(seed)
+    letters, weights = zip(*RESIDUE_PERCENT.items(), strict=True)
+    peptides = [
+        "".join(dice.choices(letters, weights, k=dice.randint(1, longest))) for _ in range(records)
+    ]
+    with TemporaryDirectory() as folder:
+        assert short_bases(peptides, Path(folder)) == 0
