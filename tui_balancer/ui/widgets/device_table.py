@@ -98,72 +98,62 @@ def _end(row: DeviceRow) -> str:
     return ends_in(row.metrics, through=row.through)
 
 
-def _rate(row: DeviceRow, a_second: float | None) -> Line:
+def _rate(row: DeviceRow, a_second: float | None) -> str:
     # The last minute's figure falls and falls once there is nothing left to do.
-    return _number(quantity(None if row.through else a_second))
+    return quantity(None if row.through else a_second)
 
 
 def _number(text: str) -> Line:
     return [(text, "dim" if text in (NONE, "0") else "plain")]
 
 
-def columns(samples: Samples) -> tuple[Column[DeviceRow], ...]:
-    """Return the columns.
+def _figure(
+    title: str, width: int, text: Callable[[DeviceRow], str], rank: int = 0
+) -> Column[DeviceRow]:
+    """Return a column of numbers."""
+    return Column(title, width, lambda row, _: _number(text(row)), right=True, rank=rank)
 
-    Args:
-        samples: Returns the last so many samples of a device's rate, oldest first.
-    """
 
+def _spark_column(samples: Samples) -> Column[DeviceRow]:
     def spark_cell(row: DeviceRow, width: int) -> Line:
         if row.members:
             return []
         text = sparkline(samples(row.metrics.device, width), width)
         return [(text, "dim" if row.through else "accent")]
 
+    return Column("Last 20s", SPARK_WIDTH, spark_cell, right=True, rank=3)
+
+
+def hardware_cell(row: DeviceRow, width: int) -> Line:
+    """Draw the hardware's name, which of a group stands in another column."""
+    return [("" if row.members else shorten(row.metrics.name, width), "dim")]
+
+
+def columns(samples: Samples) -> tuple[Column[DeviceRow], ...]:
+    """Return the columns: to add one, an entry here.
+
+    Args:
+        samples: Returns the last so many samples of a device's rate, oldest first.
+    """
     return (
         Column("Device", 7, device_cell),
         Column("State", 10, state_cell),
         Column("Busy", 9, utilisation_cell, right=True),
-        Column("Last 20s", SPARK_WIDTH, spark_cell, right=True, rank=3),
-        Column(
-            *("seq/s", 5, lambda row, _: _rate(row, row.metrics.sequences_per_second), True),
-            rank=4,
-        ),
-        Column(
-            *("res/s", 5, lambda row, _: _rate(row, row.metrics.residues_per_second), True),
-            rank=6,
-        ),
-        Column("Queue", 5, lambda row, _: _number(short_count(row.metrics.queued_files)), True),
-        Column(
-            *("Done", 5, lambda row, _: _number(short_count(row.metrics.files_done)), True),
-            rank=1,
-        ),
+        _spark_column(samples),
+        _figure("seq/s", 5, lambda row: _rate(row, row.metrics.sequences_per_second), rank=4),
+        _figure("res/s", 5, lambda row: _rate(row, row.metrics.residues_per_second), rank=6),
+        _figure("Queue", 5, lambda row: short_count(row.metrics.queued_files)),
+        _figure("Done", 5, lambda row: short_count(row.metrics.files_done), rank=1),
         Column("Stolen", 9, stolen_cell, right=True, rank=5),
         Column("Now", 17, running_cell, flexible=True, most=48),
-        Column(
-            *("Ends in", 8, lambda row, _: _number(_end(row)), True),
-            rank=7,
-        ),
-        Column(
-            "Memory",
-            14,
-            lambda row, _: _number(memory(row.metrics.memory_used, row.metrics.memory_total)),
-            right=True,
+        _figure("Ends in", 8, _end, rank=7),
+        _figure(
+            *("Memory", 14, lambda row: memory(row.metrics.memory_used, row.metrics.memory_total)),
             rank=8,
         ),
-        Column(
-            *("Sensor", 6, lambda row, _: _number(percent(row.metrics.sensor_utilisation)), True),
-            rank=9,
-        ),
-        Column(
-            "Hardware",
-            26,
-            lambda row, width: [("" if row.members else shorten(row.metrics.name, width), "dim")],
-            rank=10,
-        ),
-        Column(
-            *("Restarts", 8, lambda row, _: _number(count(row.metrics.restarts)), True), rank=11
-        ),
+        _figure("Sensor", 6, lambda row: percent(row.metrics.sensor_utilisation), rank=9),
+        Column("Hardware", 26, hardware_cell, rank=10),
+        _figure("Restarts", 8, lambda row: count(row.metrics.restarts), rank=11),
     )
 
 
