@@ -1,4 +1,4 @@
-"""ESM-2 embeddings of many protein FASTA files, balanced over every device of a machine."""
+"""Embeddings of many protein FASTA files, balanced over every device of a machine."""
 
 import time
 

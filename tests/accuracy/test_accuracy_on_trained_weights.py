@@ -11,9 +11,11 @@ from Bio.SeqIO.FastaIO import SimpleFastaParser
 from esm import multihead_attention
 
 from tests.support import trained
-from tui_balancer.embedding.checkpoints.checkpoints import LoadedModel, load, resolve
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel, ModelSource
 from tui_balancer.embedding.embedder import Embedder
+from tui_balancer.embedding.families.code import load, resolve
+from tui_balancer.embedding.families.esm2.checkpoints import LoadedModel
+from tui_balancer.embedding.families.requests import CheckpointModel
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
 from tui_balancer.inputs.synthetic import RESIDUE_PERCENT
 

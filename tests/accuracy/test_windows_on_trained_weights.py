@@ -9,9 +9,9 @@ import torch
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
 from tests.support import trained
-from tui_balancer.embedding.checkpoints.checkpoints import load, resolve
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel
 from tui_balancer.embedding.embedder import Embedder
+from tui_balancer.embedding.families.code import load, resolve
+from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.windows import windows
 from tui_balancer.workers.vectors.windows import joined

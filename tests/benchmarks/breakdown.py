@@ -18,11 +18,13 @@ from typing import Any
 from unittest.mock import patch
 
 from tests.benchmarks.forward_contenders import MODELS, ON_A_PROCESSOR, sequences
-from tui_balancer.embedding.batching import MARKERS, plan_batches
-from tui_balancer.embedding.checkpoints.checkpoints import load, resolve
-from tui_balancer.embedding.checkpoints.registry import ModelShape, UntrainedModel
+from tui_balancer.alphabets import PROTEIN
+from tui_balancer.embedding.batching import plan_batches
 from tui_balancer.embedding.embedder import Embedder, prepare_torch, torch_device
-from tui_balancer.embedding.forward import layers
+from tui_balancer.embedding.families.code import load, resolve
+from tui_balancer.embedding.families.esm2 import layers
+from tui_balancer.embedding.families.requests import UntrainedModel
+from tui_balancer.embedding.models import ModelShape
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
 from tui_balancer.workers.benchmark.measure import product_rate
@@ -72,7 +74,7 @@ def timed_embedder(
 
 
 def product_flops(shape: ModelShape, tokens: int) -> float:
-    """Return what has weights of `forward_flops`, but the projections that layer 1 looks up."""
+    """Return what has weights of `ModelShape.flops`, but the projections that layer 1 looks up."""
     return (24.0 * shape.layers - 6.0) * shape.width**2 * tokens
 
 
@@ -86,7 +88,7 @@ def row(model: str, precision: Precision) -> str:
     seconds: Counter[str] = Counter()
     embedder, task = timed_embedder(model, precision, seconds)
     texts = sequences(ON_A_PROCESSOR[model])
-    plan = plan_batches([len(text) for text in texts], CPU_BATCH_TOKENS)
+    plan = plan_batches([len(text) for text in texts], CPU_BATCH_TOKENS, PROTEIN.special)
     batches = [[texts[number] for number in batch] for batch in plan]
     embedder.embed(batches[0])
     seconds.clear()
@@ -107,7 +109,7 @@ def row(model: str, precision: Precision) -> str:
             embedder.embed(batch)
         seconds[ALL] += time.perf_counter() - began
     ceiling = median(ceilings) * seconds[ALL]
-    lengths = [len(text) + MARKERS for text in texts]
+    lengths = [len(text) + PROTEIN.special for text in texts]
     with_weights = TURNS * sum(product_flops(embedder.shape, length) for length in lengths)
     pairs = TURNS * sum(attention_flops(embedder.shape, length) for length in lengths)
     products, attention = (seconds[part] / seconds[ALL] for part in (PRODUCTS, ATTENTION))

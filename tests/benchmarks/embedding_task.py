@@ -11,10 +11,11 @@ from pathlib import Path
 
 import torch
 
+from tui_balancer.alphabets import PROTEIN
 from tui_balancer.embedding.batching import plan_batches
-from tui_balancer.embedding.checkpoints.checkpoints import resolve
-from tui_balancer.embedding.checkpoints.registry import UntrainedModel
 from tui_balancer.embedding.embedder import Embedder, load_embedder
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.fasta import read_fasta
 from tui_balancer.inputs.records import ReadingRules
@@ -41,7 +42,9 @@ def embed_file(path: Path, folder: Path) -> None:
     """Embed a file and write its vectors; the model stays for the next one."""
     records = read_fasta(path, ReadingRules()).records
     rows = torch.empty(len(records), embedder().shape.width)
-    for batch in plan_batches([len(one.residues) for one in records], CPU_BATCH_TOKENS):
+    for batch in plan_batches(
+        [len(one.residues) for one in records], CPU_BATCH_TOKENS, PROTEIN.special
+    ):
         rows[list(batch)] = embedder().embed([records[row].residues for row in batch])
     content = {"proteins": [one.id for one in records], "data": list(rows)}
     torch.save(content, folder / f"{path.stem}_ESM.pt")

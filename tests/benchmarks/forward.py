@@ -32,7 +32,7 @@ from tests.benchmarks.forward_contenders import (
     Contender,
     sequences,
 )
-from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
+from tui_balancer.embedding.families.table import MODELS as SHAPES
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def write_checkpoint(model: str, folder: Path) -> Path:
     """Write random weights once, for all processes to load."""
     from tests.support.checkpoints import make_checkpoint
 
-    shape = ESM2_MODELS[MODELS[model]]
+    shape = SHAPES[MODELS[model]]
     path = folder / f"{MODELS[model]}.pt"
     return make_checkpoint(path, shape.layers, shape.width, shape.heads, SEED)
 
@@ -130,8 +130,8 @@ def run_process(contender: Contender, model: str, device: str, part: int, checkp
     if contender.forward == "packed":
         keep_freed_memory()
     from tests.benchmarks.forward_passes import work_of
-    from tui_balancer.embedding.checkpoints.checkpoints import load, resolve
-    from tui_balancer.embedding.checkpoints.registry import CheckpointModel
+    from tui_balancer.embedding.families.code import load, resolve
+    from tui_balancer.embedding.families.requests import CheckpointModel
 
     # Shared out by length, as a balanced run would.
     mine = sorted(texts_for(model, device), key=len)[part :: contender.processes]

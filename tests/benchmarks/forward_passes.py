@@ -9,9 +9,10 @@ import esm
 import torch
 
 from tests.benchmarks.forward_contenders import Contender
+from tui_balancer.alphabets import PROTEIN
 from tui_balancer.embedding.batching import plan_batches
-from tui_balancer.embedding.checkpoints.checkpoints import LoadedModel
 from tui_balancer.embedding.embedder import DTYPES, Embedder, prepare_torch
+from tui_balancer.embedding.families.esm2.checkpoints import LoadedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS, gpu_batch_tokens
 from tui_balancer.workers.process.busy import BusyClock
@@ -45,7 +46,7 @@ def packed(contender: Contender, loaded: LoadedModel, device: str, tokens: int) 
     flight = Prefetch(Embedder(loaded, device, settings), BusyClock())
 
     def run(texts: list[str]) -> None:
-        plan = plan_batches([len(text) for text in texts], tokens)
+        plan = plan_batches([len(text) for text in texts], tokens, PROTEIN.special)
         batches = [[texts[index] for index in batch] for batch in plan]
         for number, batch in enumerate(batches):
             flight.have(*batches[number : number + 2])

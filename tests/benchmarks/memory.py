@@ -18,14 +18,14 @@ from pathlib import Path
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.sessions import on_cores
-from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
+from tui_balancer.embedding.families.table import MODELS as SHAPES
 from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.scheduler.commands import StopNow
 from tui_balancer.scheduler.model import DeviceState
 
-MODELS = {name.split("_")[2]: name for name in ESM2_MODELS}
+MODELS = {name.split("_")[2]: name for name in SHAPES}
 SEQUENCES = 100
 LONGEST_FIRST = 8
 """Of the sequences, as many as `extract.py` gets: the longest, which decide its peak."""
@@ -94,7 +94,7 @@ def main() -> None:
     print(f"{'1 worker':>10}{'4 workers':>11}{'a worker more':>15}")
     for model in options.models:
         name = MODELS[model]
-        shape = ESM2_MODELS[name]
+        shape = SHAPES[name]
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made)
             checkpoint = folder / f"{name}.pt"

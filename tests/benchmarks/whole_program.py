@@ -24,9 +24,10 @@ from Bio import SeqIO
 from tests.benchmarks.breakdown import attention_flops, product_flops
 from tests.benchmarks.forward_contenders import CORES
 from tests.support.checkpoints import make_checkpoint
-from tui_balancer.embedding.batching import MARKERS
-from tui_balancer.embedding.checkpoints.checkpoints import resolve
-from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS, CheckpointModel
+from tui_balancer.alphabets import PROTEIN
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.requests import CheckpointModel
+from tui_balancer.embedding.families.table import MODELS as SHAPES
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
 from tui_balancer.workers.benchmark.benchmark import benchmark
@@ -35,7 +36,7 @@ from tui_balancer.workers.benchmark.messages import BenchmarkTask
 LONGEST = 1022
 """Residues; longer sequences are cut, here as by `extract.py`."""
 
-MODELS = {name.split("_")[2]: name for name in ESM2_MODELS}
+MODELS = {name.split("_")[2]: name for name in SHAPES}
 
 
 def run_program(checkpoint: Path, inputs: Path, output: Path) -> None:
@@ -58,7 +59,7 @@ def seconds_at_the_ceiling(checkpoint: Path, files: Sequence[Path]) -> float:
     ]
     ceilings = {one.device: one.ceiling for one in benchmark(tasks, lambda _: None)}
     tokens = [
-        min(len(record), LONGEST) + MARKERS
+        min(len(record), LONGEST) + PROTEIN.special
         for file in files
         for record in SeqIO.parse(file, "fasta")
     ]
@@ -91,7 +92,7 @@ def main() -> None:
     parser.add_argument("--sequences", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    shape = ESM2_MODELS[MODELS[options.model]]
+    shape = SHAPES[MODELS[options.model]]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         checkpoint = make_checkpoint(

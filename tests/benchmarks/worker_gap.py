@@ -18,9 +18,9 @@ from pathlib import Path
 
 from tests.support.tasks import run_task, task_of
 from tests.support.work_board import ListBoard
-from tui_balancer.embedding.checkpoints.checkpoints import resolve
-from tui_balancer.embedding.checkpoints.registry import UntrainedModel
 from tui_balancer.embedding.embedder import Embedder, load_embedder
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.synthetic import write_synthetic

@@ -9,8 +9,9 @@ import torch
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.collection import leave_out
-from tui_balancer.embedding.checkpoints.checkpoints import resolve
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel, ModelSource
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.requests import CheckpointModel
+from tui_balancer.embedding.models import ModelSource
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

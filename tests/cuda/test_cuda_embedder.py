@@ -7,18 +7,19 @@ import random
 import pytest
 import torch
 
-from tui_balancer.embedding import embedder as embedding
-from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS, ModelSource
 from tui_balancer.embedding.embedder import Embedder, load_embedder
-from tui_balancer.embedding.forward import attention, layers
+from tui_balancer.embedding.families.esm2 import code, layers
+from tui_balancer.embedding.families.esm2.layers import Forward, PackedForward
+from tui_balancer.embedding.families.esm2.weights import Weights
+from tui_balancer.embedding.families.table import MODELS
+from tui_balancer.embedding.forward import attention
 from tui_balancer.embedding.forward.attention import varlen_is_there
-from tui_balancer.embedding.forward.layers import Forward, PackedForward
-from tui_balancer.embedding.forward.weights import Weights
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
 from tui_balancer.representations import Representations
 
 if torch.cuda.is_available():
-    from tui_balancer.embedding.forward.fused import FusedForward, kernels_are_right
+    from tui_balancer.embedding.families.esm2.fused import FusedForward, kernels_are_right
 
 pytestmark = pytest.mark.cuda
 
@@ -100,10 +101,10 @@ def test_the_kernels_change_no_more_than_the_last_bits(
         chosen.append(layers.choose_forward(weights, kept, head))
         return chosen[-1]
 
-    monkeypatch.setattr(embedding, "choose_forward", choose)
+    monkeypatch.setattr(code, "choose_forward", choose)
     fused = embedder(source, "cuda:0", precision=precision).embed(sequences())
     assert isinstance(chosen[0], FusedForward)
-    monkeypatch.setattr(embedding, "choose_forward", PackedForward)
+    monkeypatch.setattr(code, "choose_forward", PackedForward)
     public = embedder(source, "cuda:0", precision=precision).embed(sequences())
     assert torch.cosine_similarity(fused, public).min() > 0.9999
     if precision == "fp32":
@@ -111,7 +112,7 @@ def test_the_kernels_change_no_more_than_the_last_bits(
 
 
 def test_the_kernels_are_right_at_every_width(source: ModelSource) -> None:
-    shapes = {name: (one.width, one.heads) for name, one in ESM2_MODELS.items()}
+    shapes = {name: (one.width, one.heads) for name, one in MODELS.items()}
     for name, (width, heads) in shapes.items():
         assert kernels_are_right(torch.device("cuda:0"), heads, width // heads), name
 

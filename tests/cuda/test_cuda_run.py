@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tui_balancer.embedding.checkpoints.registry import ModelSource
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.inputs.synthetic import write_synthetic
 
 pytestmark = pytest.mark.cuda

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.support.tasks import write_task
 from tests.support.work_board import ListBoard
-from tui_balancer.embedding.checkpoints.registry import UntrainedModel
+from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.engines.local import LocalEngine
 from tui_balancer.inputs.records import ReadingRules

@@ -12,8 +12,9 @@ from tests.support.checkpoints import make_checkpoint
 from tests.support.preloaded import preloaded_workers
 from tests.support.quiet_run import checkpoint
 from tests.support.work_board import ListBoard
-from tui_balancer.embedding.checkpoints.checkpoints import resolve
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel, ModelSource
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.requests import CheckpointModel
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.engines import local
 from tui_balancer.engines.local import LocalEngine

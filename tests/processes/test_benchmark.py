@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tui_balancer.embedding.checkpoints.registry import ModelSource
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.errors import UserError
 from tui_balancer.workers.benchmark import benchmark as module
 from tui_balancer.workers.benchmark.benchmark import benchmark

@@ -10,11 +10,11 @@ import pytest
 
 from tests.support.commands import run_command
 from tui_balancer.devices.selection import SelectedDevice
-from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
+from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.run.prepare.limits import limit_warnings
 from tui_balancer.settings import RunSettings
 
-SHAPE = ESM2_MODELS["esm2_t6_8M_UR50D"]
+SHAPE = MODELS["esm2_t6_8M_UR50D"]
 EMBEDDING = RunSettings((), Path(), "").embedding_settings(1024, "fp32")
 PROCESSOR = (SelectedDevice("cpu:0", "a CPU", 1, None),)
 CARD = (SelectedDevice("cuda:0", "a card", 1, None), *PROCESSOR)

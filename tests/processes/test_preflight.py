@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from tui_balancer.devices.selection import DeviceRequest
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel, ModelSource, UntrainedModel
+from tui_balancer.embedding.families.requests import CheckpointModel, UntrainedModel
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.errors import UserError
 from tui_balancer.workers.preflight import messages
 from tui_balancer.workers.preflight import preflight as module

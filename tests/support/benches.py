@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.work_board import ListBoard
-from tui_balancer.embedding.checkpoints.registry import ModelSource
 from tui_balancer.embedding.embedder import Embedder
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.process.busy import BusyClock

@@ -10,7 +10,8 @@ import numpy as np
 
 from tests.support.outputs import METADATA
 from tui_balancer.devices.selection import SelectedDevice
-from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS, UntrainedModel
+from tui_balancer.embedding.families.requests import UntrainedModel
+from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.fasta import read_fasta
@@ -45,7 +46,7 @@ def finish_run(inputs: Path, folder: Path, formats: Sequence[FormatName] = ("vir
     folder.mkdir()
     scans = scan(find_inputs([inputs]), RULES)
     paths = output_paths([one.input for one in scans], FORMATS[formats[0]].suffix)
-    shape = ESM2_MODELS[MODEL]
+    shape = MODELS[MODEL]
     ledger = Ledger.create(
         folder / LEDGER_NAME, _run(inputs, folder, formats), SessionRecord(1000.0, "node1", 11, {})
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace as with_fields
 
 from tui_balancer.devices.selection import SelectedDevice
-from tui_balancer.embedding.checkpoints.registry import UntrainedModel
+from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.ledger.changes import FileDone
 from tui_balancer.ledger.records import DeviceUsed, FileRecord, RunRecord, SessionEnd, SessionRecord

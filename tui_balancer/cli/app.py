@@ -35,6 +35,7 @@ from tui_balancer.cli.options import (
 )
 from tui_balancer.cli.preferences import apply_preferences
 from tui_balancer.cli.settings import resumed_settings, run_settings
+from tui_balancer.embedding.families.table import FAMILIES
 from tui_balancer.errors import UserError
 from tui_balancer.settings import RunSettings
 from tui_balancer.standard_streams import finish_output, output_problem
@@ -45,10 +46,12 @@ EXIT_CODES = (
     f"{EXIT_USAGE} usage, {EXIT_INTERRUPTED} interrupted."
 )
 
+_TITLES = ", ".join(family.title for family in FAMILIES.values())
+
 app = App(
     name="tui-balancer",
     version=__version__,
-    help="ESM-2 embeddings of many protein FASTA files, on every device of this machine.\n\n"
+    help=f"{_TITLES} embeddings of many protein FASTA files, on every device of this machine.\n\n"
     "Files are shared out over the devices by their cost, and a device that runs dry steals whole "
     "files from a busy one. Watch and steer it on the screen, or run it without one.\n\n"
     + EXIT_CODES,

@@ -14,7 +14,7 @@ from cyclopts import Group, Parameter
 
 from tui_balancer.cli.numbers import decimal, whole
 from tui_balancer.devices.selection import AUTO
-from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
+from tui_balancer.embedding.families.table import DEFAULT_MODEL, FAMILIES, MODELS
 from tui_balancer.embedding.settings import Long, PrecisionChoice
 from tui_balancer.inputs.segments import SEGMENT_BYTES
 from tui_balancer.representations import KINDS
@@ -30,10 +30,9 @@ RESUMING = Group("Going on", sort_key=5)
 SCREEN = Group("Screen", sort_key=6)
 SCRIPTS = Group("In scripts", sort_key=8)
 
-DEFAULT_MODEL = "esm2_t33_650M_UR50D"
-
 _COUNT, _TIME = CountSettings(), TimeSettings()
 _MIB = 1 << 20
+_FAMILIES = ", or ".join(family.described for family in FAMILIES.values())
 _KINDS = [f"{kind.name} ({kind.words})" for kind in KINDS.values()]
 
 MOST_WORKERS = 1024
@@ -75,7 +74,7 @@ class ModelOptions:
     model: Annotated[
         str,
         Parameter(
-            help=f"An ESM-2 model of fair-esm by name ({', '.join(ESM2_MODELS)}; downloaded once "
+            help=f"{_FAMILIES} by name ({', '.join(MODELS)}; downloaded once "
             "to torch's cache), the path of a checkpoint in fair-esm's format or of a folder in "
             "Hugging Face's, facebook/NAME from the Hugging Face cache, or untrained:NAME for "
             "random weights (tests and benchmarks, not science)."
@@ -229,7 +228,7 @@ class EmbeddingOptions:
             MOST_TOKENS,
             help="Padded tokens in a batch, at most; less needs less memory (default: "
             f"{CPU_BATCH_TOKENS} if the CPU takes part, otherwise what suits the model and the "
-            f"smallest GPU: {gpu_batch_tokens(ESM2_MODELS[DEFAULT_MODEL])} for {DEFAULT_MODEL} "
+            f"smallest GPU: {gpu_batch_tokens(MODELS[DEFAULT_MODEL])} for {DEFAULT_MODEL} "
             "where memory allows).",
         ),
     ] = None

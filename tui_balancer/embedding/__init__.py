@@ -1,1 +1,1 @@
-"""ESM-2 models of fair-esm: loading, batching, the forward pass, pooling."""
+"""Models and what they compute: families, batching, forward passes, kinds of embedding."""

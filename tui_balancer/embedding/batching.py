@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-MARKERS = 2
-"""Tokens that stand around every sequence: BOS and EOS."""
 
-
-def plan_batches(lengths: Sequence[int], batch_tokens: int) -> tuple[tuple[int, ...], ...]:
+def plan_batches(
+    lengths: Sequence[int], batch_tokens: int, special: int
+) -> tuple[tuple[int, ...], ...]:
     """Divide sequences into batches, longest first, as a function of the arguments alone.
 
     Sorting brings equal lengths together, so that little is padded; beginning with the
@@ -16,8 +15,9 @@ def plan_batches(lengths: Sequence[int], batch_tokens: int) -> tuple[tuple[int, 
 
     Args:
         lengths: Residues of each sequence, in input order.
-        batch_tokens: Tokens of a batch at most, padding, BOS and EOS included; a sequence
+        batch_tokens: Tokens of a batch at most, padding and special tokens included; a sequence
             that alone has more is a batch of its own.
+        special: Special tokens of a sequence.
 
     Returns:
         The batches as positions in `lengths`; every position occurs exactly once.
@@ -26,7 +26,7 @@ def plan_batches(lengths: Sequence[int], batch_tokens: int) -> tuple[tuple[int, 
     batches: list[tuple[int, ...]] = []
     start = 0
     while start < len(order):
-        rows = max(1, batch_tokens // (lengths[order[start]] + MARKERS))
+        rows = max(1, batch_tokens // (lengths[order[start]] + special))
         batches.append(tuple(order[start : start + rows]))
         start += rows
     return tuple(batches)

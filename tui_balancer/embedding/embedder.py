@@ -1,24 +1,16 @@
-"""Sequences in, a row of numbers for each out, by the packed forward pass or by fair-esm's own."""
+"""Sequences in, a row of numbers for each out, by the packed forward pass or the makers' own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
-from tui_balancer.embedding.batching import MARKERS
-from tui_balancer.embedding.checkpoints.checkpoints import LoadedModel, load
-from tui_balancer.embedding.checkpoints.registry import ModelSource
-from tui_balancer.embedding.forward.layers import choose_forward
-from tui_balancer.embedding.forward.weights import take_weights
-from tui_balancer.embedding.kinds.contacts import ContactMaps, take_contact_head
-from tui_balancer.embedding.kinds.gathering import Gathering
-from tui_balancer.embedding.packing import PackedBatch, Packer, Run
+from tui_balancer.embedding.families.code import Loaded, Rows, code_of, load
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
-from tui_balancer.representations import Representations
 
 DTYPES: dict[Precision, torch.dtype] = {
     "fp32": torch.float32,
@@ -43,23 +35,24 @@ class Embedder:
 
     Attributes:
         shape: The model's architecture.
-        sha256: Of its weights, see `checkpoints.LoadedModel`.
+        sha256: Of its weights, see `code.Loaded`.
         kept: What is kept of a sequence. Layers count from 0 (the embedded tokens) to their
             number (the last, after the final layer norm).
         computes_by_itself: Whether the device goes on with what was begun while this process
             does other things.
     """
 
-    def __init__(self, loaded: LoadedModel, device: str, settings: EmbeddingSettings) -> None:
+    def __init__(self, loaded: Loaded, device: str, settings: EmbeddingSettings) -> None:
         self.shape = loaded.shape
         self.sha256 = loaded.sha256
         self.kept = settings.representations(loaded.shape.layers, loaded.shape.width)
         place = torch_device(device)
         self.computes_by_itself = place.type == "cuda"
-        self._rows: _Rows = (
-            _Reference(loaded, self.kept, place)
+        code = code_of(loaded.shape.family)
+        self._rows = (
+            code.reference(loaded, self.kept, place)
             if settings.reference
-            else _Packed(loaded, self.kept, place, DTYPES[settings.precision])
+            else code.packed(loaded, self.kept, place, DTYPES[settings.precision])
         )
 
     def embed(self, sequences: Sequence[str]) -> torch.Tensor:
@@ -88,7 +81,7 @@ class Embedder:
 class _OnCuda:
     """A batch in the current stream: after those before it, its vectors copied at its end."""
 
-    def __init__(self, rows: _Rows, sequences: Sequence[str]) -> None:
+    def __init__(self, rows: Rows, sequences: Sequence[str]) -> None:
         stream = torch.cuda.current_stream()
         self._begun = stream.record_event(_timing_event())
         on_device = rows(sequences)
@@ -111,63 +104,6 @@ def _timing_event() -> torch.cuda.Event:
     return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
 
 
-class _Rows(Protocol):
-    """What is kept of a batch, on the device."""
-
-    def __call__(self, sequences: Sequence[str]) -> torch.Tensor:
-        """Return float32, see `Embedder.embed`."""
-
-
-class _Packed:
-    """The packed forward pass."""
-
-    def __init__(
-        self, loaded: LoadedModel, kept: Representations, device: torch.device, dtype: torch.dtype
-    ) -> None:
-        self._packer = Packer(loaded.alphabet)
-        last, attending = kept.layers[-1], None
-        if kept.attention:
-            last, head = loaded.shape.layers, take_contact_head(loaded.model, device)
-            attending = partial(ContactMaps, head)
-        weights = take_weights(loaded.model, last, device, dtype)
-        self._forward = choose_forward(weights, kept, attending)
-
-    def __call__(self, sequences: Sequence[str]) -> torch.Tensor:
-        return self._forward(self._packer.pack(sequences))
-
-
-class _Reference:
-    """fair-esm's own tokeniser and forward pass, padding and all."""
-
-    def __init__(self, loaded: LoadedModel, kept: Representations, device: torch.device) -> None:
-        self._kept, self._device, self._gathering = kept, device, Gathering(kept)
-        self._model = loaded.model.to(device)
-        self._tokenise = loaded.alphabet.get_batch_converter()
-
-    @torch.inference_mode()
-    def __call__(self, sequences: Sequence[str]) -> torch.Tensor:
-        kept = self._kept
-        _, _, tokens = self._tokenise([("", sequence) for sequence in sequences])
-        result = self._model(
-            tokens.to(self._device),
-            repr_layers=kept.layers,
-            return_contacts=kept.attention,
-        )
-        rows = [self._row(result, row, len(sequence)) for row, sequence in enumerate(sequences)]
-        return torch.stack(rows) if kept.fixed else torch.cat(rows)
-
-    def _row(self, result: Mapping[str, Any], row: int, length: int) -> torch.Tensor:
-        """Return the row of a sequence; its tokens come first, then padding."""
-        tokens = length + MARKERS
-        bounds = torch.tensor((0, tokens), device=self._device)
-        alone = PackedBatch(bounds[:0], bounds[:0], bounds, (Run(0, 1, tokens),))
-        rows = self._gathering.begin(alone)
-        for layer, states in result["representations"].items():
-            rows.layer(layer, states[row, :tokens])
-        contacts = [result["contacts"][row, :length, :length]] if self._kept.attention else None
-        return rows.joined(contacts).flatten()
-
-
 def load_embedder(
     source: ModelSource,
     device: str,
@@ -182,7 +118,7 @@ def load_embedder(
         device: As the run names it: `cuda:0`, `mps`, `cpu:0`.
         threads: CPU threads that torch computes with from now on.
         settings: What decides the vectors.
-        scratch: See `checkpoints.load`.
+        scratch: See `code.load`.
 
     Raises:
         UserError: The model cannot be loaded, or has no such layer.

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import torch
-from esm.data import Alphabet
 
-from tui_balancer.embedding.batching import MARKERS
-
-_BOS, _EOS = "<", ">"
-"""Stand for the two markers while a batch is text; neither is a letter of the alphabet."""
+_BEGIN, _END = "<", ">"
+"""Stand for special tokens while a batch is text; neither is a letter of an alphabet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +19,7 @@ class Run:
     Attributes:
         start: Position of its first token in the batch.
         count: Sequences.
-        length: Tokens of each, BOS and EOS included.
+        length: Tokens of each, special tokens included.
     """
 
     start: int
@@ -44,12 +41,16 @@ class PackedBatch:
         positions: Of each token in its own sequence; int64 of shape (T,).
         bounds: Where the B sequences begin and the last one ends; int32 of shape (B + 1,).
         runs: Where the sequences lie, in order.
+        before: Special tokens before the residues of each.
+        after: Special tokens after them.
     """
 
     tokens: torch.Tensor
     positions: torch.Tensor
     bounds: torch.Tensor
     runs: tuple[Run, ...]
+    before: int
+    after: int
 
     @property
     def longest(self) -> int:
@@ -57,7 +58,7 @@ class PackedBatch:
         return max(run.length for run in self.runs)
 
     def sequences(self) -> list[slice]:
-        """Return the tokens of each sequence, BOS and EOS included."""
+        """Return the tokens of each sequence, special tokens included."""
         return [
             slice(start, start + run.length)
             for run in self.runs
@@ -65,13 +66,18 @@ class PackedBatch:
         ]
 
     def residues(self) -> list[slice]:
-        """Return the tokens of each sequence, without BOS and EOS."""
-        return [slice(one.start + 1, one.stop - 1) for one in self.sequences()]
+        """Return the tokens of each sequence, without special tokens."""
+        return [slice(one.start + self.before, one.stop - self.after) for one in self.sequences()]
+
+    @property
+    def inner(self) -> slice:
+        """The residues among the tokens of a sequence."""
+        return slice(self.before, -self.after or None)
 
     def residue_states(self, states: torch.Tensor) -> Iterator[torch.Tensor]:
         """Yield the residues of each run out of states (T, D): (count, residues, D)."""
         for run in self.runs:
-            yield states[run.tokens].view(run.count, run.length, -1)[:, 1:-1]
+            yield states[run.tokens].view(run.count, run.length, -1)[:, self.inner]
 
     def moved(self, device: torch.device) -> PackedBatch:
         """Return the batch on a device; from pinned memory the copy overlaps with kernels."""
@@ -81,25 +87,38 @@ class PackedBatch:
             (one.pin_memory() if device.type == "cuda" else one).to(device, non_blocking=True)
             for one in (self.tokens, self.positions, self.bounds)
         )
-        return PackedBatch(tokens, positions, bounds, self.runs)
+        return replace(self, tokens=tokens, positions=positions, bounds=bounds)
 
 
 class Packer:
     """Turns sequences into packed batches of one alphabet's tokens."""
 
-    def __init__(self, alphabet: Alphabet) -> None:
-        self._token_of_byte = torch.full((256,), alphabet.unk_idx)
-        for token in alphabet.all_toks:
-            if len(token) == 1:
-                self._token_of_byte[ord(token)] = alphabet.get_idx(token)
-        self._token_of_byte[ord(_BOS)] = alphabet.cls_idx
-        self._token_of_byte[ord(_EOS)] = alphabet.eos_idx
+    def __init__(
+        self, tokens: Mapping[str, int], unknown: int, begin: int | None, end: int | None
+    ) -> None:
+        """Take the numbers of the tokens.
+
+        Args:
+            tokens: By their letters.
+            unknown: Of other letters.
+            begin: Stands before every sequence; None where nothing does.
+            end: Stands after it, likewise.
+        """
+        self._token_of_byte = torch.full((256,), unknown)
+        for letter, token in tokens.items():
+            self._token_of_byte[ord(letter)] = token
+        self._before = self._after = ""
+        if begin is not None:
+            self._before, self._token_of_byte[ord(_BEGIN)] = _BEGIN, begin
+        if end is not None:
+            self._after, self._token_of_byte[ord(_END)] = _END, end
 
     def pack(self, sequences: Sequence[str]) -> PackedBatch:
         """Return the sequences, in their order, as one row of tokens on the CPU."""
-        text = "".join(f"{_BOS}{sequence}{_EOS}" for sequence in sequences)
+        before, after = self._before, self._after
+        text = "".join(f"{before}{sequence}{after}" for sequence in sequences)
         letters = torch.frombuffer(bytearray(text, "ascii"), dtype=torch.uint8)
-        lengths = [len(sequence) + MARKERS for sequence in sequences]
+        lengths = [len(before) + len(sequence) + len(after) for sequence in sequences]
         bounds = torch.tensor((0, *lengths)).cumsum(0)
         positions = torch.arange(len(letters)) - bounds[:-1].repeat_interleave(bounds.diff())
         runs: list[Run] = []
@@ -108,4 +127,4 @@ class Packer:
             runs.append(Run(start, sum(1 for _ in group), length))
             start = runs[-1].tokens.stop
         tokens = self._token_of_byte[letters.long()]
-        return PackedBatch(tokens, positions, bounds.int(), tuple(runs))
+        return PackedBatch(tokens, positions, bounds.int(), tuple(runs), len(before), len(after))

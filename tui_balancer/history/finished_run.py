@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tui_balancer.embedding.checkpoints.registry import UntrainedModel, parse_model
+from tui_balancer.embedding.families.requests import UntrainedModel, parse_model
 from tui_balancer.history.history import CUT_OFF, RunHistory, read_history
 from tui_balancer.ledger.records import (
     DeviceUsed,

@@ -82,7 +82,6 @@ class _Found:
 def count_plain(
     path: Path,
     rules: ReadingRules,
-    special_tokens: int,
     duplicate_index: DuplicateIndex | None = None,
     go_on: Callable[[], None] = lambda: None,
     stretch: Stretch | None = None,
@@ -92,7 +91,6 @@ def count_plain(
     Args:
         path: The file.
         rules: How FASTA is read.
-        special_tokens: That the model reads with every piece.
         duplicate_index: Notes the pieces; of a file that is not plain, it forgets them again.
         go_on: Called now and then; may raise to end it early.
         stretch: Of a file that is good as a whole; None for all of it.
@@ -106,7 +104,7 @@ def count_plain(
         found = _Found(part.size, records=part.before)
         for block in _blocks(file, part, digest.update):
             go_on()
-            if not _add(found, block, rules, special_tokens, duplicate_index):
+            if not _add(found, block, rules, duplicate_index):
                 break
         else:
             if stretch is not None or _is_good(found, rules):
@@ -142,7 +140,6 @@ def _add(
     found: _Found,
     block: bytes,
     rules: ReadingRules,
-    special_tokens: int,
     duplicate_index: DuplicateIndex | None,
 ) -> bool:
     """Count some whole records; return whether they are plain."""
@@ -156,13 +153,13 @@ def _add(
     if begin or not parts:
         return False
     ids, sequences = parts[::2], [lines.replace(b"\n", b"") for lines in parts[1::2]]
-    written = sequences
+    written, absent = sequences, rules.alphabet.absent
     text = b"".join(sequences)
-    if not _in_alphabet(text):
+    if not _in_alphabet(text, absent):
         written = [one.rstrip(b"*") for one in sequences]
         sequences = [one.upper() for one in written]
         text = b"".join(sequences)
-        if not _in_alphabet(text):
+        if not _in_alphabet(text, absent):
             return False
     lengths = _lengths(sequences)
     skipped = sequences.count(b"")
@@ -193,7 +190,7 @@ def _add(
     if long:
         found.findings.add_all(LONG_KINDS[rules.long], [positions[number] for number in long])
     found.counts += _counts(
-        *(sequences, lengths, long, rules, special_tokens, duplicate_index),
+        *(sequences, lengths, long, rules, duplicate_index),
         skipped=skipped,
         duplicates=duplicates,
     )
@@ -232,10 +229,10 @@ def _candidates(
     return sorted(number for number in set(found) if lengths[number]) if found else found
 
 
-def _in_alphabet(text: bytes) -> bool:
-    """Whether there are only letters that ESM-2 has a token for: all capitals but J."""
+def _in_alphabet(text: bytes, absent: bytes) -> bool:
+    """Whether there are only capitals, and none of those that the alphabet has not."""
     beyond = np.frombuffer(text, np.uint8) - _A > _Z - _A
-    return b"J" not in text and not beyond.any()
+    return not any(letter in text for letter in absent) and not beyond.any()
 
 
 def _add_letters(found: _Found, text: bytes) -> None:
@@ -254,7 +251,6 @@ def _counts(
     lengths: npt.NDArray[np.int64],
     long: list[int],
     rules: ReadingRules,
-    special_tokens: int,
     duplicate_index: DuplicateIndex | None,
     *,
     skipped: int,
@@ -280,7 +276,7 @@ def _counts(
         firsts = bytes(not number for own in cuts for number in range(len(own)))
     if duplicate_index is not None:
         duplicate_index.extend(sequences, lengths, firsts)
-    tokens = lengths + special_tokens
+    tokens = lengths + rules.alphabet.special
     return Counts(
         sequences=embedded,
         residues=residues,

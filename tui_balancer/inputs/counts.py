@@ -15,7 +15,7 @@ class Counts:
     Attributes:
         sequences: Sequences that will be embedded.
         residues: Residues that will be embedded, after truncation.
-        tokens: Sum over the sequences, or their windows, of the residues + 2 (BOS and EOS).
+        tokens: Sum over the sequences, or their windows, of their tokens.
         squared_tokens: Sum of the squares of the same.
         truncated: Sequences cut at the maximum length.
         windowed: Sequences that go through the model in windows.

@@ -215,7 +215,7 @@ class FastaStream:
             if NUL in title:
                 raise InputError(_locate(self._path, self.position))
             try:
-                residues, replaced = clean(sequence)
+                residues, replaced = clean(sequence, self._rules.alphabet)
             except ValueError as error:
                 raise InputError(_locate(self._path, self.position)) from error
             record_id = id_of(title, self.position)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tui_balancer.alphabets import PROTEIN, Alphabet
 from tui_balancer.inputs.segments import SEGMENT_BYTES
 
 
@@ -19,6 +20,7 @@ class ReadingRules:
             be embedded in windows, `skip` leaves them out.
         segment_bytes: Of a file's segments, see `inputs.segments`.
         strict: Refuse files in which a record seems to be no protein sequence.
+        alphabet: What the model reads.
     """
 
     max_length: int = 1022
@@ -26,6 +28,7 @@ class ReadingRules:
     long: Literal["truncate", "window", "skip"] = "truncate"
     segment_bytes: int = SEGMENT_BYTES
     strict: bool = False
+    alphabet: Alphabet = PROTEIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class ProteinRecord:
 
     Attributes:
         id: First word of the header, kept apart by a suffix when it occurs twice in a file.
-        residues: Upper-case letters of ESM-2's alphabet, at most `max_length` of them unless
+        residues: Upper-case letters of the alphabet, at most `max_length` of them unless
             longer sequences go through the model in windows; none of one that is left out.
         length: Residues before truncation; 0 of an empty sequence.
         replaced: Letters read as X.

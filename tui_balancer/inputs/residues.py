@@ -2,8 +2,8 @@
 
 | in the file | in the record |
 |---|---|
-| the 20 amino acids, `U O B Z X`, either case | the upper-case letter |
-| `J`, any other letter, `*` inside | `X`, counted as replaced |
+| a letter of the alphabet, either case | the upper-case letter |
+| any other letter (`J`), `*` inside | the alphabet's unknown letter (`X`), counted as replaced |
 | `*` at the end, gaps `-` and `.`, white space | nothing |
 | anything else | the file is refused |
 """
@@ -11,9 +11,9 @@
 from __future__ import annotations
 
 import string
+from functools import cache
 
-ALPHABET = "ACDEFGHIKLMNPQRSTVWYXBUZO"
-"""Letters that ESM-2 has a token for."""
+from tui_balancer.alphabets import Alphabet
 
 NUCLEOTIDES = b"ACGTUN"
 
@@ -22,29 +22,36 @@ GAPS = ("-." + string.whitespace).encode()
 NO_RESIDUES = "*-." + string.whitespace
 """What a sequence without residues may have."""
 
-_EITHER_CASE = (ALPHABET + ALPHABET.lower()).encode()
 _FOLD = str.maketrans(string.ascii_lowercase, string.ascii_uppercase, "-." + string.whitespace)
-_DROP_ALPHABET = str.maketrans("", "", ALPHABET)
+_DROP_LETTERS = str.maketrans("", "", string.ascii_uppercase)
 
 
-def clean(sequence: str) -> tuple[str, int]:
-    """Return a sequence in ESM-2's alphabet, and how many letters were read as X.
+def clean(sequence: str, alphabet: Alphabet) -> tuple[str, int]:
+    """Return a sequence in an alphabet, and how many letters were read as its unknown one.
 
     Raises:
         ValueError: It has a character that stands for no residue; `stranger` finds it.
     """
-    if not sequence.encode().translate(None, _EITHER_CASE):
+    either_case, drop_letters = _tables(alphabet)
+    if not sequence.encode().translate(None, either_case):
         return sequence.upper(), 0
     residues = sequence.translate(_FOLD).rstrip("*")
     if stranger(residues):
         raise ValueError(f"{stranger(residues)!a} is no residue")
-    foreign = residues.translate(_DROP_ALPHABET)
-    return residues.translate(dict.fromkeys(map(ord, foreign), "X")), len(foreign)
+    foreign = residues.translate(drop_letters)
+    return residues.translate(dict.fromkeys(map(ord, foreign), alphabet.unknown)), len(foreign)
+
+
+@cache
+def _tables(alphabet: Alphabet) -> tuple[bytes, dict[int, int | None]]:
+    """Return what to delete from bytes, and from capitals, so that foreign letters are left."""
+    letters = alphabet.letters
+    return (letters + letters.lower()).encode(), str.maketrans("", "", letters)
 
 
 def stranger(sequence: str) -> str:
     """Return the first character that stands for no residue, or an empty string."""
-    foreign = sequence.translate(_FOLD).translate(_DROP_ALPHABET)
+    foreign = sequence.translate(_FOLD).translate(_DROP_LETTERS)
     return next((letter for letter in foreign if not (letter.isalpha() or letter == "*")), "")
 
 

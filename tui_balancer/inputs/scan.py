@@ -23,9 +23,6 @@ from tui_balancer.inputs.segments import Stretch, grouped, joint, joint_sha256, 
 from tui_balancer.inputs.windows import pieces
 from tui_balancer.notices import Notices
 
-SPECIAL_TOKENS = 2
-"""BOS and EOS, which the model reads with every sequence."""
-
 
 @dataclass(frozen=True, slots=True)
 class Shard:
@@ -231,7 +228,7 @@ def _counted(
     stretch: Stretch | None = None,
 ) -> Counted:
     """Count what is in a file or a stretch of it, and note its pieces."""
-    plain = count_plain(path, rules, SPECIAL_TOKENS, duplicate_index, lambda: _go_on(stop), stretch)
+    plain = count_plain(path, rules, duplicate_index, lambda: _go_on(stop), stretch)
     return plain or _streamed(FastaStream(path, rules, stretch), rules, stop, duplicate_index)
 
 
@@ -242,14 +239,15 @@ def _streamed(
     duplicate_index: DuplicateIndex | None,
 ) -> Counted:
     """Count record by record."""
+    special = rules.alphabet.special
     sequences = residues = tokens = squared_tokens = truncated = windowed = replaced = 0
     for record in stream:
         _go_on(stop)
         sequences += 1
         residues += len(record.residues)
         for number, piece in enumerate(pieces(record.residues, rules)):
-            tokens += len(piece) + SPECIAL_TOKENS
-            squared_tokens += (len(piece) + SPECIAL_TOKENS) ** 2
+            tokens += len(piece) + special
+            squared_tokens += (len(piece) + special) ** 2
             windowed += number == 1
             if duplicate_index is not None:
                 duplicate_index.add(piece.encode(), first=number == 0)

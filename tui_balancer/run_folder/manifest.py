@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path, PurePath
 
-from tui_balancer.embedding.checkpoints.registry import ModelShape
+from tui_balancer.embedding.models import ModelShape
 from tui_balancer.inputs.bundling import bundle_files
 from tui_balancer.inputs.counts import Counts
 from tui_balancer.inputs.scan import FileScan
@@ -18,7 +18,6 @@ from tui_balancer.outputs.formats import DEFAULT_FORMATS, SHARD, FormatName, out
 from tui_balancer.outputs.layout import output_paths, shard_path, temporary_path
 from tui_balancer.outputs.partials import partial_path
 from tui_balancer.scheduler.model import Lease, Unit
-from tui_balancer.scheduler.policy.cost import forward_cost
 from tui_balancer.workers.wire.protocol import FileTask, OutputTask, Task
 
 JOINING_COST = 1.0
@@ -178,7 +177,7 @@ def file_records(
     """
 
     def cost(counts: Counts) -> float:
-        return forward_cost(shape.layers, shape.width, counts.tokens, counts.squared_tokens)
+        return shape.flops(counts.tokens, counts.squared_tokens)
 
     tokens = [0 if scan.segments else scan.counts.tokens for scan in scans]
     bundles = bundle_files(tokens, batch_tokens)

@@ -13,7 +13,8 @@ from typing import Any
 from msgspec import ValidationError, convert, to_builtins
 
 from tui_balancer.devices.selection import SelectedDevice
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel, ModelSource, parse_model
+from tui_balancer.embedding.families.requests import CheckpointModel, parse_model
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.errors import LedgerError

@@ -15,8 +15,7 @@ from tui_balancer.cli.cluster_options import ClusterOptions
 from tui_balancer.cli.commands.demo import DEMO_SECONDS
 from tui_balancer.cli.commands.report import REPORT_NAME
 from tui_balancer.cli.commands.simulate import FASTEST_SPEED, SLOWEST_SPEED
-from tui_balancer.cli.options import DEFAULT_MODEL
-from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
+from tui_balancer.embedding.families.table import DEFAULT_MODEL, MODELS
 from tui_balancer.engines.dask.request import JOB_KINDS, ClusterRequest
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.run.lab.policy_comparison import THROTTLED_TO
@@ -52,7 +51,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
 """Words with a number in them that are no defaults, by the option whose text has them."""
 
 NUMBERS: Mapping[str, tuple[object, ...]] = {
-    "--model": tuple(ESM2_MODELS),
+    "--model": tuple(MODELS),
     "--hang-floor": (HANG_FLOOR_SECONDS,),
     "--threshold": (TIME.gain_seconds,),
     "--threshold-ratio": (COUNT.ratio,),
@@ -61,7 +60,7 @@ NUMBERS: Mapping[str, tuple[object, ...]] = {
     "--steal-interval": (COUNT.interval_seconds,),
     "--batch-tokens": (
         CPU_BATCH_TOKENS,
-        gpu_batch_tokens(ESM2_MODELS[DEFAULT_MODEL]),
+        gpu_batch_tokens(MODELS[DEFAULT_MODEL]),
         DEFAULT_MODEL,
     ),
     "--shard": ((Shards().size or 0) >> 20, ReadingRules().segment_bytes >> 20),

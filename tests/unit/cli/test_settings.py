@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
+from tui_balancer.alphabets import Alphabet
 from tui_balancer.cli.app import app
 from tui_balancer.cli.options import (
     BalancingOptions,
@@ -57,7 +58,11 @@ WORDS = {
 
 POLICY_NUMBERS = {*TimeSettings.__struct_fields__, *CountSettings.__struct_fields__}
 
-NO_OPTION = {"inputs", "output", "cluster", "overwrite", "reading.segment_bytes"}
+NO_OPTION = {"inputs", "output", "cluster", "overwrite", "reading.segment_bytes"} | {
+    # The model's.
+    f"reading.alphabet.{one.name}"
+    for one in fields(Alphabet)
+}
 
 
 def flat(settings: object, group: str = "") -> Iterator[tuple[str, object]]:

@@ -117,7 +117,7 @@ def test_a_worker_is_told_its_slice_before_torch_is_loaded() -> None:
     program = """
 import os, sys, types
 from pathlib import Path
-from tui_balancer.embedding.checkpoints.registry import UntrainedModel
+from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.process import entry

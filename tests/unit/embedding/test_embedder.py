@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
-from tui_balancer.embedding.checkpoints.checkpoints import LoadedModel, load, resolve
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel, ModelSource, UntrainedModel
 from tui_balancer.embedding.embedder import Embedder, load_embedder
+from tui_balancer.embedding.families.code import load, resolve
+from tui_balancer.embedding.families.esm2.checkpoints import LoadedModel
+from tui_balancer.embedding.families.requests import CheckpointModel, UntrainedModel
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision, resolve_layer
 from tui_balancer.errors import UserError
 

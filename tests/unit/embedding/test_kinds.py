@@ -10,14 +10,15 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint, make_hugging_face_folder
-from tui_balancer.embedding.checkpoints.checkpoints import LoadedModel, load, resolve
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel, NamedModel
-from tui_balancer.embedding.checkpoints.regression import (
+from tui_balancer.embedding.embedder import Embedder
+from tui_balancer.embedding.families.code import load, resolve
+from tui_balancer.embedding.families.esm2.checkpoints import LoadedModel
+from tui_balancer.embedding.families.esm2.regression import (
     CONTACT_HEAD,
     regression_path,
     see_to_regression,
 )
-from tui_balancer.embedding.embedder import Embedder
+from tui_balancer.embedding.families.requests import CheckpointModel, NamedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
 from tui_balancer.representations import KINDS

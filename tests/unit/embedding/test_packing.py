@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from esm.data import Alphabet
 
-from tui_balancer.embedding.packing import Packer, Run
+from tui_balancer.embedding.families.esm2.weights import packer
+from tui_balancer.embedding.packing import Run
 
 ALPHABET = Alphabet.from_architecture("ESM-1b")
 LETTERS = "LAGVSERTIDPKQNFYMHWCXBUZO"
@@ -14,11 +15,11 @@ LETTERS = "LAGVSERTIDPKQNFYMHWCXBUZO"
 def test_tokens_are_those_of_fair_esms_converter() -> None:
     for sequence in (LETTERS, "M", *LETTERS):
         _, _, tokens = ALPHABET.get_batch_converter()([("", sequence)])
-        assert torch.equal(Packer(ALPHABET).pack([sequence]).tokens, tokens[0])
+        assert torch.equal(packer(ALPHABET).pack([sequence]).tokens, tokens[0])
 
 
 def test_neighbours_of_equal_length_are_a_run() -> None:
-    batch = Packer(ALPHABET).pack(["MKV", "AAA", "M", "GGG"])
+    batch = packer(ALPHABET).pack(["MKV", "AAA", "M", "GGG"])
     assert batch.runs == (Run(0, 2, 5), Run(10, 1, 3), Run(13, 1, 5))
     assert batch.bounds.tolist() == [0, 5, 10, 13, 18]
     assert batch.bounds.dtype == torch.int32

@@ -15,7 +15,7 @@ from tui_balancer.inputs.counting import count_plain
 from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.inputs.scan import SPECIAL_TOKENS, FileScan, scan_file
+from tui_balancer.inputs.scan import FileScan, scan_file
 from tui_balancer.notices import Notice, Notices
 
 headers = st.text(
@@ -97,7 +97,7 @@ def test_plain_files_are_counted_without_the_slower_way(
     )
     nucleic = set("ACGT") >= set(letters)
     how = ReadingRules(max_length=50, allow_nucleotide=nucleic)
-    found = count_plain(path, how, SPECIAL_TOKENS)
+    found = count_plain(path, how)
     assert found is not None
     counts = found.counts
     assert (counts.sequences, counts.residues, counts.truncated) == (2500, 125_000, 2500)
@@ -114,7 +114,7 @@ def test_records_longer_than_a_block_are_counted_and_those_of_no_protein_left_to
     path = tmp_path / "long.fasta"
     long = "MKVLLAWTYR" * 7 + "\n"
     path.write_text(f">a\nMKV\n>titin\n{long * lines}>b\nMK\n")
-    assert (count_plain(path, ReadingRules(), SPECIAL_TOKENS) is not None) is (lines == 1)
+    assert (count_plain(path, ReadingRules()) is not None) is (lines == 1)
     fast, slow = both_ways(path, ReadingRules())
     assert fast == slow
     assert fast[0].residues == 70 * lines + 5
@@ -123,7 +123,7 @@ def test_records_longer_than_a_block_are_counted_and_those_of_no_protein_left_to
 def test_a_nucleic_acid_is_refused_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "genome.fasta"
     path.write_text(">one\n" + "ACGT" * 300 + "\n")
-    assert count_plain(path, ReadingRules(), SPECIAL_TOKENS) is None
+    assert count_plain(path, ReadingRules()) is None
     (fast, *_), (slow, *_) = both_ways(path, ReadingRules())
     assert fast == slow
     assert "looks like nucleotides" in fast.error

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tui_balancer.alphabets import PROTEIN
 from tui_balancer.inputs.counts import Counts
 from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.fasta import FastaStream, InputError, read_fasta
 from tui_balancer.inputs.findings import Spot
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
-from tui_balancer.inputs.residues import ALPHABET
 from tui_balancer.inputs.scan import FileScan, scan_file
 from tui_balancer.inputs.unpacking import zstd
 from tui_balancer.notices import NoticeKind
@@ -261,7 +261,7 @@ def test_any_bytes_become_records_or_an_input_error_and_the_scan_counts_the_same
     assert len({record.id for record in records}) == len(records) > 0
     for record in records:
         assert 0 < len(record.residues) == min(record.length, max_length)
-        assert set(record.residues) <= set(ALPHABET)
+        assert set(record.residues) <= set(PROTEIN.letters)
     tokens = [len(record.residues) + 2 for record in records]
     assert counted.counts == Counts(
         sequences=len(records),

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from tui_balancer.embedding.checkpoints.registry import ModelShape
+from tui_balancer.embedding.families.esm2.family import Esm2Shape
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import FileScan, scan
@@ -25,7 +25,7 @@ from tui_balancer.run_folder.manifest import Manifest, file_records
 from tui_balancer.run_folder.shards import census_parts, shown, with_costs_of
 from tui_balancer.settings import Shards
 
-SHAPE = ModelShape(layers=2, width=40, heads=4)
+SHAPE = Esm2Shape(layers=2, width=40, heads=4)
 RULES = ReadingRules(segment_bytes=100)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tui_balancer.devices.selection import SelectedDevice
-from tui_balancer.embedding.checkpoints.registry import ModelSource, UntrainedModel
+from tui_balancer.embedding.families.requests import UntrainedModel
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.records import ReadingRules

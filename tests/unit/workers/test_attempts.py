@@ -13,9 +13,9 @@ from tests.support.benches import bench_for, worker_setup
 from tests.support.checkpoints import make_checkpoint
 from tests.support.tasks import run_task, task_of, write_file
 from tests.support.work_board import ListBoard
-from tui_balancer.embedding.checkpoints.checkpoints import resolve
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel
 from tui_balancer.embedding.embedder import load_embedder
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.task.task import Abandoned

@@ -34,9 +34,9 @@ def test_loading_a_model_imports_neither_torchs_compiler_nor_its_algebra(tmp_pat
     program = f"""
 import sys
 from pathlib import Path
-from tui_balancer.embedding.checkpoints.checkpoints import resolve
+from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.embedder import load_embedder
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel
+from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 
 model = resolve(CheckpointModel(Path({str(make_checkpoint(tmp_path / "tiny.pt"))!r})))

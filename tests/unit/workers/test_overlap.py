@@ -14,10 +14,11 @@ from tests.support.benches import WORKER, bench_for, worker_setup
 from tests.support.checkpoints import make_checkpoint
 from tests.support.tasks import write_task
 from tests.support.work_board import ListBoard
+from tui_balancer.alphabets import PROTEIN
 from tui_balancer.embedding.batching import plan_batches
-from tui_balancer.embedding.checkpoints.checkpoints import resolve
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel
 from tui_balancer.embedding.embedder import Embedder, load_embedder
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.fasta import read_fasta
 from tui_balancer.inputs.records import ReadingRules
@@ -68,7 +69,7 @@ def setup(tmp_path: Path) -> WorkerSetup:
 
 def batches_of(task: Task) -> list[list[str]]:
     residues = [one.residues for one in read_fasta(task.files[0].source, ReadingRules()).records]
-    plan = plan_batches([len(one) for one in residues], BATCH_TOKENS)
+    plan = plan_batches([len(one) for one in residues], BATCH_TOKENS, PROTEIN.special)
     return [[residues[row] for row in batch] for batch in plan]
 
 

@@ -15,9 +15,10 @@ from tests.support.benches import WORKER, bench_for, worker_setup
 from tests.support.checkpoints import make_checkpoint
 from tests.support.tasks import run_task
 from tests.support.work_board import ListBoard
-from tui_balancer.embedding.checkpoints.checkpoints import resolve
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel, ModelSource
 from tui_balancer.embedding.embedder import Embedder, load_embedder
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.requests import CheckpointModel
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.duplicates import DuplicateIndex

@@ -17,6 +17,8 @@ from tui_balancer.cli.options import (
 )
 from tui_balancer.cli.progress import bars
 from tui_balancer.cli.settings import run_settings
+from tui_balancer.embedding.families.requests import UNTRAINED_PREFIX
+from tui_balancer.embedding.families.table import SMALLEST_MODEL
 from tui_balancer.errors import UserError
 from tui_balancer.formatting import estimate
 from tui_balancer.settings import RunSettings
@@ -30,8 +32,7 @@ DEMO_SECONDS = 120.0
 MOST_SIZE = 1000
 """A day and a half."""
 
-MODEL = "esm2_t6_8M_UR50D"
-UNTRAINED = f"untrained:{MODEL}"
+UNTRAINED = f"{UNTRAINED_PREFIX}{SMALLEST_MODEL}"
 
 DOWNLOAD_SECONDS = 5.0
 """How long the real weights' first byte may take before random ones stand in for them."""
@@ -60,7 +61,7 @@ def demo(
     """Try it out on made-up proteins.
 
     Measures the devices, says how long it will take, writes a seeded set of uneven FASTA files of
-    that size to OUTPUT/proteins and embeds them into OUTPUT/embeddings with the smallest ESM-2:
+    that size to OUTPUT/proteins and embeds them into OUTPUT/embeddings with the smallest model:
     its real weights where they are cached or can be downloaded, random ones of the same shape
     otherwise; it says which. It overrates the first device (unless --weights is given), so that
     you see files being stolen. The same command resumes a demo that ended early, with its files;
@@ -73,7 +74,7 @@ def demo(
     settings = run_settings(
         (str(output / "proteins"),),
         output / "embeddings",
-        ModelOptions(model=MODEL, seed=seed),
+        ModelOptions(model=SMALLEST_MODEL, seed=seed),
         devices,
         balancing,
     )

@@ -19,10 +19,12 @@ from tui_balancer.cli.options import (
 )
 from tui_balancer.cli.progress import bar, bars
 from tui_balancer.cli.settings import run_settings
+from tui_balancer.embedding.families.requests import UNTRAINED_PREFIX
+from tui_balancer.embedding.families.table import SMALLEST_MODEL
 from tui_balancer.embedding.settings import PrecisionChoice
 from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED
 
-BENCH_MODEL = "untrained:esm2_t6_8M_UR50D"
+BENCH_MODEL = f"{UNTRAINED_PREFIX}{SMALLEST_MODEL}"
 
 # Ids may look like codes of emoji, `:A:`.
 _stdout = Console(emoji=False)

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tui_balancer.cli.numbers import decimal, whole
-from tui_balancer.cli.options import DEFAULT_MODEL
 from tui_balancer.cli.screen import exit_after, require_screen, show_run
+from tui_balancer.embedding.families.table import DEFAULT_MODEL, MODELS
 from tui_balancer.errors import UserError
 from tui_balancer.run.lab.policy_comparison import (
     THROTTLED_TO,
@@ -75,12 +75,10 @@ def simulate(
     table's, and learns the true speeds as a run would. Figures are makespans over the fluid
     bound: the time in which the same devices could do the work if it were poured over them.
     """
-    from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
-
     if scenario == "dying" and devices < 2:
         raise UserError("--scenario dying needs a device that survives: --devices 2 or more")
-    if model not in ESM2_MODELS:
-        raise UserError(f"unknown model {model!r}: choose one of {', '.join(ESM2_MODELS)}")
+    if model not in MODELS:
+        raise UserError(f"unknown model {model!r}: choose one of {', '.join(MODELS)}")
     units = scanned_units(inputs, model) if inputs else None
     if units == ():
         raise UserError("none of the inputs can be read as protein")

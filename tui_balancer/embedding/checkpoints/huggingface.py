@@ -1,16 +1,11 @@
-"""ESM-2 in Hugging Face's format: a folder with `settings.json` and the weights, in safetensors or
-torch's format, in one file or in several.
-
-Hugging Face renamed the modules of fair-esm's model and left their tensors as they are, so under
-the names of old the same model takes them, and computes the same bits. Heads for other tasks
-are left aside, and a missing head of the language model is made up: no embedding needs it.
+"""Hugging Face's format: a folder with `config.json` and the weights, in safetensors or torch's
+format, in one file or in several.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,14 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from tui_balancer.embedding.checkpoints.registry import ModelShape
-from tui_balancer.embedding.checkpoints.tensors import (
-    Checkpoint,
-    file_sha256,
-    is_plausible,
-    not_esm2,
-    unpickled,
-)
+from tui_balancer.embedding.checkpoints.tensors import file_sha256, unpickled
 from tui_balancer.errors import UserError
 
 CONFIG_NAME = "config.json"
@@ -34,68 +22,6 @@ CONFIG_NAME = "config.json"
 WEIGHTS_NAMES = ("model.safetensors", "pytorch_model.bin")
 """The better one first. Weights in several files have an index, which is called the same with
 `.index.json` behind it."""
-
-_REQUIRED = {
-    "model_type": "esm",
-    "position_embedding_type": "rotary",
-    "emb_layer_norm_before": False,
-    "layer_norm_eps": 1e-5,
-    "hidden_act": "gelu",
-}
-"""What makes the `esm` models of Hugging Face, which are of several kinds, an ESM-2."""
-
-_MODULES = {
-    "attention.self.query": "self_attn.q_proj",
-    "attention.self.key": "self_attn.k_proj",
-    "attention.self.value": "self_attn.v_proj",
-    "attention.self.rotary_embeddings": "self_attn.rot_emb",
-    "attention.output.dense": "self_attn.out_proj",
-    "attention.LayerNorm": "self_attn_layer_norm",
-    "intermediate.dense": "fc1",
-    "output.dense": "fc2",
-    "LayerNorm": "final_layer_norm",
-}
-_LAYER = re.compile(r"encoder\.layer\.(\d+)\.(.+)\.(\w+)")
-_OTHERS = {
-    "embeddings.word_embeddings.weight": "embed_tokens.weight",
-    "encoder.emb_layer_norm_after.weight": "emb_layer_norm_after.weight",
-    "encoder.emb_layer_norm_after.bias": "emb_layer_norm_after.bias",
-    "contact_head.regression.weight": "contact_head.regression.weight",
-    "contact_head.regression.bias": "contact_head.regression.bias",
-}
-_UNUSED = {"embeddings.position_ids", "embeddings.position_embeddings.weight"}
-"""Made by the library for its other models."""
-
-_LANGUAGE_HEAD = {
-    f"lm_head.{name}": f"lm_head.{name}"
-    for name in ("bias", "dense.weight", "dense.bias", "layer_norm.weight", "layer_norm.bias")
-}
-
-
-def read_folder(folder: Path) -> Checkpoint:
-    """Return what a folder holds, the weights under fair-esm's names.
-
-    Raises:
-        UserError: It holds no model, or none that is an ESM-2, or it is broken.
-    """
-    config = _json(folder / CONFIG_NAME)
-    for key, value in _REQUIRED.items():
-        if config.get(key, value if key == "hidden_act" else None) != value:
-            raise not_esm2(folder, f"its {key} is {config.get(key)!r}, not {value!r}")
-    shape = ModelShape(
-        *(config.get(key, 0) for key in ("num_hidden_layers", "hidden_size", "num_attention_heads"))
-    )
-    if not is_plausible(shape):
-        raise not_esm2(folder, f"{CONFIG_NAME} does not name its layers, width and heads")
-    weights: dict[str, torch.Tensor] = {}
-    for path in weights_files(folder):
-        for key, value in _tensors(path).items():
-            if name := _fair_esm_name(key):
-                weights[name] = value
-            elif _is_of_the_body(key):
-                raise not_esm2(folder, f"{key} is unknown")
-    _complete(weights, shape)
-    return Checkpoint(shape, bool(config.get("token_dropout", True)), weights)
 
 
 def folder_sha256(folder: Path) -> str:
@@ -122,7 +48,7 @@ def weights_files(folder: Path) -> tuple[Path, ...]:
             return (folder / name,)
         index = folder / f"{name}.index.json"
         if index.exists():
-            places = _json(index).get("weight_map")
+            places = read_json(index).get("weight_map")
             names = set(places.values()) if isinstance(places, dict) else set()
             if not names or not all(isinstance(one, str) and "/" not in one for one in names):
                 raise UserError(f"{index} does not say where the weights are")
@@ -130,7 +56,12 @@ def weights_files(folder: Path) -> tuple[Path, ...]:
     raise UserError(f"{folder} has no weights: neither {' nor '.join(WEIGHTS_NAMES)}")
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a file of a folder.
+
+    Raises:
+        UserError: There is none.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -144,47 +75,21 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _tensors(path: Path) -> Mapping[str, torch.Tensor]:
-    """Return a file's tensors by Hugging Face's names, mapped where the format allows."""
+def read_tensors(path: Path, title: str) -> Mapping[str, torch.Tensor]:
+    """Return a file's tensors by Hugging Face's names, mapped where the format allows.
+
+    Args:
+        path: One of the folder's `weights_files`.
+        title: Of the family that it should be of.
+
+    Raises:
+        UserError: It is broken, or it holds something else than tensors.
+    """
     if path.suffix != ".safetensors":
-        return unpickled(path)
+        return unpickled(path, title)
     try:
         return load_file(path)
     except FileNotFoundError:
         raise UserError(f"there is no checkpoint {path}: check the path") from None
     except (SafetensorError, OSError) as error:
         raise UserError(f"the checkpoint {path} is broken or not a checkpoint") from error
-
-
-def _fair_esm_name(key: str) -> str | None:
-    """Return a tensor's name in fair-esm's model; None if that has none for it."""
-    bare = key.removeprefix("esm.")
-    if layer := _LAYER.fullmatch(bare):
-        module = _MODULES.get(layer[2])
-        return f"layers.{layer[1]}.{module}.{layer[3]}" if module else None
-    return _OTHERS.get(bare) or _LANGUAGE_HEAD.get(key)
-
-
-def _is_of_the_body(key: str) -> bool:
-    """Whether a tensor takes part in an embedding, so that leaving it out would falsify it."""
-    bare = key.removeprefix("esm.")
-    return bare.startswith(("encoder.", "embeddings.")) and bare not in _UNUSED
-
-
-def _complete(weights: dict[str, torch.Tensor], shape: ModelShape) -> None:
-    """Add what fair-esm's model has and files may lack: what follows from the sizes, and the head
-    of the language model.
-    """
-    width = shape.width
-    tokens = weights.get("embed_tokens.weight", torch.empty(0, width))
-    weights["lm_head.weight"] = tokens
-    weights.setdefault("lm_head.bias", torch.zeros(len(tokens)))
-    weights.setdefault("lm_head.dense.weight", torch.zeros(width, width))
-    weights.setdefault("lm_head.dense.bias", torch.zeros(width))
-    weights.setdefault("lm_head.layer_norm.weight", torch.ones(width))
-    weights.setdefault("lm_head.layer_norm.bias", torch.zeros(width))
-    size = width // shape.heads
-    # As fair-esm's own `RotaryEmbedding` computes them.
-    frequencies = 1.0 / (10000 ** (torch.arange(0, size, 2).float() / size))
-    for layer in range(shape.layers):
-        weights.setdefault(f"layers.{layer}.self_attn.rot_emb.inv_freq", frequencies)

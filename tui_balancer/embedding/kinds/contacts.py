@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from esm.model.esm2 import ESM2
 
 from tui_balancer.embedding.packing import PackedBatch
 
@@ -24,19 +23,12 @@ class ContactHead:
     bias: torch.Tensor
 
 
-def take_contact_head(model: ESM2, device: torch.device) -> ContactHead:
-    """Take the regression of a model."""
-    regression = model.contact_head.regression
-    weights = regression.weight.detach().view(model.num_layers, model.attention_heads)
-    return ContactHead(weights.to(device), regression.bias.detach().to(device))
-
-
 class ContactMaps:
     """The contacts of one batch; see `modules.Attended`."""
 
     def __init__(self, head: ContactHead, batch: PackedBatch) -> None:
         self._head = head
-        self._tokens = batch.sequences()
+        self._tokens, self._inner = batch.sequences(), batch.inner
         self._sums = [
             torch.zeros(one.stop - one.start, one.stop - one.start, device=head.weights.device)
             for one in batch.residues()
@@ -48,7 +40,7 @@ class ContactMaps:
         for tokens, total in zip(self._tokens, self._sums, strict=True):
             q, k = (one[tokens].transpose(0, 1).float() for one in (query, key))
             scores = q @ k.transpose(1, 2) * q.shape[2] ** -0.5
-            maps = scores.softmax(-1)[:, 1:-1, 1:-1]
+            maps = scores.softmax(-1)[:, self._inner, self._inner]
             maps = maps + maps.transpose(1, 2)
             sums = maps.sum(-1, keepdim=True)
             expected = sums * sums.transpose(1, 2) / sums.sum(1, keepdim=True)

@@ -8,7 +8,8 @@ from statistics import median
 
 from tui_balancer.devices.processor import CPU
 from tui_balancer.devices.selection import SelectedDevice, parse_devices
-from tui_balancer.embedding.checkpoints.registry import ModelSource, parse_model
+from tui_balancer.embedding.families.requests import parse_model
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import Precision
 from tui_balancer.formatting import plural
 from tui_balancer.run.prepare.batch_size import suitable_batch_tokens

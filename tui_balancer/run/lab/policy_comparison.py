@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Literal
 
-from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
+from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
@@ -84,7 +84,7 @@ def scanned_units(inputs: Sequence[str | Path], model: str) -> tuple[Unit, ...]:
         UserError: There are no inputs.
     """
     scans = scan(find_inputs(inputs), ReadingRules())
-    shape = ESM2_MODELS[model]
+    shape = MODELS[model]
     manifest = Manifest.build(scans, Path(), shape, gpu_batch_tokens(shape))
     return tuple(manifest.good_units)
 

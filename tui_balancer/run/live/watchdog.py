@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tui_balancer.embedding.checkpoints.registry import ModelShape
+from tui_balancer.embedding.models import ModelShape
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.formatting import duration
-from tui_balancer.inputs.scan import SPECIAL_TOKENS
 from tui_balancer.run.prepare.plan import assumed_flops
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Unit
-from tui_balancer.scheduler.policy.cost import forward_cost
 
 PATIENCE = 10.0
 """Times what the largest batch should take: a throttled card, a busy host, a batch in halves."""
@@ -75,9 +73,9 @@ class Deadlines:
 
 def largest_batch_cost(shape: ModelShape, settings: EmbeddingSettings) -> float:
     """Return the FLOPs of a batch that is full of the longest sequences."""
-    longest = settings.max_length + SPECIAL_TOKENS
+    longest = settings.max_length + shape.alphabet.special
     tokens = max(settings.batch_tokens, longest)
-    return forward_cost(shape.layers, shape.width, tokens, tokens * longest)
+    return shape.flops(tokens, tokens * longest)
 
 
 def deadlines(prepared: PreparedRun) -> Deadlines:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui_balancer.devices.selection import SelectedDevice
-from tui_balancer.embedding.checkpoints.registry import ModelShape
+from tui_balancer.embedding.models import ModelShape
 
 CPU_BATCH_TOKENS = 2048
 """With half as many, one core with AVX-512 took 4 to 7 % longer over 8M and 35M, with twice as
@@ -46,7 +46,7 @@ def gpu_batch_tokens(shape: ModelShape, memories: Sequence[int] = ()) -> int:
     """
     states = _GPU_STATES
     if memories:
-        weights = _WEIGHT_BYTES * 12 * shape.layers * shape.width**2
+        weights = _WEIGHT_BYTES * shape.weights
         states = min(states, (min(memories) - weights) // (2 * _STATE_BYTES))
     tokens = max(states // shape.width, _LEAST_GPU_TOKENS)
     return 1 << (tokens.bit_length() - 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui_balancer.devices.selection import SelectedDevice, parse_devices
-from tui_balancer.embedding.checkpoints.registry import ModelSource
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
 from tui_balancer.engines.dask.request import ClusterRequest
 from tui_balancer.errors import UserError

@@ -12,7 +12,8 @@ from tui_balancer.devices.selection import (
     parse_devices,
     select_devices,
 )
-from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS, ModelShape
+from tui_balancer.embedding.families.table import MODELS, SMALLEST_MODEL
+from tui_balancer.embedding.models import ModelShape
 from tui_balancer.embedding.settings import Precision
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
 from tui_balancer.run.prepare.learned_rates import with_rates
@@ -22,9 +23,6 @@ from tui_balancer.settings import RunSettings
 from tui_balancer.workers.preflight.messages import PreflightRequest
 from tui_balancer.workers.preflight.preflight import preflight
 from tui_balancer.workers.process.memory import cpu_worker_bytes
-
-SMALLEST = ESM2_MODELS["esm2_t6_8M_UR50D"]
-"""Stands for the model where none was named: how many CPU workers could there be?"""
 
 
 def prepare_devices(
@@ -65,7 +63,7 @@ def selected_devices(
         threads=settings.devices.cpu_threads,
         cores=usable_cores(),
         memory=available_memory(),
-        worker_bytes=cpu_worker_bytes(shape or SMALLEST, on_cpu),
+        worker_bytes=cpu_worker_bytes(shape or MODELS[SMALLEST_MODEL], on_cpu),
     )
     return select_devices(parse_devices(settings.devices.devices), found, shares)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tui_balancer.embedding.batching import MARKERS, plan_batches
-from tui_balancer.embedding.checkpoints.registry import ModelShape
+from tui_balancer.embedding.batching import plan_batches
+from tui_balancer.embedding.models import ModelShape
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.fasta import FastaStream, InputError
 from tui_balancer.inputs.records import ReadingRules
@@ -18,7 +18,6 @@ from tui_balancer.inputs.windows import pieces
 from tui_balancer.ledger.records import FileRecord
 from tui_balancer.outputs.dereplication import Block, discard_plan, write_plan
 from tui_balancer.run_folder.manifest import stretch_of
-from tui_balancer.scheduler.policy.cost import forward_cost
 
 _Integers = npt.NDArray[np.int64]
 
@@ -48,11 +47,11 @@ def dereplicated(
         OSError: The plan cannot be written.
     """
     discard_plan(folder)
-    found = _Copies(duplicate_index, np.array([file.bundle for file in files]))
+    found = _Copies(duplicate_index, files, shape)
     if not found.is_copy.any():
         return list(files)
     texts = _texts(files, found, rules)
-    write_plan(folder, found.sequences, _blocks(texts, batch_tokens))
+    write_plan(folder, found.sequences, _blocks(texts, batch_tokens, shape.alphabet.special))
     return found.costed(files, shape)
 
 
@@ -63,7 +62,7 @@ def without_copies(
 
     What `dereplicated` does, without a run folder.
     """
-    found = _Copies(duplicate_index, np.array([file.bundle for file in files]))
+    found = _Copies(duplicate_index, files, shape)
     return found.costed(files, shape), found.sequences
 
 
@@ -77,9 +76,12 @@ class _Copies:
         sequences: How many are copies; windows of one count together.
     """
 
-    def __init__(self, duplicate_index: DuplicateIndex, units: _Integers) -> None:
+    def __init__(
+        self, duplicate_index: DuplicateIndex, files: Sequence[FileRecord], shape: ModelShape
+    ) -> None:
+        units = np.array([file.bundle for file in files])
         hashes = np.array(duplicate_index.hashes, np.int64)
-        self._lengths = np.array(duplicate_index.lengths, np.int64) + MARKERS
+        self._lengths = np.array(duplicate_index.lengths, np.int64) + shape.alphabet.special
         self._ends = np.array(duplicate_index.ends, np.int64)
         self._starts = np.concatenate([[0], self._ends[:-1]])
         self.file_of = np.repeat(np.arange(len(units)), self._ends - self._starts)
@@ -112,8 +114,8 @@ class _Copies:
                 file,
                 # Whoever has only copies still reads and writes.
                 cost=max(
-                    forward_cost(shape.layers, shape.width, int(tokens[n]), int(squared[n])),
-                    min(file.cost, forward_cost(shape.layers, shape.width, 1, 1)),
+                    shape.flops(int(tokens[n]), int(squared[n])),
+                    min(file.cost, shape.flops(1, 1)),
                 ),
             )
             for n, file in enumerate(files)
@@ -143,8 +145,10 @@ def _texts(
     return texts
 
 
-def _blocks(texts: dict[tuple[int, int], list[str]], batch_tokens: int) -> Iterator[Block]:
+def _blocks(
+    texts: dict[tuple[int, int], list[str]], batch_tokens: int, special: int
+) -> Iterator[Block]:
     """Yield what several units have in batches, those of each unit's own together."""
     for (_, owner), own in sorted(texts.items()):
-        for batch in plan_batches([len(text) for text in own], batch_tokens):
+        for batch in plan_batches([len(text) for text in own], batch_tokens, special):
             yield Block(owner, [own[row] for row in batch])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tui_balancer.devices.processor import CPU
 from tui_balancer.devices.selection import SelectedDevice
-from tui_balancer.embedding.checkpoints.registry import ModelShape
+from tui_balancer.embedding.models import ModelShape
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.formatting import memory
 from tui_balancer.workers.process.memory import LIMITS, cpu_worker_bytes

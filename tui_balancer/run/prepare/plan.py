@@ -17,7 +17,6 @@ from tui_balancer.run_folder.shards import census_parts, with_costs_of
 from tui_balancer.scheduler.model import DeviceSpec, Unit
 from tui_balancer.scheduler.policy.assignment import assign_files_weighted
 from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound
-from tui_balancer.scheduler.policy.cost import forward_cost
 from tui_balancer.scheduler.simulation.simulate import REPORT_SECONDS, SimulatedDevice, simulate
 
 CUDA_FLOPS = 15e12
@@ -136,7 +135,7 @@ def predicted_seconds(prepared: PreparedRun, units: Sequence[Unit]) -> float:
 def _batch_cost(prepared: PreparedRun) -> float:
     """Return the FLOPs of a batch of sequences of common length."""
     shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
-    return forward_cost(shape.layers, shape.width, tokens, tokens * COMMON_LENGTH)
+    return shape.flops(tokens, tokens * COMMON_LENGTH)
 
 
 def _flops(spec: DeviceSpec, selected: SelectedDevice) -> float:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from tui_balancer.devices.processor import CPU
 from tui_balancer.devices.selection import SelectedDevice, parse_devices
-from tui_balancer.embedding.checkpoints.registry import ModelSource, parse_model
+from tui_balancer.embedding.families.requests import parse_model
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.export.merge import merged_conflicts
 from tui_balancer.inputs.discovery import InputFile, find_inputs, require_inputs
@@ -216,6 +217,7 @@ def _settled(
     """
     assert report.model is not None, "a model was asked for"
     shape = report.model.shape
+    settings = replace(settings, reading=replace(settings.reading, alphabet=shape.alphabet))
     specs, warnings = device_specs(devices, settings.devices.weights)
     asked = settings.embedding_settings(
         settings.embedding.batch_tokens or suitable_batch_tokens(devices, shape),

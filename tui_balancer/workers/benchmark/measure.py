@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import torch
 
+from tui_balancer.alphabets import Alphabet
 from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.processor import CPU
-from tui_balancer.embedding.batching import MARKERS, plan_batches
-from tui_balancer.embedding.checkpoints.checkpoints import load
+from tui_balancer.embedding.batching import plan_batches
 from tui_balancer.embedding.embedder import DTYPES, Embedder, prepare_torch, torch_device
-from tui_balancer.embedding.flops import forward_flops
+from tui_balancer.embedding.families.code import load
 from tui_balancer.embedding.forward.products import Linear, PublicProducts, choose_products
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
 from tui_balancer.workers.benchmark.messages import (
@@ -63,9 +63,9 @@ def measure(
             clock,
         )
         for bucket in BUCKETS:
-            batch = made_up_batch(bucket, task.batch_tokens)
+            batch = made_up_batch(bucket, task.batch_tokens, loaded.shape.alphabet)
             rate = _batches_per_second(embedder, batch, task.seconds, clock)
-            flops = sum(forward_flops(loaded.shape, len(one) + MARKERS) for one in batch)
+            flops = sum(loaded.shape.sequence_flops(len(one)) for one in batch)
             yield Measurement(
                 device=task.device,
                 precision=precision,
@@ -76,12 +76,12 @@ def measure(
             )
 
 
-def made_up_batch(bucket: LengthBucket, batch_tokens: int) -> list[str]:
+def made_up_batch(bucket: LengthBucket, batch_tokens: int, alphabet: Alphabet) -> list[str]:
     """Return the middle one of the batches of a file of made-up proteins."""
     rng = random.Random(SEED)
     count = 1 + 4 * batch_tokens // bucket.shortest
     lengths = [rng.randint(bucket.shortest, bucket.longest) for _ in range(count)]
-    batches = plan_batches(lengths, batch_tokens)
+    batches = plan_batches(lengths, batch_tokens, alphabet.special)
     middle = batches[len(batches) // 2]
     return ["".join(rng.choices(AMINO_ACIDS, k=lengths[number])) for number in middle]
 

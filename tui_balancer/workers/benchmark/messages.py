@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui_balancer.embedding.checkpoints.registry import ModelSource
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import Precision
 from tui_balancer.workers.preflight.messages import Refused
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from tui_balancer.devices.drivers import may_have_gpus
 from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.selection import DeviceRequest
-from tui_balancer.embedding.checkpoints.registry import ModelRequest, ModelSource, UntrainedModel
+from tui_balancer.embedding.families.requests import ModelRequest, UntrainedModel
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import Precision
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from tui_balancer.devices.drivers import missing_cards
 from tui_balancer.devices.info import kind_of
 from tui_balancer.devices.processor import describe_processor
-from tui_balancer.embedding.checkpoints.registry import UntrainedModel
+from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import resolve_layer
 from tui_balancer.errors import UserError
 from tui_balancer.workers.preflight.entry import preflight_main

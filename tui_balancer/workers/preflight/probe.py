@@ -5,8 +5,7 @@ from __future__ import annotations
 from multiprocessing.connection import Connection
 
 from tui_balancer.devices.discovery import discover, unusable_gpus
-from tui_balancer.embedding.checkpoints.checkpoints import resolve
-from tui_balancer.embedding.checkpoints.regression import see_to_regression
+from tui_balancer.embedding.families.code import require, resolve
 from tui_balancer.embedding.settings import resolve_layer
 from tui_balancer.representations import kinds_named
 from tui_balancer.workers.benchmark.measure import with_relative_speed
@@ -17,7 +16,7 @@ def probe(request: PreflightRequest, channel: Connection) -> PreflightReport:
     """Find out what was asked, telling `channel` of a download's progress.
 
     Raises:
-        UserError: The model cannot be had, has no such layer, or cannot predict contacts.
+        UserError: The model cannot be had, has no such layer, or cannot compute a kind.
     """
 
     def told(received: int, expected: int) -> None:
@@ -32,6 +31,6 @@ def probe(request: PreflightRequest, channel: Connection) -> PreflightReport:
         model = resolve(request.model, told, request.first_byte_seconds)
         for layer in request.repr_layers:
             resolve_layer(layer, model.shape.layers)
-        if any(kind.source == "attention" for kind in kinds_named(request.include)):
-            see_to_regression(model, request.model, told, request.first_byte_seconds)
+        kinds = kinds_named(request.include)
+        require(model, request.model, kinds, told, request.first_byte_seconds)
     return PreflightReport(model, devices, (warning,) if warning else ())

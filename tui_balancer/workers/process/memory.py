@@ -9,7 +9,7 @@ from typing import Final
 
 import psutil
 
-from tui_balancer.embedding.checkpoints.registry import ModelShape
+from tui_balancer.embedding.models import ModelShape
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.formatting import memory
 
@@ -42,14 +42,14 @@ def cpu_worker_bytes(shape: ModelShape, settings: EmbeddingSettings) -> int:
     half precision a second copy of the weights. fair-esm's own holds the attention scores too:
     with L tokens in a row and h heads `T·L·h` numbers, which outweigh a small model many times.
     """
-    longest = settings.max_length + 2
+    longest = settings.max_length + shape.alphabet.special
     tokens = max(settings.batch_tokens, longest)
     kept = settings.representations(shape.layers, shape.width)
     # What is kept of a batch is there twice: gathered, and end to end.
     rows = 2 * sum(map(kept.numbers, [longest] * (tokens // longest))) if not kept.fixed else 0
     if kept.attention and not settings.reference:
         rows += _SCORE_COPIES * shape.heads * longest**2
-    weights = 12 * shape.layers * shape.width**2
+    weights = shape.weights
     if settings.reference:
         scores = _SCORE_COPIES * tokens * longest * shape.heads
         states = _STATE_COPIES * tokens * shape.width

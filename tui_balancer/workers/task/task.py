@@ -8,9 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from tui_balancer.embedding.batching import MARKERS
 from tui_balancer.embedding.embedder import Embedder
-from tui_balancer.embedding.flops import forward_flops
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs.partials import PartialResult, part_path
 from tui_balancer.workers.process.busy import BusyClock
@@ -176,7 +174,7 @@ class TaskRun:
 
     def _cost(self, vectors: UnitVectors, number: int) -> float:
         shape = self._bench.embedder.shape
-        return sum(forward_flops(shape, len(text) + MARKERS) for text in vectors.costly(number))
+        return sum(shape.sequence_flops(len(text)) for text in vectors.costly(number))
 
     def _planned(self) -> UnitVectors:
         task, setup, embedder = self._task, self._bench.setup, self._bench.embedder

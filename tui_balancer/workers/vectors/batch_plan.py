@@ -23,7 +23,7 @@ def first_batch(
     texts = UnitPieces(records, rules, dereplicate=dereplicate).texts
     if shared is not None and shared.find(texts):
         return ()
-    batches = plan_batches([len(text) for text in texts], batch_tokens)
+    batches = plan_batches([len(text) for text in texts], batch_tokens, rules.alphabet.special)
     return tuple([texts[row] for row in batch] for batch in batches[:1])
 
 
@@ -42,9 +42,13 @@ class UnitPlan:
     """
 
     def __init__(
-        self, pieces: UnitPieces, batch_tokens: int, shared: SharedBlocks | None = None
+        self,
+        pieces: UnitPieces,
+        batch_tokens: int,
+        special: int,
+        shared: SharedBlocks | None = None,
     ) -> None:
-        """Divide the pieces into batches of at most so many tokens."""
+        """Divide the pieces into batches, see `plan_batches`."""
         self.pieces = pieces
         self.blocks: list[int] = []
         self._foreign: list[str] = []
@@ -58,7 +62,8 @@ class UnitPlan:
             planned.append(self._block(block, rows))
         for begin, end in pairwise((*pieces.segments, len(texts))):
             own = [row for row in range(begin, end) if row not in elsewhere]
-            for batch in plan_batches([len(texts[row]) for row in own], batch_tokens):
+            lengths = [len(texts[row]) for row in own]
+            for batch in plan_batches(lengths, batch_tokens, special):
                 planned.append(tuple(own[position] for position in batch))
         self.batches = tuple(planned)
 

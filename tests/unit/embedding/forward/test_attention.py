@@ -9,6 +9,7 @@ import torch
 from esm.data import Alphabet
 from torch.nn.attention import varlen
 
+from tui_balancer.embedding.families.esm2.weights import packer
 from tui_balancer.embedding.forward import attention
 from tui_balancer.embedding.forward.attention import (
     HeadAttention,
@@ -19,7 +20,7 @@ from tui_balancer.embedding.forward.attention import (
 )
 from tui_balancer.embedding.forward.compiled_attention import CompiledAttention
 from tui_balancer.embedding.forward.products import OneDnnProducts, PublicProducts
-from tui_balancer.embedding.packing import PackedBatch, Packer
+from tui_balancer.embedding.packing import PackedBatch
 
 torch.set_num_threads(1)
 
@@ -28,7 +29,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def batch() -> PackedBatch:
-    return Packer(Alphabet.from_architecture("ESM-1b")).pack(["MKVLA", "AAAAA", "MK", "M", "G"])
+    return packer(Alphabet.from_architecture("ESM-1b")).pack(["MKVLA", "AAAAA", "MK", "M", "G"])
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ class Products(OneDnnProducts):
 def test_long_sequences_take_another_way_to_the_same_attention() -> None:
     # At 16 dimensions a head, 600 tokens and more go head by head: two alike, one longer.
     sequences = ["M" * 100, "M" * 700, "A" * 700, "M" * 900]
-    batch = Packer(Alphabet.from_architecture("ESM-1b")).pack(sequences)
+    batch = packer(Alphabet.from_architecture("ESM-1b")).pack(sequences)
     generator = torch.Generator().manual_seed(3)
     states = [torch.randn(len(batch.tokens), 2, 16, generator=generator) for _ in range(3)]
     products = Products()

@@ -9,9 +9,9 @@ import torch
 from esm.data import Alphabet
 from esm.rotary_embedding import RotaryEmbedding
 
+from tui_balancer.embedding.families.esm2.weights import packer
 from tui_balancer.embedding.forward import rotation
 from tui_balancer.embedding.forward.rotation import ComplexRotation, choose_rotation
-from tui_balancer.embedding.packing import Packer
 
 HEADS = 3
 
@@ -24,7 +24,7 @@ def test_scores_are_those_of_fair_esm(
     if not has_compiler:
         monkeypatch.setattr(rotation, "attention_library", lambda: None)
     lengths = (9, 4)
-    batch = Packer(Alphabet.from_architecture("ESM-1b")).pack(["A" * (one - 2) for one in lengths])
+    batch = packer(Alphabet.from_architecture("ESM-1b")).pack(["A" * (one - 2) for one in lengths])
     theirs = RotaryEmbedding(width)
     query, key = torch.randn(2, sum(lengths), HEADS, width).unbind()
     # Theirs takes one sequence at a time, heads first.
@@ -43,7 +43,7 @@ def test_a_processor_rotates_by_compiled_code_and_others_do_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(rotation, "attention_library", lambda: "a library")
-    batch = Packer(Alphabet.from_architecture("ESM-1b")).pack(["MKV"])
+    batch = packer(Alphabet.from_architecture("ESM-1b")).pack(["MKV"])
     frequencies = torch.ones(4)
     assert type(choose_rotation(frequencies, HEADS)(batch)) is rotation.CompiledRotation
     elsewhere = replace(batch, positions=batch.positions.to("meta"))

@@ -13,7 +13,7 @@ import pytest
 from tests.support.work_board import ListBoard
 from tests.unit.engines.remote.test_nodes import CARDS, nodes, report
 from tui_balancer.devices.selection import SelectedDevice
-from tui_balancer.embedding.checkpoints.registry import UntrainedModel
+from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.engines.dask import engine
 from tui_balancer.engines.dask.cluster import DaskCluster

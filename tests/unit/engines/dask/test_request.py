@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tui_balancer.embedding.checkpoints.registry import UntrainedModel
+from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.engines.dask.request import ClusterRequest, parse_bounds
 from tui_balancer.engines.dask.scaling import FILES_A_WORKER, wanted_workers
 from tui_balancer.engines.dask.tls import is_protected

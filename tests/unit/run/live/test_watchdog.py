@@ -7,13 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
+from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.run.live.watchdog import LOADING_SECONDS, Deadlines, Watchdog, largest_batch_cost
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, RunningUnit, Unit
-from tui_balancer.scheduler.policy.cost import forward_cost
 
-SHAPE = ESM2_MODELS["esm2_t33_650M_UR50D"]
+SHAPE = MODELS["esm2_t33_650M_UR50D"]
 SETTINGS = EmbeddingSettings(batch_tokens=4096, max_length=1022)
 DEADLINES = Deadlines(300.0, SHAPE, SETTINGS, {"cpu:0": 1e12})
 HUGE = Unit(7, "huge", sequences=100_000, residues=30_000_000, cost=1e18)
@@ -60,12 +59,12 @@ class Watched:
 
 def test_the_largest_batch_is_full_of_the_longest_sequences() -> None:
     full = EmbeddingSettings(batch_tokens=4096, max_length=1022)
-    assert largest_batch_cost(SHAPE, full) == forward_cost(33, 1280, 4 * 1024, 4 * 1024**2)
+    assert largest_batch_cost(SHAPE, full) == SHAPE.flops(4 * 1024, 4 * 1024**2)
 
 
 def test_a_sequence_longer_than_a_batch_is_the_largest_batch() -> None:
     long = EmbeddingSettings(batch_tokens=100, max_length=998)
-    assert largest_batch_cost(SHAPE, long) == forward_cost(33, 1280, 1000, 1000**2)
+    assert largest_batch_cost(SHAPE, long) == SHAPE.flops(1000, 1000**2)
 
 
 def test_no_deadline_is_below_the_floor() -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from tui_balancer.devices.selection import SelectedDevice
-from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
+from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.run.prepare.batch_size import (
     CPU_BATCH_TOKENS,
     gpu_batch_tokens,
     suitable_batch_tokens,
 )
 
-MODEL = ESM2_MODELS["esm2_t33_650M_UR50D"]
+MODEL = MODELS["esm2_t33_650M_UR50D"]
 GPU = SelectedDevice("cuda:0", "NVIDIA H100", 1, 80 << 30, (9, 0))
 CPU = SelectedDevice("cpu:0", "EPYC", 1, 256 << 30)
 
@@ -21,11 +21,11 @@ def test_a_processor_among_the_devices_decides() -> None:
 
 
 def test_a_gpu_gets_as_many_states_of_every_model() -> None:
-    tokens = {name: gpu_batch_tokens(shape) for name, shape in ESM2_MODELS.items()}
+    tokens = {name: gpu_batch_tokens(shape) for name, shape in MODELS.items()}
     assert tokens["esm2_t33_650M_UR50D"] == 16384
     assert tokens["esm2_t6_8M_UR50D"] == 65536
     assert tokens["esm2_t48_15B_UR50D"] == 4096
-    for name, shape in ESM2_MODELS.items():
+    for name, shape in MODELS.items():
         assert 16384 * 1280 / 2 < tokens[name] * shape.width <= 16384 * 1280
 
 

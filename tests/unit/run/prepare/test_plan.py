@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from tests.support.balance import specs, units
+from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.records import ReadingRules
@@ -26,7 +27,7 @@ def prepared(*weights: float, stealing: bool = True, splitting: bool = False) ->
         devices=[SimpleNamespace(threads=1) for _ in weights],
         settings=SimpleNamespace(balancing=BalancingSettings(TimeSettings(), stealing, splitting)),
         embedding=SimpleNamespace(batch_tokens=4096),
-        model=SimpleNamespace(shape=SimpleNamespace(layers=33, width=1280)),
+        model=SimpleNamespace(shape=MODELS["esm2_t33_650M_UR50D"]),
     )
     return cast("PreparedRun", pretended)
 

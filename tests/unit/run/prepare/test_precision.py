@@ -10,7 +10,7 @@ import pytest
 
 from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.selection import SelectedDevice, parse_devices
-from tui_balancer.embedding.checkpoints.registry import UntrainedModel
+from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import Precision, PrecisionChoice
 from tui_balancer.errors import UserError
 from tui_balancer.run.prepare import prepare as preparing

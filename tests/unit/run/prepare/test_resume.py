@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tui_balancer.embedding.checkpoints.registry import ModelShape
+from tui_balancer.embedding.families.esm2.family import Esm2Shape
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
@@ -19,7 +19,7 @@ from tui_balancer.run.prepare.resume import Resuming, StoredRun, continuation
 from tui_balancer.run_folder.folder import versions
 from tui_balancer.run_folder.manifest import file_records
 
-SHAPE = ModelShape(2, 40, 4)
+SHAPE = Esm2Shape(2, 40, 4)
 DONE, WAITING, FAILED = FileState.DONE, FileState.WAITING, FileState.FAILED
 
 

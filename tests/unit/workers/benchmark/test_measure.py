@@ -9,11 +9,10 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
+from tui_balancer.alphabets import PROTEIN
 from tui_balancer.devices.info import DeviceInfo
-from tui_balancer.embedding.batching import MARKERS
-from tui_balancer.embedding.checkpoints.checkpoints import resolve
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel
-from tui_balancer.embedding.flops import forward_flops
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.workers.benchmark.measure import made_up_batch, measure, with_relative_speed
 from tui_balancer.workers.benchmark.messages import BUCKETS, BenchmarkTask, LengthBucket
 
@@ -42,11 +41,11 @@ def test_rates_are_work_over_the_seconds_that_passed(task: BenchmarkTask) -> Non
     cells = [(one.precision, one.bucket) for one in measured]
     assert cells == [(precision, bucket) for precision in task.precisions for bucket in BUCKETS]
     for one in measured:
-        batch = made_up_batch(one.bucket, task.batch_tokens)
+        batch = made_up_batch(one.bucket, task.batch_tokens, PROTEIN)
         # Between two looks at the clock lies a second, and in it a batch, or four products.
         assert one.residues_per_second == sum(map(len, batch))
         assert one.flops_per_second == pytest.approx(
-            sum(forward_flops(task.model.shape, len(text) + MARKERS) for text in batch)
+            sum(task.model.shape.sequence_flops(len(text)) for text in batch)
         )
         assert one.ceiling == 4 * 2 * task.batch_tokens * WIDTH * 4 * WIDTH
 
@@ -65,11 +64,11 @@ def test_no_time_is_taken_before_all_devices_are_ready(task: BenchmarkTask) -> N
 
 @pytest.mark.parametrize("bucket", BUCKETS)
 def test_a_made_up_batch_is_nearly_full_and_of_its_bucket(bucket: LengthBucket) -> None:
-    batch = made_up_batch(bucket, batch_tokens=4096)
+    batch = made_up_batch(bucket, 4096, PROTEIN)
     lengths = [len(text) for text in batch]
     assert bucket.shortest <= min(lengths) <= max(lengths) <= bucket.longest
-    assert 3000 < sum(lengths) + MARKERS * len(lengths) <= 4096
-    assert batch == made_up_batch(bucket, batch_tokens=4096)
+    assert 3000 < sum(lengths) + PROTEIN.special * len(lengths) <= 4096
+    assert batch == made_up_batch(bucket, 4096, PROTEIN)
 
 
 def test_a_changed_checkpoint_is_told_of_before_anything_begins(

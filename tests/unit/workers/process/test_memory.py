@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tui_balancer.embedding.checkpoints.registry import ESM2_MODELS
+from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.workers.process.memory import cpu_worker_bytes, limit_note
 
@@ -31,7 +31,7 @@ MIB = 1 << 20
 def test_the_estimate_is_near_the_peak_measured_with_full_batches_of_long_sequences(
     model: str, settings: EmbeddingSettings, measured: int
 ) -> None:
-    estimate = cpu_worker_bytes(ESM2_MODELS[model], settings)
+    estimate = cpu_worker_bytes(MODELS[model], settings)
 
     assert 0.95 * measured < estimate < 1.5 * measured
 
@@ -61,7 +61,7 @@ from tui_balancer.workers.process.memory import keep_freed_memory
 
 keep_freed_memory()
 from tui_balancer.embedding.embedder import load_embedder
-from tui_balancer.embedding.checkpoints.registry import UntrainedModel
+from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 
 source = UntrainedModel("esm2_t6_8M_UR50D", 0).source()
@@ -74,13 +74,13 @@ print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 def test_the_estimate_holds_for_a_process_of_now() -> None:
     done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
     peak = int(done.stdout) * 1024
-    estimate = cpu_worker_bytes(ESM2_MODELS["esm2_t6_8M_UR50D"], EmbeddingSettings())
+    estimate = cpu_worker_bytes(MODELS["esm2_t6_8M_UR50D"], EmbeddingSettings())
 
     assert 0.6 * estimate < peak < 1.2 * estimate
 
 
 def test_larger_batches_and_models_need_more() -> None:
-    small, large = ESM2_MODELS["esm2_t6_8M_UR50D"], ESM2_MODELS["esm2_t33_650M_UR50D"]
+    small, large = MODELS["esm2_t6_8M_UR50D"], MODELS["esm2_t33_650M_UR50D"]
     usual, double = EmbeddingSettings(), EmbeddingSettings(batch_tokens=8192)
 
     assert cpu_worker_bytes(small, double) > cpu_worker_bytes(small, usual) + 150 * MIB
@@ -88,7 +88,7 @@ def test_larger_batches_and_models_need_more() -> None:
 
 
 def test_a_sequence_longer_than_a_batch_counts_whole() -> None:
-    shape = ESM2_MODELS["esm2_t6_8M_UR50D"]
+    shape = MODELS["esm2_t6_8M_UR50D"]
     tiny = EmbeddingSettings(batch_tokens=1)
 
     assert cpu_worker_bytes(shape, tiny) == cpu_worker_bytes(

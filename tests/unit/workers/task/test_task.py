@@ -18,11 +18,9 @@ from tests.support.benches import bench_for, worker_setup
 from tests.support.checkpoints import make_checkpoint
 from tests.support.tasks import run_task, task_of, write_file, write_task
 from tests.support.work_board import DEADLINE_SECONDS, ListBoard
-from tui_balancer.embedding.batching import MARKERS
-from tui_balancer.embedding.checkpoints.checkpoints import resolve
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel
 from tui_balancer.embedding.embedder import Embedder, load_embedder
-from tui_balancer.embedding.flops import forward_flops
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.fasta import FastaContent, read_fasta
 from tui_balancer.inputs.records import ReadingRules
@@ -86,7 +84,7 @@ def test_progress_adds_up_to_the_cost_of_the_unit(
     assert [one.sequences for one in reports] == [2, 5, 6]
     assert reports[-1].residues == sum(lengths)
     assert reports[-1].cost == pytest.approx(
-        sum(forward_flops(bench.setup.model.shape, length + MARKERS) for length in lengths)
+        sum(bench.setup.model.shape.sequence_flops(length) for length in lengths)
     )
     assert result.compute_seconds == bench.busy.seconds() > 0
 

@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
-from tui_balancer.embedding.checkpoints.checkpoints import load, resolve
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel
-from tui_balancer.embedding.forward.layers import PackedForward, choose_forward
-from tui_balancer.embedding.forward.weights import Weights, take_weights
+from tui_balancer.embedding.families.code import load, resolve
+from tui_balancer.embedding.families.esm2.layers import PackedForward, choose_forward
+from tui_balancer.embedding.families.esm2.weights import Weights, take_weights
+from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.representations import Representations
 
 KEPT = Representations.mean(2, 40)
-FUSED = "tui_balancer.embedding.forward.fused"
+FUSED = "tui_balancer.embedding.families.esm2.fused"
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from itertools import pairwise
 import torch
 from torch.nn import functional
 
+from tui_balancer.embedding.families.esm2.weights import Layer, Weights
 from tui_balancer.embedding.forward import kernels
 from tui_balancer.embedding.forward.attention import choose_attention
 from tui_balancer.embedding.forward.products import Linear
-from tui_balancer.embedding.forward.weights import Layer, Weights
 from tui_balancer.embedding.kinds.gathering import Gathering
 from tui_balancer.embedding.packing import PackedBatch
 from tui_balancer.representations import Representations

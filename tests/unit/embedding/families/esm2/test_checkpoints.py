@@ -14,15 +14,12 @@ import torch
 
 from tests.support.checkpoints import make_checkpoint
 from tui_balancer.embedding.checkpoints import download
-from tui_balancer.embedding.checkpoints.checkpoints import load, resolve
-from tui_balancer.embedding.checkpoints.registry import (
-    ESM2_MODELS,
-    CheckpointModel,
-    ModelShape,
-    NamedModel,
-    UntrainedModel,
-    cached_checkpoint,
-)
+from tui_balancer.embedding.checkpoints.caches import cached_checkpoint
+from tui_balancer.embedding.families.code import load, resolve
+from tui_balancer.embedding.families.esm2 import checkpoints
+from tui_balancer.embedding.families.esm2.family import Esm2Shape
+from tui_balancer.embedding.families.requests import CheckpointModel, NamedModel, UntrainedModel
+from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.errors import UserError
 
 torch.set_num_threads(1)
@@ -43,7 +40,7 @@ def test_a_checkpoint_loads_as_fair_esm_itself_loads_it(tmp_path: Path) -> None:
     path = make_checkpoint(tmp_path / "mine.pt", layers=3, width=48, heads=6)
     source = resolve(CheckpointModel(path))
     loaded = load(source)
-    assert source.shape == loaded.shape == ModelShape(3, 48, 6)
+    assert source.shape == loaded.shape == Esm2Shape(3, 48, 6)
     assert source.name == source.label == "mine"
     assert not source.untrained
     state = loaded.model.state_dict()
@@ -131,7 +128,7 @@ def test_an_unchanged_checkpoint_is_not_read_twice_to_know_it(
     def refuse(path: Path) -> str:
         raise AssertionError(f"{path} was read as a whole")
 
-    monkeypatch.setattr("tui_balancer.embedding.checkpoints.checkpoints.file_sha256", refuse)
+    monkeypatch.setattr(checkpoints, "file_sha256", refuse)
     assert load(source).sha256 == source.sha256
 
 
@@ -241,7 +238,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_cached_named_model_needs_no_network(cache: Path) -> None:
     make_checkpoint(cache, *_sizes("esm2_t6_8M_UR50D"))
-    source = resolve(NamedModel("esm2_t6_8M_UR50D"), models_url="http://127.0.0.1:1")
+    source = checkpoints.resolve(NamedModel("esm2_t6_8M_UR50D"), models_url="http://127.0.0.1:1")
     assert source.checkpoint == cache
     assert source.name == "esm2_t6_8M_UR50D"
 
@@ -252,8 +249,8 @@ def test_a_named_model_that_is_not_cached_is_fetched_first(
     def fetch(name: str, target: Path, *_: object) -> None:
         make_checkpoint(target, *_sizes(name))
 
-    monkeypatch.setattr("tui_balancer.embedding.checkpoints.checkpoints.download_checkpoint", fetch)
-    assert resolve(NamedModel("esm2_t6_8M_UR50D")).shape == ESM2_MODELS["esm2_t6_8M_UR50D"]
+    monkeypatch.setattr(checkpoints, "download_checkpoint", fetch)
+    assert resolve(NamedModel("esm2_t6_8M_UR50D")).shape == MODELS["esm2_t6_8M_UR50D"]
     assert download.MODELS_URL.startswith("https://")
 
 
@@ -268,5 +265,5 @@ def test_a_broken_cache_says_how_to_mend_it(cache: Path) -> None:
 
 
 def _sizes(name: str) -> tuple[int, int, int]:
-    shape = ESM2_MODELS[name]
+    shape = MODELS[name]
     return shape.layers, shape.width, shape.heads

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui_balancer.scheduler.policy.cost import forward_cost
+from tui_balancer.embedding.families.table import MODELS
 
 
 def multiplications_and_additions(layers: int, width: int, length: int) -> int:
@@ -20,8 +20,11 @@ def multiplications_and_additions(layers: int, width: int, length: int) -> int:
 def test_cost_counts_every_matrix_product_of_every_sequence() -> None:
     lengths = [1, 37, 1024]
     expected = sum(multiplications_and_additions(6, 320, length) for length in lengths)
-    assert forward_cost(6, 320, sum(lengths), sum(n * n for n in lengths)) == expected
+    shape = MODELS["esm2_t6_8M_UR50D"]
+    assert shape.flops(sum(lengths), sum(n * n for n in lengths)) == expected
+    assert shape.sequence_flops(35) == multiplications_and_additions(6, 320, 37)
 
 
 def test_one_long_sequence_costs_more_than_its_pieces() -> None:
-    assert forward_cost(33, 1280, 1000, 1000**2) > 10 * forward_cost(33, 1280, 100, 100**2)
+    shape = MODELS["esm2_t33_650M_UR50D"]
+    assert shape.flops(1000, 1000**2) > 10 * shape.flops(100, 100**2)

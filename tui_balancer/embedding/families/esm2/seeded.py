@@ -12,7 +12,7 @@ import torch
 from esm.data import Alphabet
 from esm.model.esm2 import ESM2
 
-from tui_balancer.embedding.checkpoints.registry import ModelShape
+from tui_balancer.embedding.families.esm2.family import Esm2Shape
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ Weights = Mapping[str, torch.Tensor]
 
 
 def seeded_weights(
-    shape: ModelShape, alphabet: Alphabet, seed: int, folder: Path | None = None
+    shape: Esm2Shape, alphabet: Alphabet, seed: int, folder: Path | None = None
 ) -> tuple[Weights, str]:
     """Return weights as fair-esm initialises them, and their checksum.
 
@@ -52,7 +52,7 @@ def seeded_weights(
     return shared["weights"], shared["sha256"]
 
 
-def _made(shape: ModelShape, alphabet: Alphabet, seed: int) -> tuple[Weights, str]:
+def _made(shape: Esm2Shape, alphabet: Alphabet, seed: int) -> tuple[Weights, str]:
     """Return a new model's weights, leaving the global generator alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -1,14 +1,17 @@
-"""The weights that the packed forward passes take from fair-esm's model."""
+"""What the packed forward passes take from fair-esm's model and alphabet."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
+from esm.data import Alphabet
 from esm.model.esm2 import ESM2
 from esm.modules import TransformerLayer
 
 from tui_balancer.embedding.forward.products import Linear
+from tui_balancer.embedding.kinds.contacts import ContactHead
+from tui_balancer.embedding.packing import Packer
 
 _TRAINING_MASK_RATIO = 0.15 * 0.8
 """Share of tokens masked in training: fair-esm scales the embedded tokens by what was left."""
@@ -94,3 +97,16 @@ def take_weights(
         layers=tuple(taken(one) for one in model.layers[:layer]),
         final_norm=placed(model.emb_layer_norm_after, torch.float32) if last else None,
     )
+
+
+def take_contact_head(model: ESM2, device: torch.device) -> ContactHead:
+    """Take the regression that predicts contacts."""
+    regression = model.contact_head.regression
+    weights = regression.weight.detach().view(model.num_layers, model.attention_heads)
+    return ContactHead(weights.to(device), regression.bias.detach().to(device))
+
+
+def packer(alphabet: Alphabet) -> Packer:
+    """Return what makes batches of fair-esm's tokens."""
+    letters = {one: alphabet.get_idx(one) for one in alphabet.all_toks if len(one) == 1}
+    return Packer(letters, alphabet.unk_idx, alphabet.cls_idx, alphabet.eos_idx)

@@ -15,10 +15,10 @@ from typing import Protocol
 import torch
 from torch.nn import functional
 
+from tui_balancer.embedding.families.esm2.weights import Layer, Weights
 from tui_balancer.embedding.forward.attention import choose_attention
 from tui_balancer.embedding.forward.products import Linear, choose_products
 from tui_balancer.embedding.forward.rotation import choose_rotation
-from tui_balancer.embedding.forward.weights import Layer, Weights
 from tui_balancer.embedding.kinds.gathering import Gathering
 from tui_balancer.embedding.kinds.modules import Attended
 from tui_balancer.embedding.packing import PackedBatch
@@ -117,7 +117,7 @@ def choose_forward(
     """
     if weights.device.type == "cuda" and attending is None:
         try:
-            from tui_balancer.embedding.forward.fused import FusedForward, kernels_are_right
+            from tui_balancer.embedding.families.esm2.fused import FusedForward, kernels_are_right
 
             if kernels_are_right(weights.device):
                 return FusedForward(weights, kept)

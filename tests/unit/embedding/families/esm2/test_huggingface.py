@@ -10,10 +10,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.support.checkpoints import make_checkpoint, make_hugging_face_folder
-from tui_balancer.embedding.checkpoints.checkpoints import load, resolve
-from tui_balancer.embedding.checkpoints.registry import CheckpointModel, HubModel, ModelShape
 from tui_balancer.embedding.checkpoints.tensors import file_sha256
 from tui_balancer.embedding.embedder import load_embedder
+from tui_balancer.embedding.families.code import load, resolve
+from tui_balancer.embedding.families.esm2.family import Esm2Shape
+from tui_balancer.embedding.families.requests import CheckpointModel, HubModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
 
@@ -55,7 +56,7 @@ def test_both_formats_give_the_same_model_and_the_same_vectors(
 ) -> None:
     folder = make_hugging_face_folder(tmp_path / "theirs", checkpoint, suffix)
     ours, theirs = resolve(CheckpointModel(checkpoint)), resolve(CheckpointModel(folder))
-    assert (theirs.name, theirs.label, theirs.shape) == ("theirs", "theirs", ModelShape(2, 40, 4))
+    assert (theirs.name, theirs.label, theirs.shape) == ("theirs", "theirs", Esm2Shape(2, 40, 4))
     expected, actual = (load(source).model.state_dict() for source in (ours, theirs))
     assert actual.keys() == expected.keys()
     for key, value in expected.items():

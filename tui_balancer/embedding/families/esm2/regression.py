@@ -8,9 +8,11 @@ from pathlib import Path
 import torch
 
 from tui_balancer.embedding.checkpoints.download import OnDownload, download_checkpoint
-from tui_balancer.embedding.checkpoints.huggingface import read_folder
-from tui_balancer.embedding.checkpoints.registry import ModelRequest, ModelSource, NamedModel
 from tui_balancer.embedding.checkpoints.tensors import unpickled
+from tui_balancer.embedding.families.esm2.family import FAMILY
+from tui_balancer.embedding.families.esm2.huggingface import read_folder
+from tui_balancer.embedding.families.requests import ModelRequest, NamedModel
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.errors import UserError
 
 REGRESSIONS_URL = "https://dl.fbaipublicfiles.com/fair-esm/regression"
@@ -32,7 +34,7 @@ def read_regression(checkpoint: Path) -> Mapping[str, torch.Tensor]:
     path = regression_path(checkpoint)
     if checkpoint.is_dir() or not path.exists():
         return {}
-    weights = unpickled(path).get("model")
+    weights = unpickled(path, FAMILY.title).get("model")
     if not isinstance(weights, Mapping) or not set(CONTACT_HEAD) <= weights.keys():
         raise UserError(f"{path} is no contact regression of fair-esm's: put the right one there")
     return {name: weights[name] for name in CONTACT_HEAD}

@@ -21,29 +21,25 @@ from esm.data import Alphabet
 from esm.model.esm2 import ESM2
 from torch.overrides import TorchFunctionMode
 
-from tui_balancer.embedding.checkpoints.download import MODELS_URL, OnDownload, download_checkpoint
-from tui_balancer.embedding.checkpoints.huggingface import folder_sha256, read_folder
-from tui_balancer.embedding.checkpoints.registry import (
-    ESM2_MODELS,
-    HubModel,
-    ModelRequest,
-    ModelShape,
-    ModelSource,
-    NamedModel,
-    UntrainedModel,
+from tui_balancer.embedding.checkpoints.caches import (
     cached_checkpoint,
     cached_snapshot,
     hub_cache,
 )
-from tui_balancer.embedding.checkpoints.regression import CONTACT_HEAD, read_regression
-from tui_balancer.embedding.checkpoints.seeded import seeded_weights
-from tui_balancer.embedding.checkpoints.tensors import (
-    Checkpoint,
-    file_sha256,
-    is_plausible,
-    not_esm2,
-    unpickled,
+from tui_balancer.embedding.checkpoints.download import MODELS_URL, OnDownload, download_checkpoint
+from tui_balancer.embedding.checkpoints.huggingface import folder_sha256
+from tui_balancer.embedding.checkpoints.tensors import file_sha256, unpickled
+from tui_balancer.embedding.families.esm2.checkpoint import Checkpoint, is_plausible, not_esm2
+from tui_balancer.embedding.families.esm2.family import FAMILY, Esm2Shape
+from tui_balancer.embedding.families.esm2.huggingface import read_folder
+from tui_balancer.embedding.families.esm2.regression import CONTACT_HEAD, read_regression
+from tui_balancer.embedding.families.esm2.seeded import seeded_weights
+from tui_balancer.embedding.families.requests import (
+    HubModel,
+    NamedModel,
+    TrainedModel,
 )
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.errors import UserError
 
 _KEY_PREFIX = re.compile(r"^encoder\.(sentence_encoder\.)?")
@@ -65,29 +61,17 @@ class LoadedModel:
 
     model: ESM2
     alphabet: Alphabet
-    shape: ModelShape
+    shape: Esm2Shape
     sha256: str
 
 
 def resolve(
-    request: ModelRequest,
+    request: TrainedModel,
     on_download: OnDownload | None = None,
     first_byte_seconds: float | None = None,
     models_url: str = MODELS_URL,
 ) -> ModelSource:
-    """Make sure that a model can be loaded, downloading it where needed.
-
-    Args:
-        request: What was asked for, see `registry.parse_model`.
-        on_download: Hears of a download's progress: bytes received, bytes expected.
-        first_byte_seconds: Longest wait for the server's answer.
-        models_url: Folder that named models are fetched from.
-
-    Raises:
-        UserError: The model cannot be had; one line that says why and what to do.
-    """
-    if isinstance(request, UntrainedModel):
-        return request.source()
+    """See `code.resolve`; named models are fetched from the folder `models_url`."""
     if isinstance(request, NamedModel):
         name, path = request.name, cached_checkpoint(request.name)
         if not path.exists():
@@ -105,25 +89,15 @@ def resolve(
         if isinstance(request, NamedModel):
             raise UserError(f"{error}; delete it and it will be downloaded anew") from error
         raise
-    if isinstance(request, NamedModel) and shape != ESM2_MODELS[name]:
+    if isinstance(request, NamedModel) and shape != FAMILY.models[name]:
         raise UserError(f"{path} is not {name}: delete it and it will be downloaded anew")
     label = request.repository if isinstance(request, HubModel) else name
     return ModelSource(label, name, shape, path, digest, None, stamp)
 
 
 def load(source: ModelSource, scratch: Path | None = None) -> LoadedModel:
-    """Load a model; twice the same source gives twice the same bytes.
-
-    Float32 weights are mapped from their file, so that processes on one machine hold them once.
-
-    Args:
-        source: The model.
-        scratch: A folder of the run's processes, in which they share weights that have no file.
-
-    Raises:
-        UserError: The checkpoint is no longer what `resolve` saw; workers that start late
-            must not go on with other weights.
-    """
+    """See `code.load`."""
+    assert isinstance(source.shape, Esm2Shape), "it was resolved here"
     alphabet = Alphabet.from_architecture("ESM-1b")
     if source.checkpoint is None:
         seeded, checksum = seeded_weights(source.shape, alphabet, source.seed or 0, scratch)
@@ -168,10 +142,10 @@ def _read(path: Path) -> Checkpoint:
 
 
 def _read_file(path: Path) -> Checkpoint:
-    data = unpickled(path)
+    data = unpickled(path, FAMILY.title)
     config, state = data.get("cfg"), data.get("model")
     arguments = vars(config["model"]) if _is_configuration(config) else {}
-    shape = ModelShape(*(arguments.get(key, 0) for key in _SHAPE_ARGUMENTS))
+    shape = Esm2Shape(*(arguments.get(key, 0) for key in _SHAPE_ARGUMENTS))
     if not is_plausible(shape):
         raise not_esm2(path, "it does not name its layers, width and heads")
     if not isinstance(state, Mapping):
@@ -207,7 +181,7 @@ def _snapshot(request: HubModel) -> Path:
     """
     snapshot = cached_snapshot(request.repository)
     if snapshot is None:
-        known = f", or write --model {request.name}" if request.name in ESM2_MODELS else ""
+        known = f", or write --model {request.name}" if request.name in FAMILY.models else ""
         raise UserError(
             f"{request.repository} is not in Hugging Face's cache {hub_cache()}: get it with "
             f"`hf download {request.repository}`{known}"
@@ -219,7 +193,7 @@ def _is_configuration(config: object) -> TypeGuard[Mapping[str, argparse.Namespa
     return isinstance(config, Mapping) and isinstance(config.get("model"), argparse.Namespace)
 
 
-def _without_storage(shape: ModelShape, alphabet: Alphabet, token_dropout: bool = True) -> ESM2:
+def _without_storage(shape: Esm2Shape, alphabet: Alphabet, token_dropout: bool = True) -> ESM2:
     """Return fair-esm's model with the names and shapes of its weights, and no memory for them."""
     with _WithoutStorage():
         return ESM2(shape.layers, shape.width, shape.heads, alphabet, token_dropout)

@@ -5,25 +5,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from tui_balancer.embedding.checkpoints.registry import (
-    ESM2_MODELS,
+from tui_balancer.embedding.checkpoints.caches import cached_checkpoint, hub_cache
+from tui_balancer.embedding.families.requests import (
     CheckpointModel,
     HubModel,
     NamedModel,
     UntrainedModel,
-    cached_checkpoint,
-    hub_cache,
     parse_model,
 )
+from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.errors import UserError
 
 
-@pytest.mark.parametrize("name", ESM2_MODELS)
+@pytest.mark.parametrize("name", MODELS)
 def test_names_are_those_of_fair_esm_and_say_their_layers(name: str) -> None:
     import esm.pretrained
 
     assert hasattr(esm.pretrained, name)
-    assert name.startswith(f"esm2_t{ESM2_MODELS[name].layers}_")
+    assert name.startswith(f"esm2_t{MODELS[name].layers}_")
     assert parse_model(name, seed=0) == NamedModel(name)
 
 

@@ -1,0 +1,22 @@
+"""The model families, all in one table. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tui_balancer.embedding.families.esm2.family import FAMILY as ESM2
+from tui_balancer.embedding.families.family import Family
+from tui_balancer.embedding.models import ModelShape
+
+FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in (ESM2,)})
+
+MODELS: Mapping[str, ModelShape] = MappingProxyType(
+    {name: shape for family in FAMILIES.values() for name, shape in family.models.items()}
+)
+"""The models that have a name, of all families."""
+
+DEFAULT_MODEL = "esm2_t33_650M_UR50D"
+
+SMALLEST_MODEL = "esm2_t6_8M_UR50D"
+"""For demos and benchmarks; stands for the model where none was named."""
