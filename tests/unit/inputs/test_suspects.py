@@ -213,7 +213,7 @@ def short_bases(sequences: Sequence[str], folder: Path) -> int:
     stream = FastaStream(path, ReadingRules())
     assert len(list(stream)) == len(sequences)
     counts = stream.findings.counts
-    quick = count_plain(path, ReadingRules(), 2)
+    quick = count_plain(path, ReadingRules())
     assert quick is None or quick.findings.counts == counts
     return counts.get(NoticeKind.SHORT_NUCLEOTIDES, 0)
 
