@@ -186,13 +186,13 @@ def test_a_node_that_was_cut_off_is_refused_its_late_answer_and_comes_back(
 ) -> None:
     run = session_on(there, proteins, checkpoint, tmp_path / "out", hang_floor=1.0, splitting=False)
     answered: Queue[tuple[str, int, int]] = Queue()
-    take_answer = run.board.finish
+    take_answer = run.worker_service.finish
 
     def finish(worker: WorkerId, result: TaskResult) -> None:
         take_answer(worker, result)
         answered.put((worker.device, result.unit_id, result.epoch))
 
-    monkeypatch.setattr(run.board, "finish", finish)
+    monkeypatch.setattr(run.worker_service, "finish", finish)
     run.start()
     row = wait_for_row(run, in_mid_file)
     node, lease = row.device.partition("/")[0], row.running

@@ -88,7 +88,7 @@ def test_a_run_without_a_screen_goes_on_by_itself_when_there_is_space_again(
     monkeypatch: pytest.MonkeyPatch,
     full_below_outputs: Callable[[RunSession], None],
 ) -> None:
-    monkeypatch.setattr("tui_balancer.run.live.maintenance.SPACE_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("tui_balancer.run.live.maintenance.SPACE_CHECK_SECONDS", 0.0)
     run = session(proteins, checkpoint, tmp_path / "out")
     run.unattended = True
     full_below_outputs(run)

@@ -27,7 +27,7 @@ from tui_balancer.run.live.disk_full import DiskFullPause
 from tui_balancer.run.live.worker_service import WorkerService
 from tui_balancer.run.prepare.assign import assign
 from tui_balancer.run.prepare.prepare import PreparedRun, prepare, refuse_run_conflicts
-from tui_balancer.run.prepare.resume import Continuation, Resuming, continuation, find_run
+from tui_balancer.run.prepare.resume import ResumePlan, Resuming, find_run, plan_resume
 from tui_balancer.run.prepare.run_files import find_run_files
 from tui_balancer.run_folder.folder import RunFolder
 from tui_balancer.run_folder.ledger_writer import LedgerWriter
@@ -103,14 +103,14 @@ def taken_up(prepared: PreparedRun, output: Path) -> PreparedRun:
     refuse_run_conflicts(
         replace(prepared.settings, output=output), prepared.inputs, stored, retry_failed=False
     )
-    going_on: Continuation | None = None
+    resume_plan: ResumePlan | None = None
     if stored is not None and stored.files:
-        going_on = continuation(stored, prepared.settings.inputs, Resuming())
+        resume_plan = plan_resume(stored, prepared.settings.inputs, Resuming())
     return replace(
         prepared,
         settings=replace(prepared.settings, output=output),
         sessions=len(stored.sessions) if stored is not None else 0,
-        continuation=going_on,
+        resume_plan=resume_plan,
     )
 
 
@@ -134,7 +134,7 @@ def work(prepared: PreparedRun, computed: list[int], *, poison: bool = False) ->
             prepared.specs,
             policy=prepared.settings.balancing.policy,
             clock=lambda: 0.0,
-            journal=note,
+            sink=note,
         )
         board = WorkerService(coordinator, journal, DiskFullPause(coordinator), folder.presence)
         manifest = run_files.manifest

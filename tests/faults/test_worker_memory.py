@@ -33,7 +33,7 @@ def write_fasta(path: Path, records: dict[str, str]) -> None:
 
 def give_room(run: RunSession) -> None:
     """Limit the worker, once it is ready, to what it has and a little more."""
-    while not run.board.facts:
+    while not run.worker_service.facts:
         assert not run.wait(0.05)
     pid = run.engine.pids()["cpu:0"]
     used = psutil.Process(pid).memory_info().vms

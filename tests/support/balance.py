@@ -73,7 +73,7 @@ class Bench:
             policy=policy or TimeSettings(),
             stealing=stealing,
             clock=self.clock,
-            journal=self.journal.append,
+            sink=self.journal.append,
             max_restarts=max_restarts,
             poison_limit=poison_limit,
         )

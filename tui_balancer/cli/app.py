@@ -18,7 +18,7 @@ from tui_balancer.cli.commands.export import export, inspect, verify
 from tui_balancer.cli.commands.manual import manual
 from tui_balancer.cli.commands.plan import bench, devices, plan
 from tui_balancer.cli.commands.replay import replay
-from tui_balancer.cli.commands.report import print_account, report
+from tui_balancer.cli.commands.report import print_report, report
 from tui_balancer.cli.commands.simulate import simulate
 from tui_balancer.cli.inputs import STDIN, named_inputs
 from tui_balancer.cli.options import (
@@ -69,7 +69,7 @@ def run(
     devices: DeviceOptions | None = None,
     balancing: BalancingOptions | None = None,
     embedding: EmbeddingOptions | None = None,
-    going_on: ResumingOptions | None = None,
+    resuming: ResumingOptions | None = None,
     cluster: ClusterOptions | None = None,
     screen: ScreenOptions | None = None,
     script: ScriptOptions | None = None,
@@ -90,7 +90,7 @@ def run(
         embedding,
     )
     settings = replace(settings, cluster=(cluster or ClusterOptions()).request())
-    return _carried_out(settings, going_on, screen, script)
+    return _carried_out(settings, resuming, screen, script)
 
 
 @app.command(help_epilogue=EXIT_CODES)
@@ -100,7 +100,7 @@ def resume(
     *,
     devices: DeviceOptions | None = None,
     balancing: BalancingOptions | None = None,
-    going_on: ResumingOptions | None = None,
+    resuming: ResumingOptions | None = None,
     cluster: ClusterOptions | None = None,
     screen: ScreenOptions | None = None,
     script: ScriptOptions | None = None,
@@ -115,27 +115,27 @@ def resume(
     request = (cluster or ClusterOptions()).request()
     settings = resumed_settings(settings_of(output), devices, balancing)
     settings = replace(settings, cluster=request)
-    return _carried_out(settings, going_on, screen, script)
+    return _carried_out(settings, resuming, screen, script)
 
 
 def _carried_out(
     settings: RunSettings,
-    going_on: ResumingOptions | None,
+    resuming: ResumingOptions | None,
     screen: ScreenOptions | None,
     script: ScriptOptions | None,
 ) -> int:
-    """Watch a run from its preparation to its end, and print its account if that is wanted."""
+    """Watch a run from its preparation to its end, and print its report if that is wanted."""
     from tui_balancer.cli.watch import watch
     from tui_balancer.run.prepare.prepare import prepare
     from tui_balancer.run.prepare.resume import Resuming
 
-    going_on = going_on or ResumingOptions()
-    settings = replace(settings, overwrite=going_on.overwrite)
-    resuming = Resuming(rescan=going_on.rescan, retry_failed=going_on.retry_failed)
+    options = resuming or ResumingOptions()
+    settings = replace(settings, overwrite=options.overwrite)
+    allowed = Resuming(options.rescan, options.retry_failed)
     screen, script = screen or ScreenOptions(), script or ScriptOptions()
     code = watch(
         settings,
-        lambda on_step: prepare(settings, resuming=resuming, on_step=on_step),
+        lambda on_step: prepare(settings, resuming=allowed, on_step=on_step),
         headless=screen.headless,
         ascii_only=screen.ascii,
         quiet=script.quiet,
@@ -143,7 +143,7 @@ def _carried_out(
     )
     if script.json:
         try:
-            print_account(settings.output)
+            print_report(settings.output)
         except UserError as problem:
             # A ledger that was removed under the run: its own end has been told.
             print(f"tui-balancer: {problem}", file=sys.stderr)

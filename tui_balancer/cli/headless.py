@@ -14,7 +14,7 @@ from tui_balancer.view.handle import Phase, RunHandle, RunSnapshot
 from tui_balancer.view.summary_text import EXIT_DONE, exit_code, summary_lines
 
 STATUS_SECONDS = 5.0
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 
 STATUS_SHARE = 20
 """Of a long run the status is told whenever another twentieth of its time has gone by, so that the
@@ -60,7 +60,7 @@ class HeadlessReporter:
         began, next_status = time.monotonic(), 0.0
         over = False
         while not over:
-            over = wait(LOOK_SECONDS)
+            over = wait(POLL_SECONDS)
             snapshot = self._run.snapshot()
             self._report_news(snapshot)
             if (now := time.monotonic()) >= next_status and not over and not self._quiet:

@@ -66,7 +66,7 @@ class Preferences:
     keys: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def look(self) -> Appearance:
+    def appearance(self) -> Appearance:
         """How the screen is to look."""
         from tui_balancer.ui.appearance import Appearance
 
@@ -96,7 +96,7 @@ def read_preferences() -> Preferences:
     """
     path = preferences_path()
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return Preferences()
     except OSError as problem:
@@ -104,9 +104,9 @@ def read_preferences() -> Preferences:
     except ValueError as problem:
         raise UserError(f"{path} is not TOML: {problem}") from None
     tables = {
-        name: _table(path, name, told.pop(name, {})) for name in ("defaults", "screen", "keys")
+        name: _table(path, name, content.pop(name, {})) for name in ("defaults", "screen", "keys")
     }
-    _refuse_unknown(path, "table", told, tables)
+    _refuse_unknown(path, "table", content, tables)
     _refuse_unknown(path, "option", tables["defaults"], {one.name: one for one in options()})
     _refuse_unknown(path, "screen setting", tables["screen"], ("theme",))
     if tables["keys"]:
@@ -133,8 +133,8 @@ def options() -> Iterator[Option]:
 
 def _help_texts(group: type) -> dict[str, str]:
     """Return what `--help` says of each option of a group, by field."""
-    told = docstring_parser.parse_from_object(group).params
-    texts = {one.arg_name: one.description or "" for one in told}
+    content = docstring_parser.parse_from_object(group).params
+    texts = {one.arg_name: one.description or "" for one in content}
     for name, hint in get_type_hints(group, include_extras=True).items():
         for about in getattr(hint, "__metadata__", ()):
             if isinstance(about, Parameter) and about.help:
@@ -184,8 +184,8 @@ def _table(path: Path, name: str, value: object) -> dict[str, Any]:
     return value
 
 
-def _refuse_unknown(path: Path, what: str, told: Iterable[str], known: Iterable[str]) -> None:
-    unknown = sorted(set(told) - set(known))
+def _refuse_unknown(path: Path, what: str, content: Iterable[str], known: Iterable[str]) -> None:
+    unknown = sorted(set(content) - set(known))
     if unknown:
         raise UserError(
             f"{path}: unknown {what} {unknown[0]!r}; `tui-balancer config --show` lists them"

@@ -46,7 +46,7 @@ def show_run(run: RunHandle, *, ascii_only: bool = False, **options: Any) -> Exi
     from tui_balancer.ui.app import BalancerApp
     from tui_balancer.ui.showing import show
 
-    look = read_preferences().look
+    look = read_preferences().appearance
     ascii_only = ascii_only or "utf" not in (sys.stderr.encoding or "").lower()
     return show(lambda: BalancerApp(run, ascii_only=ascii_only, look=look, **options))
 

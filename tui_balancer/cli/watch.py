@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from tui_balancer import command_age
 from tui_balancer.cli.commands.export import merge_outputs
-from tui_balancer.cli.headless import LOOK_SECONDS, HeadlessReporter
+from tui_balancer.cli.headless import POLL_SECONDS, HeadlessReporter
 from tui_balancer.cli.interrupts import Interrupts, counted_interrupts
 from tui_balancer.cli.progress import bars
 from tui_balancer.cli.screen import can_show, show_run
@@ -184,7 +184,7 @@ def _watch_on_screen(
     session = _opened(opening, interrupts)
     if code is ExitCode.TERMINAL_LOST:
         session.unattended = True
-        while not _wait(session, interrupts, LOOK_SECONDS, _log.info):
+        while not _wait(session, interrupts, POLL_SECONDS, _log.info):
             pass
     else:
         _watch_headless(session, interrupts, lines, from_now=True)
@@ -197,7 +197,7 @@ def _opened(opening: OpeningRun, interrupts: Interrupts) -> RunSession:
         if interrupts.count and opening.call_off():
             raise KeyboardInterrupt
         opening.start()
-        opening.settled.wait(LOOK_SECONDS)
+        opening.settled.wait(POLL_SECONDS)
     if opening.problem is not None:
         raise opening.problem
     assert opening.session is not None, "what has settled has begun or has a problem"

@@ -89,7 +89,7 @@ def export(
         target = destination or folder
         refuse_conflicts(_export_conflicts(folder, target, rows, formats), overwrite=overwrite)
         replacing = Replace.FILES if overwrite else Replace.NOTHING
-        return _gone_through(rows, on_file, _Exporter(folder, formats, target, replacing))
+        return _visit_all(rows, on_file, _Exporter(folder, formats, target, replacing))
     except OSError as problem:
         raise UserError(f"cannot write the outputs: {problem.strerror or problem}") from problem
     finally:
@@ -109,7 +109,7 @@ def verify(folder: Path, on_file: OnFile | None = None) -> Report:
         UserError: There is no run.
     """
     run, rows = _read(folder)
-    report = _gone_through(rows, on_file, _Verifier(folder))
+    report = _visit_all(rows, on_file, _Verifier(folder))
     return replace(report, problems=(*report.problems, *merged_flaws(folder, run, rows)))
 
 
@@ -231,7 +231,7 @@ def _read(folder: Path) -> tuple[RunRecord, list[FileRow]]:
         raise UserError(str(problem)) from problem
 
 
-def _gone_through(rows: Sequence[FileRow], on_file: OnFile | None, visitor: _Visitor) -> Report:
+def _visit_all(rows: Sequence[FileRow], on_file: OnFile | None, visitor: _Visitor) -> Report:
     files = sequences = outputs = 0
     problems: list[str] = []
     for number, row in enumerate(rows, start=1):

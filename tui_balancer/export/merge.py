@@ -58,14 +58,14 @@ class Merged:
         files: Inputs in them.
         sequences: In those.
         left: Inputs of the run that have no output.
-        anew: Whether they were written now, and not before.
+        written_now: Whether they were written now, and not before.
     """
 
     paths: tuple[Path, ...]
     files: int
     sequences: int
     left: int
-    anew: bool
+    written_now: bool
 
 
 def require_mergeable(formats: Sequence[FormatName]) -> None:
@@ -164,7 +164,7 @@ class _Merge:
         current = self._is_current(paths)
         if not current:
             self._write(paths)
-        return Merged(paths, len(self._done), sequences, self._left, anew=not current)
+        return Merged(paths, len(self._done), sequences, self._left, written_now=not current)
 
     def _is_current(self, paths: Sequence[Path]) -> bool:
         """Whether all files are there, as they were written, of these outputs."""

@@ -83,7 +83,7 @@ def count_plain(
     path: Path,
     rules: ReadingRules,
     duplicate_index: DuplicateIndex | None = None,
-    go_on: Callable[[], None] = lambda: None,
+    check_stop: Callable[[], None] = lambda: None,
     stretch: Stretch | None = None,
 ) -> Counted | None:
     """Count what is in a file, if it is plain and nothing is wrong with it; else return None.
@@ -92,7 +92,7 @@ def count_plain(
         path: The file.
         rules: How FASTA is read.
         duplicate_index: Notes the pieces; of a file that is not plain, it forgets them again.
-        go_on: Called now and then; may raise to end it early.
+        check_stop: Called now and then; may raise to end it early.
         stretch: Of a file that is good as a whole; None for all of it.
 
     Raises:
@@ -103,7 +103,7 @@ def count_plain(
         part = stretch or Stretch(0, os.fstat(file.fileno()).st_size)
         found = _Found(part.size, records=part.before)
         for block in _blocks(file, part, digest.update):
-            go_on()
+            check_stop()
             if not _add(found, block, rules, duplicate_index):
                 break
         else:

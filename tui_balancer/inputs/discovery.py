@@ -44,7 +44,7 @@ OnLeftOut = Callable[[NoticeKind, str], None]
 """Hears why an entry of a folder is no input, and its name below the folder's parent."""
 
 _GLOB_LETTERS = re.compile(r"[*?\[]")
-_TOLD_EVERY = 1000
+_REPORT_EVERY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def find_inputs(
                 identity = _identity(path, real_folders)
                 if identity not in found:
                     fresh.setdefault(identity, path)
-                if len(fresh) % _TOLD_EVERY == 0:
+                if len(fresh) % _REPORT_EVERY == 0:
                     on_found(len(found) + len(fresh))
             for path in links:
                 identity = os.path.realpath(path)

@@ -21,7 +21,7 @@ from tui_balancer.inputs.findings import Findings
 from tui_balancer.inputs.ids import NUL, distinct, id_of, numbered
 from tui_balancer.inputs.lines import FastaText
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
-from tui_balancer.inputs.residues import NO_RESIDUES, clean, count_nucleotides, stranger
+from tui_balancer.inputs.residues import NO_RESIDUES, clean, count_nucleotides, foreign_letter
 from tui_balancer.inputs.segments import Stretch, joint_sha256, segments
 from tui_balancer.inputs.suspects import is_short_nucleotides, suspicion
 from tui_balancer.inputs.text import terminal_safe
@@ -351,7 +351,7 @@ def _locate(path: Path, position: int) -> str:
             headers += 1
             if headers == position and NUL in line:
                 return f"line {number}: there is a NUL character in the header; remove it"
-        elif headers == position and (letter := stranger(line)):
+        elif headers == position and (letter := foreign_letter(line)):
             hint = _HINTS.get(letter, "")
             return f"line {number}: {letter!a} is no residue{hint}"
     return "the file changed while it was read"

@@ -30,14 +30,14 @@ def clean(sequence: str, alphabet: Alphabet) -> tuple[str, int]:
     """Return a sequence in an alphabet, and how many letters were read as its unknown one.
 
     Raises:
-        ValueError: It has a character that stands for no residue; `stranger` finds it.
+        ValueError: It has a character that stands for no residue; `foreign_letter` finds it.
     """
     either_case, drop_letters = _tables(alphabet)
     if not sequence.encode().translate(None, either_case):
         return sequence.upper(), 0
     residues = sequence.translate(_FOLD).rstrip("*")
-    if stranger(residues):
-        raise ValueError(f"{stranger(residues)!a} is no residue")
+    if foreign_letter(residues):
+        raise ValueError(f"{foreign_letter(residues)!a} is no residue")
     foreign = residues.translate(drop_letters)
     return residues.translate(dict.fromkeys(map(ord, foreign), alphabet.unknown)), len(foreign)
 
@@ -49,7 +49,7 @@ def _tables(alphabet: Alphabet) -> tuple[bytes, dict[int, int | None]]:
     return (letters + letters.lower()).encode(), str.maketrans("", "", letters)
 
 
-def stranger(sequence: str) -> str:
+def foreign_letter(sequence: str) -> str:
     """Return the first character that stands for no residue, or an empty string."""
     foreign = sequence.translate(_FOLD).translate(_DROP_LETTERS)
     return next((letter for letter in foreign if not (letter.isalpha() or letter == "*")), "")

@@ -128,7 +128,7 @@ def scan_file(
     Raises:
         ScanStopped: `stop` was set before the end of the file.
     """
-    result, findings = _looked_at(file, rules, stop, duplicate_index)
+    result, findings = _scan_whole(file, rules, stop, duplicate_index)
     if not result.error and result.size_bytes > rules.segment_bytes:
         result = _divided(result, rules, stop, duplicate_index, shard_bytes)
     elif duplicate_index is not None:
@@ -175,7 +175,7 @@ def _divided(
     return replace(whole, segments=cuts, shards=tuple(shards) if len(shards) > 1 else ())
 
 
-def _looked_at(
+def _scan_whole(
     file: InputFile,
     rules: ReadingRules,
     stop: threading.Event | None,
@@ -228,7 +228,7 @@ def _counted(
     stretch: Stretch | None = None,
 ) -> Counted:
     """Count what is in a file or a stretch of it, and note its pieces."""
-    plain = count_plain(path, rules, duplicate_index, lambda: _go_on(stop), stretch)
+    plain = count_plain(path, rules, duplicate_index, lambda: _check_stop(stop), stretch)
     return plain or _streamed(FastaStream(path, rules, stretch), rules, stop, duplicate_index)
 
 
@@ -242,7 +242,7 @@ def _streamed(
     special = rules.alphabet.special
     sequences = residues = tokens = squared_tokens = truncated = windowed = replaced = 0
     for record in stream:
-        _go_on(stop)
+        _check_stop(stop)
         sequences += 1
         residues += len(record.residues)
         for number, piece in enumerate(pieces(record.residues, rules)):
@@ -268,7 +268,7 @@ def _streamed(
     return Counted(counts, stream.sha256, stream.findings)
 
 
-def _go_on(stop: threading.Event | None) -> None:
+def _check_stop(stop: threading.Event | None) -> None:
     """Raise ScanStopped where the scan is to end."""
     if stop is not None and stop.is_set():
         raise ScanStopped

@@ -45,12 +45,12 @@ def check_space(
         sequences = sum(row.file.sequences for row in shards)
         needed += sequences * (kept.numbers(0) * FLOAT_BYTES + SHARD.entry_bytes)
     free = shutil.disk_usage(folder).free
-    told = (
+    line = (
         f"{plural(len(waiting), 'output')} will take about {_size(needed)}, {_size(free)} is free"
     )
     if needed > free:
-        raise UserError(f"{told} in {folder}: make room, or choose another folder with --output")
-    return [f"{told}: that is tight"] if needed * TIGHT > free else []
+        raise UserError(f"{line} in {folder}: make room, or choose another folder with --output")
+    return [f"{line}: that is tight"] if needed * TIGHT > free else []
 
 
 def has_room_for_largest(

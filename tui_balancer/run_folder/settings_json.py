@@ -139,13 +139,13 @@ def refuse_differences(
         decisive.remove("devices.cpu_threads")
     different = [name for name in here if name in decisive and there[name] != here[name]]
     if different:
-        told = "; ".join(
+        differences = "; ".join(
             f"{_named(name)} is {_shown(there[name])} there, {_shown(here[name])} was asked"
             for name in different
         )
         raise UserError(
-            f"{settings.output} holds a run with other settings: {told}. Ask for the same, or "
-            "choose another folder with --output"
+            f"{settings.output} holds a run with other settings: {differences}. "
+            "Ask for the same, or choose another folder with --output"
         )
 
 

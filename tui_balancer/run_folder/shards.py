@@ -12,7 +12,7 @@ from tui_balancer.ledger.records import FileRecord
 from tui_balancer.scheduler.model import Unit
 
 
-def census_parts(scans: Sequence[FileScan], records: Sequence[FileRecord]) -> list[FileRecord]:
+def index_parts(scans: Sequence[FileScan], records: Sequence[FileRecord]) -> list[FileRecord]:
     """Return a record for each part of a scan's census: files, and the segments of large ones.
 
     A segment is in a bundle of its own, for its batches are; its unit is that of its shard or file.
@@ -46,7 +46,7 @@ def census_parts(scans: Sequence[FileScan], records: Sequence[FileRecord]) -> li
 
 
 def with_costs_of(parts: Sequence[FileRecord], records: Sequence[FileRecord]) -> list[FileRecord]:
-    """Return records with the costs of what `census_parts` made of them."""
+    """Return records with the costs of what `index_parts` made of them."""
     costed = list(records)
     of_segments: defaultdict[int, float] = defaultdict(float)
     for part in parts:

@@ -114,7 +114,7 @@ class SetPolicy(Command, frozen=True, tag="set_policy"):
         if not state.balancer.stealing:
             raise Refused("stealing is off in this run (--no-stealing)")
         state.balancer.set_policy(self.settings)
-        return _noted(state, describe(self.settings))
+        return _log_setting(state, describe(self.settings))
 
 
 class MoveUnits(Command, frozen=True, tag="move_units"):
@@ -191,7 +191,7 @@ class Drain(Command, frozen=True, tag="drain"):
         # A paused worker would keep its running file, and so the run, from ever finishing.
         pausing.resume_paused(state)
         state.draining = True
-        return _noted(state, "finishing the running files, starting no others")
+        return _log_setting(state, "finishing the running files, starting no others")
 
 
 class StopNow(Command, frozen=True, tag="stop_now"):
@@ -207,7 +207,7 @@ class StopNow(Command, frozen=True, tag="stop_now"):
     def carry_out(self, state: SchedulerState) -> str:
         """See `Command.carry_out`."""
         state.stopping = True
-        return _noted(state, "stopping after the batches in flight")
+        return _log_setting(state, "stopping after the batches in flight")
 
 
 AnyCommand = (
@@ -228,7 +228,7 @@ AnyCommand = (
 """Every command that another process can send."""
 
 
-def _noted(state: SchedulerState, text: str) -> str:
+def _log_setting(state: SchedulerState, text: str) -> str:
     state.log.add(SettingEvent, text)
     state.changed()
     return text

@@ -34,7 +34,7 @@ class WorkStealingCoordinator(LeaseApi):
     death changes nothing, and nobody else can claim it.
 
     Every method may be called from any thread. There is one lock, nothing blocks while
-    holding it, and there is no I/O but the journal's append.
+    holding it, and there is no I/O but the sink's append.
 
     Args:
         devices: The devices, in the order in which they are shown.
@@ -44,7 +44,7 @@ class WorkStealingCoordinator(LeaseApi):
         copying: Whether idle devices compute what a slower or hanging one has left of a unit too,
             where they would be through sooner; the first of both counts.
         clock: Seconds since the run began; never goes back.
-        journal: Called under the lock with every event, in order; must not raise.
+        sink: Called under the lock with every event, in order; must not raise.
         max_restarts: Restarts a device gets before it is given up.
         poison_limit: Workers that a unit may kill before it is failed.
     """
@@ -58,7 +58,7 @@ class WorkStealingCoordinator(LeaseApi):
         splitting: bool = False,
         copying: bool = True,
         clock: Callable[[], float],
-        journal: EventSink | None = None,
+        sink: EventSink | None = None,
         max_restarts: int = 3,
         poison_limit: int = 2,
     ) -> None:
@@ -70,7 +70,7 @@ class WorkStealingCoordinator(LeaseApi):
                 splitting=splitting,
                 copying=copying,
                 clock=clock,
-                journal=journal,
+                sink=sink,
                 max_restarts=max_restarts,
                 poison_limit=poison_limit,
             )
@@ -182,9 +182,9 @@ class WorkStealingCoordinator(LeaseApi):
         with self._condition:
             if self.worth_asking(device, incarnation):
                 return
-            look = self.next_look(device)
+            check = self.next_check(device)
             now = self._state.clock()
-            self._condition.wait(timeout if look is None else min(timeout, look - now))
+            self._condition.wait(timeout if check is None else min(timeout, check - now))
 
     def worth_asking(self, device: str, incarnation: int) -> bool:
         """Whether `take` may answer differently from its last answer, which was None."""
@@ -193,16 +193,16 @@ class WorkStealingCoordinator(LeaseApi):
             record = self._present(device, incarnation)
             if record is None or state.over or record.seen != state.version:
                 return True
-            look = state.next_look(record)
-            return look is not None and look <= state.clock()
+            check = state.next_check(record)
+            return check is not None and check <= state.clock()
 
-    def next_look(self, device: str) -> float | None:
+    def next_check(self, device: str) -> float | None:
         """Return when an idle device looks for a steal again, in seconds of the run.
 
         None where it does so only after a change.
         """
         with self._condition:
-            return self._state.next_look(self._state.device_pool[device])
+            return self._state.next_check(self._state.device_pool[device])
 
     def wait(self, timeout: float) -> None:
         """Return when the run is over or anything else has changed, or after `timeout` seconds."""

@@ -1,4 +1,4 @@
-"""The run's events: numbered, timed, kept for the screen and handed to the journal."""
+"""The run's events: numbered, timed, kept for the screen and handed to the sink."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ AnyEvent = TypeVar("AnyEvent", bound=Event)
 class EventLog:
     """Gives every event its number and time, without gaps from 1.
 
-    The journal sees each event before anybody else can: a ledger that raises keeps the
+    The sink sees each event before anybody else can: a ledger that raises keeps the
     event from being shown.
     """
 
-    def __init__(self, clock: Callable[[], float], journal: EventSink | None) -> None:
+    def __init__(self, clock: Callable[[], float], sink: EventSink | None) -> None:
         self._clock = clock
-        self._journal = journal
+        self._sink = sink
         self._kept: deque[Event] = deque(maxlen=KEPT_EVENTS)
         self._steals: deque[StealEvent] = deque(maxlen=KEPT_STEALS)
         self.last = 0
@@ -40,10 +40,10 @@ class EventLog:
         *args: Fields.args,
         **fields: Fields.kwargs,
     ) -> AnyEvent:
-        """Make, number, journal and keep an event of this kind."""
+        """Number an event of this kind, pass it to the sink and keep it."""
         event = kind(self.last + 1, self._clock(), *args, **fields)
-        if self._journal is not None:
-            self._journal(event)
+        if self._sink is not None:
+            self._sink(event)
         self.last = event.sequence
         self._kept.append(event)
         if isinstance(event, StealEvent):

@@ -73,7 +73,7 @@ def test_the_written_file_says_nothing_until_a_line_is_taken_up(path: Path) -> N
     result = tui_balancer_here("config")
     assert (result.returncode, result.stdout.strip()) == (0, str(path))
     assert read_preferences().defaults == {}
-    assert read_preferences().look == Appearance()
+    assert read_preferences().appearance == Appearance()
 
 
 def test_every_line_of_the_written_file_can_be_taken_up(path: Path) -> None:
@@ -81,8 +81,8 @@ def test_every_line_of_the_written_file_can_be_taken_up(path: Path) -> None:
     path.write_text("\n".join(lines))
     preferences = read_preferences()
     assert preferences.defaults.keys() == {option.name for option in options()}
-    assert preferences.look.keys == key_names()
-    assert preferences.look.theme == "balancer-dark"
+    assert preferences.appearance.keys == key_names()
+    assert preferences.appearance.theme == "balancer-dark"
 
 
 def test_a_file_that_is_there_is_left_alone(path: Path) -> None:

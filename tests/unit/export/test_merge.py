@@ -168,9 +168,9 @@ def test_merged_files_of_other_formats_are_told_to_be_older(tmp_path: Path) -> N
     assert verify(out).problems == (
         "merged.h5 is older than the outputs, or not complete. Merge again with export --merge",
     )
-    assert merge(out, ("npz", "h5")).anew
+    assert merge(out, ("npz", "h5")).written_now
     assert verify(out).problems == ()
-    assert not merge(out, ("h5",)).anew
+    assert not merge(out, ("h5",)).written_now
 
 
 def test_a_merge_that_was_cut_off_is_made_again(
@@ -191,7 +191,7 @@ def test_a_merge_that_was_cut_off_is_made_again(
             merge(out)
     assert (out / "merged.npz").exists()
     assert len(verify(out).problems) == 2
-    assert merge(out).anew
+    assert merge(out).written_now
     assert verify(out).problems == ()
 
 
@@ -217,7 +217,7 @@ def test_somebody_else_s_file_is_not_merged_over(name: str, kind: str, tmp_path:
             merge(out, overwrite=True)
         assert (theirs / "x").exists()
     else:
-        assert merge(out, overwrite=True).anew
+        assert merge(out, overwrite=True).written_now
         assert not theirs.is_symlink()
         assert verify(out).problems == ()
     assert target.read_text() == "theirs"

@@ -22,7 +22,7 @@ from tui_balancer.outputs.layout import output_paths
 from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.run.prepare.run_files import undivided_warnings
 from tui_balancer.run_folder.manifest import Manifest, file_records
-from tui_balancer.run_folder.shards import census_parts, shown, with_costs_of
+from tui_balancer.run_folder.shards import index_parts, shown, with_costs_of
 from tui_balancer.settings import Shards
 
 SHAPE = Esm2Shape(layers=2, width=40, heads=4)
@@ -83,7 +83,7 @@ def test_segments_are_in_bundles_of_their_own_when_copies_are_looked_for(
 ) -> None:
     scans = scanned(tmp_path / "in", shard_bytes)
     files = file_records(scans, output_paths([one.input for one in scans]), SHAPE, 1000)
-    parts = census_parts(scans, files)
+    parts = index_parts(scans, files)
     segments = [part for part in parts if part.bundle >= len(files)]
     assert len(segments) == len(scans[1].segments) > 4
     assert len({part.bundle for part in segments}) == len(segments)

@@ -191,16 +191,16 @@ def test_what_is_being_written_is_finished_after_a_stop() -> None:
 
 @given(seed=st.integers(0, 2**32), devices=st.integers(1, 4))
 def test_whatever_happens_each_file_ends_once(seed: int, devices: int) -> None:
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     bench = Bench([1.0] * devices, max_restarts=8)
     given_units, files = [], 0
     while files < 20:
-        size = dice.choice([1, 1, 2, 5])
-        costs = [dice.uniform(1, 9) for _ in range(size)]
+        size = rng.choice([1, 1, 2, 5])
+        costs = [rng.uniform(1, 9) for _ in range(size)]
         given_units.append(bundle(files, *costs) if size > 1 else unit(files, costs[0]))
         files += size
     bench.coordinator.assign(given_units)
-    poison = dice.randrange(files)
+    poison = rng.randrange(files)
     ends: Counter[int] = Counter()
     computing: dict[str, Lease] = {}
     writing: list[Lease] = []
@@ -211,7 +211,7 @@ def test_whatever_happens_each_file_ends_once(seed: int, devices: int) -> None:
     def finish(lease: Lease) -> None:
         if not bench.claim(lease):
             return
-        bad = {number: "bad" for number in numbers(lease) if dice.random() < 0.1}
+        bad = {number: "bad" for number in numbers(lease) if rng.random() < 0.1}
         if lease.unit.parts or not bad:
             bench.coordinator.record_file_completion(lease.unit.unit_id, lease.epoch, 1.0, bad)
         else:
@@ -221,7 +221,7 @@ def test_whatever_happens_each_file_ends_once(seed: int, devices: int) -> None:
     for _ in range(2000):
         if bench.coordinator.over:
             break
-        device = dice.choice(list(bench.incarnations))
+        device = rng.choice(list(bench.incarnations))
         bench.clock.now += 1.0
         lease = computing.get(device)
         if lease is None:
@@ -229,16 +229,16 @@ def test_whatever_happens_each_file_ends_once(seed: int, devices: int) -> None:
                 computing[device] = taken
             elif writing:
                 finish(writing.pop(0))
-        elif poison in numbers(lease) or dice.random() < 0.03:
+        elif poison in numbers(lease) or rng.random() < 0.03:
             del computing[device]
             writing = [one for one in writing if one.device != device]
             bench.die(device)
-        elif dice.random() < 0.5:
+        elif rng.random() < 0.5:
             del computing[device]
             bench.progress(lease, 1.0, computed=True)
             writing.append(lease)
         elif writing:
-            finish(writing.pop(dice.randrange(len(writing))))
+            finish(writing.pop(rng.randrange(len(writing))))
     for event in bench.journal:
         if isinstance(event, FailureEvent) and "killed" in event.reason:
             ends[event.unit_id] += 1

@@ -91,7 +91,7 @@ class AnyInterleaving(RuleBasedStateMachine):
             # Each unit has one lease at most; copies are looked at where units are divided.
             copying=False,
             clock=self.clock,
-            journal=self.journal.append,
+            sink=self.journal.append,
         )
         self.units = {number: unit(number, float(cost)) for number, cost in enumerate(costs)}
         self.bad = Unit(len(costs), "empty.faa", 0, 0, 0.0)

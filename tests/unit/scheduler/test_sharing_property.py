@@ -71,7 +71,7 @@ class AnyDivision(RuleBasedStateMachine):
             policy=policy,
             splitting=splitting,
             clock=self.clock,
-            journal=self.journal.append,
+            sink=self.journal.append,
             max_restarts=2,
             poison_limit=4,
         )

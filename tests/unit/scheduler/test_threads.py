@@ -153,7 +153,7 @@ class Hammer:
             specs(*[1.0 + index for index in range(devices)]),
             policy=policy,
             clock=lambda: time.monotonic() - began,
-            journal=self.journal.append,
+            sink=self.journal.append,
             max_restarts=10**9,
             poison_limit=10**9,
         )
@@ -169,9 +169,9 @@ class Hammer:
     def run(self, steer: Callable[[random.Random], Command]) -> None:
         for thread in self.threads:
             thread.start()
-        dice = random.Random(3)
+        rng = random.Random(3)
         while not self.coordinator.over:
-            self.coordinator.execute(steer(dice))
+            self.coordinator.execute(steer(rng))
             self.coordinator.execute(ResumeAll())
             self.coordinator.snapshot()
             self.coordinator.wait(0.001)
@@ -184,7 +184,7 @@ class Hammer:
         except BaseException as error:
             self.errors.append(error)
 
-    def _work(self, device: str, dice: random.Random) -> None:
+    def _work(self, device: str, rng: random.Random) -> None:
         here = self.coordinator
         me = here.worker_starting(device)
         here.worker_ready(device, me, None)
@@ -199,7 +199,7 @@ class Hammer:
                 directive = here.report_progress(device, me, number, epoch, done)
                 while directive is Directive.PAUSE:
                     directive = here.wait_while_paused(device, me, DEADLINE_SECONDS)
-            if dice.random() < 0.05:
+            if rng.random() < 0.05:
                 assert here.worker_died(device, me, "hammered")
                 assert not here.begin_completion(device, me, number, epoch)
                 me = here.worker_starting(device)
@@ -216,10 +216,10 @@ def test_hammered_by_threads_every_file_is_published_exactly_once(policy: Policy
     files, devices = 600, 6
     hammer = Hammer(policy, files, devices)
 
-    def steer(dice: random.Random) -> Command:
-        device = f"cuda:{dice.randrange(devices)}"
-        chosen = tuple(dice.sample(range(files), 5))
-        return dice.choice([PauseAll(), PauseDevice(device), MoveUnits(chosen, device)])
+    def steer(rng: random.Random) -> Command:
+        device = f"cuda:{rng.randrange(devices)}"
+        chosen = tuple(rng.sample(range(files), 5))
+        return rng.choice([PauseAll(), PauseDevice(device), MoveUnits(chosen, device)])
 
     hammer.run(steer)
     assert hammer.errors == []

@@ -30,7 +30,7 @@ from tui_balancer.outputs.layout import output_paths, temporary_path
 from tui_balancer.outputs.shard import read_shard
 from tui_balancer.run.prepare.duplicates import dereplicated
 from tui_balancer.run_folder.manifest import Manifest, file_records
-from tui_balancer.run_folder.shards import census_parts
+from tui_balancer.run_folder.shards import index_parts
 from tui_balancer.scheduler.model import Lease
 from tui_balancer.workers.vectors import shared_blocks
 from tui_balancer.workers.wire.protocol import FileResult
@@ -76,7 +76,7 @@ class Run:
         scans = scan(found, rules, duplicate_index=duplicate_index, shard_bytes=shard_bytes)
         assert not scans[0].error
         files = file_records(scans, output_paths(found), model.shape, wanted.batch_tokens)
-        parts = census_parts(scans, files)
+        parts = index_parts(scans, files)
         dereplicated(parts, duplicate_index, folder, model.shape, rules, wanted.batch_tokens)
         self.manifest = Manifest.of(files, folder, formats)
         setup = worker_setup(model, wanted, rules, folder=folder)

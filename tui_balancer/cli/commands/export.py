@@ -83,7 +83,7 @@ def merge_outputs(
     with _progress("merging") as on_file:
         merged = merge(output, formats, on_file, overwrite=overwrite)
     names = ", ".join(path.name for path in merged.paths)
-    done = "merged" if merged.anew else "merged before"
+    done = "merged" if merged.written_now else "merged before"
     what = f"{plural(merged.sequences, 'sequence')} of {plural(merged.files, 'input')}"
     print(f"{done}: {what} in {names}")
     if merged.left:

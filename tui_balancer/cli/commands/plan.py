@@ -48,7 +48,7 @@ def plan(
     from tui_balancer.inputs.scan import scan
     from tui_balancer.notices import Notices, notice_line
     from tui_balancer.run.prepare.plan import plan as plan_units
-    from tui_balancer.run.prepare.plan import planned_catalogue, predicted_seconds
+    from tui_balancer.run.prepare.plan import planned_manifest, predicted_seconds
     from tui_balancer.run.prepare.prepare import prepare
     from tui_balancer.run.prepare.run_files import undivided_warnings
 
@@ -67,7 +67,7 @@ def plan(
             shard_bytes=settings.shards.size,
             notices=notices,
         )
-    manifest, copies = planned_catalogue(prepared, scans, duplicate_index)
+    manifest, copies = planned_manifest(prepared, scans, duplicate_index)
     _stdout.print(f"{prepared.model.label}, {len(scans):,} files")
     if copies:
         _stdout.print(f"{plural(copies, 'sequence')} with the residues of others: computed once")

@@ -1,4 +1,4 @@
-"""The command `report`: a run's whole account, for people or for machines."""
+"""The command `report`: all that a run's ledger has, for people or for machines."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def report(
     from tui_balancer.history.run_report import account_of
 
     if json:
-        print_account(output)
+        print_report(output)
         return EXIT_DONE
-    account = account_of(read_history(output))
+    run_report = account_of(read_history(output))
     from tui_balancer.history.page.html import page
 
     target = to or output / REPORT_NAME
     unfinished = target.with_name(f"{target.name}.tmp")
     try:
-        unfinished.write_text(page(account), encoding="utf-8")
+        unfinished.write_text(page(run_report), encoding="utf-8")
         unfinished.replace(target)
     except OSError as problem:
         raise UserError(f"cannot write {target}: {problem.strerror}") from None
@@ -51,7 +51,7 @@ def report(
     return EXIT_DONE
 
 
-def print_account(output: Path) -> None:
+def print_report(output: Path) -> None:
     """Print all that a run's ledger tells as one object of JSON.
 
     Raises:

@@ -186,8 +186,8 @@ def _row(policy: PolicyName, scenario: Scenario, cases: Sequence[_Case]) -> Poli
 def _case(
     seed: int, scenario: Scenario, devices: int, files: int, units: Sequence[Unit] | None
 ) -> _Case:
-    dice = random.Random(f"{devices} {seed}")
-    shares = [dice.choice(SPEEDS) for _ in range(devices)]
+    rng = random.Random(f"{devices} {seed}")
+    shares = [rng.choice(SPEEDS) for _ in range(devices)]
     if units is None:
         units = lognormal_units(seed, files, mean_cost=FILE_SECONDS)
         unit_rate = 1.0

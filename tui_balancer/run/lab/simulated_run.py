@@ -76,8 +76,8 @@ class SimulatedHandle:
 
     def snapshot(self) -> RunSnapshot:
         """See `RunHandle.snapshot`."""
-        picture = self._run.coordinator.snapshot()
-        totals = picture.totals
+        work = self._run.coordinator.snapshot()
+        totals = work.totals
         return RunSnapshot(
             phase=Phase.RUNNING if self._summary is None else Phase.FINISHED,
             model_label=LABEL,
@@ -87,15 +87,15 @@ class SimulatedHandle:
             elapsed_seconds=self._run.now,
             scan=ScanProgress(totals.files, totals.files, totals.sequences, totals.residues),
             totals=totals,
-            policy=picture.policy,
+            policy=work.policy,
             stealing=self._rules.stealing,
-            paused=picture.paused,
-            sequences_per_second=picture.sequences_per_second,
-            residues_per_second=picture.residues_per_second,
-            eta_seconds=picture.eta_seconds,
-            devices=picture.devices,
-            last_event=picture.last_event,
-            efficiency=picture.efficiency,
+            paused=work.paused,
+            sequences_per_second=work.sequences_per_second,
+            residues_per_second=work.residues_per_second,
+            eta_seconds=work.eta_seconds,
+            devices=work.devices,
+            last_event=work.last_event,
+            efficiency=work.efficiency,
         )
 
     def events_after(self, sequence: int) -> tuple[Event, ...]:
@@ -131,10 +131,10 @@ class SimulatedHandle:
             self.step()
 
     def _summarise(self) -> RunSummary:
-        totals, told = self._run.coordinator.totals(), self._run_stats
+        totals, stats = self._run.coordinator.totals(), self._run_stats
         return RunSummary(
             done=totals.done,
-            failed=told.failures,
+            failed=stats.failures,
             waiting=totals.waiting + totals.running,
             sequences=totals.sequences_done,
             residues=totals.residues_done,
@@ -142,13 +142,13 @@ class SimulatedHandle:
             replaced=0,
             skipped=0,
             elapsed_seconds=self._run.now,
-            steals=told.steals,
-            moves=told.moves,
+            steals=stats.steals,
+            moves=stats.moves,
             devices=tuple(map(self._device, self._run.coordinator.get_gpu_metrics())),
             model_label=LABEL,
             output="nothing was written",
-            efficiency=told.efficiency(),
-            splits=told.splits,
+            efficiency=stats.efficiency(),
+            splits=stats.splits,
         )
 
     def _device(self, row: DeviceMetrics) -> DeviceSummary:

@@ -16,7 +16,7 @@ class DiskFullPause:
 
     No file is charged, and nothing is thrown away that is finished: who waits to put an output
     in place waits here (`wait`) and tries again. The run goes on when a person resumes it, or,
-    where nobody is there to press a key, when there is room again (`look`).
+    where nobody is there to press a key, when there is room again (`end_if_room`).
 
     Attributes:
         trouble: Why the run is held, in one line; empty while it is not.
@@ -51,7 +51,7 @@ class DiskFullPause:
             self.trouble = ""
             self._changed.notify_all()
 
-    def look(self, has_room: Callable[[], bool]) -> None:
+    def end_if_room(self, has_room: Callable[[], bool]) -> None:
         """Go on by oneself if the run is held and there is room again."""
         if self.trouble and has_room():
             self.end(SPACE_AGAIN)

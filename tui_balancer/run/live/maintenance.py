@@ -13,7 +13,7 @@ from tui_balancer.run_folder.ledger_writer import LedgerWriter
 from tui_balancer.run_folder.presence import FolderLost, Presence
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 
-SPACE_LOOK_SECONDS = 5.0
+SPACE_CHECK_SECONDS = 5.0
 """How often a run without a screen looks whether the disk has room again."""
 
 DEVICES_SECONDS = 10.0
@@ -21,15 +21,15 @@ DEVICES_SECONDS = 10.0
 
 
 class Maintenance:
-    """Has silent workers killed, sees all that happened in the ledger, and ends a hold.
+    """What a run needs about once a second: the watchdog, the ledger, the end of a disk pause.
 
     Args:
         engine: Knows the processes.
         coordinator: Knows the devices.
-        board: Knows what their workers said.
-        journal: Carries it into the ledger.
-        hold: Of the run.
-        hangs: Knows how long a worker may be silent.
+        worker_service: Knows what their workers said.
+        ledger_writer: Carries it into the ledger.
+        disk_pause: Of the run.
+        watchdog: Knows how long a worker may be silent.
         has_room: Whether the disk has room again.
         presence: Whether the run folder is still there.
         clock: Seconds that never go back.
@@ -39,25 +39,25 @@ class Maintenance:
         self,
         engine: Engine,
         coordinator: WorkStealingCoordinator,
-        board: WorkerService,
-        journal: LedgerWriter,
-        hold: DiskFullPause,
-        hangs: Watchdog,
+        worker_service: WorkerService,
+        ledger_writer: LedgerWriter,
+        disk_pause: DiskFullPause,
+        watchdog: Watchdog,
         has_room: Callable[[], bool],
         presence: Presence,
         clock: Callable[[], float],
     ) -> None:
         self._engine = engine
         self._coordinator = coordinator
-        self._board = board
-        self._journal = journal
-        self._hold = hold
-        self._hangs = hangs
+        self._worker_service = worker_service
+        self._ledger_writer = ledger_writer
+        self._disk_pause = disk_pause
+        self._watchdog = watchdog
         self._has_room = has_room
         self._presence = presence
         self._clock = clock
-        self._next_look = 0.0
-        self._next_note = 0.0
+        self._next_space_check = 0.0
+        self._next_device_note = 0.0
 
     def tick(self, *, unattended: bool) -> None:
         """Do what is due.
@@ -72,23 +72,23 @@ class Maintenance:
         if loss := self._presence.loss():
             raise FolderLost(loss)
         pids = self._engine.pids()
-        self._hangs.check(pids, self._coordinator.get_gpu_metrics(), self._board.asked)
-        if self._clock() >= self._next_note and not self._hold.trouble:
-            self._next_note = self._clock() + DEVICES_SECONDS
+        self._watchdog.check(pids, self._coordinator.get_gpu_metrics(), self._worker_service.asked)
+        if self._clock() >= self._next_device_note and not self._disk_pause.trouble:
+            self._next_device_note = self._clock() + DEVICES_SECONDS
             self.note_devices()
         self.write_down()
-        if unattended and self._clock() >= self._next_look:
-            self._next_look = self._clock() + SPACE_LOOK_SECONDS
-            self._hold.look(self._has_room)
+        if unattended and self._clock() >= self._next_space_check:
+            self._next_space_check = self._clock() + SPACE_CHECK_SECONDS
+            self._disk_pause.end_if_room(self._has_room)
 
     def note_devices(self) -> None:
         """Have the ledger learn how busy the devices have been."""
-        for device in tuple(self._board.facts):
-            self._journal.note_device(self._board.used(device))
+        for device in tuple(self._worker_service.facts):
+            self._ledger_writer.note_device(self._worker_service.used(device))
 
     def write_down(self) -> None:
         """See all that happened in the ledger; a full disk holds the run."""
         try:
-            self._journal.flush()
+            self._ledger_writer.flush()
         except LedgerError as problem:
-            self._hold.begin(str(problem))
+            self._disk_pause.begin(str(problem))

@@ -46,7 +46,7 @@ class Publisher:
     learns before outputs are put in place that they are the run's.
 
     Attributes:
-        output_counts: What the outputs hold.
+        output_counts: What the outputs disk_pause.
         owned: Files that are not done, but at whose outputs' places this run has written.
         overwrite: Whether other people's files are replaced.
     """
@@ -54,15 +54,15 @@ class Publisher:
     def __init__(
         self,
         coordinator: WorkStealingCoordinator,
-        journal: LedgerWriter,
-        hold: DiskFullPause,
+        ledger_writer: LedgerWriter,
+        disk_pause: DiskFullPause,
         presence: Presence,
     ) -> None:
         self._coordinator = coordinator
-        self._journal = journal
-        self._hold = hold
+        self._ledger_writer = ledger_writer
+        self._disk_pause = disk_pause
         self._presence = presence
-        self._tally_lock = threading.Lock()
+        self._counts_lock = threading.Lock()
         self.output_counts = OutputCounts()
         self.owned: set[int] = set()
         self.overwrite = False
@@ -87,7 +87,7 @@ class Publisher:
         if claimed and self._presence.loss():
             self._give_up(result, ReturnCause.FOLDER_LOST)
         elif claimed and full:
-            self._hold.begin(full[0])
+            self._disk_pause.begin(full[0])
             self._give_up(result)
         elif claimed:
             self._publish(result, manifest)
@@ -116,8 +116,8 @@ class Publisher:
         if in_place:
             failed = (FileFailed(file_id, reason) for file_id, reason in failures.items())
             finished = (_file_done(file, manifest) for file in done)
-            self._journal.note_done(result.unit_id, result.epoch, *finished, *failed)
-        if not (in_place and self._insist(self._journal.flush)):
+            self._ledger_writer.note_done(result.unit_id, result.epoch, *finished, *failed)
+        if not (in_place and self._retry_while_full(self._ledger_writer.flush)):
             self._give_up(result)
             return
         newest = self._coordinator.newest_epoch(result.unit_id)
@@ -132,7 +132,7 @@ class Publisher:
             if file.failed_ids:
                 name = manifest.files[file.file_id].name
                 self._coordinator.warn(_missing(name, file.failed_ids))
-            with self._tally_lock:
+            with self._counts_lock:
                 self.output_counts = self.output_counts.plus(file)
         self.owned.difference_update(file.file_id for file in done)
         self._coordinator.record_file_completion(
@@ -143,9 +143,9 @@ class Publisher:
         """Record that what is put in place for these files is the run's; False if it is stopped."""
         if not file_ids:
             return True
-        self._journal.note_owned(file_ids)
+        self._ledger_writer.note_owned(file_ids)
         self.owned.update(file_ids)
-        return self._insist(self._journal.flush)
+        return self._retry_while_full(self._ledger_writer.flush)
 
     def _replaceable(self, file_id: int, fresh: Collection[int], manifest: Manifest) -> Replace:
         """Return what of what lies at a file's outputs' places may be replaced."""
@@ -163,14 +163,14 @@ class Publisher:
         for output in manifest.outputs(file_id):
             temporary = temporary_path(output, epoch)
             try:
-                if not self._insist(partial(publish, temporary, output, replace)):
+                if not self._retry_while_full(partial(publish, temporary, output, replace)):
                     return False
             except FileExistsError:
                 if replace is not Replace.OLDER:
                     for one in placed:
                         with suppress(OSError):
                             remove(one)
-                    self._journal.note_owned([file_id], owned=False)
+                    self._ledger_writer.note_owned([file_id], owned=False)
                     self.owned.discard(file_id)
                 raise _NotPlaced(
                     f"{output.name} is there, and this run did not write it. Move it away and retry"
@@ -185,7 +185,7 @@ class Publisher:
     def _give_up(self, result: TaskResult, cause: ReturnCause = ReturnCause.DISK_FULL) -> None:
         self._coordinator.give_up_completion(result.unit_id, result.epoch, cause)
 
-    def _insist(self, step: Callable[[], None]) -> bool:
+    def _retry_while_full(self, step: Callable[[], None]) -> bool:
         """Carry out a step, again whenever the run goes on after a full disk had held it.
 
         Returns:
@@ -199,12 +199,12 @@ class Publisher:
                 step()
                 return True
             except LedgerError as problem:
-                self._hold.begin(str(problem))
+                self._disk_pause.begin(str(problem))
             except OSError as problem:
                 if not is_disk_full(problem):
                     raise
-                self._hold.begin(f"cannot put outputs in place: {problem.strerror}")
-            if not self._hold.wait():
+                self._disk_pause.begin(f"cannot put outputs in place: {problem.strerror}")
+            if not self._disk_pause.wait():
                 return False
 
 

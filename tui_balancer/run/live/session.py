@@ -112,21 +112,21 @@ class RunSession:
         self._summary: RunSummary | None = None
         self._run_stats = RunStats()
         self._run_state = RunState(self._run_stats)
-        self._journal = LedgerWriter(self._folder.ledger, self.elapsed_seconds)
+        self._ledger_writer = LedgerWriter(self._folder.ledger, self.elapsed_seconds)
         self.coordinator = WorkStealingCoordinator(
             prepared.specs,
             policy=self._settings.balancing.policy,
             stealing=self._settings.balancing.stealing,
             splitting=self._settings.balancing.splitting,
             clock=self.elapsed_seconds,
-            journal=self._note,
+            sink=self._note,
         )
         self._warn(prepared.warnings)
-        self._hold = DiskFullPause(self.coordinator)
-        self.board = WorkerService(
-            self.coordinator, self._journal, self._hold, self._folder.presence
+        self._disk_pause = DiskFullPause(self.coordinator)
+        self.worker_service = WorkerService(
+            self.coordinator, self._ledger_writer, self._disk_pause, self._folder.presence
         )
-        self._queues, self._manager = create_shared_work_queues(self.board)
+        self._queues, self._manager = create_shared_work_queues(self.worker_service)
         self._attach = attach_service and attach_service(
             self, self._folder.path, self._queues.folder
         )
@@ -135,19 +135,19 @@ class RunSession:
             prepared,
             self._folder.path,
             self.coordinator,
-            self.board,
+            self.worker_service,
             self._queues,
             on_exit=lambda: self._maintenance.write_down(),
         )
         self.engine = self._worker_pool.engine
-        hangs = Watchdog(deadlines(prepared), self.engine.kill, clock)
+        watchdog = Watchdog(deadlines(prepared), self.engine.kill, clock)
         self._maintenance = Maintenance(
             self.engine,
             self.coordinator,
-            self.board,
-            self._journal,
-            self._hold,
-            hangs,
+            self.worker_service,
+            self._ledger_writer,
+            self._disk_pause,
+            watchdog,
             self._has_room,
             self._folder.presence,
             clock,
@@ -168,7 +168,7 @@ class RunSession:
         """End the run now if it is not over, and see every worker gone."""
         if self._thread.is_alive():
             self.execute(StopNow())
-            self._stopping.hurry()
+            self._stopping.end_grace()
             self.engine.stop()
             self._thread.join()
         elif self._thread.ident is None:
@@ -181,7 +181,7 @@ class RunSession:
 
     def snapshot(self) -> RunSnapshot:
         """See `RunHandle.snapshot`."""
-        picture = self.coordinator.snapshot()
+        work = self.coordinator.snapshot()
         return RunSnapshot(
             phase=self._phase(),
             model_label=self._prepared.model.label,
@@ -192,19 +192,19 @@ class RunSession:
                 self._summary.elapsed_seconds if self._summary else self.elapsed_seconds()
             ),
             scan=self._scan_progress,
-            totals=picture.totals,
-            policy=picture.policy,
+            totals=work.totals,
+            policy=work.policy,
             stealing=self._settings.balancing.stealing,
-            paused=picture.paused,
-            sequences_per_second=picture.sequences_per_second,
-            residues_per_second=picture.residues_per_second,
-            eta_seconds=picture.eta_seconds,
-            efficiency=(picture.efficiency if self._summary is None else self._summary.efficiency),
-            devices=picture.devices,
-            last_event=picture.last_event,
+            paused=work.paused,
+            sequences_per_second=work.sequences_per_second,
+            residues_per_second=work.residues_per_second,
+            eta_seconds=work.eta_seconds,
+            efficiency=(work.efficiency if self._summary is None else self._summary.efficiency),
+            devices=work.devices,
+            last_event=work.last_event,
             warnings=tuple(map(notice_line, self._run_stats.warnings)),
             stop_reason=self._stop_reason,
-            trouble=self._hold.trouble,
+            trouble=self._disk_pause.trouble,
         )
 
     def events_after(self, sequence: int) -> tuple[Event, ...]:
@@ -235,13 +235,13 @@ class RunSession:
         """See `RunHandle.execute`."""
         if self._finished.is_set():
             return Outcome(False, "the run has ended")
-        if isinstance(command, ResumeAll) and self._hold.end(command.reason):
+        if isinstance(command, ResumeAll) and self._disk_pause.end(command.reason):
             return Outcome(True, "going on; if the disk is still full, the run is held again")
         outcome = self.coordinator.execute(command)
         if outcome.accepted and isinstance(command, (Drain, StopNow)):
             self._stopping.ask(command)
             if isinstance(command, StopNow):
-                self._hold.give_up()
+                self._disk_pause.give_up()
         return outcome
 
     def _phase(self) -> Phase:
@@ -251,17 +251,17 @@ class RunSession:
             return self._stopping.phase
         if self._run_files is None:
             return Phase.SCANNING
-        return Phase.RUNNING if self.board.facts else Phase.LOADING
+        return Phase.RUNNING if self.worker_service.facts else Phase.LOADING
 
     def _run(self) -> None:
         try:
-            going_on = self._prepared.continuation
-            if going_on is None or going_on.has_work:
+            resume_plan = self._prepared.resume_plan
+            if resume_plan is None or resume_plan.has_work:
                 self.engine.start()
             run_files = find_run_files(
                 self._prepared, self._folder, self._note_scan, self._stopping.scan
             )
-            if not (going_on is None or going_on.has_work) and run_files.in_state(
+            if not (resume_plan is None or resume_plan.has_work) and run_files.in_state(
                 FileState.WAITING
             ):
                 self.engine.start()
@@ -283,7 +283,7 @@ class RunSession:
 
     def _finish(self) -> None:
         """End what still runs and let go of the run folder; then the summary is there."""
-        self._hold.give_up()
+        self._disk_pause.give_up()
         self.engine.stop()
         files = self._run_files.manifest.files if self._run_files is not None else ()
         outputs = [file.output for file in files]
@@ -292,7 +292,7 @@ class RunSession:
         if not lost:
             sweep_temporaries(self._folder.path, outputs)
         self._maintenance.note_devices()
-        self._journal.close()
+        self._ledger_writer.close()
         remember(
             self.coordinator.measured_rates(),
             tuple(self._worker_pool.devices.values()),
@@ -326,10 +326,11 @@ class RunSession:
         files = tuple(map(manifest.file_unit, range(len(manifest.files))))
         self._warn(run_files.warnings)
         self._run_state.expect(files)
-        self.board.open(manifest)
-        self.board.publisher.output_counts = OutputCounts.of(run_files.in_state(FileState.DONE))
-        self.board.publisher.owned = run_files.owned
-        self.board.publisher.overwrite = self._settings.overwrite
+        self.worker_service.open(manifest)
+        publisher = self.worker_service.publisher
+        publisher.output_counts = OutputCounts.of(run_files.in_state(FileState.DONE))
+        publisher.owned = run_files.owned
+        publisher.overwrite = self._settings.overwrite
         self._run_files = run_files
         self._shown = shown(files)
         assign(run_files, files, self.coordinator)
@@ -341,7 +342,7 @@ class RunSession:
     def _note(self, event: Event) -> None:
         """Pass an event on; called under the coordinator's lock."""
         self._run_state.apply(event)
-        self._journal.note(event)
+        self._ledger_writer.note(event)
         if isinstance(event, UnbundleEvent) and self._run_files is not None:
             self._run_files.manifest.break_up(event.unit_id)
 
@@ -360,7 +361,7 @@ class RunSession:
         assert self._run_files is not None, "nothing is held before there is work"
         files = self._run_files.manifest.files
         try:
-            self._journal.flush()
+            self._ledger_writer.flush()
             return has_room_for_largest(
                 self._folder.path, files, self._prepared.kept, self._settings.outputs.formats
             )
@@ -372,7 +373,7 @@ class RunSession:
             self._prepared,
             self._run_files,
             self.coordinator,
-            self.board,
+            self.worker_service,
             self._run_stats,
             elapsed_seconds=self.elapsed_seconds(),
             interrupted=self._stopping.asked is not None,

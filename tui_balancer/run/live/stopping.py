@@ -34,7 +34,7 @@ class Stopping:
         self.asked = command
         self.scan.set()
 
-    def hurry(self) -> None:
+    def end_grace(self) -> None:
         """Let the workers have no more time."""
         self._until = -inf
 

@@ -18,7 +18,7 @@ def summarise(
     prepared: PreparedRun,
     run_files: RunFiles | None,
     coordinator: WorkStealingCoordinator,
-    board: WorkerService,
+    service: WorkerService,
     run_stats: RunStats,
     *,
     elapsed_seconds: float,
@@ -34,7 +34,7 @@ def summarise(
         run_files: What was done before; None when the session ended before that was known, and
             then all files count as waiting.
         coordinator: Where every unit ended.
-        board: What came back from the workers.
+        service: What came back from the workers.
         run_stats: What happened.
         elapsed_seconds: From the start of the session to its end.
         interrupted: Whether a person or a signal ended it.
@@ -44,7 +44,7 @@ def summarise(
     """
     first_lease = run_stats.first_lease
     first_batch = None if first_lease is None else age_seconds + first_lease
-    totals, output_counts = coordinator.totals(), board.publisher.output_counts
+    totals, output_counts = coordinator.totals(), service.publisher.output_counts
     done_before = run_files.in_state(FileState.DONE) if run_files is not None else ()
     shards = (
         run_files.shards_of(run_files.in_state(FileState.WAITING)) if run_files is not None else ()
@@ -74,7 +74,7 @@ def summarise(
         prediction_errors=run_stats.prediction_errors(),
         moves=run_stats.moves,
         devices=tuple(
-            _device_summary(row, board, run_stats) for row in coordinator.get_gpu_metrics()
+            _device_summary(row, service, run_stats) for row in coordinator.get_gpu_metrics()
         ),
         model_label=prepared.model.label,
         output=str(prepared.settings.output),
@@ -89,15 +89,17 @@ def summarise(
     )
 
 
-def _device_summary(row: DeviceMetrics, board: WorkerService, run_stats: RunStats) -> DeviceSummary:
-    done, facts = run_stats.devices[row.device], board.facts.get(row.device)
+def _device_summary(
+    row: DeviceMetrics, service: WorkerService, run_stats: RunStats
+) -> DeviceSummary:
+    done, facts = run_stats.devices[row.device], service.facts.get(row.device)
     return DeviceSummary(
         device=row.device,
         name=row.name,
         files=done.files,
         sequences=done.sequences,
         residues=done.residues,
-        busy_seconds=board.busy_seconds(row.device),
+        busy_seconds=service.busy_seconds(row.device),
         load_seconds=facts.load_seconds if facts else None,
         stolen_to=row.stolen_to,
         stolen_from=row.stolen_from,

@@ -119,7 +119,7 @@ class Watchdog:
         self._deadlines = deadlines
         self._kill = kill
         self._clock = clock
-        self._looked = clock()
+        self._checked_at = clock()
         self._watched = 0.0
         self._silences: dict[str, _Silence] = {}
 
@@ -134,12 +134,12 @@ class Watchdog:
             asked: How often each device's workers have asked for work.
         """
         now = self._clock()
-        self._watched += min(now - self._looked, _LONGEST_GAP_SECONDS)
-        self._looked = now
+        self._watched += min(now - self._checked_at, _LONGEST_GAP_SECONDS)
+        self._checked_at = now
         for row in rows:
-            self._look(row, pids.get(row.device), asked.get(row.device, 0))
+            self._check_device(row, pids.get(row.device), asked.get(row.device, 0))
 
-    def _look(self, row: DeviceMetrics, pid: int | None, asked: int) -> None:
+    def _check_device(self, row: DeviceMetrics, pid: int | None, asked: int) -> None:
         running = row.running
         step = (running.unit.unit_id, running.epoch, running.fraction) if running else asked
         sign = (row.state, pid, step)

@@ -34,7 +34,7 @@ class WorkerPool:
         prepared: PreparedRun,
         folder: Path,
         coordinator: WorkStealingCoordinator,
-        board: WorkerService,
+        worker_service: WorkerService,
         queues: SharedWorkQueues,
         on_exit: Callable[[], None],
     ) -> None:
@@ -44,7 +44,7 @@ class WorkerPool:
             prepared: The run.
             folder: Of the run.
             coordinator: Hears of workers that start and end.
-            board: What workers talk to.
+            worker_service: What workers talk to.
             queues: Where they reach it.
             on_exit: Called after the coordinator has heard that a worker ended.
         """
@@ -54,9 +54,9 @@ class WorkerPool:
         self._queues = queues
         self._on_exit = on_exit
         self.devices = {one.device: one for one in prepared.devices}
-        self.engine = self._engine(board)
+        self.engine = self._engine(worker_service)
 
-    def _engine(self, board: WorkerService) -> Engine:
+    def _engine(self, worker_service: WorkerService) -> Engine:
         prepared = self._prepared
         if prepared.cluster is None:
             return LocalEngine(tuple(self.devices), self._setup, self._exited)
@@ -64,7 +64,7 @@ class WorkerPool:
 
         spec = partial(late_spec, model=prepared.model.name, precision=prepared.embedding.precision)
         newcomers = Newcomers(self._coordinator, self.devices, prepared.embedding, spec)
-        return DaskEngine(prepared.cluster, board, self._setup, self._exited, newcomers)
+        return DaskEngine(prepared.cluster, worker_service, self._setup, self._exited, newcomers)
 
     def _setup(self, device: str) -> WorkerSetup:
         """Called by the engine before each start of a worker, the first and the later ones."""

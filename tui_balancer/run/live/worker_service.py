@@ -43,15 +43,15 @@ class WorkerService:
     def __init__(
         self,
         coordinator: WorkStealingCoordinator,
-        journal: LedgerWriter,
-        hold: DiskFullPause,
+        ledger_writer: LedgerWriter,
+        disk_pause: DiskFullPause,
         presence: Presence,
     ) -> None:
         self._coordinator = coordinator
-        self._journal = journal
-        self._hold = hold
+        self._ledger_writer = ledger_writer
+        self._disk_pause = disk_pause
         self._manifest: Manifest | None = None
-        self.publisher = Publisher(coordinator, journal, hold, presence)
+        self.publisher = Publisher(coordinator, ledger_writer, disk_pause, presence)
         self.facts: dict[str, DeviceFacts] = {}
         self.asked: Counter[str] = Counter()
         self._busy: dict[WorkerId, float] = {}
@@ -64,7 +64,7 @@ class WorkerService:
     def hello(self, worker: WorkerId, facts: DeviceFacts) -> None:
         """See `WorkerApi.hello`."""
         self.facts[worker.device] = facts
-        self._journal.note_device(self.used(worker.device))
+        self._ledger_writer.note_device(self.used(worker.device))
         self._coordinator.worker_ready(worker.device, worker.incarnation, facts.name)
 
     def take_nowait(self, worker: WorkerId) -> Task | None:
@@ -139,9 +139,9 @@ class WorkerService:
             queue.Empty: It was taken back.
         """
         try:
-            self._journal.flush()
+            self._ledger_writer.flush()
         except LedgerError as problem:
-            self._hold.begin(str(problem))
+            self._disk_pause.begin(str(problem))
             self._coordinator.return_lease(
                 worker.device,
                 worker.incarnation,

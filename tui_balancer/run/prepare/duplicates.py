@@ -36,7 +36,7 @@ def dereplicated(
     50 bytes for each piece of the run, and the residues of what several units have.
 
     Args:
-        files: As they were scanned, numbered from 0; see `dividing.census_parts`.
+        files: As they were scanned, numbered from 0; see `dividing.index_parts`.
         duplicate_index: Of the same scan.
         folder: The run folder.
         shape: The model the costs are for.

@@ -13,7 +13,7 @@ from tui_balancer.inputs.scan import FileScan
 from tui_balancer.run.prepare.duplicates import without_copies
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run_folder.manifest import Manifest
-from tui_balancer.run_folder.shards import census_parts, with_costs_of
+from tui_balancer.run_folder.shards import index_parts, with_costs_of
 from tui_balancer.scheduler.model import DeviceSpec, Unit
 from tui_balancer.scheduler.policy.assignment import assign_files_weighted
 from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound
@@ -67,7 +67,7 @@ class PlannedDevice:
     seconds: float
 
 
-def planned_catalogue(
+def planned_manifest(
     prepared: PreparedRun, scans: Sequence[FileScan], duplicate_index: DuplicateIndex | None
 ) -> tuple[Manifest, int]:
     """Return the scanned files as a run would have them, and how many sequences are copies.
@@ -81,7 +81,7 @@ def planned_catalogue(
     manifest = Manifest.build(scans, Path(), shape, tokens)
     if duplicate_index is None:
         return manifest, 0
-    parts = census_parts(scans, manifest.files)
+    parts = index_parts(scans, manifest.files)
     costed, copies = without_copies(parts, duplicate_index, shape)
     return replace(manifest, files=tuple(with_costs_of(costed, manifest.files))), copies
 

@@ -33,12 +33,12 @@ from tui_balancer.run.prepare.precision import (
     slow_precision_warnings,
 )
 from tui_balancer.run.prepare.resume import (
-    Continuation,
     OnChecked,
+    ResumePlan,
     Resuming,
     StoredRun,
-    continuation,
     find_run,
+    plan_resume,
 )
 from tui_balancer.run_folder.conflicts import (
     new_run_conflicts,
@@ -81,7 +81,7 @@ class PreparedRun:
         warnings: What a person should read.
         record: The run as its ledger begins with it.
         sessions: Processes that have worked on it before.
-        continuation: How it goes on; None while its inputs have not all been scanned.
+        resume_plan: How it goes on; None while its inputs have not all been scanned.
         cluster: Where it computes; None for this machine.
     """
 
@@ -94,7 +94,7 @@ class PreparedRun:
     warnings: tuple[Notice, ...]
     record: RunRecord
     sessions: int = 0
-    continuation: Continuation | None = None
+    resume_plan: ResumePlan | None = None
     cluster: ClusterAccess | None = None
 
     @property
@@ -105,9 +105,9 @@ class PreparedRun:
     @property
     def files_found(self) -> int:
         """How many files there are to be looked at before work begins."""
-        if self.continuation is None:
+        if self.resume_plan is None:
             return len(self.inputs)
-        return self.continuation.files + len(self.continuation.added)
+        return self.resume_plan.files + len(self.resume_plan.added)
 
     @property
     def folder(self) -> Path:
@@ -177,7 +177,7 @@ def prepare(
         prepared = _settled(settings, inputs, report, devices, stored, resuming, checked)
         return replace(prepared, warnings=(*left_out.all(), *prepared.warnings))
 
-    def workers_came(there: int, expected: int) -> None:
+    def on_workers(there: int, expected: int) -> None:
         on_step(Step("waiting for workers", there, expected, "workers"))
 
     sources = (Path(row.file.source) for row in stored.files) if stored is not None else ()
@@ -187,7 +187,7 @@ def prepare(
         [file.path for file in inputs] or list(sources),
         report.model,
         measured,
-        workers_came,
+        on_workers,
     )
     report = replace(report, warnings=(*report.warnings, *found_cluster.warnings))
     try:
@@ -230,17 +230,17 @@ def _settled(
     warnings += slow_precision_warnings(embedding.precision, devices)
     if settings.cluster is None:
         warnings += limit_warnings(devices, shape, embedding)
-    going_on = None
+    resume_plan = None
     if stored is not None and resuming is not None:
         refuse_differences(stored.run, settings, report.model, embedding, devices)
         if stored.files:
-            going_on = continuation(stored, settings.inputs, resuming, on_checked)
-            added = [str(output) for _, output in going_on.added]
+            resume_plan = plan_resume(stored, settings.inputs, resuming, on_checked)
+            added = [str(output) for _, output in resume_plan.added]
             conflicts = new_run_conflicts(
                 settings.output.absolute(), added, settings.outputs.formats
             )
             refuse_conflicts(conflicts, overwrite=settings.overwrite)
-            warnings += going_on.warnings
+            warnings += resume_plan.warnings
     return PreparedRun(
         settings=settings,
         inputs=inputs,
@@ -253,7 +253,7 @@ def _settled(
         warnings=tuple(map(Notice, (*report.warnings, *warnings))),
         record=run_record(settings, report.model, embedding, devices),
         sessions=len(stored.sessions) if stored is not None else 0,
-        continuation=going_on,
+        resume_plan=resume_plan,
     )
 
 

@@ -58,7 +58,7 @@ class StoredRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Continuation:
+class ResumePlan:
     """What a run that goes on does with its files, beside finishing those that wait.
 
     Attributes:
@@ -102,12 +102,12 @@ def find_run(folder: Path) -> StoredRun | None:
             raise UserError(str(problem)) from problem
 
 
-def continuation(
+def plan_resume(
     stored: StoredRun,
     patterns: Sequence[str],
     resuming: Resuming,
     on_checked: OnChecked | None = None,
-) -> Continuation:
+) -> ResumePlan:
     """Decide what a run that goes on does with its files; takes a look at every input.
 
     An input is taken to be unchanged when size and time are, or else its SHA-256.
@@ -141,7 +141,7 @@ def continuation(
             f"{plural(len(left_over), 'input')} of finished outputs "
             f"{'is' if len(left_over) == 1 else 'are'} gone: {_named(left_over)}"
         )
-    return Continuation(
+    return ResumePlan(
         files=len(stored.files),
         unfinished=any(row.state not in _ENDS for row in stored.files),
         rescanned=rescanned,

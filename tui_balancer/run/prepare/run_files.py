@@ -24,11 +24,11 @@ from tui_balancer.outputs.layout import output_paths
 from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.run.prepare.duplicates import dereplicated
 from tui_balancer.run.prepare.prepare import PreparedRun
-from tui_balancer.run.prepare.resume import Continuation
+from tui_balancer.run.prepare.resume import ResumePlan
 from tui_balancer.run_folder.disk_space import check_space
 from tui_balancer.run_folder.folder import RunFolder
 from tui_balancer.run_folder.manifest import Manifest, file_records
-from tui_balancer.run_folder.shards import census_parts, with_costs_of
+from tui_balancer.run_folder.shards import index_parts, with_costs_of
 from tui_balancer.settings import Shards
 
 OnFile = Callable[[int, int], None]
@@ -77,10 +77,10 @@ def find_run_files(
         LedgerError: The ledger cannot be written.
         UserError: The outputs cannot fit on the disk.
     """
-    if prepared.continuation is None:
+    if prepared.resume_plan is None:
         warnings = _scan_all(prepared, folder, on_file, stop)
     else:
-        warnings = _check(prepared, prepared.continuation, folder.ledger, on_file, stop)
+        warnings = _check(prepared, prepared.resume_plan, folder.ledger, on_file, stop)
     rows = folder.ledger.files()
     formats = prepared.settings.outputs.formats
     run_files = RunFiles(Manifest.of([row.file for row in rows], folder.path, formats), rows, ())
@@ -132,7 +132,7 @@ def _scan_all(
         sweep_partials(folder.path, outputs)
     if duplicate_index is not None:
         rules = prepared.settings.reading
-        parts = census_parts(scans, files)
+        parts = index_parts(scans, files)
         costed = dereplicated(parts, duplicate_index, folder.path, shape, rules, tokens)
         files = with_costs_of(costed, files)
     folder.ledger.record_scan(files, time.time())
@@ -143,7 +143,7 @@ def _scan_all(
 
 def _check(
     prepared: PreparedRun,
-    continuation: Continuation,
+    resume_plan: ResumePlan,
     ledger: Ledger,
     on_file: OnFile,
     stop: threading.Event,
@@ -177,13 +177,13 @@ def _check(
             if file.whole in waiting and (reason := _shard_flaw(prepared.folder, row)):
                 changes.append(FileReopened(file.file_id, reason))
             continue
-        if file.file_id in continuation.rescanned:
+        if file.file_id in resume_plan.rescanned:
             source = InputFile(file.source, file.full_name)
             changes += map(
                 FileRescanned, recorded([scanned(source)], [PurePath(file.output)], file.file_id)
             )
             continue
-        reason = _retry_words(row) if file.file_id in continuation.reopened else ""
+        reason = _retry_words(row) if file.file_id in resume_plan.reopened else ""
         if not reason and row.state is FileState.DONE and (reason := _flaw(prepared.folder, row)):
             redone.append(f"{file.name}: {reason}")
         if reason:
@@ -191,9 +191,9 @@ def _check(
         if reason or row.state is FileState.WAITING:
             waiting.add(file.file_id)
         on_file(file.sequences, file.residues)
-    outputs = [output for _, output in continuation.added]
+    outputs = [output for _, output in resume_plan.added]
     size = prepared.settings.shards.size
-    scanned_now = [scanned(file, size) for file, _ in continuation.added]
+    scanned_now = [scanned(file, size) for file, _ in resume_plan.added]
     added = recorded(scanned_now, outputs, len(rows))
     if changes:
         ledger.append(None, *changes)

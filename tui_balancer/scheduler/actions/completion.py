@@ -135,5 +135,5 @@ def _finish(state: SchedulerState, active: ActiveLease, failed: Collection[int])
 
 def _release(state: SchedulerState, active: ActiveLease) -> None:
     record = state.device_pool[active.lease.device]
-    if record.let_go(active):
+    if record.release(active):
         state.balancer.note(record)

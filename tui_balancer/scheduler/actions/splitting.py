@@ -16,7 +16,7 @@ def split(state: SchedulerState, unit_id: int, target: DeviceRecord) -> str:
         where = f"{state.units.name(unit_id)} is {state.units.state(unit_id)}"
         raise Refused(f"{where}: only running ones are split")
     name = work.unit.name
-    active = state.joiner.holder(work)
+    active = state.joiner.divisible_lease(work)
     if active is None:
         raise Refused(f"{name} has no batches left that another device could take")
     if any(lease.lease.device == target.device for lease in work.leases.values()):

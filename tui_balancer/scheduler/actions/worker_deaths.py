@@ -24,14 +24,14 @@ def worker_died(state: SchedulerState, record: DeviceRecord, reason: str, *, cha
     record.strikes += 1
     poisonous = bool(lost) and charged and _blame(state, lost[0])
     record.dead = record.strikes > state.max_restarts
-    refuge = state.device_pool.refuge(record, stealing=state.balancer.stealing)
+    fallback = state.device_pool.fallback(record, stealing=state.balancer.stealing)
     # What it was writing is not to blame for what it was computing.
     for active in lost[1:]:
-        give_back(state, active, ReturnCause.WORKER_DIED, reason, to=refuge)
+        give_back(state, active, ReturnCause.WORKER_DIED, reason, to=fallback)
     if lost and not poisonous:
-        give_back(state, lost[0], ReturnCause.WORKER_DIED, reason, to=refuge, charged=charged)
+        give_back(state, lost[0], ReturnCause.WORKER_DIED, reason, to=fallback, charged=charged)
     elif lost and lost[0].lease.unit.parts:
-        unbundle(state, lost[0], reason, to=refuge)
+        unbundle(state, lost[0], reason, to=fallback)
     elif lost:
         fail(state, lost[0], f"killed {state.poison_limit} workers, the last one: {reason}")
     if record.dead:
@@ -56,9 +56,9 @@ def device_lost(
     lost = [one for one in held if not one.claimed]
     record.active = None
     record.behind = [one for one in record.behind if one.claimed]
-    refuge = state.device_pool.refuge(record, stealing=state.balancer.stealing)
+    fallback = state.device_pool.fallback(record, stealing=state.balancer.stealing)
     for active in reversed(lost):
-        give_back(state, active, ReturnCause.WORKER_DIED, reason, to=refuge)
+        give_back(state, active, ReturnCause.WORKER_DIED, reason, to=fallback)
     state.announce(record, reason)
     return True
 

@@ -117,7 +117,7 @@ class Balancer:
         self._carry_out(decision)
         return decision.unit
 
-    def next_look(self, record: DeviceRecord) -> float | None:
+    def next_check(self, record: DeviceRecord) -> float | None:
         """Return when an idle device looks again under `count`; None: it waits for changes."""
         settings = self.policy.settings
         if not self.stealing or not isinstance(settings, CountSettings) or record.checked is None:
@@ -157,8 +157,8 @@ class Balancer:
             return None
         if isinstance(self.policy, TimePolicy):
             return self.policy.decide(seen, self.finish_times.victims(thief, now))
-        look = self.next_look(thief)
-        if look is not None and look > now:
+        check = self.next_check(thief)
+        if check is not None and check > now:
             return None
         thief.checked = now
         return self.policy.decide(seen, self._device_pool.victims(thief, now))

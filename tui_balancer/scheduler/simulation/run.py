@@ -64,7 +64,7 @@ class SimulatedRun:
 
     def advance(self, until: float) -> None:
         """Let happen what happens up to a moment, unless the run is over before."""
-        self._let_go()
+        self._resume_held()
         self._wake_the_idle()
         world, events = self._world, self._world.events
         while events and events[0][0] <= until and not self.coordinator.over:
@@ -75,13 +75,13 @@ class SimulatedRun:
         if until < inf and not self.coordinator.over:
             world.now = until
 
-    def _let_go(self) -> None:
+    def _resume_held(self) -> None:
         """Let workers go on that a person held."""
         for worker in list(self._world.held.values()):
             directive = self.coordinator.wait_while_paused(worker.name, worker.incarnation, 0.0)
             if directive is not Directive.PAUSE:
                 del self._world.held[worker.position]
-                worker.go_on(directive)
+                worker.resume(directive)
 
     def _wake_the_idle(self) -> None:
         version = self.coordinator.version

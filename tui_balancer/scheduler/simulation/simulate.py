@@ -41,11 +41,11 @@ def lognormal_units(seed: int, files: int, *, mean_cost: float, sigma: float = 1
         mean_cost: Expected cost of a file in FLOPs.
         sigma: Of the logarithm; at 1 the costliest of 200 is some 10 times the mean.
     """
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     # The mean of a lognormal is exp(mu + sigma²/2).
     mu = -(sigma**2) / 2
     return [
-        Unit(number, f"file_{number}.faa", 1, 1, mean_cost * dice.lognormvariate(mu, sigma))
+        Unit(number, f"file_{number}.faa", 1, 1, mean_cost * rng.lognormvariate(mu, sigma))
         for number in range(files)
     ]
 

@@ -21,7 +21,7 @@ GONE = -1
 ANY = 0
 """Stands for the incarnation in events that befall whichever there is."""
 
-Happening: TypeAlias = "tuple[float, int, SimulatedWorker, int, Callable[[], None]]"
+Scheduled: TypeAlias = "tuple[float, int, SimulatedWorker, int, Callable[[], None]]"
 """The moment, the number of the event, whom it befalls, in which incarnation, and what it is."""
 
 
@@ -46,7 +46,7 @@ class World:
         devices: Sequence[SimulatedDevice],
         rules: Rules,
         stopwatch: Callable[[], float] | None,
-        journal: EventSink | None,
+        sink: EventSink | None,
     ) -> None:
         self.rules = rules
         self.stopwatch = stopwatch
@@ -57,9 +57,9 @@ class World:
             stealing=rules.stealing,
             splitting=rules.batch_cost < inf,
             clock=lambda: self.now,
-            journal=journal,
+            sink=sink,
         )
-        self.events: list[Happening] = []
+        self.events: list[Scheduled] = []
         self.idle: dict[int, SimulatedWorker] = {}
         self.held: dict[int, SimulatedWorker] = {}
         self.kept: dict[int, set[int]] = {}
@@ -105,7 +105,7 @@ class SimulatedWorker:
         # Whether it brings its unit to an end, as far as it knows.
         self._whole = True
         self._held_since = 0.0
-        self._looks_at: float | None = None
+        self._checks_at: float | None = None
 
     @property
     def name(self) -> str:
@@ -127,7 +127,7 @@ class SimulatedWorker:
         else:
             self.incarnation = GONE
 
-    def go_on(self, directive: Directive) -> None:
+    def resume(self, directive: Directive) -> None:
         """Do as it is told after a pause."""
         self._since += self._world.now - self._held_since
         self._obey(directive)
@@ -135,16 +135,16 @@ class SimulatedWorker:
     def take(self) -> None:
         """Ask for work, and begin it or be idle."""
         began = self._world.stopwatch() if self._world.stopwatch else 0.0
-        hungry = not self._coordinator.queue_length(self.name)
+        queue_was_empty = not self._coordinator.queue_length(self.name)
         lease = self._coordinator.take(self.name, self.incarnation)
-        if self._world.stopwatch and hungry:
+        if self._world.stopwatch and queue_was_empty:
             self._world.decisions.append(self._world.stopwatch() - began)
         if lease is None:
             self._world.idle[self.position] = self
-            look = self._coordinator.next_look(self.name)
-            if look is not None and look != self._looks_at:
-                self._looks_at = look
-                self._schedule(max(look, self._world.now), self._look)
+            check = self._coordinator.next_check(self.name)
+            if check is not None and check != self._checks_at:
+                self._checks_at = check
+                self._schedule(max(check, self._world.now), self._check)
             return
         self._world.idle.pop(self.position, None)
         self._lease, self._since = lease, self._world.now
@@ -156,9 +156,9 @@ class SimulatedWorker:
         self._coordinator.worker_ready(self.name, self.incarnation, None)
         self.take()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if self.position in self._world.idle:
-            self._looks_at = None
+            self._checks_at = None
             self.take()
 
     def _begin(self, lease: Lease) -> None:

@@ -25,7 +25,7 @@ from tui_balancer.scheduler.state.device_pool import DevicePool
 from tui_balancer.scheduler.state.device_record import DeviceRecord
 from tui_balancer.scheduler.state.unit_store import ActiveLease, UnitAtWork, UnitStore
 
-LOOKS = 8
+CANDIDATES = 8
 """Running units that an idle device looks at: those that end last gain most by being joined."""
 
 
@@ -75,18 +75,18 @@ class Joiner:
             return None
         now = self._clock()
         if not self.splitting:
-            return self._copy_of_slow(thief, rate, now) if self._copies_whole else None
+            return self._copy_slow(thief, rate, now) if self._copies_whole else None
         return (
-            self._rest_of_held(thief)
-            or self._share_of_last(thief, rate, now)
-            or self._copy_of_held_up(thief, rate, now)
+            self._take_from_paused(thief)
+            or self._share_last(thief, rate, now)
+            or self._copy_held_up(thief, rate, now)
         )
 
     def take_wanted(self, thief: DeviceRecord) -> ActiveLease | None:
         """Lease that share of a running unit to a device that a person wants it to have."""
         while thief.wanted:
             work = self._units.active.get(thief.wanted.pop(0))
-            victim = work and self.holder(work)
+            victim = work and self.divisible_lease(work)
             if not victim or victim.lease.device == thief.device:
                 continue
             record = self._device_pool[victim.lease.device]
@@ -95,19 +95,19 @@ class Joiner:
             return self._sharer.divide(victim, thief, cut or everything, "by hand")
         return None
 
-    def holder(self, work: UnitAtWork) -> ActiveLease | None:
+    def divisible_lease(self, work: UnitAtWork) -> ActiveLease | None:
         """Return the lease with most left of those that can be divided."""
         able = [one for one in work.leases.values() if self._sharer.divisible(one)]
         return max(able, key=lambda one: one.left, default=None)
 
-    def next_look(self, record: DeviceRecord) -> float | None:
+    def next_check(self, record: DeviceRecord) -> float | None:
         """Return when an idle device looks whether a batch is held up; None for never."""
-        looking = self.splitting and self.copying and self._balancer.stealing
-        if not looking or self._device_pool.rate(record) is None:
+        copies = self.splitting and self.copying and self._balancer.stealing
+        if not copies or self._device_pool.rate(record) is None:
             return None
         moments = [
             self._overdue_at(victim)
-            for victim in self._balancer.finish_times.ending_first(self._clock(), LOOKS)
+            for victim in self._balancer.finish_times.ending_first(self._clock(), CANDIDATES)
             if victim.active is not None and self._may_copy(victim.active)
         ]
         return min(moments, default=None)
@@ -123,7 +123,7 @@ class Joiner:
         timed = isinstance(self._balancer.policy, TimePolicy)
         return self.copying and timed and self._balancer.stealing
 
-    def _rest_of_held(self, thief: DeviceRecord) -> ActiveLease | None:
+    def _take_from_paused(self, thief: DeviceRecord) -> ActiveLease | None:
         """Take what a paused device has begun."""
         for victim in self._balancer.finish_times.held():
             active = victim.active
@@ -133,20 +133,20 @@ class Joiner:
                 return self._sharer.divide(active, thief, rest, victim.free)
         return None
 
-    def _share_of_last(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
+    def _share_last(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
         """Take the back of a unit among those that end last."""
         least = HAND_OVER_SECONDS + self._least_gain
-        for victim in self._balancer.finish_times.ending_last(now, least, LOOKS):
+        for victim in self._balancer.finish_times.ending_last(now, least, CANDIDATES):
             cut = self._best_cut(victim, rate, now)
             if cut is not None and cut.gain >= self._least_gain and cut.gain > 0:
                 assert victim.active is not None, "a cut divides a lease"
                 return self._sharer.divide(victim.active, thief, cut, sooner(cut.gain))
         return None
 
-    def _copy_of_slow(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
+    def _copy_slow(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
         """Copy a unit among those that end last."""
         least = HAND_OVER_SECONDS + self._least_gain
-        for victim in self._balancer.finish_times.ending_last(now, least, LOOKS):
+        for victim in self._balancer.finish_times.ending_last(now, least, CANDIDATES):
             active, its_rate = victim.active, self._device_pool.rate(victim)
             if active is None or not its_rate or not self._may_copy(active):
                 continue
@@ -157,11 +157,11 @@ class Joiner:
                 return self._sharer.copy(active, thief, reason, without, copied)
         return None
 
-    def _copy_of_held_up(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
+    def _copy_held_up(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
         """Copy what is left of a lease whose batch does not end."""
         if not self.copying:
             return None
-        for victim in self._balancer.finish_times.ending_first(now, LOOKS):
+        for victim in self._balancer.finish_times.ending_first(now, CANDIDATES):
             waited = self._held_up(victim, rate, now)
             if waited is not None:
                 assert victim.active is not None, "a batch that is held up is leased"

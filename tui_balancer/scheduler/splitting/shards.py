@@ -83,8 +83,8 @@ class DividedFiles:
         if self.waits(shard.whole):
             file = self.leave_out(shard.whole, skipped=False)
             place = file.shards.index(shard.unit_id) + 1
-            told = f"shard {place} of {len(file.shards)}: {reason}"
-            self._log.add(FailureEvent, file.unit_id, file.name, device, told, waiting=True)
+            text = f"shard {place} of {len(file.shards)}: {reason}"
+            self._log.add(FailureEvent, file.unit_id, file.name, device, text, waiting=True)
 
     def leave_out(self, unit_id: int, *, skipped: bool) -> Unit:
         """End a file that waits for its shards as skipped or as failed; the caller says why."""

@@ -52,14 +52,14 @@ class Sharer:
         if active.todo is None:
             active.todo = work.plan.missing
         for one in work.leases.values():
-            self._reckon(one)
+            self._update_left(one)
 
     def note_batch(self, active: ActiveLease, number: int | None) -> None:
         """Note that a worker is through with a batch."""
         if active.todo is not None:
             if number is not None:
                 active.todo = without_head(active.todo, number)
-            self._reckon(active)
+            self._update_left(active)
 
     def divisible(self, active: ActiveLease) -> bool:
         """Whether an idle device could take some of a lease's batches."""
@@ -101,7 +101,7 @@ class Sharer:
             source_ends=_both(cut.finish_without, cut.front_finish),
             target_ends=self._ends(thief, plan.cost(cut.back)),
         )
-        self._tell(part)
+        self._log_lease(part)
         if cut.front:
             self._reshare(work, active)
         else:
@@ -136,7 +136,7 @@ class Sharer:
             source_ends=_both(finish_without, finish_with),
             target_ends=self._ends(thief, self.to_copy(active)),
         )
-        self._tell(copy)
+        self._log_lease(copy)
         return copy
 
     def share(self, active: ActiveLease) -> Share:
@@ -150,7 +150,7 @@ class Sharer:
         if active.reshared:
             return Directive.RESHARE
         active.todo = ()
-        self._reckon(active)
+        self._update_left(active)
         self._end_twin(active)
         if self._units.others(active):
             self._end(active, "", compute_seconds, kept=True)
@@ -173,10 +173,10 @@ class Sharer:
         if twin is not None:
             twin.twin = 0
         elif active.todo:
-            heir = min(others, key=lambda one: (one.twin, one.left))
-            self._end_twin(heir)
-            heir.todo = joined(heir.todo or (), active.todo)
-            self._reshare(work, heir)
+            successor = min(others, key=lambda one: (one.twin, one.left))
+            self._end_twin(successor)
+            successor.todo = joined(successor.todo or (), active.todo)
+            self._reshare(work, successor)
         return True
 
     def _ends(self, thief: DeviceRecord, cost: float) -> tuple[float, float] | None:
@@ -187,7 +187,7 @@ class Sharer:
     def _work(self, active: ActiveLease) -> UnitAtWork:
         return self._units.active[active.lease.unit.unit_id]
 
-    def _reckon(self, active: ActiveLease) -> None:
+    def _update_left(self, active: ActiveLease) -> None:
         """Work out what is left of a lease by its batches."""
         plan = self._work(active).plan
         if plan is not None and active.todo is not None:
@@ -197,18 +197,18 @@ class Sharer:
     def _reshare(self, work: UnitAtWork, active: ActiveLease) -> None:
         """Let a worker hear that its batches are others now."""
         active.reshared = work.shared = True
-        self._reckon(active)
+        self._update_left(active)
         self._balancer.note(self._device_pool[active.lease.device])
 
     def _grant(self, work: UnitAtWork, thief: DeviceRecord, spans: Spans | None) -> ActiveLease:
         now = self._clock()
         part = self._units.grant_part(work, thief.device, thief.incarnation, now, spans)
-        self._reckon(part)
+        self._update_left(part)
         thief.started(part, now)
         self._balancer.note(thief)
         return part
 
-    def _tell(self, part: ActiveLease) -> None:
+    def _log_lease(self, part: ActiveLease) -> None:
         lease = part.lease
         self._log.add(
             LeaseEvent,
@@ -226,7 +226,7 @@ class Sharer:
         lease, done = active.lease, active.progress
         self._units.drop(active, kept=kept)
         record = self._device_pool[lease.device]
-        if record.let_go(active):
+        if record.release(active):
             self._balancer.note(record)
         self._log.add(
             PartEvent,

@@ -132,7 +132,7 @@ class DevicePool:
         ]
         return max(ends, default=None)
 
-    def refuge(self, record: DeviceRecord, *, stealing: bool) -> DeviceRecord:
+    def fallback(self, record: DeviceRecord, *, stealing: bool) -> DeviceRecord:
         """Return the device that a unit goes to after a worker of `record` died with it.
 
         Another one of comparable speed, so that a broken device does not spoil the unit and a

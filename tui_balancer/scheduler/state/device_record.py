@@ -159,7 +159,7 @@ class DeviceRecord:
         self.advance(active, whole, now)
         self.files_done += unit.inputs - failed_files
 
-    def let_go(self, active: ActiveLease) -> bool:
+    def release(self, active: ActiveLease) -> bool:
         """Take a lease out of its hands; return whether it was computing it, and is free now."""
         if active in self.behind:
             self.behind.remove(active)

@@ -76,12 +76,12 @@ class SchedulerState:
         splitting: bool,
         copying: bool,
         clock: Callable[[], float],
-        journal: EventSink | None,
+        sink: EventSink | None,
         max_restarts: int,
         poison_limit: int,
     ) -> None:
         self.clock = clock
-        self.log = EventLog(clock, journal)
+        self.log = EventLog(clock, sink)
         self.device_pool = DevicePool(devices)
         self.units = UnitStore()
         self.balancer = Balancer(
@@ -244,10 +244,10 @@ class SchedulerState:
             return self.device_pool.last_end(now, with_queues=True)
         return self.device_pool.even_end(now)
 
-    def next_look(self, record: DeviceRecord) -> float | None:
+    def next_check(self, record: DeviceRecord) -> float | None:
         """Return when an idle device looks for work again without a change; None for never."""
-        looks = (self.balancer.next_look(record), self.joiner.next_look(record))
-        return min((look for look in looks if look is not None), default=None)
+        checks = (self.balancer.next_check(record), self.joiner.next_check(record))
+        return min((check for check in checks if check is not None), default=None)
 
     def _may_start(self, record: DeviceRecord) -> bool:
         return self.assigned and not self.ending and record.live and not record.paused

@@ -26,6 +26,6 @@ def test_running_files_may_take_their_time_and_batches_in_flight_a_little() -> N
 
 def test_who_is_in_a_hurry_waits_for_nobody_whatever_is_asked_later() -> None:
     stopping = Stopping(Clock())
-    stopping.hurry()
+    stopping.end_grace()
     stopping.ask(StopNow())
     assert stopping.overdue

@@ -15,7 +15,7 @@ from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.run.prepare import plan
-from tui_balancer.run.prepare.plan import CUDA_FLOPS, planned_catalogue, predicted_seconds
+from tui_balancer.run.prepare.plan import CUDA_FLOPS, planned_manifest, predicted_seconds
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.scheduler.model import TimeSettings
 from tui_balancer.settings import BalancingSettings
@@ -70,8 +70,8 @@ def test_what_is_there_several_times_costs_only_whoever_has_it_first(tmp_path: P
     duplicate_index = DuplicateIndex()
     scans = scan(find_inputs([tmp_path]), ReadingRules(), duplicate_index=duplicate_index)
     run = prepared(1.0)
-    every, none = planned_catalogue(run, scans, None)
-    once, copies = planned_catalogue(run, scans, duplicate_index)
+    every, none = planned_manifest(run, scans, None)
+    once, copies = planned_manifest(run, scans, duplicate_index)
     (first,) = {file.cost for file in every.files}
     assert (none, copies) == (0, 5)
     assert [file.cost for file in once.files] == pytest.approx(

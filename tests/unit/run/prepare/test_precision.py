@@ -203,9 +203,9 @@ def test_a_run_that_goes_on_is_not_told_to_leave_out_what_it_must_keep(
     begun = StoredRun(prepare(half).record, (), ())
     monkeypatch.setattr(preparing, "find_run", lambda folder: begun)
     for again in (half, asked):
-        going_on = prepare(again)
-        assert going_on.embedding.precision == "bf16"
-        assert not told_of_speed(going_on)
+        resume_plan = prepare(again)
+        assert resume_plan.embedding.precision == "bf16"
+        assert not told_of_speed(resume_plan)
 
 
 def test_a_continued_run_keeps_its_precision_and_its_forward_pass(asked: RunSettings) -> None:

@@ -89,8 +89,8 @@ def test_the_program_finds_what_trying_everything_finds() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_bound_is_tight_for_a_dozen_files(seed: int) -> None:
-    dice = np.random.default_rng(seed)
-    costs, rates = [*dice.lognormal(0, 0.5, 14)], [3.0, 2.0, 1.0]
+    rng = np.random.default_rng(seed)
+    costs, rates = [*rng.lognormal(0, 0.5, 14)], [3.0, 2.0, 1.0]
     best = optimum(costs, rates)
     assert 0.97 * best <= whole_file_bound(costs, rates) <= best * (1 + 1e-6)
 

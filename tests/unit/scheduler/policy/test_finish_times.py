@@ -13,25 +13,25 @@ from tui_balancer.scheduler.policy.finish_times import TOLERANCE, FinishTimes
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_even_end_kept_up_to_date_is_the_one_worked_out_anew(seed: int) -> None:
-    dice = random.Random(seed)
-    devices = dice.randint(2, 6)
+    rng = random.Random(seed)
+    devices = rng.randint(2, 6)
     bench = Bench(
-        [dice.uniform(0.5, 4) for _ in range(devices)],
-        [dice.lognormvariate(3, 1) for _ in range(40)],
+        [rng.uniform(0.5, 4) for _ in range(devices)],
+        [rng.lognormvariate(3, 1) for _ in range(40)],
     )
     state = bench.coordinator._state
     kept = state.balancer.finish_times
     running: dict[str, tuple[Lease, float]] = {}
     while not bench.coordinator.over:
-        bench.clock.now += dice.uniform(0, 0.2)
-        device = dice.choice(list(bench.incarnations))
+        bench.clock.now += rng.uniform(0, 0.2)
+        device = rng.choice(list(bench.incarnations))
         if device not in running:
             lease = bench.take(device)
             if lease is not None:
                 running[device] = lease, 0.0
         else:
             lease, share = running.pop(device)
-            share += dice.uniform(0.05, 0.6)
+            share += rng.uniform(0.05, 0.6)
             if share >= 1:
                 assert bench.finish(lease)
             else:

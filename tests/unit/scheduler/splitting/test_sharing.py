@@ -34,7 +34,7 @@ class Shop:
             policy=TimeSettings(gain),
             splitting=splitting,
             clock=self.clock,
-            journal=self.journal.append,
+            sink=self.journal.append,
         )
         for number in range(len(rates)):
             self.coordinator.worker_starting(f"cuda:{number}")
@@ -208,7 +208,7 @@ def test_a_batch_that_is_held_up_is_begun_again_elsewhere_and_the_first_one_coun
     shop.report(shop.first, 1, 0)
     assert shop.take("cuda:1") is None
     # A batch of one second is held up after five.
-    assert shop.coordinator.next_look("cuda:1") == 6.0
+    assert shop.coordinator.next_check("cuda:1") == 6.0
     shop.clock.now = 7.0
     copy = shop.must_take("cuda:1")
     assert copy.spans == ((1, 2),)

@@ -56,14 +56,14 @@ def test_files_of_other_lengths_are_predicted_better_by_those_before(seed: int |
 
 @pytest.mark.parametrize("seed", range(5))
 def test_where_length_tells_nothing_predictions_are_not_worse(seed: int) -> None:
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     rows = []
     for number in range(60):
-        gflops = dice.lognormvariate(3, 1)
+        gflops = rng.lognormvariate(3, 1)
         # Throttled to a third after half of the files.
         rate = 100.0 if number < 30 else 33.0
-        seconds = gflops / rate * dice.lognormvariate(0, 0.05)
-        rows.append((10, dice.randint(1000, 9000), gflops, seconds))
+        seconds = gflops / rate * rng.lognormvariate(0, 0.05)
+        rows.append((10, rng.randint(1000, 9000), gflops, seconds))
     plain, calibrated = errors(rows, calibrated=False), errors(rows, calibrated=True)
     assert median(calibrated) <= 1.1 * median(plain)
     assert sum(calibrated) <= 1.1 * sum(plain)
