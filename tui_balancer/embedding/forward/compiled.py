@@ -11,8 +11,10 @@ import logging
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from ctypes import CDLL
 from pathlib import Path
 
@@ -95,24 +97,36 @@ def _compile(source: Path, folder: Path, name: str) -> Path:
         made = Path(scratch) / f"{name}.so"
         for processor in FOR_THIS_PROCESSOR:
             command = (compiler, *FLAGS, processor, "-o", str(made), str(source))
-            try:
-                result = subprocess.run(
-                    command,
-                    capture_output=True,
-                    encoding="utf-8",
-                    errors="replace",
-                    # The reason is searched for by an English word.
-                    env={**os.environ, "LC_ALL": "C"},
-                    timeout=_COMPILING_SECONDS,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired as error:
-                raise NotCompiled(f"{compiler} takes too long") from error
-            if result.returncode == 0:
+            returncode, said = _run(command)
+            if returncode == 0:
                 # At once and whole: another process may be about to load it.
                 return made.replace(_named(made, folder, name))
-    reasons = [line for line in result.stderr.splitlines() if "error" in line]
+    reasons = [line for line in said.splitlines() if "error" in line]
     raise NotCompiled(f"{compiler}: {reasons[0] if reasons else 'it fails'}")
+
+
+def _run(command: Sequence[str]) -> tuple[int, str]:
+    """Return a compiler's exit code and its messages.
+
+    Raises:
+        NotCompiled: It takes too long, and is killed with all that it started.
+    """
+    # The reason is searched for by an English word.
+    environment = {**os.environ, "LC_ALL": "C"}
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,
+    ) as process:
+        try:
+            _, said = process.communicate(timeout=_COMPILING_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise NotCompiled(f"{command[0]} takes too long") from error
+    return process.returncode, said.decode("utf-8", "replace")
 
 
 def _processor() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.compiler import require_compiler
@@ -95,6 +96,24 @@ def test_the_reason_is_found_whatever_language_the_user_reads(
     (tmp_path / "source.c").touch()
     with pytest.raises(NotCompiled, match="error: no such vector"):
         compiled(tmp_path / "source.c")
+
+
+def test_a_compiler_that_hangs_is_killed_with_all_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler, child = tmp_path / "cc", tmp_path / "child"
+    # As gcc, which waits for a compiler behind it; both hold the pipe.
+    compiler.write_text(f"#!/bin/sh\nsleep 300 & echo $! > {child}\nwait\n")
+    compiler.chmod(0o755)
+    monkeypatch.setattr(compiling.shutil, "which", lambda name: str(compiler))
+    monkeypatch.setattr(compiling, "_COMPILING_SECONDS", 1.0)
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    (tmp_path / "source.c").touch()
+    with pytest.raises(NotCompiled, match="takes too long"):
+        compiled(tmp_path / "source.c")
+    pid = int(child.read_text())
+    # Where nobody takes orphans in, it stays as a zombie.
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_folder_that_others_write_to_is_not_run_from(

@@ -1,0 +1,44 @@
+"""Runs that get little of the machine: few open files, and a folder that ten of them want."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from tests.support.commands import run_command
+
+
+def test_a_run_of_many_workers_is_done_with_64_open_files(little: Path, tmp_path: Path) -> None:
+    command = run_command(little, output=tmp_path / "out", workers=2)
+    ran = subprocess.run(
+        ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "3 of 3 files done" in ran.stdout
+
+
+def test_of_ten_runs_started_at_once_on_a_folder_one_wins(little: Path, tmp_path: Path) -> None:
+    command = run_command(little, output=tmp_path / "out")
+    runs = [
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(10)
+    ]
+    ends = [(run.communicate(timeout=280), run.returncode) for run in runs]
+    (winner,) = (said for (said, _), code in ends if code == 0)
+    assert "3 of 3 files done" in winner
+    refusals = [problem for (_, problem), code in ends if code != 0]
+    assert [code for _, code in ends].count(2) == 9
+    for refusal in refusals:
+        assert len(refusal.splitlines()) == 1
+        assert str(tmp_path / "out") in refusal
