@@ -94,6 +94,16 @@ async def test_the_last_step_says_so_and_asks_nothing() -> None:
         assert run.commands == []
 
 
+@pytest.mark.parametrize(("key", "asked"), [("minus", 0), ("P", 100), ("y", 0)])
+async def test_a_key_held_down_leaves_room_on_the_screen(key: str, asked: int) -> None:
+    run = fake_run(replace(RUNNING, policy=TimeSettings(0.0)))
+    async with shown(run) as pilot:
+        await pilot.press(*[key] * 100)
+        await until(pilot, lambda: len(run.commands) == asked and toasts(pilot))
+        await settled(pilot)
+        assert len(toasts(pilot)) == 1
+
+
 async def test_an_accepted_command_is_told() -> None:
     run = fake_run()
     run.outcomes = [Outcome(True, "cuda:0 is paused after its batch in flight")]

@@ -113,6 +113,8 @@ class SetPolicy(Command, frozen=True, tag="set_policy"):
         """See `Command.carry_out`."""
         if not state.balancer.stealing:
             raise Refused("stealing is off in this run (--no-stealing)")
+        if self.settings == state.balancer.policy.settings:
+            return describe(self.settings)
         state.balancer.set_policy(self.settings)
         return _log_setting(state, describe(self.settings))
 

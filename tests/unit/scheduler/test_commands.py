@@ -311,3 +311,15 @@ def test_a_new_command_is_its_class() -> None:
     ask(bench, Drain())
     refusal = "the run ends after the running files; nothing else is started"
     assert ask(bench, Rename("cuda:0", "right")) == Outcome(False, refusal)
+
+
+@pytest.mark.parametrize(
+    "command", [PauseAll(), PauseDevice("cuda:0"), SetPolicy(TimeSettings(3.0))]
+)
+def test_a_command_given_a_hundred_times_fills_no_log(command: Command) -> None:
+    bench = Bench(costs=[9, 8])
+    bench.coordinator.execute(command)
+    noted = len(bench.journal)
+    for _ in range(100):
+        bench.coordinator.execute(command)
+    assert len(bench.journal) == noted
