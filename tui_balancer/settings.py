@@ -10,7 +10,7 @@ from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision, PrecisionChoice
 from tui_balancer.engines.dask.request import ClusterRequest
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.outputs.formats import DEFAULT_FORMATS, FormatName
+from tui_balancer.outputs.formats import DEFAULT_FORMATS, FORMATS, FormatName
 from tui_balancer.scheduler.model import PolicySettings, TimeSettings
 
 if TYPE_CHECKING:
@@ -106,6 +106,16 @@ class OutputSettings:
 
     formats: tuple[FormatName, ...] = DEFAULT_FORMATS
     merge: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse formats that a newer version may know.
+
+        Raises:
+            ValueError: There is no such format.
+        """
+        for name in self.formats:
+            if name not in FORMATS:
+                raise ValueError(f"unknown format {name!r}")
 
 
 @dataclass(frozen=True, slots=True)

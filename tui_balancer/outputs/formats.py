@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
 
 from tui_balancer.errors import UserError
 from tui_balancer.extras import Extra, require
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from tui_balancer.outputs.sealing import Written
 
 Holds = Literal["plain", "fixed", "all"]
-FormatName = Literal["virnucpro", "esm", "h5", "npz", "parquet"]
+FormatName: TypeAlias = str
+"""A key of `FORMATS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +50,18 @@ class Format:
     holds: Holds = "all"
 
 
-FORMATS: Mapping[FormatName, Format] = MappingProxyType(
-    {
-        "virnucpro": Format("virnucpro", ".pt", "virnucpro", 160, holds="plain"),
-        "esm": Format("esm", ".esm", "fairesm", 4096 + 1400),
-        "h5": Format("h5", ".h5", "hdf5", 500, 8192),
-        "npz": Format("npz", ".npz", "npz", 200, holds="fixed"),
-        "parquet": Format("parquet", ".parquet", "parquet", 150, 16384, extra="parquet"),
-    }
+def _table(*formats: Format) -> Mapping[FormatName, Format]:
+    return MappingProxyType({one.name: one for one in formats})
+
+
+FORMATS = _table(
+    Format("virnucpro", ".pt", "virnucpro", 160, holds="plain"),
+    Format("esm", ".esm", "fairesm", 4096 + 1400),
+    Format("h5", ".h5", "hdf5", 500, 8192),
+    Format("npz", ".npz", "npz", 200, holds="fixed"),
+    Format("parquet", ".parquet", "parquet", 150, 16384, extra="parquet"),
 )
+"""By name, as people choose them."""
 
 INDEX = Format("index", ".tsv", "index", 220, 256)
 """Written for every input beside its vectors; what is known of each sequence, but no vector."""
@@ -133,7 +137,7 @@ def parse_formats(text: str) -> tuple[FormatName, ...]:
     """
     found: list[FormatName] = []
     for word in text.split(","):
-        name = cast(FormatName, word.strip())
+        name = word.strip()
         if name not in FORMATS:
             close = difflib.get_close_matches(name, FORMATS, n=1, cutoff=0.5)
             hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(FORMATS)}"
