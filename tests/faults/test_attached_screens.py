@@ -28,7 +28,9 @@ def test_two_attached_screens_show_one_run_and_steer_it_and_leaving_leaves_it_al
     second.press("l")
     assert second.wait() == 0
     assert second.modes() == second.modes_before
-    assert second.text_after_leaving().endswith(f"left; the run in {tmp_path / 'out'} goes on\r\n")
+    assert second.text_after_leaving().endswith(
+        f"left; the run in {tmp_path / 'out'} continues\r\n"
+    )
     first.press("P")
     for screen in (own, first):
         screen.wait_for(BUSY)

@@ -155,7 +155,7 @@ def test_outputs_that_are_not_as_they_were_written_are_made_anew_on_any_devices(
     again = tui_balancer(
         "resume", begun / "out", "--cpu-workers", "2", "--policy", "count", "--headless"
     )
-    assert "3 outputs will be made anew (sample_1.fasta: its output is gone)" in again.stdout
+    assert "3 outputs will be made again (sample_1.fasta: its output is gone)" in again.stdout
     assert "cpu:1" in again.stdout
     assert outputs(begun / "out") == before
     assert {name: row.attempts for name, row in rows(begun / "out").items()} == {

@@ -178,7 +178,7 @@ def test_a_damaged_output_of_any_format_is_made_anew(
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     result = tui_balancer_here("resume", folder, "--headless")
     assert result.returncode == 0, result.stderr
-    assert "1 output will be made anew (a.fasta: its output has other bytes" in result.stdout
+    assert "1 output will be made again (a.fasta: its output has other bytes" in result.stdout
     assert outputs(folder) == outputs(run_folder)
     assert leftovers(folder) == []
     after = {row.file.name: row.attempts for row in stored(folder).files}

@@ -158,7 +158,7 @@ def reach(point: AttachPoint, folder: Path, *, read_only: bool = False) -> Conne
         read_only: Whether every command is to be refused.
 
     Returns:
-        The connection, or None when nobody serves there any more.
+        The connection, or None when the run's process is gone.
 
     Raises:
         UserError: It runs on another machine, is another user's, refuses, or does not answer.

@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 
 
 class AttachServer:
-    """Answers attached screens, each from a thread of its own, until the process ends.
+    """Answers attached screens, each in its own thread, until the process ends.
 
     Only processes of the run's user are let in, by the kernel's word and before they are read.
     What they send is data; what is none of the requests is refused and ends the connection. A
@@ -79,7 +79,7 @@ class AttachServer:
         self._clients = threading.BoundedSemaphore(MOST_CLIENTS)
 
     def open(self) -> None:
-        """Let screens in and say where in the run folder; a run that cannot goes on without.
+        """Let screens in and say where in the run folder; a failure does not stop the run.
 
         Whoever opens it holds the folder's lock, so an older attach file is a killed process's.
         """

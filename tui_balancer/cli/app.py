@@ -78,7 +78,7 @@ def run(
 
     Writes NAME_ESM.pt for every input under OUTPUT, in the tree of the inputs: the ids, and for
     each the mean of the chosen layer's representations over its residues. The same command again
-    goes on where an earlier one ended, however that was; finished outputs are checked, not
+    resumes where an earlier one ended, however that was; finished outputs are checked, not
     repeated.
     """
     settings = run_settings(

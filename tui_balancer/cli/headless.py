@@ -17,7 +17,7 @@ STATUS_SECONDS = 5.0
 POLL_SECONDS = 0.25
 
 STATUS_SHARE = 20
-"""Of a long run the status is told whenever another twentieth of its time has gone by, so that the
+"""Of a long run the status is printed after each twentieth of its time so far, so that the
 log of three days is no longer than a person reads."""
 
 STATUS_SECONDS_MOST = 600.0

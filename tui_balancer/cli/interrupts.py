@@ -15,13 +15,13 @@ TOGETHER_SECONDS = 0.2
 
 
 class Interrupts:
-    """How often the run was asked to stop; heeded by the loop, never inside a signal's handler.
+    """How often the run was asked to stop; read by the loop, never inside a signal's handler.
 
-    Signals that come together are one wish: `timeout` signals its command and then the whole group,
-    a launcher passes on what its child has got as well.
+    Signals that come together are one: `timeout` signals its command and then the whole group,
+    and a launcher passes on what its child has got as well.
 
     Attributes:
-        count: Wishes so far.
+        count: Requests so far.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -212,7 +212,7 @@ class EmbeddingOptions:
     ] = "mean"
 
     max_length: Annotated[int, whole(1, MOST_TOKENS)] = 1022
-    """Residues that go through the model together; what becomes of longer sequences says --long."""
+    """Residues that go through the model together; see --long for longer sequences."""
 
     long: Long = "truncate"
     """Sequences of more residues: truncate cuts them, window embeds them in overlapping windows and
@@ -261,7 +261,7 @@ class EmbeddingOptions:
     ] = "auto"
 
     allow_nucleotide: Annotated[bool, Parameter(negative="")] = False
-    """Read files that look like DNA or RNA as protein all the same."""
+    """Read files that look like DNA or RNA as protein nevertheless."""
 
     strict: Annotated[bool, Parameter(negative="")] = False
     """Fail a file, instead of a warning, if a sequence in it looks like DNA or RNA, three-letter
@@ -274,7 +274,7 @@ class ResumingOptions:
     """What is allowed when the run folder holds a run, or files of others."""
 
     rescan: Annotated[bool, Parameter(negative="")] = False
-    """Accept inputs that changed since the scan, and embed them anew; add new ones."""
+    """Accept inputs that changed since the scan, and embed them again; add new ones."""
 
     retry_failed: Annotated[bool, Parameter(negative="")] = False
     """Try the files again that have failed, and those whose outputs lack sequences."""

@@ -14,7 +14,7 @@ from tui_balancer.view.handle import Step
 
 @contextmanager
 def bars() -> Iterator[Callable[[Step], None]]:
-    """Show a bar for each step inside; none where nobody would see it."""
+    """Show a bar for each step inside; none where stderr is no terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"))
     with Progress(

@@ -1,4 +1,4 @@
-"""From a prepared run to an exit code: on the screen, or headless, whatever happens to either."""
+"""A prepared run watched to its exit code: on the screen, or headless."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def watch(
     quiet: bool = False,
     lines: TextIO | None = None,
 ) -> int:
-    """Carry out a run before the person's eyes and return the exit code it earned.
+    """Carry out a run on the screen or headless, and return its exit code.
 
-    On the screen it is also prepared before their eyes, since that may take long. Whatever becomes
-    of the screen, `logs/run.log` in the run folder tells the whole story.
+    On the screen it is also prepared there, since that may take long. Whatever happens to
+    the screen, `logs/run.log` in the run folder has every line.
 
     Args:
         settings: The run as asked for.
@@ -74,7 +74,7 @@ def watch(
             _watch_headless(session, interrupts, lines, from_now=False, quiet=quiet)
     else:
         require_sense(settings)
-        # Before anything else is done: beside it the import takes twice as long.
+        # Before anything else is done: with other threads at work the import takes twice as long.
         importlib.import_module("tui_balancer.ui.showing")
         prepare_for_spawn()
         with counted_interrupts() as interrupts, _Recorded() as recorded:
@@ -94,7 +94,7 @@ def watch(
 
 
 class _Recorded:
-    """A session at work, whose story is written into its folder; closed at the end of `with`."""
+    """A session and the thread that writes its run.log; closed at the end of `with`."""
 
     def __init__(self) -> None:
         self._session: RunSession | None = None

@@ -1,7 +1,7 @@
-"""The finished outputs of a run: read, written anew in other formats, and verified.
+"""The finished outputs of a run: read, written in other formats, and verified.
 
 Torch is imported only when an output in a format of torch's is read or written, and never by this
-module: these commands are processes of their own, without a screen or workers.
+module: these commands run without a screen or workers.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from tui_balancer.outputs.content import Content
 
 OnFile = Callable[[int, int], None]
-"""Hears how far it is: files done with, files in all."""
+"""Called with the progress: files done with, files in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ def export(
     """Write the finished outputs of a run in other formats, as the run itself would have.
 
     Args:
-        folder: The run folder; nobody may work in it.
+        folder: The run folder; no run may be live in it.
         formats: What to write; those that the run has written itself are left alone.
-        destination: Folder to write to, in the tree of the outputs; None writes beside them.
+        destination: Folder to write to, in the tree of the outputs; None writes next to them.
         on_file: See `OnFile`.
         overwrite: Whether files are replaced that are there already.
 

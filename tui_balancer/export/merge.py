@@ -6,7 +6,7 @@ Streams: an output after the other is read, and a sequence after the other writt
 the run are 8 bytes a sequence while names are looked for that several inputs have, and what the
 format itself holds. Each file appears whole or not at all. `merged.json`, the last one, tells what
 they were made of: where nothing of that has changed nothing is done, so a merge that was cut off,
-or a run that goes on, ends like any other. Imports torch only where an output is torch's.
+or a resumed run, ends like any other. Imports torch only where an output is torch's.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _OF_ONE_INPUT = ("input_name", "input_sha256", "truncated_ids", "skipped_ids", "
 """What the metadata of an output say of its input alone."""
 
 OnFile = Callable[[int, int], None]
-"""Hears how far it is: outputs read, outputs to read."""
+"""Called with the progress: outputs read, outputs to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def merge(
     """Write a run's finished outputs into one file a format.
 
     Args:
-        folder: The run folder; nobody may work in it.
+        folder: The run folder; no run may be live in it.
         formats: What to write; None writes what the run was asked for.
         on_file: See `OnFile`.
         overwrite: Whether files of those names are replaced that this run did not write.

@@ -44,13 +44,13 @@ _BLOCK_BYTES = 1 << 18
 """Read at once: small enough to stay in the processor's cache while it is looked at."""
 
 _LONGEST_BLOCKS = 64
-"""Of a record that goes on for more, 16 MiB, several copies are not to be in memory."""
+"""Of a longer record, 16 MiB, several copies are not to be in memory."""
 
 _SAMPLE_BYTES = 1 << 12
 """Letters looked at in one go for those that no nucleic acid has; few files take many."""
 
 _HEADER = re.compile(rb"(?m)\n>([!-~]+)(?:[ \t].*)?$")
-"""A header with an id, which is told; of others the `>` stays where residues should be."""
+"""A header with an id, which is captured; of others the `>` stays where residues should be."""
 
 _SEMICOLON = ord(";")
 _A, _F, _Q, _Z = b"AFQZ"

@@ -41,7 +41,7 @@ ARCHIVE_SUFFIXES = frozenset(
 )
 
 OnLeftOut = Callable[[NoticeKind, str], None]
-"""Hears why an entry of a folder is no input, and its name below the folder's parent."""
+"""Called with the kind of an entry that is left out, and its name below the folder's parent."""
 
 _GLOB_LETTERS = re.compile(r"[*?\[]")
 _REPORT_EVERY = 1000

@@ -79,7 +79,7 @@ class FastaContent:
 def read_fasta(path: Path, rules: ReadingRules, stretch: Stretch | None = None) -> FastaContent:
     """Read a whole FASTA file, or a stretch of it.
 
-    Ids of a stretch are told apart by `numbered`, for what else there is in the file nobody
+    Ids of a stretch are told apart by `numbered`, for the rest of the file is not
     knows; `distinct` makes those of the file of them.
 
     Raises:

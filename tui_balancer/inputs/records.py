@@ -15,8 +15,8 @@ class ReadingRules:
 
     Attributes:
         max_length: Residues that go through the model together.
-        allow_nucleotide: Read files that look like DNA or RNA as protein all the same.
-        long: What becomes of longer sequences: `truncate` cuts them, `window` keeps them whole, to
+        allow_nucleotide: Read files that look like DNA or RNA as protein nevertheless.
+        long: Longer sequences: `truncate` cuts them, `window` keeps them whole, to
             be embedded in windows, `skip` leaves them out.
         segment_bytes: Of a file's segments, see `inputs.segments`.
         strict: Refuse files in which a record seems to be no protein sequence.

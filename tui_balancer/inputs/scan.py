@@ -204,7 +204,7 @@ def _segment(
     stop: threading.Event | None,
     duplicate_index: DuplicateIndex | None,
 ) -> Shard:
-    """Count what is in a segment, which ends as a file of its own in the index."""
+    """Count what is in a segment, which is a file in the index."""
     found = _counted(file.path, rules, stop, duplicate_index, stretch)
     if duplicate_index is not None:
         duplicate_index.end_file(usable=True)

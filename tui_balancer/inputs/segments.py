@@ -1,7 +1,7 @@
 """Where a large file is cut: into stretches of whole records, each read by seeking to it.
 
 The records that begin within the same `segment_bytes` of a file are a segment. Batches hold
-sequences of one segment, whoever computes them, so that a device needs no other bytes than those
+sequences of one segment, on any device, so that a device needs no other bytes than those
 of the segments that it was given, and vectors do not depend on how these are shared out.
 """
 
@@ -54,11 +54,11 @@ class Stretch:
 def segments(path: Path, segment_bytes: int, within: Stretch | None = None) -> tuple[Stretch, ...]:
     """Return the segments of a file, in order; none of one that has a single one.
 
-    What is packed, or a pipe, has none either: nobody can begin to read it in the middle.
+    What is packed, or a pipe, has none either: it cannot be read from the middle.
 
     Args:
         path: The file.
-        segment_bytes: Of a segment; the last record that begins in it may go on.
+        segment_bytes: Of a segment; the last record that begins in it may end behind it.
         within: The stretch of which they are wanted, which begins and ends with segments. Only its
             bytes are read.
 
@@ -115,7 +115,7 @@ def _bounds(file: BinaryIO, whole: Stretch, segment_bytes: int) -> Iterator[int]
         if begin >= whole.end:
             break
         yield begin
-        # A record that goes on through whole segments leaves these empty.
+        # A record that spans whole segments leaves these empty.
         place = (begin // segment_bytes + 1) * segment_bytes
     yield whole.end
 

@@ -20,7 +20,7 @@ from tui_balancer.ledger.records import (
 class LeaseGranted:
     """A unit is about to be handed to a worker: its waiting files become leased.
 
-    They are leased already if it is a part of the unit, beside others.
+    They are leased already if it is a part of the unit.
     """
 
     unit: int
@@ -73,7 +73,7 @@ class FileDone:
 
 @dataclass(frozen=True, slots=True)
 class FileFailed:
-    """A file of a bundle that is not done will not be, whatever becomes of the others."""
+    """One file of a bundle has failed; the others may still be done."""
 
     file_id: int
     reason: str
@@ -106,7 +106,7 @@ class UnitReopened:
 
 @dataclass(frozen=True, slots=True)
 class UnitBrokenUp:
-    """The waiting files of a bundle are units of their own now, in batches of their own."""
+    """The waiting files of a bundle are single units now, each in its own batches."""
 
     unit: int
 

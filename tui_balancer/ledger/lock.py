@@ -32,7 +32,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 _START_TOLERANCE_SECONDS = 5.0
-"""The start time of a process is told relative to the boot, whose time the clock's
+"""The start time of a process is relative to the boot, whose time the clock's
 adjustments shift a little."""
 
 
@@ -106,7 +106,7 @@ class RunLock:
     def release(self) -> None:
         """Let the next one in; what another process has put at its path is left alone."""
         with suppress(OSError):
-            # One that was moved away with its folder names nobody from now on.
+            # One that was moved away with its folder is empty from now on.
             os.ftruncate(self._descriptor, 0)
             if os.path.samestat(os.fstat(self._descriptor), self._path.stat()):
                 self._path.unlink()
@@ -140,7 +140,7 @@ def _is_lock(path: Path) -> bool:
 
 
 def refuse_in_use(folder: Path, me: LockHolder) -> None:
-    """See that nobody works in a run folder, as far as its lock file tells.
+    """Refuse a run folder that another process works in, as far as its lock file tells.
 
     Raises:
         UserError: Somebody may.
@@ -151,7 +151,7 @@ def refuse_in_use(folder: Path, me: LockHolder) -> None:
 
 
 def lock_holder(folder: Path) -> LockHolder | None:
-    """Return who holds a run folder or held it when it died; None when nobody does."""
+    """Return who holds a run folder or held it when it died; None for a free one."""
     try:
         return LockHolder(**json.loads((folder / LOCK_NAME).read_text()))
     except (OSError, ValueError, TypeError):
@@ -181,7 +181,7 @@ def _lock(path: Path) -> int:
 
 def _may_live(holder: LockHolder, me: LockHolder) -> bool:
     """Whether the process named in a lock that the kernel gave us may still be at work."""
-    # Containers of one machine have names of their own but share its boot and its kernel's locks.
+    # Containers of one machine have different names but share its boot and its kernel's locks.
     same_boot = holder.boot == me.boot if holder.boot else holder.host == me.host
     if not same_boot:
         return holder.host != me.host

@@ -51,7 +51,7 @@ class LedgerReader:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             self._connection.close()
 
@@ -142,7 +142,7 @@ class LedgerReader:
 
 
 def read_ledger(path: Path) -> LedgerReader:
-    """Open a ledger for reading, by any number of processes, while a run goes on or after it.
+    """Open a ledger for reading, by any number of processes, during a run or after it.
 
     Raises:
         UserError: There is none, it is none, or another version of the program wrote it.

@@ -24,7 +24,7 @@ class FileState(str, Enum):
 class LeaseEnd(str, Enum):
     """How a lease ended.
 
-    `part` means that others went on with the unit, and `lost` that the app died while it was out.
+    `part` means that other leases continued the unit, and `lost` that the app died during it.
     """
 
     DONE = "done"
@@ -37,7 +37,7 @@ class LeaseEnd(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What a run is, whoever continues it.
+    """What a run is, in all of its sessions.
 
     Attributes:
         created_at: When it was first started.
@@ -66,11 +66,11 @@ class SessionRecord:
     """One app process that works on the run; a run that is resumed has several.
 
     Attributes:
-        started_at: When it took the run up.
+        started_at: When it began.
         host: Its machine.
         pid: Its process.
         versions: Of the program and the libraries that matter.
-        ended_at: When it let go; None while it lives, or because it died.
+        ended_at: When it ended; None while it lives, or because it died.
         end: How it ended; None likewise.
         reason: Why it failed, in words; empty for every other end.
         age_seconds: What its command had taken before.
@@ -94,7 +94,7 @@ class FileRecord:
         file_id: Position in the run's catalogue, from 0.
         unit: Number of the unit it is leased with: that of the unit's first file.
         bundle: Number of the first of the files that share batches with it. A unit that has to
-            be made anew in part is leased file by file, in the batches of old.
+            be made again in part is leased file by file, in its first batches.
         name: What a person sees.
         source: Absolute path.
         sha256: Of its raw bytes, of a shard as `inputs` has it; empty when it has an error.
@@ -155,7 +155,7 @@ class OutputRecord:
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A file and what has become of it; what is not known yet is empty or 0.
+    """A file and its state; what is not known yet is empty or 0.
 
     Attributes:
         file: The input.
@@ -169,7 +169,7 @@ class FileRow:
         truncated: Sequences cut at the maximum length.
         replaced: Residues read as X.
         skipped: Empty sequences left out.
-        deaths: Workers that died with it, since it was last new or tried anew.
+        deaths: Workers that died with it, since it was new or last tried again.
         owned: Whether this run has put outputs in their places, or has begun to.
         by_hand: Whether it failed because a person skipped it.
         others: Its other outputs, by their paths.

@@ -10,14 +10,14 @@ session means that it died. `age_seconds` is what its command had taken before.
 
 `files`: one row for every input, and for every shard of one. `state` is waiting, leased, done or
 failed; `reason` says why it failed or waits again; `attempts` is the epoch of the newest lease and
-`device` had it; `deaths` counts the workers that died with it since it was new or tried anew;
+`device` had it; `deaths` counts the workers that died since it was new or tried again;
 `owned` is 1 from the moment on at which outputs are put in place: what lies there is the run's;
 `exact_name` is its name where `name` had to be changed to be printed, and else empty;
 `output` is relative to the run folder; `cost` is in FLOPs. A path that is not UTF-8 is a BLOB. A
 large file that is divided has so many `shards` in the rows after it, each with the file's number as
 `whole`, which is -1 in all other rows; what a shard's `output` holds becomes part of the file's.
 
-`outputs`: one row for every output of a done file beside the first: in other formats, and the
+`outputs`: one row for every output of a done file but the first: in other formats, and the
 index. The first one's is in `files`.
 
 `leases`: one row for every time a unit was handed to a worker. `ended` and `how` are NULL

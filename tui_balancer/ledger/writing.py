@@ -31,9 +31,9 @@ class Ledger(LedgerReader):
     """The ledger as the app process that owns the run holds it, the only writer.
 
     Appends may come from any thread; each is one transaction, and all survive the death of
-    the app. Those that say what has become of a file survive a power cut too, once the call
+    the app. Those that change the state of a file survive a power cut too, once the call
     has returned. A lease or an event may then be missing, which costs nothing: the file waits
-    or is done all the same. An output whose owner is missing is taken to be somebody else's.
+    or is done. An output whose owner is missing is taken for a foreign file.
 
     On local disks the database keeps a write-ahead log, so that readers and the writer never
     wait for each other; elsewhere a rollback journal, and a reader who lingers makes the
@@ -87,7 +87,7 @@ class Ledger(LedgerReader):
 
     @classmethod
     def open(cls, path: Path, session: SessionRecord) -> Ledger:
-        """Take up the ledger of a run that was begun before; its open leases are lost.
+        """Open the ledger of a run that was begun before; its open leases are lost.
 
         The caller must hold the lock of the run folder.
 
@@ -157,7 +157,7 @@ class Ledger(LedgerReader):
                     insert_event(self._connection, self.session, entry.event)
 
     def end_session(self, at: float, end: SessionEnd, reason: str = "") -> None:
-        """Record that this process lets go of the run, and why it failed.
+        """Record how this process ended its work on the run, and why it failed.
 
         Raises:
             LedgerError: It did not happen.
@@ -170,7 +170,7 @@ class Ledger(LedgerReader):
             )
 
     def close(self) -> None:
-        """Let go of the file, and leave it as a single one that read-only media can hold."""
+        """Close the file, and leave it as a single one that read-only media can hold."""
         with self._lock, suppress(sqlite3.Error):
             # Somebody who reads just now keeps the log alive; that is no reason to wait.
             self._connection.execute("PRAGMA busy_timeout = 0")
@@ -178,7 +178,7 @@ class Ledger(LedgerReader):
         super().close()
 
     def abandon(self) -> None:
-        """Let go of a file that is not at its path any more, and touch nothing that is there."""
+        """Close a file that is not at its path any more, and touch nothing that is there."""
         super().close()
 
     def _begin(self, session: SessionRecord) -> None:

@@ -24,7 +24,7 @@ LOGS_FOLDER = "logs"
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """A run folder that nobody else works in.
+    """A run folder that this process has locked.
 
     Attributes:
         path: Absolute.
@@ -49,7 +49,7 @@ class RunFolder:
             age_seconds: What the command has taken already.
 
         Raises:
-            UserError: The folder cannot be written, or somebody else works in it, or did since
+            UserError: The folder cannot be written, or another process works in it, or did since
                 the caller looked.
         """
         try:
@@ -88,7 +88,7 @@ class RunFolder:
     def release(self, end: SessionEnd, reason: str = "") -> None:
         """Release the folder, and record how this process ended its work."""
         if self.presence.loss():
-            # What lies at these paths now is somebody else's.
+            # What lies at these paths now is not the run's.
             self.ledger.abandon()
         else:
             with suppress(LedgerError):

@@ -41,9 +41,9 @@ class LedgerWriter:
     """Carries what happens in a run into its ledger.
 
     The coordinator hands over every event under its lock (`note`), which only puts it in a
-    queue here; so the queue has the events' order, nobody waits for a disk under that lock, and
-    a full disk raises nothing there. Whoever must know that something is written calls
-    `flush`, which writes all that waits, in order and as one transaction, for whichever
+    queue here; so the queue has the events' order, no thread waits for a disk under that lock, and
+    a full disk raises nothing there. A thread that must know that something is written calls
+    `flush`, which writes all that waits, in order and as one transaction, for all
     threads are waiting:
 
     - before a worker gets its lease, so the ledger knows of every lease that a worker has;

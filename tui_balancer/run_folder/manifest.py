@@ -71,7 +71,7 @@ class Manifest:
         return cls(folder, tuple(files), bundles, formats)
 
     def file_unit(self, file_id: int) -> Unit:
-        """Return a file or a shard as a unit of its own."""
+        """Return a file or a shard as a single unit."""
         file = self.files[file_id]
         if not file.shards:
             whole = file.whole if file.is_shard else None
@@ -120,7 +120,7 @@ class Manifest:
         return tuple(first.with_suffix(one.suffix) for one in outputs_of(self.formats))
 
     def partial(self, unit_id: int) -> Path:
-        """Return where the finished batches of a unit are kept: beside its first output."""
+        """Return where the finished batches of a unit are kept: next to its first output."""
         return partial_path(self.output(unit_id))
 
     def task(self, lease: Lease) -> Task:

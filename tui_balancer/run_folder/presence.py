@@ -15,7 +15,7 @@ _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
 """What the system says of a path that leads nowhere; ESTALE is a network file system's word."""
 
 MOST_OUTPUTS = 100_000
-"""Of more files nobody looks for the outputs at the end of a run: `verify` does that."""
+"""Of more files the outputs are not looked for at the end of a run: `verify` does that."""
 
 _NAMED = 3
 
@@ -29,7 +29,7 @@ class Presence:
 
     Args:
         folder: The run folder; it is held open, so that no other one can get its number.
-        ledger: Its ledger, which is open as long as the run goes on.
+        ledger: Its ledger, which is open as long as the run lasts.
     """
 
     def __init__(self, folder: Path, ledger: Path) -> None:
@@ -55,7 +55,7 @@ class Presence:
         return ""
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Close the folder."""
         os.close(self._descriptor)
 
 

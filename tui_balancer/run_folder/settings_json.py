@@ -97,7 +97,7 @@ def settings_of(folder: Path) -> RunSettings:
 
 
 def with_stored_defaults(settings: RunSettings, run: RunRecord) -> RunSettings:
-    """Return settings whose machine-dependent defaults are those of the run, not derived anew."""
+    """Return settings whose machine-dependent defaults are those of the run."""
     stored = stored_settings(run, settings.output)
     asked, settled = settings.embedding, stored.embedding
     precision = asked.precision

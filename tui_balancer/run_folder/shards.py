@@ -15,7 +15,7 @@ from tui_balancer.scheduler.model import Unit
 def index_parts(scans: Sequence[FileScan], records: Sequence[FileRecord]) -> list[FileRecord]:
     """Return a record for each part of a scan's census: files, and the segments of large ones.
 
-    A segment is in a bundle of its own, for its batches are; its unit is that of its shard or file.
+    A segment is a bundle alone, for its batches are; its unit is that of its shard or file.
 
     Args:
         scans: As the census was made with them.

@@ -1,6 +1,6 @@
 """The commands of the user: what each asks for, and how it is carried out.
 
-To add a command: its class here or in a module of its own, and a line in `AnyCommand`.
+To add a command: its class here or in a new module, and a line in `AnyCommand`.
 """
 
 from __future__ import annotations

@@ -82,18 +82,18 @@ class WorkStealingCoordinator(LeaseApi):
         attempts: Mapping[int, int] | None = None,
         deaths: Mapping[int, int] | None = None,
     ) -> None:
-        """Distribute the run's units over the queues, once; until then nobody gets anything.
+        """Distribute the run's units over the queues, once; until then no worker gets one.
 
         Args:
             units: What is to be done.
             attempts: The last epoch of units that were tried before, by their numbers.
-            deaths: Workers that units killed before this process took the run up.
+            deaths: Workers that units killed in earlier sessions.
         """
         with self._changing() as state:
             state.assign(units, attempts or {}, deaths or {})
 
     def add_done(self, unit: Unit) -> None:
-        """Count a unit as done that was finished before this process took the run up."""
+        """Count a unit as done that was finished in an earlier session."""
         with self._changing() as state:
             state.units.add_done(unit)
 

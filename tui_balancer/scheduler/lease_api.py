@@ -1,4 +1,4 @@
-"""What workers say of the leases that they hold, and what the app says of their outputs."""
+"""The lease side of a coordinator: what workers report, and what the app says of outputs."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class LeaseApi(ReadApi):
     """
 
     def wait_while_paused(self, device: str, incarnation: int, timeout: float) -> Directive:
-        """Hold a worker within its unit; return what it does next, after `timeout` at the latest.
+        """Wait with a paused worker; return what it does next, after `timeout` at the latest.
 
-        Any change wakes it, so the answer may be to pause on.
+        Any change wakes it, so the answer may be `PAUSE` again.
         """
         with self._condition:
             directive = self._directive_of(device, incarnation)
@@ -82,7 +82,7 @@ class LeaseApi(ReadApi):
     def share(self, device: str, incarnation: int, unit_id: int, epoch: int) -> Share | None:
         """Return which batches a lease has now; None for a stale one.
 
-        A worker asks when it is told to (`Directive.RESHARE`), before it begins another batch.
+        A worker asks after `Directive.RESHARE`, before it begins another batch.
         """
         with self._condition:
             active = self._held_by(device, incarnation, unit_id, epoch)
@@ -103,7 +103,7 @@ class LeaseApi(ReadApi):
             return state.finish_part(active, compute_seconds)
 
     def begin_completion(self, device: str, incarnation: int, unit_id: int, epoch: int) -> bool:
-        """Claim the right to put a unit's outputs in place; False for whoever is stale.
+        """Claim the right to put a unit's outputs in place; False for a stale lease.
 
         A claim must be followed by `record_file_completion`, `record_file_failure` or
         `give_up_completion`.

@@ -18,7 +18,7 @@ from tui_balancer.scheduler.splitting.batches import Spans
 class Unit:
     """What is assigned, stolen and leased: one file, a bundle of tiny files, or a shard.
 
-    A large file may be divided into shards, units with numbers of their own. Its own unit waits
+    A large file may be divided into shards, units with their own numbers. Its own unit waits
     until all of them are done; what is left of it then is to make its outputs of theirs.
 
     Attributes:
@@ -28,11 +28,11 @@ class Unit:
         residues: Residues that will be embedded, after truncation.
         cost: Work of the forward passes in FLOPs, see `scheduler.policy.cost`.
         files: Input files in the unit: 1, or the size of the bundle.
-        parts: The files of a bundle as units of their own, in case that it has to be broken
+        parts: The files of a bundle as single units, for the case that it has to be broken
             up; none for a single file. The first one has the number of the bundle.
         whole: Of a shard, the number of its file.
         shards: Of a file that is divided, the numbers of its shards.
-        joined: Sequences, residues and FLOPs of those; it has none of its own to speak of.
+        joined: Sequences, residues and FLOPs of those; its own are none.
     """
 
     unit_id: int
@@ -108,7 +108,7 @@ class Directive(str, Enum):
     """The coordinator's answer to a progress report: what the worker does after this batch.
 
     After `reshare` it asks which batches are its own now. `release`, the answer at the end of
-    a part, means that the part is kept, others go on, and the worker is free.
+    a part, means that the part is kept, others continue, and the worker is free.
     """
 
     CONTINUE = "continue"

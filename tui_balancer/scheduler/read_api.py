@@ -1,4 +1,4 @@
-"""Looking at a coordinator: metrics, events, queues and totals, each of one moment."""
+"""The reading side of a coordinator: metrics, events, queues and totals, each of one moment."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Places:
     A file that is neither in a queue nor ended is running, or not known yet.
 
     Attributes:
-        last_event: Number of the newest event: without a new one, nobody has changed places.
+        last_event: Number of the newest event: without a new one, no file has moved.
         queues: For each device the numbers of the files waiting for it, next first; those of a
-            bundle side by side. Divided files of which nobody has a shard wait for `NOBODY`.
+            bundle side by side. Divided files of which no shard runs wait for `NOBODY`.
         ended: A byte a file by its number: an `Ended` each; it may be longer or shorter than
             there are files.
     """

@@ -1,4 +1,4 @@
-"""A run of another process before a person's eyes, on the screen or in lines."""
+"""The command `attach`: a run of another process on the screen or in lines."""
 
 from __future__ import annotations
 
@@ -66,6 +66,6 @@ def _show(run: RunHandle, folder: Path, *, read_only: bool, ascii_only: bool) ->
     if code is ExitCode.CRASHED:
         return _follow(run, from_now=True)
     summary = run.summary()
-    lines = summary_lines(summary) if summary else (f"left; the run in {folder} goes on",)
+    lines = summary_lines(summary) if summary else (f"left; the run in {folder} continues",)
     print("\n".join(lines))
     return exit_after(code)

@@ -51,7 +51,7 @@ def config(
 ) -> int:
     """Write a commented file of preferences: defaults of options, theme, keys.
 
-    Every line is a comment that can be taken up. An option is taken from the command line, else
+    Every line is a comment; remove its # to use it. An option is taken from the command line, else
     from the environment, else from this file. A file that is there is left alone.
     """
     text = "\n".join(commented()) + "\n"

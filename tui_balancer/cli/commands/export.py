@@ -53,7 +53,7 @@ def export(
 ) -> int:
     """Write the finished outputs of a run in other formats.
 
-    Byte by byte what the run would have written with that --format, beside what it did write. What
+    Byte by byte what the run would have written with that --format, next to its outputs. What
     is there already, by an earlier export too, is not replaced without --overwrite.
     """
     from tui_balancer.export.export import export

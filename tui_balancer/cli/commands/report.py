@@ -29,7 +29,7 @@ def report(
     """Write a run's report: one HTML page that needs no network.
 
     Summary, timeline, throughput, devices, steals, failures and files, from the run's ledger; of
-    a run that goes on, so far. A run of several sessions is told on one clock.
+    a live run, so far. A run of several sessions has one clock.
     """
     from tui_balancer.history.history import read_history
     from tui_balancer.history.run_report import account_of

@@ -71,7 +71,7 @@ class Benchmark:
         """Measure, and return everything in the order of devices, formats and lengths.
 
         The processor's workers are one device, and what they do together is its speed. What each
-        does by itself is kept for the runs to come, see `rates`.
+        does alone is kept for later runs, see `learned_rates`.
 
         Raises:
             UserError: A device does not work.

@@ -65,7 +65,7 @@ class PolicyResult:
         fluid_ratio_median: Makespan over the fluid bound of the same scenario.
         fluid_ratio_p95: The same, of the unluckiest seeds.
         decision_seconds_median: Real time in which an idle device found out whether to steal;
-            None where nobody had to.
+            None where none did.
     """
 
     policy: str
@@ -139,8 +139,8 @@ def compare(
     Args:
         policies: Which.
         scenario: What happens to the fastest device.
-        devices: How many, of speeds drawn anew for every seed.
-        files: How many, of lognormal costs drawn anew for every seed.
+        devices: How many; each seed draws other speeds.
+        files: How many; each seed draws other lognormal costs.
         seeds: How many cases.
         units: Real files instead of drawn ones.
     """

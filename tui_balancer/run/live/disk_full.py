@@ -1,4 +1,4 @@
-"""A run that stands still because the disk is full, and how it goes on."""
+"""The pause of a run while the disk is full."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class DiskFullPause:
     """Pauses the run when something could not be written, and remembers why.
 
     No file is charged, and nothing is thrown away that is finished: who waits to put an output
-    in place waits here (`wait`) and tries again. The run goes on when a person resumes it, or,
-    where nobody is there to press a key, when there is room again (`end_if_room`).
+    in place waits here (`wait`) and tries again. The run is resumed by the user, or,
+    without a screen, when there is room again (`end_if_room`).
 
     Attributes:
-        trouble: Why the run is held, in one line; empty while it is not.
+        trouble: Why the run is paused, in one line; empty while it is not.
     """
 
     def __init__(self, coordinator: WorkStealingCoordinator) -> None:
@@ -29,14 +29,14 @@ class DiskFullPause:
         self.trouble = ""
 
     def begin(self, trouble: str) -> None:
-        """Hold the run; every device finishes its batch in flight."""
+        """Pause the run; every device finishes its batch in flight."""
         with self._changed:
             if not self._given_up:
                 self.trouble = trouble
                 self._coordinator.execute(PauseAll(trouble))
 
     def end(self, reason: str = "") -> bool:
-        """Let the run go on; False if it was not held. If the disk is still full, it shows."""
+        """Resume the run; False if it was not paused. On a full disk it is paused again."""
         with self._changed:
             held, self.trouble = bool(self.trouble), ""
             if held:
@@ -45,19 +45,19 @@ class DiskFullPause:
             return held
 
     def give_up(self) -> None:
-        """Wait for nothing any more: the run is being stopped."""
+        """Stop waiting: the run is being stopped."""
         with self._changed:
             self._given_up = True
             self.trouble = ""
             self._changed.notify_all()
 
     def end_if_room(self, has_room: Callable[[], bool]) -> None:
-        """Go on by oneself if the run is held and there is room again."""
+        """Resume the run if it is paused and there is room again."""
         if self.trouble and has_room():
             self.end(SPACE_AGAIN)
 
     def wait(self) -> bool:
-        """Return when the run is no longer held; False when it is being stopped instead."""
+        """Return when the run is no longer paused; False when it is being stopped instead."""
         with self._changed:
             self._changed.wait_for(lambda: not self.trouble)
             return not self._given_up

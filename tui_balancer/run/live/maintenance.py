@@ -63,7 +63,7 @@ class Maintenance:
         """Do what is due.
 
         Args:
-            unattended: Nobody is there to press a key: a full disk holds the run only until
+            unattended: No user is at a screen: a full disk pauses the run only until
                 there is room again.
 
         Raises:
@@ -82,12 +82,12 @@ class Maintenance:
             self._disk_pause.end_if_room(self._has_room)
 
     def note_devices(self) -> None:
-        """Have the ledger learn how busy the devices have been."""
+        """Record how busy the devices have been."""
         for device in tuple(self._worker_service.facts):
             self._ledger_writer.note_device(self._worker_service.used(device))
 
     def write_down(self) -> None:
-        """See all that happened in the ledger; a full disk holds the run."""
+        """Write all that happened to the ledger; a full disk pauses the run."""
         try:
             self._ledger_writer.flush()
         except LedgerError as problem:

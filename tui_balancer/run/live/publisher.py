@@ -39,7 +39,7 @@ class Publisher:
     That is done in the app process: a worker that dies after its report cannot leave a file half
     published, and a stale epoch's file is removed, never renamed. The ledger hears of an output
     after it is in place and before the coordinator counts it. A full disk at any of these steps,
-    or in the worker, holds the run: the unit waits, nobody is to blame. So it does, too, where the
+    or in the worker, pauses the run: the unit waits and is not charged. So it does, too, where the
     run folder is not there any more, which is the end of the run.
 
     What lies at an output's place and was not written by this run stays: the file fails. The ledger
@@ -186,7 +186,7 @@ class Publisher:
         self._coordinator.give_up_completion(result.unit_id, result.epoch, cause)
 
     def _retry_while_full(self, step: Callable[[], None]) -> bool:
-        """Carry out a step, again whenever the run goes on after a full disk had held it.
+        """Carry out a step, again each time the run is resumed after a full disk.
 
         Returns:
             Whether it was carried out; False when the run is being stopped meanwhile.

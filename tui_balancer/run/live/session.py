@@ -1,4 +1,4 @@
-"""One run from the scan to the summary, in threads of its own: screens only look at it."""
+"""One run from the scan to the summary, in its own threads: screens only look at it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class AttachService(Protocol):
     """Lets screens of other processes at a run while it is live."""
 
     def open(self) -> None:
-        """Let them in; a run that cannot goes on without."""
+        """Let them in; a failure does not stop the run."""
 
     def close(self) -> None:
         """Let no others in."""
@@ -63,7 +63,7 @@ class RunSession:
     The run folder is taken at once and given back at the end; a run that was begun before is
     checked instead of scanned, and only what is left of it is assigned.
 
-    Workers load their models while the scan goes on; they are given nothing before every
+    Workers load their models during the scan; they get nothing before every
     file is counted, since the assignment needs all the costs. The session's thread does the
     scanning and the waiting, server threads do the leasing, and no screen is needed by any.
 
@@ -75,12 +75,12 @@ class RunSession:
             folder of its sockets; None for a run without.
 
     Attributes:
-        unattended: Nobody is there to press a key: a full disk holds the run only until there
+        unattended: No user is at a screen: a full disk pauses the run only until there
             is room again.
         refusal: Why nothing was started after all; None while there is no such reason.
 
     Raises:
-        UserError: The run folder cannot be written, or somebody else works in it.
+        UserError: The run folder cannot be written, or another process works in it.
     """
 
     def __init__(
@@ -236,7 +236,7 @@ class RunSession:
         if self._finished.is_set():
             return Outcome(False, "the run has ended")
         if isinstance(command, ResumeAll) and self._disk_pause.end(command.reason):
-            return Outcome(True, "going on; if the disk is still full, the run is held again")
+            return Outcome(True, "resumed; if the disk is still full, the run is paused again")
         outcome = self.coordinator.execute(command)
         if outcome.accepted and isinstance(command, (Drain, StopNow)):
             self._stopping.ask(command)
@@ -282,7 +282,7 @@ class RunSession:
             self._finish()
 
     def _finish(self) -> None:
-        """End what still runs and let go of the run folder; then the summary is there."""
+        """End what still runs, release the run folder and make the summary."""
         self._disk_pause.give_up()
         self.engine.stop()
         files = self._run_files.manifest.files if self._run_files is not None else ()

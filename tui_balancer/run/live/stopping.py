@@ -1,4 +1,4 @@
-"""That a run is to end before its last file, and how long its workers may take to stop."""
+"""The end of a run by command, and how long its workers may take to stop."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ STOP_GRACE_SECONDS = 15.0
 
 
 class Stopping:
-    """What was asked for, by whichever thread.
+    """Which end the user asked for; safe to use from any thread.
 
     Attributes:
-        asked: The newest wish; None while the run goes on to its last file.
-        scan: Set when the scan need not go on.
+        asked: The newest command; None while the run has none.
+        scan: Set when the scan is to stop.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -28,14 +28,14 @@ class Stopping:
         self.scan = threading.Event()
 
     def ask(self, command: Drain | StopNow) -> None:
-        """Note a wish that the coordinator has accepted."""
+        """Note a command that the coordinator has accepted."""
         if isinstance(command, StopNow):
             self._until = min(self._until, self._clock() + STOP_GRACE_SECONDS)
         self.asked = command
         self.scan.set()
 
     def end_grace(self) -> None:
-        """Let the workers have no more time."""
+        """Give the workers no more time."""
         self._until = -inf
 
     @property
@@ -45,7 +45,7 @@ class Stopping:
 
     @property
     def phase(self) -> Phase | None:
-        """Where the run is by that; None while it goes on."""
+        """The phase of a run that ends by command; None for any other."""
         if self.asked is None:
             return None
         return Phase.STOPPING if isinstance(self.asked, StopNow) else Phase.DRAINING

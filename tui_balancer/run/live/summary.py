@@ -1,4 +1,4 @@
-"""The end of a run, put together from all who took part."""
+"""The summary of a run that is over."""
 
 from __future__ import annotations
 

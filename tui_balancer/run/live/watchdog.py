@@ -1,4 +1,4 @@
-"""Workers that have stopped without ending: told by their silence, and killed.
+"""Finds workers that hang by their silence, and kills them.
 
 A killed worker is a dead one like any other: its file goes back, is charged, and is tried again.
 """
@@ -105,8 +105,8 @@ class Watchdog:
     """Looks at all devices again and again, and has the silent ones killed.
 
     A sign of life is a batch more, another unit, state or process, or an idle worker that
-    asks for work. A device that a person holds may be silent for ever. Time counts only while
-    somebody looks: after Ctrl+Z or a closed lid nobody is to blame.
+    asks for work. A paused device may be silent without limit. Time counts only while
+    this process runs: after Ctrl+Z or a closed lid no worker is killed.
     """
 
     def __init__(

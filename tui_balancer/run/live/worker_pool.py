@@ -1,4 +1,4 @@
-"""The workers of a run: by which engine they start, and what each of them is told."""
+"""The workers of a run: the engine that starts them, and their setup."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class WorkerPool:
         queues: SharedWorkQueues,
         on_exit: Callable[[], None],
     ) -> None:
-        """Start nobody yet.
+        """Start no worker yet.
 
         Args:
             prepared: The run.

@@ -32,7 +32,7 @@ class WorkerService:
     """Implements `workers.wire.protocol.WorkerApi` over a coordinator and a manifest.
 
     The ledger hears of a lease before the worker has it. A full disk at that step holds the run:
-    the unit waits, nobody is to blame.
+    the unit waits and is not charged.
 
     Attributes:
         publisher: Puts outputs in place.
@@ -76,7 +76,7 @@ class WorkerService:
         if lease is None:
             raise queue.Empty
         self._record(worker, lease)
-        assert self._manifest is not None, "the board is opened before units are assigned"
+        assert self._manifest is not None, "the service is opened before units are assigned"
         return self._manifest.task(lease)
 
     def peek(self, worker: WorkerId) -> Task | None:
@@ -185,7 +185,7 @@ class WorkerService:
         return sum(busy for worker, busy in self._busy.items() if worker.device == device)
 
     def _order(self, worker: WorkerId, directive: Directive) -> Order:
-        """Pass a directive on; a worker that is told to abandon its task has no lease left."""
+        """Return a directive as the worker's order; a worker that abandons has no lease left."""
         if directive is Directive.ABANDON and (task := self._reported.pop(worker, None)):
             self._coordinator.return_lease(
                 worker.device, worker.incarnation, task.unit_id, task.epoch, ReturnCause.STOPPED

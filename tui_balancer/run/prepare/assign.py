@@ -1,4 +1,4 @@
-"""What is known of a run's files at the start of a session, told to the coordinator."""
+"""Hands a run's files to the coordinator at the start of a session."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def assign(
 ) -> None:
     """Tell the coordinator what is done, what has failed and what is to be done.
 
-    Workers may get leases from then on, so whoever turns a lease into a task knows the files
+    Workers may get leases from then on, so what turns a lease into a task must know the files
     before.
 
     Args:
-        run_files: What has become of each file.
-        files: Each of them as a unit of its own, at its number.
+        run_files: The state of each file.
+        files: Each of them as a single unit, at its number.
         coordinator: That of the run; it knows of no units yet.
     """
     files_waiting = run_files.in_state(FileState.WAITING)

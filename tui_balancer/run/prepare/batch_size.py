@@ -1,4 +1,4 @@
-"""How many tokens go through the model together, where nobody says it by `--batch-tokens`.
+"""How many tokens go through the model together, without `--batch-tokens`.
 
 One budget holds for the whole run: batches decide the last bits of a vector, and those must not
 depend on who computed it. So it follows from the model and the weakest device alone.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tui_balancer.engines.dask.engine import ClusterAccess
 
 OnWorkers = Callable[[int, int], None]
-"""Hears how many workers have come, and how many should."""
+"""Called with the number of workers that have come, and how many should."""
 
 _log = logging.getLogger(__name__)
 

@@ -139,7 +139,7 @@ def _texts(
             read = (piece for record in stream for piece in pieces(record.residues, rules))
             chosen = [piece for piece, wanted in zip(read, shared, strict=True) if wanted]
         except (InputError, OSError, ValueError):
-            # It changed since the scan, and will fail by itself.
+            # It changed since the scan: its worker will fail it.
             continue
         texts.setdefault((files[number].bundle, files[number].unit), []).extend(chosen)
     return texts

@@ -13,7 +13,7 @@ from tui_balancer.formatting import memory
 from tui_balancer.workers.process.memory import LIMITS, cpu_worker_bytes
 
 TORCH_BYTES = 2 << 30
-"""Addresses that torch's libraries and the stacks of its threads take, beside memory in use."""
+"""Addresses that torch's libraries and the stacks of its threads take, on top of memory in use."""
 
 CUDA_BYTES = 64 << 30
 """Addresses that CUDA reserves, at least; more with each card."""

@@ -1,4 +1,4 @@
-"""What must hold before a run begins: inputs exist, the model loads, the devices are there."""
+"""Checks before a run begins: inputs exist, the model loads, the devices are there."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ if TYPE_CHECKING:
     from tui_balancer.engines.dask.engine import ClusterAccess
 
 OnStep = Callable[[Step], None]
-"""Hears how far the preparation is."""
+"""Called with the progress of the preparation."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedRun:
-    """A run that can start: nothing is left that a person would have to mend first.
+    """A run that can start: all checks have passed.
 
     Attributes:
         settings: As asked for.
@@ -81,7 +81,7 @@ class PreparedRun:
         warnings: What a person should read.
         record: The run as its ledger begins with it.
         sessions: Processes that have worked on it before.
-        resume_plan: How it goes on; None while its inputs have not all been scanned.
+        resume_plan: What is left of it; None while its inputs have not all been scanned.
         cluster: Where it computes; None for this machine.
     """
 
@@ -225,7 +225,7 @@ def _settled(
             settings.embedding.precision, devices, reference=settings.embedding.reference
         ),
     )
-    # Workers tell by it whether batches that were kept are of this run, however it is taken up.
+    # Workers tell by it whether batches that were kept are of this run, also after a resume.
     embedding = resolved(asked, report.model)
     warnings += slow_precision_warnings(embedding.precision, devices)
     if settings.cluster is None:
@@ -306,10 +306,10 @@ def downloading(on_step: OnStep) -> OnDownload:
 
 
 def require_sense(settings: RunSettings) -> None:
-    """See at a glance what would make `prepare` fail later.
+    """Check quickly what would make `prepare` fail later.
 
     Raises:
-        UserError: A slip of the pen: no such model, device or input.
+        UserError: There is no such model, device or input.
     """
     parse_model(settings.model, settings.seed)
     parse_devices(settings.devices.devices)

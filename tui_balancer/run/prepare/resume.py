@@ -26,12 +26,12 @@ _NAMED = 5
 _ENDS = (FileState.DONE, FileState.FAILED)
 
 OnChecked = Callable[[int, int], None]
-"""Hears of the check of the inputs: files checked, files in all."""
+"""Called with the progress of the check of the inputs: files checked, files in all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resuming:
-    """What a person allows when a run is taken up again.
+    """What the user allows when a run is resumed.
 
     Attributes:
         rescan: Accept inputs that changed, and add new ones.
@@ -59,12 +59,12 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True)
 class ResumePlan:
-    """What a run that goes on does with its files, beside finishing those that wait.
+    """What a resumed run does with its files, besides finishing those that wait.
 
     Attributes:
         files: How many files the ledger has.
         unfinished: Whether some of them wait.
-        rescanned: Numbers of the files to be scanned anew.
+        rescanned: Numbers of the files to be scanned again.
         reopened: Numbers of the files to be tried again as they are: failed ones, and done ones
             whose outputs lack sequences.
         added: New inputs, and where their outputs belong, relative to the run folder.
@@ -108,7 +108,7 @@ def plan_resume(
     resuming: Resuming,
     on_checked: OnChecked | None = None,
 ) -> ResumePlan:
-    """Decide what a run that goes on does with its files; takes a look at every input.
+    """Decide what a resumed run does with its files; checks every input.
 
     An input is taken to be unchanged when size and time are, or else its SHA-256.
 
@@ -162,7 +162,7 @@ def _find(patterns: Sequence[str]) -> tuple[tuple[InputFile, ...], str]:
 def _refuse_other_inputs(
     stored: StoredRun, patterns: Sequence[str], found: Sequence[InputFile]
 ) -> None:
-    """See that the files named now are those of the run, whichever way they are named."""
+    """Refuse other files than those of the run, however they are named."""
     if [absolute_pattern(pattern) for pattern in patterns] == stored.run.settings["inputs"]:
         return
     named = {file.source for file in found}
@@ -182,7 +182,7 @@ def _refuse_other_inputs(
 def _judge(
     files: Sequence[FileRow], resuming: Resuming, on_checked: OnChecked | None
 ) -> tuple[frozenset[int], frozenset[int], list[str]]:
-    """Return the files to scan anew, those to try again, and done ones whose input is gone."""
+    """Return the files to scan again, those to try again, and done ones whose input is gone."""
     rescanned, reopened = set[int](), set[int]()
     refused: list[str] = []
     left_over: list[str] = []
@@ -204,13 +204,13 @@ def _judge(
     if refused:
         raise UserError(
             f"{plural(len(refused), 'input')} changed since the scan: {_named(refused)}; put them "
-            "back, or accept them with --rescan, which embeds them anew"
+            "back, or accept them with --rescan, which embeds them again"
         )
     return frozenset(rescanned), frozenset(reopened), left_over
 
 
 def _change(row: FileRow) -> str:
-    """Say what has become of an input; nothing when it is what it was at the scan."""
+    """Return how an input differs from its scan; empty if it does not."""
     path = Path(row.file.source)
     try:
         status = path.stat()

@@ -1,4 +1,4 @@
-"""What is done and what is left: the scan of a new run, the check of one begun before."""
+"""The files of a run at the start of a session: a new scan, or the check of an earlier one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tui_balancer.run_folder.shards import index_parts, with_costs_of
 from tui_balancer.settings import Shards
 
 OnFile = Callable[[int, int], None]
-"""Hears of every file that was looked at: its sequences and residues."""
+"""Called with the sequences and residues of every file that was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class RunFiles:
         return {row.file.file_id for row in waiting if row.owned}
 
     def shards_of(self, files: Sequence[FileRow]) -> tuple[FileRow, ...]:
-        """Return the shards of some files, whatever has become of them."""
+        """Return the shards of some files, in any state."""
         numbers = (self.manifest.shards(row.file.file_id) for row in files if row.file.shards)
         return tuple(self.rows[number] for number in chain.from_iterable(numbers))
 
@@ -201,13 +201,13 @@ def _check(
         ledger.record_scan(added, time.time())
     warnings = list(notices.all())
     if redone:
-        text = f"{plural(len(redone), 'output')} will be made anew ({redone[0]})"
+        text = f"{plural(len(redone), 'output')} will be made again ({redone[0]})"
         warnings.append(Notice(text))
     return warnings
 
 
 def _shard_flaw(folder: Path, row: FileRow) -> str:
-    """Say why a shard of a file that waits is to be computed anew; nothing if it is not."""
+    """Return why a shard of a waiting file must be computed again; empty if it need not."""
     if row.state is FileState.FAILED:
         return _retry_words(row)
     return _flaw(folder, row) if row.state is FileState.DONE else ""

@@ -1,7 +1,7 @@
 """How a lease ends: with outputs, with a reason, or with its unit waiting again.
 
 Each end leaves the unit in exactly one place and writes the event that tells of it. What ends one
-of several leases of a unit, while others go on with it, is in `sharing`.
+of several leases of a unit, while the others continue, is in `sharing`.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def give_back(
     to: DeviceRecord,
     charged: bool = False,
 ) -> None:
-    """Let a leased unit wait again, as the next one of a device, or others go on with it."""
+    """Put a leased unit back to the front of a device's queue, or leave it to its other leases."""
     unit = active.lease.unit
     _release(state, active)
     if not state.sharer.pass_on(active):

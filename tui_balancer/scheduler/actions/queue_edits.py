@@ -1,4 +1,4 @@
-"""What a person does to waiting files: move, reorder, skip, try again, and undo a move."""
+"""The user's changes of the queues: move, reorder, skip, retry, and undo a move."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def _report(
     many: str = "",
     done: str = "moved",
 ) -> str:
-    """Note that queues have changed, and return what to tell a person.
+    """Note that queues have changed, and return the answer for the user.
 
     Args:
         state: Of the run.

@@ -1,4 +1,4 @@
-"""What becomes of a unit and of a device when a worker dies."""
+"""The death of a worker: where its unit goes, and whether its device is restarted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tui_balancer.scheduler.state.unit_store import ActiveLease
 
 
 def worker_died(state: SchedulerState, record: DeviceRecord, reason: str, *, charged: bool) -> bool:
-    """Deal with the death of a device's present worker; see the coordinator's method."""
+    """See `WorkStealingCoordinator.worker_died`."""
     record.present = record.ready = record.held_up = False
     lost = [one for one in (record.active, *record.behind) if one and not one.claimed]
     record.active = None
@@ -46,7 +46,7 @@ def worker_died(state: SchedulerState, record: DeviceRecord, reason: str, *, cha
 def device_lost(
     state: SchedulerState, record: DeviceRecord, reason: str, *, idle_only: bool
 ) -> bool:
-    """Give up a device that may come back; see the coordinator's method."""
+    """See `WorkStealingCoordinator.device_lost`."""
     held = [one for one in (record.active, *record.behind) if one]
     if not record.live or (held and idle_only):
         return False
@@ -64,7 +64,7 @@ def device_lost(
 
 
 def device_back(state: SchedulerState, record: DeviceRecord) -> bool:
-    """Take a lost device back; see the coordinator's method."""
+    """See `WorkStealingCoordinator.device_back`."""
     if record.strikes > state.max_restarts:
         return False
     if record.dead:
@@ -78,8 +78,8 @@ def _blame(state: SchedulerState, active: ActiveLease) -> bool:
     """Charge a death to the unit; return whether it has killed too many workers.
 
     A unit that killed workers on two devices is to blame itself, so the devices are
-    forgiven; one that fell twice on the same device may be the victim of that device. With
-    a bundle they are forgiven too: its files will tell.
+    forgiven; one that failed twice on the same device may be the victim of that device. With
+    a bundle they are forgiven too: its files are tried one by one.
     """
     unit_id = active.lease.unit.unit_id
     killed = state.units.killed.setdefault(unit_id, [])

@@ -80,7 +80,7 @@ def _best_change(
     """Return what the last device gives to whom, and gets; None where nothing helps."""
     ends = {device: sum(map(_cost, share)) / speeds[device] for device, share in shares.items()}
     last = max(ends, key=lambda device: ends[device])
-    # Gains that are rounding errors would go on for ever.
+    # Gains that are rounding errors would never end.
     best, change = ends[last] * (1 - 1e-9), None
     for other in shares:
         if other == last:

@@ -22,7 +22,7 @@ from tui_balancer.scheduler.state.unit_store import UnitStore
 
 
 class Balancer:
-    """Carries out what the policies decide.
+    """Moves units between queues as the policy decides.
 
     Attributes:
         policy: The policy in force.
@@ -60,11 +60,11 @@ class Balancer:
         self.finish_times.forget()
 
     def forget(self) -> None:
-        """Estimate anew: something happened to several devices, or to who takes part."""
+        """Discard the estimates: several devices changed, or joined or left."""
         self.finish_times.forget()
 
     def note(self, record: DeviceRecord) -> None:
-        """Estimate anew for one device: its lease, queue or rate has changed."""
+        """Update the estimates of one device: its lease, queue or rate has changed."""
         self.finish_times.note(record, self._clock())
 
     def next_unit(self, record: DeviceRecord) -> Unit | None:

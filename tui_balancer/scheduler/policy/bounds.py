@@ -1,4 +1,4 @@
-"""How soon a set of files can be finished at best, whoever distributes them.
+"""How soon a set of files can be finished at best, however they are distributed.
 
 Devices of unequal speed and independent files are the scheduling problem Q||Cmax. Its
 optimum is NP-hard, but these bounds are cheap, and no schedule of whole files beats them.

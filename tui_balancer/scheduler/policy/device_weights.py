@@ -2,7 +2,7 @@
 
 The scale is the specification's: an RTX 3090 is 1.00, and it is much flatter than the cards'
 raw speed. Its own values stand as they are: RTX 3080, 3090, 4080, 4090, A6000, A100, H100 and
-V100. Other cards are placed beside the specification's closest relative r (same
+V100. Other cards are compared with the specification's closest relative r (same
 architecture, same kind of memory where there is one) by what bounds a forward pass:
 
     weight = weight_r · sqrt(tflops/tflops_r · bandwidth/bandwidth_r)^0.35
@@ -26,10 +26,10 @@ from tui_balancer.errors import UserError
 UNKNOWN_WEIGHT = 1.0
 
 CPU_WEIGHT = 0.05
-"""A CPU worker beside an RTX 3090: some 1 TFLOPS of fp32, flattened like the cards."""
+"""A CPU worker against an RTX 3090: some 1 TFLOPS of fp32, flattened like the cards."""
 
 MPS_WEIGHT = 0.3
-"""An Apple GPU beside an RTX 3090, between a base M1 and an M3 Max."""
+"""An Apple GPU against an RTX 3090, between a base M1 and an M3 Max."""
 
 GPU_WEIGHTS: dict[str, float] = {
     "NVIDIA GeForce RTX 2080 Ti": 0.60,

@@ -18,7 +18,7 @@ from tui_balancer.scheduler.state.device_pool import DevicePool
 from tui_balancer.scheduler.state.device_record import DeviceRecord
 
 TOLERANCE = 0.05
-"""By how much a rate may differ before what was worked out for another one is worked out anew."""
+"""By how much a rate may differ before estimates made with another one are discarded."""
 
 
 @dataclass(slots=True)
@@ -61,13 +61,13 @@ class FinishTimes:
         self.forget()
 
     def forget(self) -> None:
-        """Estimate everything anew: devices, queues or rules have changed out of turn."""
+        """Discard all estimates: devices, queues or rules have changed."""
         self._stale = True
         self._records = list(self._device_pool)
         self._free = [record for record in self._records if record.free]
 
     def note(self, record: DeviceRecord, now: float) -> None:
-        """Work something out anew for one device: its lease, queue or rate has changed."""
+        """Update the estimates of one device: its lease, queue or rate has changed."""
         scale = self._device_pool.scale
         if self._stale or scale is None or abs(scale - self._scale) > TOLERANCE * self._scale:
             self._stale = True

@@ -13,7 +13,7 @@ class SimulatedDevice:
     """A device of a simulation.
 
     Attributes:
-        spec: What the coordinator is told; the weight may be wrong.
+        spec: What the coordinator knows; the weight may be wrong.
         speed: What it really does.
         load_seconds: From the start of a worker to its model being ready.
         deaths: Moments at which its worker is killed, in seconds of the run.

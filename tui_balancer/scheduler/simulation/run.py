@@ -76,7 +76,7 @@ class SimulatedRun:
             world.now = until
 
     def _resume_held(self) -> None:
-        """Let workers go on that a person held."""
+        """Resume workers whose device is not paused any more."""
         for worker in list(self._world.held.values()):
             directive = self.coordinator.wait_while_paused(worker.name, worker.incarnation, 0.0)
             if directive is not Directive.PAUSE:

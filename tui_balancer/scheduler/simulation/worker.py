@@ -1,4 +1,4 @@
-"""One worker of a simulated run: it takes leases, computes, reports, and does as it is told."""
+"""One worker of a simulated run: it takes leases, computes, reports, and follows directives."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GONE = -1
 """Incarnation of a worker that does not come back; events of its former self are void."""
 
 ANY = 0
-"""Stands for the incarnation in events that befall whichever there is."""
+"""Stands for any incarnation."""
 
 Scheduled: TypeAlias = "tuple[float, int, SimulatedWorker, int, Callable[[], None]]"
 """The moment, the number of the event, whom it befalls, in which incarnation, and what it is."""
@@ -128,7 +128,7 @@ class SimulatedWorker:
             self.incarnation = GONE
 
     def resume(self, directive: Directive) -> None:
-        """Do as it is told after a pause."""
+        """Follow a directive after a pause."""
         self._since += self._world.now - self._held_since
         self._obey(directive)
 
@@ -184,7 +184,7 @@ class SimulatedWorker:
         return self.name, self.incarnation, lease.unit.unit_id, lease.epoch
 
     def _next_batch(self) -> None:
-        """Begin the next batch that nobody has kept, or end the part or the unit."""
+        """Begin the next batch that is not kept, or end the part or the unit."""
         lease = self._lease
         assert lease is not None, "batches belong to a lease"
         kept = self._world.kept.setdefault(lease.unit.unit_id, set())
@@ -225,7 +225,7 @@ class SimulatedWorker:
             return
         if directive is Directive.RESHARE:
             share = self._coordinator.share(*self._address())
-            assert share is not None, "who is told to ask has a share"
+            assert share is not None, "a worker that shall ask has a share"
             self._whole = share.spans is None
             self._spans = share.spans or ()
         elif directive in (Directive.ABANDON, Directive.RELEASE):

@@ -1,7 +1,7 @@
 """The batches of a running unit: what they cost, and how they are divided among leases.
 
 A unit's batches follow from its file and the model alone, so their numbers mean the same to
-every worker, and whoever computes a batch gets the same bytes.
+every worker, and each batch has the same bytes on any of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Share:
     """What a worker has to do of its unit.
 
     Attributes:
-        spans: Its batches, in this order; None for all that nobody has kept, and the output.
+        spans: Its batches, in this order; None for all that are not kept, and the output.
         newest: The newest attempt: batches kept by this and older ones are there to be read.
     """
 

@@ -1,7 +1,7 @@
 """Idle devices that have nothing to steal join the work on a running unit.
 
 They take the back of its batches, or, where nothing can be divided, compute a copy of what a
-slow device has left: whoever is through first counts.
+slow device has left: the first one to finish counts.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Joiner:
         self._clock = clock
 
     def worth_joining(self, record: DeviceRecord) -> bool:
-        """Whether a device's unit goes on for long enough that idle ones should look at it."""
+        """Whether a device's unit lasts long enough that idle ones should look at it."""
         active, rate = record.active, self._device_pool.rate(record)
         if active is None or rate is None:
             return False
@@ -202,7 +202,7 @@ class Joiner:
     def _held_up(self, victim: DeviceRecord, thief_rate: float, now: float) -> float | None:
         """Return for how long a device's batch is held up, where a copy of it pays.
 
-        Nobody knows how long it goes on; what has taken so long without an end is expected to
+        Its end is unknown; what has taken so long is expected to
         take as long again.
         """
         active = victim.active

@@ -1,8 +1,8 @@
-"""Files divided into shards: units like others, but for what becomes of their file.
+"""Files divided into shards, and how a file ends when its shards do.
 
 The file's own unit waits apart from the queues. When the last of its shards is done it goes to the
 device that did that one, to make the file's outputs of what the shards left. When a shard fails
-the file fails, and shards that still wait are put aside: nobody needs them unless the file is tried
+the file fails, and shards that still wait are put aside: they are needed only if the file is tried
 again.
 """
 
@@ -60,7 +60,7 @@ class DividedFiles:
         return [one for one in self._files[unit_id].shards if one in self._units.home]
 
     def idle(self) -> list[int]:
-        """Return the files that wait for their shards, and nobody has one."""
+        """Return the files that wait for their shards while no device computes one."""
         return [
             unit_id
             for unit_id, unit in self._files.items()
@@ -96,7 +96,7 @@ class DividedFiles:
         return file
 
     def returned(self, shard: Unit) -> None:
-        """Note that a shard waits again, which nobody needs if its file has failed meanwhile."""
+        """Note that a shard waits again; it is put aside if its file has failed meanwhile."""
         assert shard.whole is not None, "a shard has a file"
         if shard.unit_id in self._units.home and not self.waits(shard.whole):
             self._put_aside(shard.unit_id, skipped=self._units.state(shard.whole) == "skipped")
@@ -120,7 +120,7 @@ class DividedFiles:
         return file
 
     def _put_aside(self, number: int, *, skipped: bool) -> None:
-        """Take a shard out of its queue that nobody needs."""
+        """Take a shard that is not needed out of its queue."""
         queue = self._device_pool[self._units.home[number]].queue
         self._units.leave_out(queue.remove(number), skipped=skipped)
         self._aside.add(number)

@@ -1,7 +1,7 @@
 """Several devices on one unit: dividing its batches, copying them, bringing it together.
 
 A unit's batches are in the hands of its leases: each batch that is not kept yet belongs to
-exactly one of them, or to a lease and its twin. A batch that was reported is kept beside the
+exactly one of them, or to a lease and its twin. A batch that was reported is kept next to the
 output, so what a lease leaves behind is only what it has not reported, and that goes to another
 lease of the same unit. Whoever ends last has everything, and writes the output.
 """
@@ -74,7 +74,7 @@ class Sharer:
     def to_copy(self, active: ActiveLease) -> float:
         """Return the FLOPs of a copy of what a lease has left.
 
-        Where nobody knows of batches nothing is kept, and a copy begins at the beginning.
+        Where the batches are unknown nothing is kept, and a copy starts from the first one.
         """
         return active.left if self.plan(active) is not None else active.lease.unit.cost
 
@@ -164,7 +164,7 @@ class Sharer:
             self._end(other, f"{active.lease.device} was through before", kept=False)
 
     def pass_on(self, active: ActiveLease) -> bool:
-        """Let others go on with what a lost lease leaves; False when there are no others."""
+        """Give what a lost lease leaves to the other leases; False when there are none."""
         others = self._units.others(active)
         if not others:
             return False

@@ -16,7 +16,7 @@ _id = attrgetter("unit_id")
 class CostIndex:
     """A search costs O(log n), a change besides one shift of n pointers.
 
-    The costs stand in an array of their own: a search by them then stays within a few cache
+    The costs stand in a separate array: a search by them then stays within a few cache
     lines, where the units lie all over memory.
     """
 

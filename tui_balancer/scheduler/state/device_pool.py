@@ -62,7 +62,7 @@ class DevicePool:
 
     @property
     def at_work(self) -> list[DeviceRecord]:
-        """Live devices that nobody holds."""
+        """Live devices that are not paused."""
         return [record for record in self if record.live and not record.paused]
 
     def rate(self, record: DeviceRecord) -> float | None:

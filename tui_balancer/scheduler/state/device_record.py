@@ -1,4 +1,4 @@
-"""Everything the coordinator keeps about one device."""
+"""The scheduler's record of one device."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class DeviceRecord:
         ready: Whether it has its model loaded.
         active: The lease that its present worker computes.
         behind: Those whose outputs it is still writing.
-        paused: Whether a person holds it.
+        paused: Whether the user has paused it.
         dead: Whether it is given up.
-        left: Whether its worker has left in peace.
+        left: Whether its worker has ended regularly.
         strikes: Deaths held against it; more than the limit make it dead.
         restarts: How often its worker was started again.
         note: Why it is dead; empty otherwise.
         held_up: Whether its worker, in a batch without end, lost its lease to another device and
-            has not been heard of since.
+            has not reported since.
         wanted: Running units of which a person wants it to have a share.
         files_done: Files it finished.
         stolen_to: Files it received by stealing.
@@ -169,7 +169,7 @@ class DeviceRecord:
         return True
 
     def running_cost(self, now: float, rate: float) -> float:
-        """Return the FLOPs left of its unit, assuming it went on since its last report."""
+        """Return the FLOPs left of its unit, assuming steady work since its last report."""
         active = self.active
         if active is None or active.claimed:
             return 0.0

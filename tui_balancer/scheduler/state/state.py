@@ -1,7 +1,7 @@
 """The coordinator's state and its elementary steps, without the lock around them.
 
 Every step leaves each unit in exactly one place and writes the event that tells of it. Those that
-end a lease are in `lease_ends`.
+end a lease are in `actions.completion`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tui_balancer.scheduler.state.unit_store import ActiveLease, UnitStore
 
 @dataclass(slots=True)
 class LastMove:
-    """What it takes to undo a move.
+    """What an undo of a move needs.
 
     Attributes:
         places: For each device from whose queue units went: the units by their places there.
@@ -45,7 +45,7 @@ class LastMove:
 
 
 class SchedulerState:
-    """What is where, who is there, and what happened.
+    """The scheduler's state: devices, queues, units and the event log.
 
     Attributes:
         clock: Seconds since the run began.
@@ -209,7 +209,7 @@ class SchedulerState:
         return self.sharer.finish_part(active, compute_seconds)
 
     def claim(self, active: ActiveLease) -> None:
-        """Let a lease be the one that ends its unit."""
+        """Claim a unit for a lease: its others are over."""
         self.sharer.end_others(active)
         active.claimed = True
 
@@ -221,13 +221,13 @@ class SchedulerState:
         self.balancer.note(record)
 
     def announce(self, record: DeviceRecord, reason: str) -> None:
-        """Write down the state a device is in now."""
+        """Log the state of a device."""
         self.log.add(DeviceEvent, record.device, record.state, reason)
         self.balancer.forget()
         self.changed()
 
     def efficiency(self) -> float | None:
-        """Return how near the time since the first lease is to the bound of what was done in it."""
+        """Return the fluid bound of the work done over the time since the first lease."""
         if self.began is None:
             return None
         work = [(one.computed_cost, one.computing_seconds) for one in self.device_pool]

@@ -10,7 +10,7 @@ from tui_balancer.scheduler.model import Ended, Lease, Progress, Totals, Unit
 from tui_balancer.scheduler.splitting.batches import BatchPlan, Spans
 
 NOBODY = ""
-"""Stands for the device of what waits, but for none."""
+"""Stands for the device of what waits for no device."""
 
 NOTHING_YET = Progress(0, 0, 0.0)
 
@@ -26,7 +26,7 @@ class ActiveLease:
         progress: The last report.
         reported: When work was last seen to advance: the grant, a report, the end of a pause.
         held: Whether the worker was told to pause; its time does not count as work then.
-        computed: Whether all its vectors are there: the outputs are being written, beside the
+        computed: Whether all its vectors are there: the outputs are being written, during the
             computing of another lease.
         claimed: The outputs are written and are being put in place; from here on the worker's
             death changes nothing.
@@ -74,7 +74,7 @@ class UnitAtWork:
         newest: The newest epoch.
         plan: Its batches; None until a worker has told them.
         kept: What leases have done that are over, their batches being kept.
-        shared: Whether its batches were ever divided: then whoever ends last merges them.
+        shared: Whether its batches were ever divided: then the last lease merges them.
     """
 
     unit: Unit
