@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision, PrecisionChoice
-from tui_balancer.engines.dask.request import ClusterRequest
+from tui_balancer.engines.engine import EngineRequest
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.formats import DEFAULT_FORMATS, FORMATS, FormatName
 from tui_balancer.scheduler.model import PolicySettings, TimeSettings
@@ -147,7 +147,7 @@ class RunSettings:
     devices: DeviceSettings = DeviceSettings()
     balancing: BalancingSettings = BalancingSettings()
     shards: Shards = Shards()
-    cluster: ClusterRequest | None = None
+    cluster: EngineRequest | None = None
     overwrite: bool = False
 
     def embedding_settings(self, batch_tokens: int, precision: Precision) -> EmbeddingSettings:

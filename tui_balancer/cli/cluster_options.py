@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
 from tui_balancer.cli.numbers import whole
 from tui_balancer.cli.options import MOST_WORKERS
 from tui_balancer.engines.dask.request import (
+    DASK,
     DEFAULT_WORKERS,
     JOB_KINDS,
     MOST_CLUSTER_WORKERS,
@@ -18,8 +19,19 @@ from tui_balancer.engines.dask.request import (
     Tls,
     parse_bounds,
 )
+from tui_balancer.engines.engine import EngineRequest
+from tui_balancer.engines.table import ENGINES
 from tui_balancer.errors import UserError
 from tui_balancer.settings import overlaid
+
+if TYPE_CHECKING:
+    EngineName = str
+else:
+    EngineName = Literal[tuple(ENGINES)]
+
+_HELP = " ".join(
+    f"{one.name}{'' if one.module else ' (default)'}: {one.words}." for one in ENGINES.values()
+)
 
 CLUSTER = Group("Beyond this machine", sort_key=7)
 
@@ -29,9 +41,7 @@ CLUSTER = Group("Beyond this machine", sort_key=7)
 class ClusterOptions:
     """Where the run computes."""
 
-    engine: Literal["local", "dask"] | None = None
-    """local (default): processes of this machine. dask: the workers of a Dask cluster, one a GPU;
-    say which by one of the next four options."""
+    engine: Annotated[EngineName | None, Parameter(help=_HELP)] = None
 
     scheduler: str | None = None
     """Address of a Dask scheduler that runs already: tcp://head:8786, tls://head:8786."""
@@ -75,8 +85,8 @@ class ClusterOptions:
     tls_key: Path | None = None
     """Its private key."""
 
-    def request(self) -> ClusterRequest | None:
-        """Return the cluster that was asked for; None for this machine.
+    def request(self) -> EngineRequest | None:
+        """Return where to compute; None for this machine.
 
         Raises:
             UserError: Options contradict each other, or one is missing.
@@ -88,16 +98,18 @@ class ClusterOptions:
             "--hosts": self.hosts,
         }
         given = [name for name, value in kinds.items() if value is not None]
-        if self.engine == "local" and given:
-            raise UserError(f"{given[0]} is for --engine dask")
-        if self.engine == "dask" and not given:
-            raise UserError(f"--engine dask: say where, by one of {', '.join(kinds)}")
+        if self.engine not in (None, DASK) and given:
+            raise UserError(f"{given[0]} is for --engine {DASK}")
+        if self.engine == DASK and not given:
+            raise UserError(f"--engine {DASK}: say where, by one of {', '.join(kinds)}")
         if len(given) > 1:
             raise UserError(f"{given[0]} and {given[1]} name two clusters: write one of them")
         kind = given[0] if given else ""
         self._check_belonging(kind)
         if not kind:
-            return None
+            if self.engine is None or not ENGINES[self.engine].module:
+                return None
+            return EngineRequest(self.engine)
         return overlaid(
             ClusterRequest(),
             self,

@@ -12,11 +12,13 @@ from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 
 from tui_balancer.engines.engine import OnExit, SetupFor
+from tui_balancer.engines.remote.membership import Membership
 from tui_balancer.engines.worker_end import SETTLING_SECONDS, Cause, WorkerEnd, end_of
 from tui_balancer.workers.process.entry import worker_main
 from tui_balancer.workers.process.memory import limit_note
 from tui_balancer.workers.process.spawning import exit_words, spawn, start_helper
 from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.wire.protocol import WorkerApi
 
 _log = logging.getLogger(__name__)
 
@@ -176,3 +178,21 @@ class LocalEngine:
                 running.process.join()
                 settling = SETTLING_SECONDS if running.end.unsettled else 0.0
                 running.settled_at = time.monotonic() + settling
+
+
+class LocalAccess:
+    """This machine, see `EngineAccess`."""
+
+    def engine(
+        self,
+        devices: Sequence[str],
+        board: WorkerApi,  # noqa: ARG002 - as on a cluster
+        setup_for: SetupFor,
+        on_exit: OnExit,
+        membership: Membership,  # noqa: ARG002
+    ) -> LocalEngine:
+        """See `EngineAccess.engine`; `setup_for` names the board, and no device comes later."""
+        return LocalEngine(devices, setup_for, on_exit)
+
+    def close(self) -> None:
+        """See `EngineAccess.close`."""

@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui_balancer.engines.dask.cluster import DaskCluster
@@ -36,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ClusterAccess:
-    """A cluster that was found fit for a run.
+    """A cluster that was found fit for a run, see `EngineAccess`.
 
     Attributes:
         cluster: To compute on.
@@ -47,6 +48,21 @@ class ClusterAccess:
     cluster: DaskCluster
     nodes: Nodes
     look: Look
+
+    def engine(
+        self,
+        devices: Sequence[str],
+        board: WorkerApi,
+        setup_for: SetupFor,
+        on_exit: OnExit,
+        membership: Membership,
+    ) -> DaskEngine:
+        """See `EngineAccess.engine`; the workers say themselves which devices they are."""
+        return DaskEngine(self, board, setup_for, on_exit, membership)
+
+    def close(self) -> None:
+        """See `EngineAccess.close`."""
+        self.cluster.close()
 
 
 @dataclass(frozen=True, slots=True)

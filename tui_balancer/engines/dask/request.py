@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tui_balancer.engines.engine import EngineRequest
 from tui_balancer.errors import UserError
+
+DASK = "dask"
+"""Name of the engine."""
 
 JOB_KINDS = {
     "slurm": "SLURMCluster",
@@ -41,10 +45,11 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
-class ClusterRequest:
-    """A Dask cluster to compute on; exactly one of the first four says which.
+class ClusterRequest(EngineRequest):
+    """A Dask cluster to compute on; exactly one of the first four options says which.
 
     Attributes:
+        engine: Dask.
         scheduler: Address of one that runs already.
         local: Workers of one that is started on this machine.
         jobs: Name of a batch system whose jobs are the workers: `slurm`, `pbs`, `sge`, `lsf`, …
@@ -57,6 +62,7 @@ class ClusterRequest:
             kind of cluster.
     """
 
+    engine: str = DASK
     scheduler: str | None = None
     local: int | None = None
     jobs: str | None = None

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from tui_balancer.engines.engine import Engine
-from tui_balancer.engines.local import LocalEngine
 from tui_balancer.engines.worker_end import WorkerEnd
 from tui_balancer.run.live.worker_service import WorkerService
 from tui_balancer.run.prepare.cluster import Newcomers
@@ -58,13 +57,11 @@ class WorkerPool:
 
     def _engine(self, worker_service: WorkerService) -> Engine:
         prepared = self._prepared
-        if prepared.cluster is None:
-            return LocalEngine(tuple(self.devices), self._setup, self._exited)
-        from tui_balancer.engines.dask.engine import DaskEngine
-
         spec = partial(late_spec, model=prepared.model.name, precision=prepared.embedding.precision)
         newcomers = Newcomers(self._coordinator, self.devices, prepared.embedding, spec)
-        return DaskEngine(prepared.cluster, worker_service, self._setup, self._exited, newcomers)
+        return prepared.access.engine(
+            tuple(self.devices), worker_service, self._setup, self._exited, newcomers
+        )
 
     def _setup(self, device: str) -> WorkerSetup:
         """Called by the engine before each start of a worker, the first and the later ones."""

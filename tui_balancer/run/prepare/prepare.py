@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tui_balancer.devices.processor import CPU
 from tui_balancer.devices.selection import SelectedDevice, parse_devices
 from tui_balancer.embedding.families.requests import parse_model
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.engines.engine import DeviceSearch, EngineAccess
+from tui_balancer.engines.local import LocalAccess
+from tui_balancer.engines.table import find_devices
 from tui_balancer.export.merge import merged_conflicts
 from tui_balancer.inputs.discovery import InputFile, find_inputs, require_inputs
 from tui_balancer.ledger.lock import refuse_foreign_lock
@@ -23,7 +25,6 @@ from tui_balancer.outputs.formats import FORMATS, require_installed
 from tui_balancer.outputs.layout import output_paths
 from tui_balancer.representations import Representations
 from tui_balancer.run.prepare.batch_size import suitable_batch_tokens
-from tui_balancer.run.prepare.cluster import find_cluster
 from tui_balancer.run.prepare.devices import device_specs, selected_devices
 from tui_balancer.run.prepare.learned_rates import with_rates
 from tui_balancer.run.prepare.limits import limit_warnings
@@ -47,6 +48,7 @@ from tui_balancer.run_folder.conflicts import (
     refuse_conflicts,
     require_folders,
 )
+from tui_balancer.run_folder.folder import LOGS_FOLDER
 from tui_balancer.run_folder.settings_json import (
     refuse_differences,
     resolved,
@@ -59,9 +61,6 @@ from tui_balancer.view.handle import Step
 from tui_balancer.workers.preflight.messages import PreflightReport, PreflightRequest
 from tui_balancer.workers.preflight.preflight import OnDownload, preflight
 from tui_balancer.workers.wire.socket_folder import temporary_folder
-
-if TYPE_CHECKING:
-    from tui_balancer.engines.dask.engine import ClusterAccess
 
 OnStep = Callable[[Step], None]
 """Called with the progress of the preparation."""
@@ -82,7 +81,7 @@ class PreparedRun:
         record: The run as its ledger begins with it.
         sessions: Processes that have worked on it before.
         resume_plan: What is left of it; None while its inputs have not all been scanned.
-        cluster: Where it computes; None for this machine.
+        access: To the devices.
     """
 
     settings: RunSettings
@@ -95,7 +94,7 @@ class PreparedRun:
     record: RunRecord
     sessions: int = 0
     resume_plan: ResumePlan | None = None
-    cluster: ClusterAccess | None = None
+    access: EngineAccess = field(default_factory=LocalAccess)
 
     @property
     def kept(self) -> Representations:
@@ -181,24 +180,26 @@ def prepare(
         on_step(Step("waiting for workers", there, expected, "workers"))
 
     sources = (Path(row.file.source) for row in stored.files) if stored is not None else ()
-    found_cluster = find_cluster(
-        settings,
-        settings.cluster,
-        [file.path for file in inputs] or list(sources),
-        report.model,
-        measured,
-        on_workers,
+    search = DeviceSearch(
+        folder=settings.output.absolute(),
+        logs=settings.output.absolute() / LOGS_FOLDER,
+        devices=settings.devices.devices,
+        cpu_workers=settings.devices.cpu_workers,
+        cpu_threads=settings.devices.cpu_threads,
+        inputs=tuple(file.path for file in inputs) or tuple(sources),
+        model=report.model,
+        measured=measured,
+        on_workers=on_workers,
     )
-    report = replace(report, warnings=(*report.warnings, *found_cluster.warnings))
+    far = find_devices(settings.cluster, search)
+    report = replace(report, warnings=(*report.warnings, *far.warnings))
     try:
-        prepared = _settled(
-            settings, inputs, report, found_cluster.devices, stored, resuming, checked
-        )
+        prepared = _settled(settings, inputs, report, far.devices, stored, resuming, checked)
     except BaseException:
-        found_cluster.access.cluster.close()
+        far.access.close()
         raise
     warnings = (*left_out.all(), *prepared.warnings)
-    return replace(prepared, cluster=found_cluster.access, warnings=warnings)
+    return replace(prepared, access=far.access, warnings=warnings)
 
 
 def _settled(

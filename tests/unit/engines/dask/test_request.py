@@ -12,9 +12,9 @@ from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.engines.dask.request import ClusterRequest, parse_bounds
 from tui_balancer.engines.dask.scaling import FILES_A_WORKER, wanted_workers
 from tui_balancer.engines.dask.tls import is_protected
+from tui_balancer.engines.engine import DeviceSearch
+from tui_balancer.engines.table import find_devices
 from tui_balancer.errors import UserError
-from tui_balancer.run.prepare.cluster import find_cluster
-from tui_balancer.settings import RunSettings
 
 
 def test_bounds_are_two_numbers_in_order() -> None:
@@ -53,10 +53,10 @@ def test_without_dask_the_program_is_whole_and_says_what_is_missing(
     for name in [one for one in sys.modules if one.startswith("tui_balancer.engines.dask.engine")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "distributed", None)
-    settings = RunSettings(("in",), tmp_path, "untrained:esm2_t6_8M_UR50D")
     model = UntrainedModel("esm2_t6_8M_UR50D", 0).source()
+    search = DeviceSearch(tmp_path, tmp_path, "auto", None, None, (), model, None, lambda *_: None)
     with pytest.raises(UserError, match=r"pip install 'tui-balancer\[dask\]'"):
-        find_cluster(settings, ClusterRequest(local=1), [], model, None, lambda *_: None)
+        find_devices(ClusterRequest(local=1), search)
 
 
 def test_the_program_starts_without_dask() -> None:

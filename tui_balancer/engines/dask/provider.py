@@ -1,0 +1,63 @@
+"""A Dask cluster as the devices of a run. Imports no dask before it is sure to be there."""
+
+from __future__ import annotations
+
+from tui_balancer.devices.selection import parse_devices
+from tui_balancer.engines.dask.request import ClusterRequest
+from tui_balancer.engines.engine import DeviceSearch, DevicesFound
+from tui_balancer.errors import UserError
+from tui_balancer.extras import Extra, require
+
+
+def find(request: ClusterRequest, search: DeviceSearch) -> DevicesFound:
+    """Connect to a cluster or start one, and see that its nodes are fit; see `find_devices`."""
+    _require_libraries(request)
+    from tui_balancer.engines.dask.cluster import open_cluster
+    from tui_balancer.engines.dask.engine import ClusterAccess
+    from tui_balancer.engines.dask.node_check import look_at_nodes
+    from tui_balancer.engines.remote.nodes import Nodes
+
+    if search.cpu_workers is not None:
+        raise UserError(
+            "--cpu-workers is for one machine: on a cluster each Dask worker is one, and --local N "
+            "starts N of them"
+        )
+    nodes = Nodes(parse_devices(search.devices), search.cpu_threads)
+    # One of each folder: a folder is on a shared disk or it is not.
+    paths = list({path.parent: path for path in search.inputs}.values())
+    if search.model.checkpoint is not None:
+        paths.append(search.model.checkpoint)
+    cluster = open_cluster(request, search.logs)
+    try:
+        look, reports = look_at_nodes(
+            cluster,
+            search.folder,
+            paths,
+            processor_only=nodes.processor_only,
+            measured=search.measured,
+            on_workers=search.on_workers,
+        )
+        devices, warnings = nodes.settle(reports)
+    except BaseException:
+        cluster.close()
+        raise
+    access = ClusterAccess(cluster, nodes, look)
+    return DevicesFound(access, tuple(devices), (*cluster.warnings, *warnings))
+
+
+def _require_libraries(request: ClusterRequest) -> None:
+    """See that the libraries of a kind of cluster are installed.
+
+    Raises:
+        MissingExtra: One is not.
+    """
+    extra: Extra = "dask"
+    if request.hosts:
+        extra, option = "dask-ssh", "--hosts"
+    elif request.jobs is not None:
+        extra, option = "dask-jobs", "--cluster"
+    else:
+        option = "--scheduler" if request.scheduler is not None else "--local"
+    # It makes the certificates of a cluster of the run's own.
+    makes_certificates = request.scheduler is None and request.tls is None
+    require(extra, option, without="" if makes_certificates else "cryptography")
