@@ -29,7 +29,6 @@ def new_run_conflicts(
     Args:
         folder: The run folder; it may be missing.
         outputs: Of the run, as paths in the folder, in any format.
-        formats: Of the outputs.
     """
     suffixes = {one.suffix for one in outputs_of(formats)}
     return [
@@ -51,9 +50,7 @@ def output_conflicts(
     """Return what is at the places of outputs that a run begun before has not written yet.
 
     Args:
-        folder: The run folder.
         outputs: Of those files, as paths in the folder, in any format.
-        formats: Of the outputs.
     """
     suffixes = {one.suffix for one in outputs_of(formats)}
     return [

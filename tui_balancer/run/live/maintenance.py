@@ -24,11 +24,8 @@ class Maintenance:
     """What a run needs about once a second: the watchdog, the ledger, the end of a disk pause.
 
     Args:
-        engine: Knows the processes.
-        coordinator: Knows the devices.
         worker_service: Knows what their workers said.
         ledger_writer: Carries it into the ledger.
-        disk_pause: Of the run.
         watchdog: Knows how long a worker may be silent.
         has_room: Whether the disk has room again.
         presence: Whether the run folder is still there.

@@ -47,8 +47,6 @@ class StoredRun:
     """A run as its ledger has it.
 
     Attributes:
-        run: What it is.
-        sessions: Who worked on it.
         files: Every file, none while its scan has not ended; without their shards.
     """
 
@@ -113,9 +111,7 @@ def plan_resume(
     An input is taken to be unchanged when size and time are, or else its SHA-256.
 
     Args:
-        stored: The run.
         patterns: The inputs as they are named now.
-        resuming: What the person allows.
         on_checked: Hears how far the check is.
 
     Raises:

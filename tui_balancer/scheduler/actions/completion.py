@@ -26,8 +26,6 @@ def complete(
     """End a lease whose outputs are in place.
 
     Args:
-        state: Of the run.
-        active: The lease.
         compute_seconds: Time its batches were in flight.
         failures: Why some files of a bundle have no output, by their numbers.
     """

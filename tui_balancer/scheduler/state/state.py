@@ -49,7 +49,6 @@ class SchedulerState:
 
     Attributes:
         clock: Seconds since the run began.
-        log: The events.
         device_pool: The devices, their queues and rates.
         units: The place of every unit.
         balancer: Moves units between the queues by the policy in force.
