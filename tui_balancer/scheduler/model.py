@@ -71,6 +71,11 @@ class Lease:
     epoch: int
     spans: Spans | None = None
 
+    @property
+    def named(self) -> tuple[int, str, str, int]:
+        """Unit, name, device and epoch, as the events of a lease begin."""
+        return self.unit.unit_id, self.unit.name, self.device, self.epoch
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceSpec:

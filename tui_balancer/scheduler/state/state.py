@@ -88,13 +88,7 @@ class SchedulerState:
         )
         self.sharer = Sharer(self.device_pool, self.units, self.log, self.balancer, clock)
         self.joiner = Joiner(
-            self.device_pool,
-            self.units,
-            self.balancer,
-            self.sharer,
-            splitting=splitting,
-            copying=copying,
-            clock=clock,
+            self.device_pool, self.units, self.balancer, self.sharer, clock, splitting, copying
         )
         self.divided = DividedFiles(self.device_pool, self.units, self.log, self.balancer)
         self.assigned = False
@@ -263,5 +257,5 @@ class SchedulerState:
         active = self.units.grant(unit, record.device, record.incarnation, now)
         record.started(active, now, self.device_pool.rate(record))
         self.balancer.note(record)
-        self.log.add(LeaseEvent, unit.unit_id, unit.name, record.device, active.lease.epoch)
+        self.log.add(LeaseEvent, *active.lease.named)
         return active
