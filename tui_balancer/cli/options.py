@@ -17,6 +17,7 @@ from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.families.table import DEFAULT_MODEL, FAMILIES, MODELS
 from tui_balancer.embedding.settings import Long, PrecisionChoice
 from tui_balancer.inputs.segments import SEGMENT_BYTES
+from tui_balancer.outputs.formats import FORMATS
 from tui_balancer.representations import KINDS
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS, gpu_batch_tokens
 from tui_balancer.scheduler.model import CountSettings, TimeSettings
@@ -33,6 +34,7 @@ SCRIPTS = Group("In scripts", sort_key=8)
 _COUNT, _TIME = CountSettings(), TimeSettings()
 _MIB = 1 << 20
 _FAMILIES = ", or ".join(family.described for family in FAMILIES.values())
+_FORMATS = [f"{one.name} ({one.words})" if one.words else one.name for one in FORMATS.values()]
 _KINDS = [f"{kind.name} ({kind.words})" for kind in KINDS.values()]
 
 MOST_WORKERS = 1024
@@ -240,10 +242,13 @@ class EmbeddingOptions:
     reference: Annotated[bool, Parameter(negative="")] = False
     """Compute with fair-esm's own forward pass: slower, to hold a result against."""
 
-    format: str = "virnucpro"
-    """What to write for each input, one or several with commas between: virnucpro (a .pt as
-    VirNucPro's tools read it), esm (a folder with a .pt for each sequence, as fair-esm's extract.py
-    writes them), h5, npz, parquet. A table of the sequences, NAME_ESM.tsv, is always there too."""
+    format: Annotated[
+        str,
+        Parameter(
+            help="What to write for each input, one or several with commas between: "
+            f"{', '.join(_FORMATS)}. A table of the sequences, NAME_ESM.tsv, is always there too."
+        ),
+    ] = "virnucpro"
 
     merge: Annotated[bool, Parameter(negative="")] = False
     """When the run is through, write one file for all inputs in each of the formats, too: merged.h5

@@ -54,6 +54,9 @@ class Merged:
     """What came of a merge.
 
     Attributes:
+        paths: The files.
+        files: Inputs in them.
+        sequences: In those.
         left: Inputs of the run that have no output.
         written_now: Whether they were written now, and not before.
     """
@@ -71,8 +74,10 @@ def require_mergeable(formats: Sequence[FormatName]) -> None:
     Raises:
         UserError: One cannot.
     """
-    if "esm" in formats:
-        raise UserError("--merge makes one file of many, --format esm many of one: leave one out")
+    if many := [name for name in formats if not FORMATS[name].merges]:
+        raise UserError(
+            f"--merge makes one file of many, --format {many[0]} many of one: leave one out"
+        )
 
 
 def merged_conflicts(
@@ -81,6 +86,8 @@ def merged_conflicts(
     """Return what is at the places of a run's merged files and was not written by it.
 
     Args:
+        folder: The run folder.
+        formats: Of the merged files.
         run: The run; None if it is new.
     """
     known = MergedRecord.read(folder, run).outputs if run is not None else {}

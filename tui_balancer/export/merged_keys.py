@@ -37,6 +37,7 @@ class MergedKeys:
         """Decide the keys.
 
         Args:
+            folder: The run folder.
             rows: Its finished files.
 
         Raises:

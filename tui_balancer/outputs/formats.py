@@ -39,6 +39,9 @@ class Format:
         file_bytes: What a file takes beside its sequences.
         extra: Brings the library that the module needs; None where every installation has it.
         holds: What it can hold of a sequence: one mean, rows of a fixed size, or all.
+        number_bytes: What a number of a vector takes.
+        merges: Whether one file can hold a whole run.
+        words: What it is, as the help says it; empty where the name tells.
     """
 
     name: str
@@ -48,6 +51,9 @@ class Format:
     file_bytes: int = 4096
     extra: Extra | None = None
     holds: Holds = "all"
+    number_bytes: int = 4
+    merges: bool = True
+    words: str = ""
 
 
 def _table(*formats: Format) -> Mapping[FormatName, Format]:
@@ -55,8 +61,16 @@ def _table(*formats: Format) -> Mapping[FormatName, Format]:
 
 
 FORMATS = _table(
-    Format("virnucpro", ".pt", "virnucpro", 160, holds="plain"),
-    Format("esm", ".esm", "fairesm", 4096 + 1400),
+    Format(
+        *("virnucpro", ".pt", "virnucpro", 160),
+        holds="plain",
+        words="a .pt as VirNucPro's tools read it",
+    ),
+    Format(
+        *("esm", ".esm", "fairesm", 4096 + 1400),
+        merges=False,
+        words="a folder with a .pt for each sequence, as fair-esm's extract.py writes them",
+    ),
     Format("h5", ".h5", "hdf5", 500, 8192),
     Format("npz", ".npz", "npz", 200, holds="fixed"),
     Format("parquet", ".parquet", "parquet", 150, 16384, extra="parquet"),

@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Protocol
 
+from tui_balancer.outputs.formats import FORMATS
+
 STEM_SUFFIX = "_ESM"
 OUTPUT_SUFFIX = f"{STEM_SUFFIX}.pt"
 
@@ -27,8 +29,9 @@ OTHER_OUTPUTS = (f"merged{STEM_SUFFIX}.any", f"space{STEM_SUFFIX}.any")
 
 _OUTPUT_NAME = re.compile(rf"{STEM_SUFFIX.casefold()}\.[a-z0-9]+\Z")
 
+_MERGED = "|".join(one.suffix[1:] for one in FORMATS.values() if one.merges)
 _RUN_FILE = re.compile(
-    r"merged\.(pt|h5|npz|parquet|tsv|json)|ledger\.sqlite(-wal|-shm|-journal)?"
+    rf"merged\.({_MERGED}|tsv|json)|ledger\.sqlite(-wal|-shm|-journal)?"
     r"|run\.lock|attach\.json|stdin\.fasta|dereplication"
 )
 """What a run writes into its folder beside outputs and logs."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 
-from tui_balancer.outputs.formats import DEFAULT_FORMATS, FormatName, outputs_of
+from tui_balancer.outputs.formats import DEFAULT_FORMATS, FORMATS, FormatName, outputs_of
 from tui_balancer.representations import Representations
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -43,8 +43,9 @@ def output_bytes(
         files: How many inputs they are for.
         formats: What is written for each.
     """
-    times = len(formats) + (not kept.fixed)
-    vectors = times * sequences * kept.numbers(ceil(residues / max(1, sequences))) * FLOAT_BYTES
+    numbers = sequences * kept.numbers(ceil(residues / max(1, sequences)))
+    each = sum(FORMATS[name].number_bytes for name in formats)
+    vectors = numbers * (each if kept.fixed else each + FLOAT_BYTES)
     return vectors + sum(
         sequences * one.entry_bytes + files * one.file_bytes for one in outputs_of(formats)
     )
