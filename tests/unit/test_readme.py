@@ -30,6 +30,7 @@ TESTED = (
     r"<!-- example-snippet.*?<!-- /example-snippet -->",
     r"<!-- loading-snippets.*?<!-- /loading-snippets -->",
     r"<!-- kinds-snippets.*?<!-- /kinds-snippets -->",
+    r"<!-- contributors-examples.*?<!-- /contributors-examples -->",
     r"<!-- snakemake-rule -->\n```python.*?```",
 )
 """Parts whose Python is run by tests, in tests/processes and tests/pipelines."""

@@ -186,10 +186,10 @@ class LocalAccess:
     def engine(
         self,
         devices: Sequence[str],
-        board: WorkerApi,  # noqa: ARG002 - as on a cluster
+        board: WorkerApi,
         setup_for: SetupFor,
         on_exit: OnExit,
-        membership: Membership,  # noqa: ARG002
+        membership: Membership,
     ) -> LocalEngine:
         """See `EngineAccess.engine`; `setup_for` names the board, and no device comes later."""
         return LocalEngine(devices, setup_for, on_exit)

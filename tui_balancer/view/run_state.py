@@ -17,7 +17,6 @@ from tui_balancer.scheduler.events import (
     PartEvent,
     RetryEvent,
     ReturnEvent,
-    SettingEvent,
     SkipEvent,
     SplitEvent,
     StealEvent,
@@ -151,7 +150,8 @@ class RunState:
     def apply(self, event: Event) -> None:
         """Take in the next event."""
         self.last_event = event.sequence
-        _MEANINGS[type(event)](self, event)
+        if (meaning := _MEANINGS.get(type(event))) is not None:
+            meaning(self, event)
 
     def apply_all(self, events: Iterable[Event]) -> None:
         """Take in the next events."""
@@ -229,9 +229,6 @@ class RunState:
         for view in self._views:
             view.warned(event)
 
-    def _setting(self, event: SettingEvent) -> None:
-        """Of no meaning to what is kept of a run."""
-
     def _release(
         self, event: PartEvent | ReturnEvent | UnbundleEvent | DoneEvent, end: Release
     ) -> None:
@@ -275,6 +272,6 @@ _MEANINGS: Final[dict[type[Event], Callable[[RunState, Any], None]]] = {
     DoneEvent: RunState._done,
     FailureEvent: RunState._failure,
     DeviceEvent: RunState._device,
-    SettingEvent: RunState._setting,
     WarningEvent: RunState._warning,
 }
+"""Of the events that change what is kept of a run."""
