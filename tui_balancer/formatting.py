@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 NONE: Final = "–"
@@ -39,6 +40,12 @@ def count(number: int) -> str:
 def plural(number: int, noun: str, nouns: str = "") -> str:
     """Return a count with its noun: `1 file`, `1,204 files`."""
     return f"{count(number)} {noun if number == 1 else nouns or noun + 's'}"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return the first of some names and how many more there are: `a, b, c and 1,204 more`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {count(more)} more" if more > 0 else "")
 
 
 def quantity(number: float | None) -> str:

@@ -44,10 +44,6 @@ class AttachClient:
 
     Its methods raise `EOFError` or `OSError` when the run's process is gone, and `UserError` where
     the run refuses to answer.
-
-    Args:
-        connection: To the run.
-        folder: The run folder.
     """
 
     def __init__(self, connection: Connection, folder: Path) -> None:

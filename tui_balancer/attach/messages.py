@@ -91,7 +91,6 @@ class AskQueue(Request[tuple[Unit, ...] | None], frozen=True, tag="queue_unless"
     Screens ask several times a second, and a queue can hold a hundred thousand units.
 
     Attributes:
-        device: The device.
         known: `fingerprint` of what the screen has.
     """
 

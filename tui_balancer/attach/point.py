@@ -23,7 +23,6 @@ class AttachPoint:
 
     Attributes:
         host: The machine that it runs on: its socket is of no use on another one.
-        pid: Its app process.
         address: Of the unix socket.
         steer_key: Opens everything.
         watch_key: Opens everything but commands.
@@ -93,7 +92,6 @@ def require_own(path: Path, status: os.stat_result, folder: Path) -> None:
 
     Args:
         path: The attach file, or what it leads to.
-        status: Of it.
         folder: The run folder, as the person wrote it.
 
     Raises:

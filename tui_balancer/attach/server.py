@@ -56,7 +56,6 @@ class AttachServer:
     screen that stalls is given up, and holds up neither the run nor other screens.
 
     Args:
-        run: The run.
         folder: The run folder, which tells screens where the socket is.
         socket_folder: Where the socket comes: a folder that only this user may enter.
         patience: Seconds without progress after which a screen is given up that has begun to

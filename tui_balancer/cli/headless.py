@@ -27,7 +27,6 @@ class HeadlessReporter:
     """Writes what happens in a run to a stream until the run is over.
 
     Args:
-        run: The run.
         stream: Takes the lines.
         status_seconds: Time between two lines that only say where the run is.
         from_now: Leave out what happened before, which was seen elsewhere.

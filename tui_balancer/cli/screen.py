@@ -35,7 +35,6 @@ def show_run(run: RunHandle, *, ascii_only: bool = False, **options: Any) -> Exi
     """Show a run with the look that the user prefers, and return how the screen was left.
 
     Args:
-        run: The run.
         ascii_only: Whether to draw with ASCII alone, as on a terminal without UTF-8.
         options: Others of `BalancerApp`.
 

@@ -51,7 +51,6 @@ def watch(
 
     Args:
         settings: The run as asked for.
-        prepare: Prepares it.
         headless: Whether no screen is wanted.
         ascii_only: Whether to draw with ASCII alone.
         quiet: Whether no screen is wanted, and plain lines only of what goes wrong.

@@ -51,7 +51,6 @@ class Report:
 
     Attributes:
         files: Inputs whose outputs are fine.
-        sequences: In them.
         outputs: Files and folders that were written or verified.
         problems: A line for whatever is not as it should be.
     """

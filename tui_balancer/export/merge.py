@@ -54,9 +54,6 @@ class Merged:
     """What came of a merge.
 
     Attributes:
-        paths: The files.
-        files: Inputs in them.
-        sequences: In those.
         left: Inputs of the run that have no output.
         written_now: Whether they were written now, and not before.
     """
@@ -86,8 +83,6 @@ def merged_conflicts(
     """Return what is at the places of a run's merged files and was not written by it.
 
     Args:
-        folder: The run folder.
-        formats: Of the merged files.
         run: The run; None if it is new.
     """
     known = MergedRecord.read(folder, run).outputs if run is not None else {}

@@ -31,8 +31,6 @@ def merged_flaws(folder: Path, run: RunRecord, rows: Sequence[FileRow]) -> list[
     twice, and each of the others the vectors that the table names.
 
     Args:
-        folder: The run folder.
-        run: The run.
         rows: Its files, without shards.
     """
     record = MergedRecord.read(folder, run)

@@ -37,7 +37,6 @@ class MergedKeys:
         """Decide the keys.
 
         Args:
-            folder: The run folder.
             rows: Its finished files.
 
         Raises:

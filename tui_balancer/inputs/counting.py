@@ -62,7 +62,6 @@ class _Found:
 
     Attributes:
         size_bytes: Of the file, or the stretch of it.
-        counts: What its blocks hold.
         letters: Residues of all sequences, before truncation.
         others: Of those, letters that no nucleic acid has; counted until it can be none.
         ids: Of all sequences that are not empty.
@@ -89,8 +88,6 @@ def count_plain(
     """Count what is in a file, if it is plain and nothing is wrong with it; else return None.
 
     Args:
-        path: The file.
-        rules: How FASTA is read.
         duplicate_index: Notes the pieces; of a file that is not plain, it forgets them again.
         check_stop: Called now and then; may raise to end it early.
         stretch: Of a file that is good as a whole; None for all of it.
@@ -207,11 +204,8 @@ def _candidates(
     """Return which records may be suspect, as far as that is quickly told.
 
     Args:
-        ids: Of the records.
         written: Their sequences as in the file.
         sequences: The same in upper case.
-        lengths: Of these.
-        text: All of them.
     """
     # Of most blocks this is all that takes time: `may_be_coded`, without a call for each record.
     found = [number for number, one in enumerate(sequences) if _F not in one and _Q not in one]

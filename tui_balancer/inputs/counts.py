@@ -21,7 +21,6 @@ class Counts:
         windowed: Sequences that go through the model in windows.
         left_out: Sequences left out for their length.
         replaced: Residues read as X.
-        skipped: Empty sequences left out.
         duplicates: Sequences whose id had occurred before in the same place.
     """
 
@@ -51,7 +50,6 @@ class Counted:
     """What was read of a file, or of a stretch of it.
 
     Attributes:
-        counts: What it holds.
         sha256: Of its raw bytes.
         findings: What is odd about its records, but for repeated ids.
     """

@@ -25,7 +25,6 @@ def report(file: InputFile, counts: Counts, findings: Findings, notices: Notices
 
     Args:
         file: The file, which can be used.
-        counts: What it holds.
         findings: What is odd about its records.
         notices: Where it is added.
     """

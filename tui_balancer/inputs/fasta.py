@@ -61,7 +61,6 @@ class FastaContent:
 
     Attributes:
         records: Its sequences in file order; ids are distinct.
-        skipped: Empty sequences left out.
         duplicates: Sequences whose id had occurred before and got a suffix.
         sha256: Of the file's raw bytes.
         left_out: Empty sequences, and those longer than `--long skip` takes, without residues.
@@ -155,7 +154,6 @@ class FastaStream:
 
     Attributes:
         position: Of the newest record in the file, from 1, the empty ones counted.
-        skipped: Empty sequences so far.
         duplicates: Records so far whose id had occurred before.
         left_out: Records so far that are too long for `--long skip`.
         findings: What is odd about the records so far, but for repeated ids.
@@ -166,9 +164,7 @@ class FastaStream:
         """Read nothing yet.
 
         Args:
-            path: The file.
-            rules: How it is read.
-            stretch: Of it; None for all.
+            stretch: The part to read; None for all.
         """
         self._path = path
         self._rules = rules

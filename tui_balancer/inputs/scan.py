@@ -30,7 +30,6 @@ class Shard:
 
     Attributes:
         stretch: Where it is.
-        counts: What it holds.
         sha256: Of its segments, see `joint_sha256`.
     """
 
@@ -44,7 +43,6 @@ class FileScan:
     """What the scan found in one input.
 
     Attributes:
-        input: The file.
         counts: What it holds; nothing when it has an error.
         sha256: Of the file's raw bytes; empty when it has an error.
         size_bytes: Of the file; 0 when it cannot be read.
@@ -90,8 +88,6 @@ def scan(
     """Scan the inputs in their order.
 
     Args:
-        inputs: What to scan.
-        rules: How FASTA is read.
         on_progress: Called with every file's result as it is known.
         stop: Ends the scan early, also in the middle of a file.
         duplicate_index: Notes what goes through the model, to find what is there several times.

@@ -57,7 +57,6 @@ def segments(path: Path, segment_bytes: int, within: Stretch | None = None) -> t
     What is packed, or a pipe, has none either: it cannot be read from the middle.
 
     Args:
-        path: The file.
         segment_bytes: Of a segment; the last record that begins in it may end behind it.
         within: The stretch of which they are wanted, which begins and ends with segments. Only its
             bytes are read.
@@ -86,7 +85,6 @@ def grouped(parts: Sequence[_Part], size: int, segment_bytes: int) -> tuple[Sequ
     Args:
         parts: One for each segment.
         size: Bytes; as much as one segment in any case.
-        segment_bytes: Of a segment.
     """
     count = max(1, ceil(size / segment_bytes))
     return tuple(parts[start : start + count] for start in range(0, len(parts), count))

@@ -88,7 +88,6 @@ class Suspicion:
     """What a record seems to be.
 
     Attributes:
-        kind: What it is.
         detail: What shows it, where the kind does not say it.
         refused: Whether nothing else is possible, so that the file is refused.
         excusable: Whether it is a protein after all if all records of the file are like that.

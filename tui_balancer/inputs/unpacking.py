@@ -86,7 +86,6 @@ class _Packing:
     """One way of packing.
 
     Attributes:
-        name: What people call it.
         magics: How a stream may begin.
         stream: Returns the decompressor of one stream.
         padding: Zero bytes may follow a stream, in multiples of this; 0 if none may.

@@ -20,7 +20,6 @@ def windows(length: int, max_length: int) -> tuple[tuple[int, int], ...]:
 
     Args:
         length: Residues of the sequence.
-        max_length: Of a window.
     """
     if length <= max_length:
         return ((0, length),)

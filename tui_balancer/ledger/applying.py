@@ -63,9 +63,7 @@ def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
     """Do to the tables what a change means, within the transaction that is open.
 
     Args:
-        connection: The database.
         session: Number of the session in which it happens.
-        change: What has changed.
 
     Raises:
         LedgerError: The ledger disagrees: the change is none of what it has.

@@ -35,10 +35,6 @@ class LeaseEnded:
     """A lease is over: files of the unit that are still leased wait again, if it was the only one.
 
     Attributes:
-        unit: The unit.
-        epoch: The attempt.
-        how: How it ended.
-        seconds: When.
         charged: Whether a worker died and that counts against those files.
     """
 

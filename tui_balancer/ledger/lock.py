@@ -41,8 +41,6 @@ class LockHolder:
     """The process that works on a run.
 
     Attributes:
-        pid: Its number.
-        host: Its machine's name.
         started_at: When the process started, Unix time.
         boot: Identifies the boot of the machine; empty where the system does not tell.
     """

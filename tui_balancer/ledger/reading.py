@@ -172,7 +172,6 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     """Open a ledger in autocommit mode, for any thread.
 
     Args:
-        path: The ledger.
         mode: `ro` or `rw`, as in SQLite's URIs.
 
     Raises:

@@ -66,9 +66,6 @@ class SessionRecord:
     """One app process that works on the run; a run that is resumed has several.
 
     Attributes:
-        started_at: When it began.
-        host: Its machine.
-        pid: Its process.
         versions: Of the program and the libraries that matter.
         ended_at: When it ended; None while it lives, or because it died.
         end: How it ended; None likewise.
@@ -98,7 +95,6 @@ class FileRecord:
         name: What a person sees.
         source: Absolute path.
         sha256: Of its raw bytes, of a shard as `inputs` has it; empty when it has an error.
-        size_bytes: Its size.
         mtime_ns: Its last change, Unix time in nanoseconds.
         output: Path relative to the run folder.
         sequences: Sequences to embed.
@@ -158,17 +154,13 @@ class FileRow:
     """A file and its state; what is not known yet is empty or 0.
 
     Attributes:
-        file: The input.
         state: Where it is.
         reason: Why it failed or waits again.
         attempts: Epoch of its newest lease.
-        device: Who had that lease.
         output_sha256: Of the published output; of the first one if there are several.
-        output_bytes: Its size.
         vectors: Sequences in it.
         truncated: Sequences cut at the maximum length.
         replaced: Residues read as X.
-        skipped: Empty sequences left out.
         deaths: Workers that died with it, since it was new or last tried again.
         owned: Whether this run has put outputs in their places, or has begun to.
         by_hand: Whether it failed because a person skipped it.
@@ -216,7 +208,6 @@ class EventRecord:
 
     Attributes:
         sequence: Its number, from 1.
-        seconds: When.
         kind: What, in one word.
         payload: The rest; values that JSON knows.
     """
@@ -240,7 +231,6 @@ class DeviceUsed:
         load_seconds: From the start of its newest worker to the model being there.
         busy_seconds: Time with a batch in flight so far.
         restarts: How often its worker was started again.
-        seconds: When that was so.
     """
 
     device: str

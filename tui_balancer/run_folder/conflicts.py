@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tui_balancer.errors import UserError
+from tui_balancer.formatting import listed
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs.dereplication import PLAN_FOLDER
 from tui_balancer.outputs.formats import FormatName, outputs_of
@@ -29,7 +30,6 @@ def new_run_conflicts(
     Args:
         folder: The run folder; it may be missing.
         outputs: Of the run, as paths in the folder, in any format.
-        formats: Of the outputs.
     """
     suffixes = {one.suffix for one in outputs_of(formats)}
     return [
@@ -51,9 +51,7 @@ def output_conflicts(
     """Return what is at the places of outputs that a run begun before has not written yet.
 
     Args:
-        folder: The run folder.
         outputs: Of those files, as paths in the folder, in any format.
-        formats: Of the outputs.
     """
     suffixes = {one.suffix for one in outputs_of(formats)}
     return [
@@ -94,17 +92,15 @@ def refuse_conflicts(paths: Sequence[Path], *, overwrite: bool) -> None:
         folders = [path for path in paths if path.is_dir() and not path.is_symlink()]
         if folders:
             raise UserError(
-                f"folders are in the way of outputs: {_named(folders)}. "
+                f"folders are in the way of outputs: {_listed(folders)}. "
                 "--overwrite replaces no folder: move them away, or choose another folder"
             )
     elif paths:
         raise UserError(
-            f"files are in the way of outputs: {_named(paths)}. "
+            f"files are in the way of outputs: {_listed(paths)}. "
             "Replace them with --overwrite, or choose another folder"
         )
 
 
-def _named(paths: Sequence[Path]) -> str:
-    shown = ", ".join(terminal_safe(str(path)) for path in paths[:_NAMED])
-    more = len(paths) - _NAMED
-    return f"{shown} and {more:,} more" if more > 0 else shown
+def _listed(paths: Sequence[Path]) -> str:
+    return listed([terminal_safe(str(path)) for path in paths], _NAMED)

@@ -31,7 +31,6 @@ def check_space(
         folder: Where they will lie.
         waiting: The files without an output.
         kept: What is kept of a sequence.
-        formats: Of the outputs.
         shards: To be computed of those files, and kept until all of a file are there.
 
     Raises:
@@ -63,9 +62,7 @@ def has_room_for_largest(
 
     Args:
         folder: Where it will lie.
-        files: Those of the run.
         kept: What is kept of a sequence.
-        formats: Of the outputs.
 
     Raises:
         OSError: It cannot be tried, for another reason than a full disk.

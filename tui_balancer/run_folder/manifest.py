@@ -169,7 +169,6 @@ def file_records(
     """Return scanned files as the ledger keeps them, small ones in bundles, large ones divided.
 
     Args:
-        scans: What is in each.
         outputs: Where the output of each belongs, relative to the run folder.
         shape: The model the costs are for.
         batch_tokens: Tokens of a batch, at most.

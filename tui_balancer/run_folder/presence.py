@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from tui_balancer.formatting import count, plural
+from tui_balancer.formatting import listed, plural
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ledger.records import FileRow, FileState
 
@@ -70,10 +70,9 @@ def missing_outputs(folder: Path, rows: Iterable[FileRow]) -> str:
     missing = [path for path in paths if not os.path.lexists(folder / path)]
     if not missing:
         return ""
-    named = ", ".join(terminal_safe(path) for path in missing[:_NAMED])
-    more = f" and {count(len(missing) - _NAMED)} more" if len(missing) > _NAMED else ""
+    named = listed([terminal_safe(path) for path in missing], _NAMED)
     are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
     return (
-        f"{plural(len(missing), 'output')} {are} missing: {named}{more}. "
+        f"{plural(len(missing), 'output')} {are} missing: {named}. "
         f"Run the same command again to make {them}."
     )

@@ -19,7 +19,6 @@ def index_parts(scans: Sequence[FileScan], records: Sequence[FileRecord]) -> lis
 
     Args:
         scans: As the census was made with them.
-        records: Of all of them.
     """
     parts: list[FileRecord] = []
     number = 0

@@ -67,10 +67,6 @@ class LeaseApi(ReadApi):
         """Note what a unit's batches cost, so that it can be divided.
 
         Args:
-            device: Whose worker tells it.
-            incarnation: Of the worker.
-            unit_id: The unit.
-            epoch: The attempt.
             costs: FLOPs of the batches, in the order of their numbers; 0 for those that are
                 kept already.
         """
@@ -125,7 +121,6 @@ class LeaseApi(ReadApi):
         """Count a unit as done, its outputs being in place; False for a stale epoch.
 
         Args:
-            unit_id: The unit.
             epoch: The attempt that computed it.
             compute_seconds: Time its batches were in flight.
             failures: Why some files of a bundle have no output, by their numbers.

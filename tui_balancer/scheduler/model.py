@@ -62,8 +62,6 @@ class Lease:
     """One unit handed to one worker.
 
     Attributes:
-        unit: The work.
-        device: Who has it.
         epoch: Attempt number of the unit, from 1; an older epoch's result is refused.
         spans: The batches that it begins with; None for the whole unit.
     """
@@ -72,6 +70,11 @@ class Lease:
     device: str
     epoch: int
     spans: Spans | None = None
+
+    @property
+    def named(self) -> tuple[int, str, str, int]:
+        """Unit, name, device and epoch, as the events of a lease begin."""
+        return self.unit.unit_id, self.unit.name, self.device, self.epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +162,6 @@ class RunningUnit:
     """The unit a device is working on.
 
     Attributes:
-        unit: The unit.
-        epoch: Its attempt number.
         fraction: Share of its cost that is done, in [0, 1].
         seconds: Time since the lease was granted.
     """
@@ -177,19 +178,14 @@ class DeviceMetrics:
 
     Attributes:
         device: `cuda:0`, `mps`, `cpu:0`.
-        name: The hardware's name.
-        state: What it is doing.
         weight: Its prior relative speed.
         utilisation: Measured share of the last seconds with a batch in flight, in [0, 1].
         sensor_utilisation: NVML's figure in [0, 1].
         sequences_per_second: Over the last 60 s or the last 10 files, whichever is more.
-        residues_per_second: Over the same window.
         flops_per_second: Observed rate over the same window.
         queued_files: Files waiting in its queue.
         queued_cost: Their FLOPs.
-        files_done: Files it finished.
         stolen_to: Files it received by stealing.
-        stolen_from: Files stolen from it.
         running: What it works on now.
         memory_used: Bytes.
         memory_total: Bytes.

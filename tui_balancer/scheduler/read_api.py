@@ -23,7 +23,6 @@ class CoordinatorSnapshot:
         policy: The stealing rule in force.
         paused: Whether every live device is held.
         sequences_per_second: Sum of the devices' figures; None before any was measured.
-        residues_per_second: The same.
         eta_seconds: Estimated seconds to the end; None while unknown.
         last_event: Number of the newest event.
         efficiency: Bound of the work done so far over the time it took; None before any was.

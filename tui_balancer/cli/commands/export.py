@@ -74,7 +74,6 @@ def merge_outputs(
     """Write the outputs of a run into one file a format, say so, and return the exit code.
 
     Args:
-        output: The run folder.
         formats: As for `export.merge.merge`.
         overwrite: Likewise.
     """

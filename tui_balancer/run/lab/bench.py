@@ -37,7 +37,6 @@ class Benchmark:
     """What will be measured, on all devices at once.
 
     Attributes:
-        model: What is embedded with.
         devices: In order.
         tasks: One for each device.
         batch_tokens: Tokens of a batch, at most, as in a run on these devices.

@@ -90,7 +90,6 @@ def write_inputs(folder: Path, size: DemoSize, seed: int, on_step: Callable[[Ste
 
     Args:
         folder: Not there yet, or empty.
-        size: How many.
         seed: The same seed and size have the same bytes.
         on_step: Hears how many files are written.
     """

@@ -59,8 +59,6 @@ class PolicyResult:
         policy: `static` (the first assignment alone), `count`, `time`, `time+split` (running
             files are divided too), or `central` (one queue, costliest first, which knows no
             speeds).
-        devices: How many.
-        files: How many.
         scenario: What happened to the fastest device.
         fluid_ratio_median: Makespan over the fluid bound of the same scenario.
         fluid_ratio_p95: The same, of the unluckiest seeds.
@@ -103,8 +101,6 @@ def watched(
     Args:
         policy: The one that balances it; the central queue has no coordinator to be seen.
         scenario: What happens to the fastest device.
-        devices: How many.
-        files: How many.
         speed: Virtual seconds in a real one.
         units: Real files instead of drawn ones.
     """
@@ -137,7 +133,6 @@ def compare(
     """Simulate every policy on the same devices and files, and return a row for each.
 
     Args:
-        policies: Which.
         scenario: What happens to the fastest device.
         devices: How many; each seed draws other speeds.
         files: How many; each seed draws other lognormal costs.

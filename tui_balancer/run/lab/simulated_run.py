@@ -27,9 +27,7 @@ class SimulatedHandle:
     """Implements `RunHandle` over a simulation that a thread moves on.
 
     Args:
-        devices: Who computes.
         units: What, numbered from 0.
-        rules: How it is balanced.
         speed: Virtual seconds in a real one.
         clock: Real seconds that never go back.
     """

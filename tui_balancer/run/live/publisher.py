@@ -46,7 +46,6 @@ class Publisher:
     learns before outputs are put in place that they are the run's.
 
     Attributes:
-        output_counts: What the outputs disk_pause.
         owned: Files that are not done, but at whose outputs' places this run has written.
         overwrite: Whether other people's files are replaced.
     """
@@ -71,9 +70,7 @@ class Publisher:
         """Bring a unit to its end as its worker reports it; what is stale leaves nothing.
 
         Args:
-            worker: Who reports it.
             result: What became of the unit's files.
-            manifest: Those of the run.
         """
         claimed = self._coordinator.begin_completion(
             worker.device, worker.incarnation, result.unit_id, result.epoch

@@ -68,7 +68,6 @@ class RunSession:
     scanning and the waiting, server threads do the leasing, and no screen is needed by any.
 
     Args:
-        prepared: The run.
         clock: Seconds that never go back.
         age_seconds: What the command has taken already.
         attach_service: Makes what lets other screens at the run, of the run, its folder and the

@@ -35,7 +35,6 @@ def summarise(
             then all files count as waiting.
         coordinator: Where every unit ended.
         service: What came back from the workers.
-        run_stats: What happened.
         elapsed_seconds: From the start of the session to its end.
         interrupted: Whether a person or a signal ended it.
         stop_reason: Why it ended early, or what is damaged; empty otherwise.

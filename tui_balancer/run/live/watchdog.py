@@ -38,8 +38,6 @@ class Deadlines:
 
     Attributes:
         floor: Seconds that are never held against it.
-        shape: The model.
-        settings: What bounds a batch.
         assumed_flops: FLOP/s of the devices before they were measured.
     """
 

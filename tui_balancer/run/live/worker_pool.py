@@ -40,10 +40,7 @@ class WorkerPool:
         """Start no worker yet.
 
         Args:
-            prepared: The run.
-            folder: Of the run.
             coordinator: Hears of workers that start and end.
-            worker_service: What workers talk to.
             queues: Where they reach it.
             on_exit: Called after the coordinator has heard that a worker ended.
         """

@@ -35,7 +35,6 @@ class WorkerService:
     the unit waits and is not charged.
 
     Attributes:
-        publisher: Puts outputs in place.
         facts: What each device's newest worker found.
         asked: How often each device's workers asked for work.
     """

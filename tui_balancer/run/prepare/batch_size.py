@@ -40,7 +40,6 @@ def gpu_batch_tokens(shape: ModelShape, memories: Sequence[int] = ()) -> int:
     """Return the budget for GPUs: a power of two.
 
     Args:
-        shape: Of the model.
         memories: Bytes that the devices have, as far as they are known; a batch takes half of
             what the weights leave of the smallest.
     """

@@ -48,7 +48,6 @@ def selected_devices(
 
     Args:
         settings: The run as asked for.
-        found: What there is.
         shape: Of the model; None takes the smallest.
 
     Raises:
@@ -97,9 +96,7 @@ def late_spec(device: SelectedDevice, model: str, precision: Precision) -> Devic
     """Return a device as the coordinator sees it that joins a run which has begun.
 
     Args:
-        device: It.
         model: The architecture's name: rates of earlier runs belong to one.
-        precision: The run's, likewise.
     """
     specs, _ = device_specs([device], None)
     return with_rates(specs, [device], model, precision)[0]

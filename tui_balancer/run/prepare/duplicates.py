@@ -37,8 +37,6 @@ def dereplicated(
 
     Args:
         files: As they were scanned, numbered from 0; see `dividing.index_parts`.
-        duplicate_index: Of the same scan.
-        folder: The run folder.
         shape: The model the costs are for.
         rules: How the files are read.
         batch_tokens: Tokens of a batch, at most.
@@ -72,7 +70,6 @@ class _Copies:
     Attributes:
         is_copy: Whether a piece was there before.
         is_shared: Whether a piece is the first of those that several units have.
-        file_of: Its file.
         sequences: How many are copies; windows of one count together.
     """
 

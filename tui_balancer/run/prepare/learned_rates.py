@@ -35,7 +35,6 @@ class RateKey(Struct, frozen=True):
 
     Attributes:
         device: Name of the hardware; of a CPU worker with its number of threads.
-        model: The architecture's name.
         precision: Number format of the products.
     """
 
@@ -118,8 +117,6 @@ def remember(
 
     Args:
         measured: FLOP/s by device.
-        devices: The run's.
-        model: The architecture's name.
         precision: Number format of the products.
     """
     together: dict[RateKey, list[float]] = {}

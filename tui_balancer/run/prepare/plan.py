@@ -47,12 +47,7 @@ class PlannedDevice:
     """One device's share of the assignment.
 
     Attributes:
-        device: Its id.
-        name: The hardware's name.
-        weight: Its relative speed.
         files: Files it would start with.
-        sequences: In them.
-        residues: In them.
         cost: FLOPs of them.
         seconds: A rough estimate, from assumed speeds or those of earlier runs.
     """
@@ -73,7 +68,6 @@ def planned_manifest(
     """Return the scanned files as a run would have them, and how many sequences are copies.
 
     Args:
-        prepared: The run.
         scans: What is in its inputs.
         duplicate_index: Of the same scan; None if copies are to be computed too.
     """

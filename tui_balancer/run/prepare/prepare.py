@@ -71,7 +71,6 @@ class PreparedRun:
     """A run that can start: all checks have passed.
 
     Attributes:
-        settings: As asked for.
         inputs: The files found, unread as yet; none where the ledger knows them already.
         model: Known to exist and to load.
         devices: What will compute, in order.
@@ -268,7 +267,6 @@ def refuse_run_conflicts(
     """See that the run writes over nothing that it did not write.
 
     Args:
-        settings: As asked for.
         inputs: Those found, of a run that is new.
         stored: The run as it was begun before; None if it is new.
         retry_failed: Whether files that failed are tried again.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from tui_balancer.errors import UserError
-from tui_balancer.formatting import plural
+from tui_balancer.formatting import listed, plural
 from tui_balancer.inputs.discovery import InputFile, find_inputs
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.lock import RunLock
@@ -47,8 +47,6 @@ class StoredRun:
     """A run as its ledger has it.
 
     Attributes:
-        run: What it is.
-        sessions: Who worked on it.
         files: Every file, none while its scan has not ended; without their shards.
     """
 
@@ -113,9 +111,7 @@ def plan_resume(
     An input is taken to be unchanged when size and time are, or else its SHA-256.
 
     Args:
-        stored: The run.
         patterns: The inputs as they are named now.
-        resuming: What the person allows.
         on_checked: Hears how far the check is.
 
     Raises:
@@ -133,13 +129,13 @@ def plan_resume(
         warnings.append(
             f"{plural(len(new), 'input')} appeared since the scan and "
             f"{'stays' if len(new) == 1 else 'stay'} out: "
-            f"{_named([file.name for file in new])}; --rescan adds them"
+            f"{listed([file.name for file in new], _NAMED)}; --rescan adds them"
         )
     rescanned, reopened, left_over = _judge(stored.files, resuming, on_checked)
     if left_over:
         warnings.append(
             f"{plural(len(left_over), 'input')} of finished outputs "
-            f"{'is' if len(left_over) == 1 else 'are'} gone: {_named(left_over)}"
+            f"{'is' if len(left_over) == 1 else 'are'} gone: {listed(left_over, _NAMED)}"
         )
     return ResumePlan(
         files=len(stored.files),
@@ -174,8 +170,8 @@ def _refuse_other_inputs(
     if missing:
         raise UserError(
             f"the run has {plural(len(stored.files), 'input')}, {len(named):,} are named now and "
-            f"{_named(missing)} not among them: name the same, or choose another folder with "
-            "--output"
+            f"{listed(missing, _NAMED)} not among them: name the same, or choose another folder "
+            "with --output"
         )
 
 
@@ -203,8 +199,8 @@ def _judge(
             on_checked(number, len(files))
     if refused:
         raise UserError(
-            f"{plural(len(refused), 'input')} changed since the scan: {_named(refused)}; put them "
-            "back, or accept them with --rescan, which embeds them again"
+            f"{plural(len(refused), 'input')} changed since the scan: {listed(refused, _NAMED)}; "
+            "put them back, or accept them with --rescan, which embeds them again"
         )
     return frozenset(rescanned), frozenset(reopened), left_over
 
@@ -249,10 +245,3 @@ def _version_warnings(stored: StoredRun) -> list[str]:
         for name in ("torch", "fair-esm")
         if name in now and name in before and now[name] != before[name]
     ]
-
-
-def _named(names: Sequence[str]) -> str:
-    """Return the first few of many names, and how many more there are."""
-    more = len(names) - _NAMED
-    shown = ", ".join(names[:_NAMED])
-    return f"{shown} and {more:,} more" if more > 0 else shown

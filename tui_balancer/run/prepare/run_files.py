@@ -40,7 +40,6 @@ class RunFiles:
     """The run's files at the start of a session.
 
     Attributes:
-        manifest: All of them.
         rows: What the ledger says of each, in the same order.
         warnings: What a person should read.
     """

@@ -26,8 +26,6 @@ def complete(
     """End a lease whose outputs are in place.
 
     Args:
-        state: Of the run.
-        active: The lease.
         compute_seconds: Time its batches were in flight.
         failures: Why some files of a bundle have no output, by their numbers.
     """
@@ -48,16 +46,8 @@ def complete(
             state.log.add(FailureEvent, part.unit_id, part.name, record.device, reason)
     if len(failures) == unit.files:
         return
-    state.log.add(
-        DoneEvent,
-        unit.unit_id,
-        unit.name,
-        record.device,
-        active.lease.epoch,
-        compute_seconds,
-        tuple(part.unit_id for part in unit.parts if part.unit_id not in failures),
-        predicted,
-    )
+    done = tuple(part.unit_id for part in unit.parts if part.unit_id not in failures)
+    state.log.add(DoneEvent, *active.lease.named, compute_seconds, done, predicted)
     if unit.whole is not None:
         state.divided.finished(unit, record)
         state.changed()
@@ -89,16 +79,7 @@ def give_back(
         state.units.give_back(active, to.device)
         to.queue.push_front(unit)
         state.balancer.note(to)
-    state.log.add(
-        ReturnEvent,
-        unit.unit_id,
-        unit.name,
-        active.lease.device,
-        active.lease.epoch,
-        cause,
-        detail,
-        charged,
-    )
+    state.log.add(ReturnEvent, *active.lease.named, cause, detail, charged)
     if unit.whole is not None:
         state.divided.returned(unit)
     state.changed()
@@ -113,15 +94,7 @@ def unbundle(state: SchedulerState, active: ActiveLease, reason: str, *, to: Dev
     for part in reversed(unit.parts):
         to.queue.push_front(part)
     state.balancer.note(to)
-    state.log.add(
-        UnbundleEvent,
-        unit.unit_id,
-        unit.name,
-        active.lease.device,
-        active.lease.epoch,
-        unit.files,
-        reason,
-    )
+    state.log.add(UnbundleEvent, *active.lease.named, unit.files, reason)
     state.changed()
 
 

@@ -170,7 +170,6 @@ def _report(
     """Note that queues have changed, and return the answer for the user.
 
     Args:
-        state: Of the run.
         text: For one file, with `{}` for its name.
         names: What it was done to.
         refused: Why it was not done to others.

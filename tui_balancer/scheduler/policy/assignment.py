@@ -27,7 +27,6 @@ def assign_files_weighted(
     same input always gives the same queues. Takes O(n log n).
 
     Args:
-        units: What to distribute.
         devices: Who is there, with positive weights. A rate that is known from earlier runs
             stands for the weight.
 

@@ -25,7 +25,6 @@ class Balancer:
     """Moves units between queues as the policy decides.
 
     Attributes:
-        policy: The policy in force.
         stealing: False under `--no-stealing`: then only a dead device's queue is open.
         finish_times: When devices and the run will end.
     """
@@ -131,7 +130,6 @@ class Balancer:
         the idle devices.
 
         Args:
-            record: The device.
             joinable: Whether others could join the work on its running unit.
         """
         settings = self.policy.settings

@@ -144,7 +144,6 @@ def parse_weights(text: str, devices: Sequence[str]) -> dict[str, float]:
     """Read `--weights`: `cuda:0=1.5,cuda:1=1` for some devices, or `1.5,1` for all in order.
 
     Args:
-        text: What the person wrote.
         devices: The run's devices, in order.
 
     Returns:

@@ -20,7 +20,6 @@ class Thief:
     """A device that fell idle.
 
     Attributes:
-        device: Its id.
         rate: FLOP/s it is known or estimated to do; None before anything was measured.
         queued: Units in its own queue.
     """
@@ -35,7 +34,6 @@ class Victim:
     """A device with a queue that may be stolen from.
 
     Attributes:
-        device: Its id.
         queue: What waits for it; never empty.
         rate: FLOP/s, None before anything was measured.
         remaining_seconds: Until it has finished its running unit and its queue; None as above.
@@ -55,9 +53,6 @@ class StealDecision:
     """One unit to move from one queue to another, and why.
 
     Attributes:
-        victim: Whose unit.
-        thief: Who gets it.
-        unit: Which.
         reason: In words for the log.
         finish_without: Estimated seconds until the pair is finished if nothing moves.
         finish_with: The same with the steal. Both None where the policy does not estimate.
@@ -135,7 +130,6 @@ class TimePolicy:
         """Return what the thief should take, or None.
 
         Args:
-            thief: Who fell idle.
             victims: Devices by descending remaining time, or nearly so.
         """
         if thief.rate is None:
@@ -174,8 +168,6 @@ class TimePolicy:
         """Return to whom a device gives a unit that it should rather not start, or None.
 
         Args:
-            unit: What it would start.
-            device: Who.
             rate: Its FLOP/s.
             others: Devices at work, the first to end first; one of them takes the unit behind
                 all it has.
@@ -218,7 +210,6 @@ def decide_free(
     a slow thief the last one at work. Where all are larger than that, the smallest goes.
 
     Args:
-        thief: Who fell idle.
         victims: Devices that are paused or dead.
         horizon_seconds: Seconds to that even end; None before anything was measured.
     """

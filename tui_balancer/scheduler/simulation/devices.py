@@ -14,7 +14,6 @@ class SimulatedDevice:
 
     Attributes:
         spec: What the coordinator knows; the weight may be wrong.
-        speed: What it really does.
         load_seconds: From the start of a worker to its model being ready.
         deaths: Moments at which its worker is killed, in seconds of the run.
     """
@@ -32,7 +31,6 @@ class SimulationResult:
     Attributes:
         makespan: Seconds until the last file was finished.
         busy_seconds: Time each device computed, by device.
-        steals: Files stolen.
         splits: How often a device joined another one in a running file.
         totals: The counts at the end.
         decision_seconds: Real seconds of every call in which an idle device looked for work
@@ -52,7 +50,6 @@ class Rules:
     """How a simulated run is balanced.
 
     Attributes:
-        policy: The stealing rule.
         stealing: False for the assignment alone.
         batch_cost: FLOPs of a batch, of which running units can be divided; inf for whole ones.
         report_seconds: Virtual time between two progress reports within a whole unit.

@@ -37,7 +37,6 @@ def lognormal_units(seed: int, files: int, *, mean_cost: float, sigma: float = 1
 
     Args:
         seed: Same seed, same files.
-        files: How many.
         mean_cost: Expected cost of a file in FLOPs.
         sigma: Of the logarithm; at 1 the costliest of 200 is some 10 times the mean.
     """
@@ -64,8 +63,6 @@ def simulate(
     """Run all units to the end, under the coordinator.
 
     Args:
-        devices: Who computes.
-        units: What.
         policy: The stealing rule; by default `time`.
         stealing: False for the assignment alone.
         splitting: Whether idle devices take over batches of running units.

@@ -83,7 +83,6 @@ class SimulatedWorker:
     """A worker process, and those that follow it on its device.
 
     Attributes:
-        device: What it computes on.
         position: In device order.
         incarnation: How many there were on this device.
         busy: Seconds that it has computed.

@@ -62,12 +62,9 @@ def best_cut(
     around the c at which they meet. The batch in flight stays where it is.
 
     Args:
-        plan: What the batches cost.
         todo: Batches of the victim that it has not reported.
         in_flight: Whether it computes the first of them at this moment.
         remaining: Seconds that the victim needs for them.
-        victim_rate: Of the victim.
-        thief_rate: Of the thief.
     """
     most = batches(todo) - in_flight
     meeting = (remaining - HAND_OVER_SECONDS) / (1 / victim_rate + 1 / thief_rate)
@@ -98,7 +95,6 @@ def overdue_at(since: float, seconds: float) -> float:
     """Return the moment from which a batch counts as held up.
 
     Args:
-        since: When it began.
         seconds: How long it should take.
     """
     return since + max(OVERDUE * seconds, OVERDUE_SECONDS)

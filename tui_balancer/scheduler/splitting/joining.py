@@ -7,6 +7,7 @@ slow device has left: the first one to finish counts.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tui_balancer.scheduler.model import TimeSettings
 from tui_balancer.scheduler.policy.balancer import Balancer
@@ -29,6 +30,7 @@ CANDIDATES = 8
 """Running units that an idle device looks at: those that end last gain most by being joined."""
 
 
+@dataclass(eq=False, slots=True)
 class Joiner:
     """Decides which idle device joins which running unit.
 
@@ -38,42 +40,31 @@ class Joiner:
         copying: Whether idle devices compute copies.
     """
 
-    def __init__(
-        self,
-        device_pool: DevicePool,
-        units: UnitStore,
-        balancer: Balancer,
-        sharer: Sharer,
-        *,
-        splitting: bool,
-        copying: bool,
-        clock: Callable[[], float],
-    ) -> None:
-        self.splitting = splitting
-        self.copying = copying
-        self._device_pool = device_pool
-        self._units = units
-        self._balancer = balancer
-        self._sharer = sharer
-        self._clock = clock
+    device_pool: DevicePool
+    units: UnitStore
+    balancer: Balancer
+    sharer: Sharer
+    clock: Callable[[], float]
+    splitting: bool
+    copying: bool
 
     def worth_joining(self, record: DeviceRecord) -> bool:
         """Whether a device's unit lasts long enough that idle ones should look at it."""
-        active, rate = record.active, self._device_pool.rate(record)
+        active, rate = record.active, self.device_pool.rate(record)
         if active is None or rate is None:
             return False
         if self.splitting:
-            able = self._sharer.divisible(active)
+            able = self.sharer.divisible(active)
         else:
             able = self._copies_whole and self._may_copy(active)
         return able and active.left / rate > HAND_OVER_SECONDS + self._least_gain
 
     def take(self, thief: DeviceRecord) -> ActiveLease | None:
         """Lease a share or a copy of a running unit to an idle device, if that ends it sooner."""
-        rate = self._device_pool.rate(thief)
-        if rate is None or not self._balancer.stealing:
+        rate = self.device_pool.rate(thief)
+        if rate is None or not self.balancer.stealing:
             return None
-        now = self._clock()
+        now = self.clock()
         if not self.splitting:
             return self._copy_slow(thief, rate, now) if self._copies_whole else None
         return (
@@ -85,95 +76,95 @@ class Joiner:
     def take_wanted(self, thief: DeviceRecord) -> ActiveLease | None:
         """Lease that share of a running unit to a device that a person wants it to have."""
         while thief.wanted:
-            work = self._units.active.get(thief.wanted.pop(0))
+            work = self.units.active.get(thief.wanted.pop(0))
             victim = work and self.divisible_lease(work)
             if not victim or victim.lease.device == thief.device:
                 continue
-            record = self._device_pool[victim.lease.device]
-            cut = self._best_cut(record, self._device_pool.rate(thief) or 0.0, self._clock())
+            record = self.device_pool[victim.lease.device]
+            cut = self._best_cut(record, self.device_pool.rate(thief) or 0.0, self.clock())
             everything = all_but_in_flight(victim.todo or (), in_flight=not victim.held)
-            return self._sharer.divide(victim, thief, cut or everything, "by hand")
+            return self.sharer.divide(victim, thief, cut or everything, "by hand")
         return None
 
     def divisible_lease(self, work: UnitAtWork) -> ActiveLease | None:
         """Return the lease with most left of those that can be divided."""
-        able = [one for one in work.leases.values() if self._sharer.divisible(one)]
+        able = [one for one in work.leases.values() if self.sharer.divisible(one)]
         return max(able, key=lambda one: one.left, default=None)
 
     def next_check(self, record: DeviceRecord) -> float | None:
         """Return when an idle device looks whether a batch is held up; None for never."""
-        copies = self.splitting and self.copying and self._balancer.stealing
-        if not copies or self._device_pool.rate(record) is None:
+        copies = self.splitting and self.copying and self.balancer.stealing
+        if not copies or self.device_pool.rate(record) is None:
             return None
         moments = [
             self._overdue_at(victim)
-            for victim in self._balancer.finish_times.ending_first(self._clock(), CANDIDATES)
+            for victim in self.balancer.finish_times.ending_first(self.clock(), CANDIDATES)
             if victim.active is not None and self._may_copy(victim.active)
         ]
         return min(moments, default=None)
 
     @property
     def _least_gain(self) -> float:
-        settings = self._balancer.policy.settings
+        settings = self.balancer.policy.settings
         return (settings if isinstance(settings, TimeSettings) else TimeSettings()).gain_seconds
 
     @property
     def _copies_whole(self) -> bool:
         """Whether undivided units are copied: under a policy that knows of times."""
-        timed = isinstance(self._balancer.policy, TimePolicy)
-        return self.copying and timed and self._balancer.stealing
+        timed = isinstance(self.balancer.policy, TimePolicy)
+        return self.copying and timed and self.balancer.stealing
 
     def _take_from_paused(self, thief: DeviceRecord) -> ActiveLease | None:
         """Take what a paused device has begun."""
-        for victim in self._balancer.finish_times.held():
+        for victim in self.balancer.finish_times.held():
             active = victim.active
             assert active is not None, "only who has a lease can be held in it"
-            if self._sharer.divisible(active):
+            if self.sharer.divisible(active):
                 rest = all_but_in_flight(active.todo or (), in_flight=not active.held)
-                return self._sharer.divide(active, thief, rest, victim.free)
+                return self.sharer.divide(active, thief, rest, victim.free)
         return None
 
     def _share_last(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
         """Take the back of a unit among those that end last."""
         least = HAND_OVER_SECONDS + self._least_gain
-        for victim in self._balancer.finish_times.ending_last(now, least, CANDIDATES):
+        for victim in self.balancer.finish_times.ending_last(now, least, CANDIDATES):
             cut = self._best_cut(victim, rate, now)
             if cut is not None and cut.gain >= self._least_gain and cut.gain > 0:
                 assert victim.active is not None, "a cut divides a lease"
-                return self._sharer.divide(victim.active, thief, cut, sooner(cut.gain))
+                return self.sharer.divide(victim.active, thief, cut, sooner(cut.gain))
         return None
 
     def _copy_slow(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
         """Copy a unit among those that end last."""
         least = HAND_OVER_SECONDS + self._least_gain
-        for victim in self._balancer.finish_times.ending_last(now, least, CANDIDATES):
-            active, its_rate = victim.active, self._device_pool.rate(victim)
+        for victim in self.balancer.finish_times.ending_last(now, least, CANDIDATES):
+            active, its_rate = victim.active, self.device_pool.rate(victim)
             if active is None or not its_rate or not self._may_copy(active):
                 continue
             without = victim.running_cost(now, its_rate) / its_rate
-            copied = part_seconds(self._sharer.to_copy(active), rate)
+            copied = part_seconds(self.sharer.to_copy(active), rate)
             if without - copied > self._least_gain:
                 reason = f"{sooner(without - copied)}: a copy"
-                return self._sharer.copy(active, thief, reason, without, copied)
+                return self.sharer.copy(active, thief, reason, without, copied)
         return None
 
     def _copy_held_up(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
         """Copy what is left of a lease whose batch does not end."""
         if not self.copying:
             return None
-        for victim in self._balancer.finish_times.ending_first(now, CANDIDATES):
+        for victim in self.balancer.finish_times.ending_first(now, CANDIDATES):
             waited = self._held_up(victim, rate, now)
             if waited is not None:
                 assert victim.active is not None, "a batch that is held up is leased"
                 reason = f"held up for {waited:.3g} s: a copy"
-                return self._sharer.copy(victim.active, thief, reason)
+                return self.sharer.copy(victim.active, thief, reason)
         return None
 
     def _best_cut(self, victim: DeviceRecord, thief_rate: float, now: float) -> Cut | None:
-        active, rate = victim.active, self._device_pool.rate(victim)
-        if active is None or not rate or not thief_rate or not self._sharer.divisible(active):
+        active, rate = victim.active, self.device_pool.rate(victim)
+        if active is None or not rate or not thief_rate or not self.sharer.divisible(active):
             return None
-        plan = self._sharer.plan(active)
+        plan = self.sharer.plan(active)
         assert plan is not None, "divisible batches are known"
         assert active.todo is not None, "divisible batches are known"
         return best_cut(
@@ -191,7 +182,7 @@ class Joiner:
         return active.todo != () and active.left > 0
 
     def _overdue_at(self, victim: DeviceRecord) -> float:
-        active, rate = victim.active, self._device_pool.rate(victim)
+        active, rate = victim.active, self.device_pool.rate(victim)
         assert active is not None, "a device at work has a lease"
         assert rate, "a device at work has a rate"
         return max(

@@ -9,6 +9,7 @@ again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from tui_balancer.scheduler.event_log import EventLog
 from tui_balancer.scheduler.events import FailureEvent, RetryEvent
@@ -19,20 +20,18 @@ from tui_balancer.scheduler.state.device_record import DeviceRecord
 from tui_balancer.scheduler.state.unit_store import NOBODY, UnitStore
 
 
+@dataclass(eq=False, slots=True)
 class DividedFiles:
     """Follows the shards of files; the caller notes that queues have changed."""
 
-    def __init__(
-        self, device_pool: DevicePool, units: UnitStore, log: EventLog, balancer: Balancer
-    ) -> None:
-        self._device_pool = device_pool
-        self._units = units
-        self._log = log
-        self._balancer = balancer
-        self._files: dict[int, Unit] = {}
-        self._unfinished: dict[int, set[int]] = {}
-        self._file_of: dict[int, int] = {}
-        self._aside: set[int] = set()
+    device_pool: DevicePool
+    units: UnitStore
+    log: EventLog
+    balancer: Balancer
+    _files: dict[int, Unit] = field(default_factory=dict)
+    _unfinished: dict[int, set[int]] = field(default_factory=dict)
+    _file_of: dict[int, int] = field(default_factory=dict)
+    _aside: set[int] = field(default_factory=set)
 
     def enter(self, units: Iterable[Unit]) -> list[Unit]:
         """Enter files whose shards are not all done, and return the units to be assigned."""
@@ -45,26 +44,26 @@ class DividedFiles:
             return given
         for unit in given:
             if unit.unit_id in self._unfinished:
-                self._units.add(unit, NOBODY)
+                self.units.add(unit, NOBODY)
                 self._files[unit.unit_id] = unit
         return [unit for unit in given if unit.unit_id not in self._unfinished]
 
     def waits(self, unit_id: int) -> bool:
         """Whether a file waits for its shards."""
-        return self._units.home.get(unit_id) == NOBODY
+        return self.units.home.get(unit_id) == NOBODY
 
     def waiting(self, unit_id: int) -> Sequence[int]:
         """Return the shards of a file that wait in queues, if it waits for them."""
         if not self.waits(unit_id):
             return ()
-        return [one for one in self._files[unit_id].shards if one in self._units.home]
+        return [one for one in self._files[unit_id].shards if one in self.units.home]
 
     def idle(self) -> list[int]:
         """Return the files that wait for their shards while no device computes one."""
         return [
             unit_id
             for unit_id, unit in self._files.items()
-            if self.waits(unit_id) and self._units.active.keys().isdisjoint(unit.shards)
+            if self.waits(unit_id) and self.units.active.keys().isdisjoint(unit.shards)
         ]
 
     def file_of(self, number: int) -> int:
@@ -84,45 +83,45 @@ class DividedFiles:
             file = self.leave_out(shard.whole, skipped=False)
             place = file.shards.index(shard.unit_id) + 1
             text = f"shard {place} of {len(file.shards)}: {reason}"
-            self._log.add(FailureEvent, file.unit_id, file.name, device, text, waiting=True)
+            self.log.add(FailureEvent, file.unit_id, file.name, device, text, waiting=True)
 
     def leave_out(self, unit_id: int, *, skipped: bool) -> Unit:
         """End a file that waits for its shards as skipped or as failed; the caller says why."""
         file = self._files[unit_id]
         for number in self.waiting(unit_id):
             self._put_aside(number, skipped=skipped)
-        self._units.leave_out(file, skipped=skipped)
-        self._balancer.forget()
+        self.units.leave_out(file, skipped=skipped)
+        self.balancer.forget()
         return file
 
     def returned(self, shard: Unit) -> None:
         """Note that a shard waits again; it is put aside if its file has failed meanwhile."""
         assert shard.whole is not None, "a shard has a file"
-        if shard.unit_id in self._units.home and not self.waits(shard.whole):
-            self._put_aside(shard.unit_id, skipped=self._units.state(shard.whole) == "skipped")
+        if shard.unit_id in self.units.home and not self.waits(shard.whole):
+            self._put_aside(shard.unit_id, skipped=self.units.state(shard.whole) == "skipped")
 
     def can_retry(self, unit_id: int) -> bool:
         """Whether a file has failed before its shards were all done."""
-        return unit_id in self._unfinished and unit_id in self._units.failed
+        return unit_id in self._unfinished and unit_id in self.units.failed
 
     def retry(self, unit_id: int, record: DeviceRecord) -> Unit:
         """Let a file that has failed, and what of its shards is not done, wait again."""
-        file = self._units.retry(unit_id, NOBODY)
+        file = self.units.retry(unit_id, NOBODY)
         for number in file.shards:
-            if number in self._units.failed:
-                shard = self._units.retry(number, record.device)
+            if number in self.units.failed:
+                shard = self.units.retry(number, record.device)
                 record.queue.append(shard)
                 if number not in self._aside:
-                    self._log.add(RetryEvent, number, shard.name, record.device)
+                    self.log.add(RetryEvent, number, shard.name, record.device)
         self._aside.difference_update(file.shards)
-        self._log.add(RetryEvent, unit_id, file.name, record.device)
+        self.log.add(RetryEvent, unit_id, file.name, record.device)
         self._release(unit_id, record)
         return file
 
     def _put_aside(self, number: int, *, skipped: bool) -> None:
         """Take a shard that is not needed out of its queue."""
-        queue = self._device_pool[self._units.home[number]].queue
-        self._units.leave_out(queue.remove(number), skipped=skipped)
+        queue = self.device_pool[self.units.home[number]].queue
+        self.units.leave_out(queue.remove(number), skipped=skipped)
         self._aside.add(number)
 
     def _release(self, unit_id: int, record: DeviceRecord) -> None:
@@ -130,5 +129,5 @@ class DividedFiles:
         if self.waits(unit_id) and not self._unfinished[unit_id]:
             del self._unfinished[unit_id]
             record.queue.push_front(self._files.pop(unit_id))
-            self._units.home[unit_id] = record.device
-            self._balancer.note(record)
+            self.units.home[unit_id] = record.device
+            self.balancer.note(record)

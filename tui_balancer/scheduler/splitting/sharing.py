@@ -9,6 +9,7 @@ lease of the same unit. Whoever ends last has everything, and writes the output.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from tui_balancer.scheduler.event_log import EventLog
 from tui_balancer.scheduler.events import LeaseEvent, PartEvent, SplitEvent
@@ -28,22 +29,15 @@ from tui_balancer.scheduler.state.device_record import DeviceRecord
 from tui_balancer.scheduler.state.unit_store import ActiveLease, UnitAtWork, UnitStore
 
 
+@dataclass(eq=False, slots=True)
 class Sharer:
     """Lets several devices work on one unit."""
 
-    def __init__(
-        self,
-        device_pool: DevicePool,
-        units: UnitStore,
-        log: EventLog,
-        balancer: Balancer,
-        clock: Callable[[], float],
-    ) -> None:
-        self._device_pool = device_pool
-        self._units = units
-        self._log = log
-        self._balancer = balancer
-        self._clock = clock
+    device_pool: DevicePool
+    units: UnitStore
+    log: EventLog
+    balancer: Balancer
+    clock: Callable[[], float]
 
     def learn(self, active: ActiveLease, costs: Iterable[float]) -> None:
         """Note what a unit's batches cost, as the worker of one of its leases tells."""
@@ -87,7 +81,7 @@ class Sharer:
         assert plan is not None, "divided batches are known"
         active.todo = cut.front
         part = self._grant(work, thief, cut.back)
-        self._log.add(
+        self.log.add(
             SplitEvent,
             work.unit.unit_id,
             work.unit.name,
@@ -101,7 +95,7 @@ class Sharer:
             source_ends=_both(cut.finish_without, cut.front_finish),
             target_ends=self._ends(thief, plan.cost(cut.back)),
         )
-        self._log_lease(part)
+        self.log.add(LeaseEvent, *part.lease.named, part=True)
         if cut.front:
             self._reshare(work, active)
         else:
@@ -121,7 +115,7 @@ class Sharer:
         copy = self._grant(work, thief, active.todo)
         copy.twin, active.twin = active.lease.epoch, copy.lease.epoch
         plan = work.plan
-        self._log.add(
+        self.log.add(
             SplitEvent,
             work.unit.unit_id,
             work.unit.name,
@@ -136,7 +130,7 @@ class Sharer:
             source_ends=_both(finish_without, finish_with),
             target_ends=self._ends(thief, self.to_copy(active)),
         )
-        self._log_lease(copy)
+        self.log.add(LeaseEvent, *copy.lease.named, part=True)
         return copy
 
     def share(self, active: ActiveLease) -> Share:
@@ -152,7 +146,7 @@ class Sharer:
         active.todo = ()
         self._update_left(active)
         self._end_twin(active)
-        if self._units.others(active):
+        if self.units.others(active):
             self._end(active, "", compute_seconds, kept=True)
             return Directive.RELEASE
         active.merging = active.reshared = True
@@ -160,16 +154,16 @@ class Sharer:
 
     def end_others(self, active: ActiveLease) -> None:
         """End all other leases of a unit, since this one ends it."""
-        for other in self._units.others(active):
+        for other in self.units.others(active):
             self._end(other, f"{active.lease.device} was through before", kept=False)
 
     def pass_on(self, active: ActiveLease) -> bool:
         """Give what a lost lease leaves to the other leases; False when there are none."""
-        others = self._units.others(active)
+        others = self.units.others(active)
         if not others:
             return False
         twin = self._twin(active)
-        work = self._units.drop(active, kept=True)
+        work = self.units.drop(active, kept=True)
         if twin is not None:
             twin.twin = 0
         elif active.todo:
@@ -181,11 +175,11 @@ class Sharer:
 
     def _ends(self, thief: DeviceRecord, cost: float) -> tuple[float, float] | None:
         """Return when an idle device is through without a part of so many FLOPs and with it."""
-        rate = self._device_pool.rate(thief)
+        rate = self.device_pool.rate(thief)
         return (0.0, part_seconds(cost, rate)) if rate else None
 
     def _work(self, active: ActiveLease) -> UnitAtWork:
-        return self._units.active[active.lease.unit.unit_id]
+        return self.units.active[active.lease.unit.unit_id]
 
     def _update_left(self, active: ActiveLease) -> None:
         """Work out what is left of a lease by its batches."""
@@ -198,42 +192,28 @@ class Sharer:
         """Let a worker hear that its batches are others now."""
         active.reshared = work.shared = True
         self._update_left(active)
-        self._balancer.note(self._device_pool[active.lease.device])
+        self.balancer.note(self.device_pool[active.lease.device])
 
     def _grant(self, work: UnitAtWork, thief: DeviceRecord, spans: Spans | None) -> ActiveLease:
-        now = self._clock()
-        part = self._units.grant_part(work, thief.device, thief.incarnation, now, spans)
+        now = self.clock()
+        part = self.units.grant_part(work, thief.device, thief.incarnation, now, spans)
         self._update_left(part)
         thief.started(part, now)
-        self._balancer.note(thief)
+        self.balancer.note(thief)
         return part
-
-    def _log_lease(self, part: ActiveLease) -> None:
-        lease = part.lease
-        self._log.add(
-            LeaseEvent,
-            lease.unit.unit_id,
-            lease.unit.name,
-            lease.device,
-            lease.epoch,
-            part=True,
-        )
 
     def _end(
         self, active: ActiveLease, reason: str, seconds: float | None = None, *, kept: bool
     ) -> None:
         """End one of several leases of a unit; its device is free."""
         lease, done = active.lease, active.progress
-        self._units.drop(active, kept=kept)
-        record = self._device_pool[lease.device]
+        self.units.drop(active, kept=kept)
+        record = self.device_pool[lease.device]
         if record.release(active):
-            self._balancer.note(record)
-        self._log.add(
+            self.balancer.note(record)
+        self.log.add(
             PartEvent,
-            lease.unit.unit_id,
-            lease.unit.name,
-            lease.device,
-            lease.epoch,
+            *lease.named,
             done.sequences if kept else 0,
             done.residues if kept else 0,
             done.cost if kept else 0.0,
@@ -251,8 +231,8 @@ class Sharer:
             original = twin.lease.epoch < active.lease.epoch
             self._end(twin, f"{active.lease.device} was through before", kept=original)
             if original:
-                self._device_pool[twin.lease.device].held_up = True
-                self._balancer.forget()
+                self.device_pool[twin.lease.device].held_up = True
+                self.balancer.forget()
         active.twin = 0
 
 

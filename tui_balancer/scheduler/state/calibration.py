@@ -44,7 +44,6 @@ class Calibration:
         """Return the seconds that a unit will take.
 
         Args:
-            unit: The unit.
             rate: FLOP/s of the device at this moment.
         """
         return unit.cost * self.factor(unit.cost, unit.residues, rate) / rate

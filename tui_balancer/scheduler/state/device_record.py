@@ -42,9 +42,7 @@ class DeviceRecord:
         held_up: Whether its worker, in a batch without end, lost its lease to another device and
             has not reported since.
         wanted: Running units of which a person wants it to have a share.
-        files_done: Files it finished.
         stolen_to: Files it received by stealing.
-        stolen_from: Files stolen from it.
         computed_cost: FLOPs that it has done.
         computing_seconds: Time that it took for them.
         window: Throughput for the screen.

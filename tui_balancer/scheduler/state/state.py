@@ -49,7 +49,6 @@ class SchedulerState:
 
     Attributes:
         clock: Seconds since the run began.
-        log: The events.
         device_pool: The devices, their queues and rates.
         units: The place of every unit.
         balancer: Moves units between the queues by the policy in force.
@@ -89,13 +88,7 @@ class SchedulerState:
         )
         self.sharer = Sharer(self.device_pool, self.units, self.log, self.balancer, clock)
         self.joiner = Joiner(
-            self.device_pool,
-            self.units,
-            self.balancer,
-            self.sharer,
-            splitting=splitting,
-            copying=copying,
-            clock=clock,
+            self.device_pool, self.units, self.balancer, self.sharer, clock, splitting, copying
         )
         self.divided = DividedFiles(self.device_pool, self.units, self.log, self.balancer)
         self.assigned = False
@@ -264,5 +257,5 @@ class SchedulerState:
         active = self.units.grant(unit, record.device, record.incarnation, now)
         record.started(active, now, self.device_pool.rate(record))
         self.balancer.note(record)
-        self.log.add(LeaseEvent, unit.unit_id, unit.name, record.device, active.lease.epoch)
+        self.log.add(LeaseEvent, *active.lease.named)
         return active

@@ -69,7 +69,6 @@ class UnitAtWork:
     """A running unit: who computes it, and what is known of its batches.
 
     Attributes:
-        unit: The unit.
         leases: Those in force by epoch; several when its batches are divided.
         newest: The newest epoch.
         plan: Its batches; None until a worker has told them.
@@ -122,7 +121,6 @@ class UnitStore:
     Attributes:
         home: The device in whose queue each waiting unit is; `NOBODY` for a file that waits for
             its shards.
-        active: The running units.
         bundles: Of each file in a bundle, the number of the bundle.
         ended: How each other file ended, an `Ended` a file by its number.
         names: Of each file and bundle by its number.
