@@ -17,7 +17,7 @@ from tui_balancer.embedding.embedder import Embedder, load_embedder
 from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
-from tui_balancer.inputs.fasta import read_fasta
+from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
 from tui_balancer.workers.process.memory import keep_freed_memory

@@ -22,8 +22,9 @@ from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
+from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.discovery import InputFile
-from tui_balancer.inputs.fasta import InputError, read_fasta
+from tui_balancer.inputs.fasta import InputError
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan_file
 from tui_balancer.inputs.unpacking import BLOCK_BYTES, zstd

@@ -26,7 +26,8 @@ from tui_balancer.outputs.sealing import seal
 from tui_balancer.run.live.disk_full import DiskFullPause
 from tui_balancer.run.live.worker_service import WorkerService
 from tui_balancer.run.prepare.assign import assign
-from tui_balancer.run.prepare.prepare import PreparedRun, prepare, refuse_run_conflicts
+from tui_balancer.run.prepare.conflicts import refuse_run_conflicts
+from tui_balancer.run.prepare.prepare import PreparedRun, prepare
 from tui_balancer.run.prepare.resume import ResumePlan, Resuming, find_run, plan_resume
 from tui_balancer.run.prepare.run_files import find_run_files
 from tui_balancer.run_folder.folder import RunFolder

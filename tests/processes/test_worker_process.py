@@ -12,7 +12,7 @@ from tests.processes.conftest import Workshop
 from tests.support.tasks import write_task
 from tui_balancer.embedding.embedder import load_embedder
 from tui_balancer.engines.worker_end import Cause, WorkerEnd
-from tui_balancer.inputs.fasta import read_fasta
+from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.stop_signals import GROUP_SIGNALS
 from tui_balancer.workers.process import spawning

@@ -11,18 +11,16 @@ from __future__ import annotations
 import hashlib
 import io
 import sys
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
 from tui_balancer.inputs.findings import Findings
-from tui_balancer.inputs.ids import NUL, distinct, id_of, numbered
+from tui_balancer.inputs.ids import NUL, id_of
 from tui_balancer.inputs.lines import FastaText
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.residues import NO_RESIDUES, clean, count_nucleotides, foreign_letter
-from tui_balancer.inputs.segments import Stretch, joint_sha256, segments
+from tui_balancer.inputs.segments import Stretch
 from tui_balancer.inputs.suspects import is_short_nucleotides, suspicion
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.inputs.unpacking import BrokenPacking, UnreadableContent
@@ -53,72 +51,6 @@ REFUSALS = {
 
 class InputError(Exception):
     """A FASTA file that cannot be used, and why: one line, with the line number if there is one."""
-
-
-@dataclass(frozen=True, slots=True)
-class FastaContent:
-    """A whole FASTA file.
-
-    Attributes:
-        records: Its sequences in file order; ids are distinct.
-        duplicates: Sequences whose id had occurred before and got a suffix.
-        sha256: Of the file's raw bytes.
-        left_out: Empty sequences, and those longer than `--long skip` takes, without residues.
-        segments: Where in `records` its segments begin, if it has several.
-    """
-
-    records: tuple[ProteinRecord, ...]
-    skipped: int
-    duplicates: int
-    sha256: str
-    left_out: tuple[ProteinRecord, ...] = ()
-    segments: tuple[int, ...] = ()
-
-
-def read_fasta(path: Path, rules: ReadingRules, stretch: Stretch | None = None) -> FastaContent:
-    """Read a whole FASTA file, or a stretch of it.
-
-    Ids of a stretch are told apart by `numbered`, for the rest of the file is not
-    knows; `distinct` makes those of the file of them.
-
-    Raises:
-        InputError: It cannot be used.
-        OSError: It cannot be read.
-    """
-    if stretch is None:
-        streams = [FastaStream(path, rules)]
-    else:
-        cuts = segments(path, rules.segment_bytes, stretch)
-        streams = [FastaStream(path, rules, cut) for cut in cuts]
-    found: list[ProteinRecord] = []
-    places: list[int] = []
-    for stream in streams:
-        for record in stream.all_records():
-            found.append(record)
-            places.append(stream.position)
-    if stretch is None:
-        names = distinct([record.id for record in found], [record.length == 0 for record in found])
-        named = [
-            record if record.id == name else replace(record, id=name, repeats=record.id)
-            for record, name in zip(found, names, strict=True)
-        ]
-        sha256 = streams[0].sha256
-        cuts = segments(path, rules.segment_bytes)
-    else:
-        named = [
-            replace(record, id=numbered(place, record.id))
-            for record, place in zip(found, places, strict=True)
-        ]
-        sha256 = joint_sha256(stream.sha256 for stream in streams)
-    kept = [place for place, record in zip(places, named, strict=True) if record.residues]
-    return FastaContent(
-        tuple(record for record in named if record.residues),
-        sum(stream.skipped for stream in streams),
-        sum(stream.duplicates for stream in streams),
-        sha256,
-        tuple(record for record in named if not record.residues),
-        tuple(bisect_right(kept, cut.before) for cut in cuts),
-    )
 
 
 def headers(path: Path) -> Iterator[tuple[int, str, bool]]:

@@ -11,8 +11,8 @@ from tui_balancer.scheduler.model import Directive, Progress
 from tui_balancer.scheduler.read_api import ReadApi
 from tui_balancer.scheduler.splitting.batches import Share
 from tui_balancer.scheduler.state.device_record import DeviceRecord
+from tui_balancer.scheduler.state.leases import ActiveLease
 from tui_balancer.scheduler.state.state import SchedulerState
-from tui_balancer.scheduler.state.unit_store import ActiveLease
 
 
 class LeaseApi(ReadApi):

@@ -13,9 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tui_balancer.alphabets import PROTEIN
+from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.counts import Counts
 from tui_balancer.inputs.discovery import InputFile
-from tui_balancer.inputs.fasta import FastaStream, InputError, read_fasta
+from tui_balancer.inputs.fasta import FastaStream, InputError
 from tui_balancer.inputs.findings import Spot
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.scan import FileScan, scan_file

@@ -6,7 +6,7 @@ import pytest
 
 from tui_balancer.scheduler.model import DeviceSpec, Lease, Progress, Unit
 from tui_balancer.scheduler.state.device_record import DeviceRecord
-from tui_balancer.scheduler.state.unit_store import ActiveLease
+from tui_balancer.scheduler.state.leases import ActiveLease
 
 UNIT = Unit(0, "large", sequences=100, residues=10_000, cost=1e12)
 

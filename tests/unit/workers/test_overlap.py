@@ -20,7 +20,7 @@ from tui_balancer.embedding.embedder import Embedder, load_embedder
 from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
-from tui_balancer.inputs.fasta import read_fasta
+from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.process.loop import work_until_over
 from tui_balancer.workers.task.read_ahead import ReadAhead

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,17 +14,15 @@ from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.engines.engine import DeviceSearch, EngineAccess
 from tui_balancer.engines.local import LocalAccess
 from tui_balancer.engines.table import find_devices
-from tui_balancer.export.merge import merged_conflicts
 from tui_balancer.inputs.discovery import InputFile, find_inputs, require_inputs
-from tui_balancer.ledger.lock import refuse_foreign_lock
 from tui_balancer.ledger.reading import is_blank
-from tui_balancer.ledger.records import FileState, RunRecord
+from tui_balancer.ledger.records import RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.notices import Notice, Notices
 from tui_balancer.outputs.formats import FORMATS, require_installed
-from tui_balancer.outputs.layout import output_paths
 from tui_balancer.representations import Representations
 from tui_balancer.run.prepare.batch_size import suitable_batch_tokens
+from tui_balancer.run.prepare.conflicts import refuse_run_conflicts
 from tui_balancer.run.prepare.devices import device_specs, selected_devices
 from tui_balancer.run.prepare.learned_rates import with_rates
 from tui_balancer.run.prepare.limits import limit_warnings
@@ -43,10 +41,7 @@ from tui_balancer.run.prepare.resume import (
 )
 from tui_balancer.run_folder.conflicts import (
     new_run_conflicts,
-    output_conflicts,
-    own_conflicts,
     refuse_conflicts,
-    require_folders,
 )
 from tui_balancer.run_folder.folder import LOGS_FOLDER
 from tui_balancer.run_folder.settings_json import (
@@ -255,44 +250,6 @@ def _settled(
         sessions=len(stored.sessions) if stored is not None else 0,
         resume_plan=resume_plan,
     )
-
-
-def refuse_run_conflicts(
-    settings: RunSettings,
-    inputs: Sequence[InputFile],
-    stored: StoredRun | None,
-    *,
-    retry_failed: bool,
-) -> None:
-    """See that the run writes over nothing that it did not write.
-
-    Args:
-        inputs: Those found, of a run that is new.
-        stored: The run as it was begun before; None if it is new.
-        retry_failed: Whether files that failed are tried again.
-
-    Raises:
-        UserError: Other people's files are in the way.
-    """
-    folder, formats = settings.output.absolute(), settings.outputs.formats
-    refuse_foreign_lock(folder)
-    if stored is not None and stored.files:
-        ends = {FileState.DONE} if retry_failed else {FileState.DONE, FileState.FAILED}
-        rows = [row for row in stored.files if not row.owned and row.state not in ends]
-        outputs = [row.file.output for row in rows]
-        conflicts = output_conflicts(folder, outputs, formats)
-    elif folder.is_dir() and any(folder.iterdir()):
-        outputs = list(map(str, output_paths(inputs, FORMATS[formats[0]].suffix)))
-        conflicts = new_run_conflicts(folder, outputs, formats)
-        if stored is None:
-            conflicts += own_conflicts(folder)
-    else:
-        return
-    require_folders(folder, outputs)
-    if settings.outputs.merge:
-        run = stored.run if stored is not None else None
-        conflicts += merged_conflicts(folder, formats, run)
-    refuse_conflicts(conflicts, overwrite=settings.overwrite)
 
 
 def downloading(on_step: OnStep) -> OnDownload:

@@ -16,8 +16,8 @@ from tui_balancer.scheduler.events import (
     UnbundleEvent,
 )
 from tui_balancer.scheduler.state.device_record import DeviceRecord
+from tui_balancer.scheduler.state.leases import ActiveLease
 from tui_balancer.scheduler.state.state import SchedulerState
-from tui_balancer.scheduler.state.unit_store import ActiveLease
 
 
 def complete(

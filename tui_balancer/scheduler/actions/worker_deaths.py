@@ -5,8 +5,8 @@ from __future__ import annotations
 from tui_balancer.scheduler.actions.completion import fail, give_back, unbundle
 from tui_balancer.scheduler.events import ReturnCause
 from tui_balancer.scheduler.state.device_record import DeviceRecord
+from tui_balancer.scheduler.state.leases import ActiveLease
 from tui_balancer.scheduler.state.state import SchedulerState
-from tui_balancer.scheduler.state.unit_store import ActiveLease
 
 
 def worker_died(state: SchedulerState, record: DeviceRecord, reason: str, *, charged: bool) -> bool:

@@ -24,7 +24,8 @@ from tui_balancer.scheduler.splitting.cut import (
 from tui_balancer.scheduler.splitting.sharing import Sharer
 from tui_balancer.scheduler.state.device_pool import DevicePool
 from tui_balancer.scheduler.state.device_record import DeviceRecord
-from tui_balancer.scheduler.state.unit_store import ActiveLease, UnitAtWork, UnitStore
+from tui_balancer.scheduler.state.leases import ActiveLease, UnitAtWork
+from tui_balancer.scheduler.state.unit_store import UnitStore
 
 CANDIDATES = 8
 """Running units that an idle device looks at: those that end last gain most by being joined."""

@@ -26,7 +26,8 @@ from tui_balancer.scheduler.splitting.batches import (
 from tui_balancer.scheduler.splitting.cut import Cut, part_seconds
 from tui_balancer.scheduler.state.device_pool import DevicePool
 from tui_balancer.scheduler.state.device_record import DeviceRecord
-from tui_balancer.scheduler.state.unit_store import ActiveLease, UnitAtWork, UnitStore
+from tui_balancer.scheduler.state.leases import ActiveLease, UnitAtWork
+from tui_balancer.scheduler.state.unit_store import UnitStore
 
 
 @dataclass(eq=False, slots=True)

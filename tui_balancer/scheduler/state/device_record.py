@@ -14,9 +14,9 @@ from tui_balancer.scheduler.model import (
     Unit,
 )
 from tui_balancer.scheduler.state.calibration import Calibration
+from tui_balancer.scheduler.state.leases import NOTHING_YET, ActiveLease
 from tui_balancer.scheduler.state.queues import WorkQueue
 from tui_balancer.scheduler.state.throughput import BusyShare, Pace, ThroughputWindow, advanced
-from tui_balancer.scheduler.state.unit_store import NOTHING_YET, ActiveLease
 
 
 @dataclass(slots=True, eq=False)

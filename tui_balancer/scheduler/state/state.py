@@ -28,7 +28,8 @@ from tui_balancer.scheduler.splitting.shards import DividedFiles
 from tui_balancer.scheduler.splitting.sharing import Sharer
 from tui_balancer.scheduler.state.device_pool import DevicePool
 from tui_balancer.scheduler.state.device_record import DeviceRecord
-from tui_balancer.scheduler.state.unit_store import ActiveLease, UnitStore
+from tui_balancer.scheduler.state.leases import ActiveLease
+from tui_balancer.scheduler.state.unit_store import UnitStore
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tui_balancer.inputs.fasta import FastaContent, read_fasta
+from tui_balancer.inputs.content import FastaContent, read_fasta
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.workers.task.failures import FileFailure, blaming_the_file
 from tui_balancer.workers.wire.protocol import FileTask, Task

@@ -24,9 +24,9 @@ from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
+from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.duplicates import DuplicateIndex
-from tui_balancer.inputs.fasta import read_fasta
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.outputs.dereplication import PLAN_FOLDER, SharedPlan, planned_copies

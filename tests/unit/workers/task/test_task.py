@@ -22,7 +22,7 @@ from tui_balancer.embedding.embedder import Embedder, load_embedder
 from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
-from tui_balancer.inputs.fasta import FastaContent, read_fasta
+from tui_balancer.inputs.content import FastaContent, read_fasta
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.segments import Stretch
 from tui_balancer.outputs import virnucpro

@@ -1,0 +1,59 @@
+"""Files of others at the places where a run would write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tui_balancer.export.merge import merged_conflicts
+from tui_balancer.inputs.discovery import InputFile
+from tui_balancer.ledger.lock import refuse_foreign_lock
+from tui_balancer.ledger.records import FileState
+from tui_balancer.outputs.formats import FORMATS
+from tui_balancer.outputs.layout import output_paths
+from tui_balancer.run.prepare.resume import StoredRun
+from tui_balancer.run_folder.conflicts import (
+    new_run_conflicts,
+    output_conflicts,
+    own_conflicts,
+    refuse_conflicts,
+    require_folders,
+)
+from tui_balancer.settings import RunSettings
+
+
+def refuse_run_conflicts(
+    settings: RunSettings,
+    inputs: Sequence[InputFile],
+    stored: StoredRun | None,
+    *,
+    retry_failed: bool,
+) -> None:
+    """Refuse a run that would write over what it did not write.
+
+    Args:
+        inputs: Those found, of a run that is new.
+        stored: The run as it was begun before; None if it is new.
+        retry_failed: Whether files that failed are tried again.
+
+    Raises:
+        UserError: Files of others are in the way.
+    """
+    folder, formats = settings.output.absolute(), settings.outputs.formats
+    refuse_foreign_lock(folder)
+    if stored is not None and stored.files:
+        ends = {FileState.DONE} if retry_failed else {FileState.DONE, FileState.FAILED}
+        rows = [row for row in stored.files if not row.owned and row.state not in ends]
+        outputs = [row.file.output for row in rows]
+        conflicts = output_conflicts(folder, outputs, formats)
+    elif folder.is_dir() and any(folder.iterdir()):
+        outputs = list(map(str, output_paths(inputs, FORMATS[formats[0]].suffix)))
+        conflicts = new_run_conflicts(folder, outputs, formats)
+        if stored is None:
+            conflicts += own_conflicts(folder)
+    else:
+        return
+    require_folders(folder, outputs)
+    if settings.outputs.merge:
+        run = stored.run if stored is not None else None
+        conflicts += merged_conflicts(folder, formats, run)
+    refuse_conflicts(conflicts, overwrite=settings.overwrite)
