@@ -1,12 +1,15 @@
-"""Optional libraries: the extra of the package that brings each, and who needs it."""
+"""Libraries: the extra of the package that brings each optional one, and installed versions."""
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
-from importlib import import_module
+from contextlib import suppress
+from importlib import import_module, metadata
 from types import MappingProxyType
 from typing import Literal
 
+from tui_balancer import __version__
 from tui_balancer.errors import UserError
 
 Extra = Literal["parquet", "dask", "dask-jobs", "dask-ssh"]
@@ -50,3 +53,12 @@ def require(extra: Extra, user: str, *, without: str = "") -> None:
             raise MissingExtra(
                 f"{user} needs {name}{broken}: pip install 'tui-balancer[{extra}]'"
             ) from problem
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what decides a result; no library is imported for it."""
+    found = {"tui-balancer": __version__, "python": platform.python_version()}
+    for package in ("torch", "fair-esm"):
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found

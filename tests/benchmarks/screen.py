@@ -24,10 +24,11 @@ import psutil
 
 from tests.support.commands import run_command, workers_of
 from tests.support.terminal import Terminal
+from tui_balancer.samples import DeviceSample, Telemetry
 from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import Event
-from tui_balancer.scheduler.model import DeviceSpec, Progress, Telemetry, TimeSettings, Unit
+from tui_balancer.scheduler.model import DeviceSpec, Progress, TimeSettings, Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import Phase, RunSnapshot, RunSummary, ScanProgress
 
@@ -89,7 +90,9 @@ class MadeUpRun:
             time.sleep(0.25)
             for device, incarnation in self._incarnations.items():
                 now = self._elapsed()
-                board.record_telemetry(device, incarnation, Telemetry(now, 1 << 33, 1 << 36))
+                board.record_telemetry(
+                    device, incarnation, Telemetry(now, DeviceSample(1 << 33, 1 << 36))
+                )
                 lease, since = held.pop(device, (None, 0.0))
                 if lease is not None and now - since >= self._seconds:
                     board.begin_completion(device, incarnation, lease.unit.unit_id, lease.epoch)

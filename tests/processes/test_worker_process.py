@@ -49,8 +49,8 @@ def test_a_worker_embeds_its_tasks_and_leaves_when_the_run_is_over(
     assert facts.name
     assert (facts.model_sha256, facts.threads) == (workshop.model.sha256, 1)
     assert facts.load_seconds > 0
-    assert telemetry[-1].memory_used is not None
-    assert telemetry[-1].memory_total == facts.memory_total
+    assert telemetry[-1].sample.memory_used is not None
+    assert telemetry[-1].sample.memory_total == facts.memory_total
 
     assert "not FASTA" in workshop.board.results[1].files[0].error
     assert "Traceback" in workshop.log.read_text()

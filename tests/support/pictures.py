@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tui_balancer.samples import DeviceSample
 from tui_balancer.scheduler.events import (
     DeviceEvent,
     DoneEvent,
@@ -72,7 +73,6 @@ _DEVICES = (
         DeviceState.BUSY,
         1.2,
         0.97,
-        0.93,
         412.0,
         121_000.0,
         1.6e14,
@@ -82,8 +82,7 @@ _DEVICES = (
         12,
         0,
         RunningUnit(unit(96), 1, 0.45, 8.2),
-        31 * GIB,
-        80 * GIB,
+        DeviceSample(31 * GIB, 80 * GIB, 0.93),
         56.0,
     ),
     DeviceMetrics(
@@ -92,7 +91,6 @@ _DEVICES = (
         DeviceState.BUSY,
         1.2,
         0.63,
-        0.71,
         268.0,
         80_400.0,
         1.1e14,
@@ -102,8 +100,7 @@ _DEVICES = (
         3,
         9,
         RunningUnit(unit(298), 1, 0.08, 0.9),
-        30 * GIB,
-        80 * GIB,
+        DeviceSample(30 * GIB, 80 * GIB, 0.71),
         11.0,
     ),
     DeviceMetrics(
@@ -112,7 +109,6 @@ _DEVICES = (
         DeviceState.PAUSED,
         1.5,
         0.31,
-        None,
         96.5,
         22_300.0,
         0.3e14,
@@ -122,8 +118,7 @@ _DEVICES = (
         0,
         6,
         None,
-        17 * GIB,
-        24 * GIB,
+        DeviceSample(17 * GIB, 24 * GIB),
         940.0,
     ),
     DeviceMetrics(
@@ -135,15 +130,13 @@ _DEVICES = (
         None,
         None,
         None,
-        None,
         0,
         0.0,
         202,
         0,
         0,
         None,
-        2 * GIB,
-        24 * GIB,
+        DeviceSample(2 * GIB, 24 * GIB),
         0.0,
     ),
 )
@@ -233,12 +226,11 @@ BROKEN = replace(
             DEVICES[1],
             state=DeviceState.DEAD,
             utilisation=None,
-            sensor_utilisation=None,
             sequences_per_second=None,
             residues_per_second=None,
             flops_per_second=None,
             running=None,
-            memory_used=None,
+            sample=DeviceSample(),
             finish_seconds=None,
             restarts=3,
             note="CUDA out of memory, three times",

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from tui_balancer.samples import Telemetry
 from tui_balancer.workers.wire.protocol import (
     DeviceFacts,
     Order,
@@ -15,7 +16,6 @@ from tui_balancer.workers.wire.protocol import (
     TaskResult,
     TaskShare,
     WorkerId,
-    WorkerTelemetry,
 )
 
 DEADLINE_SECONDS = 60.0
@@ -48,7 +48,7 @@ class ListBoard:
     taken: list[tuple[WorkerId, Task]] = field(default_factory=list)
     progress_reports: list[TaskProgress] = field(default_factory=list)
     results: list[TaskResult] = field(default_factory=list)
-    telemetry_reports: list[WorkerTelemetry] = field(default_factory=list)
+    telemetry_reports: list[Telemetry] = field(default_factory=list)
     plans: list[tuple[float, ...]] = field(default_factory=list)
     shares: list[TaskShare] = field(default_factory=list)
     after_part: list[Order] = field(default_factory=list)
@@ -141,7 +141,7 @@ class ListBoard:
             self.results.append(result)
             self.changed.notify_all()
 
-    def telemetry(self, worker: WorkerId, telemetry: WorkerTelemetry) -> None:
+    def telemetry(self, worker: WorkerId, telemetry: Telemetry) -> None:
         with self.changed:
             self.telemetry_reports.append(telemetry)
             self.changed.notify_all()

@@ -5,29 +5,13 @@ A sensor that is missing or fails is a value, None, and never an error.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import psutil
 import pynvml
 
 from tui_balancer.devices.info import DeviceInfo
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceSample:
-    """One look at a device.
-
-    Attributes:
-        memory_used: Bytes: the whole device's for a GPU, this process's for the processor.
-        memory_total: Bytes.
-        sensor_utilisation: In [0, 1]: NVML's figure for a CUDA device, the share of its
-            threads that this process keeps running for the processor.
-    """
-
-    memory_used: int | None = None
-    memory_total: int | None = None
-    sensor_utilisation: float | None = None
+from tui_balancer.samples import DeviceSample
 
 
 class DeviceMonitor(Protocol):

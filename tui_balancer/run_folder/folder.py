@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui_balancer.errors import UserError
+from tui_balancer.extras import versions
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.lock import RunLock
 from tui_balancer.ledger.records import RunRecord, SessionEnd, SessionRecord
@@ -17,7 +18,6 @@ from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.run_folder.presence import Presence
-from tui_balancer.versions import versions
 
 LOGS_FOLDER = "logs"
 

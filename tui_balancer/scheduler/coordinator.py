@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tui_balancer.notices import Notice
+from tui_balancer.samples import Telemetry
 from tui_balancer.scheduler.actions import completion, worker_deaths
 from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.event_log import EventSink
 from tui_balancer.scheduler.events import ReturnCause, WarningEvent
 from tui_balancer.scheduler.lease_api import LeaseApi
-from tui_balancer.scheduler.model import (
-    DeviceSpec,
-    Lease,
-    PolicySettings,
-    Telemetry,
-    Unit,
-)
+from tui_balancer.scheduler.model import DeviceSpec, Lease, PolicySettings, Unit
 from tui_balancer.scheduler.state.state import SchedulerState
 
 
@@ -215,7 +210,7 @@ class WorkStealingCoordinator(LeaseApi):
         with self._condition:
             record = self._present(device, incarnation)
             if record is not None:
-                record.telemetry = telemetry
+                record.sample = telemetry.sample
                 record.busy.add(self._state.clock(), telemetry.busy_seconds)
 
     def worker_died(

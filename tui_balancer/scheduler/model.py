@@ -6,11 +6,12 @@ Everything here crosses process and thread boundaries, so it is immutable and pi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
 from msgspec import Struct
 
+from tui_balancer.samples import DeviceSample
 from tui_balancer.scheduler.splitting.batches import Spans
 
 
@@ -26,7 +27,7 @@ class Unit:
         name: What a person sees; safe to print on a terminal.
         sequences: Sequences that will be embedded.
         residues: Residues that will be embedded, after truncation.
-        cost: Work of the forward passes in FLOPs, see `scheduler.policy.cost`.
+        cost: Work of the forward passes in FLOPs, see `embedding.models.ModelShape`.
         files: Input files in the unit: 1, or the size of the bundle.
         parts: The files of a bundle as single units, for the case that it has to be broken
             up; none for a single file. The first one has the number of the bundle.
@@ -140,24 +141,6 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Telemetry:
-    """What a worker measures about its device, about once a second.
-
-    Attributes:
-        busy_seconds: Cumulative seconds with a batch in flight since the worker began,
-            the running batch included.
-        memory_used: Bytes in use: the device's for a GPU, the process's for a CPU worker.
-        memory_total: Bytes there are, or None where unknown.
-        sensor_utilisation: NVML's own figure in [0, 1], or None where there is no sensor.
-    """
-
-    busy_seconds: float
-    memory_used: int | None = None
-    memory_total: int | None = None
-    sensor_utilisation: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class RunningUnit:
     """The unit a device is working on.
 
@@ -180,15 +163,13 @@ class DeviceMetrics:
         device: `cuda:0`, `mps`, `cpu:0`.
         weight: Its prior relative speed.
         utilisation: Measured share of the last seconds with a batch in flight, in [0, 1].
-        sensor_utilisation: NVML's figure in [0, 1].
         sequences_per_second: Over the last 60 s or the last 10 files, whichever is more.
         flops_per_second: Observed rate over the same window.
         queued_files: Files waiting in its queue.
         queued_cost: Their FLOPs.
         stolen_to: Files it received by stealing.
         running: What it works on now.
-        memory_used: Bytes.
-        memory_total: Bytes.
+        sample: The newest reading of its sensors.
         finish_seconds: Estimated seconds until it runs dry at its observed (else prior) rate.
         restarts: How often its worker was started again.
         note: Why it is dead or slow to start; empty otherwise.
@@ -201,7 +182,6 @@ class DeviceMetrics:
     state: DeviceState
     weight: float
     utilisation: float | None = None
-    sensor_utilisation: float | None = None
     sequences_per_second: float | None = None
     residues_per_second: float | None = None
     flops_per_second: float | None = None
@@ -211,8 +191,7 @@ class DeviceMetrics:
     stolen_to: int = 0
     stolen_from: int = 0
     running: RunningUnit | None = None
-    memory_used: int | None = None
-    memory_total: int | None = None
+    sample: DeviceSample = field(default_factory=DeviceSample)
     finish_seconds: float | None = None
     restarts: int = 0
     note: str = ""

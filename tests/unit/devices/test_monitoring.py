@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from tui_balancer.devices.info import DeviceInfo
-from tui_balancer.devices.monitoring import DeviceSample, NvmlSensor, open_monitor
+from tui_balancer.devices.monitoring import NvmlSensor, open_monitor
+from tui_balancer.samples import DeviceSample
 
 GIB = 1 << 30
 CARD = DeviceInfo("cuda:1", "NVIDIA A100-SXM4-80GB", 80 * GIB, "GPU-1234")

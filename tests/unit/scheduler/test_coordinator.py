@@ -5,15 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.support.balance import Bench, units
+from tui_balancer.samples import DeviceSample, Telemetry
 from tui_balancer.scheduler.commands import PauseDevice, SetPolicy
 from tui_balancer.scheduler.events import DoneEvent, LeaseEvent, ReturnCause, StealEvent
-from tui_balancer.scheduler.model import (
-    CountSettings,
-    DeviceState,
-    Progress,
-    Telemetry,
-    TimeSettings,
-)
+from tui_balancer.scheduler.model import CountSettings, DeviceState, Progress, TimeSettings
 
 
 def test_a_device_takes_its_own_queue_from_the_head() -> None:
@@ -273,15 +268,16 @@ def test_a_row_tells_what_is_known_and_nothing_else() -> None:
     assert before.utilisation is before.flops_per_second is before.finish_seconds is None
     bench.run_one("cuda:0", 10)
     bench.must_take("cuda:1")
-    bench.coordinator.record_telemetry("cuda:1", 1, Telemetry(5.0, 2**30, 2**33, 0.9))
+    bench.coordinator.record_telemetry("cuda:1", 1, Telemetry(5.0, DeviceSample(2**30, 2**33, 0.9)))
     bench.clock.now += 2
-    bench.coordinator.record_telemetry("cuda:1", 1, Telemetry(6.5, 2**31, 2**33, 0.8))
+    newest = DeviceSample(2**31, 2**33, 0.8)
+    bench.coordinator.record_telemetry("cuda:1", 1, Telemetry(6.5, newest))
     first, second = bench.coordinator.get_gpu_metrics()
     assert first.flops_per_second == pytest.approx(30 / 12)
     assert first.files_done == 1
     assert second.state is DeviceState.BUSY
     assert second.utilisation == pytest.approx(0.75)
-    assert (second.sensor_utilisation, second.memory_used) == (0.8, 2**31)
+    assert second.sample == newest
     # By weight as fast as the measured one: 3 FLOP/s, of 30 FLOPs 2 s are gone.
     assert second.finish_seconds == pytest.approx(8.0)
 

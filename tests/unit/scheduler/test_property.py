@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.support.balance import Clock, specs, unit
+from tui_balancer.samples import DeviceSample, Telemetry
 from tui_balancer.scheduler.commands import (
     Command,
     Drain,
@@ -43,7 +44,6 @@ from tui_balancer.scheduler.model import (
     Directive,
     Lease,
     Progress,
-    Telemetry,
     TimeSettings,
     Unit,
 )
@@ -182,7 +182,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         worker = self._worker(number)
         if worker is not None:
             self.coordinator.record_telemetry(
-                worker.device, worker.incarnation, Telemetry(busy, 10, 100)
+                worker.device, worker.incarnation, Telemetry(busy, DeviceSample(10, 100))
             )
 
     @rule(number=DEVICES)

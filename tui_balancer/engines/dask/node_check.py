@@ -22,7 +22,7 @@ from tui_balancer.devices.processor import available_memory, describe_processor,
 from tui_balancer.embedding.settings import Precision
 from tui_balancer.engines.remote.messages import NodeReport
 from tui_balancer.errors import UserError
-from tui_balancer.versions import versions
+from tui_balancer.extras import versions
 
 if TYPE_CHECKING:
     # Nodes import this module too, and start no clusters.

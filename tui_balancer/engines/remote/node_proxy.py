@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from tui_balancer.engines.remote.messages import Answer, Ordered, Said, Word
+from tui_balancer.samples import Telemetry
 from tui_balancer.workers.wire.protocol import (
     DeviceFacts,
     Order,
@@ -17,7 +18,6 @@ from tui_balancer.workers.wire.protocol import (
     TaskResult,
     TaskShare,
     WorkerId,
-    WorkerTelemetry,
 )
 
 SEND_SECONDS = 0.1
@@ -136,7 +136,7 @@ class NodeProxy:
         """See `WorkerApi.finish`."""
         self._say("finish", result)
 
-    def telemetry(self, worker: WorkerId, telemetry: WorkerTelemetry) -> None:
+    def telemetry(self, worker: WorkerId, telemetry: Telemetry) -> None:
         """See `WorkerApi.telemetry`."""
         self._say("telemetry", telemetry)
 

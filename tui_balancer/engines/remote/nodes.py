@@ -13,7 +13,7 @@ from tui_balancer.devices.processor import CPU
 from tui_balancer.devices.selection import AUTO, DeviceRequest, SelectedDevice
 from tui_balancer.engines.remote.messages import NodeReport
 from tui_balancer.errors import UserError
-from tui_balancer.versions import versions
+from tui_balancer.extras import versions
 from tui_balancer.workers.wire.config import WorkerSetup
 
 _SAME_AS_HERE = ("tui-balancer", "fair-esm")

@@ -13,9 +13,10 @@ from tui_balancer.run.live.publisher import Publisher
 from tui_balancer.run_folder.ledger_writer import LedgerWriter
 from tui_balancer.run_folder.manifest import Manifest
 from tui_balancer.run_folder.presence import Presence
+from tui_balancer.samples import Telemetry
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import ReturnCause
-from tui_balancer.scheduler.model import Directive, Lease, Progress, Telemetry
+from tui_balancer.scheduler.model import Directive, Lease, Progress
 from tui_balancer.workers.wire.protocol import (
     DeviceFacts,
     Order,
@@ -24,7 +25,6 @@ from tui_balancer.workers.wire.protocol import (
     TaskResult,
     TaskShare,
     WorkerId,
-    WorkerTelemetry,
 )
 
 
@@ -150,19 +150,10 @@ class WorkerService:
             )
             raise queue.Empty from problem
 
-    def telemetry(self, worker: WorkerId, telemetry: WorkerTelemetry) -> None:
+    def telemetry(self, worker: WorkerId, telemetry: Telemetry) -> None:
         """See `WorkerApi.telemetry`."""
         self._busy[worker] = telemetry.busy_seconds
-        self._coordinator.record_telemetry(
-            worker.device,
-            worker.incarnation,
-            Telemetry(
-                telemetry.busy_seconds,
-                telemetry.memory_used,
-                telemetry.memory_total,
-                telemetry.sensor_utilisation,
-            ),
-        )
+        self._coordinator.record_telemetry(worker.device, worker.incarnation, telemetry)
 
     def used(self, device: str) -> DeviceUsed:
         """Return what is known of a device, of which there are facts, as the ledger records it."""

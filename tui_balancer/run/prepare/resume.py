@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from tui_balancer.errors import UserError
+from tui_balancer.extras import versions
 from tui_balancer.formatting import listed, plural
 from tui_balancer.inputs.discovery import InputFile, find_inputs
 from tui_balancer.ledger.errors import LedgerError
@@ -18,7 +19,6 @@ from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.atomic import sha256_of
 from tui_balancer.outputs.layout import output_paths
 from tui_balancer.run_folder.settings_json import absolute_pattern
-from tui_balancer.versions import versions
 
 _NAMED = 5
 """How many files a line names; more would be no line."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tui_balancer.samples import DeviceSample
 from tui_balancer.scheduler.model import (
     DeviceMetrics,
     DeviceSpec,
     DeviceState,
     Progress,
     RunningUnit,
-    Telemetry,
     Unit,
 )
 from tui_balancer.scheduler.state.calibration import Calibration
@@ -49,7 +49,7 @@ class DeviceRecord:
         pace: The rate the policies reckon with.
         calibration: How long units of other lengths take.
         busy: Its utilisation.
-        telemetry: The newest of its worker.
+        sample: The newest of its worker.
         expected: When it should have finished its queue, as last told to idle devices.
         checked: When it last looked for a steal under a policy that looks at intervals.
         seen: Version of the state when its worker was last told that there is nothing.
@@ -81,7 +81,7 @@ class DeviceRecord:
     pace: Pace = field(default_factory=Pace)
     calibration: Calibration = field(default_factory=Calibration)
     busy: BusyShare = field(default_factory=BusyShare)
-    telemetry: Telemetry | None = None
+    sample: DeviceSample = field(default_factory=DeviceSample)
     expected: float | None = None
     checked: float | None = None
     seen: int = -1
@@ -190,14 +190,12 @@ class DeviceRecord:
     def metrics(self, now: float, rate: float | None) -> DeviceMetrics:
         """Return its row of the device table; `rate` in FLOP/s is the policies'."""
         throughput = self.window.throughput(now)
-        telemetry = self.telemetry
         return DeviceMetrics(
             device=self.device,
             name=self.name,
             state=self.state,
             weight=self.spec.weight,
             utilisation=self.busy.share(),
-            sensor_utilisation=telemetry.sensor_utilisation if telemetry else None,
             sequences_per_second=throughput.sequences_per_second if throughput else None,
             residues_per_second=throughput.residues_per_second if throughput else None,
             flops_per_second=throughput.flops_per_second if throughput else None,
@@ -207,8 +205,7 @@ class DeviceRecord:
             stolen_to=self.stolen_to,
             stolen_from=self.stolen_from,
             running=self._running(now),
-            memory_used=telemetry.memory_used if telemetry else None,
-            memory_total=telemetry.memory_total if telemetry else None,
+            sample=self.sample,
             finish_seconds=self.remaining_cost(now, rate) / rate if rate else None,
             restarts=self.restarts,
             note=self.note,

@@ -88,8 +88,8 @@ def _rates(run_state: ScreenState, metrics: DeviceMetrics) -> list[Content]:
         ),
         *(history if samples else []),
         field("Busy", f"{percent(metrics.utilisation)} of the last seconds"),
-        field("Sensor", percent(metrics.sensor_utilisation)),
-        field("Memory", memory(metrics.memory_used, metrics.memory_total)),
+        field("Sensor", percent(metrics.sample.sensor_utilisation)),
+        field("Memory", memory(metrics.sample.memory_used, metrics.sample.memory_total)),
     ]
 
 

@@ -103,6 +103,10 @@ def _rate(row: DeviceRow, a_second: float | None) -> str:
     return quantity(None if row.through else a_second)
 
 
+def _memory(row: DeviceRow) -> str:
+    return memory(row.metrics.sample.memory_used, row.metrics.sample.memory_total)
+
+
 def _number(text: str) -> Line:
     return [(text, "dim" if text in (NONE, "0") else "plain")]
 
@@ -147,11 +151,8 @@ def columns(samples: Samples) -> tuple[Column[DeviceRow], ...]:
         Column("Stolen", 9, stolen_cell, right=True, rank=5),
         Column("Now", 17, running_cell, flexible=True, most=48),
         _figure("Ends in", 8, _end, rank=7),
-        _figure(
-            *("Memory", 14, lambda row: memory(row.metrics.memory_used, row.metrics.memory_total)),
-            rank=8,
-        ),
-        _figure("Sensor", 6, lambda row: percent(row.metrics.sensor_utilisation), rank=9),
+        _figure("Memory", 14, _memory, rank=8),
+        _figure("Sensor", 6, lambda row: percent(row.metrics.sample.sensor_utilisation), rank=9),
         Column("Hardware", 26, hardware_cell, rank=10),
         _figure("Restarts", 8, lambda row: count(row.metrics.restarts), rank=11),
     )

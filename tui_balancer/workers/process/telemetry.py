@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 from tui_balancer.devices.monitoring import DeviceMonitor
+from tui_balancer.samples import Telemetry
 from tui_balancer.workers.process.busy import BusyClock
-from tui_balancer.workers.wire.protocol import WorkerTelemetry
 from tui_balancer.workers.wire.queues import WorkQueue
 
 INTERVAL_SECONDS = 1.0
@@ -17,14 +17,6 @@ def report_telemetry(
 ) -> None:
     """Report at once and then every interval until `over` is set; a thread's target."""
     while True:
-        sample = monitor.sample()
-        queue.telemetry(
-            WorkerTelemetry(
-                busy_seconds=busy.seconds(),
-                memory_used=sample.memory_used,
-                memory_total=sample.memory_total,
-                sensor_utilisation=sample.sensor_utilisation,
-            )
-        )
+        queue.telemetry(Telemetry(busy.seconds(), monitor.sample()))
         if over.wait(INTERVAL_SECONDS):
             return

@@ -15,6 +15,7 @@ from typing import Protocol
 from tui_balancer.inputs.segments import Stretch
 from tui_balancer.outputs.formats import FORMATS, Format
 from tui_balancer.outputs.sealing import Written
+from tui_balancer.samples import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,23 +212,6 @@ class DeviceFacts:
     threads: int
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerTelemetry:
-    """Measured about once a second, also while a batch is in flight.
-
-    Attributes:
-        busy_seconds: Cumulative seconds with a batch in flight, the running one included.
-        memory_used: Bytes: the device's for a GPU, the process's resident set for a CPU.
-        memory_total: Bytes, or None where unknown.
-        sensor_utilisation: NVML's figure in [0, 1], or None where there is no sensor.
-    """
-
-    busy_seconds: float
-    memory_used: int | None
-    memory_total: int | None
-    sensor_utilisation: float | None
-
-
 class WorkerApi(Protocol):
     """The app's side, called from server threads; every method is thread-safe."""
 
@@ -272,5 +256,5 @@ class WorkerApi(Protocol):
     def finish(self, worker: WorkerId, result: TaskResult) -> None:
         """Put the outputs in place and note the files done; a stale epoch is dropped."""
 
-    def telemetry(self, worker: WorkerId, telemetry: WorkerTelemetry) -> None:
+    def telemetry(self, worker: WorkerId, telemetry: Telemetry) -> None:
         """Note what the device is like now."""

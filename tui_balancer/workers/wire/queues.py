@@ -17,6 +17,7 @@ from multiprocessing.managers import BaseManager
 from pathlib import Path
 from typing import cast
 
+from tui_balancer.samples import Telemetry
 from tui_balancer.workers.wire.peers import require_same_user
 from tui_balancer.workers.wire.protocol import (
     DeviceFacts,
@@ -27,7 +28,6 @@ from tui_balancer.workers.wire.protocol import (
     TaskShare,
     WorkerApi,
     WorkerId,
-    WorkerTelemetry,
 )
 from tui_balancer.workers.wire.socket_folder import private_folder
 
@@ -119,7 +119,7 @@ class WorkQueue:
         """Hand in a task."""
         self._board.finish(self._worker, result)
 
-    def telemetry(self, telemetry: WorkerTelemetry) -> None:
+    def telemetry(self, telemetry: Telemetry) -> None:
         """Say what the device is like now."""
         self._board.telemetry(self._worker, telemetry)
 

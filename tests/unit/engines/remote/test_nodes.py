@@ -13,7 +13,7 @@ from tui_balancer.engines.dask.node_check import Look, look_around
 from tui_balancer.engines.remote.messages import NodeReport
 from tui_balancer.engines.remote.nodes import Nodes
 from tui_balancer.errors import UserError
-from tui_balancer.versions import versions
+from tui_balancer.extras import versions
 from tui_balancer.workers.benchmark import measure
 
 CPU = DeviceInfo("cpu", "EPYC", 64 << 30)

@@ -19,6 +19,7 @@ import pytest
 
 from tests.support.tasks import write_task
 from tests.support.work_board import DEADLINE_SECONDS, ListBoard
+from tui_balancer.samples import DeviceSample, Telemetry
 from tui_balancer.workers.wire import peers
 from tui_balancer.workers.wire import queues as module
 from tui_balancer.workers.wire.protocol import (
@@ -28,7 +29,6 @@ from tui_balancer.workers.wire.protocol import (
     TaskResult,
     WorkerApi,
     WorkerId,
-    WorkerTelemetry,
 )
 from tui_balancer.workers.wire.queues import (
     BOARD_METHODS,
@@ -95,7 +95,7 @@ def test_a_waiting_worker_holds_up_no_other_thread_of_its_process(
 ) -> None:
     threading.Thread(target=work.take, daemon=True).start()
     board.wait_until(lambda: bool(board.idle))
-    telemetry = WorkerTelemetry(1.5, 2, None, None)
+    telemetry = Telemetry(1.5, DeviceSample(2))
     work.telemetry(telemetry)
 
     assert board.telemetry_reports == [telemetry]
