@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tui_balancer.ledger.writing import Ledger
 from tui_balancer.run_folder.ledger_writer import LedgerWriter
 from tui_balancer.run_folder.settings_json import run_record
 from tui_balancer.scheduler.events import (
+    AssignmentEvent,
     DeviceEvent,
     DoneEvent,
     Event,
@@ -37,10 +39,17 @@ HOSTILE = '<img src=x onerror="alert(1)">.faa'
 NAMES = ("a.faa", "b.faa", "c.faa", HOSTILE, "empty.faa", "shared.faa")
 A, B, C, BROKEN, BAD, SHARED = range(6)
 
+
+def queue(*numbers: int) -> bytes:
+    """Return a queue of files as an assignment has it."""
+    return array("i", numbers).tobytes()
+
+
 FIRST: tuple[Event, ...] = (
     DeviceEvent(0, 0.5, "cpu:0", DeviceState.STARTING, "worker 1 is starting"),
     DeviceEvent(0, 0.5, "cpu:1", DeviceState.STARTING, "worker 1 is starting"),
     FailureEvent(0, 0.6, BAD, NAMES[BAD], None, EMPTY),
+    AssignmentEvent(0, 0.7, (("cpu:0", queue(A)), ("cpu:1", queue(B, C, BROKEN, SHARED)))),
     DeviceEvent(0, 2.0, "cpu:0", DeviceState.IDLE, "model loaded"),
     LeaseEvent(0, 2.0, A, NAMES[A], "cpu:0", 1),
     DeviceEvent(0, 3.0, "cpu:1", DeviceState.IDLE, "model loaded"),
@@ -58,6 +67,7 @@ SECOND: tuple[Event, ...] = (
     FailureEvent(0, 0.1, BAD, NAMES[BAD], None, EMPTY),
     DeviceEvent(0, 0.2, "cpu:0", DeviceState.STARTING, "worker 1 is starting"),
     DeviceEvent(0, 0.2, "cpu:1", DeviceState.STARTING, "worker 1 is starting"),
+    AssignmentEvent(0, 0.9, (("cpu:0", queue(C)), ("cpu:1", queue(BROKEN, SHARED)))),
     LeaseEvent(0, 1.0, C, NAMES[C], "cpu:0", 2),
     LeaseEvent(0, 1.0, BROKEN, HOSTILE, "cpu:1", 2),
     DoneEvent(0, 3.0, C, NAMES[C], "cpu:0", 2, 2.0),

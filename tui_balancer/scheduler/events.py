@@ -53,6 +53,16 @@ class Event(Struct, frozen=True, tag_field="event"):
     seconds: float
 
 
+class AssignmentEvent(Event, frozen=True, tag="assignment"):
+    """These devices have these queues now: at the start of the work, or after an undone move.
+
+    Attributes:
+        queues: Of each device named its queue, as `WorkQueue.order` has it.
+    """
+
+    queues: tuple[tuple[str, bytes], ...]
+
+
 class StealEvent(Event, frozen=True, tag="steal"):
     """A file moved by the coordinator from a busy device's queue to an idle one.
 
@@ -70,6 +80,8 @@ class StealEvent(Event, frozen=True, tag="steal"):
             unit; estimated seconds from the event. None where its speed is not known yet, or it
             is held.
         target_ends: The same of the idle device, without the unit and with it.
+        file_count: Files in the unit.
+        first: Whether it is the next one of the idle device, and not the last.
     """
 
     unit_id: int
@@ -82,6 +94,8 @@ class StealEvent(Event, frozen=True, tag="steal"):
     finish_with: float | None = None
     source_ends: tuple[float, float] | None = None
     target_ends: tuple[float, float] | None = None
+    file_count: int = 1
+    first: bool = True
 
 
 class MoveEvent(Event, frozen=True, tag="move"):
@@ -93,6 +107,7 @@ class MoveEvent(Event, frozen=True, tag="move"):
         source: The device for which it waited.
         target: The device for which it waits now.
         reason: How, where there is more to say than that it was moved.
+        first: Whether it is the next one of that device, and not the last.
     """
 
     unit_id: int
@@ -100,6 +115,7 @@ class MoveEvent(Event, frozen=True, tag="move"):
     source: str
     target: str
     reason: str = ""
+    first: bool = False
 
 
 class SkipEvent(Event, frozen=True, tag="skip"):
@@ -123,12 +139,16 @@ class SkipEvent(Event, frozen=True, tag="skip"):
 
 
 class RetryEvent(Event, frozen=True, tag="retry"):
-    """A person had a failed or skipped unit wait again, for this device; `files` as above."""
+    """A person had a failed or skipped unit wait again, for this device; `files` as above.
+
+    It is the last one of that device, or the `first`.
+    """
 
     unit_id: int
     unit_name: str
     device: str
     files: tuple[int, ...] = ()
+    first: bool = False
 
 
 class SplitEvent(Event, frozen=True, tag="split"):
@@ -214,6 +234,8 @@ class ReturnEvent(Event, frozen=True, tag="return"):
         cause: Why.
         detail: How a worker died; empty for every other cause.
         charged: Whether a worker's death counts against the unit.
+        queue: The device whose next unit it is; empty where others work on it, or nobody needs
+            it: a shard of a file that has failed.
     """
 
     unit_id: int
@@ -223,6 +245,7 @@ class ReturnEvent(Event, frozen=True, tag="return"):
     cause: ReturnCause
     detail: str = ""
     charged: bool = False
+    queue: str = ""
 
     @property
     def reason(self) -> str:
@@ -238,16 +261,18 @@ class UnbundleEvent(Event, frozen=True, tag="unbundle"):
         unit_name: Its name.
         device: Whose worker died last.
         epoch: The attempt.
-        files: How many files wait.
+        files: The numbers of its files.
         reason: How that worker died.
+        queue: The device whose next units they are.
     """
 
     unit_id: int
     unit_name: str
     device: str
     epoch: int
-    files: int
+    files: tuple[int, ...]
     reason: str
+    queue: str = ""
 
 
 class DoneEvent(Event, frozen=True, tag="done"):
@@ -314,7 +339,8 @@ class WarningEvent(Event, frozen=True, tag="warning"):
 
 
 RunEvent = (
-    StealEvent
+    AssignmentEvent
+    | StealEvent
     | MoveEvent
     | SkipEvent
     | RetryEvent

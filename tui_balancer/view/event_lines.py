@@ -10,6 +10,7 @@ from typing import Any, Final
 from tui_balancer.formatting import plural
 from tui_balancer.notices import Example, with_examples
 from tui_balancer.scheduler.events import (
+    AssignmentEvent,
     DeviceEvent,
     DoneEvent,
     Event,
@@ -136,7 +137,7 @@ def _return(event: ReturnEvent) -> EventLine:
 
 def _unbundle(event: UnbundleEvent) -> EventLine:
     reason = (
-        f"too many workers died with this bundle, so its {plural(event.files, 'file')} "
+        f"too many workers died with this bundle, so its {plural(len(event.files), 'file')} "
         f"wait one by one ({event.reason})"
     )
     return EventLine(Label.RETURNED, Category.SETBACK, (event.device,), event.unit_name, reason)
@@ -190,6 +191,7 @@ _LINES: Final[dict[type[Event], Callable[[Any], EventLine | None]]] = {
     DeviceEvent: _device,
     SettingEvent: _setting,
     WarningEvent: _warning,
+    AssignmentEvent: _everyday,
     LeaseEvent: _everyday,
     PartEvent: _everyday,
     DoneEvent: _everyday,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from tui_balancer.scheduler.events import (
+    AssignmentEvent,
     DeviceEvent,
     DoneEvent,
     Event,
@@ -80,6 +81,9 @@ class RunView:
     def expect(self, files: Sequence[Unit]) -> None:
         """Learn the files, by whose numbers the events speak."""
 
+    def assigned(self, event: AssignmentEvent) -> None:
+        """Devices have these queues now."""
+
     def stolen(self, event: StealEvent) -> None:
         """A unit is the next one of another device."""
 
@@ -147,6 +151,15 @@ class RunState:
         for view in self._views:
             view.expect(files)
 
+    def copy(self, *views: RunView) -> RunState:
+        """Return the same state, which moves on apart from this one and tells these views."""
+        twin = RunState(*views)
+        twin.last_event, twin.devices = self.last_event, dict(self.devices)
+        twin.leases = {unit_id: dict(leases) for unit_id, leases in self.leases.items()}
+        twin._files, twin._failed = self._files, dict(self._failed)
+        twin._by_parts = {unit_id: replace(work) for unit_id, work in self._by_parts.items()}
+        return twin
+
     def apply(self, event: Event) -> None:
         """Take in the next event."""
         self.last_event = event.sequence
@@ -157,6 +170,10 @@ class RunState:
         """Take in the next events."""
         for event in events:
             self.apply(event)
+
+    def _assignment(self, event: AssignmentEvent) -> None:
+        for view in self._views:
+            view.assigned(event)
 
     def _steal(self, event: StealEvent) -> None:
         for view in self._views:
@@ -260,6 +277,7 @@ class RunState:
 
 
 _MEANINGS: Final[dict[type[Event], Callable[[RunState, Any], None]]] = {
+    AssignmentEvent: RunState._assignment,
     StealEvent: RunState._steal,
     MoveEvent: RunState._move,
     SkipEvent: RunState._skip,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from statistics import median, quantiles
 
 from tui_balancer.notices import Notice
@@ -69,6 +70,16 @@ class RunStats(RunView):
         self._errors = array("f")
         self._last_done = 0.0
 
+    def copy(self) -> RunStats:
+        """Return the same counts, which grow apart from these."""
+        twin = copy(self)
+        twin.warnings, twin._errors = self.warnings[:], self._errors[:]
+        twin._failures = dict(self._failures)
+        twin.devices = defaultdict(
+            DeviceTally, {device: replace(tally) for device, tally in self.devices.items()}
+        )
+        return twin
+
     def expect(self, files: Sequence[Unit]) -> None:
         """See `RunView`."""
         self._files = files
@@ -76,8 +87,8 @@ class RunStats(RunView):
     def stolen(self, event: StealEvent) -> None:
         """See `RunView`."""
         self.steals += 1
-        self.devices[event.target].stolen_to += 1
-        self.devices[event.source].stolen_from += 1
+        self.devices[event.target].stolen_to += event.file_count
+        self.devices[event.source].stolen_from += event.file_count
 
     def split(self, _event: SplitEvent) -> None:
         """See `RunView`."""

@@ -54,6 +54,7 @@ from tui_balancer.scheduler.commands import (
     UndoMove,
 )
 from tui_balancer.scheduler.events import (
+    AssignmentEvent,
     DoneEvent,
     PartEvent,
     RetryEvent,
@@ -94,7 +95,8 @@ EVENTS = (
     SplitEvent(4, 2.0, 3, "f3", "cpu:0", "cpu:1", 2, 5, "idle", copy=True, source_ends=(1.0, 2.0)),
     PartEvent(5, 2.0, 3, "f3", "cpu:0", 1, 10, 100, 1e9, 2.0),
     ReturnEvent(6, 2.0, 3, "f3", "cpu:0", 1, ReturnCause.WORKER_DIED, "killed by SIGKILL", True),
-    UnbundleEvent(7, 2.0, 3, "a bundle", "cpu:0", 1, 12, "killed by SIGKILL"),
+    AssignmentEvent(9, 2.0, (("cpu:0", b"\x03\0\0\0\xfb\xff\xff\xff"), ("cpu:1", b""))),
+    UnbundleEvent(7, 2.0, 3, "a bundle", "cpu:0", 1, (3, 4), "killed by SIGKILL", "cpu:1"),
     WarningEvent(8, 2.0, Notice("empty", NoticeKind.EMPTY, 4, 2, (Example("a.faa", 3, "P1"),))),
 )
 

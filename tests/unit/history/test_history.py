@@ -21,14 +21,17 @@ from tests.support.told_run import (
     A,
     C,
     numbered,
+    queue,
     told_run,
 )
 from tui_balancer.errors import UserError
 from tui_balancer.history.history import CUT_OFF, RunHistory, read_history, stored_event
 from tui_balancer.history.run_report import RunReport, account_of
+from tui_balancer.ledger.records import EventRecord
 from tui_balancer.notices import Example, Notice, NoticeKind
 from tui_balancer.run_folder.ledger_writer import event_record
 from tui_balancer.scheduler.events import (
+    AssignmentEvent,
     DeviceEvent,
     DoneEvent,
     Event,
@@ -40,6 +43,7 @@ from tui_balancer.scheduler.events import (
     WarningEvent,
 )
 from tui_balancer.scheduler.model import DeviceState, Unit
+from tui_balancer.view.event_lines import event_line
 from tui_balancer.view.run_state import RunState, SpanEnd
 from tui_balancer.view.spans import Span, SpanRecord
 
@@ -70,6 +74,7 @@ def account(history: RunHistory) -> RunReport:
         ),
         SplitEvent(1, 2.0, A, NAMES[A], "cpu:0", "cpu:1", 1, 3, "why", 3.0, 2.0, False, (3.0, 1.0)),
         DoneEvent(1, 2.0, A, NAMES[A], "cpu:0", 1, 1.0, (0, 1)),
+        AssignmentEvent(1, 2.0, (("cpu:0", queue(C, ~SHARED)), ("cpu:1", b""))),
         FailureEvent(1, 2.0, A, NAMES[A], "cpu:0", "shard 1 of 2: why", waiting=True),
         WarningEvent(
             1,
@@ -82,6 +87,14 @@ def test_an_event_comes_out_of_the_ledger_as_it_went_in(event: Event) -> None:
     record = event_record(event)
     read = replace(record, payload=json.loads(json.dumps(record.payload)))
     assert stored_event(read, event.sequence) == event
+
+
+def test_a_broken_up_bundle_of_an_earlier_version_is_read_with_its_size() -> None:
+    fields = {"unit_id": 4, "unit_name": "3 files", "device": "cpu:0", "epoch": 2}
+    record = EventRecord(1, 2.0, "unbundle", {**fields, "files": 3, "reason": "killed"})
+    line = event_line(stored_event(record, 1))
+    assert line is not None
+    assert "its 3 files wait one by one" in line.text
 
 
 def test_sessions_follow_each_other_on_one_clock(history: RunHistory) -> None:
@@ -127,7 +140,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_span_is_told_with_what_was_done_in_it() -> None:
-    (span,) = record_of(numbered((FIRST[4], FIRST[7])), UNITS, 20.0).spans
+    (span,) = record_of(numbered((FIRST[5], FIRST[8])), UNITS, 20.0).spans
     assert span == Span(
         "cpu:0", A, 1, NAMES[A], 2.0, 6.0, SpanEnd.DONE, 1, 10, 1000, 1e13, 3.5
     )  # fmt: skip

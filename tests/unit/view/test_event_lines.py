@@ -18,6 +18,7 @@ from tui_balancer.history.page.html import page
 from tui_balancer.history.run_report import account_of
 from tui_balancer.notices import Example, Notice
 from tui_balancer.scheduler.events import (
+    AssignmentEvent,
     DeviceEvent,
     DoneEvent,
     Event,
@@ -67,7 +68,7 @@ TOLD: Final[dict[Event, str]] = {
     ReturnEvent(10, 0.0, *UNIT, "cuda:1", 1, ReturnCause.WORKER_DIED, "killed by SIGKILL"): (
         "returned cuda:1  a.faa: killed by SIGKILL"
     ),
-    UnbundleEvent(11, 0.0, *UNIT, "cuda:1", 1, 12, "killed by SIGKILL"): (
+    UnbundleEvent(11, 0.0, *UNIT, "cuda:1", 1, tuple(range(12)), "killed by SIGKILL"): (
         "returned cuda:1  a.faa: too many workers died with this bundle, "
         "so its 12 files wait one by one (killed by SIGKILL)"
     ),
@@ -82,6 +83,7 @@ TOLD: Final[dict[Event, str]] = {
     WarningEvent(16, 0.0, Notice("empty: 2 in 1 file", examples=EMPTY_ONES)): (
         "warning  empty: 2 in 1 file (a.faa line 3: P1; a.faa line 9: P2)"
     ),
+    AssignmentEvent(20, 0.0, (("cuda:1", b"\4\0\0\0"),)): "",
     LeaseEvent(17, 0.0, *UNIT, "cuda:1", 1): "",
     PartEvent(18, 0.0, *UNIT, "cuda:1", 1, 3, 300, 1e9, 0.5): "",
     DoneEvent(19, 0.0, *UNIT, "cuda:1", 1, 2.0): "",

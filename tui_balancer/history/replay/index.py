@@ -1,78 +1,112 @@
-"""What a replay knows of a run beforehand: all that does not change from moment to moment."""
+"""A run folded once from its first event to its last: any moment of it is near a keyframe."""
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from math import ceil
 
 from tui_balancer.history.history import RunHistory
-from tui_balancer.history.replay.queues import QueueHistory
-from tui_balancer.scheduler.events import DeviceEvent
-from tui_balancer.scheduler.model import Totals
-from tui_balancer.view.spans import Span
+from tui_balancer.history.replay.state import DeviceHistory, ReplayState
+from tui_balancer.scheduler.events import (
+    DeviceEvent,
+    FailureEvent,
+    MoveEvent,
+    SkipEvent,
+    SplitEvent,
+    StealEvent,
+)
+from tui_balancer.scheduler.model import DeviceState
+from tui_balancer.view.places import FilePlaces
+from tui_balancer.view.run_state import RunState, RunView
+from tui_balancer.view.run_stats import RunStats
+from tui_balancer.view.spans import Span, SpanRecord
+
+APART = 4096
+"""Events between two keyframes."""
+
+KEYFRAMES = 32
+"""No more than so many, each of which has six bytes a file; then they are farther apart."""
+
+
+class Landmarks(RunView):
+    """The moments that one can jump to, in seconds of the run, oldest first.
+
+    Attributes:
+        steals: A file changed hands, or a device joined another one in it.
+        failures: A file failed or a device died.
+    """
+
+    def __init__(self) -> None:
+        self.steals: list[float] = []
+        self.failures: list[float] = []
+
+    def stolen(self, event: StealEvent) -> None:
+        """See `RunView`."""
+        self.steals.append(event.seconds)
+
+    def split(self, event: SplitEvent) -> None:
+        """See `RunView`."""
+        self.steals.append(event.seconds)
+
+    def moved(self, event: MoveEvent) -> None:
+        """See `RunView`."""
+        self.steals.append(event.seconds)
+
+    def failed(self, event: FailureEvent | SkipEvent, _files: object) -> None:
+        """See `RunView`."""
+        if not event.by_hand:
+            self.failures.append(event.seconds)
+
+    def device_changed(self, event: DeviceEvent) -> None:
+        """See `RunView`."""
+        if event.state is DeviceState.DEAD:
+            self.failures.append(event.seconds)
 
 
 class ReplayIndex:
-    """Worked out once, read by every `Stage`.
-
-    Args:
-        history: The run.
-        held: Its spans.
+    """Finds the state at any moment of a run.
 
     Attributes:
-        events: All of the run, oldest first.
-        units: Every file as a unit at its number.
-        spans: By unit, epoch and start.
-        rates: FLOP/s of each device over all that it computed.
-        members: The files of every unit, by their numbers.
-        shards: Of each shard, the number of its file.
-        totals: What there is to be done.
-        devices: In the order in which they were first heard of.
-        hardware: Name and weight of each device.
-        waits: Where units wait.
+        devices: Those that took part, in the order in which they were first heard of.
+        landmarks: Where one can jump to.
     """
 
-    def __init__(self, history: RunHistory, held: Iterable[Span]) -> None:
-        self.events, self.units = history.events, history.units
-        self.spans = {(span.unit_id, span.epoch, span.start): span for span in held}
-        self.rates = _rates(self.spans.values())
-        self.members: dict[int, Sequence[int]] = _members(history)
-        self.shards = {unit.unit_id: unit.whole for unit in self.units if unit.whole is not None}
-        self.totals = Totals(
-            files=sum(unit.inputs for unit in self.units),
-            sequences=sum(unit.sequences for unit in self.units),
-            residues=sum(unit.residues for unit in self.units),
-            cost=sum(unit.cost for unit in self.units),
-        )
-        self.devices = tuple(
-            dict.fromkeys(one.device for one in self.events if isinstance(one, DeviceEvent))
-        )
-        self.hardware = {
-            one.device: (one.name, one.weight)
-            for session in history.sessions
-            for one in session.devices
+    def __init__(self, history: RunHistory) -> None:
+        self.landmarks = Landmarks()
+        self._events = history.events
+        self._seconds = array("d", [event.seconds for event in self._events])
+        self._apart = max(APART, ceil(len(self._events) / KEYFRAMES))
+        self._keyframes: list[ReplayState] = []
+        record, run_stats, file_places = SpanRecord(history.seconds), RunStats(), FilePlaces()
+        fold = RunState(run_stats, file_places, record, self.landmarks)
+        fold.expect(history.units)
+        state = ReplayState(fold, run_stats, file_places)
+        for begin in range(0, max(1, len(self._events)), self._apart):
+            self._keyframes.append(state.copy())
+            fold.apply_all(self._events[begin : begin + self._apart])
+        hardware = {one.device: one for session in history.sessions for one in session.devices}
+        held: defaultdict[str, list[Span]] = defaultdict(list)
+        for span in record.spans:
+            held[span.device].append(span)
+        self.devices = {
+            device: DeviceHistory(held[device], hardware.get(device)) for device in fold.devices
         }
-        loads = {
-            unit: (len(files), sum(self.units[number].cost for number in files))
-            for unit, files in self.members.items()
-        }
-        # A divided file waits for its shards, and for no device.
-        waiting = {row.file.unit for row in history.files if not row.file.shards}
-        self.waits = QueueHistory(self.events, waiting, loads)
 
+    def at(self, seconds: float, near: ReplayState | None = None) -> ReplayState:
+        """Return the state at a moment.
 
-def _members(history: RunHistory) -> dict[int, Sequence[int]]:
-    members: defaultdict[int, list[int]] = defaultdict(list)
-    for row in history.files:
-        members[row.file.unit].append(row.file.file_id)
-    # The files of a bundle that was broken up were leased alone in the end.
-    return {number: members.get(number) or [number] for number in range(len(history.files))}
+        Args:
+            seconds: Of the run.
+            near: A state that is not needed any more: it is moved on where that is shorter.
+        """
+        return self.after(bisect_right(self._seconds, seconds), near)
 
-
-def _rates(held: Iterable[Span]) -> dict[str, float]:
-    cost: defaultdict[str, float] = defaultdict(float)
-    seconds: defaultdict[str, float] = defaultdict(float)
-    for span in held:
-        cost[span.device] += span.cost
-        seconds[span.device] += span.compute_seconds
-    return {device: cost[device] / took for device, took in seconds.items() if took > 0}
+    def after(self, events: int, near: ReplayState | None = None) -> ReplayState:
+        """Return the state after so many events; `near` as above."""
+        keyframe = self._keyframes[min(events // self._apart, len(self._keyframes) - 1)]
+        if near is None or not keyframe.last_event <= near.last_event <= events:
+            near = keyframe.copy()
+        near.fold.apply_all(self._events[near.last_event : events])
+        return near

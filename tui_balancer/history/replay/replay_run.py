@@ -19,18 +19,10 @@ from tui_balancer.notices import notice_line
 from tui_balancer.run_folder.folder import LOGS_FOLDER
 from tui_balancer.run_folder.shards import shown
 from tui_balancer.scheduler.commands import Command, Outcome
-from tui_balancer.scheduler.events import (
-    DeviceEvent,
-    Event,
-    FailureEvent,
-    MoveEvent,
-    SplitEvent,
-    StealEvent,
-)
-from tui_balancer.scheduler.model import DeviceState, Unit
+from tui_balancer.scheduler.events import Event
+from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import Phase, RunSnapshot, RunSummary
-from tui_balancer.view.spans import SpanRecord
 
 Landmark = Literal["steal", "failure"]
 """What one can jump to: a file changed hands; a file failed or a device died."""
@@ -83,13 +75,11 @@ class ReplayRun:
             self._history = history = read_history(folder)
             self._units = shown(history.units)
             self._end = FinishedRun(folder, history)
-            record = SpanRecord(history.seconds)
-            history.fold(record)
-            self._index = ReplayIndex(history, record.spans)
-            self._stage = ReplayState(self._index)
+            self._index = ReplayIndex(history)
+        self._state = self._index.at(0.0)
         self._landmarks: dict[Landmark, tuple[float, ...]] = {
-            "steal": tuple(event.seconds for event in history.events if _is_steal(event)),
-            "failure": tuple(event.seconds for event in history.events if _is_failure(event)),
+            "steal": tuple(self._index.landmarks.steals),
+            "failure": tuple(self._index.landmarks.failures),
         }
 
     def playback(self) -> Playback:
@@ -140,36 +130,36 @@ class ReplayRun:
     def snapshot(self) -> RunSnapshot:
         """See `RunHandle.snapshot`."""
         with self._lock:
-            now, stage = self._now(), self._at_now()
+            now, state = self._now(), self._at_now()
             end = replace(
                 self._end.snapshot(),
                 started_at=self._history.sessions[0].record.started_at,
                 elapsed_seconds=now,
-                last_event=stage.last_event,
+                last_event=state.last_event,
             )
             if now >= self._history.seconds:
                 return end
-            devices = stage.metrics(now)
-            totals = stage.totals()
+            devices = state.metrics(self._index.devices, now)
+            totals = state.file_places.totals()
             live = [one for one in devices if one.finish_seconds is not None]
             rate = sum(one.rate or 0.0 for one in live)
             running = sum(
                 one.running.fraction * one.running.unit.cost for one in devices if one.running
             )
             left = max(0.0, totals.cost - totals.cost_done - running)
-            paused = stage.paused
+            paused = state.paused
             return replace(
                 end,
-                phase=Phase.RUNNING if stage.begun else Phase.LOADING,
+                phase=Phase.LOADING if state.run_stats.first_lease is None else Phase.RUNNING,
                 totals=totals,
                 paused=paused,
                 sequences_per_second=sum(one.sequences_per_second or 0.0 for one in devices),
                 residues_per_second=sum(one.residues_per_second or 0.0 for one in devices),
                 eta_seconds=left / rate if rate and not paused else None,
                 devices=devices,
-                warnings=tuple(map(notice_line, stage.run_stats.warnings)),
+                warnings=tuple(map(notice_line, state.run_stats.warnings)),
                 stop_reason="",
-                efficiency=stage.run_stats.efficiency(),
+                efficiency=state.run_stats.efficiency(),
             )
 
     def events_after(self, sequence: int) -> tuple[Event, ...]:
@@ -180,7 +170,8 @@ class ReplayRun:
     def queue(self, device: str) -> tuple[Unit, ...]:
         """See `RunHandle.queue`."""
         with self._lock:
-            return self._at_now().units_waiting(device)
+            numbers = self._at_now().file_places.queue(device)
+            return tuple(self._history.units[number] for number in numbers)
 
     def units(self) -> tuple[Unit, ...]:
         """See `RunHandle.units`."""
@@ -189,8 +180,10 @@ class ReplayRun:
     def places(self, known: int) -> Places | None:
         """See `RunHandle.places`."""
         with self._lock:
-            stage = self._at_now()
-            return None if stage.last_event == known else stage.places()
+            state = self._at_now()
+            if state.last_event == known:
+                return None
+            return state.file_places.places(state.last_event)
 
     def log_folder(self) -> Path:
         """See `RunHandle.log_folder`; logs are shown as they were in the end."""
@@ -219,19 +212,6 @@ class ReplayRun:
         self._position = min(max(0.0, seconds), self._history.seconds)
 
     def _at_now(self) -> ReplayState:
-        """Return the stage as it is at the present moment."""
-        now, events = self._now(), self._history.events
-        newest = self._stage.last_event
-        if newest and events[newest - 1].seconds > now:
-            self._stage = ReplayState(self._index)
-        self._stage.go_on(now)
-        return self._stage
-
-
-def _is_steal(event: Event) -> bool:
-    return isinstance(event, StealEvent | SplitEvent | MoveEvent)
-
-
-def _is_failure(event: Event) -> bool:
-    dead = isinstance(event, DeviceEvent) and event.state is DeviceState.DEAD
-    return isinstance(event, FailureEvent) or dead
+        """Return the state at the present moment."""
+        self._state = self._index.at(self._now(), self._state)
+        return self._state

@@ -79,9 +79,10 @@ def give_back(
         state.units.give_back(active, to.device)
         to.queue.push_front(unit)
         state.balancer.note(to)
-    state.log.add(ReturnEvent, *active.lease.named, cause, detail, charged)
     if unit.whole is not None:
         state.divided.returned(unit)
+    queue = state.units.home.get(unit.unit_id, "")
+    state.log.add(ReturnEvent, *active.lease.named, cause, detail, charged, queue)
     state.changed()
 
 
@@ -94,7 +95,7 @@ def unbundle(state: SchedulerState, active: ActiveLease, reason: str, *, to: Dev
     for part in reversed(unit.parts):
         to.queue.push_front(part)
     state.balancer.note(to)
-    state.log.add(UnbundleEvent, *active.lease.named, unit.files, reason)
+    state.log.add(UnbundleEvent, *active.lease.named, unit.numbers, reason, to.device)
     state.changed()
 
 

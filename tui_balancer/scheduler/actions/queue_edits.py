@@ -44,7 +44,8 @@ def reorder(state: SchedulerState, unit_ids: Sequence[int], *, first: bool) -> s
         put: Callable[[Unit], None] = queue.push_front if first else queue.append
         put(unit)
         state.last_move.now[unit_id] = device
-        state.log.add(MoveEvent, unit_id, unit.name, device, device, f"now the {where} one")
+        words = f"now the {where} one"
+        state.log.add(MoveEvent, unit_id, unit.name, device, device, words, first)
     names = [unit.name for _, _, unit in taken]
     return _report(state, f"{{}} comes {where} now", names, refused, f"{{}} come {where} now")
 
@@ -70,6 +71,7 @@ def undo(state: SchedulerState) -> str:
         state.device_pool[device].queue.put_back(back)
     if not names:
         raise Refused("nothing to undo: what was moved has started or changed hands")
+    state.note_queues(state.device_pool[device] for device in last.places)
     gone = len(last.now) - len(names)
     text = _report(state, "{} is back in its place", names, (), "{} are back in their places")
     return f"{text}; {gone} started or changed hands meanwhile" if gone else text

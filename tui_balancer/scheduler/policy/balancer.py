@@ -95,7 +95,7 @@ class Balancer:
             if decision is None:
                 return unit
             taker = self._device_pool[decision.thief]
-            self._carry_out(decision, taker.queue.append)
+            self._carry_out(decision, taker.queue.append, first=False)
             self.note(taker)
         return None
 
@@ -162,7 +162,11 @@ class Balancer:
         return self.policy.decide(seen, self._device_pool.victims(thief, now))
 
     def _carry_out(
-        self, decision: StealDecision, enqueue: Callable[[Unit], None] | None = None
+        self,
+        decision: StealDecision,
+        enqueue: Callable[[Unit], None] | None = None,
+        *,
+        first: bool = True,
     ) -> None:
         unit = decision.unit
         victim, thief = self._device_pool[decision.victim], self._device_pool[decision.thief]
@@ -186,6 +190,8 @@ class Balancer:
             decision.finish_with,
             ends[0] and ends[0][::-1],
             ends[1],
+            unit.files,
+            first,
         )
 
     def _ends(self, record: DeviceRecord, unit: Unit) -> tuple[float, float] | None:

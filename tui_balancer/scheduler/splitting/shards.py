@@ -114,7 +114,8 @@ class DividedFiles:
                 if number not in self._aside:
                     self.log.add(RetryEvent, number, shard.name, record.device)
         self._aside.difference_update(file.shards)
-        self.log.add(RetryEvent, unit_id, file.name, record.device)
+        through = not self._unfinished[unit_id]
+        self.log.add(RetryEvent, unit_id, file.name, record.device, first=through)
         self._release(unit_id, record)
         return file
 

@@ -86,6 +86,17 @@ class WorkQueue:
                 numbers.append(unit.unit_id)
         return numbers
 
+    def order(self) -> bytes:
+        """Return the numbers of the files, next first, as 32-bit integers.
+
+        Those that share a unit with the one before are told as -1 minus the number.
+        """
+        order = array("i")
+        for unit in self:
+            order.append(unit.unit_id)
+            order.extend([~part.unit_id for part in unit.parts[1:]])
+        return order.tobytes()
+
     def remove(self, unit_id: int) -> Unit:
         """Take a unit out of the middle; KeyError when it is not here."""
         unit = self._units.pop(unit_id)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tui_balancer.scheduler.event_log import EventLog, EventSink
-from tui_balancer.scheduler.events import DeviceEvent, FailureEvent, LeaseEvent
+from tui_balancer.scheduler.events import AssignmentEvent, DeviceEvent, FailureEvent, LeaseEvent
 from tui_balancer.scheduler.model import (
     DeviceSpec,
     Directive,
@@ -136,8 +136,14 @@ class SchedulerState:
                 self.units.add(unit, record.device)
                 record.queue.append(unit)
         self.assigned = True
+        self.note_queues(records)
         self.balancer.forget()
         self.changed()
+
+    def note_queues(self, records: Iterable[DeviceRecord]) -> None:
+        """Write down the order of queues, where single steps do not tell it."""
+        queues = tuple((record.device, record.queue.order()) for record in records)
+        self.log.add(AssignmentEvent, queues)
 
     def add_failed(self, unit: Unit, reason: str, *, by_hand: bool = False) -> None:
         """Enter a unit that cannot be computed."""

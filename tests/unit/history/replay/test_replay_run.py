@@ -12,20 +12,11 @@ from tests.support.told_run import (
     NAMES,
     SHARED,
     A,
-    B,
     C,
     told_run,
 )
-from tui_balancer.history.replay.queues import NOWHERE, QueueHistory, WaitingUnits
 from tui_balancer.history.replay.replay_run import SPEEDS, ReplayRun
 from tui_balancer.scheduler.commands import PauseAll
-from tui_balancer.scheduler.events import (
-    LeaseEvent,
-    MoveEvent,
-    ReturnCause,
-    ReturnEvent,
-    StealEvent,
-)
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 from tui_balancer.view.handle import Phase
 
@@ -163,7 +154,7 @@ def test_every_file_is_in_one_place_at_every_moment(replay: ReplayRun, seconds: 
     assert totals.files == totals.done + totals.failed + totals.running + totals.waiting
 
 
-def test_files_wait_for_who_will_lose_or_take_them(replay: ReplayRun) -> None:
+def test_files_wait_where_they_were_put(replay: ReplayRun) -> None:
     replay.seek(4.0)
     assert [unit.unit_id for unit in replay.queue("cpu:1")] == [C, BROKEN, SHARED]
     assert replay.queue("cpu:0") == ()
@@ -198,27 +189,3 @@ def test_the_past_takes_no_commands(replay: ReplayRun) -> None:
         False,
         "this is a replay: the past cannot be steered",
     )
-
-
-def test_what_waits_goes_where_it_is_moved_and_returned() -> None:
-    events = [
-        MoveEvent(1, 1.0, A, "a", "cpu:0", "cpu:1"),
-        LeaseEvent(2, 2.0, A, "a", "cpu:1", 1),
-        ReturnEvent(3, 3.0, A, "a", "cpu:1", 1, ReturnCause.WORKER_DIED, "it died"),
-        StealEvent(4, 4.0, A, "a", 1, "cpu:1", "cpu:0", "idle"),
-        LeaseEvent(5, 5.0, A, "a", "cpu:0", 2),
-    ]
-    waiting = WaitingUnits(QueueHistory(events, [A, B], {A: (1, 5.0), B: (1, 7.0)}))
-
-    def where() -> str | None:
-        queues = waiting.places({A: [A], B: [B]})
-        return next((device for device, queue in queues.items() if A in queue), None)
-
-    seen = [where()]
-    for event in events:
-        waiting.follow(event)
-        seen.append(where())
-    assert seen == ["cpu:0", "cpu:1", None, "cpu:1", "cpu:0", None]
-    assert waiting.queue(NOWHERE) == [B]
-    assert waiting.waiting[NOWHERE] == (1, 7.0)
-    assert waiting.waiting["cpu:0"] == (0, 0.0)

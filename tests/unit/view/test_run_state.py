@@ -1,0 +1,55 @@
+"""The fold of a run's events against the coordinator that made them."""
+
+from __future__ import annotations
+
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.support.simulated import Story
+from tui_balancer.scheduler.events import Event
+from tui_balancer.scheduler.read_api import ReadApi
+from tui_balancer.view.places import FilePlaces
+from tui_balancer.view.run_state import RunState
+from tui_balancer.view.run_stats import RunStats
+
+NO_SHRINK = (Phase.explicit, Phase.reuse, Phase.generate)
+"""A run that fails is long: to make it shorter takes minutes."""
+
+COUNTS = ("files", "done", "failed", "skipped", "running", "waiting")
+
+
+def assert_agreed(places: FilePlaces, stats: RunStats, truth: ReadApi) -> None:
+    """Hold what the events tell against what the coordinator has."""
+    wanted = truth.places(-1)
+    assert wanted is not None
+    told = places.places(wanted.last_event)
+    filled = {device: queue for device, queue in told.queues.items() if queue}
+    assert filled == {device: queue for device, queue in wanted.queues.items() if queue}
+    length = len(told.ended)
+    assert told.ended == wanted.ended[:length].ljust(length, b"\0")
+    totals, true_totals = places.totals(), truth.totals()
+    for name in COUNTS:
+        assert getattr(totals, name) == getattr(true_totals, name), name
+    queued = places.queued()
+    for row in truth.get_gpu_metrics():
+        tally = stats.devices[row.device]
+        seen = (tally.files, tally.stolen_to, tally.stolen_from)
+        assert seen == (row.files_done, row.stolen_to, row.stolen_from)
+        files, cost = queued.get(row.device, (0, 0.0))
+        assert files == row.queued_files
+        assert abs(cost - row.queued_cost) < 1e-6
+
+
+@settings(deadline=None, max_examples=60, phases=NO_SHRINK)
+@given(data=st.data())
+def test_the_events_tell_where_every_file_is_at_every_moment(data: st.DataObject) -> None:
+    events: list[Event] = []
+    story = Story(data, events.append)
+    places, stats = FilePlaces(), RunStats()
+    state = RunState(places, stats)
+    state.expect(story.files)
+    for _ in story.go():
+        state.apply_all(events[state.last_event :])
+        assert_agreed(places, stats, story.run.coordinator)
+    final = places.totals()
+    assert final.running == final.waiting == 0 or not story.run.coordinator.over
