@@ -88,7 +88,7 @@ def belongs_to_other(folder: Path, user: int) -> UserError:
 
 
 def require_own(path: Path, status: os.stat_result, folder: Path) -> None:
-    """See that a file is this user's and that nobody else can change it.
+    """Refuse a file that is not this user's, or that others can change.
 
     Args:
         path: The attach file, or what it leads to.

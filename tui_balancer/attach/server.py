@@ -78,7 +78,7 @@ class AttachServer:
         self._clients = threading.BoundedSemaphore(MOST_CLIENTS)
 
     def open(self) -> None:
-        """Let screens in and say where in the run folder; a failure does not stop the run.
+        """Listen, and write the address into the run folder; a failure does not stop the run.
 
         Whoever opens it holds the folder's lock, so an older attach file is a killed process's.
         """

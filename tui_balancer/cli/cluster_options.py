@@ -122,7 +122,7 @@ class ClusterOptions:
         )
 
     def _check_belonging(self, kind: str) -> None:
-        """See that no option was given that means nothing here."""
+        """Refuse an option that means nothing for this kind of cluster."""
         belonging: dict[str, tuple[object, tuple[str, ...]]] = {
             "--config": (self.config, ("--cluster",)),
             "--workers": (self.workers, ("--cluster",)),

@@ -31,7 +31,7 @@ class Interrupts:
         self.count = 0
 
     def note(self, *_signal_and_frame: object) -> None:
-        """Take a signal."""
+        """Count a signal."""
         now = self._clock()
         if now >= self._wished + TOGETHER_SECONDS:
             self.count += 1

@@ -305,7 +305,7 @@ class ScreenOptions:
 @Parameter(name="*", group=SCRIPTS)
 @dataclass(frozen=True)
 class ScriptOptions:
-    """How other programs hear of the run."""
+    """Output for other programs."""
 
     json: Annotated[bool, Parameter(negative="")] = False
     """Print what `report --json` does at the end, and all else to stderr."""

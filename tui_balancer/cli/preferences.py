@@ -158,7 +158,7 @@ def theme_names() -> tuple[str, ...]:
 
 
 def apply_preferences(*commands: App) -> None:
-    """Let commands take options from the environment and then from the file, where not given."""
+    """Make commands read missing options from the environment, then from the file."""
     for command in commands:
         command.config = (_from_environment, _from_file)
 
@@ -193,7 +193,7 @@ def _refuse_unknown(path: Path, what: str, content: Iterable[str], known: Iterab
 
 
 def _refuse_bound_twice(path: Path, own: Mapping[str, str]) -> None:
-    """See that no key does two things in one place, other than those that do so by default."""
+    """Check that no key does two things in one place, other than those that do so by default."""
     from tui_balancer.ui.keymap import PLACES
 
     for place in PLACES:

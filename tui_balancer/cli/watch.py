@@ -134,7 +134,7 @@ class _Recorded:
 
 
 def _opened_logs(output: Path) -> TextIO:
-    """Have the program's own log written into the run folder, and return the run's."""
+    """Open run.log in the run folder and return it; app.log takes the program's messages."""
     logs = output / LOGS_FOLDER
     try:
         logs.mkdir(parents=True, exist_ok=True)

@@ -79,7 +79,7 @@ def export(
         overwrite: Whether files are replaced that are there already.
 
     Raises:
-        UserError: There is no run, or somebody works in it, or files are there already, or the disk
+        UserError: There is no run, or one is live in it, or files are there already, or the disk
             is full.
     """
     lock = _locked(folder, written=destination is None)

@@ -66,7 +66,7 @@ class Merged:
 
 
 def require_mergeable(formats: Sequence[FormatName]) -> None:
-    """See that formats can hold a whole run in one file.
+    """Check that formats can hold a whole run in one file.
 
     Raises:
         UserError: One cannot.

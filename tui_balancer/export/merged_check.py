@@ -56,7 +56,7 @@ def merged_flaws(folder: Path, run: RunRecord, rows: Sequence[FileRow]) -> list[
 
 
 def _refuse_other_rows(folder: Path, done: Sequence[FileRow]) -> None:
-    """See that the merged table is what the tables of the outputs come to.
+    """Check that the merged table is what the tables of the outputs come to.
 
     Raises:
         UserError: It is not.
@@ -78,7 +78,7 @@ def _refuse_other_rows(folder: Path, done: Sequence[FileRow]) -> None:
 
 
 def _refuse_other_vectors(path: Path) -> None:
-    """See that a merged file has the vectors that the merged table names.
+    """Check that a merged file has the vectors that the merged table names.
 
     Raises:
         UserError: It has not.

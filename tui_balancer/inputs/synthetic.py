@@ -41,7 +41,7 @@ def write_synthetic(
         files: How many, at least 1.
         sequences: In all files together; every file gets at least one.
         seed: The same seed writes the same bytes.
-        on_file: Hears how many files are written, after each.
+        on_file: Called with the number of files written, after each.
     """
     rng = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)

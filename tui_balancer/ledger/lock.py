@@ -79,7 +79,7 @@ class RunLock:
         Raises:
             UnwritableFolder: The folder cannot be written.
             UserError: A live process holds it, or one of another machine that may live; or a file
-                of somebody else has its name.
+                of others has its name.
         """
         path = folder / LOCK_NAME
         refuse_foreign_lock(folder)
@@ -102,7 +102,7 @@ class RunLock:
         return cls(path, descriptor)
 
     def release(self) -> None:
-        """Let the next one in; what another process has put at its path is left alone."""
+        """Release the lock; what another process has put at its path is left alone."""
         with suppress(OSError):
             # One that was moved away with its folder is empty from now on.
             os.ftruncate(self._descriptor, 0)
@@ -112,7 +112,7 @@ class RunLock:
 
 
 def refuse_foreign_lock(folder: Path) -> None:
-    """See that no file of somebody else has the name of a run folder's lock.
+    """Refuse a folder in which a foreign file has the name of the lock.
 
     Raises:
         UserError: There is one.

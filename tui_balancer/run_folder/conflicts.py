@@ -1,4 +1,4 @@
-"""Other people's files at the places of outputs: they stop a run before any work."""
+"""Files of others at the places of outputs: they stop a run before any work."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def output_conflicts(
 
 
 def require_folders(folder: Path, outputs: Sequence[str]) -> None:
-    """See that the folders of outputs are there or can be made.
+    """Check that the folders of outputs are there or can be made.
 
     Raises:
         UserError: Something else is at the place of one.
@@ -79,7 +79,7 @@ def require_folders(folder: Path, outputs: Sequence[str]) -> None:
 
 
 def refuse_conflicts(paths: Sequence[Path], *, overwrite: bool) -> None:
-    """See that nothing is lost if a run writes to some paths that exist.
+    """Check that nothing is lost if a run writes to some paths that exist.
 
     Args:
         paths: Files, links and folders that the run did not write.

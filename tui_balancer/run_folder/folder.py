@@ -39,7 +39,7 @@ class RunFolder:
 
     @classmethod
     def take(cls, path: Path, run: RunRecord, sessions: int, age_seconds: float = 0.0) -> RunFolder:
-        """Take hold of a run folder, making it if need be, and clear what dead attempts left.
+        """Lock a run folder, making it if needed, and remove what dead attempts left.
 
         Args:
             path: Absolute.

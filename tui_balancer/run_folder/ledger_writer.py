@@ -48,7 +48,7 @@ class LedgerWriter:
 
     - before a worker gets its lease, so the ledger knows of every lease that a worker has;
     - before outputs are put in place, so the ledger knows whose they are if the app dies there;
-    - after an output was put in place and before the coordinator hears of it, so what is
+    - after an output was put in place and before the coordinator counts it, so what is
       shown as done is done in the ledger, and survives a power cut;
     - from the run's own thread about once a second, for all the rest (steals, moves, commands,
       devices). A killed app loses at most that of the story, and nothing of the work: the
@@ -70,18 +70,18 @@ class LedgerWriter:
         self._out: set[tuple[int, int]] = set()
 
     def note(self, event: Event) -> None:
-        """Take an event; called under the coordinator's lock."""
+        """Queue an event; called under the coordinator's lock."""
         with self._noting:
             self._waiting.append(Entry(event_record(event), self._changes(event)))
 
     def note_owned(self, file_ids: Iterable[int], *, owned: bool = True) -> None:
-        """Take the news that what lies at the places of files' outputs is the run's, or is not."""
+        """Queue that what lies at the places of files' outputs is the run's, or is not."""
         with self._noting:
             changes = tuple(OutputsOwned(file_id, owned) for file_id in file_ids)
             self._waiting.append(Entry(None, changes))
 
     def note_done(self, unit_id: int, epoch: int, *files: FileDone | FileFailed) -> None:
-        """Take the news that a unit's outputs are in place; `flush` makes it last.
+        """Queue that a unit's outputs are in place; `flush` writes it.
 
         Some files of a bundle may have failed, or all.
         """
@@ -93,7 +93,7 @@ class LedgerWriter:
             self._waiting.append(Entry(None, (*files, ended)))
 
     def note_device(self, used: DeviceUsed) -> None:
-        """Take the news of a device, as of now."""
+        """Queue what is known of a device now."""
         with self._noting:
             self._waiting.append(Entry(None, (replace(used, seconds=self._clock()),)))
 

@@ -102,7 +102,7 @@ class Manifest:
         return self.units(file.file_id for file in self.files if not file.error)
 
     def break_up(self, first: int) -> None:
-        """Let the files of a bundle be embedded alone from now on."""
+        """Embed the files of a bundle one by one from now on."""
         self.bundles.pop(first, None)
 
     def output(self, file_id: int) -> Path:

@@ -122,7 +122,7 @@ def refuse_differences(
     embedding: EmbeddingSettings,
     devices: Sequence[SelectedDevice],
 ) -> None:
-    """See that what decides a result is what the run was begun with.
+    """Check that what decides a result is what the run was begun with.
 
     Raises:
         UserError: Something differs; the line says what, how it is there, and what was asked.

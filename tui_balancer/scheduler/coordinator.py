@@ -103,7 +103,7 @@ class WorkStealingCoordinator(LeaseApi):
             self._state.log.add(WarningEvent, notice)
 
     def add_device(self, spec: DeviceSpec) -> None:
-        """Let a device take part that was not there when the run began.
+        """Add a device that was not there when the run began.
 
         Nothing waits for it; it gets what the policy moves there, or a person.
         """
@@ -224,7 +224,7 @@ class WorkStealingCoordinator(LeaseApi):
         devices, these deaths are not held against the devices. A device with more than
         `max_restarts` deaths held against it is dead, and its queue is free to steal. When
         the run ends anyway the death is a departure, and one that is not `charged`, because
-        somebody outside ended the worker, counts against the device alone.
+        something outside ended the worker, counts against the device alone.
         """
         with self._changing() as state:
             record = self._present(device, incarnation)

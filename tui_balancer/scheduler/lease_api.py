@@ -144,7 +144,7 @@ class LeaseApi(ReadApi):
     def return_lease(
         self, device: str, incarnation: int, unit_id: int, epoch: int, cause: ReturnCause
     ) -> bool:
-        """Let a unit that a worker abandoned wait again, without blame; False if stale."""
+        """Put a unit that a worker abandoned into its queue again, uncharged; False if stale."""
         with self._changing() as state:
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is None or active.claimed:
@@ -153,7 +153,7 @@ class LeaseApi(ReadApi):
             return True
 
     def give_up_completion(self, unit_id: int, epoch: int, cause: ReturnCause) -> bool:
-        """Let a claimed unit wait again, since its outputs cannot be put in place now.
+        """Put a claimed unit into its queue again, since its outputs cannot be put in place now.
 
         False for a stale epoch.
         """

@@ -247,7 +247,7 @@ class TimeSettings(Struct, frozen=True, tag_field="kind", tag="time", forbid_unk
     """Steal the file that ends the run soonest, when that gains at least `gain_seconds`.
 
     A steal itself takes well under a millisecond; the least gain is there so that the log
-    tells of what mattered.
+    shows what mattered.
     """
 
     gain_seconds: float = 0.1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from tui_balancer.scheduler.events import Event, StealEvent
 from tui_balancer.scheduler.model import DeviceMetrics, PolicySettings, Totals, Unit
@@ -37,6 +38,10 @@ class CoordinatorSnapshot:
     eta_seconds: float | None
     last_event: int
     efficiency: float | None = None
+
+    def values(self) -> dict[str, Any]:
+        """Return the figures by their names, which those of `RunSnapshot` share."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)

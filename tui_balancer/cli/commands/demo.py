@@ -94,7 +94,7 @@ def demo(
 
 
 def _inputs(settings: RunSettings, proteins: Path, seconds: float) -> str:
-    """See that the inputs are there, and return a line about them."""
+    """Make the inputs if they are not there, and return a line about them."""
     from tui_balancer.run.lab.demo_inputs import FILES, measured_size, write_inputs
 
     try:

@@ -120,7 +120,7 @@ def prepare_benchmark(
     Args:
         settings: Devices, model and precision; `auto` measures all that are worth it.
         seconds: That all measurements together shall take, about.
-        on_step: Hears how far a download is.
+        on_step: Called with the progress of a download.
         as_in_a_run: Measure only the format that a run on all of the devices would take.
 
     Raises:

@@ -48,7 +48,7 @@ def measured_size(
     Args:
         settings: The run's: its devices and its model.
         seconds: How long the demo should take.
-        on_step: Hears what is being done.
+        on_step: Called with what is being done.
 
     Raises:
         UserError: A device does not work.
@@ -91,7 +91,7 @@ def write_inputs(folder: Path, size: DemoSize, seed: int, on_step: Callable[[Ste
     Args:
         folder: Not there yet, or empty.
         seed: The same seed and size have the same bytes.
-        on_step: Hears how many files are written.
+        on_step: Called with the number of files written.
     """
     unfinished = folder.with_name(f"{folder.name}.tmp")
     write_synthetic(

@@ -57,17 +57,17 @@ class SimulatedHandle:
         self._thread = threading.Thread(target=self._pass_time, name="virtual-time", daemon=True)
 
     def start(self) -> None:
-        """Let time pass; returns at once."""
+        """Start the virtual clock; returns at once."""
         self._began = self._clock()
         self._thread.start()
 
     def close(self) -> None:
-        """Let it stand still."""
+        """Stop the virtual clock."""
         self._over.set()
         self._thread.join()
 
     def step(self) -> None:
-        """Let happen what happens up to now."""
+        """Run the events up to now."""
         self._run.advance(self._speed * (self._clock() - self._began))
         if self._run.coordinator.over and self._summary is None:
             self._summary = self._summarise()
@@ -84,16 +84,8 @@ class SimulatedHandle:
             started_at=self._started_at,
             elapsed_seconds=self._run.now,
             scan=ScanProgress(totals.files, totals.files, totals.sequences, totals.residues),
-            totals=totals,
-            policy=work.policy,
             stealing=self._rules.stealing,
-            paused=work.paused,
-            sequences_per_second=work.sequences_per_second,
-            residues_per_second=work.residues_per_second,
-            eta_seconds=work.eta_seconds,
-            devices=work.devices,
-            last_event=work.last_event,
-            efficiency=work.efficiency,
+            **work.values(),
         )
 
     def events_after(self, sequence: int) -> tuple[Event, ...]:

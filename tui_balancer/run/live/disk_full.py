@@ -14,9 +14,9 @@ SPACE_AGAIN = "there is space again"
 class DiskFullPause:
     """Pauses the run when something could not be written, and remembers why.
 
-    No file is charged, and nothing is thrown away that is finished: who waits to put an output
-    in place waits here (`wait`) and tries again. The run is resumed by the user, or,
-    without a screen, when there is room again (`end_if_room`).
+    No file is charged, and nothing that is finished is thrown away: a thread that waits to put an
+    output in place waits here (`wait`) and tries again. The run is resumed by the user, or, without
+    a screen, when there is room again (`end_if_room`).
 
     Attributes:
         trouble: Why the run is paused, in one line; empty while it is not.

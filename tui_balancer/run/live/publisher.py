@@ -37,7 +37,7 @@ class Publisher:
     """Makes outputs of what workers have written: the end of every unit that was computed.
 
     That is done in the app process: a worker that dies after its report cannot leave a file half
-    published, and a stale epoch's file is removed, never renamed. The ledger hears of an output
+    published, and a stale epoch's file is removed, never renamed. The ledger records an output
     after it is in place and before the coordinator counts it. A full disk at any of these steps,
     or in the worker, pauses the run: the unit waits and is not charged. So it does, too, where the
     run folder is not there any more, which is the end of the run.
@@ -47,7 +47,7 @@ class Publisher:
 
     Attributes:
         owned: Files that are not done, but at whose outputs' places this run has written.
-        overwrite: Whether other people's files are replaced.
+        overwrite: Whether files of others are replaced.
     """
 
     def __init__(

@@ -51,10 +51,10 @@ class AttachService(Protocol):
     """Lets screens of other processes at a run while it is live."""
 
     def open(self) -> None:
-        """Let them in; a failure does not stop the run."""
+        """Accept connections; a failure does not stop the run."""
 
     def close(self) -> None:
-        """Let no others in."""
+        """Accept no more connections."""
 
 
 class RunSession:
@@ -180,7 +180,9 @@ class RunSession:
 
     def snapshot(self) -> RunSnapshot:
         """See `RunHandle.snapshot`."""
-        work = self.coordinator.snapshot()
+        work = self.coordinator.snapshot().values()
+        if self._summary is not None:
+            work["efficiency"] = self._summary.efficiency
         return RunSnapshot(
             phase=self._phase(),
             model_label=self._prepared.model.label,
@@ -191,16 +193,8 @@ class RunSession:
                 self._summary.elapsed_seconds if self._summary else self.elapsed_seconds()
             ),
             scan=self._scan_progress,
-            totals=work.totals,
-            policy=work.policy,
             stealing=self._settings.balancing.stealing,
-            paused=work.paused,
-            sequences_per_second=work.sequences_per_second,
-            residues_per_second=work.residues_per_second,
-            eta_seconds=work.eta_seconds,
-            efficiency=(work.efficiency if self._summary is None else self._summary.efficiency),
-            devices=work.devices,
-            last_event=work.last_event,
+            **work,
             warnings=tuple(map(notice_line, self._run_stats.warnings)),
             stop_reason=self._stop_reason,
             trouble=self._disk_pause.trouble,
@@ -320,7 +314,7 @@ class RunSession:
             self._stop_reason, self._damaged = damage, True
 
     def _assign(self, run_files: RunFiles) -> None:
-        """Let the work begin; all who will hear of units know them before."""
+        """Assign the units; workers, screens and the statistics know them before."""
         manifest = run_files.manifest
         files = tuple(map(manifest.file_unit, range(len(manifest.files))))
         self._warn(run_files.warnings)

@@ -113,7 +113,7 @@ class Watchdog:
         kill: Callable[[str, int, str], None],
         clock: Callable[[], float],
     ) -> None:
-        """Take what is allowed, who kills (see `Engine.kill`), and a clock in seconds."""
+        """Take the deadlines, `Engine.kill`, and a clock in seconds."""
         self._deadlines = deadlines
         self._kill = kill
         self._clock = clock

@@ -40,7 +40,7 @@ class WorkerPool:
         """Start no worker yet.
 
         Args:
-            coordinator: Hears of workers that start and end.
+            coordinator: Counts workers that start and end.
             queues: Where they reach it.
             on_exit: Called after the coordinator has heard that a worker ended.
         """

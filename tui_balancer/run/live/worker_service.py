@@ -31,7 +31,7 @@ from tui_balancer.workers.wire.protocol import (
 class WorkerService:
     """Implements `workers.wire.protocol.WorkerApi` over a coordinator and a manifest.
 
-    The ledger hears of a lease before the worker has it. A full disk at that step holds the run:
+    The ledger records a lease before the worker has it. A full disk at that step pauses the run:
     the unit waits and is not charged.
 
     Attributes:

@@ -123,7 +123,7 @@ def prepare(
     Args:
         settings: The run as asked for.
         resuming: What is allowed when the run was begun before; None looks at no run folder.
-        on_step: Hears how far it is: files found, a download, the check of the inputs of a run
+        on_step: Called with the progress: files found, a download, the check of the inputs of a run
             begun before.
         first_byte_seconds: Longest wait for a download to begin; None for the usual one.
 
@@ -253,7 +253,7 @@ def _settled(
 
 
 def downloading(on_step: OnStep) -> OnDownload:
-    """Return what tells of a download in steps."""
+    """Return a callback that reports a download as steps."""
 
     def received(done: int, total: int) -> None:
         on_step(Step("downloading the model", done // 1_000_000, total // 1_000_000, "MB"))

@@ -112,7 +112,7 @@ def plan_resume(
 
     Args:
         patterns: The inputs as they are named now.
-        on_checked: Hears how far the check is.
+        on_checked: Called with the progress of the check.
 
     Raises:
         UserError: Inputs changed or are gone, or others are named, and that is not allowed.

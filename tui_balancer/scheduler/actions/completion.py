@@ -87,7 +87,7 @@ def give_back(
 
 
 def unbundle(state: SchedulerState, active: ActiveLease, reason: str, *, to: DeviceRecord) -> None:
-    """Let the files of a leased bundle wait one by one, as the next ones of a device."""
+    """Put the files of a leased bundle to the front of a device's queue, one by one."""
     unit = active.lease.unit
     _release(state, active)
     state.sharer.end_others(active)

@@ -97,7 +97,7 @@ def skip(state: SchedulerState, unit_ids: Sequence[int]) -> str:
 
 
 def retry(state: SchedulerState, unit_ids: Sequence[int]) -> str:
-    """Let units wait again that failed or were skipped in this session.
+    """Put units that failed or were skipped in this session into a queue again.
 
     Each waits for the device that is free first.
     """

@@ -9,7 +9,7 @@ from tui_balancer.scheduler.state.state import SchedulerState
 
 
 def split(state: SchedulerState, unit_id: int, target: DeviceRecord) -> str:
-    """Let a device join the work on a running unit as soon as it is free."""
+    """Note that a device joins the work on a running unit as soon as it is free."""
     unit_id = state.units.whole(unit_id)
     work = state.units.active.get(unit_id)
     if work is None:

@@ -63,7 +63,7 @@ class SimulatedRun:
                 self._world.schedule(moment, worker, ANY, worker.die)
 
     def advance(self, until: float) -> None:
-        """Let happen what happens up to a moment, unless the run is over before."""
+        """Run the events up to a moment, unless the run is over before."""
         self._resume_held()
         self._wake_the_idle()
         world, events = self._world, self._world.events

@@ -22,7 +22,7 @@ ANY = 0
 """Stands for any incarnation."""
 
 Scheduled: TypeAlias = "tuple[float, int, SimulatedWorker, int, Callable[[], None]]"
-"""The moment, the number of the event, whom it befalls, in which incarnation, and what it is."""
+"""The moment, the number of the event, its worker, the incarnation, and what happens."""
 
 
 class World:
@@ -70,7 +70,7 @@ class World:
     def schedule(
         self, moment: float, worker: SimulatedWorker, incarnation: int, action: Callable[[], None]
     ) -> None:
-        """Let something befall a worker, unless it is in another incarnation by then."""
+        """Schedule what happens to a worker, unless it is in another incarnation by then."""
         self._made += 1
         heappush(self.events, (moment, self._made, worker, incarnation, action))
 
@@ -117,7 +117,7 @@ class SimulatedWorker:
         self._schedule(self._world.now + self.device.load_seconds, self._ready)
 
     def die(self) -> None:
-        """Let the process be killed, and another one start if there is to be one."""
+        """Kill the process, and start another one if there is to be one."""
         self._world.idle.pop(self.position, None)
         self._world.held.pop(self.position, None)
         self._lease = None

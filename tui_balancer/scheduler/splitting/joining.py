@@ -116,7 +116,7 @@ class Joiner:
         return self.copying and timed and self.balancer.stealing
 
     def _take_from_paused(self, thief: DeviceRecord) -> ActiveLease | None:
-        """Take what a paused device has begun."""
+        """Lease what a paused device has begun."""
         for victim in self.balancer.finish_times.held():
             active = victim.active
             assert active is not None, "only who has a lease can be held in it"
@@ -126,7 +126,7 @@ class Joiner:
         return None
 
     def _share_last(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
-        """Take the back of a unit among those that end last."""
+        """Lease the back of a unit among those that end last."""
         least = HAND_OVER_SECONDS + self._least_gain
         for victim in self.balancer.finish_times.ending_last(now, least, CANDIDATES):
             cut = self._best_cut(victim, rate, now)

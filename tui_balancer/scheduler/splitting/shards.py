@@ -77,7 +77,7 @@ class DividedFiles:
         self._release(shard.whole, record)
 
     def failed(self, shard: Unit, device: str, reason: str) -> None:
-        """Let the file of a shard fail that has failed."""
+        """Fail the file of a failed shard."""
         assert shard.whole is not None, "a shard has a file"
         if self.waits(shard.whole):
             file = self.leave_out(shard.whole, skipped=False)
@@ -105,7 +105,7 @@ class DividedFiles:
         return unit_id in self._unfinished and unit_id in self.units.failed
 
     def retry(self, unit_id: int, record: DeviceRecord) -> Unit:
-        """Let a file that has failed, and what of its shards is not done, wait again."""
+        """Put a failed file and those of its shards that are not done into queues again."""
         file = self.units.retry(unit_id, NOBODY)
         for number in file.shards:
             if number in self.units.failed:

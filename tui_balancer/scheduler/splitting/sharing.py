@@ -190,7 +190,7 @@ class Sharer:
             active.in_flight = plan.first_cost(active.todo)
 
     def _reshare(self, work: UnitAtWork, active: ActiveLease) -> None:
-        """Let a worker hear that its batches are others now."""
+        """Note that a worker must ask for its batches again."""
         active.reshared = work.shared = True
         self._update_left(active)
         self.balancer.note(self.device_pool[active.lease.device])

@@ -33,7 +33,7 @@ class CostIndex:
         self._costs.insert(place, unit.cost)
 
     def remove(self, unit: Unit) -> None:
-        """Take out a unit that is here."""
+        """Remove a unit that is here."""
         place = self._place(unit)
         del self._units[place]
         del self._costs[place]

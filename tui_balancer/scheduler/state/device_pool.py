@@ -32,7 +32,7 @@ class DevicePool:
             self.add(spec)
 
     def add(self, spec: DeviceSpec) -> DeviceRecord:
-        """Take in one more device, the last one in device order."""
+        """Add a device, the last one in device order."""
         assert spec.device not in self._records, "device ids are unique"
         record = DeviceRecord(spec, len(self._records))
         self._records[spec.device] = record
@@ -74,7 +74,7 @@ class DevicePool:
         return None if self.scale is None else record.spec.weight * self.scale
 
     def learn_from(self, record: DeviceRecord) -> None:
-        """Let a device's first measurement tell what the weights of the others mean."""
+        """Scale the weights of the other devices by a device's first measurement."""
         if record.pace.rate is None or record.position in self._measured:
             return
         self._measured.add(record.position)

@@ -158,7 +158,7 @@ class DeviceRecord:
         self.files_done += unit.inputs - failed_files
 
     def release(self, active: ActiveLease) -> bool:
-        """Take a lease out of its hands; return whether it was computing it, and is free now."""
+        """End a lease of this device; return whether it was computing it, and is free now."""
         if active in self.behind:
             self.behind.remove(active)
         if self.active is not active:

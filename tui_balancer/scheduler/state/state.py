@@ -214,7 +214,7 @@ class SchedulerState:
         active.claimed = True
 
     def computed(self, record: DeviceRecord, active: ActiveLease) -> None:
-        """Let a device take more work while it writes what it has computed."""
+        """Note that a device writes what it has computed, and can take more work."""
         active.computed = True
         record.active = None
         record.behind.append(active)

@@ -103,7 +103,7 @@ class UnitStore:
         """End one of several leases of a unit; `kept` if its batches are there to be read."""
         work = self.active[active.lease.unit.unit_id]
         del work.leases[active.lease.epoch]
-        assert work.leases, "a unit at work is in somebody's hands"
+        assert work.leases, "a running unit has a lease"
         if kept:
             before, done = work.kept, active.progress
             work.kept = Progress(
