@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
+from hypothesis import Phase
 from hypothesis import strategies as st
 
 from tui_balancer.scheduler.commands import (
@@ -22,6 +23,9 @@ from tui_balancer.scheduler.model import DeviceSpec, TimeSettings, Unit
 from tui_balancer.scheduler.policy.bounds import Speed
 from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
 from tui_balancer.scheduler.simulation.run import SimulatedRun
+
+NO_SHRINK = (Phase.explicit, Phase.reuse, Phase.generate)
+"""A run that fails is long: to make it shorter takes minutes."""
 
 DEVICES = ("cuda:0", "cuda:1", "cuda:2")
 

@@ -22,10 +22,13 @@ from tests.support.told_run import (
     C,
     numbered,
     queue,
+    recorded_run,
     told_run,
 )
 from tui_balancer.errors import UserError
+from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.history.history import CUT_OFF, RunHistory, read_history, stored_event
+from tui_balancer.history.replay.replay_run import ReplayRun
 from tui_balancer.history.run_report import RunReport, account_of
 from tui_balancer.ledger.records import EventRecord
 from tui_balancer.notices import Example, Notice, NoticeKind
@@ -42,9 +45,13 @@ from tui_balancer.scheduler.events import (
     StealEvent,
     WarningEvent,
 )
-from tui_balancer.scheduler.model import DeviceState, Unit
+from tui_balancer.scheduler.model import DeviceSpec, DeviceState, TimeSettings, Unit
+from tui_balancer.scheduler.policy.bounds import Speed
+from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
+from tui_balancer.scheduler.simulation.run import SimulatedRun
 from tui_balancer.view.event_lines import event_line
 from tui_balancer.view.run_state import RunState, SpanEnd
+from tui_balancer.view.run_stats import RunStats
 from tui_balancer.view.spans import Span, SpanRecord
 
 
@@ -209,3 +216,41 @@ def test_files_are_told_with_their_times_and_reasons(account: RunReport) -> None
     assert account.files[BAD].start is None
     assert account.files[BAD].reason == "the file is empty"
     assert [one.kind for one in account.transfers] == ["steal", "split"]
+
+
+def test_live_counts_report_summary_and_replay_agree(tmp_path: Path) -> None:
+    """One run: folded as its events came, and read from its ledger by all who read ledgers."""
+    speeds = (1e12, 3e12, 2e12)
+    devices = [
+        SimulatedDevice(DeviceSpec(f"cpu:{place}", "a CPU", 1.0), Speed.steady(speed), 1.0)
+        for place, speed in enumerate(speeds)
+    ]
+    costs = [*(1e12 * (1 + number % 7) for number in range(40)), 5e14]
+    units = [Unit(number, f"f{number}", 2, 20, cost) for number, cost in enumerate(costs)]
+    rules = Rules(TimeSettings(0.0), stealing=True, batch_cost=1e13, report_seconds=1.0)
+    live = RunStats()
+    state = RunState(live)
+    state.expect(units)
+    run = SimulatedRun(devices, rules, journal=state.apply)
+    run.run(units)
+    folder = recorded_run(tmp_path, devices, units, rules)
+    account, summary = account_of(read_history(folder)), FinishedRun(folder).summary()
+    replay = ReplayRun(folder, clock=lambda: 0.0)
+    replay.seek(run.now - 1e-6)
+    moments = ("steal", "failure")
+    assert live.steals
+    assert live.splits
+    counts = (live.steals, live.splits, live.moves)
+    assert counts == (account.steals, account.splits, account.moves)
+    assert counts == (summary.steals, summary.splits, summary.moves)
+    assert [len(replay.landmarks(kind)) for kind in moments] == [sum(counts), 0]
+    assert account.efficiency == summary.efficiency == live.efficiency()
+    rows = {row.device: row for row in run.coordinator.get_gpu_metrics()}
+    for report, told in zip(account.devices, summary.devices, strict=True):
+        tally = live.devices[told.device]
+        wanted = (tally.files, tally.sequences, tally.stolen_to, tally.stolen_from)
+        assert (told.files, told.sequences, told.stolen_to, told.stolen_from) == wanted
+        assert (report.files, report.sequences, report.stolen_to, report.stolen_from) == wanted
+        row = rows[told.device]
+        assert (row.files_done, row.stolen_to, row.stolen_from) == (tally.files, *wanted[2:])
+    assert sum(row.files_done for row in replay.snapshot().devices) >= len(units) - len(devices)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from hypothesis import Phase, given, settings
+from typing import get_args
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.simulated import Story
-from tui_balancer.scheduler.events import Event
+from tests.support.balance import units
+from tests.support.simulated import NO_SHRINK, Story
+from tests.support.told_events import TOLD
+from tui_balancer.history.replay.index import Landmarks
+from tui_balancer.scheduler.events import Event, RunEvent
+from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.scheduler.read_api import ReadApi
+from tui_balancer.ui.state.file_table import FileWatch
+from tui_balancer.ui.state.timeline import TimelineRecord
 from tui_balancer.view.places import FilePlaces
-from tui_balancer.view.run_state import RunState
+from tui_balancer.view.run_state import RunState, SpanEnd
 from tui_balancer.view.run_stats import RunStats
-
-NO_SHRINK = (Phase.explicit, Phase.reuse, Phase.generate)
-"""A run that fails is long: to make it shorter takes minutes."""
+from tui_balancer.view.spans import SpanRecord
 
 COUNTS = ("files", "done", "failed", "skipped", "running", "waiting")
 
@@ -53,3 +59,20 @@ def test_the_events_tell_where_every_file_is_at_every_moment(data: st.DataObject
         assert_agreed(places, stats, story.run.coordinator)
     final = places.totals()
     assert final.running == final.waiting == 0 or not story.run.coordinator.over
+
+
+def test_every_kind_of_event_has_its_meaning_for_all_that_is_kept() -> None:
+    """A new kind without one would end a run at its first event."""
+    stats, record, places = RunStats(), SpanRecord(9.0), FilePlaces()
+    timeline, landmarks = TimelineRecord(), Landmarks()
+    state = RunState(stats, record, places, timeline, landmarks, FileWatch())
+    state.expect(units(*[1.0] * 12))
+    state.apply_all(TOLD)
+    assert {type(event) for event in TOLD} == set(get_args(RunEvent))
+    assert (stats.steals, stats.splits, stats.moves) == (1, 2, 1)
+    assert (len(stats.failures), len(stats.skips), len(stats.warnings)) == (0, 0, 2)
+    assert [(span.unit_id, span.how) for span in record.spans] == [(4, SpanEnd.PART)]
+    assert [one.state for one in record.states] == [DeviceState.DEAD, DeviceState.IDLE]
+    assert places.totals().done == 1
+    assert [span.how for span in timeline.tracks["cuda:1"].latest(2, 9.0)] == [SpanEnd.PART]
+    assert (len(landmarks.steals), len(landmarks.failures)) == (4, 3)
