@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tui_balancer.alphabets import PROTEIN, Alphabet
 from tui_balancer.inputs import counting
 from tui_balancer.inputs import scan as module
 from tui_balancer.inputs.counting import count_plain
@@ -43,6 +44,7 @@ rules = st.builds(
     allow_nucleotide=st.booleans(),
     long=st.sampled_from(["truncate", "window", "skip"]),
     strict=st.booleans(),
+    alphabet=st.sampled_from([PROTEIN, Alphabet("ACDEFGHIKLMNPQRSTVWY", "A", before=0)]),
 )
 
 
