@@ -20,16 +20,17 @@ from tui_balancer.cli.commands.plan import bench, devices, plan
 from tui_balancer.cli.commands.replay import replay
 from tui_balancer.cli.commands.report import print_report, report
 from tui_balancer.cli.commands.simulate import simulate
+from tui_balancer.cli.embedding_options import EmbeddingOptions
 from tui_balancer.cli.inputs import STDIN, named_inputs
 from tui_balancer.cli.options import (
     BalancingOptions,
     DeviceOptions,
-    EmbeddingOptions,
     Input,
     Listed,
     ModelOptions,
     Output,
     ResumingOptions,
+    RunFolder,
     ScreenOptions,
     ScriptOptions,
 )
@@ -153,7 +154,7 @@ def _carried_out(
 
 @app.command(help_epilogue=EXIT_CODES)
 def attach(
-    output: Annotated[Path, Parameter(name="OUT", help="The run folder.")],
+    output: RunFolder,
     /,
     *,
     read_only: Annotated[

@@ -15,27 +15,18 @@ from cyclopts import Group, Parameter
 from tui_balancer.cli.numbers import decimal, whole
 from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.families.table import DEFAULT_MODEL, FAMILIES, MODELS
-from tui_balancer.embedding.settings import Long, PrecisionChoice
-from tui_balancer.inputs.segments import SEGMENT_BYTES
-from tui_balancer.outputs.formats import FORMATS
-from tui_balancer.representations import KINDS
-from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS, gpu_batch_tokens
 from tui_balancer.scheduler.model import CountSettings, TimeSettings
-from tui_balancer.settings import AUTO_SHARD_BYTES, HANG_FLOOR_SECONDS
+from tui_balancer.settings import HANG_FLOOR_SECONDS
 
 MODEL = Group("Model", sort_key=1)
 DEVICES = Group("Devices", sort_key=2)
 BALANCING = Group("Balancing", sort_key=3)
-EMBEDDING = Group("Reading and embedding", sort_key=4)
-RESUMING = Group("Going on", sort_key=5)
+RESUMING = Group("Resuming", sort_key=5)
 SCREEN = Group("Screen", sort_key=6)
 SCRIPTS = Group("In scripts", sort_key=8)
 
 _COUNT, _TIME = CountSettings(), TimeSettings()
-_MIB = 1 << 20
 _FAMILIES = ", or ".join(family.described for family in FAMILIES.values())
-_FORMATS = [f"{one.name} ({one.words})" if one.words else one.name for one in FORMATS.values()]
-_KINDS = [f"{kind.name} ({kind.words})" for kind in KINDS.values()]
 
 MOST_WORKERS = 1024
 """On one machine, and threads of one of them: no machine has more cores."""
@@ -43,9 +34,7 @@ MOST_WORKERS = 1024
 MOST_SECONDS = 1e7
 """A third of a year."""
 
-MOST_TOKENS = 1_000_000_000
 MOST_FILES = 1_000_000_000
-MOST_LAYERS = 1000
 
 MOST_SEED = 2**63 - 1
 """Of torch's generators, and of the ledger's numbers."""
@@ -66,6 +55,8 @@ Listed = Annotated[
         "lines that begin with # do not count.",
     ),
 ]
+
+RunFolder = Annotated[Path, Parameter(name="OUT", help="The run folder.")]
 
 
 @Parameter(name="*", group=MODEL)
@@ -192,85 +183,6 @@ class BalancingOptions:
 
     split: Literal["auto", "off"] = "auto"
     """Whether idle devices take over batches of running files, where that ends them sooner."""
-
-
-@Parameter(name="*", group=EMBEDDING)
-@dataclass(frozen=True)
-class EmbeddingOptions:
-    """What is read, and what decides the bytes of an output."""
-
-    repr_layer: Annotated[int, whole(-MOST_LAYERS, MOST_LAYERS)] = -1
-    """Layer whose representations are kept; negative counts from the last."""
-
-    repr_layers: str | None = None
-    """Several layers, with commas between: 0,5,-1. Instead of --repr-layer."""
-
-    include: Annotated[
-        str,
-        Parameter(
-            help="What to keep of each layer, one or several with commas between: "
-            f"{', '.join(_KINDS[:-1])}, and {_KINDS[-1]}."
-        ),
-    ] = "mean"
-
-    max_length: Annotated[int, whole(1, MOST_TOKENS)] = 1022
-    """Residues that go through the model together; see --long for longer sequences."""
-
-    long: Long = "truncate"
-    """Sequences of more residues: truncate cuts them, window embeds them in overlapping windows and
-    averages those, skip leaves them out. Each is counted and listed."""
-
-    no_dereplication: Annotated[bool, Parameter(negative="")] = False
-    """Compute sequences that occur several times in the run every time, not once for all."""
-
-    batch_tokens: Annotated[
-        int | None,
-        whole(
-            1,
-            MOST_TOKENS,
-            help="Padded tokens in a batch, at most; less needs less memory (default: "
-            f"{CPU_BATCH_TOKENS} if the CPU takes part, otherwise what suits the model and the "
-            f"smallest GPU: {gpu_batch_tokens(MODELS[DEFAULT_MODEL])} for {DEFAULT_MODEL} "
-            "where memory allows).",
-        ),
-    ] = None
-
-    precision: PrecisionChoice = "auto"
-    """Number format of the products, one for all devices. auto: fp32 if the CPU or MPS takes part,
-    else bf16 if all GPUs have it, else fp16. All else is fp32 always."""
-
-    reference: Annotated[bool, Parameter(negative="")] = False
-    """Compute with fair-esm's own forward pass: slower, to hold a result against."""
-
-    format: Annotated[
-        str,
-        Parameter(
-            help="What to write for each input, one or several with commas between: "
-            f"{', '.join(_FORMATS)}. A table of the sequences, NAME_ESM.tsv, is always there too."
-        ),
-    ] = "virnucpro"
-
-    merge: Annotated[bool, Parameter(negative="")] = False
-    """When the run is through, write one file for all inputs in each of the formats, too: merged.h5
-    and the like, with merged.tsv."""
-
-    shard: Annotated[
-        str,
-        Parameter(
-            help="Divide large files at the scan into stretches that are queued, stolen and moved "
-            "like files, each read from its own place: auto (those of more than "
-            f"{AUTO_SHARD_BYTES // _MIB} MiB), off, or the size of a stretch, e.g. 64MB "
-            f"({SEGMENT_BYTES // _MIB} MiB at least). Outputs are the same either way. Packed "
-            "files stay whole."
-        ),
-    ] = "auto"
-
-    allow_nucleotide: Annotated[bool, Parameter(negative="")] = False
-    """Read files that look like DNA or RNA as protein nevertheless."""
-
-    strict: Annotated[bool, Parameter(negative="")] = False
-    """Fail a file, instead of a warning, if a sequence in it looks like DNA or RNA, three-letter
-    codes, secondary structure or words, or is its own id."""
 
 
 @Parameter(name="*", group=RESUMING)

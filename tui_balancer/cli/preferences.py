@@ -16,10 +16,10 @@ from cyclopts import App, ArgumentCollection, Parameter
 from cyclopts.config import Env, Toml
 from platformdirs import user_config_path
 
+from tui_balancer.cli.embedding_options import EmbeddingOptions
 from tui_balancer.cli.options import (
     BalancingOptions,
     DeviceOptions,
-    EmbeddingOptions,
     ModelOptions,
     ScreenOptions,
     ScriptOptions,

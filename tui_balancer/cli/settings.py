@@ -7,13 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tui_balancer.cli.options import (
-    BalancingOptions,
-    DeviceOptions,
-    EmbeddingOptions,
-    ModelOptions,
-    option_name,
-)
+from tui_balancer.cli.embedding_options import EmbeddingOptions
+from tui_balancer.cli.options import BalancingOptions, DeviceOptions, ModelOptions, option_name
 from tui_balancer.errors import UserError
 from tui_balancer.export.merge import require_mergeable
 from tui_balancer.inputs.records import ReadingRules

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from tui_balancer.inputs.counting import count_plain
 from tui_balancer.inputs.counts import NOTHING, Counted, Counts
@@ -124,9 +123,10 @@ def scan_file(
     Raises:
         ScanStopped: `stop` was set before the end of the file.
     """
-    result, findings = _scan_whole(file, rules, stop, duplicate_index)
+    scanner = _Scanner(file, rules, stop, duplicate_index)
+    result, findings = scanner.whole()
     if not result.error and result.size_bytes > rules.segment_bytes:
-        result = _divided(result, rules, stop, duplicate_index, shard_bytes)
+        result = scanner.divided(result, shard_bytes)
     elif duplicate_index is not None:
         duplicate_index.end_file(usable=not result.error)
     if not result.error and notices is not None:
@@ -134,77 +134,107 @@ def scan_file(
     return result
 
 
-def _divided(
-    whole: FileScan,
-    rules: ReadingRules,
-    stop: threading.Event | None,
-    duplicate_index: DuplicateIndex | None,
-    shard_bytes: int | None,
-) -> FileScan:
-    """Count what is in the segments of a good file, if it has several, and in its shards."""
-    size = shard_bytes if shard_bytes is not None else whole.size_bytes
-    ended = len(duplicate_index.ends) if duplicate_index is not None else 0
-    found: list[Shard] = []
-    try:
-        cuts = segments(whole.input.path, rules.segment_bytes)
-        if cuts and (duplicate_index is not None or size < whole.size_bytes):
-            if duplicate_index is not None:
-                duplicate_index.forget_file()
-            found = [_segment(whole.input, cut, rules, stop, duplicate_index) for cut in cuts]
-        elif duplicate_index is not None:
-            duplicate_index.end_file(usable=True)
-        status = whole.input.path.stat()
-        same = (status.st_size, status.st_mtime_ns) == (whole.size_bytes, whole.mtime_ns)
-    except (InputError, OSError):
-        same = False
-    if not same:
-        if duplicate_index is not None:
-            duplicate_index.forget_files(ended)
-            duplicate_index.end_file(usable=False)
-        return FileScan(
-            whole.input,
-            size_bytes=whole.size_bytes,
-            mtime_ns=whole.mtime_ns,
-            error="it changed while it was read",
+@dataclass(frozen=True, slots=True)
+class _Scanner:
+    """Counts what is in one file."""
+
+    file: InputFile
+    rules: ReadingRules
+    stop: threading.Event | None
+    duplicate_index: DuplicateIndex | None
+
+    def whole(self) -> tuple[FileScan, Findings]:
+        """Count what is in the file as a whole."""
+        file, size_bytes, mtime_ns = self.file, 0, 0
+        try:
+            # Taken before the reading, so that a change during it shows as a newer time.
+            status = file.path.stat()
+            size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
+            found = self._counted()
+        except InputError as error:
+            bad = FileScan(file, size_bytes=size_bytes, mtime_ns=mtime_ns, error=str(error))
+            return bad, Findings()
+        except OSError as error:
+            return FileScan(file, error=f"cannot be read: {error.strerror or error}"), Findings()
+        return FileScan(file, found.counts, found.sha256, size_bytes, mtime_ns), found.findings
+
+    def divided(self, whole: FileScan, shard_bytes: int | None) -> FileScan:
+        """Count what is in the segments of a good file, if it has several, and in its shards."""
+        index, path = self.duplicate_index, self.file.path
+        size = shard_bytes if shard_bytes is not None else whole.size_bytes
+        ended = len(index.ends) if index is not None else 0
+        found: list[Shard] = []
+        try:
+            cuts = segments(path, self.rules.segment_bytes)
+            if cuts and (index is not None or size < whole.size_bytes):
+                if index is not None:
+                    index.forget_file()
+                found = [self._segment(cut) for cut in cuts]
+            elif index is not None:
+                index.end_file(usable=True)
+            status = path.stat()
+            same = (status.st_size, status.st_mtime_ns) == (whole.size_bytes, whole.mtime_ns)
+        except (InputError, OSError):
+            same = False
+        if not same:
+            if index is not None:
+                index.forget_files(ended)
+                index.end_file(usable=False)
+            return FileScan(
+                self.file,
+                size_bytes=whole.size_bytes,
+                mtime_ns=whole.mtime_ns,
+                error="it changed while it was read",
+            )
+        shards = [_joint(group) for group in grouped(found, size, self.rules.segment_bytes)]
+        return replace(whole, segments=cuts, shards=tuple(shards) if len(shards) > 1 else ())
+
+    def _segment(self, stretch: Stretch) -> Shard:
+        """Count what is in a segment, which is a file in the index."""
+        found = self._counted(stretch)
+        if self.duplicate_index is not None:
+            self.duplicate_index.end_file(usable=True)
+        return Shard(stretch, found.counts, found.sha256)
+
+    def _counted(self, stretch: Stretch | None = None) -> Counted:
+        """Count what is in the file or a stretch of it, and note its pieces."""
+        path, rules = self.file.path, self.rules
+        plain = count_plain(path, rules, self.duplicate_index, self._check_stop, stretch)
+        return plain or self._streamed(FastaStream(path, rules, stretch))
+
+    def _streamed(self, stream: FastaStream) -> Counted:
+        """Count record by record."""
+        special = self.rules.alphabet.special
+        sequences = residues = tokens = squared_tokens = truncated = windowed = replaced = 0
+        for record in stream:
+            self._check_stop()
+            sequences += 1
+            residues += len(record.residues)
+            for number, piece in enumerate(pieces(record.residues, self.rules)):
+                tokens += len(piece) + special
+                squared_tokens += (len(piece) + special) ** 2
+                windowed += number == 1
+                if self.duplicate_index is not None:
+                    self.duplicate_index.add(piece.encode(), first=number == 0)
+            truncated += record.truncated
+            replaced += record.replaced
+        counts = Counts(
+            sequences=sequences,
+            residues=residues,
+            tokens=tokens,
+            squared_tokens=squared_tokens,
+            truncated=truncated,
+            windowed=windowed,
+            left_out=stream.left_out,
+            replaced=replaced,
+            skipped=stream.skipped,
+            duplicates=stream.duplicates,
         )
-    shards = [_joint(group) for group in grouped(found, size, rules.segment_bytes)]
-    return replace(whole, segments=cuts, shards=tuple(shards) if len(shards) > 1 else ())
+        return Counted(counts, stream.sha256, stream.findings)
 
-
-def _scan_whole(
-    file: InputFile,
-    rules: ReadingRules,
-    stop: threading.Event | None,
-    duplicate_index: DuplicateIndex | None,
-) -> tuple[FileScan, Findings]:
-    """Count what is in a file as a whole."""
-    size_bytes = mtime_ns = 0
-    path = file.path
-    try:
-        # Taken before the reading, so that a change during it shows as a newer time.
-        status = path.stat()
-        size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
-        found = _counted(path, rules, stop, duplicate_index)
-    except InputError as error:
-        bad = FileScan(file, size_bytes=size_bytes, mtime_ns=mtime_ns, error=str(error))
-        return bad, Findings()
-    except OSError as error:
-        return FileScan(file, error=f"cannot be read: {error.strerror or error}"), Findings()
-    return FileScan(file, found.counts, found.sha256, size_bytes, mtime_ns), found.findings
-
-
-def _segment(
-    file: InputFile,
-    stretch: Stretch,
-    rules: ReadingRules,
-    stop: threading.Event | None,
-    duplicate_index: DuplicateIndex | None,
-) -> Shard:
-    """Count what is in a segment, which is a file in the index."""
-    found = _counted(file.path, rules, stop, duplicate_index, stretch)
-    if duplicate_index is not None:
-        duplicate_index.end_file(usable=True)
-    return Shard(stretch, found.counts, found.sha256)
+    def _check_stop(self) -> None:
+        if self.stop is not None and self.stop.is_set():
+            raise ScanStopped
 
 
 def _joint(parts: Sequence[Shard]) -> Shard:
@@ -214,57 +244,3 @@ def _joint(parts: Sequence[Shard]) -> Shard:
         sum((one.counts for one in parts), NOTHING),
         joint_sha256(one.sha256 for one in parts),
     )
-
-
-def _counted(
-    path: Path,
-    rules: ReadingRules,
-    stop: threading.Event | None,
-    duplicate_index: DuplicateIndex | None,
-    stretch: Stretch | None = None,
-) -> Counted:
-    """Count what is in a file or a stretch of it, and note its pieces."""
-    plain = count_plain(path, rules, duplicate_index, lambda: _check_stop(stop), stretch)
-    return plain or _streamed(FastaStream(path, rules, stretch), rules, stop, duplicate_index)
-
-
-def _streamed(
-    stream: FastaStream,
-    rules: ReadingRules,
-    stop: threading.Event | None,
-    duplicate_index: DuplicateIndex | None,
-) -> Counted:
-    """Count record by record."""
-    special = rules.alphabet.special
-    sequences = residues = tokens = squared_tokens = truncated = windowed = replaced = 0
-    for record in stream:
-        _check_stop(stop)
-        sequences += 1
-        residues += len(record.residues)
-        for number, piece in enumerate(pieces(record.residues, rules)):
-            tokens += len(piece) + special
-            squared_tokens += (len(piece) + special) ** 2
-            windowed += number == 1
-            if duplicate_index is not None:
-                duplicate_index.add(piece.encode(), first=number == 0)
-        truncated += record.truncated
-        replaced += record.replaced
-    counts = Counts(
-        sequences=sequences,
-        residues=residues,
-        tokens=tokens,
-        squared_tokens=squared_tokens,
-        truncated=truncated,
-        windowed=windowed,
-        left_out=stream.left_out,
-        replaced=replaced,
-        skipped=stream.skipped,
-        duplicates=stream.duplicates,
-    )
-    return Counted(counts, stream.sha256, stream.findings)
-
-
-def _check_stop(stop: threading.Event | None) -> None:
-    """Raise ScanStopped where the scan is to end."""
-    if stop is not None and stop.is_set():
-        raise ScanStopped

@@ -11,12 +11,8 @@ import pytest
 
 from tui_balancer.alphabets import Alphabet
 from tui_balancer.cli.app import app
-from tui_balancer.cli.options import (
-    BalancingOptions,
-    DeviceOptions,
-    EmbeddingOptions,
-    ModelOptions,
-)
+from tui_balancer.cli.embedding_options import EmbeddingOptions
+from tui_balancer.cli.options import BalancingOptions, DeviceOptions, ModelOptions
 from tui_balancer.cli.settings import policy_settings, resumed_settings, run_settings
 from tui_balancer.errors import UserError
 from tui_balancer.scheduler.model import CountSettings, TimeSettings

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from tui_balancer.cli.options import RunFolder
 from tui_balancer.cli.progress import bar
 from tui_balancer.errors import UserError
 from tui_balancer.formatting import plural
@@ -27,8 +28,6 @@ from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED
 
 if TYPE_CHECKING:
     from tui_balancer.outputs.content import Stored
-
-RunFolder = Annotated[Path, Parameter(name="OUT", help="The run folder.")]
 
 _SHOWN_ROWS = 5
 _SHOWN_NUMBERS = 6

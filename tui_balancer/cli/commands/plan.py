@@ -7,16 +7,10 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
+from tui_balancer.cli.embedding_options import EmbeddingOptions
 from tui_balancer.cli.inputs import named_inputs
 from tui_balancer.cli.numbers import decimal
-from tui_balancer.cli.options import (
-    MOST_SECONDS,
-    DeviceOptions,
-    EmbeddingOptions,
-    Input,
-    Listed,
-    ModelOptions,
-)
+from tui_balancer.cli.options import MOST_SECONDS, DeviceOptions, Input, Listed, ModelOptions
 from tui_balancer.cli.progress import bar, bars
 from tui_balancer.cli.settings import run_settings
 from tui_balancer.embedding.families.requests import UNTRAINED_PREFIX

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import gc
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from tui_balancer.cli.numbers import decimal
+from tui_balancer.cli.options import RunFolder
 from tui_balancer.cli.screen import exit_after, require_screen, show_run
 
 MOST_SPEED = 1_000_000
 
 
 def replay(
-    output: Annotated[Path, Parameter(name="OUT", help="The run folder.")],
+    output: RunFolder,
     /,
     *,
     speed: Annotated[

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from tui_balancer.cli.options import RunFolder
 from tui_balancer.errors import UserError
 from tui_balancer.view.summary_text import EXIT_DONE
 
@@ -16,7 +17,7 @@ REPORT_NAME = "report.html"
 
 
 def report(
-    output: Annotated[Path, Parameter(name="OUT", help="The run folder.")],
+    output: RunFolder,
     /,
     *,
     to: Annotated[
