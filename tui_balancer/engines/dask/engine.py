@@ -6,7 +6,6 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui_balancer.engines.dask.cluster import DaskCluster
@@ -33,36 +32,6 @@ _CLOSING_SECONDS = 5.0
 """How long each step of letting go of the cluster may take."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterAccess:
-    """A cluster that was found fit for a run, see `EngineAccess`.
-
-    Attributes:
-        cluster: To compute on.
-        nodes: Knows which worker has which device.
-        look: What workers that come later are asked, too.
-    """
-
-    cluster: DaskCluster
-    nodes: Nodes
-    look: Look
-
-    def engine(
-        self,
-        devices: Sequence[str],
-        board: WorkerApi,
-        setup_for: SetupFor,
-        on_exit: OnExit,
-        membership: Membership,
-    ) -> DaskEngine:
-        """See `EngineAccess.engine`; the workers say themselves which devices they are."""
-        return DaskEngine(self, board, setup_for, on_exit, membership)
-
-    def close(self) -> None:
-        """See `EngineAccess.close`."""
-        self.cluster.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +64,9 @@ class DaskEngine:
     worker, starts another, which then comes by itself: as a device that is back, or a new one.
 
     Args:
-        access: The cluster; closed with the engine.
+        cluster: To compute on; closed with the engine.
+        nodes: Knows which worker has which device.
+        look: What workers that come later are asked, too.
         board: The app's side of every slot.
         setup_for: See `SetupFor`.
         on_exit: See `OnExit`.
@@ -104,15 +75,17 @@ class DaskEngine:
 
     def __init__(
         self,
-        access: ClusterAccess,
+        cluster: DaskCluster,
+        nodes: Nodes,
+        look: Look,
         board: WorkerApi,
         setup_for: SetupFor,
         on_exit: OnExit,
         membership: Membership,
     ) -> None:
-        self._cluster = access.cluster
-        self._client = access.cluster.client
-        self._nodes = access.nodes
+        self._cluster = cluster
+        self._client = cluster.client
+        self._nodes = nodes
         self._board = board
         self._setup_for = setup_for
         self._on_exit = on_exit
@@ -123,7 +96,7 @@ class DaskEngine:
         self._spare: dict[str, Joined] = {}
         self._broken = ""
         self._happenings: queue.SimpleQueue[_Happening | None] = queue.SimpleQueue()
-        self._link = ClusterLink(self._client, access.look, self._hear, self._happenings.put)
+        self._link = ClusterLink(self._client, look, self._hear, self._happenings.put)
         self._stopping = threading.Event()
         self._stopped = threading.Event()
         self._stop_lock = threading.Lock()

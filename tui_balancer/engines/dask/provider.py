@@ -12,8 +12,8 @@ from tui_balancer.extras import Extra, require
 def find(request: ClusterRequest, search: DeviceSearch) -> DevicesFound:
     """Connect to a cluster or start one, and see that its nodes are fit; see `find_devices`."""
     _require_libraries(request)
+    from tui_balancer.engines.dask.access import ClusterAccess
     from tui_balancer.engines.dask.cluster import open_cluster
-    from tui_balancer.engines.dask.engine import ClusterAccess
     from tui_balancer.engines.dask.node_check import look_at_nodes
     from tui_balancer.engines.remote.nodes import Nodes
 

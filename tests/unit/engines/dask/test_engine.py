@@ -82,13 +82,14 @@ class Cluster:
         self.membership = Company()
         self._folder = folder
         self._incarnations: dict[str, int] = {}
-        access = engine.ClusterAccess(
+        self.engine = engine.DaskEngine(
             DaskCluster(self.client, ClusterRequest(scheduler="tcp://head:8786")),
             nodes("cuda"),
             Look(folder / "token", "", (), processor_only=False),
-        )
-        self.engine = engine.DaskEngine(
-            access, ListBoard(), self._setup, lambda worker, end: True, self.membership
+            ListBoard(),
+            self._setup,
+            lambda worker, end: True,
+            self.membership,
         )
         self.engine.start()
         self._topic = self.client.registered.get(timeout=DEADLINE_SECONDS)
