@@ -12,8 +12,8 @@ from esm import multihead_attention
 
 from tests.support import trained
 from tui_balancer.embedding.embedder import Embedder
-from tui_balancer.embedding.families.code import load, resolve
-from tui_balancer.embedding.families.esm2.checkpoints import LoadedModel
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.esm2.checkpoints import LoadedModel, load
 from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision

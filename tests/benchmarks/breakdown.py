@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from statistics import median
 from typing import Any
@@ -24,6 +24,8 @@ from tui_balancer.embedding.embedder import Embedder, prepare_torch, torch_devic
 from tui_balancer.embedding.families.code import load, resolve
 from tui_balancer.embedding.families.esm2 import layers
 from tui_balancer.embedding.families.requests import UntrainedModel
+from tui_balancer.embedding.forward.attention import choose_attention
+from tui_balancer.embedding.forward.products import choose_products
 from tui_balancer.embedding.models import ModelShape
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
@@ -38,7 +40,7 @@ TURNS = 5
 class Timed:
     """Something whose methods, or which itself, is called, and how long that takes."""
 
-    def __init__(self, what: Any, name: str, seconds: Counter[str]) -> None:
+    def __init__(self, what: Any, name: str, seconds: defaultdict[str, float]) -> None:
         self._what, self._name, self._seconds = what, name, seconds
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
@@ -52,12 +54,12 @@ class Timed:
 
 
 def timed_embedder(
-    model: str, precision: Precision, seconds: Counter[str]
+    model: str, precision: Precision, seconds: defaultdict[str, float]
 ) -> tuple[Embedder, BenchmarkTask]:
     """Load a model whose forward pass notes where its time goes."""
     source = resolve(UntrainedModel(MODELS[model], 0))
     task = BenchmarkTask("cpu:0", 1, source, (precision,), CPU_BATCH_TOKENS, seconds=0.5)
-    products, attention = layers.choose_products, layers.choose_attention
+    products, attention = choose_products, choose_attention
 
     def timed_attention(*place: Any) -> Callable[[Any], Timed]:
         make = attention(*place)
@@ -85,7 +87,7 @@ def attention_flops(shape: ModelShape, tokens: int) -> float:
 
 def row(model: str, precision: Precision) -> str:
     """Measure one row of the table."""
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     embedder, task = timed_embedder(model, precision, seconds)
     texts = sequences(ON_A_PROCESSOR[model])
     plan = plan_batches([len(text) for text in texts], CPU_BATCH_TOKENS, PROTEIN.special)

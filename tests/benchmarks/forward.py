@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--faesm-python", default=sys.executable, metavar="PYTHON")
     parser.add_argument("--process", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    contenders: tuple[Contender, ...]
     contenders = GPU_CONTENDERS if arguments.device != "cpu" else PROCESSOR_CONTENDERS
     if arguments.process:
         (model,), (name, part, checkpoint) = arguments.models, arguments.process
@@ -130,7 +131,8 @@ def run_process(contender: Contender, model: str, device: str, part: int, checkp
     if contender.forward == "packed":
         keep_freed_memory()
     from tests.benchmarks.forward_passes import work_of
-    from tui_balancer.embedding.families.code import load, resolve
+    from tui_balancer.embedding.families.code import resolve
+    from tui_balancer.embedding.families.esm2.checkpoints import load
     from tui_balancer.embedding.families.requests import CheckpointModel
 
     # Shared out by length, as a balanced run would.

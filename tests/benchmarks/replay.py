@@ -19,7 +19,8 @@ import psutil
 from tests.support.told_run import recorded_run
 from tui_balancer.history.replay.replay_run import ReplayRun
 from tui_balancer.scheduler.model import DeviceSpec, TimeSettings
-from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice, Speed
+from tui_balancer.scheduler.policy.bounds import Speed
+from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
 from tui_balancer.scheduler.simulation.simulate import lognormal_units
 
 MOMENTS = 100

@@ -28,7 +28,7 @@ from tui_balancer.samples import DeviceSample, Telemetry
 from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import Event
-from tui_balancer.scheduler.model import DeviceSpec, Progress, TimeSettings, Unit
+from tui_balancer.scheduler.model import DeviceSpec, Lease, Progress, TimeSettings, Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import Phase, RunSnapshot, RunSummary, ScanProgress
 
@@ -85,7 +85,7 @@ class MadeUpRun:
             board.worker_ready(device, incarnation)
         board.assign(units)
         self._units = units
-        held = {}
+        held: dict[str, tuple[Lease | None, float]] = {}
         while True:
             time.sleep(0.25)
             for device, incarnation in self._incarnations.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.support.sessions import outputs
 REPOSITORY = Path(__file__).parents[2]
 
 
-def tui_balancer(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+def tui_balancer(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the program to its end."""
     return subprocess.run(
         [sys.executable, "-m", "tui_balancer", *map(str, arguments)],
@@ -22,7 +23,7 @@ def tui_balancer(*arguments: object, **options: object) -> subprocess.CompletedP
         capture_output=True,
         text=True,
         timeout=100,
-        **options,  # type: ignore[call-overload]
+        **options,
     )
 
 

@@ -95,7 +95,7 @@ def test_the_same_batch_has_the_same_bytes(source: ModelSource, precision: Preci
 def test_the_kernels_change_no_more_than_the_last_bits(
     source: ModelSource, precision: Precision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen: list[object] = []
+    chosen: list[Forward] = []
 
     def choose(weights: Weights, kept: Representations, head: None) -> Forward:
         chosen.append(layers.choose_forward(weights, kept, head))

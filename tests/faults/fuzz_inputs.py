@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from tests.faults.codecs import CODECS, damaged, made
-from tui_balancer.inputs.unpacking import zstd
+from tests.support.zstandard import zstd
 
 Sequences = tuple[tuple[str, str], ...]
 

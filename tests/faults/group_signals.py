@@ -140,7 +140,7 @@ class Session:
             assert isinstance(kind, signal.Signals)
             self._signal_group(kind)
 
-    def _signal_group(self, number: signal.Signals) -> None:
+    def _signal_group(self, number: int) -> None:
         if self.live:
             os.killpg(self.process.pid, number)
 

@@ -202,7 +202,7 @@ def _mouse(dice: random.Random, size: tuple[int, int]) -> bytes:
 
 
 def _keys(dice: random.Random) -> bytes:
-    keys = dice.choice(KEYS).encode()
+    keys: bytes = dice.choice(KEYS).encode()
     return keys * (dice.randint(5, 30) if dice.random() < 0.05 else 1)
 
 

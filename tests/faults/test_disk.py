@@ -18,6 +18,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.outputs import atomic
 from tui_balancer.outputs.atomic import Replace
 from tui_balancer.outputs.layout import OUTPUT_SUFFIX, temporary_path
 from tui_balancer.run.live import publisher
@@ -105,13 +106,13 @@ def test_an_output_that_finds_no_place_waits_and_is_not_computed_again(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real, refused = publisher.publish, list[Path]()
+    refused: list[Path] = []
 
     def publish(temporary: Path, final: Path, replace: Replace) -> None:
         if final not in refused:
             refused.append(final)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(temporary, final, replace)
+        atomic.publish(temporary, final, replace)
 
     monkeypatch.setattr(publisher, "publish", publish)
     run = session(proteins, checkpoint, tmp_path / "out", cpu_workers=1)

@@ -196,7 +196,8 @@ def result(task: Task) -> TaskResult:
 def test_whatever_the_ledger_was_about_to_say_the_next_session_finishes_the_run(
     prepared: PreparedRun, reaper: Reaper, tmp_path: Path, poison: bool
 ) -> None:
-    work(taken_up(prepared, tmp_path / "quiet"), quiet := [], poison=poison)
+    quiet: list[int] = []
+    work(taken_up(prepared, tmp_path / "quiet"), quiet, poison=poison)
     points = reaper.seen
     assert sorted(quiet) == sorted(FILES)
     assert points > 2 * len(FILES)
@@ -205,11 +206,13 @@ def test_whatever_the_ledger_was_about_to_say_the_next_session_finishes_the_run(
         for after in (False, True):
             out = tmp_path / f"{at}-{after}"
             reaper.at, reaper.after, reaper.seen = at, after, 0
+            first: list[int] = []
+            second: list[int] = []
             with pytest.raises(Killed):
-                work(taken_up(prepared, out), first := [], poison=poison)
+                work(taken_up(prepared, out), first, poison=poison)
             done_before = done_files(out)
             reaper.at = 0
-            work(taken_up(prepared, out), second := [], poison=poison)
+            work(taken_up(prepared, out), second, poison=poison)
 
             assert not done_before & set(second), "finished work was repeated"
             assert done_before | set(second) == FILES
@@ -227,7 +230,8 @@ def test_an_app_that_dies_before_its_ledger_says_anything_leaves_a_folder_for_a_
     with closing(sqlite3.connect(out / LEDGER_NAME)) as ledger:
         ledger.execute("PRAGMA journal_mode = WAL")
     assert (out / LEDGER_NAME).stat().st_size > 0
-    work(taken_up(prepared, out), computed := [])
+    computed: list[int] = []
+    work(taken_up(prepared, out), computed)
     assert done_files(out) == set(computed) == FILES
 
 

@@ -70,7 +70,9 @@ def rows(folder: Path) -> dict[str, FileRow]:
 
 
 def wait_for_ledger(
-    app: subprocess.Popen[str], folder: Path, holds: Callable[[dict[str, FileRow]], bool]
+    app: subprocess.Popen[bytes] | subprocess.Popen[str],
+    folder: Path,
+    holds: Callable[[dict[str, FileRow]], bool],
 ) -> dict[str, FileRow]:
     """Wait until the ledger of a live run looks like that; the suite's limit is the deadline."""
     while True:

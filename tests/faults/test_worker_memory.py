@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
@@ -19,7 +20,7 @@ ROOM = 500 << 20
 HUGE = "MKVLAAGIVG" * 30_000
 """One block of its activations takes 192 MB."""
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "cpu_workers": 1,
     "batch_tokens": 700_000,
     "reading": ReadingRules(max_length=len(HUGE)),

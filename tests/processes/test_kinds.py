@@ -17,7 +17,8 @@ import torch
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import tui_balancer_here
 from tests.support.sessions import finished, leftovers, session
-from tui_balancer.embedding.families.code import load, resolve
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.esm2.checkpoints import load
 from tui_balancer.embedding.families.esm2.regression import CONTACT_HEAD, regression_path
 from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.inputs.records import ReadingRules
@@ -158,8 +159,17 @@ def test_one_file_is_made_of_a_run_and_not_again(run_folder: Path) -> None:
 def test_a_run_merges_at_its_end_and_windows_are_counted(
     proteins: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    options = ("--model", checkpoint, "--devices", "cpu", "--cpu-workers", 1, "--cpu-threads", 1)
-    asked = ("--format", "npz", "--merge", "--long", "window", "--max-length", 20, "--headless")
+    options = (
+        "--model",
+        checkpoint,
+        "--devices",
+        "cpu",
+        "--cpu-workers",
+        "1",
+        "--cpu-threads",
+        "1",
+    )
+    asked = ("--format", "npz", "--merge", "--long", "window", "--max-length", "20", "--headless")
     result = tui_balancer_here("run", proteins, "-o", tmp_path / "out", *options, *asked)
     assert result.returncode == 0, result.stderr
     assert "merged: 6 sequences of 2 inputs in merged.npz, merged.tsv\n" in result.stdout

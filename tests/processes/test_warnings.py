@@ -98,7 +98,7 @@ def test_the_page_has_a_section_of_them(run_folder: Path) -> None:
 def test_strict_fails_the_files_that_are_not_all_proteins(
     proteins: Path, options: tuple[str, ...], tmp_path: Path
 ) -> None:
-    command = ("run", proteins, "-o", tmp_path / "out", *options, "--headless")
+    command: list[str | Path] = ["run", proteins, "-o", tmp_path / "out", *options, "--headless"]
     result = tui_balancer_here(*command, "--strict")
     assert result.returncode == 1
     assert (

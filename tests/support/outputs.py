@@ -38,7 +38,9 @@ def entries_of(ids: Sequence[str]) -> list[Entry]:
 
 def vectors_of(rows: int, width: int = 5) -> Block:
     """Return distinct vectors."""
-    return np.arange(rows * width, dtype=np.float32).reshape(rows, width) / 7
+    numbers = np.arange(rows * width, dtype=np.float32).reshape(rows, width)
+    vectors: Block = numbers / np.float32(7)
+    return vectors
 
 
 def content_of(

@@ -34,7 +34,8 @@ def main(page: Path, picture: Path, width: int, height: int) -> int:
     view.loadFinished.connect(lambda _loaded: QTimer.singleShot(SETTLED_MS, save))
     view.load(QUrl.fromLocalFile(str(page.absolute())))
     view.show()
-    return application.exec()
+    code: int = application.exec()
+    return code
 
 
 if __name__ == "__main__":

@@ -132,7 +132,10 @@ def file_record(unit: Unit) -> FileRecord:
     """Return what a ledger has of a file."""
     return FileRecord(
         *(unit.unit_id, unit.unit_id, unit.unit_id, unit.name, f"/data/{unit.name}"),
-        *("0" * 64, 100, 1, f"{unit.unit_id}_ESM.pt", unit.sequences, unit.residues, unit.cost),
+        *("0" * 64, 100, 1, f"{unit.unit_id}_ESM.pt"),
+        sequences=unit.sequences,
+        residues=unit.residues,
+        cost=unit.cost,
         error="",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -63,6 +64,11 @@ def leave(terminal: Terminal) -> None:
         assert terminal.text.rindex(enter) < terminal.text.rindex(end)
 
 
+def pastes(terminal: Terminal, times: int) -> bool:
+    """Whether the screen was entered so often."""
+    return terminal.text.count(PASTE_ON) == times
+
+
 @pytest.mark.parametrize("number", [signal.SIGCONT, signal.SIGTSTP])
 def test_a_signal_of_job_control_without_a_shell_changes_nothing(
     open_terminal: OpenTerminal, number: signal.Signals
@@ -71,7 +77,7 @@ def test_a_signal_of_job_control_without_a_shell_changes_nothing(
     for times in (2, 3):
         terminal.process.send_signal(number)
         # All is left, entered and painted again.
-        terminal.wait_until(lambda times=times: terminal.text.count(PASTE_ON) == times)
+        terminal.wait_until(partial(pastes, terminal, times))
         terminal.wait_until(lambda: "Devices" in terminal.text.rpartition(PASTE_ON)[2])
     terminal.press("2")
     terminal.wait_for("Files", "waiting")

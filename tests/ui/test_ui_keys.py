@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
+from textual.screen import Screen
 from textual.widgets import OptionList
 
 from tests.support.fake_run import FakeRun
@@ -269,7 +271,10 @@ async def test_help_lists_every_key_those_of_the_tab_first() -> None:
 async def test_the_palette_offers_every_action_that_makes_sense_now() -> None:
     async with shown(fake_run()) as pilot:
         app = app_of(pilot)
-        titles = {command.title for command in app.get_system_commands(app.run_screen)}
+        titles = {
+            command.title
+            for command in app.get_system_commands(cast(Screen[object], app.run_screen))
+        }
         unfit = {"Let the device go on", "Let all devices go on"}
         assert {key.help for key in KEYS} - titles == unfit
         assert "Theme" in titles
@@ -293,7 +298,9 @@ async def test_the_palette_goes_to_the_tab_of_its_action() -> None:
     run = fake_run()
     async with shown(run) as pilot:
         app = app_of(pilot)
-        commands = {one.title: one for one in app.get_system_commands(app.run_screen)}
+        commands = {
+            one.title: one for one in app.get_system_commands(cast(Screen[object], app.run_screen))
+        }
         await commands["Show the whole run"].callback()
         assert app.run_screen.tabs.current == "timeline"
 

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 import tui_balancer
 from tui_balancer.errors import UserError
-from tui_balancer.extras import EXTRAS, require
+from tui_balancer.extras import EXTRAS, Extra, require
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -48,7 +48,7 @@ def brought(extra: str) -> set[str]:
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
-def test_an_extra_brings_what_the_table_says(extra: str) -> None:
+def test_an_extra_brings_what_the_table_says(extra: Extra) -> None:
     assert brought(extra) == {name.replace("_", "-") for name in EXTRAS[extra]}
 
 

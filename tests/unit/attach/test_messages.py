@@ -212,7 +212,10 @@ def _spoilt(message: bytes, place: int, byte: int, length: int) -> bytes:
     return (message[:place] + bytes([byte]) + message[place + 1 :])[: length % (len(message) + 1)]
 
 
-VALID = (AskSnapshot(), AskEvents(3), AskQueue("cuda:0", 5), *map(Execute, COMMANDS))
+VALID: tuple[Question[Any], ...] = (
+    *(AskSnapshot(), AskEvents(3), AskQueue("cuda:0", 5)),
+    *(Execute(one) for one in COMMANDS),
+)
 
 
 @example(b"\x81\xa3ask\xac" + 11 * b"\x00" + b"\x80")

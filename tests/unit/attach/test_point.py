@@ -53,7 +53,7 @@ def test_one_that_others_can_change_is_refused(tmp_path: Path, mode: int) -> Non
 
 def test_one_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     POINT.write(tmp_path)
-    monkeypatch.setattr(module.os, "geteuid", lambda: os.getuid() + 1)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     monkeypatch.setattr(module, "user_name", {os.getuid(): "alice"}.get)
     line = f"{tmp_path} belongs to alice. Only alice can attach to this run."
     with pytest.raises(UserError, match=f"^{re.escape(line)}$"):

@@ -134,7 +134,7 @@ def test_a_command_s_own_text_names_no_number_but_its_exit_codes(command: str) -
 
 
 def test_the_program_s_own_text_names_its_exit_codes() -> None:
-    assert numbers(app.help) == EXIT_CODES  # type: ignore[arg-type]
+    assert numbers(app.help) == EXIT_CODES
 
 
 @pytest.mark.parametrize("command", COMMANDS)

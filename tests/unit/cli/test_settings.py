@@ -85,7 +85,7 @@ def another(group: type, option: Field[Any]) -> Any:
 
 def changed(group: type, option: str, value: object) -> set[str]:
     """Return the settings that one option changes."""
-    groups = {one: one() for one in GROUPS}
+    groups: dict[type, Any] = {one: one() for one in GROUPS}
     others = {"format": "npz"} if option in ("include", "repr_layers", "merge") else {}
     groups[group] = group(**others | {option: value})
     asked = run_settings(("a.faa",), Path("out"), *groups.values())

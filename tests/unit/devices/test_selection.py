@@ -132,7 +132,7 @@ def test_what_is_not_there_is_named_beside_what_is(
 def test_the_cores_are_shared_out_as_far_as_memory_and_the_person_allow(
     changes: dict[str, int], expected: list[int]
 ) -> None:
-    shares = replace(SHARES, **changes)  # type: ignore[arg-type]
+    shares = replace(SHARES, **changes)
 
     assert threads("cpu", LAPTOP, shares) == expected
 
@@ -140,7 +140,7 @@ def test_the_cores_are_shared_out_as_far_as_memory_and_the_person_allow(
 @pytest.mark.parametrize("option", ["workers", "threads"])
 @pytest.mark.parametrize("value", [0, -1])
 def test_counts_below_one_are_refused(option: str, value: int) -> None:
-    shares = replace(SHARES, **{option: value})  # type: ignore[arg-type]
+    shares = replace(SHARES, **{option: value})
 
     with pytest.raises(UserError, match=f"--cpu-{option} {value}"):
         select_devices(parse_devices("cpu"), LAPTOP, shares)

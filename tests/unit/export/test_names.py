@@ -118,6 +118,6 @@ def test_names_and_headers_are_read_back_exactly(
         keys = [row["id"] for row in rows]
         assert len(set(keys)) == len(keys) == sum(map(len, good.values()))
         assert {row["file"] for row in rows} == set(good)
-        for name in MERGED:
-            assert PLAIN_IDS[name](out / f"merged{FORMATS[name].suffix}") == keys
+        for merged in MERGED:
+            assert PLAIN_IDS[merged](out / f"merged{FORMATS[merged].suffix}") == keys
         assert verify(out).problems == refused

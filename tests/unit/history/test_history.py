@@ -28,7 +28,7 @@ from tests.support.told_run import (
 from tui_balancer.errors import UserError
 from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.history.history import CUT_OFF, RunHistory, read_history, stored_event
-from tui_balancer.history.replay.replay_run import ReplayRun
+from tui_balancer.history.replay.replay_run import Landmark, ReplayRun
 from tui_balancer.history.run_report import RunReport, account_of
 from tui_balancer.ledger.records import EventRecord
 from tui_balancer.notices import Example, Notice, NoticeKind
@@ -237,7 +237,7 @@ def test_live_counts_report_summary_and_replay_agree(tmp_path: Path) -> None:
     account, summary = account_of(read_history(folder)), FinishedRun(folder).summary()
     replay = ReplayRun(folder, clock=lambda: 0.0)
     replay.seek(run.now - 1e-6)
-    moments = ("steal", "failure")
+    moments: tuple[Landmark, ...] = ("steal", "failure")
     assert live.steals
     assert live.splits
     counts = (live.steals, live.splits, live.moves)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.zstandard import zstd
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.inputs.suffixes import split_suffix
-from tui_balancer.inputs.unpacking import zstd
 from tui_balancer.notices import NoticeKind
 
 FASTA = b">a\nMK\n"

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.zstandard import zstd
 from tui_balancer.alphabets import PROTEIN
 from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.counts import Counts
@@ -20,7 +21,6 @@ from tui_balancer.inputs.fasta import FastaStream, InputError
 from tui_balancer.inputs.findings import Spot
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.scan import FileScan, scan_file
-from tui_balancer.inputs.unpacking import zstd
 from tui_balancer.notices import NoticeKind
 
 RULES = ReadingRules()
@@ -236,7 +236,7 @@ def pieces_of_fasta() -> st.SearchStrategy[bytes]:
         [b">a\n", b">b x\n", b">\n", b"MKV\n", b"mjo*\r\n", b"-.*\n", b"\n", b"M K", b"G" * 900]
     )
     text = st.lists(st.one_of(lines, lines, lines, st.binary(max_size=8))).map(b"".join)
-    packed = st.one_of(text.map(one) for one in (gzip.compress, bz2.compress, zstd.compress))
+    packed = st.one_of([text.map(one) for one in (gzip.compress, bz2.compress, zstd.compress)])
     cut = st.tuples(packed, st.integers(0, 60)).map(lambda pair: pair[0][: pair[1]])
     return st.one_of(st.binary(), text, packed, cut, cut.map(lambda data: data + b">a\nMK\n"))
 

@@ -110,7 +110,7 @@ def test_what_may_be_a_protein_is_not(case: str) -> None:
 
 def real_proteins() -> list[str]:
     with REAL.open() as text:
-        return [sequence for _, sequence in SimpleFastaParser(text)]  # type: ignore[no-untyped-call]
+        return [sequence for _, sequence in SimpleFastaParser(text)]
 
 
 @pytest.mark.parametrize("length", [3, 8, 10, 12, 15, 21, 30, 60])

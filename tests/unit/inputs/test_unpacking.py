@@ -19,13 +19,13 @@ from itertools import product
 import pytest
 from Bio import bgzf
 
+from tests.support.zstandard import zstd
 from tui_balancer.inputs.unpacking import (
     BLOCK_BYTES,
     HEAD_BYTES,
     BrokenPacking,
     UnreadableContent,
     unpacked,
-    zstd,
 )
 
 Pack = Callable[[bytes], bytes]
@@ -153,7 +153,7 @@ from tui_balancer.inputs.unpacking import unpacked
 pages = int(open("/proc/self/statm").read().split()[0])
 limit = pages * {resource.getpagesize()} + (256 << 20)
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-print(list(unpacked(io.BytesIO({frame_of_window(31)}))))
+print(list(unpacked(io.BytesIO({frame_of_window(31)!r}))))
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ended.stderr.rstrip().endswith(

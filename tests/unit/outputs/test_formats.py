@@ -6,7 +6,9 @@ import errno
 import resource
 import tracemalloc
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from tests.support.outputs import METADATA, content_of, entries_of, vectors_of
 from tui_balancer.errors import UserError
 from tui_balancer.outputs.checking import flaw
-from tui_balancer.outputs.content import BLOCK_ROWS, Content, Row
+from tui_balancer.outputs.content import BLOCK_ROWS, Block, Content, Row
 from tui_balancer.outputs.formats import (
     FORMATS,
     INDEX,
@@ -170,10 +172,12 @@ def test_a_file_that_cannot_grow_is_an_error_of_the_system(one: Format, tmp_path
 def test_vectors_that_do_not_match_the_ids_are_a_mistake(one: Format, tmp_path: Path) -> None:
     for rows in (1, 3):
         matrix = vectors_of(rows)
-        content = Content(entries_of(["p", "q"]), KEPT, lambda matrix=matrix: matrix, METADATA)
+        content = Content(entries_of(["p", "q"]), KEPT, partial(iter, matrix), METADATA)
         with pytest.raises(ValueError, match=r"zip\(\)"):
             writer(one).write(tmp_path / "a", content)
-    for matrix in (vectors_of(1), vectors_of(2).astype(np.float64), vectors_of(2)[0]):
+    for matrix in cast(
+        list[Block], [vectors_of(1), vectors_of(2).astype(np.float64), vectors_of(2)[0]]
+    ):
         with pytest.raises(ValueError, match="2 ids, but vectors"):
             Content.of(entries_of(["p", "q"]), KEPT, matrix, METADATA)
 

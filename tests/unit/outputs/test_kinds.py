@@ -38,7 +38,7 @@ def content_of(kept: Representations, ids: list[str]) -> Content:
     def vectors() -> Iterator[Row]:
         for number, entry in enumerate(entries):
             size = kept.numbers(entry.used_length)
-            yield np.arange(size, dtype=np.float32) / 7 + 1000 * number
+            yield np.arange(size, dtype=np.float32) / np.float32(7) + np.float32(1000 * number)
 
     metadata = METADATA | {"include": list(kept.names), "layers": list(kept.layers)}
     return Content(entries, kept, vectors, metadata)

@@ -69,7 +69,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     folder = tmp_path_factory.mktemp("model")
     model = resolve(CheckpointModel(make_checkpoint(folder / "tiny.pt", width=WIDTH)))
     embedder = load_embedder(model, "cpu:0", 1, SETTINGS)
-    embedder.embed = told_by_company  # type: ignore[method-assign, assignment]
+    embedder.embed = told_by_company  # type: ignore[method-assign]
     return Workshop(worker_setup(model, SETTINGS), embedder)
 
 

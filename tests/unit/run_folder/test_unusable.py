@@ -15,7 +15,6 @@ from tests.support.commands import tui_balancer_here
 from tests.support.finished_run import finish_run
 from tui_balancer.errors import UserError
 from tui_balancer.export.export import export
-from tui_balancer.ledger import lock
 from tui_balancer.ledger.lock import LOCK_NAME, LockHolder
 from tui_balancer.ledger.schema import LEDGER_NAME
 
@@ -39,7 +38,7 @@ def read_only(out: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
         return real(path, flags, *mode, **others)
 
-    monkeypatch.setattr(lock.os, "open", refusing)
+    monkeypatch.setattr(os, "open", refusing)
     return out
 
 

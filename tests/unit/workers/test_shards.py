@@ -130,7 +130,8 @@ def test_shards_make_the_outputs_of_the_whole_file(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     wanted = EmbeddingSettings(batch_tokens=60, max_length=RULES.max_length)
-    rules, formats = RULES, ("virnucpro", "h5")
+    rules: ReadingRules = RULES
+    formats: tuple[str, ...] = ("virnucpro", "h5")
     if kind == "windows":
         rules, wanted = replace(rules, long="window"), replace(wanted, long="window")
     elif kind == "skipped":

@@ -40,8 +40,8 @@ def families(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("families")
 def test_a_checkpoint_is_of_the_first_family_that_reads_it() -> None:
-    assert code.resolve(CheckpointModel(PATH)) == "new"  # type: ignore[comparison-overlap]
-    assert code.resolve(NamedModel(NAME)) == "ESM-2"  # type: ignore[comparison-overlap]
+    assert code.resolve(CheckpointModel(PATH)) == "new"
+    assert code.resolve(NamedModel(NAME)) == "ESM-2"
 
 
 @pytest.mark.usefixtures("families")

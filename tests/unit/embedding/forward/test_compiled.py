@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], P
 
 
 def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
 
 
 def test_what_was_compiled_once_needs_no_compiler(
@@ -90,7 +91,7 @@ def test_the_reason_is_found_whatever_language_the_user_reads(
         "exit 1\n"
     )
     compiler.chmod(0o755)
-    monkeypatch.setattr(compiling.shutil, "which", lambda name: str(compiler))
+    monkeypatch.setattr(shutil, "which", lambda name: str(compiler))
     monkeypatch.setenv("LC_ALL", "de_DE.ISO-8859-1")
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     (tmp_path / "source.c").touch()
@@ -105,7 +106,7 @@ def test_a_compiler_that_hangs_is_killed_with_all_it_started(
     # As gcc, which waits for a compiler behind it; both hold the pipe.
     compiler.write_text(f"#!/bin/sh\nsleep 300 & echo $! > {child}\nwait\n")
     compiler.chmod(0o755)
-    monkeypatch.setattr(compiling.shutil, "which", lambda name: str(compiler))
+    monkeypatch.setattr(shutil, "which", lambda name: str(compiler))
     monkeypatch.setattr(compiling, "_COMPILING_SECONDS", 1.0)
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     (tmp_path / "source.c").touch()

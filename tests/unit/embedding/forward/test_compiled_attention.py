@@ -57,7 +57,8 @@ def _by_hand(states: list[torch.Tensor], lengths: list[int]) -> torch.Tensor:
 
 def _attended(library: Library, states: list[torch.Tensor], lengths: list[int]) -> torch.Tensor:
     bounds = torch.tensor((0, *lengths)).cumsum(0).int()
-    return library.attend(*states, bounds, max(lengths))
+    query, key, value = states
+    return library.attend(query, key, value, bounds, max(lengths))
 
 
 def _states(lengths: list[int], heads: int, width: int, size: float = 1.0) -> list[torch.Tensor]:

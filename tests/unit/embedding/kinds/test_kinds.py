@@ -11,8 +11,8 @@ import torch
 
 from tests.support.checkpoints import make_checkpoint, make_hugging_face_folder
 from tui_balancer.embedding.embedder import Embedder
-from tui_balancer.embedding.families.code import load, resolve
-from tui_balancer.embedding.families.esm2.checkpoints import LoadedModel
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.esm2.checkpoints import LoadedModel, load
 from tui_balancer.embedding.families.esm2.regression import (
     CONTACT_HEAD,
     regression_path,

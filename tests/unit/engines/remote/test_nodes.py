@@ -113,7 +113,7 @@ def test_where_some_have_gpus_only_those_compute() -> None:
             "the node node-2 (worker 0) has torch 1.0, the node node-1 (worker 0) has",
         ),
         (
-            report("0", "node-2", **{"tui-balancer": "0.0.9"}),
+            report("0", "node-2", (CPU,), 8, **{"tui-balancer": "0.0.9"}),
             "the node node-2 (worker 0) has tui-balancer 0.0.9, this machine has",
         ),
         (
@@ -151,7 +151,7 @@ def test_a_path_on_another_disk_is_told_from_the_same_one(
 
     def unseen(content: str, *paths: tuple[Path, int]) -> tuple[str, ...]:
         look = Look(token, content, paths, processor_only=True)
-        return look_around(look, _Worker()).unseen  # type: ignore[arg-type]
+        return look_around(look, _Worker()).unseen
 
     assert unseen("of this run", (model, 5), (tmp_path, -1)) == ()
     assert unseen("of another run") == (f"{tmp_path} (another folder of that name)",)
@@ -167,8 +167,8 @@ def test_a_worker_that_nobody_named_is_known_by_its_nanny(tmp_path: Path) -> Non
     look.token.write_text("")
     restarted = _Worker()
     restarted.name = restarted.address = "tcp://node-1:3"
-    assert look_around(look, restarted).worker == _Worker.nanny  # type: ignore[arg-type]
-    assert look_around(look, _Worker()).worker == "0"  # type: ignore[arg-type]
+    assert look_around(look, restarted).worker == _Worker.nanny
+    assert look_around(look, _Worker()).worker == "0"
 
 
 def test_a_node_measures_its_processor_in_the_format_that_was_asked_for(
@@ -178,9 +178,9 @@ def test_a_node_measures_its_processor_in_the_format_that_was_asked_for(
     monkeypatch.setattr(measure, "product_rate", lambda device, precision, *_: rates[precision])
     look = Look(tmp_path / "token", "", (), processor_only=True, measured="bf16")
     look.token.write_text("")
-    (processor,) = look_around(look, _Worker()).devices  # type: ignore[arg-type]
+    (processor,) = look_around(look, _Worker()).devices
     assert processor.relative_speed == 0.25
-    (processor,) = look_around(replace(look, measured=None), _Worker()).devices  # type: ignore[arg-type]
+    (processor,) = look_around(replace(look, measured=None), _Worker()).devices
     assert processor.relative_speed is None
 
 

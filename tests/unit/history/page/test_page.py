@@ -22,7 +22,8 @@ from tui_balancer.history.page.throughput import HEIGHT, throughput
 from tui_balancer.history.page.timeline import WIDTH, timeline
 from tui_balancer.history.run_report import RunReport, Transfer, account_of
 from tui_balancer.notices import Example, Notice, NoticeKind
-from tui_balancer.view.spans import Span, SpanEnd
+from tui_balancer.view.run_state import SpanEnd
+from tui_balancer.view.spans import Span
 
 
 class Parsed(HTMLParser):

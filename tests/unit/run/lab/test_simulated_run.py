@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.support.balance import Clock
 from tui_balancer.cli.commands.simulate import simulate
 from tui_balancer.errors import UserError
-from tui_balancer.run.lab import simulated_run
 from tui_balancer.run.lab.policy_comparison import watched
 from tui_balancer.run.lab.simulated_run import SimulatedHandle
 from tui_balancer.scheduler.commands import PauseAll, ResumeAll, StopNow
@@ -76,7 +77,7 @@ def test_a_person_may_hold_it_let_it_go_and_stop_it(clock: Clock) -> None:
 
 def test_time_passes_by_itself_until_the_end() -> None:
     devices = run(Clock(), files=3)
-    devices._clock, devices._speed = simulated_run.time.monotonic, 1e6
+    devices._clock, devices._speed = time.monotonic, 1e6
     devices.start()
     devices._thread.join(30)
     assert devices.summary() is not None

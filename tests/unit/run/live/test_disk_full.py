@@ -7,6 +7,7 @@ import threading
 from tests.support.balance import Bench
 from tui_balancer.run.live.disk_full import SPACE_AGAIN, DiskFullPause
 from tui_balancer.scheduler.commands import PauseDevice, ResumeDevice
+from tui_balancer.scheduler.events import DeviceEvent
 
 
 def test_a_held_run_starts_nothing_until_it_goes_on() -> None:
@@ -45,7 +46,9 @@ def test_it_goes_on_by_itself_only_when_there_is_room() -> None:
     assert disk_pause.trouble
     disk_pause.end_if_room(lambda: room(True))
     assert not disk_pause.trouble
-    assert bench.journal[-1].reason == SPACE_AGAIN
+    resumed = bench.journal[-1]
+    assert isinstance(resumed, DeviceEvent)
+    assert resumed.reason == SPACE_AGAIN
 
 
 def test_who_waits_to_try_again_does_so_at_the_end_of_the_hold() -> None:

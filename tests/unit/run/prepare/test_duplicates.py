@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -65,7 +66,7 @@ def embedder(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
 class Run:
     """A run in a folder, its files made one by one by as many workers as one likes."""
 
-    def __init__(self, inputs: Path, folder: Path, embedder: Embedder, **changed: bool) -> None:
+    def __init__(self, inputs: Path, folder: Path, embedder: Embedder, **changed: Any) -> None:
         folder.mkdir(exist_ok=True)
         self.company = Company()
         self._embedder = embedder
@@ -89,7 +90,7 @@ class Run:
         """Embed files, each by a worker of its own, and return their outputs' checksums."""
         made: dict[int, str] = {}
         for unit in self.manifest.units(numbers):
-            self._embedder.embed = self.company  # type: ignore[method-assign, assignment]
+            self._embedder.embed = self.company  # type: ignore[method-assign]
             bench = bench_for(self._setup, ListBoard(), self._embedder)
             result = run_task(bench, self.manifest.task(Lease(unit, "cpu:0", epoch)))
             assert not any(file.error for file in result.files)

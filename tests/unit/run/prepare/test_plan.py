@@ -18,6 +18,7 @@ from tui_balancer.run.prepare import plan
 from tui_balancer.run.prepare.plan import CUDA_FLOPS, planned_manifest, predicted_seconds
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.scheduler.model import TimeSettings
+from tui_balancer.scheduler.simulation.simulate import simulate
 from tui_balancer.settings import BalancingSettings
 
 
@@ -44,8 +45,8 @@ def test_two_large_files_on_unequal_cards_are_divided() -> None:
 
 
 def test_a_week_long_run_is_predicted_from_few_reports(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    real = plan.simulate
+    asked: list[dict[str, object]] = []
+    real = simulate
     monkeypatch.setattr(
         plan, "simulate", lambda *args, **named: asked.append(named) or real(*args, **named)
     )

@@ -10,13 +10,13 @@ import pytest
 
 from tui_balancer.embedding.families.esm2.family import Esm2Shape
 from tui_balancer.errors import UserError
+from tui_balancer.extras import versions
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan_file
 from tui_balancer.ledger.records import FileRow, FileState, RunRecord, SessionRecord
 from tui_balancer.outputs.layout import output_paths
 from tui_balancer.run.prepare.resume import Resuming, StoredRun, plan_resume
-from tui_balancer.run_folder.folder import versions
 from tui_balancer.run_folder.manifest import file_records
 
 SHAPE = Esm2Shape(2, 40, 4)
@@ -37,9 +37,17 @@ def stored(folder: Path, *states: FileState, **session: dict[str, str]) -> Store
     inputs = find_inputs([folder])
     rows = [
         FileRow(
-            *file_records([scan_file(file, ReadingRules())], [output], SHAPE, 0, number),
-            *(state, "out of luck" if state is FAILED else "", 1, "cpu:0", "", 0),
-            *(1 if state is DONE else 0, 0, 0, 0),
+            file=file_records([scan_file(file, ReadingRules())], [output], SHAPE, 0, number)[0],
+            state=state,
+            reason="out of luck" if state is FAILED else "",
+            attempts=1,
+            device="cpu:0",
+            output_sha256="",
+            output_bytes=0,
+            vectors=1 if state is DONE else 0,
+            truncated=0,
+            replaced=0,
+            skipped=0,
         )
         for number, (file, output, state) in enumerate(
             zip(inputs, output_paths(inputs), states, strict=True)

@@ -15,8 +15,9 @@ import torch
 from tests.support.checkpoints import make_checkpoint
 from tui_balancer.embedding.checkpoints import download
 from tui_balancer.embedding.checkpoints.caches import cached_checkpoint
-from tui_balancer.embedding.families.code import load, resolve
+from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.esm2 import checkpoints
+from tui_balancer.embedding.families.esm2.checkpoints import load
 from tui_balancer.embedding.families.esm2.family import Esm2Shape
 from tui_balancer.embedding.families.requests import CheckpointModel, NamedModel, UntrainedModel
 from tui_balancer.embedding.families.table import MODELS

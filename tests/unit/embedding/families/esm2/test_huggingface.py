@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from tests.support.checkpoints import make_checkpoint, make_hugging_face_folder
 from tui_balancer.embedding.checkpoints.tensors import file_sha256
 from tui_balancer.embedding.embedder import load_embedder
-from tui_balancer.embedding.families.code import load, resolve
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.esm2.checkpoints import load
 from tui_balancer.embedding.families.esm2.family import Esm2Shape
 from tui_balancer.embedding.families.requests import CheckpointModel, HubModel
 from tui_balancer.embedding.settings import EmbeddingSettings
@@ -77,7 +78,7 @@ def test_weights_in_several_files_are_put_together(folder: Path, checkpoint: Pat
     state = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
     halves = [dict(list(state.items())[start::2]) for start in (0, 1)]
-    places = {}
+    places: dict[str, str] = {}
     for number, half in enumerate(halves, start=1):
         name = f"model-0000{number}-of-00002.safetensors"
         save_file(half, folder / name)

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
-from tui_balancer.embedding.families.code import load, resolve
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.esm2.checkpoints import load
 from tui_balancer.embedding.families.esm2.layers import PackedForward, choose_forward
 from tui_balancer.embedding.families.esm2.weights import Weights, take_weights
 from tui_balancer.embedding.families.requests import CheckpointModel
@@ -44,7 +45,7 @@ def test_a_card_computes_with_kernels_that_are_right(
     fused = SimpleNamespace(
         FusedForward=lambda given, kept: given, kernels_are_right=lambda device: True
     )
-    monkeypatch.setitem(sys.modules, FUSED, fused)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, FUSED, fused)
     assert choose_forward(on_a_card, KEPT) is on_a_card
 
 
@@ -60,7 +61,7 @@ def test_a_card_without_working_kernels_computes_all_the_same(
 
     answers = {"wrong": lambda device: False, "broken": broken}
     fused = SimpleNamespace(FusedForward=None, kernels_are_right=answers.get(reason))
-    monkeypatch.setitem(sys.modules, FUSED, None if reason == "absent" else fused)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, FUSED, None if reason == "absent" else fused)
     assert isinstance(choose_forward(on_a_card, KEPT), PackedForward)
     assert "without" in caplog.text
     assert "slower" in caplog.text
