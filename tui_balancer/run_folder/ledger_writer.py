@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any, Final
 
 from msgspec import to_builtins
 
@@ -72,7 +73,10 @@ class LedgerWriter:
     def note(self, event: Event) -> None:
         """Queue an event; called under the coordinator's lock."""
         with self._noting:
-            self._waiting.append(Entry(event_record(event), self._changes(event)))
+            changes = _CHANGES.get(type(event))
+            self._waiting.append(
+                Entry(event_record(event), changes(self, event) if changes else ())
+            )
 
     def note_owned(self, file_ids: Iterable[int], *, owned: bool = True) -> None:
         """Queue that what lies at the places of files' outputs is the run's, or is not."""
@@ -118,44 +122,61 @@ class LedgerWriter:
         with suppress(LedgerError):
             self.flush()
 
-    def _changes(self, event: Event) -> tuple[Change, ...]:
-        """Return what an event means for the files and the leases that are out."""
-        if isinstance(event, LeaseEvent):
-            self._out.add((event.unit_id, event.epoch))
-            granted = (event.unit_id, event.epoch, event.device, event.seconds, event.part)
-            return (LeaseGranted(*granted),)
-        if isinstance(event, PartEvent):
-            self._out.remove((event.unit_id, event.epoch))
-            return (LeaseEnded(event.unit_id, event.epoch, LeaseEnd.PART, event.seconds),)
+    def _leased(self, event: LeaseEvent) -> tuple[Change, ...]:
+        self._out.add((event.unit_id, event.epoch))
+        granted = (event.unit_id, event.epoch, event.device, event.seconds, event.part)
+        return (LeaseGranted(*granted),)
+
+    def _part_ended(self, event: PartEvent) -> tuple[Change, ...]:
+        self._out.remove((event.unit_id, event.epoch))
+        return (LeaseEnded(event.unit_id, event.epoch, LeaseEnd.PART, event.seconds),)
+
+    def _returned(self, event: ReturnEvent) -> tuple[Change, ...]:
         # A unit whose output is in place, but that could not be counted before the run was
         # stopped, is returned as well: its lease is over already.
-        if isinstance(event, ReturnEvent) and (event.unit_id, event.epoch) in self._out:
-            self._out.remove((event.unit_id, event.epoch))
-            how = LeaseEnd.WORKER_DIED if event.cause.worker_lost else LeaseEnd.RETURNED
-            return (LeaseEnded(event.unit_id, event.epoch, how, event.seconds, event.charged),)
-        if isinstance(event, FailureEvent) and event.waiting:
+        if (event.unit_id, event.epoch) not in self._out:
+            return ()
+        self._out.remove((event.unit_id, event.epoch))
+        how = LeaseEnd.WORKER_DIED if event.cause.worker_lost else LeaseEnd.RETURNED
+        return (LeaseEnded(event.unit_id, event.epoch, how, event.seconds, event.charged),)
+
+    def _failed(self, event: FailureEvent) -> tuple[Change, ...]:
+        if event.waiting:
             return (UnitFailed(event.unit_id, event.reason),)
-        # A file that failed without a device was never leased: it is in the ledger as failed.
-        if isinstance(event, FailureEvent) and event.device is not None:
-            epochs = [epoch for unit_id, epoch in self._out if unit_id == event.unit_id]
-            if not epochs:
-                # A file of a bundle, of which `note_done` has told.
-                return ()
-            (epoch,) = epochs
-            self._out.remove((event.unit_id, epoch))
-            return (
-                UnitFailed(event.unit_id, event.reason),
-                LeaseEnded(event.unit_id, epoch, LeaseEnd.FAILED, event.seconds),
-            )
-        if isinstance(event, UnbundleEvent):
-            self._out.remove((event.unit_id, event.epoch))
-            died = (event.unit_id, event.epoch, LeaseEnd.WORKER_DIED, event.seconds)
-            return (LeaseEnded(*died), UnitBrokenUp(event.unit_id))
-        if isinstance(event, SkipEvent):
-            return (UnitFailed(event.unit_id, event.reason, by_hand=True),)
-        if isinstance(event, RetryEvent):
-            return (UnitReopened(event.unit_id, "tried again by hand"),)
-        return ()
+        # A file that failed without a device was never leased and is in the ledger as failed, and
+        # of a file of a bundle `note_done` has told.
+        epochs = [epoch for unit_id, epoch in self._out if unit_id == event.unit_id]
+        if event.device is None or not epochs:
+            return ()
+        (epoch,) = epochs
+        self._out.remove((event.unit_id, epoch))
+        return (
+            UnitFailed(event.unit_id, event.reason),
+            LeaseEnded(event.unit_id, epoch, LeaseEnd.FAILED, event.seconds),
+        )
+
+    def _unbundled(self, event: UnbundleEvent) -> tuple[Change, ...]:
+        self._out.remove((event.unit_id, event.epoch))
+        died = (event.unit_id, event.epoch, LeaseEnd.WORKER_DIED, event.seconds)
+        return (LeaseEnded(*died), UnitBrokenUp(event.unit_id))
+
+    def _skipped(self, event: SkipEvent) -> tuple[Change, ...]:
+        return (UnitFailed(event.unit_id, event.reason, by_hand=True),)
+
+    def _reopened(self, event: RetryEvent) -> tuple[Change, ...]:
+        return (UnitReopened(event.unit_id, "tried again by hand"),)
+
+
+_CHANGES: Final[dict[type[Event], Callable[[LedgerWriter, Any], tuple[Change, ...]]]] = {
+    LeaseEvent: LedgerWriter._leased,
+    PartEvent: LedgerWriter._part_ended,
+    ReturnEvent: LedgerWriter._returned,
+    FailureEvent: LedgerWriter._failed,
+    UnbundleEvent: LedgerWriter._unbundled,
+    SkipEvent: LedgerWriter._skipped,
+    RetryEvent: LedgerWriter._reopened,
+}
+"""What events change of files and of the leases that are out; the other kinds change nothing."""
 
 
 def event_record(event: Event) -> EventRecord:
