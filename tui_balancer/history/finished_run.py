@@ -38,12 +38,24 @@ from tui_balancer.view.run_state import RunView
 from tui_balancer.view.run_stats import RunStats
 
 
+class FilesDone(RunView):
+    """The numbers of the files that were finished."""
+
+    def __init__(self) -> None:
+        self.files: set[int] = set()
+
+    def done(self, _event: DoneEvent, files: Sequence[int]) -> None:
+        """See `RunView`."""
+        self.files.update(files)
+
+
 class FinishedRun:
     """Implements `RunHandle` over a ledger: the end of the newest session, with its events.
 
     Args:
         folder: The run folder, as the person wrote it.
         history: Its story, where that has been read already.
+        folded: What its newest session comes to, where that has been folded already.
 
     Attributes:
         died: Whether the last process that worked on it was killed.
@@ -52,7 +64,12 @@ class FinishedRun:
         UserError: There is no run in it, or its ledger cannot be read.
     """
 
-    def __init__(self, folder: Path, history: RunHistory | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        history: RunHistory | None = None,
+        folded: tuple[RunStats, FilesDone] | None = None,
+    ) -> None:
         story = (history or read_history(folder, newest_session=True)).newest_session()
         run, files = story.run, story.files
         self._events, self._units = story.events, shown(story.units)
@@ -62,8 +79,9 @@ class FinishedRun:
         reason = session.reason
         if self.died:
             reason = f"{CUT_OFF} (process {session.pid} on {session.host})"
-        run_stats, now = RunStats(), _DoneNow()
-        story.fold(run_stats, now)
+        run_stats, now = folded or (RunStats(), FilesDone())
+        if folded is None:
+            story.fold(run_stats, now)
         devices = _devices(used, run_stats)
         inputs = tuple(row for row in files if not row.file.is_shard)
         totals = _totals(inputs)
@@ -155,17 +173,6 @@ def _totals(files: tuple[FileRow, ...]) -> Totals:
         cost=sum(row.file.cost for row in files),
         cost_done=sum(file.cost for file in done),
     )
-
-
-class _DoneNow(RunView):
-    """The files that were finished in a session."""
-
-    def __init__(self) -> None:
-        self.files: set[int] = set()
-
-    def done(self, _event: DoneEvent, files: Sequence[int]) -> None:
-        """See `RunView`."""
-        self.files.update(files)
 
 
 def _devices(used: dict[str, DeviceUsed], run_stats: RunStats) -> tuple[DeviceSummary, ...]:

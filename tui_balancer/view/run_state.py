@@ -262,18 +262,18 @@ class RunState:
         """Return the work in files without what others have done of it."""
         if not self._files:
             return _NONE
-        work = Work()
-        for number in numbers:
-            file = self._files[number]
-            work.files += file.inputs
-            work.sequences += file.sequences
-            work.residues += file.residues
-            work.cost += file.cost
+        work = self._work(numbers[0])
+        for number in numbers[1:]:
+            work.add(self._work(number))
         if others := self._by_parts.pop(unit_id, None):
             work.sequences = max(0, work.sequences - others.sequences)
             work.residues = max(0, work.residues - others.residues)
             work.cost = max(0.0, work.cost - others.cost)
         return work
+
+    def _work(self, number: int) -> Work:
+        file = self._files[number]
+        return Work(file.inputs, file.sequences, file.residues, file.cost)
 
 
 _MEANINGS: Final[dict[type[Event], Callable[[RunState, Any], None]]] = {

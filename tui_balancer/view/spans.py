@@ -9,7 +9,7 @@ from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.view.run_state import Release, RunView, SpanEnd
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Span:
     """A unit's time on a device.
 
@@ -72,33 +72,23 @@ class SpanRecord(RunView):
         self.spans: list[Span] = []
         self.states: list[StateSpan] = []
         self._until = until
-        self._places: dict[int, int] = {}
+        self._of_lease: dict[int, Span] = {}
         self._newest: dict[str, int] = {}
 
     def leased(self, event: LeaseEvent) -> None:
         """See `RunView`."""
-        self._places[event.sequence] = len(self.spans)
         lease = (event.device, event.unit_id, event.epoch, event.unit_name)
-        self.spans.append(Span(*lease, event.seconds, self._until, SpanEnd.OUT))
+        span = Span(*lease, event.seconds, self._until, SpanEnd.OUT)
+        self._of_lease[event.sequence] = span
+        self.spans.append(span)
 
     def released(self, lease: LeaseEvent, end: Release) -> None:
         """See `RunView`."""
-        work = end.work
-        self.spans[self._places[lease.sequence]] = Span(
-            lease.device,
-            lease.unit_id,
-            lease.epoch,
-            lease.unit_name,
-            lease.seconds,
-            end.seconds,
-            end.how,
-            work.files,
-            work.sequences,
-            work.residues,
-            work.cost,
-            end.compute_seconds,
-            end.reason,
-        )
+        span, work = self._of_lease[lease.sequence], end.work
+        span.end, span.how, span.reason = end.seconds, end.how, end.reason
+        span.files, span.sequences = work.files, work.sequences
+        span.residues, span.cost = work.residues, work.cost
+        span.compute_seconds = end.compute_seconds
 
     def device_changed(self, event: DeviceEvent) -> None:
         """See `RunView`."""

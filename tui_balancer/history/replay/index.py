@@ -68,21 +68,27 @@ class Landmarks(RunView):
 class ReplayIndex:
     """Finds the state at any moment of a run.
 
+    Args:
+        history: The run.
+        views: What takes in all of it as well.
+
     Attributes:
+        run_stats: The counts at its end.
         devices: Those that took part, in the order in which they were first heard of.
         landmarks: Where one can jump to.
     """
 
-    def __init__(self, history: RunHistory) -> None:
+    def __init__(self, history: RunHistory, *views: RunView) -> None:
         self.landmarks = Landmarks()
         self._events = history.events
         self._seconds = array("d", [event.seconds for event in self._events])
         self._apart = max(APART, ceil(len(self._events) / KEYFRAMES))
         self._keyframes: list[ReplayState] = []
-        record, run_stats, file_places = SpanRecord(history.seconds), RunStats(), FilePlaces()
-        fold = RunState(run_stats, file_places, record, self.landmarks)
+        self.run_stats = RunStats()
+        record, file_places = SpanRecord(history.seconds), FilePlaces()
+        fold = RunState(self.run_stats, file_places, record, self.landmarks, *views)
         fold.expect(history.units)
-        state = ReplayState(fold, run_stats, file_places)
+        state = ReplayState(fold, self.run_stats, file_places)
         for begin in range(0, max(1, len(self._events)), self._apart):
             self._keyframes.append(state.copy())
             fold.apply_all(self._events[begin : begin + self._apart])

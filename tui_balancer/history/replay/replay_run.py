@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from tui_balancer.gc_pause import collector_paused
-from tui_balancer.history.finished_run import FinishedRun
+from tui_balancer.history.finished_run import FilesDone, FinishedRun
 from tui_balancer.history.history import read_history
 from tui_balancer.history.replay.index import ReplayIndex
 from tui_balancer.history.replay.state import ReplayState
@@ -74,8 +74,12 @@ class ReplayRun:
         with collector_paused():
             self._history = history = read_history(folder)
             self._units = shown(history.units)
-            self._end = FinishedRun(folder, history)
-            self._index = ReplayIndex(history)
+            now = FilesDone()
+            self._index = ReplayIndex(history, now)
+            alone = len(history.sessions) == 1
+            self._end = FinishedRun(
+                folder, history, (self._index.run_stats, now) if alone else None
+            )
         self._state = self._index.at(0.0)
         self._landmarks: dict[Landmark, tuple[float, ...]] = {
             "steal": tuple(self._index.landmarks.steals),
