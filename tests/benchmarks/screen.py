@@ -38,11 +38,11 @@ RATE = 1e12
 KEYS = ("j", "j", "j", "k", "\x1b[6~", "j", "j", "\x1b[5~", "k", "j")
 PRESSES = 200
 TABS = {
-    "1": "Who ends when",
+    "1": "Finish times",
     "2": "Files",
-    "3": "From whom to whom",
+    "3": "Steals by device",
     "4": "letter",
-    "5": "nothing is written here",
+    "5": "this log is empty",
 }
 CPU_SECONDS = 12.0
 PAINTS = 5

@@ -24,7 +24,7 @@ def test_two_attached_screens_show_one_run_and_steer_it_and_leaving_leaves_it_al
     for screen in (own, first, second):
         screen.wait_for("PAUSED")
     second.press("q")
-    second.wait_for("Leave: this screen closes; the run goes on.")
+    second.wait_for("Leave: close this screen; the run continues.")
     second.press("l")
     assert second.wait() == 0
     assert second.modes() == second.modes_before

@@ -202,7 +202,7 @@ def test_a_failed_file_that_was_mended_and_one_that_lacks_sequences_are_done_whe
 
     retried = run(begun, models, "--retry-failed")
     assert retried.returncode == 0, retried.stdout + retried.stderr
-    assert "this time 2 files" in retried.stdout
+    assert "this session 2 files" in retried.stdout
     after = rows(begun / "out")
     assert {name: row.attempts for name, row in after.items()} == {
         "notes.fasta": 1, "sample_1.fasta": 1, "sample_2.fasta": 2, "sample_3.fasta": 1,

@@ -294,7 +294,7 @@ EVENTS: tuple[Event, ...] = (
         source_ends=(61.0, 47.0),
         target_ends=(0.0, 12.5),
     ),
-    SettingEvent(0, 388.0, "time: gain ≥ 1 s"),
+    SettingEvent(0, 388.0, "steal if ≥ 1 s saved"),
     StealEvent(
         *(0, 402.9, 211, unit(211).name, 240, "cuda:1", "cuda:0", "3.1 s sooner", 20.0, 16.9),
         source_ends=(20.0, 16.9),

@@ -63,7 +63,7 @@ TOLD: Final[dict[Event, str]] = {
     DeviceEvent(13, 0.0, "cuda:1", DeviceState.IDLE, "model loaded"): (
         "device   cuda:1  idle: model loaded"
     ),
-    SettingEvent(14, 0.0, "time: gain ≥ 2 s"): "setting  time: gain ≥ 2 s",
+    SettingEvent(14, 0.0, "steal if ≥ 2 s saved"): "setting  steal if ≥ 2 s saved",
     WarningEvent(15, 0.0, Notice("unknown card")): "warning  unknown card",
     WarningEvent(16, 0.0, Notice("empty: 2 in 1 file", examples=EMPTY_ONES)): (
         "warning  empty: 2 in 1 file (a.faa line 3: P1; a.faa line 9: P2)"

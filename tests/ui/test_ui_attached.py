@@ -29,7 +29,7 @@ async def test_leaving_sends_nothing_and_closes_the_screen_at_once(key: str) -> 
     async with attached(run) as pilot:
         await pilot.press("q")
         await pilot.pause()
-        assert "the run goes on" in await seen(pilot)
+        assert "the run continues" in await seen(pilot)
         await pilot.press(key)
         await until(pilot, lambda: pilot.app.return_code is not None)
     assert pilot.app.return_code == ExitCode.LEFT
@@ -52,7 +52,7 @@ async def test_a_run_of_this_process_cannot_be_left_alone() -> None:
         await look(pilot)
         await pilot.press("q")
         await pilot.pause()
-        assert "the run goes on" not in await seen(pilot)
+        assert "the run continues" not in await seen(pilot)
         await pilot.press("l")
         await pilot.pause()
         assert app.return_code is None

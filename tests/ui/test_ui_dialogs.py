@@ -82,7 +82,7 @@ async def test_what_a_move_would_do_is_shown_before_it_is_done() -> None:
         await pilot.press("a", "m", "home")
         text = await seen(pilot)
         assert "42 tagged files" in text
-        assert "Last device through, if nothing is stolen: ~56s → ~51s" in text
+        assert "The last device finishes, without steals, in: ~56s → ~51s" in text
 
 
 async def test_m_moves_the_tagged_files_in_the_order_of_their_tags() -> None:
@@ -112,7 +112,7 @@ async def test_the_move_dialog_shows_what_helps_to_choose() -> None:
         assert "marine_virome/contigs_0100.faa: 220 sequences, 61.6k residues" in text
         line = next(one for one in text.splitlines() if "131 waiting" in one)
         assert "cuda:2   ‖ paused" in line
-        assert "ends in ~15m 40s → ~15m 43s" in line
+        assert "ETA ~15m 40s → ~15m 43s" in line
 
 
 async def test_dead_devices_and_the_file_s_own_cannot_be_chosen() -> None:
@@ -153,7 +153,7 @@ async def test_a_finished_file_is_not_offered_for_a_move() -> None:
     async with shown(fake_run()) as pilot:
         await open_queues(pilot, "end", "m")
         await until(pilot, lambda: toasts(pilot))
-        assert toasts(pilot) == ["Nothing to move\nmarine_virome/contigs_1203.faa does not wait."]
+        assert toasts(pilot) == ["Nothing to move\nmarine_virome/contigs_1203.faa is not waiting."]
 
 
 async def test_e_starts_from_the_numbers_in_force() -> None:
@@ -171,7 +171,7 @@ async def test_e_starts_from_the_numbers_in_force() -> None:
         }
         assert pilot.app.focused is pilot.app.screen.query_one("#ratio")
         await pilot.press("shift+tab", "space")
-        assert "Longest over shortest queue" in await seen(pilot), "the cursor is on it as well"
+        assert "Longest queue over shortest" in await seen(pilot), "the cursor is on it as well"
 
 
 async def enter_number(pilot: object, value: str) -> None:
@@ -205,7 +205,7 @@ async def test_the_policy_can_be_changed() -> None:
     run = fake_run()
     async with shown(run) as pilot:
         await pilot.press("e", "shift+tab", "down", "space")
-        assert "Longest over shortest queue" in await seen(pilot)
+        assert "Longest queue over shortest" in await seen(pilot)
         await pilot.click("#apply")
         await until(pilot, lambda: run.commands)
         assert run.commands == [SetPolicy(CountSettings())]

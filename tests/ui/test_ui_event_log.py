@@ -147,7 +147,7 @@ async def test_enter_shows_a_line_with_all_its_words() -> None:
         await pilot.press("enter")
         await pilot.pause()
         assert " ".join(reason.split()) in " ".join(await framed(pilot))
-        assert "No finish times: the speeds were not known." in await seen(pilot)
+        assert "No finish times: the speeds were not known yet." in await seen(pilot)
         await pilot.press("escape")
         assert pilot.app.screen is app_of(pilot).run_screen
 
@@ -163,11 +163,11 @@ async def test_a_steal_shows_the_ends_of_both_devices_without_it_and_with_it() -
             await pilot.press("up")
         await pilot.press("enter")
         page = await framed(pilot)
-        start = page.index("cuda:2 is through in")
+        start = page.index("cuda:2 finishes in")
         assert page[start : start + 8] == [
-            *("cuda:2 is through in", "left alone ~1m 01s", "as decided ~47s"),
-            *("cuda:0 is through in", "left alone idle", "as decided ~12s"),
-            *("Until the pair is through", "Gain ~1m 01s → ~47s, ~14s sooner"),
+            *("cuda:2 finishes in", "without ~1m 01s", "with ~47s"),
+            *("cuda:0 finishes in", "without idle", "with ~12s"),
+            *("Both devices finish in", "Gain ~1m 01s → ~47s, ~14s sooner"),
         ]
         assert "Reason 14 s sooner" in page
 
@@ -180,11 +180,11 @@ async def test_a_divided_file_shows_when_each_is_through_with_its_part_and_both_
     run.happen([with_fields(event, source_ends=(9.0, 3.5), target_ends=(0.0, 4.0))])
     async with shown(run, (80, 24)) as pilot:
         await pilot.press("3", "enter")
-        start = (page := await framed(pilot)).index("cuda:0 is through with its part in")
+        start = (page := await framed(pilot)).index("cuda:0 finishes its part in")
         assert page[start : start + 8] == [
-            *("cuda:0 is through with its part in", "left alone ~9.0s", "as decided ~3.5s"),
-            *("cuda:1 is through with its part in", "left alone idle", "as decided ~4.0s"),
-            *("Until the file is through", "Gain ~9.0s → ~4.0s, ~5.0s sooner"),
+            *("cuda:0 finishes its part in", "without ~9.0s", "with ~3.5s"),
+            *("cuda:1 finishes its part in", "without idle", "with ~4.0s"),
+            *("The file finishes in", "Gain ~9.0s → ~4.0s, ~5.0s sooner"),
         ]
         assert "Reason 3 of 9 batches, 5 s sooner" in page
 
@@ -195,8 +195,8 @@ async def test_of_a_decision_without_the_devices_ends_that_of_the_file_is_shown(
     async with shown(run, (80, 24)) as pilot:
         await pilot.press("3", "enter")
         page = await framed(pilot)
-        start = page.index("Until the file is through")
-        assert page[start + 1 : start + 3] == ["left alone ~9.0s", "as decided ~4.0s"]
+        start = page.index("The file finishes in")
+        assert page[start + 1 : start + 3] == ["without ~9.0s", "with ~4.0s"]
 
 
 async def test_v_shows_one_kind_of_event_after_the_other() -> None:

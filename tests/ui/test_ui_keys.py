@@ -275,7 +275,7 @@ async def test_the_palette_offers_every_action_that_makes_sense_now() -> None:
             command.title
             for command in app.get_system_commands(cast(Screen[object], app.run_screen))
         }
-        unfit = {"Let the device go on", "Let all devices go on"}
+        unfit = {"Resume the selected device", "Resume all devices"}
         assert {key.help for key in KEYS} - titles == unfit
         assert "Theme" in titles
 

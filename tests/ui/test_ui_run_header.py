@@ -92,7 +92,7 @@ def test_scanning_shows_the_scan() -> None:
 
 def test_rates_and_rule_come_with_units() -> None:
     text = plain(rates_line(RUNNING, 118))
-    assert text.startswith("776 seq/s  ·  224k res/s  ·  94% of the bound  ·  time: gain ≥ 1 s")
+    assert text.startswith("776 seq/s  ·  224k res/s  ·  94% efficient  ·  steal if ≥ 1 s saved")
     assert "2 running, 179 waiting" in text
 
 
@@ -100,9 +100,9 @@ def test_what_is_wrong_outlives_a_narrow_terminal_with_the_keys_that_show_it() -
     by_count = replace(BROKEN, policy=CountSettings())
     text = plain(rates_line(by_count, 78))
     assert "✗ cuda:1 dead" in text
-    assert "✗ 3 failed ! shows" in text
-    assert "▲ 1 warning 3" in text
-    assert "94% of the bound" in text
+    assert "✗ 3 failed, press !" in text
+    assert "▲ 1 warning, press 3" in text
+    assert "94% efficient" in text
 
 
 def test_a_run_without_trouble_says_so() -> None:
@@ -116,14 +116,14 @@ def test_what_a_person_skipped_is_named_apart_and_nothing_wrong() -> None:
 
 def test_a_poorly_balanced_run_looks_so() -> None:
     tones = dict(rates_line(replace(RUNNING, efficiency=0.61), 118))
-    assert tones["61% of the bound"] == "fair"
+    assert tones["61% efficient"] == "fair"
 
 
 @pytest.mark.parametrize("width", [60, 78, 118])
 def test_a_held_run_says_why_and_how_it_goes_on(width: int) -> None:
     text = plain(rates_line(DISK_FULL, width))
     assert "no space left" in text
-    assert "P goes on" in text
+    assert "P resumes" in text
 
 
 def test_a_run_without_stealing_says_so() -> None:

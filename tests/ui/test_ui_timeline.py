@@ -206,14 +206,14 @@ async def test_enter_shows_the_file_at_the_cursor() -> None:
         await pilot.press("4", "left", "enter")
         await pilot.pause()
         assert isinstance(pilot.app.screen, DetailDialog)
-        assert "In hand" in await seen(pilot)
+        assert "Attempts" in await seen(pilot)
 
 
 async def test_enter_beside_a_file_says_so() -> None:
     async with shown(fake_run()) as pilot:
         await pilot.press("4", "end", "enter")
         await until(pilot, lambda: toasts(pilot))
-        assert "No file was in hand then." in toasts(pilot)[0]
+        assert "No file was running then." in toasts(pilot)[0]
 
 
 async def test_p_pauses_the_device_of_the_track_under_the_cursor() -> None:

@@ -165,7 +165,7 @@ class BalancerApp(App[int]):
         if self._reopened_at is not None:
             await self.run_screen.action_show_tab(self._reopened_at)
             self.notify(
-                "It is open again; its error is in logs/app.log.",
+                "The screen was reopened. The error is in logs/app.log.",
                 title=FAILED,
                 severity="warning",
             )
@@ -282,7 +282,7 @@ class BalancerApp(App[int]):
         """Log an error that nothing has caught; unless its widget has left, close the screen."""
         in_worker = isinstance(error, WorkerFailed)
         if self._is_gone(get_current_worker().node if in_worker else active_message_pump.get(None)):
-            self.note("A widget failed on its way out", error)
+            self.note("A closing widget failed", error)
         else:
             self.note(FAILED, error)
             super()._handle_exception(error)

@@ -57,9 +57,9 @@ TABS: Final = ("overview", "queues", "steals", "timeline", "logs")
 
 GLOBAL: Final = (
     _steering("device.pause", "p", "p", "pause_device", "Pause", "Pause the selected device"),
-    _steering("device.resume", "p", "p", "resume_device", "Resume", "Let the device go on"),
-    _steering("all.pause", "P", "P", "pause_all", "All", "Pause all devices", rank=5),
-    _steering("all.resume", "P", "P", "resume_all", "All on", "Let all devices go on", rank=1),
+    _steering("device.resume", "p", "p", "resume_device", "Resume", "Resume the selected device"),
+    _steering("all.pause", "P", "P", "pause_all", "Pause all", "Pause all devices", rank=5),
+    _steering("all.resume", "P", "P", "resume_all", "Resume all", "Resume all devices", rank=1),
     Key(
         *("threshold.raise", "plus,equals_sign", "+", "raise_threshold", "Threshold"),
         help="Raise the threshold: steal less",
@@ -99,36 +99,30 @@ SHOWING: Final = tuple(
 )
 
 OVERVIEW: Final = (
-    Key("device.details", "enter", "enter", "details", "Details", "All about the device"),
+    Key("device.details", "enter", "enter", "details", "Details", "Show the device in detail"),
     Key("group.fold", "z", "z", "fold", "", "Fold or unfold the group of devices"),
 )
 
 QUEUES: Final = (
     _steering("file.tag", "t", "t", "tag", "Tag", "Tag or untag the file under the cursor"),
     _steering("file.tag_shown", "a", "a", "tag_shown", "", "Tag all waiting files that are shown"),
-    _steering("file.untag_all", "T", "T", "clear_tags", "", "Take all tags away"),
+    _steering("file.untag_all", "T", "T", "clear_tags", "", "Clear tags"),
     _steering("file.move", "m", "m", "move", "Move", "Move the tagged files, or this one"),
-    _steering(
-        "file.first", "f", "f", "make_first", "First", "Let them be next in their queue", rank=7
-    ),
-    _steering(
-        "file.last", "l", "l", "make_last", "Last", "Let them be last in their queue", rank=7
-    ),
-    _steering("file.skip", "x", "x", "skip", "Skip", "Leave them out; r takes it back", rank=6),
-    _steering(
-        "file.retry", "r", "r", "retry", "Retry", "Try failed or skipped files again", rank=2
-    ),
-    Key("list.filter", "slash", "/", "filter", "Filter", "Show the files with these words only"),
+    _steering("file.first", "f", "f", "make_first", "First", "Move to front of queue", rank=7),
+    _steering("file.last", "l", "l", "make_last", "Last", "Move to end of queue", rank=7),
+    _steering("file.skip", "x", "x", "skip", "Skip", "Skip the files; r brings them back", rank=6),
+    _steering("file.retry", "r", "r", "retry", "Retry", "Retry failed or skipped files", rank=2),
+    Key("list.filter", "slash", "/", "filter", "Filter", "Show only files with these words"),
     Key("list.all", "escape", "escape", "show_all", "Show all", "Show all files again", rank=1),
     Key("list.sort", "s", "s", "sort", "Sort", "Sort by the next column", rank=3),
-    Key("list.reverse", "S", "S", "reverse", "", "Turn the order round"),
-    Key("file.details", "enter", "enter", "details", "", "All about the file"),
+    Key("list.reverse", "S", "S", "reverse", "", "Reverse sort"),
+    Key("file.details", "enter", "enter", "details", "", "Show the file in detail"),
 )
 
 STEALS: Final = (
-    Key("steals.filter", "slash", "/", "filter", "Filter", "Show the lines with these words only"),
+    Key("steals.filter", "slash", "/", "filter", "Filter", "Show only lines with these words"),
     Key("steals.kind", "v", "v", "next_kind", "Kind", "Show steals only, failures only, …"),
-    Key("steals.details", "enter", "enter", "details", "Decision", "Why it was done"),
+    Key("steals.details", "enter", "enter", "details", "Decision", "Explain the decision"),
 )
 
 TIMELINE: Final = (
@@ -143,14 +137,21 @@ TIMELINE: Final = (
         paired=True,
     ),
     Key("time.fit", "0", "0", "fit", "Fit", "Show the whole run"),
-    Key("time.follow", "f", "f", "follow", "Follow", "Follow the present"),
-    Key("time.back", "less_than_sign,shift+left", "<", "pan(-0.5)", "", "Go back half a screen"),
-    Key("time.on", "greater_than_sign,shift+right", ">", "pan(0.5)", "", "Go on half a screen"),
-    Key("time.details", "enter", "enter", "details", "File", "All about the file at the cursor"),
+    Key("time.follow", "f", "f", "follow", "Follow", "Follow the current time"),
+    Key("time.back", "less_than_sign,shift+left", "<", "pan(-0.5)", "", "Back half a screen"),
+    Key(
+        "time.on",
+        "greater_than_sign,shift+right",
+        ">",
+        "pan(0.5)",
+        "",
+        "Forward half a screen",
+    ),
+    Key("time.details", "enter", "enter", "details", "File", "Show the file in detail"),
 )
 
 LOGS: Final = (
-    Key("logs.filter", "slash", "/", "filter", "Search", "Show the lines with these words only"),
+    Key("logs.filter", "slash", "/", "filter", "Search", "Show only lines with these words"),
     Key("logs.level", "v", "v", "next_level", "Level", "Show warnings and errors only, …"),
     Key("logs.follow", "f", "f", "follow", "Follow", "Follow the end of the log"),
 )
@@ -159,13 +160,13 @@ REPLAY: Final = (
     Key("replay.play", "space", "space", "toggle_play", "Play", "Play or pause", rank=0),
     Key(
         *("replay.back", "comma", ",", "seek(-0.02)", "Seek"),
-        help="Go back by a fiftieth of the run",
+        help="Go back 2 % of the run",
         paired=True,
         rank=1,
     ),
     Key(
         *("replay.on", "full_stop", ".", "seek(0.02)", "Seek"),
-        help="Go on by a fiftieth of the run",
+        help="Go forward 2 % of the run",
         paired=True,
         rank=1,
     ),
@@ -181,25 +182,25 @@ REPLAY: Final = (
         paired=True,
         rank=3,
     ),
-    Key("replay.steal", "n", "n", "jump('steal', True)", "Steal", "Go to the next steal or move"),
+    Key("replay.steal", "n", "n", "jump('steal', True)", "Steal", "Next steal or move"),
     Key(
         *("replay.steal_before", "N", "N", "jump('steal', False)", ""),
-        help="Go to the steal or move before",
+        help="Previous steal or move",
     ),
     Key(
         *("replay.failure", "b", "b", "jump('failure', True)", "Failure"),
-        help="Go to the next failure or death",
+        help="Next failure or death",
     ),
     Key(
         *("replay.failure_before", "B", "B", "jump('failure', False)", ""),
-        help="Go to the failure or death before",
+        help="Previous failure or death",
     ),
     Key("replay.start", "backspace", "⌫", "seek(-1)", "", "Go to the beginning"),
 )
 """Keys of a run that is played again; they go before those of every tab."""
 
 FILTERING: Final = (
-    Key("filter.keep", "enter,down", "enter", "keep", "Keep", "Go to the lines that are left"),
+    Key("filter.keep", "enter,down", "enter", "keep", "Keep", "Keep the filter"),
     Key("filter.give_up", "escape", "escape", "give_up", "Show all", "Show all lines again"),
 )
 """Keys while a filter is typed: all others are letters of it."""

@@ -36,11 +36,9 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
     elif summary.stop_reason:
         lines.append(f"ended early: {summary.stop_reason}")
     if summary.waiting:
-        lines.append(f"{plural(summary.waiting, 'file')} left waiting: run the same command again")
+        lines.append(f"{plural(summary.waiting, 'file')} still waiting: resume the run")
     if summary.copies:
-        lines.append(
-            f"{plural(summary.copies, 'sequence')} had the residues of others: computed once"
-        )
+        lines.append(f"{plural(summary.copies, 'sequence')} equal earlier ones: computed once")
     if summary.missing:
         lines.append(
             f"{plural(summary.missing, 'sequence')} did not fit into memory and are not in their "
@@ -56,9 +54,9 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
     lines += [_device_line(device, summary.elapsed_seconds) for device in summary.devices]
     balance = f"{plural(summary.steals, 'file')} stolen, {count(summary.moves)} moved by hand"
     if summary.splits:
-        balance += f", {plural(summary.splits, 'running file')} divided"
+        balance += f", {plural(summary.splits, 'running file')} shared"
     if summary.efficiency is not None:
-        balance += f", {percent(summary.efficiency)} of the bound"
+        balance += f", {percent(summary.efficiency)} efficient"
     lines.append(f"balance  {balance}")
     if summary.first_batch_seconds is not None:
         lines.append(f"start    first batch {summary.first_batch_seconds:.1f}s after the command")
@@ -75,11 +73,10 @@ def _session_line(summary: RunSummary) -> str:
     before = summary.earlier.files
     now = summary.done - before
     if now == 0:
-        return f"nothing new: {plural(before, 'file')} done before, their outputs are as written"
+        return f"nothing new: {plural(before, 'file')} done before, their outputs are unchanged"
     work = f"{plural(summary.sequences_now, 'sequence')}, {quantity(summary.residues_now)} residues"
-    return (
-        f"this time {plural(now, 'file')}: {work}{_in_time(summary)}; {count(before)} done before"
-    )
+    here = f"this session {plural(now, 'file')}: {work}{_in_time(summary)}"
+    return f"{here}; {count(before)} done before"
 
 
 def _in_time(summary: RunSummary) -> str:

@@ -216,11 +216,13 @@ def test_many_refusals_are_told_in_short() -> None:
 def test_the_policy_changes_at_once_and_is_told() -> None:
     bench = Bench(costs=[9, 8])
     settings = CountSettings(ratio=3.0)
-    assert ask(bench, SetPolicy(settings)) == Outcome(True, "count: ≥3 files and (>3× or +3)")
+    assert ask(bench, SetPolicy(settings)) == Outcome(
+        True, "steal if longest ≥ 3 files, > 3× or +3"
+    )
     assert bench.coordinator.policy == settings
     last = bench.journal[-1]
     assert isinstance(last, SettingEvent)
-    assert last.text == "count: ≥3 files and (>3× or +3)"
+    assert last.text == "steal if longest ≥ 3 files, > 3× or +3"
 
 
 def test_a_run_without_stealing_has_no_policy_to_set() -> None:

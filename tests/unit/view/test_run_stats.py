@@ -51,7 +51,7 @@ def test_where_nothing_was_done_nothing_is_claimed() -> None:
 def test_the_end_says_how_close_to_the_bound_the_run_came() -> None:
     device = replace(pictures.SUMMARY.devices[0], idle_seconds=20.0)
     lines = summary_lines(replace(pictures.SUMMARY, efficiency=0.94, devices=(device,)))
-    assert any(line.startswith("balance") and "94% of the bound" in line for line in lines)
+    assert any(line.startswith("balance") and "94% efficient" in line for line in lines)
     assert any(line.startswith(device.device) and "idle 20s" in line for line in lines)
 
 

@@ -56,7 +56,7 @@ def test_sequences_that_are_missing_from_finished_outputs_are_counted() -> None:
 def test_an_early_end_says_why_and_what_to_do() -> None:
     lines = summary_lines(replace(ALL_DONE, waiting=2, stop_reason="every device is dead"))
     assert "ended early: every device is dead" in lines
-    assert "2 files left waiting: run the same command again" in lines
+    assert "2 files still waiting: resume the run" in lines
 
 
 def test_the_summary_says_how_long_the_start_took() -> None:

@@ -44,8 +44,9 @@ def lowered(settings: PolicySettings) -> PolicySettings:
 def describe(settings: PolicySettings) -> str:
     """Return the rule in a few words, for the header and the log."""
     if isinstance(settings, TimeSettings):
-        return f"time: gain ≥ {settings.gain_seconds:g} s"
-    return f"count: ≥{settings.minimum} files and (>{settings.ratio:g}× or +{settings.difference})"
+        return f"steal if ≥ {settings.gain_seconds:g} s saved"
+    how = f"> {settings.ratio:g}× or +{settings.difference}"
+    return f"steal if longest ≥ {settings.minimum} files, {how}"
 
 
 def sooner(seconds: float) -> str:

@@ -40,27 +40,26 @@ def _finish_times(event: StealEvent | SplitEvent) -> list[Content]:
     ends = [(device, times) for device, times in pair if times is not None]
     without, with_it = event.finish_without, event.finish_with
     if not ends and (without is None or with_it is None):
-        return [Content.styled("No finish times: the speeds were not known.", "$dim")]
+        return [Content.styled("No finish times: the speeds were not known yet.", "$dim")]
     longest = max([without or 0.0, *(time for _, one in ends for time in one)]) or 1.0
     lines: list[Content] = []
-    part = "with its part " if isinstance(event, SplitEvent) else ""
+    part = "its part " if isinstance(event, SplitEvent) else ""
     for device, (before, after) in ends:
-        lines.append(heading(f"{device} is through {part}in"))
-        lines.append(_finish("left alone", before, longest, "$text-warning"))
-        lines.append(_finish("as decided", after, longest, "$text-success"))
+        lines.append(heading(f"{device} finishes {part}in"))
+        lines.append(_finish("without", before, longest, "$text-warning"))
+        lines.append(_finish("with", after, longest, "$text-success"))
     if without is not None and with_it is not None:
         lines.append(heading(_subject(event)))
         if not ends:
-            lines.append(_finish("left alone", without, longest, "$text-warning"))
-            lines.append(_finish("as decided", with_it, longest, "$text-success"))
+            lines.append(_finish("without", without, longest, "$text-warning"))
+            lines.append(_finish("with", with_it, longest, "$text-success"))
         change = f"{fine_estimate(without)} {glyphs.ARROW} {fine_estimate(with_it)}"
         lines.append(field("  Gain", f"{change}, {fine_estimate(without - with_it)} sooner"))
     return lines
 
 
 def _subject(event: StealEvent | SplitEvent) -> str:
-    what = "the file is" if isinstance(event, SplitEvent) else "the pair is"
-    return f"Until {what} through"
+    return "The file finishes in" if isinstance(event, SplitEvent) else "Both devices finish in"
 
 
 def _finish(label: str, seconds: float, longest: float, style: str) -> Content:

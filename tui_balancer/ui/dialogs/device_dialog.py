@@ -27,7 +27,7 @@ def device_page(run_state: ScreenState, device: str) -> list[Content]:
     """Return the lines of a device as things stand."""
     metrics = run_state.device(device)
     if metrics is None:
-        return [Content("It is not in this run.")]
+        return [Content("This device is not in the run.")]
     return [
         *_state(metrics),
         *_rates(run_state, metrics),
@@ -49,7 +49,7 @@ def _state(metrics: DeviceMetrics) -> list[Content]:
         running = metrics.running
         filled, track = bar(running.fraction, 20)
         lines += [
-            field("Now", (shorten(running.unit.name, 50), "bold")),
+            field("Running", (shorten(running.unit.name, 50), "bold")),
             field(
                 "",
                 (filled, "$text-accent"),
@@ -75,7 +75,7 @@ def _rates(run_state: ScreenState, metrics: DeviceMetrics) -> list[Content]:
         field(
             "",
             (
-                f"the last {minutes:.0f} minutes; top {quantity(max(samples, default=None))} res/s",
+                f"the last {minutes:.0f} minutes, up to {quantity(max(samples, default=0))} res/s",
                 "$dim",
             ),
         ),
@@ -88,7 +88,7 @@ def _rates(run_state: ScreenState, metrics: DeviceMetrics) -> list[Content]:
         ),
         *(history if samples else []),
         field("Busy", f"{percent(metrics.utilisation)} of the last seconds"),
-        field("Sensor", percent(metrics.sample.sensor_utilisation)),
+        field("Load", percent(metrics.sample.sensor_utilisation)),
         field("Memory", memory(metrics.sample.memory_used, metrics.sample.memory_total)),
     ]
 
@@ -96,11 +96,11 @@ def _rates(run_state: ScreenState, metrics: DeviceMetrics) -> list[Content]:
 def _balance(metrics: DeviceMetrics) -> list[Content]:
     return [
         Content(""),
-        field("Waiting", f"{count(metrics.queued_files)} files, {floating(metrics.queued_cost)}"),
-        field("Ends in", estimate(metrics.finish_seconds)),
+        field("Queue", f"{count(metrics.queued_files)} files, {floating(metrics.queued_cost)}"),
+        field("ETA", estimate(metrics.finish_seconds)),
         field("Done", f"{count(metrics.files_done)} files"),
-        field("Stolen", f"+{metrics.stolen_to} for it, −{metrics.stolen_from} from it"),
-        field("Weight", f"{metrics.weight:g}, before it was measured"),
+        field("Stolen", f"+{metrics.stolen_to} to it, −{metrics.stolen_from} from it"),
+        field("Weight", f"{metrics.weight:g} at the start"),
         field("Restarts", count(metrics.restarts)),
     ]
 
@@ -117,7 +117,7 @@ def _files(run_state: ScreenState, device: str) -> list[Content]:
         )
         for span in track.latest(_SHOWN_FILES, snapshot.elapsed_seconds)
     ]
-    return [Content(""), heading("Its last files"), *lines] if lines else []
+    return [Content(""), heading("Last files"), *lines] if lines else []
 
 
 def _events(run_state: ScreenState, device: str) -> list[Content]:
@@ -126,7 +126,7 @@ def _events(run_state: ScreenState, device: str) -> list[Content]:
     if not rows or snapshot is None:
         return []
     now = snapshot.started_at + snapshot.elapsed_seconds
-    lines = [Content(""), heading("What happened to it")]
+    lines = [Content(""), heading("Events")]
     for row in rows[:_SHOWN_EVENTS]:
         time = clock_time(snapshot.started_at + row.seconds, now)
         line = row.line

@@ -35,7 +35,7 @@ def _facts(row: FileRow) -> list[Content]:
     sign, word, _ = STATES[row.state]
     where = row.device
     if row.state is FileState.WAITING:
-        where = f"{row.device}, place {count(row.position + 1)} in its queue"
+        where = f"{row.device}, place {count(row.position + 1)} in the queue"
     lines = [field("State", f"{sign} {word}")]
     if where:
         lines.append(field("Device", where))
@@ -43,13 +43,13 @@ def _facts(row: FileRow) -> list[Content]:
         style = "$text-error" if row.state is FileState.FAILED else "$text-warning"
         lines.append(field("Why", (row.reason, style)))
     if row.state in (FileState.WAITING, FileState.RUNNING):
-        lines.append(field("Ends in", fine_estimate(row.ends)))
+        lines.append(field("ETA", fine_estimate(row.ends)))
     unit = row.unit
     if not unit.sequences:
         return lines
     mean = unit.residues / unit.sequences
     lines += [
-        field("Sequences", f"{count(unit.sequences)}, {mean:,.0f} residues each on average"),
+        field("Sequences", f"{count(unit.sequences)}, {mean:,.0f} residues on average"),
         field("Residues", count(unit.residues)),
         field("Cost", floating(unit.cost)),
     ]
@@ -57,7 +57,7 @@ def _facts(row: FileRow) -> list[Content]:
         lines.append(
             field(
                 "Took",
-                f"{duration(row.took)} of computing: {quantity(unit.sequences / row.took)} seq/s, "
+                f"{duration(row.took)} computing: {quantity(unit.sequences / row.took)} seq/s, "
                 f"{quantity(unit.residues / row.took)} res/s",
             )
         )
@@ -72,7 +72,7 @@ def _attempts(run_state: ScreenState, unit_id: int) -> list[Content]:
     spans = run_state.timeline.history(unit_id, snapshot.elapsed_seconds)
     if not spans:
         return []
-    lines = [Content(""), heading("In hand")]
+    lines = [Content(""), heading("Attempts")]
     for device, span in spans:
         begin = clock_time(snapshot.started_at + span.start, now)
         lines.append(Content(f"  {begin}  {device:<8} {span.end - span.start:>7.1f}s  {span.word}"))
@@ -85,7 +85,7 @@ def _events(run_state: ScreenState, name: str) -> list[Content]:
     if not rows or snapshot is None:
         return []
     now = snapshot.started_at + snapshot.elapsed_seconds
-    lines = [Content(""), heading("What happened to it")]
+    lines = [Content(""), heading("Events")]
     for row in reversed(rows):
         time = clock_time(snapshot.started_at + row.seconds, now)
         line = row.line

@@ -27,7 +27,7 @@ def device_line(device: DeviceMetrics, coming: float) -> str:
     state = f"{glyphs.DEVICE_STATES[device.state]} {device.state.value}"
     files = f"{count(device.queued_files):>7} waiting"
     now, then = estimate(device.finish_seconds), estimate(end_after(device, coming))
-    return f"{device.device:<8} {state:<10}{files}  ends in {now:>7} {glyphs.ARROW} {then}"
+    return f"{device.device:<8} {state:<10}{files}  ETA {now:>7} {glyphs.ARROW} {then}"
 
 
 class MoveDialog(Dialog[str | None]):
@@ -129,7 +129,7 @@ class MoveDialog(Dialog[str | None]):
         if target is not None:
             changes[target] = self._coming(target)
         now, then = last_end(self._devices, {}), last_end(self._devices, changes)
-        text = f"Last device through, if nothing is stolen: {estimate(now)}"
+        text = f"The last device finishes, without steals, in: {estimate(now)}"
         self._forecast.update(f"{text} {glyphs.ARROW} {estimate(then)}")
 
     @on(OptionList.OptionSelected)

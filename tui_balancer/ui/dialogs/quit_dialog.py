@@ -43,14 +43,14 @@ class QuitDialog(Dialog[Drain | StopNow | Literal["leave"] | None]):
             box.border_title = "Quit"
             yield Static(self._state(), markup=False, classes="lead")
             if self._attached:
-                yield Static("Leave: this screen closes; the run goes on.", markup=False)
+                yield Static("Leave: close this screen; the run continues.", markup=False)
             yield Static(
-                "The running files are being finished; then the screen closes."
+                "The running files are finished first; then the screen closes."
                 if draining
-                else "Finish: no other file starts; then the screen closes.",
+                else "Finish: start no other file; close the screen after the running ones.",
                 markup=False,
             )
-            yield Static("Stop: unfinished files wait for the next run.", markup=False)
+            yield Static("Stop: finish the current batches only; resume later.", markup=False)
             with Horizontal(classes="buttons"):
                 if self._attached:
                     yield Button("[u]L[/]eave", id="leave")

@@ -38,12 +38,12 @@ class Field:
 
 
 COUNT_FIELDS: Final = (
-    Field("ratio", "Longest over shortest queue", "times", float),
-    Field("difference", "Or longer by", "files", int),
-    Field("minimum", "Least length of the longest", "files", int),
-    Field("interval_seconds", "Look again every", "seconds", float),
+    Field("ratio", "Longest queue over shortest", "times", float),
+    Field("difference", "Or longer by at least", "files", int),
+    Field("minimum", "Longest queue has at least", "files", int),
+    Field("interval_seconds", "Check again every", "seconds", float),
 )
-TIME_FIELDS: Final = (Field("gain_seconds", "Steal when it gains at least", "seconds", float),)
+TIME_FIELDS: Final = (Field("gain_seconds", "Steal if it saves at least", "seconds", float),)
 
 
 class PolicyButton(RadioButton):
@@ -83,10 +83,10 @@ class ThresholdDialog(Dialog[PolicySettings | None]):
             box.border_subtitle = "tab next · enter applies · escape cancels"
             with RadioSet(id="policy", compact=True):
                 yield PolicyButton(
-                    "time: when it ends the run sooner", value=self._policy == "time", id="time"
+                    "time: if files finish sooner", value=self._policy == "time", id="time"
                 )
                 yield PolicyButton(
-                    "count: by the lengths of the queues",
+                    "count: if queues differ in length",
                     value=self._policy == "count",
                     id="count",
                 )

@@ -16,20 +16,20 @@ from tui_balancer.ui.dialogs.dialog import Dialog
 from tui_balancer.ui.keymap import SECTIONS, TABS, Key
 
 _MOVING: Final = (
-    ("tab", "Next pane; shift+tab the one before"),
+    ("tab", "Next pane; shift+tab: previous"),
     ("↑ ↓ k j", "Move the cursor; page up, page down, home, end"),
-    ("← →", "In the timeline: back and on; in a log: sideways"),
+    ("← →", "In the timeline: move the cursor; in a log: scroll sideways"),
     ("mouse", "Click rows, headings, tabs, keys; drag files onto a device"),
     ("ctrl+p", "Search all actions; themes"),
-    ("ctrl+z", "Off: it would stop the run; suspends an attached screen"),
+    ("ctrl+z", "Suspends an attached screen; off in your own run, which would stop"),
 )
 _SIGNS: Final = (
-    ("Busy", "Share of the last seconds with a batch in flight"),
-    ("Sensor", "The same as NVML or the system sees it; – where nobody does"),
-    ("Stolen", "+ files it received, − files taken from it"),
-    (glyphs.MARK, "The bound: when all would end if the work were poured over the devices"),
-    ("~", "An estimate; all else is measured"),
-    (glyphs.TAG, "A tagged file; a click in its place tags, too"),
+    ("Busy", "Share of the last seconds spent computing"),
+    ("Load", "Utilization as the driver or the system reports it"),
+    ("Stolen", "+ files taken from others, − files given to others"),
+    (glyphs.MARK, "The bound: when all would finish if the work were divided perfectly"),
+    ("~", "An estimate; everything else is measured"),
+    (glyphs.TAG, "A tagged file; click there to tag or untag"),
 )
 
 
@@ -49,7 +49,7 @@ def help_text(tab: str, sections_of_keys: Mapping[str, Sequence[Key]] = SECTIONS
         for name in order
         if name in sections_of_keys
     }
-    sections |= {"Moving around": _MOVING, "What the signs mean": _SIGNS}
+    sections |= {"Navigation": _MOVING, "Signs": _SIGNS}
     page: list[Content] = []
     for heading, entries in sections.items():
         page.append(Content.styled(heading, "bold $text-accent"))

@@ -63,7 +63,7 @@ class ReplayScreen(RunScreen):
         """Go to a steal or a failure."""
         if not self._replay.jump(kind, forward=forward):
             side = "after" if forward else "before"
-            self.notify(f"There is no {kind} {side} this moment.", title="Nothing there")
+            self.notify(f"There is no {kind} {side} this moment.", title="Nothing found")
         self._look()
 
     def action_change_speed(self, faster: bool) -> None:

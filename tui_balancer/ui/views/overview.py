@@ -108,7 +108,7 @@ class OverviewView(View):
     def action_fold(self) -> None:
         """Fold or unfold the group under the cursor."""
         if not self.devices.toggle_fold():
-            self.notify("Devices are grouped where there are many.", title="No groups")
+            self.notify("Devices are grouped only if there are many.", title="No groups")
 
     @on(RowList.Chosen, "#devices")
     def _enter_device(self) -> None:

@@ -153,7 +153,7 @@ class QueuesView(View):
         units, snapshot = self.files.acted_on(FileState.WAITING), self.run_state.snapshot
         costs = self._costs(units)
         if not costs or snapshot is None:
-            what = f"{units[0].name} does not wait." if units else "No file is chosen here."
+            what = f"{units[0].name} is not waiting." if units else "Select a waiting file first."
             self.notify(what, title="Nothing to move", markup=False)
             return
 
@@ -195,7 +195,7 @@ class QueuesView(View):
         if units:
             self.want(command(_numbers(units)))
         else:
-            self.notify("No such file is chosen here.", title="Nothing to do")
+            self.notify("Select such a file first.", title="Nothing to do")
 
     def _costs(self, units: Sequence[Unit]) -> dict[str, float]:
         """Return the FLOPs of these units by the device for which they wait."""
@@ -242,7 +242,7 @@ class QueuesView(View):
             if target is not None and units:
                 self.want(MoveUnits(_numbers(units), target))
         elif target is None:
-            self.files.say("Drop it on a device")
+            self.files.say("Drop the file on a device")
         else:
             self.files.say(self._forecast(units, target))
 

@@ -130,7 +130,7 @@ class TimelineView(View):
         """Show all about the file at the cursor."""
         cell = self.gantt.cell_here()
         if cell is None or cell.span is None:
-            self.notify("No file was in hand then.", title="Nothing here")
+            self.notify("No file was running then.", title="Nothing here")
         else:
             self.app.push_screen(file_dialog(self.run_state, cell.span.unit_id, cell.span.name))
 

@@ -149,10 +149,10 @@ def columns(samples: Samples) -> tuple[Column[DeviceRow], ...]:
         _figure("Queue", 5, lambda row: short_count(row.metrics.queued_files)),
         _figure("Done", 5, lambda row: short_count(row.metrics.files_done), rank=1),
         Column("Stolen", 9, stolen_cell, right=True, rank=5),
-        Column("Now", 17, running_cell, flexible=True, most=48),
-        _figure("Ends in", 8, _end, rank=7),
+        Column("Current file", 17, running_cell, flexible=True, most=48),
+        _figure("ETA", 8, _end, rank=7),
         _figure("Memory", 14, _memory, rank=8),
-        _figure("Sensor", 6, lambda row: percent(row.metrics.sample.sensor_utilisation), rank=9),
+        _figure("Load", 6, lambda row: percent(row.metrics.sample.sensor_utilisation), rank=9),
         Column("Hardware", 26, hardware_cell, rank=10),
         _figure("Restarts", 8, lambda row: count(row.metrics.restarts), rank=11),
     )

@@ -53,7 +53,7 @@ def file_columns(
         Column("Seqs", 7, _sequences_cell, right=True, rank=5, key="sequences"),
         Column("Res", 5, _residues_cell, right=True, rank=3, key="residues"),
         Column("FLOP", 5, _cost_cell, right=True, rank=6, key="cost"),
-        Column("Ends in", 8, _time_cell, right=True, key="ends"),
+        Column("ETA", 8, _time_cell, right=True, key="ends"),
     )
 
 

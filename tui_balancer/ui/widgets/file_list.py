@@ -52,7 +52,7 @@ class FileList(RowList[FileRow]):
     is moved or stolen, and goes when the file starts.
     """
 
-    EMPTY = "no files here"
+    EMPTY = "no files"
 
     class Dragged(Message):
         """A file is dragged by the mouse; `dropped` when it was let go.

@@ -28,7 +28,7 @@ class FilterBar(Input):
         """The person is through with typing."""
 
     def __init__(self) -> None:
-        super().__init__(placeholder="words that must be in it", compact=True, classes="filter")
+        super().__init__(placeholder="words to find", compact=True, classes="filter")
         self.cursor_blink = False
         self.display = False
 

@@ -99,7 +99,7 @@ def columns(device_cells: int) -> tuple[Column[FinishRow], ...]:
         ),
         Column("", 8, bar_cell, flexible=True),
         Column(
-            "Ends in",
+            "ETA",
             8,
             lambda row, _: [(row.text, "dim" if row.held else "plain")],
             right=True,
@@ -115,7 +115,7 @@ class FinishBars(RowList[FinishRow]):
 
     def __init__(self) -> None:
         super().__init__(columns(device_width(())), heading=False, id="finish")
-        self.retitle("Who ends when")
+        self.retitle("Finish times")
 
     def row_key(self, row: FinishRow) -> str:
         """A row is told by its device."""
@@ -128,4 +128,4 @@ class FinishBars(RowList[FinishRow]):
         self.set_rows(rows)
         bound = rows[0].bound if rows else None
         parts = [f"{glyphs.MARK} bound {estimate(bound)}"] if bound is not None else []
-        self.retitle("Who ends when", *parts)
+        self.retitle("Finish times", *parts)

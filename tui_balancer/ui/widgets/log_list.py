@@ -39,7 +39,7 @@ class LogList(RowList[LogLine]):
         Binding("left,h", "shift(-20)", "Left", show=False),
         Binding("right,l", "shift(20)", "Right", show=False),
     ]
-    EMPTY = "nothing is written here"
+    EMPTY = "this log is empty"
     MARKS_WHEN_BLURRED = False
 
     def __init__(self) -> None:

@@ -60,7 +60,7 @@ class PairMatrix(VerticalScroll, can_focus=False):
         super().__init__(id="pairs")
         self._text = Static()
         self._shown: object = None
-        self.border_title = " From whom to whom "
+        self.border_title = " Steals by device "
 
     def compose(self) -> ComposeResult:
         """One text that scrolls."""

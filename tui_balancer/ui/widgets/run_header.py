@@ -101,16 +101,16 @@ def health(snapshot: RunSnapshot) -> list[Line]:
         wrong.append(
             [
                 (f"{glyphs.FAILURE} {count(snapshot.totals.failed)} failed", "bad"),
-                (" !", "accent"),
-                (" shows", "dim"),
+                (", press ", "dim"),
+                ("!", "accent"),
             ]
         )
     if snapshot.warnings:
         wrong.append(
             [
                 (f"{glyphs.WARNING} {plural(len(snapshot.warnings), 'warning')}", "fair"),
-                (" 3", "accent"),
-                (" shows", "dim"),
+                (", press ", "dim"),
+                ("3", "accent"),
             ]
         )
     lines = wrong or [[(f"{glyphs.DONE} all well", "good")]]
@@ -127,7 +127,7 @@ def rates_line(snapshot: RunSnapshot, width: int) -> Line:
         return spread(width, separator, ([], right))
     if snapshot.trouble:
         trouble: Line = [(f"{glyphs.FAILURE} {snapshot.trouble}", "bad")]
-        way_out: Line = [("P goes on", "strong")]
+        way_out: Line = [("P resumes", "strong")]
         return spread(width, separator, ([trouble, way_out], right), ([way_out, trouble], []))
     if snapshot.phase is Phase.SCANNING:
         sequences: Line = [(plural(snapshot.scan.sequences, "sequence"), "plain")]
@@ -143,7 +143,7 @@ def rates_line(snapshot: RunSnapshot, width: int) -> Line:
     well: Line = []
     if snapshot.efficiency is not None:
         tone: Tone = "good" if snapshot.efficiency >= WELL_BALANCED else "fair"
-        well = [(f"{percent(snapshot.efficiency)} of the bound", tone)]
+        well = [(f"{percent(snapshot.efficiency)} efficient", tone)]
     return spread(
         width,
         separator,

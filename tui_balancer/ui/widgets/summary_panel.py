@@ -49,19 +49,19 @@ def _work(summary: RunSummary) -> list[Content]:
         for number, what in (
             (summary.truncated, "truncated"),
             (summary.skipped, "left out"),
-            (summary.copies, "computed once with others"),
+            (summary.copies, "were copies"),
         )
         if number
     ]
     if summary.earlier.files:
-        notes.insert(0, f"{plural(summary.earlier.files, 'file')} of them before this session")
+        notes.insert(0, f"{plural(summary.earlier.files, 'file')} done before this session")
     if summary.replaced:
         notes.append(f"{plural(summary.replaced, 'residue')} read as X")
     if summary.first_batch_seconds is not None:
         notes.append(f"first batch {summary.first_batch_seconds:.1f}s after the command")
     bound = ""
     if summary.efficiency is not None:
-        bound = f", {percent(summary.efficiency)} of the bound"
+        bound = f", {percent(summary.efficiency)} efficient"
     lines = [
         _line("Took", f"{duration(seconds)}{rates}"),
         _line(

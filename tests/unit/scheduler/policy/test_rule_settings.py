@@ -45,10 +45,10 @@ def test_the_keys_leave_the_interval_alone() -> None:
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        (TimeSettings(1.0), "time: gain ≥ 1 s"),
-        (TimeSettings(0.5), "time: gain ≥ 0.5 s"),
-        (CountSettings(), "count: ≥3 files and (>2× or +3)"),
-        (CountSettings(2.5, 4, 1), "count: ≥1 files and (>2.5× or +4)"),
+        (TimeSettings(1.0), "steal if ≥ 1 s saved"),
+        (TimeSettings(0.5), "steal if ≥ 0.5 s saved"),
+        (CountSettings(), "steal if longest ≥ 3 files, > 2× or +3"),
+        (CountSettings(2.5, 4, 1), "steal if longest ≥ 1 files, > 2.5× or +4"),
     ],
 )
 def test_a_rule_is_described_in_a_few_words(settings: PolicySettings, text: str) -> None:
