@@ -50,6 +50,7 @@ def plan(
         named_inputs(inputs, listed, None), model=model, devices=devices, embedding=embedding
     )
     prepared = prepare(settings, resuming=None)
+    settings = prepared.settings
     duplicate_index = DuplicateIndex() if settings.embedding.dereplicate else None
     notices = Notices()
     with bar("counting", len(prepared.inputs)) as update:

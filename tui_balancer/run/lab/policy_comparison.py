@@ -81,8 +81,8 @@ def scanned_units(inputs: Sequence[str | Path], model: str) -> tuple[Unit, ...]:
     Raises:
         UserError: There are no inputs.
     """
-    scans = scan(find_inputs(inputs), ReadingRules())
     shape = MODELS[model]
+    scans = scan(find_inputs(inputs), ReadingRules(alphabet=shape.alphabet))
     manifest = Manifest.build(scans, Path(), shape, gpu_batch_tokens(shape))
     return tuple(manifest.good_units)
 

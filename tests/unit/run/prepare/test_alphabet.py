@@ -1,0 +1,61 @@
+"""Inputs are read in the alphabet of the model, whatever it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tui_balancer.alphabets import PROTEIN, Alphabet
+from tui_balancer.cli.commands.plan import plan
+from tui_balancer.cli.options import ModelOptions
+from tui_balancer.embedding.families.esm2.family import Esm2Shape
+from tui_balancer.embedding.families.table import MODELS, SMALLEST_MODEL
+from tui_balancer.inputs import scan as scanning
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.run.lab.policy_comparison import scanned_units
+from tui_balancer.run.prepare.prepare import prepare
+from tui_balancer.settings import DeviceSettings, RunSettings
+
+UNTRAINED = f"untrained:{SMALLEST_MODEL}"
+
+
+@pytest.fixture
+def alphabet(monkeypatch: pytest.MonkeyPatch) -> Alphabet:
+    found = Alphabet(PROTEIN.letters, before=0, after=3)
+    monkeypatch.setattr(Esm2Shape, "alphabet", found)
+    return found
+
+
+@pytest.fixture
+def fasta(tmp_path: Path) -> Path:
+    path = tmp_path / "in" / "a.fasta"
+    path.parent.mkdir()
+    path.write_text(">a\nMKVLA\n")
+    return path
+
+
+def test_a_run_reads_and_costs_its_inputs_by_the_model(
+    alphabet: Alphabet, fasta: Path, tmp_path: Path
+) -> None:
+    asked = RunSettings(
+        (str(fasta),), tmp_path / "out", UNTRAINED, devices=DeviceSettings(devices="cpu")
+    )
+    assert prepare(asked, resuming=None).settings.reading.alphabet == alphabet
+
+
+def test_so_do_a_plan_and_a_simulation(
+    alphabet: Alphabet, fasta: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (unit,) = scanned_units([fasta], SMALLEST_MODEL)
+    assert unit.cost == MODELS[SMALLEST_MODEL].flops(5 + 3, (5 + 3) ** 2)
+    seen: list[Alphabet] = []
+    scan = scanning.scan_file
+
+    def noting(file: object, rules: ReadingRules, *rest: object) -> object:
+        seen.append(rules.alphabet)
+        return scan(file, rules, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(scanning, "scan_file", noting)
+    plan(str(fasta), model=ModelOptions(model=UNTRAINED))
+    assert seen == [alphabet]
