@@ -19,8 +19,8 @@ from tui_balancer.export.export import export, verify
 from tui_balancer.export.merge import merge
 from tui_balancer.outputs.formats import FORMATS, INDEX, FormatName
 
-ALL: tuple[FormatName, ...] = ("virnucpro", "esm", "h5", "npz", "parquet")
-MERGED: tuple[FormatName, ...] = ("virnucpro", "h5", "npz", "parquet")
+ALL: tuple[FormatName, ...] = tuple(FORMATS)
+MERGED: tuple[FormatName, ...] = tuple(name for name, one in FORMATS.items() if one.merges)
 
 letters = st.sampled_from(
     [*(b"%c" % one for one in b"aA.: %\t\n\r\x1b\"'\\-_"), b"\xff", "é".encode()]
