@@ -32,6 +32,7 @@ import psutil
 from tests.faults.storm import Size, Stage
 from tests.faults.storm_app import PRELOADED
 from tests.faults.storm_findings import made_in, not_done_once, strays
+from tests.support.leases import leases_of
 from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import FileState, LeaseEnd
@@ -273,7 +274,7 @@ class GroupRun:
         if is_blank(self.out / LEDGER_NAME):
             return
         with closing(read_ledger(self.out / LEDGER_NAME)) as ledger:
-            files, leases, sessions = ledger.files(), ledger.leases(), ledger.sessions()
+            files, leases, sessions = ledger.files(), leases_of(ledger), ledger.sessions()
         blamed = [row.file.name for row in files if row.deaths or row.state is FileState.FAILED]
         findings.blame("files blamed", blamed)
         # What a killed session has left is still there if the next one did not come to begin.

@@ -11,8 +11,9 @@ from typing import Any
 
 from tests.faults.storm_strikes import Striker
 from tests.faults.storm_victim import Moment
+from tests.support.leases import LeaseRow, leases_of
 from tui_balancer.ledger.reading import read_ledger
-from tui_balancer.ledger.records import FileRow, FileState, LeaseEnd, LeaseRow
+from tui_balancer.ledger.records import FileRow, FileState, LeaseEnd
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.dereplication import PLAN_FOLDER
 from tui_balancer.outputs.formats import INDEX
@@ -87,7 +88,7 @@ def strays(out: Path, expected: Collection[str]) -> list[Path]:
 def not_done_once(ledger: Path) -> list[str]:
     """Return the files that the ledger does not say to be done, by exactly one lease, its last."""
     with closing(read_ledger(ledger)) as reader:
-        files, leases = reader.files(), reader.leases()
+        files, leases = reader.files(), leases_of(reader)
     of_units = defaultdict[int, list[LeaseRow]](list)
     for lease in leases:
         of_units[lease.unit].append(lease)

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.support.leases import leases_of
 from tests.support.sessions import finished, leftovers, outputs, session, wait_until
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.reading import read_ledger
@@ -200,4 +201,4 @@ def test_outputs_that_cannot_fit_are_refused_before_anything_is_computed(
     assert "1000 bytes is free" in str(run.refusal)
     assert summary.waiting == 4
     with closing(read_ledger(tmp_path / "out" / LEDGER_NAME)) as ledger:
-        assert ledger.leases() == ()
+        assert leases_of(ledger) == ()

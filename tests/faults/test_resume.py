@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import tui_balancer_here as tui_balancer
+from tests.support.leases import leases_of
 from tests.support.sessions import leftovers, outputs
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ledger.lock import LOCK_NAME
@@ -116,7 +117,7 @@ def test_a_killed_app_is_resumed_to_the_bytes_of_a_quiet_run_and_nothing_is_done
     assert {name: after[name] for name in finished} == finished
     with closing(read_ledger(out / LEDGER_NAME)) as ledger:
         first, second = ledger.sessions()
-        leases = ledger.leases()
+        leases = leases_of(ledger)
     assert (first.ended_at, second.end) == (None, SessionEnd.FINISHED)
     done = [lease.unit for lease in leases if lease.how is LeaseEnd.DONE]
     assert sorted(done) == sorted({row.file.unit for row in after.values()})
@@ -141,7 +142,7 @@ def test_a_finished_run_says_so_and_what_failed_or_is_new_is_left_alone(
     assert "1 input appeared since the scan and stays out: added.fasta" in again.stdout
     assert rows(begun / "out") == before
     with closing(read_ledger(begun / "out" / LEDGER_NAME)) as ledger:
-        assert {lease.session for lease in ledger.leases()} == {1}
+        assert {lease.session for lease in leases_of(ledger)} == {1}
 
 
 def test_outputs_that_are_not_as_they_were_written_are_made_anew_on_any_devices(

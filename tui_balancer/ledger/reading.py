@@ -18,8 +18,6 @@ from tui_balancer.ledger.records import (
     FileRecord,
     FileRow,
     FileState,
-    LeaseEnd,
-    LeaseRow,
     OutputRecord,
     RunRecord,
     SessionEnd,
@@ -95,17 +93,6 @@ class LedgerReader:
     def outputs(self) -> tuple[str, ...]:
         """Return the first output of every file, as a path in the run folder."""
         return tuple(_text(output) for (output,) in self._select("SELECT output FROM files"))
-
-    def leases(self) -> tuple[LeaseRow, ...]:
-        """Return every lease ever granted, by session and time."""
-        rows = self._select(
-            "SELECT session, unit, epoch, device, granted, ended, how "
-            "FROM leases ORDER BY session, granted, unit, epoch"
-        )
-        return tuple(
-            LeaseRow(session, unit, epoch, device, granted, ended, LeaseEnd(how) if how else None)
-            for session, unit, epoch, device, granted, ended, how in rows
-        )
 
     def devices(self, session: int | None = None) -> tuple[DeviceUsed, ...]:
         """Return the devices of a session; of the newest one by default."""

@@ -190,19 +190,6 @@ class FileRow:
 
 
 @dataclass(frozen=True, slots=True)
-class LeaseRow:
-    """A lease; `ended_seconds` and `how` are None while it is out."""
-
-    session: int
-    unit: int
-    epoch: int
-    device: str
-    granted_seconds: float
-    ended_seconds: float | None
-    how: LeaseEnd | None
-
-
-@dataclass(frozen=True, slots=True)
 class EventRecord:
     """Something that happened, numbered without gaps within its session.
 

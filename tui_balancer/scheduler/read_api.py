@@ -77,28 +77,10 @@ class ReadApi:
             return self._state.over
 
     @property
-    def paused(self) -> bool:
-        """Whether every live device is held."""
-        with self._condition:
-            return self._all_paused()
-
-    @property
-    def policy(self) -> PolicySettings:
-        """The stealing rule in force."""
-        with self._condition:
-            return self._state.balancer.policy.settings
-
-    @property
     def version(self) -> int:
         """Grows with every change after which an idle worker may get another answer."""
         with self._condition:
             return self._state.version
-
-    @property
-    def last_event(self) -> int:
-        """Number of the newest event; 0 before the first."""
-        with self._condition:
-            return self._state.log.last
 
     def get_gpu_metrics(self) -> tuple[DeviceMetrics, ...]:
         """Return a row for every device, in device order."""
@@ -161,29 +143,21 @@ class ReadApi:
         with self._condition:
             return self._state.units.totals()
 
-    def eta_seconds(self) -> float | None:
-        """Return the estimated seconds to the end; None while unknown or paused."""
-        with self._condition:
-            return self._state.eta_seconds()
-
     def snapshot(self) -> CoordinatorSnapshot:
         """Return the picture of this moment."""
         with self._condition:
-            devices = self.get_gpu_metrics()
+            devices, device_pool = self.get_gpu_metrics(), self._state.device_pool
             return CoordinatorSnapshot(
                 totals=self._state.units.totals(),
                 devices=devices,
                 policy=self._state.balancer.policy.settings,
-                paused=self._all_paused(),
+                paused=bool(device_pool.live) and not device_pool.at_work,
                 sequences_per_second=_sum([row.sequences_per_second for row in devices]),
                 residues_per_second=_sum([row.residues_per_second for row in devices]),
                 eta_seconds=self._state.eta_seconds(),
                 last_event=self._state.log.last,
                 efficiency=self._state.efficiency(),
             )
-
-    def _all_paused(self) -> bool:
-        return bool(self._state.device_pool.live) and not self._state.device_pool.at_work
 
 
 def _sum(figures: Sequence[float | None]) -> float | None:

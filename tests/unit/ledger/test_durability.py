@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.leases import leases_of
 from tests.support.ledger_story import FILES, RUN, SESSION, STORY
 from tui_balancer.errors import UserError
 from tui_balancer.ledger import writing
@@ -44,7 +45,7 @@ def ledger(path: Path) -> Iterator[Ledger]:
 
 
 def contents(ledger: LedgerReader) -> Contents:
-    return ledger.files(), ledger.leases(), ledger.events(session=1)
+    return ledger.files(), leases_of(ledger), ledger.events(session=1)
 
 
 def copy_of(path: Path, folder: Path) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.leases import LeaseRow, leases_of
 from tests.support.ledger_story import DONE, FILES, RUN, SESSION, STORY, file
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.changes import (
@@ -23,7 +24,6 @@ from tui_balancer.ledger.records import (
     EventRecord,
     FileState,
     LeaseEnd,
-    LeaseRow,
     OutputRecord,
     SessionEnd,
 )
@@ -76,7 +76,7 @@ def test_a_story_ends_as_it_was_told(ledger: Ledger) -> None:
     assert bad.state is FileState.FAILED
     assert (third.state, third.output_sha256) == (FileState.DONE, "cd" * 32)
     assert (fourth.state, fourth.reason) == (FileState.FAILED, "out of memory")
-    assert ledger.leases() == (
+    assert leases_of(ledger) == (
         LeaseRow(1, 0, 1, "cpu:0", 1.0, 2.0, LeaseEnd.DONE),
         LeaseRow(1, 1, 1, "cpu:1", 1.1, 2.5, LeaseEnd.WORKER_DIED),
         LeaseRow(1, 3, 1, "cpu:0", 3.0, 4.0, LeaseEnd.DONE),
@@ -145,7 +145,7 @@ def test_taking_a_run_up_loses_open_leases_and_nothing_else(ledger: Ledger, path
     ]
     lost = again.files()[1]
     assert (lost.state, lost.reason, lost.attempts) == (FileState.WAITING, "lost", 2)
-    assert again.leases()[-1].how is LeaseEnd.LOST
+    assert leases_of(again)[-1].how is LeaseEnd.LOST
     again.append(EventRecord(1, 0.1, "lease", {}), LeaseGranted(1, 3, "cpu:0", 0.1))
     assert [event.seconds for event in again.events()] == [0.1]
     assert len(again.events(session=1)) == 8
@@ -202,10 +202,10 @@ def test_a_file_that_changed_is_taken_as_it_is_now(ledger: Ledger) -> None:
 )
 def test_what_cannot_have_happened_is_refused_whole(ledger: Ledger, change) -> None:  # type: ignore[no-untyped-def]
     ledger.append(None, LeaseGranted(0, 1, "cpu:0", 1.0))
-    before = (ledger.files(), ledger.leases())
+    before = (ledger.files(), leases_of(ledger))
     with pytest.raises(LedgerError):
         ledger.append(EventRecord(1, 1.0, "x", {}), FileFailed(1, "goes back too"), change)
-    assert (ledger.files(), ledger.leases()) == before
+    assert (ledger.files(), leases_of(ledger)) == before
     assert ledger.events() == ()
 
 
@@ -214,7 +214,7 @@ def test_a_lease_ends_once(ledger: Ledger) -> None:
     ledger.append(None, LeaseEnded(0, 1, LeaseEnd.RETURNED, 2.0))
     with pytest.raises(LedgerError):
         ledger.append(None, LeaseEnded(0, 1, LeaseEnd.WORKER_DIED, 3.0))
-    assert ledger.leases()[0].how is LeaseEnd.RETURNED
+    assert leases_of(ledger)[0].how is LeaseEnd.RETURNED
 
 
 def test_an_event_number_is_used_once(ledger: Ledger) -> None:
@@ -246,7 +246,7 @@ def test_appends_from_many_threads_are_all_kept(path: Path) -> None:
     for thread in threads:
         thread.join()
     assert set(states(ledger)) == {"leased"}
-    assert len(ledger.leases()) == len(ledger.events()) == 80
+    assert len(leases_of(ledger)) == len(ledger.events()) == 80
 
 
 def test_a_second_run_does_not_begin_in_a_ledger_that_is_there(ledger: Ledger, path: Path) -> None:

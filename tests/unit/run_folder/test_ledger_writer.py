@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.leases import leases_of
 from tests.support.ledger_story import FILES, RUN, SESSION
 from tui_balancer.ledger.changes import Entry, FileDone
 from tui_balancer.ledger.errors import LedgerError
@@ -71,7 +72,7 @@ def test_a_file_is_leased_and_done_as_its_events_say(ledger: Ledger, journal: Le
     journal.note_done(0, 1, DONE)
     noted(journal, DoneEvent(2, 9.0, 0, "f0", "cpu:0", 1, 3.0))
     assert ledger.files()[0].state is FileState.DONE
-    assert [lease.how for lease in ledger.leases()] == [LeaseEnd.DONE]
+    assert [lease.how for lease in leases_of(ledger)] == [LeaseEnd.DONE]
     assert [event.kind for event in ledger.events()] == ["lease", "done"]
 
 
@@ -93,7 +94,7 @@ def test_a_lease_that_comes_back_says_why(
         ReturnEvent(2, 2.0, 0, "f0", "cpu:0", 1, cause),
         LeaseEvent(3, 3.0, 0, "f0", "cpu:1", 2),
     )
-    assert [lease.how for lease in ledger.leases()] == [how, None]
+    assert [lease.how for lease in leases_of(ledger)] == [how, None]
     assert (ledger.files()[0].state, ledger.files()[0].attempts) == (FileState.LEASED, 2)
 
 
@@ -137,7 +138,7 @@ def test_a_death_counts_later_if_it_was_charged(
             2, 2.0, 0, "f0", "cpu:0", 1, ReturnCause.WORKER_DIED, "killed by SIGTERM", charged
         ),
     )
-    assert [lease.how for lease in ledger.leases()] == [LeaseEnd.WORKER_DIED]
+    assert [lease.how for lease in leases_of(ledger)] == [LeaseEnd.WORKER_DIED]
     assert ledger.files()[0].deaths == deaths
 
 
@@ -151,7 +152,7 @@ def test_a_file_that_fails_under_a_worker_is_failed_and_a_bad_input_is_left_as_i
         FailureEvent(3, 2.0, 0, "f0", "cpu:0", "killed 2 workers"),
     )
     assert [row.state.value for row in ledger.files()] == ["failed", "waiting", "failed"]
-    assert [lease.how for lease in ledger.leases()] == [LeaseEnd.FAILED]
+    assert [lease.how for lease in leases_of(ledger)] == [LeaseEnd.FAILED]
 
 
 def test_what_a_full_disk_did_not_take_is_written_later_and_once(
@@ -180,7 +181,7 @@ def test_a_unit_given_up_after_its_output_was_recorded_is_done_all_the_same(
     journal.note_done(0, 1, DONE)
     noted(journal, ReturnEvent(2, 2.0, 0, "f0", "cpu:0", 1, ReturnCause.STOPPED))
     assert ledger.files()[0].state is FileState.DONE
-    assert [lease.how for lease in ledger.leases()] == [LeaseEnd.DONE]
+    assert [lease.how for lease in leases_of(ledger)] == [LeaseEnd.DONE]
 
 
 def test_a_device_is_noted_as_of_now(ledger: Ledger, journal: LedgerWriter) -> None:

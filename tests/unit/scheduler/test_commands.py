@@ -104,15 +104,15 @@ def test_a_paused_device_takes_and_steals_nothing() -> None:
 
 def test_when_all_are_paused_nothing_moves() -> None:
     bench = Bench(costs=[9, 8, 7, 6])
-    assert not bench.coordinator.paused
+    assert not bench.coordinator.snapshot().paused
     assert ask(bench, PauseAll()) == Outcome(True, "all devices are paused")
-    assert bench.coordinator.paused
+    assert bench.coordinator.snapshot().paused
     assert bench.take("cuda:0") is bench.take("cuda:1") is None
     assert not any(isinstance(event, StealEvent) for event in bench.journal)
-    assert bench.coordinator.eta_seconds() is None
+    assert bench.coordinator.snapshot().eta_seconds is None
     assert ask(bench, ResumeAll()) == Outcome(True, "all devices are resumed")
     assert bench.take("cuda:0") is not None
-    assert not bench.coordinator.paused
+    assert not bench.coordinator.snapshot().paused
 
 
 def test_pausing_all_pauses_those_that_are_not_yet() -> None:
@@ -161,9 +161,9 @@ def test_what_makes_no_sense_is_refused_with_the_reason(
     bench.must_take("cuda:1")
     for one in before:
         assert ask(bench, one).accepted
-    events = bench.coordinator.last_event
+    events = bench.coordinator.snapshot().last_event
     assert ask(bench, command) == Outcome(False, reason)
-    assert bench.coordinator.last_event == events
+    assert bench.coordinator.snapshot().last_event == events
 
 
 def test_nothing_is_steered_after_the_end() -> None:
@@ -219,7 +219,7 @@ def test_the_policy_changes_at_once_and_is_told() -> None:
     assert ask(bench, SetPolicy(settings)) == Outcome(
         True, "steal if longest ≥ 3 files, > 3× or +3"
     )
-    assert bench.coordinator.policy == settings
+    assert bench.coordinator.snapshot().policy == settings
     last = bench.journal[-1]
     assert isinstance(last, SettingEvent)
     assert last.text == "steal if longest ≥ 3 files, > 3× or +3"
@@ -262,7 +262,7 @@ def test_while_draining_the_end_is_that_of_the_running_files() -> None:
     bench.clock.now += 4
     bench.progress(lease, 0.4)
     ask(bench, Drain())
-    assert bench.coordinator.eta_seconds() == pytest.approx(6.0)
+    assert bench.coordinator.snapshot().eta_seconds == pytest.approx(6.0)
 
 
 @pytest.mark.parametrize("paused", [True, False])

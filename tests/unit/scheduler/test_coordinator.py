@@ -284,25 +284,25 @@ def test_a_row_tells_what_is_known_and_nothing_else() -> None:
 
 def test_the_end_is_estimated_from_measured_rates() -> None:
     bench = Bench(costs=[30, 30, 30, 30])
-    assert bench.coordinator.eta_seconds() is None
+    assert bench.coordinator.snapshot().eta_seconds is None
     bench.run_one("cuda:0", 10)
-    assert bench.coordinator.eta_seconds() == pytest.approx(90 / 6)
+    assert bench.coordinator.snapshot().eta_seconds == pytest.approx(90 / 6)
 
 
 def test_the_end_is_no_sooner_than_the_longest_running_file() -> None:
     bench = Bench(costs=[300, 3, 3])
     bench.run_one("cuda:1", 1)
     bench.must_take("cuda:0")
-    assert bench.coordinator.eta_seconds() == pytest.approx(100.0)
+    assert bench.coordinator.snapshot().eta_seconds == pytest.approx(100.0)
 
 
 def test_without_stealing_the_end_is_that_of_the_fullest_queue() -> None:
     bench = Bench(costs=[30, 30, 30, 30, 30], stealing=False)
     bench.run_one("cuda:0", 10)
-    assert bench.coordinator.eta_seconds() == pytest.approx(20.0)
+    assert bench.coordinator.snapshot().eta_seconds == pytest.approx(20.0)
     bench.run_one("cuda:1", 10)
     bench.run_one("cuda:1", 10)
-    assert bench.coordinator.eta_seconds() == pytest.approx(20.0)
+    assert bench.coordinator.snapshot().eta_seconds == pytest.approx(20.0)
 
 
 def test_a_snapshot_is_of_one_moment() -> None:
@@ -313,14 +313,14 @@ def test_a_snapshot_is_of_one_moment() -> None:
     assert picture.devices == bench.coordinator.get_gpu_metrics()
     assert picture.sequences_per_second == pytest.approx(1.0)
     assert picture.residues_per_second == pytest.approx(100.0)
-    assert picture.eta_seconds == bench.coordinator.eta_seconds()
+    assert picture.eta_seconds == bench.coordinator.snapshot().eta_seconds
     assert picture.last_event == len(bench.journal)
     assert not picture.paused
 
 
 def test_events_are_pulled_by_number_and_match_the_journal() -> None:
     bench = Bench(costs=[30, 30])
-    known = bench.coordinator.last_event
+    known = bench.coordinator.snapshot().last_event
     bench.run_one("cuda:0", 10)
     lease, done = bench.coordinator.events_after(known)
     assert isinstance(lease, LeaseEvent)

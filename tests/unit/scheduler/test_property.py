@@ -250,7 +250,7 @@ class AnyInterleaving(RuleBasedStateMachine):
             return
         progress = Progress(1, 1, 1.0)
         here = self.coordinator
-        events = here.last_event
+        events = here.snapshot().last_event
         assert not here.begin_completion(device, incarnation, number, epoch)
         assert not here.record_file_completion(number, epoch, 1.0)
         assert not here.record_file_failure(number, epoch, ReturnCause.STOPPED)
@@ -258,7 +258,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         assert (
             here.report_progress(device, incarnation, number, epoch, progress) is Directive.ABANDON
         )
-        assert here.last_event == events
+        assert here.snapshot().last_event == events
 
     @rule(number=DEVICES)
     def an_old_incarnation_speaks(self, number: int) -> None:
@@ -279,10 +279,10 @@ class AnyInterleaving(RuleBasedStateMachine):
             ResumeAll(),
             SetPolicy(policy),
         ]
-        events, in_force = self.coordinator.last_event, self.coordinator.policy
+        before = self.coordinator.snapshot()
         outcome = self.coordinator.execute(commands[pick])
-        changed = self.coordinator.last_event > events
-        if commands[pick] == SetPolicy(in_force):
+        changed = self.coordinator.snapshot().last_event > before.last_event
+        if commands[pick] == SetPolicy(before.policy):
             # It is accepted without an event, or refused where stealing is off.
             assert not changed
         else:
@@ -296,7 +296,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         device = self.devices[number % len(self.devices)]
         before = set(self._queued())
         here = {one.unit_id for one in self.coordinator.queue(device)}
-        first = self.coordinator.last_event
+        first = self.coordinator.snapshot().last_event
         outcome = self.coordinator.execute(MoveUnits(tuple(chosen), device))
         events = self.coordinator.events_after(first)
         moved = {event.unit_id for event in events if isinstance(event, MoveEvent)}

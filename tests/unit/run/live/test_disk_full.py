@@ -27,7 +27,7 @@ def test_a_device_that_was_let_go_too_early_is_held_again() -> None:
     disk_pause.begin("no space")
     bench.coordinator.execute(ResumeDevice("cuda:0"))
     disk_pause.begin("no space")
-    assert bench.coordinator.paused
+    assert bench.coordinator.snapshot().paused
 
 
 def test_it_goes_on_by_itself_only_when_there_is_room() -> None:

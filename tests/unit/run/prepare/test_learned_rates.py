@@ -101,4 +101,4 @@ def test_a_coordinator_knows_the_end_of_a_known_device_before_anything_was_measu
         [DeviceSpec("cuda:0", "card", 1.0, rate=10.0)], policy=TimeSettings(), clock=Clock()
     )
     coordinator.assign(units(50.0, 50.0))
-    assert coordinator.eta_seconds() == pytest.approx(10.0)
+    assert coordinator.snapshot().eta_seconds == pytest.approx(10.0)
