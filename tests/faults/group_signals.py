@@ -158,7 +158,7 @@ class Session:
 
     def survivors(self) -> list[psutil.Process]:
         """Return the processes of the group that stay for long after the app's end."""
-        deadline = time.monotonic() + PATIENCE_SECONDS / 10
+        deadline = time.monotonic() + PATIENCE_SECONDS / 2
         while (left := self.group()) and time.monotonic() < deadline:
             psutil.wait_procs(left, timeout=0.1)
         return left
@@ -233,7 +233,10 @@ class GroupRun:
         session.signal(kind)
         self._findings.at[moment] += 1
         self._findings.sent[kind if isinstance(kind, str) else kind.name] += 1
-        if kind is signal.SIGTSTP:
+        if kind is signal.SIGHUP and not session.wait_for(lambda: self._is("loading", session)):
+            # Where nothing of the program is loaded yet, Python ends as any program does.
+            self._session = None
+        elif kind is signal.SIGTSTP:
             session.pause(self._rng.random())
             session.signal(signal.SIGCONT)
         elif kind is signal.SIGKILL or isinstance(kind, str) or kind in STOP_SIGNALS:

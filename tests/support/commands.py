@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -42,9 +42,13 @@ def attach_command(output: Path, *options: str) -> list[str]:
 
 
 def workers_of(pid: int) -> list[psutil.Process]:
-    """Return the workers that an app has started."""
-    family = psutil.Process(pid).children(recursive=True)
-    return [one for one in family if any("spawn_main" in word for word in one.cmdline())]
+    """Return the workers that an app has started, but for those that are ending."""
+    workers = []
+    for one in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if any("spawn_main" in word for word in one.cmdline()):
+                workers.append(one)
+    return workers
 
 
 def all_end(processes: list[psutil.Process]) -> bool:

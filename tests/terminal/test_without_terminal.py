@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,37 @@ def piped(command: list[str]) -> subprocess.Popen[str]:
 def wait_for_line(process: subprocess.Popen[str], words: str) -> None:
     assert process.stdout is not None
     assert any(words in line for line in process.stdout), f"{words!r} was never printed"
+
+
+HUNG_UP_EARLY = """
+import signal
+
+from tui_balancer.__main__ import main
+from tui_balancer.run.prepare import prepare as preparation
+
+prepare = preparation.prepare
+
+
+def lose_the_terminal_and_prepare(*positional, **named):
+    signal.raise_signal(signal.SIGHUP)
+    return prepare(*positional, **named)
+
+
+if __name__ == "__main__":
+    preparation.prepare = lose_the_terminal_and_prepare
+    main()
+"""
+
+
+def test_a_terminal_that_is_lost_during_the_preparation_ends_no_run(
+    little: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "early.py").write_text(HUNG_UP_EARLY)
+    words = run_command(little, output=tmp_path / "out")
+    command = [sys.executable, str(tmp_path / "early.py"), *words[words.index("run") :]]
+    printed = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert "3 of 3 files done" in printed.stdout
 
 
 @pytest.mark.parametrize(("bad_file", "exit_code"), [(False, 0), (True, 1)])

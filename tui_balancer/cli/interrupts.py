@@ -51,13 +51,23 @@ class Interrupts:
 
 
 @contextmanager
+def outlived_hangup() -> Iterator[None]:
+    """Ignore SIGHUP while inside: a lost terminal ends no run, not even one that is prepared."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@contextmanager
 def counted_interrupts() -> Iterator[Interrupts]:
     """Count interrupts and outlive a hang-up while inside."""
     interrupts = Interrupts()
     before = {number: signal.signal(number, interrupts.note) for number in STOP_SIGNALS}
-    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        yield interrupts
+        with outlived_hangup():
+            yield interrupts
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

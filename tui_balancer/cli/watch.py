@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 from tui_balancer import command_age
 from tui_balancer.cli.commands.export import merge_outputs
 from tui_balancer.cli.headless import POLL_SECONDS, HeadlessReporter
-from tui_balancer.cli.interrupts import Interrupts, counted_interrupts
+from tui_balancer.cli.interrupts import Interrupts, counted_interrupts, outlived_hangup
 from tui_balancer.cli.progress import bars
 from tui_balancer.cli.screen import can_show, show_run
 from tui_balancer.errors import UserError
@@ -35,6 +35,7 @@ APP_LOG = "app.log"
 _log = logging.getLogger(__name__)
 
 
+@outlived_hangup()
 def watch(
     settings: RunSettings,
     prepare: Prepare,
