@@ -11,8 +11,8 @@ from math import inf
 from tui_balancer.scheduler.splitting.batches import BatchPlan, Spans, batches, without_tail
 
 HAND_OVER_SECONDS = 0.5
-"""What a part costs on top of its batches: the file is read once more, and in the end whoever
-merges the parts reads the vectors of the others."""
+"""What a part costs on top of its batches: the file is read once more, and the worker that merges
+the parts reads the vectors of the others."""
 
 OVERDUE = 3.0
 """A batch that takes so many times as long as the device's rate says is held up."""
