@@ -166,7 +166,7 @@ class UndoMove(Command, frozen=True, tag="undo_move"):
 
 
 class SkipUnits(Command, frozen=True, tag="skip_units"):
-    """Fail waiting units without computing them; `RetryUnits` takes it back."""
+    """Leave waiting units out of the run; `RetryUnits` takes it back."""
 
     unit_ids: tuple[int, ...]
 

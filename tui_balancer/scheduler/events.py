@@ -119,7 +119,7 @@ class MoveEvent(Event, frozen=True, tag="move"):
 
 
 class SkipEvent(Event, frozen=True, tag="skip"):
-    """A person had a waiting unit left out; it counts as failed.
+    """A person had a waiting unit left out.
 
     Attributes:
         unit_id: The unit.
