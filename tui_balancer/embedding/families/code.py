@@ -64,7 +64,18 @@ class FamilyCode(Protocol):
         on_download: OnDownload | None,
         first_byte_seconds: float | None,
     ) -> None:
-        """See `require`."""
+        """Make sure that a model can compute kinds of embedding, downloading what that takes.
+
+        Args:
+            source: The model, as it was resolved.
+            request: What was asked for.
+            kinds: What is to be kept.
+            on_download: See `resolve`.
+            first_byte_seconds: See `resolve`.
+
+        Raises:
+            UserError: It cannot.
+        """
 
     def load(self, source: ModelSource, scratch: Path | None) -> Loaded:
         """See `load`."""
@@ -109,28 +120,6 @@ def resolve(
             refusal = refusal or error
     assert refusal is not None, "there is a family"
     raise refusal
-
-
-def require(
-    source: ModelSource,
-    request: ModelRequest,
-    kinds: Sequence[Kind],
-    on_download: OnDownload | None = None,
-    first_byte_seconds: float | None = None,
-) -> None:
-    """Make sure that a model can compute kinds of embedding, downloading what that takes.
-
-    Args:
-        source: The model, as it was resolved.
-        request: What was asked for.
-        kinds: What is to be kept.
-        on_download: See `resolve`.
-        first_byte_seconds: See `resolve`.
-
-    Raises:
-        UserError: It cannot.
-    """
-    code_of(source.shape.family).require(source, request, kinds, on_download, first_byte_seconds)
 
 
 def load(source: ModelSource, scratch: Path | None = None) -> Loaded:

@@ -32,8 +32,12 @@ class Gather(Protocol):
         """
 
 
-class Joined(Protocol):
-    """The module of a kind that can be put together from windows."""
+class KindModule(Protocol):
+    """The module of a kind that each layer's states have."""
+
+    @property
+    def gather(self) -> Gather:
+        """What takes the kind out of a batch."""
 
     def join(self, windows: Sequence[tuple[int, int]], values: Sequence[Values]) -> Values:
         """Return the kind of a whole sequence, in double precision.
@@ -42,14 +46,6 @@ class Joined(Protocol):
             windows: First residue and end of each, in order.
             values: Of each window, in the shape of the kind.
         """
-
-
-class OfStates(Joined, Protocol):
-    """The module of a kind that each layer's states have."""
-
-    @property
-    def gather(self) -> Gather:
-        """What takes the kind out of a batch."""
 
 
 class Attended(Protocol):
@@ -62,6 +58,6 @@ class Attended(Protocol):
         """Return a tensor a sequence, in the shape of the kind."""
 
 
-def module_of(kind: Kind) -> OfStates:
+def module_of(kind: Kind) -> KindModule:
     """Return the module of a kind that each layer's states have."""
-    return cast(OfStates, import_module(f"{__package__}.{kind.name}"))
+    return cast(KindModule, import_module(f"{__package__}.{kind.name}"))

@@ -47,6 +47,4 @@ def packed(
     return lambda sequences: forward(pack(sequences))
 
 
-def reference(loaded: LoadedModel, kept: Representations, device: torch.device) -> Rows:
-    """See `code.FamilyCode`."""
-    return ReferenceRows(loaded, kept, device)
+reference = ReferenceRows
