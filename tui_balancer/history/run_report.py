@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -11,9 +11,9 @@ from tui_balancer.history.history import CUT_OFF, RunHistory
 from tui_balancer.ledger.records import DeviceUsed, FileState, SessionRecord
 from tui_balancer.notices import Notice
 from tui_balancer.outputs.dereplication import planned_copies
-from tui_balancer.scheduler.events import MoveEvent, SplitEvent, StealEvent
-from tui_balancer.view.event_lines import event_line
-from tui_balancer.view.run_state import RunView, SpanEnd
+from tui_balancer.scheduler.events import Event
+from tui_balancer.view.event_lines import TRANSFERS, event_line
+from tui_balancer.view.run_state import SpanEnd
 from tui_balancer.view.run_stats import RunStats
 from tui_balancer.view.spans import Span, SpanRecord, StateSpan
 
@@ -183,8 +183,8 @@ class RunReport:
 
 def account_of(history: RunHistory) -> RunReport:
     """Return the account of a run."""
-    run_stats, record, transfers = RunStats(), SpanRecord(history.seconds), _Transfers()
-    history.fold(run_stats, record, transfers)
+    run_stats, record = RunStats(), SpanRecord(history.seconds)
+    history.fold(run_stats, record)
     files = _files(history, record.spans)
     states = Counter(file.state for file in files)
     residues = sum(file.residues for file in files if file.state == FileState.DONE)
@@ -210,7 +210,7 @@ def account_of(history: RunHistory) -> RunReport:
         sessions=_sessions(history),
         devices=_devices(history, run_stats),
         files=files,
-        transfers=tuple(transfers.found),
+        transfers=tuple(_transfers(history.events)),
         spans=tuple(record.spans),
         standings=tuple(record.states),
     )
@@ -305,30 +305,12 @@ def _compute_seconds(held: list[Span]) -> float | None:
     return sum(kept) if kept else None
 
 
-class _Transfers(RunView):
-    """What changed hands or was divided.
-
-    Attributes:
-        found: Oldest first.
-    """
-
-    def __init__(self) -> None:
-        self.found: list[Transfer] = []
-
-    def stolen(self, event: StealEvent) -> None:
-        """See `RunView`."""
-        self._add(event, event.finish_without, event.finish_with)
-
-    def split(self, event: SplitEvent) -> None:
-        """See `RunView`."""
-        self._add(event, event.finish_without, event.finish_with)
-
-    def moved(self, event: MoveEvent) -> None:
-        """See `RunView`."""
-        self._add(event)
-
-    def _add(self, event: StealEvent | SplitEvent | MoveEvent, *finish: float | None) -> None:
+def _transfers(events: Iterable[Event]) -> Iterator[Transfer]:
+    for event in events:
         line = event_line(event)
-        assert line is not None, "a transfer is no everyday event"
-        who = (line.name, event.source, event.target)
-        self.found.append(Transfer(event.seconds, line.label.value, *who, line.reason, *finish))
+        if line is not None and line.label in TRANSFERS:
+            source, target = line.devices
+            # A person's move has no estimate.
+            finish = [getattr(event, f"finish_{how}", None) for how in ("without", "with")]
+            label = line.label.value
+            yield Transfer(event.seconds, label, line.name, source, target, line.reason, *finish)

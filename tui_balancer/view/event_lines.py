@@ -46,6 +46,10 @@ class Label(str, Enum):
     WARNING = "warning"
 
 
+TRANSFERS: Final = (Label.STEAL, Label.SPLIT, Label.COPY, Label.MOVE)
+"""A file, or some of its batches, changed hands."""
+
+
 class Category(Enum):
     """What an event means to the person who reads of it.
 

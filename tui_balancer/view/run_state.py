@@ -171,18 +171,6 @@ class RunState:
         for event in events:
             self.apply(event)
 
-    def _assignment(self, event: AssignmentEvent) -> None:
-        for view in self._views:
-            view.assigned(event)
-
-    def _steal(self, event: StealEvent) -> None:
-        for view in self._views:
-            view.stolen(event)
-
-    def _move(self, event: MoveEvent) -> None:
-        for view in self._views:
-            view.moved(event)
-
     def _skip(self, event: SkipEvent) -> None:
         for view in self._views:
             view.failed(event, event.files or (event.unit_id,))
@@ -190,10 +178,6 @@ class RunState:
     def _retry(self, event: RetryEvent) -> None:
         for view in self._views:
             view.reopened(event, event.files or (event.unit_id,))
-
-    def _split(self, event: SplitEvent) -> None:
-        for view in self._views:
-            view.split(event)
 
     def _lease(self, event: LeaseEvent) -> None:
         self.leases.setdefault(event.unit_id, {})[event.epoch] = event
@@ -242,10 +226,6 @@ class RunState:
         for view in self._views:
             view.device_changed(event)
 
-    def _warning(self, event: WarningEvent) -> None:
-        for view in self._views:
-            view.warned(event)
-
     def _release(
         self, event: PartEvent | ReturnEvent | UnbundleEvent | DoneEvent, end: Release
     ) -> None:
@@ -276,13 +256,23 @@ class RunState:
         return Work(file.inputs, file.sequences, file.residues, file.cost)
 
 
+def _told(verb: str) -> Callable[[RunState, Any], None]:
+    """Return the meaning of an event that views take as it is."""
+
+    def tell(state: RunState, event: Event) -> None:
+        for view in state._views:
+            getattr(view, verb)(event)
+
+    return tell
+
+
 _MEANINGS: Final[dict[type[Event], Callable[[RunState, Any], None]]] = {
-    AssignmentEvent: RunState._assignment,
-    StealEvent: RunState._steal,
-    MoveEvent: RunState._move,
+    AssignmentEvent: _told("assigned"),
+    StealEvent: _told("stolen"),
+    MoveEvent: _told("moved"),
     SkipEvent: RunState._skip,
     RetryEvent: RunState._retry,
-    SplitEvent: RunState._split,
+    SplitEvent: _told("split"),
     LeaseEvent: RunState._lease,
     PartEvent: RunState._part,
     ReturnEvent: RunState._return,
@@ -290,6 +280,6 @@ _MEANINGS: Final[dict[type[Event], Callable[[RunState, Any], None]]] = {
     DoneEvent: RunState._done,
     FailureEvent: RunState._failure,
     DeviceEvent: RunState._device,
-    WarningEvent: RunState._warning,
+    WarningEvent: _told("warned"),
 }
 """Of the events that change what is kept of a run."""

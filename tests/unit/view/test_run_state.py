@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from tests.support.balance import units
 from tests.support.simulated import NO_SHRINK, Story
 from tests.support.told_events import TOLD
-from tui_balancer.history.replay.index import Landmarks
 from tui_balancer.scheduler.events import Event, RunEvent
 from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.scheduler.read_api import ReadApi
@@ -64,8 +63,8 @@ def test_the_events_tell_where_every_file_is_at_every_moment(data: st.DataObject
 def test_every_kind_of_event_has_its_meaning_for_all_that_is_kept() -> None:
     """A new kind without one would end a run at its first event."""
     stats, record, places = RunStats(), SpanRecord(9.0), FilePlaces()
-    timeline, landmarks = TimelineRecord(), Landmarks()
-    state = RunState(stats, record, places, timeline, landmarks, FileWatch())
+    timeline = TimelineRecord()
+    state = RunState(stats, record, places, timeline, FileWatch())
     state.expect(units(*[1.0] * 12))
     state.apply_all(TOLD)
     assert {type(event) for event in TOLD} == set(get_args(RunEvent))
@@ -75,4 +74,3 @@ def test_every_kind_of_event_has_its_meaning_for_all_that_is_kept() -> None:
     assert [one.state for one in record.states] == [DeviceState.DEAD, DeviceState.IDLE]
     assert places.totals().done == 1
     assert [span.how for span in timeline.tracks["cuda:1"].latest(2, 9.0)] == [SpanEnd.PART]
-    assert (len(landmarks.steals), len(landmarks.failures)) == (4, 3)

@@ -9,15 +9,6 @@ from math import ceil
 
 from tui_balancer.history.history import RunHistory
 from tui_balancer.history.replay.state import DeviceHistory, ReplayState
-from tui_balancer.scheduler.events import (
-    DeviceEvent,
-    FailureEvent,
-    MoveEvent,
-    SkipEvent,
-    SplitEvent,
-    StealEvent,
-)
-from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.view.places import FilePlaces
 from tui_balancer.view.run_state import RunState, RunView
 from tui_balancer.view.run_stats import RunStats
@@ -30,41 +21,6 @@ KEYFRAMES = 32
 """No more than so many, each of which has six bytes a file; then they are farther apart."""
 
 
-class Landmarks(RunView):
-    """The moments that one can jump to, in seconds of the run, oldest first.
-
-    Attributes:
-        steals: A file changed hands, or a device joined another one in it.
-        failures: A file failed or a device died.
-    """
-
-    def __init__(self) -> None:
-        self.steals: list[float] = []
-        self.failures: list[float] = []
-
-    def stolen(self, event: StealEvent) -> None:
-        """See `RunView`."""
-        self.steals.append(event.seconds)
-
-    def split(self, event: SplitEvent) -> None:
-        """See `RunView`."""
-        self.steals.append(event.seconds)
-
-    def moved(self, event: MoveEvent) -> None:
-        """See `RunView`."""
-        self.steals.append(event.seconds)
-
-    def failed(self, event: FailureEvent | SkipEvent, _files: object) -> None:
-        """See `RunView`."""
-        if not event.by_hand:
-            self.failures.append(event.seconds)
-
-    def device_changed(self, event: DeviceEvent) -> None:
-        """See `RunView`."""
-        if event.state is DeviceState.DEAD:
-            self.failures.append(event.seconds)
-
-
 class ReplayIndex:
     """Finds the state at any moment of a run.
 
@@ -75,18 +31,16 @@ class ReplayIndex:
     Attributes:
         run_stats: The counts at its end.
         devices: Those that took part, in the order in which they were first heard of.
-        landmarks: Where one can jump to.
     """
 
     def __init__(self, history: RunHistory, *views: RunView) -> None:
-        self.landmarks = Landmarks()
         self._events = history.events
         self._seconds = array("d", [event.seconds for event in self._events])
         self._apart = max(APART, ceil(len(self._events) / KEYFRAMES))
         self._keyframes: list[ReplayState] = []
         self.run_stats = RunStats()
         record, file_places = SpanRecord(history.seconds), FilePlaces()
-        fold = RunState(self.run_stats, file_places, record, self.landmarks, *views)
+        fold = RunState(self.run_stats, file_places, record, *views)
         fold.expect(history.units)
         state = ReplayState(fold, self.run_stats, file_places)
         for begin in range(0, max(1, len(self._events)), self._apart):

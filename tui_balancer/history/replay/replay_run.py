@@ -22,6 +22,7 @@ from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.events import Event
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.read_api import Places
+from tui_balancer.view.event_lines import TRANSFERS, Category, event_line
 from tui_balancer.view.handle import Phase, RunSnapshot, RunSummary
 
 Landmark = Literal["steal", "failure"]
@@ -81,9 +82,13 @@ class ReplayRun:
                 folder, history, (self._index.run_stats, now) if alone else None
             )
         self._state = self._index.at(0.0)
+        told = ((event.seconds, event_line(event)) for event in history.events)
+        lines = [(seconds, line) for seconds, line in told if line is not None]
         self._landmarks: dict[Landmark, tuple[float, ...]] = {
-            "steal": tuple(self._index.landmarks.steals),
-            "failure": tuple(self._index.landmarks.failures),
+            "steal": tuple(seconds for seconds, line in lines if line.label in TRANSFERS),
+            "failure": tuple(
+                seconds for seconds, line in lines if line.category is Category.FAILURE
+            ),
         }
 
     def playback(self) -> Playback:
