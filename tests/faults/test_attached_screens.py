@@ -60,5 +60,5 @@ def test_a_screen_without_its_run_shows_what_the_ledger_knows(
     app.wait()
     terminal.press("q")
     assert terminal.wait() == 1
-    assert "3 files left waiting" in terminal.text_after_leaving()
+    assert "3 files still waiting" in terminal.text_after_leaving()
     assert "Traceback" not in terminal.text

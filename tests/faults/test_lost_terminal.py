@@ -76,7 +76,7 @@ def test_a_run_without_its_terminal_still_heeds_sigterm(
     terminal.close()
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.wait() == 130
-    assert "3 files left waiting" in (tmp_path / "out" / "logs" / "run.log").read_text()
+    assert "3 files still waiting" in (tmp_path / "out" / "logs" / "run.log").read_text()
 
 
 def read_until(terminal: int, text: bytes) -> None:

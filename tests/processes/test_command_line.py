@@ -225,7 +225,7 @@ def test_an_interrupt_stops_after_the_batch_in_flight_and_leaves_nothing_half_wr
     process.send_signal(signal.SIGINT)
     rest = process.stdout.read()
     assert process.wait() == 130
-    assert "3 files left waiting" in rest
+    assert "3 files still waiting" in rest
     assert not psutil.wait_procs(workers, timeout=10)[1]
     assert not list((tmp_path / "out").rglob("*.tmp"))
 

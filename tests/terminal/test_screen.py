@@ -40,7 +40,7 @@ def test_a_stopped_run_gives_the_terminal_back_with_the_summary_on_it(
     assert terminal.text.count(LEAVE_SCREEN) == 1
     lines = terminal.text_after_leaving().splitlines()
     assert "0 of 3 files done" in lines[0]
-    assert lines[1].startswith("3 files left waiting")
+    assert lines[1].startswith("3 files still waiting")
     assert lines[-1] == f"outputs  {tmp_path / 'out'}"
     assert all_end(workers)
     assert not list((tmp_path / "out").rglob("*.tmp"))
@@ -82,7 +82,7 @@ def test_a_signal_leaves_the_screen_and_stops_after_the_batch_in_flight(
     kill(terminal.process.pid, number)
     assert terminal.wait() == 130
     assert terminal.modes() == terminal.modes_before
-    assert "3 files left waiting" in terminal.text_after_leaving()
+    assert "3 files still waiting" in terminal.text_after_leaving()
     assert not (tmp_path / "out" / LOCK_NAME).exists()
     assert not (tmp_path / "out" / ATTACH_FILE).exists()
     assert "killed" not in (tmp_path / "out" / "logs" / "run.log").read_text()

@@ -92,7 +92,7 @@ def test_the_first_interrupt_waits_for_the_batch_in_flight_and_the_second_does_n
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=8)
     assert process.returncode == 130
-    assert "3 files left waiting" in out
+    assert "3 files still waiting" in out
     assert err == ""
     assert all_end(workers)
 
