@@ -50,7 +50,7 @@ def test_a_screen_that_fails_is_opened_again_once_on_the_same_tab(
     terminal.press("2")
     terminal.wait_for("Files", "waiting")
     terminal.press("x")
-    terminal.wait_for("The screen failed", "It is open again", "waiting")
+    terminal.wait_for("The screen failed", "The screen was reopened", "waiting")
     told = f"The screen failed. It is opened again. Details: {tmp_path / 'app.log'}"
     assert told in terminal.text
     terminal.press("x")
@@ -85,7 +85,7 @@ def test_a_run_whose_screen_fails_twice_is_told_in_lines_to_its_end(
     terminal = open_terminal(command)
     terminal.wait_for("0 / 3 files")
     terminal.press("x")
-    terminal.wait_for("The screen failed", "It is open again")
+    terminal.wait_for("The screen failed", "The screen was reopened")
     terminal.press("x")
     assert terminal.wait() == 0
     after = terminal.text_after_leaving()

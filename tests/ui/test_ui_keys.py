@@ -163,7 +163,7 @@ async def test_events_of_a_frozen_time_are_shown_afterwards() -> None:
         log = app_of(pilot).run_screen.overview.log_list
         await pilot.press("space")
         before = log.rows
-        run.happen([SettingEvent(0, 760.0, "time: gain ≥ 2 s")])
+        run.happen([SettingEvent(0, 760.0, "steal if ≥ 2 s saved")])
         await look(pilot)
         assert log.rows == before
         await pilot.press("space")
