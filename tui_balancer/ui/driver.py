@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import select
@@ -144,6 +145,7 @@ class TerminalDriver(LinuxDriver):
         self._modes_at_start = self._modes_at_start or self.attrs_before
         self.attrs_before = self._modes_at_start
         signal.signal(signal.SIGWINCH, self._sigwinch)
+        self._sigwinch()
         self.write(_KEEP_TITLE)
 
     def stop_application_mode(self) -> None:
@@ -204,12 +206,14 @@ class TerminalDriver(LinuxDriver):
             self._schedule(self._continue)
 
     def _sigwinch(self, *_signal_and_frame: object) -> None:
-        # Textual's handler reads the size itself: one that interrupts another one posts the new
-        # size first, and the screen keeps the old one.
+        # Textual's handler, which its start sets, reads the size itself: one that interrupts
+        # another one posts the new size first, and the screen keeps the old one. This goes the
+        # same way as its messages, so it comes last, and reads the size there.
         if not self._in_band_window_resize:
-            self._schedule(self._post_size)
+            with suppress(RuntimeError):  # The loop has ended.
+                asyncio.run_coroutine_threadsafe(self._post_size(), self._loop)
 
-    def _post_size(self) -> None:
+    async def _post_size(self) -> None:
         size = Size(*self._get_terminal_size())
         self._app.post_message(Resize(size, size))
 
