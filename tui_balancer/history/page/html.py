@@ -81,7 +81,7 @@ def headline(account: RunReport) -> str:
     if account.skipped:
         parts.append(f"{count(account.skipped)} skipped by hand")
     if account.waiting:
-        parts.append(f"{count(account.waiting)} left waiting")
+        parts.append(f"{count(account.waiting)} still waiting")
     return ", ".join(parts)
 
 

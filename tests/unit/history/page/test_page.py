@@ -202,7 +202,7 @@ def test_marks_of_values_are_few_and_below_the_highest(highest: float) -> None:
 
 
 def test_files_left_waiting_are_in_the_headline(account: RunReport) -> None:
-    assert headline(replace(account, failed=0, waiting=2)) == "4 of 6 files done, 2 left waiting"
+    assert headline(replace(account, failed=0, waiting=2)) == "4 of 6 files done, 2 still waiting"
 
 
 def test_report_writes_the_page_beside_the_outputs_and_names_it(folder: Path) -> None:
