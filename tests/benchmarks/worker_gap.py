@@ -24,7 +24,7 @@ from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.outputs.atomic import sha256_of
+from tui_balancer.outputs.sealing import sha256_of
 from tui_balancer.workers.process.busy import BusyClock
 from tui_balancer.workers.process.loop import work_until_over
 from tui_balancer.workers.process.memory import keep_freed_memory

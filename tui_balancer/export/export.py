@@ -22,7 +22,7 @@ from tui_balancer.ledger.lock import LockHolder, RunLock, UnwritableFolder, refu
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileRow, FileState, OutputRecord, RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.outputs.atomic import Replace, publish, remove, sha256_of
+from tui_balancer.outputs.atomic import Replace, publish, remove
 from tui_balancer.outputs.checking import flaw
 from tui_balancer.outputs.formats import (
     FORMATS,
@@ -36,6 +36,7 @@ from tui_balancer.outputs.formats import (
 )
 from tui_balancer.outputs.found import find_output_files
 from tui_balancer.outputs.layout import temporary_path
+from tui_balancer.outputs.sealing import sha256_of
 from tui_balancer.run_folder.conflicts import refuse_conflicts, require_folders
 
 if TYPE_CHECKING:

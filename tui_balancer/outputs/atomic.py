@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -13,8 +12,6 @@ from pathlib import Path
 
 from tui_balancer.outputs.found import find_output_files
 from tui_balancer.outputs.layout import OTHER_OUTPUTS
-
-_BLOCK_BYTES = 1 << 20
 
 _NO_HARD_LINKS = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK}
@@ -144,18 +141,3 @@ def sweep_temporaries(folder: Path, outputs: Sequence[str]) -> tuple[Path, ...]:
                 remove(one.path)
             swept.append(one.path)
     return tuple(swept)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        # No more than it takes: small files are read by many threads at once.
-        block = bytearray(min(_BLOCK_BYTES, os.fstat(file.fileno()).st_size + 1))
-        while count := file.readinto(block):
-            digest.update(memoryview(block)[:count])
-    return digest.hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tui_balancer.outputs.atomic import sha256_of
+from tui_balancer.outputs.sealing import sha256_of
 
 SUMS_NAME = "SHA256SUMS"
 """Holds the checksums of all other files of an output that is a folder, as `sha256sum` has them."""

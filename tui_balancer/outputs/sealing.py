@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui_balancer.outputs.atomic import sha256_of
-
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
+
+_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +86,18 @@ def seal(path: Path) -> Written:
     finally:
         os.close(descriptor)
     return Written(sha256_of(path), path.stat().st_size)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        # No more than it takes: small files are read by many threads at once.
+        block = bytearray(min(_BLOCK_BYTES, os.fstat(file.fileno()).st_size + 1))
+        while count := file.readinto(block):
+            digest.update(memoryview(block)[:count])
+    return digest.hexdigest()

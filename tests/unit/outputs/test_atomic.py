@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tui_balancer.outputs.atomic import Replace, publish, sha256_of, sweep_temporaries
+from tui_balancer.outputs.atomic import Replace, publish, sweep_temporaries
 from tui_balancer.outputs.layout import temporary_path
+from tui_balancer.outputs.sealing import sha256_of
 
 
 def test_publishing_replaces_an_older_output(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from tui_balancer.ledger.lock import RunLock
 from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import FileRow, FileState, RunRecord, SessionRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.outputs.atomic import sha256_of
 from tui_balancer.outputs.layout import output_paths
+from tui_balancer.outputs.sealing import sha256_of
 from tui_balancer.run_folder.settings_json import absolute_pattern
 
 _NAMED = 5
