@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from dataclasses import replace
 
@@ -174,7 +173,7 @@ async def test_quitting_leaves_at_once_when_nothing_is_left_to_decide(
 )
 async def test_a_signal_ends_the_app_with_its_code(number: signal.Signals, code: ExitCode) -> None:
     async with shown(fake_run()) as pilot:
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         await until(pilot, lambda: pilot.app.return_code is not None)
     assert pilot.app.return_code == code
 
@@ -184,10 +183,10 @@ async def test_the_caller_s_signal_handlers_are_back_after_the_app() -> None:
     before = signal.signal(signal.SIGHUP, lambda number, _frame: heard.append(number))
     try:
         async with shown(fake_run()) as pilot:
-            os.kill(os.getpid(), signal.SIGHUP)
+            signal.raise_signal(signal.SIGHUP)
             await until(pilot, lambda: pilot.app.return_code is not None)
         assert heard == []
-        os.kill(os.getpid(), signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
         assert heard == [signal.SIGHUP]
     finally:
         signal.signal(signal.SIGHUP, before)

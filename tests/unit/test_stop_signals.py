@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
@@ -16,14 +15,14 @@ from tui_balancer.stop_signals import STOP_SIGNALS, stopping_interrupts
 def test_each_of_them_is_a_wish_to_stop_while_a_run_is_watched(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with counted_interrupts() as interrupts:
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         assert interrupts.count == 1
     assert signal.getsignal(number) is before
 
 
 def test_a_hang_up_is_outlived_and_is_no_wish() -> None:
     with counted_interrupts() as interrupts:
-        os.kill(os.getpid(), signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
         assert interrupts.count == 0
 
 
@@ -59,7 +58,7 @@ def test_elsewhere_each_of_them_interrupts_and_a_second_one_would_end_the_proces
 ) -> None:
     with stopping_interrupts():
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
         assert signal.getsignal(number) is signal.SIG_DFL
     assert signal.getsignal(number) is signal.SIG_DFL
 
@@ -69,7 +68,7 @@ def test_a_signal_that_is_handled_already_stays_its_owner_s() -> None:
     before = signal.signal(signal.SIGUSR1, lambda number, _frame: heard.append(number))
     try:
         with stopping_interrupts():
-            os.kill(os.getpid(), signal.SIGUSR1)
+            signal.raise_signal(signal.SIGUSR1)
         assert heard == [signal.SIGUSR1]
     finally:
         signal.signal(signal.SIGUSR1, before)
