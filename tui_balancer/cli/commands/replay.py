@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from functools import partial
 from typing import Annotated
 
@@ -34,8 +33,6 @@ def replay(
 
     require_screen("replay", otherwise="`tui-balancer report` writes a page instead")
     run = ReplayRun(output, speed=speed)
-    # All of it stays: a search for garbage in it would only hold up the screen.
-    gc.freeze()
     from tui_balancer.ui.screens.replay_screen import ReplayScreen
 
     screen = partial(ReplayScreen, replay=run)

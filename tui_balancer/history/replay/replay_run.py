@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from bisect import bisect_left, bisect_right
@@ -81,6 +82,8 @@ class ReplayRun:
             self._end = FinishedRun(
                 folder, history, (self._index.run_stats, now) if alone else None
             )
+            # All of it stays: a search for garbage in it would only hold up the screen.
+            gc.freeze()
         self._state = self._index.at(0.0)
         told = ((event.seconds, event_line(event)) for event in history.events)
         lines = [(seconds, line) for seconds, line in told if line is not None]
