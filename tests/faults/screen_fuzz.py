@@ -15,6 +15,7 @@ import re
 import signal
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import workers_of
-from tests.support.terminal import Terminal
+from tests.support.terminal import PATIENCE_SECONDS, Terminal
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ui.app import FAILED
 from tui_balancer.ui.error_log import APP_LOG
@@ -169,8 +170,12 @@ class Subject:
         """
         if workers_of(self.terminal.process.pid):
             return False
-        log = (self.output / "logs" / "run.log").read_text()
-        assert "stopping after" in log or " files done: " in log, log
+        log = self.output / "logs" / "run.log"
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        # The line comes a moment after the workers have ended.
+        while not any(words in log.read_text() for words in ("stopping after", " files done: ")):
+            assert time.monotonic() < deadline, log.read_text()
+            self.terminal.read_for(PAUSE_SECONDS)
         return True
 
 
@@ -240,7 +245,8 @@ def fuzz(folder: Path, events: int, seed: int) -> Findings:
     checkpoint = make_checkpoint(folder / "esm2_tiny.pt", 4, 160, 8)
     while found.sent.total() < events:
         found.runs += 1
-        print(f"run {found.runs} after {found.sent.total():,} events", file=sys.stderr)
+        so_far = f"{found.sent.total():,} events, {len(found.falls)} falls"
+        print(f"run {found.runs} after {so_far}", file=sys.stderr, flush=True)
         subject = Subject(folder, found.runs, checkpoint)
         try:
             while found.sent.total() < events and not subject.ended():
