@@ -226,7 +226,7 @@ def test_an_error_of_the_run_is_an_answer_and_not_the_end_of_the_screen(
 def test_a_client_that_stalls_is_given_up_and_holds_up_nobody(
     tmp_path: Path, begun: bytes | str
 ) -> None:
-    served = ServedRun(tmp_path, FakeRun(RUNNING, units=UNITS), patience=0.2)
+    served = ServedRun(tmp_path, FakeRun(RUNNING, units=UNITS), patience=2.0)
     stalled = served.greeted() if begun == "greeted" else served.stranger()
     if begun == "greeted":
         # It never reads the answer, which is far more than a socket holds.
