@@ -33,6 +33,7 @@ from tests.faults.storm import Size, Stage
 from tests.faults.storm_app import PRELOADED
 from tests.faults.storm_findings import made_in, not_done_once, strays
 from tests.support.leases import leases_of
+from tui_balancer.attach.point import AttachPoint
 from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import FileState, LeaseEnd
@@ -248,7 +249,9 @@ class GroupRun:
         """Whether now is such a moment."""
         if moment == "starting":
             return True
-        attached = (self.out / ATTACH_FILE).exists()
+        # A session that was killed has left its file.
+        point = AttachPoint.read(self.out)
+        attached = point is not None and point.pid == session.process.pid
         if moment == "loading" or not attached:
             return attached
         made = len(list(self.out.rglob("*_ESM.pt")))
