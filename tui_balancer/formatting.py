@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 NONE: Final = "–"
@@ -30,6 +31,14 @@ def duration(seconds: float | None) -> str:
 def estimate(seconds: float | None) -> str:
     """Return a duration that is a guess, marked with `~`."""
     return NONE if seconds is None else f"~{duration(seconds)}"
+
+
+def clock_time(unix_seconds: float, now: float, *, seconds: bool = True) -> str:
+    """Return a local time: `14:32:10`, or `14:32`, on the day of `now`, else `Fri 14:32`."""
+    moment = datetime.fromtimestamp(unix_seconds)
+    if moment.date() == datetime.fromtimestamp(now).date():
+        return moment.strftime("%H:%M:%S" if seconds else "%H:%M")
+    return moment.strftime("%a %H:%M")
 
 
 def count(number: int) -> str:

@@ -7,9 +7,9 @@ import time
 import pytest
 from rich.cells import cell_len
 
+from tui_balancer.formatting import clock_time
 from tui_balancer.ui.formatting import (
     bar,
-    clock_time,
     cut,
     device_label,
     device_width,

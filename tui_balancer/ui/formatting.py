@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from rich.cells import cell_len, set_cell_size
 
@@ -27,14 +26,6 @@ def floating(operations: float) -> str:
     """Return a number of floating-point operations with its unit: `102 TFLOP`."""
     number = quantity(operations)
     return f"{number[:-1]} {number[-1]}FLOP" if number[-1:].isalpha() else f"{number} FLOP"
-
-
-def clock_time(unix_seconds: float, now: float, *, seconds: bool = True) -> str:
-    """Return a local time: `14:32:10`, or `14:32`, on the day of `now`, else `Fri 14:32`."""
-    moment = datetime.fromtimestamp(unix_seconds)
-    if moment.date() == datetime.fromtimestamp(now).date():
-        return moment.strftime("%H:%M:%S" if seconds else "%H:%M")
-    return moment.strftime("%a %H:%M")
 
 
 def shorten(name: str, width: int) -> str:

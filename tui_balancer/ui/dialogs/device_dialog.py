@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tui_balancer.formatting import NONE, count, duration, estimate, memory, percent, quantity
+from tui_balancer.formatting import (
+    NONE,
+    clock_time,
+    count,
+    duration,
+    estimate,
+    memory,
+    percent,
+    quantity,
+)
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
-from tui_balancer.ui.formatting import bar, clock_time, floating, shorten, sparkline
+from tui_balancer.ui.formatting import bar, floating, shorten, sparkline
 from tui_balancer.ui.state.device_rows import is_through
 from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.state.throughput_history import SAMPLE_SECONDS

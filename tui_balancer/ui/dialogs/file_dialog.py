@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tui_balancer.formatting import count, duration, quantity
+from tui_balancer.formatting import clock_time, count, duration, quantity
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
-from tui_balancer.ui.formatting import clock_time, fine_estimate, floating
+from tui_balancer.ui.formatting import fine_estimate, floating
 from tui_balancer.ui.state.file_rows import FileRow, file_row
 from tui_balancer.ui.state.file_table import FileState
 from tui_balancer.ui.state.screen_state import ScreenState

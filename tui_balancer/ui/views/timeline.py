@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from tui_balancer.formatting import duration, percent, plural
+from tui_balancer.formatting import clock_time, duration, percent, plural
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.file_dialog import file_dialog
-from tui_balancer.ui.formatting import clock_time, shorten
+from tui_balancer.ui.formatting import shorten
 from tui_balancer.ui.keymap import TIMELINE, bindings
 from tui_balancer.ui.messages import Picture
 from tui_balancer.ui.state.screen_state import ScreenState

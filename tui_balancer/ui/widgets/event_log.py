@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from tui_balancer.formatting import count, plural
+from tui_balancer.formatting import clock_time, count, plural
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.formatting import clock_time, cut, device_label, shorten
+from tui_balancer.ui.formatting import cut, device_label, shorten
 from tui_balancer.ui.state.event_lines import EventRecord, LogRow
 from tui_balancer.ui.styles import Line
 from tui_balancer.ui.widgets.columns import Column

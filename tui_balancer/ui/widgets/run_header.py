@@ -6,11 +6,11 @@ from typing import Final
 
 from textual.reactive import reactive
 
-from tui_balancer.formatting import count, duration, estimate, percent, plural, quantity
+from tui_balancer.formatting import clock_time, count, duration, estimate, percent, plural, quantity
 from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.scheduler.policy.rule_settings import describe
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.formatting import bar, clock_time, shorten
+from tui_balancer.ui.formatting import bar, shorten
 from tui_balancer.ui.styles import Line, Tone, fit, line_width, spread
 from tui_balancer.ui.widgets.painted import Painted
 from tui_balancer.view.handle import Phase, RunSnapshot, Step
