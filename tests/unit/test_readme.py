@@ -111,7 +111,7 @@ def test_the_readme_links_to_every_page_of_the_manual() -> None:
 
 def test_every_option_that_is_named_exists() -> None:
     named = set(re.findall(r"`(--[a-z-]+)", TEXT))
-    of_this_program = {"--help", "--version", *option_names()}
+    of_this_program = {*app.help_flags, *app.version_flags, *option_names()}
     assert named - of_this_program - OF_OTHER_PROGRAMS == set()
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import CycloptsError, Parameter
 
 from tui_balancer import __version__
 from tui_balancer.cli.cluster_options import ClusterOptions
@@ -20,7 +20,9 @@ from tui_balancer.cli.commands.plan import bench, devices, plan
 from tui_balancer.cli.commands.replay import replay
 from tui_balancer.cli.commands.report import print_report, report
 from tui_balancer.cli.commands.simulate import simulate
+from tui_balancer.cli.declarations import flag
 from tui_balancer.cli.embedding_options import EmbeddingOptions
+from tui_balancer.cli.help import HELP_ALL, CommandLine
 from tui_balancer.cli.inputs import STDIN, named_inputs
 from tui_balancer.cli.options import (
     BalancingOptions,
@@ -43,20 +45,22 @@ from tui_balancer.standard_streams import finish_output, output_problem
 from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 
 EXIT_CODES = (
-    f"Exit codes: {EXIT_DONE} every file done, {EXIT_FAILED} some failed, skipped or left waiting, "
+    f"Exit codes: {EXIT_DONE} done, {EXIT_FAILED} some failed, skipped or waiting, "
     f"{EXIT_USAGE} usage, {EXIT_INTERRUPTED} interrupted."
 )
 
 _TITLES = ", ".join(family.title for family in FAMILIES.values())
 
-app = App(
+app = CommandLine(
     name="tui-balancer",
     version=__version__,
+    help_flags=("--help", "-h", HELP_ALL),
     help=f"{_TITLES} embeddings of many protein FASTA files, on every device of this machine.\n\n"
     "Files are shared out over the devices by their cost, and a device that runs dry steals whole "
     "files from a busy one. Watch and steer it on the screen, or run it without one.\n\n"
     + EXIT_CODES,
 )
+app["--help"].help = f"Show the common options of a command; {HELP_ALL} shows all of them."
 
 
 @app.command(
@@ -77,10 +81,9 @@ def run(
 ) -> int:
     """Embed FASTA files.
 
-    Writes NAME_ESM.pt for every input under OUTPUT, in the tree of the inputs: the ids, and for
-    each the mean of the chosen layer's representations over its residues. The same command again
-    resumes where an earlier one ended, however that was; finished outputs are checked, not
-    repeated.
+    Writes NAME_ESM.pt for every input under OUTPUT, in the tree of the inputs: the ids, and the
+    mean of a layer's representations over the residues of each sequence. The same command again
+    resumes a run that did not end; finished outputs are checked, not repeated.
     """
     settings = run_settings(
         named_inputs(inputs, listed, output),
@@ -106,7 +109,7 @@ def resume(
     screen: ScreenOptions | None = None,
     script: ScriptOptions | None = None,
 ) -> int:
-    """Go on with the run that a folder holds.
+    """Resume the run in a folder.
 
     Inputs, model and all that decides the results come from the run's ledger, and so does the
     rest where no option says otherwise.
@@ -157,9 +160,7 @@ def attach(
     output: RunFolder,
     /,
     *,
-    read_only: Annotated[
-        bool, Parameter(negative="", help="Show everything, refuse every command.")
-    ] = False,
+    read_only: Annotated[bool, flag(help="Show everything, refuse every command.")] = False,
     screen: ScreenOptions | None = None,
 ) -> int:
     """Watch and steer a run that another terminal started, on this machine.
@@ -209,7 +210,7 @@ def _exit_code() -> int:
     try:
         # To the parser a lone - is an option without a name.
         words = [STDIN if word == "-" else word for word in sys.argv[1:]]
-        code = app(words, result_action="return_value", exit_on_error=False, print_error=False)
+        code = app.carry_out(words)
     except (UserError, CycloptsError) as mistake:
         print(f"tui-balancer: {mistake}", file=sys.stderr)
         return EXIT_USAGE

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from tui_balancer.cli.numbers import whole
+from tui_balancer.cli.declarations import whole
 from tui_balancer.cli.options import MOST_WORKERS
 from tui_balancer.engines.dask.request import (
     DASK,

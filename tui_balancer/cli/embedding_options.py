@@ -7,7 +7,8 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from tui_balancer.cli.numbers import whole
+from tui_balancer.cli.declarations import flag, whole
+from tui_balancer.cli.help import COMMON
 from tui_balancer.embedding.families.table import DEFAULT_MODEL, MODELS
 from tui_balancer.embedding.settings import Long, PrecisionChoice
 from tui_balancer.inputs.segments import SEGMENT_BYTES
@@ -34,14 +35,15 @@ MOST_LAYERS = 1000
 class EmbeddingOptions:
     """What is read, and what decides the bytes of an output."""
 
-    repr_layer: Annotated[int, whole(-MOST_LAYERS, MOST_LAYERS)] = -1
-    """Layer whose representations are kept; negative counts from the last."""
+    repr_layer: Annotated[int, COMMON, whole(-MOST_LAYERS, MOST_LAYERS)] = -1
+    """Layer to keep, negative from the last."""
 
     repr_layers: str | None = None
     """Several layers, with commas between: 0,5,-1. Instead of --repr-layer."""
 
     include: Annotated[
         str,
+        COMMON,
         Parameter(
             help="What to keep of each layer, one or several with commas between: "
             f"{', '.join(_KINDS[:-1])}, and {_KINDS[-1]}."
@@ -51,11 +53,11 @@ class EmbeddingOptions:
     max_length: Annotated[int, whole(1, MOST_TOKENS)] = 1022
     """Residues that go through the model together; see --long for longer sequences."""
 
-    long: Long = "truncate"
-    """Sequences of more residues: truncate cuts them, window embeds them in overlapping windows and
-    averages those, skip leaves them out. Each is counted and listed."""
+    long: Annotated[Long, COMMON] = "truncate"
+    """Sequences longer than --max-length: truncate cuts them, window embeds them in overlapping
+    windows and averages those, skip leaves them out. Each is counted and listed."""
 
-    no_dereplication: Annotated[bool, Parameter(negative="")] = False
+    no_dereplication: Annotated[bool, flag()] = False
     """Compute sequences that occur several times in the run every time, not once for all."""
 
     batch_tokens: Annotated[
@@ -74,20 +76,21 @@ class EmbeddingOptions:
     """Number format of the products, one for all devices. auto: fp32 if the CPU or MPS takes part,
     else bf16 if all GPUs have it, else fp16. All else is fp32 always."""
 
-    reference: Annotated[bool, Parameter(negative="")] = False
+    reference: Annotated[bool, flag()] = False
     """Compute with fair-esm's own forward pass: slower, to hold a result against."""
 
     format: Annotated[
         str,
+        COMMON,
         Parameter(
             help="What to write for each input, one or several with commas between: "
             f"{', '.join(_FORMATS)}. A table of the sequences, NAME_ESM.tsv, is always there too."
         ),
     ] = "virnucpro"
 
-    merge: Annotated[bool, Parameter(negative="")] = False
-    """When the run is through, write one file for all inputs in each of the formats, too: merged.h5
-    and the like, with merged.tsv."""
+    merge: Annotated[bool, COMMON, flag()] = False
+    """Also write one file for the whole run in each format. At its end: merged.h5 and the like,
+    with merged.tsv."""
 
     shard: Annotated[
         str,
@@ -100,9 +103,9 @@ class EmbeddingOptions:
         ),
     ] = "auto"
 
-    allow_nucleotide: Annotated[bool, Parameter(negative="")] = False
+    allow_nucleotide: Annotated[bool, flag()] = False
     """Read files that look like DNA or RNA as protein nevertheless."""
 
-    strict: Annotated[bool, Parameter(negative="")] = False
+    strict: Annotated[bool, flag()] = False
     """Fail a file, instead of a warning, if a sequence in it looks like DNA or RNA, three-letter
     codes, secondary structure or words, or is its own id."""

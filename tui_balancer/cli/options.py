@@ -1,7 +1,7 @@
-"""The options of the commands in groups; each group is a page section of `--help`.
+"""The options of the commands in groups; each group is a section of the help.
 
 A field is called as the setting that it becomes, see `cli.settings`: a new setting is a field there
-and a field here.
+and a field here. `--help` shows those that are marked `COMMON`, `--help-all` shows all.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Annotated, Literal, get_type_hints
 
 from cyclopts import Group, Parameter
 
-from tui_balancer.cli.numbers import decimal, whole
+from tui_balancer.cli.declarations import decimal, flag, whole
+from tui_balancer.cli.help import COMMON
 from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.families.table import DEFAULT_MODEL, FAMILIES, MODELS
 from tui_balancer.scheduler.model import CountSettings, TimeSettings
@@ -27,6 +28,7 @@ SCRIPTS = Group("In scripts", sort_key=8)
 
 _COUNT, _TIME = CountSettings(), TimeSettings()
 _FAMILIES = ", or ".join(family.described for family in FAMILIES.values())
+_HUB_NAMES = " or ".join(f"{family.hub_owner}/NAME" for family in FAMILIES.values())
 
 MOST_WORKERS = 1024
 """On one machine, and threads of one of them: no machine has more cores."""
@@ -45,14 +47,14 @@ Input = Annotated[
 ]
 Output = Annotated[
     Path,
-    Parameter(name=["--output", "-o"], help="The run folder: one output for each input, and logs."),
+    Parameter(name=["--output", "-o"], help="The run folder, with the outputs and logs."),
 ]
 Listed = Annotated[
     Path | None,
     Parameter(
         name="--list",
-        help="A text file with one more input on each line. Blanks around a name, empty lines and "
-        "lines that begin with # do not count.",
+        help="A text file with more inputs, one on each line. Blanks around a name, empty lines "
+        "and lines that begin with # do not count.",
     ),
 ]
 
@@ -66,11 +68,13 @@ class ModelOptions:
 
     model: Annotated[
         str,
+        COMMON,
         Parameter(
-            help=f"{_FAMILIES} by name ({', '.join(MODELS)}; downloaded once "
-            "to torch's cache), the path of a checkpoint in fair-esm's format or of a folder in "
-            "Hugging Face's, facebook/NAME from the Hugging Face cache, or untrained:NAME for "
-            "random weights (tests and benchmarks, not science)."
+            help=f"{_FAMILIES} by name, or the path of a checkpoint. The names are "
+            f"{', '.join(MODELS)}; the weights are downloaded once, to torch's cache. A checkpoint "
+            "is a file in fair-esm's format or a folder in Hugging Face's; "
+            f"{_HUB_NAMES} is one in the Hugging Face cache. untrained:NAME has random weights "
+            "(tests and benchmarks, not science)."
         ),
     ] = DEFAULT_MODEL
 
@@ -85,14 +89,15 @@ class DeviceOptions:
 
     devices: Annotated[
         str | None,
+        COMMON,
         Parameter(
             help=f"{AUTO} (default) takes every CUDA device, else MPS, else the CPU; or a list: "
             "cuda:0,cuda:2 or cuda or mps or cpu."
         ),
     ] = None
 
-    cpu_workers: Annotated[int | None, whole(1, MOST_WORKERS)] = None
-    """CPU worker processes, cpu:0 and on (default: the cores shared out)."""
+    cpu_workers: Annotated[int | None, COMMON, whole(1, MOST_WORKERS)] = None
+    """CPU worker processes (default: the cores shared out)."""
 
     cpu_threads: Annotated[int | None, whole(1, MOST_WORKERS)] = None
     """Threads of each CPU worker (default: the cores shared out); part of what decides the last
@@ -178,7 +183,7 @@ class BalancingOptions:
         ),
     ] = None
 
-    no_stealing: Annotated[bool, Parameter(negative="")] = False
+    no_stealing: Annotated[bool, flag()] = False
     """Leave the first assignment alone."""
 
     split: Literal["auto", "off"] = "auto"
@@ -190,15 +195,15 @@ class BalancingOptions:
 class ResumingOptions:
     """What is allowed when the run folder holds a run, or files of others."""
 
-    rescan: Annotated[bool, Parameter(negative="")] = False
-    """Accept inputs that changed since the scan, and embed them again; add new ones."""
+    rescan: Annotated[bool, COMMON, flag()] = False
+    """Embed changed inputs again; add new ones."""
 
-    retry_failed: Annotated[bool, Parameter(negative="")] = False
-    """Try the files again that have failed, and those whose outputs lack sequences."""
+    retry_failed: Annotated[bool, COMMON, flag()] = False
+    """Try failed files again, and outputs that lack sequences."""
 
-    overwrite: Annotated[bool, Parameter(negative="")] = False
-    """Replace files at the places of outputs that this run did not write; without it they stop the
-    run before any work. Folders are never replaced."""
+    overwrite: Annotated[bool, COMMON, flag()] = False
+    """Replace files of others at the places of outputs. Without it they stop the run before any
+    work. Folders are never replaced."""
 
 
 @Parameter(name="*", group=SCREEN)
@@ -206,12 +211,11 @@ class ResumingOptions:
 class ScreenOptions:
     """How the run is watched."""
 
-    headless: Annotated[bool, Parameter(negative="")] = False
-    """Plain timestamped lines instead of the screen; chosen by itself without a terminal."""
+    headless: Annotated[bool, COMMON, flag()] = False
+    """Plain lines with the time instead of the screen. The default without a terminal."""
 
-    ascii: Annotated[bool, Parameter(negative="")] = False
-    """Draw the screen in ASCII alone; chosen by itself where the terminal's encoding is another
-    than UTF-8."""
+    ascii: Annotated[bool, flag()] = False
+    """Draw the screen in ASCII alone; the default where the terminal's encoding is not UTF-8."""
 
 
 @Parameter(name="*", group=SCRIPTS)
@@ -219,10 +223,10 @@ class ScreenOptions:
 class ScriptOptions:
     """Output for other programs."""
 
-    json: Annotated[bool, Parameter(negative="")] = False
+    json: Annotated[bool, flag()] = False
     """Print what `report --json` does at the end, and all else to stderr."""
 
-    quiet: Annotated[bool, Parameter(negative="")] = False
+    quiet: Annotated[bool, flag()] = False
     """Headless, and only what goes wrong, on stderr: files that fail, devices that die, a run that
     is held, and the summary of one that is not done."""
 

@@ -1,4 +1,4 @@
-"""Numbers and defaults in `--help`: each is that of the constant which the code uses."""
+"""The two lengths of help, and the numbers and defaults in it: each is the code's constant."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tui_balancer.cli.cluster_options import ClusterOptions
 from tui_balancer.cli.commands.demo import DEMO_SECONDS
 from tui_balancer.cli.commands.report import REPORT_NAME
 from tui_balancer.cli.commands.simulate import FASTEST_SPEED, SLOWEST_SPEED
+from tui_balancer.cli.help import HELP_ALL
 from tui_balancer.embedding.families.table import DEFAULT_MODEL, MODELS
 from tui_balancer.engines.dask.request import JOB_KINDS, ClusterRequest
 from tui_balancer.inputs.records import ReadingRules
@@ -38,7 +39,6 @@ EXIT_CODES = [str(code) for code in (EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_IN
 
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "--devices": ("cuda:0,cuda:2",),
-    "--cpu-workers": ("cpu:0",),
     "--weights": ("cuda:0=1.5,cuda:1=1", "1.5,1"),
     "--repr-layers": ("0,5,-1",),
     "--precision": ("fp32", "bf16", "fp16", "fp32"),
@@ -81,13 +81,21 @@ TOLD_DEFAULTS: Mapping[str, str] = {
 
 
 @cache
+def printed(*words: str, columns: int) -> str:
+    """Return what the program prints on a terminal of so many columns."""
+    page = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "console", Console(file=page, width=columns, color_system=None))
+        app.carry_out(words)
+    return page.getvalue()
+
+
+@cache
 def help_of(command: str) -> tuple[dict[str, str], str]:
     """Return the text of each option of a command, and all else that its help says."""
-    page = io.StringIO()
-    app.help_print([command], console=Console(file=page, width=1000, color_system=None))
     options, rest = {}, []
-    for line in page.getvalue().splitlines():
-        row = re.match(r"[│ *]+(--[a-z-]+)(?: \(?-\w\)?)?(?: [A-Z.]+)?  +(.*?) *│?$", line)
+    for line in printed(command, HELP_ALL, columns=1000).splitlines():
+        row = re.match(r" +(--[a-z-]+)(?: -\w)?(?: [A-Z.]+)?  +(.*?) *$", line)
         if row is None:
             rest.append(line)
         else:
@@ -147,3 +155,47 @@ def test_every_default_in_words_is_the_code_s(command: str) -> None:
 
 def test_the_batch_systems_are_those_that_can_be_asked() -> None:
     assert help_of("run")[0]["--cluster"].rstrip().endswith(f": {', '.join(JOB_KINDS)}.")
+
+
+ROWS, COLUMNS = 2 * 24, 80
+
+
+@pytest.mark.parametrize("words", [(), *((command,) for command in COMMANDS)])
+def test_help_fits_on_two_screens(words: tuple[str, ...]) -> None:
+    lines = printed(*words, "--help", columns=COLUMNS).splitlines()
+    assert len(lines) <= ROWS
+    assert max(map(len, lines)) <= COLUMNS
+
+
+def names(command: str) -> list[set[str]]:
+    """Return the names of every option of a command's parser."""
+    arguments = app[command].assemble_argument_collection()
+    return [set(one.names) for one in arguments if one.show]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_all_names_every_option_of_the_parser(command: str) -> None:
+    rows = set(re.findall(r"^  (\S+)", printed(command, HELP_ALL, columns=1000), re.MULTILINE))
+    assert [option for option in names(command) if not option & rows] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_how_many_more_options_there_are_and_where(command: str) -> None:
+    short = printed(command, "--help", columns=1000)
+    rows = set(re.findall(r"^  (\S+)", short, re.MULTILINE))
+    missing = sum(not option & rows for option in names(command))
+    more = f"{missing} more option{'s' * (missing > 1)}: tui-balancer {command} {HELP_ALL}"
+    last = short.splitlines()[-1]
+    assert (last == more) if missing else (HELP_ALL not in short)
+
+
+def test_help_all_is_understood_behind_other_words() -> None:
+    assert printed("run", "a.faa", HELP_ALL, "-o", "out", columns=80) == printed(
+        "run", HELP_ALL, columns=80
+    )
+
+
+def test_what_most_runs_need_is_in_the_short_help() -> None:
+    short = printed("run", "--help", columns=COLUMNS)
+    needed = "INPUT --output --list --model --devices --include --format --long --headless"
+    assert [option for option in needed.split() if option not in short] == []

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Annotated
 
-from cyclopts import Parameter
-
+from tui_balancer.cli.declarations import flag
 from tui_balancer.cli.preferences import (
     PATH_VARIABLE,
     PREFIX,
@@ -45,9 +44,7 @@ _EXAMPLES: dict[str, object] = {
 
 def config(
     *,
-    show: Annotated[
-        bool, Parameter(negative="", help="Print the commented file, and write nothing.")
-    ] = False,
+    show: Annotated[bool, flag(help="Print the commented file, and write nothing.")] = False,
 ) -> int:
     """Write a commented file of preferences: defaults of options, theme, keys.
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tui_balancer.cli.numbers import decimal, whole
+from tui_balancer.cli.declarations import decimal, whole
 from tui_balancer.cli.options import (
     MOST_SEED,
     BalancingOptions,

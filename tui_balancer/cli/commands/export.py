@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from tui_balancer.cli.declarations import flag
 from tui_balancer.cli.options import RunFolder
 from tui_balancer.cli.progress import bar
 from tui_balancer.errors import UserError
@@ -44,10 +45,10 @@ def export(
         Path | None, Parameter(help="Another folder to write to, in the tree of the outputs.")
     ] = None,
     merge: Annotated[
-        bool, Parameter(negative="", help="One file a format for the whole run: OUT/merged.h5 …")
+        bool, flag(help="One file a format for the whole run: OUT/merged.h5 …")
     ] = False,
     overwrite: Annotated[
-        bool, Parameter(negative="", help="Replace files that are there already; never folders.")
+        bool, flag(help="Replace files that are there already; never folders.")
     ] = False,
 ) -> int:
     """Write the finished outputs of a run in other formats.

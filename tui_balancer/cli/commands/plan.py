@@ -7,9 +7,9 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
+from tui_balancer.cli.declarations import decimal
 from tui_balancer.cli.embedding_options import EmbeddingOptions
 from tui_balancer.cli.inputs import named_inputs
-from tui_balancer.cli.numbers import decimal
 from tui_balancer.cli.options import MOST_SECONDS, DeviceOptions, Input, Listed, ModelOptions
 from tui_balancer.cli.progress import bar, bars
 from tui_balancer.cli.settings import run_settings

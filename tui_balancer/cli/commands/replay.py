@@ -5,9 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from cyclopts import Parameter
-
-from tui_balancer.cli.numbers import decimal
+from tui_balancer.cli.declarations import decimal, flag
 from tui_balancer.cli.options import RunFolder
 from tui_balancer.cli.screen import exit_after, require_screen, show_run
 
@@ -21,7 +19,7 @@ def replay(
     speed: Annotated[
         float, decimal(0, MOST_SPEED, above=True, help="Seconds of the run in a second.")
     ] = 20.0,
-    ascii: Annotated[bool, Parameter(negative="", help="Draw the screen in ASCII alone.")] = False,
+    ascii: Annotated[bool, flag(help="Draw the screen in ASCII alone.")] = False,
 ) -> int:
     """Play a finished run again, on the same screen.
 

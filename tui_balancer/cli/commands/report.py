@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from tui_balancer.cli.declarations import flag
 from tui_balancer.cli.options import RunFolder
 from tui_balancer.errors import UserError
 from tui_balancer.view.summary_text import EXIT_DONE
@@ -23,9 +24,7 @@ def report(
     to: Annotated[
         Path | None, Parameter(help=f"Where to write the page (default: OUT/{REPORT_NAME}).")
     ] = None,
-    json: Annotated[
-        bool, Parameter(negative="", help="Print an object for machines, and write no page.")
-    ] = False,
+    json: Annotated[bool, flag(help="Print an object for machines, and write no page.")] = False,
 ) -> int:
     """Write a run's report: one HTML page that needs no network.
 

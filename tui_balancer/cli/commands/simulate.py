@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tui_balancer.cli.numbers import decimal, whole
+from tui_balancer.cli.declarations import decimal, flag, whole
 from tui_balancer.cli.screen import exit_after, require_screen, show_run
 from tui_balancer.embedding.families.table import DEFAULT_MODEL, MODELS
 from tui_balancer.errors import UserError
@@ -55,9 +55,9 @@ def simulate(
     ] = "quiet",
     seeds: Annotated[int, whole(1, 1_000_000, help="Cases that are drawn.")] = 10,
     model: Annotated[str, Parameter(help="What the inputs are costed for.")] = DEFAULT_MODEL,
-    json: Annotated[bool, Parameter(negative="", help="Print a list of objects.")] = False,
+    json: Annotated[bool, flag(help="Print a list of objects.")] = False,
     watch: Annotated[
-        bool, Parameter(negative="", help="See one case on the screen: the first of the policies.")
+        bool, flag(help="See one case on the screen: the first of the policies.")
     ] = False,
     speed: Annotated[
         float,

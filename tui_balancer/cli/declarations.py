@@ -1,4 +1,4 @@
-"""Numbers that options take: each says its range where it is declared."""
+"""Declarations of options: numbers, each with its range, and flags."""
 
 from __future__ import annotations
 
@@ -59,3 +59,8 @@ def whole(least: int, most: int, **others: Any) -> Parameter:
 def decimal(least: float, most: float, *, above: bool = False, **others: Any) -> Parameter:
     """Return the declaration of an option that takes any number of a range."""
     return Parameter(converter=Range(least, most, whole=False, above=above), n_tokens=1, **others)
+
+
+def flag(**others: Any) -> Parameter:
+    """Return the declaration of an option that is given or not."""
+    return Parameter(negative="", show_default=False, **others)

@@ -10,7 +10,7 @@ from cyclopts import Argument
 
 from tests.support.commands import tui_balancer_here
 from tui_balancer.cli.app import app
-from tui_balancer.cli.numbers import Range
+from tui_balancer.cli.declarations import Range
 
 
 def numeric() -> Iterator[tuple[str, Argument]]:
