@@ -146,10 +146,71 @@ async def test_letters_in_their_order_do_where_no_name_has_the_words() -> None:
         await pilot.press("slash", *"mvctg1131")
         await pilot.pause()
         assert names(pilot, 9) == ["1131"]
-        assert "like “mvctg1131”" in await seen(pilot)
+        assert "1 file · like “mvctg1131”" in await seen(pilot)
         await pilot.press(*["backspace"] * 9, *"contigs_1131")
         await pilot.pause()
-        assert "with “contigs_1131”" in await seen(pilot)
+        assert "1 file · “contigs_1131”" in await seen(pilot)
+
+
+async def test_a_filter_combines_state_device_and_words_and_says_what_it_understands() -> None:
+    run = failing_run()
+    run.happen([FailureEvent(0, 750.0, FAILED, unit(FAILED).name, "cuda:1", "too long")])
+    async with shown(run, (80, 24)) as pilot:
+        await open_queues(pilot)
+        await pilot.press("slash", *"failed cuda:1 contig")
+        text = await seen(pilot)
+        assert "1 file · failed · cuda:1 · “contig”" in text
+        assert "▸ failed" in text
+        assert names(pilot, 2) == ["0451"]
+        await pilot.press(*["backspace"] * 8, "0")
+        assert "0 files · failed · cuda:0" in await seen(pilot)
+
+
+async def test_a_filter_by_device_alone_shows_also_what_was_done_there() -> None:
+    run = fake_run()
+    run.happen([DoneEvent(0, 753.0, 5, unit(5).name, "cuda:1", 1, 75.0)])
+    async with shown(run) as pilot:
+        await open_queues(pilot)
+        await pilot.press("slash", *"cuda:1", "enter")
+        await pilot.pause()
+        assert names(pilot, 8) == ["0298", *(f"030{place}" for place in range(6)), "0005"]
+
+
+async def test_a_quoted_word_is_part_of_a_name_whatever_it_is() -> None:
+    units = (*UNITS[:100], replace(UNITS[100], name="all done.faa"), *UNITS[101:])
+    async with shown(FakeRun(RUNNING, dict(QUEUES), units, dict(ENDED))) as pilot:
+        await open_queues(pilot)
+        await pilot.press("slash", *'"done"', "enter")
+        await pilot.pause()
+        assert [row.unit.name for row in files_of(pilot).rows] == ["all done.faa"]
+
+
+async def test_a_part_chosen_at_the_left_takes_the_place_of_what_the_filter_said() -> None:
+    async with shown(fake_run()) as pilot:
+        await open_queues(pilot)
+        await pilot.press("slash", *"waiting cuda:1 30", "enter")
+        view_of(pilot).scopes.focus()
+        await pilot.press("down")
+        await pilot.pause()
+        assert view_of(pilot).filter_bar.value == "30"
+        assert files_of(pilot).choice.devices == ("cuda:2",)
+        assert {row.device for row in files_of(pilot).rows} == {"cuda:2"}
+        await pilot.press("home")
+        await pilot.pause()
+        assert (await seen(pilot)).count("“30”") == 1
+        assert files_of(pilot).choice.states == ()
+
+
+async def test_a_device_that_joins_is_known_to_the_filter_that_named_it() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await open_queues(pilot)
+        await pilot.press("slash", *"cuda:9", "enter")
+        assert "“cuda:9”" in await seen(pilot)
+        run.queues["cuda:9"] = queue(600, 3)
+        run.change(devices=(*DEVICES, replace(DEVICES[3], device="cuda:9")))
+        await look(pilot)
+        assert "3 files · cuda:9" in await seen(pilot)
 
 
 async def test_while_a_filter_is_typed_the_bottom_line_names_the_keys_that_do_something() -> None:

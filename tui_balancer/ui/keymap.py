@@ -112,7 +112,7 @@ QUEUES: Final = (
     _steering("file.last", "l", "l", "make_last", "Last", "Move to end of queue", rank=7),
     _steering("file.skip", "x", "x", "skip", "Skip", "Skip the files; r brings them back", rank=6),
     _steering("file.retry", "r", "r", "retry", "Retry", "Retry failed or skipped files", rank=2),
-    Key("list.filter", "slash", "/", "filter", "Filter", "Show only files with these words"),
+    Key("list.filter", "slash", "/", "filter", "Filter", "Filter by state, device and words"),
     Key("list.all", "escape", "escape", "show_all", "Show all", "Show all files again", rank=1),
     Key("list.sort", "s", "s", "sort", "Sort", "Sort by the next column", rank=3),
     Key("list.reverse", "S", "S", "reverse", "", "Reverse sort"),

@@ -32,11 +32,11 @@ def file_page(run_state: ScreenState, unit_id: int, name: str) -> list[Content]:
 
 
 def _facts(row: FileRow) -> list[Content]:
-    sign, word, _ = STATES[row.state]
+    sign, _ = STATES[row.state]
     where = row.device
     if row.state is FileState.WAITING:
         where = f"{row.device}, place {count(row.position + 1)} in the queue"
-    lines = [field("State", f"{sign} {word}")]
+    lines = [field("State", f"{sign} {row.state.word}")]
     if where:
         lines.append(field("Device", where))
     if row.reason:

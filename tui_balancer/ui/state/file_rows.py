@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, overload
+from typing import Any, Final, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tui_balancer.formatting import listed
 from tui_balancer.scheduler.model import Unit
-from tui_balancer.ui.state.file_table import NOBODY, FileState, FileTable
+from tui_balancer.ui.state.file_filter import FileFilter
+from tui_balancer.ui.state.file_table import FileState, FileTable
 
 Numbers = NDArray[np.intp]
 
@@ -37,15 +39,15 @@ class Choice:
     """Which files are shown.
 
     Attributes:
-        state: Only files in this state; None for all.
-        device: Only files that wait for this device, or run there; None for all.
+        states: Only files in these states; empty for all.
+        devices: Only files that wait for these devices, run or ended there; empty for all.
         words: Only files with these in their names, as `NameSearch` finds them; in lower case.
         sort: One of `SORTS`.
         backwards: Whether the order is turned round.
     """
 
-    state: FileState | None = None
-    device: str | None = None
+    states: tuple[FileState, ...] = ()
+    devices: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     sort: str = "order"
     backwards: bool = False
@@ -53,6 +55,25 @@ class Choice:
     def sorted_by(self, sort: str) -> Choice:
         """Return the same, sorted by this; turned round if it was sorted by it already."""
         return replace(self, sort=sort, backwards=self.sort == sort and not self.backwards)
+
+    def narrowed(self, before: FileFilter, now: FileFilter) -> Choice:
+        """Return the same, by what a filter says now.
+
+        States and devices that were chosen elsewhere stay until the filter names others; those
+        that it does not name any more are no limit.
+        """
+        states = now.states or (() if before.states else self.states)
+        devices = now.devices or (() if before.devices else self.devices)
+        return replace(self, states=states, devices=devices, words=now.words)
+
+    def parts(self, *, loose: bool) -> list[str]:
+        """Return what is chosen, in words; `loose` as in `NameSearch`."""
+        how = "like " if loose else ""
+        return [
+            *([listed([state.word for state in self.states], 3)] if self.states else []),
+            *([listed(self.devices, 2)] if self.devices else []),
+            *(f"{how}“{word}”" for word in self.words),
+        ]
 
 
 class NameSearch:
@@ -100,16 +121,23 @@ def _letters(word: str) -> re.Pattern[str]:
 def chosen(table: FileTable, choice: Choice, search: NameSearch) -> Numbers:
     """Return the numbers of the files that are shown, in their order."""
     numbers = search(table.units, choice.words) if choice.words else np.arange(len(table))
-    if choice.state is not None:
-        numbers = numbers[table.state[numbers] == choice.state]
-    if choice.device is not None:
-        place = table.devices.index(choice.device) if choice.device in table.devices else NOBODY - 1
-        here = (table.device[numbers] == place) & (table.state[numbers] <= FileState.WAITING)
-        numbers = numbers[here]
+    if choice.states:
+        numbers = numbers[_among(table.state[numbers], choice.states)]
+    if choice.devices:
+        places = [place for place, one in enumerate(table.devices) if one in choice.devices]
+        numbers = numbers[_among(table.device[numbers], places)]
     keys = _keys(table, numbers, choice.sort)
     if keys is not None:
         numbers = numbers[np.argsort(keys, kind="stable")]
     return numbers[::-1] if choice.backwards else numbers
+
+
+def _among(values: NDArray[np.integer[Any]], wanted: Sequence[int]) -> NDArray[np.bool_]:
+    # One comparison a value wanted: `isin` sorts where there are more than a few.
+    found = np.zeros(len(values), np.bool_)
+    for one in wanted:
+        found |= values == one
+    return found
 
 
 def _keys(table: FileTable, numbers: Numbers, sort: str) -> NDArray[np.generic] | None:

@@ -32,6 +32,14 @@ class FileState(IntEnum):
     SKIPPED = 3
     DONE = 4
 
+    @property
+    def word(self) -> str:
+        """The state as the screen names it, and as a filter takes it."""
+        return self.name.lower()
+
+
+QUEUED: Final = (FileState.RUNNING, FileState.WAITING)
+"""States of the files that a device has: what it works on, and its queue."""
 
 _ENDED: Final = {
     Ended.DONE: FileState.DONE,
@@ -51,7 +59,7 @@ class FileTable:
         residues: Of each file.
         cost: FLOPs of each file.
         state: A `FileState` each.
-        device: Where it waits, runs or was done; `NOBODY` where that is not known.
+        device: Where it waits or runs, or ended; `NOBODY` where that is not known.
         position: Its place in the queue, from 0; 0 if it does not wait.
         ends: Seconds from now to its estimated end, NaN where there is no estimate.
         took: Seconds its batches were in flight, NaN where it is not done or not known.
@@ -89,7 +97,7 @@ class FileWatch(RunView):
         self._units: Sequence[Unit] = ()
         self._columns: tuple[Integers, Integers, Floats] | None = None
         self._took: NDArray[np.float32] = np.empty(0, np.float32)
-        self._done_by: NDArray[np.int16] = np.empty(0, np.int16)
+        self._ended_on: NDArray[np.int16] = np.empty(0, np.int16)
         self._devices: dict[str, int] = {}
         self._reasons: dict[int, str] = {}
         self._places: Places | None = None
@@ -106,16 +114,21 @@ class FileWatch(RunView):
             self._make_room(number)
             # What one file of a bundle took, nobody has measured.
             self._took[number] = np.nan if event.files else event.compute_seconds
-            self._done_by[number] = self._number(event.device)
+            self._ended_on[number] = self._number(event.device)
 
     def failed(self, event: FailureEvent | SkipEvent, files: Sequence[int]) -> None:
         """See `RunView`."""
         self._reasons |= dict.fromkeys(files, event.reason)
+        device = self._number(event.device) if event.device else NOBODY
+        for number in files:
+            self._make_room(number)
+            self._ended_on[number] = device
 
     def reopened(self, _event: RetryEvent, files: Sequence[int]) -> None:
         """See `RunView`."""
         for number in files:
             self._reasons.pop(number, None)
+            self._ended_on[number] = NOBODY
 
     def read(self, run: RunHandle, snapshot: RunSnapshot) -> FileTable | None:
         """Return the table of this moment; None before the files are known."""
@@ -147,7 +160,7 @@ class FileWatch(RunView):
         if missing > 0:
             missing += len(self._took) // 2
             self._took = np.append(self._took, np.full(missing, np.nan, np.float32))
-            self._done_by = np.append(self._done_by, np.full(missing, NOBODY, np.int16))
+            self._ended_on = np.append(self._ended_on, np.full(missing, NOBODY, np.int16))
 
     def _number(self, device: str) -> int:
         return self._devices.setdefault(device, len(self._devices))
@@ -158,7 +171,7 @@ class FileWatch(RunView):
         assert columns is not None
         cost = columns[2]
         state = np.full(length, FileState.RUNNING, np.uint8)
-        device = self._done_by[:length].copy()
+        device = self._ended_on[:length].copy()
         position = np.zeros(length, np.int32)
         ends = np.full(length, np.nan)
         ended = np.frombuffer(places.ended, np.uint8)[:length]

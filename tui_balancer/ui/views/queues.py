@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -26,6 +27,7 @@ from tui_balancer.ui.dialogs.file_dialog import file_dialog
 from tui_balancer.ui.dialogs.move_dialog import MoveDialog
 from tui_balancer.ui.keymap import QUEUES, Key, bindings
 from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.state.file_filter import FileFilter, filter_text, parse_filter
 from tui_balancer.ui.state.file_rows import FileRow
 from tui_balancer.ui.state.file_table import FileState
 from tui_balancer.ui.state.forecast import CLOSED, end_after
@@ -35,6 +37,7 @@ from tui_balancer.ui.widgets.file_columns import WITHOUT_OUTPUT
 from tui_balancer.ui.widgets.file_list import FileList
 from tui_balancer.ui.widgets.filter_bar import FilterBar
 from tui_balancer.ui.widgets.kept import Pane
+from tui_balancer.ui.widgets.line_text import LineText
 from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.scope_list import ScopeList
 
@@ -54,14 +57,19 @@ class QueuesView(View):
         super().__init__(run_state)
         self.scopes = ScopeList()
         self.files = FileList()
-        self.filter_bar = FilterBar()
+        self._note = LineText(classes="filter-note")
+        self.filter_bar = FilterBar(hint="states, devices, words", note=self._note)
+        self._filter = FileFilter()
+        self._devices: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Scopes, files, and the filter under them."""
         yield self.scopes
         with Pane(classes="main"):
             yield self.files
-            yield self.filter_bar
+            with Pane(classes="filter-line"):
+                yield self.filter_bar
+                yield self._note
 
     @property
     def home(self) -> Widget:
@@ -71,7 +79,8 @@ class QueuesView(View):
     @property
     def device(self) -> str | None:
         """The device whose queue is shown."""
-        return self.files.choice.device
+        devices = self.files.choice.devices
+        return devices[0] if len(devices) == 1 else None
 
     @property
     def hungry(self) -> bool:
@@ -80,12 +89,18 @@ class QueuesView(View):
 
     def show(self, picture: Picture) -> None:
         """Draw a picture."""
+        devices = tuple(one.device for one in picture.snapshot.devices)
         self.scopes.show(picture.snapshot)
         self.files.show(picture.files)
+        if devices != self._devices:
+            self._devices = devices
+            self._narrow(self.filter_bar.value)
+        self._tell()
 
     def show_scope(self, label: str) -> None:
         """Show a part of the files: `all`, a state, a device."""
         self.scopes.select(label)
+        self._show_part()
         self.files.focus()
 
     def settle(self, unit_ids: Sequence[int], *, stay: bool) -> None:
@@ -101,12 +116,12 @@ class QueuesView(View):
     def offers(self, key: Key) -> bool:
         """Offer what can be done with files in the state that is looked at."""
         choice = self.files.choice
-        state = choice.state
+        states = set(choice.states)
         if key.action == "show_all":
-            return bool(choice.words or choice.device) or state is not None
+            return bool(choice.words or choice.devices or states)
         if key.action == "retry":
-            return state in WITHOUT_OUTPUT
-        return key.action not in _WAITING_ONLY or state in (None, FileState.WAITING)
+            return not states.isdisjoint(WITHOUT_OUTPUT)
+        return key.action not in _WAITING_ONLY or not states or FileState.WAITING in states
 
     def action_tag(self) -> None:
         """Tag or untag the file under the cursor."""
@@ -122,12 +137,13 @@ class QueuesView(View):
         self.files.clear_tags()
 
     def action_filter(self) -> None:
-        """Type the words that names must have."""
+        """Type states, devices, and the words that names must have."""
         self.filter_bar.ask()
 
     def action_show_all(self) -> None:
         """Show the files of all queues and states, whatever their names."""
         self.filter_bar.action_give_up()
+        self._filter = FileFilter()
         self.show_scope("all")
 
     def action_sort(self) -> None:
@@ -136,7 +152,7 @@ class QueuesView(View):
 
     def action_reverse(self) -> None:
         """Turn the order round."""
-        self.files.choose(backwards=not self.files.choice.backwards)
+        self.files.reverse()
 
     def action_details(self) -> None:
         """Show all about the file under the cursor."""
@@ -208,10 +224,21 @@ class QueuesView(View):
 
     @on(RowList.CursorMoved, "#scopes")
     def _choose_scope(self) -> None:
+        # The cursor is also moved to where a filter leads.
+        if self.scopes.cursor_row is not self.scopes.scope_of(self.files.choice):
+            self._show_part()
+
+    def _show_part(self) -> None:
+        """Show the part under the cursor; of the filter its words stay."""
         scope = self.scopes.cursor_row
-        if scope is not None:
-            self.files.choose(state=scope.state, device=scope.device)
-            self.post_message(self.Offered())
+        if scope is None:
+            return
+        self._filter = FileFilter(words=self._filter.words)
+        self.filter_bar.put(filter_text(self._filter.words, self._devices))
+        choice = replace(self.files.choice, words=self._filter.words)
+        self.files.choose(replace(choice, states=scope.states, devices=scope.devices))
+        self._tell()
+        self.post_message(self.Offered())
 
     @on(RowList.Chosen, "#scopes")
     def _enter_files(self) -> None:
@@ -226,8 +253,23 @@ class QueuesView(View):
         self.files.sort_by(event.key)
 
     @on(FilterBar.Narrowed)
-    def _narrow(self, event: FilterBar.Narrowed) -> None:
-        self.files.choose(words=tuple(event.text.lower().split()))
+    def _filter_typed(self, event: FilterBar.Narrowed) -> None:
+        self._narrow(event.text)
+        self._tell()
+        self.post_message(self.Offered())
+
+    def _narrow(self, text: str) -> None:
+        """Show the files that a filter leaves, and the part that they belong to."""
+        before, self._filter = self._filter, parse_filter(text, self._devices)
+        if before != self._filter:
+            self.files.choose(self.files.choice.narrowed(before, self._filter))
+            self.scopes.follow(self.files.choice)
+
+    def _tell(self) -> None:
+        """Say what of the filter is understood, and how many files it leaves."""
+        understood = self.files.choice.parts(loose=self.files.loose)
+        found = plural(len(self.files.rows), "file")
+        self._note.line = [(f" {glyphs.DOT} ".join((found, *understood)), "plain")]
 
     @on(FilterBar.Left)
     def _leave_filter(self) -> None:

@@ -19,13 +19,14 @@ TAG_WIDTH: Final = 1
 LONG_NAME: Final = 40
 """Cells that a name may want: `GCF_000005845.2_ASM584v2_protein.faa` has 36."""
 
-STATES: Final[dict[FileState, tuple[str, str, Tone]]] = {
-    FileState.RUNNING: ("●", "running", "good"),
-    FileState.WAITING: ("○", "waiting", "plain"),
-    FileState.FAILED: (glyphs.FAILURE, "failed", "bad"),
-    FileState.SKIPPED: (glyphs.SKIPPED, "skipped", "fair"),
-    FileState.DONE: (glyphs.DONE, "done", "dim"),
+STATES: Final[dict[FileState, tuple[str, Tone]]] = {
+    FileState.RUNNING: ("●", "good"),
+    FileState.WAITING: ("○", "plain"),
+    FileState.FAILED: (glyphs.FAILURE, "bad"),
+    FileState.SKIPPED: (glyphs.SKIPPED, "fair"),
+    FileState.DONE: (glyphs.DONE, "dim"),
 }
+"""Sign and tone of each state."""
 
 
 WITHOUT_OUTPUT: Final = (FileState.FAILED, FileState.SKIPPED)
@@ -84,8 +85,8 @@ def _name_column(
 
 
 def _state_cell(row: FileRow, _width: int) -> Line:
-    sign, word, tone = STATES[row.state]
-    return [(f"{sign} {word}", tone)]
+    sign, tone = STATES[row.state]
+    return [(f"{sign} {row.state.word}", tone)]
 
 
 def _device_cell(row: FileRow, width: int) -> Line:
@@ -119,4 +120,4 @@ def _time_cell(row: FileRow, _width: int) -> Line:
 
 
 def _reason_cell(row: FileRow, _width: int) -> Line:
-    return [(row.reason, STATES[row.state][2])] if row.state in WITHOUT_OUTPUT else []
+    return [(row.reason, STATES[row.state][1])] if row.state in WITHOUT_OUTPUT else []

@@ -24,11 +24,10 @@ from tui_balancer.ui.state.file_rows import (
     chosen,
     file_row,
 )
-from tui_balancer.ui.state.file_table import FileState, FileTable
+from tui_balancer.ui.state.file_table import QUEUED, FileState, FileTable
 from tui_balancer.ui.styles import Line
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.file_columns import (
-    STATES,
     TAG_WIDTH,
     WITHOUT_OUTPUT,
     file_columns,
@@ -120,28 +119,37 @@ class FileList(RowList[FileRow]):
             self.reach_waiting()
         self._tell()
 
-    def choose(self, **changes: object) -> None:
+    @property
+    def loose(self) -> bool:
+        """Whether no name has all the chosen words: letters in their order have to do."""
+        return bool(self.choice.words) and self._search.loose
+
+    def choose(self, choice: Choice) -> None:
         """Show other files, or the same in another order."""
-        before, self.choice = self.choice, replace(self.choice, **changes)  # type: ignore[arg-type]
+        before, self.choice = self.choice, choice
         self._arrange_rows()
-        if (self.choice.state, self.choice.device) != (before.state, before.device):
+        if (choice.states, choice.devices) != (before.states, before.devices):
             self._choose_columns()
             self.reach_waiting()
         self._tell()
 
     def _choose_columns(self) -> None:
-        without = self.choice.state in WITHOUT_OUTPUT
+        states = self.choice.states
+        without = bool(states) and set(states) <= set(WITHOUT_OUTPUT)
         self.set_columns(self._with_reasons if without else self._usual)
 
     def sort_next(self) -> None:
         """Sort by the next of `SORTS`."""
         place = (SORTS.index(self.choice.sort) + 1) % len(SORTS)
-        self.choose(sort=SORTS[place], backwards=False)
+        self.choose(replace(self.choice, sort=SORTS[place], backwards=False))
 
     def sort_by(self, sort: str) -> None:
         """Sort by this, backwards if it was sorted by it already."""
-        wanted = self.choice.sorted_by(sort)
-        self.choose(sort=wanted.sort, backwards=wanted.backwards)
+        self.choose(self.choice.sorted_by(sort))
+
+    def reverse(self) -> None:
+        """Turn the order round."""
+        self.choose(replace(self.choice, backwards=not self.choice.backwards))
 
     def reach_waiting(self) -> None:
         """Put the cursor on the first waiting file, the one that keys can act on; else on top."""
@@ -241,16 +249,13 @@ class FileList(RowList[FileRow]):
             self._tell()
 
     def _tell(self) -> None:
-        choice = self.choice
+        states, devices = self.choice.states, self.choice.devices
         what = "Files"
-        if choice.device is not None:
-            what = f"Queue of {choice.device}"
-        elif choice.state is not None:
-            what = f"{STATES[choice.state][1].capitalize()} files"
+        if states == QUEUED and len(devices) == 1:
+            what = f"Queue of {devices[0]}"
+        elif len(states) == 1:
+            what = f"{states[0].word.capitalize()} files"
         parts = [what, plural(len(self.rows), "file")]
-        if choice.words:
-            how = "like" if self._search.loose else "with"
-            parts.append(f"{how} “{' '.join(choice.words)}”")
         if self._tags:
             parts.append(f"{count(len(self._tags))} tagged")
         self.retitle(*parts)

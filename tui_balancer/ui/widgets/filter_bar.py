@@ -7,13 +7,19 @@ from typing import ClassVar
 from textual import on
 from textual.binding import BindingType
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input
 
 from tui_balancer.ui.keymap import FILTERING, bindings
 
 
 class FilterBar(Input):
-    """Hidden until it is asked for; escape empties it, enter keeps what it says."""
+    """Hidden until it is asked for; escape empties it, enter keeps what it says.
+
+    Args:
+        hint: What it says while it is empty.
+        note: What is shown and hidden with it.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(*FILTERING)
 
@@ -27,16 +33,27 @@ class FilterBar(Input):
     class Left(Message):
         """The person is through with typing."""
 
-    def __init__(self) -> None:
-        super().__init__(placeholder="words to find", compact=True, classes="filter")
+    def __init__(self, *, hint: str = "words to find", note: Widget | None = None) -> None:
+        super().__init__(placeholder=hint, compact=True, classes="filter")
         self.cursor_blink = False
-        self.display = False
+        self._note = note
+        self._appear(False)
+
+    def _appear(self, shown: bool) -> None:
+        self.display = shown
+        if self._note is not None:
+            self._note.display = shown
 
     def ask(self) -> None:
         """Show it, whatever was told in its place, and take the keys."""
         self.app.clear_notifications()
-        self.display = True
+        self._appear(True)
         self.focus()
+
+    def put(self, text: str) -> None:
+        """Change what it says; an empty one that nobody types in is hidden."""
+        self.value = text
+        self._appear(bool(text) or self.has_focus)
 
     def action_give_up(self) -> None:
         """Show everything again."""
@@ -45,7 +62,7 @@ class FilterBar(Input):
 
     def action_keep(self) -> None:
         """Give the keys back, and the room where nothing is filtered."""
-        self.display = bool(self.value)
+        self._appear(bool(self.value))
         self.post_message(self.Left())
 
     @on(Input.Changed)

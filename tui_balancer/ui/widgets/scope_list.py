@@ -9,7 +9,8 @@ from tui_balancer.scheduler.model import DeviceMetrics
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import short_count
 from tui_balancer.ui.state.device_rows import is_through
-from tui_balancer.ui.state.file_table import FileState
+from tui_balancer.ui.state.file_rows import Choice
+from tui_balancer.ui.state.file_table import QUEUED, FileState
 from tui_balancer.ui.styles import Line, Tone
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.row_list import RowList
@@ -23,7 +24,7 @@ class Scope:
     Attributes:
         label: Its name.
         files: How many there are.
-        state: Of its files; None where it is not theirs that makes the part.
+        states: Of its files; empty for all.
         device: Whose queue it is; None where it is none.
         sign: Before the name.
         tone: Of the number.
@@ -31,15 +32,29 @@ class Scope:
 
     label: str
     files: int
-    state: FileState | None = None
+    states: tuple[FileState, ...] = ()
     device: str | None = None
     sign: str = " "
     tone: Tone = "plain"
 
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The device, where it is a queue."""
+        return () if self.device is None else (self.device,)
+
+    def holds(self, choice: Choice) -> bool:
+        """Whether all chosen files are in this part."""
+        there = choice.states and set(choice.states) <= set(self.states)
+        return bool(not self.states or there) and self.devices in ((), choice.devices)
+
 
 def _device_scope(device: DeviceMetrics, snapshot: RunSnapshot) -> Scope:
     sign = glyphs.DONE if is_through(device, snapshot) else glyphs.DEVICE_STATES[device.state]
-    return Scope(device.device, device.queued_files, device=device.device, sign=sign)
+    return Scope(device.device, device.queued_files, QUEUED, device.device, sign)
+
+
+def _state_scope(state: FileState, files: int, tone: Tone = "plain") -> Scope:
+    return Scope(state.word, files, (state,), tone=tone)
 
 
 def scopes(snapshot: RunSnapshot) -> tuple[Scope, ...]:
@@ -47,11 +62,11 @@ def scopes(snapshot: RunSnapshot) -> tuple[Scope, ...]:
     totals = snapshot.totals
     return (
         Scope("all", totals.files),
-        Scope("waiting", totals.waiting, FileState.WAITING),
-        Scope("running", totals.running, FileState.RUNNING),
-        Scope("failed", totals.failed, FileState.FAILED, tone="bad" if totals.failed else "plain"),
-        *([Scope("skipped", totals.skipped, FileState.SKIPPED)] if totals.skipped else []),
-        Scope("done", totals.done, FileState.DONE),
+        _state_scope(FileState.WAITING, totals.waiting),
+        _state_scope(FileState.RUNNING, totals.running),
+        _state_scope(FileState.FAILED, totals.failed, "bad" if totals.failed else "plain"),
+        *([_state_scope(FileState.SKIPPED, totals.skipped)] if totals.skipped else []),
+        _state_scope(FileState.DONE, totals.done),
         *(_device_scope(device, snapshot) for device in snapshot.devices),
     )
 
@@ -89,6 +104,16 @@ class ScopeList(RowList[Scope]):
         for index, row in enumerate(self.rows):
             if row.label == label:
                 self.move_cursor(index)
+
+    def follow(self, choice: Choice) -> None:
+        """Put the cursor on the part that the chosen files belong to."""
+        scope = self.scope_of(choice)
+        if scope is not None:
+            self.select(scope.label)
+
+    def scope_of(self, choice: Choice) -> Scope | None:
+        """Return the smallest part that holds all chosen files; None while nothing is known."""
+        return next((row for row in reversed(self.rows) if row.holds(choice)), None)
 
     def scope_on_line(self, screen_y: int) -> Scope | None:
         """Return the part on a line of the screen."""
