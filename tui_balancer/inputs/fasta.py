@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
+from tui_balancer.failures import FailureCause
 from tui_balancer.inputs.findings import Findings
 from tui_balancer.inputs.ids import NUL, id_of
 from tui_balancer.inputs.lines import FastaText
@@ -51,6 +52,10 @@ REFUSALS = {
 
 class InputError(Exception):
     """A FASTA file that cannot be used, and why: one line, with the line number if there is one."""
+
+    def __init__(self, text: str, cause: FailureCause) -> None:
+        super().__init__(text)
+        self.cause = cause
 
 
 def headers(path: Path) -> Iterator[tuple[int, str, bool]]:
@@ -129,11 +134,12 @@ class FastaStream:
                 yield from self._records(self._text.lines(hashed))
                 self.sha256 = hashed.digest.hexdigest()
         except BrokenPacking as error:
-            raise InputError(f"line {self._text.line}: {error}") from error
+            raise InputError(f"line {self._text.line}: {error}", error.cause) from error
         except UnreadableContent as error:
-            raise InputError(str(error)) from error
+            raise InputError(str(error), error.cause) from error
         except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror or error}") from error
+            text = f"cannot be read: {error.strerror or error}"
+            raise InputError(text, FailureCause.UNREADABLE) from error
 
     def _records(self, text: Iterator[str]) -> Iterator[ProteinRecord]:
         letters = nucleotides = embedded = 0
@@ -141,11 +147,11 @@ class FastaStream:
         for title, sequence in _parse(_from_header(text)):
             self.position += 1
             if NUL in title:
-                raise InputError(_locate(self._path, self.position))
+                raise _misplaced(self._path, self.position)
             try:
                 residues, replaced = clean(sequence, self._rules.alphabet)
             except ValueError as error:
-                raise InputError(_locate(self._path, self.position)) from error
+                raise _misplaced(self._path, self.position) from error
             record_id = id_of(title, self.position)
             header = title.strip() or record_id
             if not residues:
@@ -159,7 +165,8 @@ class FastaStream:
             if suspect is not None:
                 if suspect.refused:
                     line, _ = _header(self._path, self.position)
-                    raise InputError(f"line {line}: {REFUSALS[suspect.kind]}")
+                    reason = f"line {line}: {REFUSALS[suspect.kind]}"
+                    raise InputError(reason, FailureCause.OTHER_FORMAT)
                 self.findings.suspect(suspect, self.position)
             elif not self._rules.allow_nucleotide and is_short_nucleotides(residues.encode()):
                 self.findings.short_nucleotides(len(residues), self.position)
@@ -185,15 +192,15 @@ class FastaStream:
             InputError: There is nothing to embed in it, or it is no protein.
         """
         if not letters:
-            raise InputError(
-                f"none of its {self.skipped} records has residues"
-                if self.skipped
-                else "the file is empty"
-            )
+            if self.skipped:
+                text = f"none of its {self.skipped} records has residues"
+                raise InputError(text, FailureCause.NO_RESIDUES)
+            raise InputError("the file is empty", FailureCause.EMPTY)
         if not embedded:
             raise InputError(
                 f"all of its sequences are longer than {self._rules.max_length} residues, and "
-                "--long skip leaves those out"
+                "--long skip leaves those out",
+                FailureCause.ALL_TOO_LONG,
             )
         sequences = embedded + self.left_out
         if not self._rules.allow_nucleotide and (
@@ -202,7 +209,8 @@ class FastaStream:
         ):
             raise InputError(
                 f"looks like nucleotides: {nucleotides / letters:.1%} of {letters:,} letters are "
-                "A, C, G, T, U or N (--allow-nucleotide reads them as protein)"
+                "A, C, G, T, U or N (--allow-nucleotide reads them as protein)",
+                FailureCause.NUCLEOTIDES,
             )
         self.findings.excuse(sequences)
         suspects = self.findings.suspects() if self._rules.strict else []
@@ -210,7 +218,8 @@ class FastaStream:
             position, kind = suspects[0]
             line, title = _header(self._path, position)
             shown = terminal_safe(id_of(title, position), 60)
-            raise InputError(f"line {line}: {shown}: {REASONS[kind]} (--strict)")
+            text = f"line {line}: {shown}: {REASONS[kind]} (--strict)"
+            raise InputError(text, FailureCause.SUSPECT)
 
     def _kept(self, residues: str) -> str:
         """Return what of a sequence is embedded."""
@@ -249,7 +258,8 @@ def _from_header(text: Iterator[str]) -> Iterable[str]:
         if not line.isspace():
             found = terminal_safe(line.rstrip("\r\n"), 30)
             format_ = "looks like FASTQ" if line.startswith("@") else "not FASTA"
-            raise InputError(f"line {number}: {format_}: '{found}' instead of a '>' header")
+            reason = f"line {number}: {format_}: '{found}' instead of a '>' header"
+            raise InputError(reason, FailureCause.NOT_FASTA)
     return ()
 
 
@@ -268,8 +278,8 @@ _HINTS = {
 }
 
 
-def _locate(path: Path, position: int) -> str:
-    """Return what is wrong in a record, with the line.
+def _misplaced(path: Path, position: int) -> InputError:
+    """Return what is wrong with the letters of a record, with the line.
 
     A second pass, so that the first need not count lines.
     """
@@ -278,11 +288,13 @@ def _locate(path: Path, position: int) -> str:
         if line.startswith(">"):
             headers += 1
             if headers == position and NUL in line:
-                return f"line {number}: there is a NUL character in the header; remove it"
+                text = f"line {number}: there is a NUL character in the header; remove it"
+                return InputError(text, FailureCause.FOREIGN_LETTER)
         elif headers == position and (letter := foreign_letter(line)):
             hint = _HINTS.get(letter, "")
-            return f"line {number}: {letter!a} is no residue{hint}"
-    return "the file changed while it was read"
+            text = f"line {number}: {letter!a} is no residue{hint}"
+            return InputError(text, FailureCause.FOREIGN_LETTER)
+    return InputError("the file changed while it was read", FailureCause.CHANGED)
 
 
 def _header(path: Path, position: int) -> tuple[int, str]:
@@ -302,4 +314,4 @@ def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         with path.open("rb", buffering=0) as raw:
             yield from enumerate(FastaText().lines(raw), start=1)
     except UnreadableContent as error:
-        raise InputError(str(error)) from error
+        raise InputError(str(error), error.cause) from error

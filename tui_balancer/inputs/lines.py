@@ -10,6 +10,7 @@ from itertools import chain
 
 import numpy as np
 
+from tui_balancer.failures import FailureCause
 from tui_balancer.inputs.findings import Findings
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.inputs.unpacking import Readable, UnreadableContent, unpacked
@@ -117,7 +118,8 @@ def _whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
     for number, block in enumerate(blocks):
         if number == 0 and (encoding := _encoding(block)):
             raise UnreadableContent(
-                f"{encoding} text: save it as UTF-8 (iconv -f {encoding} -t UTF-8)"
+                f"{encoding} text: save it as UTF-8 (iconv -f {encoding} -t UTF-8)",
+                FailureCause.NOT_UTF8,
             )
         # What follows a `\r` at the end may be its `\n`.
         end = block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, -1) + 1

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from tui_balancer.failures import FailureCause
 from tui_balancer.inputs.counting import count_plain
 from tui_balancer.inputs.counts import NOTHING, Counted, Counts
 from tui_balancer.inputs.discovery import InputFile
@@ -47,6 +48,7 @@ class FileScan:
         size_bytes: Of the file; 0 when it cannot be read.
         mtime_ns: Time of its last change, nanoseconds since the epoch.
         error: Why it cannot be used, in one line; empty when it can.
+        cause: What kind of error that is.
         segments: Its segments, if it has several.
         shards: What it is divided into, if it is.
     """
@@ -59,6 +61,7 @@ class FileScan:
     error: str = ""
     segments: tuple[Stretch, ...] = ()
     shards: tuple[Shard, ...] = ()
+    cause: FailureCause = FailureCause.NONE
 
     @property
     def sequences(self) -> int:
@@ -152,10 +155,17 @@ class _Scanner:
             size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
             found = self._counted()
         except InputError as error:
-            bad = FileScan(file, size_bytes=size_bytes, mtime_ns=mtime_ns, error=str(error))
+            bad = FileScan(
+                file,
+                size_bytes=size_bytes,
+                mtime_ns=mtime_ns,
+                error=str(error),
+                cause=error.cause,
+            )
             return bad, Findings()
         except OSError as error:
-            return FileScan(file, error=f"cannot be read: {error.strerror or error}"), Findings()
+            text = f"cannot be read: {error.strerror or error}"
+            return FileScan(file, error=text, cause=FailureCause.UNREADABLE), Findings()
         return FileScan(file, found.counts, found.sha256, size_bytes, mtime_ns), found.findings
 
     def divided(self, whole: FileScan, shard_bytes: int | None) -> FileScan:
@@ -185,6 +195,7 @@ class _Scanner:
                 size_bytes=whole.size_bytes,
                 mtime_ns=whole.mtime_ns,
                 error="it changed while it was read",
+                cause=FailureCause.CHANGED,
             )
         shards = [_joint(group) for group in grouped(found, size, self.rules.segment_bytes)]
         return replace(whole, segments=cuts, shards=tuple(shards) if len(shards) > 1 else ())

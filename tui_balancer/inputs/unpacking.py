@@ -22,6 +22,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+from tui_balancer.failures import FailureCause
+
 SUFFIXES = frozenset({".gz", ".bz2", ".xz", ".zst"})
 """That may follow the suffix of what is packed; the content decides, not they."""
 
@@ -41,6 +43,10 @@ class Readable(Protocol):
 
 class UnreadableContent(Exception):
     """Content that is no text to read: one line that says what it is, or what to do."""
+
+    def __init__(self, text: str, cause: FailureCause) -> None:
+        super().__init__(text)
+        self.cause = cause
 
 
 class BrokenPacking(UnreadableContent):
@@ -163,10 +169,12 @@ def unpacked(raw: Readable) -> Iterator[bytes]:
     if outer:
         head, content = _with_head(_unpack(outer, content))
     if (inner := _packing(head)) and outer:
-        raise UnreadableContent(f"a {inner.name} file inside a {outer.name} file: unpack it once")
+        raise UnreadableContent(
+            f"a {inner.name} file inside a {outer.name} file: unpack it once", FailureCause.ARCHIVE
+        )
     if name := archive(head):
         packed = f" packed with {outer.name}" if outer else ""
-        raise UnreadableContent(f"{name}{packed}: unpack it first")
+        raise UnreadableContent(f"{name}{packed}: unpack it first", FailureCause.ARCHIVE)
     return content
 
 
@@ -204,7 +212,8 @@ def _unpack(packing: _Packing, packed: Iterator[bytes]) -> Iterator[bytes]:
         if not data.startswith(packing.magics):
             raise BrokenPacking(
                 f"the {name} data ends here and something else follows: remove that, or copy or "
-                "download the file again"
+                "download the file again",
+                FailureCause.DAMAGED,
             )
         bgzf = packing.stream is _Inflater and data.startswith(_BGZF, _BGZF_AT)
         empty = True
@@ -248,8 +257,11 @@ def _damaged(name: str) -> BrokenPacking:
 
 
 def _broken(what: str) -> BrokenPacking:
-    return BrokenPacking(f"{what}: copy or download the file again")
+    return BrokenPacking(f"{what}: copy or download the file again", FailureCause.DAMAGED)
 
 
 def _too_large(name: str) -> BrokenPacking:
-    return BrokenPacking(f"not enough memory for the {name} data: unpack the file elsewhere")
+    return BrokenPacking(
+        f"not enough memory for the {name} data: unpack the file elsewhere",
+        FailureCause.OUT_OF_MEMORY,
+    )

@@ -76,7 +76,8 @@ def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
             )
             update(
                 connection,
-                "UPDATE files SET state = 'leased', reason = '', attempts = ?, device = ? "
+                "UPDATE files SET state = 'leased', reason = '', cause = '', attempts = ?, "
+                "device = ? "
                 "WHERE unit = ? AND state = ?",
                 *(epoch, device, unit, "leased" if part else "waiting"),
             )
@@ -117,24 +118,24 @@ def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
                 "INSERT INTO outputs VALUES (?, ?, ?, ?)",
                 [(file_id, _storable(one.output), one.sha256, one.bytes) for one in others],
             )
-        case FileFailed(file_id, reason):
+        case FileFailed(file_id, reason, cause):
             update(
                 connection,
-                "UPDATE files SET state = 'failed', reason = ? "
+                "UPDATE files SET state = 'failed', reason = ?, cause = ? "
                 "WHERE id = ? AND state IN ('waiting', 'leased')",
-                *(reason, file_id),
+                *(reason, cause.value, file_id),
             )
-        case UnitFailed(unit, reason, by_hand):
+        case UnitFailed(unit, reason, cause, by_hand):
             update(
                 connection,
-                "UPDATE files SET state = 'failed', reason = ?, by_hand = ? "
+                "UPDATE files SET state = 'failed', reason = ?, cause = ?, by_hand = ? "
                 "WHERE unit = ? AND state IN ('waiting', 'leased')",
-                *(reason, by_hand, unit),
+                *(reason, cause.value, by_hand, unit),
             )
         case UnitReopened(unit, reason):
             update(
                 connection,
-                f"UPDATE files SET state = 'waiting', reason = ?, {_NO_OUTPUT} "
+                f"UPDATE files SET state = 'waiting', reason = ?, cause = '', {_NO_OUTPUT} "
                 "WHERE unit = ? AND state = 'failed'",
                 *(reason, unit),
             )
@@ -148,8 +149,8 @@ def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
         case FileReopened(file_id, reason):
             update(
                 connection,
-                f"UPDATE files SET state = 'waiting', reason = ?, unit = id, {_NO_OUTPUT} "
-                "WHERE id = ? AND state IN ('done', 'failed')",
+                "UPDATE files SET state = 'waiting', reason = ?, cause = '', unit = id, "
+                f"{_NO_OUTPUT} WHERE id = ? AND state IN ('done', 'failed')",
                 *(reason, file_id),
             )
         case FileRescanned(file):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tui_balancer.failures import FailureCause
 from tui_balancer.ledger.records import (
     DeviceUsed,
     EventRecord,
@@ -73,6 +74,7 @@ class FileFailed:
 
     file_id: int
     reason: str
+    cause: FailureCause = FailureCause.UNEXPECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class UnitFailed:
 
     unit: int
     reason: str
+    cause: FailureCause = FailureCause.UNEXPECTED
     by_hand: bool = False
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tui_balancer.errors import UserError
+from tui_balancer.failures import FailureCause
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import (
     DeviceUsed,
@@ -35,6 +36,7 @@ BUSY_SECONDS = 30.0
 
 _FILE_FIELDS = len(FILE_COLUMNS.split(","))
 _STATES = {state.value: state for state in FileState}
+_CAUSES = {cause.value: cause for cause in FailureCause}
 
 
 class LedgerReader:
@@ -223,7 +225,8 @@ def _file_row(row: tuple[Any, ...], others: tuple[OutputRecord, ...]) -> FileRow
     if bytes in map(type, row):
         row = tuple(map(_text, row))
     state, *outcome, owned, by_hand = row[_FILE_FIELDS:]
-    file = FileRecord(*row[:_FILE_FIELDS])
+    *scanned, cause = row[:_FILE_FIELDS]
+    file = FileRecord(*(*scanned, _CAUSES[cause]))
     return FileRow(*(file, _STATES[state], *outcome, bool(owned), bool(by_hand), others))
 
 

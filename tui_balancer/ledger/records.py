@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from tui_balancer.failures import FailureCause
+
 
 class FileState(str, Enum):
     """Where a file is in its life; `done` and `failed` are ends."""
@@ -107,6 +109,7 @@ class FileRecord:
         end_byte: The byte after its last one.
         records_before: Records of the file before it.
         exact_name: Its name, where `name` had to be changed to be printed; else empty.
+        cause: Why it has failed, as code knows it; `FailureCause.NONE` while it has not.
     """
 
     file_id: int
@@ -128,6 +131,7 @@ class FileRecord:
     end_byte: int = 0
     records_before: int = 0
     exact_name: str = ""
+    cause: FailureCause = FailureCause.NONE
 
     @property
     def full_name(self) -> str:

@@ -9,8 +9,9 @@ are recorded.
 session means that it died. `age_seconds` is what its command had taken before.
 
 `files`: one row for every input, and for every shard of one. `state` is waiting, leased, done or
-failed; `reason` says why it failed or waits again; `attempts` is the epoch of the newest lease and
-`device` had it; `deaths` counts the workers that died since it was new or tried again;
+failed; `reason` says why it failed or waits again; `cause` is the kind of failure in a word,
+a `FailureCause`, and empty in other states; `attempts` is the epoch of the newest lease, which
+`device` had; `deaths` counts the workers that died since it was new or tried again;
 `owned` is 1 from the moment on at which outputs are put in place: what lies there is the run's;
 `exact_name` is its name where `name` had to be changed to be printed, and else empty;
 `output` is relative to the run folder; `cost` is in FLOPs. A path that is not UTF-8 is a BLOB. A
@@ -35,7 +36,7 @@ from __future__ import annotations
 
 LEDGER_NAME = "ledger.sqlite"
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 APPLICATION_ID = 0x54554942
 """`TUIB` in ASCII: tells a ledger from any other SQLite file."""
@@ -79,6 +80,7 @@ TABLES = (
         end_byte INTEGER NOT NULL,
         records_before INTEGER NOT NULL,
         exact_name TEXT NOT NULL,
+        cause TEXT NOT NULL,
         state TEXT NOT NULL CHECK (state IN ('waiting', 'leased', 'done', 'failed')),
         reason TEXT NOT NULL,
         attempts INTEGER NOT NULL DEFAULT 0,
@@ -139,7 +141,7 @@ TABLES = (
 FILE_COLUMNS = (
     "id, unit, bundle, name, source, sha256, size_bytes, mtime_ns, output, "
     "sequences, residues, cost, error, shards, whole, first_byte, end_byte, records_before, "
-    "exact_name"
+    "exact_name, cause"
 )
 """In the order of `FileRecord`'s fields."""
 

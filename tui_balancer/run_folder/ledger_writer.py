@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from msgspec import to_builtins
 
+from tui_balancer.failures import FailureCause
 from tui_balancer.ledger.changes import (
     Change,
     Entry,
@@ -142,7 +143,7 @@ class LedgerWriter:
 
     def _failed(self, event: FailureEvent) -> tuple[Change, ...]:
         if event.waiting:
-            return (UnitFailed(event.unit_id, event.reason),)
+            return (UnitFailed(event.unit_id, event.reason, event.cause),)
         # A file that failed without a device was never leased and is in the ledger as failed, and
         # of a file of a bundle `note_done` has told.
         epochs = [epoch for unit_id, epoch in self._out if unit_id == event.unit_id]
@@ -151,7 +152,7 @@ class LedgerWriter:
         (epoch,) = epochs
         self._out.remove((event.unit_id, epoch))
         return (
-            UnitFailed(event.unit_id, event.reason),
+            UnitFailed(event.unit_id, event.reason, event.cause),
             LeaseEnded(event.unit_id, epoch, LeaseEnd.FAILED, event.seconds),
         )
 
@@ -161,7 +162,7 @@ class LedgerWriter:
         return (LeaseEnded(*died), UnitBrokenUp(event.unit_id))
 
     def _skipped(self, event: SkipEvent) -> tuple[Change, ...]:
-        return (UnitFailed(event.unit_id, event.reason, by_hand=True),)
+        return (UnitFailed(event.unit_id, event.reason, FailureCause.NONE, by_hand=True),)
 
     def _reopened(self, event: RetryEvent) -> tuple[Change, ...]:
         return (UnitReopened(event.unit_id, "tried again by hand"),)

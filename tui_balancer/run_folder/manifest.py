@@ -198,6 +198,7 @@ def file_records(
             residues=scan.counts.residues,
             cost=cost(scan.counts),
             error=scan.error,
+            cause=scan.cause,
             shards=len(scan.shards),
             exact_name=scan.input.mirrored if scan.input.mirrored != scan.input.name else "",
         )

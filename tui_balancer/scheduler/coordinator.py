@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from tui_balancer.failures import Failure
 from tui_balancer.notices import Notice
 from tui_balancer.samples import Telemetry
 from tui_balancer.scheduler.actions import completion, worker_deaths
@@ -92,10 +93,10 @@ class WorkStealingCoordinator(LeaseApi):
         with self._changing() as state:
             state.units.add_done(unit)
 
-    def add_failed(self, unit: Unit, reason: str, *, by_hand: bool = False) -> None:
+    def add_failed(self, unit: Unit, failure: Failure, *, by_hand: bool = False) -> None:
         """Count a unit that cannot be computed (a bad input) as failed."""
         with self._changing() as state:
-            state.add_failed(unit, reason, by_hand=by_hand)
+            state.add_failed(unit, failure, by_hand=by_hand)
 
     def warn(self, notice: Notice) -> None:
         """Record a warning with its number and time."""

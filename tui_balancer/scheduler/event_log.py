@@ -1,16 +1,30 @@
-"""The run's events: numbered, timed, kept for the screen and handed to the sink."""
+"""The run's events: numbered, timed, kept for the screen and handed to the sink.
+
+What a person still has to look at is kept for good, so that a screen counts every failure of a
+long run; what was everyday is kept as long as there is room.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Concatenate, ParamSpec, TypeVar
 
-from tui_balancer.scheduler.events import Event, StealEvent
+from tui_balancer.scheduler.events import (
+    Event,
+    FailureEvent,
+    RetryEvent,
+    SkipEvent,
+    StealEvent,
+    WarningEvent,
+)
 
 KEPT_EVENTS = 10_000
-"""Older events are in the ledger; the screen never shows more."""
+"""Older events are in the ledger, and only those of `LASTING` are on the screen."""
+
+LASTING = (FailureEvent, SkipEvent, RetryEvent, WarningEvent)
+"""What tells which files have failed and of what the run has warned."""
 
 KEPT_STEALS = 50
 """As many as the specification's `get_recent_steal_events` returns."""
@@ -31,6 +45,7 @@ class EventLog:
         self._clock = clock
         self._sink = sink
         self._kept: deque[Event] = deque(maxlen=KEPT_EVENTS)
+        self._lasting: list[Event] = []
         self._steals: deque[StealEvent] = deque(maxlen=KEPT_STEALS)
         self.last = 0
 
@@ -45,6 +60,8 @@ class EventLog:
         if self._sink is not None:
             self._sink(event)
         self.last = event.sequence
+        if len(self._kept) == KEPT_EVENTS and isinstance(self._kept[0], LASTING):
+            self._lasting.append(self._kept[0])
         self._kept.append(event)
         if isinstance(event, StealEvent):
             self._steals.append(event)
@@ -52,7 +69,8 @@ class EventLog:
 
     def after(self, sequence: int) -> tuple[Event, ...]:
         """Return the kept events with a greater number, oldest first."""
-        newer = list(takewhile(lambda event: event.sequence > sequence, reversed(self._kept)))
+        newest_first = chain(reversed(self._kept), reversed(self._lasting))
+        newer = list(takewhile(lambda event: event.sequence > sequence, newest_first))
         return tuple(reversed(newer))
 
     def steals(self) -> tuple[StealEvent, ...]:

@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 
 from msgspec import Struct
 
+from tui_balancer.failures import FailureCause
 from tui_balancer.notices import Notice
 from tui_balancer.scheduler.model import DeviceState
 
@@ -308,6 +309,8 @@ class FailureEvent(Event, frozen=True, tag="failure"):
         reason: Why, in one line.
         waiting: Whether nobody had it: it is a file that needed what has failed.
         by_hand: Whether a person skipped it in an earlier session.
+        cause: The reason as code knows it.
+        whole: Of a shard, the number of its file.
     """
 
     unit_id: int
@@ -316,6 +319,8 @@ class FailureEvent(Event, frozen=True, tag="failure"):
     reason: str
     waiting: bool = False
     by_hand: bool = False
+    cause: FailureCause = FailureCause.UNEXPECTED
+    whole: int | None = None
 
 
 class DeviceEvent(Event, frozen=True, tag="device"):

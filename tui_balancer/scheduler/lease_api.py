@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from tui_balancer.failures import Failure
 from tui_balancer.scheduler.actions import completion
 from tui_balancer.scheduler.events import ReturnCause
 from tui_balancer.scheduler.model import Directive, Progress
@@ -116,7 +117,7 @@ class LeaseApi(ReadApi):
         unit_id: int,
         epoch: int,
         compute_seconds: float,
-        failures: Mapping[int, str] | None = None,
+        failures: Mapping[int, Failure] | None = None,
     ) -> bool:
         """Count a unit as done, its outputs being in place; False for a stale epoch.
 
@@ -132,13 +133,13 @@ class LeaseApi(ReadApi):
             completion.complete(state, active, compute_seconds, failures or {})
             return True
 
-    def record_file_failure(self, unit_id: int, epoch: int, reason: str) -> bool:
+    def record_file_failure(self, unit_id: int, epoch: int, failure: Failure) -> bool:
         """Count a unit as failed, for good; False for a stale epoch."""
         with self._changing() as state:
             active = state.units.current(unit_id, epoch)
             if active is None:
                 return False
-            completion.fail(state, active, reason)
+            completion.fail(state, active, failure)
             return True
 
     def return_lease(

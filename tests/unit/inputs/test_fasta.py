@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.support.zstandard import zstd
 from tui_balancer.alphabets import PROTEIN
+from tui_balancer.failures import WORDS, FailureCause
 from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.counts import Counts
 from tui_balancer.inputs.discovery import InputFile
@@ -145,6 +146,30 @@ def test_it_is_refused_with_the_reason_and_the_line(fasta: Path, case: str) -> N
         read_fasta(fasta, RULES)
     assert reason in str(refusal.value)
     assert str(refusal.value).isprintable()
+    assert refusal.value.cause in WORDS
+
+
+@pytest.mark.parametrize(
+    ("data", "cause"),
+    [
+        (b"", FailureCause.EMPTY),
+        (b">a\n\n", FailureCause.NO_RESIDUES),
+        (b"MKV\n", FailureCause.NOT_FASTA),
+        (">a\nMK\n".encode("utf-16"), FailureCause.NOT_UTF8),
+        (gzip.compress(gzip.compress(b">a\nMK\n")), FailureCause.ARCHIVE),
+        (gzip.compress(b">a\nMK\n" * 9)[:-12], FailureCause.DAMAGED),
+        (b">a\nM1K\n", FailureCause.FOREIGN_LETTER),
+        (b">a\n" + b"ACGT\n" * 300, FailureCause.NUCLEOTIDES),
+        (b">P1;a\ntitle of it\nMKV*\n", FailureCause.OTHER_FORMAT),
+    ],
+)
+def test_the_scan_and_the_worker_know_the_same_cause(
+    fasta: Path, data: bytes, cause: FailureCause
+) -> None:
+    fasta.write_bytes(data)
+    with pytest.raises(InputError) as refusal:
+        read_fasta(fasta, RULES)
+    assert (refusal.value.cause, scanned(fasta).cause) == (cause, cause)
 
 
 def test_lines_that_are_dropped_are_counted_and_located(fasta: Path) -> None:

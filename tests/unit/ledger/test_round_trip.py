@@ -9,6 +9,7 @@ import pytest
 from tests.support.leases import LeaseRow, leases_of
 from tests.support.ledger_story import DONE, FILES, RUN, SESSION, STORY, file
 from tui_balancer.errors import UserError
+from tui_balancer.failures import FailureCause
 from tui_balancer.ledger.changes import (
     FileDone,
     FileFailed,
@@ -16,6 +17,8 @@ from tui_balancer.ledger.changes import (
     FileRescanned,
     LeaseEnded,
     LeaseGranted,
+    UnitFailed,
+    UnitReopened,
 )
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import read_ledger
@@ -111,6 +114,17 @@ def test_the_deaths_that_are_charged_to_a_file_are_counted_until_it_is_tried_ane
     assert [row.deaths for row in ledger.files()] == [0, 0, 0, 2, 2]
     ledger.append(None, FileFailed(3, "killed 2 workers"), FileReopened(3, "tried again"))
     assert [row.deaths for row in ledger.files()] == [0, 0, 0, 0, 2]
+
+
+def test_a_failed_file_has_its_cause_until_it_is_tried_again(ledger: Ledger) -> None:
+    ledger.append(None, LeaseGranted(3, 1, "cpu:0", 1.0))
+    ledger.append(None, FileFailed(3, "no room", FailureCause.OUT_OF_MEMORY))
+    ledger.append(None, UnitFailed(0, "died", FailureCause.KILLED_WORKERS))
+    causes = [row.file.cause for row in ledger.files()]
+    assert (causes[0], causes[3]) == (FailureCause.KILLED_WORKERS, FailureCause.OUT_OF_MEMORY)
+    ledger.append(None, FileReopened(3, "tried again"), UnitReopened(0, "tried again"))
+    causes = [row.file.cause for row in ledger.files()]
+    assert (causes[0], causes[3]) == (FailureCause.NONE, FailureCause.NONE)
 
 
 def test_a_device_is_known_by_what_was_said_of_it_last(ledger: Ledger) -> None:

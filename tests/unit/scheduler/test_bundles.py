@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.balance import Bench, bundle, unit
+from tui_balancer.failures import Failure
 from tui_balancer.scheduler.commands import MoveUnits, RetryUnits, SkipUnits, StopNow
 from tui_balancer.scheduler.events import DoneEvent, FailureEvent, ReturnCause, UnbundleEvent
 from tui_balancer.scheduler.model import DeviceState, Directive, Lease
@@ -22,7 +23,7 @@ def test_a_bundle_with_bad_files_counts_each_of_its_files_and_names_the_bad_ones
     bench.coordinator.assign([bundle(0, 1.0, 2.0, 3.0, 4.0)])
     lease = bench.must_take("cuda:0")
     bench.claim(lease)
-    assert bench.coordinator.record_file_completion(0, 1, 1.0, {2: "it changed"})
+    assert bench.coordinator.record_file_completion(0, 1, 1.0, {2: Failure("it changed")})
 
     totals = bench.coordinator.totals()
     assert (totals.done, totals.failed, totals.files) == (3, 1, 4)
@@ -39,7 +40,7 @@ def test_screens_see_files_where_bundles_are() -> None:
 
     bench.finish(bench.must_take("cuda:0"))
     bench.claim(bench.must_take("cuda:0"))
-    bench.coordinator.record_file_completion(0, 1, 1.0, {1: "it changed"})
+    bench.coordinator.record_file_completion(0, 1, 1.0, {1: Failure("it changed")})
     places = bench.coordinator.places(-1)
     assert places is not None
     assert list(places.ended[:5]) == [1, 2, 1, 0, 1]
@@ -65,7 +66,9 @@ def test_a_bundle_of_bad_files_only_is_not_done() -> None:
     bench = Bench()
     bench.coordinator.assign([bundle(0, 1.0, 2.0)])
     bench.claim(bench.must_take("cuda:0"))
-    bench.coordinator.record_file_completion(0, 1, 1.0, {0: "broken", 1: "it changed"})
+    bench.coordinator.record_file_completion(
+        0, 1, 1.0, {0: Failure("broken"), 1: Failure("it changed")}
+    )
 
     assert bench.coordinator.totals().failed == 2
     assert not [event for event in bench.journal if isinstance(event, DoneEvent)]
@@ -211,11 +214,11 @@ def test_whatever_happens_each_file_ends_once(seed: int, devices: int) -> None:
     def finish(lease: Lease) -> None:
         if not bench.claim(lease):
             return
-        bad = {number: "bad" for number in numbers(lease) if rng.random() < 0.1}
+        bad = {number: Failure("bad") for number in numbers(lease) if rng.random() < 0.1}
         if lease.unit.parts or not bad:
             bench.coordinator.record_file_completion(lease.unit.unit_id, lease.epoch, 1.0, bad)
         else:
-            bench.coordinator.record_file_failure(lease.unit.unit_id, lease.epoch, "bad")
+            bench.coordinator.record_file_failure(lease.unit.unit_id, lease.epoch, Failure("bad"))
         ends.update(numbers(lease))
 
     for _ in range(2000):

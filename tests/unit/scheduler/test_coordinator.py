@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.balance import Bench, units
+from tui_balancer.failures import Failure
 from tui_balancer.samples import DeviceSample, Telemetry
 from tui_balancer.scheduler.commands import PauseDevice, SetPolicy
 from tui_balancer.scheduler.events import DoneEvent, LeaseEvent, ReturnCause, StealEvent
@@ -129,7 +130,7 @@ def test_nothing_is_taken_before_the_assignment_and_the_run_is_not_over() -> Non
 
 def test_a_run_without_a_single_good_file_is_over_at_once() -> None:
     bench = Bench()
-    bench.coordinator.add_failed(units(0.0)[0], "line 3: no sequences")
+    bench.coordinator.add_failed(units(0.0)[0], Failure("line 3: no sequences"))
     bench.coordinator.assign([])
     assert bench.coordinator.over
     assert bench.coordinator.totals().failed == 1
@@ -224,7 +225,9 @@ def test_a_unit_counts_once_however_often_it_is_recorded() -> None:
     lease = bench.must_take("cuda:0")
     assert bench.finish(lease)
     assert not bench.coordinator.record_file_completion(lease.unit.unit_id, lease.epoch, 1.0)
-    assert not bench.coordinator.record_file_failure(lease.unit.unit_id, lease.epoch, "late")
+    assert not bench.coordinator.record_file_failure(
+        lease.unit.unit_id, lease.epoch, Failure("late")
+    )
     assert bench.coordinator.totals().done == 1
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.support.balance import Clock, specs, unit
+from tui_balancer.failures import Failure
 from tui_balancer.samples import DeviceSample, Telemetry
 from tui_balancer.scheduler.commands import (
     Command,
@@ -95,7 +96,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         )
         self.units = {number: unit(number, float(cost)) for number, cost in enumerate(costs)}
         self.bad = Unit(len(costs), "empty.faa", 0, 0, 0.0)
-        self.coordinator.add_failed(self.bad, "no sequences")
+        self.coordinator.add_failed(self.bad, Failure("no sequences"))
         self.coordinator.assign(self.units.values())
         self.workers: dict[str, Worker] = {}
         self.publishing: list[Lease] = []
@@ -214,7 +215,7 @@ class AnyInterleaving(RuleBasedStateMachine):
     def _record(self, lease: Lease, *, fails: bool) -> None:
         number = lease.unit.unit_id
         if fails:
-            assert self.coordinator.record_file_failure(number, lease.epoch, "disk full")
+            assert self.coordinator.record_file_failure(number, lease.epoch, Failure("disk full"))
             self.failed.add(number)
         else:
             assert self.coordinator.record_file_completion(number, lease.epoch, 1.0)
@@ -253,7 +254,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         events = here.snapshot().last_event
         assert not here.begin_completion(device, incarnation, number, epoch)
         assert not here.record_file_completion(number, epoch, 1.0)
-        assert not here.record_file_failure(number, epoch, ReturnCause.STOPPED)
+        assert not here.record_file_failure(number, epoch, Failure("late"))
         assert not here.return_lease(device, incarnation, number, epoch, ReturnCause.STOPPED)
         assert (
             here.report_progress(device, incarnation, number, epoch, progress) is Directive.ABANDON

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from tui_balancer.failures import Failure, FailureCause
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ledger.changes import FileDone, FileFailed
 from tui_balancer.ledger.errors import LedgerError
@@ -31,6 +32,10 @@ _LONGEST_ID = 40
 
 class _NotPlaced(Exception):
     """A file's outputs cannot be put in place, and why."""
+
+    def __init__(self, reason: str, cause: FailureCause) -> None:
+        super().__init__(reason)
+        self.failure = Failure(reason, cause)
 
 
 class Publisher:
@@ -91,7 +96,9 @@ class Publisher:
 
     def _publish(self, result: TaskResult, manifest: Manifest) -> None:
         """Put a claimed unit's outputs in place, record them and count them, in this order."""
-        failures = {file.file_id: file.error for file in result.files if file.error}
+        failures = {
+            file.file_id: Failure(file.error, file.cause) for file in result.files if file.error
+        }
         done: list[FileResult] = []
         written = [file for file in result.files if not file.error]
         fresh = {file.file_id for file in written} - self.owned
@@ -102,16 +109,16 @@ class Publisher:
                 in_place = in_place and self._place(file.file_id, result.epoch, replace, manifest)
                 done.append(file)
             except _NotPlaced as problem:
-                failures[file.file_id] = str(problem)
+                failures[file.file_id] = problem.failure
         if failures and self._presence.loss():
             self._give_up(result, ReturnCause.FOLDER_LOST)
             return
         if len(result.files) == 1 and failures:
-            (reason,) = failures.values()
-            self._coordinator.record_file_failure(result.unit_id, result.epoch, reason)
+            (failure,) = failures.values()
+            self._coordinator.record_file_failure(result.unit_id, result.epoch, failure)
             return
         if in_place:
-            failed = (FileFailed(file_id, reason) for file_id, reason in failures.items())
+            failed = (FileFailed(file_id, *failure) for file_id, failure in failures.items())
             finished = (_file_done(file, manifest) for file in done)
             self._ledger_writer.note_done(result.unit_id, result.epoch, *finished, *failed)
         if not (in_place and self._retry_while_full(self._ledger_writer.flush)):
@@ -170,11 +177,14 @@ class Publisher:
                     self._ledger_writer.note_owned([file_id], owned=False)
                     self.owned.discard(file_id)
                 raise _NotPlaced(
-                    f"{output.name} is there, and this run did not write it. Move it away and retry"
+                    f"{output.name} is there, and this run did not write it. "
+                    "Move it away and retry",
+                    FailureCause.OUTPUT_TAKEN,
                 ) from None
             except OSError as problem:
                 raise _NotPlaced(
-                    f"cannot put {output.name} in place: {problem.strerror}"
+                    f"cannot put {output.name} in place: {problem.strerror}",
+                    FailureCause.NOT_WRITTEN,
                 ) from problem
             placed.append(output)
         return True

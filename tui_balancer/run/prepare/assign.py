@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tui_balancer.failures import Failure
 from tui_balancer.ledger.records import FileState
 from tui_balancer.run.prepare.run_files import RunFiles
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
@@ -33,8 +34,10 @@ def assign(
             coordinator.add_done(files[row.file.file_id])
         elif row.file.file_id not in waits:
             # A shard of a file that has failed is not computed, whatever it was at.
-            reason = row.reason if row.state is FileState.FAILED else "its file has failed"
-            coordinator.add_failed(files[row.file.file_id], reason, by_hand=row.by_hand)
+            failure = Failure("its file has failed")
+            if row.state is FileState.FAILED:
+                failure = Failure(row.reason, row.file.cause)
+            coordinator.add_failed(files[row.file.file_id], failure, by_hand=row.by_hand)
     # The files of a unit were leased together, so one speaks for all.
     coordinator.assign(
         run_files.manifest.units(numbers),

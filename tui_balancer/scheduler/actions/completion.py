@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from tui_balancer.failures import Failure
 from tui_balancer.scheduler.events import (
     DoneEvent,
     FailureEvent,
@@ -15,13 +16,17 @@ from tui_balancer.scheduler.events import (
     ReturnEvent,
     UnbundleEvent,
 )
+from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.state.device_record import DeviceRecord
 from tui_balancer.scheduler.state.leases import ActiveLease
 from tui_balancer.scheduler.state.state import SchedulerState
 
 
 def complete(
-    state: SchedulerState, active: ActiveLease, compute_seconds: float, failures: Mapping[int, str]
+    state: SchedulerState,
+    active: ActiveLease,
+    compute_seconds: float,
+    failures: Mapping[int, Failure],
 ) -> None:
     """End a lease whose outputs are in place.
 
@@ -42,8 +47,7 @@ def complete(
     _finish(state, active, failures.keys())
     for part in unit.parts:
         if part.unit_id in failures:
-            reason = failures[part.unit_id]
-            state.log.add(FailureEvent, part.unit_id, part.name, record.device, reason)
+            _log_failure(state, part, record.device, failures[part.unit_id])
     if len(failures) == unit.files:
         return
     done = tuple(part.unit_id for part in unit.parts if part.unit_id not in failures)
@@ -53,13 +57,13 @@ def complete(
         state.changed()
 
 
-def fail(state: SchedulerState, active: ActiveLease, reason: str) -> None:
+def fail(state: SchedulerState, active: ActiveLease, failure: Failure) -> None:
     """End a lease without outputs."""
     unit, device = active.lease.unit, active.lease.device
     _finish(state, active, unit.numbers)
-    state.log.add(FailureEvent, unit.unit_id, unit.name, device, reason)
+    _log_failure(state, unit, device, failure)
     if unit.whole is not None:
-        state.divided.failed(unit, device, reason)
+        state.divided.failed(unit, device, failure)
         state.changed()
 
 
@@ -105,6 +109,18 @@ def _finish(state: SchedulerState, active: ActiveLease, failed: Collection[int])
     state.units.finish(active, failed)
     if state.over:
         state.changed()
+
+
+def _log_failure(state: SchedulerState, unit: Unit, device: str, failure: Failure) -> None:
+    state.log.add(
+        FailureEvent,
+        unit.unit_id,
+        unit.name,
+        device,
+        failure.reason,
+        cause=failure.cause,
+        whole=unit.whole,
+    )
 
 
 def _release(state: SchedulerState, active: ActiveLease) -> None:

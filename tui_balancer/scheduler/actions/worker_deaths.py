@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tui_balancer.failures import Failure, FailureCause
 from tui_balancer.scheduler.actions.completion import fail, give_back, unbundle
 from tui_balancer.scheduler.events import ReturnCause
 from tui_balancer.scheduler.state.device_record import DeviceRecord
@@ -33,7 +34,8 @@ def worker_died(state: SchedulerState, record: DeviceRecord, reason: str, *, cha
     elif lost and lost[0].lease.unit.parts:
         unbundle(state, lost[0], reason, to=fallback)
     elif lost:
-        fail(state, lost[0], f"killed {state.poison_limit} workers, the last one: {reason}")
+        text = f"killed {state.poison_limit} workers, the last one: {reason}"
+        fail(state, lost[0], Failure(text, FailureCause.KILLED_WORKERS))
     if record.dead:
         record.note = reason
         state.announce(record, f"given up after {record.restarts} restarts: {reason}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from tui_balancer.failures import Failure
 from tui_balancer.scheduler.event_log import EventLog
 from tui_balancer.scheduler.events import FailureEvent, RetryEvent
 from tui_balancer.scheduler.model import Unit
@@ -76,14 +77,22 @@ class DividedFiles:
         self._unfinished[shard.whole].discard(shard.unit_id)
         self._release(shard.whole, record)
 
-    def failed(self, shard: Unit, device: str, reason: str) -> None:
+    def failed(self, shard: Unit, device: str, failure: Failure) -> None:
         """Fail the file of a failed shard."""
         assert shard.whole is not None, "a shard has a file"
         if self.waits(shard.whole):
             file = self.leave_out(shard.whole, skipped=False)
             place = file.shards.index(shard.unit_id) + 1
-            text = f"shard {place} of {len(file.shards)}: {reason}"
-            self.log.add(FailureEvent, file.unit_id, file.name, device, text, waiting=True)
+            text = f"shard {place} of {len(file.shards)}: {failure.reason}"
+            self.log.add(
+                FailureEvent,
+                file.unit_id,
+                file.name,
+                device,
+                text,
+                waiting=True,
+                cause=failure.cause,
+            )
 
     def leave_out(self, unit_id: int, *, skipped: bool) -> Unit:
         """End a file that waits for its shards as skipped or as failed; the caller says why."""

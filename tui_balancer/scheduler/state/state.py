@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tui_balancer.failures import Failure
 from tui_balancer.scheduler.event_log import EventLog, EventSink
 from tui_balancer.scheduler.events import AssignmentEvent, DeviceEvent, FailureEvent, LeaseEvent
 from tui_balancer.scheduler.model import (
@@ -145,10 +146,19 @@ class SchedulerState:
         queues = tuple((record.device, record.queue.order()) for record in records)
         self.log.add(AssignmentEvent, queues)
 
-    def add_failed(self, unit: Unit, reason: str, *, by_hand: bool = False) -> None:
+    def add_failed(self, unit: Unit, failure: Failure, *, by_hand: bool = False) -> None:
         """Enter a unit that cannot be computed."""
         self.units.add_failed(unit, skipped=by_hand)
-        self.log.add(FailureEvent, unit.unit_id, unit.name, None, reason, by_hand=by_hand)
+        self.log.add(
+            FailureEvent,
+            unit.unit_id,
+            unit.name,
+            None,
+            failure.reason,
+            by_hand=by_hand,
+            cause=failure.cause,
+            whole=unit.whole,
+        )
 
     def take(self, record: DeviceRecord) -> Lease | None:
         """Lease the next unit of a device's queue, stealing one when there is none."""

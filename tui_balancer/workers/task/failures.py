@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
+from tui_balancer.failures import FailureCause
 from tui_balancer.inputs.fasta import InputError
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs.space import is_disk_full
@@ -30,13 +31,18 @@ _DEVICE_ERRORS = ("CUDA error", "MPS backend error")
 class FileFailure(Exception):
     """One file cannot be embedded; the message is the reason, in one line."""
 
+    def __init__(self, reason: str, cause: FailureCause) -> None:
+        super().__init__(reason)
+        self.cause = cause
+
 
 class NoMemory(FileFailure):
     """None of a file's sequences fits into memory; names the limit that `ulimit` has set."""
 
     def __init__(self) -> None:
         super().__init__(
-            f"not enough memory for any of its sequences, not even one at a time{limit_note()}"
+            f"not enough memory for any of its sequences, not even one at a time{limit_note()}",
+            FailureCause.OUT_OF_MEMORY,
         )
 
 
@@ -45,11 +51,14 @@ class DiskFull(FileFailure):
 
 
 @contextmanager
-def blaming_the_file(activity: str) -> Iterator[None]:
+def blaming_the_file(
+    activity: str, system_error: FailureCause = FailureCause.NOT_WRITTEN
+) -> Iterator[None]:
     """Turn an error in the block into a `FileFailure`, so that the worker goes on.
 
     Args:
         activity: What the block does, for errors that say too little: `cannot ACTIVITY: …`.
+        system_error: What an `OSError` in it means.
 
     Raises:
         DiskFull: There was no space to write to.
@@ -61,17 +70,20 @@ def blaming_the_file(activity: str) -> Iterator[None]:
     except FileFailure:
         raise
     except InputError as error:
-        raise FileFailure(_one_line(str(error))) from error
+        raise FileFailure(_one_line(str(error)), error.cause) from error
     except OSError as error:
         kind = DiskFull if is_disk_full(error) else FileFailure
-        raise kind(_one_line(f"cannot {activity}: {error.strerror or error}")) from error
+        reason = _one_line(f"cannot {activity}: {error.strerror or error}")
+        raise kind(reason, system_error) from error
     except Exception as error:
         if is_out_of_memory(error):
-            raise FileFailure(f"cannot {activity}: not enough memory{limit_note()}") from error
+            reason = f"cannot {activity}: not enough memory{limit_note()}"
+            raise FileFailure(reason, FailureCause.OUT_OF_MEMORY) from error
         if str(error).startswith(_DEVICE_ERRORS):
             raise
         name = type(error).__name__
-        raise FileFailure(_one_line(f"cannot {activity}: {name}: {error}")) from error
+        reason = _one_line(f"cannot {activity}: {name}: {error}")
+        raise FileFailure(reason, FailureCause.UNEXPECTED) from error
 
 
 def is_out_of_memory(error: Exception) -> bool:

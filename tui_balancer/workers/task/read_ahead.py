@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from tui_balancer.failures import FailureCause
 from tui_balancer.inputs.content import FastaContent, read_fasta
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.workers.task.failures import FileFailure, blaming_the_file
@@ -51,10 +52,10 @@ def _read(file: FileTask, rules: ReadingRules) -> ReadFile:
     if file.shards:
         return ReadFile(file, None)
     try:
-        with blaming_the_file("read it"):
+        with blaming_the_file("read it", FailureCause.UNREADABLE):
             content = read_fasta(file.source, rules, file.stretch)
         if content.sha256 != file.source_sha256:
-            raise FileFailure("it changed since the scan")
+            raise FileFailure("it changed since the scan", FailureCause.CHANGED)
     except FileFailure as failure:
         return ReadFile(file, None, failure)
     return ReadFile(file, content)

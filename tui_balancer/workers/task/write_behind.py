@@ -81,7 +81,12 @@ def _result(file: Writable) -> FileResult:
         for output in task.outputs:
             with contextlib.suppress(OSError):
                 remove(output.temporary)
-        return FileResult(task.file_id, error=str(failure), disk_full=isinstance(failure, DiskFull))
+        return FileResult(
+            task.file_id,
+            error=str(failure),
+            disk_full=isinstance(failure, DiskFull),
+            cause=failure.cause,
+        )
 
 
 def _written(task: FileTask, content: Content) -> FileResult:

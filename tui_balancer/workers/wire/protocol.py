@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from tui_balancer.failures import FailureCause
 from tui_balancer.inputs.segments import Stretch
 from tui_balancer.outputs.formats import FORMATS, Format
 from tui_balancer.outputs.sealing import Written
@@ -158,6 +159,7 @@ class FileResult:
     Attributes:
         file_id: Position in the run's manifest.
         error: Why there is no output, in one line; empty when there is one.
+        cause: The error as code knows it.
         disk_full: Whether that is because there was no space: no fault of the file's, which
             is to be tried again when there is.
         output_sha256: Of the bytes written, of the first output.
@@ -181,6 +183,7 @@ class FileResult:
     disk_full: bool = False
     failed_ids: tuple[str, ...] = ()
     others: tuple[Written, ...] = ()
+    cause: FailureCause = FailureCause.NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.balance import Bench, unit
+from tui_balancer.failures import Failure
 from tui_balancer.scheduler.commands import (
     Command,
     MoveUnits,
@@ -110,7 +111,7 @@ def test_a_skipped_file_can_be_tried_after_all(bench: Bench) -> None:
 
 def test_a_failed_file_is_tried_again_as_its_next_attempt(bench: Bench) -> None:
     lease = bench.must_take("cuda:0")
-    bench.coordinator.record_file_failure(lease.unit.unit_id, lease.epoch, "too long")
+    bench.coordinator.record_file_failure(lease.unit.unit_id, lease.epoch, Failure("too long"))
     asked(bench, RetryUnits((0,)))
     asked(bench, ReorderUnits((0,), first=True))
     device = next(one for one in ("cuda:0", "cuda:1") if bench.waiting(one)[0] == 0)
@@ -120,7 +121,7 @@ def test_a_failed_file_is_tried_again_as_its_next_attempt(bench: Bench) -> None:
 
 def test_what_a_person_skipped_before_this_session_is_tried_again_by_another_command() -> None:
     bench = Bench(costs=[1.0])
-    bench.coordinator.add_failed(unit(1, 1.0), "skipped by hand", by_hand=True)
+    bench.coordinator.add_failed(unit(1, 1.0), Failure("skipped by hand"), by_hand=True)
     totals = bench.coordinator.totals()
     assert (totals.files, totals.failed, totals.skipped) == (2, 0, 1)
     outcome = asked(bench, RetryUnits((1,)))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.balance import Bench, unit
+from tui_balancer.failures import Failure
 from tui_balancer.scheduler.commands import MoveUnits, ReorderUnits, RetryUnits, SkipUnits
 from tui_balancer.scheduler.events import FailureEvent, RetryEvent, ReturnCause, SkipEvent
 from tui_balancer.scheduler.model import Lease, Unit
@@ -36,7 +37,7 @@ def divided(unit_id: int, *costs: float) -> list[Unit]:
 
 def fail(bench: Bench, lease: Lease, reason: str) -> None:
     bench.claim(lease)
-    assert bench.coordinator.record_file_failure(lease.unit.unit_id, lease.epoch, reason)
+    assert bench.coordinator.record_file_failure(lease.unit.unit_id, lease.epoch, Failure(reason))
 
 
 def finish_all(bench: Bench) -> list[int]:
