@@ -16,7 +16,7 @@ from tui_balancer.scheduler.commands import (
     ResumeAll,
     RetryUnits,
     SkipUnits,
-    UndoMove,
+    Undo,
 )
 from tui_balancer.scheduler.event_log import EventSink
 from tui_balancer.scheduler.model import DeviceSpec, TimeSettings, Unit
@@ -37,7 +37,7 @@ def commands(files: int) -> st.SearchStrategy[Command]:
     return st.one_of(
         st.builds(MoveUnits, numbers, device),
         st.builds(ReorderUnits, numbers, first=st.booleans()),
-        st.just(UndoMove()),
+        st.just(Undo()),
         st.builds(SkipUnits, numbers),
         st.builds(RetryUnits, st.just(tuple(range(files)))),
         st.builds(PauseDevice, device),

@@ -97,11 +97,11 @@ async def test_m_moves_the_tagged_files_in_the_order_of_their_tags() -> None:
 
 async def test_a_refused_move_keeps_the_tags_and_says_why() -> None:
     run = fake_run()
-    run.outcomes = [Outcome(False, "contigs_0100.faa has started on cuda:0: not moved")]
+    run.outcomes = [Outcome(False, "not moved: contigs_0100.faa has started on cuda:0")]
     async with shown(run) as pilot:
         await open_queues(pilot, "t", "m", "enter")
         await until(pilot, lambda: toasts(pilot))
-        assert toasts(pilot) == ["Refused\ncontigs_0100.faa has started on cuda:0: not moved"]
+        assert toasts(pilot) == ["Refused\nnot moved: contigs_0100.faa has started on cuda:0"]
         assert app_of(pilot).run_screen.queues.files.tagged == (100,)
 
 

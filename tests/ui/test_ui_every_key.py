@@ -30,7 +30,7 @@ from tui_balancer.scheduler.commands import (
     RetryUnits,
     SkipUnits,
     StopNow,
-    UndoMove,
+    Undo,
 )
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.exits import ExitCode
@@ -193,7 +193,7 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
             Step("RunScreen", "p", told, (PauseDevice("cuda:0"),)),
             Step("RunScreen", "p", told, (ResumeDevice("cuda:2"),), "down down"),
             Step("RunScreen", "P", told, (PauseAll(),)),
-            Step("RunScreen", "u", told, (UndoMove(),)),
+            Step("RunScreen", "u", told, (Undo(),)),
             Step("RunScreen", "plus", kind_told, ("SetPolicy",)),
             Step("RunScreen", "equals_sign", kind_told, ("SetPolicy",), "u"),
             Step("RunScreen", "minus", kind_told, ("SetPolicy",), "u"),

@@ -30,7 +30,7 @@ from tui_balancer.scheduler.commands import (
     ResumeAll,
     ResumeDevice,
     SetPolicy,
-    UndoMove,
+    Undo,
 )
 from tui_balancer.scheduler.events import SettingEvent
 from tui_balancer.scheduler.model import CountSettings, DeviceState, TimeSettings
@@ -377,8 +377,8 @@ async def test_f8_takes_the_run_folder_where_the_working_folder_cannot_be_writte
         await until(pilot, lambda: any("No such file" in one for one in toasts(pilot)))
 
 
-async def test_u_undoes_the_last_move_from_any_tab() -> None:
-    assert await commands_after(fake_run(), "4", "u") == [UndoMove()]
+async def test_u_undoes_the_last_change_from_any_tab() -> None:
+    assert await commands_after(fake_run(), "4", "u") == [Undo()]
 
 
 async def test_a_read_only_screen_offers_and_sends_nothing_that_steers() -> None:

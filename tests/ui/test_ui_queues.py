@@ -11,9 +11,18 @@ from textual.widgets import Input
 from tests.support.fake_run import FakeRun
 from tests.support.pictures import BROKEN, DEVICES, ENDED, QUEUES, RUNNING, UNITS, queue, unit
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
-from tui_balancer.scheduler.commands import MoveUnits, ReorderUnits, RetryUnits, SkipUnits, UndoMove
+from tui_balancer.scheduler.commands import (
+    MoveUnits,
+    Outcome,
+    ReorderUnits,
+    RetryUnits,
+    SkipUnits,
+    Undo,
+)
 from tui_balancer.scheduler.events import DoneEvent, FailureEvent, SkipEvent, StealEvent
 from tui_balancer.scheduler.model import Ended, RunningUnit
+from tui_balancer.ui.app import BalancerApp
+from tui_balancer.ui.appearance import Appearance
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
 from tui_balancer.ui.views.queues import QueuesView
 from tui_balancer.ui.widgets.file_list import FileList
@@ -313,7 +322,7 @@ async def test_a_click_on_the_tag_column_tags_and_one_on_a_name_does_not() -> No
         ("f", ReorderUnits((100,), first=True)),
         ("l", ReorderUnits((100,), first=False)),
         ("x", SkipUnits((100,))),
-        ("u", UndoMove()),
+        ("u", Undo()),
     ],
 )
 async def test_keys_act_on_the_file_under_the_cursor(key: str, command: object) -> None:
@@ -532,3 +541,35 @@ async def test_counts_give_way_to_names_that_could_not_be_read(name: str, column
         text = await seen(pilot)
         assert name in text
         assert ("FLOP" in text, "Device" in text) == (columns, True)
+
+
+@pytest.mark.parametrize(
+    ("key", "message", "undoable", "text"),
+    [
+        ("f", "a.faa comes first now", True, "✓ a.faa comes first now. Press u to undo."),
+        ("x", "a.faa skipped", True, "✓ a.faa skipped. Press u to undo, or r on them later."),
+        ("u", "undone: a.faa waits again", False, "✓ undone: a.faa waits again"),
+    ],
+)
+async def test_a_toast_says_what_changed_and_which_key_takes_it_back(
+    key: str, message: str, undoable: bool, text: str
+) -> None:
+    run = fake_run()
+    run.outcomes = [Outcome(True, message, undoable)]
+    async with shown(run) as pilot:
+        await open_queues(pilot)
+        await pilot.press(key)
+        await until(pilot, lambda: toasts(pilot))
+        assert toasts(pilot) == [text]
+
+
+async def test_a_toast_names_the_keys_as_the_person_has_them() -> None:
+    run = fake_run()
+    run.outcomes = [Outcome(True, "a.faa skipped", undoable=True)]
+    app = BalancerApp(run, poll=False, look=Appearance(keys={"move.undo": "f9"}))
+    async with app.run_test(notifications=True) as pilot:
+        await look(pilot)
+        await open_queues(pilot)
+        await pilot.press("x")
+        await until(pilot, lambda: toasts(pilot))
+        assert toasts(pilot) == ["✓ a.faa skipped. Press f9 to undo, or r on them later."]

@@ -10,20 +10,27 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from tui_balancer.errors import UserError
-from tui_balancer.scheduler.actions import pausing, queue_edits, splitting
+from tui_balancer.scheduler.actions import pausing, policy, queue_edits, splitting, undo
 from tui_balancer.scheduler.actions.refusal import Refused, live_device
+from tui_balancer.scheduler.actions.undo import Undoable
 from tui_balancer.scheduler.events import SettingEvent
 from tui_balancer.scheduler.model import PolicySettings
-from tui_balancer.scheduler.policy.rule_settings import describe
 from tui_balancer.scheduler.state.state import SchedulerState
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The answer to a command: done, or refused, and why, in one line for a toast."""
+    """The answer to a command: done, or refused, and why, in one line for a toast.
+
+    Attributes:
+        accepted: Whether it is done.
+        message: What was done, or why it was not.
+        undoable: Whether `Undo` takes it back.
+    """
 
     accepted: bool
     message: str
+    undoable: bool = False
 
 
 class Command(Struct, frozen=True, tag_field="command", forbid_unknown_fields=True):
@@ -33,9 +40,13 @@ class Command(Struct, frozen=True, tag_field="command", forbid_unknown_fields=Tr
         """Carry it out, or refuse it with the reason; the caller holds the lock."""
         try:
             self.check(state)
-            return Outcome(True, self.carry_out(state))
+            answer = self.carry_out(state)
         except (Refused, UserError) as reason:
             return Outcome(False, str(reason))
+        if isinstance(answer, Undoable):
+            state.inverses.append(answer.inverse)
+            return Outcome(True, answer.text, undoable=answer.possible)
+        return Outcome(True, answer)
 
     def check(self, state: SchedulerState) -> None:
         """Raise `Refused` when the run is in no state for it."""
@@ -46,8 +57,8 @@ class Command(Struct, frozen=True, tag_field="command", forbid_unknown_fields=Tr
         if state.draining:
             raise Refused("the run ends after the running files; nothing else is started")
 
-    def carry_out(self, state: SchedulerState) -> str:
-        """Change the state, and return what was done, in one line.
+    def carry_out(self, state: SchedulerState) -> str | Undoable:
+        """Change the state, and return what was done, in one line, and how to undo it if it can be.
 
         Raises:
             Refused: It cannot be done.
@@ -61,7 +72,7 @@ class PauseDevice(Command, frozen=True, tag="pause_device"):
 
     device: str
 
-    def carry_out(self, state: SchedulerState) -> str:
+    def carry_out(self, state: SchedulerState) -> Undoable:
         """See `Command.carry_out`."""
         return pausing.pause(state, live_device(state, self.device))
 
@@ -71,7 +82,7 @@ class ResumeDevice(Command, frozen=True, tag="resume_device"):
 
     device: str
 
-    def carry_out(self, state: SchedulerState) -> str:
+    def carry_out(self, state: SchedulerState) -> Undoable:
         """See `Command.carry_out`."""
         return pausing.resume(state, live_device(state, self.device))
 
@@ -85,7 +96,7 @@ class PauseAll(Command, frozen=True, tag="pause_all"):
 
     reason: str = ""
 
-    def carry_out(self, state: SchedulerState) -> str:
+    def carry_out(self, state: SchedulerState) -> str | Undoable:
         """See `Command.carry_out`."""
         return pausing.pause_all(state, self.reason)
 
@@ -99,7 +110,7 @@ class ResumeAll(Command, frozen=True, tag="resume_all"):
 
     reason: str = ""
 
-    def carry_out(self, state: SchedulerState) -> str:
+    def carry_out(self, state: SchedulerState) -> str | Undoable:
         """See `Command.carry_out`."""
         return pausing.resume_all(state, self.reason)
 
@@ -109,14 +120,9 @@ class SetPolicy(Command, frozen=True, tag="set_policy"):
 
     settings: PolicySettings
 
-    def carry_out(self, state: SchedulerState) -> str:
+    def carry_out(self, state: SchedulerState) -> str | Undoable:
         """See `Command.carry_out`."""
-        if not state.balancer.stealing:
-            raise Refused("stealing is off in this run (--no-stealing)")
-        if self.settings == state.balancer.policy.settings:
-            return describe(self.settings)
-        state.balancer.set_policy(self.settings)
-        return _log_setting(state, describe(self.settings))
+        return policy.set_policy(state, self.settings)
 
 
 class MoveUnits(Command, frozen=True, tag="move_units"):
@@ -125,7 +131,7 @@ class MoveUnits(Command, frozen=True, tag="move_units"):
     unit_ids: tuple[int, ...]
     device: str
 
-    def carry_out(self, state: SchedulerState) -> str:
+    def carry_out(self, state: SchedulerState) -> Undoable:
         """See `Command.carry_out`."""
         return queue_edits.move(state, self.unit_ids, live_device(state, self.device))
 
@@ -152,17 +158,17 @@ class ReorderUnits(Command, frozen=True, tag="reorder_units"):
     unit_ids: tuple[int, ...]
     first: bool
 
-    def carry_out(self, state: SchedulerState) -> str:
+    def carry_out(self, state: SchedulerState) -> Undoable:
         """See `Command.carry_out`."""
         return queue_edits.reorder(state, self.unit_ids, first=self.first)
 
 
-class UndoMove(Command, frozen=True, tag="undo_move"):
-    """Put back what the last `MoveUnits` or `ReorderUnits` moved, as far as it still waits."""
+class Undo(Command, frozen=True, tag="undo"):
+    """Take back the last command that can be undone, as far as its files are as it left them."""
 
     def carry_out(self, state: SchedulerState) -> str:
         """See `Command.carry_out`."""
-        return queue_edits.undo(state)
+        return undo.undo(state)
 
 
 class SkipUnits(Command, frozen=True, tag="skip_units"):
@@ -170,7 +176,7 @@ class SkipUnits(Command, frozen=True, tag="skip_units"):
 
     unit_ids: tuple[int, ...]
 
-    def carry_out(self, state: SchedulerState) -> str:
+    def carry_out(self, state: SchedulerState) -> Undoable:
         """See `Command.carry_out`."""
         return queue_edits.skip(state, self.unit_ids)
 
@@ -180,7 +186,7 @@ class RetryUnits(Command, frozen=True, tag="retry_units"):
 
     unit_ids: tuple[int, ...]
 
-    def carry_out(self, state: SchedulerState) -> str:
+    def carry_out(self, state: SchedulerState) -> Undoable:
         """See `Command.carry_out`."""
         return queue_edits.retry(state, self.unit_ids)
 
@@ -221,7 +227,7 @@ AnyCommand = (
     | MoveUnits
     | SplitUnit
     | ReorderUnits
-    | UndoMove
+    | Undo
     | SkipUnits
     | RetryUnits
     | Drain

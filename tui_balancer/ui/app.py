@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from types import FrameType
 from typing import Any, ClassVar, Final, Literal
 
@@ -49,6 +50,7 @@ from tui_balancer.ui.notifications import Notifications
 from tui_balancer.ui.poller import RunPoller
 from tui_balancer.ui.screens.run_screen import RunScreen
 from tui_balancer.ui.themes import DARK, LIGHT, OWN_COLORS, THEMES, preferred_theme
+from tui_balancer.ui.toasts import answer_text
 from tui_balancer.view.handle import Phase, RunHandle
 
 _SIGNALS: Final = {
@@ -210,7 +212,11 @@ class BalancerApp(App[int]):
         """Say what became of a command."""
         command, outcome = message.command, message.outcome
         if outcome.accepted:
-            self.notify(f"{glyphs.DONE} {outcome.message}", timeout=4, markup=False)
+            keys = chain.from_iterable(self.run_screen.sections.values())
+            text = answer_text(command, outcome, keys)
+            # What can be undone stays a little longer, to be thought about.
+            timeout = 8 if outcome.undoable else 4
+            self.notify(f"{glyphs.DONE} {text}", timeout=timeout, markup=False)
         else:
             self.notify(outcome.message, title="Refused", severity="warning", markup=False)
         self.run_screen.answered(command, outcome)

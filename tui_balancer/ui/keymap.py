@@ -75,7 +75,7 @@ GLOBAL: Final = (
         rank=4,
     ),
     _steering("threshold.edit", "e", "e", "edit_threshold", "", "Edit policy and threshold"),
-    _steering("move.undo", "u", "u", "undo", "", "Undo the last move"),
+    _steering("move.undo", "u", "u", "undo", "", "Undo the last change"),
     Key("files.failed", "exclamation_mark", "!", "show_failed", "", "Show the files that failed"),
     Key(
         "screen.freeze",

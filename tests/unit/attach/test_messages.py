@@ -51,7 +51,7 @@ from tui_balancer.scheduler.commands import (
     SkipUnits,
     SplitUnit,
     StopNow,
-    UndoMove,
+    Undo,
 )
 from tui_balancer.scheduler.events import (
     AssignmentEvent,
@@ -80,7 +80,7 @@ COMMANDS = (
     MoveUnits((1, 2), "cuda:1"),
     SplitUnit(7, "cuda:1"),
     ReorderUnits((3, 1), first=True),
-    UndoMove(),
+    Undo(),
     SkipUnits((5,)),
     RetryUnits((5, 6)),
     Drain(),

@@ -53,7 +53,7 @@ def test_whoever_moves_a_file_of_a_bundle_moves_the_bundle() -> None:
     bench.coordinator.assign([bundle(0, 1.0, 2.0, 3.0), unit(3, 9.0)])
     assert (bench.waiting("cuda:0"), bench.waiting("cuda:1")) == ([3], [0])
     outcome = bench.coordinator.execute(MoveUnits((2, 1), "cuda:0"))
-    assert (outcome.accepted, outcome.message) == (True, "moved 3 files to cuda:0")
+    assert (outcome.accepted, outcome.message) == (True, "3 files moved from cuda:1 to cuda:0")
     assert bench.waiting("cuda:0") == [3, 0]
 
     bench.coordinator.execute(SkipUnits((2,)))

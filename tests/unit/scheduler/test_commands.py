@@ -56,11 +56,11 @@ def test_a_paused_device_stops_at_its_batch_boundary_and_goes_on_when_resumed() 
     lease = bench.must_take("cuda:0")
     assert bench.progress(lease, 0.2) is Directive.CONTINUE
     assert ask(bench, PauseDevice("cuda:0")) == Outcome(
-        True, "cuda:0 is paused after its batch in flight"
+        True, "cuda:0 is paused after its batch in flight", undoable=True
     )
     assert bench.progress(lease, 0.4) is Directive.PAUSE
     assert bench.coordinator.wait_while_paused("cuda:0", 1, 0.0) is Directive.PAUSE
-    assert ask(bench, ResumeDevice("cuda:0")) == Outcome(True, "cuda:0 is resumed")
+    assert ask(bench, ResumeDevice("cuda:0")) == Outcome(True, "cuda:0 is resumed", undoable=True)
     assert bench.coordinator.wait_while_paused("cuda:0", 1, 0.0) is Directive.CONTINUE
     assert bench.progress(lease, 0.6) is Directive.CONTINUE
 
@@ -105,12 +105,12 @@ def test_a_paused_device_takes_and_steals_nothing() -> None:
 def test_when_all_are_paused_nothing_moves() -> None:
     bench = Bench(costs=[9, 8, 7, 6])
     assert not bench.coordinator.snapshot().paused
-    assert ask(bench, PauseAll()) == Outcome(True, "all devices are paused")
+    assert ask(bench, PauseAll()) == Outcome(True, "all devices are paused", undoable=True)
     assert bench.coordinator.snapshot().paused
     assert bench.take("cuda:0") is bench.take("cuda:1") is None
     assert not any(isinstance(event, StealEvent) for event in bench.journal)
     assert bench.coordinator.snapshot().eta_seconds is None
-    assert ask(bench, ResumeAll()) == Outcome(True, "all devices are resumed")
+    assert ask(bench, ResumeAll()) == Outcome(True, "all devices are resumed", undoable=True)
     assert bench.take("cuda:0") is not None
     assert not bench.coordinator.snapshot().paused
 
@@ -141,8 +141,8 @@ def test_pausing_all_pauses_those_that_are_not_yet() -> None:
             "the least gain in seconds must be a number of at least 0, not -1",
         ),
         ([], MoveUnits((), "cuda:1"), "no file is chosen"),
-        ([], MoveUnits((0,), "cuda:0"), "virus_0.faa waits for cuda:0 already"),
-        ([], MoveUnits((77,), "cuda:0"), "file 77 is unknown: not moved"),
+        ([], MoveUnits((0,), "cuda:0"), "not moved: virus_0.faa waits for cuda:0 already"),
+        ([], MoveUnits((77,), "cuda:0"), "not moved: file 77 is unknown"),
         ([], MoveUnits((0,), "cuda:7"), "there is no device cuda:7"),
         (
             [Drain()],
@@ -183,7 +183,9 @@ def test_a_dead_device_is_neither_paused_nor_given_files() -> None:
 def test_moved_files_wait_at_the_end_of_the_other_queue() -> None:
     bench = Bench(costs=[9, 8, 7, 6, 5, 4])
     assert bench.waiting("cuda:0") == [0, 3, 4]
-    assert ask(bench, MoveUnits((4, 0), "cuda:1")) == Outcome(True, "moved 2 files to cuda:1")
+    assert ask(bench, MoveUnits((4, 0), "cuda:1")) == Outcome(
+        True, "2 files moved from cuda:0 to cuda:1", undoable=True
+    )
     assert bench.waiting("cuda:0") == [3]
     assert bench.waiting("cuda:1") == [1, 2, 5, 4, 0]
     moves = [event for event in bench.journal if isinstance(event, MoveEvent)]
@@ -197,10 +199,12 @@ def test_a_file_that_has_started_is_refused_the_others_move() -> None:
     bench = Bench(costs=[9, 8, 7, 6, 5, 4])
     bench.must_take("cuda:0")
     assert ask(bench, MoveUnits((0, 3), "cuda:1")) == Outcome(
-        True, "moved virus_3.faa to cuda:1; virus_0.faa has started on cuda:0: not moved"
+        True,
+        "virus_3.faa moved from cuda:0 to cuda:1; not moved: virus_0.faa has started on cuda:0",
+        undoable=True,
     )
     assert ask(bench, MoveUnits((0,), "cuda:1")) == Outcome(
-        False, "virus_0.faa has started on cuda:0: not moved"
+        False, "not moved: virus_0.faa has started on cuda:0"
     )
 
 
@@ -209,7 +213,7 @@ def test_many_refusals_are_told_in_short() -> None:
     bench.run_one("cuda:0", 1)
     bench.run_one("cuda:0", 1)
     assert ask(bench, MoveUnits((0, 3, 4), "cuda:1")).message == (
-        "moved virus_4.faa to cuda:1; virus_0.faa is done: not moved (and 1 more not moved)"
+        "virus_4.faa moved from cuda:0 to cuda:1; 2 not moved: they are done"
     )
 
 
@@ -217,7 +221,7 @@ def test_the_policy_changes_at_once_and_is_told() -> None:
     bench = Bench(costs=[9, 8])
     settings = CountSettings(ratio=3.0)
     assert ask(bench, SetPolicy(settings)) == Outcome(
-        True, "steal if longest ≥ 3 files, > 3× or +3"
+        True, "steal if longest ≥ 3 files, > 3× or +3", undoable=True
     )
     assert bench.coordinator.snapshot().policy == settings
     last = bench.journal[-1]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.state.cost_index import CostIndex
@@ -69,12 +70,30 @@ class WorkQueue:
         Args:
             units: By their places in this queue, from 0, when all of them were here.
         """
-        order = list(self)
+        order: list[Unit] = []
+        left = iter(list(self))
         for place, unit in sorted(units.items()):
-            order.insert(place, unit)
+            order += islice(left, max(0, place - len(order)))
+            order.append(unit)
             self._added(unit)
-        self._order = deque(order)
+        self._order = deque((*order, *left))
         self._gone.clear()
+
+    def take_out(self, unit_ids: Collection[int]) -> dict[int, Unit]:
+        """Take units out, all in one pass over the queue; return them by their places, from 0."""
+        taken: dict[int, Unit] = {}
+        kept: deque[Unit] = deque()
+        for place, unit in enumerate(self):
+            if unit.unit_id in unit_ids:
+                taken[place] = unit
+            else:
+                kept.append(unit)
+        self._order = kept
+        self._gone.clear()
+        for unit in taken.values():
+            del self._units[unit.unit_id]
+            self._removed(unit)
+        return taken
 
     def numbers(self) -> array[int]:
         """Return the numbers of the files, next first; quick also for a million of them."""

@@ -6,8 +6,9 @@ end a lease are in `actions.completion`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import Final
 
 from tui_balancer.failures import Failure
 from tui_balancer.scheduler.event_log import EventLog, EventSink
@@ -32,18 +33,8 @@ from tui_balancer.scheduler.state.device_record import DeviceRecord
 from tui_balancer.scheduler.state.leases import ActiveLease
 from tui_balancer.scheduler.state.unit_store import UnitStore
 
-
-@dataclass(slots=True)
-class LastMove:
-    """What an undo of a move needs.
-
-    Attributes:
-        places: For each device from whose queue units went: the units by their places there.
-        now: The device for which each of them waits since.
-    """
-
-    places: dict[str, dict[int, Unit]] = field(default_factory=dict)
-    now: dict[int, str] = field(default_factory=dict)
+UNDOS: Final = 20
+"""Changes that can be undone, the newest ones; one of 100,000 files keeps megabytes."""
 
 
 class SchedulerState:
@@ -59,7 +50,7 @@ class SchedulerState:
         stopping: Whether running units are abandoned too.
         version: Grows with every change after which a worker that was told "nothing for you"
             or "pause" may get another answer.
-        last_move: What a person moved last, for an undo.
+        inverses: Take back what a person did, the newest last; see `actions.undo`.
         max_restarts: Restarts a device gets before it is given up.
         poison_limit: Workers that a unit may kill before it is failed.
         sharer: Lets several devices work on one unit.
@@ -98,7 +89,7 @@ class SchedulerState:
         self.stopping = False
         self.version = 0
         self.began: float | None = None
-        self.last_move = LastMove()
+        self.inverses: deque[Callable[[SchedulerState], str]] = deque(maxlen=UNDOS)
         self.max_restarts = max_restarts
         self.poison_limit = poison_limit
 
@@ -158,6 +149,18 @@ class SchedulerState:
             by_hand=by_hand,
             cause=failure.cause,
             whole=unit.whole,
+        )
+
+    def first_free(self) -> DeviceRecord:
+        """Return the live device that is through with its queue before all others."""
+        now = self.clock()
+        return min(
+            self.device_pool.live,
+            key=lambda record: (
+                record.paused,
+                self.device_pool.remaining_seconds(record, now) or 0.0,
+                record.queue.cost,
+            ),
         )
 
     def take(self, record: DeviceRecord) -> Lease | None:

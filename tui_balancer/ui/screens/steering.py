@@ -13,7 +13,7 @@ from tui_balancer.scheduler.commands import (
     ResumeAll,
     ResumeDevice,
     SetPolicy,
-    UndoMove,
+    Undo,
 )
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, PolicySettings
 from tui_balancer.scheduler.policy.rule_settings import lowered, raised
@@ -78,8 +78,8 @@ class SteeringScreen(Screen[None]):
         self.send(ResumeAll())
 
     def action_undo(self) -> None:
-        """Put back what was moved last."""
-        self.send(UndoMove())
+        """Take back what was done last."""
+        self.send(Undo())
 
     def action_raise_threshold(self) -> None:
         """Steal a step less eagerly."""

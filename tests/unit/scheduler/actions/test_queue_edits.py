@@ -13,7 +13,7 @@ from tui_balancer.scheduler.commands import (
     ReorderUnits,
     RetryUnits,
     SkipUnits,
-    UndoMove,
+    Undo,
 )
 from tui_balancer.scheduler.events import MoveEvent, RetryEvent, SkipEvent
 from tui_balancer.scheduler.model import Ended
@@ -34,7 +34,7 @@ def bench() -> Bench:
 
 def test_reordered_files_come_first_in_the_order_they_were_named(bench: Bench) -> None:
     outcome = asked(bench, ReorderUnits((7, 4, 6), first=True))
-    assert outcome == Outcome(True, "3 files come first now")
+    assert outcome == Outcome(True, "3 files come first now", undoable=True)
     assert bench.waiting("cuda:0") == [7, 4, 0, 3]
     assert bench.waiting("cuda:1") == [6, 1, 2, 5]
 
@@ -50,15 +50,15 @@ def test_reordered_files_come_last(bench: Bench) -> None:
 def test_undo_puts_a_move_back_into_its_places(bench: Bench) -> None:
     asked(bench, MoveUnits((3, 7), "cuda:1"))
     assert bench.waiting("cuda:1") == [1, 2, 5, 6, 3, 7]
-    outcome = asked(bench, UndoMove())
-    assert outcome == Outcome(True, "2 files are back in their places")
+    outcome = asked(bench, Undo())
+    assert outcome == Outcome(True, "undone: 2 files are back in their places")
     assert bench.waiting("cuda:0") == [0, 3, 4, 7]
     assert bench.waiting("cuda:1") == [1, 2, 5, 6]
 
 
 def test_undo_puts_a_new_order_back(bench: Bench) -> None:
     asked(bench, ReorderUnits((7, 3, 2), first=True))
-    asked(bench, UndoMove())
+    asked(bench, Undo())
     assert bench.waiting("cuda:0") == [0, 3, 4, 7]
     assert bench.waiting("cuda:1") == [1, 2, 5, 6]
 
@@ -67,21 +67,22 @@ def test_undo_leaves_what_has_started_meanwhile(bench: Bench) -> None:
     asked(bench, MoveUnits((0, 3), "cuda:1"))
     asked(bench, ReorderUnits((0, 3), first=True))
     bench.must_take("cuda:1")
-    outcome = asked(bench, UndoMove())
+    outcome = asked(bench, Undo())
     assert (
-        outcome.message == "virus_3.faa is back in its place; 1 started or changed hands meanwhile"
+        outcome.message
+        == "undone: virus_3.faa is back in its place; 1 started or changed hands meanwhile"
     )
     assert bench.waiting("cuda:1") == [1, 2, 5, 6, 3]
 
 
 def test_undo_works_once(bench: Bench) -> None:
     asked(bench, MoveUnits((0,), "cuda:1"))
-    asked(bench, UndoMove())
-    assert asked(bench, UndoMove()) == Outcome(False, "there is no move to undo")
+    asked(bench, Undo())
+    assert asked(bench, Undo()) == Outcome(False, "there is nothing to undo")
 
 
 def test_a_skipped_file_is_counted_apart_and_not_computed(bench: Bench) -> None:
-    assert asked(bench, SkipUnits((0,))) == Outcome(True, "skipped virus_0.faa")
+    assert asked(bench, SkipUnits((0,))) == Outcome(True, "virus_0.faa skipped", undoable=True)
     totals = bench.coordinator.totals()
     assert (totals.failed, totals.skipped, totals.waiting) == (0, 1, 7)
     assert bench.must_take("cuda:0").unit.unit_id == 3
@@ -97,12 +98,14 @@ def test_a_run_whose_last_files_are_skipped_is_over() -> None:
 
 def test_a_started_file_is_not_skipped(bench: Bench) -> None:
     bench.must_take("cuda:0")
-    assert "has started on cuda:0: not skipped" in asked(bench, SkipUnits((0,))).message
+    refusal = "not skipped: virus_0.faa has started on cuda:0"
+    assert asked(bench, SkipUnits((0,))) == Outcome(False, refusal)
 
 
 def test_a_skipped_file_can_be_tried_after_all(bench: Bench) -> None:
     asked(bench, SkipUnits((0,)))
-    assert asked(bench, RetryUnits((0,))) == Outcome(True, "virus_0.faa waits again")
+    answer = Outcome(True, "virus_0.faa waits again", undoable=True)
+    assert asked(bench, RetryUnits((0,))) == answer
     totals = bench.coordinator.totals()
     assert (totals.failed, totals.skipped, totals.waiting) == (0, 0, 8)
     event = next(one for one in bench.journal if isinstance(one, RetryEvent))
@@ -126,12 +129,15 @@ def test_what_a_person_skipped_before_this_session_is_tried_again_by_another_com
     assert (totals.files, totals.failed, totals.skipped) == (2, 0, 1)
     outcome = asked(bench, RetryUnits((1,)))
     assert not outcome.accepted
-    assert outcome.message.startswith("it was skipped before this session: `resume")
+    assert outcome.message == (
+        "not tried again: virus_1.faa was skipped before this session: "
+        "`resume --retry-failed` tries it again"
+    )
 
 
 def test_what_did_not_fail_is_not_tried_again(bench: Bench) -> None:
     outcome = asked(bench, RetryUnits((5,)))
-    assert outcome == Outcome(False, "virus_5.faa is waiting: there is nothing to try again")
+    assert outcome == Outcome(False, "not tried again: virus_5.faa is waiting")
 
 
 def test_places_tell_where_everything_is(bench: Bench) -> None:

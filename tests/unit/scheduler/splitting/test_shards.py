@@ -181,7 +181,7 @@ def test_who_moves_a_divided_file_moves_what_waits_of_it() -> None:
 def test_who_skips_a_shard_skips_its_file(asked: int) -> None:
     bench = Bench()
     bench.coordinator.assign([*divided(0, 2.0, 2.0), unit(3, 1.0)])
-    assert bench.coordinator.execute(SkipUnits((asked,))).message == "skipped huge.faa"
+    assert bench.coordinator.execute(SkipUnits((asked,))).message == "huge.faa skipped"
     (skipped,) = [event for event in bench.journal if isinstance(event, SkipEvent)]
     assert skipped.unit_id == 0
     totals = bench.coordinator.totals()

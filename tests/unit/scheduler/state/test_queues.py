@@ -56,6 +56,20 @@ class QueueAgainstAList(RuleBasedStateMachine):
             self.queue.append(one)
             self.model.append(one)
 
+    @rule(data=st.data())
+    def leave_and_come_back_to_their_places(self, data: st.DataObject) -> None:
+        chosen = data.draw(st.sets(st.sampled_from([*self.model, unit(0, 1.0)])))
+        taken = self.queue.take_out({one.unit_id for one in chosen})
+        assert taken == {place: one for place, one in enumerate(self.model) if one in chosen}
+        assert list(self.queue) == [one for one in self.model if one not in chosen]
+        # Some are gone for good; the others have their former places, or the nearest there are.
+        stay = data.draw(st.integers(0, len(taken)))
+        back = dict(sorted(taken.items())[:stay])
+        self.queue.put_back(back)
+        self.model = [one for one in self.model if one not in chosen]
+        for place, one in back.items():
+            self.model.insert(place, one)
+
     @rule(cost=st.floats(-1, 8))
     def search(self, cost: float) -> None:
         below, above = self.queue.around(cost)

@@ -1,0 +1,23 @@
+"""What a toast says of a command's answer: what changed, and which key takes it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tui_balancer.scheduler.commands import Command, Outcome, SkipUnits
+from tui_balancer.ui.keymap import Key
+
+
+def answer_text(command: Command, outcome: Outcome, keys: Iterable[Key]) -> str:
+    """Return an accepted answer with the keys that undo it.
+
+    Args:
+        command: What was asked.
+        outcome: The answer.
+        keys: All keys as the person has them.
+    """
+    if not outcome.undoable:
+        return outcome.message
+    shown = {key.id: key.shown for key in keys}
+    later = f", or {shown['file.retry']} on them later" if isinstance(command, SkipUnits) else ""
+    return f"{outcome.message}. Press {shown['move.undo']} to undo{later}."
