@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.balance import Bench, bundle, unit
+from tui_balancer.failures import Failure
 from tui_balancer.scheduler.commands import (
     Command,
     MoveUnits,
@@ -98,7 +99,7 @@ def test_an_undo_says_what_it_did(step: Command, answer: str) -> None:
 def test_a_retry_of_skipped_files_is_undone_and_one_of_failed_files_is_not() -> None:
     bench = made()
     lease = bench.must_take("cuda:0")
-    bench.coordinator.record_file_failure(lease.unit.unit_id, lease.epoch, "too long")
+    bench.coordinator.record_file_failure(lease.unit.unit_id, lease.epoch, Failure("too long"))
     asked(bench, SkipUnits((1,)), RetryUnits((0, 1)))
     assert asked(bench, Undo()) == [
         Outcome(True, "undone: virus_1.faa is skipped again; 1 file that had failed will run")
@@ -106,7 +107,7 @@ def test_a_retry_of_skipped_files_is_undone_and_one_of_failed_files_is_not() -> 
     asked(bench, SkipUnits((0,)), Undo(), Undo())
     assert bench.coordinator.totals().skipped == 0
     again = bench.must_take("cuda:0")
-    bench.coordinator.record_file_failure(again.unit.unit_id, again.epoch, "too long")
+    bench.coordinator.record_file_failure(again.unit.unit_id, again.epoch, Failure("too long"))
     retried, undone = asked(bench, RetryUnits((again.unit.unit_id,)), Undo())
     assert (retried.accepted, retried.undoable) == (True, False)
     assert undone == Outcome(False, "the retry of failed files cannot be undone; skip them instead")
