@@ -5,14 +5,19 @@ from __future__ import annotations
 import json as json_module
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from tui_balancer.cli.declarations import flag
 from tui_balancer.cli.options import RunFolder
+from tui_balancer.cli.progress import bar
 from tui_balancer.errors import UserError
 from tui_balancer.view.summary_text import EXIT_DONE
+
+if TYPE_CHECKING:
+    from tui_balancer.history.history import RunHistory
+    from tui_balancer.history.page.embedding_map import EmbeddingMap
 
 REPORT_NAME = "report.html"
 
@@ -25,11 +30,15 @@ def report(
         Path | None, Parameter(help=f"Where to write the page (default: OUT/{REPORT_NAME}).")
     ] = None,
     json: Annotated[bool, flag(help="Print an object for machines, and write no page.")] = False,
+    no_map: Annotated[
+        bool, flag(help="Leave out the map of the embeddings, and read no outputs.")
+    ] = False,
 ) -> int:
     """Write a run's report: one HTML page that needs no network.
 
-    Summary, timeline, throughput, devices, steals, failures and files, from the run's ledger; of
-    a live run, so far. A run of several sessions has one clock.
+    Summary, failures, warnings, timeline, throughput, a map of the embeddings, devices, steals
+    and files; of a live run, so far. All comes from the run's ledger, except the map, for which
+    its outputs are read. A run of several sessions has one clock.
     """
     from tui_balancer.history.history import read_history
     from tui_balancer.history.run_report import account_of
@@ -37,18 +46,38 @@ def report(
     if json:
         print_report(output)
         return EXIT_DONE
-    run_report = account_of(read_history(output))
+    history = read_history(output)
+    run_report = account_of(history)
+    embeddings = None if no_map else _embedding_map(history)
     from tui_balancer.history.page.html import page
 
     target = to or output / REPORT_NAME
     unfinished = target.with_name(f"{target.name}.tmp")
     try:
-        unfinished.write_text(page(run_report), encoding="utf-8")
+        unfinished.write_text(page(run_report, embeddings), encoding="utf-8")
         unfinished.replace(target)
     except OSError as problem:
         raise UserError(f"cannot write {target}: {problem.strerror}") from None
     print(target)
     return EXIT_DONE
+
+
+def _embedding_map(history: RunHistory) -> EmbeddingMap | str:
+    """Return the map of a run's embeddings, or why there is none."""
+    from tui_balancer.history.page.embedding_map import embedding_map
+    from tui_balancer.history.vector_sample import sample_vectors
+
+    with bar("reading vectors") as update:
+        try:
+            return embedding_map(
+                sample_vectors(
+                    history.folder,
+                    history.files,
+                    on_file=lambda done, total: update(completed=done, total=total),
+                )
+            )
+        except UserError as problem:
+            return str(problem)
 
 
 def print_report(output: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor, log10
+from math import ceil, floor, log10
 from typing import Final
 
 from tui_balancer.formatting import duration, quantity
@@ -44,12 +44,26 @@ def value_ticks(highest: float, height: float, marks: int = 4) -> tuple[Tick, ..
         height: Of the picture; values grow upwards, its units downwards.
         marks: How many there are at most, about.
     """
-    power = 10 ** floor(log10(highest / marks))
-    step = next(power * factor for factor in (1, 2, 5, 10) if highest / (power * factor) <= marks)
+    step = _round_step(highest / marks)
     return tuple(
         Tick(height - place * step / highest * height, quantity(place * step))
         for place in range(floor(highest / step + 1e-9) + 1)
     )
+
+
+def score_ticks(low: float, high: float, length: float, marks: int = 10) -> tuple[Tick, ...]:
+    """Return marks on round values of an axis from `low` to `high`, which may be below 0."""
+    step = _round_step((high - low) / marks)
+    return tuple(
+        Tick((place * step - low) / (high - low) * length, f"{place * step:.6g}")
+        for place in range(ceil(low / step), floor(high / step) + 1)
+    )
+
+
+def _round_step(least: float) -> float:
+    """Return the smallest of 1, 2, 5, 10, 20 … that is not less, or of 0.1, 0.2 and so on."""
+    power = 10 ** floor(log10(least))
+    return float(next(power * factor for factor in (1, 2, 5, 10) if least <= power * factor))
 
 
 def _time(seconds: float) -> str:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from tui_balancer import __version__
 from tui_balancer.formatting import count, duration, percent, plural, quantity
+from tui_balancer.history.page.embedding_map import EmbeddingMap
 from tui_balancer.history.page.throughput import throughput
 from tui_balancer.history.page.timeline import timeline
 from tui_balancer.history.run_report import FileReport, RunReport
@@ -21,6 +22,9 @@ MOST_FILES: Final = 5_000
 """More are left to `--json`: browsers grow slow on long tables."""
 
 MOST_TRANSFERS: Final = 1_000
+
+_CONTROLS: Final = dict.fromkeys({*range(32), 127} - {*b"\t\n"}, "\N{REPLACEMENT CHARACTER}")
+"""No page may have these, NUL before all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,15 @@ class _Shown:
         return len(self.rows) < self.of
 
 
-def page(account: RunReport) -> str:
+def page(account: RunReport, embeddings: EmbeddingMap | str | None = None) -> str:
     """Return the report as HTML.
 
     Every text from outside goes through Jinja's escaping, and the page's own policy forbids
     the browser to load anything and to run any script but the one that sorts the tables.
+
+    Args:
+        account: The run.
+        embeddings: The map of its embeddings, or why there is none; None leaves it out.
     """
     environment = Environment(
         loader=PackageLoader("tui_balancer.history", "page"),
@@ -53,6 +61,7 @@ def page(account: RunReport) -> str:
         "duration": duration,
         "example_line": example_line,
         "percent": percent,
+        "plural": plural,
         "quantity": quantity,
     }
     script = environment.get_template("report.js").render()
@@ -64,12 +73,13 @@ def page(account: RunReport) -> str:
         headline=headline(account),
         timeline=timeline(account),
         throughput=throughput(account),
+        embeddings=embeddings,
         failures=[file for file in account.files if file.state == "failed"],
         files=_shown_files(account.files),
         transfers=_Shown(account.transfers[:MOST_TRANSFERS], len(account.transfers)),
     )
-    # File names may hold bytes that are no UTF-8.
-    return text.encode("utf-8", "replace").decode()
+    # Names may hold control characters, and bytes that are no UTF-8.
+    return text.translate(_CONTROLS).encode("utf-8", "replace").decode()
 
 
 def headline(account: RunReport) -> str:

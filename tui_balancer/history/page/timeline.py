@@ -97,7 +97,7 @@ def timeline(account: RunReport) -> Timeline:
         for place, device in enumerate(account.devices)
     )
     sessions = tuple(
-        Mark(one.start * scale, f"session {number} began {one.started_at}")
+        Mark(one.start * scale, f"session {number} started {one.started_at}")
         for number, one in enumerate(account.sessions[1:], 2)
     )
     return Timeline(rows, len(rows) * ROW, time_ticks(account.seconds, WIDTH), sessions)
@@ -135,7 +135,7 @@ def _bars(held: Sequence[Span], scale: float) -> Iterable[Bar]:
 def _together(narrow: Sequence[Span], scale: float) -> Bar:
     first, last = narrow[0], narrow[-1]
     kind = next((_kind(one) for one in narrow if one.how is not SpanEnd.DONE), _kind(first))
-    title = _title(first) if len(narrow) == 1 else f"{count(len(narrow))} times from {first.name}"
+    title = _title(first) if len(narrow) == 1 else f"{count(len(narrow))} files, first {first.name}"
     width = max(NARROWEST / 2, (last.end - first.start) * scale)
     return Bar(first.start * scale, width, kind, title)
 

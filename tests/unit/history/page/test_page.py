@@ -127,7 +127,7 @@ def test_of_very_many_files_the_costliest_are_shown_and_the_page_says_so(
     html = page(replace(account, files=many))
     assert "<td>file10</td>" in html
     assert "<td>file9</td>" not in html
-    assert f"The {MOST_FILES:,} costliest of {MOST_FILES + 10:,}" in html
+    assert f"The {MOST_FILES:,} files of the highest cost, of {MOST_FILES + 10:,};" in html
 
 
 def test_the_timeline_puts_spans_where_they_were_in_time(account: RunReport) -> None:
