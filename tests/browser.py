@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "chrome-headless-shell")
-SIZE = (1200, 1500)
+SIZE = (1200, 1900)
 """Of the page in pixels."""
 
 MISSING = (

@@ -1,11 +1,13 @@
-"""Takes the README's pictures: `python -m tests.screenshots [FOLDER]` runs the demo for real.
+"""Takes the README's pictures: `python -m tests.screenshots` runs the demo for real.
 
 Two CPU workers embed made-up proteins with untrained weights while a pilot presses the keys
-that a person would; every picture is what the screen showed at that moment.
+that a person would; every picture is what the screen showed at that moment. `--only report` takes
+that picture alone, `--only replay` likewise, and `--only screen` those of the run.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import sys
@@ -19,9 +21,11 @@ from textual.pilot import Pilot
 from tests.browser import BrowserMissing, take_picture
 from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.history.history import read_history
+from tui_balancer.history.page.embedding_map import embedding_map
 from tui_balancer.history.page.html import page
 from tui_balancer.history.replay.replay_run import ReplayRun
 from tui_balancer.history.run_report import account_of
+from tui_balancer.history.vector_sample import sample_vectors
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.run.prepare.prepare import prepare
@@ -31,6 +35,7 @@ from tui_balancer.ui.screens.replay_screen import ReplayScreen
 from tui_balancer.view.handle import Phase, RunSnapshot
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
+PICTURES = ("screen", "replay", "report")
 WIDE, NARROW = (120, 34), (80, 24)
 
 
@@ -89,7 +94,9 @@ async def replay(folder: Path) -> None:
 def report(folder: Path) -> None:
     """Open the run's report in a headless Chromium; without one, say so."""
     written = Path("report.html")
-    written.write_text(page(account_of(read_history(Path("embeddings")))), encoding="utf-8")
+    history = read_history(Path("embeddings"))
+    embeddings = embedding_map(sample_vectors(history.folder, history.files))
+    written.write_text(page(account_of(history), embeddings), encoding="utf-8")
     try:
         take_picture(written, folder / "report.png")
     except BrowserMissing as missing:
@@ -118,23 +125,31 @@ def stolen(seen: RunSnapshot) -> int:
     return sum(device.stolen_to for device in seen.devices)
 
 
-def main(folder: Path = FOLDER) -> None:
-    """Run the demo and keep its pictures in a folder."""
+def main() -> None:
+    """Run the demo and keep its pictures."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--only", choices=PICTURES, help="what to take; all by default")
+    arguments.add_argument("--to", type=Path, default=FOLDER, help="the folder to keep them in")
+    given = arguments.parse_args()
+    wanted, folder = [given.only] if given.only else PICTURES, given.to.absolute()
     prepare_for_spawn()
-    folder = folder.absolute()
     with tempfile.TemporaryDirectory() as work:
         # The pictures show paths as a person would have typed them.
         os.chdir(work)
         session = demo_session()
         session.start()
         try:
-            asyncio.run(take(session, folder))
-            asyncio.run(replay(folder))
-            report(folder)
+            if "screen" in wanted:
+                asyncio.run(take(session, folder))
+            session.wait()
+            if "replay" in wanted:
+                asyncio.run(replay(folder))
+            if "report" in wanted:
+                report(folder)
         finally:
             session.close()
             os.chdir("/")
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main()
