@@ -111,8 +111,8 @@ def resume(
 ) -> int:
     """Resume the run in a folder.
 
-    Inputs, model and all that decides the results come from the run's ledger, and so does the
-    rest where no option says otherwise.
+    Inputs, model and everything else that decides the results come from the run's ledger. So does
+    the rest, unless an option changes it.
     """
     from tui_balancer.run_folder.settings_json import settings_of
 

@@ -77,7 +77,7 @@ class EmbeddingOptions:
     else bf16 if all GPUs have it, else fp16. All else is fp32 always."""
 
     reference: Annotated[bool, flag()] = False
-    """Compute with fair-esm's own forward pass: slower, to hold a result against."""
+    """Compute with fair-esm's own forward pass: slower, to compare a result with."""
 
     format: Annotated[
         str,
@@ -104,7 +104,7 @@ class EmbeddingOptions:
     ] = "auto"
 
     allow_nucleotide: Annotated[bool, flag()] = False
-    """Read files that look like DNA or RNA as protein nevertheless."""
+    """Read files as protein that look like DNA or RNA."""
 
     strict: Annotated[bool, flag()] = False
     """Fail a file, instead of a warning, if a sequence in it looks like DNA or RNA, three-letter

@@ -199,3 +199,8 @@ def test_what_most_runs_need_is_in_the_short_help() -> None:
     short = printed("run", "--help", columns=COLUMNS)
     needed = "INPUT --output --list --model --devices --include --format --long --headless"
     assert [option for option in needed.split() if option not in short] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_sentence_becomes_a_list(command: str) -> None:
+    assert "•" not in printed(command, HELP_ALL, columns=COLUMNS)

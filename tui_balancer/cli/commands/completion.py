@@ -15,14 +15,14 @@ def add_completion(app: App) -> None:
     """Give a command line the command that tells shells about all the others."""
 
     @app.command
-    def completion(shell: Annotated[Shell, Parameter(name="SHELL", help="Yours.")], /) -> int:
+    def completion(shell: Annotated[Shell, Parameter(name="SHELL", help="Your shell.")], /) -> int:
         """Print a script that completes commands, options, their values and files.
 
-        bash: keep it as ~/.local/share/bash-completion/completions/tui-balancer.
+        bash: save it as ~/.local/share/bash-completion/completions/tui-balancer.
 
-        zsh: keep it as _cyclopts_tui-balancer, by this very name, in a folder of your fpath.
+        zsh: save it as _cyclopts_tui-balancer, exactly this name, in a folder of your fpath.
 
-        fish: keep it as ~/.config/fish/completions/tui-balancer.fish.
+        fish: save it as ~/.config/fish/completions/tui-balancer.fish.
         """
         script = app.generate_completion(shell=shell)
         # So that bash puts a slash behind a folder, and no space.

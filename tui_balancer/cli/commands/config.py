@@ -49,7 +49,7 @@ def config(
     """Write a commented file of preferences: defaults of options, theme, keys.
 
     Every line is a comment; remove its # to use it. An option is taken from the command line, else
-    from the environment, else from this file. A file that is there is left alone.
+    from the environment, else from this file. An existing file is not changed.
     """
     text = "\n".join(commented()) + "\n"
     if show:

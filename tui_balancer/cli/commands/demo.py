@@ -52,7 +52,7 @@ def demo(
         ),
     ] = 1.0,
     seed: Annotated[
-        int, whole(0, MOST_SEED, help="Of the made-up proteins and untrained weights.")
+        int, whole(0, MOST_SEED, help="Seed of the made-up proteins and untrained weights.")
     ] = 0,
     devices: DeviceOptions | None = None,
     balancing: BalancingOptions | None = None,

@@ -53,8 +53,8 @@ def export(
 ) -> int:
     """Write the finished outputs of a run in other formats.
 
-    Byte by byte what the run would have written with that --format, next to its outputs. What
-    is there already, by an earlier export too, is not replaced without --overwrite.
+    Writes the same bytes as the run would have written with that --format, next to its outputs.
+    Files that exist, also those of an earlier export, are replaced only with --overwrite.
     """
     from tui_balancer.export.export import export
 
@@ -91,7 +91,7 @@ def merge_outputs(
 
 
 def verify(output: RunFolder, /) -> int:
-    """Hold the outputs of a run against their checksums, their index and their inputs.
+    """Check the outputs of a run against their checksums, their index and their inputs.
 
     Every vector in every format must be finite and the one that was written, and there must be as
     many as the inputs have sequences. Exit code 1 if something is wrong, or not finished.

@@ -31,7 +31,7 @@ def plan(
     devices: DeviceOptions | None = None,
     embedding: EmbeddingOptions | None = None,
 ) -> int:
-    """Show who would get what, and do no work.
+    """Show which device would get which files, without a run.
 
     Counts the inputs and assigns them as a run would. Times come from assumed speeds and are
     rough; a run measures them.

@@ -17,15 +17,15 @@ def replay(
     /,
     *,
     speed: Annotated[
-        float, decimal(0, MOST_SPEED, above=True, help="Seconds of the run in a second.")
+        float, decimal(0, MOST_SPEED, above=True, help="Seconds of the run per second.")
     ] = 20.0,
     ascii: Annotated[bool, flag(help="Draw the screen in ASCII alone.")] = False,
 ) -> int:
     """Play a finished run again, on the same screen.
 
-    space plays and pauses, comma and full stop seek, n and N go to steals, b and B to failures,
-    + and - change the speed. All is put together from the run's ledger: what it does not hold
-    (memory, sensors) is not shown, and progress within a file is drawn as if it went evenly.
+    Keys: space plays and pauses, comma and full stop seek, n and N go to steals, b and B to
+    failures; plus and minus change the speed. Everything comes from the run's ledger: memory and
+    sensors, which it does not hold, are not shown, and progress within a file is drawn as even.
     """
     from tui_balancer.history.replay.replay_run import ReplayRun
 

@@ -44,7 +44,8 @@ def simulate(
         int, whole(1, 10_000_000, help="Made-up files, unless there are inputs.")
     ] = 200,
     policy: Annotated[
-        tuple[PolicyName, ...], Parameter(help="Only these; all by default.", negative="")
+        tuple[PolicyName, ...],
+        Parameter(help="Only these; all by default.", negative="", show_default=False),
     ] = POLICIES,
     scenario: Annotated[
         Scenario,
@@ -53,8 +54,10 @@ def simulate(
             "lost."
         ),
     ] = "quiet",
-    seeds: Annotated[int, whole(1, 1_000_000, help="Cases that are drawn.")] = 10,
-    model: Annotated[str, Parameter(help="What the inputs are costed for.")] = DEFAULT_MODEL,
+    seeds: Annotated[int, whole(1, 1_000_000, help="Random cases.")] = 10,
+    model: Annotated[
+        str, Parameter(help="The model that the cost of the inputs is for.")
+    ] = DEFAULT_MODEL,
     json: Annotated[bool, flag(help="Print a list of objects.")] = False,
     watch: Annotated[
         bool, flag(help="See one case on the screen: the first of the policies.")
@@ -71,9 +74,9 @@ def simulate(
 ) -> int:
     """Compare the policies on simulated devices.
 
-    The very coordinator of real runs under a virtual clock. It believes weights as flat as the
-    table's, and learns the true speeds as a run would. Figures are makespans over the fluid
-    bound: the time in which the same devices could do the work if it were poured over them.
+    Runs the coordinator of real runs under a virtual clock. It starts with weights like those of
+    the table and learns the true speeds, as a run does. The figures are run times divided by the
+    bound: the time in which all devices together could do the work.
     """
     if scenario == "dying" and devices < 2:
         raise UserError("--scenario dying needs a device that survives: --devices 2 or more")
