@@ -130,6 +130,21 @@ def attach(folder: Path, *, read_only: bool = False) -> AttachedRun | FinishedRu
         UserError: There is no run in the folder, its process was killed, or it cannot be
             attached to from here or by this user.
     """
+    run = live_or_ended(folder, read_only=read_only)
+    if isinstance(run, FinishedRun) and run.died:
+        raise UserError(
+            f"{run.summary().stop_reason}: continue it with `tui-balancer resume {folder}`"
+        )
+    return run
+
+
+def live_or_ended(folder: Path, *, read_only: bool = False) -> AttachedRun | FinishedRun:
+    """Return the run of a folder: live, or as its ledger has it, also if its process was killed.
+
+    Raises:
+        UserError: There is no run in the folder, or a live one cannot be attached to from here or
+            by this user.
+    """
     point = AttachPoint.read(folder)
     connection = reach(point, folder, read_only=read_only) if point is not None else None
     if connection is not None:
@@ -139,9 +154,6 @@ def attach(folder: Path, *, read_only: bool = False) -> AttachedRun | FinishedRu
         holder = lock_holder(folder)
         if holder is not None and psutil.pid_exists(holder.pid):
             raise UserError(f"{folder} is in use by {holder}, which cannot be attached to (yet)")
-        raise UserError(
-            f"{finished.summary().stop_reason}: continue it with `tui-balancer resume {folder}`"
-        )
     return finished
 
 

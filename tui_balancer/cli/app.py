@@ -14,6 +14,7 @@ from tui_balancer.cli.cluster_options import ClusterOptions
 from tui_balancer.cli.commands.completion import add_completion
 from tui_balancer.cli.commands.config import config
 from tui_balancer.cli.commands.demo import demo
+from tui_balancer.cli.commands.explain import explain
 from tui_balancer.cli.commands.export import export, inspect, verify
 from tui_balancer.cli.commands.manual import manual
 from tui_balancer.cli.commands.plan import bench, devices, plan
@@ -176,6 +177,7 @@ def attach(
     )
 
 
+app.command(explain, usage="Usage: tui-balancer explain OUT [FILE|DEVICE...] [OPTIONS]")
 app.command(demo, help_epilogue=EXIT_CODES)
 app.command(plan, usage="Usage: tui-balancer plan INPUT... [OPTIONS]")
 app.command(devices)

@@ -96,6 +96,7 @@ class FinishedRun:
             totals=totals,
             policy=settings.balancing.policy,
             stealing=settings.balancing.stealing,
+            splitting=settings.balancing.splitting,
             devices=tuple(_metrics(device, used.get(device.device)) for device in devices),
             last_event=self._events[-1].sequence if self._events else 0,
             warnings=tuple(map(notice_line, run_stats.warnings)),

@@ -103,6 +103,7 @@ class RunSnapshot:
         efficiency: How close the run has come to its bound so far, in [0, 1], as in
             `RunSummary`; None while unknown.
         step: What is being prepared; None once the run has begun.
+        splitting: Whether idle devices take over batches of running files.
     """
 
     phase: Phase
@@ -126,6 +127,7 @@ class RunSnapshot:
     trouble: str = ""
     efficiency: float | None = None
     step: Step | None = None
+    splitting: bool = True
 
 
 @dataclass(frozen=True, slots=True)

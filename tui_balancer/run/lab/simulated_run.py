@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from math import inf
 from pathlib import Path
 
 from tui_balancer.scheduler.commands import Command, Outcome
@@ -85,6 +86,7 @@ class SimulatedHandle:
             elapsed_seconds=self._run.now,
             scan=ScanProgress(totals.files, totals.files, totals.sequences, totals.residues),
             stealing=self._rules.stealing,
+            splitting=self._rules.batch_cost < inf,
             **work.values(),
         )
 

@@ -194,6 +194,7 @@ class RunSession:
             ),
             scan=self._scan_progress,
             stealing=self._settings.balancing.stealing,
+            splitting=self._settings.balancing.splitting,
             **work,
             warnings=tuple(map(notice_line, self._run_stats.warnings)),
             stop_reason=self._stop_reason,

@@ -138,7 +138,7 @@ class TimePolicy:
             remaining = victim.remaining_seconds
             if remaining is None or victim.rate is None or remaining < self.settings.gain_seconds:
                 continue
-            finish, unit = _best_unit(victim.queue, remaining, victim.rate, thief.rate)
+            finish, unit = best_to_steal(victim.queue, remaining, victim.rate, thief.rate)
             if self._pays(remaining, finish):
                 return _sooner(victim.device, thief.device, unit, remaining, finish)
         return None
@@ -228,7 +228,7 @@ def _sooner(source: str, target: str, unit: Unit, without: float, finish: float)
     return StealDecision(source, target, unit, sooner(without - finish), without, finish)
 
 
-def _best_unit(
+def best_to_steal(
     queue: WorkQueue, remaining: float, victim_rate: float, thief_rate: float
 ) -> tuple[float, Unit]:
     """Return when the pair is finished by sharing, in seconds, and the unit to begin with."""

@@ -1,0 +1,63 @@
+"""Whatever happens in a run, at every moment everything in it is explained."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.explaining import facts_of
+from tests.support.simulated import NO_SHRINK, Story
+from tui_balancer.run_folder.shards import shown
+from tui_balancer.scheduler.events import Event
+from tui_balancer.scheduler.model import DeviceState, Ended
+from tui_balancer.view.event_lines import event_line
+from tui_balancer.view.why.explain import explain_all, explain_event, explain_name
+from tui_balancer.view.why.facts import Facts, FileWord
+from tui_balancer.view.why.record import WhyRecord
+
+VERBS = {
+    FileWord.WAITING: "waits",
+    FileWord.RUNNING: "runs",
+    FileWord.DONE: "is done",
+    FileWord.FAILED: "failed",
+    FileWord.SKIPPED: "is skipped",
+}
+
+
+def true_state(facts: Facts, number: int) -> FileWord:
+    """Return the state of a file by what the coordinator says of it."""
+    places = facts.places
+    ended = Ended(places.ended[number]) if number < len(places.ended) else Ended.NOT
+    if ended:
+        return FileWord(ended.name.lower())
+    waits = any(number in queue for queue in places.queues.values())
+    return FileWord.WAITING if waits else FileWord.RUNNING
+
+
+@settings(deadline=None, max_examples=60, phases=NO_SHRINK)
+@given(data=st.data())
+def test_every_file_and_device_is_explained_at_every_moment(data: st.DataObject) -> None:
+    events: list[Event] = []
+    story = Story(data, events.append)
+    record, units = WhyRecord(), shown(tuple(story.files))
+    for _ in story.go():
+        facts = facts_of(story.run.coordinator, units, record, story.run.now)
+        for unit in units:
+            told = explain_name(facts, unit.name)
+            state = true_state(facts, unit.unit_id)
+            assert told.state == state.value
+            assert told.text.startswith(f"{unit.name} {VERBS[state]}")
+            assert told.text.endswith(".")
+            assert "among the events" not in told.text
+        for one in facts.snapshot.devices:
+            told = explain_name(facts, one.device)
+            assert told.state == one.state.value
+            assert told.text.startswith(f"{one.device} is {one.state.value}")
+            assert told.text.endswith(".")
+        not_busy = {
+            one.device for one in facts.snapshot.devices if one.state is not DeviceState.BUSY
+        }
+        assert {told.name for told in explain_all(facts)} >= not_busy
+    for event in events:
+        line = event_line(event)
+        assert line is None or explain_event(facts, event).text.endswith((".", ")"))

@@ -1,0 +1,81 @@
+"""The command `explain`: why devices and files of a run are in their states."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from tui_balancer.cli.declarations import flag
+from tui_balancer.cli.options import RunFolder
+from tui_balancer.errors import UserError
+from tui_balancer.scheduler.events import Event
+from tui_balancer.view.handle import RunHandle
+from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED
+from tui_balancer.view.why.explain import UnknownName, explain_all, explain_name
+from tui_balancer.view.why.facts import Explanation, read_facts
+from tui_balancer.view.why.record import WhyRecord
+
+FORMAT: Final = 1
+"""Version of what `--json` prints; grows when a field changes its meaning."""
+
+
+def explain(
+    output: RunFolder,
+    /,
+    *names: Annotated[str, Parameter(name="NAME", help="Files and devices of the run.")],
+    json: Annotated[bool, flag(help="Print an object for machines.")] = False,
+) -> int:
+    """Say why a file or device waits, is idle, runs, was stolen, is paused, dead or failed.
+
+    Without names: every device that is not simply working, and the file that ends last. Asks the
+    run itself if it is live, else its ledger. Exit code 1 if the run does not know a name.
+    """
+    from tui_balancer.attach.client import live_or_ended
+
+    run, record = live_or_ended(output, read_only=True), WhyRecord()
+    facts = read_facts(run, record)
+    record.note(_all_events(run, output))
+    code, explained = EXIT_DONE, list[Explanation]()
+    for name in names:
+        try:
+            explained.append(explain_name(facts, name))
+        except UnknownName as unknown:
+            print(f"tui-balancer: {unknown}", file=sys.stderr)
+            code = EXIT_FAILED
+    if not names:
+        explained += explain_all(facts)
+    _print(explained, json=json)
+    return code
+
+
+def _all_events(run: RunHandle, folder: Path) -> Sequence[Event]:
+    """Return the events of a run's newest session; a live one keeps only the last of them."""
+    kept = run.events_after(0)
+    if not kept or kept[-1].sequence == len(kept):
+        return kept
+    from tui_balancer.history.history import read_history
+
+    every = {event.sequence: event for event in kept}
+    # Without the others there is less to say, and it is still right.
+    with suppress(UserError):
+        ledger = read_history(folder, newest_session=True).newest_session().events
+        every = {one.sequence: one for one in ledger if one.sequence < kept[-1].sequence} | every
+    return [every[number] for number in sorted(every)]
+
+
+def _print(explained: Sequence[Explanation], *, json: bool) -> None:
+    if json:
+        fields = [
+            {"name": one.name, "kind": one.kind.value, "state": one.state, "text": one.text}
+            for one in explained
+        ]
+        print(json_module.dumps({"format": FORMAT, "explanations": fields}, indent=1))
+        return
+    for one in explained:
+        print(one.text)

@@ -1,0 +1,149 @@
+"""Why a device is in its state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from tui_balancer.formatting import estimate, percent, plural
+from tui_balancer.scheduler.events import StealEvent
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
+from tui_balancer.view.handle import Phase
+from tui_balancer.view.why.arrivals import arrived
+from tui_balancer.view.why.facts import Explanation, Facts, Kind
+from tui_balancer.view.why.idle import why_idle
+from tui_balancer.view.why.words import paragraph, progress, sentence, them
+
+
+def explain_device(facts: Facts, device: str) -> Explanation:
+    """Say why a device of the run is in its state."""
+    metrics = facts.device(device)
+    if metrics is None:
+        return Explanation(device, Kind.DEVICE, "", f"{device} is not a device of this run.")
+    text = _TEXTS[metrics.state](facts, metrics)
+    return Explanation(device, Kind.DEVICE, metrics.state.value, text)
+
+
+def simply_works(facts: Facts, metrics: DeviceMetrics) -> bool:
+    """Whether nothing about a device needs an explanation."""
+    return metrics.state is DeviceState.BUSY and facts.snapshot.phase is Phase.RUNNING
+
+
+def _starting(facts: Facts, one: DeviceMetrics) -> str:
+    told = [event.reason for event in facts.record.changes.get(one.device, ()) if event.reason]
+    return paragraph(
+        (
+            f"{one.device} is starting{_since(facts, one)}: its worker loads the model",
+            f"Before that: {', then '.join(told)}" if one.restarts else "",
+            _waiting(one, _open(one, "steal") if facts.snapshot.stealing else ""),
+        )
+    )
+
+
+def _idle(facts: Facts, one: DeviceMetrics) -> str:
+    since, freed = _since(facts, one), facts.record.freed.get(one.device)
+    began = facts.record.changes.get(one.device)
+    if freed is not None and (began is None or freed.seconds >= began[-1].seconds):
+        since = f" since {facts.time(freed.seconds)}, after {freed.unit_name}"
+    return sentence(f"{one.device} is idle{since}: {why_idle(facts, one)}")
+
+
+def _busy(facts: Facts, one: DeviceMetrics) -> str:
+    running = one.running
+    if running is None:
+        return f"{one.device} is busy: it has just taken a file."
+    name, came = running.unit.name, facts.record.arrivals.get(running.unit.unit_id)
+    end = one.finish_seconds
+    through = "" if end is None else f", and it is through with all in {estimate(end)}"
+    stolen = isinstance(came, StealEvent) and came.target == one.device
+    return paragraph(
+        (
+            f"{one.device} is busy with {name}: {progress(one, running)}",
+            arrived(facts, came, name) if came is not None and stolen else "",
+            _waiting(one, through),
+            _rank(facts, one),
+        )
+    )
+
+
+def _paused(facts: Facts, one: DeviceMetrics) -> str:
+    running, snapshot = one.running, facts.snapshot
+    reason = snapshot.trouble or _reason(facts, one)
+    held = running and f"It holds {running.unit.name} at {percent(running.fraction)}"
+    key = "P resumes all devices" if snapshot.paused else "p resumes it"
+    return paragraph(
+        (
+            f"{one.device} is paused{_since(facts, one)}{f': {reason}' if reason else ''}",
+            held or "",
+            _waiting(one, _open(one, "take") if snapshot.stealing else ""),
+            key,
+        )
+    )
+
+
+def _dead(facts: Facts, one: DeviceMetrics) -> str:
+    reason = _reason(facts, one) or one.note
+    lost = facts.record.freed.get(one.device)
+    moved = f"It had {lost.unit_name} last" if lost else ""
+    return paragraph(
+        (
+            f"{one.device} is dead{_since(facts, one)}{f': {reason}' if reason else ''}",
+            moved,
+            _waiting(one, _open(one, "take")),
+        )
+    )
+
+
+def _stopped(facts: Facts, one: DeviceMetrics) -> str:
+    reason = _reason(facts, one)
+    if not reason:
+        ended = facts.snapshot.phase is Phase.FINISHED
+        reason = facts.snapshot.stop_reason or ("the run has ended" if ended else "no work is left")
+    files = f"It finished {plural(one.files_done, 'file')}"
+    return paragraph((f"{one.device} is stopped{_since(facts, one)}: {reason}", files))
+
+
+_TEXTS: Final[dict[DeviceState, Callable[[Facts, DeviceMetrics], str]]] = {
+    DeviceState.STARTING: _starting,
+    DeviceState.IDLE: _idle,
+    DeviceState.BUSY: _busy,
+    DeviceState.PAUSED: _paused,
+    DeviceState.DEAD: _dead,
+    DeviceState.STOPPED: _stopped,
+}
+
+
+def _since(facts: Facts, one: DeviceMetrics) -> str:
+    """Return when the state of a device began, where events tell of it."""
+    changes = facts.record.changes.get(one.device)
+    if not changes or changes[-1].state is not one.state:
+        return ""
+    return f" since {facts.time(changes[0].seconds)}"
+
+
+def _reason(facts: Facts, one: DeviceMetrics) -> str:
+    """Return why a device came into its state, as its newest event tells it."""
+    changes = facts.record.changes.get(one.device)
+    return changes[-1].reason if changes and changes[-1].state is one.state else ""
+
+
+def _waiting(one: DeviceMetrics, more: str) -> str:
+    """Return how many files wait for a device, and what that means; empty where none does."""
+    if not one.queued_files:
+        return ""
+    verb = "waits" if one.queued_files == 1 else "wait"
+    return f"{plural(one.queued_files, 'file')} {verb} for it{more}"
+
+
+def _open(one: DeviceMetrics, verb: str) -> str:
+    return f"; other devices may {verb} {them(one.queued_files)}"
+
+
+def _rank(facts: Facts, one: DeviceMetrics) -> str:
+    """Return whether a device ends last of all, and by how much."""
+    ends = facts.ends()
+    if len(ends) < 2 or ends[0] is not one:
+        return ""
+    gap = (ends[0].finish_seconds or 0.0) - (ends[1].finish_seconds or 0.0)
+    last = f"It is the last to end, in {estimate(one.finish_seconds)}"
+    return f"{last}, {estimate(gap)} after {ends[1].device}"

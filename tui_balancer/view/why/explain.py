@@ -1,0 +1,128 @@
+"""Why: of a device, a file, an event, a name that a person types, or of all that stands out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from difflib import get_close_matches
+from heapq import nlargest
+from itertools import takewhile
+from typing import Final
+
+from tui_balancer.notices import with_examples
+from tui_balancer.scheduler.events import (
+    DeviceEvent,
+    Event,
+    FailureEvent,
+    MoveEvent,
+    RetryEvent,
+    ReturnEvent,
+    SettingEvent,
+    SkipEvent,
+    SplitEvent,
+    StealEvent,
+    UnbundleEvent,
+)
+from tui_balancer.view.event_lines import EventLine, event_line
+from tui_balancer.view.why.arrivals import arrived, shared
+from tui_balancer.view.why.devices import explain_device, simply_works
+from tui_balancer.view.why.facts import Explanation, Facts, Kind
+from tui_balancer.view.why.files import explain_file
+from tui_balancer.view.why.words import paragraph
+
+Question = Callable[[Facts], Explanation]
+"""What a person wants explained."""
+
+_COMPARED: Final = 200
+"""Names that are compared letter by letter with one that is not known."""
+
+
+class UnknownName(Exception):
+    """No file or device of the run has this name; the message names the nearest."""
+
+
+def explain_event(facts: Facts, event: Event) -> Explanation:
+    """Say what an event of the log did, and why its device or file is in its state now."""
+    line = event_line(event)
+    assert line is not None, "everyday events are in no log"
+    told, now = _happened(facts, event, line), ""
+    facts = replace(facts, told=event)
+    number = getattr(event, "unit_id", None)
+    if isinstance(event, DeviceEvent):
+        now = explain_device(facts, event.device).text
+        metrics = facts.device(event.device)
+        if metrics is not None and metrics.state is event.state:
+            told = ""
+    # A bundle has the number of its first file, and is not that.
+    elif number is not None and number < len(facts.units) and facts.units[number].name == line.name:
+        now = explain_file(facts, number).text
+        if facts.record.ends.get(number) == event:
+            told = ""
+    return Explanation(line.label.value, Kind.EVENT, "", paragraph((told, now)))
+
+
+def _happened(facts: Facts, event: Event, line: EventLine) -> str:
+    when = facts.time(event.seconds)
+    if isinstance(event, StealEvent | MoveEvent | RetryEvent | ReturnEvent | UnbundleEvent):
+        return arrived(facts, event, event.unit_name)
+    if isinstance(event, SplitEvent):
+        return shared(facts, event, event.unit_name)
+    if isinstance(event, FailureEvent | SkipEvent):
+        verb = "was skipped" if event.by_hand else "failed"
+        return f"{event.unit_name} {verb} at {when}: {event.reason}"
+    if isinstance(event, DeviceEvent):
+        why = f": {event.reason}" if event.reason else ""
+        return f"{event.device} was {event.state.value} at {when}{why}"
+    changed = f"Changed by hand at {when}: " if isinstance(event, SettingEvent) else ""
+    return f"{changed}{with_examples(line.reason, line.examples)}"
+
+
+def explain_name(facts: Facts, name: str) -> Explanation:
+    """Explain a device or a file by its name, or by the end of its path where one file has it.
+
+    Raises:
+        UnknownName: There is none, or several files end like this.
+    """
+    if facts.device(name) is not None:
+        return explain_device(facts, name)
+    names = [unit.name for unit in facts.units]
+    found = [number for number, one in enumerate(names) if one == name]
+    found = found or [number for number, one in enumerate(names) if _same_end(one, name)]
+    if len(found) == 1:
+        return explain_file(facts, found[0])
+    if found:
+        some = " and ".join(names[number] for number in found[:2])
+        raise UnknownName(f"{name!r} may be {some}: write more of its path")
+    near = _nearest(name, [*(one.device for one in facts.snapshot.devices), *names])
+    hint = f" The nearest is {near}." if near else ""
+    raise UnknownName(f"{name!r} is no file and no device of this run.{hint}")
+
+
+def explain_all(facts: Facts) -> tuple[Explanation, ...]:
+    """Explain every device that is not simply working, and the file that ends last."""
+    devices = (
+        explain_device(facts, one.device)
+        for one in facts.snapshot.devices
+        if not simply_works(facts, one)
+    )
+    last = facts.last_to_end()
+    return (*devices, *(() if last is None else (explain_file(facts, last),)))
+
+
+def _same_end(known: str, name: str) -> bool:
+    return known.endswith(f"/{name}") or name.endswith(f"/{known}")
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    """Return the name that looks most alike; empty where there is none."""
+
+    def alike(one: str) -> int:
+        return _same_letters(name, one) + _same_letters(reversed(name), reversed(one))
+
+    likely = nlargest(_COMPARED, names, key=alike)
+    return next(iter(get_close_matches(name, likely, 1, 0.0)), "")
+
+
+def _same_letters(one: Iterable[str], other: Iterable[str]) -> int:
+    """Return how many letters two texts have in common before they differ."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

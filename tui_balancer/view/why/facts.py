@@ -1,0 +1,173 @@
+"""What an explanation goes by: a run at one moment, and what its events told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from tui_balancer.formatting import clock_time
+from tui_balancer.scheduler.events import Event
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Ended, Unit
+from tui_balancer.scheduler.read_api import Places
+from tui_balancer.view.handle import Phase, RunHandle, RunSnapshot
+from tui_balancer.view.why.record import WhyRecord
+
+
+class Kind(str, Enum):
+    """What is explained."""
+
+    DEVICE = "device"
+    FILE = "file"
+    EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer to the question why.
+
+    Attributes:
+        name: Of the device or the file, or the label of an event.
+        kind: What is explained.
+        state: The state of the device (a `DeviceState`) or of the file (a `FileWord`); for an
+            event empty.
+        text: One sentence or several.
+    """
+
+    name: str
+    kind: Kind
+    state: str
+    text: str
+
+
+class FileWord(str, Enum):
+    """The state of a file, in a word."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+_ENDED = {
+    Ended.DONE: FileWord.DONE,
+    Ended.FAILED: FileWord.FAILED,
+    Ended.SKIPPED: FileWord.SKIPPED,
+}
+
+_NEVER = Places(-1, {}, b"")
+
+AT_WORK = (DeviceState.STARTING, DeviceState.IDLE, DeviceState.BUSY)
+"""States in which a device takes files."""
+
+ENDING = (Phase.DRAINING, Phase.STOPPING)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file is.
+
+    Attributes:
+        state: In a word.
+        device: Of a file in a queue, whose; empty otherwise.
+        position: Its place there, from 0.
+    """
+
+    state: FileWord
+    device: str = ""
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A run at one moment.
+
+    Attributes:
+        snapshot: The picture of it.
+        units: Every file at its number; none before they are known.
+        places: Where each of them is.
+        record: What its events told.
+        queue: Returns the units that wait for a device, as `RunHandle.queue`.
+        told: An event that is explained already, and not once more; None for none.
+    """
+
+    snapshot: RunSnapshot
+    units: Sequence[Unit]
+    places: Places
+    record: WhyRecord
+    queue: Callable[[str], Sequence[Unit]]
+    told: Event | None = None
+
+    @property
+    def assigned(self) -> bool:
+        """Whether the files have been shared out over the devices."""
+        return self.snapshot.phase not in (Phase.PREPARING, Phase.SCANNING)
+
+    def device(self, name: str) -> DeviceMetrics | None:
+        """Return a device's row."""
+        return next((one for one in self.snapshot.devices if one.device == name), None)
+
+    def time(self, seconds: float) -> str:
+        """Return the time of day of a moment of the run."""
+        start = self.snapshot.started_at
+        return clock_time(start + seconds, start + self.snapshot.elapsed_seconds)
+
+    def place(self, number: int) -> Place:
+        """Return where a file is."""
+        places = self.places
+        if number < len(places.ended) and (ended := Ended(places.ended[number])):
+            return Place(_ENDED[ended])
+        for device, queue in places.queues.items():
+            try:
+                return Place(FileWord.WAITING, device, queue.index(number))
+            except ValueError:
+                continue
+        return Place(FileWord.RUNNING if self.assigned else FileWord.WAITING)
+
+    def starts_in(self, place: Place) -> float | None:
+        """Return the estimated seconds until a file in a queue is begun; None if unknown."""
+        metrics = self.device(place.device)
+        if metrics is None or not metrics.rate or metrics.finish_seconds is None:
+            return None
+        rest = self.places.queues[place.device][place.position :]
+        cost = sum(self.units[number].cost for number in rest)
+        return max(0.0, metrics.finish_seconds - cost / metrics.rate)
+
+    def ends(self) -> list[DeviceMetrics]:
+        """Return the devices at work that have anything left, the last to end first."""
+        left = [
+            one
+            for one in self.snapshot.devices
+            if one.state in AT_WORK
+            and one.finish_seconds is not None
+            and (one.running or one.queued_files)
+        ]
+        return sorted(left, key=lambda one: one.finish_seconds or 0.0, reverse=True)
+
+    def last_to_end(self) -> int | None:
+        """Return the number of the file that is expected to end last; None where unknown.
+
+        Of a run that has ended: the one that was finished last.
+        """
+        if self.snapshot.phase is Phase.FINISHED:
+            return self.record.last_finished()
+        for one in self.ends()[:1]:
+            waiting = self.places.queues.get(one.device)
+            if waiting:
+                return waiting[-1]
+            if one.running is not None:
+                return one.running.unit.numbers[-1]
+        return None
+
+
+def read_facts(run: RunHandle, record: WhyRecord, places: Places | None = None) -> Facts:
+    """Return a run as it is now.
+
+    Args:
+        record: What its events told so far.
+        places: Where its files were before, where that was asked already.
+    """
+    snapshot, units = run.snapshot(), run.units()
+    news = run.places(_NEVER.last_event if places is None else places.last_event)
+    return Facts(snapshot, units, news or places or _NEVER, record, run.queue)

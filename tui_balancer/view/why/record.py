@@ -1,0 +1,207 @@
+"""What explanations need of a run's events: for each unit and device the newest of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from tui_balancer.scheduler.events import (
+    AssignmentEvent,
+    DeviceEvent,
+    DoneEvent,
+    Event,
+    FailureEvent,
+    LeaseEvent,
+    MoveEvent,
+    RetryEvent,
+    ReturnEvent,
+    SkipEvent,
+    SplitEvent,
+    StealEvent,
+    UnbundleEvent,
+)
+from tui_balancer.scheduler.model import Unit
+from tui_balancer.view.run_state import Release, RunState, RunView
+
+Arrival = StealEvent | MoveEvent | RetryEvent | ReturnEvent | UnbundleEvent
+"""What brought a unit into the queue in which it waits, or waited last."""
+
+_FILE: Final = np.dtype([("bundle", "i4"), ("device", "i2"), ("end", "f4"), ("took", "f4")])
+_NONE: Final = -1
+_UNKNOWN: Final = np.array((_NONE, _NONE, np.nan, np.nan), _FILE)
+
+
+class Finish(NamedTuple):
+    """The end of a file that has its output.
+
+    Attributes:
+        device: Who finished it.
+        seconds: When, in seconds of the run.
+        took: Seconds its batches were in flight; None where that was not measured for it alone.
+    """
+
+    device: str
+    seconds: float
+    took: float | None
+
+
+class Freed(NamedTuple):
+    """When a device's newest lease ended, in seconds of the run, and of which unit it was."""
+
+    seconds: float
+    unit_name: str
+
+
+class WhyRecord(RunView):
+    """Folds events into what `Facts` refers to; 14 bytes a file, and the events that stand out.
+
+    Attributes:
+        complete: Whether every event was seen; else the history of some files is not known.
+        last_event: Number of the newest event.
+        arrivals: What brought a unit to its queue, by its number; none for the assignment.
+        ends: Why a file has no output, by its number.
+        splits: How another device joined in a unit last, by its number.
+        attempts: How often a unit was begun, where that is more than once.
+        freed: When a device's newest lease ended.
+        changes: Of each device the newest events in a row that tell the same state.
+    """
+
+    def __init__(self) -> None:
+        self.complete = True
+        self.arrivals: dict[int, Arrival] = {}
+        self.ends: dict[int, FailureEvent | SkipEvent] = {}
+        self.splits: dict[int, SplitEvent] = {}
+        self.attempts: dict[int, int] = {}
+        self.freed: dict[str, Freed] = {}
+        self.changes: dict[str, list[DeviceEvent]] = {}
+        self._fold = RunState(self)
+        self._files = np.empty(0, _FILE)
+        self._devices: dict[str, int] = {}
+
+    @property
+    def last_event(self) -> int:
+        """See the class."""
+        return self._fold.last_event
+
+    def note(self, events: Iterable[Event]) -> None:
+        """Take in the next events."""
+        for event in events:
+            self.complete &= event.sequence == self.last_event + 1
+            self._fold.apply(event)
+
+    def unit_of(self, number: int) -> int:
+        """Return the number of the unit that a file is computed in: its bundle's, or its own."""
+        bundle = int(self._files["bundle"][number]) if number < len(self._files) else _NONE
+        return number if bundle == _NONE else bundle
+
+    def bundled(self, number: int) -> int:
+        """Return how many files are in the unit of a file."""
+        return max(1, int(np.count_nonzero(self._files["bundle"] == self.unit_of(number))))
+
+    def leases(self, unit_id: int) -> tuple[LeaseEvent, ...]:
+        """Return the leases of a unit that have not ended, the newest last."""
+        return tuple(self._fold.leases.get(unit_id, {}).values())
+
+    def finish(self, number: int) -> Finish | None:
+        """Return how a file was finished; None where that is not known."""
+        if number >= len(self._files) or self._files["device"][number] == _NONE:
+            return None
+        file = self._files[number]
+        took = None if np.isnan(file["took"]) else float(file["took"])
+        return Finish([*self._devices][file["device"]], float(file["end"]), took)
+
+    def last_finished(self) -> int | None:
+        """Return the number of the file that was finished last; None before the first."""
+        ends = self._files["end"]
+        return None if np.isnan(ends).all() else int(np.nanargmax(ends))
+
+    def expect(self, files: Sequence[Unit]) -> None:
+        """See `RunView`."""
+        self._make_room(len(files) - 1)
+
+    def assigned(self, event: AssignmentEvent) -> None:
+        """See `RunView`."""
+        for _, order in event.queues:
+            numbers = np.frombuffer(order, np.int32)
+            if len(numbers):
+                files, begins = np.maximum(numbers, ~numbers), numbers >= 0
+                unit = np.cumsum(begins) - 1
+                shared = np.bincount(unit)[unit] > 1
+                self._make_room(int(files.max()))
+                self._files["bundle"][files] = np.where(shared, files[begins][unit], _NONE)
+
+    def stolen(self, event: StealEvent) -> None:
+        """See `RunView`."""
+        self.arrivals[event.unit_id] = event
+
+    def moved(self, event: MoveEvent) -> None:
+        """See `RunView`."""
+        self.arrivals[event.unit_id] = event
+
+    def split(self, event: SplitEvent) -> None:
+        """See `RunView`."""
+        self.splits[event.unit_id] = event
+
+    def released(self, lease: LeaseEvent, end: Release) -> None:
+        """See `RunView`."""
+        self.freed[lease.device] = Freed(end.seconds, lease.unit_name)
+
+    def returned(self, event: ReturnEvent) -> None:
+        """See `RunView`."""
+        self.arrivals[event.unit_id] = event
+        if event.cause.worker_lost:
+            self._begun_again(event.unit_id)
+
+    def unbundled(self, event: UnbundleEvent) -> None:
+        """See `RunView`."""
+        self._begun_again(event.unit_id)
+        self._bundle(event.files, _NONE)
+        for number in event.files:
+            self.arrivals[number] = event
+            self.attempts[number] = self.attempts[event.unit_id]
+
+    def done(self, event: DoneEvent, files: Sequence[int]) -> None:
+        """See `RunView`."""
+        self._make_room(max(files))
+        device = self._devices.setdefault(event.device, len(self._devices))
+        # What one file of a bundle took, nobody has measured.
+        took = np.nan if event.files else event.compute_seconds
+        for number in files:
+            file = self._files[number]
+            file["device"], file["end"], file["took"] = device, event.seconds, took
+            self.ends.pop(number, None)
+
+    def failed(self, event: FailureEvent | SkipEvent, files: Sequence[int]) -> None:
+        """See `RunView`."""
+        self.ends |= dict.fromkeys(files, event)
+
+    def reopened(self, event: RetryEvent, files: Sequence[int]) -> None:
+        """See `RunView`."""
+        self.arrivals[event.unit_id] = event
+        if not isinstance(self.ends.get(files[0]), SkipEvent):
+            self._begun_again(event.unit_id)
+        self._bundle(files, event.unit_id if len(files) > 1 else _NONE)
+        for number in files:
+            self.ends.pop(number, None)
+
+    def device_changed(self, event: DeviceEvent) -> None:
+        """See `RunView`."""
+        before = self.changes.get(event.device, [])
+        same = bool(before) and before[-1].state is event.state
+        self.changes[event.device] = [*before, event] if same else [event]
+
+    def _begun_again(self, unit_id: int) -> None:
+        self.attempts[unit_id] = self.attempts.get(unit_id, 1) + 1
+
+    def _bundle(self, files: Sequence[int], unit_id: int) -> None:
+        self._make_room(max(files))
+        self._files["bundle"][list(files)] = unit_id
+
+    def _make_room(self, number: int) -> None:
+        missing = number + 1 - len(self._files)
+        if missing > 0:
+            # Half as much again, so that a million files do not move a million times.
+            more = np.full(missing + len(self._files) // 2, _UNKNOWN, _FILE)
+            self._files = np.concatenate([self._files, more])
