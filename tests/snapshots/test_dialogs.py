@@ -32,6 +32,7 @@ DIALOGS = {
     "device": (RUNNING, ("enter",)),
     "dead-device": (BROKEN, ("down", "enter")),
     "file": (RUNNING, ("2", "up", "enter")),
+    "why": (RUNNING, ("down", "down", "down", "w")),
     "failed-file": (BROKEN, ("exclamation_mark", "enter")),
     "split": (RUNNING, ("3", "enter")),
     "manual": (RUNNING, ("3", "f1")),
@@ -60,7 +61,7 @@ def app_and_preparation(dialog: str, *, attached: bool = False) -> tuple[Balance
     async def prepare(pilot: Pilot[int]) -> None:
         for key in keys:
             await pilot.press(key)
-            if key in (*"12345", "exclamation_mark"):
+            if key in (*"12345", "exclamation_mark", "w"):
                 await look(pilot)
 
     return BalancerApp(run_of(dialog), poll=False, attached=attached), prepare

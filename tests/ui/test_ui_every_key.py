@@ -236,7 +236,8 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
         lambda: fake_run(replace(RUNNING, devices=many_devices(64))),
         (
             Step("OverviewView", "z z", device_rows, (34, 66)),
-            Step("OverviewView RowList", "enter", screen, ("DetailDialog",), "down"),
+            Step("OverviewView", "w", screen, ("WhyDialog",), "down"),
+            Step("OverviewView RowList", "enter", screen, ("DetailDialog",), "escape"),
             Step("DetailDialog", "y", clipboard, ("cuda:0",)),
             Step("DetailDialog", "enter", screen, ("RunScreen",)),
             Step("DetailDialog", "q", screen, ("RunScreen",), "enter"),
@@ -259,6 +260,7 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
             Step("QueuesView", "s", order, (("file", False),)),
             Step("QueuesView", "S", order, (("file", True),)),
             Step("QueuesView RowList", "enter", screen, ("DetailDialog",)),
+            Step("QueuesView", "w", screen, ("WhyDialog",), "escape"),
             Step("QueuesView", "slash", focused_class, ("FilterBar",), "escape"),
             Step("FilterBar", "enter", focused_class, ("FileList",)),
             Step("FilterBar", "down", focused_class, ("FileList",), "slash"),
@@ -274,7 +276,8 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
         fake_run,
         (
             Step("StealsView", "v", kind_of_events, ("steals",), "3"),
-            Step("StealsView RowList", "enter", screen, ("DecisionDialog",)),
+            Step("StealsView", "w", screen, ("WhyDialog",)),
+            Step("StealsView RowList", "enter", screen, ("DecisionDialog",), "escape"),
             Step("StealsView", "slash", focused_class, ("FilterBar",), "escape"),
         ),
     ),
@@ -288,7 +291,8 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
             Step("TimelineView", "f", following, ((True, True),)),
             Step("TimelineView", "less_than_sign greater_than_sign", moment, (210.0, 750.0)),
             Step("TimelineView", "shift+left shift+right", moment, (210.0, 750.0)),
-            Step("TimelineView RowList", "enter", screen, ("DetailDialog",)),
+            Step("TimelineView", "w", screen, ("WhyDialog",)),
+            Step("TimelineView RowList", "enter", screen, ("DetailDialog",), "escape"),
         ),
     ),
     "logs": (

@@ -53,6 +53,10 @@ def _steering(
     return Key(name, keys, shown, action, label, help, steers=True, rank=rank)
 
 
+def _why(name: str, help: str) -> Key:
+    return Key(name, "w", "w", "why", "Why", help, rank=5)
+
+
 TABS: Final = ("overview", "queues", "steals", "timeline", "logs")
 
 GLOBAL: Final = (
@@ -100,6 +104,7 @@ SHOWING: Final = tuple(
 
 OVERVIEW: Final = (
     Key("device.details", "enter", "enter", "details", "Details", "Show the device in detail"),
+    _why("device.why", "Why is the device, or event, as it is"),
     Key("group.fold", "z", "z", "fold", "", "Fold or unfold the group of devices"),
 )
 
@@ -117,12 +122,14 @@ QUEUES: Final = (
     Key("list.sort", "s", "s", "sort", "Sort", "Sort by the next column", rank=3),
     Key("list.reverse", "S", "S", "reverse", "", "Reverse sort"),
     Key("file.details", "enter", "enter", "details", "", "Show the file in detail"),
+    _why("file.why", "Why does the file wait, run, or have no output"),
 )
 
 STEALS: Final = (
     Key("steals.filter", "slash", "/", "filter", "Filter", "Show only lines with these words"),
     Key("steals.kind", "v", "v", "next_kind", "Kind", "Show steals only, failures only, …"),
     Key("steals.details", "enter", "enter", "details", "Decision", "Explain the decision"),
+    _why("steals.why", "Why did this happen, and how is the file now"),
 )
 
 TIMELINE: Final = (
@@ -148,6 +155,7 @@ TIMELINE: Final = (
         "Forward half a screen",
     ),
     Key("time.details", "enter", "enter", "details", "File", "Show the file in detail"),
+    _why("time.why", "Why is the file, or device, as it is"),
 )
 
 LOGS: Final = (

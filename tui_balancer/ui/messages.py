@@ -10,7 +10,9 @@ from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.events import Event
 from tui_balancer.ui.state.file_table import FileTable
 from tui_balancer.ui.state.log_tail import LogLine
+from tui_balancer.ui.state.why_watch import Answer
 from tui_balancer.view.handle import RunSnapshot, RunSummary
+from tui_balancer.view.why.explain import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,14 @@ class Picture:
         files: Every file; None where nobody looks at them, or while they are not known.
         log: A log; None where nobody looks at one.
         summary: The end of the run; None while it goes on.
+        why: The answer to what a person wants explained; None where nothing is asked.
     """
 
     snapshot: RunSnapshot
     files: FileTable | None = None
     log: LogPicture | None = None
     summary: RunSummary | None = None
+    why: Answer | None = None
 
 
 class SnapshotTaken(Message):
@@ -83,6 +87,20 @@ class CommandWanted(Message):
 
     def __init__(self, command: Command) -> None:
         self.command = command
+        super().__init__()
+
+
+class WhyWanted(Message):
+    """A person wants something explained.
+
+    Args:
+        question: What.
+        title: Its name.
+    """
+
+    def __init__(self, question: Question, title: str) -> None:
+        self.question = question
+        self.title = title
         super().__init__()
 
 

@@ -21,7 +21,9 @@ from tui_balancer.ui.messages import (
 )
 from tui_balancer.ui.state.file_table import FileTable, FileWatch
 from tui_balancer.ui.state.log_tail import LogTail, log_names
+from tui_balancer.ui.state.why_watch import Answer, WhyWatch
 from tui_balancer.view.handle import Phase, RunHandle, RunSnapshot
+from tui_balancer.view.why.explain import Question
 
 _JOIN_SECONDS: Final = 2.0
 
@@ -48,6 +50,9 @@ class RunPoller:
         self._file_watch = FileWatch()
         self._files: FileTable | None = None
         self._files_due = 0.0
+        self._why_watch = WhyWatch()
+        self._question: Question | None = None
+        self._answer: Answer | None = None
         self._tail: LogTail | None = None
         self._log: LogPicture | None = None
         self._commands: SimpleQueue[Command | None] = SimpleQueue()
@@ -85,6 +90,11 @@ class RunPoller:
             self._files_due = 0.0
             self._wake.set()
 
+    def ask(self, question: Question | None) -> None:
+        """Have pictures hold the answer to a question from now on; None for no question."""
+        self._question = question
+        self._wake.set()
+
     def look(self) -> None:
         """Take a picture now."""
         self._files_due = 0.0
@@ -98,7 +108,8 @@ class RunPoller:
         """Pull the new events and take a picture; post both where they bring news.
 
         Args:
-            files: Whether the table of files is to be a new one, where somebody looks at it.
+            files: Whether the table of files and an answer are to be new ones, where somebody
+                looks at them.
         """
         with self._reading:
             snapshot = self._run.snapshot()
@@ -108,12 +119,14 @@ class RunPoller:
             if events:
                 self._last_event = events[-1].sequence
                 self._file_watch.note(events)
+                self._why_watch.note(events)
                 self._app.post_message(EventsArrived(events))
             picture = Picture(
                 snapshot,
                 self._read_files(snapshot, anew=files),
                 self._read_log(),
                 self._run.summary() if snapshot.phase is Phase.FINISHED else None,
+                self._read_why(anew=files),
             )
             if picture != self._last_picture:
                 self._last_picture = picture
@@ -122,6 +135,7 @@ class RunPoller:
     def _start_over(self) -> None:
         self._last_event, self._last_picture = 0, None
         self._file_watch, self._files, self._files_due = FileWatch(), None, 0.0
+        self._why_watch, self._answer = WhyWatch(), None
         self._app.post_message(WentBack())
 
     def _read_files(self, snapshot: RunSnapshot, *, anew: bool) -> FileTable | None:
@@ -134,6 +148,14 @@ class RunPoller:
             took = time.perf_counter() - began
             self._files_due = began + (took / FILES_SHARE if took > self._period / 10 else 0.0)
         return self._files
+
+    def _read_why(self, *, anew: bool) -> Answer | None:
+        question = self._question
+        if question is None:
+            self._answer = None
+        elif anew or self._answer is None or self._answer.question is not question:
+            self._answer = self._why_watch.answer(self._run, question)
+        return self._answer
 
     def _read_log(self) -> LogPicture | None:
         if self._log_wanted is None:

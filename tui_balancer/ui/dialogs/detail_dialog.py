@@ -78,7 +78,12 @@ class DetailDialog(Dialog[None]):
         lines = [one for line in self._page() for one in _wrapped(line, width)]
         self._text.update(Content("\n").join(lines))
 
+    @property
+    def copied(self) -> str:
+        """What is copied from here now."""
+        return self._copied
+
     def action_copy(self) -> None:
         """Copy what the page is about."""
-        self.app.copy_to_clipboard(self._copied)
-        self.notify(self._copied, title="Copied", markup=False)
+        self.app.copy_to_clipboard(self.copied)
+        self.notify(self.copied, title="Copied", markup=False)

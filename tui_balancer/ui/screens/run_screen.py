@@ -22,6 +22,7 @@ from tui_balancer.scheduler.commands import (
 from tui_balancer.scheduler.events import DeviceEvent, Event
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 from tui_balancer.ui import glyphs
+from tui_balancer.ui.dialogs.why_dialog import WhyDialog
 from tui_balancer.ui.keymap import (
     FILTERING,
     GLOBAL,
@@ -32,7 +33,7 @@ from tui_balancer.ui.keymap import (
     Key,
     bindings,
 )
-from tui_balancer.ui.messages import CommandWanted, Picture
+from tui_balancer.ui.messages import CommandWanted, Picture, WhyWanted
 from tui_balancer.ui.poller import RunPoller
 from tui_balancer.ui.screens.help_screen import HelpScreen
 from tui_balancer.ui.screens.manual_screen import ManualScreen
@@ -202,6 +203,12 @@ class RunScreen(SteeringScreen):
     @on(CommandWanted)
     def _send(self, event: CommandWanted) -> None:
         self.send(event.command)
+
+    @on(WhyWanted)
+    def _explain(self, event: WhyWanted) -> None:
+        dialog = WhyDialog(self.run_state, event.question, event.title)
+        self._link.ask(event.question)
+        self.app.push_screen(dialog, lambda _: self._link.ask(None))
 
     @on(LogsView.Asked)
     def _watch(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -23,6 +24,8 @@ from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.summary_panel import SummaryPanel
 from tui_balancer.ui.widgets.throughput_chart import LEAST_ROWS, ThroughputChart
+from tui_balancer.view.why.devices import explain_device
+from tui_balancer.view.why.explain import explain_event
 
 
 class OverviewView(View):
@@ -104,6 +107,18 @@ class OverviewView(View):
             self.devices.toggle_fold()
         else:
             self.app.push_screen(device_dialog(self.run_state, self.devices.device))
+
+    def action_why(self) -> None:
+        """Explain what is under the cursor: a device, an event."""
+        row = self.log_list.cursor_row if self.log_list.has_focus else None
+        bar = self.finish.cursor_row if self.finish.has_focus else None
+        device = bar.device if bar is not None else self.devices.device
+        if row is not None:
+            self.ask_why(partial(explain_event, event=row.event), row.line.label.value)
+        elif device is not None:
+            self.ask_why(partial(explain_device, device=device), device)
+        else:
+            self.notify("Select a device first.", title="No device")
 
     def action_fold(self) -> None:
         """Fold or unfold the group under the cursor."""

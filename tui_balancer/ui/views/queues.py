@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -40,6 +41,8 @@ from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.ui.widgets.line_text import LineText
 from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.scope_list import ScopeList
+from tui_balancer.view.why.devices import explain_device
+from tui_balancer.view.why.files import explain_file
 
 _WAITING_ONLY = frozenset(("move", "make_first", "make_last", "skip"))
 
@@ -159,6 +162,14 @@ class QueuesView(View):
         row = self.files.cursor_row
         if row is not None:
             self.app.push_screen(file_dialog(self.run_state, row.unit.unit_id, row.unit.name))
+
+    def action_why(self) -> None:
+        """Explain the file under the cursor, or the device whose queue is chosen."""
+        row, scope = self.files.cursor_row, self.scopes.cursor_row
+        if self.scopes.has_focus and scope is not None and scope.device is not None:
+            self.ask_why(partial(explain_device, device=scope.device), scope.device)
+        elif row is not None:
+            self.ask_why(partial(explain_file, number=row.unit.unit_id), row.unit.name)
 
     def action_move(self) -> None:
         """Ask where the tagged files go, or the one under the cursor."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -19,6 +20,7 @@ from tui_balancer.ui.widgets.filter_bar import FilterBar
 from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.ui.widgets.pair_matrix import PairMatrix
 from tui_balancer.ui.widgets.row_list import RowList
+from tui_balancer.view.why.explain import explain_event
 
 
 class StealsView(View):
@@ -64,6 +66,12 @@ class StealsView(View):
         row = self.log_list.cursor_row
         if row is not None:
             self.app.push_screen(DecisionDialog(row, self.log_list.time_of(row)))
+
+    def action_why(self) -> None:
+        """Explain the event under the cursor, and how its file or device is now."""
+        row = self.log_list.cursor_row
+        if row is not None:
+            self.ask_why(partial(explain_event, event=row.event), row.line.label.value)
 
     @on(RowList.Chosen, "#steallog")
     def _choose(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar, Final
 
 from textual import on
@@ -26,6 +27,8 @@ from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.throughput_chart import LEAST_ROWS, ThroughputChart
 from tui_balancer.ui.widgets.tracks import LEGEND
 from tui_balancer.view.run_state import SpanEnd
+from tui_balancer.view.why.devices import explain_device
+from tui_balancer.view.why.files import explain_file
 
 _SHORT_NAME: Final = 24
 
@@ -133,6 +136,14 @@ class TimelineView(View):
             self.notify("No file was running then.", title="Nothing here")
         else:
             self.app.push_screen(file_dialog(self.run_state, cell.span.unit_id, cell.span.name))
+
+    def action_why(self) -> None:
+        """Explain the file at the cursor, or its device where there is none."""
+        cell, device = self.gantt.cell_here(), self.gantt.cursor_row
+        if cell is not None and cell.span is not None:
+            self.ask_why(partial(explain_file, number=cell.span.unit_id), cell.span.name)
+        elif device is not None:
+            self.ask_why(partial(explain_device, device=device), device)
 
     @on(RowList.Chosen, "#gantt")
     def _choose(self) -> None:

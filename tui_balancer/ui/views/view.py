@@ -9,10 +9,11 @@ from textual.widget import Widget
 
 from tui_balancer.scheduler.commands import Command
 from tui_balancer.ui.keymap import STEERING, Key
-from tui_balancer.ui.messages import CommandWanted, Picture
+from tui_balancer.ui.messages import CommandWanted, Picture, WhyWanted
 from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.view.handle import Phase
+from tui_balancer.view.why.explain import Question
 
 
 class View(Pane):
@@ -53,6 +54,10 @@ class View(Pane):
     def want(self, command: Command) -> None:
         """Ask something of the run."""
         self.post_message(CommandWanted(command))
+
+    def ask_why(self, question: Question, title: str) -> None:
+        """Have something explained."""
+        self.post_message(WhyWanted(question, title))
 
     def offers(self, _key: Key) -> bool:
         """Whether a key has something to act on; the others leave the line at the bottom."""

@@ -1,0 +1,41 @@
+"""The answer to what a person wants explained, as the run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from tui_balancer.scheduler.events import Event
+from tui_balancer.scheduler.read_api import Places
+from tui_balancer.view.handle import RunHandle
+from tui_balancer.view.why.explain import Question
+from tui_balancer.view.why.facts import Explanation, read_facts
+from tui_balancer.view.why.record import WhyRecord
+
+
+class Answer(NamedTuple):
+    """A question with its answer."""
+
+    question: Question
+    explanation: Explanation
+
+
+class WhyWatch:
+    """Remembers what the events of a run tell, and answers with it.
+
+    Belongs to the thread that reads the run.
+    """
+
+    def __init__(self) -> None:
+        self._record = WhyRecord()
+        self._places: Places | None = None
+
+    def note(self, events: Iterable[Event]) -> None:
+        """Take in the next events."""
+        self._record.note(events)
+
+    def answer(self, run: RunHandle, question: Question) -> Answer:
+        """Return the answer of this moment."""
+        facts = read_facts(run, self._record, self._places)
+        self._places = facts.places
+        return Answer(question, question(facts))
