@@ -15,6 +15,7 @@ from tests.support.snapshots import Prepare, assert_pictures
 from tui_balancer.scheduler.events import SplitEvent
 from tui_balancer.scheduler.model import CountSettings
 from tui_balancer.ui.app import BalancerApp
+from tui_balancer.ui.widgets.filter_bar import FilterBar
 from tui_balancer.view.handle import Phase
 
 BY_COUNT = replace(RUNNING, policy=CountSettings())
@@ -22,6 +23,8 @@ DIALOGS = {
     "quit": (RUNNING, ("q",)),
     "move-one": (RUNNING, ("2", "down", "m")),
     "move-tagged": (RUNNING, ("2", "t", "t", "t", "m", "up")),
+    "move-shown": (RUNNING, ("2", "slash", *"cuda:2 5", "enter", "m")),
+    "skip-shown": (RUNNING, ("2", "slash", *"waiting contigs", "enter", "x")),
     "share-running": (RUNNING, ("2", "home", "m")),
     "rule-by-time": (RUNNING, ("e",)),
     "rule-by-count": (BY_COUNT, ("e", "tab")),
@@ -61,7 +64,8 @@ def app_and_preparation(dialog: str, *, attached: bool = False) -> tuple[Balance
     async def prepare(pilot: Pilot[int]) -> None:
         for key in keys:
             await pilot.press(key)
-            if key in (*"12345", "exclamation_mark", "w"):
+            typing = isinstance(pilot.app.focused, FilterBar)
+            if key in (*"12345", "exclamation_mark", "w") and not typing:
                 await look(pilot)
 
     return BalancerApp(run_of(dialog), poll=False, attached=attached), prepare

@@ -61,6 +61,7 @@ RUNS: dict[str, tuple[Callable[[], FakeRun], tuple[str, ...]]] = {
     "queues": (lambda: fake_run(RUNNING), ("2", "t", "t")),
     "queues-filtered": (lambda: fake_run(RUNNING), ("2", "slash", "1", "1", "enter", "S")),
     "queues-typing": (lambda: fake_run(RUNNING), ("2", "slash", "1", "1")),
+    "queues-narrowed": (failed, ("2", "slash", *"cuda:1 3", "enter")),
     "queues-failed": (failed, ("exclamation_mark",)),
     "steals": (lambda: fake_run(RUNNING), ("3",)),
     "timeline": (lambda: fake_run(RUNNING), ("4",)),

@@ -153,7 +153,7 @@ async def test_a_finished_file_is_not_offered_for_a_move() -> None:
     async with shown(fake_run()) as pilot:
         await open_queues(pilot, "end", "m")
         await until(pilot, lambda: toasts(pilot))
-        assert toasts(pilot) == ["Nothing to move\nmarine_virome/contigs_1203.faa is not waiting."]
+        assert toasts(pilot) == ["Nothing to do\nmarine_virome/contigs_1203.faa is not waiting."]
 
 
 async def test_e_starts_from_the_numbers_in_force() -> None:

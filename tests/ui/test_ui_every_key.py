@@ -266,6 +266,8 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
             Step("FilterBar", "down", focused_class, ("FileList",), "slash"),
             Step("FilterBar", "escape", shown_files, (1204,), "slash 1 1"),
             Step("QueuesView", "escape", shown_files, (1204,), "slash 1 1 enter"),
+            Step("QueuesView", "x", screen, ("ConfirmDialog",), "slash 0 1 0 enter"),
+            Step("ConfirmDialog", "enter", told, (SkipUnits(tuple(range(109, 99, -1))),)),
         ),
     ),
     "failed files": (

@@ -10,13 +10,14 @@ from textual.widgets import Input
 
 from tests.support.fake_run import FakeRun
 from tests.support.pictures import BROKEN, DEVICES, ENDED, QUEUES, RUNNING, UNITS, queue, unit
-from tests.support.screen import app_of, fake_run, look, seen, shown, toasts, until
+from tests.support.screen import app_of, fake_run, look, seen, settled, shown, toasts, until
 from tui_balancer.scheduler.commands import (
     MoveUnits,
     Outcome,
     ReorderUnits,
     RetryUnits,
     SkipUnits,
+    SplitUnit,
     Undo,
 )
 from tui_balancer.scheduler.events import DoneEvent, FailureEvent, SkipEvent, StealEvent
@@ -573,3 +574,118 @@ async def test_a_toast_names_the_keys_as_the_person_has_them() -> None:
         await pilot.press("x")
         await until(pilot, lambda: toasts(pilot))
         assert toasts(pilot) == ["✓ a.faa skipped. Press f9 to undo, or r on them later."]
+
+
+SHOWN = tuple(range(300, 306))
+"""What `30` leaves of the queue of cuda:1."""
+
+
+async def filtered(pilot: Pilot[int], text: str) -> None:
+    await open_queues(pilot)
+    await pilot.press("slash", *text, "enter")
+    await settled(pilot)
+
+
+@pytest.mark.parametrize(
+    ("key", "question", "command"),
+    [
+        ("x", "Skip 6 shown files?", SkipUnits(SHOWN)),
+        ("f", "Move 6 shown files to the front?", ReorderUnits(SHOWN, first=True)),
+        ("l", "Move 6 shown files to the end?", ReorderUnits(SHOWN, first=False)),
+    ],
+)
+async def test_with_a_filter_keys_act_on_all_shown_files_after_a_question(
+    key: str, question: str, command: object
+) -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await filtered(pilot, "cuda:1 30")
+        await pilot.press(key)
+        assert question in await seen(pilot)
+        await pilot.press("escape", key, "enter")
+        await until(pilot, lambda: run.commands)
+        assert run.commands == [command]
+
+
+async def test_a_move_of_all_shown_files_says_how_many_they_are() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await filtered(pilot, "cuda:1 30")
+        await pilot.press("m")
+        assert "6 shown files: " in await seen(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: run.commands)
+        assert run.commands == [MoveUnits(SHOWN, "cuda:3")]
+
+
+async def test_only_files_that_a_key_applies_to_are_changed() -> None:
+    run = failing_run()
+    async with shown(run) as pilot:
+        await filtered(pilot, "failed done contigs_04")
+        await pilot.press("r")
+        await until(pilot, lambda: run.commands)
+        await pilot.press("x")
+        await until(pilot, lambda: "None of the 100 shown files is waiting." in str(toasts(pilot)))
+        assert run.commands == [RetryUnits((FAILED,))]
+
+
+async def test_one_shown_file_under_the_cursor_needs_no_question_and_another_one_does() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await filtered(pilot, "contigs_0301")
+        await pilot.press("x")
+        await until(pilot, lambda: run.commands == [SkipUnits((301,))])
+        await pilot.press("slash", *["backspace"] * 30, *"running cuda:1 waiting 29", "enter")
+        await settled(pilot)
+        assert names(pilot, 3) == ["0298"]
+    run = fake_run()
+    run.queues["cuda:1"] = queue(299, 1)
+    async with shown(run) as pilot:
+        await filtered(pilot, "cuda:1 29")
+        await pilot.press("home", "x")
+        assert "Skip 1 shown file?" in await seen(pilot)
+
+
+async def test_tags_go_before_the_filter_and_need_no_question() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await open_queues(pilot)
+        await pilot.press("t", "t", "slash", *"cuda:1", "enter", "x")
+        await until(pilot, lambda: run.commands)
+        assert run.commands == [SkipUnits((100, 101))]
+
+
+async def test_a_running_file_is_shared_where_no_shown_file_waits() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await filtered(pilot, "running cuda:1")
+        await pilot.press("m", "enter")
+        await until(pilot, lambda: run.commands)
+        assert run.commands == [SplitUnit(298, "cuda:3")]
+
+
+async def test_the_bottom_line_says_how_many_files_a_key_changes() -> None:
+    async with shown(failing_run(), (160, 40)) as pilot:
+        await open_queues(pilot)
+        bottom = (await seen(pilot)).splitlines()[-1]
+        assert "m Move  f First  l Last  x Skip  /" in bottom
+        await pilot.press("a")
+        assert "x Skip 179 tagged  /" in (await seen(pilot)).splitlines()[-1]
+        await pilot.press("T", "slash", *"cuda:1", "enter")
+        bottom = (await seen(pilot)).splitlines()[-1]
+        assert "m Move 6 shown  f First 6 shown  l Last 6 shown  x Skip 6 shown  /" in bottom
+        await pilot.click("#keys", offset=(bottom.index("x Skip") + 2, 0))
+        assert "Skip 6 shown files?" in await seen(pilot)
+
+
+async def test_a_hundred_thousand_shown_files_are_skipped_in_one_command() -> None:
+    units = queue(0, 100_000)
+    run = FakeRun(replace(RUNNING, devices=DEVICES[2:]), {"cuda:2": units}, units)
+    async with shown(run) as pilot:
+        await filtered(pilot, "virome")
+        assert "x Skip 100k shown" in (await seen(pilot)).splitlines()[-1]
+        await pilot.press("x")
+        assert "Skip 100,000 shown files?" in await seen(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: run.commands)
+        assert run.commands == [SkipUnits(tuple(range(100_000)))]

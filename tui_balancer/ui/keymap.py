@@ -112,7 +112,7 @@ QUEUES: Final = (
     _steering("file.tag", "t", "t", "tag", "Tag", "Tag or untag the file under the cursor"),
     _steering("file.tag_shown", "a", "a", "tag_shown", "", "Tag all waiting files that are shown"),
     _steering("file.untag_all", "T", "T", "clear_tags", "", "Clear tags"),
-    _steering("file.move", "m", "m", "move", "Move", "Move the tagged files, or this one"),
+    _steering("file.move", "m", "m", "move", "Move", "Move the tagged or shown files, or this one"),
     _steering("file.first", "f", "f", "make_first", "First", "Move to front of queue", rank=7),
     _steering("file.last", "l", "l", "make_last", "Last", "Move to end of queue", rank=7),
     _steering("file.skip", "x", "x", "skip", "Skip", "Skip the files; r brings them back", rank=6),

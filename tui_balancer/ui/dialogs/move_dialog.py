@@ -38,6 +38,7 @@ class MoveDialog(Dialog[str | None]):
         devices: All devices; dead and stopped ones cannot be chosen, nor can the one where all
             of the units wait now.
         costs: FLOPs of the units by the device where they wait.
+        what: What the units are, where they are several: `3 tagged files`.
         share: Whether it is a running file, of which the device takes a part.
     """
 
@@ -52,9 +53,11 @@ class MoveDialog(Dialog[str | None]):
         devices: Sequence[DeviceMetrics],
         costs: Mapping[str, float],
         *,
+        what: str = "",
         share: bool = False,
     ) -> None:
         super().__init__()
+        self._named = what or shorten(units[0].name, 40)
         self._share = share
         self._units = units
         self._devices = devices
@@ -116,11 +119,7 @@ class MoveDialog(Dialog[str | None]):
     def _what(self) -> str:
         sequences = plural(sum(unit.sequences for unit in self._units), "sequence")
         residues = quantity(sum(unit.residues for unit in self._units))
-        if len(self._units) == 1:
-            what = shorten(self._units[0].name, 40)
-        else:
-            what = plural(len(self._units), "tagged file")
-        return f"{what}: {sequences}, {residues} residues"
+        return f"{self._named}: {sequences}, {residues} residues"
 
     @on(OptionList.OptionHighlighted)
     def _foresee(self, event: OptionList.OptionHighlighted) -> None:

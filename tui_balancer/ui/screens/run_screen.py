@@ -251,7 +251,11 @@ class RunScreen(SteeringScreen):
         )
         if isinstance(self.focused, FilterBar):
             keys = FILTERING
-        offered = tuple(key for key in self._offered(keys) if key.label and self.view.offers(key))
+        offered = tuple(
+            self.view.shown_key(key)
+            for key in self._offered(keys)
+            if key.label and self.view.offers(key)
+        )
         if offered != self.key_bar.keys:
             self.key_bar.keys = offered
             self.refresh_bindings()
@@ -261,7 +265,9 @@ class RunScreen(SteeringScreen):
         if key in FILTERING and self.focused is not None:
             await self.app.run_action(key.action, self.focused)
             return
-        section = next(name for name, keys in self.sections.items() if key in keys)
+        section = next(
+            name for name, keys in self.sections.items() if key.id in [one.id for one in keys]
+        )
         namespace: Widget = self
         if section in TABS:
             await self.action_show_tab(section)

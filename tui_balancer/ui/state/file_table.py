@@ -41,6 +41,9 @@ class FileState(IntEnum):
 QUEUED: Final = (FileState.RUNNING, FileState.WAITING)
 """States of the files that a device has: what it works on, and its queue."""
 
+WITHOUT_OUTPUT: Final = (FileState.FAILED, FileState.SKIPPED)
+"""States of the files that can be tried again."""
+
 _ENDED: Final = {
     Ended.DONE: FileState.DONE,
     Ended.FAILED: FileState.FAILED,

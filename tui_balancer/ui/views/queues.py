@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
+import numpy as np
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.message import Message
 from textual.widget import Widget
 
 from tui_balancer.formatting import estimate, plural
-from tui_balancer.scheduler.commands import (
-    Command,
-    MoveUnits,
-    ReorderUnits,
-    RetryUnits,
-    SkipUnits,
-    SplitUnit,
-)
-from tui_balancer.scheduler.model import Unit
+from tui_balancer.scheduler.commands import MoveUnits
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.file_dialog import file_dialog
-from tui_balancer.ui.dialogs.move_dialog import MoveDialog
 from tui_balancer.ui.keymap import QUEUES, Key, bindings
 from tui_balancer.ui.messages import Picture
 from tui_balancer.ui.state.file_filter import FileFilter, filter_text, parse_filter
-from tui_balancer.ui.state.file_rows import FileRow
+from tui_balancer.ui.state.file_rows import FileRow, Numbers
 from tui_balancer.ui.state.file_table import FileState
 from tui_balancer.ui.state.forecast import CLOSED, end_after
 from tui_balancer.ui.state.screen_state import ScreenState
-from tui_balancer.ui.views.view import View
-from tui_balancer.ui.widgets.file_columns import WITHOUT_OUTPUT
+from tui_balancer.ui.views.file_actions import FileActions
 from tui_balancer.ui.widgets.file_list import FileList
 from tui_balancer.ui.widgets.filter_bar import FilterBar
 from tui_balancer.ui.widgets.kept import Pane
@@ -44,14 +34,9 @@ from tui_balancer.ui.widgets.scope_list import ScopeList
 from tui_balancer.view.why.devices import explain_device
 from tui_balancer.view.why.files import explain_file
 
-_WAITING_ONLY = frozenset(("move", "make_first", "make_last", "skip"))
 
-
-class QueuesView(View):
+class QueuesView(FileActions):
     """Which files at the left, the files at the right."""
-
-    class Offered(Message):
-        """Other keys have something to act on now."""
 
     NAME = "queues"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*QUEUES)
@@ -59,7 +44,6 @@ class QueuesView(View):
     def __init__(self, run_state: ScreenState) -> None:
         super().__init__(run_state)
         self.scopes = ScopeList()
-        self.files = FileList()
         self._note = LineText(classes="filter-note")
         self.filter_bar = FilterBar(hint="states, devices, words", note=self._note)
         self._filter = FileFilter()
@@ -84,6 +68,11 @@ class QueuesView(View):
         """The device whose queue is shown."""
         devices = self.files.choice.devices
         return devices[0] if len(devices) == 1 else None
+
+    @property
+    def filtered(self) -> bool:
+        """See `FileActions.filtered`."""
+        return self._filter != FileFilter()
 
     @property
     def hungry(self) -> bool:
@@ -119,25 +108,9 @@ class QueuesView(View):
     def offers(self, key: Key) -> bool:
         """Offer what can be done with files in the state that is looked at."""
         choice = self.files.choice
-        states = set(choice.states)
         if key.action == "show_all":
-            return bool(choice.words or choice.devices or states)
-        if key.action == "retry":
-            return not states.isdisjoint(WITHOUT_OUTPUT)
-        return key.action not in _WAITING_ONLY or not states or FileState.WAITING in states
-
-    def action_tag(self) -> None:
-        """Tag or untag the file under the cursor."""
-        self.files.focus()
-        self.files.toggle_tag()
-
-    def action_tag_shown(self) -> None:
-        """Tag all waiting files that are shown."""
-        self.files.tag_shown()
-
-    def action_clear_tags(self) -> None:
-        """Take all tags away."""
-        self.files.clear_tags()
+            return bool(choice.words or choice.devices or choice.states)
+        return super().offers(key)
 
     def action_filter(self) -> None:
         """Type states, devices, and the words that names must have."""
@@ -170,68 +143,6 @@ class QueuesView(View):
             self.ask_why(partial(explain_device, device=scope.device), scope.device)
         elif row is not None:
             self.ask_why(partial(explain_file, number=row.unit.unit_id), row.unit.name)
-
-    def action_move(self) -> None:
-        """Ask where the tagged files go, or the one under the cursor."""
-        row = self.files.cursor_row
-        if row is not None and row.state is FileState.RUNNING and not self.files.tagged:
-            self._share(row)
-            return
-        units, snapshot = self.files.acted_on(FileState.WAITING), self.run_state.snapshot
-        costs = self._costs(units)
-        if not costs or snapshot is None:
-            what = f"{units[0].name} is not waiting." if units else "Select a waiting file first."
-            self.notify(what, title="Nothing to move", markup=False)
-            return
-
-        def answered(device: str | None) -> None:
-            if device is not None:
-                self.want(MoveUnits(_numbers(units), device))
-
-        self.app.push_screen(MoveDialog(units, snapshot.devices, costs), answered)
-
-    def _share(self, row: FileRow) -> None:
-        """Ask which device is to take a part of a running file."""
-
-        def answered(device: str | None) -> None:
-            if device is not None:
-                self.want(SplitUnit(row.unit.unit_id, device))
-
-        devices = self.run_state.snapshot.devices if self.run_state.snapshot else ()
-        half = {row.device: row.unit.cost / 2}
-        self.app.push_screen(MoveDialog((row.unit,), devices, half, share=True), answered)
-
-    def action_make_first(self) -> None:
-        """Let the tagged files, or this one, be the next in their queues."""
-        self._act(lambda numbers: ReorderUnits(numbers, first=True), FileState.WAITING)
-
-    def action_make_last(self) -> None:
-        """Let the tagged files, or this one, be the last in their queues."""
-        self._act(lambda numbers: ReorderUnits(numbers, first=False), FileState.WAITING)
-
-    def action_skip(self) -> None:
-        """Leave the tagged files out, or this one."""
-        self._act(SkipUnits, FileState.WAITING)
-
-    def action_retry(self) -> None:
-        """Try the failed or skipped files again that are tagged, or this one."""
-        self._act(RetryUnits, *WITHOUT_OUTPUT)
-
-    def _act(self, command: Callable[[tuple[int, ...]], Command], *states: FileState) -> None:
-        units = self.files.acted_on(*states)
-        if units:
-            self.want(command(_numbers(units)))
-        else:
-            self.notify("Select such a file first.", title="Nothing to do")
-
-    def _costs(self, units: Sequence[Unit]) -> dict[str, float]:
-        """Return the FLOPs of these units by the device for which they wait."""
-        costs: dict[str, float] = {}
-        for unit in units:
-            row = self.files.row_of(unit.unit_id)
-            if row is not None and row.state is FileState.WAITING:
-                costs[row.device] = costs.get(row.device, 0.0) + unit.cost
-        return costs
 
     @on(RowList.CursorMoved, "#scopes")
     def _choose_scope(self) -> None:
@@ -289,15 +200,15 @@ class QueuesView(View):
     @on(FileList.Dragged)
     def _drag(self, event: FileList.Dragged) -> None:
         target = self._target(event) if self.steerable else None
-        units = self._carried(event.row)
+        carried = self._carried(event.row)
         if event.dropped:
             self.files.say("")
-            if target is not None and units:
-                self.want(MoveUnits(_numbers(units), target))
+            if target is not None and len(carried):
+                self.want(MoveUnits(tuple(carried.tolist()), target))
         elif target is None:
             self.files.say("Drop the file on a device")
         else:
-            self.files.say(self._forecast(units, target))
+            self.files.say(self._forecast(carried, target))
 
     def _target(self, event: FileList.Dragged) -> str | None:
         """Return the device that a file is held over."""
@@ -307,18 +218,15 @@ class QueuesView(View):
         metrics = self.run_state.device(scope.device) if scope is not None else None
         return None if metrics is None or metrics.state in CLOSED else metrics.device
 
-    def _carried(self, row: FileRow) -> tuple[Unit, ...]:
+    def _carried(self, row: FileRow) -> Numbers:
+        """Return the waiting files that go with a dragged one: all tagged ones, if it is tagged."""
         if row.unit.unit_id in self.files.tagged:
-            return self.files.acted_on(FileState.WAITING)
-        return (row.unit,) if row.state is FileState.WAITING else ()
+            return self.targets("move").numbers
+        return np.array([row.unit.unit_id] if row.state is FileState.WAITING else [], np.intp)
 
-    def _forecast(self, units: Sequence[Unit], target: str) -> str:
+    def _forecast(self, carried: Numbers, target: str) -> str:
         metrics = self.run_state.device(target)
-        cost = sum(unit.cost for unit in units)
+        cost = sum(self.files.costs(carried).values())
         ends = end_after(metrics, cost) if metrics is not None else None
-        what = plural(len(units), "file")
+        what = plural(len(carried), "file")
         return f"{what} {glyphs.ARROW} {target}: it ends in {estimate(ends)} then"
-
-
-def _numbers(units: Sequence[Unit]) -> tuple[int, ...]:
-    return tuple(unit.unit_id for unit in units)

@@ -63,6 +63,10 @@ class View(Pane):
         """Whether a key has something to act on; the others leave the line at the bottom."""
         return True
 
+    def shown_key(self, key: Key) -> Key:
+        """Return a key as the line at the bottom shows it now."""
+        return key
+
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Offer nothing that changes a run that has ended or may only be looked at."""
         return action not in STEERING or self.steerable

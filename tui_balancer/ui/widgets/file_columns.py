@@ -11,7 +11,7 @@ from tui_balancer.formatting import NONE, count, duration, quantity
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import device_label, fine_estimate, shorten
 from tui_balancer.ui.state.file_rows import FileRow
-from tui_balancer.ui.state.file_table import FileState
+from tui_balancer.ui.state.file_table import WITHOUT_OUTPUT, FileState
 from tui_balancer.ui.styles import Line, Tone
 from tui_balancer.ui.widgets.columns import Column
 
@@ -27,9 +27,6 @@ STATES: Final[dict[FileState, tuple[str, Tone]]] = {
     FileState.DONE: (glyphs.DONE, "dim"),
 }
 """Sign and tone of each state."""
-
-
-WITHOUT_OUTPUT: Final = (FileState.FAILED, FileState.SKIPPED)
 
 
 def file_columns(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -21,19 +21,21 @@ from tui_balancer.ui.state.file_rows import (
     FileRow,
     FileRows,
     NameSearch,
+    Numbers,
     chosen,
     file_row,
 )
-from tui_balancer.ui.state.file_table import QUEUED, FileState, FileTable
+from tui_balancer.ui.state.file_table import QUEUED, WITHOUT_OUTPUT, FileState, FileTable
+from tui_balancer.ui.state.targets import Reach, Targets
 from tui_balancer.ui.styles import Line
 from tui_balancer.ui.widgets.columns import Column
+from tui_balancer.ui.widgets.drag_list import DragList
 from tui_balancer.ui.widgets.file_columns import (
     TAG_WIDTH,
-    WITHOUT_OUTPUT,
     file_columns,
     reason_columns,
 )
-from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, RowList
+from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH
 
 _SORT_SHARE: Final = 0.1
 """Share of the time that may go into sorting many files anew while nobody asks for it."""
@@ -44,7 +46,7 @@ _LOOKED_AT: Final = 1000
 """Files whose names tell how much room names want."""
 
 
-class FileList(RowList[FileRow]):
+class FileList(DragList[FileRow]):
     """The files of one queue, of one state, or all of them; some tagged for a move.
 
     A tag belongs to the file, not to its place: it stays when the list is refreshed or the file
@@ -53,21 +55,8 @@ class FileList(RowList[FileRow]):
 
     EMPTY = "no files"
 
-    class Dragged(Message):
-        """A file is dragged by the mouse; `dropped` when it was let go.
-
-        Attributes:
-            row: The file.
-            x: Column of the screen under the mouse.
-            y: Line of the screen.
-        """
-
-        def __init__(self, row: FileRow, x: int, y: int, *, dropped: bool) -> None:
-            self.row = row
-            self.x = x
-            self.y = y
-            self.dropped = dropped
-            super().__init__()
+    class Retagged(Message):
+        """Other files are tagged."""
 
     def __init__(self) -> None:
         self.choice = Choice()
@@ -76,9 +65,7 @@ class FileList(RowList[FileRow]):
         self._left: frozenset[int] = frozenset()
         self._search = NameSearch()
         self._sort_due = 0.0
-        self._drag: FileRow | None = None
-        self._dragging = False
-        self._taken_at = (0, 0)
+        self._targets: dict[tuple[FileState, ...], Targets] = {}
         self._usual = file_columns(self._tags, device_width(()))
         self._with_reasons = reason_columns(self._tags)
         super().__init__(self._usual, id="files")
@@ -187,24 +174,50 @@ class FileList(RowList[FileRow]):
             self._tags.pop(unit_id, None)
         self._tags_changed()
 
-    def acted_on(self, *states: FileState) -> tuple[Unit, ...]:
-        """Return the tagged files in these states, or the one under the cursor if none is tagged.
+    def targets(self, states: tuple[FileState, ...], *, shown: bool) -> Targets:
+        """Return what an action changes that applies to files in these states.
 
-        The one under the cursor is returned whatever its state: the run says what is wrong.
+        The tagged files, or else all that are shown if `shown` says so, or else the one under the
+        cursor: that one whatever its state, the run says what is wrong.
         """
+        if self._table is None or not (self._tags or shown):
+            row = self.cursor_row
+            return Targets() if row is None else Targets(numbers=np.array([row.unit.unit_id]), of=1)
+        if states not in self._targets:
+            reach = Reach.TAGGED if self._tags else Reach.SHOWN
+            numbers = np.fromiter(self._tags, np.intp) if self._tags else self._numbers()
+            state = self._table.state[numbers]
+            applies = np.logical_or.reduce([state == one for one in states])
+            self._targets[states] = Targets(reach, numbers[applies], len(numbers))
+        return self._targets[states]
+
+    def units(self, numbers: Numbers) -> tuple[Unit, ...]:
+        """Return files by their numbers."""
+        units = self._table.units if self._table is not None else ()
+        return tuple(units[number] for number in numbers.tolist())
+
+    def costs(self, numbers: Numbers) -> dict[str, float]:
+        """Return the FLOPs of those of these files that wait, by the device for which they do."""
         if self._table is None:
-            return ()
-        units, state = self._table.units, self._table.state
-        if self._tags:
-            return tuple(units[one] for one in self._tags if state[one] in states)
-        row = self.cursor_row
-        return (row.unit,) if row is not None else ()
+            return {}
+        table = self._table
+        waiting = numbers[table.state[numbers] == FileState.WAITING]
+        # What waits for no device has the last place.
+        sums = np.bincount(table.device[waiting] % (len(table.devices) + 1), table.cost[waiting])
+        names = (*table.devices, "")
+        files = np.bincount(table.device[waiting] % (len(table.devices) + 1))
+        return {names[at]: float(sums[at]) for at in np.flatnonzero(files).tolist()}
 
     def row_of(self, unit_id: int) -> FileRow | None:
         """Return a file as it was shown last, wherever it is."""
         if self._table is None or unit_id >= len(self._table):
             return None
         return file_row(self._table, unit_id)
+
+    def set_rows(self, rows: Sequence[FileRow], *, follow_top: bool = False) -> None:
+        """Show other rows, of which other ones are acted on."""
+        self._targets.clear()
+        super().set_rows(rows, follow_top=follow_top)
 
     def _arrange_rows(self) -> None:
         if self._table is None:
@@ -216,7 +229,7 @@ class FileList(RowList[FileRow]):
             self._sort_due = now + (now - began) / _SORT_SHARE
         self.set_rows(FileRows(self._table, numbers))
 
-    def _numbers(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    def _numbers(self) -> Numbers:
         return self.rows.numbers if isinstance(self.rows, FileRows) else np.empty(0, np.intp)
 
     def _find(self, row: FileRow, near: int) -> int:
@@ -238,6 +251,8 @@ class FileList(RowList[FileRow]):
         self._tags_changed()
 
     def _tags_changed(self) -> None:
+        self._targets.clear()
+        self.post_message(self.Retagged())
         self.repaint_changes()
         self._tell()
 
@@ -273,27 +288,3 @@ class FileList(RowList[FileRow]):
         column = event.get_content_offset_capture(self).x
         if index is not None and column < CURSOR_WIDTH + TAG_WIDTH:
             self._toggle(index)
-
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Take hold of a file."""
-        index = self.row_at(event)
-        if index is not None and event.button == 1:
-            self._drag, self._dragging = self.rows[index], False
-            self._taken_at = (event.screen_x, event.screen_y)
-            self.capture_mouse()
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Carry a file along."""
-        if self._drag is not None:
-            where = (event.screen_x, event.screen_y)
-            self._dragging = self._dragging or where != self._taken_at
-            if self._dragging:
-                self.post_message(self.Dragged(self._drag, *where, dropped=False))
-
-    def on_mouse_up(self, event: events.MouseUp) -> None:
-        """Let go of a file."""
-        self.release_mouse()
-        if self._drag is not None and self._dragging:
-            where = (event.screen_x, event.screen_y)
-            self.post_message(self.Dragged(self._drag, *where, dropped=True))
-        self._drag, self._dragging = None, False

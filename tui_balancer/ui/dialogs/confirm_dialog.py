@@ -1,0 +1,35 @@
+"""One line to be confirmed before many files are changed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from tui_balancer.ui.dialogs.dialog import Dialog
+
+
+class ConfirmDialog(Dialog[bool | None]):
+    """Asks; the answer is True, or None for an escape.
+
+    Args:
+        question: What is about to be done, with its number.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "dismiss(True)", "Confirm", show=False),
+    ]
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        """Ask."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = "Confirm"
+            box.border_subtitle = "enter confirms · escape cancels"
+            yield Static(self._question, markup=False)

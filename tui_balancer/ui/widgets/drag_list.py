@@ -1,0 +1,59 @@
+"""A list whose rows can be dragged by the mouse."""
+
+from __future__ import annotations
+
+from typing import Any, Generic
+
+from textual import events
+from textual.message import Message
+
+from tui_balancer.ui.widgets.columns import RowT
+from tui_balancer.ui.widgets.row_list import RowList
+
+
+class DragList(RowList[RowT], Generic[RowT]):
+    """Tells where a row is dragged and dropped; what that does is for others to say."""
+
+    class Dragged(Message):
+        """A row is dragged by the mouse; `dropped` when it was let go.
+
+        Attributes:
+            row: The row.
+            x: Column of the screen under the mouse.
+            y: Line of the screen.
+        """
+
+        def __init__(self, row: Any, x: int, y: int, *, dropped: bool) -> None:
+            self.row = row
+            self.x = x
+            self.y = y
+            self.dropped = dropped
+            super().__init__()
+
+    _drag: RowT | None = None
+    _dragging = False
+    _taken_at = (0, 0)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Take hold of a row."""
+        index = self.row_at(event)
+        if index is not None and event.button == 1:
+            self._drag, self._dragging = self.rows[index], False
+            self._taken_at = (event.screen_x, event.screen_y)
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Carry a row along."""
+        if self._drag is not None:
+            where = (event.screen_x, event.screen_y)
+            self._dragging = self._dragging or where != self._taken_at
+            if self._dragging:
+                self.post_message(self.Dragged(self._drag, *where, dropped=False))
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """Let go of a row."""
+        self.release_mouse()
+        if self._drag is not None and self._dragging:
+            where = (event.screen_x, event.screen_y)
+            self.post_message(self.Dragged(self._drag, *where, dropped=True))
+        self._drag, self._dragging = None, False
