@@ -42,6 +42,7 @@ def bash_script(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["run", "proteins", "--precision", "b"], {"bf16"}),
         (["run", "--retry"], {"--retry-failed"}),
         (["plan", "--retry"], set()),
+        (["run", "--help"], {"--help", "--help-all"}),
         (["attach", "--read"], {"--read-only"}),
         (["run", "pro"], {"proteins", "prose.faa"}),
         (["run", "--output", "prot"], {"proteins"}),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -175,3 +177,13 @@ def test_without_outputs_the_page_says_why_there_is_no_map(tmp_path: Path) -> No
     html = reported(told_run(tmp_path / "told"), tmp_path / "page.html").decode()
     (line,) = re.findall(r"No map: (.*)</p>", section(html))
     assert line.startswith("a.faa: there is no ")
+
+
+def test_a_report_of_outputs_without_torch_imports_none(run: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys; from tui_balancer.cli.app import app; code = app.carry_out(sys.argv[1:]); "
+        "sys.exit(code or 'torch' in sys.modules)"
+    )
+    words = ["report", str(run), "--to", str(tmp_path / "page.html")]
+    subprocess.run([sys.executable, "-c", script, *words], check=True, timeout=60)
+    assert "<circle" in (tmp_path / "page.html").read_text()
