@@ -35,6 +35,7 @@ from tests.support.sessions import session
 from tests.support.tasks import write_task
 from tui_balancer.engines.dask.request import ClusterRequest
 from tui_balancer.engines.remote.messages import Said, pack, unpack
+from tui_balancer.leases import Progress
 from tui_balancer.ledger.changes import FileDone
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.schema import LEDGER_NAME
@@ -43,7 +44,7 @@ from tui_balancer.run.live.session import RunSession
 from tui_balancer.run_folder.ledger_writer import LedgerWriter
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import DoneEvent, LeaseEvent
-from tui_balancer.scheduler.model import DeviceSpec, Progress, TimeSettings, Unit
+from tui_balancer.scheduler.model import DeviceSpec, TimeSettings, Unit
 from tui_balancer.workers.wire.protocol import FileResult, TaskResult, WorkerId
 
 MODEL = "untrained:esm2_t6_8M_UR50D"

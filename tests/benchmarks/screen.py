@@ -24,11 +24,12 @@ import psutil
 
 from tests.support.commands import run_command, workers_of
 from tests.support.terminal import Terminal
+from tui_balancer.leases import Progress
 from tui_balancer.samples import DeviceSample, Telemetry
 from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import Event
-from tui_balancer.scheduler.model import DeviceSpec, Lease, Progress, TimeSettings, Unit
+from tui_balancer.scheduler.model import DeviceSpec, Lease, TimeSettings, Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import Phase, RunSnapshot, RunSummary, ScanProgress
 

@@ -24,6 +24,7 @@ from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.leases import Directive
 from tui_balancer.outputs.sealing import sha256_of
 from tui_balancer.workers.process.busy import BusyClock
 from tui_balancer.workers.process.loop import work_until_over
@@ -31,7 +32,7 @@ from tui_balancer.workers.process.memory import keep_freed_memory
 from tui_balancer.workers.task.prefetch import Prefetch
 from tui_balancer.workers.task.task import WorkerContext
 from tui_balancer.workers.wire.config import WorkerSetup
-from tui_balancer.workers.wire.protocol import FileTask, Order, Task, TaskProgress, WorkerId
+from tui_balancer.workers.wire.protocol import FileTask, Task, TaskProgress, WorkerId
 from tui_balancer.workers.wire.queues import create_shared_work_queues
 
 MODEL = "esm2_t6_8M_UR50D"
@@ -66,7 +67,7 @@ class Board(ListBoard):
         self.clock = clock
         self.ends: list[int] = []
 
-    def progress(self, worker: WorkerId, progress: TaskProgress) -> Order:
+    def progress(self, worker: WorkerId, progress: TaskProgress) -> Directive:
         if progress.computed:
             self.ends.append(len(self.clock.batches))
         return super().progress(worker, progress)

@@ -23,9 +23,10 @@ from tests.support.tasks import write_task
 from tests.support.work_board import DEADLINE_SECONDS
 from tui_balancer.engines import local
 from tui_balancer.engines.worker_end import Cause, WorkerEnd
+from tui_balancer.leases import Directive
 from tui_balancer.workers.process.memory import limit_note
 from tui_balancer.workers.wire.config import WorkerSetup
-from tui_balancer.workers.wire.protocol import Order, WorkerId
+from tui_balancer.workers.wire.protocol import WorkerId
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -40,14 +41,14 @@ def test_a_worker_killed_in_mid_file_is_noticed_and_its_successor_does_the_same_
     undisturbed = workshop.board.results[0].files[0].output_sha256
 
     workshop.restart = True
-    workshop.board.set_order(Order.PAUSE)
+    workshop.board.set_order(Directive.PAUSE)
     workshop.board.put(replace(task, epoch=2))
     workshop.board.wait_until(lambda: bool(workshop.board.paused))
     os.kill(workshop.pid, signal.SIGKILL)
     workshop.wait_for_exits(1)
     assert workshop.exits == [(WorkerId("cpu:0", 1), WorkerEnd(Cause.KILLED, "killed by SIGKILL"))]
 
-    workshop.board.set_order(Order.CONTINUE)
+    workshop.board.set_order(Directive.CONTINUE)
     workshop.board.put(replace(task, epoch=3))
     workshop.board.wait_until(lambda: len(workshop.board.results) == 2)
     assert workshop.board.taken[-1][0] == WorkerId("cpu:0", 2)

@@ -10,7 +10,8 @@ import pytest
 
 from tests.processes.conftest import Workshop
 from tests.support.tasks import write_task
-from tui_balancer.workers.wire.protocol import Order, TaskProgress, WorkerId
+from tui_balancer.leases import Directive
+from tui_balancer.workers.wire.protocol import TaskProgress, WorkerId
 
 pytestmark = pytest.mark.usefixtures("preloaded")
 
@@ -19,7 +20,7 @@ BATCHES_BEFORE_DEATH = 4
 
 
 def reports_of(workshop: Workshop, epoch: int) -> list[int]:
-    return [one.sequences for one in workshop.board.progress_reports if one.epoch == epoch]
+    return [one.done.sequences for one in workshop.board.progress_reports if one.epoch == epoch]
 
 
 def test_finished_batches_survive_a_kill_and_the_bytes_are_those_of_an_undisturbed_worker(
@@ -35,9 +36,9 @@ def test_finished_batches_survive_a_kill_and_the_bytes_are_those_of_an_undisturb
 
     note = board.progress
 
-    def pausing(worker: WorkerId, report: TaskProgress) -> Order:
+    def pausing(worker: WorkerId, report: TaskProgress) -> Directive:
         order = note(worker, report)
-        return Order.PAUSE if len(reports_of(workshop, 2)) == BATCHES_BEFORE_DEATH else order
+        return Directive.PAUSE if len(reports_of(workshop, 2)) == BATCHES_BEFORE_DEATH else order
 
     monkeypatch.setattr(board, "progress", pausing)
     board.put(replace(first, epoch=2))

@@ -14,9 +14,10 @@ from tui_balancer.embedding.embedder import load_embedder
 from tui_balancer.engines.worker_end import Cause, WorkerEnd
 from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.leases import Directive
 from tui_balancer.stop_signals import GROUP_SIGNALS
 from tui_balancer.workers.process import spawning
-from tui_balancer.workers.wire.protocol import Order, WorkerId
+from tui_balancer.workers.wire.protocol import WorkerId
 
 
 def test_a_worker_embeds_its_tasks_and_leaves_when_the_run_is_over(
@@ -61,13 +62,13 @@ def test_a_worker_is_deaf_to_what_is_meant_for_the_app(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spawning, "group_signals_blocked", nullcontext)
-    workshop.board.set_order(Order.PAUSE)
+    workshop.board.set_order(Directive.PAUSE)
     workshop.board.put(write_task(workshop.folder, 0))
     workshop.engine.start()
     workshop.board.wait_until(lambda: bool(workshop.board.paused))
     for number in GROUP_SIGNALS:
         os.kill(workshop.pid, number)
-    workshop.board.set_order(Order.CONTINUE)
+    workshop.board.set_order(Directive.CONTINUE)
     workshop.board.end()
     workshop.wait_for_exits(1)
 

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tui_balancer.leases import Directive, Progress
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import Event
-from tui_balancer.scheduler.model import (
-    DeviceSpec,
-    Directive,
-    Lease,
-    PolicySettings,
-    Progress,
-    TimeSettings,
-    Unit,
-)
+from tui_balancer.scheduler.model import DeviceSpec, Lease, PolicySettings, TimeSettings, Unit
 
 
 class Clock:

@@ -7,16 +7,9 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from tui_balancer.leases import Directive, Share
 from tui_balancer.samples import Telemetry
-from tui_balancer.workers.wire.protocol import (
-    DeviceFacts,
-    Order,
-    Task,
-    TaskProgress,
-    TaskResult,
-    TaskShare,
-    WorkerId,
-)
+from tui_balancer.workers.wire.protocol import DeviceFacts, Task, TaskProgress, TaskResult, WorkerId
 
 DEADLINE_SECONDS = 60.0
 
@@ -42,7 +35,7 @@ class ListBoard:
     """
 
     tasks: list[Task] = field(default_factory=list)
-    order: Order = Order.CONTINUE
+    order: Directive = Directive.CONTINUE
     over: bool = False
     hellos: list[tuple[WorkerId, DeviceFacts]] = field(default_factory=list)
     taken: list[tuple[WorkerId, Task]] = field(default_factory=list)
@@ -50,8 +43,8 @@ class ListBoard:
     results: list[TaskResult] = field(default_factory=list)
     telemetry_reports: list[Telemetry] = field(default_factory=list)
     plans: list[tuple[float, ...]] = field(default_factory=list)
-    shares: list[TaskShare] = field(default_factory=list)
-    after_part: list[Order] = field(default_factory=list)
+    shares: list[Share] = field(default_factory=list)
+    after_part: list[Directive] = field(default_factory=list)
     paused: set[WorkerId] = field(default_factory=set)
     idle: set[WorkerId] = field(default_factory=set)
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -73,7 +66,7 @@ class ListBoard:
             self.over = True
             self.changed.notify_all()
 
-    def set_order(self, order: Order) -> None:
+    def set_order(self, order: Directive) -> None:
         """Answer progress by this from now on."""
         with self.changed:
             self.order = order
@@ -106,7 +99,7 @@ class ListBoard:
             self.changed.wait_for(lambda: bool(self.tasks) or self.over, timeout)
             self.idle.discard(worker)
 
-    def progress(self, worker: WorkerId, progress: TaskProgress) -> Order:
+    def progress(self, worker: WorkerId, progress: TaskProgress) -> Directive:
         with self.changed:
             self.progress_reports.append(progress)
             self.changed.notify_all()
@@ -117,22 +110,22 @@ class ListBoard:
             self.plans.append(tuple(costs))
             self.changed.notify_all()
 
-    def share(self, worker: WorkerId, unit_id: int, epoch: int) -> TaskShare | None:
+    def share(self, worker: WorkerId, unit_id: int, epoch: int) -> Share | None:
         with self.changed:
             return self.shares.pop(0) if self.shares else None
 
     def part_done(
         self, worker: WorkerId, unit_id: int, epoch: int, compute_seconds: float
-    ) -> Order:
+    ) -> Directive:
         with self.changed:
             return self.after_part.pop(0)
 
-    def wait_while_paused(self, worker: WorkerId, timeout: float) -> Order:
+    def wait_while_paused(self, worker: WorkerId, timeout: float) -> Directive:
         with self.changed:
             self.paused.add(worker)
             self.changed.notify_all()
-            self.changed.wait_for(lambda: self.order is not Order.PAUSE, timeout)
-            if self.order is not Order.PAUSE:
+            self.changed.wait_for(lambda: self.order is not Directive.PAUSE, timeout)
+            if self.order is not Directive.PAUSE:
                 self.paused.discard(worker)
             return self.order
 

@@ -54,6 +54,20 @@ class Event(Struct, frozen=True, tag_field="event"):
     seconds: float
 
 
+class UnitEvent(Event, frozen=True):
+    """What happened to a unit: its number, and its name as it was then."""
+
+    unit_id: int
+    unit_name: str
+
+
+class AttemptEvent(UnitEvent, frozen=True):
+    """What happened in an attempt at a unit: the device that has or had it, and the epoch."""
+
+    device: str
+    epoch: int
+
+
 class AssignmentEvent(Event, frozen=True, tag="assignment"):
     """These devices have these queues now: at the start of the work, or after an undone move.
 
@@ -64,12 +78,10 @@ class AssignmentEvent(Event, frozen=True, tag="assignment"):
     queues: tuple[tuple[str, bytes], ...]
 
 
-class StealEvent(Event, frozen=True, tag="steal"):
+class StealEvent(UnitEvent, frozen=True, tag="steal"):
     """A file moved by the coordinator from a busy device's queue to an idle one.
 
     Attributes:
-        unit_id: The unit.
-        unit_name: Its name.
         sequences: Its sequences.
         source: The victim.
         target: The idle device.
@@ -85,8 +97,6 @@ class StealEvent(Event, frozen=True, tag="steal"):
         first: Whether it is the next one of the idle device, and not the last.
     """
 
-    unit_id: int
-    unit_name: str
     sequences: int
     source: str
     target: str
@@ -99,32 +109,26 @@ class StealEvent(Event, frozen=True, tag="steal"):
     first: bool = True
 
 
-class MoveEvent(Event, frozen=True, tag="move"):
+class MoveEvent(UnitEvent, frozen=True, tag="move"):
     """The same as a steal, by a person's hand; within one queue its order has changed.
 
     Attributes:
-        unit_id: The unit.
-        unit_name: Its name.
         source: The device for which it waited.
         target: The device for which it waits now.
         reason: How, where there is more to say than that it was moved.
         first: Whether it is the next one of that device, and not the last.
     """
 
-    unit_id: int
-    unit_name: str
     source: str
     target: str
     reason: str = ""
     first: bool = False
 
 
-class SkipEvent(Event, frozen=True, tag="skip"):
+class SkipEvent(UnitEvent, frozen=True, tag="skip"):
     """A person had a waiting unit left out.
 
     Attributes:
-        unit_id: The unit.
-        unit_name: Its name.
         device: For which it waited.
         reason: In words.
         files: Of a bundle, the numbers of its files; empty for a file alone.
@@ -132,32 +136,26 @@ class SkipEvent(Event, frozen=True, tag="skip"):
 
     by_hand: ClassVar[bool] = True
 
-    unit_id: int
-    unit_name: str
     device: str
     reason: str
     files: tuple[int, ...] = ()
 
 
-class RetryEvent(Event, frozen=True, tag="retry"):
+class RetryEvent(UnitEvent, frozen=True, tag="retry"):
     """A person had a failed or skipped unit wait again, for this device; `files` as above.
 
     It is the last one of that device, or the `first`.
     """
 
-    unit_id: int
-    unit_name: str
     device: str
     files: tuple[int, ...] = ()
     first: bool = False
 
 
-class SplitEvent(Event, frozen=True, tag="split"):
+class SplitEvent(UnitEvent, frozen=True, tag="split"):
     """An idle device joined another one in a running unit.
 
     Attributes:
-        unit_id: The unit.
-        unit_name: Its name.
         source: Who had its batches.
         target: Who has some of them now.
         batches: How many of them.
@@ -174,8 +172,6 @@ class SplitEvent(Event, frozen=True, tag="split"):
             and with these batches. None where its speed is not known yet.
     """
 
-    unit_id: int
-    unit_name: str
     source: str
     target: str
     batches: int
@@ -188,24 +184,16 @@ class SplitEvent(Event, frozen=True, tag="split"):
     target_ends: tuple[float, float] | None = None
 
 
-class LeaseEvent(Event, frozen=True, tag="lease"):
+class LeaseEvent(AttemptEvent, frozen=True, tag="lease"):
     """A unit was handed to a worker; `part` when others work on it too."""
 
-    unit_id: int
-    unit_name: str
-    device: str
-    epoch: int
     part: bool = False
 
 
-class PartEvent(Event, frozen=True, tag="part"):
+class PartEvent(AttemptEvent, frozen=True, tag="part"):
     """A lease is over while others go on with its unit; its batches are kept.
 
     Attributes:
-        unit_id: The unit.
-        unit_name: Its name.
-        device: Who had the lease.
-        epoch: The attempt.
         sequences: Sequences that it embedded and nobody else.
         residues: Residues of them.
         cost: FLOPs of them.
@@ -213,10 +201,6 @@ class PartEvent(Event, frozen=True, tag="part"):
         reason: Why it ended before it was through; empty when it was.
     """
 
-    unit_id: int
-    unit_name: str
-    device: str
-    epoch: int
     sequences: int
     residues: int
     cost: float
@@ -224,14 +208,10 @@ class PartEvent(Event, frozen=True, tag="part"):
     reason: str = ""
 
 
-class ReturnEvent(Event, frozen=True, tag="return"):
+class ReturnEvent(AttemptEvent, frozen=True, tag="return"):
     """A lease came back unfinished, and the unit waits again.
 
     Attributes:
-        unit_id: The unit.
-        unit_name: Its name.
-        device: Who had it.
-        epoch: Its attempt number.
         cause: Why.
         detail: How a worker died; empty for every other cause.
         charged: Whether a worker's death counts against the unit.
@@ -239,10 +219,6 @@ class ReturnEvent(Event, frozen=True, tag="return"):
             it: a shard of a file that has failed.
     """
 
-    unit_id: int
-    unit_name: str
-    device: str
-    epoch: int
     cause: ReturnCause
     detail: str = ""
     charged: bool = False
@@ -254,57 +230,39 @@ class ReturnEvent(Event, frozen=True, tag="return"):
         return self.detail or _RETURNED[self.cause]
 
 
-class UnbundleEvent(Event, frozen=True, tag="unbundle"):
+class UnbundleEvent(AttemptEvent, frozen=True, tag="unbundle"):
     """A bundle killed too many workers: its files wait one by one, to find the one to blame.
 
     Attributes:
-        unit_id: The bundle.
-        unit_name: Its name.
-        device: Whose worker died last.
-        epoch: The attempt.
         files: The numbers of its files.
         reason: How that worker died.
         queue: The device whose next units they are.
     """
 
-    unit_id: int
-    unit_name: str
-    device: str
-    epoch: int
     files: tuple[int, ...]
     reason: str
     queue: str = ""
 
 
-class DoneEvent(Event, frozen=True, tag="done"):
+class DoneEvent(AttemptEvent, frozen=True, tag="done"):
     """A unit is finished and its output is in place.
 
     Attributes:
-        unit_id: The unit.
-        unit_name: Its name.
-        device: Who finished it.
-        epoch: The attempt.
         compute_seconds: Time in which its batches were in flight.
         files: Of a bundle, the numbers of the files that have an output; empty for a file alone.
         predicted_seconds: How long that was to take, as thought when it began; None where that
             was unknown, or others did some of it.
     """
 
-    unit_id: int
-    unit_name: str
-    device: str
-    epoch: int
     compute_seconds: float
     files: tuple[int, ...] = ()
     predicted_seconds: float | None = None
 
 
-class FailureEvent(Event, frozen=True, tag="failure"):
+class FailureEvent(UnitEvent, frozen=True, tag="failure"):
     """A unit will not be finished.
 
     Attributes:
-        unit_id: The unit.
-        unit_name: Its name.
         device: Where that turned out; None for a bad input.
         reason: Why, in one line.
         waiting: Whether nobody had it: it is a file that needed what has failed.
@@ -313,8 +271,6 @@ class FailureEvent(Event, frozen=True, tag="failure"):
         whole: Of a shard, the number of its file.
     """
 
-    unit_id: int
-    unit_name: str
     device: str | None
     reason: str
     waiting: bool = False

@@ -11,8 +11,8 @@ from enum import Enum, IntEnum
 
 from msgspec import Struct
 
+from tui_balancer.leases import Spans
 from tui_balancer.samples import DeviceSample
-from tui_balancer.scheduler.splitting.batches import Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,38 +106,6 @@ class DeviceState(str, Enum):
     PAUSED = "paused"
     DEAD = "dead"
     STOPPED = "stopped"
-
-
-class Directive(str, Enum):
-    """The coordinator's answer to a progress report: what the worker does after this batch.
-
-    After `reshare` it asks which batches are its own now. `release`, the answer at the end of
-    a part, means that the part is kept, others continue, and the worker is free.
-    """
-
-    CONTINUE = "continue"
-    PAUSE = "pause"
-    ABANDON = "abandon"
-    RESHARE = "reshare"
-    RELEASE = "release"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a lease has come; cumulative within the unit.
-
-    Attributes:
-        sequences: Sequences embedded so far.
-        residues: Residues embedded so far.
-        cost: FLOPs of those sequences.
-        restored: Whether what is new since the last report was taken over from an earlier
-            attempt: it tells nothing about how fast the device is.
-    """
-
-    sequences: int
-    residues: int
-    cost: float
-    restored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from tui_balancer.scheduler.events import (
     AssignmentEvent,
+    AttemptEvent,
     DeviceEvent,
     DoneEvent,
     Event,
@@ -226,9 +227,7 @@ class RunState:
         for view in self._views:
             view.device_changed(event)
 
-    def _release(
-        self, event: PartEvent | ReturnEvent | UnbundleEvent | DoneEvent, end: Release
-    ) -> None:
+    def _release(self, event: AttemptEvent, end: Release) -> None:
         leases = self.leases.get(event.unit_id, {})
         lease = leases.pop(event.epoch, None)
         if not leases:

@@ -25,11 +25,12 @@ from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
+from tui_balancer.leases import Directive
 from tui_balancer.run_folder.manifest import Manifest
 from tui_balancer.scheduler.model import Lease
 from tui_balancer.workers.task.task import Abandoned, WorkerContext
 from tui_balancer.workers.wire.config import WorkerSetup
-from tui_balancer.workers.wire.protocol import Order, TaskProgress, TaskResult, WorkerId
+from tui_balancer.workers.wire.protocol import TaskProgress, TaskResult, WorkerId
 
 SETTINGS = EmbeddingSettings(batch_tokens=30)
 WIDTH = 40
@@ -42,8 +43,8 @@ class ImpatientBoard(ListBoard):
         super().__init__()
         self._dice = dice
 
-    def progress(self, worker: WorkerId, progress: TaskProgress) -> Order:
-        return self._dice.choice([Order.CONTINUE, Order.CONTINUE, Order.ABANDON])
+    def progress(self, worker: WorkerId, progress: TaskProgress) -> Directive:
+        return self._dice.choice([Directive.CONTINUE, Directive.CONTINUE, Directive.ABANDON])
 
 
 def told_by_company(sequences: Sequence[str]) -> torch.Tensor:

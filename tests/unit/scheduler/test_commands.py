@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.balance import Bench
+from tui_balancer.leases import Directive, Progress
 from tui_balancer.scheduler.actions.refusal import live_device
 from tui_balancer.scheduler.commands import (
     Command,
@@ -25,13 +26,7 @@ from tui_balancer.scheduler.events import (
     SettingEvent,
     StealEvent,
 )
-from tui_balancer.scheduler.model import (
-    CountSettings,
-    DeviceState,
-    Directive,
-    Progress,
-    TimeSettings,
-)
+from tui_balancer.scheduler.model import CountSettings, DeviceState, TimeSettings
 from tui_balancer.scheduler.state.state import SchedulerState
 
 

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.support.balance import Clock, specs, unit
 from tui_balancer.failures import Failure
+from tui_balancer.leases import Directive, Progress
 from tui_balancer.samples import DeviceSample, Telemetry
 from tui_balancer.scheduler.commands import (
     Command,
@@ -39,15 +40,7 @@ from tui_balancer.scheduler.events import (
     ReturnEvent,
     StealEvent,
 )
-from tui_balancer.scheduler.model import (
-    CountSettings,
-    DeviceState,
-    Directive,
-    Lease,
-    Progress,
-    TimeSettings,
-    Unit,
-)
+from tui_balancer.scheduler.model import CountSettings, DeviceState, Lease, TimeSettings, Unit
 
 DEVICES = st.integers(0, 3)
 POLICIES = st.sampled_from(

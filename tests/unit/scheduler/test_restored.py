@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tui_balancer.scheduler.model import DeviceSpec, Lease, Progress, Unit
+from tui_balancer.leases import Progress
+from tui_balancer.scheduler.model import DeviceSpec, Lease, Unit
 from tui_balancer.scheduler.state.device_record import DeviceRecord
 from tui_balancer.scheduler.state.leases import ActiveLease
 

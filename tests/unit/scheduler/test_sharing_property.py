@@ -15,18 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.support.balance import Clock, unit
+from tui_balancer.leases import Directive, Progress, Spans
 from tui_balancer.scheduler.commands import PauseDevice, ResumeAll, SplitUnit
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import Event, SplitEvent
-from tui_balancer.scheduler.model import (
-    CountSettings,
-    DeviceSpec,
-    Directive,
-    Lease,
-    Progress,
-    TimeSettings,
-)
-from tui_balancer.scheduler.splitting.batches import Spans, numbers
+from tui_balancer.scheduler.model import CountSettings, DeviceSpec, Lease, TimeSettings
+from tui_balancer.scheduler.splitting.batches import numbers
 
 DEVICES = st.integers(0, 3)
 BATCH_SECONDS = 4.0

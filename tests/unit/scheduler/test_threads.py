@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.balance import Bench, specs, units
+from tui_balancer.leases import Directive, Progress
 from tui_balancer.scheduler.commands import (
     Command,
     Drain,
@@ -24,13 +25,7 @@ from tui_balancer.scheduler.commands import (
 )
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import DoneEvent, Event, ReturnCause
-from tui_balancer.scheduler.model import (
-    CountSettings,
-    Directive,
-    PolicySettings,
-    Progress,
-    TimeSettings,
-)
+from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings
 
 DEADLINE_SECONDS = 30.0
 

@@ -18,9 +18,10 @@ from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.leases import Directive
 from tui_balancer.workers.task.task import Abandoned
 from tui_balancer.workers.wire.config import WorkerSetup
-from tui_balancer.workers.wire.protocol import Order, Task, TaskResult
+from tui_balancer.workers.wire.protocol import Task, TaskResult
 
 SEQUENCES = 20
 KEPT = 3
@@ -48,15 +49,15 @@ class Attempts:
 
     def cut_short(self) -> list[int]:
         """Attempt it, but let the app take it back after three batches."""
-        left = iter([Order.CONTINUE] * (KEPT - 1))
-        self.board.progress = self._answering(lambda: next(left, Order.ABANDON))  # type: ignore[method-assign]
+        left = iter([Directive.CONTINUE] * (KEPT - 1))
+        self.board.progress = self._answering(lambda: next(left, Directive.ABANDON))  # type: ignore[method-assign]
         with pytest.raises(Abandoned):
             self._run(self._setup)
         return self._reported()
 
     def finish(self, setup: WorkerSetup | None = None) -> tuple[str, list[int]]:
         """Attempt it to the end; return the output's checksum and the reported progress."""
-        self.board.progress = self._answering(lambda: Order.CONTINUE)  # type: ignore[method-assign]
+        self.board.progress = self._answering(lambda: Directive.CONTINUE)  # type: ignore[method-assign]
         (result,) = self._run(setup or self._setup).files
         assert result.error == ""
         return result.output_sha256, self._reported()
@@ -66,8 +67,8 @@ class Attempts:
         """The newest attempt."""
         return task_of(0, self.file, epoch=self._epoch)
 
-    def _answering(self, answer: Callable[[], Order]) -> Callable[..., Order]:
-        def progress(worker: object, progress: object) -> Order:
+    def _answering(self, answer: Callable[[], Directive]) -> Callable[..., Directive]:
+        def progress(worker: object, progress: object) -> Directive:
             ListBoard.progress(self.board, worker, progress)  # type: ignore[arg-type]
             return answer()
 
@@ -80,7 +81,7 @@ class Attempts:
         return run_task(bench_for(setup, self.board, embedder), self.task)
 
     def _reported(self) -> list[int]:
-        return [report.sequences for report in self.board.progress_reports]
+        return [report.done.sequences for report in self.board.progress_reports]
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_a_second_attempt_computes_only_what_the_first_did_not_finish(
 
     # The first report is of all that was there already, each other one of a batch.
     assert attempts.finish() == (checksum, progress[KEPT - 1 :])
-    restored = [report.restored for report in attempts.board.progress_reports]
+    restored = [report.done.restored for report in attempts.board.progress_reports]
     assert restored == [True] + [False] * (len(progress) - KEPT)
 
 

@@ -24,15 +24,9 @@ from tui_balancer.engines.remote.messages import (
     Said,
 )
 from tui_balancer.engines.worker_end import Cause, WorkerEnd
+from tui_balancer.leases import Directive
 from tui_balancer.workers.wire.config import WorkerSetup
-from tui_balancer.workers.wire.protocol import (
-    DeviceFacts,
-    Order,
-    Task,
-    TaskProgress,
-    WorkerApi,
-    WorkerId,
-)
+from tui_balancer.workers.wire.protocol import DeviceFacts, Task, TaskProgress, WorkerApi, WorkerId
 from tui_balancer.workers.wire.queues import WorkQueue
 
 _log = logging.getLogger(__name__)
@@ -177,15 +171,15 @@ class AppSlot:
                 self._follow(*cast(_Progress, word.args), answer)
         self._heard.set()
 
-    def _follow(self, progress: TaskProgress, order: Order) -> None:
+    def _follow(self, progress: TaskProgress, order: Directive) -> None:
         """Pass on what the board ordered; a lease that is computed frees the device."""
-        if order is not Order.CONTINUE:
+        if order is not Directive.CONTINUE:
             self._order(progress.unit_id, progress.epoch, order)
         with self._changed:
             for lease in self._leases:
                 if (lease.task.unit_id, lease.task.epoch) == (progress.unit_id, progress.epoch):
                     lease.free = lease.free or progress.computed
-                    lease.held = order is Order.PAUSE and not progress.computed
+                    lease.held = order is Directive.PAUSE and not progress.computed
             self._changed.notify_all()
 
     def _work(self) -> None:
@@ -250,7 +244,7 @@ class AppSlot:
             words = " ".join(str(problem).split()) or type(problem).__name__
             self._on_end(self, WorkerEnd(Cause.FAILED, words))
 
-    def _order(self, unit_id: int, epoch: int, order: Order) -> None:
+    def _order(self, unit_id: int, epoch: int, order: Directive) -> None:
         self._post(Ordered(self.worker, next(self._orders), unit_id, epoch, order))
 
     def _post(self, mail: Mail) -> None:

@@ -10,8 +10,9 @@ import pickle
 from dataclasses import dataclass
 
 from tui_balancer.devices.info import DeviceInfo
+from tui_balancer.leases import Directive
 from tui_balancer.workers.wire.config import WorkerSetup
-from tui_balancer.workers.wire.protocol import Order, WorkerId
+from tui_balancer.workers.wire.protocol import WorkerId
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Ordered:
     number: int
     unit_id: int
     epoch: int
-    order: Order
+    order: Directive
 
 
 @dataclass(frozen=True, slots=True)

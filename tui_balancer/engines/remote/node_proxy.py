@@ -9,16 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from tui_balancer.engines.remote.messages import Answer, Ordered, Said, Word
+from tui_balancer.leases import Directive, Share
 from tui_balancer.samples import Telemetry
-from tui_balancer.workers.wire.protocol import (
-    DeviceFacts,
-    Order,
-    Task,
-    TaskProgress,
-    TaskResult,
-    TaskShare,
-    WorkerId,
-)
+from tui_balancer.workers.wire.protocol import DeviceFacts, Task, TaskProgress, TaskResult, WorkerId
 
 SEND_SECONDS = 0.1
 """Plain progress goes up so often at most: a thousand quick GPUs share one scheduler."""
@@ -57,7 +50,7 @@ class NodeProxy:
         self._unsent: list[Word] = []
         self._sent = clock() - SEND_SECONDS
         self._newest = 0
-        self._orders: dict[tuple[int, int], Order] = {}
+        self._orders: dict[tuple[int, int], Directive] = {}
         self._answers: dict[int, object] = {}
         self._calls = 0
         self._running: tuple[int, int] | None = None
@@ -98,38 +91,40 @@ class NodeProxy:
     def wait_for_work(self, worker: WorkerId, timeout: float) -> None:
         """See `WorkerApi.wait_for_work`; there is nothing to wait for here."""
 
-    def progress(self, worker: WorkerId, progress: TaskProgress) -> Order:
+    def progress(self, worker: WorkerId, progress: TaskProgress) -> Directive:
         """See `WorkerApi.progress`; the order is the newest that has come, at most once each."""
         lease = (progress.unit_id, progress.epoch)
         self._say("progress", progress, hold=not progress.computed)
         with self._changed:
             self._running = None if progress.computed else lease
-            return Order.ABANDON if self._closed else self._orders.pop(lease, Order.CONTINUE)
+            return (
+                Directive.ABANDON if self._closed else self._orders.pop(lease, Directive.CONTINUE)
+            )
 
     def planned(self, worker: WorkerId, unit_id: int, epoch: int, costs: Sequence[float]) -> None:
         """See `WorkerApi.planned`."""
         self._say("planned", unit_id, epoch, costs)
 
-    def share(self, worker: WorkerId, unit_id: int, epoch: int) -> TaskShare | None:
+    def share(self, worker: WorkerId, unit_id: int, epoch: int) -> Share | None:
         """See `WorkerApi.share`."""
-        return cast("TaskShare | None", self._ask("share", unit_id, epoch))
+        return cast("Share | None", self._ask("share", unit_id, epoch))
 
     def part_done(
         self, worker: WorkerId, unit_id: int, epoch: int, compute_seconds: float
-    ) -> Order:
+    ) -> Directive:
         """See `WorkerApi.part_done`."""
-        return cast(Order, self._ask("part_done", unit_id, epoch, compute_seconds))
+        return cast(Directive, self._ask("part_done", unit_id, epoch, compute_seconds))
 
-    def wait_while_paused(self, worker: WorkerId, timeout: float) -> Order:
+    def wait_while_paused(self, worker: WorkerId, timeout: float) -> Directive:
         """See `WorkerApi.wait_while_paused`."""
         with self._changed:
             lease = self._running
             if lease is None or self._closed:
-                return Order.ABANDON
-            if self._orders.get(lease, Order.PAUSE) is Order.PAUSE:
+                return Directive.ABANDON
+            if self._orders.get(lease, Directive.PAUSE) is Directive.PAUSE:
                 self._changed.wait(timeout)
-            if self._orders.get(lease, Order.PAUSE) is Order.PAUSE:
-                return Order.ABANDON if self._closed else Order.PAUSE
+            if self._orders.get(lease, Directive.PAUSE) is Directive.PAUSE:
+                return Directive.ABANDON if self._closed else Directive.PAUSE
             return self._orders.pop(lease)
 
     def finish(self, worker: WorkerId, result: TaskResult) -> None:

@@ -6,6 +6,7 @@ import queue
 from collections import Counter
 from collections.abc import Sequence
 
+from tui_balancer.leases import Directive, Share
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import DeviceUsed
 from tui_balancer.run.live.disk_full import DiskFullPause
@@ -16,16 +17,8 @@ from tui_balancer.run_folder.presence import Presence
 from tui_balancer.samples import Telemetry
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import ReturnCause
-from tui_balancer.scheduler.model import Directive, Lease, Progress
-from tui_balancer.workers.wire.protocol import (
-    DeviceFacts,
-    Order,
-    Task,
-    TaskProgress,
-    TaskResult,
-    TaskShare,
-    WorkerId,
-)
+from tui_balancer.scheduler.model import Lease
+from tui_balancer.workers.wire.protocol import DeviceFacts, Task, TaskProgress, TaskResult, WorkerId
 
 
 class WorkerService:
@@ -89,7 +82,7 @@ class WorkerService:
         """See `WorkerApi.wait_for_work`."""
         self._coordinator.wait_for_work(worker.device, worker.incarnation, timeout)
 
-    def progress(self, worker: WorkerId, progress: TaskProgress) -> Order:
+    def progress(self, worker: WorkerId, progress: TaskProgress) -> Directive:
         """See `WorkerApi.progress`."""
         self._reported[worker] = progress
         directive = self._coordinator.report_progress(
@@ -97,7 +90,7 @@ class WorkerService:
             worker.incarnation,
             progress.unit_id,
             progress.epoch,
-            Progress(progress.sequences, progress.residues, progress.cost, progress.restored),
+            progress.done,
             progress.batch,
             computed=progress.computed,
         )
@@ -107,21 +100,20 @@ class WorkerService:
         """See `WorkerApi.planned`."""
         self._coordinator.learn_batches(worker.device, worker.incarnation, unit_id, epoch, costs)
 
-    def share(self, worker: WorkerId, unit_id: int, epoch: int) -> TaskShare | None:
+    def share(self, worker: WorkerId, unit_id: int, epoch: int) -> Share | None:
         """See `WorkerApi.share`."""
-        share = self._coordinator.share(worker.device, worker.incarnation, unit_id, epoch)
-        return TaskShare(share.spans, share.newest) if share is not None else None
+        return self._coordinator.share(worker.device, worker.incarnation, unit_id, epoch)
 
     def part_done(
         self, worker: WorkerId, unit_id: int, epoch: int, compute_seconds: float
-    ) -> Order:
+    ) -> Directive:
         """See `WorkerApi.part_done`."""
         directive = self._coordinator.finish_part(
             worker.device, worker.incarnation, unit_id, epoch, compute_seconds
         )
         return self._order(worker, directive)
 
-    def wait_while_paused(self, worker: WorkerId, timeout: float) -> Order:
+    def wait_while_paused(self, worker: WorkerId, timeout: float) -> Directive:
         """See `WorkerApi.wait_while_paused`."""
         directive = self._coordinator.wait_while_paused(worker.device, worker.incarnation, timeout)
         return self._order(worker, directive)
@@ -174,10 +166,10 @@ class WorkerService:
         """Return the seconds a device had a batch in flight, over all of its workers."""
         return sum(busy for worker, busy in self._busy.items() if worker.device == device)
 
-    def _order(self, worker: WorkerId, directive: Directive) -> Order:
-        """Return a directive as the worker's order; a worker that abandons has no lease left."""
+    def _order(self, worker: WorkerId, directive: Directive) -> Directive:
+        """Return a directive for a worker; one that abandons has no lease left."""
         if directive is Directive.ABANDON and (task := self._reported.pop(worker, None)):
             self._coordinator.return_lease(
                 worker.device, worker.incarnation, task.unit_id, task.epoch, ReturnCause.STOPPED
             )
-        return Order(directive.value)
+        return directive

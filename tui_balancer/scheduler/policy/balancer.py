@@ -95,18 +95,18 @@ class Balancer:
             if decision is None:
                 return unit
             taker = self._device_pool[decision.thief]
-            self._carry_out(decision, taker.queue.append, first=False)
+            self._carry_out(decision, first=False)
+            taker.queue.append(unit)
             self.note(taker)
         return None
 
     def steal(self, thief: DeviceRecord) -> Unit | None:
         """Move a unit to the front of an idle device's queue, if the policy says so."""
-        decision = self._decide(thief, self._clock())
-        if decision is None:
-            return None
-        self._carry_out(decision, thief.queue.push_front)
-        self.note(thief)
-        return decision.unit
+        unit = self.take_stolen(thief)
+        if unit is not None:
+            thief.queue.push_front(unit)
+            self.note(thief)
+        return unit
 
     def take_stolen(self, thief: DeviceRecord) -> Unit | None:
         """Take a unit out of another queue, for an idle device that starts it in this step."""
@@ -161,19 +161,12 @@ class Balancer:
         thief.checked = now
         return self.policy.decide(seen, self._device_pool.victims(thief, now))
 
-    def _carry_out(
-        self,
-        decision: StealDecision,
-        enqueue: Callable[[Unit], None] | None = None,
-        *,
-        first: bool = True,
-    ) -> None:
+    def _carry_out(self, decision: StealDecision, *, first: bool = True) -> None:
+        """Take a unit out of its queue for a device, to which the caller gives it."""
         unit = decision.unit
         victim, thief = self._device_pool[decision.victim], self._device_pool[decision.thief]
         victim.queue.remove(unit.unit_id)
         ends = (self._ends(victim, unit), self._ends(thief, unit))
-        if enqueue is not None:
-            enqueue(unit)
         self._units.home[unit.unit_id] = thief.device
         self.note(victim)
         victim.stolen_from += unit.files

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from heapq import heappop
 from math import inf
 
+from tui_balancer.leases import Directive
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.event_log import EventSink
-from tui_balancer.scheduler.model import Directive, Unit
+from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice, SimulationResult
 from tui_balancer.scheduler.simulation.worker import ANY, SimulatedWorker, World
 

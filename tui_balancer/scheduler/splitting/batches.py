@@ -9,27 +9,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
-Span = tuple[int, int]
-"""Batches `first <= number < end`."""
-
-Spans = tuple[Span, ...]
-"""Batches of one lease in the order in which its worker computes them; no span is empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What a worker has to do of its unit.
-
-    Attributes:
-        spans: Its batches, in this order; None for all that are not kept, and the output.
-        newest: The newest attempt: batches kept by this and older ones are there to be read.
-    """
-
-    spans: Spans | None
-    newest: int
+from tui_balancer.leases import Span, Spans
 
 
 class BatchPlan:

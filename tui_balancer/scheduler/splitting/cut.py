@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from tui_balancer.scheduler.splitting.batches import BatchPlan, Spans, batches, without_tail
+from tui_balancer.leases import Spans
+from tui_balancer.scheduler.splitting.batches import BatchPlan, batches, without_tail
 
 HAND_OVER_SECONDS = 0.5
 """What a part costs on top of its batches: the file is read once more, and the worker that merges

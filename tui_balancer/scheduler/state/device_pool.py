@@ -98,9 +98,8 @@ class DevicePool:
 
     def victim(self, record: DeviceRecord, now: float) -> Victim:
         """Return a device at work as the policies see it."""
-        rate = self.rate(record)
-        remaining = record.remaining_cost(now, rate) / rate if rate else None
-        return Victim(record.device, record.queue, rate, remaining)
+        remaining = self.remaining_seconds(record, now)
+        return Victim(record.device, record.queue, self.rate(record), remaining)
 
     def victims(self, thief: DeviceRecord, now: float) -> list[Victim]:
         """Return the other devices at work that have something waiting, in device order."""

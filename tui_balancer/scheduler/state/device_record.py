@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tui_balancer.leases import Progress
 from tui_balancer.samples import DeviceSample
-from tui_balancer.scheduler.model import (
-    DeviceMetrics,
-    DeviceSpec,
-    DeviceState,
-    Progress,
-    RunningUnit,
-    Unit,
-)
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceSpec, DeviceState, RunningUnit, Unit
 from tui_balancer.scheduler.state.calibration import Calibration
 from tui_balancer.scheduler.state.leases import NOTHING_YET, ActiveLease
 from tui_balancer.scheduler.state.queues import WorkQueue

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from tui_balancer.scheduler.model import Lease, Progress, Unit
-from tui_balancer.scheduler.splitting.batches import BatchPlan, Spans
+from tui_balancer.leases import Progress, Spans
+from tui_balancer.scheduler.model import Lease, Unit
+from tui_balancer.scheduler.splitting.batches import BatchPlan
 
 NOTHING_YET = Progress(0, 0, 0.0)
 

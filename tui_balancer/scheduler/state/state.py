@@ -11,16 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from tui_balancer.failures import Failure
+from tui_balancer.leases import Directive, Progress
 from tui_balancer.scheduler.event_log import EventLog, EventSink
 from tui_balancer.scheduler.events import AssignmentEvent, DeviceEvent, FailureEvent, LeaseEvent
-from tui_balancer.scheduler.model import (
-    DeviceSpec,
-    Directive,
-    Lease,
-    PolicySettings,
-    Progress,
-    Unit,
-)
+from tui_balancer.scheduler.model import DeviceSpec, Lease, PolicySettings, Unit
 from tui_balancer.scheduler.policy.assignment import assign_files_evenly, assign_files_weighted
 from tui_balancer.scheduler.policy.balancer import Balancer
 from tui_balancer.scheduler.policy.bounds import fluid_efficiency

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from tui_balancer.scheduler.model import Progress
+from tui_balancer.leases import Progress
 
 WINDOW_SECONDS = 60.0
 WINDOW_FILES = 10
@@ -68,12 +68,18 @@ class ThroughputWindow:
 
     def file_started(self, now: float) -> None:
         """Note that a file begins."""
-        self._mark(now, 0, 0, 0.0)
+        self.add(now, 0, 0, 0.0)
         self._files.append(self._total)
 
     def add(self, now: float, sequences: int, residues: int, cost: float) -> None:
         """Note work that was done since the last call."""
-        self._mark(now, sequences, residues, cost)
+        total = self._total
+        self._total = _Mark(
+            now, total.sequences + sequences, total.residues + residues, total.cost + cost
+        )
+        if not self._seconds or now - self._seconds[-1].seconds >= 1.0:
+            self._seconds.append(self._total)
+        self._trim(now)
 
     def throughput(self, now: float) -> Throughput | None:
         """Return the amounts per second up to now; None before the first work was done."""
@@ -89,15 +95,6 @@ class ThroughputWindow:
             (self._total.residues - since.residues) / elapsed,
             (self._total.cost - since.cost) / elapsed,
         )
-
-    def _mark(self, now: float, sequences: int, residues: int, cost: float) -> None:
-        total = self._total
-        self._total = _Mark(
-            now, total.sequences + sequences, total.residues + residues, total.cost + cost
-        )
-        if not self._seconds or now - self._seconds[-1].seconds >= 1.0:
-            self._seconds.append(self._total)
-        self._trim(now)
 
     def _trim(self, now: float) -> None:
         while self._seconds and now - self._seconds[0].seconds > WINDOW_SECONDS:

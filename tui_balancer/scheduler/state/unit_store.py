@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from tui_balancer.scheduler.model import Ended, Lease, Progress, Totals, Unit
-from tui_balancer.scheduler.splitting.batches import Spans
+from tui_balancer.leases import Progress, Spans
+from tui_balancer.scheduler.model import Ended, Lease, Totals, Unit
 from tui_balancer.scheduler.state.leases import ActiveLease, UnitAtWork
 
 NOBODY = ""
@@ -61,7 +61,6 @@ class UnitStore:
 
     def add(self, unit: Unit, device: str) -> None:
         """Enter a new unit that waits for a device."""
-        assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
         self._enter(unit)
         self.home[unit.unit_id] = device
         for part in unit.parts:
@@ -69,13 +68,11 @@ class UnitStore:
 
     def add_failed(self, unit: Unit, *, skipped: bool = False) -> None:
         """Enter a new unit that will never be computed; `skipped` if a person wanted that."""
-        assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
         self._enter(unit)
         self._leave_out(unit, skipped=skipped)
 
     def add_done(self, unit: Unit) -> None:
         """Enter a unit whose outputs are there already."""
-        assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
         self._enter(unit)
         self._done.add(unit)
         self._end(unit.numbers, Ended.DONE)
@@ -126,16 +123,13 @@ class UnitStore:
     def give_back(self, active: ActiveLease, device: str) -> None:
         """Turn a unit's only lease into a unit waiting for a device."""
         unit = active.lease.unit
-        work = self.active.pop(unit.unit_id)
-        assert list(work.leases.values()) == [active], "others still work on the unit"
-        self.epochs[unit.unit_id] = work.newest
+        self.epochs[unit.unit_id] = self._take_back(active).newest
         self.home[unit.unit_id] = device
 
     def unbundle(self, active: ActiveLease, device: str) -> None:
         """Turn a bundle's only lease into its files, each waiting for a device."""
         unit = active.lease.unit
-        work = self.active.pop(unit.unit_id)
-        assert list(work.leases.values()) == [active], "others still work on the unit"
+        work = self._take_back(active)
         self.killed.pop(unit.unit_id, None)
         self.killed_before.pop(unit.unit_id, None)
         for part in unit.parts:
@@ -146,8 +140,7 @@ class UnitStore:
     def finish(self, active: ActiveLease, failed: Collection[int]) -> None:
         """End a unit with its only lease; the files of these numbers have no output."""
         unit = active.lease.unit
-        work = self.active.pop(unit.unit_id)
-        assert list(work.leases.values()) == [active], "others still work on the unit"
+        work = self._take_back(active)
         self.killed.pop(unit.unit_id, None)
         self.killed_before.pop(unit.unit_id, None)
         self._end(unit.numbers, Ended.DONE)
@@ -196,12 +189,19 @@ class UnitStore:
         return self.bundles.get(number, number)
 
     def _enter(self, unit: Unit) -> None:
+        assert self.state(unit.unit_id) == "unknown", f"unit {unit.unit_id} entered twice"
         self._all.add(unit)
         for one in (unit, *unit.parts):
             missing = one.unit_id + 1 - len(self.names)
             if missing > 0:
                 self.names.extend([""] * missing)
             self.names[one.unit_id] = one.name
+
+    def _take_back(self, active: ActiveLease) -> UnitAtWork:
+        """End the work on a unit with its only lease."""
+        work = self.active.pop(active.lease.unit.unit_id)
+        assert list(work.leases.values()) == [active], "others still work on the unit"
+        return work
 
     def _leave_out(self, unit: Unit, *, skipped: bool) -> None:
         self._end(unit.numbers, Ended.SKIPPED if skipped else Ended.FAILED)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.inputs.text import terminal_safe
+from tui_balancer.leases import Directive, Progress, Spans
 from tui_balancer.outputs.partials import PartialResult, part_path
 from tui_balancer.workers.process.busy import BusyClock
 from tui_balancer.workers.task.failures import FileFailure, blaming_the_file
@@ -24,7 +25,7 @@ from tui_balancer.workers.vectors.shard_merge import DividedFile
 from tui_balancer.workers.vectors.shared_blocks import shared_blocks
 from tui_balancer.workers.vectors.vectors import UnitVectors
 from tui_balancer.workers.wire.config import WorkerSetup
-from tui_balancer.workers.wire.protocol import Order, Task, TaskProgress
+from tui_balancer.workers.wire.protocol import Task, TaskProgress
 from tui_balancer.workers.wire.queues import WorkQueue
 
 _log = logging.getLogger(__name__)
@@ -76,7 +77,8 @@ class TaskRun:
         self._files = TaskFiles(files)
         self._spans = task.spans
         self._busy_before = bench.busy.seconds()
-        self._progress = TaskProgress(task.unit_id, task.epoch, 0, 0, 0.0)
+        self._done = Progress(0, 0, 0.0)
+        self._is_computed = False
 
     def embed(self) -> EmbeddedTask:
         """Embed the files.
@@ -91,7 +93,7 @@ class TaskRun:
         except FileFailure as failure:
             self._files.fail_all(failure)
             vectors = None
-        if not self._progress.computed:
+        if not self._is_computed:
             self._report(vectors, computed=True)
         files = self._files.embedded(vectors, self._bench.setup, self._bench.embedder)
         return EmbeddedTask(self._task, files, self._compute_seconds)
@@ -158,10 +160,10 @@ class TaskRun:
         if self._task.spans is not None:
             paths.append(partial)
         if restored := vectors.restore(PartialResult(path, self._origin()) for path in paths):
-            before = self._progress.sequences
+            before = self._done.sequences
             for number in restored:
                 self._advance(vectors, number, restored=True)
-            there = self._progress.sequences - before
+            there = self._done.sequences - before
             _log.info("%d of its sequences were embedded before", there)
             self._report(vectors, computed=self._all_there(vectors))
 
@@ -208,14 +210,13 @@ class TaskRun:
 
     def _advance(self, vectors: UnitVectors, number: int, *, restored: bool = False) -> None:
         """Count one more batch as embedded, now or by somebody else."""
-        done, records = self._progress, vectors.wanted(number)
+        done, records = self._done, vectors.wanted(number)
         cost = 0.0 if self._is_anothers(vectors, number) else self._cost(vectors, number)
-        self._progress = replace(
-            done,
-            sequences=done.sequences + len(records),
-            residues=done.residues + sum(len(record.residues) for record in records),
-            cost=done.cost + cost,
-            restored=restored,
+        self._done = Progress(
+            done.sequences + len(records),
+            done.residues + sum(len(record.residues) for record in records),
+            done.cost + cost,
+            restored,
         )
 
     def _report(
@@ -226,20 +227,21 @@ class TaskRun:
         When all is computed there is nothing to hold but the result, so a pause waits until
         it is handed in.
         """
-        self._progress = replace(self._progress, computed=computed, batch=batch)
-        order = self._bench.queue.progress(self._progress)
-        if order is Order.PAUSE and not computed:
+        self._is_computed = computed
+        lease = (self._task.unit_id, self._task.epoch)
+        order = self._bench.queue.progress(TaskProgress(*lease, self._done, computed, batch))
+        if order is Directive.PAUSE and not computed:
             order = self._bench.queue.wait_while_paused()
-        if order is Order.ABANDON or not (computed or vectors is None):
+        if order is Directive.ABANDON or not (computed or vectors is None):
             self._obey(order, vectors)
 
-    def _obey(self, order: Order, vectors: UnitVectors | None) -> None:
+    def _obey(self, order: Directive, vectors: UnitVectors | None) -> None:
         """Do as the app says at a batch boundary."""
-        if order is Order.RELEASE:
+        if order is Directive.RELEASE:
             _log.info("its part is done, others go on")
-        if order in (Order.ABANDON, Order.RELEASE):
+        if order in (Directive.ABANDON, Directive.RELEASE):
             raise Abandoned
-        if order is not Order.RESHARE or vectors is None:
+        if order is not Directive.RESHARE or vectors is None:
             return
         share = self._bench.queue.share(self._task)
         if share is None:
@@ -268,16 +270,14 @@ def embed(
     """
     if not task.files[0].shards:
         return TaskRun(bench, task, files, following).embed()
-    computed = TaskProgress(task.unit_id, task.epoch, 0, 0, 0.0, computed=True)
-    if bench.queue.progress(computed) is Order.ABANDON:
+    computed = TaskProgress(task.unit_id, task.epoch, Progress(0, 0, 0.0), computed=True)
+    if bench.queue.progress(computed) is Directive.ABANDON:
         raise Abandoned
     kept = bench.embedder.kept
     return EmbeddedTask(task, tuple(DividedFile(file, kept) for file in task.files), 0.0)
 
 
-def _after(
-    spans: tuple[tuple[int, int], ...] | None, number: int
-) -> tuple[tuple[int, int], ...] | None:
+def _after(spans: Spans | None, number: int) -> Spans | None:
     """Return batches without those up to a number: one is begun after the other."""
     if spans is None:
         return None

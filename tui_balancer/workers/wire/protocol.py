@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
 from tui_balancer.failures import FailureCause
 from tui_balancer.inputs.segments import Stretch
+from tui_balancer.leases import Directive, Progress, Share, Spans
 from tui_balancer.outputs.formats import FORMATS, Format
 from tui_balancer.outputs.sealing import Written
 from tui_balancer.samples import Telemetry
@@ -94,21 +94,17 @@ class Task:
     epoch: int
     files: tuple[FileTask, ...]
     partial: Path
-    spans: tuple[tuple[int, int], ...] | None = None
+    spans: Spans | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TaskProgress:
-    """How far a task has come, cumulative, reported after every batch.
+    """How far a task has come, reported after every batch.
 
     Attributes:
         unit_id: The unit.
         epoch: The attempt.
-        sequences: Sequences whose vectors are there.
-        residues: Residues of them.
-        cost: FLOPs of them.
-        restored: Whether what is new since the last report was not computed, but taken over
-            from an earlier attempt.
+        done: What is there of it.
         computed: Whether all vectors are there: the outputs are written next, beside the
             computing of another task, which the worker may take at once.
         batch: Number of the batch that was embedded last, and is kept; None if that was none.
@@ -116,40 +112,9 @@ class TaskProgress:
 
     unit_id: int
     epoch: int
-    sequences: int
-    residues: int
-    cost: float
-    restored: bool = False
+    done: Progress
     computed: bool = False
     batch: int | None = None
-
-
-class Order(str, Enum):
-    """What the worker does after this batch.
-
-    After `reshare` it asks for its share of the unit. `release` means that the others go on with
-    the unit, and the worker is free.
-    """
-
-    CONTINUE = "continue"
-    PAUSE = "pause"
-    ABANDON = "abandon"
-    RESHARE = "reshare"
-    RELEASE = "release"
-
-
-@dataclass(frozen=True, slots=True)
-class TaskShare:
-    """What a worker has to do of a unit that it shares with others.
-
-    Attributes:
-        spans: Its batches; None when the others are through: then it takes over what they have
-            kept, computes what is still missing, and writes the outputs.
-        newest: The newest attempt: this and earlier ones may have kept batches.
-    """
-
-    spans: tuple[tuple[int, int], ...] | None
-    newest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,21 +204,21 @@ class WorkerApi(Protocol):
     def wait_for_work(self, worker: WorkerId, timeout: float) -> None:
         """Return when `take_nowait` may answer differently, at the latest after `timeout` s."""
 
-    def progress(self, worker: WorkerId, progress: TaskProgress) -> Order:
+    def progress(self, worker: WorkerId, progress: TaskProgress) -> Directive:
         """Note how far a task is; the answer holds at the next batch boundary."""
 
     def planned(self, worker: WorkerId, unit_id: int, epoch: int, costs: Sequence[float]) -> None:
         """Note the FLOPs of a unit's batches by their numbers, 0 for those that are there."""
 
-    def share(self, worker: WorkerId, unit_id: int, epoch: int) -> TaskShare | None:
+    def share(self, worker: WorkerId, unit_id: int, epoch: int) -> Share | None:
         """What the worker has to do of a unit now; None when the task was taken back."""
 
     def part_done(
         self, worker: WorkerId, unit_id: int, epoch: int, compute_seconds: float
-    ) -> Order:
-        """Hear what to do when all batches of a share are reported; see `Order`."""
+    ) -> Directive:
+        """Hear what to do when all batches of a share are reported; see `Directive`."""
 
-    def wait_while_paused(self, worker: WorkerId, timeout: float) -> Order:
+    def wait_while_paused(self, worker: WorkerId, timeout: float) -> Directive:
         """Return when a paused worker may go on or must stop, at the latest after `timeout` s."""
 
     def finish(self, worker: WorkerId, result: TaskResult) -> None:

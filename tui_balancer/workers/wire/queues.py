@@ -17,15 +17,14 @@ from multiprocessing.managers import BaseManager
 from pathlib import Path
 from typing import cast
 
+from tui_balancer.leases import Directive, Share
 from tui_balancer.samples import Telemetry
 from tui_balancer.workers.wire.peers import require_same_user
 from tui_balancer.workers.wire.protocol import (
     DeviceFacts,
-    Order,
     Task,
     TaskProgress,
     TaskResult,
-    TaskShare,
     WorkerApi,
     WorkerId,
 )
@@ -92,7 +91,7 @@ class WorkQueue:
                 on_empty()
                 self._board.wait_for_work(self._worker, _WAIT_SECONDS)
 
-    def progress(self, progress: TaskProgress) -> Order:
+    def progress(self, progress: TaskProgress) -> Directive:
         """Report after a batch and hear what to do next."""
         return self._board.progress(self._worker, progress)
 
@@ -100,19 +99,19 @@ class WorkQueue:
         """Tell what the batches of a task's unit cost, before the first one is computed."""
         self._board.planned(self._worker, task.unit_id, task.epoch, costs)
 
-    def share(self, task: Task) -> TaskShare | None:
+    def share(self, task: Task) -> Share | None:
         """Ask for the share in a task's unit; None when the task was taken back."""
         return self._board.share(self._worker, task.unit_id, task.epoch)
 
-    def part_done(self, task: Task, compute_seconds: float) -> Order:
+    def part_done(self, task: Task, compute_seconds: float) -> Directive:
         """Say that all batches of a share are reported and hear what to do next."""
         return self._board.part_done(self._worker, task.unit_id, task.epoch, compute_seconds)
 
-    def wait_while_paused(self) -> Order:
+    def wait_while_paused(self) -> Directive:
         """Wait until the pause is over, and hear what to do then."""
         while True:
             order = self._board.wait_while_paused(self._worker, _WAIT_SECONDS)
-            if order is not Order.PAUSE:
+            if order is not Directive.PAUSE:
                 return order
 
     def finish(self, result: TaskResult) -> None:

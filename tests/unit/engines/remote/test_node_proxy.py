@@ -8,7 +8,8 @@ import pytest
 
 from tui_balancer.engines.remote.messages import Answer, Ordered, Said, Word
 from tui_balancer.engines.remote.node_proxy import AppGone, NodeProxy
-from tui_balancer.workers.wire.protocol import Order, TaskProgress, WorkerId
+from tui_balancer.leases import Directive, Progress
+from tui_balancer.workers.wire.protocol import TaskProgress, WorkerId
 
 WORKER = WorkerId("node-1/cuda:0", 1)
 
@@ -27,12 +28,12 @@ class Post:
         if any(isinstance(word, Said) and word.call for word in words):
             self.called.set()
 
-    def progress(self, batch: int, *, computed: bool = False) -> Order:
+    def progress(self, batch: int, *, computed: bool = False) -> Directive:
         return self.board.progress(
-            WORKER, TaskProgress(7, 1, batch, batch, 1.0, computed=computed, batch=batch)
+            WORKER, TaskProgress(7, 1, Progress(batch, batch, 1.0), computed, batch)
         )
 
-    def order(self, number: int, order: Order, epoch: int = 1) -> None:
+    def order(self, number: int, order: Directive, epoch: int = 1) -> None:
         self.board.deliver(Ordered(WORKER, number, 7, epoch, order))
 
 
@@ -52,21 +53,21 @@ def test_quick_batches_go_up_together_and_none_is_left_out() -> None:
 
 def test_the_newest_order_holds_once_and_only_for_its_lease() -> None:
     post = Post()
-    post.order(2, Order.PAUSE)
-    post.order(1, Order.ABANDON)
-    assert post.progress(0) is Order.PAUSE
-    assert post.progress(1) is Order.CONTINUE
-    post.order(3, Order.ABANDON, epoch=2)
-    assert post.progress(2) is Order.CONTINUE
+    post.order(2, Directive.PAUSE)
+    post.order(1, Directive.ABANDON)
+    assert post.progress(0) is Directive.PAUSE
+    assert post.progress(1) is Directive.CONTINUE
+    post.order(3, Directive.ABANDON, epoch=2)
+    assert post.progress(2) is Directive.CONTINUE
 
 
 def test_a_pause_lasts_until_another_order_comes() -> None:
     post = Post()
     post.progress(0)
-    post.order(1, Order.PAUSE)
-    assert post.board.wait_while_paused(WORKER, 0.0) is Order.PAUSE
-    post.order(2, Order.CONTINUE)
-    assert post.board.wait_while_paused(WORKER, 0.0) is Order.CONTINUE
+    post.order(1, Directive.PAUSE)
+    assert post.board.wait_while_paused(WORKER, 0.0) is Directive.PAUSE
+    post.order(2, Directive.CONTINUE)
+    assert post.board.wait_while_paused(WORKER, 0.0) is Directive.CONTINUE
 
 
 def test_a_question_waits_for_its_own_answer() -> None:
@@ -84,7 +85,7 @@ def test_a_question_waits_for_its_own_answer() -> None:
 def test_a_closed_slot_says_nothing_and_gives_up_what_it_does() -> None:
     post = Post()
     post.board.close()
-    assert post.progress(0) is Order.ABANDON
+    assert post.progress(0) is Directive.ABANDON
     assert post.sent == []
     with pytest.raises(AppGone):
         post.board.part_done(WORKER, 7, 1, 1.0)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.support.balance import Bench
+from tui_balancer.leases import Directive, Progress
 from tui_balancer.scheduler.commands import Drain, MoveUnits, PauseDevice, StopNow
 from tui_balancer.scheduler.events import DeviceEvent, FailureEvent, ReturnEvent, StealEvent
-from tui_balancer.scheduler.model import DeviceState, Directive, Progress
+from tui_balancer.scheduler.model import DeviceState
 
 
 def test_a_lease_comes_back_to_the_front_when_its_only_worker_dies() -> None:

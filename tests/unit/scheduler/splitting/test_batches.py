@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui_balancer.leases import Spans
 from tui_balancer.scheduler.splitting.batches import (
     BatchPlan,
-    Spans,
     batches,
     joined,
     numbers,

@@ -5,17 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.support.balance import Clock, unit
+from tui_balancer.leases import Directive, Progress, Share
 from tui_balancer.scheduler.commands import Drain, PauseDevice, ResumeDevice, SplitUnit
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import Event, PartEvent, ReturnEvent, SplitEvent
-from tui_balancer.scheduler.model import (
-    DeviceSpec,
-    Directive,
-    Lease,
-    Progress,
-    TimeSettings,
-)
-from tui_balancer.scheduler.splitting.batches import Share
+from tui_balancer.scheduler.model import DeviceSpec, Lease, TimeSettings
 
 BATCHES = 10
 

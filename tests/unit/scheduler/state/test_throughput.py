@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.balance import specs
-from tui_balancer.scheduler.model import Progress
+from tui_balancer.leases import Progress
 from tui_balancer.scheduler.state.device_pool import DevicePool
 from tui_balancer.scheduler.state.throughput import (
     BusyShare,

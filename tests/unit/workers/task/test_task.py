@@ -25,6 +25,7 @@ from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.content import FastaContent, read_fasta
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.segments import Stretch
+from tui_balancer.leases import Directive
 from tui_balancer.outputs import virnucpro
 from tui_balancer.outputs.sealing import Written
 from tui_balancer.workers.process.loop import work_until_over
@@ -32,7 +33,7 @@ from tui_balancer.workers.process.memory import limit_note
 from tui_balancer.workers.task.task import Abandoned, WorkerContext
 from tui_balancer.workers.vectors.vectors import UnitVectors
 from tui_balancer.workers.wire.config import WorkerSetup
-from tui_balancer.workers.wire.protocol import FileTask, Order, Task, WorkerId
+from tui_balancer.workers.wire.protocol import FileTask, Task, WorkerId
 
 Refusal = Callable[..., NoReturn]
 
@@ -81,9 +82,9 @@ def test_progress_adds_up_to_the_cost_of_the_unit(
 
     reports = board.progress_reports
     lengths = lengths_of(task.files[0])
-    assert [one.sequences for one in reports] == [2, 5, 6]
-    assert reports[-1].residues == sum(lengths)
-    assert reports[-1].cost == pytest.approx(
+    assert [one.done.sequences for one in reports] == [2, 5, 6]
+    assert reports[-1].done.residues == sum(lengths)
+    assert reports[-1].done.cost == pytest.approx(
         sum(bench.setup.model.shape.sequence_flops(length) for length in lengths)
     )
     assert result.compute_seconds == bench.busy.seconds() > 0
@@ -95,7 +96,7 @@ def test_the_batches_of_a_bundle_run_across_its_files(
     files = tuple(write_file(tmp_path, number, sequences=2) for number in range(3))
     result = run_task(bench, task_of(7, *files, epoch=3))
 
-    assert [one.sequences for one in board.progress_reports] == [2, 5, 6]
+    assert [one.done.sequences for one in board.progress_reports] == [2, 5, 6]
     assert [one.computed for one in board.progress_reports] == [False, False, True]
     assert {(one.unit_id, one.epoch) for one in board.progress_reports} == {(7, 3)}
     for file, done in zip(files, result.files, strict=True):
@@ -121,7 +122,7 @@ def test_a_file_made_anew_has_the_bytes_that_it_had_in_its_bundle(
 
     assert anew.files == (bundle.files[1],)
     assert anew.files != alone.files
-    assert board.progress_reports[-1].sequences == 3
+    assert board.progress_reports[-1].done.sequences == 3
 
 
 def test_one_file_that_cannot_be_embedded_does_not_take_its_bundle_along(
@@ -302,7 +303,7 @@ def test_a_device_that_gave_up_takes_the_worker_down_instead_of_file_after_file(
 def test_an_app_that_is_gone_is_no_fault_of_the_file(
     bench: WorkerContext, board: ListBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hung_up(worker: object, progress: object) -> Order:
+    def hung_up(worker: object, progress: object) -> Directive:
         raise ConnectionResetError
 
     monkeypatch.setattr(board, "progress", hung_up)
@@ -313,13 +314,13 @@ def test_an_app_that_is_gone_is_no_fault_of_the_file(
 def test_a_pause_holds_at_the_batch_boundary_until_it_is_over(
     bench: WorkerContext, board: ListBoard, tmp_path: Path
 ) -> None:
-    board.set_order(Order.PAUSE)
+    board.set_order(Directive.PAUSE)
     board.put(write_task(tmp_path, 0))
     with working(bench, board):
         board.wait_until(lambda: bool(board.paused))
         assert len(board.progress_reports) == 1
         assert not board.results
-        board.set_order(Order.CONTINUE)
+        board.set_order(Directive.CONTINUE)
         board.wait_until(lambda: bool(board.results))
 
     assert board.results[0].files[0].error == ""
@@ -328,7 +329,7 @@ def test_a_pause_holds_at_the_batch_boundary_until_it_is_over(
 def test_a_pause_after_the_last_batch_keeps_no_finished_file_back(
     bench: WorkerContext, board: ListBoard, tmp_path: Path
 ) -> None:
-    board.set_order(Order.PAUSE)
+    board.set_order(Directive.PAUSE)
     board.put(write_task(tmp_path, 0, sequences=1))
     with working(bench, board):
         board.wait_until(lambda: bool(board.results))
@@ -340,7 +341,7 @@ def test_a_task_taken_back_leaves_nothing_but_its_finished_batches(
     bench: WorkerContext, board: ListBoard, tmp_path: Path
 ) -> None:
     task = task_of(0, write_file(tmp_path, 0), write_file(tmp_path, 1))
-    board.set_order(Order.ABANDON)
+    board.set_order(Directive.ABANDON)
     with pytest.raises(Abandoned):
         run_task(bench, task)
 
@@ -472,7 +473,7 @@ def test_a_file_that_was_moved_after_it_was_read_is_not_taken_for_another(
 def test_after_a_task_was_taken_back_the_next_one_is_taken(
     bench: WorkerContext, board: ListBoard, tmp_path: Path
 ) -> None:
-    board.set_order(Order.ABANDON)
+    board.set_order(Directive.ABANDON)
     board.put(write_task(tmp_path, 0), write_task(tmp_path, 1))
     with working(bench, board):
         board.wait_until(lambda: not board.tasks and bool(board.idle))

@@ -19,12 +19,12 @@ import pytest
 
 from tests.support.tasks import write_task
 from tests.support.work_board import DEADLINE_SECONDS, ListBoard
+from tui_balancer.leases import Directive, Progress
 from tui_balancer.samples import DeviceSample, Telemetry
 from tui_balancer.workers.wire import peers
 from tui_balancer.workers.wire import queues as module
 from tui_balancer.workers.wire.protocol import (
     DeviceFacts,
-    Order,
     TaskProgress,
     TaskResult,
     WorkerApi,
@@ -105,14 +105,14 @@ def test_a_waiting_worker_holds_up_no_other_thread_of_its_process(
 
 def test_what_a_worker_says_arrives_as_it_was_said(board: ListBoard, work: WorkQueue) -> None:
     facts = DeviceFacts("some CPU", 1, 0.5, "abc", 2)
-    progress = TaskProgress(0, 1, 2, 3, 4.0)
+    progress = TaskProgress(0, 1, Progress(2, 3, 4.0))
     result = TaskResult(0, 1, (), 1.0)
     work.hello(facts)
-    board.set_order(Order.PAUSE)
+    board.set_order(Directive.PAUSE)
 
-    assert work.progress(progress) is Order.PAUSE
-    board.set_order(Order.ABANDON)
-    assert work.wait_while_paused() is Order.ABANDON
+    assert work.progress(progress) is Directive.PAUSE
+    board.set_order(Directive.ABANDON)
+    assert work.wait_while_paused() is Directive.ABANDON
     work.finish(result)
     assert board.hellos == [(WORKER, facts)]
     assert board.progress_reports == [progress]
