@@ -14,7 +14,7 @@ from tui_balancer.embedding.families.code import load, resolve
 from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.windows import windows
-from tui_balancer.workers.vectors.windows import joined
+from tui_balancer.workers.vectors.row_store import joined_row
 
 torch.set_num_threads(1)
 
@@ -50,7 +50,7 @@ def test_windows_are_at_least_twice_as_near_to_the_whole_as_its_beginning_is(
     whole, each = embedded(embedder, chain)
     places = windows(len(chain), max_length)
     rows = [embedder.embed([chain[start:end]]).numpy() for start, end in places]
-    row = torch.from_numpy(joined(embedder.kept, len(chain), places, rows))
+    row = torch.from_numpy(joined_row(embedder.kept, len(chain), places, rows))
     mean, per_tok = embedder.kept.parts(len(chain))
     windowed = row[mean.numbers]
     cut, _ = embedded(embedder, chain[:max_length])

@@ -34,7 +34,7 @@ from tests.support.network import Loopback
 from tests.support.sessions import session
 from tests.support.tasks import write_task
 from tui_balancer.engines.dask.request import ClusterRequest
-from tui_balancer.engines.remote.messages import Said, pack, unpack
+from tui_balancer.engines.remote.messages import Said
 from tui_balancer.leases import Progress
 from tui_balancer.ledger.changes import FileDone
 from tui_balancer.ledger.reading import read_ledger
@@ -186,7 +186,7 @@ def dask_micros(folder: Path) -> tuple[tuple[float, float], tuple[float, float]]
     """Return what a lease and an event take this process and the scheduler."""
     worker = WorkerId("node-1/cuda:0", 1)
     result = FileResult(1, "", "ab" * 32, 5000, 10)
-    event = pack((Said(worker, "finish", (TaskResult(1, 1, (result,), 0.5),)),))
+    event = pickle.dumps((Said(worker, "finish", (TaskResult(1, 1, (result,), 0.5),)),))
     task = pickle.dumps(write_task(folder, 0))
     processes = Processes(folder, Loopback())
     processes.add_node("node-1", workers=1)
@@ -196,7 +196,7 @@ def dask_micros(folder: Path) -> tuple[tuple[float, float], tuple[float, float]]
             heard = threading.Semaphore(0)
 
             def hear(told: tuple[float, bytes]) -> None:
-                unpack(told[1])
+                pickle.loads(told[1])
                 heard.release()
 
             client.subscribe_topic("benchmark", hear)

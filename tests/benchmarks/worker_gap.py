@@ -126,7 +126,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
                 worker = WorkerId("cpu:0", 1)
-                setup = WorkerSetup(worker, 1, model, settings, ReadingRules(), folder, "", b"")
+                setup = WorkerSetup(worker, 1, model, settings, ReadingRules(), folder, None)
                 measure(folder, embedder, setup, options.files, serial)
 
 

@@ -33,9 +33,8 @@ from tests.support.sessions import (
     wait_until,
 )
 from tui_balancer.engines.dask import engine
-from tui_balancer.engines.dask.ending import SlotEnding
 from tui_balancer.engines.dask.node_check import Look
-from tui_balancer.engines.dask.plugin import SlotPlugin
+from tui_balancer.engines.dask.plugin import SlotEnding, SlotPlugin
 from tui_balancer.engines.dask.request import ClusterRequest
 from tui_balancer.errors import UserError
 from tui_balancer.run.prepare.prepare import prepare

@@ -39,8 +39,7 @@ def main(folder: Path) -> None:
             settings=EmbeddingSettings(),
             reading=ReadingRules(),
             log=folder / f"{device}.log",
-            address=queues.address,
-            authkey=queues.authkey,
+            queues=queues,
         )
 
     engine = LocalEngine(["cpu:0", "cpu:1"], setup_for, lambda worker, end: False)

@@ -86,8 +86,7 @@ class Workshop:
             settings=self.settings,
             reading=ReadingRules(),
             log=self.log,
-            address=self.queues.address,
-            authkey=self.queues.authkey,
+            queues=self.queues,
         )
 
     def _exited(self, worker: WorkerId, end: WorkerEnd) -> bool:

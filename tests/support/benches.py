@@ -35,8 +35,7 @@ def worker_setup(
             "settings": settings,
             "reading": reading or ReadingRules(),
             "log": Path("unused.log"),
-            "address": "unused",
-            "authkey": b"unused",
+            "queues": None,
             **others,
         }
     )

@@ -5,7 +5,8 @@ A sensor that is missing or fails is a value, None, and never an error.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from functools import partial
 
 import psutil
 import pynvml
@@ -13,12 +14,8 @@ import pynvml
 from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.samples import DeviceSample
 
-
-class DeviceMonitor(Protocol):
-    """Looks at one device."""
-
-    def sample(self) -> DeviceSample:
-        """Look once; figures over time are since the look before."""
+DeviceMonitor = Callable[[], DeviceSample]
+"""Looks at one device once; figures over time are since the look before."""
 
 
 def open_monitor(device: DeviceInfo, threads: int) -> DeviceMonitor:
@@ -29,80 +26,57 @@ def open_monitor(device: DeviceInfo, threads: int) -> DeviceMonitor:
         threads: CPU threads that this process computes with.
     """
     if device.device.startswith("cuda"):
-        return CudaMonitor(device)
+        return partial(_card_sample, device, nvml_handle(device.uuid))
     if device.device == "mps":
-        return MpsMonitor(device)
-    return ProcessorMonitor(device, threads)
+        return partial(_mps_sample, device)
+    process = psutil.Process()
+    # The first answer is the share since the call before, so make one.
+    process.cpu_percent()
+    return partial(_processor_sample, device, process, threads)
 
 
-class CudaMonitor:
-    """Memory from torch, utilisation from NVML."""
+def _card_sample(device: DeviceInfo, handle: object | None) -> DeviceSample:
+    """Return memory as torch tells it, and NVML's utilisation."""
+    import torch
 
-    def __init__(self, device: DeviceInfo) -> None:
-        self._device = device
-        self._sensor = NvmlSensor(device.uuid)
-
-    def sample(self) -> DeviceSample:
-        """See `DeviceMonitor.sample`."""
-        import torch
-
-        utilisation = self._sensor.utilisation()
-        try:
-            free, total = torch.cuda.mem_get_info(self._device.device)
-        except RuntimeError:
-            return DeviceSample(None, self._device.memory_total, utilisation)
-        return DeviceSample(total - free, total, utilisation)
+    utilisation = nvml_utilisation(handle)
+    try:
+        free, total = torch.cuda.mem_get_info(device.device)
+    except RuntimeError:
+        return DeviceSample(None, device.memory_total, utilisation)
+    return DeviceSample(total - free, total, utilisation)
 
 
-class MpsMonitor:
-    """Apple's GPUs tell their memory only."""
+def _mps_sample(device: DeviceInfo) -> DeviceSample:
+    """Return the memory of an Apple GPU, which tells nothing else."""
+    import torch
 
-    def __init__(self, device: DeviceInfo) -> None:
-        self._device = device
-
-    def sample(self) -> DeviceSample:
-        """See `DeviceMonitor.sample`."""
-        import torch
-
-        return DeviceSample(torch.mps.driver_allocated_memory(), self._device.memory_total)
+    return DeviceSample(torch.mps.driver_allocated_memory(), device.memory_total)
 
 
-class ProcessorMonitor:
-    """This process, which has the processor's cores to share with the other workers."""
-
-    def __init__(self, device: DeviceInfo, threads: int) -> None:
-        self._device = device
-        self._threads = threads
-        self._process = psutil.Process()
-        # The first answer is the share since the call before, so make one.
-        self._process.cpu_percent()
-
-    def sample(self) -> DeviceSample:
-        """See `DeviceMonitor.sample`."""
-        share = self._process.cpu_percent() / 100 / self._threads
-        memory = self._process.memory_info().rss
-        return DeviceSample(memory, self._device.memory_total, min(1.0, share))
+def _processor_sample(device: DeviceInfo, process: psutil.Process, threads: int) -> DeviceSample:
+    """Return what this process takes of the cores, which it shares with the other workers."""
+    share = process.cpu_percent() / 100 / threads
+    return DeviceSample(process.memory_info().rss, device.memory_total, min(1.0, share))
 
 
-class NvmlSensor:
-    """NVML's utilisation of one card, found by its UUID: torch's numbers may differ from NVML's."""
+def nvml_handle(uuid: str | None) -> object | None:
+    """Return NVML's handle of a card, by its UUID: torch's numbers may differ from NVML's."""
+    if uuid is None:
+        return None
+    try:
+        pynvml.nvmlInit()
+        handle: object = pynvml.nvmlDeviceGetHandleByUUID(uuid)
+    except pynvml.NVMLError:
+        return None
+    return handle
 
-    def __init__(self, uuid: str | None) -> None:
-        self._handle: object | None = None
-        if uuid is None:
-            return
-        try:
-            pynvml.nvmlInit()
-            self._handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
-        except pynvml.NVMLError:
-            return
 
-    def utilisation(self) -> float | None:
-        """Return the share of the last moments in which a kernel ran, in [0, 1]."""
-        if self._handle is None:
-            return None
-        try:
-            rates = pynvml.nvmlDeviceGetUtilizationRates(self._handle)
-        except pynvml.NVMLError:
-            return None
-        return float(rates.gpu) / 100
+def nvml_utilisation(handle: object | None) -> float | None:
+    """Return the share of the last moments in which a kernel ran on a card, in [0, 1]."""
+    if handle is None:
+        return None
+    try:
+        return float(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu) / 100
+    except pynvml.NVMLError:
+        return None

@@ -141,7 +141,7 @@ def select_devices(
 
 def _automatic(found: Sequence[DeviceInfo], shares: ProcessorShares) -> tuple[str, ...]:
     """Return what `auto` stands for on this machine."""
-    kinds = {info.device.partition(":")[0] for info in found}
+    kinds = {kind_of(info.device) for info in found}
     best = next(kind for kind in ("cuda", "mps", CPU) if kind in kinds)
     return (best, CPU) if best != CPU and shares.workers is not None else (best,)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tui_balancer.devices.info import DeviceInfo
-from tui_balancer.devices.monitoring import NvmlSensor, open_monitor
+from tui_balancer.devices.monitoring import nvml_handle, nvml_utilisation, open_monitor
 from tui_balancer.samples import DeviceSample
 
 GIB = 1 << 30
@@ -40,14 +40,14 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_a_card_is_found_by_its_uuid_and_tells_its_utilisation(nvml: pytest.MonkeyPatch) -> None:
-    assert NvmlSensor("GPU-1234").utilisation() == 0.37
+    assert nvml_utilisation(nvml_handle("GPU-1234")) == 0.37
 
 
 @pytest.mark.parametrize("uuid", ["GPU-other", None])
 def test_a_card_that_nvml_does_not_know_tells_nothing(
     nvml: pytest.MonkeyPatch, uuid: str | None
 ) -> None:
-    assert NvmlSensor(uuid).utilisation() is None
+    assert nvml_utilisation(nvml_handle(uuid)) is None
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_card_that_nvml_does_not_know_tells_nothing(
 def test_a_driver_that_fails_is_a_missing_value(nvml: pytest.MonkeyPatch, call: str) -> None:
     nvml.setattr(pynvml, call, fail)
 
-    assert NvmlSensor("GPU-1234").utilisation() is None
+    assert nvml_utilisation(nvml_handle("GPU-1234")) is None
 
 
 def test_a_card_tells_the_memory_in_use_by_whomever(nvml: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,7 @@ def test_a_card_tells_the_memory_in_use_by_whomever(nvml: pytest.MonkeyPatch) ->
 
     nvml.setattr(torch.cuda, "mem_get_info", mem_get_info)
 
-    assert open_monitor(CARD, threads=1).sample() == DeviceSample(19 * GIB, 79 * GIB, 0.37)
+    assert open_monitor(CARD, threads=1)() == DeviceSample(19 * GIB, 79 * GIB, 0.37)
     assert asked == ["cuda:1"]
 
 
@@ -80,14 +80,14 @@ def test_a_card_whose_memory_cannot_be_asked_keeps_its_other_figures(
 
     nvml.setattr(torch.cuda, "mem_get_info", mem_get_info)
 
-    assert open_monitor(CARD, threads=1).sample() == DeviceSample(None, 80 * GIB, 0.37)
+    assert open_monitor(CARD, threads=1)() == DeviceSample(None, 80 * GIB, 0.37)
 
 
 def test_mps_tells_its_memory_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 3 * GIB)
     monitor = open_monitor(DeviceInfo("mps", "Apple M2 GPU", 16 * GIB), threads=1)
 
-    assert monitor.sample() == DeviceSample(3 * GIB, 16 * GIB, None)
+    assert monitor() == DeviceSample(3 * GIB, 16 * GIB, None)
 
 
 @pytest.mark.parametrize(("percent", "share"), [(150.0, 0.75), (230.0, 1.0), (0.0, 0.0)])
@@ -96,14 +96,14 @@ def test_the_processors_share_is_of_the_threads_that_compute(
 ) -> None:
     monkeypatch.setattr(psutil.Process, "cpu_percent", lambda self: percent)
     monitor = open_monitor(DeviceInfo("cpu", "AMD EPYC", 256 * GIB), threads=2)
-    sample = monitor.sample()
+    sample = monitor()
 
     assert sample.sensor_utilisation == share
     assert sample.memory_total == 256 * GIB
 
 
 def test_the_processors_memory_is_this_processs(monkeypatch: pytest.MonkeyPatch) -> None:
-    sample = open_monitor(DeviceInfo("cpu", "AMD EPYC", 256 * GIB), threads=1).sample()
+    sample = open_monitor(DeviceInfo("cpu", "AMD EPYC", 256 * GIB), threads=1)()
 
     assert sample.memory_used is not None
     assert 0.5 < sample.memory_used / psutil.Process(os.getpid()).memory_info().rss < 2

@@ -133,7 +133,7 @@ sys.modules[loop.__name__] = loop
 entry.detach = lambda log: None
 model = UntrainedModel("esm2_t6_8M_UR50D", 0).source()
 entry.worker_main(WorkerSetup(WorkerId("cuda:5", 1), 1, model, EmbeddingSettings(),
-    ReadingRules(), Path("log"), "address", b"key", visible="MIG-s"))
+    ReadingRules(), Path("log"), None, visible="MIG-s"))
 """
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from tui_balancer.engines.dask.cluster import DaskCluster
 from tui_balancer.engines.dask.link import ClusterLink, Gone
@@ -152,7 +153,8 @@ class DaskEngine:
         until = time.monotonic() + FIRST_SECONDS
         self._missing = dict.fromkeys(() if self._broken else self._nodes.devices, until)
         if (adapt := self._cluster.request.adapt) is not None and not self._broken:
-            follow_queues(self._cluster.own, adapt, self._slots, self._membership, self._give_up)
+            give_up = partial(self._give_up, idle_only=True)
+            follow_queues(self._cluster.own, adapt, self._slots, self._membership, give_up)
         while not self._stopping.is_set():
             try:
                 happening = self._happenings.get(timeout=_LOOK_SECONDS)

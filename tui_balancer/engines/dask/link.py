@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from distributed import Client
 
-from tui_balancer.engines.dask.ending import SlotEnding
 from tui_balancer.engines.dask.node_check import Look
-from tui_balancer.engines.dask.plugin import SlotPlugin
-from tui_balancer.engines.remote.messages import Word, unpack
+from tui_balancer.engines.dask.plugin import SlotEnding, SlotPlugin
+from tui_balancer.engines.remote.messages import Word
 
 _RESTART_SECONDS = 30.0
 """How long a worker's Nanny may be out of reach before the worker is shut out: as long as Dask
@@ -131,7 +131,8 @@ class ClusterLink:
 
     def _hear(self, event: tuple[float, bytes]) -> None:
         """Take in words of the nodes."""
-        for word in unpack(event[1]):
+        words: tuple[Word, ...] = pickle.loads(event[1])
+        for word in words:
             self._on_word(word)
 
     def _notice(self, event: tuple[float, Any]) -> None:

@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from distributed import Worker
 
 from tui_balancer.devices.info import DeviceInfo
-from tui_balancer.devices.processor import available_memory, describe_processor, usable_cores
+from tui_balancer.devices.processor import describe_processor, usable_cores
 from tui_balancer.embedding.settings import Precision
+from tui_balancer.engines.engine import OnWorkers
 from tui_balancer.engines.remote.messages import NodeReport
 from tui_balancer.errors import UserError
 from tui_balancer.extras import versions
@@ -40,9 +41,6 @@ _TOKEN_SUFFIX = ".cluster"
 
 WORKERS_SECONDS = 600.0
 """How long the first workers may take to come: a batch system has other jobs, too."""
-
-OnWorkers = Callable[[int, int], None]
-"""Hears how many workers have come, and how many should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,6 @@ def look_around(look: Look, worker: Worker) -> NodeReport:
         unseen=tuple(_unseen(look)),
         devices=devices,
         cores=usable_cores(),
-        memory=available_memory(),
     )
 
 

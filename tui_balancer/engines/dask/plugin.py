@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distributed import Worker, get_worker
-from distributed.diagnostics.plugin import WorkerPlugin
+from distributed.diagnostics.plugin import SchedulerPlugin, WorkerPlugin
 
 from tui_balancer.engines.dask.node_check import Look, look_around
 from tui_balancer.engines.remote.messages import (
@@ -27,7 +27,6 @@ from tui_balancer.engines.remote.messages import (
     Ordered,
     Unfit,
     Word,
-    pack,
 )
 from tui_balancer.engines.remote.node_proxy import NodeProxy
 from tui_balancer.errors import UserError
@@ -136,7 +135,7 @@ class SlotPlugin(WorkerPlugin):
             slot.close()
 
     def _send(self, words: tuple[Word, ...]) -> None:
-        self._worker.log_event(self.name, pack(words))
+        self._worker.log_event(self.name, pickle.dumps(words))
 
     def _log_to(self, path: Path) -> None:
         """Have this program's log of this process written into the run folder."""
@@ -149,6 +148,22 @@ class SlotPlugin(WorkerPlugin):
         )
         logger.addHandler(self._log_handler)
         logger.setLevel(logging.INFO)
+
+
+class SlotEnding(SchedulerPlugin):
+    """Ends a run's slots when its app is gone, whatever ended it: they would hold their devices."""
+
+    def __init__(self, plugin: str, client: str) -> None:
+        self.name = f"{plugin}-ending"
+        self._plugin = plugin
+        self._client = client
+
+    def remove_client(self, scheduler: Any, client: str) -> None:
+        """Hear that a client has left, by itself or by `kill -9`."""
+        if client == self._client and self._plugin in scheduler.worker_plugins:
+            scheduler.loop.add_callback(
+                scheduler.unregister_worker_plugin, comm=None, name=self._plugin
+            )
 
 
 def resource(device: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from distributed.deploy.adaptive import Adaptive
 
@@ -17,13 +17,6 @@ FILES_A_WORKER = 8
 _LOOK_SECONDS = 1.0
 _LOOKS = 5
 """So often in a row a worker must be idle before it is let go."""
-
-
-class GiveUp(Protocol):
-    """Takes a device out of the run; False if it is not in it, or has a lease and `idle_only`."""
-
-    def __call__(self, device: str, reason: str, *, idle_only: bool = False) -> bool:
-        """Do it."""
 
 
 def wanted_workers(busy: int, waiting: int) -> int:
@@ -90,7 +83,7 @@ def follow_queues(
     bounds: tuple[int, int],
     slots: Mapping[WorkerId, AppSlot],
     membership: Membership,
-    give_up: GiveUp,
+    give_up: Callable[[str, str], bool],
 ) -> None:
     """Let the number of a cluster's workers follow the queues from now on.
 
@@ -99,7 +92,7 @@ def follow_queues(
         bounds: The least and the most workers.
         slots: Those that there are at any moment.
         membership: Knows what waits.
-        give_up: Takes a device out of the run.
+        give_up: Takes a device out of the run, and says why; False if it has got a file.
     """
 
     def idle() -> set[str]:
@@ -107,7 +100,7 @@ def follow_queues(
 
     def release(worker: str) -> bool:
         return any(
-            give_up(slot.worker.device, "not needed for now", idle_only=True)
+            give_up(slot.worker.device, "not needed for now")
             for slot in tuple(slots.values())
             if slot.report.worker == worker
         )

@@ -6,7 +6,6 @@ calls of the plugin (`Client.run`). The scheduler passes bytes on and never look
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 
 from tui_balancer.devices.info import DeviceInfo
@@ -28,7 +27,6 @@ class NodeReport:
         unseen: Paths that are not there as the app has them, each with the reason.
         devices: GPUs that the process may use, in its order, and the processor.
         cores: That all processes of the node may use.
-        memory: Bytes that they may use.
     """
 
     address: str
@@ -39,7 +37,6 @@ class NodeReport:
     unseen: tuple[str, ...]
     devices: tuple[DeviceInfo, ...]
     cores: int
-    memory: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +125,3 @@ class Answer:
 
 
 Mail = Open | Close | Ordered | Answer
-
-
-def pack(words: tuple[Word, ...]) -> bytes:
-    """Return words as one event carries them."""
-    return pickle.dumps(words, protocol=pickle.HIGHEST_PROTOCOL)
-
-
-def unpack(event: bytes) -> tuple[Word, ...]:
-    """Return the words of an event."""
-    words: tuple[Word, ...] = pickle.loads(event)
-    return words

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from tui_balancer.devices.info import DeviceInfo
+from tui_balancer.devices.info import DeviceInfo, kind_of
 from tui_balancer.devices.processor import CPU
 from tui_balancer.devices.selection import AUTO, DeviceRequest, SelectedDevice
 from tui_balancer.engines.remote.messages import NodeReport
@@ -38,7 +38,7 @@ class Slot:
 
     def setup(self, setup: WorkerSetup) -> WorkerSetup:
         """Return what the run gives a worker of this device, as its process understands it."""
-        return replace(setup, place=self.place, scratch=None, address="", authkey=b"")
+        return replace(setup, place=self.place, scratch=None, queues=None)
 
 
 class Nodes:
@@ -87,7 +87,7 @@ class Nodes:
             if problem := self._unfit(report):
                 raise UserError(problem)
         if self._kind == AUTO:
-            kinds = {_kind_of(device) for one in in_order for device in one.devices}
+            kinds = {kind_of(device.device) for one in in_order for device in one.devices}
             self._kind = next(kind for kind in ("cuda", "mps", CPU) if kind in kinds)
         if self._threads is None:
             workers = Counter(one.node for one in in_order)
@@ -167,7 +167,7 @@ class Nodes:
     def _candidates(self, report: NodeReport) -> Iterable[tuple[str, DeviceInfo]]:
         """Yield what a worker could compute on: names within the node, and what they are."""
         for info in report.devices:
-            if _kind_of(info) != self._kind:
+            if kind_of(info.device) != self._kind:
                 continue
             if info.device == CPU:
                 yield from ((f"{CPU}:{number}", info) for number in itertools.count())
@@ -215,10 +215,6 @@ def _difference(
 
 def _named(report: NodeReport) -> str:
     return f"the node {report.node} (worker {report.worker})"
-
-
-def _kind_of(info: DeviceInfo) -> str:
-    return info.device.partition(":")[0]
 
 
 def _natural(name: str) -> tuple[int, str]:

@@ -15,12 +15,12 @@ from contextlib import closing, contextmanager
 import torch
 
 from tui_balancer.devices.discovery import describe
-from tui_balancer.devices.monitoring import open_monitor
+from tui_balancer.devices.monitoring import DeviceMonitor, open_monitor
 from tui_balancer.embedding.embedder import Embedder, load_embedder
 from tui_balancer.inputs.records import ProteinRecord
+from tui_balancer.samples import Telemetry
 from tui_balancer.workers.process.busy import BusyClock
 from tui_balancer.workers.process.memory import give_back_freed_memory
-from tui_balancer.workers.process.telemetry import report_telemetry
 from tui_balancer.workers.task.prefetch import Prefetch
 from tui_balancer.workers.task.read_ahead import ReadAhead
 from tui_balancer.workers.task.task import Abandoned, WorkerContext, embed
@@ -29,7 +29,9 @@ from tui_balancer.workers.vectors.batch_plan import first_batch
 from tui_balancer.workers.vectors.shared_blocks import shared_blocks
 from tui_balancer.workers.wire.config import WorkerSetup
 from tui_balancer.workers.wire.protocol import DeviceFacts
-from tui_balancer.workers.wire.queues import WorkQueue, connect
+from tui_balancer.workers.wire.queues import WorkQueue
+
+_TELEMETRY_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +44,8 @@ def run_worker(setup: WorkerSetup, started: float) -> None:
         started: `time.monotonic()` at the worker's first line.
     """
     embedder = load_onto_device(setup)
-    queue = connect(setup.address, setup.authkey, setup.worker)
+    assert setup.queues is not None, "a worker of its own process has queues"
+    queue = setup.queues.connect(setup.worker)
     load_seconds = time.monotonic() - started
     with at_work(setup, embedder, queue) as bench:
         say_hello(bench, load_seconds)
@@ -101,15 +104,22 @@ def at_work(setup: WorkerSetup, embedder: Embedder, queue: WorkQueue) -> Iterato
     over = threading.Event()
     monitor = open_monitor(describe(setup.local_device), setup.threads)
     telemetry = threading.Thread(
-        target=report_telemetry,
-        args=(queue, monitor, busy, over),
-        name="telemetry",
-        daemon=True,
+        target=_report_telemetry, args=(queue, monitor, busy, over), name="telemetry", daemon=True
     )
     telemetry.start()
     yield WorkerContext(setup, queue, embedder, busy, Prefetch(embedder, busy))
     over.set()
     telemetry.join()
+
+
+def _report_telemetry(
+    queue: WorkQueue, monitor: DeviceMonitor, busy: BusyClock, over: threading.Event
+) -> None:
+    """Report at once and then every interval until `over` is set, also during a batch."""
+    while True:
+        queue.telemetry(Telemetry(busy.seconds(), monitor()))
+        if over.wait(_TELEMETRY_SECONDS):
+            return
 
 
 def work_until_over(bench: WorkerContext) -> None:

@@ -33,7 +33,7 @@ class Slot:
         """Load the model; takes as long as that takes.
 
         Args:
-            setup: What the worker is given; address and key are not looked at.
+            setup: What the worker is given.
             board: Hears of everything.
 
         Raises:

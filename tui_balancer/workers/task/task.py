@@ -148,7 +148,7 @@ class TaskRun:
         return None
 
     def _is_anothers(self, vectors: UnitVectors, number: int) -> bool:
-        return vectors.owner(number) not in (None, self._task.unit_id)
+        return vectors.plan.owner(number) not in (None, self._task.unit_id)
 
     def _all_there(self, vectors: UnitVectors) -> bool:
         return self._spans is None and vectors.complete
@@ -201,7 +201,7 @@ class TaskRun:
 
     def _embedded_batch(self, vectors: UnitVectors, number: int) -> EmbeddedBatch:
         """Embed a batch; files that have what cannot be embedded fail."""
-        users = [self._files.with_any(vectors.users(row)) for row in vectors.rows(number)]
+        users = [self._files.with_any(vectors.plan.users(row)) for row in vectors.rows(number)]
         batch, failures = embed_or_blame(
             self._bench.flight.embed, vectors.texts(number), users, self._bench.embedder.kept
         )

@@ -75,7 +75,7 @@ class UnitPlan:
         """Return the unit that a block belongs to; None for a batch of the unit's own."""
         if self._shared is None or not self.is_block(number):
             return None
-        return self._shared.owner(self.blocks[number])
+        return self._shared.plan.owner(self.blocks[number])
 
     def text(self, row: int) -> str:
         """Return the residues of a piece."""
@@ -102,10 +102,10 @@ class UnitPlan:
         """Return the rows of a block, of which the unit has some pieces."""
         assert self._shared is not None, "something was found"
         batch: list[int] = []
-        for piece in self._shared.pieces(block):
+        for piece in self._shared.plan.pieces(block):
             if piece in rows:
                 batch.append(rows[piece])
             else:
                 batch.append(len(self.pieces) + len(self._foreign))
-                self._foreign.append(self._shared.text(piece))
+                self._foreign.append(self._shared.plan.text(piece))
         return tuple(batch)

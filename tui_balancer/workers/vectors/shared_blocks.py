@@ -25,38 +25,29 @@ class SharedBlocks:
     compute the same one. To keep that rare a worker claims a block before it computes it, and
     leaves those that others have claimed to the end; it waits for nobody, so nothing is lost
     with a worker that dies.
+
+    Attributes:
+        plan: The run's.
     """
 
     def __init__(self, plan: SharedPlan, folder: Path, origin: Mapping[str, object]) -> None:
         """Take a plan, the run folder, and all that decides the vectors of a piece."""
-        self._plan = plan
+        self.plan = plan
         self._folder = folder / PLAN_FOLDER
         self._origin = {**origin, "plan": plan.sha256}
 
     def find(self, texts: Sequence[str]) -> dict[int, dict[int, int]]:
         """Return the blocks in which some texts are: by block, by piece of the plan, which text."""
         found: dict[int, dict[int, int]] = {}
-        for number, piece in enumerate(self._plan.find(texts)):
+        for number, piece in enumerate(self.plan.find(texts)):
             if piece is not None:
-                found.setdefault(self._plan.block_of(piece), {})[piece] = number
+                found.setdefault(self.plan.block_of(piece), {})[piece] = number
         return dict(sorted(found.items()))
 
     def common(self, texts: Sequence[str]) -> set[str]:
         """Return those of some texts that are pieces of the plan."""
-        found = zip(texts, self._plan.find(texts), strict=True)
+        found = zip(texts, self.plan.find(texts), strict=True)
         return {text for text, piece in found if piece is not None}
-
-    def pieces(self, block: int) -> range:
-        """Return the pieces of a block by their numbers in the plan."""
-        return self._plan.pieces(block)
-
-    def text(self, piece: int) -> str:
-        """Return the residues of a piece."""
-        return self._plan.text(piece)
-
-    def owner(self, block: int) -> int:
-        """Return the unit whose estimated cost the block is a part of."""
-        return self._plan.owner(block)
 
     def kept(self, block: int) -> PartialResult:
         """Return where a block's vectors are, or will be."""

@@ -17,9 +17,8 @@ from tui_balancer.representations import Representations
 from tui_balancer.workers.task.oom import EmbeddedBatch
 from tui_balancer.workers.vectors.batch_plan import UnitPlan
 from tui_balancer.workers.vectors.pieces import UnitPieces
-from tui_balancer.workers.vectors.row_store import PlacedBatch, rows_for
+from tui_balancer.workers.vectors.row_store import PlacedBatch, joined_row, rows_for
 from tui_balancer.workers.vectors.shared_blocks import SharedBlocks
-from tui_balancer.workers.vectors.windows import joined
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +35,9 @@ class UnitVectors:
     come next.
 
     A row is the number of a piece, see `UnitPlan`.
+
+    Attributes:
+        plan: The batches.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class UnitVectors:
             records, rules, dereplicate=dereplicate, segments=segments, common=common
         )
         self._shared = shared
-        self._plan = UnitPlan(self._pieces, batch_tokens, rules.alphabet.special, shared)
+        self.plan = UnitPlan(self._pieces, batch_tokens, rules.alphabet.special, shared)
         self._store = rows_for(self._pieces.texts, kept)
         self._missing = dict.fromkeys(range(len(self)))
         self._unwanted: set[int] = set()
@@ -106,30 +108,22 @@ class UnitVectors:
 
     def rows(self, number: int) -> tuple[int, ...]:
         """Return the rows of a batch, in its order."""
-        return self._plan.batches[number]
+        return self.plan.batches[number]
 
     def texts(self, number: int) -> list[str]:
         """Return the residues of a batch's pieces."""
-        return [self._plan.text(row) for row in self.rows(number)]
-
-    def users(self, row: int) -> Iterator[int]:
-        """Yield the records of the unit that a piece belongs to."""
-        return self._plan.users(row)
+        return [self.plan.text(row) for row in self.rows(number)]
 
     def wanted(self, number: int) -> list[ProteinRecord]:
         """Return the records that somebody needs and that begin in a batch: each is in one."""
-        begun = self._plan.begun_in(number)
+        begun = self.plan.begun_in(number)
         return [self._records[record] for record in begun if record not in self._unwanted]
 
     def costly(self, number: int) -> list[str]:
         """Return the pieces that a batch is computed for: all of a block, and those wanted."""
-        if self._plan.is_block(number):
+        if self.plan.is_block(number):
             return self.texts(number)
-        return [self._plan.text(row) for row in self.rows(number) if self._is_wanted(row)]
-
-    def owner(self, number: int) -> int | None:
-        """Return the unit that a block belongs to; None for a batch of the unit's own."""
-        return self._plan.owner(number)
+        return [self.plan.text(row) for row in self.rows(number) if self._is_wanted(row)]
 
     def give_up(self, records: Collection[int]) -> None:
         """Let nobody need these records any more; what is missing for them alone is not missed."""
@@ -140,16 +134,16 @@ class UnitVectors:
                     del self._missing[number]
 
     def __len__(self) -> int:
-        return len(self._plan.batches)
+        return len(self.plan.batches)
 
     def is_claimed(self, number: int) -> bool:
         """Whether a batch is a block that somebody else has begun; then it comes last, once.
 
         Otherwise it is this worker's now.
         """
-        if self._shared is None or not self._plan.is_block(number) or number in self._postponed:
+        if self._shared is None or not self.plan.is_block(number) or number in self._postponed:
             return False
-        if self._shared.claim(self._plan.blocks[number]):
+        if self._shared.claim(self.plan.blocks[number]):
             return False
         self._postponed.add(number)
         del self._missing[number]
@@ -164,7 +158,7 @@ class UnitVectors:
         Args:
             others: Where others kept batches, besides its own place.
         """
-        blocks = len(self._plan.blocks)
+        blocks = len(self.plan.blocks)
         taken = [number for number in range(blocks) if self.fetch(number)]
         numbers = {number: number for number in range(blocks, len(self))}
         if len(numbers) < 2 and not self._store.on_disk:
@@ -176,9 +170,9 @@ class UnitVectors:
 
     def fetch(self, number: int) -> bool:
         """Take over a block that is missing, if another worker has left it; return whether so."""
-        if self._shared is None or not self._plan.is_block(number) or number not in self._missing:
+        if self._shared is None or not self.plan.is_block(number) or number not in self._missing:
             return False
-        block = self._plan.blocks[number]
+        block = self.plan.blocks[number]
         return bool(self._taken_over(self._shared.kept(block), {block: number}))
 
     def add(self, number: int, embedded: EmbeddedBatch) -> None:
@@ -195,10 +189,10 @@ class UnitVectors:
         computed = [row for row in batch if row not in failed]
         flat = embedded.vectors.reshape(-1)
         path, place = Path(), 0
-        last = len(self._missing) == 1 and not self._plan.is_block(number)
+        last = len(self._missing) == 1 and not self.plan.is_block(number)
         if self._store.on_disk or not (failed or last):
             # Frames with other labels than the whole batch's are taken over by nobody.
-            labels = self._plan.labels(number, computed)
+            labels = self.plan.labels(number, computed)
             frame = KeptBatch(number, labels, flat.numpy().tobytes(), embedded.split)
             path, place = self._keep(number, frame, whole=not failed)
         self._place(number, computed, flat, path, place, split=embedded.split)
@@ -215,12 +209,12 @@ class UnitVectors:
     def split_batches(self, records: range) -> int:
         """Return how many batches with some of these records were computed in parts."""
         return sum(
-            any(user in records for row in self.rows(number) for user in self.users(row))
+            any(user in records for row in self.rows(number) for user in self.plan.users(row))
             for number in self._split
         )
 
     def _is_wanted(self, row: int) -> bool:
-        return any(user not in self._unwanted for user in self.users(row))
+        return any(user not in self._unwanted for user in self.plan.users(row))
 
     def _has_failed(self, record: int) -> bool:
         return bool(self._failed) and not self._failed.isdisjoint(self._pieces.rows(record))
@@ -231,10 +225,10 @@ class UnitVectors:
             return self._store.row(rows[0])
         length = len(self._records[record].residues)
         places = windows(length, self._rules.max_length)
-        return joined(self._kept, length, places, [self._store.row(row) for row in rows])
+        return joined_row(self._kept, length, places, [self._store.row(row) for row in rows])
 
     def _sizes(self, rows: Iterable[int]) -> list[int]:
-        return [self._kept.numbers(len(self._plan.text(row))) for row in rows]
+        return [self._kept.numbers(len(self.plan.text(row))) for row in rows]
 
     def _taken_over(self, partial: PartialResult, numbers: Mapping[int, int]) -> list[int]:
         """Take over what a file keeps, its batches having other numbers than they have here."""
@@ -256,7 +250,7 @@ class UnitVectors:
         if number not in self._missing:
             return False
         rows = self.rows(number)
-        same = kept.ids == self._plan.labels(number, rows)
+        same = kept.ids == self.plan.labels(number, rows)
         return same and len(kept.vectors) == _FLOAT_BYTES * sum(self._sizes(rows))
 
     def _place(
@@ -282,8 +276,8 @@ class UnitVectors:
             OSError: It does not work, and memory does not hold the rows.
         """
         try:
-            if whole and self._shared is not None and self._plan.is_block(number):
-                block = self._plan.blocks[number]
+            if whole and self._shared is not None and self.plan.is_block(number):
+                block = self.plan.blocks[number]
                 place = self._shared.keep(block, replace(batch, number=block))
                 return self._shared.kept(block).path, place
             if self._partial is not None:
@@ -292,6 +286,6 @@ class UnitVectors:
             if self._store.on_disk:
                 raise
             _log.warning("finished batches are not kept: %s", error)
-            if not self._plan.is_block(number):
+            if not self.plan.is_block(number):
                 self._partial = None
         return Path(), 0

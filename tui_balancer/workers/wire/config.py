@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.wire.protocol import WorkerId
+from tui_balancer.workers.wire.queues import SharedWorkQueues
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,7 @@ class WorkerSetup:
         settings: What decides the output's bytes.
         reading: How FASTA is read.
         log: File that takes the worker's stdout and stderr, before torch is imported.
-        address: Unix socket of the shared queues.
-        authkey: Their key.
+        queues: Where its tasks come from; None where they are brought to it.
         visible: What `CUDA_VISIBLE_DEVICES` is to say before torch is loaded; empty leaves it.
         scratch: A folder of the run's processes that ends with the app; None where each is on its
             own.
@@ -39,8 +39,7 @@ class WorkerSetup:
     settings: EmbeddingSettings
     reading: ReadingRules
     log: Path
-    address: str
-    authkey: bytes = field(repr=False)
+    queues: SharedWorkQueues | None
     scratch: Path | None = None
     visible: str = ""
     place: str = ""

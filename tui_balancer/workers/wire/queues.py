@@ -33,20 +33,8 @@ from tui_balancer.workers.wire.socket_folder import private_folder
 BOARD = "board"
 """Name under which the manager serves the board."""
 
-BOARD_METHODS = (
-    "hello",
-    "take_nowait",
-    "peek",
-    "wait_for_work",
-    "progress",
-    "planned",
-    "share",
-    "part_done",
-    "wait_while_paused",
-    "finish",
-    "telemetry",
-)
-"""All that a worker may call: the methods of `WorkerApi`."""
+BOARD_METHODS = tuple(name for name in vars(WorkerApi) if not name.startswith("_"))
+"""All that a worker may call."""
 
 _WAIT_SECONDS = 1.0
 
@@ -141,8 +129,20 @@ class SharedWorkQueues:
         return Path(self.address).parent
 
     def connect(self, worker: WorkerId) -> WorkQueue:
-        """Return a worker's end of the queues; see `connect`."""
-        return connect(self.address, self.authkey, worker)
+        """Connect a worker.
+
+        Raises:
+            multiprocessing.AuthenticationError: The key is wrong.
+            OSError: Nobody serves there.
+        """
+
+        class QueueClient(BaseManager):
+            """Knows the board's name; which methods it has, the server says."""
+
+        QueueClient.register(BOARD)
+        client = QueueClient(address=self.address, authkey=self.authkey)
+        client.connect()
+        return WorkQueue(cast(WorkerApi, getattr(client, BOARD)()), worker)
 
 
 class _OwnListener:
@@ -196,20 +196,3 @@ def create_shared_work_queues(board: WorkerApi) -> tuple[SharedWorkQueues, BaseM
     address = server.address
     assert isinstance(address, str)
     return SharedWorkQueues(address, authkey), manager
-
-
-def connect(address: str, authkey: bytes, worker: WorkerId) -> WorkQueue:
-    """Connect a worker to the shared queues.
-
-    Raises:
-        multiprocessing.AuthenticationError: The key is wrong.
-        OSError: Nobody serves there.
-    """
-
-    class QueueClient(BaseManager):
-        """Knows the board's name; which methods it has, the server says."""
-
-    QueueClient.register(BOARD)
-    client = QueueClient(address=address, authkey=authkey)
-    client.connect()
-    return WorkQueue(cast(WorkerApi, getattr(client, BOARD)()), worker)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Queue
@@ -19,7 +20,7 @@ from tui_balancer.engines.dask import engine
 from tui_balancer.engines.dask.cluster import DaskCluster
 from tui_balancer.engines.dask.node_check import Look, sweep_tokens
 from tui_balancer.engines.dask.request import ClusterRequest
-from tui_balancer.engines.remote.messages import Joined, Unfit, Word, pack
+from tui_balancer.engines.remote.messages import Joined, Unfit, Word
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.wire.config import WorkerSetup
 from tui_balancer.workers.wire.protocol import WorkerId
@@ -96,7 +97,7 @@ class Cluster:
         self._topic = self.client.registered.get(timeout=DEADLINE_SECONDS)
 
     def say(self, word: Word) -> None:
-        self.client.topics[self._topic]((0.0, pack((word,))))
+        self.client.topics[self._topic]((0.0, pickle.dumps((word,))))
 
     def leave(self, address: str) -> None:
         news = {"action": "remove-worker", "worker": address, "expected": False}
@@ -107,7 +108,7 @@ class Cluster:
         worker = WorkerId(device, self._incarnations[device])
         model = UntrainedModel("esm2_t6_8M_UR50D", 0).source()
         rules, settings = ReadingRules(), EmbeddingSettings()
-        return WorkerSetup(worker, 1, model, settings, rules, self._folder / "log", "", b"")
+        return WorkerSetup(worker, 1, model, settings, rules, self._folder / "log", None)
 
 
 @pytest.fixture

@@ -39,7 +39,6 @@ def report(
         unseen=(),
         devices=devices,
         cores=cores,
-        memory=64 << 30,
     )
 
 

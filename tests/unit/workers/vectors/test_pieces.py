@@ -18,8 +18,8 @@ from tui_balancer.representations import Representations
 from tui_balancer.workers.task.oom import EmbeddedBatch
 from tui_balancer.workers.vectors.batch_plan import first_batch
 from tui_balancer.workers.vectors.pieces import UnitPieces
+from tui_balancer.workers.vectors.row_store import joined_row
 from tui_balancer.workers.vectors.vectors import UnitVectors
-from tui_balancer.workers.vectors.windows import joined
 
 WINDOWS = ReadingRules(max_length=4, long="window")
 MEAN = Representations.mean(2, 3)
@@ -108,14 +108,14 @@ def test_what_windows_give_is_put_together(kept: Representations, tmp_path: Path
     finish(vectors, kept)
     places = windows(10, 4)
     pieces = [computed(kept, ["ACDEFGHIKL"[start:end]]).numpy() for start, end in places]
-    expected = joined(kept, 10, places, pieces)
+    expected = joined_row(kept, 10, places, pieces)
     assert np.array_equal(rows_of(vectors, 2)[1], expected)
 
 
 def test_a_mean_over_windows_weighs_them_by_their_residues() -> None:
     kept = Representations.named((2,), ("mean", "bos"), 1)
     rows = [np.array([1.0, 10.0], np.float32), np.array([4.0, 20.0], np.float32)]
-    result = joined(kept, 5, [(0, 4), (3, 5)], rows)
+    result = joined_row(kept, 5, [(0, 4), (3, 5)], rows)
     assert result.tolist() == [2.0, pytest.approx(40 / 3)]
     assert result.dtype == np.float32
 
@@ -123,7 +123,7 @@ def test_a_mean_over_windows_weighs_them_by_their_residues() -> None:
 def test_a_residue_in_two_windows_is_the_mean_of_both() -> None:
     kept = Representations.named((2,), ("per_tok",), 1)
     rows = [np.array([1, 2, 3, 4], np.float32), np.array([8, 9], np.float32)]
-    assert joined(kept, 5, [(0, 4), (3, 5)], rows).tolist() == [1, 2, 3, 6, 9]
+    assert joined_row(kept, 5, [(0, 4), (3, 5)], rows).tolist() == [1, 2, 3, 6, 9]
 
 
 def test_rows_that_grow_with_the_sequence_lie_on_the_disk(tmp_path: Path) -> None:

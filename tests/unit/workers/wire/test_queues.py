@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import multiprocessing
 import os
 import pickle
@@ -11,6 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import Client
 from multiprocessing.managers import BaseManager, RemoteError
 from pathlib import Path
@@ -27,14 +27,11 @@ from tui_balancer.workers.wire.protocol import (
     DeviceFacts,
     TaskProgress,
     TaskResult,
-    WorkerApi,
     WorkerId,
 )
 from tui_balancer.workers.wire.queues import (
-    BOARD_METHODS,
     SharedWorkQueues,
     WorkQueue,
-    connect,
     create_shared_work_queues,
 )
 
@@ -55,12 +52,6 @@ def served(board: ListBoard) -> SharedWorkQueues:
 @pytest.fixture
 def work(served: SharedWorkQueues) -> WorkQueue:
     return served.connect(WORKER)
-
-
-def test_every_method_of_the_board_is_served_and_no_other() -> None:
-    methods = [name for name, _ in inspect.getmembers(WorkerApi, inspect.isfunction)]
-
-    assert set(BOARD_METHODS) == {name for name in methods if not name.startswith("_")}
 
 
 def test_a_task_is_taken_once_then_the_queue_is_empty_then_the_run_is_over(
@@ -121,7 +112,7 @@ def test_what_a_worker_says_arrives_as_it_was_said(board: ListBoard, work: WorkQ
 
 def test_a_wrong_key_is_refused(served: SharedWorkQueues) -> None:
     with pytest.raises(multiprocessing.AuthenticationError):
-        connect(served.address, b"not the key", WORKER)
+        replace(served, authkey=b"not the key").connect(WORKER)
 
 
 def test_the_key_stays_out_of_what_is_printed(served: SharedWorkQueues) -> None:
