@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar, cast, get_args
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from tui_balancer.scheduler.commands import AnyCommand, Outcome
 from tui_balancer.scheduler.events import RunEvent
@@ -60,29 +61,22 @@ class Hello(Question[Role], frozen=True, tag="hello"):
 
 
 class Request(Question[Value], frozen=True):
-    """A question to a run."""
+    """A question to a run: the method of `RunHandle` that its tag names, with its fields."""
 
     def answer(self, run: RunHandle) -> Value:
         """Return what the run says."""
-        raise NotImplementedError
+        ask = getattr(run, str(self.__struct_config__.tag))
+        return cast(Value, ask(*astuple(self)))
 
 
 class AskSnapshot(Request[RunSnapshot], frozen=True, tag="snapshot"):
     """See `RunHandle.snapshot`."""
-
-    def answer(self, run: RunHandle) -> RunSnapshot:
-        """Return what the run says."""
-        return run.snapshot()
 
 
 class AskEvents(Request[tuple[RunEvent, ...]], frozen=True, tag="events_after"):
     """See `RunHandle.events_after`."""
 
     sequence: int
-
-    def answer(self, run: RunHandle) -> tuple[RunEvent, ...]:
-        """Return what the run says."""
-        return cast(tuple[RunEvent, ...], run.events_after(self.sequence))
 
 
 class AskQueue(Request[tuple[Unit, ...] | None], frozen=True, tag="queue_unless"):
@@ -105,10 +99,6 @@ class AskQueue(Request[tuple[Unit, ...] | None], frozen=True, tag="queue_unless"
 
 class AskUnits(Request[tuple[Unit, ...]], frozen=True, tag="units"):
     """See `RunHandle.units`."""
-
-    def answer(self, run: RunHandle) -> tuple[Unit, ...]:
-        """Return what the run says."""
-        return tuple(run.units())
 
 
 class PlacesMessage(Struct, frozen=True):
@@ -141,19 +131,11 @@ class AskPlaces(Request[PlacesMessage | None], frozen=True, tag="places"):
 class AskSummary(Request[RunSummary | None], frozen=True, tag="summary"):
     """See `RunHandle.summary`."""
 
-    def answer(self, run: RunHandle) -> RunSummary | None:
-        """Return what the run says."""
-        return run.summary()
-
 
 class Execute(Request[Outcome], frozen=True, tag="execute"):
     """See `RunHandle.execute`."""
 
     command: AnyCommand
-
-    def answer(self, run: RunHandle) -> Outcome:
-        """Return what the run says."""
-        return run.execute(self.command)
 
 
 AnyRequest = AskSnapshot | AskEvents | AskQueue | AskUnits | AskPlaces | AskSummary | Execute

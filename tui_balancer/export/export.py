@@ -6,22 +6,19 @@ module: these commands run without a screen or workers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 from tui_balancer.errors import UserError
+from tui_balancer.export.merge import read_run
 from tui_balancer.export.merged_check import merged_flaws
 from tui_balancer.extras import MissingExtra
 from tui_balancer.formatting import plural
-from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.lock import LockHolder, RunLock, UnwritableFolder, refuse_in_use
-from tui_balancer.ledger.reading import read_ledger
-from tui_balancer.ledger.records import FileRow, FileState, OutputRecord, RunRecord
-from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.ledger.records import FileRow, FileState
 from tui_balancer.outputs.atomic import Replace, publish, remove
 from tui_balancer.outputs.checking import flaw
 from tui_balancer.outputs.formats import (
@@ -38,9 +35,6 @@ from tui_balancer.outputs.found import find_output_files
 from tui_balancer.outputs.layout import temporary_path
 from tui_balancer.outputs.sealing import sha256_of
 from tui_balancer.run_folder.conflicts import refuse_conflicts, require_folders
-
-if TYPE_CHECKING:
-    from tui_balancer.outputs.content import Content
 
 OnFile = Callable[[int, int], None]
 """Called with the progress: files done with, files in all."""
@@ -85,11 +79,12 @@ def export(
     """
     lock = _locked(folder, written=destination is None)
     try:
-        _, rows = _read(folder)
+        _, rows = read_run(folder)
         target = destination or folder
         refuse_conflicts(_export_conflicts(folder, target, rows, formats), overwrite=overwrite)
         replacing = Replace.FILES if overwrite else Replace.NOTHING
-        return _visit_all(rows, on_file, _Exporter(folder, formats, target, replacing))
+        chosen = [FORMATS[name] for name in formats]
+        return _visit_all(rows, on_file, partial(_exported, folder, chosen, target, replacing))
     except OSError as problem:
         raise UserError(f"cannot write the outputs: {problem.strerror or problem}") from problem
     finally:
@@ -108,8 +103,8 @@ def verify(folder: Path, on_file: OnFile | None = None) -> Report:
     Raises:
         UserError: There is no run.
     """
-    run, rows = _read(folder)
-    report = _visit_all(rows, on_file, _Verifier(folder))
+    run, rows = read_run(folder)
+    report = _visit_all(rows, on_file, partial(_verified, folder))
     return replace(report, problems=(*report.problems, *merged_flaws(folder, run, rows)))
 
 
@@ -124,84 +119,66 @@ def _locked(folder: Path, *, written: bool) -> RunLock | None:
         return None
 
 
-class _Visitor(Protocol):
-    """Does something with the outputs of one finished input after the other."""
+def _exported(
+    folder: Path, formats: Sequence[Format], target: Path, replacing: Replace, row: FileRow
+) -> int:
+    """Write an input's outputs in other formats, and return how many those are.
 
-    def visit(self, row: FileRow) -> int:
-        """Return how many outputs that was.
+    Raises:
+        UserError: What is wrong with those that are there.
+    """
+    from tui_balancer.outputs.content import Content
+    from tui_balancer.outputs.index import read_index
 
-        Raises:
-            UserError: What is wrong with them.
-        """
-
-
-class _Exporter:
-    def __init__(
-        self, folder: Path, formats: Sequence[FormatName], destination: Path, replacing: Replace
-    ) -> None:
-        self._folder = folder
-        self._replacing = replacing
-        self._formats = {name: FORMATS[name] for name in formats}
-        self._destination = destination
-
-    def visit(self, row: FileRow) -> int:
-        from tui_balancer.outputs.content import Content
-        from tui_balancer.outputs.index import read_index
-
-        _refuse_flaws(self._folder, row)
-        source = self._folder / row.file.output
-        stored = reader(format_of(source)).read(source)
-        indexed = list(read_index(source.with_suffix(INDEX.suffix)))
-        entries = [entry for entry, checksum in indexed if checksum]
-        left_out = [entry for entry, checksum in indexed if not checksum]
-        if [entry.id for entry in entries] != list(stored.ids):
-            raise UserError("its index has other sequences")
-        kept, metadata = stored.kept, stored.metadata
-        require_room(list(self._formats), kept)
-        content = Content(entries, kept, stored.vectors, metadata, left_out)
-        recorded = {self._folder / one.output for one in _recorded(row)}
-        written = 0
-        for one in self._formats.values():
-            relative = Path(row.file.output).with_suffix(one.suffix)
-            if self._destination / relative not in recorded:
-                self._write(one, self._destination / relative, content)
-                written += 1
-        return written
-
-    def _write(self, one: Format, target: Path, content: Content) -> None:
-        temporary = temporary_path(target, 1)
-        target.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_flaws(folder, row)
+    source = folder / row.file.output
+    stored = reader(format_of(source)).read(source)
+    indexed = list(read_index(source.with_suffix(INDEX.suffix)))
+    entries = [entry for entry, checksum in indexed if checksum]
+    left_out = [entry for entry, checksum in indexed if not checksum]
+    if [entry.id for entry in entries] != list(stored.ids):
+        raise UserError("its index has other sequences")
+    require_room([one.name for one in formats], stored.kept)
+    content = Content(entries, stored.kept, stored.vectors, stored.metadata, left_out)
+    recorded = {folder / one.output for one in row.outputs}
+    paths = [(one, target / Path(row.file.output).with_suffix(one.suffix)) for one in formats]
+    missing = [(one, path) for one, path in paths if path not in recorded]
+    for one, path in missing:
+        temporary = temporary_path(path, 1)
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             writer(one).write(temporary, content)
-            publish(temporary, target, self._replacing)
+            publish(temporary, path, replacing)
         finally:
             remove(temporary)
+    return len(missing)
 
 
-class _Verifier:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+def _verified(folder: Path, row: FileRow) -> int:
+    """Return how many outputs of an input are fine.
 
-    def visit(self, row: FileRow) -> int:
-        from tui_balancer.outputs.comparing import refuse_other_vectors
-        from tui_balancer.outputs.index import read_index
+    Raises:
+        UserError: What is wrong with them.
+    """
+    from tui_balancer.outputs.comparing import refuse_other_vectors
+    from tui_balancer.outputs.index import read_index
 
-        _refuse_flaws(self._folder, row)
-        source = Path(row.file.source)
-        if source.exists() and sha256_of(source) != row.file.sha256:
-            raise UserError("its input changed since")
-        first = self._folder / row.file.output
-        index = read_index(first.with_suffix(INDEX.suffix))
-        rows = [(one.id, checksum) for one, checksum in index if checksum]
-        if len(rows) != row.vectors:
-            raise UserError(f"{plural(row.vectors, 'vector')} recorded, {len(rows):,} in its index")
-        outputs = [(one, first.with_suffix(one.suffix)) for one in FORMATS.values()]
-        present = [(one, path) for one, path in outputs if path.exists()]
-        for one, path in present:
-            refuse_other_vectors(one, path, rows)
-        if row.missing:
-            raise UserError(f"it is without {plural(row.missing, 'sequence')}, for want of memory")
-        return len(present) + 1
+    _refuse_flaws(folder, row)
+    source = Path(row.file.source)
+    if source.exists() and sha256_of(source) != row.file.sha256:
+        raise UserError("its input changed since")
+    first = folder / row.file.output
+    index = read_index(first.with_suffix(INDEX.suffix))
+    rows = [(one.id, checksum) for one, checksum in index if checksum]
+    if len(rows) != row.vectors:
+        raise UserError(f"{plural(row.vectors, 'vector')} recorded, {len(rows):,} in its index")
+    outputs = [(one, first.with_suffix(one.suffix)) for one in FORMATS.values()]
+    present = [(one, path) for one, path in outputs if path.exists()]
+    for one, path in present:
+        refuse_other_vectors(one, path, rows)
+    if row.missing:
+        raise UserError(f"it is without {plural(row.missing, 'sequence')}, for want of memory")
+    return len(present) + 1
 
 
 def _export_conflicts(
@@ -217,28 +194,21 @@ def _export_conflicts(
         for one in find_output_files(destination, outputs)
         if one.suffix in suffixes and (not one.unfinished or destination != folder)
     }
-    for one in chain.from_iterable(map(_recorded, done)):
+    for one in chain.from_iterable(row.outputs for row in done):
         found.pop(folder / one.output, None)
     return list(found)
 
 
-def _read(folder: Path) -> tuple[RunRecord, list[FileRow]]:
-    """Return a run and its files, without shards."""
-    try:
-        with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
-            return ledger.run(), [row for row in ledger.files() if not row.file.is_shard]
-    except LedgerError as problem:
-        raise UserError(str(problem)) from problem
-
-
-def _visit_all(rows: Sequence[FileRow], on_file: OnFile | None, visitor: _Visitor) -> Report:
+def _visit_all(
+    rows: Sequence[FileRow], on_file: OnFile | None, visit: Callable[[FileRow], int]
+) -> Report:
     files = sequences = outputs = 0
     problems: list[str] = []
     for number, row in enumerate(rows, start=1):
         try:
             if row.state is not FileState.DONE:
                 raise UserError(_why_unfinished(row))
-            outputs += visitor.visit(row)
+            outputs += visit(row)
             files, sequences = files + 1, sequences + row.vectors
         except MissingExtra:
             raise
@@ -255,13 +225,7 @@ def _why_unfinished(row: FileRow) -> str:
     return row.reason if row.by_hand else f"failed: {row.reason}"
 
 
-def _recorded(row: FileRow) -> Iterator[OutputRecord]:
-    """Yield all outputs of an input that the ledger knows."""
-    yield OutputRecord(row.file.output, row.output_sha256, row.output_bytes)
-    yield from row.others
-
-
 def _refuse_flaws(folder: Path, row: FileRow) -> None:
-    for one in _recorded(row):
+    for one in row.outputs:
         if reason := flaw(folder / one.output, one.sha256, one.bytes):
             raise UserError(f"{reason} ({one.output})")

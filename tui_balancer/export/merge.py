@@ -27,6 +27,7 @@ from tui_balancer.export.merged_record import (
     MergedRecord,
     digest_of,
 )
+from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.lock import RunLock
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileRow, FileState, RunRecord
@@ -63,6 +64,19 @@ class Merged:
     sequences: int
     left: int
     written_now: bool
+
+
+def read_run(folder: Path) -> tuple[RunRecord, list[FileRow]]:
+    """Return the run of a folder and its files, without shards.
+
+    Raises:
+        UserError: There is none, or its ledger cannot be read.
+    """
+    try:
+        with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
+            return ledger.run(), [row for row in ledger.files() if not row.file.is_shard]
+    except LedgerError as problem:
+        raise UserError(str(problem)) from problem
 
 
 def require_mergeable(formats: Sequence[FormatName]) -> None:
@@ -119,9 +133,7 @@ def merge(
     """
     lock = RunLock.acquire(folder)
     try:
-        with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
-            run = ledger.run()
-            rows = [row for row in ledger.files() if not row.file.is_shard]
+        run, rows = read_run(folder)
         chosen = tuple(formats if formats is not None else run.settings["outputs"]["formats"])
         require_mergeable(chosen)
         refuse_conflicts(merged_conflicts(folder, chosen, run), overwrite=overwrite)

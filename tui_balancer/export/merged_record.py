@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from tui_balancer.ledger.records import FileRow, RunRecord
 from tui_balancer.outputs.atomic import Replace, publish
@@ -40,12 +41,8 @@ class MergedRecord:
     def read(cls, folder: Path, run: RunRecord) -> MergedRecord:
         """Return a run's record; an empty one where there is none, or that of another run."""
         try:
-            content = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
-            outputs = {
-                name: (str(sha), int(size)) for name, (sha, size) in content["outputs"].items()
-            }
-            found = cls(content["run"], content["sources"], content["files"], outputs)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            found = msgspec.json.decode((folder / RECORD_NAME).read_bytes(), type=cls)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return cls(run.created_at)
         return found if found.run == run.created_at else cls(run.created_at)
 
@@ -57,13 +54,7 @@ class MergedRecord:
         """
         final = folder / RECORD_NAME
         temporary = temporary_path(final.with_stem(f"{MERGED_STEM}{STEM_SUFFIX}"), 0)
-        content = {
-            "run": self.run,
-            "sources": self.sources,
-            "files": self.files,
-            "outputs": dict(self.outputs),
-        }
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")
         seal(temporary)
         publish(temporary, final, replace)
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from tui_balancer.embedding.families.requests import UntrainedModel, parse_model
 from tui_balancer.history.history import CUT_OFF, RunHistory, read_history
-from tui_balancer.ledger.records import (
-    DeviceUsed,
-    FileRow,
-    FileState,
-    SessionEnd,
-)
+from tui_balancer.ledger.records import FileRow, FileState, SessionEnd
 from tui_balancer.notices import notice_line
 from tui_balancer.outputs.dereplication import planned_copies
 from tui_balancer.run_folder.folder import LOGS_FOLDER
@@ -82,7 +78,7 @@ class FinishedRun:
         run_stats, now = folded or (RunStats(), FilesDone())
         if folded is None:
             story.fold(run_stats, now)
-        devices = _devices(used, run_stats)
+        devices = tuple(run_stats.device_summary(one, used.get(one)) for one in run_stats.devices)
         inputs = tuple(row for row in files if not row.file.is_shard)
         totals = _totals(inputs)
         self._snapshot = RunSnapshot(
@@ -97,7 +93,7 @@ class FinishedRun:
             policy=settings.balancing.policy,
             stealing=settings.balancing.stealing,
             splitting=settings.balancing.splitting,
-            devices=tuple(_metrics(device, used.get(device.device)) for device in devices),
+            devices=tuple(map(_metrics, devices)),
             last_event=self._events[-1].sequence if self._events else 0,
             warnings=tuple(map(notice_line, run_stats.warnings)),
             stop_reason=reason,
@@ -176,36 +172,13 @@ def _totals(files: tuple[FileRow, ...]) -> Totals:
     )
 
 
-def _devices(used: dict[str, DeviceUsed], run_stats: RunStats) -> tuple[DeviceSummary, ...]:
-    """Return what each device did in the newest session, in the order they appeared."""
-    devices = []
-    for device, done in run_stats.devices.items():
-        facts = used.get(device)
-        devices.append(
-            DeviceSummary(
-                device=device,
-                name=facts.name if facts is not None else "",
-                files=done.files,
-                sequences=done.sequences,
-                residues=done.residues,
-                busy_seconds=facts.busy_seconds if facts is not None else 0.0,
-                load_seconds=facts.load_seconds if facts is not None else None,
-                stolen_to=done.stolen_to,
-                stolen_from=done.stolen_from,
-                restarts=facts.restarts if facts is not None else 0,
-                idle_seconds=run_stats.idle_seconds(device),
-            )
-        )
-    return tuple(devices)
-
-
-def _metrics(device: DeviceSummary, used: DeviceUsed | None) -> DeviceMetrics:
+def _metrics(device: DeviceSummary) -> DeviceMetrics:
     """Return a device's row when nothing runs on it any more."""
     return DeviceMetrics(
         device=device.device,
         name=device.name,
         state=DeviceState.STOPPED,
-        weight=used.weight if used is not None else 1.0,
+        weight=1.0 if device.weight is None else device.weight,
         files_done=device.files,
         stolen_to=device.stolen_to,
         stolen_from=device.stolen_from,
@@ -231,18 +204,13 @@ def _summary(
         for row in files
         if row.state is FileState.FAILED
     ]
-    output_counts = OutputCounts.of(done)
     return RunSummary(
         done=len(done),
         failed=tuple(one for one in failed if not one.by_hand),
         skips=tuple(one for one in failed if one.by_hand),
         waiting=snapshot.totals.waiting,
-        sequences=output_counts.sequences,
         residues=snapshot.totals.residues_done,
-        truncated=output_counts.truncated,
-        replaced=output_counts.replaced,
-        skipped=output_counts.skipped,
-        missing=output_counts.missing,
+        **asdict(OutputCounts.of(done)),
         elapsed_seconds=snapshot.elapsed_seconds,
         steals=run_stats.steals,
         splits=run_stats.splits,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from tui_balancer.history.history import CUT_OFF, RunHistory
@@ -13,6 +13,7 @@ from tui_balancer.notices import Notice
 from tui_balancer.outputs.dereplication import planned_copies
 from tui_balancer.scheduler.events import Event
 from tui_balancer.view.event_lines import TRANSFERS, event_line
+from tui_balancer.view.handle import DeviceSummary
 from tui_balancer.view.run_state import SpanEnd
 from tui_balancer.view.run_stats import RunStats
 from tui_balancer.view.spans import Span, SpanRecord, StateSpan
@@ -36,24 +37,6 @@ class SessionReport:
     versions: Mapping[str, str]
     start: float
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceReport:
-    """What a device did; see `DeviceSummary`. A file is told where it was finished."""
-
-    device: str
-    name: str
-    weight: float | None
-    files: int
-    sequences: int
-    residues: int
-    busy_seconds: float
-    idle_seconds: float | None
-    load_seconds: float | None
-    stolen_to: int
-    stolen_from: int
-    restarts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +131,7 @@ class RunReport:
         copies: Sequences with the residues of an earlier one, which were computed once with it.
         warnings: In the order they came, each once.
         sessions: Oldest first.
-        devices: In the order they appeared.
+        devices: In the order they appeared; a file is told where it was finished.
         files: In input order.
         transfers: In the order they happened.
         spans: What was in whose hands when.
@@ -174,7 +157,7 @@ class RunReport:
     copies: int
     warnings: tuple[Notice, ...]
     sessions: tuple[SessionReport, ...]
-    devices: tuple[DeviceReport, ...]
+    devices: tuple[DeviceSummary, ...]
     files: tuple[FileReport, ...]
     transfers: tuple[Transfer, ...]
     spans: tuple[Span, ...]
@@ -208,7 +191,7 @@ def account_of(history: RunHistory) -> RunReport:
         copies=planned_copies(history.folder),
         warnings=tuple(dict.fromkeys(run_stats.warnings)),
         sessions=_sessions(history),
-        devices=_devices(history, run_stats),
+        devices=tuple(_devices(history, run_stats)),
         files=files,
         transfers=tuple(_transfers(history.events)),
         spans=tuple(record.spans),
@@ -241,32 +224,19 @@ def _iso(unix_seconds: float) -> str:
     return datetime.fromtimestamp(unix_seconds, timezone.utc).isoformat(timespec="seconds")
 
 
-def _devices(history: RunHistory, run_stats: RunStats) -> tuple[DeviceReport, ...]:
+def _devices(history: RunHistory, run_stats: RunStats) -> Iterator[DeviceSummary]:
     used: defaultdict[str, list[DeviceUsed]] = defaultdict(list)
     for session in history.sessions:
         for one in session.devices:
             used[one.device].append(one)
-    accounts = []
     for device, done in run_stats.devices.items():
         facts = used[device]
-        accounts.append(
-            DeviceReport(
-                device=device,
-                name=facts[-1].name if facts else "",
-                weight=facts[-1].weight if facts else None,
-                files=done.files,
-                sequences=done.sequences,
-                residues=done.residues,
-                # A process that was killed could not write down the former at its end.
-                busy_seconds=max(sum(one.busy_seconds for one in facts), done.compute_seconds),
-                idle_seconds=run_stats.idle_seconds(device),
-                load_seconds=facts[-1].load_seconds if facts else None,
-                stolen_to=done.stolen_to,
-                stolen_from=done.stolen_from,
-                restarts=max(0, done.starts - max(1, len(facts))),
-            )
+        yield replace(
+            run_stats.device_summary(device, facts[-1] if facts else None),
+            # A process that was killed could not write down the former at its end.
+            busy_seconds=max(sum(one.busy_seconds for one in facts), done.compute_seconds),
+            restarts=max(0, done.starts - max(1, len(facts))),
         )
-    return tuple(accounts)
 
 
 def _files(history: RunHistory, all_spans: Sequence[Span]) -> tuple[FileReport, ...]:

@@ -188,6 +188,11 @@ class FileRow:
     others: tuple[OutputRecord, ...] = ()
 
     @property
+    def outputs(self) -> tuple[OutputRecord, ...]:
+        """All of its published outputs, the first one first."""
+        return (OutputRecord(self.file.output, self.output_sha256, self.output_bytes), *self.others)
+
+    @property
     def missing(self) -> int:
         """Sequences that its output lacks, because they did not fit into memory."""
         return self.file.sequences - self.vectors if self.state is FileState.DONE else 0

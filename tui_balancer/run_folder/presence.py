@@ -62,10 +62,10 @@ class Presence:
 def missing_outputs(folder: Path, rows: Iterable[FileRow]) -> str:
     """Say which outputs of finished files are not there, in one line; empty if all are."""
     paths = (
-        path
+        one.output
         for row in rows
         if row.state is FileState.DONE and not row.file.is_shard
-        for path in (row.file.output, *(other.output for other in row.others))
+        for one in row.outputs
     )
     missing = [path for path in paths if not os.path.lexists(folder / path)]
     if not missing:

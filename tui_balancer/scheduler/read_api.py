@@ -14,7 +14,7 @@ from tui_balancer.scheduler.state.state import SchedulerState
 from tui_balancer.scheduler.state.unit_store import NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CoordinatorSnapshot:
     """An immutable picture of the work at one moment, taken under one lock.
 
@@ -26,21 +26,22 @@ class CoordinatorSnapshot:
         sequences_per_second: Sum of the devices' figures; None before any was measured.
         eta_seconds: Estimated seconds to the end; None while unknown.
         last_event: Number of the newest event.
-        efficiency: Bound of the work done so far over the time it took; None before any was.
+        efficiency: Bound of the work done so far over the time it took, in [0, 1]; None before any
+            was done.
     """
 
     totals: Totals
-    devices: tuple[DeviceMetrics, ...]
     policy: PolicySettings
-    paused: bool
-    sequences_per_second: float | None
-    residues_per_second: float | None
-    eta_seconds: float | None
-    last_event: int
+    devices: tuple[DeviceMetrics, ...] = ()
+    paused: bool = False
+    sequences_per_second: float | None = None
+    residues_per_second: float | None = None
+    eta_seconds: float | None = None
+    last_event: int = 0
     efficiency: float | None = None
 
     def values(self) -> dict[str, Any]:
-        """Return the figures by their names, which those of `RunSnapshot` share."""
+        """Return the figures by their names, for a `RunSnapshot`."""
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
 

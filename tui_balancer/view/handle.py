@@ -11,8 +11,8 @@ from typing import Protocol
 from tui_balancer.formatting import count
 from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.events import Event
-from tui_balancer.scheduler.model import DeviceMetrics, PolicySettings, Totals, Unit
-from tui_balancer.scheduler.read_api import Places
+from tui_balancer.scheduler.model import Unit
+from tui_balancer.scheduler.read_api import CoordinatorSnapshot, Places
 
 
 class Phase(str, Enum):
@@ -76,8 +76,8 @@ class ScanProgress:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RunSnapshot:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSnapshot(CoordinatorSnapshot):
     """An immutable picture of the whole run at one moment.
 
     Attributes:
@@ -88,20 +88,10 @@ class RunSnapshot:
         started_at: Unix time in seconds at which the run began; event times count from here.
         elapsed_seconds: Since then.
         scan: Progress of the scan.
-        totals: Counts of files, sequences, residues and cost.
-        policy: The stealing rule in force.
         stealing: False under `--no-stealing`.
-        paused: Whether every live device is held.
-        sequences_per_second: Of the whole run now, over the devices' windows.
-        residues_per_second: The same.
-        eta_seconds: Estimated seconds to the end; None while unknown.
-        devices: A row a device, in device order.
-        last_event: Number of the newest event.
         warnings: Lines a person should read, oldest first (unknown card, duplicate ids, …).
         stop_reason: Why the run ended before its last file; empty otherwise.
         trouble: Why the run is held until somebody resumes it (a full disk); empty otherwise.
-        efficiency: How close the run has come to its bound so far, in [0, 1], as in
-            `RunSummary`; None while unknown.
         step: What is being prepared; None once the run has begun.
         splitting: Whether idle devices take over batches of running files.
     """
@@ -113,19 +103,10 @@ class RunSnapshot:
     started_at: float
     elapsed_seconds: float
     scan: ScanProgress
-    totals: Totals
-    policy: PolicySettings
     stealing: bool
-    paused: bool = False
-    sequences_per_second: float | None = None
-    residues_per_second: float | None = None
-    eta_seconds: float | None = None
-    devices: tuple[DeviceMetrics, ...] = ()
-    last_event: int = 0
     warnings: tuple[str, ...] = ()
     stop_reason: str = ""
     trouble: str = ""
-    efficiency: float | None = None
     step: Step | None = None
     splitting: bool = True
 
@@ -154,6 +135,7 @@ class DeviceSummary:
     stolen_from: int
     restarts: int
     idle_seconds: float | None = None
+    weight: float | None = None
 
     def busy_share(self, elapsed_seconds: float) -> float | None:
         """Return its part of such a time; None where it had files and nobody saw it busy.

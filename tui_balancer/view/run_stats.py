@@ -9,6 +9,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from statistics import median, quantiles
 
+from tui_balancer.ledger.records import DeviceUsed
 from tui_balancer.notices import Notice
 from tui_balancer.scheduler.events import (
     DeviceEvent,
@@ -25,7 +26,7 @@ from tui_balancer.scheduler.events import (
 )
 from tui_balancer.scheduler.model import DeviceState, Unit
 from tui_balancer.scheduler.policy.bounds import fluid_efficiency
-from tui_balancer.view.handle import FailedFile
+from tui_balancer.view.handle import DeviceSummary, FailedFile
 from tui_balancer.view.run_state import RunView, Work
 
 
@@ -153,6 +154,24 @@ class RunStats(RunView):
         if not self._working_seconds:
             return None
         return max(0.0, self._working_seconds - self.devices[device].compute_seconds)
+
+    def device_summary(self, device: str, used: DeviceUsed | None) -> DeviceSummary:
+        """Return what a device did; `used` is what the ledger has of it, if it has anything."""
+        done = self.devices[device]
+        return DeviceSummary(
+            device=device,
+            name=used.name if used is not None else "",
+            files=done.files,
+            sequences=done.sequences,
+            residues=done.residues,
+            busy_seconds=used.busy_seconds if used is not None else 0.0,
+            load_seconds=used.load_seconds if used is not None else None,
+            stolen_to=done.stolen_to,
+            stolen_from=done.stolen_from,
+            restarts=used.restarts if used is not None else 0,
+            idle_seconds=self.idle_seconds(device),
+            weight=used.weight if used is not None else None,
+        )
 
     def prediction_errors(self) -> tuple[float, float] | None:
         """Return how far predicted times of files were off, relative to the real ones.

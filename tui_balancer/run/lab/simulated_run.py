@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
@@ -30,7 +31,6 @@ class SimulatedHandle:
     Args:
         units: What, numbered from 0.
         speed: Virtual seconds in a real one.
-        clock: Real seconds that never go back.
     """
 
     def __init__(
@@ -39,15 +39,13 @@ class SimulatedHandle:
         units: Sequence[Unit],
         rules: Rules,
         speed: float,
-        *,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._units = tuple(units)
         self._rules = rules
         self._speed = speed
-        self._clock = clock
+        self._clock: Callable[[], float] = time.monotonic
         self._started_at = time.time()
-        self._began = clock()
+        self._began = self._clock()
         self._run_stats = RunStats()
         run_state = RunState(self._run_stats)
         run_state.expect(self._units)
@@ -144,17 +142,6 @@ class SimulatedHandle:
         )
 
     def _device(self, row: DeviceMetrics) -> DeviceSummary:
-        done = self._run_stats.devices[row.device]
-        return DeviceSummary(
-            device=row.device,
-            name=row.name,
-            files=done.files,
-            sequences=done.sequences,
-            residues=done.residues,
-            busy_seconds=done.compute_seconds,
-            load_seconds=None,
-            stolen_to=row.stolen_to,
-            stolen_from=row.stolen_from,
-            restarts=row.restarts,
-            idle_seconds=self._run_stats.idle_seconds(row.device),
-        )
+        busy = self._run_stats.devices[row.device].compute_seconds
+        done = self._run_stats.device_summary(row.device, None)
+        return replace(done, name=row.name, busy_seconds=busy, restarts=row.restarts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+
 from tui_balancer.ledger.records import FileState
 from tui_balancer.notices import notice_line
 from tui_balancer.outputs.dereplication import planned_copies
@@ -43,7 +45,7 @@ def summarise(
     """
     first_lease = run_stats.first_lease
     first_batch = None if first_lease is None else age_seconds + first_lease
-    totals, output_counts = coordinator.totals(), service.publisher.output_counts
+    totals = coordinator.totals()
     done_before = run_files.in_state(FileState.DONE) if run_files is not None else ()
     shards = (
         run_files.shards_of(run_files.in_state(FileState.WAITING)) if run_files is not None else ()
@@ -61,12 +63,8 @@ def summarise(
         failed=run_stats.failures,
         skips=run_stats.skips,
         waiting=totals.waiting + totals.running if run_files is not None else prepared.files_found,
-        sequences=output_counts.sequences,
         residues=earlier.residues + residues,
-        truncated=output_counts.truncated,
-        replaced=output_counts.replaced,
-        skipped=output_counts.skipped,
-        missing=output_counts.missing,
+        **asdict(service.publisher.output_counts),
         elapsed_seconds=elapsed_seconds,
         steals=run_stats.steals,
         splits=run_stats.splits,
@@ -91,17 +89,6 @@ def summarise(
 def _device_summary(
     row: DeviceMetrics, service: WorkerService, run_stats: RunStats
 ) -> DeviceSummary:
-    done, facts = run_stats.devices[row.device], service.facts.get(row.device)
-    return DeviceSummary(
-        device=row.device,
-        name=row.name,
-        files=done.files,
-        sequences=done.sequences,
-        residues=done.residues,
-        busy_seconds=service.busy_seconds(row.device),
-        load_seconds=facts.load_seconds if facts else None,
-        stolen_to=row.stolen_to,
-        stolen_from=row.stolen_from,
-        restarts=row.restarts,
-        idle_seconds=run_stats.idle_seconds(row.device),
-    )
+    used = service.used(row.device) if row.device in service.facts else None
+    done = run_stats.device_summary(row.device, used)
+    return replace(done, name=row.name, restarts=row.restarts)

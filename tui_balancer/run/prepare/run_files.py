@@ -14,7 +14,7 @@ from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.scan import FileScan, ScanStopped, scan, scan_file
 from tui_balancer.ledger.changes import Change, FileReopened, FileRescanned
-from tui_balancer.ledger.records import FileRecord, FileRow, FileState, OutputRecord
+from tui_balancer.ledger.records import FileRecord, FileRow, FileState
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.notices import Notice, Notices
 from tui_balancer.outputs.atomic import sweep_temporaries
@@ -221,6 +221,5 @@ def _retry_words(row: FileRow) -> str:
 
 def _flaw(folder: Path, row: FileRow) -> str:
     """Say what is wrong with a file's outputs; nothing when they are as they were written."""
-    first = OutputRecord(row.file.output, row.output_sha256, row.output_bytes)
-    flaws = (flaw(folder / one.output, one.sha256, one.bytes) for one in (first, *row.others))
+    flaws = (flaw(folder / one.output, one.sha256, one.bytes) for one in row.outputs)
     return next(filter(None, flaws), "")
