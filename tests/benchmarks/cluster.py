@@ -40,6 +40,7 @@ from tui_balancer.ledger.changes import FileDone
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
+from tui_balancer.outputs.sealing import Written
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.run_folder.ledger_writer import LedgerWriter
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
@@ -185,7 +186,7 @@ def measured(processes: Processes, do: Callable[[], None], count: int) -> tuple[
 def dask_micros(folder: Path) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return what a lease and an event take this process and the scheduler."""
     worker = WorkerId("node-1/cuda:0", 1)
-    result = FileResult(1, "", "ab" * 32, 5000, 10)
+    result = FileResult(1, "", (Written("ab" * 32, 5000),), 10)
     event = pickle.dumps((Said(worker, "finish", (TaskResult(1, 1, (result,), 0.5),)),))
     task = pickle.dumps(write_task(folder, 0))
     processes = Processes(folder, Loopback())

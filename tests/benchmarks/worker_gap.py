@@ -25,6 +25,7 @@ from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.leases import Directive
+from tui_balancer.outputs.formats import FORMATS
 from tui_balancer.outputs.sealing import sha256_of
 from tui_balancer.workers.process.busy import BusyClock
 from tui_balancer.workers.process.loop import work_until_over
@@ -32,7 +33,7 @@ from tui_balancer.workers.process.memory import keep_freed_memory
 from tui_balancer.workers.task.prefetch import Prefetch
 from tui_balancer.workers.task.task import WorkerContext
 from tui_balancer.workers.wire.config import WorkerSetup
-from tui_balancer.workers.wire.protocol import FileTask, Task, TaskProgress, WorkerId
+from tui_balancer.workers.wire.protocol import FileTask, OutputTask, Task, TaskProgress, WorkerId
 from tui_balancer.workers.wire.queues import create_shared_work_queues
 
 MODEL = "esm2_t6_8M_UR50D"
@@ -77,7 +78,8 @@ def tasks(folder: Path, files: int) -> list[Task]:
     made = []
     for number in range(files):
         (path,) = write_synthetic(folder / str(number), files=1, sequences=SEQUENCES, seed=number)
-        file = FileTask(number, path, folder / f"{number}.tmp", sha256_of(path), SEQUENCES)
+        output = OutputTask(FORMATS["virnucpro"], folder / f"{number}.tmp")
+        file = FileTask(number, path, sha256_of(path), (output,))
         made.append(task_of(number, file))
     return made
 

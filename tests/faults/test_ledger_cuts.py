@@ -179,16 +179,8 @@ def result(task: Task) -> TaskResult:
     for file in task.files:
         for output in file.outputs:
             output.temporary.write_bytes(file.source.name.encode())
-        first, *others = (seal(output.temporary) for output in file.outputs)
-        results.append(
-            FileResult(
-                file.file_id,
-                output_sha256=first.sha256,
-                output_bytes=first.bytes,
-                sequences=1,
-                others=tuple(others),
-            )
-        )
+        written = tuple(seal(output.temporary) for output in file.outputs)
+        results.append(FileResult(file.file_id, written=written, sequences=1))
     return TaskResult(task.unit_id, task.epoch, tuple(results), 0.0)
 
 

@@ -38,7 +38,7 @@ def test_a_worker_killed_in_mid_file_is_noticed_and_its_successor_does_the_same_
     workshop.board.put(task)
     workshop.engine.start()
     workshop.board.wait_until(lambda: bool(workshop.board.results))
-    undisturbed = workshop.board.results[0].files[0].output_sha256
+    undisturbed = workshop.board.results[0].files[0].written[0].sha256
 
     workshop.restart = True
     workshop.board.set_order(Directive.PAUSE)
@@ -53,7 +53,7 @@ def test_a_worker_killed_in_mid_file_is_noticed_and_its_successor_does_the_same_
     workshop.board.wait_until(lambda: len(workshop.board.results) == 2)
     assert workshop.board.taken[-1][0] == WorkerId("cpu:0", 2)
     assert workshop.board.results[-1].epoch == 3
-    assert workshop.board.results[-1].files[0].output_sha256 == undisturbed
+    assert workshop.board.results[-1].files[0].written[0].sha256 == undisturbed
 
 
 def test_a_worker_that_fails_says_where_to_look_and_is_not_started_again_unasked(

@@ -32,7 +32,7 @@ def test_finished_batches_survive_a_kill_and_the_bytes_are_those_of_an_undisturb
     workshop.restart = True
     workshop.engine.start()
     board.wait_until(lambda: bool(board.results))
-    undisturbed, progress = board.results[0].files[0].output_sha256, reports_of(workshop, 1)
+    undisturbed, progress = board.results[0].files[0].written[0].sha256, reports_of(workshop, 1)
 
     note = board.progress
 
@@ -52,6 +52,6 @@ def test_finished_batches_survive_a_kill_and_the_bytes_are_those_of_an_undisturb
     assert reports_of(workshop, 2) == progress[:BATCHES_BEFORE_DEATH]
     # One report of all that was there, then one for every other batch.
     assert reports_of(workshop, 3) == progress[BATCHES_BEFORE_DEATH - 1 :]
-    assert board.results[1].files[0].output_sha256 == undisturbed
+    assert board.results[1].files[0].written[0].sha256 == undisturbed
     before = progress[BATCHES_BEFORE_DEATH - 1]
     assert f"{before} of its sequences were embedded before" in workshop.log.read_text()

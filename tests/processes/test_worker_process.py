@@ -39,7 +39,7 @@ def test_a_worker_embeds_its_tasks_and_leaves_when_the_run_is_over(
     embedder = load_embedder(workshop.model, "cpu", 1, workshop.settings)
     (file,) = good.files
     records = read_fasta(file.source, ReadingRules()).records
-    output = torch.load(file.temporary, weights_only=True)
+    output = torch.load(file.outputs[0].temporary, weights_only=True)
     assert output["proteins"] == [record.id for record in records]
     for record, vector in zip(records, output["data"], strict=True):
         torch.testing.assert_close(vector, embedder.embed([record.residues])[0])

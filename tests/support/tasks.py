@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from tui_balancer.outputs.formats import FORMATS
 from tui_balancer.workers.task.read_ahead import read_files
 from tui_balancer.workers.task.task import WorkerContext, embed
 from tui_balancer.workers.task.write_behind import write_outputs
-from tui_balancer.workers.wire.protocol import FileTask, Task, TaskResult
+from tui_balancer.workers.wire.protocol import FileTask, OutputTask, Task, TaskResult
 
 _RESIDUES = "MKVLAAGIVGLLLAQWERTYHPNDSFC" * 2
 
@@ -23,9 +24,8 @@ def write_file(folder: Path, number: int, sequences: int = 6) -> FileTask:
     return FileTask(
         file_id=number,
         source=source,
-        temporary=folder / "out" / f"file_{number}_ESM.pt.1.tmp",
         source_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
-        sequences=sequences,
+        outputs=(OutputTask(FORMATS["virnucpro"], folder / "out" / f"file_{number}_ESM.pt.1.tmp"),),
     )
 
 
@@ -36,7 +36,7 @@ def write_task(folder: Path, number: int, sequences: int = 6) -> Task:
 
 def task_of(unit_id: int, *files: FileTask, epoch: int = 1) -> Task:
     """Return a task of some files, as the app would make it."""
-    partial = files[0].temporary.parent / f"file_{files[0].file_id}_ESM.pt.partial"
+    partial = files[0].outputs[0].temporary.parent / f"file_{files[0].file_id}_ESM.pt.partial"
     return Task(unit_id, epoch, files, partial)
 
 

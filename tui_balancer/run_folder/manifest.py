@@ -141,19 +141,13 @@ class Manifest:
     def _file_task(self, file_id: int, epoch: int, *, wanted: bool) -> FileTask:
         file = self.files[file_id]
         formats = (SHARD,) if file.is_shard else outputs_of(self.formats)
-        first, *others = (
-            OutputTask(one, temporary_path(output, epoch))
-            for one, output in zip(formats, self.outputs(file_id), strict=True)
-        )
+        outputs = zip(formats, self.outputs(file_id), strict=True)
         return FileTask(
             file_id=file_id,
             source=Path(file.source),
-            temporary=first.temporary,
             source_sha256=file.sha256,
-            sequences=file.sequences,
+            outputs=tuple(OutputTask(one, temporary_path(path, epoch)) for one, path in outputs),
             wanted=wanted,
-            format=first.format,
-            others=tuple(others),
             stretch=stretch_of(file),
             shards=tuple(map(self.output, self.shards(file_id))),
         )

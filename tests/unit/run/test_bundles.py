@@ -107,7 +107,7 @@ def work(
                 result: TaskResult = run_task(who, manifest.task(Lease(unit, "cpu:0", epoch)))
             except Abandoned:
                 continue
-            made.update((file.file_id, file.output_sha256) for file in result.files)
+            made.update((file.file_id, file.written[0].sha256) for file in result.files)
             break
         assert {*unit.numbers} <= made.keys()
     return made

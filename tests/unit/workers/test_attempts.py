@@ -60,7 +60,7 @@ class Attempts:
         self.board.progress = self._answering(lambda: Directive.CONTINUE)  # type: ignore[method-assign]
         (result,) = self._run(setup or self._setup).files
         assert result.error == ""
-        return result.output_sha256, self._reported()
+        return result.written[0].sha256, self._reported()
 
     @property
     def task(self) -> Task:

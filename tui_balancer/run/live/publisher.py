@@ -217,18 +217,18 @@ class Publisher:
 
 def _file_done(file: FileResult, manifest: Manifest) -> FileDone:
     """Return a finished file as the ledger records it."""
-    _, *others = manifest.outputs(file.file_id)
+    (_, first), *others = zip(manifest.outputs(file.file_id), file.written, strict=True)
     return FileDone(
         file_id=file.file_id,
-        output_sha256=file.output_sha256,
-        output_bytes=file.output_bytes,
+        output_sha256=first.sha256,
+        output_bytes=first.bytes,
         vectors=file.sequences,
         truncated=file.truncated,
         replaced=file.replaced,
         skipped=file.skipped,
         others=tuple(
             OutputRecord(str(output.relative_to(manifest.folder)), written.sha256, written.bytes)
-            for output, written in zip(others, file.others, strict=True)
+            for output, written in others
         ),
     )
 

@@ -94,20 +94,16 @@ def _written(task: FileTask, content: Content) -> FileResult:
     if failed_ids:
         _log.warning("not enough memory for %s", terminal_safe(" ".join(failed_ids)))
     with blaming_the_file("write its output"):
-        task.temporary.parent.mkdir(parents=True, exist_ok=True)
-        written, *others = (
-            writer(output.format).write(output.temporary, content) for output in task.outputs
-        )
+        task.outputs[0].temporary.parent.mkdir(parents=True, exist_ok=True)
+        written = tuple(writer(one.format).write(one.temporary, content) for one in task.outputs)
     return FileResult(
         task.file_id,
-        output_sha256=written.sha256,
-        output_bytes=written.bytes,
+        written=written,
         sequences=len(content.entries),
         truncated=_count(content, "truncated"),
         replaced=_count(content, "replaced"),
         skipped=_count(content, "skipped"),
         failed_ids=failed_ids,
-        others=tuple(others),
     )
 
 

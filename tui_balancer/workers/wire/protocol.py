@@ -14,7 +14,7 @@ from typing import Protocol
 from tui_balancer.failures import FailureCause
 from tui_balancer.inputs.segments import Stretch
 from tui_balancer.leases import Directive, Progress, Share, Spans
-from tui_balancer.outputs.formats import FORMATS, Format
+from tui_balancer.outputs.formats import Format
 from tui_balancer.outputs.sealing import Written
 from tui_balancer.samples import Telemetry
 
@@ -32,7 +32,10 @@ class WorkerId:
 
 @dataclass(frozen=True, slots=True)
 class OutputTask:
-    """One output of a file: its format, and the absolute path to write and sync first."""
+    """One output of a file: its format, and the absolute path to write and sync first.
+
+    That is `NAME.EPOCH.tmp`, in the folder of the output.
+    """
 
     format: Format
     temporary: Path
@@ -40,19 +43,15 @@ class OutputTask:
 
 @dataclass(frozen=True, slots=True)
 class FileTask:
-    """One FASTA file to turn into one output, or one in each of several formats.
+    """One FASTA file to turn into outputs, which the app puts in place.
 
     Attributes:
         file_id: Position in the run's manifest, from 0.
         source: Absolute path of the FASTA file.
-        temporary: Absolute path to write and sync first, `NAME.EPOCH.tmp`, in the folder of
-            the final output; the app renames it.
         source_sha256: Of the file's bytes at the scan, or of its stretch; other bytes fail it.
-        sequences: How many will be embedded, as the scan counted.
+        outputs: All that is to be written, at least one, the first one of them first.
         wanted: Whether its output is to be written. One that is not has its output already,
             and is read because its sequences share batches with the others'.
-        format: Of the first output.
-        others: The other outputs.
         stretch: What of the file is to be read, of a shard; None for all of it.
         shards: Where the shards of a divided file are, in order: they are there, and nothing is
             left to be read or computed. None of another file.
@@ -60,19 +59,11 @@ class FileTask:
 
     file_id: int
     source: Path
-    temporary: Path
     source_sha256: str
-    sequences: int
+    outputs: tuple[OutputTask, ...]
     wanted: bool = True
-    format: Format = FORMATS["virnucpro"]
-    others: tuple[OutputTask, ...] = ()
     stretch: Stretch | None = None
     shards: tuple[Path, ...] = ()
-
-    @property
-    def outputs(self) -> tuple[OutputTask, ...]:
-        """All that is to be written, the first one first."""
-        return (OutputTask(self.format, self.temporary), *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,27 +118,23 @@ class FileResult:
         cause: The error as code knows it.
         disk_full: Whether that is because there was no space: no fault of the file's, which
             is to be tried again when there is.
-        output_sha256: Of the bytes written, of the first output.
-        output_bytes: Their number.
+        written: Its outputs, in the order of the task's.
         sequences: Vectors written.
         truncated: Sequences cut at the maximum length.
         replaced: Residues read as X.
         skipped: Sequences left out, as empty or too long.
         failed_ids: Sequences left out because they did not fit into memory even alone.
-        others: The other outputs, in the order of the task's.
     """
 
     file_id: int
     error: str = ""
-    output_sha256: str = ""
-    output_bytes: int = 0
+    written: tuple[Written, ...] = ()
     sequences: int = 0
     truncated: int = 0
     replaced: int = 0
     skipped: int = 0
     disk_full: bool = False
     failed_ids: tuple[str, ...] = ()
-    others: tuple[Written, ...] = ()
     cause: FailureCause = FailureCause.NONE
 
 

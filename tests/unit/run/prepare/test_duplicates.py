@@ -94,7 +94,7 @@ class Run:
             bench = bench_for(self._setup, ListBoard(), self._embedder)
             result = run_task(bench, self.manifest.task(Lease(unit, "cpu:0", epoch)))
             assert not any(file.error for file in result.files)
-            made.update((file.file_id, file.output_sha256) for file in result.files)
+            made.update((file.file_id, file.written[0].sha256) for file in result.files)
         return made
 
 

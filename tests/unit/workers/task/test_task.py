@@ -101,7 +101,7 @@ def test_the_batches_of_a_bundle_run_across_its_files(
     assert {(one.unit_id, one.epoch) for one in board.progress_reports} == {(7, 3)}
     for file, done in zip(files, result.files, strict=True):
         records = read_fasta(file.source, ReadingRules()).records
-        output = torch.load(file.temporary, weights_only=True)
+        output = torch.load(file.outputs[0].temporary, weights_only=True)
         assert output["proteins"] == [record.id for record in records]
         assert done.sequences == len(records)
         for record, vector in zip(records, output["data"], strict=True):
@@ -142,7 +142,7 @@ def test_one_file_that_cannot_be_embedded_does_not_take_its_bundle_along(
 
     assert second.error == "cannot embed it: ValueError: no such residue"
     assert (first.error, first.sequences, third.error, third.sequences) == ("", 3, "", 3)
-    assert not files[1].temporary.exists()
+    assert not files[1].outputs[0].temporary.exists()
     assert board.progress_reports[-1].computed
 
 
@@ -155,11 +155,11 @@ def test_what_was_cut_replaced_and_skipped_is_counted_and_written(
     file = replace(file, source_sha256=read_fasta(file.source, ReadingRules()).sha256)
     (result,) = run_task(bench, task_of(0, file)).files
 
-    output = torch.load(file.temporary, weights_only=True)
+    output = torch.load(file.outputs[0].temporary, weights_only=True)
     assert output["proteins"] == ["long", "odd"]
     assert output["metadata"]["truncated_ids"] == ["long"]
     assert (result.sequences, result.truncated, result.replaced, result.skipped) == (2, 1, 2, 1)
-    assert result.output_bytes == file.temporary.stat().st_size
+    assert result.written[0].bytes == file.outputs[0].temporary.stat().st_size
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_an_output_tells_its_number_format_and_its_forward_pass(
     task = write_task(tmp_path, 0)
     run_task(bench, task)
 
-    metadata = torch.load(task.files[0].temporary, weights_only=True)["metadata"]
+    metadata = torch.load(task.files[0].outputs[0].temporary, weights_only=True)["metadata"]
     assert (metadata["precision"], metadata["forward"]) == told
 
 
@@ -196,7 +196,7 @@ def test_bad_files_fail_with_their_reason_and_the_others_of_the_bundle_are_writt
     assert errors[1] == "it changed since the scan"
     assert "No such file" in errors[2]
     assert errors[3] == ""
-    assert list(tmp_path.glob("out/*.tmp")) == [good.temporary]
+    assert list(tmp_path.glob("out/*.tmp")) == [good.outputs[0].temporary]
 
 
 def test_an_output_that_cannot_be_written_fails_its_file(
@@ -213,13 +213,13 @@ def test_a_full_disk_is_told_apart_from_what_a_file_is_to_blame_for(
     bench: WorkerContext, tmp_path: Path
 ) -> None:
     task = write_task(tmp_path, 0)
-    task.files[0].temporary.parent.mkdir(parents=True)
-    task.files[0].temporary.symlink_to("/dev/full")
+    task.files[0].outputs[0].temporary.parent.mkdir(parents=True)
+    task.files[0].outputs[0].temporary.symlink_to("/dev/full")
     (result,) = run_task(bench, task).files
 
     assert result.disk_full
     assert result.error == "cannot write its output: No space left on device"
-    assert not task.files[0].temporary.is_symlink()
+    assert not task.files[0].outputs[0].temporary.is_symlink()
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_a_sequence_that_does_not_fit_is_left_out_by_its_id_and_the_file_is_done
     monkeypatch.setattr(bench.embedder, "embed", cramped)
     (result,) = run_task(bench, task).files
 
-    output = torch.load(task.files[0].temporary, weights_only=True)
+    output = torch.load(task.files[0].outputs[0].temporary, weights_only=True)
     others = [record for record in records if record is not big]
     assert output["proteins"] == [record.id for record in others]
     for record, vector in zip(others, output["data"], strict=True):
