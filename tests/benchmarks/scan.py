@@ -53,7 +53,7 @@ def write_inputs(folder: Path, files: int, sequences: int, mean: int) -> None:
 
 def as_a_run_does(inputs: Sequence[InputFile]) -> int:
     scans = scanning.scan(inputs, ReadingRules(), duplicate_index=DuplicateIndex())
-    return sum(one.sequences for one in scans)
+    return sum(one.counts.sequences for one in scans)
 
 
 def by_way_of_biopython(inputs: Sequence[InputFile]) -> int:

@@ -144,7 +144,7 @@ def outcome(path: Path, sequences: Sequences) -> str:
     found = [(record.id, record.residues) for record in records]
     if found != sequences:
         return f"{len(found)} sequences instead of {len(sequences)}, or other ones"
-    return "whole" if scanned.sequences == len(found) else f"scanned: {scanned.error}"
+    return "whole" if scanned.counts.sequences == len(found) else f"scanned: {scanned.error}"
 
 
 def damage(folder: Path, count: int, seed: int) -> Iterator[tuple[str, str, str]]:

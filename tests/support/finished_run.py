@@ -91,7 +91,7 @@ def _write(source: Path, output: Path, formats: Sequence[FormatName]) -> list[Ou
     entries = [Entry(one.id, one.header, one.length, len(one.residues)) for one in records]
     matrix = np.stack([vector_of(one.header, source.name) for one in records])
     name = source.name.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    content = Content.of(entries, KEPT, matrix, METADATA | {"input_name": name})
+    content = Content(entries, KEPT, lambda: matrix, METADATA | {"input_name": name})
     output.parent.mkdir(parents=True, exist_ok=True)
     written = []
     for one in outputs_of(formats):

@@ -47,4 +47,4 @@ def content_of(
     ids: Sequence[str], width: int = 5, metadata: dict[str, MetadataValue] = METADATA
 ) -> Content:
     kept = Representations.mean(6, width)
-    return Content.of(entries_of(ids), kept, vectors_of(len(ids), width), metadata)
+    return Content(entries_of(ids), kept, lambda: vectors_of(len(ids), width), metadata)

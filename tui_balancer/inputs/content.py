@@ -18,15 +18,12 @@ class FastaContent:
 
     Attributes:
         records: Its sequences in file order; ids are distinct.
-        duplicates: Sequences whose id had occurred before and got a suffix.
         sha256: Of the file's raw bytes.
         left_out: Empty sequences, and those longer than `--long skip` takes, without residues.
         segments: Where in `records` its segments begin, if it has several.
     """
 
     records: tuple[ProteinRecord, ...]
-    skipped: int
-    duplicates: int
     sha256: str
     left_out: tuple[ProteinRecord, ...] = ()
     segments: tuple[int, ...] = ()
@@ -35,8 +32,8 @@ class FastaContent:
 def read_fasta(path: Path, rules: ReadingRules, stretch: Stretch | None = None) -> FastaContent:
     """Read a whole FASTA file, or a stretch of it.
 
-    Ids of a stretch are told apart by `numbered`, for the rest of the file is not
-    knows; `distinct` makes those of the file of them.
+    Ids of a stretch are told apart by `numbered`, for the rest of the file is not known; `distinct`
+    makes those of the file of them.
 
     Raises:
         InputError: It cannot be used.
@@ -70,8 +67,6 @@ def read_fasta(path: Path, rules: ReadingRules, stretch: Stretch | None = None) 
     kept = [place for place, record in zip(places, named, strict=True) if record.residues]
     return FastaContent(
         tuple(record for record in named if record.residues),
-        sum(stream.skipped for stream in streams),
-        sum(stream.duplicates for stream in streams),
         sha256,
         tuple(record for record in named if not record.residues),
         tuple(bisect_right(kept, cut.before) for cut in cuts),

@@ -159,7 +159,6 @@ def _add(
         if not _in_alphabet(text, absent):
             return False
     lengths = _lengths(sequences)
-    skipped = sequences.count(b"")
     positions: Sequence[int] = range(found.records + 1, found.records + 1 + len(sequences))
     found.records += len(sequences)
     if _SEMICOLON in block and any(map(is_pir, ids)):
@@ -172,7 +171,7 @@ def _add(
             found.findings.suspect(suspect, positions[number])
         elif not rules.allow_nucleotide and is_short_nucleotides(sequences[number]):
             found.findings.short_nucleotides(len(sequences[number]), positions[number])
-    if skipped:
+    if b"" in sequences:
         empty = [place for place, one in zip(positions, sequences, strict=True) if not one]
         found.findings.add_all(NoticeKind.EMPTY, empty)
         positions = [place for place, one in zip(positions, sequences, strict=True) if one]
@@ -186,11 +185,7 @@ def _add(
     long = (lengths > rules.max_length).nonzero()[0].tolist()
     if long:
         found.findings.add_all(LONG_KINDS[rules.long], [positions[number] for number in long])
-    found.counts += _counts(
-        *(sequences, lengths, long, rules, duplicate_index),
-        skipped=skipped,
-        duplicates=duplicates,
-    )
+    found.counts += _counts(sequences, lengths, long, rules, duplicate_index, duplicates)
     return True
 
 
@@ -246,8 +241,6 @@ def _counts(
     long: list[int],
     rules: ReadingRules,
     duplicate_index: DuplicateIndex | None,
-    *,
-    skipped: int,
     duplicates: int,
 ) -> Counts:
     """Count what of a block's sequences, `long` of them too long, goes through the model."""
@@ -276,10 +269,6 @@ def _counts(
         residues=residues,
         tokens=int(tokens.sum()),
         squared_tokens=int(tokens @ tokens),
-        truncated=len(long) if rules.long == "truncate" else 0,
-        windowed=len(long) if rules.long == "window" else 0,
-        left_out=len(long) if rules.long == "skip" else 0,
-        skipped=skipped,
         duplicates=duplicates,
     )
 
@@ -290,7 +279,7 @@ def _lengths(sequences: list[bytes]) -> npt.NDArray[np.int64]:
 
 def _is_good(found: _Found, rules: ReadingRules) -> bool:
     """Whether there is nothing to say against the file."""
-    sequences = found.counts.sequences + found.counts.left_out
+    sequences = found.counts.sequences + found.findings.counts.get(NoticeKind.TOO_LONG, 0)
     nucleic = (
         looks_like_nucleotides(found.letters, found.letters - found.others)
         or found.findings.counts.get(NoticeKind.NUCLEOTIDES) == sequences

@@ -10,17 +10,13 @@ from tui_balancer.inputs.findings import Findings
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What there is of sequences; the sum of two is what both places hold.
+    """What goes through the model; the sum of two is what both places hold.
 
     Attributes:
         sequences: Sequences that will be embedded.
         residues: Residues that will be embedded, after truncation.
         tokens: Sum over the sequences, or their windows, of their tokens.
         squared_tokens: Sum of the squares of the same.
-        truncated: Sequences cut at the maximum length.
-        windowed: Sequences that go through the model in windows.
-        left_out: Sequences left out for their length.
-        replaced: Residues read as X.
         duplicates: Sequences whose id had occurred before in the same place.
     """
 
@@ -28,11 +24,6 @@ class Counts:
     residues: int = 0
     tokens: int = 0
     squared_tokens: int = 0
-    truncated: int = 0
-    windowed: int = 0
-    left_out: int = 0
-    replaced: int = 0
-    skipped: int = 0
     duplicates: int = 0
 
     def __add__(self, other: Counts) -> Counts:

@@ -92,7 +92,6 @@ class FastaStream:
     Attributes:
         position: Of the newest record in the file, from 1, the empty ones counted.
         duplicates: Records so far whose id had occurred before.
-        left_out: Records so far that are too long for `--long skip`.
         findings: What is odd about the records so far, but for repeated ids.
         sha256: Of the raw bytes, once the iteration is over.
     """
@@ -107,9 +106,7 @@ class FastaStream:
         self._rules = rules
         self._stretch = stretch
         self.position = stretch.before if stretch is not None else 0
-        self.skipped = 0
         self.duplicates = 0
-        self.left_out = 0
         self.findings = Findings()
         self.sha256 = ""
         self._text = FastaText(self.findings)
@@ -155,7 +152,6 @@ class FastaStream:
             record_id = id_of(title, self.position)
             header = title.strip() or record_id
             if not residues:
-                self.skipped += 1
                 self.findings.add(NoticeKind.EMPTY, self.position)
                 yield ProteinRecord(record_id, "", 0, header=header)
                 continue
@@ -175,7 +171,6 @@ class FastaStream:
             self.duplicates += record_id in seen
             seen.add(record_id)
             kept = self._kept(residues)
-            self.left_out += not kept
             if len(residues) > self._rules.max_length:
                 self.findings.add(LONG_KINDS[self._rules.long], self.position)
             if replaced:
@@ -192,8 +187,8 @@ class FastaStream:
             InputError: There is nothing to embed in it, or it is no protein.
         """
         if not letters:
-            if self.skipped:
-                text = f"none of its {self.skipped} records has residues"
+            if empty := self.findings.counts.get(NoticeKind.EMPTY):
+                text = f"none of its {empty} records has residues"
                 raise InputError(text, FailureCause.NO_RESIDUES)
             raise InputError("the file is empty", FailureCause.EMPTY)
         if not embedded:
@@ -202,7 +197,7 @@ class FastaStream:
                 "--long skip leaves those out",
                 FailureCause.ALL_TOO_LONG,
             )
-        sequences = embedded + self.left_out
+        sequences = embedded + self.findings.counts.get(NoticeKind.TOO_LONG, 0)
         if not self._rules.allow_nucleotide and (
             looks_like_nucleotides(letters, nucleotides)
             or self.findings.counts.get(NoticeKind.NUCLEOTIDES) == sequences

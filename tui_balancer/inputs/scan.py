@@ -63,16 +63,6 @@ class FileScan:
     shards: tuple[Shard, ...] = ()
     cause: FailureCause = FailureCause.NONE
 
-    @property
-    def sequences(self) -> int:
-        """Sequences that will be embedded."""
-        return self.counts.sequences
-
-    @property
-    def residues(self) -> int:
-        """Residues that will be embedded, after truncation."""
-        return self.counts.residues
-
 
 class ScanStopped(Exception):
     """The scan of a file was asked to stop before its end."""
@@ -216,7 +206,7 @@ class _Scanner:
     def _streamed(self, stream: FastaStream) -> Counted:
         """Count record by record."""
         special = self.rules.alphabet.special
-        sequences = residues = tokens = squared_tokens = truncated = windowed = replaced = 0
+        sequences = residues = tokens = squared_tokens = 0
         for record in stream:
             self._check_stop()
             sequences += 1
@@ -224,23 +214,9 @@ class _Scanner:
             for number, piece in enumerate(pieces(record.residues, self.rules)):
                 tokens += len(piece) + special
                 squared_tokens += (len(piece) + special) ** 2
-                windowed += number == 1
                 if self.duplicate_index is not None:
                     self.duplicate_index.add(piece.encode(), first=number == 0)
-            truncated += record.truncated
-            replaced += record.replaced
-        counts = Counts(
-            sequences=sequences,
-            residues=residues,
-            tokens=tokens,
-            squared_tokens=squared_tokens,
-            truncated=truncated,
-            windowed=windowed,
-            left_out=stream.left_out,
-            replaced=replaced,
-            skipped=stream.skipped,
-            duplicates=stream.duplicates,
-        )
+        counts = Counts(sequences, residues, tokens, squared_tokens, stream.duplicates)
         return Counted(counts, stream.sha256, stream.findings)
 
     def _check_stop(self) -> None:

@@ -82,26 +82,6 @@ class Content:
     metadata: Mapping[str, MetadataValue]
     left_out: Collection[Entry] = ()
 
-    @classmethod
-    def of(
-        cls,
-        entries: Sequence[Entry],
-        kept: Representations,
-        matrix: Block,
-        metadata: Mapping[str, MetadataValue],
-    ) -> Content:
-        """Return the content whose rows have one size and are in memory.
-
-        Args:
-            entries: N of them.
-            kept: What is in the rows.
-            matrix: float32, of shape (N, numbers), a row an entry.
-            metadata: See `Content`.
-        """
-        if matrix.dtype != np.float32 or matrix.shape != (len(entries), kept.numbers(0)):
-            raise ValueError(f"{len(entries)} ids, but vectors {matrix.dtype} {matrix.shape}")
-        return cls(entries, kept, lambda: matrix, metadata)
-
     def rows(self) -> Iterator[tuple[Entry, Row]]:
         """Yield each entry with its row.
 

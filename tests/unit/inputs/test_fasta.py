@@ -22,7 +22,7 @@ from tui_balancer.inputs.fasta import FastaStream, InputError
 from tui_balancer.inputs.findings import Spot
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.scan import FileScan, scan_file
-from tui_balancer.notices import NoticeKind
+from tui_balancer.notices import NoticeKind, Notices
 
 RULES = ReadingRules()
 
@@ -209,7 +209,8 @@ def test_duplicate_ids_get_a_suffix_that_no_other_record_has(
     fasta.write_text("".join(f">{id_}\nMK\n" for id_ in ids.split()))
     content = read_fasta(fasta, RULES)
     assert [record.id for record in content.records] == kept_apart.split()
-    assert content.duplicates == len(ids.split()) - len(set(ids.split()))
+    renamed = [record for record in content.records if record.repeats]
+    assert len(renamed) == len(ids.split()) - len(set(ids.split()))
 
 
 def test_the_header_is_kept_whole(fasta: Path) -> None:
@@ -239,7 +240,6 @@ def test_counts_and_checksum_describe_the_file(fasta: Path) -> None:
         ProteinRecord("a_2", "GG", length=2, header="a", repeats="a"),
     )
     assert content.left_out == (ProteinRecord("b", "", length=0, header="b"),)
-    assert (content.skipped, content.duplicates) == (1, 1)
     assert content.sha256 == hashlib.sha256(data).hexdigest()
 
 
@@ -276,7 +276,8 @@ def test_any_bytes_become_records_or_an_input_error_and_the_scan_counts_the_same
     path = tmp_path_factory.getbasetemp() / "any.fasta"
     path.write_bytes(data)
     rules = ReadingRules(max_length=max_length)
-    counted = scanned(path, rules)
+    notices = Notices()
+    counted = scan_file(InputFile(str(path), path.name), rules, notices=notices)
     assert counted.error.isprintable()
     if counted.error:
         with pytest.raises(InputError, match=re.escape(counted.error)):
@@ -294,9 +295,13 @@ def test_any_bytes_become_records_or_an_input_error_and_the_scan_counts_the_same
         residues=sum(len(record.residues) for record in records),
         tokens=sum(tokens),
         squared_tokens=sum(count**2 for count in tokens),
-        truncated=sum(record.truncated for record in records),
-        replaced=sum(record.replaced for record in records),
-        skipped=content.skipped,
-        duplicates=content.duplicates,
+        duplicates=sum(bool(record.repeats) for record in (*records, *content.left_out)),
     )
+    found = {
+        NoticeKind.TRUNCATED: sum(record.truncated for record in records),
+        NoticeKind.REPLACED: sum(record.replaced for record in records),
+        NoticeKind.EMPTY: len(content.left_out),
+    }
+    told = {notice.kind: notice.count for notice in notices.all()}
+    assert {kind: told.get(kind, 0) for kind in found} == found
     assert counted.sha256 == content.sha256 == hashlib.sha256(data).hexdigest()

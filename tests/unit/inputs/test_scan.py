@@ -20,12 +20,10 @@ def folder_of(tmp_path: Path, **files: str) -> Path:
 def test_a_bad_file_is_a_result_with_the_reason_and_the_others_go_on(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, a=">x\nMKVLLA\n>y\nMJ\n", b="no FASTA", c=">z\nGG\n")
     first, second, third = scan(find_inputs([folder]), RULES)
-    assert first.counts == Counts(
-        sequences=2, residues=6, tokens=6 + 4, squared_tokens=36 + 16, truncated=1, replaced=1
-    )
+    assert first.counts == Counts(sequences=2, residues=6, tokens=6 + 4, squared_tokens=36 + 16)
     assert second.error.startswith("line 1: not FASTA")
     assert (second.counts, second.sha256, second.size_bytes) == (NOTHING, "", len("no FASTA"))
-    assert (third.sequences, third.error) == (1, "")
+    assert (third.counts.sequences, third.error) == (1, "")
 
 
 def test_a_file_that_vanished_is_a_result_too(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ def test_there_are_as_many_files_and_sequences_as_asked_for(
     assert [result.input.path for result in scans] == list(paths)
     assert len(scans) == files
     assert not any(result.error for result in scans)
-    assert all(result.sequences for result in scans)
-    assert sum(result.sequences for result in scans) == max(files, sequences)
+    assert all(result.counts.sequences for result in scans)
+    assert sum(result.counts.sequences for result in scans) == max(files, sequences)
 
 
 def test_lengths_and_residues_are_those_of_viral_proteins(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.inputs.windows import OVERLAP_SHARE, pieces, windows
+from tui_balancer.notices import NoticeKind, Notices
 
 
 @given(length=st.integers(1, 5000), max_length=st.integers(1, 600))
@@ -42,11 +43,14 @@ def fasta(tmp_path: Path) -> Path:
 
 
 def scanned(fasta: Path, rules: ReadingRules) -> tuple[int, ...]:
-    (one,) = scan(find_inputs([str(fasta)]), rules)
+    notices = Notices()
+    (one,) = scan(find_inputs([str(fasta)]), rules, notices=notices)
     assert not one.error
     counts = one.counts
+    told = {notice.kind: notice.count for notice in notices.all()}
+    kinds = (NoticeKind.TRUNCATED, NoticeKind.WINDOWED, NoticeKind.TOO_LONG)
     kept = (counts.sequences, counts.residues, counts.tokens)
-    return (*kept, counts.truncated, counts.windowed, counts.left_out)
+    return (*kept, *(told.get(kind, 0) for kind in kinds))
 
 
 def test_each_way_counts_what_it_embeds(fasta: Path) -> None:

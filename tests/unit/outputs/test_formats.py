@@ -8,7 +8,6 @@ import tracemalloc
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ import pytest
 from tests.support.outputs import METADATA, content_of, entries_of, vectors_of
 from tui_balancer.errors import UserError
 from tui_balancer.outputs.checking import flaw
-from tui_balancer.outputs.content import BLOCK_ROWS, Block, Content, Row
+from tui_balancer.outputs.content import BLOCK_ROWS, Content, Row
 from tui_balancer.outputs.formats import (
     FORMATS,
     INDEX,
@@ -175,11 +174,6 @@ def test_vectors_that_do_not_match_the_ids_are_a_mistake(one: Format, tmp_path: 
         content = Content(entries_of(["p", "q"]), KEPT, partial(iter, matrix), METADATA)
         with pytest.raises(ValueError, match=r"zip\(\)"):
             writer(one).write(tmp_path / "a", content)
-    for matrix in cast(
-        list[Block], [vectors_of(1), vectors_of(2).astype(np.float64), vectors_of(2)[0]]
-    ):
-        with pytest.raises(ValueError, match="2 ids, but vectors"):
-            Content.of(entries_of(["p", "q"]), KEPT, matrix, METADATA)
 
 
 def test_formats_are_written_with_commas_and_never_twice() -> None:

@@ -79,7 +79,7 @@ def test_ids_are_read_back_exactly(
         assert any({0, *b"\r\n"} & {*header} for header in headers)
         return
     ids = [entry.id for entry in entries]
-    content = Content.of(entries, KEPT, vectors_of(len(ids)), METADATA)
+    content = Content(entries, KEPT, lambda: vectors_of(len(ids)), METADATA)
     output = place / f"a_ESM{one.suffix}"
     writer(one).write(output, content)
     assert PLAIN_IDS[one.name](output) == ids
@@ -92,7 +92,7 @@ def test_ids_are_read_back_exactly(
 
 def test_labels_of_the_esm_format_are_the_headers(tmp_path: Path) -> None:
     entries = entries_in(tmp_path / "a.fasta", [b"a b", b"A B", b"..", LONG.encode(), b"n\x01m"])
-    content = Content.of(entries, KEPT, vectors_of(len(entries)), METADATA)
+    content = Content(entries, KEPT, lambda: vectors_of(len(entries)), METADATA)
     output = tmp_path / "a_ESM.esm"
     writer(FORMATS["esm"]).write(output, content)
     labels = [torch.load(path, weights_only=True)["label"] for path in output.rglob("*.pt")]
@@ -102,8 +102,8 @@ def test_labels_of_the_esm_format_are_the_headers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a\r.fasta", "\r", "a\nb", "a\tb", "\u2028", '"', "é" * 100])
 def test_the_name_of_an_input_is_read_back_exactly(name: str, tmp_path: Path) -> None:
-    content = Content.of(
-        [Entry("p", "p", 3, 3)], KEPT, vectors_of(1), METADATA | {"input_name": name}
+    content = Content(
+        [Entry("p", "p", 3, 3)], KEPT, lambda: vectors_of(1), METADATA | {"input_name": name}
     )
     output = tmp_path / "a_ESM.tsv"
     writer(INDEX).write(output, content)

@@ -112,7 +112,7 @@ def _scan_all(
     scans = scan(
         prepared.inputs,
         prepared.settings.reading,
-        on_progress=lambda done: on_file(done.sequences, done.residues),
+        on_progress=lambda done: on_file(done.counts.sequences, done.counts.residues),
         stop=stop,
         duplicate_index=duplicate_index,
         shard_bytes=prepared.settings.shards.size,
@@ -155,7 +155,7 @@ def _check(
         found = scan_file(
             file, prepared.settings.reading, stop, shard_bytes=shard_bytes, notices=notices
         )
-        on_file(found.sequences, found.residues)
+        on_file(found.counts.sequences, found.counts.residues)
         return found
 
     def recorded(
