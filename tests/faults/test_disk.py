@@ -25,8 +25,8 @@ from tui_balancer.outputs.layout import OUTPUT_SUFFIX, temporary_path
 from tui_balancer.run.live import publisher
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.scheduler.commands import ResumeAll, SetPolicy, StopNow
-from tui_balancer.scheduler.events import DeviceEvent, FailureEvent, ReturnCause, ReturnEvent
-from tui_balancer.scheduler.model import TimeSettings
+from tui_balancer.scheduler.events import DeviceEvent, FailureEvent, ReturnEvent
+from tui_balancer.scheduler.model import ReturnCause, TimeSettings
 
 FULL = "No space left on device"
 

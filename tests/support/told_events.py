@@ -15,7 +15,6 @@ from tui_balancer.scheduler.events import (
     MoveEvent,
     PartEvent,
     RetryEvent,
-    ReturnCause,
     ReturnEvent,
     SettingEvent,
     SkipEvent,
@@ -24,7 +23,7 @@ from tui_balancer.scheduler.events import (
     UnbundleEvent,
     WarningEvent,
 )
-from tui_balancer.scheduler.model import DeviceState
+from tui_balancer.scheduler.model import DeviceState, ReturnCause
 
 UNIT: Final = (4, "a.faa")
 ROUTE: Final = ("cuda:1", "cuda:0")

@@ -16,11 +16,10 @@ from tui_balancer.scheduler.events import (
     FailureEvent,
     LeaseEvent,
     PartEvent,
-    ReturnCause,
     ReturnEvent,
     StealEvent,
 )
-from tui_balancer.scheduler.model import DeviceState
+from tui_balancer.scheduler.model import DeviceState, ReturnCause
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
 from tui_balancer.ui.state.timeline import Activity, DeviceTrack, TimelineRecord
 from tui_balancer.ui.widgets.gantt import Gantt

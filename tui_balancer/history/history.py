@@ -24,8 +24,8 @@ from tui_balancer.ledger.records import (
 )
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.run_folder.manifest import Manifest
-from tui_balancer.scheduler.events import DeviceEvent, Event, ReturnCause, ReturnEvent, RunEvent
-from tui_balancer.scheduler.model import DeviceState, Unit
+from tui_balancer.scheduler.events import DeviceEvent, Event, ReturnEvent, RunEvent
+from tui_balancer.scheduler.model import DeviceState, ReturnCause, Unit
 from tui_balancer.view.run_state import RunState, RunView
 
 CUT_OFF = "the run's process has died"

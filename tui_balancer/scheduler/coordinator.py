@@ -10,9 +10,9 @@ from tui_balancer.samples import Telemetry
 from tui_balancer.scheduler.actions import completion, worker_deaths
 from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.event_log import EventSink
-from tui_balancer.scheduler.events import ReturnCause, WarningEvent
+from tui_balancer.scheduler.events import WarningEvent
 from tui_balancer.scheduler.lease_api import LeaseApi
-from tui_balancer.scheduler.model import DeviceSpec, Lease, PolicySettings, Unit
+from tui_balancer.scheduler.model import DeviceSpec, Lease, PolicySettings, ReturnCause, Unit
 from tui_balancer.scheduler.state.state import SchedulerState
 
 

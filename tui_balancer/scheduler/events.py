@@ -6,42 +6,13 @@ record, so what is shown is what is stored.
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from msgspec import Struct
 
 from tui_balancer.failures import FailureCause
 from tui_balancer.notices import Notice
-from tui_balancer.scheduler.model import DeviceState
-
-
-class ReturnCause(str, Enum):
-    """Why a lease comes back unfinished; the ledger has the word."""
-
-    WORKER_DIED = "worker_died"
-    WORKER_REPLACED = "worker_replaced"
-    APP_DIED = "app_died"
-    STOPPED = "stopped"
-    DISK_FULL = "disk_full"
-    FOLDER_LOST = "folder_lost"
-    NOT_RECORDED = "not_recorded"
-
-    @property
-    def worker_lost(self) -> bool:
-        """Whether the worker that had the lease is gone."""
-        return self in (ReturnCause.WORKER_DIED, ReturnCause.WORKER_REPLACED)
-
-
-_RETURNED: Final = {
-    ReturnCause.WORKER_DIED: "its worker died",
-    ReturnCause.WORKER_REPLACED: "its worker was replaced",
-    ReturnCause.APP_DIED: "the run's process has died",
-    ReturnCause.STOPPED: "the run was stopped",
-    ReturnCause.DISK_FULL: "there was no space for its output",
-    ReturnCause.FOLDER_LOST: "the run folder was not there any more",
-    ReturnCause.NOT_RECORDED: "the ledger could not take the lease",
-}
+from tui_balancer.scheduler.model import RETURNED, DeviceState, ReturnCause
 
 
 class Event(Struct, frozen=True, tag_field="event"):
@@ -227,7 +198,7 @@ class ReturnEvent(AttemptEvent, frozen=True, tag="return"):
     @property
     def reason(self) -> str:
         """Why, in words."""
-        return self.detail or _RETURNED[self.cause]
+        return self.detail or RETURNED[self.cause]
 
 
 class UnbundleEvent(AttemptEvent, frozen=True, tag="unbundle"):

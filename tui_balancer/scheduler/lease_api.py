@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from tui_balancer.failures import Failure
 from tui_balancer.leases import Directive, Progress, Share
 from tui_balancer.scheduler.actions import completion
-from tui_balancer.scheduler.events import ReturnCause
+from tui_balancer.scheduler.model import ReturnCause
 from tui_balancer.scheduler.read_api import ReadApi
 from tui_balancer.scheduler.state.device_record import DeviceRecord
 from tui_balancer.scheduler.state.leases import ActiveLease

@@ -97,6 +97,35 @@ class DeviceSpec:
     rate: float | None = None
 
 
+class ReturnCause(str, Enum):
+    """Why a lease comes back unfinished; the ledger has the word."""
+
+    WORKER_DIED = "worker_died"
+    WORKER_REPLACED = "worker_replaced"
+    APP_DIED = "app_died"
+    STOPPED = "stopped"
+    DISK_FULL = "disk_full"
+    FOLDER_LOST = "folder_lost"
+    NOT_RECORDED = "not_recorded"
+
+    @property
+    def worker_lost(self) -> bool:
+        """Whether the worker that had the lease is gone."""
+        return self in (ReturnCause.WORKER_DIED, ReturnCause.WORKER_REPLACED)
+
+
+RETURNED = {
+    ReturnCause.WORKER_DIED: "its worker died",
+    ReturnCause.WORKER_REPLACED: "its worker was replaced",
+    ReturnCause.APP_DIED: "the run's process has died",
+    ReturnCause.STOPPED: "the run was stopped",
+    ReturnCause.DISK_FULL: "there was no space for its output",
+    ReturnCause.FOLDER_LOST: "the run folder was not there any more",
+    ReturnCause.NOT_RECORDED: "the ledger could not take the lease",
+}
+"""What each says, in words."""
+
+
 class DeviceState(str, Enum):
     """What a device is doing; the word is what the screen shows."""
 

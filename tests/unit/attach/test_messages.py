@@ -58,7 +58,6 @@ from tui_balancer.scheduler.events import (
     DoneEvent,
     PartEvent,
     RetryEvent,
-    ReturnCause,
     ReturnEvent,
     RunEvent,
     SkipEvent,
@@ -66,7 +65,7 @@ from tui_balancer.scheduler.events import (
     UnbundleEvent,
     WarningEvent,
 )
-from tui_balancer.scheduler.model import CountSettings, TimeSettings, Unit
+from tui_balancer.scheduler.model import CountSettings, ReturnCause, TimeSettings, Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import RunHandle
 

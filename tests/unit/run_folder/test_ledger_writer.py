@@ -21,12 +21,11 @@ from tui_balancer.scheduler.events import (
     FailureEvent,
     LeaseEvent,
     RetryEvent,
-    ReturnCause,
     ReturnEvent,
     SkipEvent,
     StealEvent,
 )
-from tui_balancer.scheduler.model import DeviceState
+from tui_balancer.scheduler.model import DeviceState, ReturnCause
 
 DONE = FileDone(0, "ab" * 32, 5000, 3)
 

@@ -13,8 +13,8 @@ from tests.support.balance import Bench, bundle, unit
 from tui_balancer.failures import Failure
 from tui_balancer.leases import Directive
 from tui_balancer.scheduler.commands import MoveUnits, RetryUnits, SkipUnits, StopNow
-from tui_balancer.scheduler.events import DoneEvent, FailureEvent, ReturnCause, UnbundleEvent
-from tui_balancer.scheduler.model import DeviceState, Lease
+from tui_balancer.scheduler.events import DoneEvent, FailureEvent, UnbundleEvent
+from tui_balancer.scheduler.model import DeviceState, Lease, ReturnCause
 
 KILLED = "killed by signal 9"
 

@@ -19,14 +19,8 @@ from tui_balancer.scheduler.commands import (
     SetPolicy,
     StopNow,
 )
-from tui_balancer.scheduler.events import (
-    DeviceEvent,
-    MoveEvent,
-    ReturnCause,
-    SettingEvent,
-    StealEvent,
-)
-from tui_balancer.scheduler.model import CountSettings, DeviceState, TimeSettings
+from tui_balancer.scheduler.events import DeviceEvent, MoveEvent, SettingEvent, StealEvent
+from tui_balancer.scheduler.model import CountSettings, DeviceState, ReturnCause, TimeSettings
 from tui_balancer.scheduler.state.state import SchedulerState
 
 

@@ -9,8 +9,8 @@ from tui_balancer.failures import Failure
 from tui_balancer.leases import Progress
 from tui_balancer.samples import DeviceSample, Telemetry
 from tui_balancer.scheduler.commands import PauseDevice, SetPolicy
-from tui_balancer.scheduler.events import DoneEvent, LeaseEvent, ReturnCause, StealEvent
-from tui_balancer.scheduler.model import CountSettings, DeviceState, TimeSettings
+from tui_balancer.scheduler.events import DoneEvent, LeaseEvent, StealEvent
+from tui_balancer.scheduler.model import CountSettings, DeviceState, ReturnCause, TimeSettings
 
 
 def test_a_device_takes_its_own_queue_from_the_head() -> None:

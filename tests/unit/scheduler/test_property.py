@@ -36,11 +36,17 @@ from tui_balancer.scheduler.events import (
     FailureEvent,
     LeaseEvent,
     MoveEvent,
-    ReturnCause,
     ReturnEvent,
     StealEvent,
 )
-from tui_balancer.scheduler.model import CountSettings, DeviceState, Lease, TimeSettings, Unit
+from tui_balancer.scheduler.model import (
+    CountSettings,
+    DeviceState,
+    Lease,
+    ReturnCause,
+    TimeSettings,
+    Unit,
+)
 
 DEVICES = st.integers(0, 3)
 POLICIES = st.sampled_from(

@@ -5,13 +5,8 @@ from __future__ import annotations
 from tests.support.balance import Bench, unit, units
 from tui_balancer.notices import Notice
 from tui_balancer.scheduler.commands import PauseAll, ResumeAll, StopNow
-from tui_balancer.scheduler.events import (
-    DeviceEvent,
-    FailureEvent,
-    ReturnCause,
-    ReturnEvent,
-    WarningEvent,
-)
+from tui_balancer.scheduler.events import DeviceEvent, FailureEvent, ReturnEvent, WarningEvent
+from tui_balancer.scheduler.model import ReturnCause
 
 
 def test_what_was_done_before_counts_and_is_not_done_again() -> None:

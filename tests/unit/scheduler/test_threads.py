@@ -24,8 +24,8 @@ from tui_balancer.scheduler.commands import (
     StopNow,
 )
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
-from tui_balancer.scheduler.events import DoneEvent, Event, ReturnCause
-from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings
+from tui_balancer.scheduler.events import DoneEvent, Event
+from tui_balancer.scheduler.model import CountSettings, PolicySettings, ReturnCause, TimeSettings
 
 DEADLINE_SECONDS = 30.0
 

@@ -24,7 +24,7 @@ from tui_balancer.run_folder.manifest import Manifest
 from tui_balancer.run_folder.output_counts import OutputCounts
 from tui_balancer.run_folder.presence import Presence
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
-from tui_balancer.scheduler.events import ReturnCause
+from tui_balancer.scheduler.model import ReturnCause
 from tui_balancer.workers.wire.protocol import FileResult, TaskResult, WorkerId
 
 _LONGEST_ID = 40

@@ -16,8 +16,7 @@ from tui_balancer.run_folder.manifest import Manifest
 from tui_balancer.run_folder.presence import Presence
 from tui_balancer.samples import Telemetry
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
-from tui_balancer.scheduler.events import ReturnCause
-from tui_balancer.scheduler.model import Lease
+from tui_balancer.scheduler.model import Lease, ReturnCause
 from tui_balancer.workers.wire.protocol import DeviceFacts, Task, TaskProgress, TaskResult, WorkerId
 
 

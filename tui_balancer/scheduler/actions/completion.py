@@ -9,14 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from tui_balancer.failures import Failure
-from tui_balancer.scheduler.events import (
-    DoneEvent,
-    FailureEvent,
-    ReturnCause,
-    ReturnEvent,
-    UnbundleEvent,
-)
-from tui_balancer.scheduler.model import Unit
+from tui_balancer.scheduler.events import DoneEvent, FailureEvent, ReturnEvent, UnbundleEvent
+from tui_balancer.scheduler.model import ReturnCause, Unit
 from tui_balancer.scheduler.state.device_record import DeviceRecord
 from tui_balancer.scheduler.state.leases import ActiveLease
 from tui_balancer.scheduler.state.state import SchedulerState

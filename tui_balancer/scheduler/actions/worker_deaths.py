@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui_balancer.failures import Failure, FailureCause
 from tui_balancer.scheduler.actions.completion import fail, give_back, unbundle
-from tui_balancer.scheduler.events import ReturnCause
+from tui_balancer.scheduler.model import ReturnCause
 from tui_balancer.scheduler.state.device_record import DeviceRecord
 from tui_balancer.scheduler.state.leases import ActiveLease
 from tui_balancer.scheduler.state.state import SchedulerState

@@ -10,8 +10,7 @@ from typing import TypeAlias
 from tui_balancer.leases import Directive, Progress, Spans
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.event_log import EventSink
-from tui_balancer.scheduler.events import ReturnCause
-from tui_balancer.scheduler.model import Lease, Unit
+from tui_balancer.scheduler.model import Lease, ReturnCause, Unit
 from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
 from tui_balancer.scheduler.splitting.cut import HAND_OVER_SECONDS
 

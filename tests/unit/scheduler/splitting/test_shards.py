@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.support.balance import Bench, unit
 from tui_balancer.failures import Failure
 from tui_balancer.scheduler.commands import MoveUnits, ReorderUnits, RetryUnits, SkipUnits
-from tui_balancer.scheduler.events import FailureEvent, RetryEvent, ReturnCause, SkipEvent
-from tui_balancer.scheduler.model import Lease, Unit
+from tui_balancer.scheduler.events import FailureEvent, RetryEvent, SkipEvent
+from tui_balancer.scheduler.model import Lease, ReturnCause, Unit
 from tui_balancer.scheduler.state.unit_store import NOBODY
 
 
