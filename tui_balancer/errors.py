@@ -6,3 +6,8 @@ class UserError(Exception):
 
     The message is a single line fit for a terminal: what is wrong, where, and what to do.
     """
+
+
+def one_line(problem: BaseException) -> str:
+    """Return what an exception says as a single line: its kind where it says nothing."""
+    return " ".join(str(problem).split()) or type(problem).__name__

@@ -25,7 +25,6 @@ from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.sealing import seal
 from tui_balancer.run.live.disk_full import DiskFullPause
 from tui_balancer.run.live.worker_service import WorkerService
-from tui_balancer.run.prepare.assign import assign
 from tui_balancer.run.prepare.conflicts import refuse_run_conflicts
 from tui_balancer.run.prepare.prepare import PreparedRun, prepare
 from tui_balancer.run.prepare.resume import ResumePlan, Resuming, find_run, plan_resume
@@ -142,7 +141,7 @@ def work(prepared: PreparedRun, computed: list[int], *, poison: bool = False) ->
         board.open(manifest)
         files = [manifest.file_unit(number) for number in range(len(manifest.files))]
         board.publisher.owned = run_files.owned
-        assign(run_files, files, coordinator)
+        run_files.assign_to(coordinator, files)
         worker = hired(coordinator, board)
         while (task := taken(board, worker)) is not None:
             if (task.unit_id == 1 and task.epoch == 1) or (poison and len(task.files) > 1):

@@ -7,25 +7,30 @@ from collections.abc import Sequence
 import numpy as np
 
 from tui_balancer.outputs.content import Block, Content, Entry
-from tui_balancer.outputs.provenance import MetadataValue, provenance
+from tui_balancer.outputs.provenance import MetadataValue
 from tui_balancer.representations import Representations
 
-METADATA = provenance(
-    model="untrained esm2_t6_8M_UR50D (seed 0)",
-    untrained=True,
-    weights_sha256="ab",
-    layers=[6],
-    max_length=1022,
-    batch_tokens=4096,
-    cpu_threads=1,
-    torch_version="2.13.0",
-    input_name="a.fasta",
-    input_sha256="cd",
-    sequences=3,
-    truncated_ids=["p2"],
-    replaced=4,
-    skipped=1,
-)
+METADATA: dict[str, MetadataValue] = {
+    "batch_tokens": 4096,
+    "cpu_threads": 1,
+    "failed_ids": [],
+    "format_version": 1,
+    "include": ["mean"],
+    "input_name": "a.fasta",
+    "input_sha256": "cd",
+    "layer": 6,
+    "layers": [6],
+    "model": "untrained esm2_t6_8M_UR50D (seed 0)",
+    "replaced": 4,
+    "sequences": 3,
+    "skipped": 1,
+    "skipped_ids": [],
+    "split_batches": 0,
+    "truncated": 1,
+    "truncated_ids": ["p2"],
+    "untrained": True,
+    "windowed": 0,
+}
 
 
 def entries_of(ids: Sequence[str]) -> list[Entry]:

@@ -71,6 +71,8 @@ class LocalEngine:
     The end of one that may be the first of them all is kept back, see `SETTLING_SECONDS`.
     """
 
+    broken = ""  # A process can always be started.
+
     def __init__(self, devices: Sequence[str], setup_for: SetupFor, on_exit: OnExit) -> None:
         """Take the devices and the two callbacks, which the engine's thread will call."""
         self._devices = devices
@@ -107,11 +109,6 @@ class LocalEngine:
         if running is not None and running.process.pid == pid:
             running.verdict = reason
             running.process.kill()
-
-    @property
-    def broken(self) -> str:
-        """Empty: a process can always be started."""
-        return ""
 
     def pids(self) -> dict[str, int]:
         """Return the process of each device that has one."""

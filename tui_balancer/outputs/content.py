@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tui_balancer.errors import UserError
+from tui_balancer.errors import UserError, one_line
 from tui_balancer.outputs.provenance import MetadataValue
 from tui_balancer.representations import Part, Representations
 
@@ -155,5 +155,5 @@ def reading(path: Path) -> Iterator[None]:
         *(ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError, TypeError),
         *(ValueError, UnpicklingError, csv.Error, zipfile.BadZipFile),
     ) as error:
-        words = " ".join(str(error).split())[:200]
+        words = one_line(error)[:200]
         raise UserError(f"{path} is broken, or not what its name says: {words}") from error

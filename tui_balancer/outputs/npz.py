@@ -26,8 +26,6 @@ from tui_balancer.outputs.sealing import Written, seal
 from tui_balancer.representations import Part, Representations
 
 _FLOAT = np.dtype("<f4")
-_MOMENT = (1980, 1, 1, 0, 0, 0)
-"""The first that a zip can name: nothing in an output depends on when it was made."""
 
 
 def write(path: Path, content: Content) -> Written:
@@ -64,6 +62,13 @@ def read(path: Path) -> Stored:
     return Stored(ids, kept, vectors, metadata)
 
 
+def zip_member(name: str) -> zipfile.ZipInfo:
+    """Return the head of a file in an archive, which does not depend on when it was made."""
+    info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    info.create_system = 3
+    return info
+
+
 def _matrices(kept: Representations) -> list[tuple[str, Part]]:
     """Return the names of the matrices, and what they hold."""
     parts = list(kept.parts(0))
@@ -95,10 +100,8 @@ def _add(
     blocks: Iterable[npt.NDArray[np.generic]],
 ) -> None:
     """Add an array to an archive, block by block."""
-    info = zipfile.ZipInfo(f"{name}.npy", _MOMENT)
-    info.create_system = 3
     header = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    with archive.open(info, "w", force_zip64=True) as member:
+    with archive.open(zip_member(f"{name}.npy"), "w", force_zip64=True) as member:
         npy.write_array_header_2_0(member, header)
         for block in blocks:
             member.write(np.ascontiguousarray(block, dtype).tobytes())

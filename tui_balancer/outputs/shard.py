@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from tui_balancer.outputs.content import Content, Entry, Row, reading
+from tui_balancer.outputs.npz import zip_member
 from tui_balancer.outputs.provenance import MetadataValue
 from tui_balancer.outputs.sealing import Written, seal
 from tui_balancer.representations import Representations
 
 _FLOAT = np.dtype("<f4")
-_MOMENT = (1980, 1, 1, 0, 0, 0)
-"""The first that a zip can name: nothing in it depends on when it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +69,10 @@ def write(path: Path, content: Content) -> Written:
         "metadata": dict(content.metadata),
     }
     with zipfile.ZipFile(path, "w") as archive:
-        with archive.open(_member("rows"), "w", force_zip64=True) as rows:
+        with archive.open(zip_member("rows"), "w", force_zip64=True) as rows:
             for _, row in content.rows():
                 rows.write(np.ascontiguousarray(row, _FLOAT).tobytes())
-        with archive.open(_member("records.json"), "w", force_zip64=True) as words:
+        with archive.open(zip_member("records.json"), "w", force_zip64=True) as words:
             words.write(json.dumps(records).encode())
     return seal(path)
 
@@ -90,9 +89,3 @@ def read_shard(path: Path) -> StoredShard:
             tuple(Entry(*values) for values in records[name]) for name in ("entries", "left_out")
         )
         return StoredShard(path, entries, left_out, records["metadata"])
-
-
-def _member(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, _MOMENT)
-    info.create_system = 3
-    return info

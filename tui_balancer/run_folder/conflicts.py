@@ -20,22 +20,21 @@ _NAMED = 3
 """How many paths a line names."""
 
 
-def new_run_conflicts(
-    folder: Path, outputs: Sequence[str], formats: Sequence[FormatName]
+def output_conflicts(
+    folder: Path, outputs: Sequence[str], formats: Sequence[FormatName], *, new: bool
 ) -> list[Path]:
-    """Return what is at the places where outputs that are new to a run are made.
-
-    Unfinished ones count as well: the run has made none yet.
+    """Return what is at the places of outputs that a run has not written yet.
 
     Args:
         folder: The run folder; it may be missing.
-        outputs: Of the run, as paths in the folder, in any format.
+        outputs: Of those files, as paths in the folder, in any format.
+        new: Whether they are new to the run: it has made no unfinished ones and no shards either.
     """
     suffixes = {one.suffix for one in outputs_of(formats)}
     return [
         one.path
         for one in find_output_files(folder, outputs)
-        if one.suffix in suffixes or one.is_shard
+        if (one.suffix in suffixes and (new or not one.unfinished)) or (new and one.is_shard)
     ]
 
 
@@ -43,22 +42,6 @@ def own_conflicts(folder: Path) -> list[Path]:
     """Return what is at the places of a new run's own files: its plan and its attach file."""
     places = (folder / PLAN_FOLDER, folder / ATTACH_FILE)
     return [place for place in places if os.path.lexists(place)]
-
-
-def output_conflicts(
-    folder: Path, outputs: Sequence[str], formats: Sequence[FormatName]
-) -> list[Path]:
-    """Return what is at the places of outputs that a run begun before has not written yet.
-
-    Args:
-        outputs: Of those files, as paths in the folder, in any format.
-    """
-    suffixes = {one.suffix for one in outputs_of(formats)}
-    return [
-        one.path
-        for one in find_output_files(folder, outputs)
-        if one.suffix in suffixes and not one.unfinished
-    ]
 
 
 def require_folders(folder: Path, outputs: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from tui_balancer.ledger.records import RunRecord, SessionEnd, SessionRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.atomic import sweep_temporaries
-from tui_balancer.run_folder.presence import Presence
+from tui_balancer.run_folder.presence import MOST_OUTPUTS, Presence, missing_outputs
 
 LOGS_FOLDER = "logs"
 
@@ -84,6 +84,18 @@ class RunFolder:
             lock.release()
             raise
         return cls(path, ledger, presence, lock)
+
+    def damage(self, files: int) -> str:
+        """Say what of the run is not there any more, in one line; empty if all is.
+
+        Args:
+            files: How many the run has; of too many the outputs are not looked for.
+        """
+        loss = self.presence.loss()
+        if not loss and files <= MOST_OUTPUTS:
+            with suppress(LedgerError):
+                return missing_outputs(self.path, self.ledger.files())
+        return loss
 
     def release(self, end: SessionEnd, reason: str = "") -> None:
         """Release the folder, and record how this process ended its work."""

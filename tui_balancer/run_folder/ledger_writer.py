@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
 
 from msgspec import to_builtins
 
@@ -74,10 +73,7 @@ class LedgerWriter:
     def note(self, event: Event) -> None:
         """Queue an event; called under the coordinator's lock."""
         with self._noting:
-            changes = _CHANGES.get(type(event))
-            self._waiting.append(
-                Entry(event_record(event), changes(self, event) if changes else ())
-            )
+            self._waiting.append(Entry(event_record(event), self._changes(event)))
 
     def note_owned(self, file_ids: Iterable[int], *, owned: bool = True) -> None:
         """Queue that what lies at the places of files' outputs is the run's, or is not."""
@@ -123,61 +119,42 @@ class LedgerWriter:
         with suppress(LedgerError):
             self.flush()
 
-    def _leased(self, event: LeaseEvent) -> tuple[Change, ...]:
-        self._out.add((event.unit_id, event.epoch))
-        granted = (event.unit_id, event.epoch, event.device, event.seconds, event.part)
-        return (LeaseGranted(*granted),)
+    def _changes(self, event: Event) -> tuple[Change, ...]:
+        """Return what an event changes of files and of the leases that are out; most do nothing."""
+        match event:
+            case LeaseEvent(unit_id=unit_id, epoch=epoch):
+                self._out.add((unit_id, epoch))
+                return (LeaseGranted(unit_id, epoch, event.device, event.seconds, event.part),)
+            case PartEvent(unit_id=unit_id, epoch=epoch):
+                return self._ended(unit_id, epoch, LeaseEnd.PART, event.seconds)
+            # A unit whose output is in place, but that could not be counted before the run was
+            # stopped, is returned as well: its lease is over already.
+            case ReturnEvent(unit_id=unit_id, epoch=epoch) if (unit_id, epoch) in self._out:
+                how = LeaseEnd.WORKER_DIED if event.cause.worker_lost else LeaseEnd.RETURNED
+                return self._ended(unit_id, epoch, how, event.seconds, event.charged)
+            case FailureEvent(unit_id=unit_id, waiting=True):
+                return (UnitFailed(unit_id, event.reason, event.cause),)
+            # A file that failed without a device was never leased and is in the ledger as failed.
+            case FailureEvent(unit_id=unit_id, device=str()):
+                # None is out for a file of a bundle, of which `note_done` has told.
+                if epochs := [epoch for other, epoch in self._out if other == unit_id]:
+                    (epoch,) = epochs
+                    ended = self._ended(unit_id, epoch, LeaseEnd.FAILED, event.seconds)
+                    return (UnitFailed(unit_id, event.reason, event.cause), *ended)
+            case UnbundleEvent(unit_id=unit_id, epoch=epoch):
+                died = self._ended(unit_id, epoch, LeaseEnd.WORKER_DIED, event.seconds)
+                return (*died, UnitBrokenUp(unit_id))
+            case SkipEvent(unit_id=unit_id):
+                return (UnitFailed(unit_id, event.reason, FailureCause.NONE, by_hand=True),)
+            case RetryEvent(unit_id=unit_id):
+                return (UnitReopened(unit_id, "tried again by hand"),)
+        return ()
 
-    def _part_ended(self, event: PartEvent) -> tuple[Change, ...]:
-        self._out.remove((event.unit_id, event.epoch))
-        return (LeaseEnded(event.unit_id, event.epoch, LeaseEnd.PART, event.seconds),)
-
-    def _returned(self, event: ReturnEvent) -> tuple[Change, ...]:
-        # A unit whose output is in place, but that could not be counted before the run was
-        # stopped, is returned as well: its lease is over already.
-        if (event.unit_id, event.epoch) not in self._out:
-            return ()
-        self._out.remove((event.unit_id, event.epoch))
-        how = LeaseEnd.WORKER_DIED if event.cause.worker_lost else LeaseEnd.RETURNED
-        return (LeaseEnded(event.unit_id, event.epoch, how, event.seconds, event.charged),)
-
-    def _failed(self, event: FailureEvent) -> tuple[Change, ...]:
-        if event.waiting:
-            return (UnitFailed(event.unit_id, event.reason, event.cause),)
-        # A file that failed without a device was never leased and is in the ledger as failed, and
-        # of a file of a bundle `note_done` has told.
-        epochs = [epoch for unit_id, epoch in self._out if unit_id == event.unit_id]
-        if event.device is None or not epochs:
-            return ()
-        (epoch,) = epochs
-        self._out.remove((event.unit_id, epoch))
-        return (
-            UnitFailed(event.unit_id, event.reason, event.cause),
-            LeaseEnded(event.unit_id, epoch, LeaseEnd.FAILED, event.seconds),
-        )
-
-    def _unbundled(self, event: UnbundleEvent) -> tuple[Change, ...]:
-        self._out.remove((event.unit_id, event.epoch))
-        died = (event.unit_id, event.epoch, LeaseEnd.WORKER_DIED, event.seconds)
-        return (LeaseEnded(*died), UnitBrokenUp(event.unit_id))
-
-    def _skipped(self, event: SkipEvent) -> tuple[Change, ...]:
-        return (UnitFailed(event.unit_id, event.reason, FailureCause.NONE, by_hand=True),)
-
-    def _reopened(self, event: RetryEvent) -> tuple[Change, ...]:
-        return (UnitReopened(event.unit_id, "tried again by hand"),)
-
-
-_CHANGES: Final[dict[type[Event], Callable[[LedgerWriter, Any], tuple[Change, ...]]]] = {
-    LeaseEvent: LedgerWriter._leased,
-    PartEvent: LedgerWriter._part_ended,
-    ReturnEvent: LedgerWriter._returned,
-    FailureEvent: LedgerWriter._failed,
-    UnbundleEvent: LedgerWriter._unbundled,
-    SkipEvent: LedgerWriter._skipped,
-    RetryEvent: LedgerWriter._reopened,
-}
-"""What events change of files and of the leases that are out; the other kinds change nothing."""
+    def _ended(
+        self, unit_id: int, epoch: int, how: LeaseEnd, seconds: float, charged: bool = False
+    ) -> tuple[Change, ...]:
+        self._out.remove((unit_id, epoch))
+        return (LeaseEnded(unit_id, epoch, how, seconds, charged),)
 
 
 def event_record(event: Event) -> EventRecord:

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from tests.support.outputs import METADATA, content_of, vectors_of
-from tui_balancer.outputs.provenance import MetadataValue
 from tui_balancer.outputs.virnucpro import read, write
 
 
@@ -41,10 +40,3 @@ def test_files_of_virnucpro_itself_are_read(tmp_path: Path) -> None:
     stored = read(tmp_path / "theirs.pt")
     assert (stored.ids, stored.kept.width, stored.metadata) == (["p", "q"], 5, {})
     assert np.array_equal(np.stack(list(stored.vectors())), torch.stack(vectors).numpy())
-
-
-def test_metadata_counts_and_names_what_was_cut() -> None:
-    expected: dict[str, MetadataValue] = {"truncated": 1, "truncated_ids": ["p2"]}
-    assert expected.items() <= METADATA.items()
-    assert list(METADATA) == sorted(METADATA)
-    assert METADATA["pooling"] == "mean over residues, BOS and EOS excluded"

@@ -23,7 +23,7 @@ from tui_balancer.engines.dask.tls import (
     security_of,
     settings_of,
 )
-from tui_balancer.errors import UserError
+from tui_balancer.errors import UserError, one_line
 from tui_balancer.stop_signals import group_signals_blocked
 from tui_balancer.workers.process.spawning import start_helper
 
@@ -117,7 +117,7 @@ def open_cluster(request: ClusterRequest, logs: Path) -> DaskCluster:
                 own.close(timeout=5)
             if isinstance(problem, UserError) or not isinstance(problem, Exception):
                 raise
-            raise UserError(f"the cluster cannot be started: {_line(problem)}") from problem
+            raise UserError(f"the cluster cannot be started: {one_line(problem)}") from problem
         return DaskCluster(client, request, own=own, until_closed=until_closed.pop_all())
 
 
@@ -132,7 +132,7 @@ def _connect(request: ClusterRequest, address: str) -> DaskCluster:
         )
     except (OSError, ValueError, TypeError, RuntimeError) as problem:
         raise UserError(
-            f"--scheduler {address}: no Dask scheduler answers there ({_line(problem)})"
+            f"--scheduler {address}: no Dask scheduler answers there ({one_line(problem)})"
         ) from problem
     unprotected = (
         f"the scheduler {address} is neither local nor protected by TLS: whoever reaches it can "
@@ -180,7 +180,3 @@ def _let_dask_log_with_us() -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-
-
-def _line(problem: BaseException) -> str:
-    return " ".join(str(problem).split()) or type(problem).__name__

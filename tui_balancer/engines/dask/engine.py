@@ -37,21 +37,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """A slot cannot go on, or has left, the run being over."""
+    """A slot cannot go on, has left, the run being over, or is silent and to be killed."""
 
     slot: AppSlot
     end: WorkerEnd
 
 
-@dataclass(frozen=True, slots=True)
-class _Kill:
-    """A silent worker is to be killed."""
-
-    slot: AppSlot
-    reason: str
-
-
-_Happening = Joined | Unfit | Leaving | Gone | _Ended | _Kill
+_Happening = Joined | Unfit | Leaving | Gone | _Ended
 
 _DEPARTED = WorkerEnd(Cause.DEPARTED, "left the cluster")
 _LOST = WorkerEnd(Cause.LOST, "its process was lost")
@@ -72,6 +64,9 @@ class DaskEngine:
         setup_for: See `SetupFor`.
         on_exit: See `OnExit`.
         membership: Knows the devices.
+
+    Attributes:
+        broken: See `Engine.broken`.
     """
 
     def __init__(
@@ -85,7 +80,6 @@ class DaskEngine:
         membership: Membership,
     ) -> None:
         self._cluster = cluster
-        self._client = cluster.client
         self._nodes = nodes
         self._board = board
         self._setup_for = setup_for
@@ -95,9 +89,9 @@ class DaskEngine:
         self._missing: dict[str, float] = {}
         self._settling: dict[WorkerId, tuple[float, AppSlot, WorkerEnd]] = {}
         self._spare: dict[str, Joined] = {}
-        self._broken = ""
+        self.broken = ""
         self._happenings: queue.SimpleQueue[_Happening | None] = queue.SimpleQueue()
-        self._link = ClusterLink(self._client, look, self._hear, self._happenings.put)
+        self._link = ClusterLink(self._cluster.client, look, self._hear, self._happenings.put)
         self._stopping = threading.Event()
         self._stopped = threading.Event()
         self._stop_lock = threading.Lock()
@@ -135,12 +129,7 @@ class DaskEngine:
         """
         for slot in tuple(self._slots.values()):
             if slot.worker.device == device and slot.report.pid == pid:
-                self._happenings.put(_Kill(slot, reason))
-
-    @property
-    def broken(self) -> str:
-        """Why no worker can come any more; empty while that is not so."""
-        return self._broken
+                self._happenings.put(_Ended(slot, WorkerEnd(Cause.HUNG, reason)))
 
     def pids(self) -> dict[str, int]:
         """Return the process of each device that has one, as its node numbers it."""
@@ -151,8 +140,8 @@ class DaskEngine:
         if problem := self._link.open():
             self._break_off(problem)
         until = time.monotonic() + FIRST_SECONDS
-        self._missing = dict.fromkeys(() if self._broken else self._nodes.devices, until)
-        if (adapt := self._cluster.request.adapt) is not None and not self._broken:
+        self._missing = dict.fromkeys(() if self.broken else self._nodes.devices, until)
+        if (adapt := self._cluster.request.adapt) is not None and not self.broken:
             give_up = partial(self._give_up, idle_only=True)
             follow_queues(self._cluster.own, adapt, self._slots, self._membership, give_up)
         while not self._stopping.is_set():
@@ -164,8 +153,7 @@ class DaskEngine:
                 self._deal_with(happening)
             if not self._link.up:
                 self._break_off(f"the scheduler {self._cluster.address} is gone")
-            self._look_for_settled()
-            self._look_for_missing()
+            self._look_at_the_clock()
 
     def _hear(self, word: Word) -> None:
         """Take in a word of a node's; called in the client's event loop, which it never blocks."""
@@ -195,13 +183,11 @@ class DaskEngine:
                 for slot in tuple(self._slots.values()):
                     if slot.report.address == address:
                         self._settle(slot, _DEPARTED if expected else _LOST)
+            case _Ended(slot, WorkerEnd(cause=Cause.HUNG) as end) if slot.worker in self._slots:
+                self._ended(slot, end)
+                self._link.restart(slot.report.address)
             case _Ended(slot, end) if slot.worker in self._slots:
                 self._broke(slot, end)
-            case _Kill(slot, reason) if slot.worker in self._slots:
-                self._ended(slot, WorkerEnd(Cause.HUNG, reason))
-                self._link.restart(slot.report.address)
-            case _:
-                pass
 
     def _give_slot(self, joined: Joined) -> None:
         """Let a worker that is there compute, if it is fit."""
@@ -224,7 +210,7 @@ class DaskEngine:
             return
         self._missing.pop(device, None)
         slot = AppSlot(
-            self._client,
+            self._cluster.client,
             self._link.name,
             self._board,
             report,
@@ -237,8 +223,7 @@ class DaskEngine:
 
     def _refusal(self, slot: AppSlot, facts: DeviceFacts) -> bool:
         """Whether a slot has loaded other weights than the run's; it is taken out then."""
-        expected, found = slot.model_sha256, facts.model_sha256
-        reason = self._nodes.other_weights(expected, found)
+        reason = self._nodes.other_weights(slot.model_sha256, facts.model_sha256)
         if reason:
             self._happenings.put(Unfit(slot.worker, reason, lasting=True))
         return bool(reason)
@@ -265,13 +250,6 @@ class DaskEngine:
         else:
             self._ended(slot, end)
 
-    def _look_for_settled(self) -> None:
-        """Report the ends that were kept back long enough."""
-        now = time.monotonic()
-        for until, slot, end in tuple(self._settling.values()):
-            if until <= now:
-                self._ended(slot, end)
-
     def _ended(self, slot: AppSlot, end: WorkerEnd) -> bool:
         """Report a slot's end; return whether its device may have another one."""
         del self._slots[slot.worker]
@@ -295,9 +273,12 @@ class DaskEngine:
                 self._happenings.put(joined)
         return given_up
 
-    def _look_for_missing(self) -> None:
-        """Give up devices whose workers have not come, or not come back."""
+    def _look_at_the_clock(self) -> None:
+        """Report ends that were kept back long enough; give up devices whose workers stay away."""
         now = time.monotonic()
+        for until, slot, end in tuple(self._settling.values()):
+            if until <= now:
+                self._ended(slot, end)
         for device, until in tuple(self._missing.items()):
             if until <= now:
                 del self._missing[device]
@@ -305,9 +286,9 @@ class DaskEngine:
 
     def _break_off(self, why: str) -> None:
         """Give up every device: nothing goes on here, and nobody comes back."""
-        if self._broken:
+        if self.broken:
             return
-        self._broken = why
+        self.broken = why
         self._membership.warn(f"{why}; resume the run when there is a cluster again")
         slots = tuple(self._slots.values())
         self._slots.clear()

@@ -12,7 +12,7 @@ import dask.config
 
 from tui_balancer.engines.dask.preload import LOG_VARIABLE, PRELOAD
 from tui_balancer.engines.dask.request import JOB_KINDS, ClusterRequest
-from tui_balancer.errors import UserError
+from tui_balancer.errors import UserError, one_line
 
 WORKER_ARGUMENTS = ("--preload", PRELOAD, "--memory-limit", "0")
 """Of `dask worker`, in every job: how much memory there is, the batch system sees to."""
@@ -61,7 +61,7 @@ def job_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
         )
     except (ValueError, TypeError, OSError) as problem:
         raise UserError(
-            f"--cluster {name}: {' '.join(str(problem).split())}; describe a job in a file and "
+            f"--cluster {name}: {one_line(problem)}; describe a job in a file and "
             "name it with --config"
         ) from problem
     cluster.scale(request.workers or request.expected)
@@ -111,5 +111,4 @@ def _job(path: Path, name: str) -> dict[str, Any]:
     except (KeyError, TypeError, AttributeError):
         raise UserError(f"--config {path} has no section jobqueue: {name}:") from None
     except (ValueError, OSError) as problem:
-        line = " ".join(str(problem).split())
-        raise UserError(f"--config {path} cannot be understood: {line}") from problem
+        raise UserError(f"--config {path} cannot be understood: {one_line(problem)}") from problem

@@ -15,6 +15,7 @@ from distributed import Client
 from tui_balancer.engines.dask.node_check import Look
 from tui_balancer.engines.dask.plugin import SlotEnding, SlotPlugin
 from tui_balancer.engines.remote.messages import Word
+from tui_balancer.errors import one_line
 
 _RESTART_SECONDS = 30.0
 """How long a worker's Nanny may be out of reach before the worker is shut out: as long as Dask
@@ -83,7 +84,7 @@ class ClusterLink:
             self._client.register_plugin(SlotPlugin(self.name, self._look), self.name)
         except Exception as problem:
             _log.exception("the cluster does not take the run's plugin")
-            return f"the cluster cannot be used: {' '.join(str(problem).split())}"
+            return f"the cluster cannot be used: {one_line(problem)}"
         return ""
 
     def restart(self, address: str) -> None:

@@ -29,7 +29,7 @@ from tui_balancer.engines.remote.messages import (
     Word,
 )
 from tui_balancer.engines.remote.node_proxy import NodeProxy
-from tui_balancer.errors import UserError
+from tui_balancer.errors import UserError, one_line
 from tui_balancer.stop_signals import IgnoredByChild
 from tui_balancer.workers.process.memory import keep_freed_memory
 from tui_balancer.workers.wire.config import WorkerSetup
@@ -105,7 +105,7 @@ class SlotPlugin(WorkerPlugin):
             slot.embed(pickle.loads(task))
         except Exception as error:
             _log.exception("the slot of %s is broken", setup.worker.device)
-            raise RuntimeError(f"{_words(error)}: see {setup.log.name}") from None
+            raise RuntimeError(f"{one_line(error)}: see {setup.log.name}") from None
 
     def _open(self, setup: WorkerSetup, board: NodeProxy) -> None:
         """Load the model, which takes a while."""
@@ -120,7 +120,7 @@ class SlotPlugin(WorkerPlugin):
         except Exception as error:
             _log.exception("the slot of %s cannot be opened", setup.worker.device)
             lasting = isinstance(error, UserError)
-            self._send((Unfit(setup.worker, _words(error), lasting),))
+            self._send((Unfit(setup.worker, one_line(error), lasting),))
 
     def _let_go(self) -> None:
         """Close the slot, beside the event loop: a batch may be in flight."""
@@ -186,7 +186,3 @@ async def deliver_mail(plugin: str, mail: bytes, dask_worker: Worker) -> None:
     held: Any = dask_worker.plugins.get(plugin)
     if isinstance(held, SlotPlugin):
         await held.deliver(pickle.loads(mail))
-
-
-def _words(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

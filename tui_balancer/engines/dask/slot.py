@@ -24,6 +24,7 @@ from tui_balancer.engines.remote.messages import (
     Said,
 )
 from tui_balancer.engines.worker_end import Cause, WorkerEnd
+from tui_balancer.errors import one_line
 from tui_balancer.leases import Directive
 from tui_balancer.workers.wire.config import WorkerSetup
 from tui_balancer.workers.wire.protocol import DeviceFacts, Task, TaskProgress, WorkerApi, WorkerId
@@ -241,8 +242,7 @@ class AppSlot:
         if finished:
             self._words.put(lease)
         elif problem is not None and not isinstance(problem, KilledWorker):
-            words = " ".join(str(problem).split()) or type(problem).__name__
-            self._on_end(self, WorkerEnd(Cause.FAILED, words))
+            self._on_end(self, WorkerEnd(Cause.FAILED, one_line(problem)))
 
     def _order(self, unit_id: int, epoch: int, order: Directive) -> None:
         self._post(Ordered(self.worker, next(self._orders), unit_id, epoch, order))

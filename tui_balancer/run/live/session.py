@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +23,6 @@ from tui_balancer.run.live.summary import summarise
 from tui_balancer.run.live.watchdog import Watchdog, deadlines
 from tui_balancer.run.live.worker_pool import WorkerPool
 from tui_balancer.run.live.worker_service import WorkerService
-from tui_balancer.run.prepare.assign import assign
 from tui_balancer.run.prepare.learned_rates import remember
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run.prepare.run_files import RunFiles, find_run_files
@@ -32,7 +30,7 @@ from tui_balancer.run_folder.disk_space import has_room_for_largest
 from tui_balancer.run_folder.folder import LOGS_FOLDER, RunFolder
 from tui_balancer.run_folder.ledger_writer import LedgerWriter
 from tui_balancer.run_folder.output_counts import OutputCounts
-from tui_balancer.run_folder.presence import MOST_OUTPUTS, FolderLost, missing_outputs
+from tui_balancer.run_folder.presence import FolderLost
 from tui_balancer.run_folder.shards import shown
 from tui_balancer.scheduler.commands import Command, Drain, Outcome, ResumeAll, StopNow
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
@@ -68,7 +66,6 @@ class RunSession:
     scanning and the waiting, server threads do the leasing, and no screen is needed by any.
 
     Args:
-        clock: Seconds that never go back.
         age_seconds: What the command has taken already.
         attach_service: Makes what lets other screens at the run, of the run, its folder and the
             folder of its sockets; None for a run without.
@@ -86,7 +83,6 @@ class RunSession:
         self,
         prepared: PreparedRun,
         *,
-        clock: Callable[[], float] = time.monotonic,
         age_seconds: float = 0.0,
         attach_service: Callable[[RunHandle, Path, Path], AttachService] | None = None,
     ):
@@ -96,17 +92,15 @@ class RunSession:
         self._folder = RunFolder.take(
             prepared.folder, prepared.record, prepared.sessions, age_seconds
         )
-        self._clock = clock
-        self._began = clock()
+        self._began = time.monotonic()
         self._started_at = time.time()
         self._scan_progress = ScanProgress(files_found=prepared.files_found)
         self._run_files: RunFiles | None = None
         self._shown: tuple[Unit, ...] = ()
         self.unattended = False
         self.refusal: UserError | None = None
-        self._stopping = Stopping(clock)
+        self._stopping = Stopping(time.monotonic)
         self._stop_reason = ""
-        self._damaged = False
         self._finished = threading.Event()
         self._summary: RunSummary | None = None
         self._run_stats = RunStats()
@@ -139,7 +133,7 @@ class RunSession:
             on_exit=lambda: self._maintenance.write_down(),
         )
         self.engine = self._worker_pool.engine
-        watchdog = Watchdog(deadlines(prepared), self.engine.kill, clock)
+        watchdog = Watchdog(deadlines(prepared), self.engine.kill, time.monotonic)
         self._maintenance = Maintenance(
             self.engine,
             self.coordinator,
@@ -149,7 +143,7 @@ class RunSession:
             watchdog,
             self._has_room,
             self._folder.presence,
-            clock,
+            time.monotonic,
         )
         self._thread = threading.Thread(target=self._run, name="run-session", daemon=True)
 
@@ -176,7 +170,7 @@ class RunSession:
 
     def elapsed_seconds(self) -> float:
         """Return the seconds since the run began."""
-        return self._clock() - self._began
+        return time.monotonic() - self._began
 
     def snapshot(self) -> RunSnapshot:
         """See `RunHandle.snapshot`."""
@@ -281,7 +275,8 @@ class RunSession:
         self.engine.stop()
         files = self._run_files.manifest.files if self._run_files is not None else ()
         outputs = [file.output for file in files]
-        self._look_for_damage(len(files))
+        damage = self._folder.damage(len(files))
+        self._stop_reason = damage or self._stop_reason
         lost = bool(self._folder.presence.loss())
         if not lost:
             sweep_temporaries(self._folder.path, outputs)
@@ -293,7 +288,18 @@ class RunSession:
             self._prepared.model.name,
             self._prepared.embedding.precision,
         )
-        summary = self._summarise()
+        summary = summarise(
+            self._prepared,
+            self._run_files,
+            self.coordinator,
+            self.worker_service,
+            self._run_stats,
+            elapsed_seconds=self.elapsed_seconds(),
+            interrupted=self._stopping.asked is not None,
+            stop_reason=self._stop_reason,
+            damaged=bool(damage),
+            age_seconds=self._age_seconds,
+        )
         if not (summary.waiting or lost):
             sweep_partials(self._folder.path, outputs)
         if self._attach is not None and not lost:
@@ -304,15 +310,6 @@ class RunSession:
             self._folder.release(SessionEnd.STOPPED if summary.waiting else SessionEnd.FINISHED)
         self._summary = summary
         self._finished.set()
-
-    def _look_for_damage(self, files: int) -> None:
-        """See whether what the run has made is there."""
-        damage = self._folder.presence.loss()
-        if not damage and files <= MOST_OUTPUTS:
-            with suppress(LedgerError):
-                damage = missing_outputs(self._folder.path, self._folder.ledger.files())
-        if damage:
-            self._stop_reason, self._damaged = damage, True
 
     def _assign(self, run_files: RunFiles) -> None:
         """Assign the units; workers, screens and the statistics know them before."""
@@ -327,7 +324,7 @@ class RunSession:
         publisher.overwrite = self._settings.overwrite
         self._run_files = run_files
         self._shown = shown(files)
-        assign(run_files, files, self.coordinator)
+        run_files.assign_to(self.coordinator, files)
 
     def _warn(self, notices: Iterable[Notice]) -> None:
         for notice in notices:
@@ -361,17 +358,3 @@ class RunSession:
             )
         except (LedgerError, OSError):
             return False
-
-    def _summarise(self) -> RunSummary:
-        return summarise(
-            self._prepared,
-            self._run_files,
-            self.coordinator,
-            self.worker_service,
-            self._run_stats,
-            elapsed_seconds=self.elapsed_seconds(),
-            interrupted=self._stopping.asked is not None,
-            stop_reason=self._stop_reason,
-            damaged=self._damaged,
-            age_seconds=self._age_seconds,
-        )

@@ -12,7 +12,6 @@ from tui_balancer.outputs.formats import FORMATS
 from tui_balancer.outputs.layout import output_paths
 from tui_balancer.run.prepare.resume import StoredRun
 from tui_balancer.run_folder.conflicts import (
-    new_run_conflicts,
     output_conflicts,
     own_conflicts,
     refuse_conflicts,
@@ -44,10 +43,10 @@ def refuse_run_conflicts(
         ends = {FileState.DONE} if retry_failed else {FileState.DONE, FileState.FAILED}
         rows = [row for row in stored.files if not row.owned and row.state not in ends]
         outputs = [row.file.output for row in rows]
-        conflicts = output_conflicts(folder, outputs, formats)
+        conflicts = output_conflicts(folder, outputs, formats, new=False)
     elif folder.is_dir() and any(folder.iterdir()):
         outputs = list(map(str, output_paths(inputs, FORMATS[formats[0]].suffix)))
-        conflicts = new_run_conflicts(folder, outputs, formats)
+        conflicts = output_conflicts(folder, outputs, formats, new=True)
         if stored is None:
             conflicts += own_conflicts(folder)
     else:

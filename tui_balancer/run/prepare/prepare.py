@@ -39,10 +39,7 @@ from tui_balancer.run.prepare.resume import (
     find_run,
     plan_resume,
 )
-from tui_balancer.run_folder.conflicts import (
-    new_run_conflicts,
-    refuse_conflicts,
-)
+from tui_balancer.run_folder.conflicts import output_conflicts, refuse_conflicts
 from tui_balancer.run_folder.folder import LOGS_FOLDER
 from tui_balancer.run_folder.settings_json import (
     refuse_differences,
@@ -231,8 +228,8 @@ def _settled(
         if stored.files:
             resume_plan = plan_resume(stored, settings.inputs, resuming, on_checked)
             added = [str(output) for _, output in resume_plan.added]
-            conflicts = new_run_conflicts(
-                settings.output.absolute(), added, settings.outputs.formats
+            conflicts = output_conflicts(
+                settings.output.absolute(), added, settings.outputs.formats, new=True
             )
             refuse_conflicts(conflicts, overwrite=settings.overwrite)
             warnings += resume_plan.warnings

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path, PurePath
 
+from tui_balancer.failures import Failure
 from tui_balancer.formatting import plural
 from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.duplicates import DuplicateIndex
@@ -29,6 +30,8 @@ from tui_balancer.run_folder.disk_space import check_space
 from tui_balancer.run_folder.folder import RunFolder
 from tui_balancer.run_folder.manifest import Manifest, file_records
 from tui_balancer.run_folder.shards import index_parts, with_costs_of
+from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
+from tui_balancer.scheduler.model import Unit
 from tui_balancer.settings import Shards
 
 OnFile = Callable[[int, int], None]
@@ -62,6 +65,35 @@ class RunFiles:
         """Return the shards of some files, in any state."""
         numbers = (self.manifest.shards(row.file.file_id) for row in files if row.file.shards)
         return tuple(self.rows[number] for number in chain.from_iterable(numbers))
+
+    def assign_to(self, coordinator: WorkStealingCoordinator, files: Sequence[Unit]) -> None:
+        """Tell the coordinator what is done, what has failed and what is to be done.
+
+        Workers may get leases from then on, so what turns a lease into a task must know the files
+        before.
+
+        Args:
+            coordinator: That of the run; it knows of no units yet.
+            files: Each of the files as a single unit, at its number.
+        """
+        files_waiting = self.in_state(FileState.WAITING)
+        candidates = (*files_waiting, *self.shards_of(files_waiting))
+        waiting = {row.file.file_id: row for row in candidates if row.state is FileState.WAITING}
+        for row in self.rows:
+            if row.state is FileState.DONE:
+                coordinator.add_done(files[row.file.file_id])
+            elif row.file.file_id not in waiting:
+                # A shard of a file that has failed is not computed, whatever it was at.
+                failure = Failure("its file has failed")
+                if row.state is FileState.FAILED:
+                    failure = Failure(row.reason, row.file.cause)
+                coordinator.add_failed(files[row.file.file_id], failure, by_hand=row.by_hand)
+        # The files of a unit were leased together, so one speaks for all.
+        coordinator.assign(
+            self.manifest.units(list(waiting)),
+            attempts={row.file.unit: row.attempts for row in waiting.values()},
+            deaths={row.file.unit: row.deaths for row in waiting.values() if row.deaths},
+        )
 
 
 def find_run_files(

@@ -6,6 +6,7 @@ import logging
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from tui_balancer.errors import one_line
 from tui_balancer.workers.benchmark.messages import BenchmarkTask, Ready
 from tui_balancer.workers.preflight.messages import Refused
 from tui_balancer.workers.process.detach import detach, prepare_to_compute
@@ -27,4 +28,4 @@ def benchmark_main(task: BenchmarkTask, log: Path, channel: Connection) -> None:
             channel.send(measurement)
     except Exception as error:
         logging.exception("measuring failed")
-        channel.send(Refused(" ".join(str(error).split())))
+        channel.send(Refused(one_line(error)))

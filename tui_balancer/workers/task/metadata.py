@@ -7,10 +7,15 @@ from dataclasses import asdict
 
 import torch
 
+from tui_balancer import __version__
 from tui_balancer.embedding.embedder import Embedder
-from tui_balancer.outputs.provenance import MetadataValue, provenance
+from tui_balancer.outputs.provenance import MetadataValue, utf8_name
 from tui_balancer.workers.task.read_ahead import ReadFile
 from tui_balancer.workers.wire.config import WorkerSetup
+
+FORMAT_VERSION = 1
+POOLING = "mean over residues, BOS and EOS excluded"
+WINDOWED_POOLING = f"{POOLING}; over windows weighted by their lengths"
 
 
 def origin(setup: WorkerSetup, embedder: Embedder, files: Iterable[ReadFile]) -> dict[str, object]:
@@ -37,7 +42,14 @@ def file_provenance(
     failed_ids: Sequence[str] = (),
     split_batches: int = 0,
 ) -> dict[str, MetadataValue]:
-    """Return the metadata of a file's output, see `outputs.provenance.provenance`.
+    """Return the metadata of a file's output, its keys in alphabetical order.
+
+    `batch_tokens`, `cpu_threads`, `dereplicated` (copies were computed once) and `split_batches`
+    decide the last bits of a vector; of them only the last depends on chance. `replaced` counts
+    residues read as X, `skipped` sequences left out as empty or too long, `truncated` those cut at
+    `max_length` residues, which went through the model together, and `windowed` those embedded in
+    windows of so many. Layers are counted from 0. `weights_sha256` is that of the checkpoint, or
+    of the seeded parameters.
 
     Args:
         setup: What the worker was given.
@@ -46,30 +58,39 @@ def file_provenance(
         failed_ids: Its sequences that did not fit into memory.
         split_batches: Batches with some of its sequences that were computed in parts.
     """
-    content, kept = read.content, embedder.kept
+    content, layers = read.content, embedder.kept.layers
     assert content is not None, "only what could be read has an output"
-    return provenance(
-        model=setup.model.label,
-        untrained=setup.model.untrained,
-        weights_sha256=embedder.sha256,
-        layers=kept.layers,
-        max_length=setup.settings.max_length,
-        batch_tokens=setup.settings.batch_tokens,
-        cpu_threads=setup.threads,
-        torch_version=str(torch.__version__),
-        input_name=read.task.source.name,
-        input_sha256=content.sha256,
-        sequences=len(content.records) - len(failed_ids),
-        truncated_ids=[record.id for record in content.records if record.truncated],
-        replaced=sum(record.replaced for record in content.records),
-        skipped=len(content.left_out),
-        precision=setup.settings.precision,
-        forward=setup.settings.forward,
-        failed_ids=failed_ids,
-        split_batches=split_batches,
-        include=kept.names,
-        long=setup.settings.long,
-        windowed=sum(len(one.residues) > setup.reading.max_length for one in content.records),
-        skipped_ids=[record.id for record in content.left_out if record.length],
-        dereplicated=setup.settings.dereplicate,
-    )
+    settings = setup.settings
+    truncated_ids = [record.id for record in content.records if record.truncated]
+    return {
+        "batch_tokens": settings.batch_tokens,
+        "cpu_threads": setup.threads,
+        "dereplicated": settings.dereplicate,
+        "failed_ids": list(failed_ids),
+        "format_version": FORMAT_VERSION,
+        "forward": settings.forward,
+        "include": list(embedder.kept.names),
+        "input_name": utf8_name(read.task.source.name),
+        "input_sha256": content.sha256,
+        # The usual case, for readers that know no other.
+        **({"layer": layers[0]} if len(layers) == 1 else {}),
+        "layers": list(layers),
+        "long": settings.long,
+        "max_length": settings.max_length,
+        "model": setup.model.label,
+        "pooling": WINDOWED_POOLING if settings.long == "window" else POOLING,
+        "precision": settings.precision,
+        "program": "tui-balancer",
+        "program_version": __version__,
+        "replaced": sum(record.replaced for record in content.records),
+        "sequences": len(content.records) - len(failed_ids),
+        "skipped": len(content.left_out),
+        "skipped_ids": [record.id for record in content.left_out if record.length],
+        "split_batches": split_batches,
+        "torch_version": str(torch.__version__),
+        "truncated": len(truncated_ids),
+        "truncated_ids": truncated_ids,
+        "untrained": setup.model.untrained,
+        "weights_sha256": embedder.sha256,
+        "windowed": sum(len(one.residues) > setup.reading.max_length for one in content.records),
+    }

@@ -157,7 +157,10 @@ def test_what_was_cut_replaced_and_skipped_is_counted_and_written(
 
     output = torch.load(file.outputs[0].temporary, weights_only=True)
     assert output["proteins"] == ["long", "odd"]
-    assert output["metadata"]["truncated_ids"] == ["long"]
+    metadata = output["metadata"]
+    assert (metadata["truncated"], metadata["truncated_ids"]) == (1, ["long"])
+    assert metadata["pooling"] == "mean over residues, BOS and EOS excluded"
+    assert list(metadata) == sorted(metadata)
     assert (result.sequences, result.truncated, result.replaced, result.skipped) == (2, 1, 2, 1)
     assert result.written[0].bytes == file.outputs[0].temporary.stat().st_size
 
