@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from tui_balancer.formatting import plural
 from tui_balancer.notices import Example, with_examples
 from tui_balancer.scheduler.events import (
-    AssignmentEvent,
     DeviceEvent,
-    DoneEvent,
     Event,
     FailureEvent,
-    LeaseEvent,
     MoveEvent,
-    PartEvent,
     RetryEvent,
     ReturnEvent,
     SettingEvent,
@@ -25,6 +20,7 @@ from tui_balancer.scheduler.events import (
     SplitEvent,
     StealEvent,
     UnbundleEvent,
+    UnitEvent,
     WarningEvent,
 )
 from tui_balancer.scheduler.model import DeviceState
@@ -103,78 +99,42 @@ class EventLine:
 
 def event_line(event: Event) -> EventLine | None:
     """Return an event in words, or None for the everyday ones."""
-    return _LINES[type(event)](event)
-
-
-def _steal(event: StealEvent) -> EventLine:
-    route = (event.source, event.target)
-    return EventLine(Label.STEAL, Category.BALANCING, route, event.unit_name, event.reason)
-
-
-def _split(event: SplitEvent) -> EventLine:
-    route = (event.source, event.target)
-    if event.copy:
-        return EventLine(Label.COPY, Category.BALANCING, route, event.unit_name, event.reason)
-    reason = f"{event.batches:,} of {plural(event.of, 'batch', 'batches')}, {event.reason}"
-    return EventLine(Label.SPLIT, Category.BALANCING, route, event.unit_name, reason)
-
-
-def _move(event: MoveEvent) -> EventLine:
-    route = (event.source, event.target)
-    return EventLine(
-        Label.MOVE, Category.BY_HAND, route, event.unit_name, event.reason or "by hand"
-    )
-
-
-def _failure(event: FailureEvent) -> EventLine:
-    devices = () if event.device is None else (event.device,)
-    if event.by_hand:
-        return EventLine(Label.SKIPPED, Category.BY_HAND, devices, event.unit_name, event.reason)
-    return EventLine(Label.FAILED, Category.FAILURE, devices, event.unit_name, event.reason)
-
-
-def _return(event: ReturnEvent) -> EventLine:
-    return EventLine(
-        Label.RETURNED, Category.SETBACK, (event.device,), event.unit_name, event.reason
-    )
-
-
-def _unbundle(event: UnbundleEvent) -> EventLine:
-    reason = (
-        f"too many workers died with this bundle, so its {plural(len(event.files), 'file')} "
-        f"wait one by one ({event.reason})"
-    )
-    return EventLine(Label.RETURNED, Category.SETBACK, (event.device,), event.unit_name, reason)
-
-
-def _skip(event: SkipEvent) -> EventLine:
-    return EventLine(
-        Label.SKIPPED, Category.BY_HAND, (event.device,), event.unit_name, event.reason
-    )
-
-
-def _retry(event: RetryEvent) -> EventLine:
-    return EventLine(
-        Label.RETRY, Category.BY_HAND, (event.device,), event.unit_name, "waits again, by hand"
-    )
-
-
-def _device(event: DeviceEvent) -> EventLine:
-    category = _DEVICE_CATEGORIES.get(event.state, Category.NEWS)
-    reason = f"{event.state.value}: {event.reason}" if event.reason else event.state.value
-    return EventLine(Label.DEVICE, category, (event.device,), reason=reason)
-
-
-def _setting(event: SettingEvent) -> EventLine:
-    return EventLine(Label.SETTING, Category.BY_HAND, reason=event.text)
-
-
-def _warning(event: WarningEvent) -> EventLine:
-    notice = event.notice
-    return EventLine(Label.WARNING, Category.SETBACK, reason=notice.text, examples=notice.examples)
-
-
-def _everyday(_event: Event) -> None:
+    match event:
+        case StealEvent(source=source, target=target, reason=reason):
+            return _of_unit(event, Label.STEAL, Category.BALANCING, reason, source, target)
+        case SplitEvent(source=source, target=target, reason=reason, copy=True):
+            return _of_unit(event, Label.COPY, Category.BALANCING, reason, source, target)
+        case SplitEvent(source=source, target=target):
+            reason = f"{event.batches:,} of {plural(event.of, 'batch', 'batches')}, {event.reason}"
+            return _of_unit(event, Label.SPLIT, Category.BALANCING, reason, source, target)
+        case MoveEvent(source=source, target=target):
+            reason = event.reason or "by hand"
+            return _of_unit(event, Label.MOVE, Category.BY_HAND, reason, source, target)
+        case FailureEvent(by_hand=True) | SkipEvent():
+            return _of_unit(event, Label.SKIPPED, Category.BY_HAND, event.reason, event.device)
+        case FailureEvent():
+            return _of_unit(event, Label.FAILED, Category.FAILURE, event.reason, event.device)
+        case ReturnEvent():
+            return _of_unit(event, Label.RETURNED, Category.SETBACK, event.reason, event.device)
+        case UnbundleEvent():
+            files = plural(len(event.files), "file")
+            reason = (
+                f"too many workers died with this bundle, so its {files} wait one by one "
+                f"({event.reason})"
+            )
+            return _of_unit(event, Label.RETURNED, Category.SETBACK, reason, event.device)
+        case RetryEvent():
+            reason = "waits again, by hand"
+            return _of_unit(event, Label.RETRY, Category.BY_HAND, reason, event.device)
+        case DeviceEvent():
+            category = _DEVICE_CATEGORIES.get(event.state, Category.NEWS)
+            reason = f"{event.state.value}: {event.reason}" if event.reason else event.state.value
+            return EventLine(Label.DEVICE, category, (event.device,), reason=reason)
+        case SettingEvent():
+            return EventLine(Label.SETTING, Category.BY_HAND, reason=event.text)
+        case WarningEvent(notice=notice):
+            examples = notice.examples
+            return EventLine(Label.WARNING, Category.SETBACK, reason=notice.text, examples=examples)
     return None
 
 
@@ -183,20 +143,8 @@ _DEVICE_CATEGORIES: Final = {
     DeviceState.PAUSED: Category.BY_HAND,
 }
 
-_LINES: Final[dict[type[Event], Callable[[Any], EventLine | None]]] = {
-    StealEvent: _steal,
-    SplitEvent: _split,
-    MoveEvent: _move,
-    FailureEvent: _failure,
-    ReturnEvent: _return,
-    UnbundleEvent: _unbundle,
-    SkipEvent: _skip,
-    RetryEvent: _retry,
-    DeviceEvent: _device,
-    SettingEvent: _setting,
-    WarningEvent: _warning,
-    AssignmentEvent: _everyday,
-    LeaseEvent: _everyday,
-    PartEvent: _everyday,
-    DoneEvent: _everyday,
-}
+
+def _of_unit(
+    event: UnitEvent, label: Label, category: Category, reason: str, *devices: str | None
+) -> EventLine:
+    return EventLine(label, category, tuple(filter(None, devices)), event.unit_name, reason)

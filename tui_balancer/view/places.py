@@ -23,10 +23,8 @@ from tui_balancer.scheduler.events import (
 )
 from tui_balancer.scheduler.model import Ended, Totals, Unit
 from tui_balancer.scheduler.read_api import Places
+from tui_balancer.scheduler.state.unit_store import NOBODY
 from tui_balancer.view.run_state import RunView
-
-NOBODY: Final = ""
-"""Stands for the device of a file that waits, but for none."""
 
 _WAITS: Final = -1
 _RUNS: Final = -2
