@@ -295,7 +295,7 @@ def test_any_bytes_become_records_or_an_input_error_and_the_scan_counts_the_same
         residues=sum(len(record.residues) for record in records),
         tokens=sum(tokens),
         squared_tokens=sum(count**2 for count in tokens),
-        duplicates=sum(bool(record.repeats) for record in (*records, *content.left_out)),
+        duplicates=len(records) - len({record.repeats or record.id for record in records}),
     )
     found = {
         NoticeKind.TRUNCATED: sum(record.truncated for record in records),
