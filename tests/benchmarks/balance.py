@@ -23,9 +23,9 @@ from statistics import median, quantiles
 from tests.support.bounds import whole_file_bound
 from tui_balancer.scheduler.model import CountSettings, DeviceSpec, Unit
 from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound
+from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
 from tui_balancer.scheduler.simulation.simulate import (
-    SimulatedDevice,
-    SimulationResult,
+    BATCHES,
     lognormal_units,
     simulate,
     simulate_central_queue,
@@ -48,15 +48,13 @@ BELIEFS: dict[str, Callable[[float], float]] = {
 
 Devices = list[SimulatedDevice]
 
-POLICIES: dict[str, Callable[[Devices, list[Unit]], SimulationResult]] = {
-    "static": lambda devices, units: simulate(devices, units, stealing=False),
-    "count": lambda devices, units: simulate(devices, units, policy=CountSettings()),
-    "time": lambda devices, units: simulate(devices, units, stopwatch=time.perf_counter),
-    "time+split": lambda devices, units: simulate(
-        devices, units, splitting=True, stopwatch=time.perf_counter
-    ),
-    "central": simulate_central_queue,
+RULES = {
+    "static": Rules(stealing=False),
+    "count": Rules(CountSettings()),
+    "time": Rules(),
+    "time+split": Rules(batch_cost=MEAN_COST / BATCHES),
 }
+POLICIES = (*RULES, "central")
 
 
 @dataclass(frozen=True)
@@ -103,12 +101,16 @@ def row(devices: int, files: int, seeds: int, belief: str, throttled: bool) -> s
     worked = list(cases(devices, files, seeds, belief, throttled))
     cells = [f"{devices:>7} {files:>6} {'throttled' if throttled else 'quiet':<10}"]
     decisions: list[float] = []
-    for run in POLICIES.values():
-        results = [run(case.devices, case.units) for case in worked]
-        ratios = [
-            result.makespan / case.fluid for result, case in zip(results, worked, strict=True)
-        ]
-        decisions += [took for result in results for took in result.decision_seconds]
+    for policy in POLICIES:
+        ratios = []
+        for case in worked:
+            if policy == "central":
+                ratios.append(simulate_central_queue(case.devices, case.units) / case.fluid)
+                continue
+            stopwatch = time.perf_counter if policy.startswith("time") else None
+            run = simulate(case.devices, case.units, RULES[policy], stopwatch)
+            decisions += run.decisions
+            ratios.append(run.now / case.fluid)
         cells.append(f"{median(ratios):6.3f} {p95(ratios):6.3f}")
     whole = [case.whole / case.fluid for case in worked if case.whole is not None]
     cells.append(f"{median(whole):6.3f}" if whole else f"{'–':>6}")

@@ -18,7 +18,8 @@ from statistics import median, quantiles
 
 from tui_balancer.scheduler.model import DeviceSpec
 from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound
-from tui_balancer.scheduler.simulation.simulate import SimulatedDevice, lognormal_units, simulate
+from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
+from tui_balancer.scheduler.simulation.simulate import lognormal_units, simulate
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 BATCHES = 2
@@ -44,19 +45,14 @@ def row(devices: int, files: int) -> str:
     units = lognormal_units(0, files, mean_cost=MEAN_COST)
     bound = fluid_bound([unit.cost for unit in units], [device.speed for device in made_up])
     began = time.perf_counter()
-    result = simulate(
-        made_up,
-        units,
-        splitting=True,
-        batch_cost=MEAN_COST / BATCHES,
-        stopwatch=time.thread_time,
-    )
+    rules = Rules(batch_cost=MEAN_COST / BATCHES)
+    run = simulate(made_up, units, rules, stopwatch=time.thread_time)
     took = time.perf_counter() - began
-    micros = [1e6 * seconds for seconds in result.decision_seconds]
+    micros = [1e6 * seconds for seconds in run.decisions]
     p99 = quantiles(micros, n=100, method="inclusive")[-1]
     return (
         f"{files:>9,}{took:>9.1f}{1e6 * took / files:>9.0f}{len(micros):>11,}{median(micros):>9.0f}"
-        f"{p99:>8.0f}{result.makespan / bound:>9.3f}"
+        f"{p99:>8.0f}{run.now / bound:>9.3f}"
     )
 
 
@@ -69,7 +65,7 @@ def bytes_a_file(devices: int, few: int, files: int) -> float:
     peaks = []
     for count in (few, files):
         tracemalloc.start()
-        simulate(made_up, lognormal_units(0, count, mean_cost=MEAN_COST))
+        simulate(made_up, lognormal_units(0, count, mean_cost=MEAN_COST), Rules())
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     return (peaks[1] - peaks[0]) / (files - few)

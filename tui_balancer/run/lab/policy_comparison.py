@@ -20,12 +20,9 @@ from tui_balancer.run.prepare.batch_size import gpu_batch_tokens
 from tui_balancer.run_folder.manifest import Manifest
 from tui_balancer.scheduler.model import CountSettings, DeviceSpec, TimeSettings, Unit
 from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound
-from tui_balancer.scheduler.simulation.devices import Rules
+from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
 from tui_balancer.scheduler.simulation.simulate import (
     BATCHES,
-    REPORT_SECONDS,
-    SimulatedDevice,
-    SimulationResult,
     lognormal_units,
     simulate,
     simulate_central_queue,
@@ -105,20 +102,13 @@ def watched(
         units: Real files instead of drawn ones.
     """
     case = _case(0, scenario, devices, files, units)
-    mean = sum(unit.cost for unit in case.units) / len(case.units)
     shown = case.units
     if units is None:
         shown = [
             replace(unit, sequences=round(10 * unit.cost), residues=round(2000 * unit.cost))
             for unit in case.units
         ]
-    rules = Rules(
-        CountSettings() if policy == "count" else TimeSettings(),
-        stealing=policy != "static",
-        batch_cost=mean / BATCHES if policy == "time+split" else inf,
-        report_seconds=REPORT_SECONDS,
-    )
-    return SimulatedHandle(case.devices, shown, rules, speed)
+    return SimulatedHandle(case.devices, shown, _rules(policy, case.units), speed)
 
 
 def compare(
@@ -150,23 +140,28 @@ class _Case:
     fluid: float
 
 
-def _run(policy: PolicyName, case: _Case) -> SimulationResult:
-    if policy == "central":
-        return simulate_central_queue(case.devices, case.units)
-    return simulate(
-        case.devices,
-        case.units,
-        policy=CountSettings() if policy == "count" else None,
+def _rules(policy: PolicyName, units: Sequence[Unit]) -> Rules:
+    mean = sum(unit.cost for unit in units) / len(units)
+    return Rules(
+        CountSettings() if policy == "count" else TimeSettings(),
         stealing=policy != "static",
-        splitting=policy == "time+split",
-        stopwatch=time.perf_counter,
+        batch_cost=mean / BATCHES if policy == "time+split" else inf,
     )
+
+
+def _run(policy: PolicyName, case: _Case) -> tuple[float, Sequence[float]]:
+    """Return when all is done, and how long decisions took."""
+    if policy == "central":
+        return simulate_central_queue(case.devices, case.units), ()
+    rules = _rules(policy, case.units)
+    run = simulate(case.devices, case.units, rules, time.perf_counter)
+    return run.now, run.decisions
 
 
 def _row(policy: PolicyName, scenario: Scenario, cases: Sequence[_Case]) -> PolicyResult:
     results = [_run(policy, case) for case in cases]
-    ratios = [result.makespan / case.fluid for result, case in zip(results, cases, strict=True)]
-    decisions = [seconds for result in results for seconds in result.decision_seconds]
+    ratios = [end / case.fluid for (end, _), case in zip(results, cases, strict=True)]
+    decisions = [seconds for _, decisions in results for seconds in decisions]
     return PolicyResult(
         policy,
         len(cases[0].devices),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 
 from tui_balancer.devices.info import kind_of
@@ -17,7 +18,8 @@ from tui_balancer.run_folder.shards import index_parts, with_costs_of
 from tui_balancer.scheduler.model import DeviceSpec, Unit
 from tui_balancer.scheduler.policy.assignment import assign_files_weighted
 from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound
-from tui_balancer.scheduler.simulation.simulate import REPORT_SECONDS, SimulatedDevice, simulate
+from tui_balancer.scheduler.simulation.devices import REPORT_SECONDS, Rules, SimulatedDevice
+from tui_balancer.scheduler.simulation.simulate import simulate
 
 CUDA_FLOPS = 15e12
 """FLOP/s assumed of a card of weight 1.0 (RTX 3090): under half of its 35.6 TFLOPS of fp32."""
@@ -115,15 +117,14 @@ def predicted_seconds(prepared: PreparedRun, units: Sequence[Unit]) -> float:
     bound = fluid_bound(costs, [device.speed for device in devices])
     if len(units) > SIMULATED_FILES:
         return bound
-    return simulate(
-        devices,
-        units,
-        policy=prepared.settings.balancing.policy,
-        stealing=prepared.settings.balancing.stealing,
-        splitting=prepared.settings.balancing.splitting,
-        batch_cost=max(_batch_cost(prepared), sum(costs) / BATCHES),
+    balancing = prepared.settings.balancing
+    rules = Rules(
+        balancing.policy,
+        stealing=balancing.stealing,
+        batch_cost=max(_batch_cost(prepared), sum(costs) / BATCHES) if balancing.splitting else inf,
         report_seconds=max(REPORT_SECONDS, bound / REPORTS),
-    ).makespan
+    )
+    return simulate(devices, units, rules).now
 
 
 def _batch_cost(prepared: PreparedRun) -> float:

@@ -1,11 +1,15 @@
-"""What a simulation is made of, and what comes out of it."""
+"""What a simulation is made of."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 
-from tui_balancer.scheduler.model import DeviceSpec, PolicySettings, Totals
+from tui_balancer.scheduler.model import DeviceSpec, PolicySettings, TimeSettings
 from tui_balancer.scheduler.policy.bounds import Speed
+
+REPORT_SECONDS = 2.0
+"""Virtual time between two progress reports of a simulated worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +29,6 @@ class SimulatedDevice:
 
 
 @dataclass(frozen=True, slots=True)
-class SimulationResult:
-    """What came out.
-
-    Attributes:
-        makespan: Seconds until the last file was finished.
-        busy_seconds: Time each device computed, by device.
-        splits: How often a device joined another one in a running file.
-        totals: The counts at the end.
-        decision_seconds: Real seconds of every call in which an idle device looked for work
-            in other queues; empty without a stopwatch.
-    """
-
-    makespan: float
-    busy_seconds: dict[str, float]
-    steals: int
-    totals: Totals
-    decision_seconds: tuple[float, ...] = ()
-    splits: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Rules:
     """How a simulated run is balanced.
 
@@ -55,7 +38,7 @@ class Rules:
         report_seconds: Virtual time between two progress reports within a whole unit.
     """
 
-    policy: PolicySettings
-    stealing: bool
-    batch_cost: float
-    report_seconds: float
+    policy: PolicySettings = field(default_factory=TimeSettings)
+    stealing: bool = True
+    batch_cost: float = inf
+    report_seconds: float = REPORT_SECONDS

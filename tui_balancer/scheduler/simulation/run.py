@@ -10,12 +10,17 @@ from tui_balancer.leases import Directive
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.event_log import EventSink
 from tui_balancer.scheduler.model import Unit
-from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice, SimulationResult
+from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
 from tui_balancer.scheduler.simulation.worker import ANY, SimulatedWorker, World
 
 
 class SimulatedRun:
-    """An event heap around a coordinator; an event is a moment, a worker and what it does."""
+    """An event heap around a coordinator; an event is a moment, a worker and what it does.
+
+    Attributes:
+        decisions: Real seconds of every call in which an idle device looked for work in other
+            queues; empty without a stopwatch.
+    """
 
     def __init__(
         self,
@@ -25,6 +30,7 @@ class SimulatedRun:
         journal: EventSink | None = None,
     ) -> None:
         self._world = World(devices, rules, stopwatch, journal)
+        self.decisions = self._world.decisions
         self._workers = [
             SimulatedWorker(self._world, device, position)
             for position, device in enumerate(devices)
@@ -41,19 +47,11 @@ class SimulatedRun:
         """Virtual seconds since the run began."""
         return self._world.now
 
-    def run(self, units: Sequence[Unit]) -> SimulationResult:
+    def run(self, units: Sequence[Unit]) -> SimulatedRun:
         """Run all units to the end."""
         self.begin(units)
         self.advance(inf)
-        metrics = self.coordinator.get_gpu_metrics()
-        return SimulationResult(
-            self.now,
-            {worker.name: worker.busy for worker in self._workers},
-            sum(row.stolen_to for row in metrics),
-            self.coordinator.totals(),
-            tuple(self._world.decisions),
-            self._world.splits,
-        )
+        return self
 
     def begin(self, units: Sequence[Unit]) -> None:
         """Distribute the units and start the workers."""

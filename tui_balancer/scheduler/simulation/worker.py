@@ -36,7 +36,6 @@ class World:
         idle: Workers that were told that there is nothing, by their positions.
         held: Workers that were told to pause, likewise.
         kept: The batches of each running unit that were computed.
-        splits: How often a worker joined another one in a unit.
         decisions: Real seconds of every look of a worker without a queue for work in others.
     """
 
@@ -62,7 +61,6 @@ class World:
         self.idle: dict[int, SimulatedWorker] = {}
         self.held: dict[int, SimulatedWorker] = {}
         self.kept: dict[int, set[int]] = {}
-        self.splits = 0
         self.decisions: list[float] = []
         self._made = 0
 
@@ -84,14 +82,12 @@ class SimulatedWorker:
     Attributes:
         position: In device order.
         incarnation: How many there were on this device.
-        busy: Seconds that it has computed.
     """
 
     def __init__(self, world: World, device: SimulatedDevice, position: int) -> None:
         self.device = device
         self.position = position
         self.incarnation = 0
-        self.busy = 0.0
         self._world = world
         self._coordinator = world.coordinator
         self._lease: Lease | None = None
@@ -168,7 +164,6 @@ class SimulatedWorker:
         self._spans = ((0, count),) if lease.spans is None else lease.spans
         kept = self._world.kept.setdefault(lease.unit.unit_id, set())
         if lease.spans is not None:
-            self._world.splits += 1
             self._since += HAND_OVER_SECONDS
         cost = lease.unit.cost / count
         self._coordinator.learn_batches(
@@ -257,7 +252,6 @@ class SimulatedWorker:
 
     def _count(self) -> None:
         """Count the time since a batch, or a whole unit, was begun."""
-        self.busy += self._world.now - self._since
         self._seconds += self._world.now - self._since
 
     def _finish(self) -> None:

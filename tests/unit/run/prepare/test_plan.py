@@ -18,6 +18,8 @@ from tui_balancer.run.prepare import plan
 from tui_balancer.run.prepare.plan import CUDA_FLOPS, planned_manifest, predicted_seconds
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.scheduler.model import TimeSettings
+from tui_balancer.scheduler.simulation.devices import Rules
+from tui_balancer.scheduler.simulation.run import SimulatedRun
 from tui_balancer.scheduler.simulation.simulate import simulate
 from tui_balancer.settings import BalancingSettings
 
@@ -45,14 +47,17 @@ def test_two_large_files_on_unequal_cards_are_divided() -> None:
 
 
 def test_a_week_long_run_is_predicted_from_few_reports(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[dict[str, object]] = []
+    asked: list[Rules] = []
     real = simulate
-    monkeypatch.setattr(
-        plan, "simulate", lambda *args, **named: asked.append(named) or real(*args, **named)
-    )
+
+    def spied(*args: Any) -> SimulatedRun:
+        asked.append(args[2])
+        return real(*args)
+
+    monkeypatch.setattr(plan, "simulate", spied)
     files = units(*[100_000 * CUDA_FLOPS] * 12)
     assert predicted_seconds(prepared(1.0, 1.0), files) == pytest.approx(600_000)
-    assert asked[0]["report_seconds"] == pytest.approx(600)
+    assert asked[0].report_seconds == pytest.approx(600)
 
 
 def test_of_very_many_files_the_bound_is_the_prediction(monkeypatch: pytest.MonkeyPatch) -> None:
