@@ -28,7 +28,8 @@ from tui_balancer.view.why.explain import Question
 _JOIN_SECONDS: Final = 2.0
 
 FILES_SHARE: Final = 0.1
-"""Share of the time that may go into tables of files: a million of them come less often."""
+"""Share of the time that may go into tables of files, and into answers: with a million files
+they come less often."""
 
 
 class RunPoller:
@@ -53,6 +54,7 @@ class RunPoller:
         self._why_watch = WhyWatch()
         self._question: Question | None = None
         self._answer: Answer | None = None
+        self._answer_due = 0.0
         self._tail: LogTail | None = None
         self._log: LogPicture | None = None
         self._commands: SimpleQueue[Command | None] = SimpleQueue()
@@ -97,7 +99,7 @@ class RunPoller:
 
     def look(self) -> None:
         """Take a picture now."""
-        self._files_due = 0.0
+        self._files_due = self._answer_due = 0.0
         self._wake.set()
 
     def send(self, command: Command) -> None:
@@ -145,16 +147,25 @@ class RunPoller:
         began = time.perf_counter()
         if began >= self._files_due and (anew or self._files is None):
             self._files = self._file_watch.read(self._run, snapshot) or self._files
-            took = time.perf_counter() - began
-            self._files_due = began + (took / FILES_SHARE if took > self._period / 10 else 0.0)
+            self._files_due = self._due_again(began)
         return self._files
 
+    def _due_again(self, began: float) -> float:
+        """Return when what has taken from `began` until now may be read again."""
+        took = time.perf_counter() - began
+        return began + (took / FILES_SHARE if took > self._period / 10 else 0.0)
+
     def _read_why(self, *, anew: bool) -> Answer | None:
-        question = self._question
+        question, began = self._question, time.perf_counter()
         if question is None:
             self._answer = None
-        elif anew or self._answer is None or self._answer.question is not question:
+        elif (
+            self._answer is None
+            or self._answer.question is not question
+            or (anew and began >= self._answer_due)
+        ):
             self._answer = self._why_watch.answer(self._run, question)
+            self._answer_due = self._due_again(began)
         return self._answer
 
     def _read_log(self) -> LogPicture | None:

@@ -24,6 +24,8 @@ from tui_balancer.view.why.record import WhyRecord
 FORMAT: Final = 1
 """Version of what `--json` prints; grows when a field changes its meaning."""
 
+_NOTHING: Final = "Nothing stands out, and which file ends last is not known."
+
 
 def explain(
     output: RunFolder,
@@ -50,7 +52,8 @@ def explain(
             code = EXIT_FAILED
     if not names:
         explained += explain_all(facts)
-    _print(explained, json=json)
+    if explained or json or not names:
+        _print(explained, json=json)
     return code
 
 
@@ -77,5 +80,4 @@ def _print(explained: Sequence[Explanation], *, json: bool) -> None:
         ]
         print(json_module.dumps({"format": FORMAT, "explanations": fields}, indent=1))
         return
-    for one in explained:
-        print(one.text)
+    print("\n".join(one.text for one in explained) or _NOTHING)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings, Unit
 from tui_balancer.scheduler.policy.rule_settings import sooner
+from tui_balancer.scheduler.state.cost_index import CostIndex
 from tui_balancer.scheduler.state.queues import WorkQueue
 
 
@@ -229,9 +230,14 @@ def _sooner(source: str, target: str, unit: Unit, without: float, finish: float)
 
 
 def best_to_steal(
-    queue: WorkQueue, remaining: float, victim_rate: float, thief_rate: float
+    queue: WorkQueue | CostIndex, remaining: float, victim_rate: float, thief_rate: float
 ) -> tuple[float, Unit]:
-    """Return when the pair is finished by sharing, in seconds, and the unit to begin with."""
+    """Return when the pair is finished by sharing, in seconds, and the unit to begin with.
+
+    Args:
+        queue: What waits for the victim, not empty.
+        remaining: Seconds until the victim is through with all it has.
+    """
     meeting = remaining / (1 / victim_rate + 1 / thief_rate)
     below, above = queue.around(meeting)
     # Up to where the two meet the victim ends last, beyond it the thief.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from tui_balancer.formatting import plural
 from tui_balancer.scheduler.events import (
     MoveEvent,
@@ -15,8 +13,6 @@ from tui_balancer.scheduler.events import (
 from tui_balancer.scheduler.policy.rule_settings import sooner
 from tui_balancer.view.why.facts import Facts
 from tui_balancer.view.why.record import Arrival
-
-_BY_TIME: Final = ", by finish times:"
 
 
 def arrival(facts: Facts, unit_id: int) -> str:
@@ -52,26 +48,26 @@ def arrived(facts: Facts, event: Arrival, name: str) -> str:
 
 def shared(facts: Facts, event: SplitEvent, name: str) -> str:
     """Return how a device joined in a running unit of this name."""
-    when = f"at {facts.time(event.seconds)}"
+    when, gain = f"at {facts.time(event.seconds)}", _gain(event)
+    why = event.reason if gain is None else f"it would end {gain}"
     if event.copy:
-        return f"{event.target} began a copy of {name} from {event.source} {when}: {event.reason}"
+        return f"{event.target} began a copy of {name} from {event.source} {when}: {why}"
     some = f"{event.batches:,} of {plural(event.of, 'batch', 'batches')}"
-    return f"{event.target} took {some} of {name} from {event.source} {when}: {event.reason}"
+    return f"{event.target} took {some} of {name} from {event.source} {when}: {why}"
+
+
+def _gain(event: StealEvent | SplitEvent) -> str | None:
+    """Return by how much an end came sooner, as was estimated; None where it was not."""
+    without, finish = event.finish_without, event.finish_with
+    return None if without is None or finish is None else sooner(without - finish)
 
 
 def _stolen(event: StealEvent, name: str, when: str) -> str:
-    without, finish = event.finish_without, event.finish_with
-    gain = None if without is None or finish is None else sooner(without - finish)
+    gain = _gain(event)
     if event.first:
         route = f"{name} was stolen from {event.source} by {event.target} {when}"
-        return (
-            f"{route}: {event.reason}"
-            if gain is None
-            else f"{route}{_BY_TIME} both would end {gain}"
-        )
-    route = f"{name} was handed over from {event.source} to {event.target} {when}"
-    return (
-        f"{route}: {event.reason}"
-        if gain is None
-        else f"{route}{_BY_TIME} it would end {gain} there"
-    )
+        sooner_by = f"both would end {gain}"
+    else:
+        route = f"{name} was handed over from {event.source} to {event.target} {when}"
+        sooner_by = f"it would end {gain} there"
+    return f"{route}: {event.reason}" if gain is None else f"{route}, by finish times: {sooner_by}"

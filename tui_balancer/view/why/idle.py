@@ -9,7 +9,7 @@ from tui_balancer.scheduler.model import CountSettings, DeviceMetrics, DeviceSta
 from tui_balancer.scheduler.policy.rule_settings import sooner
 from tui_balancer.scheduler.policy.stealing import best_to_steal
 from tui_balancer.scheduler.splitting.cut import HAND_OVER_SECONDS
-from tui_balancer.scheduler.state.queues import WorkQueue
+from tui_balancer.scheduler.state.cost_index import CostIndex
 from tui_balancer.view.handle import Phase
 from tui_balancer.view.why.facts import AT_WORK, Facts
 from tui_balancer.view.why.words import running_left
@@ -79,12 +79,10 @@ def _by_time(
         return "no speed has been measured yet, so no gain of a steal can be estimated"
     best, where = None, idle
     for victim in victims:
-        queue, left = WorkQueue(), victim.finish_seconds
-        for unit in facts.queue(victim.device):
-            queue.append(unit)
+        queue, left = facts.queue(victim.device), victim.finish_seconds
         if not queue or not victim.rate or left is None:
             continue
-        finish, unit = best_to_steal(queue, left, victim.rate, idle.rate)
+        finish, unit = best_to_steal(CostIndex(queue), left, victim.rate, idle.rate)
         if best is None or left - finish > best[0]:
             best, where = (left - finish, unit), victim
     least = f"at least {rule.gain_seconds:g} s"

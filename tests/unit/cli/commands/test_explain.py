@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.commands import tui_balancer_here
+from tests.support.fake_run import FakeRun
+from tests.support.pictures import RUNNING
 from tests.support.told_run import told_run
 from tui_balancer.attach import client
 from tui_balancer.history.finished_run import FinishedRun
@@ -29,7 +32,7 @@ def test_without_names_all_devices_of_an_ended_run_and_its_last_file_are_explain
     assert second.startswith("cpu:1 is stopped since ")
     assert last.startswith("shared.faa is done: cpu:1 finished it at ")
     assert " cpu:0 took 2 of 5 batches of it from cpu:1 at " in last
-    assert last.endswith(": idle. It was the last to end.")
+    assert last.endswith(": it would end 3 s sooner. It was the last to end.")
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
@@ -70,6 +73,16 @@ def test_no_run_is_a_mistake_of_the_user(tmp_path: Path) -> None:
     ended = tui_balancer_here("explain", tmp_path / "nothing")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "there is no run here" in ended.stderr
+
+
+def test_where_nothing_stands_out_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = FakeRun(replace(RUNNING, devices=()))
+    monkeypatch.setattr(client, "live_or_ended", lambda _folder, **_: nothing)
+    ended = tui_balancer_here("explain", tmp_path)
+    assert ended.stdout == "Nothing stands out, and which file ends last is not known.\n"
+    assert ended.returncode == 0
 
 
 class Forgetful(FinishedRun):
