@@ -33,6 +33,7 @@ DIALOGS = {
     "event": (RUNNING, ("3", "down", "down", "enter")),
     "steal": (RUNNING, ("3", *["down"] * 6, "enter")),
     "device": (RUNNING, ("enter",)),
+    "efficiency": (RUNNING, ("shift+tab", "enter")),
     "dead-device": (BROKEN, ("down", "enter")),
     "file": (RUNNING, ("2", "up", "enter")),
     "why": (RUNNING, ("down", "down", "down", "w")),

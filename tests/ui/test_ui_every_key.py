@@ -218,6 +218,7 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
             Step("Dialog", "escape", screen, ("RunScreen",), "f1"),
             Step("RunScreen", "e", screen, ("ThresholdDialog",)),
             Step("ThresholdDialog", "down up", focus, ("apply", "gain_seconds")),
+            Step("RunHeader", "enter", screen, ("DetailDialog",), "escape shift+tab"),
             Step("RunScreen", "exclamation_mark", tab, ("queues",), "escape"),
         ),
     ),

@@ -105,7 +105,7 @@ async def test_enter_on_a_scope_goes_to_its_files() -> None:
 
 async def test_failed_files_are_one_key_away_with_their_reasons() -> None:
     async with shown(failing_run(), (80, 24)) as pilot:
-        assert "press !" in await seen(pilot)
+        assert "✗ 3 failed" in await seen(pilot)
         await pilot.press("exclamation_mark")
         await look(pilot)
         text = await seen(pilot)

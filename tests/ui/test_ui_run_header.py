@@ -68,11 +68,13 @@ def test_the_bar_shows_work_and_the_head_shows_files() -> None:
     text = plain(progress_line(RUNNING, 78))
     assert text.startswith("1,023 / 1,204 files")
     assert "76%" in text
-    assert text.endswith("ETA ~5m 12s")
 
 
-def test_a_wide_header_tells_the_time_of_the_end() -> None:
-    assert plain(progress_line(RUNNING, 118)).endswith("ETA ~5m 12s (at 09:11)")
+@pytest.mark.parametrize(
+    ("width", "end"), [(54, "ETA ~5m 12s"), (78, "(at 09:11)"), (118, "ETA ~5m 12s (at 09:11)")]
+)
+def test_the_end_comes_with_its_time_of_day_from_80_columns_on(width: int, end: str) -> None:
+    assert plain(progress_line(RUNNING, width)).endswith(end)
 
 
 def test_an_unknown_end_is_a_dash() -> None:
@@ -96,22 +98,21 @@ def test_rates_and_rule_come_with_units() -> None:
     assert "2 running, 179 waiting" in text
 
 
-def test_what_is_wrong_outlives_a_narrow_terminal_with_the_keys_that_show_it() -> None:
+def test_what_is_wrong_outlives_a_narrow_terminal_with_the_key_that_shows_it() -> None:
     by_count = replace(BROKEN, policy=CountSettings())
     text = plain(rates_line(by_count, 78))
     assert "✗ cuda:1 dead" in text
-    assert "✗ 3 failed, press !" in text
-    assert "▲ 1 warning, press 3" in text
+    assert "✗ 3 failed  ·  ▲ 1 warning  ·  press 3" in text
     assert "94% efficient" in text
 
 
 def test_a_run_without_trouble_says_so() -> None:
-    assert plain(rates_line(RUNNING, 78)).endswith("✓ all well")
+    assert plain(rates_line(RUNNING, 78)).endswith("✓ no problems")
 
 
 def test_what_a_person_skipped_is_named_apart_and_nothing_wrong() -> None:
     skipping = replace(RUNNING, totals=replace(RUNNING.totals, skipped=2))
-    assert plain(rates_line(skipping, 78)).endswith("✓ all well  ·  − 2 skipped")
+    assert plain(rates_line(skipping, 78)).endswith("✓ no problems  ·  − 2 skipped")
 
 
 def test_a_poorly_balanced_run_looks_so() -> None:

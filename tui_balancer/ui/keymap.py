@@ -102,6 +102,10 @@ SHOWING: Final = tuple(
     for number, tab in enumerate(TABS, 1)
 )
 
+HEADER: Final = (
+    Key("header.details", "enter", "enter", "details", "Explain", "Explain the efficiency"),
+)
+
 OVERVIEW: Final = (
     Key("device.details", "enter", "enter", "details", "Details", "Show the device in detail"),
     _why("device.why", "Why is the device, or event, as it is"),
@@ -219,6 +223,7 @@ SECTIONS: Final[dict[str, tuple[Key, ...]]] = {
     "steals": STEALS,
     "timeline": TIMELINE,
     "logs": LOGS,
+    "header": HEADER,
     "tabs": SHOWING,
     "everywhere": GLOBAL,
 }

@@ -40,7 +40,7 @@ def help_text(tab: str, sections_of_keys: Mapping[str, Sequence[Key]] = SECTIONS
         tab: The tab whose keys come first.
         sections_of_keys: All keys.
     """
-    order = [tab, "replay", "everywhere", "tabs", *(one for one in TABS if one != tab)]
+    order = [tab, "replay", "everywhere", "tabs", "header", *(one for one in TABS if one != tab)]
     headings = {"everywhere": "In every tab", "tabs": "Tabs"}
     sections = {
         headings.get(name, name.capitalize()): tuple(

@@ -245,7 +245,7 @@ class RunScreen(SteeringScreen):
     def offer_keys(self) -> None:
         """Show the keys of the tab and of every tab, as far as they do something now."""
         keys = (
-            *self.sections[self.tabs.current],
+            *self.sections["header" if self.header.has_focus else self.tabs.current],
             *self.sections.get("replay", ()),
             *self.sections["everywhere"],
         )
@@ -272,6 +272,8 @@ class RunScreen(SteeringScreen):
         if section in TABS:
             await self.action_show_tab(section)
             namespace = self.views[section]
+        elif section == "header":
+            namespace = self.header
         await self.app.run_action(key.action, namespace)
 
     async def action_show_failed(self) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
+from textual.binding import BindingType
 from textual.reactive import reactive
 
 from tui_balancer.formatting import clock_time, count, duration, estimate, percent, plural, quantity
 from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.scheduler.policy.rule_settings import describe
 from tui_balancer.ui import glyphs
+from tui_balancer.ui.dialogs.efficiency_dialog import efficiency_dialog
 from tui_balancer.ui.formatting import bar, shorten
+from tui_balancer.ui.keymap import HEADER, SHOWING, bindings
 from tui_balancer.ui.styles import Line, Tone, fit, line_width, spread
 from tui_balancer.ui.widgets.painted import Painted
 from tui_balancer.view.handle import Phase, RunSnapshot, Step
 
 _LEAST_BAR: Final = 10
+
+PROBLEMS_KEY: Final = next(key.shown for key in SHOWING if key.id == "show.steals")
+"""The key of the tab that lists them."""
 
 WELL_BALANCED: Final = 0.9
 """A run this close to its bound is well balanced."""
@@ -81,46 +87,45 @@ def progress_line(snapshot: RunSnapshot, width: int) -> Line:
         tail = [(f"{percent(fraction):>5}", "plain")]
         if snapshot.phase is not Phase.FINISHED:
             tail.append((f"  ETA {estimate(snapshot.eta_seconds)}", "strong"))
-            if snapshot.eta_seconds is not None and width >= 100:
+            if snapshot.eta_seconds is not None:
                 now = snapshot.started_at + snapshot.elapsed_seconds
                 end = clock_time(now + snapshot.eta_seconds, now, seconds=False)
-                tail.append((f" (at {end})", "dim"))
+                clock: Line = [(f" (at {end})", "dim")]
+                if line_width([*head, *tail, *clock]) + 2 + _LEAST_BAR <= width:
+                    tail += clock
     room = max(_LEAST_BAR, width - line_width(head) - line_width(tail) - 2)
     filled, track = bar(fraction, room)
     return fit([*head, ("  ", "plain"), (filled, "accent"), (track, "dim"), *tail], width)
 
 
 def health(snapshot: RunSnapshot) -> list[Line]:
-    """Return what is wrong, each with the key that shows more; or that nothing is."""
+    """Return what is wrong, with the key that shows more; or that nothing is."""
     wrong: list[Line] = []
     dead = [one.device for one in snapshot.devices if one.state is DeviceState.DEAD]
     if dead:
         which = dead[0] if len(dead) == 1 else plural(len(dead), "device")
         wrong.append([(f"{glyphs.FAILURE} {which} dead", "bad")])
+    shown: list[Line] = []
     if snapshot.totals.failed:
-        wrong.append(
-            [
-                (f"{glyphs.FAILURE} {count(snapshot.totals.failed)} failed", "bad"),
-                (", press ", "dim"),
-                ("!", "accent"),
-            ]
-        )
+        shown.append([(f"{glyphs.FAILURE} {count(snapshot.totals.failed)} failed", "bad")])
     if snapshot.warnings:
-        wrong.append(
-            [
-                (f"{glyphs.WARNING} {plural(len(snapshot.warnings), 'warning')}", "fair"),
-                (", press ", "dim"),
-                ("3", "accent"),
-            ]
-        )
-    lines = wrong or [[(f"{glyphs.DONE} all well", "good")]]
+        shown.append([(f"{glyphs.WARNING} {plural(len(snapshot.warnings), 'warning')}", "fair")])
+    if shown:
+        wrong += [*shown, [("press ", "dim"), (PROBLEMS_KEY, "accent")]]
+    lines = wrong or [[(f"{glyphs.DONE} no problems", "good")]]
     if snapshot.totals.skipped:
         lines.append([(f"{glyphs.SKIPPED} {count(snapshot.totals.skipped)} skipped", "dim")])
     return lines
 
 
-def rates_line(snapshot: RunSnapshot, width: int) -> Line:
-    """Return throughput and the stealing rule at the left, what went wrong at the right."""
+def rates_line(snapshot: RunSnapshot, width: int, *, focused: bool = False) -> Line:
+    """Return throughput and the stealing rule at the left, what went wrong at the right.
+
+    Args:
+        snapshot: The run.
+        width: Cells of the line.
+        focused: Whether `enter` explains the efficiency now.
+    """
     right = health(snapshot)
     separator = f"  {glyphs.DOT}  "
     if snapshot.phase is Phase.PREPARING:
@@ -143,6 +148,8 @@ def rates_line(snapshot: RunSnapshot, width: int) -> Line:
     well: Line = []
     if snapshot.efficiency is not None:
         tone: Tone = "good" if snapshot.efficiency >= WELL_BALANCED else "fair"
+        if focused:
+            tone = "chosen"
         well = [(f"{percent(snapshot.efficiency)} efficient", tone)]
     return spread(
         width,
@@ -155,12 +162,14 @@ def rates_line(snapshot: RunSnapshot, width: int) -> Line:
     )
 
 
-class RunHeader(Painted):
-    """The head of the screen.
+class RunHeader(Painted, can_focus=True):
+    """The head of the screen; `enter` or a click explains its efficiency.
 
     Attributes:
         read_only: Whether to say that the run takes no commands from here.
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(*HEADER)
 
     snapshot: reactive[RunSnapshot | None] = reactive(None, repaint=False)
     frozen: reactive[bool] = reactive(False, repaint=False)
@@ -183,6 +192,24 @@ class RunHeader(Painted):
             return fit([], width)
         if y == 0:
             line = state_line(self.snapshot, width, frozen=self.frozen, read_only=self.read_only)
+        elif y == 1:
+            line = progress_line(self.snapshot, width)
         else:
-            line = (progress_line if y == 1 else rates_line)(self.snapshot, width)
+            line = rates_line(self.snapshot, width, focused=self.has_focus)
         return fit(line, width)
+
+    def on_focus(self) -> None:
+        """Mark what `enter` explains."""
+        self.repaint_changes()
+
+    def on_blur(self) -> None:
+        """Mark nothing."""
+        self.repaint_changes()
+
+    def on_click(self) -> None:
+        """Explain the efficiency."""
+        self.action_details()
+
+    def action_details(self) -> None:
+        """Explain the efficiency."""
+        self.app.push_screen(efficiency_dialog(lambda: self.snapshot))
