@@ -32,6 +32,7 @@ import psutil
 from tests.faults.storm import Size, Stage
 from tests.faults.storm_app import PRELOADED
 from tests.faults.storm_findings import made_in, not_done_once, strays
+from tests.support.caches import private_cache
 from tests.support.leases import leases_of
 from tui_balancer.attach.point import AttachPoint
 from tui_balancer.ledger.lock import LOCK_NAME
@@ -350,6 +351,7 @@ def told(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
 
 
+@private_cache()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Signal as the command line says, and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0] if __doc__ else "")

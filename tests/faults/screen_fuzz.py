@@ -22,6 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.caches import private_cache
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import workers_of
 from tests.support.terminal import PATIENCE_SECONDS, Terminal
@@ -269,6 +270,7 @@ def fuzz(folder: Path, events: int, seed: int) -> Findings:
     return found
 
 
+@private_cache()
 def main() -> None:
     """Fuzz as much as was asked for, and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.faults.screen_fuzz")

@@ -88,6 +88,10 @@ def _umask(scratch: Path) -> Start:
     return _shell("umask 077")
 
 
+def _background(scratch: Path) -> Start:
+    return _shell("trap '' INT QUIT HUP")
+
+
 def _namespace(kind: str) -> tuple[str, ...]:
     """Return the beginning of a command in a namespace of its own, as whoever may make one."""
     return ("unshare", f"--{kind}", *(() if os.geteuid() == 0 else ("--map-root-user",)))
@@ -218,6 +222,7 @@ SETTINGS = (
     ),
     Setting("c-locale", "LANG=C LC_ALL=C", _variables(LANG="C", LC_ALL="C")),
     Setting("cron", "an environment of PATH and HOME alone", _cron),
+    Setting("background", "a script's job under nohup: INT, QUIT and HUP ignored", _background),
     Setting("umask-077", "files that nobody else may read", _umask),
     Setting("onednn-avx2", "oneDNN without AVX-512", _variables(ONEDNN_MAX_CPU_ISA="AVX2")),
     Setting(

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from tests.support.balance import Clock
 from tui_balancer.cli.interrupts import TOGETHER_SECONDS, Interrupts, counted_interrupts
 from tui_balancer.stop_signals import STOP_SIGNALS, stopping_interrupts
+
+
+@pytest.fixture(autouse=True)
+def _as_a_shell_starts_it() -> Iterator[None]:
+    """Give every signal its default: a job in the background begins with some of them ignored."""
+    # The alarm is pytest's, for its time limit.
+    default = dict.fromkeys(STOP_SIGNALS - {signal.SIGALRM}, signal.SIG_DFL)
+    before = {number: signal.signal(number, handler) for number, handler in default.items()}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", sorted(STOP_SIGNALS))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
+from tui_balancer.cli.console import stdout_console
 from tui_balancer.cli.declarations import decimal
 from tui_balancer.cli.embedding_options import EmbeddingOptions
 from tui_balancer.cli.inputs import named_inputs
@@ -20,8 +20,7 @@ from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED
 
 BENCH_MODEL = f"{UNTRAINED_PREFIX}{SMALLEST_MODEL}"
 
-# Ids may look like codes of emoji, `:A:`.
-_stdout = Console(emoji=False)
+_stdout = stdout_console()
 
 
 def plan(

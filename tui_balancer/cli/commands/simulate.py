@@ -9,9 +9,9 @@ from typing import Annotated, get_args
 
 from cyclopts import Parameter
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from tui_balancer.cli.console import stdout_console
 from tui_balancer.cli.declarations import decimal, flag, whole
 from tui_balancer.cli.screen import exit_after, require_screen, show_run
 from tui_balancer.embedding.families.table import DEFAULT_MODEL, MODELS
@@ -94,7 +94,7 @@ def simulate(
     else:
         first = rows[0]
         print(f"{first.devices:,} devices, {first.files:,} files, {first.scenario}")
-        Console().print(_table(rows))
+        stdout_console().print(_table(rows))
     return EXIT_DONE
 
 

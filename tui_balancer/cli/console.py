@@ -1,0 +1,17 @@
+"""Where commands print their tables."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rich.console import Console
+
+PIPED_WIDTH = 1000
+"""Cells of a line that no terminal folds: a table is as wide as its columns, for `grep`."""
+
+
+def stdout_console() -> Console:
+    """Return a console of the standard output; ids may look like codes of emoji, `:A:`."""
+    folded = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(emoji=False, width=None if folded else PIPED_WIDTH)
