@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import accumulate
 
 from tui_balancer.samples import DeviceSample
 from tui_balancer.scheduler.events import (
@@ -22,6 +23,7 @@ from tui_balancer.scheduler.model import (
     TimeSettings,
     Totals,
     Unit,
+    WaitingUnit,
 )
 from tui_balancer.view.handle import (
     DeviceSummary,
@@ -143,8 +145,23 @@ _DEVICES = (
 
 _RATES = (1.6e14, 1.1e14, 0.3e14, 1.2e14)
 
+
+def next_units(device: str, rate: float) -> tuple[WaitingUnit, ...]:
+    """Return the front of a queue, whose device is free in ten seconds."""
+    starts = accumulate((one.cost / rate for one in QUEUES[device]), initial=10.0)
+    return tuple(
+        WaitingUnit(one.unit_id, one.name, one.residues, seconds)
+        for one, seconds in zip(QUEUES[device][:8], starts, strict=False)
+    )
+
+
 DEVICES = tuple(
-    replace(one, rate=rate, residues_done=int(rate / 1e6))
+    replace(
+        one,
+        rate=rate,
+        residues_done=int(rate / 1e6),
+        next_units=next_units(one.device, rate),
+    )
     for one, rate in zip(_DEVICES, _RATES, strict=True)
 )
 

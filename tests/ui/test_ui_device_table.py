@@ -11,7 +11,7 @@ from tests.support.pictures import BROKEN, DEVICES, RUNNING, many_devices
 from tests.support.screen import app_of, fake_run, look, seen, shown
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
-from tui_balancer.ui.state.device_rows import DeviceRow, device_rows, is_through
+from tui_balancer.ui.state.device_rows import MOST_OUTLIERS, DeviceRow, device_rows, is_through
 from tui_balancer.ui.styles import plain
 from tui_balancer.ui.widgets.columns import arrange
 from tui_balancer.ui.widgets.device_table import (
@@ -180,24 +180,26 @@ async def test_sixty_four_devices_scroll_in_groups_of_their_hardware() -> None:
     run = fake_run(replace(RUNNING, devices=many_devices(64)))
     async with shown(run, (80, 24)) as pilot:
         text = await seen(pilot)
-        assert "▸ ▾ 32 ×" in text
+        assert "▸ ▸ 32 ×" in text
         assert "A100-SXM4-80GB" in text
-        await pilot.press("end")
+        await pilot.press("z", "end", "z", "end")
         await pilot.pause()
         assert "▸ cuda:63" in await seen(pilot)
         assert devices_of(pilot).device == "cuda:63"
 
 
-async def test_a_group_folds_and_unfolds() -> None:
+async def test_a_group_unfolds_and_folds() -> None:
     run = fake_run(replace(RUNNING, devices=many_devices(64)))
     async with shown(run) as pilot:
+        folded = 2 + 2 * MOST_OUTLIERS
+        assert len(devices_of(pilot).rows) == folded
         await pilot.press("z")
-        assert len(devices_of(pilot).rows) == 2 + 32
+        assert len(devices_of(pilot).rows) == 2 + 32 + MOST_OUTLIERS
         await pilot.press("enter")
-        assert len(devices_of(pilot).rows) == 2 + 64
+        assert len(devices_of(pilot).rows) == folded
         await pilot.press("down", "z")
         assert devices_of(pilot).cursor == 0
-        assert len(devices_of(pilot).rows) == 2 + 32
+        assert len(devices_of(pilot).rows) == 2 + 32 + MOST_OUTLIERS
 
 
 async def test_the_devices_of_a_cluster_are_under_their_nodes_however_few() -> None:

@@ -236,10 +236,10 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
     "overview": (
         lambda: fake_run(replace(RUNNING, devices=many_devices(64))),
         (
-            Step("OverviewView", "z z", device_rows, (34, 66)),
+            Step("OverviewView", "z z", device_rows, (39, 12)),
             Step("OverviewView", "w", screen, ("WhyDialog",), "down"),
             Step("OverviewView RowList", "enter", screen, ("DetailDialog",), "escape"),
-            Step("DetailDialog", "y", clipboard, ("cuda:0",)),
+            Step("DetailDialog", "y", clipboard, ("cuda:2",)),
             Step("DetailDialog", "enter", screen, ("RunScreen",)),
             Step("DetailDialog", "q", screen, ("RunScreen",), "enter"),
         ),

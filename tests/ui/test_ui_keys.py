@@ -203,11 +203,11 @@ async def test_a_frozen_display_tells_of_the_end() -> None:
 async def test_tab_goes_round_the_panes_of_the_tab() -> None:
     async with shown(fake_run()) as pilot:
         ids = []
-        for _ in range(5):
+        for _ in range(6):
             assert pilot.app.focused is not None
             ids.append(pilot.app.focused.id)
             await pilot.press("tab")
-        assert ids == ["devices", "finish", "log", "header", "devices"]
+        assert ids == ["devices", "finish", "next", "log", "header", "devices"]
         await pilot.press("shift+tab")
         assert pilot.app.focused is app_of(pilot).run_screen.overview.devices
 

@@ -108,8 +108,9 @@ async def test_what_was_before_the_screen_was_opened_is_shaded() -> None:
 @pytest.mark.parametrize(
     ("size", "keys", "devices", "charted"),
     [
-        ((120, 40), (), 4, True),
-        ((120, 40), (), 32, False),
+        ((120, 40), (), 4, False),
+        ((120, 40), (), 32, True),
+        ((120, 24), (), 32, False),
         ((80, 24), (), 4, False),
         ((80, 24), ("4",), 4, True),
         ((80, 18), ("4",), 4, False),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -153,6 +154,29 @@ class RunningUnit:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingUnit:
+    """A unit near the front of a queue.
+
+    Attributes:
+        starts_seconds: Estimated seconds until its device takes it; None without a rate.
+    """
+
+    unit_id: int
+    name: str
+    residues: int
+    starts_seconds: float | None
+
+
+NEXT_UNITS: Final = 64
+"""Units of all queues together that a picture of the run names."""
+
+
+def next_units_each(devices: int) -> int:
+    """Return how many units a picture names of each of so many queues: 8 at most, 1 at least."""
+    return max(1, min(8, NEXT_UNITS // max(1, devices)))
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceMetrics:
     """One row of the device table. None means not known (yet), never zero.
 
@@ -172,6 +196,7 @@ class DeviceMetrics:
         note: Why it is dead or slow to start; empty otherwise.
         rate: FLOP/s that estimates reckon with: its own at this moment, else its prior.
         residues_done: Residues it has embedded in this session, the running file's included.
+        next_units: The front of its queue, next first; see `next_units_each`.
     """
 
     device: str
@@ -194,6 +219,7 @@ class DeviceMetrics:
     note: str = ""
     rate: float | None = None
     residues_done: int = 0
+    next_units: tuple[WaitingUnit, ...] = ()
 
 
 class Ended(IntEnum):

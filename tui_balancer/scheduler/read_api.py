@@ -9,7 +9,13 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from tui_balancer.scheduler.events import Event, StealEvent
-from tui_balancer.scheduler.model import DeviceMetrics, PolicySettings, Totals, Unit
+from tui_balancer.scheduler.model import (
+    DeviceMetrics,
+    PolicySettings,
+    Totals,
+    Unit,
+    next_units_each,
+)
 from tui_balancer.scheduler.state.state import SchedulerState
 from tui_balancer.scheduler.state.unit_store import NOBODY
 
@@ -88,7 +94,9 @@ class ReadApi:
         with self._condition:
             now = self._state.clock()
             device_pool = self._state.device_pool
-            return tuple(record.metrics(now, device_pool.rate(record)) for record in device_pool)
+            records = tuple(device_pool)
+            ahead = next_units_each(len(records))
+            return tuple(record.metrics(now, device_pool.rate(record), ahead) for record in records)
 
     def measured_rates(self) -> dict[str, float]:
         """Return the FLOP/s at which each device computed last, where it was measured."""

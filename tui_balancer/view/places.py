@@ -164,6 +164,18 @@ class FilePlaces(RunView):
         cost = np.bincount(place[waits], self._column("cost")[waits], len(self._devices))
         return {name: (int(files[at]), float(cost[at])) for name, at in self._devices.items()}
 
+    def next_files(self, ahead: int) -> dict[str, list[Unit]]:
+        """Return the first so many files that wait for each device, next first."""
+        place, rank = np.frombuffer(self._place, np.int16), np.frombuffer(self._rank, np.int32)
+        waits = np.flatnonzero(place >= 0)
+        fronts: dict[str, list[Unit]] = {}
+        for device, at in self._devices.items():
+            here = waits[place[waits] == at]
+            if len(here) > ahead:
+                here = here[np.argpartition(rank[here], ahead)[:ahead]]
+            fronts[device] = [self._files[number] for number in self._queue(here).tolist()]
+        return fronts
+
     def members(self, unit_id: int) -> list[Unit]:
         """Return the files of a unit."""
         return [self._files[number] for number in self._members(unit_id)]

@@ -35,8 +35,15 @@ def assert_agreed(places: FilePlaces, stats: RunStats, truth: ReadApi) -> None:
     totals, true_totals = places.totals(), truth.totals()
     for name in COUNTS:
         assert getattr(totals, name) == getattr(true_totals, name), name
-    queued = places.queued()
+    queued, fronts = places.queued(), places.next_files(3)
     for row in truth.get_gpu_metrics():
+        front = [file.unit_id for file in fronts.get(row.device, ())]
+        assert front == list(wanted.queues.get(row.device, ()))[:3]
+        next_ids = [unit.unit_id for unit in row.next_units]
+        assert next_ids == [unit.unit_id for unit in truth.queue(row.device)][: len(next_ids)]
+        assert bool(next_ids) == bool(row.queued_files)
+        starts = [unit.starts_seconds for unit in row.next_units]
+        assert starts == sorted(starts, key=lambda seconds: seconds or 0.0)
         tally = stats.devices[row.device]
         seen = (tally.files, tally.stolen_to, tally.stolen_from)
         assert seen == (row.files_done, row.stolen_to, row.stolen_from)

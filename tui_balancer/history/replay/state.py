@@ -5,10 +5,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from tui_balancer.ledger.records import DeviceUsed
 from tui_balancer.scheduler.events import LeaseEvent
-from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, RunningUnit, Unit
+from tui_balancer.scheduler.model import (
+    DeviceMetrics,
+    DeviceState,
+    RunningUnit,
+    Unit,
+    WaitingUnit,
+    next_units_each,
+)
 from tui_balancer.view.places import FilePlaces
 from tui_balancer.view.run_state import RunState
 from tui_balancer.view.run_stats import RunStats
@@ -119,8 +127,13 @@ class ReplayState:
                 if lease.sequence > newest.sequence:
                     running[lease.device] = lease
         queued = self.file_places.queued()
+        fronts = self.file_places.next_files(next_units_each(len(devices)))
         return tuple(
-            self._row(name, device, running.get(name), queued.get(name, (0, 0.0)), now)
+            self._row(
+                *(name, device, running.get(name), queued.get(name, (0, 0.0))),
+                fronts.get(name, ()),
+                now,
+            )
             for name, device in devices.items()
         )
 
@@ -130,6 +143,7 @@ class ReplayState:
         device: DeviceHistory,
         lease: LeaseEvent | None,
         queued: tuple[int, float],
+        front: Sequence[Unit],
         now: float,
     ) -> DeviceMetrics:
         tally, newest = self.run_stats.devices[name], self.fold.devices.get(name)
@@ -163,6 +177,7 @@ class ReplayState:
             note=newest.reason if newest is not None and state is DeviceState.DEAD else "",
             rate=device.rate,
             residues_done=residues,
+            next_units=_starting(front, left - queued[1], device.rate),
         )
 
     def _unit(self, lease: LeaseEvent) -> Unit:
@@ -178,3 +193,12 @@ class ReplayState:
             len(files),
             tuple(files),
         )
+
+
+def _starting(front: Sequence[Unit], before: float, rate: float | None) -> tuple[WaitingUnit, ...]:
+    """Return the front of a queue, with so many FLOPs before it."""
+    costs = accumulate((unit.cost for unit in front), initial=before)
+    return tuple(
+        WaitingUnit(unit.unit_id, unit.name, unit.residues, cost / rate if rate else None)
+        for unit, cost in zip(front, costs, strict=False)
+    )

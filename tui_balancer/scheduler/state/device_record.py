@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 
 from tui_balancer.leases import Progress
 from tui_balancer.samples import DeviceSample
-from tui_balancer.scheduler.model import DeviceMetrics, DeviceSpec, DeviceState, RunningUnit, Unit
+from tui_balancer.scheduler.model import (
+    DeviceMetrics,
+    DeviceSpec,
+    DeviceState,
+    RunningUnit,
+    Unit,
+    WaitingUnit,
+)
 from tui_balancer.scheduler.state.calibration import Calibration
 from tui_balancer.scheduler.state.leases import NOTHING_YET, ActiveLease
 from tui_balancer.scheduler.state.queues import WorkQueue
@@ -181,8 +189,14 @@ class DeviceRecord:
         """Return the FLOPs left of its unit and its queue, in those that it does at this rate."""
         return self.waiting_cost(rate) + self.running_cost(now, rate)
 
-    def metrics(self, now: float, rate: float | None) -> DeviceMetrics:
-        """Return its row of the device table; `rate` in FLOP/s is the policies'."""
+    def metrics(self, now: float, rate: float | None, ahead: int) -> DeviceMetrics:
+        """Return its row of the device table.
+
+        Args:
+            now: The clock.
+            rate: FLOP/s that the policies reckon with.
+            ahead: Units at the front of its queue that are named.
+        """
         throughput = self.window.throughput(now)
         return DeviceMetrics(
             device=self.device,
@@ -205,7 +219,21 @@ class DeviceRecord:
             note=self.note,
             rate=rate,
             residues_done=self.window.residues,
+            next_units=self._next_units(now, rate, ahead),
         )
+
+    def _next_units(self, now: float, rate: float | None, ahead: int) -> tuple[WaitingUnit, ...]:
+        queue, starts = self.queue, None
+        slower = 1.0
+        if rate:
+            starts = self.running_cost(now, rate) / rate
+            slower = self.waiting_cost(rate) / queue.cost if queue.cost else 1.0
+        units = []
+        for unit in islice(queue, ahead):
+            units.append(WaitingUnit(unit.unit_id, unit.name, unit.residues, starts))
+            if rate and starts is not None:
+                starts += unit.cost * slower / rate
+        return tuple(units)
 
     def _running(self, now: float) -> RunningUnit | None:
         active = self.active or next(iter(self.behind), None)

@@ -8,10 +8,14 @@ from typing import Final
 
 from tui_balancer.formatting import NONE, estimate
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
+from tui_balancer.ui.state.forecast import HELD, LATE, fluid_end
 from tui_balancer.view.handle import Phase, RunSnapshot
 
 GROUPED_FROM: Final = 13
-"""So many devices of one machine are grouped by their hardware."""
+"""So many devices of one machine are grouped by their hardware, and groups are folded."""
+
+MOST_OUTLIERS: Final = 5
+"""Devices that a folded group shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class DeviceRow:
         members: Devices of the group; 0 for a device.
         busy: Devices of the group that compute.
         dead: Devices of the group that are dead.
-        folded: Whether the group hides its devices.
+        folded: Whether the group shows its outliers alone.
         group: The group's name, or that of a device's group; empty without groups.
     """
 
@@ -42,26 +46,50 @@ class DeviceRow:
         return bool(self.members), self.metrics.name if self.members else self.metrics.device
 
 
-def device_rows(snapshot: RunSnapshot, folded: Collection[str]) -> tuple[DeviceRow, ...]:
+def device_rows(snapshot: RunSnapshot, toggled: Collection[str]) -> tuple[DeviceRow, ...]:
     """Return the devices in their order; those of a cluster, or many, in groups under a row each.
 
     Args:
         snapshot: The run.
-        folded: Groups whose devices are not shown.
+        toggled: Groups that a person has folded or unfolded.
     """
     devices = snapshot.devices
-    grouped = len(devices) >= GROUPED_FROM or any(node_of(one.device) for one in devices)
-    if not grouped:
+    many = len(devices) >= GROUPED_FROM
+    if not many and not any(node_of(one.device) for one in devices):
         return tuple(DeviceRow(one, is_through(one, snapshot)) for one in devices)
     groups: dict[str, list[DeviceMetrics]] = {}
     for one in devices:
         groups.setdefault(node_of(one.device) or one.name, []).append(one)
     rows: list[DeviceRow] = []
     for name, members in groups.items():
-        rows.append(_group(name, members, name in folded))
-        if name not in folded:
-            rows += [DeviceRow(one, is_through(one, snapshot), group=name) for one in members]
+        folded = many != (name in toggled)
+        rows.append(_group(name, members, folded))
+        shown = outliers(members, snapshot) if folded else members
+        rows += [DeviceRow(one, is_through(one, snapshot), group=name) for one in shown]
     return tuple(rows)
+
+
+def outliers(members: Sequence[DeviceMetrics], snapshot: RunSnapshot) -> list[DeviceMetrics]:
+    """Return the devices that want a look, worst first: dead, late, paused, or idle for no reason.
+
+    A device is late if it ends this much after the time in which all could do all that is left:
+    see `forecast.LATE`.
+    """
+    bound = fluid_end(snapshot.devices)
+
+    def rank(one: DeviceMetrics) -> tuple[int, float]:
+        ends = one.finish_seconds or 0.0
+        if one.state is DeviceState.DEAD:
+            return 0, 0.0
+        if one.state not in HELD and bound is not None and ends > bound * LATE:
+            return 1, -ends
+        if one.state is DeviceState.PAUSED:
+            return 2, 0.0
+        idle = one.state is DeviceState.IDLE and not is_through(one, snapshot)
+        return (3, 0.0) if idle else (4, 0.0)
+
+    ranked = sorted((one for one in members if rank(one)[0] < 4), key=rank)
+    return ranked[:MOST_OUTLIERS]
 
 
 def node_of(device: str) -> str:

@@ -11,6 +11,9 @@ CLOSED = (DeviceState.DEAD, DeviceState.STOPPED)
 
 HELD = (*CLOSED, DeviceState.PAUSED)
 
+LATE = 1.1
+"""A device that ends this much after the bound is behind."""
+
 
 def fluid_end(devices: Sequence[DeviceMetrics]) -> float | None:
     """Return the seconds in which the devices at work could do all that is left.

@@ -20,6 +20,7 @@ class ThroughputHistory:
 
     def __init__(self) -> None:
         self._samples: dict[str, deque[float]] = {}
+        self._taken = 0
         self._last: tuple[float, dict[str, int]] | None = None
 
     def note(self, snapshot: RunSnapshot) -> None:
@@ -34,6 +35,7 @@ class ThroughputHistory:
         if elapsed < SAMPLE_SECONDS:
             return
         repeats = min(KEPT_SAMPLES, int(elapsed / SAMPLE_SECONDS))
+        self._taken += repeats
         for device, residues in done.items():
             rate = max(0, residues - done_before.get(device, residues)) / elapsed
             samples = self._samples.setdefault(device, deque(maxlen=KEPT_SAMPLES))
@@ -43,6 +45,7 @@ class ThroughputHistory:
     def forget(self) -> None:
         """Have no samples again."""
         self._samples.clear()
+        self._taken = 0
         self._last = None
 
     def recent(self, device: str, count: int) -> tuple[float, ...]:
@@ -50,3 +53,15 @@ class ThroughputHistory:
         samples = self._samples.get(device, ())
         skipped = max(0, len(samples) - count)
         return tuple(samples)[skipped:]
+
+    def averages(self, device: str, samples: int, count: int) -> list[float]:
+        """Return the last averages of so many samples each, oldest first.
+
+        They begin at the same samples each time: the newest one may be of fewer.
+        """
+        kept = self._samples.get(device, ())
+        first = self._taken - len(kept)
+        sums: dict[int, list[float]] = {}
+        for number, rate in enumerate(kept, first):
+            sums.setdefault(number // samples, []).append(rate)
+        return [sum(rates) / len(rates) for rates in sums.values()][-count:]

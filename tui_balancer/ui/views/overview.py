@@ -8,28 +8,42 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.geometry import Size
 from textual.widget import Widget
 
 from tui_balancer.ui.dialogs.decision_dialog import DecisionDialog
 from tui_balancer.ui.dialogs.device_dialog import device_dialog
+from tui_balancer.ui.dialogs.file_dialog import file_dialog
 from tui_balancer.ui.formatting import device_width
 from tui_balancer.ui.keymap import OVERVIEW, bindings
 from tui_balancer.ui.messages import Picture
 from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.device_table import DeviceTable
+from tui_balancer.ui.widgets.device_throughput import DeviceThroughput
 from tui_balancer.ui.widgets.event_log import EventLog
 from tui_balancer.ui.widgets.finish_bars import FinishBars
 from tui_balancer.ui.widgets.kept import Pane
+from tui_balancer.ui.widgets.next_files import NextFiles
 from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.summary_panel import SummaryPanel
 from tui_balancer.ui.widgets.throughput_chart import LEAST_ROWS, ThroughputChart
 from tui_balancer.view.why.devices import explain_device
 from tui_balancer.view.why.explain import explain_event
 
+_MOST_BARS = 0.6
+"""Share of the height that the finish times of many devices take, as in the stylesheet."""
+
+_LEAST_LOG = 14
+_LEAST_NEXT = 6
+"""Lines of the log with the titles, and of the next files, for which both are shown."""
+
 
 class OverviewView(View):
-    """Device table over finish bars and log; the summary takes the bars' place at the end."""
+    """Device table over finish bars and log; the summary takes the bars' place at the end.
+
+    Where there is room, the throughput by device and the next files of each queue stand there too.
+    """
 
     NAME = "overview"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*OVERVIEW)
@@ -38,18 +52,25 @@ class OverviewView(View):
         super().__init__(run_state)
         self.devices = DeviceTable(run_state.rates.recent)
         self.finish = FinishBars()
+        self.rates = DeviceThroughput(run_state.rates)
         self.chart = ThroughputChart(run_state.throughput)
+        self.next_files = NextFiles()
         self.log_list = EventLog(run_state.events, title="Events", id="log")
         self.summary = SummaryPanel()
+        self._room: tuple[Size, Size] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the panes; the stylesheet puts the lower ones side by side where it is wide."""
         yield self.devices
-        with Pane(classes="lower") as self._lower:
-            yield self.finish
-            yield self.summary
-            yield self.log_list
-            yield self.chart
+        with Pane(classes="lower"):
+            with Pane(classes="left") as self._left:
+                yield self.finish
+                yield self.summary
+                yield self.rates
+                yield self.chart
+            with Pane(classes="right") as self._right:
+                yield self.next_files
+                yield self.log_list
 
     @property
     def home(self) -> Widget:
@@ -79,18 +100,37 @@ class OverviewView(View):
         self.log_list.show(snapshot.started_at, snapshot.started_at + snapshot.elapsed_seconds)
 
     def on_resize(self) -> None:
-        """Lay out anew."""
+        """Use the new height."""
         self._lay_out()
 
     def _lay_out(self) -> None:
-        """Show the chart where the bars leave room for it; the stylesheet, where it is wide."""
-        spare = self._lower.size.height - self.finish.rows_height
-        ended = self.has_class("-finished")
-        self.set_class(spare >= LEAST_ROWS and not ended, "-charted")
-        snapshot = self.run_state.snapshot
-        if snapshot is not None:
-            names = device_width(one.device for one in snapshot.devices)
-            self.chart.fit(snapshot.elapsed_seconds, names)
+        """Use the room that there is, and again once a first layout has made it."""
+        room = self._left.size, self._right.size
+        if room != self._room:
+            self._room = room
+            self.call_after_refresh(self._lay_out)
+        self._use_room()
+
+    def _use_room(self) -> None:
+        """Show more panes where the height has room for them; the stylesheet, where the width."""
+        snapshot, ended = self.run_state.snapshot, self.has_class("-finished")
+        if snapshot is None:
+            return
+        devices = len(snapshot.devices)
+        height = self._left.size.height
+        spare = height - min(self.finish.rows_height, int(height * _MOST_BARS))
+        charted = spare >= LEAST_ROWS and not ended
+        by_device = charted and 0 < devices < spare
+        self.set_class(by_device, "-by-device")
+        self.set_class(charted and not by_device, "-charted")
+        height = self._right.size.height
+        self.set_class(height >= _LEAST_LOG + min(devices, _LEAST_NEXT) and not ended, "-ahead")
+        if not self.screen.has_class("-wide"):
+            height //= 2
+        self.next_files.show(snapshot, height)
+        self.rates.show(snapshot)
+        names = device_width(one.device for one in snapshot.devices)
+        self.chart.fit(snapshot.elapsed_seconds, names)
 
     def _unfinish(self) -> None:
         """Show the bars again in the summary's place, where a run went back in time."""
@@ -103,6 +143,8 @@ class OverviewView(View):
         """Open what is under the cursor: a device, an event; fold or unfold a group."""
         if self.log_list.has_focus:
             self._show_event()
+        elif self.next_files.has_focus:
+            self._enter_next()
         elif self.devices.device is None:
             self.devices.toggle_fold()
         else:
@@ -134,6 +176,12 @@ class OverviewView(View):
         row = self.finish.cursor_row
         if row is not None:
             self.app.push_screen(device_dialog(self.run_state, row.device))
+
+    @on(RowList.Chosen, "#next")
+    def _enter_next(self) -> None:
+        row = self.next_files.cursor_row
+        if row is not None:
+            self.app.push_screen(file_dialog(self.run_state, row.unit.unit_id, row.unit.name))
 
     @on(RowList.Chosen, "#log")
     def _show_event(self) -> None:

@@ -169,7 +169,7 @@ class DeviceTable(RowList[DeviceRow]):
 
     def __init__(self, samples: Samples) -> None:
         super().__init__(columns(samples), id="devices")
-        self._folded: set[str] = set()
+        self._toggled: set[str] = set()
         self._snapshot: RunSnapshot | None = None
         self.retitle("Devices")
 
@@ -186,9 +186,11 @@ class DeviceTable(RowList[DeviceRow]):
     def show(self, snapshot: RunSnapshot) -> None:
         """Show the devices of a snapshot."""
         self._snapshot = snapshot
-        self.set_rows(device_rows(snapshot, self._folded))
+        self.set_rows(device_rows(snapshot, self._toggled))
         busy = sum(row.state is DeviceState.BUSY for row in snapshot.devices)
         parts = [f"{busy} of {count(len(snapshot.devices))} busy"] if snapshot.devices else []
+        if any(row.folded for row in self.rows):
+            parts.append("outliers only, z shows the others")
         self.retitle("Devices", *parts)
 
     def toggle_fold(self) -> bool:
@@ -196,7 +198,7 @@ class DeviceTable(RowList[DeviceRow]):
         row = self.cursor_row
         if row is None or self._snapshot is None or not any(one.members for one in self.rows):
             return False
-        self._folded ^= {row.group}
+        self._toggled ^= {row.group}
         self.show(self._snapshot)
         place = next(
             index for index, one in enumerate(self.rows) if one.members and one.group == row.group

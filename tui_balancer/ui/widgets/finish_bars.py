@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
 
 from tui_balancer.formatting import estimate
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import device_label, device_width
-from tui_balancer.ui.state.device_rows import ends_in, is_through
-from tui_balancer.ui.state.forecast import HELD, fluid_end
+from tui_balancer.ui.state.device_rows import GROUPED_FROM, ends_in, is_through
+from tui_balancer.ui.state.forecast import HELD, LATE, fluid_end
 from tui_balancer.ui.styles import Line, Tone
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.view.handle import RunSnapshot
-
-LATE: Final = 1.1
-"""A device that ends this much after the bound is behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +38,14 @@ class FinishRow:
 
 
 def finish_rows(snapshot: RunSnapshot) -> tuple[FinishRow, ...]:
-    """Return a row for each device, all to one scale."""
+    """Return a row for each device, all to one scale; of many the latest first."""
     bound = fluid_end(snapshot.devices)
     # A held device with a long queue would make all other bars too short to be told apart.
     working = [one.finish_seconds or 0.0 for one in snapshot.devices if one.state not in HELD]
     scale = max(*working, (bound or 0.0) * LATE, 0.0) if working else 0.0
+    devices = list(snapshot.devices)
+    if len(devices) >= GROUPED_FROM:
+        devices.sort(key=lambda one: -(one.finish_seconds or 0.0))
     return tuple(
         FinishRow(
             one.device,
@@ -56,7 +55,7 @@ def finish_rows(snapshot: RunSnapshot) -> tuple[FinishRow, ...]:
             bound,
             scale,
         )
-        for one in snapshot.devices
+        for one in devices
     )
 
 

@@ -35,7 +35,7 @@ class ThroughputChart(Painted):
     EMPTY: Final = "no throughput measured"
 
     def __init__(self, throughput: RunThroughput) -> None:
-        super().__init__(classes="chart")
+        super().__init__(classes="chart total")
         self._throughput = throughput
         self._left = 0
         self._window = Window(1.0, 0, 0)

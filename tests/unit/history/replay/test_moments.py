@@ -35,6 +35,7 @@ def seen(state: ReplayState) -> tuple[Any, ...]:
         places.places(state.last_event),
         places.totals(),
         places.queued(),
+        places.next_files(3),
         dict(stats.devices),
         (stats.steals, stats.splits, stats.moves, stats.failures, stats.skips, stats.warnings),
         (stats.efficiency(), stats.prediction_errors(), stats.first_lease),
