@@ -30,6 +30,7 @@ from tui_balancer.ui.widgets.summary_panel import SummaryPanel
 from tui_balancer.ui.widgets.throughput_chart import LEAST_ROWS, ThroughputChart
 from tui_balancer.view.why.devices import explain_device
 from tui_balancer.view.why.explain import explain_event
+from tui_balancer.view.why.files import explain_file
 
 _MOST_BARS = 0.6
 """Share of the height that the finish times of many devices take, as in the stylesheet."""
@@ -127,10 +128,13 @@ class OverviewView(View):
         self.set_class(height >= _LEAST_LOG + min(devices, _LEAST_NEXT) and not ended, "-ahead")
         if not self.screen.has_class("-wide"):
             height //= 2
-        self.next_files.show(snapshot, height)
-        self.rates.show(snapshot)
-        names = device_width(one.device for one in snapshot.devices)
-        self.chart.fit(snapshot.elapsed_seconds, names)
+        if self.has_class("-ahead"):
+            self.next_files.show(snapshot, height)
+        if by_device:
+            self.rates.show(snapshot)
+        elif charted:
+            names = device_width(one.device for one in snapshot.devices)
+            self.chart.fit(snapshot.elapsed_seconds, names)
 
     def _unfinish(self) -> None:
         """Show the bars again in the summary's place, where a run went back in time."""
@@ -151,12 +155,15 @@ class OverviewView(View):
             self.app.push_screen(device_dialog(self.run_state, self.devices.device))
 
     def action_why(self) -> None:
-        """Explain what is under the cursor: a device, an event."""
+        """Explain what is under the cursor: a device, a file, an event."""
         row = self.log_list.cursor_row if self.log_list.has_focus else None
+        waiting = self.next_files.cursor_row if self.next_files.has_focus else None
         bar = self.finish.cursor_row if self.finish.has_focus else None
         device = bar.device if bar is not None else self.devices.device
         if row is not None:
             self.ask_why(partial(explain_event, event=row.event), row.line.label.value)
+        elif waiting is not None:
+            self.ask_why(partial(explain_file, number=waiting.unit.unit_id), waiting.unit.name)
         elif device is not None:
             self.ask_why(partial(explain_device, device=device), device)
         else:
