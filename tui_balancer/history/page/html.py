@@ -60,6 +60,7 @@ def page(account: RunReport, embeddings: EmbeddingMap | str | None = None) -> st
         "count": count,
         "duration": duration,
         "example_line": example_line,
+        "moment": lambda iso: iso[:16].replace("T", " "),
         "percent": percent,
         "plural": plural,
         "quantity": quantity,
