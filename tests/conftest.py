@@ -67,13 +67,14 @@ def _caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _no_learned_rates(
     _caches: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Let no test begin with what another one measured; what it compiled stays right."""
+    """Let no test begin with what another one measured or chose; what it compiled stays right."""
     folder = tmp_path_factory.getbasetemp() / "caches" / str(next(_tests))
     folder.mkdir(parents=True)
     shared = tmp_path_factory.getbasetemp() / "cache" / COMPILED
     shared.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / COMPILED).symlink_to(shared)
     monkeypatch.setenv(CACHE_VARIABLE, str(folder))
+    monkeypatch.setenv("TUI_BALANCER_CONFIG", str(folder / "no config.toml"))
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,8 @@ DIALOGS = {
     "move-tagged": (RUNNING, ("2", "t", "t", "t", "m", "up")),
     "move-shown": (RUNNING, ("2", "slash", *"cuda:2 5", "enter", "m")),
     "skip-shown": (RUNNING, ("2", "slash", *"waiting contigs", "enter", "x")),
+    "columns-files": (RUNNING, ("2", "c", "space", "right_square_bracket")),
+    "columns-devices": (RUNNING, ("c",)),
     "share-running": (RUNNING, ("2", "home", "m")),
     "rule-by-time": (RUNNING, ("e",)),
     "rule-by-count": (BY_COUNT, ("e", "tab")),

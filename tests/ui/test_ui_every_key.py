@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from textual.binding import Binding
+from textual.widgets import OptionList
 
 import tui_balancer.ui
 from tests.support.fake_run import FakeRun
@@ -129,6 +130,11 @@ def shown_files(app: BalancerApp) -> int:
     return len(app.run_screen.queues.files.rows)
 
 
+def marked(app: BalancerApp) -> str:
+    offer = app.screen.query_one(OptionList)
+    return str(offer.get_option_at_index(offer.highlighted or 0).prompt)[:3]
+
+
 def frozen(app: BalancerApp) -> bool:
     return app.run_screen.header.frozen
 
@@ -238,6 +244,7 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
         (
             Step("OverviewView", "z z", device_rows, (39, 12)),
             Step("OverviewView", "w", screen, ("WhyDialog",), "down"),
+            Step("OverviewView", "c", screen, ("ColumnsDialog",), "escape"),
             Step("OverviewView RowList", "enter", screen, ("DetailDialog",), "escape"),
             Step("DetailDialog", "y", clipboard, ("cuda:2",)),
             Step("DetailDialog", "enter", screen, ("RunScreen",)),
@@ -260,7 +267,13 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
             Step("OptionList", "enter", told, (MoveUnits((100,), "cuda:3"),)),
             Step("QueuesView", "s", order, (("file", False),)),
             Step("QueuesView", "S", order, (("file", True),)),
-            Step("QueuesView RowList", "enter", screen, ("DetailDialog",)),
+            Step("QueuesView", "c", screen, ("ColumnsDialog",)),
+            Step("ColumnsDialog", "j k", highlighted, (2, 1)),
+            Step("ColumnsDialog", "shift+down right_square_bracket", highlighted, (2, 3)),
+            Step("ColumnsDialog", "shift+up left_square_bracket", highlighted, (2, 1)),
+            Step("ColumnsDialog", "space space", marked, ("[ ]", "[x]")),
+            Step("ColumnsDialog", "d", marked, ("[x]",), "space"),
+            Step("QueuesView RowList", "enter", screen, ("DetailDialog",), "escape"),
             Step("QueuesView", "w", screen, ("WhyDialog",), "escape"),
             Step("QueuesView", "slash", focused_class, ("FilterBar",), "escape"),
             Step("FilterBar", "enter", focused_class, ("FileList",)),

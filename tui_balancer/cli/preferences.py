@@ -69,8 +69,10 @@ class Preferences:
     def appearance(self) -> Appearance:
         """How the screen is to look."""
         from tui_balancer.ui.appearance import Appearance
+        from tui_balancer.ui.screen_memory import ScreenMemory
 
-        return Appearance(self.theme, self.keys)
+        memory = ScreenMemory(preferences_path().with_suffix(".screen.json"))
+        return Appearance(self.theme, self.keys, memory)
 
 
 @dataclass(frozen=True, slots=True)

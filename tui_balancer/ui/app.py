@@ -111,6 +111,8 @@ class BalancerApp(App[int]):
         self.run_screen = make(self.link)
         look = look or Appearance()
         self.run_screen.sections = look.renamed(self.run_screen.sections)
+        self.run_screen.recall(look.memory)
+        self._memory = look.memory
         self.set_keymap(look.keys)
         self._ascii = AsciiFilter(enabled=ascii_only)
         self._bulletin = Notifications()
@@ -179,6 +181,7 @@ class BalancerApp(App[int]):
     async def on_unmount(self) -> None:
         """Let go of the run and give the signals back to the caller's handlers."""
         await asyncio.to_thread(self.link.stop)
+        await asyncio.to_thread(self._memory.save)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tui_balancer.ui.keymap import Key
+from tui_balancer.ui.screen_memory import ScreenMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +17,12 @@ class Appearance:
         theme: Name of a theme; empty for what suits the terminal.
         keys: Keys by what they do (`device.pause`), as Textual names them, with commas between
             them.
+        memory: What was chosen on the screen in earlier sessions.
     """
 
     theme: str = ""
     keys: Mapping[str, str] = field(default_factory=dict)
+    memory: ScreenMemory = field(default_factory=ScreenMemory, compare=False)
 
     def renamed(self, sections: Mapping[str, tuple[Key, ...]]) -> dict[str, tuple[Key, ...]]:
         """Return keys as footer, help and palette show them."""

@@ -109,6 +109,7 @@ HEADER: Final = (
 OVERVIEW: Final = (
     Key("device.details", "enter", "enter", "details", "Details", "Show the device in detail"),
     _why("device.why", "Why is the device, or event, as it is"),
+    Key("device.columns", "c", "c", "columns", "", "Choose the columns of the devices"),
     Key("group.fold", "z", "z", "fold", "", "Fold or unfold the group of devices"),
 )
 
@@ -125,6 +126,7 @@ QUEUES: Final = (
     Key("list.all", "escape", "escape", "show_all", "Show all", "Show all files again", rank=1),
     Key("list.sort", "s", "s", "sort", "Sort", "Sort by the next column", rank=3),
     Key("list.reverse", "S", "S", "reverse", "", "Reverse sort"),
+    Key("list.columns", "c", "c", "columns", "", "Choose the columns of the files"),
     Key("file.details", "enter", "enter", "details", "", "Show the file in detail"),
     _why("file.why", "Why does the file wait, run, or have no output"),
 )

@@ -35,6 +35,7 @@ from tui_balancer.ui.keymap import (
 )
 from tui_balancer.ui.messages import CommandWanted, Picture, WhyWanted
 from tui_balancer.ui.poller import RunPoller
+from tui_balancer.ui.screen_memory import ScreenMemory
 from tui_balancer.ui.screens.help_screen import HelpScreen
 from tui_balancer.ui.screens.manual_screen import ManualScreen
 from tui_balancer.ui.screens.steering import SteeringScreen
@@ -122,6 +123,11 @@ class RunScreen(SteeringScreen):
     def device(self) -> DeviceMetrics | None:
         """The device selected in the tab that is shown, else in the overview, as it is now."""
         return self.run_state.device(self.view.device or self.overview.device)
+
+    def recall(self, memory: ScreenMemory) -> None:
+        """Show lists as a person left them."""
+        self.queues.files.recall(memory)
+        self.overview.devices.recall(memory)
 
     def receive(self, picture: Picture) -> None:
         """Show a newer picture, or hold it back while the display is frozen."""

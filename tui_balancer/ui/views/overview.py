@@ -169,6 +169,10 @@ class OverviewView(View):
         else:
             self.notify("Select a device first.", title="No device")
 
+    def action_columns(self) -> None:
+        """Choose the columns of the devices."""
+        self.choose_columns(self.devices)
+
     def action_fold(self) -> None:
         """Fold or unfold the group under the cursor."""
         if not self.devices.toggle_fold():

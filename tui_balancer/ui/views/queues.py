@@ -130,6 +130,10 @@ class QueuesView(FileActions):
         """Turn the order round."""
         self.files.reverse()
 
+    def action_columns(self) -> None:
+        """Choose the columns of the files."""
+        self.choose_columns(self.files)
+
     def action_details(self) -> None:
         """Show all about the file under the cursor."""
         row = self.files.cursor_row

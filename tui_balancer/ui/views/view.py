@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.widget import Widget
 
 from tui_balancer.scheduler.commands import Command
+from tui_balancer.ui.dialogs.columns_dialog import ColumnsDialog
 from tui_balancer.ui.keymap import STEERING, Key
 from tui_balancer.ui.messages import CommandWanted, Picture, WhyWanted
 from tui_balancer.ui.state.screen_state import ScreenState
+from tui_balancer.ui.widgets.chosen_columns import ChosenColumns
+from tui_balancer.ui.widgets.column_layout import ColumnLayout
 from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.view.handle import Phase
 from tui_balancer.view.why.explain import Question
@@ -58,6 +61,17 @@ class View(Pane):
     def ask_why(self, question: Question, title: str) -> None:
         """Have something explained."""
         self.post_message(WhyWanted(question, title))
+
+    def choose_columns(self, row_list: ChosenColumns[Any]) -> None:
+        """Ask which columns a list is to show."""
+
+        def answered(layout: ColumnLayout | None) -> None:
+            if layout is not None:
+                row_list.lay_out(layout)
+
+        layout = row_list.memory.layout(row_list.kind)
+        dialog = ColumnsDialog(row_list.offered, layout, lambda: row_list.crowded_out)
+        self.app.push_screen(dialog, answered)
 
     def offers(self, _key: Key) -> bool:
         """Whether a key has something to act on; the others leave the line at the bottom."""

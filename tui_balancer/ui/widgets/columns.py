@@ -19,7 +19,7 @@ class Column(Generic[RowT]):
     """One column of a list.
 
     Attributes:
-        title: Its heading.
+        title: Its heading, of which a list has each once; empty for one that is always there.
         width: Cells of its content; the least that is useful for a flexible column.
         cell: Draws a row's content in the given number of cells or fewer.
         right: Whether content and heading stand at the right, as numbers do.
@@ -28,6 +28,8 @@ class Column(Generic[RowT]):
         wanted: Cells of a flexible column for which columns of `SPARE_RANK` and more give way.
         most: Cells beyond which a flexible column does not grow.
         key: What the list may be sorted by, where this column can be.
+        always: Whether a person cannot hide it.
+        optional: Whether it is shown only if a person asks for it.
     """
 
     title: str
@@ -39,6 +41,8 @@ class Column(Generic[RowT]):
     wanted: int = 0
     most: int = 1000
     key: str = ""
+    always: bool = False
+    optional: bool = False
 
 
 def arrange(

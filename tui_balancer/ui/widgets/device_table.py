@@ -13,8 +13,8 @@ from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import bar, short_count, shorten, sparkline
 from tui_balancer.ui.state.device_rows import DeviceRow, device_rows, ends_in
 from tui_balancer.ui.styles import Line, Tone
+from tui_balancer.ui.widgets.chosen_columns import ChosenColumns
 from tui_balancer.ui.widgets.columns import Column
-from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.view.handle import RunSnapshot
 
 WELL_USED: Final = 0.8
@@ -140,7 +140,7 @@ def columns(samples: Samples) -> tuple[Column[DeviceRow], ...]:
         samples: Returns the last so many samples of a device's rate, oldest first.
     """
     return (
-        Column("Device", 7, device_cell),
+        Column("Device", 7, device_cell, always=True),
         Column("State", 10, state_cell),
         Column("Busy", 9, utilisation_cell, right=True),
         _spark_column(samples),
@@ -158,7 +158,7 @@ def columns(samples: Samples) -> tuple[Column[DeviceRow], ...]:
     )
 
 
-class DeviceTable(RowList[DeviceRow]):
+class DeviceTable(ChosenColumns[DeviceRow]):
     """The devices in their order, grouped by their nodes, or many of them by their hardware.
 
     Args:
@@ -166,6 +166,7 @@ class DeviceTable(RowList[DeviceRow]):
     """
 
     EMPTY = "no devices yet"
+    kind = "devices"
 
     def __init__(self, samples: Samples) -> None:
         super().__init__(columns(samples), id="devices")

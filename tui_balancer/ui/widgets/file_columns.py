@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
+from dataclasses import replace
 from typing import Final
 
 from rich.cells import cell_len
@@ -45,22 +46,36 @@ def file_columns(
     return (
         _tag_column(tags),
         _name_column(tags, width=16, wanted=wanted, most=72),
-        Column("State", 9, _state_cell, key="state"),
-        Column("Device", device_cells, _device_cell, rank=2),
+        *_facts(device_cells),
         Column("Next", 6, _position_cell, right=True, rank=1, key="order"),
-        Column("Seqs", 7, _sequences_cell, right=True, rank=5, key="sequences"),
-        Column("Res", 5, _residues_cell, right=True, rank=3, key="residues"),
-        Column("FLOP", 5, _cost_cell, right=True, rank=6, key="cost"),
+        *_sizes(),
         Column("ETA", 8, _time_cell, right=True, key="ends"),
     )
 
 
-def reason_columns(tags: Container[int]) -> tuple[Column[FileRow], ...]:
+def reason_columns(tags: Container[int], device_cells: int) -> tuple[Column[FileRow], ...]:
     """Return the columns of files without an output, most of the room for the reasons."""
+    others = (*_facts(device_cells), *_sizes())
     return (
         _tag_column(tags),
         _name_column(tags, width=20, most=60),
+        *(replace(column, optional=True) for column in others),
         Column("Why", 22, _reason_cell, flexible=True),
+    )
+
+
+def _facts(device_cells: int) -> tuple[Column[FileRow], ...]:
+    return (
+        Column("State", 9, _state_cell, key="state"),
+        Column("Device", device_cells, _device_cell, rank=2),
+    )
+
+
+def _sizes() -> tuple[Column[FileRow], ...]:
+    return (
+        Column("Seqs", 7, _sequences_cell, right=True, rank=5, key="sequences"),
+        Column("Res", 5, _residues_cell, right=True, rank=3, key="residues"),
+        Column("FLOP", 5, _cost_cell, right=True, rank=6, key="cost"),
     )
 
 
@@ -78,7 +93,14 @@ def _name_column(
         tone: Tone = "strong" if row.unit.unit_id in tags else "plain"
         return [(shorten(row.unit.name, room), tone)]
 
-    return Column("File", width, name_cell, flexible=True, wanted=wanted, most=most, key="file")
+    return Column(
+        *("File", width, name_cell),
+        flexible=True,
+        wanted=wanted,
+        most=most,
+        key="file",
+        always=True,
+    )
 
 
 def _state_cell(row: FileRow, _width: int) -> Line:

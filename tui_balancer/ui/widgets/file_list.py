@@ -15,6 +15,7 @@ from tui_balancer.formatting import count, plural
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import device_width
+from tui_balancer.ui.screen_memory import ScreenMemory
 from tui_balancer.ui.state.file_rows import (
     SORTS,
     Choice,
@@ -23,11 +24,11 @@ from tui_balancer.ui.state.file_rows import (
     NameSearch,
     Numbers,
     chosen,
-    file_row,
 )
 from tui_balancer.ui.state.file_table import QUEUED, WITHOUT_OUTPUT, FileState, FileTable
 from tui_balancer.ui.state.targets import Reach, Targets
 from tui_balancer.ui.styles import Line
+from tui_balancer.ui.widgets.chosen_columns import ChosenColumns
 from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.drag_list import DragList
 from tui_balancer.ui.widgets.file_columns import (
@@ -46,7 +47,7 @@ _LOOKED_AT: Final = 1000
 """Files whose names tell how much room names want."""
 
 
-class FileList(DragList[FileRow]):
+class FileList(DragList[FileRow], ChosenColumns[FileRow]):
     """The files of one queue, of one state, or all of them; some tagged for a move.
 
     A tag belongs to the file, not to its place: it stays when the list is refreshed or the file
@@ -54,6 +55,7 @@ class FileList(DragList[FileRow]):
     """
 
     EMPTY = "no files"
+    kind = "files"
 
     class Retagged(Message):
         """Other files are tagged."""
@@ -67,7 +69,7 @@ class FileList(DragList[FileRow]):
         self._sort_due = 0.0
         self._targets: dict[tuple[FileState, ...], Targets] = {}
         self._usual = file_columns(self._tags, device_width(()))
-        self._with_reasons = reason_columns(self._tags)
+        self._with_reasons = reason_columns(self._tags, device_width(()))
         super().__init__(self._usual, id="files")
         self.retitle("Files")
 
@@ -91,7 +93,9 @@ class FileList(DragList[FileRow]):
             return
         if self._table is None or table.devices != self._table.devices:
             names = [unit.name for unit in table.units[:_LOOKED_AT]]
-            self._usual = file_columns(self._tags, device_width(table.devices), names)
+            device_cells = device_width(table.devices)
+            self._usual = file_columns(self._tags, device_cells, names)
+            self._with_reasons = reason_columns(self._tags, device_cells)
             self._choose_columns()
         first, self._table = self._table is None, table
         if self._tags:
@@ -111,9 +115,18 @@ class FileList(DragList[FileRow]):
         """Whether no name has all the chosen words: letters in their order have to do."""
         return bool(self.choice.words) and self._search.loose
 
+    def recall(self, memory: ScreenMemory) -> None:
+        """See `ChosenColumns.recall`; the order is kept, too."""
+        super().recall(memory)
+        sort, backwards = memory.sort
+        if sort in SORTS:
+            self.choice = replace(self.choice, sort=sort, backwards=backwards)
+
     def choose(self, choice: Choice) -> None:
         """Show other files, or the same in another order."""
         before, self.choice = self.choice, choice
+        if (choice.sort, choice.backwards) != (before.sort, before.backwards):
+            self.memory.sort = choice.sort, choice.backwards
         self._arrange_rows()
         if (choice.states, choice.devices) != (before.states, before.devices):
             self._choose_columns()
@@ -123,6 +136,7 @@ class FileList(DragList[FileRow]):
     def _choose_columns(self) -> None:
         states = self.choice.states
         without = bool(states) and set(states) <= set(WITHOUT_OUTPUT)
+        self.kind = "reasons" if without else "files"
         self.set_columns(self._with_reasons if without else self._usual)
 
     def sort_next(self) -> None:
@@ -207,12 +221,6 @@ class FileList(DragList[FileRow]):
         names = (*table.devices, "")
         files = np.bincount(table.device[waiting] % (len(table.devices) + 1))
         return {names[at]: float(sums[at]) for at in np.flatnonzero(files).tolist()}
-
-    def row_of(self, unit_id: int) -> FileRow | None:
-        """Return a file as it was shown last, wherever it is."""
-        if self._table is None or unit_id >= len(self._table):
-            return None
-        return file_row(self._table, unit_id)
 
     def set_rows(self, rows: Sequence[FileRow], *, follow_top: bool = False) -> None:
         """Show other rows, of which other ones are acted on."""
