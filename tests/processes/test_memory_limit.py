@@ -16,8 +16,8 @@ from tui_balancer.settings import RunSettings
 
 SHAPE = MODELS["esm2_t6_8M_UR50D"]
 EMBEDDING = RunSettings((), Path(), "").embedding_settings(1024, "fp32")
-PROCESSOR = (SelectedDevice("cpu:0", "a CPU", 1, None),)
-CARD = (SelectedDevice("cuda:0", "a card", 1, None), *PROCESSOR)
+PROCESSOR = (SelectedDevice("cpu:0", "a CPU", None),)
+CARD = (SelectedDevice("cuda:0", "a card", None), *PROCESSOR)
 
 
 @pytest.fixture

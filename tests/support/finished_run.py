@@ -30,7 +30,7 @@ from tui_balancer.run_folder.settings_json import run_record
 from tui_balancer.settings import DeviceSettings, OutputSettings, RunSettings
 
 MODEL = "esm2_t6_8M_UR50D"
-CPUS = (SelectedDevice("cpu:0", "a CPU", 1, None),)
+CPUS = (SelectedDevice("cpu:0", "a CPU", None),)
 KEPT = Representations.mean(6, 5)
 RULES = ReadingRules()
 

@@ -33,7 +33,7 @@ from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
 from tui_balancer.scheduler.simulation.run import SimulatedRun
 from tui_balancer.settings import DeviceSettings, RunSettings
 
-CPUS = (SelectedDevice("cpu:0", "a CPU", 1, None), SelectedDevice("cpu:1", "a CPU", 1, None))
+CPUS = (SelectedDevice("cpu:0", "a CPU", None), SelectedDevice("cpu:1", "a CPU", None))
 EMPTY = "the file is empty"
 HOSTILE = '<img src=x onerror="alert(1)">.faa'
 NAMES = ("a.faa", "b.faa", "c.faa", HOSTILE, "empty.faa", "shared.faa")

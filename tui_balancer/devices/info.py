@@ -36,3 +36,8 @@ class DeviceInfo:
     capability: tuple[int, int] | None = None
     visible: str = ""
     relative_speed: float | None = None
+
+    @property
+    def kind(self) -> str:
+        """What it is: `cuda`, `mps` or `cpu`."""
+        return kind_of(self.device)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from tui_balancer.devices.info import DeviceInfo, kind_of
+from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.processor import CPU
 from tui_balancer.errors import UserError
 
@@ -32,31 +32,21 @@ class DeviceRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class SelectedDevice:
+class SelectedDevice(DeviceInfo):
     """A device of the run: it gets one worker.
 
+    Its `device` is `cuda:0`, `mps`, `cpu:0`; on a cluster with its node before it, `NODE/cuda:0`.
+
     Attributes:
-        device: `cuda:0`, `mps`, `cpu:0`; on a cluster with its node before it, `NODE/cuda:0`.
-        name: The hardware's name.
         threads: CPU threads of its worker.
-        memory_total: Bytes, or None where unknown.
-        capability: CUDA's compute capability; None for other devices.
-        visible: See `DeviceInfo`.
-        relative_speed: See `DeviceInfo`.
     """
 
-    device: str
-    name: str
-    threads: int
-    memory_total: int | None
-    capability: tuple[int, int] | None = None
-    visible: str = ""
-    relative_speed: float | None = None
+    threads: int = 1
 
-    @property
-    def kind(self) -> str:
-        """What it is: `cuda`, `mps` or `cpu`."""
-        return kind_of(self.device)
+    @classmethod
+    def of(cls, info: DeviceInfo, device: str, threads: int = 1) -> SelectedDevice:
+        """Return a device, or a worker's part of the processor, under its name in the run."""
+        return cls(**{**asdict(info), "device": device, "threads": threads})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +121,7 @@ def select_devices(
         elif name != CPU:
             raise UserError(_missing(name, cuda))
     selected = [
-        SelectedDevice(info.device, info.name, 1, info.memory_total, info.capability, info.visible)
-        for info in sorted(chosen.values(), key=found.index)
+        SelectedDevice.of(info, info.device) for info in sorted(chosen.values(), key=found.index)
     ]
     if CPU in names:
         selected += _processor_workers(by_name[CPU], shares, len(selected))
@@ -141,7 +130,7 @@ def select_devices(
 
 def _automatic(found: Sequence[DeviceInfo], shares: ProcessorShares) -> tuple[str, ...]:
     """Return what `auto` stands for on this machine."""
-    kinds = {kind_of(info.device) for info in found}
+    kinds = {info.kind for info in found}
     best = next(kind for kind in ("cuda", "mps", CPU) if kind in kinds)
     return (best, CPU) if best != CPU and shares.workers is not None else (best,)
 
@@ -156,16 +145,7 @@ def _processor_workers(
         by_cores = cores // (shares.threads or 1)
         workers = max(1, min(by_cores, shares.memory // shares.worker_bytes))
     threads = shares.threads or max(1, cores // workers)
-    return [
-        SelectedDevice(
-            f"cpu:{number}",
-            processor.name,
-            threads,
-            processor.memory_total,
-            relative_speed=processor.relative_speed,
-        )
-        for number in range(workers)
-    ]
+    return [SelectedDevice.of(processor, f"cpu:{number}", threads) for number in range(workers)]
 
 
 def _missing(name: str, cuda: Sequence[DeviceInfo]) -> str:

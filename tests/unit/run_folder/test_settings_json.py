@@ -44,8 +44,8 @@ SETTINGS = RunSettings(
     seed=3,
 )
 EMBEDDING = EmbeddingSettings(max_length=500, batch_tokens=1024)
-CPUS = (SelectedDevice("cpu:0", "a CPU", 4, None), SelectedDevice("cpu:1", "a CPU", 4, None))
-CARD = (SelectedDevice("cuda:0", "a card", 1, None),)
+CPUS = tuple(SelectedDevice(name, "a CPU", None, threads=4) for name in ("cpu:0", "cpu:1"))
+CARD = (SelectedDevice("cuda:0", "a card", None),)
 
 
 def stored() -> RunRecord:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from tui_balancer.devices.info import DeviceInfo, kind_of
+from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.processor import CPU
 from tui_balancer.devices.selection import AUTO, DeviceRequest, SelectedDevice
 from tui_balancer.engines.remote.messages import NodeReport
@@ -87,7 +87,7 @@ class Nodes:
             if problem := self._unfit(report):
                 raise UserError(problem)
         if self._kind == AUTO:
-            kinds = {kind_of(device.device) for one in in_order for device in one.devices}
+            kinds = {device.kind for one in in_order for device in one.devices}
             self._kind = next(kind for kind in ("cuda", "mps", CPU) if kind in kinds)
         if self._threads is None:
             workers = Counter(one.node for one in in_order)
@@ -119,16 +119,9 @@ class Nodes:
         if first is None:
             return f"{_named(report)} has no {self._kind} device left to compute on"
         name, info = first
+        threads = (self._threads or 1) if self._kind == CPU else 1
         slot = Slot(
-            SelectedDevice(
-                f"{report.node}/{name}",
-                info.name,
-                (self._threads or 1) if self._kind == CPU else 1,
-                info.memory_total,
-                info.capability,
-                info.visible,
-                info.relative_speed,
-            ),
+            SelectedDevice.of(info, f"{report.node}/{name}", threads),
             "cuda:0" if info.visible else info.device if info.device != CPU else name,
         )
         self._slots[key] = slot
@@ -167,7 +160,7 @@ class Nodes:
     def _candidates(self, report: NodeReport) -> Iterable[tuple[str, DeviceInfo]]:
         """Yield what a worker could compute on: names within the node, and what they are."""
         for info in report.devices:
-            if kind_of(info.device) != self._kind:
+            if info.kind != self._kind:
                 continue
             if info.device == CPU:
                 yield from ((f"{CPU}:{number}", info) for number in itertools.count())

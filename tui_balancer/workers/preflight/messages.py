@@ -68,6 +68,3 @@ class Refused:
     """Sent by the process: a line for the person who must mend something."""
 
     line: str
-
-
-PreflightMessage = Received | Refused | PreflightReport

@@ -12,7 +12,6 @@ from multiprocessing import connection
 from pathlib import Path
 
 from tui_balancer.devices.drivers import missing_cards
-from tui_balancer.devices.info import kind_of
 from tui_balancer.devices.processor import describe_processor
 from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import resolve_layer
@@ -49,7 +48,7 @@ def preflight(
         UserError: The model cannot be had, or torch does not work here.
     """
     report = _looked(request, on_download, log) if request.needs_torch else _without_torch(request)
-    found = sum(kind_of(one.device) == "cuda" for one in report.devices)
+    found = sum(one.kind == "cuda" for one in report.devices)
     missing = missing_cards(os.environ, found)
     if not missing or request.devices.processor_only:
         return report

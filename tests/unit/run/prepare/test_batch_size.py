@@ -11,8 +11,8 @@ from tui_balancer.run.prepare.batch_size import (
 )
 
 MODEL = MODELS["esm2_t33_650M_UR50D"]
-GPU = SelectedDevice("cuda:0", "NVIDIA H100", 1, 80 << 30, (9, 0))
-CPU = SelectedDevice("cpu:0", "EPYC", 1, 256 << 30)
+GPU = SelectedDevice("cuda:0", "NVIDIA H100", 80 << 30, capability=(9, 0))
+CPU = SelectedDevice("cpu:0", "EPYC", 256 << 30)
 
 
 def test_a_processor_among_the_devices_decides() -> None:
@@ -30,9 +30,9 @@ def test_a_gpu_gets_as_many_states_of_every_model() -> None:
 
 
 def test_the_card_with_the_least_memory_bounds_the_batch() -> None:
-    small = SelectedDevice("cuda:1", "NVIDIA GeForce GTX 1650", 1, 4 << 30, (7, 5))
+    small = SelectedDevice("cuda:1", "NVIDIA GeForce GTX 1650", 4 << 30, capability=(7, 5))
     tokens = suitable_batch_tokens([GPU, small], MODEL)
     assert tokens == suitable_batch_tokens([small], MODEL) < suitable_batch_tokens([GPU], MODEL)
-    unknown = SelectedDevice("mps", "Apple M3 GPU", 1, None)
+    unknown = SelectedDevice("mps", "Apple M3 GPU", None)
     assert suitable_batch_tokens([unknown], MODEL) == suitable_batch_tokens([GPU], MODEL)
     assert gpu_batch_tokens(MODEL, [1 << 20]) == 2048

@@ -23,7 +23,7 @@ from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.model import DeviceSpec, TimeSettings
 from tui_balancer.scheduler.policy.assignment import assign_files_weighted
 
-CARDS = tuple(SelectedDevice(f"cuda:{n}", "A Card", 1, 1 << 30) for n in range(3))
+CARDS = tuple(SelectedDevice(f"cuda:{n}", "A Card", 1 << 30) for n in range(3))
 SPECS = tuple(DeviceSpec(card.device, card.name, 1.0) for card in CARDS)
 KEY = RateKey("A Card", "esm2", "fp16")
 
@@ -41,7 +41,7 @@ def test_the_next_run_of_a_model_begins_with_the_rate_of_the_last() -> None:
 
 
 def test_processor_workers_of_other_thread_counts_are_another_kind() -> None:
-    one, four = (SelectedDevice("cpu:0", "A CPU", threads, None) for threads in (1, 4))
+    one, four = (SelectedDevice("cpu:0", "A CPU", None, threads=threads) for threads in (1, 4))
     remember({"cpu:0": 5.0}, (four,), "esm2", "fp32")
     assert "5FLOP/s, esm2, fp32" in learned_words(four, load_rates())
     assert learned_words(one, load_rates()) == "–"

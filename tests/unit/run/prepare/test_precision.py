@@ -30,12 +30,12 @@ from tui_balancer.run_folder.settings_json import (
 from tui_balancer.settings import DeviceSettings, EmbeddingChoice, RunSettings
 from tui_balancer.workers.preflight.messages import PreflightReport, PreflightRequest
 
-A100 = SelectedDevice("cuda:0", "NVIDIA A100", 1, None, (8, 0))
-H100 = SelectedDevice("cuda:1", "NVIDIA H100", 1, None, (9, 0))
-T4 = SelectedDevice("cuda:2", "Tesla T4", 1, None, (7, 5))
-P100 = SelectedDevice("cuda:3", "Tesla P100", 1, None, (6, 0))
-MPS = SelectedDevice("mps", "Apple M2 GPU", 1, None)
-CPU = SelectedDevice("cpu:0", "AMD EPYC", 1, None)
+A100 = SelectedDevice("cuda:0", "NVIDIA A100", None, capability=(8, 0))
+H100 = SelectedDevice("cuda:1", "NVIDIA H100", None, capability=(9, 0))
+T4 = SelectedDevice("cuda:2", "Tesla T4", None, capability=(7, 5))
+P100 = SelectedDevice("cuda:3", "Tesla P100", None, capability=(6, 0))
+MPS = SelectedDevice("mps", "Apple M2 GPU", None)
+CPU = SelectedDevice("cpu:0", "AMD EPYC", None)
 
 
 @pytest.mark.parametrize(
