@@ -19,7 +19,6 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from tests.browser import BrowserMissing, take_picture
-from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.history.history import read_history
 from tui_balancer.history.page.embedding_map import embedding_map
 from tui_balancer.history.page.html import page
@@ -33,6 +32,7 @@ from tui_balancer.settings import DeviceSettings, RunSettings
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.screens.replay_screen import ReplayScreen
 from tui_balancer.view.handle import Phase, RunSnapshot
+from tui_balancer.workers.process.spawning import start_helper
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
 PICTURES = ("screen", "replay", "report")
@@ -132,7 +132,7 @@ def main() -> None:
     arguments.add_argument("--to", type=Path, default=FOLDER, help="the folder to keep them in")
     given = arguments.parse_args()
     wanted, folder = [given.only] if given.only else PICTURES, given.to.absolute()
-    prepare_for_spawn()
+    start_helper()
     with tempfile.TemporaryDirectory() as work:
         # The pictures show paths as a person would have typed them.
         os.chdir(work)

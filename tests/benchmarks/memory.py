@@ -19,11 +19,11 @@ from pathlib import Path
 from tests.support.checkpoints import make_checkpoint
 from tests.support.sessions import on_cores
 from tui_balancer.embedding.families.table import MODELS as SHAPES
-from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.scheduler.commands import StopNow
 from tui_balancer.scheduler.model import DeviceState
+from tui_balancer.workers.process.spawning import start_helper
 
 MODELS = {name.split("_")[2]: name for name in SHAPES}
 SEQUENCES = 100
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=MODELS, default=["8M", "35M", "150M"])
     parser.add_argument("--seconds", type=float, default=30.0, help="to watch each run")
     options = parser.parse_args()
-    prepare_for_spawn()
+    start_helper()
     print(f"{'MiB':<14}{'weights':>9}{'worker peak':>13}{'extract.py':>12}", end="")
     print(f"{'1 worker':>10}{'4 workers':>11}{'a worker more':>15}")
     for model in options.models:

@@ -13,8 +13,8 @@ from pathlib import Path
 from statistics import median
 
 from tests.support.sessions import on_cores
-from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.workers.process.spawning import start_helper
 
 
 def write_inputs(folder: Path, files: int) -> None:
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    prepare_for_spawn()
+    start_helper()
     rates: dict[str, list[float]] = {"one": [], "many": []}
     with tempfile.TemporaryDirectory() as name:
         write_inputs(Path(name), options.files)

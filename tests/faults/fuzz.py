@@ -23,11 +23,11 @@ from tests.faults.fuzz_inputs import Strange, strange
 from tests.support.caches import private_cache
 from tests.support.checkpoints import make_checkpoint
 from tests.support.sessions import finished, leftovers, session
-from tui_balancer.engines.local import prepare_for_spawn
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileRow, FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.workers.process.spawning import start_helper
 
 LETTERS = "abÅ-_. ()&;'\"\\$\n\u202e"
 
@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    prepare_for_spawn()
+    start_helper()
     with tempfile.TemporaryDirectory() as folder:
         found = fuzz(Path(folder), options.inputs, options.seed)
     for kind in sorted({*found.done, *found.failed}):

@@ -62,13 +62,13 @@ def watch(
         UserError: The run cannot begin; the line says why.
     """
     lines = lines or sys.stdout
-    from tui_balancer.engines.local import prepare_for_spawn
     from tui_balancer.run.prepare.prepare import require_sense
+    from tui_balancer.workers.process.spawning import start_helper
 
     if not can_show(headless=headless or quiet):
         with bars() as on_step:
             prepared = prepare(on_step)
-        prepare_for_spawn()
+        start_helper()
         with counted_interrupts() as interrupts, _Recorded() as recorded:
             session = recorded.begin(prepared)
             _watch_headless(session, interrupts, lines, from_now=False, quiet=quiet)
@@ -76,7 +76,7 @@ def watch(
         require_sense(settings)
         # Before anything else is done: with other threads at work the import takes twice as long.
         importlib.import_module("tui_balancer.ui.showing")
-        prepare_for_spawn()
+        start_helper()
         with counted_interrupts() as interrupts, _Recorded() as recorded:
             opening = OpeningRun(settings, prepare, recorded.begin)
             session = _watch_on_screen(opening, interrupts, lines, ascii_only=ascii_only)

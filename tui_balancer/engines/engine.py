@@ -32,7 +32,13 @@ class Engine(Protocol):
         """End every worker at once; returns when all of them are gone."""
 
     def kill(self, device: str, pid: int, reason: str) -> None:
-        """Kill a worker that must not go on, if it is still this process; say why at its end."""
+        """Kill a worker that must not go on; its end is reported with the reason.
+
+        Args:
+            device: Whose worker it is.
+            pid: Its process; another one, started meanwhile, is spared.
+            reason: Why, in words that follow "worker died:".
+        """
 
     @property
     def broken(self) -> str:

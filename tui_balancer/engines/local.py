@@ -16,20 +16,11 @@ from tui_balancer.engines.remote.membership import Membership
 from tui_balancer.engines.worker_end import SETTLING_SECONDS, Cause, WorkerEnd, end_of
 from tui_balancer.workers.process.entry import worker_main
 from tui_balancer.workers.process.memory import limit_note
-from tui_balancer.workers.process.spawning import exit_words, spawn, start_helper
+from tui_balancer.workers.process.spawning import exit_words, spawn
 from tui_balancer.workers.wire.config import WorkerSetup
 from tui_balancer.workers.wire.protocol import WorkerApi
 
 _log = logging.getLogger(__name__)
-
-
-def prepare_for_spawn() -> None:
-    """Make later starts of processes possible under a full-screen app.
-
-    Call it before the app takes over stderr: a multiprocessing helper process that lives as
-    long as this one is handed stderr's descriptor when it starts.
-    """
-    start_helper()
 
 
 @dataclass(slots=True)
@@ -98,13 +89,7 @@ class LocalEngine:
             self._thread.join()
 
     def kill(self, device: str, pid: int, reason: str) -> None:
-        """Kill a worker that must not go on; its end is reported with this reason.
-
-        Args:
-            device: Whose worker it is.
-            pid: Its process; another one, started meanwhile, is spared.
-            reason: Why, in words that follow "worker died:".
-        """
+        """See `Engine.kill`."""
         running = self._running.get(device)
         if running is not None and running.process.pid == pid:
             running.verdict = reason

@@ -61,28 +61,21 @@ class Ledger(LedgerReader):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o666))
         except OSError as error:
             raise UserError(f"cannot make the ledger {path}: {error.strerror}") from error
-        connection = connect_any(path, "rw")
-        try:
-            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        with _closed_on_error(connect_any(path, "rw"), f"cannot make the ledger {path}") as opened:
+            (tables,) = opened.execute("SELECT count(*) FROM sqlite_master").fetchone()
             if tables:
                 raise UserError(
                     f"{path} exists already: continue that run, or choose another folder"
                 )
-            ledger = cls(path, connection)
+            ledger = cls(path, opened)
             with ledger._transaction(durable=True):
                 for statement in TABLES:
-                    connection.execute(statement)
-                connection.execute(
+                    opened.execute(statement)
+                opened.execute(
                     "INSERT INTO run VALUES (1, ?, ?, ?, ?)",
                     (run.created_at, run.model, json.dumps(dict(run.settings)), run.scanned_at),
                 )
                 ledger._begin(session)
-        except sqlite3.Error as error:
-            connection.close()
-            raise UserError(f"cannot make the ledger {path}: {error}") from error
-        except BaseException:
-            connection.close()
-            raise
         return ledger
 
     @classmethod
@@ -95,25 +88,18 @@ class Ledger(LedgerReader):
             UserError: There is none, it is damaged or none, or of another version.
             LedgerError: There is no space.
         """
-        connection = connect(path, "rw")
-        try:
-            (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        with _closed_on_error(connect(path, "rw"), f"cannot open the ledger {path}") as opened:
+            (finding,) = opened.execute("PRAGMA quick_check(1)").fetchone()
             if finding != "ok":
                 raise UserError(f"the ledger {path} is damaged: {finding}")
-            ledger = cls(path, connection)
+            ledger = cls(path, opened)
             with ledger._transaction(durable=True):
                 lost = LeaseEnd.LOST.value
-                connection.execute("UPDATE leases SET how = ? WHERE how IS NULL", (lost,))
-                connection.execute(
+                opened.execute("UPDATE leases SET how = ? WHERE how IS NULL", (lost,))
+                opened.execute(
                     "UPDATE files SET state = 'waiting', reason = ? WHERE state = 'leased'", (lost,)
                 )
                 ledger._begin(session)
-        except sqlite3.Error as error:
-            connection.close()
-            raise UserError(f"cannot open the ledger {path}: {error}") from error
-        except BaseException:
-            connection.close()
-            raise
         return ledger
 
     def record_scan(self, files: Sequence[FileRecord], at: float) -> None:
@@ -213,6 +199,18 @@ class Ledger(LedgerReader):
                 if isinstance(error, sqlite3.Error):
                     raise LedgerError(f"cannot write the ledger: {error}") from error
                 raise
+
+
+@contextmanager
+def _closed_on_error(connection: sqlite3.Connection, words: str) -> Iterator[sqlite3.Connection]:
+    """Close a connection when the block fails; what the database says becomes a line."""
+    try:
+        yield connection
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise UserError(f"{words}: {error}") from error
+        raise
 
 
 def _choose_journal(connection: sqlite3.Connection, folder: Path) -> bool:

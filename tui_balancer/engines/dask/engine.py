@@ -120,13 +120,7 @@ class DaskEngine:
             self._stopped.set()
 
     def kill(self, device: str, pid: int, reason: str) -> None:
-        """Give up a silent worker, and have its Nanny kill it, if it has one.
-
-        Args:
-            device: Whose worker it is.
-            pid: Its process; another one, started meanwhile, is spared.
-            reason: Why, in words that follow "worker died:".
-        """
+        """See `Engine.kill`; the worker's Nanny kills it, if it has one."""
         for slot in tuple(self._slots.values()):
             if slot.worker.device == device and slot.report.pid == pid:
                 self._happenings.put(_Ended(slot, WorkerEnd(Cause.HUNG, reason)))

@@ -14,6 +14,7 @@ from tui_balancer.devices.selection import AUTO, DeviceRequest, SelectedDevice
 from tui_balancer.engines.remote.messages import NodeReport
 from tui_balancer.errors import UserError
 from tui_balancer.extras import versions
+from tui_balancer.formatting import listed
 from tui_balancer.workers.wire.config import WorkerSetup
 
 _SAME_AS_HERE = ("tui-balancer", "fair-esm")
@@ -177,10 +178,9 @@ class Nodes:
     def _unfit(self, report: NodeReport) -> str:
         """Say why a worker is not fit for the run; nothing if it is."""
         if report.unseen:
-            more = len(report.unseen) - _NAMED
-            shown = ", ".join(report.unseen[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
             return (
-                f"{_named(report)} does not see what this machine sees: {shown}. The run folder, "
+                f"{_named(report)} does not see what this machine sees: "
+                f"{listed(report.unseen, _NAMED)}. The run folder, "
                 "the inputs and the model must lie on a file system that all nodes share"
             )
         for package in _SAME_AS_HERE:

@@ -38,7 +38,8 @@ def start_helper() -> None:
     """Start multiprocessing's helper process, if it does not run, out of reach of group signals.
 
     By itself it ignores only two of them, and its starter unblocks these two afterwards. This and
-    all later processes do not import what lies in the current folder.
+    all later processes do not import what lies in the current folder. It lives as long as this
+    process and is handed stderr's descriptor: start it before a full-screen app takes that over.
     """
     # They start by `python -c`, which looks there first: a signal.py would end them at once.
     util._args_from_interpreter_flags = _interpreter_flags  # type: ignore[attr-defined]
