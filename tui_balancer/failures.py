@@ -65,7 +65,7 @@ WORDS: Final[dict[FailureCause, str]] = {
 
 
 ADVICE: Final[dict[FailureCause, str]] = {
-    FailureCause.UNREADABLE: "Check permissions and the disk",
+    FailureCause.UNREADABLE: "Check its permissions and the disk",
     FailureCause.EMPTY: "Restore the file, or take it out of the inputs",
     FailureCause.NO_RESIDUES: "Restore the sequences, or take the file out of the inputs",
     FailureCause.ALL_TOO_LONG: "Start a new run with --long truncate or --long window",
@@ -78,10 +78,10 @@ ADVICE: Final[dict[FailureCause, str]] = {
     FailureCause.OTHER_FORMAT: "Convert the file to FASTA with protein sequences",
     FailureCause.SUSPECT: "Correct the record, or start a new run without --strict",
     FailureCause.CHANGED: "Put the old content back, or accept the new one with --rescan",
-    FailureCause.OUT_OF_MEMORY: "Free memory, or lower --batch-tokens or --max-length",
-    FailureCause.KILLED_WORKERS: "Read the worker's log; try a smaller --batch-tokens",
-    FailureCause.OUTPUT_TAKEN: "Move the other file away",
-    FailureCause.NOT_WRITTEN: "Check permissions and space of the output folder",
+    FailureCause.OUT_OF_MEMORY: "Free memory and retry; in a new run lower --batch-tokens",
+    FailureCause.KILLED_WORKERS: "Read the worker's log; in a new run lower --batch-tokens",
+    FailureCause.OUTPUT_TAKEN: "Move the other file away, then retry",
+    FailureCause.NOT_WRITTEN: "Check permissions and space of the output folder, then retry",
     FailureCause.UNEXPECTED: "Read the worker's log, then try again",
 }
 """What a person can do about it, in the imperative."""

@@ -62,7 +62,7 @@ SUSPECT: Final = frozenset(
 """What may be no protein sequence; `--strict` refuses files that have it."""
 
 
-_WORDS: Final[dict[NoticeKind, str]] = {
+WORDS: Final[dict[NoticeKind, str]] = {
     NoticeKind.TRUNCATED: "sequences longer than the maximum length are cut",
     NoticeKind.WINDOWED: "sequences longer than the maximum length go through in windows",
     NoticeKind.TOO_LONG: "sequences longer than the maximum length are left out",
@@ -87,7 +87,45 @@ _WORDS: Final[dict[NoticeKind, str]] = {
     NoticeKind.UNREADABLE: "folders that cannot be searched are left out",
     NoticeKind.BROKEN_LINK: "links that lead nowhere are left out",
     NoticeKind.SPECIAL: "pipes, sockets and devices are left out",
+    NoticeKind.OUT_OF_MEMORY: "sequences did not fit into memory and have no vectors",
 }
+"""What was found; of a `RUN` notice the text itself says that."""
+
+
+_LONG = "--long says whether long sequences are cut, embedded in windows or left out"
+_NUCLEOTIDES = "Translate them; if they are protein, --allow-nucleotide says so"
+_CHECK = "Check the records; --strict refuses files that have such"
+_REMOVE = "Nothing, if they are no inputs; else convert them to FASTA"
+
+ADVICE: Final[dict[NoticeKind, str]] = {
+    NoticeKind.RUN: "Read it; the run continues",
+    NoticeKind.TRUNCATED: _LONG,
+    NoticeKind.WINDOWED: _LONG,
+    NoticeKind.TOO_LONG: _LONG,
+    NoticeKind.REPLACED: "Check the letters, if there are many",
+    NoticeKind.EMPTY: "Restore the sequences, if they should be there",
+    NoticeKind.REPEATED_ID: "Nothing: the outputs name both; make ids unique to keep them",
+    NoticeKind.COMMENT: "Nothing, if they are comments",
+    NoticeKind.BYTE_ORDER_MARK: "Nothing; files were joined that began with one",
+    NoticeKind.HEADER_BYTES: "Save the file as UTF-8 to keep its headers readable",
+    NoticeKind.NUCLEOTIDES: _NUCLEOTIDES,
+    NoticeKind.SHORT_NUCLEOTIDES: _NUCLEOTIDES,
+    NoticeKind.THREE_LETTER: _CHECK,
+    NoticeKind.SECONDARY_STRUCTURE: _CHECK,
+    NoticeKind.STRUCTURE_TOKENS: _CHECK,
+    NoticeKind.PIR: _CHECK,
+    NoticeKind.WORDS: _CHECK,
+    NoticeKind.ID_AS_SEQUENCE: _CHECK,
+    NoticeKind.NOT_FASTA: _REMOVE,
+    NoticeKind.ARCHIVE: "Unpack them, and accept the files with --rescan",
+    NoticeKind.DAMAGED: "Copy or download them again, and accept them with --rescan",
+    NoticeKind.HIDDEN: "Nothing, if they are no inputs; else rename them",
+    NoticeKind.UNREADABLE: "Change their permissions, and accept the files with --rescan",
+    NoticeKind.BROKEN_LINK: "Restore what they lead to, and accept it with --rescan",
+    NoticeKind.SPECIAL: "Nothing, if they are no inputs",
+    NoticeKind.OUT_OF_MEMORY: "Free memory, then resume with --retry-failed",
+}
+"""What a person can do about it, in the imperative."""
 
 
 REASONS: Final[dict[NoticeKind, str]] = {
@@ -182,7 +220,7 @@ class Notices:
 
 
 def _notice(kind: NoticeKind, found: _Found) -> Notice:
-    text = f"{_WORDS[kind]}: {count(found.count)}"
+    text = f"{WORDS[kind]}: {count(found.count)}"
     if found.files:
         text += f" in {plural(found.files, 'file')}"
     return Notice(text, kind, found.count, found.files, tuple(found.examples))

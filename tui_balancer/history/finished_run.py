@@ -200,7 +200,7 @@ def _summary(
     done = [row for row in files if row.state is FileState.DONE]
     earlier = [row for row in done if row.file.file_id not in now]
     failed = [
-        FailedFile(row.file.name, row.reason, row.by_hand)
+        FailedFile(row.file.name, row.reason, row.by_hand, row.file.cause)
         for row in files
         if row.state is FileState.FAILED
     ]

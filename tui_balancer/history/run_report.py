@@ -48,6 +48,7 @@ class FileReport:
         source: Absolute path.
         state: waiting, leased, done, failed or skipped.
         reason: Why it failed or waits again.
+        cause: Why it failed, in a stable word; empty in other states.
         device: Who had it last.
         attempts: How often it was leased.
         sequences: Sequences to embed.
@@ -67,6 +68,7 @@ class FileReport:
     source: str
     state: str
     reason: str
+    cause: str
     device: str
     attempts: int
     sequences: int
@@ -252,6 +254,7 @@ def _files(history: RunHistory, all_spans: Sequence[Span]) -> tuple[FileReport, 
             source=row.file.source,
             state=SKIPPED if row.by_hand else row.state.value,
             reason=row.reason,
+            cause=row.file.cause.value,
             device=row.device,
             attempts=row.attempts,
             sequences=row.file.sequences,

@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from tui_balancer.failures import FailureCause
 from tui_balancer.formatting import count
 from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.events import Event
@@ -118,6 +119,7 @@ class FailedFile:
     name: str
     reason: str
     by_hand: bool = False
+    cause: FailureCause = FailureCause.UNEXPECTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from statistics import median, quantiles
 
+from tui_balancer.failures import FailureCause
 from tui_balancer.ledger.records import DeviceUsed
 from tui_balancer.notices import Notice
 from tui_balancer.scheduler.events import (
@@ -118,10 +119,11 @@ class RunStats(RunView):
 
     def failed(self, event: FailureEvent | SkipEvent, files: Sequence[int]) -> None:
         """See `RunView`; a shard fails its file, and has nothing to answer for itself."""
+        cause = FailureCause.NONE if isinstance(event, SkipEvent) else event.cause
         for number in files:
             if number >= len(self._files) or self._files[number].whole is None:
                 name = event.unit_name if len(files) == 1 else self._files[number].name
-                self._failures[number] = FailedFile(name, event.reason, event.by_hand)
+                self._failures[number] = FailedFile(name, event.reason, event.by_hand, cause)
 
     def reopened(self, _event: RetryEvent, files: Sequence[int]) -> None:
         """See `RunView`."""

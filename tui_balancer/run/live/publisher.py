@@ -13,7 +13,7 @@ from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ledger.changes import FileDone, FileFailed
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import OutputRecord
-from tui_balancer.notices import EXAMPLES, Example, Notice, NoticeKind
+from tui_balancer.notices import EXAMPLES, Example, Notice, NoticeKind, Notices
 from tui_balancer.outputs.atomic import Replace, publish, remove
 from tui_balancer.outputs.layout import temporary_path
 from tui_balancer.outputs.partials import discard_partial
@@ -235,6 +235,8 @@ def _file_done(file: FileResult, manifest: Manifest) -> FileDone:
 
 def _missing(name: str, ids: Sequence[str]) -> Notice:
     """Return a warning of the sequences that an output does not have."""
-    text = f"sequences did not fit into memory and have no vectors: {len(ids):,} in 1 file"
+    found = Notices()
     examples = (Example(name, record=terminal_safe(one, _LONGEST_ID)) for one in ids[:EXAMPLES])
-    return Notice(text, NoticeKind.OUT_OF_MEMORY, len(ids), 1, tuple(examples))
+    found.add(NoticeKind.OUT_OF_MEMORY, len(ids), examples)
+    (notice,) = found.all()
+    return notice

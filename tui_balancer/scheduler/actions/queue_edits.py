@@ -96,8 +96,8 @@ def retry(state: SchedulerState, unit_ids: Sequence[int]) -> Undoable:
 def _why_not_again(word: str) -> tuple[str, str]:
     """Return why a unit is not tried again that is in this state, of one and of many."""
     if word in ("failed", "skipped"):
-        how = "failed" if word == "failed" else "was skipped"
-        hows = "failed" if word == "failed" else "were skipped"
+        how = "failed at the scan or" if word == "failed" else "was skipped"
+        hows = "failed at the scan or" if word == "failed" else "were skipped"
         command = "before this session: `resume --retry-failed` tries"
         return f"{how} {command} it again", f"{hows} {command} them again"
     return f"is {word}", f"are {word}"

@@ -12,8 +12,8 @@ from textual.widgets import Static
 from tui_balancer.formatting import count, duration, percent, plural, quantity
 from tui_balancer.ui import glyphs
 from tui_balancer.view.handle import DeviceSummary, RunSummary
+from tui_balancer.view.problems import failure_groups
 
-SHOWN_FAILURES: Final = 100
 _LABEL: Final = 10
 
 
@@ -95,12 +95,9 @@ def summary_text(summary: RunSummary) -> Content:
     lines += [_device(device, summary.elapsed_seconds) for device in summary.devices]
     if summary.failed:
         lines += [Content(""), Content.styled("Failed", "bold $text-error")]
-        lines += [
-            Content.assemble((f"  {one.name}", "bold"), f"  {one.reason}")
-            for one in summary.failed[:SHOWN_FAILURES]
-        ]
-        if len(summary.failed) > SHOWN_FAILURES:
-            lines.append(Content(f"  … and {count(len(summary.failed) - SHOWN_FAILURES)} more"))
+        for group in failure_groups(summary.failed):
+            lines.append(Content.assemble((f"  {group.text}", "bold"), f": {group.amount}"))
+            lines += [Content(f"    {place.line}") for place in group.examples]
     if summary.warnings:
         lines += [Content(""), Content.styled("Warnings", "bold $text-warning")]
         lines += [Content(f"  {line}") for line in summary.warnings]
