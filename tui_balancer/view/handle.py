@@ -173,7 +173,7 @@ class RunSummary:
         skipped: Sequences left out, empty ones and those too long for `--long skip`.
         missing: Sequences left out of finished outputs because they did not fit into memory.
         elapsed_seconds: From the start to the end.
-        steals: Files stolen.
+        steals: Steals, each of a file or a bundle.
         splits: How often a device joined another one in a running file.
         prediction_errors: Relative errors of the times that files were predicted to take, median
             and 95th percentile; None where there were too few.
@@ -220,6 +220,11 @@ class RunSummary:
     copies: int = 0
     skips: tuple[FailedFile, ...] = ()
     damaged: bool = False
+
+    @property
+    def files_stolen(self) -> int:
+        """Files that came to a device by steals; a steal may take a bundle of several."""
+        return sum(device.stolen_to for device in self.devices)
 
     @property
     def sequences_now(self) -> int:

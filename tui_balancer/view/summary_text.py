@@ -52,7 +52,7 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
         lines += [f"  {file.name}" for file in summary.skips]
     lines.append(f"model    {summary.model_label}")
     lines += [_device_line(device, summary.elapsed_seconds) for device in summary.devices]
-    balance = f"{plural(summary.steals, 'file')} stolen, {count(summary.moves)} moved by hand"
+    balance = f"{plural(summary.files_stolen, 'file')} stolen, {count(summary.moves)} moved by hand"
     if summary.splits:
         balance += f", {plural(summary.splits, 'running file')} shared"
     if summary.efficiency is not None:

@@ -62,15 +62,16 @@ def _work(summary: RunSummary) -> list[Content]:
     bound = ""
     if summary.efficiency is not None:
         bound = f", {percent(summary.efficiency)} efficient"
+    steals = plural(summary.steals, "steal")
+    if summary.files_stolen != summary.steals:
+        steals += f" of {plural(summary.files_stolen, 'file')}"
     lines = [
         _line("Took", f"{duration(seconds)}{rates}"),
         _line(
             "Embedded",
             f"{plural(summary.sequences, 'sequence')}, {quantity(summary.residues)} residues",
         ),
-        _line(
-            "Balanced", f"{plural(summary.steals, 'steal')}, {plural(summary.moves, 'move')}{bound}"
-        ),
+        _line("Balanced", f"{steals}, {plural(summary.moves, 'move')}{bound}"),
         _line("Model", summary.model_label),
         _line("Outputs", (summary.output, "bold")),
     ]
