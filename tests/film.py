@@ -19,7 +19,7 @@ from textual.pilot import Pilot
 
 from tests.screenshots import FOLDER, demo_session, stolen, until
 from tests.support.film import Frame, paced, seen_rows, svg, thinned
-from tui_balancer.engines.local import prepare_for_spawn
+from  import prepare_for_spawn
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.view.handle import Phase
