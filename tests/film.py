@@ -19,10 +19,10 @@ from textual.pilot import Pilot
 
 from tests.screenshots import FOLDER, demo_session, stolen, until
 from tests.support.film import Frame, paced, seen_rows, svg, thinned
-from  import prepare_for_spawn
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.view.handle import Phase
+from tui_balancer.workers.process.spawning import start_helper
 
 SIZE = (116, 32)
 SECONDS = 20.0
@@ -98,7 +98,7 @@ async def press(pilot: Pilot[int], *keys: str) -> None:
 def main(picture: Path = FOLDER / "film.svg") -> None:
     """Run the demo and keep its film."""
     picture = picture.absolute()
-    prepare_for_spawn()
+    start_helper()
     with tempfile.TemporaryDirectory() as work:
         # The film shows paths as a person would have typed them.
         os.chdir(work)
