@@ -19,6 +19,7 @@ from textual.pilot import Pilot
 
 from tests.screenshots import FOLDER, demo_session, stolen, until
 from tests.support.film import Frame, paced, seen_rows, svg, thinned
+from tests.support.private_user import private_user
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.view.handle import Phase
@@ -95,6 +96,7 @@ async def press(pilot: Pilot[int], *keys: str) -> None:
         await asyncio.sleep(KEY_SECONDS)
 
 
+@private_user()
 def main(picture: Path = FOLDER / "film.svg") -> None:
     """Run the demo and keep its film."""
     picture = picture.absolute()

@@ -19,6 +19,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from tests.browser import BrowserMissing, take_picture
+from tests.support.private_user import private_user
 from tui_balancer.history.history import read_history
 from tui_balancer.history.page.embedding_map import embedding_map
 from tui_balancer.history.page.html import page
@@ -125,6 +126,7 @@ def stolen(seen: RunSnapshot) -> int:
     return sum(device.stolen_to for device in seen.devices)
 
 
+@private_user()
 def main() -> None:
     """Run the demo and keep its pictures."""
     arguments = argparse.ArgumentParser()

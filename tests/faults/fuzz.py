@@ -20,8 +20,8 @@ from pathlib import Path
 import torch
 
 from tests.faults.fuzz_inputs import Strange, strange
-from tests.support.caches import private_cache
 from tests.support.checkpoints import make_checkpoint
+from tests.support.private_user import private_user
 from tests.support.sessions import finished, leftovers, session
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.ledger.reading import read_ledger
@@ -134,7 +134,7 @@ def _faults(
             yield f"the vector of {id_!r} is another one"
 
 
-@private_cache()
+@private_user()
 def main() -> None:
     """Fuzz as much as was asked for, and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.faults.fuzz")

@@ -32,8 +32,8 @@ import psutil
 from tests.faults.storm import Size, Stage
 from tests.faults.storm_app import PRELOADED
 from tests.faults.storm_findings import made_in, not_done_once, strays
-from tests.support.caches import private_cache
 from tests.support.leases import leases_of
+from tests.support.private_user import private_user
 from tui_balancer.attach.point import AttachPoint
 from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.ledger.reading import is_blank, read_ledger
@@ -351,7 +351,7 @@ def told(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
 
 
-@private_cache()
+@private_user()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Signal as the command line says, and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0] if __doc__ else "")

@@ -22,9 +22,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.caches import private_cache
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import workers_of
+from tests.support.private_user import private_user
 from tests.support.terminal import PATIENCE_SECONDS, Terminal
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ui.app import FAILED
@@ -270,7 +270,7 @@ def fuzz(folder: Path, events: int, seed: int) -> Findings:
     return found
 
 
-@private_cache()
+@private_user()
 def main() -> None:
     """Fuzz as much as was asked for, and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.faults.screen_fuzz")

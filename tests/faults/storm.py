@@ -33,8 +33,8 @@ from tests.faults.storm_findings import (
 )
 from tests.faults.storm_strikes import PATIENCE_SECONDS, Striker
 from tests.faults.storm_victim import Victim
-from tests.support.caches import private_cache
 from tests.support.checkpoints import make_checkpoint
+from tests.support.private_user import private_user
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ledger.reading import is_blank
 from tui_balancer.ledger.schema import LEDGER_NAME
@@ -262,7 +262,7 @@ def storm(rounds: int, seed: int, folder: Path, size: Size) -> Findings:
     return total
 
 
-@private_cache()
+@private_user()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Storm as the command line says, and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0] if __doc__ else "")
