@@ -11,6 +11,7 @@ from msgspec.structs import replace as with_fields
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.failures import FailureCause
 from tui_balancer.ledger.changes import FileDone
 from tui_balancer.ledger.records import DeviceUsed, FileRecord, RunRecord, SessionEnd, SessionRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
@@ -98,6 +99,7 @@ def told_run(folder: Path) -> Path:
         FileRecord(
             number, number, number, name, f"/data/{name}", f"{number:064x}", 100, 1,
             f"{number}_ESM.pt", 10, 1000, 1e13, EMPTY if number == BAD else "",
+            cause=FailureCause.EMPTY if number == BAD else FailureCause.NONE,
         )
         for number, name in enumerate(NAMES)
     ]  # fmt: skip

@@ -10,7 +10,8 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from tui_balancer import __version__
+from tui_balancer import __version__, failures, notices
+from tui_balancer.failures import FailureCause
 from tui_balancer.formatting import count, duration, percent, plural, quantity
 from tui_balancer.history.page.embedding_map import EmbeddingMap
 from tui_balancer.history.page.throughput import throughput
@@ -60,10 +61,13 @@ def page(account: RunReport, embeddings: EmbeddingMap | str | None = None) -> st
         "count": count,
         "duration": duration,
         "example_line": example_line,
+        "failure_advice": lambda file: failures.ADVICE.get(FailureCause(file.cause), ""),
         "moment": lambda iso: iso[:16].replace("T", " "),
         "percent": percent,
         "plural": plural,
         "quantity": quantity,
+        "warning_advice": lambda notice: notices.ADVICE[notice.kind],
+        "warning_words": lambda notice: notices.WORDS.get(notice.kind, notice.text),
     }
     script = environment.get_template("report.js").render()
     text = environment.get_template("report.html.jinja").render(

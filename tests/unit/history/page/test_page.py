@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import tui_balancer_here
-from tests.support.told_run import HOSTILE, NAMES, told_run
+from tests.support.told_run import BAD, HOSTILE, NAMES, told_run
+from tui_balancer import failures, notices
+from tui_balancer.failures import FailureCause
 from tui_balancer.formatting import quantity
 from tui_balancer.history.history import read_history
 from tui_balancer.history.page.axes import time_ticks, value_ticks
@@ -101,7 +103,16 @@ def test_warnings_are_listed_with_their_examples(account: RunReport) -> None:
     parsed = Parsed(page(replace(account, warnings=(warned, Notice("unknown card")))))
     assert "warnings" in [one.get("id") for tag, one in parsed.elements if tag == "h2"]
     words = " ".join(" ".join(parsed.words).split())
-    assert f"empty: 4 in 2 files a.faa line 3: P1 {HOSTILE} line 9: P2 unknown card" in words
+    where = f"a.faa line 3: P1 {HOSTILE} line 9: P2"
+    kind, advice = notices.WORDS[NoticeKind.EMPTY], notices.ADVICE[NoticeKind.EMPTY]
+    assert f"{kind} 4 2 {where} {advice} unknown card 1 – {notices.ADVICE[NoticeKind.RUN]}" in words
+
+
+def test_failures_say_what_to_do(account: RunReport) -> None:
+    bad = account.files[BAD]
+    assert bad.cause
+    words = " ".join(" ".join(Parsed(page(account)).words).split())
+    assert f"{bad.name} {bad.reason} {failures.ADVICE[FailureCause(bad.cause)]}" in words
 
 
 def test_a_run_that_did_nothing_has_a_page_without_pictures(account: RunReport) -> None:
