@@ -138,7 +138,7 @@ def work(prepared: PreparedRun, computed: list[int], *, poison: bool = False) ->
         )
         board = WorkerService(coordinator, journal, DiskFullPause(coordinator), folder.presence)
         manifest = run_files.manifest
-        board.open(manifest)
+        board.manifest = manifest
         files = [manifest.file_unit(number) for number in range(len(manifest.files))]
         board.publisher.owned = run_files.owned
         run_files.assign_to(coordinator, files)

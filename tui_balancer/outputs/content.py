@@ -72,7 +72,7 @@ class Content:
         entries: The sequences, N of them, as often as they are asked for.
         kept: What is in their rows.
         vectors: Yields the row of each entry, float32, in their order.
-        metadata: What `provenance.provenance` returns; less in files of others.
+        metadata: What `workers.task.metadata` says of a file; less in files of others.
         left_out: Sequences that are empty or too long and have no row; only the index names them.
     """
 

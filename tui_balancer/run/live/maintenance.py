@@ -10,8 +10,11 @@ from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.run.live.disk_full import DiskFullPause
 from tui_balancer.run.live.watchdog import Watchdog
 from tui_balancer.run.live.worker_service import WorkerService
+from tui_balancer.run.prepare.prepare import PreparedRun
+from tui_balancer.run_folder.disk_space import has_room_for_largest
+from tui_balancer.run_folder.folder import RunFolder
 from tui_balancer.run_folder.ledger_writer import LedgerWriter
-from tui_balancer.run_folder.presence import FolderLost, Presence
+from tui_balancer.run_folder.presence import FolderLost
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 
 SPACE_CHECK_SECONDS = 5.0
@@ -26,7 +29,6 @@ class Maintenance:
     """What a run needs about once a second: the watchdog, the ledger, the end of a disk pause.
 
     Attributes:
-        has_room: Whether the disk has room again.
         clock: Seconds that never go back.
     """
 
@@ -36,8 +38,8 @@ class Maintenance:
     ledger_writer: LedgerWriter
     disk_pause: DiskFullPause
     watchdog: Watchdog
-    has_room: Callable[[], bool]
-    presence: Presence
+    folder: RunFolder
+    prepared: PreparedRun
     clock: Callable[[], float]
     _next_space_check: float = 0.0
     _next_device_note: float = 0.0
@@ -52,7 +54,7 @@ class Maintenance:
         Raises:
             FolderLost: The run folder or its ledger is not there any more.
         """
-        if loss := self.presence.loss():
+        if loss := self.folder.presence.loss():
             raise FolderLost(loss)
         pids = self.engine.pids()
         self.watchdog.check(pids, self.coordinator.get_gpu_metrics(), self.worker_service.asked)
@@ -62,7 +64,7 @@ class Maintenance:
         self.write_down()
         if unattended and self.clock() >= self._next_space_check:
             self._next_space_check = self.clock() + SPACE_CHECK_SECONDS
-            self.disk_pause.end_if_room(self.has_room)
+            self.disk_pause.end_if_room(self._has_room)
 
     def note_devices(self) -> None:
         """Record how busy the devices have been."""
@@ -75,3 +77,15 @@ class Maintenance:
             self.ledger_writer.flush()
         except LedgerError as problem:
             self.disk_pause.begin(str(problem))
+
+    def _has_room(self) -> bool:
+        """Whether the ledger and the largest output could be written again."""
+        manifest, outputs = self.worker_service.manifest, self.prepared.settings.outputs
+        assert manifest is not None, "nothing is held before there is work"
+        try:
+            self.ledger_writer.flush()
+            return has_room_for_largest(
+                self.folder.path, manifest.files, self.prepared.kept, outputs.formats
+            )
+        except (LedgerError, OSError):
+            return False

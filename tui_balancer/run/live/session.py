@@ -26,7 +26,6 @@ from tui_balancer.run.live.worker_service import WorkerService
 from tui_balancer.run.prepare.learned_rates import remember
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run.prepare.run_files import RunFiles, find_run_files
-from tui_balancer.run_folder.disk_space import has_room_for_largest
 from tui_balancer.run_folder.folder import LOGS_FOLDER, RunFolder
 from tui_balancer.run_folder.ledger_writer import LedgerWriter
 from tui_balancer.run_folder.output_counts import OutputCounts
@@ -141,8 +140,8 @@ class RunSession:
             self._ledger_writer,
             self._disk_pause,
             watchdog,
-            self._has_room,
-            self._folder.presence,
+            self._folder,
+            prepared,
             time.monotonic,
         )
         self._thread = threading.Thread(target=self._run, name="run-session", daemon=True)
@@ -317,7 +316,7 @@ class RunSession:
         files = tuple(map(manifest.file_unit, range(len(manifest.files))))
         self._warn(run_files.warnings)
         self._run_state.expect(files)
-        self.worker_service.open(manifest)
+        self.worker_service.manifest = manifest
         publisher = self.worker_service.publisher
         publisher.output_counts = OutputCounts.of(run_files.in_state(FileState.DONE))
         publisher.owned = run_files.owned
@@ -346,15 +345,3 @@ class RunSession:
             self.coordinator.wait(timeout=1.0)
         if self._stopping.asked is None and self.coordinator.totals().waiting:
             self._stop_reason = self.engine.broken or "every device is dead; see the worker logs"
-
-    def _has_room(self) -> bool:
-        """Whether the ledger and the largest output could be written again."""
-        assert self._run_files is not None, "nothing is held before there is work"
-        files = self._run_files.manifest.files
-        try:
-            self._ledger_writer.flush()
-            return has_room_for_largest(
-                self._folder.path, files, self._prepared.kept, self._settings.outputs.formats
-            )
-        except (LedgerError, OSError):
-            return False

@@ -29,6 +29,7 @@ class WorkerService:
     Attributes:
         facts: What each device's newest worker found.
         asked: How often each device's workers asked for work.
+        manifest: What the units mean; None before they are about to be assigned.
     """
 
     def __init__(
@@ -41,16 +42,12 @@ class WorkerService:
         self._coordinator = coordinator
         self._ledger_writer = ledger_writer
         self._disk_pause = disk_pause
-        self._manifest: Manifest | None = None
+        self.manifest: Manifest | None = None
         self.publisher = Publisher(coordinator, ledger_writer, disk_pause, presence)
         self.facts: dict[str, DeviceFacts] = {}
         self.asked: Counter[str] = Counter()
         self._busy: dict[WorkerId, float] = {}
         self._reported: dict[WorkerId, TaskProgress] = {}
-
-    def open(self, manifest: Manifest) -> None:
-        """Learn what the units mean that are about to be assigned."""
-        self._manifest = manifest
 
     def hello(self, worker: WorkerId, facts: DeviceFacts) -> None:
         """See `WorkerApi.hello`."""
@@ -67,15 +64,15 @@ class WorkerService:
         if lease is None:
             raise queue.Empty
         self._record(worker, lease)
-        assert self._manifest is not None, "the service is opened before units are assigned"
-        return self._manifest.task(lease)
+        assert self.manifest is not None, "it is known before units are assigned"
+        return self.manifest.task(lease)
 
     def peek(self, worker: WorkerId) -> Task | None:
         """See `WorkerApi.peek`."""
         unit = self._coordinator.head(worker.device)
-        if unit is None or self._manifest is None:
+        if unit is None or self.manifest is None:
             return None
-        return self._manifest.task(Lease(unit, worker.device, epoch=0))
+        return self.manifest.task(Lease(unit, worker.device, epoch=0))
 
     def wait_for_work(self, worker: WorkerId, timeout: float) -> None:
         """See `WorkerApi.wait_for_work`."""
@@ -119,8 +116,8 @@ class WorkerService:
 
     def finish(self, worker: WorkerId, result: TaskResult) -> None:
         """See `WorkerApi.finish`."""
-        assert self._manifest is not None, "a task was taken, so the catalogue is there"
-        self.publisher.finish(worker, result, self._manifest)
+        assert self.manifest is not None, "a task was taken, so the catalogue is there"
+        self.publisher.finish(worker, result, self.manifest)
 
     def _record(self, worker: WorkerId, lease: Lease) -> None:
         """See a lease written down before the worker has it, or take it back.

@@ -32,7 +32,7 @@ class DividedFile:
     kept: Representations
 
     def content(self) -> Content:
-        """See `embedded.Writable`."""
+        """See `results.Writable`."""
         with blaming_the_file("bring its shards together"):
             shards = [read_shard(path) for path in self.task.shards]
         metadata = [shard.metadata for shard in shards]
