@@ -42,6 +42,14 @@ class Failure(NamedTuple):
     cause: FailureCause = FailureCause.UNEXPECTED
 
 
+class FileError(Exception):
+    """Something fails a file; the message is the reason, in one line."""
+
+    def __init__(self, reason: str, cause: FailureCause) -> None:
+        super().__init__(reason)
+        self.cause = cause
+
+
 WORDS: Final[dict[FailureCause, str]] = {
     FailureCause.UNREADABLE: "the file cannot be read",
     FailureCause.EMPTY: "the file is empty",

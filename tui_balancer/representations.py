@@ -48,11 +48,7 @@ class Kind:
         return tuple(length if axis == "length" else width for axis in self.axes)
 
 
-def _table(*kinds: Kind) -> Mapping[str, Kind]:
-    return MappingProxyType({kind.name: kind for kind in kinds})
-
-
-KINDS = _table(
+_KINDS = (
     Kind("mean", "over the residues", ("width",), "mean_representations"),
     Kind("bos", "the first token", ("width",), "bos_representations"),
     Kind("per_tok", "every residue", ("length", "width"), "representations"),
@@ -65,6 +61,7 @@ KINDS = _table(
         joins=False,
     ),
 )
+KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in _KINDS})
 """By name, in the order of a row; names and shapes are those of fair-esm's `extract.py`."""
 
 

@@ -31,11 +31,7 @@ class EngineProvider:
     module: str = ""
 
 
-def _table(*providers: EngineProvider) -> Mapping[str, EngineProvider]:
-    return MappingProxyType({provider.name: provider for provider in providers})
-
-
-ENGINES = _table(
+_ENGINES = (
     EngineProvider("local", "processes of this machine"),
     EngineProvider(
         DASK,
@@ -43,6 +39,7 @@ ENGINES = _table(
         "dask.provider",
     ),
 )
+ENGINES: Mapping[str, EngineProvider] = MappingProxyType({one.name: one for one in _ENGINES})
 
 
 class Provider(Protocol):

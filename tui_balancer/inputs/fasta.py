@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
-from tui_balancer.failures import FailureCause
+from tui_balancer.failures import FailureCause, FileError
 from tui_balancer.inputs.findings import Findings
 from tui_balancer.inputs.ids import NUL, id_of
 from tui_balancer.inputs.lines import FastaText
@@ -50,12 +50,8 @@ REFUSALS = {
 """Why a file with such a record is refused."""
 
 
-class InputError(Exception):
+class InputError(FileError):
     """A FASTA file that cannot be used, and why: one line, with the line number if there is one."""
-
-    def __init__(self, text: str, cause: FailureCause) -> None:
-        super().__init__(text)
-        self.cause = cause
 
 
 def headers(path: Path) -> Iterator[tuple[int, str, bool]]:

@@ -22,7 +22,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from tui_balancer.failures import FailureCause
+from tui_balancer.failures import FailureCause, FileError
 
 SUFFIXES = frozenset({".gz", ".bz2", ".xz", ".zst"})
 """That may follow the suffix of what is packed; the content decides, not they."""
@@ -41,12 +41,8 @@ class Readable(Protocol):
         """Return some bytes, at most `size`; none at the end."""
 
 
-class UnreadableContent(Exception):
+class UnreadableContent(FileError):
     """Content that is no text to read: one line that says what it is, or what to do."""
-
-    def __init__(self, text: str, cause: FailureCause) -> None:
-        super().__init__(text)
-        self.cause = cause
 
 
 class BrokenPacking(UnreadableContent):

@@ -56,11 +56,7 @@ class Format:
     words: str = ""
 
 
-def _table(*formats: Format) -> Mapping[FormatName, Format]:
-    return MappingProxyType({one.name: one for one in formats})
-
-
-FORMATS = _table(
+_FORMATS = (
     Format(
         *("virnucpro", ".pt", "virnucpro", 160),
         holds="plain",
@@ -75,6 +71,7 @@ FORMATS = _table(
     Format("npz", ".npz", "npz", 200, holds="fixed"),
     Format("parquet", ".parquet", "parquet", 150, 16384, extra="parquet"),
 )
+FORMATS: Mapping[FormatName, Format] = MappingProxyType({one.name: one for one in _FORMATS})
 """By name, as people choose them."""
 
 INDEX = Format("index", ".tsv", "index", 220, 256)

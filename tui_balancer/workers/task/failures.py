@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from tui_balancer.failures import FailureCause
+from tui_balancer.failures import FailureCause, FileError
 from tui_balancer.inputs.fasta import InputError
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs.space import is_disk_full
@@ -28,12 +28,8 @@ _DEVICE_ERRORS = ("CUDA error", "MPS backend error")
 """How torch's messages begin when the device itself gave up; nothing works on it afterwards."""
 
 
-class FileFailure(Exception):
+class FileFailure(FileError):
     """One file cannot be embedded; the message is the reason, in one line."""
-
-    def __init__(self, reason: str, cause: FailureCause) -> None:
-        super().__init__(reason)
-        self.cause = cause
 
 
 class NoMemory(FileFailure):
