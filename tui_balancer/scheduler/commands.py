@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from tui_balancer.errors import UserError
-from tui_balancer.scheduler.actions import pausing, policy, queue_edits, splitting, undo
+from tui_balancer.scheduler.actions import pausing, policy, queue_edits
 from tui_balancer.scheduler.actions.refusal import Refused, live_device
 from tui_balancer.scheduler.actions.undo import Undoable
 from tui_balancer.scheduler.events import SettingEvent
@@ -144,7 +144,23 @@ class SplitUnit(Command, frozen=True, tag="split_unit"):
 
     def carry_out(self, state: SchedulerState) -> str:
         """See `Command.carry_out`."""
-        return splitting.split(state, self.unit_id, live_device(state, self.device))
+        target, unit_id = live_device(state, self.device), state.units.whole(self.unit_id)
+        work = state.units.active.get(unit_id)
+        if work is None:
+            where = f"{state.units.name(unit_id)} is {state.units.state(unit_id)}"
+            raise Refused(f"{where}: only running ones are split")
+        name = work.unit.name
+        active = state.joiner.divisible_lease(work)
+        if active is None:
+            raise Refused(f"{name} has no batches left that another device could take")
+        if any(lease.lease.device == target.device for lease in work.leases.values()):
+            raise Refused(f"{target.device} works on {name} already")
+        if unit_id in target.wanted:
+            raise Refused(f"{target.device} will join in {name} already")
+        target.wanted.append(unit_id)
+        _log_setting(state, f"{target.device} is to join {active.lease.device} in {name}")
+        when = "when it is through with its file" if target.active else "now"
+        return f"{target.device} joins in {name} {when}"
 
 
 class ReorderUnits(Command, frozen=True, tag="reorder_units"):
@@ -168,7 +184,9 @@ class Undo(Command, frozen=True, tag="undo"):
 
     def carry_out(self, state: SchedulerState) -> str:
         """See `Command.carry_out`."""
-        return undo.undo(state)
+        if not state.inverses:
+            raise Refused("there is nothing to undo")
+        return f"undone: {state.inverses.pop()(state)}"
 
 
 class SkipUnits(Command, frozen=True, tag="skip_units"):

@@ -39,13 +39,6 @@ class Undoable:
     possible: bool = True
 
 
-def undo(state: SchedulerState) -> str:
-    """Take back what was done last and is not undone yet."""
-    if not state.inverses:
-        raise Refused("there is nothing to undo")
-    return f"undone: {state.inverses.pop()(state)}"
-
-
 def put_back(state: SchedulerState, places: Places, now: Mapping[int, str]) -> str:
     """Put moved units back to their places, those that still wait where they were moved to.
 
