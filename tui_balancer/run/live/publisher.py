@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from tui_balancer.failures import Failure, FailureCause
+from tui_balancer.failures import Failure, FailureCause, FileError
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ledger.changes import FileDone, FileFailed
 from tui_balancer.ledger.errors import LedgerError
@@ -30,12 +30,8 @@ from tui_balancer.workers.wire.protocol import FileResult, TaskResult, WorkerId
 _LONGEST_ID = 40
 
 
-class _NotPlaced(Exception):
+class _NotPlaced(FileError):
     """A file's outputs cannot be put in place, and why."""
-
-    def __init__(self, reason: str, cause: FailureCause) -> None:
-        super().__init__(reason)
-        self.failure = Failure(reason, cause)
 
 
 class Publisher:
@@ -109,7 +105,7 @@ class Publisher:
                 in_place = in_place and self._place(file.file_id, result.epoch, replace, manifest)
                 done.append(file)
             except _NotPlaced as problem:
-                failures[file.file_id] = problem.failure
+                failures[file.file_id] = Failure(str(problem), problem.cause)
         if failures and self._presence.loss():
             self._give_up(result, ReturnCause.FOLDER_LOST)
             return
