@@ -98,10 +98,11 @@ class WorkStealingCoordinator(LeaseApi):
         with self._changing() as state:
             state.add_failed(unit, failure, by_hand=by_hand)
 
-    def warn(self, notice: Notice) -> None:
-        """Record a warning with its number and time."""
+    def warn(self, *notices: Notice) -> None:
+        """Record warnings with their numbers and times."""
         with self._condition:
-            self._state.log.add(WarningEvent, notice)
+            for notice in notices:
+                self._state.log.add(WarningEvent, notice)
 
     def add_device(self, spec: DeviceSpec) -> None:
         """Add a device that was not there when the run began.

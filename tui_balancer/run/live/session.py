@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.inputs.scan import ScanStopped
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import FileState, SessionEnd
-from tui_balancer.notices import Notice, notice_line
+from tui_balancer.notices import notice_line
 from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.run.live.disk_full import DiskFullPause
@@ -113,7 +113,7 @@ class RunSession:
             clock=self.elapsed_seconds,
             sink=self._note,
         )
-        self._warn(prepared.warnings)
+        self.coordinator.warn(*prepared.warnings)
         self._disk_pause = DiskFullPause(self.coordinator)
         self.worker_service = WorkerService(
             self.coordinator, self._ledger_writer, self._disk_pause, self._folder.presence
@@ -314,7 +314,7 @@ class RunSession:
         """Assign the units; workers, screens and the statistics know them before."""
         manifest = run_files.manifest
         files = tuple(map(manifest.file_unit, range(len(manifest.files))))
-        self._warn(run_files.warnings)
+        self.coordinator.warn(*run_files.warnings)
         self._run_state.expect(files)
         self.worker_service.manifest = manifest
         publisher = self.worker_service.publisher
@@ -324,10 +324,6 @@ class RunSession:
         self._run_files = run_files
         self._shown = shown(files)
         run_files.assign_to(self.coordinator, files)
-
-    def _warn(self, notices: Iterable[Notice]) -> None:
-        for notice in notices:
-            self.coordinator.warn(notice)
 
     def _note(self, event: Event) -> None:
         """Pass an event on; called under the coordinator's lock."""
