@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.sessions import finished, in_mid_file, outputs, session, wait_for_row
 from tui_balancer.export.export import verify
+from tui_balancer.failures import FailureCause
 from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.history.history import read_history
 from tui_balancer.history.page.html import headline
@@ -70,7 +71,7 @@ def test_a_skipped_file_is_no_failure_and_the_run_is_not_complete(
     wait_for_row(run, lambda row: row.running is not None)
     unit = run.queue("cpu:0")[-1]
     assert run.execute(SkipUnits((unit.unit_id,))).accepted
-    skipped = (FailedFile(unit.name, "skipped by hand", by_hand=True),)
+    skipped = (FailedFile(unit.name, "skipped by hand", True, FailureCause.NONE),)
     summary = finished(run)
     assert (summary.done, summary.failed, summary.skips) == (4, (), skipped)
     assert exit_code(summary) == EXIT_FAILED
