@@ -166,7 +166,7 @@ def _add(
     for number in _candidates(ids, written, sequences, lengths, text):
         suspect = suspicion(ids[number], written[number], nucleotides=not rules.allow_nucleotide)
         if suspect is not None:
-            if suspect.refused:
+            if suspect.refusal:
                 return False
             found.findings.suspect(suspect, positions[number])
         elif not rules.allow_nucleotide and is_short_nucleotides(sequences[number]):

@@ -40,16 +40,6 @@ LONG_KINDS = {
 """What `--long` makes of a sequence that is too long."""
 
 
-REFUSALS = {
-    NoticeKind.PIR: "this is PIR, where a title follows the header; convert it to FASTA",
-    NoticeKind.STRUCTURE_TOKENS: (
-        "letters alternate in case, as in SaProt's structure-aware sequences; keep the upper-case "
-        "letters only"
-    ),
-}
-"""Why a file with such a record is refused."""
-
-
 class InputError(FileError):
     """A FASTA file that cannot be used, and why: one line, with the line number if there is one."""
 
@@ -155,9 +145,9 @@ class FastaStream:
                 record_id.encode(), sequence.encode(), nucleotides=not self._rules.allow_nucleotide
             )
             if suspect is not None:
-                if suspect.refused:
+                if suspect.refusal:
                     line, _ = _header(self._path, self.position)
-                    reason = f"line {line}: {REFUSALS[suspect.kind]}"
+                    reason = f"line {line}: {suspect.refusal}"
                     raise InputError(reason, FailureCause.OTHER_FORMAT)
                 self.findings.suspect(suspect, self.position)
             elif not self._rules.allow_nucleotide and is_short_nucleotides(residues.encode()):

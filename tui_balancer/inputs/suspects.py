@@ -83,20 +83,32 @@ SHORTEST: Final = 10
 """DNA, codes and secondary structure of fewer letters may be proteins."""
 
 
+_REFUSALS: Final = {
+    NoticeKind.PIR: "this is PIR, where a title follows the header; convert it to FASTA",
+    NoticeKind.STRUCTURE_TOKENS: (
+        "letters alternate in case, as in SaProt's structure-aware sequences; keep the upper-case "
+        "letters only"
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Suspicion:
     """What a record seems to be.
 
     Attributes:
         detail: What shows it, where the kind does not say it.
-        refused: Whether nothing else is possible, so that the file is refused.
         excusable: Whether it is a protein after all if all records of the file are like that.
     """
 
     kind: NoticeKind
     detail: str = ""
-    refused: bool = False
     excusable: bool = False
+
+    @property
+    def refusal(self) -> str:
+        """Why a file with such a record is refused; empty where it may be a protein yet."""
+        return _REFUSALS.get(self.kind, "")
 
 
 def suspicion(record_id: bytes, sequence: bytes, *, nucleotides: bool) -> Suspicion | None:
@@ -109,7 +121,7 @@ def suspicion(record_id: bytes, sequence: bytes, *, nucleotides: bool) -> Suspic
     """
     if is_pir(record_id):
         # With or without its asterisk: the next line is a title, and would be embedded.
-        return Suspicion(NoticeKind.PIR, refused=True)
+        return Suspicion(NoticeKind.PIR)
     letters = sequence.translate(None, GAPS).rstrip(b"*")
     upper = letters.upper()
     if len(upper) >= SHORTEST and may_be_coded(upper):
@@ -120,7 +132,7 @@ def suspicion(record_id: bytes, sequence: bytes, *, nucleotides: bool) -> Suspic
         if _is_secondary_structure(upper):
             return Suspicion(NoticeKind.SECONDARY_STRUCTURE)
     if begins_in_both_cases(letters) and _alternates(letters):
-        return Suspicion(NoticeKind.STRUCTURE_TOKENS, refused=True)
+        return Suspicion(NoticeKind.STRUCTURE_TOKENS)
     if may_be_nothing(letters):
         return Suspicion(NoticeKind.WORDS)
     if may_have_words(upper):

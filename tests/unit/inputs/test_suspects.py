@@ -78,7 +78,7 @@ def test_what_is_no_protein_is_suspect(case: str) -> None:
     found = of(sequence)
     assert found is not None
     assert found.kind is kind
-    assert found.refused is (kind is NoticeKind.STRUCTURE_TOKENS)
+    assert bool(found.refusal) is (kind is NoticeKind.STRUCTURE_TOKENS)
 
 
 PROTEINS = {
@@ -195,9 +195,9 @@ def test_a_sequence_that_is_but_like_its_id_is_not(record_id: str, sequence: str
 
 @pytest.mark.parametrize("code", ["P1", "F1", "DL", "DC", "RL", "RC", "N1", "N3", "XX", "p1"])
 def test_pir_is_told_by_its_header(code: str) -> None:
-    assert of("ALPHAMKV*", f"{code};CRAB") == Suspicion(NoticeKind.PIR, refused=True)
-    assert of("ALPHAMKV", f"{code};CRAB") == Suspicion(NoticeKind.PIR, refused=True)
-    assert of("ACGT" * 40, f"{code};CRAB") == Suspicion(NoticeKind.PIR, refused=True)
+    assert of("ALPHAMKV*", f"{code};CRAB") == Suspicion(NoticeKind.PIR)
+    assert of("ALPHAMKV", f"{code};CRAB") == Suspicion(NoticeKind.PIR)
+    assert of("ACGT" * 40, f"{code};CRAB") == Suspicion(NoticeKind.PIR)
     assert of("ALPHAMKV*", f"{code}|CRAB") is None
     assert of("ALPHAMKV*", f"A{code};CRAB") is None
 
