@@ -27,6 +27,7 @@ from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import DeviceUsed, EventRecord, LeaseEnd
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.scheduler.events import (
+    DoneEvent,
     Event,
     FailureEvent,
     LeaseEvent,
@@ -125,6 +126,9 @@ class LedgerWriter:
             case LeaseEvent(unit_id=unit_id, epoch=epoch):
                 self._out.add((unit_id, epoch))
                 return (LeaseGranted(unit_id, epoch, event.device, event.seconds, event.part),)
+            # What is done, `note_done` has told.
+            case DoneEvent():
+                return ()
             case PartEvent(unit_id=unit_id, epoch=epoch):
                 return self._ended(unit_id, epoch, LeaseEnd.PART, event.seconds)
             # A unit whose output is in place, but that could not be counted before the run was
