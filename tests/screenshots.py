@@ -71,7 +71,7 @@ async def take(session: RunSession, folder: Path) -> None:
         await pilot.resize_terminal(*WIDE)
         await keys(pilot, "p", "2", "t", "down", "t", "m")
         await picture("move")
-        await keys(pilot, "escape", "T", "4")
+        await keys(pilot, "escape", "T", "5")
         await picture("timeline")
         await keys(pilot, "e")
         await picture("threshold")

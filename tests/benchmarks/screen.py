@@ -41,9 +41,9 @@ PRESSES = 200
 TABS = {
     "1": "Finish times",
     "2": "Files",
-    "3": "Steals by device",
-    "4": "letter",
-    "5": "this log is empty",
+    "4": "Steals by device",
+    "5": "letter",
+    "6": "this log is empty",
 }
 CPU_SECONDS = 12.0
 PAINTS = 5

@@ -46,7 +46,7 @@ ESCAPE = "\x1b[27u"
 """Escape in kitty's keyboard protocol: what follows at once does not make another key of it."""
 
 KEYS = (
-    *"12345jkhlpPeu!yfxrtTamsSvz0<>[]+-=,.nNbB/? ",
+    *"123456jkhlpPeu!yfxrtTamsSvz0<>[]+-=,.nNbB/? ",
     *("\r", "\x1b", "\t", "\x7f", "\x10", "\x1a", "\x0c", "\x00", "\x1b[Z"),
     *("\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[5~", "\x1b[6~", "\x1b[H", "\x1b[F"),
     *("\x1bOP", "\x1b[1;2C", "\x1b[1;2D", "\x1b[1;5A", "\x1b[97u", "\x1b[57443u", "\x1bx"),

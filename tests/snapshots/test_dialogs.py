@@ -32,16 +32,16 @@ DIALOGS = {
     "rule-by-count": (BY_COUNT, ("e", "tab")),
     "rule-mistaken": (BY_COUNT, ("e", "x", "enter")),
     "help": (RUNNING, ("question_mark",)),
-    "event": (RUNNING, ("3", "down", "down", "enter")),
-    "steal": (RUNNING, ("3", *["down"] * 6, "enter")),
+    "event": (RUNNING, ("4", "down", "down", "enter")),
+    "steal": (RUNNING, ("4", *["down"] * 6, "enter")),
     "device": (RUNNING, ("enter",)),
     "efficiency": (RUNNING, ("shift+tab", "enter")),
     "dead-device": (BROKEN, ("down", "enter")),
     "file": (RUNNING, ("2", "up", "enter")),
     "why": (RUNNING, ("down", "down", "down", "w")),
-    "failed-file": (BROKEN, ("exclamation_mark", "enter")),
-    "split": (RUNNING, ("3", "enter")),
-    "manual": (RUNNING, ("3", "f1")),
+    "failed-file": (BROKEN, ("2", "shift+tab", "down", "down", "down", "enter", "enter")),
+    "split": (RUNNING, ("4", "enter")),
+    "manual": (RUNNING, ("4", "f1")),
     "draining": (replace(RUNNING, phase=Phase.DRAINING), ("q",)),
 }
 SPLIT = SplitEvent(
@@ -68,7 +68,7 @@ def app_and_preparation(dialog: str, *, attached: bool = False) -> tuple[Balance
         for key in keys:
             await pilot.press(key)
             typing = isinstance(pilot.app.focused, FilterBar)
-            if key in (*"12345", "exclamation_mark", "w") and not typing:
+            if key in (*"123456", "w") and not typing:
                 await look(pilot)
 
     return BalancerApp(run_of(dialog), poll=False, attached=attached), prepare

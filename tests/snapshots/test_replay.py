@@ -20,7 +20,7 @@ STATES = {
     "playing": (),
     "paused": ("space",),
     "at-a-steal": ("n",),
-    "after-a-seek": ("space", "full_stop", "full_stop", "4"),
+    "after-a-seek": ("space", "full_stop", "full_stop", "5"),
 }
 
 

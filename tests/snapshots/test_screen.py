@@ -17,6 +17,7 @@ from tests.support.pictures import (
     FINISHED,
     PAUSED,
     PREPARING,
+    PROBLEMS,
     RUNNING,
     SCANNING,
     SUMMARY,
@@ -41,13 +42,21 @@ def failed() -> FakeRun:
     return run
 
 
+def with_problems() -> FakeRun:
+    run = fake_run(RUNNING)
+    run.happen(PROBLEMS)
+    totals = replace(RUNNING.totals, done=RUNNING.totals.done - 9, failed=9)
+    run.change(totals=totals, warnings=("dna", "torch"))
+    return run
+
+
 RUNS: dict[str, tuple[Callable[[], FakeRun], tuple[str, ...]]] = {
     "preparing": (lambda: FakeRun(PREPARING), ()),
     "scanning": (lambda: FakeRun(SCANNING), ()),
     "queues-empty": (lambda: FakeRun(SCANNING), ("2",)),
-    "steals-empty": (lambda: FakeRun(SCANNING), ("3",)),
-    "timeline-empty": (lambda: FakeRun(SCANNING), ("4",)),
-    "logs-empty": (lambda: FakeRun(SCANNING), ("5",)),
+    "steals-empty": (lambda: FakeRun(SCANNING), ("4",)),
+    "timeline-empty": (lambda: FakeRun(SCANNING), ("5",)),
+    "logs-empty": (lambda: FakeRun(SCANNING), ("6",)),
     "running": (lambda: fake_run(RUNNING), ()),
     "untrained": (lambda: fake_run(UNTRAINED), ()),
     "paused": (lambda: fake_run(PAUSED), ()),
@@ -57,21 +66,25 @@ RUNS: dict[str, tuple[Callable[[], FakeRun], tuple[str, ...]]] = {
     "many-devices": (lambda: fake_run(replace(RUNNING, devices=many_devices(64))), ()),
     "finished": (finished, ()),
     "queues-finished": (finished, ("2",)),
-    "timeline-finished": (finished, ("4",)),
+    "timeline-finished": (finished, ("5",)),
     "queues": (lambda: fake_run(RUNNING), ("2", "t", "t")),
     "queues-filtered": (lambda: fake_run(RUNNING), ("2", "slash", "1", "1", "enter", "S")),
     "queues-typing": (lambda: fake_run(RUNNING), ("2", "slash", "1", "1")),
     "queues-narrowed": (failed, ("2", "slash", *"cuda:1 3", "enter")),
-    "queues-failed": (failed, ("exclamation_mark",)),
-    "steals": (lambda: fake_run(RUNNING), ("3",)),
-    "timeline": (lambda: fake_run(RUNNING), ("4",)),
-    "timeline-zoomed": (failed, ("4", *["right_square_bracket"] * 3, "down", *["left"] * 4)),
-    "logs": (lambda: fake_run(RUNNING), ("5", "down")),
+    "queues-failed": (failed, ("2", "shift+tab", "down", "down", "down", "enter")),
+    "problems-none": (lambda: FakeRun(SCANNING), ("3",)),
+    "problems": (with_problems, ("3",)),
+    "problems-unfolded": (with_problems, ("3", "enter", "down", "down")),
+    "problem-warning": (with_problems, ("3", "end", "up", "enter")),
+    "steals": (lambda: fake_run(RUNNING), ("4",)),
+    "timeline": (lambda: fake_run(RUNNING), ("5",)),
+    "timeline-zoomed": (failed, ("5", *["right_square_bracket"] * 3, "down", *["left"] * 4)),
+    "logs": (lambda: fake_run(RUNNING), ("6", "down")),
 }
 
 LOGS = Path(__file__).parents[1] / "data" / "logs"
 NARROW = {"80x24": SIZES["80x24"]}
-STEERED = ("running", "queues", "steals", "timeline", "logs", "queues-failed")
+STEERED = ("running", "queues", "problems", "steals", "timeline", "logs", "queues-failed")
 """States in which a screen that may not steer looks different."""
 
 
@@ -88,7 +101,7 @@ def app_and_preparation(
             await grow_older(pilot, run)
         for key in keys:
             await pilot.press(key)
-            if key in "12345":
+            if key in "123456":
                 await look(pilot)
         await look(pilot)
 

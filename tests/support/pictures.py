@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import accumulate
 
+from tui_balancer.failures import FailureCause
+from tui_balancer.notices import Example, Notice, NoticeKind
 from tui_balancer.samples import DeviceSample
 from tui_balancer.scheduler.events import (
     DeviceEvent,
@@ -15,6 +17,7 @@ from tui_balancer.scheduler.events import (
     MoveEvent,
     SettingEvent,
     StealEvent,
+    WarningEvent,
 )
 from tui_balancer.scheduler.model import (
     DeviceMetrics,
@@ -322,6 +325,39 @@ EVENTS: tuple[Event, ...] = (
     DeviceEvent(0, 700.5, "cuda:2", DeviceState.PAUSED, "by hand"),
     StealEvent(0, 733.0, 520, unit(520).name, 310, "cuda:2", "cuda:1", "cuda:2 is paused"),
 )
+
+
+def _failed(number: int, seconds: float, cause: FailureCause, reason: str) -> FailureEvent:
+    name = unit(number).name
+    return FailureEvent(0, seconds, number, name, None, reason, cause=cause)
+
+
+PROBLEMS: tuple[Event, ...] = (
+    *(_failed(one, 12.0, FailureCause.EMPTY, "the file is empty") for one in (3, 8, 21, 34)),
+    _failed(40, 13.0, FailureCause.NOT_FASTA, "line 1: not FASTA: 'MKVLA' instead of a '>' header"),
+    *(
+        _failed(one, 80.0, FailureCause.OUT_OF_MEMORY, "cannot embed it: not enough memory")
+        for one in (55, 89)
+    ),
+    _failed(144, 91.0, FailureCause.UNEXPECTED, "cannot embed it: ValueError: no such layer"),
+    WarningEvent(
+        0,
+        15.0,
+        Notice(
+            "sequences look like DNA or RNA: 2,310 in 14 files",
+            NoticeKind.NUCLEOTIDES,
+            2_310,
+            14,
+            (
+                Example("old/genome.faa", 7, "scaffold_1"),
+                Example("old/genome.faa", 911, "scaffold_2"),
+                Example("old/plasmid.faa", 1, "pX1"),
+            ),
+        ),
+    ),
+    WarningEvent(0, 15.0, Notice("torch is 2.9 now and was 2.8 before")),
+)
+"""What a run of four causes of failures, and two warnings, has told."""
 
 
 def _work(device: str, first: int, begin: float, seconds: float, gap: float) -> list[Event]:

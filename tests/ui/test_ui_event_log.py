@@ -154,7 +154,7 @@ async def test_enter_shows_a_line_with_all_its_words() -> None:
 
 async def test_a_steal_shows_the_ends_of_both_devices_without_it_and_with_it() -> None:
     async with shown(fake_run(), (80, 24)) as pilot:
-        await pilot.press("3", "end")
+        await pilot.press("4", "end")
         log = app_of(pilot).run_screen.steals.log_list
         for _ in range(len(log.rows)):
             row = log.cursor_row
@@ -179,7 +179,7 @@ async def test_a_divided_file_shows_when_each_is_through_with_its_part_and_both_
     event = SplitEvent(0, 740.0, 96, "f96", "cuda:0", "cuda:1", 3, 9, "5 s sooner", 9.0, 4.0)
     run.happen([with_fields(event, source_ends=(9.0, 3.5), target_ends=(0.0, 4.0))])
     async with shown(run, (80, 24)) as pilot:
-        await pilot.press("3", "enter")
+        await pilot.press("4", "enter")
         start = (page := await framed(pilot)).index("cuda:0 finishes its part in")
         assert page[start : start + 8] == [
             *("cuda:0 finishes its part in", "without ~9.0s", "with ~3.5s"),
@@ -193,7 +193,7 @@ async def test_of_a_decision_without_the_devices_ends_that_of_the_file_is_shown(
     run = fake_run()
     run.happen([SplitEvent(0, 740.0, 96, "f96", "cuda:0", "cuda:1", 3, 9, "5 s sooner", 9.0, 4.0)])
     async with shown(run, (80, 24)) as pilot:
-        await pilot.press("3", "enter")
+        await pilot.press("4", "enter")
         page = await framed(pilot)
         start = page.index("The file finishes in")
         assert page[start + 1 : start + 3] == ["without ~9.0s", "with ~4.0s"]
@@ -202,7 +202,7 @@ async def test_of_a_decision_without_the_devices_ends_that_of_the_file_is_shown(
 async def test_v_shows_one_kind_of_event_after_the_other() -> None:
     async with shown(fake_run()) as pilot:
         log = app_of(pilot).run_screen.steals.log_list
-        await pilot.press("3", "v")
+        await pilot.press("4", "v")
         assert {row.line.label.value for row in log.rows} == {"steal"}
         await pilot.press("v")
         assert {row.line.label.value for row in log.rows} == {"move", "setting", "device"}
@@ -212,7 +212,7 @@ async def test_v_shows_one_kind_of_event_after_the_other() -> None:
 async def test_slash_narrows_the_log_down_and_escape_shows_all_again() -> None:
     async with shown(fake_run()) as pilot:
         log = app_of(pilot).run_screen.steals.log_list
-        await pilot.press("3", "slash", *"cuda:1 steal")
+        await pilot.press("4", "slash", *"cuda:1 steal")
         await pilot.pause()
         assert [row.line.name[-8:] for row in log.rows] == ["0520.faa", "0211.faa"]
         await pilot.press("escape")
@@ -223,7 +223,7 @@ async def test_slash_narrows_the_log_down_and_escape_shows_all_again() -> None:
 
 async def test_the_matrix_counts_the_steals_of_each_pair() -> None:
     async with shown(fake_run()) as pilot:
-        await pilot.press("3")
+        await pilot.press("4")
         lines = (await seen(pilot)).splitlines()
         head = next(line for line in lines if "from " in line and "given" in line)
         row = next(line for line in lines if line.strip().startswith("cuda:2   "))
@@ -234,5 +234,5 @@ async def test_the_matrix_counts_the_steals_of_each_pair() -> None:
 async def test_many_devices_make_a_list_of_pairs() -> None:
     run = fake_run(replace(RUNNING, devices=many_devices(64)))
     async with shown(run) as pilot:
-        await pilot.press("3")
+        await pilot.press("4")
         assert "1 cuda:2 → cuda:0" in await seen(pilot)

@@ -15,7 +15,7 @@ from textual.widgets import OptionList
 
 import tui_balancer.ui
 from tests.support.fake_run import FakeRun
-from tests.support.pictures import BROKEN, PAUSED, RUNNING, many_devices
+from tests.support.pictures import BROKEN, PAUSED, PROBLEMS, RUNNING, many_devices, unit
 from tests.support.screen import fake_run, look, until
 from tests.support.told_run import told_run
 from tui_balancer.history.replay.replay_run import ReplayRun
@@ -33,9 +33,12 @@ from tui_balancer.scheduler.commands import (
     StopNow,
     Undo,
 )
+from tui_balancer.scheduler.events import RetryEvent
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.exits import ExitCode
+from tui_balancer.ui.keymap import TABS
 from tui_balancer.ui.screens.replay_screen import ReplayScreen
+from tui_balancer.ui.state.problem_rows import FailedRow
 
 LOGS = Path(__file__).parents[1] / "data" / "logs"
 FAILED = 451
@@ -98,6 +101,25 @@ def focus(app: BalancerApp) -> str | None:
 
 def cursor(app: BalancerApp) -> int:
     return app.run_screen.queues.files.cursor
+
+
+def problem(app: BalancerApp) -> object:
+    """Number of the failed file under the cursor, or the cause in words."""
+    row = app.run_screen.problems.list.cursor_row
+    return row.number if isinstance(row, FailedRow) else row and row.group.text
+
+
+def unfolded(app: BalancerApp) -> int:
+    """Rows of files."""
+    rows = app.run_screen.problems.list.rows
+    return sum(isinstance(row, FailedRow) for row in rows)
+
+
+def run_with_problems() -> FakeRun:
+    run = fake_run()
+    again = RetryEvent(0, 700.0, 55, unit(55).name, "cuda:0")
+    run.happen([*PROBLEMS, again])
+    return run
 
 
 def tags(app: BalancerApp) -> int:
@@ -194,7 +216,7 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
     "everywhere": (
         fake_run,
         (
-            Step("RunScreen", "2 3 4 5", tab, ("queues", "steals", "timeline", "logs")),
+            Step("RunScreen", "2 3 4 5 6", tab, TABS[1:]),
             Step("RunScreen", "1", tab, ("overview",)),
             Step("RunScreen", "p", told, (PauseDevice("cuda:0"),)),
             Step("RunScreen", "p", told, (ResumeDevice("cuda:2"),), "down down"),
@@ -225,7 +247,7 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
             Step("RunScreen", "e", screen, ("ThresholdDialog",)),
             Step("ThresholdDialog", "down up", focus, ("apply", "gain_seconds")),
             Step("RunHeader", "enter", screen, ("DetailDialog",), "escape shift+tab"),
-            Step("RunScreen", "exclamation_mark", tab, ("queues",), "escape"),
+            Step("RunScreen", "exclamation_mark", tab, ("problems",), "escape"),
         ),
     ),
     "paused": (
@@ -286,12 +308,29 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
     ),
     "failed files": (
         failed_run,
-        (Step("QueuesView", "r", told, (RetryUnits((FAILED,)),), "exclamation_mark"),),
+        (
+            Step(
+                "QueuesView",
+                "r",
+                told,
+                (RetryUnits((FAILED,)),),
+                "2 shift+tab down down down enter",
+            ),
+        ),
+    ),
+    "problems": (
+        run_with_problems,
+        (
+            Step("ProblemsView", "r", told, (RetryUnits((3, 8, 21, 34)),), "3"),
+            Step("ProblemsView", "enter", unfolded, (4,)),
+            Step("RowList", "down up", problem, (3, "the file is empty")),
+            Step("ProblemsView", "x", told, (SkipUnits((55,)),), "enter down"),
+        ),
     ),
     "steals": (
         fake_run,
         (
-            Step("StealsView", "v", kind_of_events, ("steals",), "3"),
+            Step("StealsView", "v", kind_of_events, ("steals",), "4"),
             Step("StealsView", "w", screen, ("WhyDialog",)),
             Step("StealsView RowList", "enter", screen, ("DecisionDialog",), "escape"),
             Step("StealsView", "slash", focused_class, ("FilterBar",), "escape"),
@@ -300,7 +339,7 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
     "timeline": (
         fake_run,
         (
-            Step("TimelineView", "right_square_bracket", window, ((5.0, 44),), "4"),
+            Step("TimelineView", "right_square_bracket", window, ((5.0, 44),), "5"),
             Step("TimelineView", "left_square_bracket", window, ((10.0, 0),)),
             Step("TimelineView", "0", window, ((10.0, 0),), "right_square_bracket"),
             Step("Gantt", "left h right l", moment, (740.0, 730.0, 740.0, 750.0)),
@@ -314,7 +353,7 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
     "logs": (
         run_with_logs,
         (
-            Step("LogsView", "v", level, (1,), "5"),
+            Step("LogsView", "v", level, (1,), "6"),
             Step("LogsView", "f f", following, ((True, False), (True, True))),
             Step("LogList", "right l left h", shift, (20, 40, 20, 0), "v v tab"),
             Step("LogsView", "slash", focused_class, ("FilterBar",)),
@@ -341,7 +380,7 @@ async def walk(app: BalancerApp, steps: tuple[Step, ...]) -> None:
         for step in steps:
             for key in step.first.split():
                 await pilot.press(key)
-                if key in ("2", "4", "5", "exclamation_mark"):
+                if key in ("2", "3", "5", "6"):
                     await look(pilot)
             for key, wanted in zip(step.keys.split(), step.becomes, strict=True):
                 await pilot.press(key)

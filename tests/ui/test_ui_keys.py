@@ -257,7 +257,7 @@ async def test_only_the_tab_that_is_shown_is_drawn() -> None:
 
 async def test_help_lists_every_key_those_of_the_tab_first() -> None:
     async with shown(fake_run(), (120, 90)) as pilot:
-        await pilot.press("4", "question_mark")
+        await pilot.press("5", "question_mark")
         text = await seen(pilot)
         assert isinstance(pilot.app.screen, HelpScreen)
         for one in KEYS:
@@ -338,7 +338,7 @@ async def test_y_copies_the_row_under_the_cursor() -> None:
 
 async def test_y_copies_a_line_of_the_log_uncut() -> None:
     async with shown(fake_run(), (80, 24)) as pilot:
-        await pilot.press("3", "y")
+        await pilot.press("4", "y")
         assert pilot.app.clipboard.endswith(
             "steal    cuda:2 → cuda:1  marine_virome/contigs_0520.faa: cuda:2 is paused"
         )
@@ -378,7 +378,7 @@ async def test_f8_takes_the_run_folder_where_the_working_folder_cannot_be_writte
 
 
 async def test_u_undoes_the_last_change_from_any_tab() -> None:
-    assert await commands_after(fake_run(), "4", "u") == [Undo()]
+    assert await commands_after(fake_run(), "5", "u") == [Undo()]
 
 
 async def test_a_read_only_screen_offers_and_sends_nothing_that_steers() -> None:

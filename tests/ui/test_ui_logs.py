@@ -90,7 +90,7 @@ def texts(pilot: Pilot[int]) -> list[str]:
 
 
 async def open_worker_log(pilot: Pilot[int]) -> None:
-    await pilot.press("5")
+    await pilot.press("6")
     await look(pilot)
     await pilot.press("down")
     await look(pilot)
@@ -98,7 +98,7 @@ async def open_worker_log(pilot: Pilot[int]) -> None:
 
 async def test_the_story_of_the_run_comes_first(run: FakeRun) -> None:
     async with shown(run) as pilot:
-        await pilot.press("5")
+        await pilot.press("6")
         await look(pilot)
         assert "Log of the run · 1 line · following" in await seen(pilot)
         assert texts(pilot) == ["the story"]

@@ -14,7 +14,7 @@ from tui_balancer.ui.screens.run_screen import RunScreen
 
 @pytest.mark.parametrize(
     ("tab", "name"),
-    [("1", "screen-and-keys"), ("3", "balancing"), ("5", "troubleshooting")],
+    [("1", "screen-and-keys"), ("4", "balancing"), ("6", "troubleshooting")],
 )
 async def test_f1_opens_the_page_about_the_tab_and_escape_closes_it(tab: str, name: str) -> None:
     app = BalancerApp(fake_run(), poll=False)

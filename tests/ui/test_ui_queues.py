@@ -103,27 +103,14 @@ async def test_enter_on_a_scope_goes_to_its_files() -> None:
         assert files_of(pilot).has_focus
 
 
-async def test_failed_files_are_one_key_away_with_their_reasons() -> None:
+async def test_failed_files_are_shown_with_their_reasons() -> None:
     async with shown(failing_run(), (80, 24)) as pilot:
-        assert "✗ 3 failed" in await seen(pilot)
-        await pilot.press("exclamation_mark")
-        await look(pilot)
+        await open_queues(pilot, "failed")
         text = await seen(pilot)
         assert "Failed files · 1 file" in text
         assert "line 12: no sequence before" in text
         assert "r Retry" in text
         assert "m Move" not in text
-
-
-async def test_after_a_look_at_the_failed_files_the_tab_shows_all_of_them_again() -> None:
-    async with shown(failing_run(), (80, 24)) as pilot:
-        await pilot.press("exclamation_mark")
-        await look(pilot)
-        await pilot.press("1", "2")
-        await look(pilot)
-        text = await seen(pilot)
-        assert "Files · 1,204 files" in text
-        assert "m Move" in text
 
 
 async def test_a_finished_file_shows_what_it_took() -> None:
@@ -348,8 +335,7 @@ async def test_keys_act_on_all_tagged_files_and_take_the_tags_away() -> None:
 async def test_r_tries_a_failed_file_again() -> None:
     run = failing_run()
     async with shown(run) as pilot:
-        await pilot.press("exclamation_mark")
-        await look(pilot)
+        await open_queues(pilot, "failed")
         await pilot.press("r")
         await until(pilot, lambda: run.commands)
         assert run.commands == [RetryUnits((FAILED,))]
@@ -442,8 +428,7 @@ async def test_the_page_of_a_failed_file_tells_its_story() -> None:
     run.happen([FailureEvent(0, 750.0, 5, unit(5).name, "cuda:1", "too long")])
     run.ended[5] = 2
     async with shown(run) as pilot:
-        await pilot.press("exclamation_mark")
-        await look(pilot)
+        await open_queues(pilot, "failed")
         await pilot.press("home", "enter")
         await pilot.pause()
         text = await seen(pilot)
@@ -463,10 +448,10 @@ async def test_skipped_files_are_counted_and_shown_apart_from_failed_ones() -> N
         await until(pilot, lambda: names(pilot, 2) == ["0005"])
         text = await seen(pilot)
         assert "skipped by hand" in text
-        assert "!1 −1" in text
+        assert "2 Queues −1" in text
         await pilot.press("r")
         await until(pilot, lambda: run.commands == [RetryUnits((5,))])
-        await pilot.press("exclamation_mark")
+        await open_queues(pilot, "failed")
         await until(pilot, lambda: names(pilot, 2) == ["0451"])
 
 

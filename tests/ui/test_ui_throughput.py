@@ -77,7 +77,7 @@ async def test_the_bars_stand_under_the_tracks_whose_time_they_show() -> None:
         throughput.forget()
         for seconds, residues in ((0, 0), (300, 0), (400, 4000), (500, 4000), (700, 8000)):
             throughput.note(picture(seconds, residues))
-        await pilot.press("4")
+        await pilot.press("5")
         await look(pilot)
         lines = (await seen(pilot)).splitlines()
         title = next(place for place, line in enumerate(lines) if "Throughput" in line)
@@ -97,7 +97,7 @@ async def test_what_was_before_the_screen_was_opened_is_shaded() -> None:
         throughput.forget()
         for seconds, residues in ((400, 4000), (700, 7000)):
             throughput.note(picture(seconds, residues))
-        await pilot.press("4")
+        await pilot.press("5")
         await look(pilot)
         chart = app_of(pilot).run_screen.timeline.chart
         _number, before, after = chart.draw(0, chart.room.width)
@@ -112,9 +112,9 @@ async def test_what_was_before_the_screen_was_opened_is_shaded() -> None:
         ((120, 40), (), 32, True),
         ((120, 24), (), 32, False),
         ((80, 24), (), 4, False),
-        ((80, 24), ("4",), 4, True),
-        ((80, 18), ("4",), 4, False),
-        ((120, 40), ("4",), 32, False),
+        ((80, 24), ("5",), 4, True),
+        ((80, 18), ("5",), 4, False),
+        ((120, 40), ("5",), 32, False),
     ],
 )
 async def test_the_chart_takes_only_room_that_is_left(

@@ -140,7 +140,7 @@ def gantt_of(pilot: Pilot[int]) -> Gantt:
 
 async def test_the_whole_run_is_shown_first_and_the_cursor_stands_at_the_present() -> None:
     async with shown(fake_run()) as pilot:
-        await pilot.press("4")
+        await pilot.press("5")
         await pilot.pause()
         gantt = gantt_of(pilot)
         assert gantt.window.first == 0
@@ -151,7 +151,7 @@ async def test_the_whole_run_is_shown_first_and_the_cursor_stands_at_the_present
 
 async def test_brackets_zoom_around_the_cursor_and_zero_shows_all_again() -> None:
     async with shown(fake_run()) as pilot:
-        await pilot.press("4", *["left"] * 20)
+        await pilot.press("5", *["left"] * 20)
         start = gantt_of(pilot).moment[0]
         await pilot.press("right_square_bracket")
         assert gantt_of(pilot).window.step == 5.0
@@ -165,7 +165,7 @@ async def test_brackets_zoom_around_the_cursor_and_zero_shows_all_again() -> Non
 async def test_the_picture_moves_along_while_it_is_followed_and_stands_while_it_is_read() -> None:
     run = fake_run()
     async with shown(run) as pilot:
-        await pilot.press("4", *["right_square_bracket"] * 4)
+        await pilot.press("5", *["right_square_bracket"] * 4)
         before = gantt_of(pilot).window.first
         run.change(elapsed_seconds=790.0)
         await look(pilot)
@@ -181,7 +181,7 @@ async def test_the_picture_moves_along_while_it_is_followed_and_stands_while_it_
 
 async def test_panning_goes_back_and_on_by_half_a_screen() -> None:
     async with shown(fake_run()) as pilot:
-        await pilot.press("4", *["right_square_bracket"] * 4)
+        await pilot.press("5", *["right_square_bracket"] * 4)
         first = gantt_of(pilot).window.first
         await pilot.press("less_than_sign")
         back = gantt_of(pilot).window.first
@@ -192,7 +192,7 @@ async def test_panning_goes_back_and_on_by_half_a_screen() -> None:
 
 async def test_the_line_below_tells_what_the_cursor_stands_on() -> None:
     async with shown(fake_run(), (200, 50)) as pilot:
-        await pilot.press("4", "down", *["right_square_bracket"] * 3, *["left"] * 6)
+        await pilot.press("5", "down", *["right_square_bracket"] * 3, *["left"] * 6)
         await pilot.pause()
         lines = (await seen(pilot)).splitlines()
         line = next(one for one in lines if "% busy" in one)
@@ -202,7 +202,7 @@ async def test_the_line_below_tells_what_the_cursor_stands_on() -> None:
 
 async def test_enter_shows_the_file_at_the_cursor() -> None:
     async with shown(fake_run()) as pilot:
-        await pilot.press("4", "left", "enter")
+        await pilot.press("5", "left", "enter")
         await pilot.pause()
         assert isinstance(pilot.app.screen, DetailDialog)
         assert "Attempts" in await seen(pilot)
@@ -210,7 +210,7 @@ async def test_enter_shows_the_file_at_the_cursor() -> None:
 
 async def test_enter_beside_a_file_says_so() -> None:
     async with shown(fake_run()) as pilot:
-        await pilot.press("4", "end", "enter")
+        await pilot.press("5", "end", "enter")
         await until(pilot, lambda: toasts(pilot))
         assert "No file was running then." in toasts(pilot)[0]
 
@@ -218,14 +218,14 @@ async def test_enter_beside_a_file_says_so() -> None:
 async def test_p_pauses_the_device_of_the_track_under_the_cursor() -> None:
     run = fake_run()
     async with shown(run) as pilot:
-        await pilot.press("4", "down", "p")
+        await pilot.press("5", "down", "p")
         await until(pilot, lambda: run.commands)
         assert run.commands == [PauseDevice("cuda:1")]
 
 
 async def test_a_click_puts_the_cursor_into_time() -> None:
     async with shown(fake_run()) as pilot:
-        await pilot.press("4")
+        await pilot.press("5")
         await pilot.pause()
         await pilot.click("#gantt", offset=(32, 3))
         assert gantt_of(pilot).cursor_row == "cuda:1"

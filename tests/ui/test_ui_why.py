@@ -113,7 +113,7 @@ async def test_a_waiting_file_says_its_place() -> None:
 
 async def test_a_steal_is_explained_with_what_it_saved() -> None:
     async with shown(fake_run()) as pilot:
-        text = await ask(pilot, "3", "v", "w")
+        text = await ask(pilot, "4", "v", "w")
         assert " was stolen from cuda:2 by cuda:1 at 09:05:33: cuda:2 is paused. " in text
         await pilot.press("escape")
         sooner = await ask(pilot, "down", "w")
@@ -122,7 +122,7 @@ async def test_a_steal_is_explained_with_what_it_saved() -> None:
 
 async def test_in_the_timeline_the_file_at_the_cursor_is_explained_or_the_device() -> None:
     async with shown(fake_run()) as pilot:
-        text = await ask(pilot, "4", "w")
+        text = await ask(pilot, "5", "w")
         timeline = app_of(pilot).run_screen.timeline
         cell = timeline.gantt.cell_here()
         assert cell is not None

@@ -57,7 +57,7 @@ def _why(name: str, help: str) -> Key:
     return Key(name, "w", "w", "why", "Why", help, rank=5)
 
 
-TABS: Final = ("overview", "queues", "steals", "timeline", "logs")
+TABS: Final = ("overview", "queues", "problems", "steals", "timeline", "logs")
 
 GLOBAL: Final = (
     _steering("device.pause", "p", "p", "pause_device", "Pause", "Pause the selected device"),
@@ -80,7 +80,7 @@ GLOBAL: Final = (
     ),
     _steering("threshold.edit", "e", "e", "edit_threshold", "", "Edit policy and threshold"),
     _steering("move.undo", "u", "u", "undo", "", "Undo the last change"),
-    Key("files.failed", "exclamation_mark", "!", "show_failed", "", "Show the files that failed"),
+    Key("files.failed", "exclamation_mark", "!", "show_failed", "", "Show failures and warnings"),
     Key(
         "screen.freeze",
         "space",
@@ -129,6 +129,14 @@ QUEUES: Final = (
     Key("list.columns", "c", "c", "columns", "", "Choose the columns of the files"),
     Key("file.details", "enter", "enter", "details", "", "Show the file in detail"),
     _why("file.why", "Why does the file wait, run, or have no output"),
+)
+
+PROBLEMS: Final = (
+    _steering(
+        "problem.retry", "r", "r", "retry", "Retry all", "Retry all failed files of the cause"
+    ),
+    _steering("problem.skip", "x", "x", "skip", "Skip", "Skip its files that wait again", rank=6),
+    Key("problem.details", "enter", "enter", "details", "Details", "Unfold, or show the file"),
 )
 
 STEALS: Final = (
@@ -222,6 +230,7 @@ FILTERING: Final = (
 SECTIONS: Final[dict[str, tuple[Key, ...]]] = {
     "overview": OVERVIEW,
     "queues": QUEUES,
+    "problems": PROBLEMS,
     "steals": STEALS,
     "timeline": TIMELINE,
     "logs": LOGS,

@@ -23,6 +23,7 @@ from tui_balancer.scheduler.events import DeviceEvent, Event
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.why_dialog import WhyDialog
+from tui_balancer.ui.formatting import short_count
 from tui_balancer.ui.keymap import (
     FILTERING,
     GLOBAL,
@@ -43,6 +44,7 @@ from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.styles import TONE_CLASSES
 from tui_balancer.ui.views.logs import LogsView
 from tui_balancer.ui.views.overview import OverviewView
+from tui_balancer.ui.views.problems import ProblemsView
 from tui_balancer.ui.views.queues import QueuesView
 from tui_balancer.ui.views.steals import StealsView
 from tui_balancer.ui.views.timeline import TimelineView
@@ -55,7 +57,7 @@ from tui_balancer.ui.widgets.run_header import RunHeader
 from tui_balancer.ui.widgets.tab_bar import TabBar
 from tui_balancer.view.handle import RunSnapshot
 
-_PAGES: Final = {"steals": "balancing", "logs": "troubleshooting"}
+_PAGES: Final = {"problems": "troubleshooting", "steals": "balancing", "logs": "troubleshooting"}
 """The page of the manual about a tab, where it is not that of the screen."""
 
 ROOMY: Final = 110
@@ -83,19 +85,26 @@ class RunScreen(SteeringScreen):
     def __init__(self, link: RunPoller, *, read_only: bool = False) -> None:
         super().__init__(link, ScreenState())
         self._frozen = False
-        self._only_failed = False
         self.header = RunHeader()
         self.header.read_only = read_only
         self.tabs = TabBar()
         self.key_bar = KeyBar()
         self.overview = OverviewView(self.run_state)
         self.queues = QueuesView(self.run_state)
+        self.problems = ProblemsView(self.run_state)
         self.steals = StealsView(self.run_state)
         self.timeline = TimelineView(self.run_state)
         self.logs = LogsView(self.run_state)
         self.views: dict[str, View] = {
             view.NAME: view
-            for view in (self.overview, self.queues, self.steals, self.timeline, self.logs)
+            for view in (
+                self.overview,
+                self.queues,
+                self.problems,
+                self.steals,
+                self.timeline,
+                self.logs,
+            )
         }
         for view in self.views.values():
             view.read_only = read_only
@@ -167,11 +176,11 @@ class RunScreen(SteeringScreen):
     def _show(self, picture: Picture) -> None:
         self.header.snapshot = picture.snapshot
         steals = self.run_state.events.steals.total()
-        totals = picture.snapshot.totals
-        queues = (("!", totals.failed), (glyphs.SKIPPED, totals.skipped))
+        skipped, problems = picture.snapshot.totals.skipped, len(self.run_state.problems)
         notes = {
-            "steals": f"{steals:,}" if steals else "",
-            "queues": " ".join(f"{sign}{files}" for sign, files in queues if files),
+            "queues": f"{glyphs.SKIPPED}{short_count(skipped)}" if skipped else "",
+            "problems": short_count(problems) if problems else "",
+            "steals": short_count(steals) if steals else "",
         }
         if notes != self.tabs.notes:
             self.tabs.notes = notes
@@ -182,11 +191,8 @@ class RunScreen(SteeringScreen):
             self.overview.show(picture)
 
     async def action_show_tab(self, tab: str) -> None:
-        """Show a tab; after a look at the failed files all are there again."""
+        """Show a tab."""
         if tab != self.tabs.current:
-            if self._only_failed:
-                self._only_failed = False
-                self.queues.show_scope("all")
             for name, view in self.views.items():
                 view.display = name == tab
             self.tabs.current = tab
@@ -283,10 +289,8 @@ class RunScreen(SteeringScreen):
         await self.app.run_action(key.action, namespace)
 
     async def action_show_failed(self) -> None:
-        """Show the files that failed."""
-        await self.action_show_tab("queues")
-        self.queues.show_scope("failed")
-        self._only_failed = True
+        """Show failures and warnings."""
+        await self.action_show_tab("problems")
 
     def action_freeze(self) -> None:
         """Hold the picture still, or go on with the newest one."""

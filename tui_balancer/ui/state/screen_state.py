@@ -12,6 +12,7 @@ from tui_balancer.ui.state.run_throughput import RunThroughput
 from tui_balancer.ui.state.throughput_history import ThroughputHistory
 from tui_balancer.ui.state.timeline import TimelineRecord
 from tui_balancer.view.handle import RunSnapshot
+from tui_balancer.view.problems import Problems
 from tui_balancer.view.run_state import RunState
 
 
@@ -24,6 +25,7 @@ class ScreenState:
         throughput: How fast they were together, all along.
         events: What happened, in lines.
         timeline: What each device did when.
+        problems: What went wrong, by cause.
     """
 
     def __init__(self) -> None:
@@ -32,7 +34,8 @@ class ScreenState:
         self.throughput = RunThroughput()
         self.events = EventRecord()
         self.timeline = TimelineRecord()
-        self._run_state = RunState(self.events, self.timeline)
+        self.problems = Problems()
+        self._run_state = RunState(self.events, self.timeline, self.problems)
 
     def forget(self) -> None:
         """Know nothing again: the run that is shown has gone back in time."""
@@ -41,7 +44,8 @@ class ScreenState:
         self.throughput.forget()
         self.events.forget()
         self.timeline.forget()
-        self._run_state = RunState(self.events, self.timeline)
+        self.problems.forget()
+        self._run_state = RunState(self.events, self.timeline, self.problems)
 
     @property
     def snapshot(self) -> RunSnapshot | None:

@@ -1,4 +1,4 @@
-"""The fifth tab: what the run, the program and each worker have written down."""
+"""The sixth tab: what the run, the program and each worker have written down."""
 
 from __future__ import annotations
 

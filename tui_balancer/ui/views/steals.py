@@ -1,4 +1,4 @@
-"""The third tab: every steal with its reason and gain, and who got how much from whom."""
+"""The fourth tab: every steal with its reason and gain, and who got how much from whom."""
 
 from __future__ import annotations
 

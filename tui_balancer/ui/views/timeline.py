@@ -1,4 +1,4 @@
-"""The fourth tab: what each device did when."""
+"""The fifth tab: what each device did when."""
 
 from __future__ import annotations
 

@@ -99,6 +99,7 @@ def summary_text(summary: RunSummary) -> Content:
         for group in failure_groups(summary.failed):
             lines.append(Content.assemble((f"  {group.text}", "bold"), f": {group.amount}"))
             lines += [Content(f"    {place.line}") for place in group.examples]
+        lines.append(Content.styled("  3 lists all files", "$dim"))
     if summary.warnings:
         lines += [Content(""), Content.styled("Warnings", "bold $text-warning")]
         lines += [Content(f"  {line}") for line in summary.warnings]

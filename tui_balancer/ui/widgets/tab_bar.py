@@ -10,10 +10,13 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from tui_balancer.ui.keymap import TABS
-from tui_balancer.ui.styles import Line, fit
+from tui_balancer.ui.styles import Line, fit, line_width
 from tui_balancer.ui.widgets.painted import Painted
 
 _GAP: Final = 1
+
+_SPARED: Final = ("steals", "queues")
+"""Tabs whose notes leave where there is no room for all, the first one first."""
 
 
 class TabBar(Painted):
@@ -33,11 +36,21 @@ class TabBar(Painted):
     def __init__(self) -> None:
         super().__init__(id="tabs")
 
-    def _labels(self) -> list[tuple[str, Line]]:
+    def _labels(self, width: int) -> list[tuple[str, Line]]:
+        """Return the tabs with their notes, as far as these find room."""
+        notes = dict(self.notes)
+        for tab in _SPARED:
+            labels = self._labelled(notes)
+            if sum(line_width(label) + _GAP for _, label in labels) - _GAP <= width:
+                return labels
+            notes.pop(tab, None)
+        return self._labelled(notes)
+
+    def _labelled(self, notes: Mapping[str, str]) -> list[tuple[str, Line]]:
         labels: list[tuple[str, Line]] = []
         for number, tab in enumerate(TABS, 1):
             shown = tab == self.current
-            note = self.notes.get(tab, "")
+            note = notes.get(tab, "")
             text = f"{tab.capitalize()}{f' {note}' if note else ''}"
             if shown:
                 labels.append((tab, [(f"[{number} {text}]", "chosen")]))
@@ -56,15 +69,15 @@ class TabBar(Painted):
     def draw(self, _y: int, width: int) -> Line:
         """Draw the tabs."""
         line: Line = []
-        for _, label in self._labels():
+        for _, label in self._labels(width):
             line += [*label, (" " * _GAP, "plain")]
         return fit(line, width)
 
     def on_click(self, event: events.Click) -> None:
         """Tell which tab was clicked."""
         left = 0
-        for tab, label in self._labels():
-            width = sum(len(text) for text, _ in label)
+        for tab, label in self._labels(self.room.width):
+            width = line_width(label)
             if left <= event.x - self.gutter.left < left + width:
                 self.post_message(self.Clicked(tab))
                 return

@@ -1,0 +1,124 @@
+"""The third tab: what went wrong, by cause, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui_balancer.scheduler.commands import RetryUnits, SkipUnits
+from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
+from tui_balancer.ui.dialogs.file_dialog import file_dialog
+from tui_balancer.ui.keymap import PROBLEMS, Key, bindings
+from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.state.problem_rows import FailedRow
+from tui_balancer.ui.state.screen_state import ScreenState
+from tui_balancer.ui.views.view import View
+from tui_balancer.ui.widgets.problem_list import ProblemList
+from tui_balancer.ui.widgets.row_list import RowList
+from tui_balancer.view.problems import FailureGroup, WarningGroup
+
+
+class ProblemsView(View):
+    """The groups, and all words of the one under the cursor."""
+
+    NAME = "problems"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(*PROBLEMS)
+
+    def __init__(self, run_state: ScreenState) -> None:
+        super().__init__(run_state)
+        self.list = ProblemList(run_state.problems)
+        self._words = Static(id="cause")
+
+    def compose(self) -> ComposeResult:
+        """The list, and the words below it."""
+        yield self.list
+        yield self._words
+
+    @property
+    def home(self) -> Widget:
+        """The list."""
+        return self.list
+
+    def show(self, _picture: Picture) -> None:
+        """Draw a picture."""
+        self.list.show()
+        self._tell()
+
+    def offers(self, key: Key) -> bool:
+        """Offer to try again what has failed, and to skip what waits after that."""
+        row = self.list.cursor_row
+        group = row.group if row is not None else None
+        if key.action == "retry":
+            return isinstance(group, FailureGroup)
+        if key.action == "skip":
+            return isinstance(group, FailureGroup) and bool(group.waiting)
+        return row is not None
+
+    @on(RowList.CursorMoved, "#problemlist")
+    def _tell(self) -> None:
+        row = self.list.cursor_row
+        lines: list[Content] = []
+        if isinstance(row, FailedRow):
+            lines = [field("File", (row.place.file, "bold")), field("Why", row.place.what)]
+        elif row is not None:
+            lines = [field("What", (row.group.text, "bold"), f": {row.group.amount}")]
+            if row.example is not None:
+                lines.append(field("First", row.example.line))
+        if row is not None:
+            lines.append(field("Do", (row.group.advice, "$text-accent")))
+        self._words.update(Content("\n").join(lines))
+
+    def action_details(self) -> None:
+        """Unfold a cause's files or fold them; show all about a file or a warning."""
+        row = self.list.cursor_row
+        if isinstance(row, FailedRow):
+            self.app.push_screen(file_dialog(self.run_state, row.number, row.place.file))
+        elif row is not None and isinstance(row.group, WarningGroup):
+            group = row.group
+            self.app.push_screen(DetailDialog("Warning", lambda: warning_page(group), group.text))
+        elif row is not None:
+            self.list.toggle_fold(row)
+
+    def action_retry(self) -> None:
+        """Try the failed files of a cause again, or the one under the cursor."""
+        row = self.list.cursor_row
+        if isinstance(row, FailedRow):
+            self.want(RetryUnits((row.number,)))
+        elif row is not None and isinstance(row.group, FailureGroup) and row.group.files:
+            self.want(RetryUnits(tuple(row.group.files)))
+        else:
+            self.notify("Select a cause of failures first.", title="Nothing to retry")
+
+    def action_skip(self) -> None:
+        """Skip the files of a cause that wait after a retry."""
+        row = self.list.cursor_row
+        if row is not None and isinstance(row.group, FailureGroup) and row.group.waiting:
+            self.want(SkipUnits(tuple(row.group.waiting)))
+        else:
+            self.notify(
+                "No file of it waits; files that have failed are left out already.",
+                title="Nothing to skip",
+            )
+
+    @on(RowList.Chosen, "#problemlist")
+    def _choose(self) -> None:
+        self.action_details()
+
+
+def warning_page(group: WarningGroup) -> list[Content]:
+    """Return the lines of a warning with all its examples."""
+    lines = [
+        field("Warning", (group.text, "bold")),
+        field("Count", group.amount),
+        field("Do", (group.advice, "$text-accent")),
+    ]
+    if group.examples:
+        lines += [Content(""), heading("Examples")]
+        lines += [Content(f"  {place.line}") for place in group.examples]
+    return lines
