@@ -6,8 +6,11 @@ import os
 import sys
 from pathlib import Path
 
-SETTLED_MS = 500
-"""The picture is painted by other processes, some time after the page is loaded."""
+PAUSE_MS = 500
+
+SETTLED = 6
+"""So many looks in a row must show the same: other processes paint the page, some time after it is
+loaded, and a large picture in it step by step."""
 
 
 def main(page: Path, picture: Path, width: int, height: int) -> int:
@@ -27,11 +30,18 @@ def main(page: Path, picture: Path, width: int, height: int) -> int:
     assert settings is not None
     settings.setAttribute(QWebEngineSettings.WebAttribute.ShowScrollBars, False)
 
-    def save() -> None:
-        view.grab().save(str(picture))
-        application.quit()
+    seen = []
 
-    view.loadFinished.connect(lambda _loaded: QTimer.singleShot(SETTLED_MS, save))
+    def look() -> None:
+        seen.append(view.grab().toImage())
+        del seen[:-SETTLED]
+        if len(seen) == SETTLED and all(one == seen[0] for one in seen):
+            seen[0].save(str(picture))
+            application.quit()
+        else:
+            QTimer.singleShot(PAUSE_MS, look)
+
+    view.loadFinished.connect(lambda _loaded: QTimer.singleShot(PAUSE_MS, look))
     view.load(QUrl.fromLocalFile(str(page.absolute())))
     view.show()
     code: int = application.exec()
