@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tui_balancer.cache import CACHE_VARIABLE
-
-CONFIG_VARIABLE = "TUI_BALANCER_CONFIG"
+from tui_balancer.cli.preferences import PATH_VARIABLE
 
 
 @contextmanager
@@ -19,7 +18,7 @@ def private_user() -> Iterator[None]:
     before = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix="user-", ignore_cleanup_errors=True) as folder:
         os.environ[CACHE_VARIABLE] = folder
-        os.environ[CONFIG_VARIABLE] = str(Path(folder) / "config.toml")
+        os.environ[PATH_VARIABLE] = str(Path(folder) / "config.toml")
         try:
             yield
         finally:
