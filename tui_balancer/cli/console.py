@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from rich.console import Console
@@ -12,6 +11,8 @@ PIPED_WIDTH = 1000
 
 
 def stdout_console() -> Console:
-    """Return a console of the standard output; ids may look like codes of emoji, `:A:`."""
-    folded = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(emoji=False, width=None if folded else PIPED_WIDTH)
+    """Return a console of the standard output; ids may look like codes of emoji, `:A:`.
+
+    A pipe has no columns, whatever `COLUMNS` says: shells and libraries export that of a terminal.
+    """
+    return Console(emoji=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
