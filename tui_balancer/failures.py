@@ -59,7 +59,7 @@ WORDS: Final[dict[FailureCause, str]] = {
     FailureCause.NOT_UTF8: "the file is text, but not UTF-8",
     FailureCause.ARCHIVE: "the file is an archive, or packed twice",
     FailureCause.DAMAGED: "the packed file is damaged or cut short",
-    FailureCause.FOREIGN_LETTER: "a sequence has a character that is no residue",
+    FailureCause.FOREIGN_LETTER: "a sequence has a character that is not a residue",
     FailureCause.NUCLEOTIDES: "the file looks like DNA or RNA",
     FailureCause.OTHER_FORMAT: "the records are PIR or structure tokens, not FASTA of proteins",
     FailureCause.SUSPECT: "a record may be no protein, and --strict refuses it",
@@ -73,7 +73,7 @@ WORDS: Final[dict[FailureCause, str]] = {
 
 
 ADVICE: Final[dict[FailureCause, str]] = {
-    FailureCause.UNREADABLE: "Check its permissions and the disk",
+    FailureCause.UNREADABLE: "Put it back if it is gone; else check its permissions and the disk",
     FailureCause.EMPTY: "Restore the file, or take it out of the inputs",
     FailureCause.NO_RESIDUES: "Restore the sequences, or take the file out of the inputs",
     FailureCause.ALL_TOO_LONG: "Start a new run with --long truncate or --long window",

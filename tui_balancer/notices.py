@@ -63,9 +63,9 @@ SUSPECT: Final = frozenset(
 
 
 WORDS: Final[dict[NoticeKind, str]] = {
-    NoticeKind.TRUNCATED: "sequences longer than the maximum length are cut",
-    NoticeKind.WINDOWED: "sequences longer than the maximum length go through in windows",
-    NoticeKind.TOO_LONG: "sequences longer than the maximum length are left out",
+    NoticeKind.TRUNCATED: "sequences longer than --max-length are truncated",
+    NoticeKind.WINDOWED: "sequences longer than --max-length are embedded in windows",
+    NoticeKind.TOO_LONG: "sequences longer than --max-length are left out",
     NoticeKind.REPLACED: "letters outside the alphabet are read as X",
     NoticeKind.EMPTY: "empty sequences are left out",
     NoticeKind.REPEATED_ID: "repeated ids are kept apart by a suffix",
@@ -92,7 +92,7 @@ WORDS: Final[dict[NoticeKind, str]] = {
 """What was found; of a `RUN` notice the text itself says that."""
 
 
-_LONG = "--long says whether long sequences are cut, embedded in windows or left out"
+_LONG = "--long sets whether long sequences are truncated, embedded in windows or left out"
 _NUCLEOTIDES = "Translate them; if they are protein, --allow-nucleotide says so"
 _CHECK = "Check the records; --strict refuses files that have such"
 _REMOVE = "Nothing, if they are no inputs; else convert them to FASTA"

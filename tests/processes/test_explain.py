@@ -54,7 +54,7 @@ def test_a_live_run_answers_for_its_files_and_device(live: Path, endless: Path) 
             break
         asked_again.wait(0.1)
     (running,) = (one for one in files if one["state"] == "running")
-    assert running["text"].startswith(f"{running['name']} runs on cpu:0 since ")
+    assert running["text"].startswith(f"{running['name']} has run on cpu:0 since ")
     waiting = [one["text"] for one in files if one["state"] == "waiting"]
     assert len(waiting) == 2
     assert any(" waits: it is the next one of cpu:0" in text for text in waiting)
@@ -68,7 +68,8 @@ def test_a_process_of_its_own_says_by_its_exit_code_that_a_name_is_not_known(liv
     command = [sys.executable, "-m", "tui_balancer", "explain", str(live), "cpu:7"]
     answer = subprocess.run(command, capture_output=True, text=True)
     assert (answer.returncode, answer.stdout) == (1, "")
-    assert "'cpu:7' is no file and no device of this run. The nearest is cpu:0." in answer.stderr
+    unknown = "'cpu:7' is neither a file nor a device of this run. The nearest is cpu:0."
+    assert unknown in answer.stderr
 
 
 def test_a_run_that_has_ended_is_explained_by_its_ledger(
@@ -106,4 +107,4 @@ def test_a_run_that_was_killed_is_explained_by_its_ledger(endless: Path, tmp_pat
         assert one["text"].startswith(f"{one['name']} waits: the run's process has died")
         assert one["text"].endswith(f"`tui-balancer resume {folder}` starts it.")
     (device,) = explained(folder, "cpu:0")
-    assert "cpu:0 is stopped since " in device["text"]
+    assert "cpu:0 has been stopped since " in device["text"]

@@ -23,6 +23,7 @@ from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.esm2.checkpoints import load
 from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.errors import UserError
+from tui_balancer.export.merge import merge
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.manual.pages import page
 from tui_balancer.outputs.formats import FORMATS, FormatName
@@ -307,6 +308,7 @@ def test_the_loading_snippets_of_readme_and_manual_work(
     run = session(tmp_path / "sample.fasta", checkpoint, output, formats=ALL, cpu_workers=1)
     run.start()
     finished(run)
+    merge(output, ("npz",))
     monkeypatch.chdir(tmp_path)
     found: list[dict[str, Any]] = []
     for snippet in snippets:

@@ -47,7 +47,7 @@ async def test_a_search_lists_what_has_the_words_and_opens_the_chosen_place() ->
 
 
 async def test_words_on_the_command_line_open_the_first_place_that_has_them() -> None:
-    app = ManualApp("fluid nothing")
+    app = ManualApp("fluid zyxwv")
     async with app.run_test(size=(120, 40)):
         assert app.screen.query_one(OptionList).option_count == 1
         assert app.screen.query_one(OptionList).get_option_at_index(0).disabled

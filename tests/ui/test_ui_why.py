@@ -97,7 +97,7 @@ async def test_a_file_is_explained_and_in_the_list_of_queues_a_device() -> None:
         queues = app_of(pilot).run_screen.queues
         queues.scopes.focus()
         queues.scopes.select("cuda:2")
-        assert (await ask(pilot, "w")).startswith("cuda:2 is paused")
+        assert (await ask(pilot, "w")).startswith("cuda:2 has been paused")
 
 
 async def test_a_waiting_file_says_its_place() -> None:
@@ -131,7 +131,7 @@ async def test_in_the_timeline_the_file_at_the_cursor_is_explained_or_the_device
         assert text.startswith(name)
         await pilot.press("escape")
         timeline.gantt.cursor = 3
-        assert (await ask(pilot, "w")).startswith("cuda:3 is idle")
+        assert (await ask(pilot, "w")).startswith("cuda:3 has been idle")
 
 
 async def test_without_a_device_there_is_nothing_to_explain() -> None:
@@ -140,7 +140,7 @@ async def test_without_a_device_there_is_nothing_to_explain() -> None:
         assert toasts(pilot) == ["No device\nSelect a device first."]
 
 
-@pytest.mark.parametrize(("moment", "state"), [(4.0, "busy"), (10.3, "starting")])
+@pytest.mark.parametrize(("moment", "state"), [(4.0, "is busy"), (10.3, "has been starting")])
 async def test_a_replay_explains_the_moment_that_it_shows(
     tmp_path: Path, moment: float, state: str
 ) -> None:
@@ -153,4 +153,4 @@ async def test_a_replay_explains_the_moment_that_it_shows(
         run.seek(moment)
         await look(pilot)
         await pilot.press("down")
-        assert (await ask(pilot, "w")).startswith(f"cpu:1 is {state}")
+        assert (await ask(pilot, "w")).startswith(f"cpu:1 {state}")

@@ -244,11 +244,11 @@ REFUSED = {
     "short genes": (">a\nACGTTGCATGCCAGTA\n>b\nRCGTTGCATGCCAGTACCAGT\n", "looks like nucleotides"),
     "an error page": (
         ">P1\n<html><body>404</body></html>\n",
-        "line 2: '<' is no residue (a web page in place of a sequence?)",
+        "line 2: '<' is not a residue (a web page in place of a sequence?)",
     ),
     "SaProt's tokens with an unsure structure": (
         ">a\nMaK#T#V#L#\n",
-        "line 2: '#' is no residue (one of SaProt's structure-aware tokens?)",
+        "line 2: '#' is not a residue (one of SaProt's structure-aware tokens?)",
     ),
 }
 

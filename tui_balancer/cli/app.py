@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-from cyclopts import CycloptsError, Parameter
+from cyclopts import CycloptsError, MissingArgumentError, Parameter
 
 from tui_balancer import __version__
 from tui_balancer.cli.cluster_options import ClusterOptions
@@ -213,6 +213,9 @@ def _exit_code() -> int:
         # To the parser a lone - is an option without a name.
         words = [STDIN if word == "-" else word for word in sys.argv[1:]]
         code = app.carry_out(words)
+    except MissingArgumentError as mistake:
+        print(f"tui-balancer: {_missing(mistake)}", file=sys.stderr)
+        return EXIT_USAGE
     except (UserError, CycloptsError) as mistake:
         print(f"tui-balancer: {mistake}", file=sys.stderr)
         return EXIT_USAGE
@@ -226,3 +229,12 @@ def _exit_code() -> int:
             raise
         return EXIT_FAILED
     return code or EXIT_DONE
+
+
+def _missing(mistake: MissingArgumentError) -> str:
+    """Return what a command lacks: an option or argument, or the value of an option."""
+    command = " ".join(("tui-balancer", *(mistake.command_chain or ())))
+    if mistake.keyword:
+        return f"{mistake.keyword} needs a value: see `{command} --help`"
+    name = mistake.argument.name if mistake.argument else "an argument"
+    return f"{name} is missing: see `{command} --help`"

@@ -273,7 +273,7 @@ def _misplaced(path: Path, position: int) -> InputError:
                 return InputError(text, FailureCause.FOREIGN_LETTER)
         elif headers == position and (letter := foreign_letter(line)):
             hint = _HINTS.get(letter, "")
-            text = f"line {number}: {letter!a} is no residue{hint}"
+            text = f"line {number}: {letter!a} is not a residue{hint}"
             return InputError(text, FailureCause.FOREIGN_LETTER)
     return InputError("the file changed while it was read", FailureCause.CHANGED)
 

@@ -37,7 +37,7 @@ def clean(sequence: str, alphabet: Alphabet) -> tuple[str, int]:
         return sequence.upper(), 0
     residues = sequence.translate(_FOLD).rstrip("*")
     if foreign_letter(residues):
-        raise ValueError(f"{foreign_letter(residues)!a} is no residue")
+        raise ValueError(f"{foreign_letter(residues)!a} is not a residue")
     foreign = residues.translate(drop_letters)
     return residues.translate(dict.fromkeys(map(ord, foreign), alphabet.unknown)), len(foreign)
 

@@ -78,20 +78,24 @@ def title(name: str) -> str:
 
 
 def search(words: str) -> tuple[Section, ...]:
-    """Return the sections that have all of these words, those with them in the heading first."""
+    """Return the sections that have the words, those with more of them in the heading first.
+
+    Where none has all, those that have the most.
+    """
     wanted = words.lower().split()
-    found = [
-        section
+    counted = [
+        (_count(f"{section.heading}\n{section.text}", wanted), section)
         for name in PAGES
         for section in sections(name)
-        if _has(f"{section.heading}\n{section.text}", wanted)
     ]
-    return tuple(sorted(found, key=lambda section: not _has(section.heading, wanted)))
+    most = max(number for number, _ in counted)
+    found = [section for number, section in counted if number == most] if most else []
+    return tuple(sorted(found, key=lambda section: -_count(section.heading, wanted)))
 
 
-def _has(text: str, words: list[str]) -> bool:
+def _count(text: str, words: list[str]) -> int:
     lowered = text.lower()
-    return all(word in lowered for word in words)
+    return sum(word in lowered for word in words)
 
 
 def _split(name: str, text: str) -> Iterator[Section]:

@@ -36,7 +36,10 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
     elif summary.stop_reason:
         lines.append(f"ended early: {summary.stop_reason}")
     if summary.waiting:
-        lines.append(f"{plural(summary.waiting, 'file')} still waiting: resume the run")
+        lines.append(
+            f"{plural(summary.waiting, 'file')} still waiting: "
+            f"`tui-balancer resume {summary.output}` continues"
+        )
     if summary.copies:
         lines.append(f"{plural(summary.copies, 'sequence')} equal earlier ones: computed once")
     if summary.missing:
@@ -47,6 +50,10 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
     if summary.failed:
         lines.append(f"{plural(len(summary.failed), 'file')} failed:")
         lines += [f"  {file.name}: {file.reason}" for file in summary.failed]
+        lines.append(
+            f"what to do: `tui-balancer explain {summary.output} FILE` says it; then "
+            f"`tui-balancer resume {summary.output} --retry-failed` tries them again"
+        )
     if summary.skips:
         lines.append(f"{plural(len(summary.skips), 'file')} skipped by hand:")
         lines += [f"  {file.name}" for file in summary.skips]
@@ -62,7 +69,10 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
         lines.append(f"start    first batch {summary.first_batch_seconds:.1f}s after the command")
     if summary.prediction_errors is not None:
         usual, worst = map(percent, summary.prediction_errors)
-        lines.append(f"timing   files were predicted within {usual} (median) and {worst} (95 %)")
+        lines.append(
+            f"timing   predicted times are off by at most {usual} for half of the files, "
+            f"{worst} for 95% of them"
+        )
     lines += [f"warning  {line}" for line in summary.warnings]
     lines.append(f"outputs  {summary.output}")
     return tuple(lines)

@@ -170,7 +170,7 @@ def test_shards_are_made_of_as_many_segments_as_they_hold() -> None:
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (b">a\nMKVLAAGIVG\n>b\nACDE\n>c\nMK1\n", "line 6: '1' is no residue"),
+        (b">a\nMKVLAAGIVG\n>b\nACDE\n>c\nMK1\n", "line 6: '1' is not a residue"),
         (b">a\nACGTACGTAC\n" * 200, "looks like nucleotides"),
         (b">a\n>b\n>c\n>d\n>e\n>f\n>g\n>h\n", "none of its 8 records has residues"),
     ],

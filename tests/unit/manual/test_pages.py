@@ -32,7 +32,11 @@ def test_a_search_finds_all_words_in_any_case_and_headings_first() -> None:
     assert found[0].page == "models"
     assert len(found) > 1
     assert all("long" in f"{one.heading} {one.text}".lower() for one in found)
-    assert search("no page has this wording") == ()
+    assert search("xyzzy") == ()
+
+
+def test_a_search_without_a_section_for_all_words_finds_those_with_the_most() -> None:
+    assert search("xyzzy long sequences") == search("long sequences")
 
 
 def test_an_unknown_page_names_those_that_there_are() -> None:

@@ -60,16 +60,16 @@ def told(problems: Problems) -> list[tuple[str, int]]:
 def test_files_of_one_cause_are_one_group_whatever_their_own_lines_are() -> None:
     problems = problems_of(
         failure(0, FailureCause.EMPTY, "the file is empty"),
-        failure(1, FailureCause.FOREIGN_LETTER, "line 3: '1' is no residue"),
-        failure(2, FailureCause.FOREIGN_LETTER, "line 99: '<' is no residue (a web page?)"),
+        failure(1, FailureCause.FOREIGN_LETTER, "line 3: '1' is not a residue"),
+        failure(2, FailureCause.FOREIGN_LETTER, "line 99: '<' is not a residue (a web page?)"),
     )
     assert told(problems) == [
-        ("a sequence has a character that is no residue", 2),
+        ("a sequence has a character that is not a residue", 2),
         ("the file is empty", 1),
     ]
     assert tuple(place.line for place in problems.groups[0].examples) == (
-        "f1: line 3: '1' is no residue",
-        "f2: line 99: '<' is no residue (a web page?)",
+        "f1: line 3: '1' is not a residue",
+        "f2: line 99: '<' is not a residue (a web page?)",
     )
 
 

@@ -11,7 +11,7 @@ from tui_balancer.view.handle import FailedFile, RunSummary
 from tui_balancer.view.summary_text import exit_code, summary_lines
 
 ALL_DONE = replace(pictures.SUMMARY, failed=(), waiting=0, interrupted=False, stop_reason="")
-BAD = FailedFile("bad.faa", "line 3: '1' is no residue")
+BAD = FailedFile("bad.faa", "line 3: '1' is not a residue")
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,15 @@ def test_the_exit_code_tells_done_failed_waiting_and_interrupted_apart(
 def test_the_summary_names_every_failed_file_with_its_reason() -> None:
     lines = summary_lines(replace(ALL_DONE, failed=(BAD,)))
     assert "1 file failed:" in lines
-    assert "  bad.faa: line 3: '1' is no residue" in lines
+    assert "  bad.faa: line 3: '1' is not a residue" in lines
+
+
+def test_the_summary_says_how_to_try_failed_files_again() -> None:
+    advice = "--retry-failed` tries them again"
+    (line,) = (one for one in summary_lines(replace(ALL_DONE, failed=(BAD,))) if advice in one)
+    assert f"`tui-balancer explain {ALL_DONE.output} FILE` says it" in line
+    assert f"`tui-balancer resume {ALL_DONE.output} --retry-failed`" in line
+    assert not any(advice in one for one in summary_lines(ALL_DONE))
 
 
 def test_skipped_files_are_counted_and_named_apart_from_failed_ones() -> None:
@@ -56,7 +64,7 @@ def test_sequences_that_are_missing_from_finished_outputs_are_counted() -> None:
 def test_an_early_end_says_why_and_what_to_do() -> None:
     lines = summary_lines(replace(ALL_DONE, waiting=2, stop_reason="every device is dead"))
     assert "ended early: every device is dead" in lines
-    assert "2 files still waiting: resume the run" in lines
+    assert f"2 files still waiting: `tui-balancer resume {ALL_DONE.output}` continues" in lines
 
 
 def test_the_summary_says_how_long_the_start_took() -> None:

@@ -47,8 +47,8 @@ def demo(
             0,
             MOST_SIZE,
             above=True,
-            help=f"Times the work of about {DEMO_SECONDS / 60:g} minutes, as measured on this "
-            "machine.",
+            help="How long the demo takes, as a multiple of about "
+            f"{DEMO_SECONDS / 60:g} minutes on this machine.",
         ),
     ] = 1.0,
     seed: Annotated[

@@ -86,7 +86,11 @@ def merge_outputs(
     what = f"{plural(merged.sequences, 'sequence')} of {plural(merged.files, 'input')}"
     print(f"{done}: {what} in {names}")
     if merged.left:
-        print(f"problem  {plural(merged.left, 'input')} without an output: not in there")
+        verb = "has" if merged.left == 1 else "have"
+        print(
+            f"problem  {plural(merged.left, 'input')} {verb} no output and no place in the merged "
+            "files: `tui-balancer verify` names them"
+        )
     return EXIT_FAILED if merged.left else EXIT_DONE
 
 

@@ -17,8 +17,8 @@ def manual(
 ) -> int:
     """Read the manual.
 
-    Opens it on the screen, at a page or at what has all of the words; without a terminal it
-    prints the page, or the places where the words stand.
+    Opens it on the screen, at a page or at the sections that have the words; without a terminal
+    it prints the page, or the names of those sections.
     """
     text = " ".join(words)
     if can_show():

@@ -33,7 +33,7 @@ def _starting(facts: Facts, one: DeviceMetrics) -> str:
     told = [event.reason for event in facts.record.changes.get(one.device, ()) if event.reason]
     return paragraph(
         (
-            f"{one.device} is starting{_since(facts, one)}: its worker loads the model",
+            f"{_is(facts, one)}: its worker loads the model",
             f"Before that: {', then '.join(told)}" if one.restarts else "",
             _waiting(one, _open(one, "steal") if facts.snapshot.stealing else ""),
         )
@@ -41,11 +41,11 @@ def _starting(facts: Facts, one: DeviceMetrics) -> str:
 
 
 def _idle(facts: Facts, one: DeviceMetrics) -> str:
-    since, freed = _since(facts, one), facts.record.freed.get(one.device)
+    idle, freed = _is(facts, one), facts.record.freed.get(one.device)
     began = facts.record.changes.get(one.device)
     if freed is not None and (began is None or freed.seconds >= began[-1].seconds):
-        since = f" since {facts.time(freed.seconds)}, after {freed.unit_name}"
-    return sentence(f"{one.device} is idle{since}: {why_idle(facts, one)}")
+        idle = f"{_been(one)} since {facts.time(freed.seconds)}, after {freed.unit_name}"
+    return sentence(f"{idle}: {why_idle(facts, one)}")
 
 
 def _busy(facts: Facts, one: DeviceMetrics) -> str:
@@ -73,7 +73,7 @@ def _paused(facts: Facts, one: DeviceMetrics) -> str:
     key = "P resumes all devices" if snapshot.paused else "p resumes it"
     return paragraph(
         (
-            f"{one.device} is paused{_since(facts, one)}{f': {reason}' if reason else ''}",
+            f"{_is(facts, one)}{f': {reason}' if reason else ''}",
             held or "",
             _waiting(one, _open(one, "take") if snapshot.stealing else ""),
             key,
@@ -87,7 +87,7 @@ def _dead(facts: Facts, one: DeviceMetrics) -> str:
     moved = f"It had {lost.unit_name} last" if lost else ""
     return paragraph(
         (
-            f"{one.device} is dead{_since(facts, one)}{f': {reason}' if reason else ''}",
+            f"{_is(facts, one)}{f': {reason}' if reason else ''}",
             moved,
             _waiting(one, _open(one, "take")),
         )
@@ -100,7 +100,7 @@ def _stopped(facts: Facts, one: DeviceMetrics) -> str:
         ended = facts.snapshot.phase is Phase.FINISHED
         reason = facts.snapshot.stop_reason or ("the run has ended" if ended else "no work is left")
     files = f"It finished {plural(one.files_done, 'file')}"
-    return paragraph((f"{one.device} is stopped{_since(facts, one)}: {reason}", files))
+    return paragraph((f"{_is(facts, one)}: {reason}", files))
 
 
 _TEXTS: Final[dict[DeviceState, Callable[[Facts, DeviceMetrics], str]]] = {
@@ -113,12 +113,16 @@ _TEXTS: Final[dict[DeviceState, Callable[[Facts, DeviceMetrics], str]]] = {
 }
 
 
-def _since(facts: Facts, one: DeviceMetrics) -> str:
-    """Return when the state of a device began, where events tell of it."""
+def _is(facts: Facts, one: DeviceMetrics) -> str:
+    """Return the state of a device, and when it began where events tell of it."""
     changes = facts.record.changes.get(one.device)
     if not changes or changes[-1].state is not one.state:
-        return ""
-    return f" since {facts.time(changes[0].seconds)}"
+        return f"{one.device} is {one.state.value}"
+    return f"{_been(one)} since {facts.time(changes[0].seconds)}"
+
+
+def _been(one: DeviceMetrics) -> str:
+    return f"{one.device} has been {one.state.value}"
 
 
 def _reason(facts: Facts, one: DeviceMetrics) -> str:

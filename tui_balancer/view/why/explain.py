@@ -95,7 +95,7 @@ def explain_name(facts: Facts, name: str) -> Explanation:
         raise UnknownName(f"{name!r} may be {some}: write more of its path")
     near = _nearest(name, [*(one.device for one in facts.snapshot.devices), *names])
     hint = f" The nearest is {near}." if near else ""
-    raise UnknownName(f"{name!r} is no file and no device of this run.{hint}")
+    raise UnknownName(f"{name!r} is neither a file nor a device of this run.{hint}")
 
 
 def explain_all(facts: Facts) -> tuple[Explanation, ...]:

@@ -92,7 +92,7 @@ def _running(facts: Facts, number: int, _place: Place) -> str:
     attempts = facts.record.attempts.get(unit_id, 1)
     return paragraph(
         (
-            f"{unit.name} runs on {devices} since {facts.time(leases[0].seconds)}: {how}",
+            f"{unit.name} has run on {devices} since {facts.time(leases[0].seconds)}: {how}",
             f"This is attempt {count(attempts)}" if attempts > 1 else "",
             _bundle(facts, number),
             arrival(facts, unit_id),

@@ -28,8 +28,8 @@ def test_without_names_all_devices_of_an_ended_run_and_its_last_file_are_explain
 ) -> None:
     ended = tui_balancer_here("explain", run)
     first, second, last = ended.stdout.splitlines()
-    assert first.startswith("cpu:0 is stopped since ")
-    assert second.startswith("cpu:1 is stopped since ")
+    assert first.startswith("cpu:0 has been stopped since ")
+    assert second.startswith("cpu:1 has been stopped since ")
     assert last.startswith("shared.faa is done: cpu:1 finished it at ")
     assert " cpu:0 took 2 of 5 batches of it from cpu:1 at " in last
     assert last.endswith(": it would end 3 s sooner. It was the last to end.")
@@ -43,7 +43,7 @@ def test_files_and_devices_are_explained_in_the_order_of_their_names(run: Path) 
         ": the file is empty. Read the worker's log, then try again. "
         f"`tui-balancer resume {run} --retry-failed` tries it again."
     )
-    assert device.startswith("cpu:1 is stopped")
+    assert device.startswith("cpu:1 has been stopped")
     assert earlier == "b.faa is done: it was finished before this session."
     assert ended.returncode == 0
 
@@ -65,8 +65,8 @@ def test_machines_get_a_list_with_the_version_of_its_format(run: Path) -> None:
 def test_an_unknown_name_is_an_error_and_the_others_are_explained(run: Path) -> None:
     ended = tui_balancer_here("explain", run, "d.faa", "cpu:0")
     assert ended.returncode == 1
-    assert ended.stdout.startswith("cpu:0 is stopped")
-    assert "'d.faa' is no file and no device of this run. The nearest is " in ended.stderr
+    assert ended.stdout.startswith("cpu:0 has been stopped")
+    assert "'d.faa' is neither a file nor a device of this run. The nearest is " in ended.stderr
 
 
 def test_no_run_is_a_mistake_of_the_user(tmp_path: Path) -> None:

@@ -67,7 +67,9 @@ def test_what_it_computes_was_stolen() -> None:
     )
     assert stolen in run.why("cuda:1")
     assert run.why("virus_2.faa").endswith(stolen.replace("virus_2.faa", "It", 1))
-    assert run.event(StealEvent).startswith(f"{stolen} virus_2.faa runs on cuda:1 since 08:53:30")
+    assert run.event(StealEvent).startswith(
+        f"{stolen} virus_2.faa has run on cuda:1 since 08:53:30"
+    )
     assert "It was stolen" not in run.event(StealEvent)
 
 
@@ -75,8 +77,8 @@ def test_nothing_that_waits_would_end_sooner_here() -> None:
     run = idle_at_the_end(1.0, policy=TimeSettings(5.0))
     assert run.bench.waiting("cuda:0") == [2, 3]
     assert run.why("cuda:1") == (
-        "cuda:1 is idle since 08:53:30, after virus_1.faa: nothing waits that would end at least "
-        "5 s sooner here; with the best, virus_3.faa from cuda:0, both would end 2 s sooner."
+        "cuda:1 has been idle since 08:53:30, after virus_1.faa: nothing waits that would end at "
+        "least 5 s sooner here; with the best, virus_3.faa from cuda:0, both would end 2 s sooner."
     )
 
 
@@ -90,8 +92,8 @@ def test_what_the_last_device_has_left_is_too_little_or_cannot_be_divided(left: 
     bench.run_one("cuda:1", 1.0)
     why = run.why("cuda:1")
     assert why.startswith(
-        "cuda:1 is idle since 08:53:31, after virus_1.faa: no file waits; cuda:0 is the last to "
-        "end, with virus_0.faa (~"
+        "cuda:1 has been idle since 08:53:31, after virus_1.faa: no file waits; cuda:0 is the last "
+        "to end, with virus_0.faa (~"
     )
     least = "save at least 2 s after a transfer of 0.5 s"
     assert (f"too little for another device to {least}" in why) == (left == 0.99)
@@ -110,8 +112,8 @@ def test_queue_lengths_leave_a_device_idle() -> None:
         run.bench.run_one("cuda:1", 1.0)
     assert run.bench.take("cuda:1") is None
     assert run.why("cuda:1") == (
-        "cuda:1 is idle since 08:53:22, after virus_3.faa: no queue is long enough to steal from, "
-        "cuda:0 has 2 files waiting and 3 are required."
+        "cuda:1 has been idle since 08:53:22, after virus_3.faa: no queue is long enough to steal "
+        "from, cuda:0 has 2 files waiting and 3 are required."
     )
     run.bench.coordinator.execute(SetPolicy(CountSettings(minimum=2, interval_seconds=4.0)))
     assert run.why("cuda:1").endswith(
@@ -131,8 +133,8 @@ def test_without_stealing_a_device_does_its_own_files() -> None:
 def test_an_idle_device_is_about_to_do_something() -> None:
     run = told([40.0, 40.0, 30.0])
     assert run.why("cuda:0") == (
-        "cuda:0 is idle since 08:53:20: it is about to start virus_0.faa, the first of 2 files in "
-        "its queue."
+        "cuda:0 has been idle since 08:53:20: it is about to start virus_0.faa, the first of 2 files "
+        "in its queue."
     )
     bench = run.bench
     first, second = bench.must_take("cuda:0"), bench.must_take("cuda:1")
@@ -164,7 +166,7 @@ def test_no_speed_is_known_by_which_a_steal_could_be_judged() -> None:
 def test_a_run_that_ends_leaves_devices_idle(phase: Phase, why: str) -> None:
     run = told([10.0, 10.0])
     run.options["phase"] = phase
-    assert run.why("cuda:0") == f"cuda:0 is idle since 08:53:20: {why}."
+    assert run.why("cuda:0") == f"cuda:0 has been idle since 08:53:20: {why}."
 
 
 def test_files_are_assigned_after_the_scan() -> None:
@@ -185,7 +187,7 @@ def test_a_starting_device_says_what_went_before() -> None:
     def why() -> str:
         return explain_name(facts_of(coordinator, units(10.0, 10.0), record, 6.0), "cuda:0").text
 
-    loads = "cuda:0 is starting since 08:53:25: its worker loads the model."
+    loads = "cuda:0 has been starting since 08:53:25: its worker loads the model."
     waits = "2 files wait for it; other devices may steal them."
     assert why() == f"{loads} {waits}"
     coordinator.worker_died("cuda:0", incarnation, "killed by SIGKILL")
@@ -202,7 +204,7 @@ def test_a_paused_device_says_by_whom_and_what_it_holds() -> None:
     run.bench.progress(lease, 0.5)
     run.bench.coordinator.execute(PauseDevice("cuda:0"))
     waits = "1 file waits for it; other devices may take it."
-    paused = "cuda:0 is paused since 08:53:24"
+    paused = "cuda:0 has been paused since 08:53:24"
     holds = "It holds virus_0.faa at 50%."
     assert run.why("cuda:0") == f"{paused}: by hand. {holds} {waits} p resumes it."
     run.bench.coordinator.execute(ResumeAll())
@@ -219,7 +221,7 @@ def test_a_dead_device_says_why_and_what_it_leaves() -> None:
     run.bench.clock.now = 5.0
     run.bench.die("cuda:0", "killed by SIGKILL")
     assert run.why("cuda:0") == (
-        "cuda:0 is dead since 08:53:25: given up after 0 restarts: killed by SIGKILL. It had "
+        "cuda:0 has been dead since 08:53:25: given up after 0 restarts: killed by SIGKILL. It had "
         "virus_0.faa last. 1 file waits for it; other devices may take it."
     )
 
@@ -229,7 +231,7 @@ def test_a_stopped_device_says_what_it_did() -> None:
     run.bench.run_one("cuda:0", 3.0)
     run.bench.die("cuda:0", "")
     assert run.why("cuda:0") == (
-        "cuda:0 is stopped since 08:53:23: no work is left. It finished 1 file."
+        "cuda:0 has been stopped since 08:53:23: no work is left. It finished 1 file."
     )
 
 
@@ -256,7 +258,7 @@ def test_a_copy_of_the_last_file_is_named() -> None:
         one for one in ("cuda:1", "cuda:2") if f"of which {one} computes a copy." in " ".join(texts)
     )
     file = explain_name(facts, "virus_0.faa").text
-    assert f"runs on cuda:0 and {copier} since" in file
+    assert f"has run on cuda:0 and {copier} since" in file
     assert f"{copier} began a copy of it from cuda:0 at" in file
 
 

@@ -163,21 +163,21 @@ def test_a_running_file_says_where_how_far_and_how_often() -> None:
     bench.progress(lease, 0.5)
     assert (
         run.why(NAMES[0])
-        == ("virus_0.faa runs on cuda:0 since 08:53:20: 50% done, ~4s left. ").rstrip()
+        == ("virus_0.faa has run on cuda:0 since 08:53:20: 50% done, ~4s left. ").rstrip()
     )
     bench.coordinator.execute(PauseDevice("cuda:0"))
-    assert run.why(NAMES[0]) == "virus_0.faa runs on cuda:0 since 08:53:20: held at 50%."
+    assert run.why(NAMES[0]) == "virus_0.faa has run on cuda:0 since 08:53:20: held at 50%."
     bench.die("cuda:0", "killed by SIGKILL")
     again = bench.must_take("cuda:1")
     assert again.unit.unit_id == 0
     came = "came back from cuda:0 at 08:53:24: killed by SIGKILL."
     assert run.why(NAMES[0]) == (
-        "virus_0.faa runs on cuda:1 since 08:53:24: 0% done, ~8s left. This is attempt 2. "
+        "virus_0.faa has run on cuda:1 since 08:53:24: 0% done, ~8s left. This is attempt 2. "
         f"It {came}"
     )
     assert run.event(ReturnEvent).startswith(f"virus_0.faa {came}")
     bench.progress(again, 1.0, computed=True)
-    writes = "runs on cuda:1 since 08:53:24: all of it computed, its output is being written."
+    writes = "has run on cuda:1 since 08:53:24: all of it computed, its output is being written."
     assert writes in run.why(NAMES[0])
     bench.must_take("cuda:1")
     assert writes in run.why(NAMES[0])
@@ -211,7 +211,7 @@ def test_what_earlier_sessions_did_is_told_apart_from_what_is_forgotten() -> Non
 
 def test_a_bad_input_says_what_is_wrong_and_what_to_do() -> None:
     bench = Bench()
-    reason = "line 7 has '5', which is no residue letter"
+    reason = "line 7 has '5', which is not a residue letter"
     bench.coordinator.add_failed(unit(0, 0.0), Failure(reason, FailureCause.FOREIGN_LETTER))
     run = Told(bench, units(0.0))
     assert run.why(NAMES[0]) == (
@@ -267,7 +267,7 @@ def test_files_of_a_bundle_share_what_happens_to_it() -> None:
     assert "bundle" not in run.why(NAMES[3])
     for device in ("cuda:0", "cuda:1"):
         assert bench.must_take(device).unit.unit_id == 0
-        assert f"runs on {device} since" in run.why(NAMES[2])
+        assert f"has run on {device} since" in run.why(NAMES[2])
         bench.die(device, "killed by SIGKILL")
         while device == "cuda:0" and bench.waiting("cuda:1")[0] != 0:
             bench.run_one("cuda:1", 0.0)

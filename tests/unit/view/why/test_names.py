@@ -35,5 +35,5 @@ def test_an_end_that_several_files_have_is_refused(run: Told) -> None:
     [("cuda:10", "cuda:1"), ("reads/a.fa", "reads/a.faa"), ("other/c.faa", "other/b.faa")],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(run: Told, name: str, nearest: str) -> None:
-    with pytest.raises(UnknownName, match=f"no file and no device .* The nearest is {nearest}."):
+    with pytest.raises(UnknownName, match=f"neither a file nor .* The nearest is {nearest}."):
         explain_name(run.facts, name)

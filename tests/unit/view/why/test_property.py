@@ -30,11 +30,11 @@ from tui_balancer.view.why.facts import Facts, FileWord
 from tui_balancer.view.why.record import WhyRecord
 
 VERBS = {
-    FileWord.WAITING: "waits",
-    FileWord.RUNNING: "runs",
-    FileWord.DONE: "is done",
-    FileWord.FAILED: "failed",
-    FileWord.SKIPPED: "is skipped",
+    FileWord.WAITING: ("waits",),
+    FileWord.RUNNING: ("runs", "has run on"),
+    FileWord.DONE: ("is done",),
+    FileWord.FAILED: ("failed",),
+    FileWord.SKIPPED: ("is skipped",),
 }
 
 
@@ -54,13 +54,15 @@ def assert_all_is_explained(facts: Facts) -> None:
         told = explain_name(facts, unit.name)
         state = true_state(facts, unit.unit_id)
         assert told.state == state.value
-        assert told.text.startswith(f"{unit.name} {VERBS[state]}")
+        assert told.text.startswith(tuple(f"{unit.name} {verb}" for verb in VERBS[state]))
         assert told.text.endswith(".")
         assert "among the events" not in told.text
     for one in facts.snapshot.devices:
         told = explain_name(facts, one.device)
         assert told.state == one.state.value
-        assert told.text.startswith(f"{one.device} is {one.state.value}")
+        assert told.text.startswith(
+            tuple(f"{one.device} {verb} {one.state.value}" for verb in ("is", "has been"))
+        )
         assert told.text.endswith(".")
     not_busy = {one.device for one in facts.snapshot.devices if one.state is not DeviceState.BUSY}
     assert {told.name for told in explain_all(facts)} >= not_busy
