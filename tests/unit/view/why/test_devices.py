@@ -133,8 +133,8 @@ def test_without_stealing_a_device_does_its_own_files() -> None:
 def test_an_idle_device_is_about_to_do_something() -> None:
     run = told([40.0, 40.0, 30.0])
     assert run.why("cuda:0") == (
-        "cuda:0 has been idle since 08:53:20: it is about to start virus_0.faa, the first of 2 files "
-        "in its queue."
+        "cuda:0 has been idle since 08:53:20: it is about to start virus_0.faa, the first of 2 "
+        "files in its queue."
     )
     bench = run.bench
     first, second = bench.must_take("cuda:0"), bench.must_take("cuda:1")
