@@ -202,6 +202,15 @@ async def test_a_group_unfolds_and_folds() -> None:
         assert len(devices_of(pilot).rows) == 2 + 32 + MOST_OUTLIERS
 
 
+def test_a_group_has_the_sum_of_what_its_devices_have_done() -> None:
+    snapshot = replace(RUNNING, devices=many_devices(64))
+    group = device_rows(snapshot, ())[0].metrics
+    members = [one for one in snapshot.devices if one.name == group.name]
+    assert len(members) == 32
+    assert group.residues_done == sum(one.residues_done for one in members) > 0
+    assert group.files_done == sum(one.files_done for one in members) > 0
+
+
 async def test_the_devices_of_a_cluster_are_under_their_nodes_however_few() -> None:
     on_nodes = [
         replace(one, device=f"{node}/{one.device}")

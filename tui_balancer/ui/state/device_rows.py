@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 from tui_balancer.formatting import NONE, estimate
@@ -16,6 +16,9 @@ GROUPED_FROM: Final = 13
 
 MOST_OUTLIERS: Final = 5
 """Devices that a folded group shows."""
+
+_COUNTS: Final = tuple(one.name for one in fields(DeviceMetrics) if one.default == 0)
+"""Figures that begin at 0; of a group they are the sum of its devices'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +132,8 @@ def _group(name: str, members: Sequence[DeviceMetrics], folded: bool) -> DeviceR
         utilisation=sum(shares) / len(shares) if shares else None,
         sequences_per_second=_total([one.sequences_per_second for one in members]),
         residues_per_second=_total([one.residues_per_second for one in members]),
-        queued_files=sum(one.queued_files for one in members),
-        files_done=sum(one.files_done for one in members),
-        stolen_to=sum(one.stolen_to for one in members),
-        stolen_from=sum(one.stolen_from for one in members),
         finish_seconds=max(ends, default=None),
-        restarts=sum(one.restarts for one in members),
+        **{name: sum(getattr(one, name) for one in members) for name in _COUNTS},
     )
     return DeviceRow(
         metrics,
