@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.commands import all_end, run_command, workers_of
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.outputs.formats import FORMATS
 from tui_balancer.run_folder.conflicts import ATTACH_FILE
 
 SHARED, PRIVATE = 0o002, 0o077
@@ -50,7 +51,7 @@ def test_all_that_a_killed_run_and_a_finished_one_leave_follows_the_umask(
     assert all_end(workers)
 
     text = "".join(path.read_text() for path in sorted(little.iterdir()))
-    formats = ("--format", "virnucpro,npz,h5,esm,parquet")
+    formats = ("--format", ",".join(FORMATS))
     ended = started(umask, [*run_command(Path("-"), output=done), *formats])
     told, _ = ended.communicate(text)
     assert ended.returncode == 0, told

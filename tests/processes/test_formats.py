@@ -26,7 +26,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.export.merge import merge
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.manual.pages import page
-from tui_balancer.outputs.formats import FORMATS, FormatName
+from tui_balancer.outputs.formats import FORMATS, INDEX, FormatName
 from tui_balancer.run.prepare.resume import StoredRun, find_run
 
 pytestmark = pytest.mark.usefixtures("preloaded")
@@ -202,7 +202,7 @@ def test_a_quiet_run_says_nothing_where_every_file_is_done(
 def test_the_formats_of_a_run_stay_what_they_are(
     run_folder: Path, proteins: Path, checkpoint: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"--format is virnucpro,esm,h5,npz,parquet there, h5 was"):
+    with pytest.raises(UserError, match=f"--format is {','.join(ALL)} there, h5 was"):
         session(proteins, checkpoint, run_folder, formats=("h5",), cpu_workers=1)
 
 
@@ -217,7 +217,7 @@ def test_an_export_is_what_the_run_would_have_written(
     assert finished(run).done == 2
     result = tui_balancer_here("export", plain, "--format", ",".join(ALL))
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == "8 outputs written of 2 inputs\n"
+    assert result.stdout == f"{2 * len(ALL) - 2} outputs written of 2 inputs\n"
     assert outputs(plain) == outputs(run_folder)
     elsewhere = tui_balancer_here("export", run_folder, "--format", "h5", "--to", tmp_path / "h5")
     assert elsewhere.returncode == 0
@@ -247,7 +247,10 @@ def test_verify_finds_what_is_wrong_in_whatever_format(
         result = tui_balancer_here("verify", folder)
         return result.returncode, result.stdout.splitlines()
 
-    assert verified(run_folder) == (0, ["12 outputs of 2 inputs verified, 6 sequences"])
+    assert verified(run_folder) == (
+        0,
+        [f"{2 * len(ALL) + 2} outputs of 2 inputs verified, 6 sequences"],
+    )
     folder = tmp_path / "out"
     shutil.copytree(run_folder, folder)
     (folder / "b_ESM.npz").unlink()
@@ -301,8 +304,7 @@ def test_the_loading_snippets_of_readme_and_manual_work(
     readme = Path(__file__).parents[2] / "README.md"
     part = page("outputs").partition("<!-- loading-snippets")[2].partition("<!-- /loading")[0]
     snippets = re.findall(r"```python\n(.*?)```", part, re.DOTALL)
-    assert len(snippets) == len(FORMATS) + 1
-    snippets += re.findall(r"```python\n(.*?)```", readme.read_text(), re.DOTALL)
+    (example,) = re.findall(r"```python\n(.*?)```", readme.read_text(), re.DOTALL)
     (tmp_path / "sample.fasta").write_text(">P1 a protein\nMKV\n>P2\nMLLW\n>P3\nMAAAC\n")
     output = tmp_path / "embeddings"
     run = session(tmp_path / "sample.fasta", checkpoint, output, formats=ALL, cpu_workers=1)
@@ -310,19 +312,24 @@ def test_the_loading_snippets_of_readme_and_manual_work(
     finished(run)
     merge(output, ("npz",))
     monkeypatch.chdir(tmp_path)
-    found: list[dict[str, Any]] = []
-    for snippet in snippets:
-        found.append({})
-        exec(snippet, found[-1])
-    virnucpro, one, h5, npz, parquet, table, example = found
-    first = virnucpro["output"]["data"][0].numpy()
-    assert np.array_equal(one["output"]["mean_representations"][2], first)
-    assert np.array_equal(h5["vector"], first)
-    assert np.array_equal(npz["matrix"][0], first)
-    assert parquet["table"]["embedding"][0].as_py() == first.tolist()
-    assert table["rows"][0]["checksum"] == hashlib.sha256(first.tobytes()).hexdigest()
-    for other in (h5, npz, parquet):
-        assert other["metadata"] == virnucpro["output"]["metadata"]
-    names, similarities = zip(*example["neighbours"], strict=True)
+
+    def named_by(snippet: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        exec(snippet, found)
+        return found
+
+    found = {re.findall(r"sample_ESM(\.\w+)", one)[0]: named_by(one) for one in snippets}
+    assert {one.suffix for one in (*FORMATS.values(), INDEX)} - found.keys() == set()
+    virnucpro = found[".pt"]["output"]
+    first = virnucpro["data"][0].numpy()
+    assert np.array_equal(found[".esm"]["output"]["mean_representations"][2], first)
+    assert np.array_equal(found[".h5"]["vector"], first)
+    assert np.array_equal(found[".npz"]["matrix"][0], first)
+    assert found[".parquet"]["table"]["embedding"][0].as_py() == first.tolist()
+    assert found[".tsv"]["rows"][0]["checksum"] == hashlib.sha256(first.tobytes()).hexdigest()
+    told = [names["metadata"] for names in found.values() if "metadata" in names]
+    assert len(told) >= 3
+    assert all(metadata == virnucpro["metadata"] for metadata in told)
+    names, similarities = zip(*named_by(example)["neighbours"], strict=True)
     assert sorted(names) == ["P2", "P3"]
     assert 1 > similarities[0] >= similarities[1]

@@ -59,7 +59,7 @@ def recipes() -> dict[str, tuple[Example, ...]]:
 
 
 def copy_of_program(root: Path) -> None:
-    """Copy the package, its tests and the settings of the checks into a folder."""
+    """Copy the package, its tests, the README and the settings of the checks into a folder."""
     source = Path(tui_balancer.__file__).parents[1]
     for name in ("tui_balancer", "tests"):
         shutil.copytree(
@@ -67,4 +67,5 @@ def copy_of_program(root: Path) -> None:
             root / name,
             ignore=shutil.ignore_patterns("__pycache__", "__snapshots__"),
         )
-    shutil.copy(source / "pyproject.toml", root)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(source / name, root)

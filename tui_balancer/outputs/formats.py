@@ -168,14 +168,19 @@ def require_room(formats: Sequence[FormatName], kept: Representations) -> None:
     for name in formats:
         if FORMATS[name].holds == "plain" and not kept.plain:
             raise UserError(
-                f"--format {name} holds the mean of one layer alone: choose esm, h5, npz or "
-                "parquet for more layers or another --include"
+                f"--format {name} holds the mean of one layer alone: choose "
+                f"{_that_hold('fixed', 'all')} for more layers or another --include"
             )
         if FORMATS[name].holds == "fixed" and not kept.fixed:
             large = " nor ".join(kind.name for kind in KINDS.values() if not kind.fixed)
             raise UserError(
-                f"--format {name} holds vectors, neither {large}: choose esm, h5 or parquet"
+                f"--format {name} holds vectors, neither {large}: choose {_that_hold('all')}"
             )
+
+
+def _that_hold(*what: Holds) -> str:
+    *others, last = (one.name for one in FORMATS.values() if one.holds in what)
+    return f"{', '.join(others)} or {last}"
 
 
 def outputs_of(formats: Sequence[FormatName]) -> tuple[Format, ...]:

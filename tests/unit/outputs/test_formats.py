@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.outputs import METADATA, content_of, entries_of, vectors_of
 from tui_balancer.errors import UserError
+from tui_balancer.manual.pages import page
 from tui_balancer.outputs.checking import flaw
 from tui_balancer.outputs.content import BLOCK_ROWS, Content, Row
 from tui_balancer.outputs.formats import (
@@ -121,10 +122,9 @@ def test_metadata_of_any_size_is_kept(one: Format, tmp_path: Path) -> None:
     assert reader(one).read(path).metadata == large
 
 
-@pytest.mark.parametrize("name", ["esm", "h5", "npz", "parquet", "index"])
-def test_vectors_are_not_gathered_in_memory(name: str, tmp_path: Path) -> None:
-    one = next(one for one in ALL if one.name == name)
-    width, rows = 2000, 600 if name == "esm" else 3070
+@pytest.mark.parametrize("one", [one for one in ALL if one.name != "virnucpro"], ids=named)
+def test_vectors_are_not_gathered_in_memory(one: Format, tmp_path: Path) -> None:
+    width, rows = 2000, 600 if one.name == "esm" else 3070
     entries = entries_of([f"p{number}" for number in range(rows)])
 
     def vectors() -> Iterator[Row]:
@@ -174,6 +174,18 @@ def test_vectors_that_do_not_match_the_ids_are_a_mistake(one: Format, tmp_path: 
         content = Content(entries_of(["p", "q"]), KEPT, partial(iter, matrix), METADATA)
         with pytest.raises(ValueError, match=r"zip\(\)"):
             writer(one).write(tmp_path / "a", content)
+
+
+HOLDS = {"plain": "the mean of one layer", "fixed": "vectors", "all": "all"}
+
+
+@formats
+def test_the_manual_says_what_a_format_holds_and_how_to_load_it(one: Format) -> None:
+    text = page("outputs")
+    rows = [line for line in text.splitlines() if line.startswith(f"| `{one.name}`")]
+    told = [row.split(" | ")[1] for row in rows]
+    assert told == [HOLDS[one.holds]], f"manual/outputs.md has no such row for {one.name}"
+    assert f"embeddings/sample_ESM{one.suffix}" in text, "manual/outputs.md does not load it"
 
 
 def test_formats_are_written_with_commas_and_never_twice() -> None:
