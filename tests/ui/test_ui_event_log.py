@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from tests.support.pictures import RUNNING, many_devices
 from tests.support.screen import app_of, fake_run, look, seen, shown, toasts
-from tui_balancer.notices import Example, Notice
+from tui_balancer.notices import Example, Notice, NoticeKind
 from tui_balancer.scheduler.events import (
     DeviceEvent,
     SplitEvent,
@@ -104,7 +104,9 @@ async def test_a_cursor_below_the_top_stays_on_its_line() -> None:
 
 
 EMPTY = Notice(
-    "empty: 4 in 1 file", examples=(Example("a.faa", 3, "P1"), Example("a.faa", 9, "P2"))
+    "empty: 4 in 1 file",
+    NoticeKind.EMPTY,
+    examples=(Example("a.faa", 3, "P1"), Example("a.faa", 9, "P2")),
 )
 
 
@@ -122,8 +124,8 @@ async def test_warnings_are_lines_of_the_log_once_with_their_examples_below() ->
         warnings = [row.line for row in rows if row.line.label is Label.WARNING]
         assert [(line.name, line.reason) for line in warnings] == [
             ("", "empty: 4 in 1 file"),
-            ("a.faa", "line 3: P1"),
-            ("a.faa", "line 9: P2"),
+            ("a.faa", "line 3: P1: empty sequences are left out"),
+            ("a.faa", "line 9: P2: empty sequences are left out"),
             ("", "unknown card"),
         ]
         assert len({row.number for row in rows}) == len(rows)

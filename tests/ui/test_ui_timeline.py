@@ -146,7 +146,7 @@ async def test_the_whole_run_is_shown_first_and_the_cursor_stands_at_the_present
         assert gantt.window.first == 0
         assert gantt.window.step == 10.0
         assert gantt.moment == (750.0, 760.0)
-        assert "10 s a letter · following" in await seen(pilot)
+        assert "10 s per column · following" in await seen(pilot)
 
 
 async def test_brackets_zoom_around_the_cursor_and_zero_shows_all_again() -> None:

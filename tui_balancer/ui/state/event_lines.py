@@ -6,8 +6,8 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Final
 
-from tui_balancer.notices import place
-from tui_balancer.scheduler.events import Event, StealEvent
+from tui_balancer.notices import WORDS, place
+from tui_balancer.scheduler.events import Event, StealEvent, WarningEvent
 from tui_balancer.ui.styles import Tone
 from tui_balancer.view.event_lines import Category, EventLine, Label, event_line
 from tui_balancer.view.run_state import RunView
@@ -78,9 +78,10 @@ class EventRecord(RunView):
         if line is None:
             return
         # The newest line is on top: the warning comes last to stand above its examples.
+        said = WORDS.get(event.notice.kind, "") if isinstance(event, WarningEvent) else ""
         for one in reversed(line.examples):
-            words = EventLine(line.label, Category.NEWS, name=one.file, reason=place(one))
-            self._push(words, event)
+            reason = ": ".join(filter(None, (place(one), said)))
+            self._push(EventLine(line.label, Category.NEWS, name=one.file, reason=reason), event)
         self._push(line, event)
 
     def stolen(self, event: StealEvent) -> None:

@@ -184,7 +184,7 @@ class Gantt(RowList[str]):
         if self.following:
             self._time = self._last_cell
         window = self.window
-        parts = [f"{_seconds(window.step)} a letter"]
+        parts = [f"{_seconds(window.step)} per column"]
         parts.append("following" if self.following else f"at {duration(self.moment[0])}")
         self.retitle("Timeline", *parts)
         self.repaint_changes()
