@@ -15,7 +15,7 @@ from tui_balancer.failures import FailureCause
 from tui_balancer.formatting import count, duration, percent, plural, quantity
 from tui_balancer.history.page.embedding_map import EmbeddingMap
 from tui_balancer.history.page.throughput import throughput
-from tui_balancer.history.page.timeline import timeline
+from tui_balancer.history.page.timeline import calendar, timeline
 from tui_balancer.history.run_report import FileReport, RunReport
 from tui_balancer.notices import example_line
 
@@ -62,7 +62,7 @@ def page(account: RunReport, embeddings: EmbeddingMap | str | None = None) -> st
         "duration": duration,
         "example_line": example_line,
         "failure_advice": lambda file: failures.ADVICE.get(FailureCause(file.cause), ""),
-        "moment": lambda iso: iso[:16].replace("T", " "),
+        "moment": calendar,
         "percent": percent,
         "plural": plural,
         "quantity": quantity,

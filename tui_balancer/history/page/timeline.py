@@ -97,7 +97,7 @@ def timeline(account: RunReport) -> Timeline:
         for place, device in enumerate(account.devices)
     )
     sessions = tuple(
-        Mark(one.start * scale, f"session {number} started {one.started_at}")
+        Mark(one.start * scale, f"session {number} started {calendar(one.started_at)} UTC")
         for number, one in enumerate(account.sessions[1:], 2)
     )
     return Timeline(rows, len(rows) * ROW, time_ticks(account.seconds, WIDTH), sessions)
@@ -167,6 +167,11 @@ def _pile(pile: Sequence[Transfer], scale: float) -> Mark:
     more = f" and {count(len(pile) - 1)} more" if len(pile) > 1 else ""
     title = f"{_moment(first.seconds)} {first.kind} from {first.source}: {first.name}{more}"
     return Mark(first.seconds * scale, f"{title} ({first.reason})" if first.reason else title)
+
+
+def calendar(iso: str) -> str:
+    """Return a moment of the ledger, which counts in UTC, to the minute: `2026-12-01 22:19`."""
+    return iso[:16].replace("T", " ")
 
 
 def _moment(seconds: float) -> str:
