@@ -35,8 +35,9 @@ def explain(
 ) -> int:
     """Say why a file or device waits, is idle, runs, was stolen, is paused, dead or failed.
 
-    Without names: every device that is not simply working, and the file that ends last. Asks the
-    run itself if it is live, else its ledger. Exit code 1 if the run does not know a name.
+    Without names: every device that is not simply working, the first files that failed, and the
+    file that ends last. Asks the run itself if it is live, else its ledger. Exit code 1 if the
+    run does not know a name.
     """
     from tui_balancer.attach.client import live_or_ended
 

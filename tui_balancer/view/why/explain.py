@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from difflib import get_close_matches
 from heapq import nlargest
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Final
 
 from tui_balancer.notices import with_examples
@@ -32,6 +32,9 @@ from tui_balancer.view.why.words import paragraph
 
 Question = Callable[[Facts], Explanation]
 """What a person wants explained."""
+
+FAILED_FILES: Final = 3
+"""Failed files that are explained unasked; the tab of problems and the report have all."""
 
 _COMPARED: Final = 200
 """Names that are compared letter by letter with one that is not known."""
@@ -99,14 +102,15 @@ def explain_name(facts: Facts, name: str) -> Explanation:
 
 
 def explain_all(facts: Facts) -> tuple[Explanation, ...]:
-    """Explain every device that is not simply working, and the file that ends last."""
+    """Explain devices that do not simply work, the first failed files, and the last to end."""
     devices = (
         explain_device(facts, one.device)
         for one in facts.snapshot.devices
         if not simply_works(facts, one)
     )
+    failed = [explain_file(facts, number) for number in islice(facts.failed(), FAILED_FILES)]
     last = facts.last_to_end()
-    return (*devices, *(() if last is None else (explain_file(facts, last),)))
+    return (*devices, *failed, *(() if last is None else (explain_file(facts, last),)))
 
 
 def _same_end(known: str, name: str) -> bool:

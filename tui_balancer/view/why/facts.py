@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -124,6 +124,12 @@ class Facts:
             except ValueError:
                 continue
         return Place(FileWord.RUNNING if self.assigned else FileWord.WAITING)
+
+    def failed(self) -> Iterator[int]:
+        """Yield the files that failed; of one in shards the file alone."""
+        for number, (ended, unit) in enumerate(zip(self.places.ended, self.units, strict=False)):
+            if ended == Ended.FAILED and unit.whole is None:
+                yield number
 
     def starts_in(self, place: Place) -> float | None:
         """Return the estimated seconds until a file in a queue is begun; None if unknown."""

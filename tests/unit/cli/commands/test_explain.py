@@ -23,13 +23,15 @@ def run(tmp_path: Path) -> Path:
     return told_run(tmp_path / "run")
 
 
-def test_without_names_all_devices_of_an_ended_run_and_its_last_file_are_explained(
+def test_without_names_devices_failed_files_and_the_last_of_an_ended_run_are_explained(
     run: Path,
 ) -> None:
     ended = tui_balancer_here("explain", run)
-    first, second, last = ended.stdout.splitlines()
+    first, second, *failed, last = ended.stdout.splitlines()
     assert first.startswith("cpu:0 has been stopped since ")
     assert second.startswith("cpu:1 has been stopped since ")
+    assert all(f"resume {run} --retry-failed` tries it again." in line for line in failed)
+    assert any(line.startswith("empty.faa failed") for line in failed)
     assert last.startswith("shared.faa is done: cpu:1 finished it at ")
     assert " cpu:0 took 2 of 5 batches of it from cpu:1 at " in last
     assert last.endswith(": it would end 3 s sooner. It was the last to end.")
