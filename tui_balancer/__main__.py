@@ -15,6 +15,7 @@ def main() -> None:
     from tui_balancer.stop_signals import stopping_interrupts
 
     open_missing()
+    _take_names_as_utf8()
     take_any_text()
     settle_home()
     try:
@@ -25,6 +26,17 @@ def main() -> None:
     except KeyboardInterrupt:
         # As the command line says it; the import of that may be what was interrupted.
         sys.exit(130)
+
+
+def _take_names_as_utf8() -> None:
+    """Start again in Python's UTF-8 mode where the locale has another encoding.
+
+    The names of files are bytes, and a ledger stores them as UTF-8: under another locale the same
+    run could not be read, and torch refuses the names. What is printed keeps the locale's encoding.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and sys.executable:
+        os.environ["PYTHONIOENCODING"] = f"{sys.stdout.encoding}:replace"
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 if __name__ == "__main__":

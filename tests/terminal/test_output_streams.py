@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import run_command
+from tests.support.finished_run import finish_run
 
 LATIN_1 = {"PYTHONIOENCODING": "latin-1"}
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -44,13 +45,26 @@ def test_a_run_says_what_it_can_in_the_letters_that_there_are(
         ["--help"],
         ["run", "--help"],
         ["config", "--show"],
-        ["plan", "{little}", "--model", "untrained:esm2_t6_8M_UR50D", "--devices", "cpu"],
+        ["manual", "screen-and-keys"],
+        ["plan", "{folder}/蛋白", "--model", "untrained:esm2_t6_8M_UR50D", "--devices", "cpu"],
+        ["report", "{folder}/out", "--json"],
+        ["verify", "{folder}/out"],
+        ["inspect", "{folder}/out/蛋白_ESM.pt"],
+        ["explain", "{folder}/out"],
+        ["export", "{folder}/out", "--format", "npz", "--to", "{folder}/数据"],
+        ["attach", "{folder}/out", "--headless"],
+        ["resume", "{folder}/out", "--headless"],
     ],
-    ids=" ".join,
+    ids=lambda words: words[0],
 )
-def test_every_letter_has_a_place_in_ascii(words: list[str], little: Path) -> None:
-    result = ran([*program, *(word.format(little=little) for word in words)], ASCII)
+def test_every_letter_has_a_place_in_ascii(words: list[str], tmp_path: Path) -> None:
+    inputs = tmp_path / "蛋白"
+    inputs.mkdir()
+    (inputs / "蛋白.faa").write_text(">é\nMKV\n", encoding="utf-8")
+    finish_run(inputs, tmp_path / "out")
+    result = ran([*program, *(word.format(folder=tmp_path) for word in words)], ASCII)
     assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout
     assert result.stdout.isascii()
 
 
