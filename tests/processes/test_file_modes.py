@@ -1,7 +1,8 @@
-"""Files of a run have the modes that the user's umask leaves them: a group can share a run."""
+"""Files of a run have the group of a shared folder and the modes that the user's umask leaves."""
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tui_balancer.outputs.formats import FORMATS
 from tui_balancer.run_folder.conflicts import ATTACH_FILE
 
 SHARED, PRIVATE = 0o002, 0o077
+NOBODY = 65534
 
 
 def started(umask: int, command: list[str]) -> subprocess.Popen[str]:
@@ -35,12 +37,18 @@ def modes(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 @pytest.mark.parametrize(
-    ("umask", "file", "folder"), [(SHARED, 0o664, 0o775), (PRIVATE, 0o600, 0o700)]
+    ("umask", "file", "folder"), [(SHARED, 0o664, 0o2775), (PRIVATE, 0o600, 0o2700)]
 )
 def test_all_that_a_killed_run_and_a_finished_one_leave_follows_the_umask(
     endless: Path, little: Path, tmp_path: Path, umask: int, file: int, folder: int
 ) -> None:
-    killed, done = tmp_path / "killed", tmp_path / "done"
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    if os.geteuid() == 0:
+        # A group that the user's files do not have by themselves.
+        os.chown(shared, -1, NOBODY)
+    shared.chmod(0o2775)
+    killed, done = shared / "killed", shared / "done"
     run = started(umask, run_command(endless, output=killed, workers=2))
     assert run.stdout is not None
     while not list(killed.glob("*.partial")):
@@ -56,6 +64,8 @@ def test_all_that_a_killed_run_and_a_finished_one_leave_follows_the_umask(
     told, _ = ended.communicate(text)
     assert ended.returncode == 0, told
 
+    group = shared.stat().st_gid
+    assert [path for path in shared.rglob("*") if path.stat().st_gid != group] == []
     left, made = dict(modes(killed)), dict(modes(done))
     named = {path.rpartition("/")[2] for path in left}
     assert {LEDGER_NAME, f"{LEDGER_NAME}-wal", "run.lock", "run.log", "worker-cpu_0.log"} <= named
@@ -64,6 +74,6 @@ def test_all_that_a_killed_run_and_a_finished_one_leave_follows_the_umask(
     wrong = {
         path: oct(mode)
         for path, mode in (left | made).items()
-        if mode != (folder if (tmp_path / path).is_dir() else file)
+        if mode != (folder if (shared / path).is_dir() else file)
     }
     assert wrong == {}

@@ -1,9 +1,13 @@
-"""Runs that get little of the machine: few open files, and a folder that ten of them want."""
+"""Runs that get little of the machine: open files, shared memory, a folder that ten want."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from tests.support.commands import run_command
 
@@ -12,6 +16,24 @@ def test_a_run_of_many_workers_is_done_with_64_open_files(little: Path, tmp_path
     command = run_command(little, output=tmp_path / "out", workers=2)
     ran = subprocess.run(
         ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "3 of 3 files done" in ran.stdout
+
+
+def test_a_run_is_done_with_a_megabyte_of_shared_memory(little: Path, tmp_path: Path) -> None:
+    mount = 'mount -t tmpfs -o size=1m tmpfs /dev/shm && exec "$@"'
+    small = (*("unshare", "--mount"), *(() if os.geteuid() == 0 else ("--map-root-user",)))
+    small = (*small, "sh", "-c", mount, "sh")
+    if not shutil.which("unshare") or subprocess.run([*small, "true"], check=False).returncode:
+        pytest.skip("this user can mount nothing here")
+    ran = subprocess.run(
+        [*small, *run_command(little, output=tmp_path / "out", workers=2)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

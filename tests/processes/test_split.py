@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.checkpoints import make_checkpoint
+from tests.support.commands import all_end, workers_of
 from tests.support.sessions import finished, outputs, session, wait_for_row, wait_until
 from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.ledger.reading import read_ledger
+from tui_balancer.ledger.records import FileState
+from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.scheduler.events import DoneEvent, PartEvent, ReturnEvent, SplitEvent
 from tui_balancer.scheduler.model import DeviceMetrics
@@ -97,3 +104,41 @@ def test_a_worker_killed_in_its_part_leaves_the_rest_to_the_other(
     ended(run)
     assert any(isinstance(event, ReturnEvent) for event in run.events_after(0))
     assert outputs(tmp_path / "out") == undivided
+
+
+def test_a_sigterm_to_the_whole_group_stops_both_in_order_and_blames_no_file(
+    proteins: Path, checkpoint: Path, tmp_path: Path, undivided: dict[str, bytes]
+) -> None:
+    out = tmp_path / "out"
+    command = (
+        *(sys.executable, "-m", "tui_balancer", "run", proteins, "-o", out, "--headless"),
+        *("--model", checkpoint, "--batch-tokens", "512"),
+        *("--devices", "cpu", "--cpu-workers", "2", "--cpu-threads", "1"),
+    )
+    app = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert app.stdout is not None
+    assert any("  split " in line for line in app.stdout)
+    workers = workers_of(app.pid)
+    assert len(workers) == 2
+    for worker in workers:
+        # Neither comes to the end of the file before the signal.
+        worker.suspend()
+    os.killpg(app.pid, signal.SIGTERM)
+    assert any("again stops at once" in line for line in app.stdout)
+    for worker in workers:
+        worker.resume()
+    told, _ = app.communicate()
+    assert app.returncode == 130
+    assert "1 file still waiting" in told
+    assert all_end(workers)
+    with closing(read_ledger(out / LEDGER_NAME)) as ledger:
+        assert [(one.state, one.deaths) for one in ledger.files()] == [(FileState.WAITING, 0)]
+    again = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert again.returncode == 0
+    assert outputs(out) == undivided

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.support.balance import Clock
 from tui_balancer.cli.interrupts import TOGETHER_SECONDS, Interrupts, counted_interrupts
+from tui_balancer.manual.pages import page
 from tui_balancer.stop_signals import STOP_SIGNALS, stopping_interrupts
 
 
@@ -31,6 +33,11 @@ def test_each_of_them_is_a_wish_to_stop_while_a_run_is_watched(number: signal.Si
         signal.raise_signal(number)
         assert interrupts.count == 1
     assert signal.getsignal(number) is before
+
+
+def test_the_signal_of_the_manual_s_batch_job_is_one_of_them() -> None:
+    (named,) = re.findall(r"^#SBATCH --signal=B:(\w+)@\d+$", page("pipelines"), re.MULTILINE)
+    assert signal.Signals[f"SIG{named}"] in STOP_SIGNALS
 
 
 def test_a_hang_up_is_outlived_and_is_no_wish() -> None:
