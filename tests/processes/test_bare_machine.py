@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import run_command
+from tui_balancer.cache import CACHE_VARIABLE
 
 STRANGER = """
 import pwd
@@ -27,7 +28,7 @@ if __name__ == "__main__":
 """
 """The command of a user who is not in the passwd file."""
 
-HOMES = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TUI_BALANCER_CONFIG")
+HOMES = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TUI_BALANCER_CONFIG", CACHE_VARIABLE)
 
 NO_TEMPORARY = """
 import tempfile
@@ -62,6 +63,20 @@ def test_a_user_without_a_home_works_without_preferences_and_cache(
     command = run_command(little, output=tmp_path / "out")
     words = command[command.index("run") :]
     run = ran(tmp_path / "it.py", STRANGER, *words, without=HOMES)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "3 of 3 files done" in run.stdout
+
+
+def test_a_job_of_cron_has_little_more_than_a_path(little: Path, tmp_path: Path) -> None:
+    run = subprocess.run(
+        run_command(little, output=tmp_path / "out"),
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "SHELL": "/bin/sh"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
     assert (run.returncode, run.stderr) == (0, "")
     assert "3 of 3 files done" in run.stdout
 
