@@ -346,7 +346,7 @@ async def test_y_copies_a_line_of_the_log_uncut() -> None:
 
 async def test_a_key_that_is_held_down_leaves_one_toast() -> None:
     async with shown(fake_run(), (80, 24)) as pilot:
-        await pilot.press("3", *("y",) * 9)
+        await pilot.press("4", *("y",) * 9)
         await until(pilot, lambda: toasts(pilot))
         await settled(pilot)
         assert len(toasts(pilot)) == 1
