@@ -363,7 +363,7 @@ PROBLEMS: tuple[Event, ...] = (
 def _work(device: str, first: int, begin: float, seconds: float, gap: float) -> list[Event]:
     """Return what a device's files leave behind from its loading to the picture."""
     events: list[Event] = [
-        DeviceEvent(0, 0.0, device, DeviceState.STARTING, "worker 1 is starting"),
+        DeviceEvent(0, 0.0, device, DeviceState.STARTING, ""),
         DeviceEvent(0, begin, device, DeviceState.IDLE, "model loaded"),
     ]
     now, number = begin, first

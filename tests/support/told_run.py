@@ -47,8 +47,8 @@ def queue(*numbers: int) -> bytes:
 
 
 FIRST: tuple[Event, ...] = (
-    DeviceEvent(0, 0.5, "cpu:0", DeviceState.STARTING, "worker 1 is starting"),
-    DeviceEvent(0, 0.5, "cpu:1", DeviceState.STARTING, "worker 1 is starting"),
+    DeviceEvent(0, 0.5, "cpu:0", DeviceState.STARTING, ""),
+    DeviceEvent(0, 0.5, "cpu:1", DeviceState.STARTING, ""),
     FailureEvent(0, 0.6, BAD, NAMES[BAD], None, EMPTY),
     AssignmentEvent(0, 0.7, (("cpu:0", queue(A)), ("cpu:1", queue(B, C, BROKEN, SHARED)))),
     DeviceEvent(0, 2.0, "cpu:0", DeviceState.IDLE, "model loaded"),
@@ -66,8 +66,8 @@ FIRST: tuple[Event, ...] = (
 
 SECOND: tuple[Event, ...] = (
     FailureEvent(0, 0.1, BAD, NAMES[BAD], None, EMPTY),
-    DeviceEvent(0, 0.2, "cpu:0", DeviceState.STARTING, "worker 1 is starting"),
-    DeviceEvent(0, 0.2, "cpu:1", DeviceState.STARTING, "worker 1 is starting"),
+    DeviceEvent(0, 0.2, "cpu:0", DeviceState.STARTING, ""),
+    DeviceEvent(0, 0.2, "cpu:1", DeviceState.STARTING, ""),
     AssignmentEvent(0, 0.9, (("cpu:0", queue(C)), ("cpu:1", queue(BROKEN, SHARED)))),
     LeaseEvent(0, 1.0, C, NAMES[C], "cpu:0", 2),
     LeaseEvent(0, 1.0, BROKEN, HOSTILE, "cpu:1", 2),

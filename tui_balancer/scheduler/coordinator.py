@@ -139,7 +139,8 @@ class WorkStealingCoordinator(LeaseApi):
             record.incarnation += 1
             record.present = True
             record.ready = False
-            state.announce(record, f"worker {record.incarnation} is starting")
+            again = f"worker {record.incarnation} is starting" if record.incarnation > 1 else ""
+            state.announce(record, again)
             return record.incarnation
 
     def worker_ready(self, device: str, incarnation: int, name: str | None = None) -> None:

@@ -191,7 +191,7 @@ def test_a_starting_device_says_what_went_before() -> None:
     waits = "2 files wait for it; other devices may steal them."
     assert why() == f"{loads} {waits}"
     coordinator.worker_died("cuda:0", incarnation, "killed by SIGKILL")
-    died = "Before that: worker 1 is starting, then worker died: killed by SIGKILL; restart 1"
+    died = "Before that: worker died: killed by SIGKILL; restart 1"
     assert why() == f"{loads} {died}. {waits}"
     coordinator.worker_starting("cuda:0")
     assert why() == f"{loads} {died}, then worker 2 is starting. {waits}"
