@@ -324,7 +324,8 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
             Step("ProblemsView", "r", told, (RetryUnits((3, 8, 21, 34)),), "3"),
             Step("ProblemsView", "enter", unfolded, (4,)),
             Step("RowList", "down up", problem, (3, "the file is empty")),
-            Step("ProblemsView", "x", told, (SkipUnits((55,)),), "enter down"),
+            Step("ProblemsView", "w", screen, ("WhyDialog",), "down"),
+            Step("ProblemsView", "x", told, (SkipUnits((55,)),), "escape up enter down"),
         ),
     ),
     "steals": (

@@ -105,3 +105,4 @@ async def test_enter_on_a_next_file_tells_all_about_it() -> None:
         await pilot.press("down", "enter")
         await look(pilot)
         assert "contigs_0101.faa" in str(pilot.app.screen.query_one(".dialog").border_title)
+        assert "cuda:0, place 2 in the queue" in await seen(pilot)

@@ -137,6 +137,7 @@ PROBLEMS: Final = (
     ),
     _steering("problem.skip", "x", "x", "skip", "Skip", "Skip its files that wait again", rank=6),
     Key("problem.details", "enter", "enter", "details", "Details", "Unfold, or show the file"),
+    _why("problem.why", "Why does the file have no output"),
 )
 
 STEALS: Final = (

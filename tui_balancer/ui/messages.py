@@ -90,6 +90,20 @@ class CommandWanted(Message):
         super().__init__()
 
 
+class FileWanted(Message):
+    """A person wants to know all about a file.
+
+    Args:
+        number: Its number in the run.
+        name: Its name.
+    """
+
+    def __init__(self, number: int, name: str) -> None:
+        self.number = number
+        self.name = name
+        super().__init__()
+
+
 class WhyWanted(Message):
     """A person wants something explained.
 

@@ -22,6 +22,7 @@ from tui_balancer.scheduler.commands import (
 from tui_balancer.scheduler.events import DeviceEvent, Event
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 from tui_balancer.ui import glyphs
+from tui_balancer.ui.dialogs.file_dialog import file_dialog
 from tui_balancer.ui.dialogs.why_dialog import WhyDialog
 from tui_balancer.ui.formatting import short_count
 from tui_balancer.ui.keymap import (
@@ -34,7 +35,7 @@ from tui_balancer.ui.keymap import (
     Key,
     bindings,
 )
-from tui_balancer.ui.messages import CommandWanted, Picture, WhyWanted
+from tui_balancer.ui.messages import CommandWanted, FileWanted, Picture, WhyWanted
 from tui_balancer.ui.poller import RunPoller
 from tui_balancer.ui.screen_memory import ScreenMemory
 from tui_balancer.ui.screens.help_screen import HelpScreen
@@ -85,6 +86,7 @@ class RunScreen(SteeringScreen):
     def __init__(self, link: RunPoller, *, read_only: bool = False) -> None:
         super().__init__(link, ScreenState())
         self._frozen = False
+        self._file_shown = False
         self.header = RunHeader()
         self.header.read_only = read_only
         self.tabs = TabBar()
@@ -216,6 +218,16 @@ class RunScreen(SteeringScreen):
     def _send(self, event: CommandWanted) -> None:
         self.send(event.command)
 
+    @on(FileWanted)
+    def _show_file(self, event: FileWanted) -> None:
+        def closed(_: None) -> None:
+            self._file_shown = False
+            self._watch()
+
+        self._file_shown = True
+        self._watch()
+        self.app.push_screen(file_dialog(self.run_state, event.number, event.name), closed)
+
     @on(WhyWanted)
     def _explain(self, event: WhyWanted) -> None:
         dialog = WhyDialog(self.run_state, event.question, event.title)
@@ -225,7 +237,7 @@ class RunScreen(SteeringScreen):
     @on(LogsView.Asked)
     def _watch(self) -> None:
         self._link.watch(
-            files=self.view is self.queues,
+            files=self.view is self.queues or self._file_shown,
             log=self.logs.wanted if self.view is self.logs else None,
         )
 

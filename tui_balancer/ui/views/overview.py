@@ -13,7 +13,6 @@ from textual.widget import Widget
 
 from tui_balancer.ui.dialogs.decision_dialog import DecisionDialog
 from tui_balancer.ui.dialogs.device_dialog import device_dialog
-from tui_balancer.ui.dialogs.file_dialog import file_dialog
 from tui_balancer.ui.formatting import device_width
 from tui_balancer.ui.keymap import OVERVIEW, bindings
 from tui_balancer.ui.messages import Picture
@@ -192,7 +191,7 @@ class OverviewView(View):
     def _enter_next(self) -> None:
         row = self.next_files.cursor_row
         if row is not None:
-            self.app.push_screen(file_dialog(self.run_state, row.unit.unit_id, row.unit.name))
+            self.show_file(row.unit.unit_id, row.unit.name)
 
     @on(RowList.Chosen, "#log")
     def _show_event(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -13,7 +14,6 @@ from textual.widgets import Static
 
 from tui_balancer.scheduler.commands import RetryUnits, SkipUnits
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
-from tui_balancer.ui.dialogs.file_dialog import file_dialog
 from tui_balancer.ui.keymap import PROBLEMS, Key, bindings
 from tui_balancer.ui.messages import Picture
 from tui_balancer.ui.state.problem_rows import FailedRow
@@ -22,6 +22,7 @@ from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.problem_list import ProblemList
 from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.view.problems import FailureGroup, WarningGroup
+from tui_balancer.view.why.files import explain_file
 
 
 class ProblemsView(View):
@@ -78,12 +79,20 @@ class ProblemsView(View):
         """Unfold a cause's files or fold them; show all about a file or a warning."""
         row = self.list.cursor_row
         if isinstance(row, FailedRow):
-            self.app.push_screen(file_dialog(self.run_state, row.number, row.place.file))
+            self.show_file(row.number, row.place.file)
         elif row is not None and isinstance(row.group, WarningGroup):
             group = row.group
             self.app.push_screen(DetailDialog("Warning", lambda: warning_page(group), group.text))
         elif row is not None:
             self.list.toggle_fold(row)
+
+    def action_why(self) -> None:
+        """Explain why the file under the cursor has no output."""
+        row = self.list.cursor_row
+        if isinstance(row, FailedRow):
+            self.ask_why(partial(explain_file, number=row.number), row.place.file)
+        else:
+            self.notify("Select a failed file first: enter unfolds its cause.", title="No file")
 
     def action_retry(self) -> None:
         """Try the failed files of a cause again, or the one under the cursor."""

@@ -16,7 +16,6 @@ from textual.widget import Widget
 from tui_balancer.formatting import estimate, plural
 from tui_balancer.scheduler.commands import MoveUnits
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.dialogs.file_dialog import file_dialog
 from tui_balancer.ui.keymap import QUEUES, Key, bindings
 from tui_balancer.ui.messages import Picture
 from tui_balancer.ui.state.file_filter import FileFilter, filter_text, parse_filter
@@ -138,7 +137,7 @@ class QueuesView(FileActions):
         """Show all about the file under the cursor."""
         row = self.files.cursor_row
         if row is not None:
-            self.app.push_screen(file_dialog(self.run_state, row.unit.unit_id, row.unit.name))
+            self.show_file(row.unit.unit_id, row.unit.name)
 
     def action_why(self) -> None:
         """Explain the file under the cursor, or the device whose queue is chosen."""

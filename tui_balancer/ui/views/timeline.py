@@ -12,7 +12,6 @@ from textual.widget import Widget
 
 from tui_balancer.formatting import clock_time, duration, percent, plural
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.dialogs.file_dialog import file_dialog
 from tui_balancer.ui.formatting import shorten
 from tui_balancer.ui.keymap import TIMELINE, bindings
 from tui_balancer.ui.messages import Picture
@@ -135,7 +134,7 @@ class TimelineView(View):
         if cell is None or cell.span is None:
             self.notify("No file was running then.", title="Nothing here")
         else:
-            self.app.push_screen(file_dialog(self.run_state, cell.span.unit_id, cell.span.name))
+            self.show_file(cell.span.unit_id, cell.span.name)
 
     def action_why(self) -> None:
         """Explain the file at the cursor, or its device where there is none."""

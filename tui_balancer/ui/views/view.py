@@ -10,7 +10,7 @@ from textual.widget import Widget
 from tui_balancer.scheduler.commands import Command
 from tui_balancer.ui.dialogs.columns_dialog import ColumnsDialog
 from tui_balancer.ui.keymap import STEERING, Key
-from tui_balancer.ui.messages import CommandWanted, Picture, WhyWanted
+from tui_balancer.ui.messages import CommandWanted, FileWanted, Picture, WhyWanted
 from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.widgets.chosen_columns import ChosenColumns
 from tui_balancer.ui.widgets.column_layout import ColumnLayout
@@ -57,6 +57,10 @@ class View(Pane):
     def want(self, command: Command) -> None:
         """Ask something of the run."""
         self.post_message(CommandWanted(command))
+
+    def show_file(self, number: int, name: str) -> None:
+        """Show all about a file, by its number in the run."""
+        self.post_message(FileWanted(number, name))
 
     def ask_why(self, question: Question, title: str) -> None:
         """Have something explained."""
