@@ -11,7 +11,7 @@ from tests.support.pictures import BROKEN, DEVICES, RUNNING, many_devices
 from tests.support.screen import app_of, fake_run, look, seen, shown
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
-from tui_balancer.ui.state.device_rows import MOST_OUTLIERS, DeviceRow, device_rows, is_through
+from tui_balancer.ui.state.device_rows import MOST_OUTLIERS, DeviceRow, device_rows, is_finished
 from tui_balancer.ui.styles import plain
 from tui_balancer.ui.widgets.columns import arrange
 from tui_balancer.ui.widgets.device_table import (
@@ -52,12 +52,12 @@ def test_utilisation_is_told_by_tone_bar_and_number(utilisation: float, tone: st
 
 def test_a_device_that_is_through_has_no_speed_that_falls_while_one_looks() -> None:
     rates = {column.title: column.cell for column in COLUMNS if column.title.endswith("/s")}
-    busy, through = row(), replace(row(), through=True)
+    busy, finished = row(), replace(row(), finished=True)
     assert {title: plain(cell(busy, 5)) for title, cell in rates.items()} == {
         "seq/s": "412",
         "res/s": "121k",
     }
-    assert {plain(cell(through, 5)) for cell in rates.values()} == {"–"}
+    assert {plain(cell(finished, 5)) for cell in rates.values()} == {"–"}
 
 
 def test_an_unknown_utilisation_is_a_dash() -> None:
@@ -79,7 +79,7 @@ def test_a_device_for_which_nothing_is_left_is_done_and_not_idle() -> None:
 
 
 @pytest.mark.parametrize(
-    ("device", "snapshot", "through"),
+    ("device", "snapshot", "finished"),
     [
         (IDLE, RUNNING, False),
         (IDLE, ALL_DONE, True),
@@ -92,8 +92,8 @@ def test_a_device_for_which_nothing_is_left_is_done_and_not_idle() -> None:
         (PAUSED, ALL_DONE, False),
     ],
 )
-def test_when_a_device_is_through(device: DeviceMetrics, snapshot: object, through: bool) -> None:
-    assert is_through(device, snapshot) is through  # type: ignore[arg-type]
+def test_when_a_device_is_through(device: DeviceMetrics, snapshot: object, finished: bool) -> None:
+    assert is_finished(device, snapshot) is finished  # type: ignore[arg-type]
 
 
 def test_the_current_file_stands_with_its_progress() -> None:
@@ -261,5 +261,5 @@ def test_who_has_nothing_has_no_end_to_wait_for_and_is_done_when_nothing_waits()
     idle = replace(DEVICES[3], finish_seconds=0.0)
     snapshot = replace(RUNNING, devices=(*DEVICES[:3], idle))
     assert [row.text for row in finish_rows(snapshot)] == ["~56s", "~11s", "~15m 40s", "–"]
-    through = replace(snapshot, totals=replace(RUNNING.totals, waiting=0))
-    assert finish_rows(through)[3].text == "done"
+    finished = replace(snapshot, totals=replace(RUNNING.totals, waiting=0))
+    assert finish_rows(finished)[3].text == "done"

@@ -1,4 +1,4 @@
-"""The application: it ties the run, the screen and the terminal together."""
+"""The Textual application: connects the run, the screen and the terminal."""
 
 from __future__ import annotations
 
@@ -62,27 +62,27 @@ _SIGNALS: Final = {
 FAILED: Final = "The screen failed"
 
 _LOGGED_MOST: Final = 20
-"""A key that is held down may fail many times a second."""
+"""Errors that are logged at most: a key that is held down may fail many times a second."""
 
 
 class BalancerApp(App[int]):
-    """Shows a run and steers it; `run()` returns an `ExitCode`.
+    """Shows and controls a run; `run()` returns an `ExitCode`.
 
     The app neither starts nor ends the run: after it returns the caller looks at the exit code
-    and at `run.summary()`. SIGHUP and `STOP_SIGNALS` belong to the app while it runs and then again
-    to whatever handlers the caller had set.
+    and at `run.summary()`. The app handles SIGHUP and `STOP_SIGNALS` while it runs, then restores
+    the caller's handlers.
 
     Args:
         run: The run, local or not.
         refresh_hz: Pictures a second.
-        attached: Whether the run is another process's, which goes on when this screen is left.
+        attached: Whether the run is another process's and continues when this screen closes.
         read_only: Whether the run refuses every command; say so, and do not ask on leaving.
         painted: Called once the screen has been painted for the first time.
-        interrupted: Whether a signal came before the app could take it; asked when it can.
-        poll: Whether a thread takes pictures; tests take them by `link.read()`.
-        ascii_only: Draw with ASCII alone.
-        look: What the person prefers.
-        screen: Makes the main screen, where it is not the usual one.
+        interrupted: Returns whether a signal arrived before the app handled signals.
+        poll: Whether a thread takes pictures; tests call `link.read()` instead.
+        ascii_only: Draw with ASCII only.
+        look: The user's preferences.
+        screen: Makes the main screen, if it is not `RunScreen`.
     """
 
     CSS_PATH = "app.tcss"
@@ -134,21 +134,21 @@ class BalancerApp(App[int]):
         self.theme = asked if asked in self.available_themes else preferred_theme(os.environ)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Draw with ASCII alone where that was asked."""
+        """Draw with ASCII only if asked."""
         filters = super().get_line_filters()
         return [*filters, self._ascii] if self._ascii.enabled else filters
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Lend themes of others the colours that only this program's have."""
+        """Add this program's variables to themes that lack them."""
         like = DARK if self.current_theme.dark else LIGHT
         return {name: like.variables[name] for name in OWN_COLORS}
 
     def get_default_screen(self) -> Screen[None]:
-        """Start with the run."""
+        """Show the run first."""
         return self.run_screen
 
     def on_mount(self) -> None:
-        """Take over the signals."""
+        """Install the signal handlers."""
         loop = asyncio.get_running_loop()
 
         def handle(number: int, _frame: FrameType | None) -> None:
@@ -157,13 +157,13 @@ class BalancerApp(App[int]):
             loop.call_soon_threadsafe(self._leave, code)
 
         # The loop's own handlers leave the default action behind, and a second SIGHUP, which
-        # shells do send, would then end the program while it goes on without a screen.
+        # shells do send, would then end the program while it runs without a screen.
         self._handlers = {number: signal.signal(number, handle) for number in _SIGNALS}
         if self._interrupted():
             self._leave(ExitCode.INTERRUPTED)
 
     async def on_ready(self) -> None:
-        """Begin to read the run, now that there are widgets to show it."""
+        """Start reading the run, now that widgets can show it."""
         self.link.start(poll=self._poll)
         self.call_after_refresh(self._painted)
         if self._reopened_at is not None:
@@ -175,11 +175,11 @@ class BalancerApp(App[int]):
             )
 
     def reopen(self, tab: str) -> None:
-        """Begin where a screen that has failed was."""
+        """Return to the tab of the screen that failed."""
         self._reopened_at = tab
 
     async def on_unmount(self) -> None:
-        """Let go of the run and give the signals back to the caller's handlers."""
+        """Stop reading the run and restore the caller's signal handlers."""
         await asyncio.to_thread(self.link.stop)
         await asyncio.to_thread(self._memory.save)
         for number, handler in self._handlers.items():
@@ -190,12 +190,12 @@ class BalancerApp(App[int]):
         self.exit(int(code), return_code=int(code))
 
     def _note_left(self, code: ExitCode) -> None:
-        """Remember how the screen is left; a terminal that is lost as well overrides no signal."""
+        """Set the exit code and close; a lost terminal does not override a signal."""
         if code is not ExitCode.TERMINAL_LOST or self.left is None:
             self.left = code
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
-        """Hand a picture to the screen; leave if that was asked and the run has ended."""
+        """Pass a picture to the screen; close if the user asked to and the run has ended."""
         self.run_screen.receive(message.picture)
         if isinstance(self.screen, DetailDialog):
             self.screen.update_page()
@@ -204,20 +204,20 @@ class BalancerApp(App[int]):
             self._leave(ExitCode.ENDED)
 
     def on_went_back(self, _message: WentBack) -> None:
-        """Have the screen forget what has not happened yet."""
+        """Reset the screen's record: the replay has gone back in time."""
         self.run_screen.run_state.forget()
 
     def on_events_arrived(self, message: EventsArrived) -> None:
-        """Hand events to the screen."""
+        """Pass events to the screen."""
         self.run_screen.add_events(message.events)
 
     def on_command_answered(self, message: CommandAnswered) -> None:
-        """Say what became of a command."""
+        """Show the result of a command."""
         command, outcome = message.command, message.outcome
         if outcome.accepted:
             keys = chain.from_iterable(self.run_screen.sections.values())
             text = answer_text(command, outcome, keys)
-            # What can be undone stays a little longer, to be thought about.
+            # A message that offers undo stays a little longer.
             timeout = 8 if outcome.undoable else 4
             self.notify(f"{glyphs.DONE} {text}", timeout=timeout, markup=False)
         else:
@@ -235,12 +235,12 @@ class BalancerApp(App[int]):
         timeout: float | None = None,
         markup: bool = True,
     ) -> None:
-        """Show one notification at a time: at 80×24 a pile of them hides what they are about."""
+        """Show one notification at a time: at 80×24 several hide the content."""
         self.clear_notifications()
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def _tell_terminal(self, picture: Picture) -> None:
-        """Say in the window's title how far the run is, and ring where something is to be seen."""
+        """Show progress in the window's title, and ring the bell for news."""
         title, news = self._bulletin.of(picture)
         driver = self._driver
         if isinstance(driver, TerminalDriver):
@@ -250,21 +250,21 @@ class BalancerApp(App[int]):
                 driver.announce(news)
 
     def on_link_broke(self, message: LinkBroke) -> None:
-        """Leave a run that cannot begin; break with other errors rather than stand still."""
+        """Leave a run that cannot start; raise any other error."""
         if not isinstance(message.error, UserError):
             raise message.error
         self._leave(ExitCode.REFUSED)
 
     def on_terminal_lost(self) -> None:
-        """Go without a screen."""
+        """Continue without a screen."""
         self._leave(ExitCode.TERMINAL_LOST)
 
     def on_terminal_returned(self, _message: TerminalReturned) -> None:
-        """Paint all of the screen."""
+        """Repaint the whole screen."""
         self.refresh(layout=True)
 
     async def on_event(self, event: Event) -> None:
-        """Drop a key or a click that fails: it may reach a widget that is on its way out."""
+        """Drop a key or a click that fails: its widget may be closing."""
         if self.left is not None and isinstance(event, InputEvent):
             return
         try:
@@ -288,7 +288,7 @@ class BalancerApp(App[int]):
             self.details = log_error(self._log_folder(), what, error)
 
     def _handle_exception(self, error: Exception) -> None:
-        """Log an error that nothing has caught; unless its widget has left, close the screen."""
+        """Log an uncaught error; close the screen unless its widget is gone."""
         in_worker = isinstance(error, WorkerFailed)
         if self._is_gone(get_current_worker().node if in_worker else active_message_pump.get(None)):
             self.note("A closing widget failed", error)
@@ -297,7 +297,7 @@ class BalancerApp(App[int]):
             super()._handle_exception(error)
 
     def _is_gone(self, pump: MessagePump | None) -> bool:
-        """Whether a widget is no longer part of what is shown."""
+        """Whether a widget is no longer on the screen."""
         if not isinstance(pump, Widget):
             return False
         try:
@@ -306,20 +306,20 @@ class BalancerApp(App[int]):
             return True
 
     def _fatal_error(self) -> None:
-        """Close the screen; the caller says why, once the terminal is a shell's again."""
+        """Close the screen; the caller reports why after the terminal is restored."""
         self._close_messages_no_wait()
 
     def _print_error_renderables(self) -> None:
         """Print nothing: see `_fatal_error`."""
         self._exit_renderables.clear()
 
-    def give_terminal_back(self) -> None:
+    def restore_terminal(self) -> None:
         """Restore the terminal if the app has ended without doing so."""
         if self._driver is not None:
             self._driver.close()
 
     async def action_quit(self) -> None:
-        """Leave at once after the end of the run; before it, ask what becomes of it."""
+        """Quit at once if the run has ended; otherwise ask how to leave it."""
         snapshot = self.run_screen.snapshot
         phase = snapshot.phase if snapshot else Phase.SCANNING
         if phase is Phase.FINISHED:
@@ -334,14 +334,14 @@ class BalancerApp(App[int]):
             self.push_screen(QuitDialog(snapshot, attached=self._attached), self._quit_answered)
 
     def action_help_quit(self) -> None:
-        """Ctrl+C does not ask: it is the signal that it is everywhere else."""
+        """Stop the run without asking: ctrl+c means SIGINT, as everywhere."""
         ended = self.run_screen.snapshot is not None and (
             self.run_screen.snapshot.phase is Phase.FINISHED
         )
         self._leave(ExitCode.ENDED if ended else ExitCode.INTERRUPTED)
 
     def action_suspend_process(self) -> None:
-        """Suspend the screen of another process's run; the own run would stop with it."""
+        """Suspend an attached screen; the app's own run would stop with it."""
         if self._attached or self._read_only:
             super().action_suspend_process()
         else:
@@ -365,7 +365,7 @@ class BalancerApp(App[int]):
             self.push_screen(Palette())
 
     def get_system_commands(self, _screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Offer every action of the main screen in the palette, and Textual's own few."""
+        """List every action of the main screen in the palette, then Textual's."""
         for section, keys in self.run_screen.sections.items():
             where = f" in {section}" if section in TABS else ""
             for key in keys:

@@ -1,4 +1,4 @@
-"""How a person likes the screen: theme and keys of their own."""
+"""The user's preferences for the screen: theme and keys."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from tui_balancer.ui.screen_memory import ScreenMemory
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """What a person prefers to the program's own choice.
+    """The user's preferences; empty fields mean the defaults.
 
     Attributes:
-        theme: Name of a theme; empty for what suits the terminal.
-        keys: Keys by what they do (`device.pause`), as Textual names them, with commas between
-            them.
-        memory: What was chosen on the screen in earlier sessions.
+        theme: Name of a theme; empty to choose by the terminal's background.
+        keys: Keys by action (`device.pause`), in Textual's names, separated by commas.
+        memory: Choices made on the screen in earlier sessions.
     """
 
     theme: str = ""
@@ -25,7 +24,7 @@ class Appearance:
     memory: ScreenMemory = field(default_factory=ScreenMemory, compare=False)
 
     def renamed(self, sections: Mapping[str, tuple[Key, ...]]) -> dict[str, tuple[Key, ...]]:
-        """Return keys as footer, help and palette show them."""
+        """Return keys as the footer, the help and the palette show them."""
         return {
             name: tuple(
                 replace(key, keys=self.keys[key.id], shown=self.keys[key.id].split(",")[0])

@@ -1,4 +1,4 @@
-"""The whole screen in letters that every terminal has."""
+"""Draws the whole screen in ASCII, for terminals without other glyphs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui_balancer.ui.glyphs import ASCII
 
 
 def to_ascii(text: str) -> str:
-    """Return text of the same width in ASCII; what has no likeness becomes `?`."""
+    """Return text of the same width in ASCII; unknown characters become `?`."""
     if text.isascii():
         return text
     return "".join(
@@ -20,7 +20,7 @@ def to_ascii(text: str) -> str:
 
 
 class AsciiFilter(LineFilter):
-    """Replaces every other sign, in frames and bars too, wherever it was drawn."""
+    """Replaces every non-ASCII character, also in frames and bars."""
 
     def apply(self, segments: list[Segment], _background: Color) -> list[Segment]:
         """Return the segments of a line in ASCII."""

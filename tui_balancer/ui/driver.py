@@ -1,4 +1,4 @@
-"""The terminal driver of a program that outlives its terminal, and comes back from a suspension."""
+"""A terminal driver that survives a lost terminal and a suspension."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _USUAL_POINTER: Final = "\x1b]22;default\x07"
 
 
 class LossTolerantFile(io.TextIOBase):
-    """A terminal to write to that swallows what a lost one refuses.
+    """A terminal file whose writes never fail, even when the terminal is lost.
 
-    Textual's writer thread ends with the first error, and the event loop then blocks for ever
-    on its full queue; behind this file the thread goes on and the queue drains.
+    Textual's writer thread ends at the first error, and the event loop then blocks for ever
+    on its full queue; with this file the thread continues and the queue drains.
     """
 
     def __init__(self, file: IO[str]) -> None:
@@ -46,7 +46,7 @@ class LossTolerantFile(io.TextIOBase):
         self.lost = Event()
 
     def write(self, text: str) -> int:
-        """Write, or drop the text when there is no terminal any more."""
+        """Write the text, or drop it if the terminal is gone."""
         if not self.lost.is_set():
             try:
                 self._file.write(text)
@@ -55,7 +55,7 @@ class LossTolerantFile(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Flush, or do nothing when there is no terminal any more."""
+        """Flush, or do nothing if the terminal is gone."""
         if not self.lost.is_set():
             try:
                 self._file.flush()
@@ -67,19 +67,19 @@ class LossTolerantFile(io.TextIOBase):
         return self._file.fileno()
 
     def isatty(self) -> bool:
-        """Return whether the terminal was there when last written to."""
+        """Return whether the last write reached a terminal."""
         return not self.lost.is_set()
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, for a terminal that may be lost, taken away and given back.
+    """Textual's driver for a terminal that may be lost, suspended and resumed.
 
-    A hangup without SIGHUP (`nohup`, a killed multiplexer, a signal somebody blocked) shows only
+    A hangup without SIGHUP (`nohup`, a killed multiplexer, a blocked signal) shows only
     in a failing write, a failing read, or `isatty` turning false, so all three are watched.
 
-    SIGTSTP gives the terminal back before the process stops. After SIGCONT, whatever stopped the
-    process, all modes are set again and the whole screen is painted; in the background that waits
-    until the shell brings the job to the foreground, and the run continues without a screen.
+    SIGTSTP restores the terminal before the process stops. After SIGCONT, whatever stopped the
+    process, all modes are set again and the whole screen is repainted; a background job waits
+    until the shell brings it to the foreground, and the run continues without a screen.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class TerminalDriver(LinuxDriver):
         Thread(target=self._watch, name="ui-terminal", daemon=True).start()
 
     def _get_terminal_size(self) -> tuple[int, int]:
-        """Textual takes COLUMNS and LINES for the size, even after the window has changed."""
+        """The real size: Textual prefers COLUMNS and LINES, even after the window has changed."""
         return terminal_size(self.fileno)
 
     def run_input_thread(self) -> None:
@@ -117,7 +117,7 @@ class TerminalDriver(LinuxDriver):
                     # What is typed now is for the shell.
                     self.exit_event.wait(_KEYS_SECONDS)
                 elif ready and self._has_keys(0.0):
-                    # Looked twice: the shell may have read the first, `fg`, before it went back.
+                    # Checked twice: the shell may have read the first, `fg`, before it went back.
                     if not (keys := os.read(self.fileno, 4096)):
                         self._terminal.lost.set()
                         return
@@ -138,10 +138,10 @@ class TerminalDriver(LinuxDriver):
             super().write(data)
 
     def start_application_mode(self) -> None:
-        """Take the screen over; the window's title is kept for afterwards."""
+        """Enter application mode and save the window's title."""
         self._shown, self._suspended, self._away = True, False, False
         super().start_application_mode()  # type: ignore[no-untyped-call]
-        # Textual reads the modes at each start, and after a SIGSTOP they are still its own.
+        # Textual reads the modes at each start, and after a SIGSTOP they are still Textual's.
         self._modes_at_start = self._modes_at_start or self.attrs_before
         self.attrs_before = self._modes_at_start
         signal.signal(signal.SIGWINCH, self._sigwinch)
@@ -149,12 +149,12 @@ class TerminalDriver(LinuxDriver):
         self.write(_KEEP_TITLE)
 
     def stop_application_mode(self) -> None:
-        """Give the screen, its modes and the window's title back."""
+        """Restore the screen, its modes and the window's title."""
         self._suspended = self._away = False
         if not self._shown:
             return
         if not in_foreground(self.fileno):
-            # The modes are the shell's already, and setting them would stop this process.
+            # The shell has set its modes already, and setting them here would stop this process.
             self.attrs_before = None
         self.write(_RESTORE_TITLE + _USUAL_POINTER)
         super().stop_application_mode()
@@ -171,7 +171,7 @@ class TerminalDriver(LinuxDriver):
             signal.signal(signal.SIGTTOU, before)
 
     def suspend_application_mode(self) -> None:
-        """Give the terminal back for a while."""
+        """Restore the terminal for a suspension."""
         self.stop_application_mode()
         self._end_writer()
         self._suspended = True
@@ -181,11 +181,11 @@ class TerminalDriver(LinuxDriver):
         self.write(f"\x1b]2;{terminal_safe(text)}\x07")
 
     def announce(self, text: str) -> None:
-        """Ring, and have the desktop show a notification where the terminal can (OSC 9)."""
+        """Ring the bell, and send a desktop notification if the terminal can (OSC 9)."""
         self.write(f"\x1b]9;{terminal_safe(text)}\x07\x07")
 
     def close(self) -> None:
-        """End the watch and the writer; a screen that has broken gives the terminal back here."""
+        """End the watcher and the writer; after an error of the screen, restore the terminal."""
         self._closed.set()
         self.stop_application_mode()
         self._end_writer()
@@ -206,9 +206,9 @@ class TerminalDriver(LinuxDriver):
             self._schedule(self._continue)
 
     def _sigwinch(self, *_signal_and_frame: object) -> None:
-        # Textual's handler, which its start sets, reads the size itself: one that interrupts
-        # another one posts the new size first, and the screen keeps the old one. This goes the
-        # same way as its messages, so it comes last, and reads the size there.
+        # Textual's handler, which its start sets, reads the size itself: if one interrupts
+        # another, it posts the new size first, and the screen keeps the old one. This callback is
+        # queued behind those messages, so it comes last, and reads the size there.
         if not self._in_band_window_resize:
             with suppress(RuntimeError):  # The loop has ended.
                 asyncio.run_coroutine_threadsafe(self._post_size(), self._loop)
@@ -218,11 +218,11 @@ class TerminalDriver(LinuxDriver):
         self._app.post_message(Resize(size, size))
 
     def _schedule(self, step: Any) -> None:
-        with suppress(RuntimeError):  # The loop has ended, and the terminal is given back.
+        with suppress(RuntimeError):  # The loop has ended, and the terminal is restored.
             self._loop.call_soon_threadsafe(step)
 
     def _suspend(self) -> None:
-        """Give the terminal back and stop; where no shell could continue it, go straight on."""
+        """Restore the terminal and stop; continue at once if no shell could resume the process."""
         if not self._shown:
             return
         self.suspend_application_mode()
@@ -233,7 +233,7 @@ class TerminalDriver(LinuxDriver):
         self._continue()
 
     def _continue(self) -> None:
-        """Take the screen over again, with all its modes, and have all of it painted."""
+        """Enter application mode again and repaint the whole screen."""
         self._continuing = False
         self._away = not in_foreground(self.fileno)
         if self._away or not (self._shown or self._suspended):

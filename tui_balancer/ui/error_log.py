@@ -1,4 +1,4 @@
-"""Errors of the screen, written where a person finds them: the app's log in the run folder."""
+"""Writes errors of the screen to the app's log in the run folder."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ APP_LOG: Final = "app.log"
 
 
 def log_error(folder: Path, what: str, error: Exception) -> str:
-    """Append an error to the app's log, and return in words where to read about it.
+    """Append an error to the app's log, and return a sentence that says where it is.
 
     Args:
-        folder: Holds the log; an attached or replayed run's may be read-only, or gone.
-        what: What has failed.
+        folder: Contains the log; that of an attached or replayed run may be read-only or gone.
+        what: What failed.
         error: The error.
     """
     moment = datetime.now().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]

@@ -1,4 +1,4 @@
-"""How the screen was left; the caller decides what becomes of the run."""
+"""How the screen was closed; the caller decides what to do with the run."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ class ExitCode(IntEnum):
     The signals follow the shell's 128 + number.
 
     Attributes:
-        ENDED: The person left after the end of the run.
-        CRASHED: The screen failed twice; the run may still go on.
-        LEFT: The person left the screen of another process's run, which goes on.
-        REFUSED: The run cannot begin, and knows why.
-        LEFT_STOPPING: The person left while the run was stopping; end it without the screen.
-        TERMINAL_LOST: The terminal hung up (SIGHUP, or gone without one); the run may go on
-            without a screen.
+        ENDED: The user quit after the end of the run.
+        CRASHED: The screen failed twice; the run may still continue.
+        LEFT: The user closed an attached screen; the run continues.
+        REFUSED: The run cannot start, and has the reason.
+        LEFT_STOPPING: The user quit while the run was stopping; end it without the screen.
+        TERMINAL_LOST: The terminal hung up, with or without SIGHUP; the run may continue
+        without a screen.
         INTERRUPTED: SIGINT from outside; stop the run.
-        TERMINATED: SIGTERM, or another signal that means the same; stop the run.
+        TERMINATED: SIGTERM, or a signal with the same meaning; stop the run.
     """
 
     ENDED = 0
@@ -33,5 +33,5 @@ class ExitCode(IntEnum):
 
     @property
     def signalled(self) -> bool:
-        """Whether a signal that asks for an end closed the screen."""
+        """Whether a stop signal closed the screen."""
         return self in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)

@@ -1,4 +1,4 @@
-"""What a terminal adds to `tui_balancer.formatting`: room is short and bars are made of letters."""
+"""Formatting for the terminal: short names and numbers, bars made of characters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def short_count(number: int) -> str:
 
 
 def fine_estimate(seconds: float | None) -> str:
-    """Return the guess of a short time, with a decimal where it matters: `~0.4s`, `~5m 12s`."""
+    """Return an estimate of a short time, with a decimal if needed: `~0.4s`, `~5m 12s`."""
     if seconds is not None and 0 < seconds < 9.95:
         return f"~{seconds:.1f}s"
     return estimate(seconds)
@@ -31,7 +31,7 @@ def floating(operations: float) -> str:
 def shorten(name: str, width: int) -> str:
     """Return a name in at most `width` cells.
 
-    Folders go first; then it is cut in its middle, since both ends tell files apart.
+    Folders are dropped first; then the middle is cut, since both ends identify a file.
     """
     if cell_len(name) <= width:
         return name
@@ -48,14 +48,14 @@ def shorten(name: str, width: int) -> str:
 
 
 def device_label(device: str, width: int) -> str:
-    """Return a device's id in at most `width` cells: of a node's name the end is kept."""
+    """Return a device's id in at most `width` cells; the end of a node's name is kept."""
     if cell_len(device) <= width:
         return device
     return glyphs.ELLIPSIS[:width] + device[len(device) - max(0, width - 1) :]
 
 
 def device_width(devices: Iterable[str]) -> int:
-    """Return how many cells a column of devices takes: more where they have nodes."""
+    """Return the width of a device column in cells: wider if devices have node names."""
     return min(16, max(7, *map(len, devices), 0))
 
 
@@ -74,9 +74,9 @@ def bar(fraction: float, width: int) -> tuple[str, str]:
 
 
 def sparkline(samples: Sequence[float], width: int) -> str:
-    """Return the newest samples as a row of little bars, a cell each, the newest at the right.
+    """Return the newest samples as a sparkline, one cell each, the newest at the right.
 
-    The highest sample fills its cell; no samples leave their places blank.
+    The highest sample fills its cell; missing samples are blank.
     """
     shown = samples[-width:]
     highest = max(shown, default=0.0)

@@ -1,7 +1,7 @@
-"""The few signs on the screen, all of them in the fonts that people use over ssh.
+"""The glyphs on the screen, all of them in common terminal fonts.
 
-Every sign stands beside a word or a number, so a terminal that lacks one loses nothing; where
-none can be shown, `ASCII` has a letter of the same width for each.
+Every glyph stands next to a word or a number, so a terminal that lacks one loses nothing; for
+terminals without any, `ASCII` has a character of the same width for each.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ ASCII: Final = str.maketrans(
     "…▸●→·▲✗✓━╸─┃▾▴◌○‖■◐█▓▒░◆▁▂▃▄▅▆▇−–—≥“”’×┆│╷╵▏▎▍▌▋▊▉▐▔▕╭╮╰╯┌┐└┘├┤┬┴┼╋╺╻╹┏┓┗┛║═⟨⟩",
     '*>*>.!xv=--|v^o.|#o#%+:@_.-:=+*--->""\'x||||||||||||^|++++++++++++++-||++++|=<>',
 )
-"""One letter for each sign and for what frames are made of.
+"""One ASCII character for each glyph and each piece of a frame.
 
-What is left out is a star as in a shell: `~/a.faa` would be a file of one's home.
+An ellipsis is a star as in a shell: `~/a.faa` would name a file in the home folder.
 """

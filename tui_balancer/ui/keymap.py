@@ -1,4 +1,4 @@
-"""Every key, once: the footer, the help and the palette read it from here."""
+"""All keys: the footer, the help and the palette read this table."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from textual.binding import Binding, BindingType
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key and what it does.
+    """A key binding.
 
     Attributes:
-        id: Its stable name, for keymaps.
-        keys: Textual's names of the keys, with commas between them.
-        shown: The key as people write it.
-        action: The action of the widget that the key's section belongs to.
-        label: A word for the footer; empty for keys that it leaves out.
-        help: What it does, in a line, for the help and the palette.
-        paired: Whether the footer shows it with its neighbour under one word.
-        steers: Whether it changes the run, not just the screen.
-        rank: Keys of the highest rank are the first to leave the footer where room is short.
+        id: Stable name, for keymaps.
+        keys: Textual's names of the keys, separated by commas.
+        shown: The key as the screen shows it.
+        action: Name of the action, on the widget of the key's section.
+        label: A word for the footer; empty for keys that are not in it.
+        help: One line for the help and the palette.
+        paired: Whether the footer shows it and the next key under one word.
+        steers: Whether it changes the run and not just the screen.
+        rank: Keys of the highest rank leave the footer first when space is short.
     """
 
     id: str
@@ -35,7 +35,7 @@ class Key:
     rank: int = 2
 
     def binding(self) -> Binding:
-        """Return it as Textual takes it."""
+        """Return the key as a Textual binding."""
         return Binding(
             self.keys,
             self.action,
@@ -108,7 +108,7 @@ HEADER: Final = (
 
 OVERVIEW: Final = (
     Key("device.details", "enter", "enter", "details", "Details", "Show the device in detail"),
-    _why("device.why", "Why is the device, or event, as it is"),
+    _why("device.why", "Explain the state of the device, or the event"),
     Key("device.columns", "c", "c", "columns", "", "Choose the columns of the devices"),
     Key("group.fold", "z", "z", "fold", "", "Fold or unfold the group of devices"),
 )
@@ -128,7 +128,7 @@ QUEUES: Final = (
     Key("list.reverse", "S", "S", "reverse", "", "Reverse sort"),
     Key("list.columns", "c", "c", "columns", "", "Choose the columns of the files"),
     Key("file.details", "enter", "enter", "details", "", "Show the file in detail"),
-    _why("file.why", "Why does the file wait, run, or have no output"),
+    _why("file.why", "Explain why the file waits, runs, or has no output"),
 )
 
 PROBLEMS: Final = (
@@ -144,7 +144,7 @@ STEALS: Final = (
     Key("steals.filter", "slash", "/", "filter", "Filter", "Show only lines with these words"),
     Key("steals.kind", "v", "v", "next_kind", "Kind", "Show steals only, failures only, …"),
     Key("steals.details", "enter", "enter", "details", "Decision", "Explain the decision"),
-    _why("steals.why", "Why did this happen, and how is the file now"),
+    _why("steals.why", "Explain why this happened, and the file's state now"),
 )
 
 TIMELINE: Final = (
@@ -170,7 +170,7 @@ TIMELINE: Final = (
         "Forward half a screen",
     ),
     Key("time.details", "enter", "enter", "details", "File", "Show the file in detail"),
-    _why("time.why", "Why is the file, or device, as it is"),
+    _why("time.why", "Explain the state of the file, or the device"),
 )
 
 LOGS: Final = (
@@ -220,13 +220,13 @@ REPLAY: Final = (
     ),
     Key("replay.start", "backspace", "⌫", "seek(-1)", "", "Go to the beginning"),
 )
-"""Keys of a run that is played again; they go before those of every tab."""
+"""Keys of a replay; they take precedence over those of every tab."""
 
 FILTERING: Final = (
     Key("filter.keep", "enter,down", "enter", "keep", "Keep", "Keep the filter"),
     Key("filter.give_up", "escape", "escape", "give_up", "Show all", "Show all lines again"),
 )
-"""Keys while a filter is typed: all others are letters of it."""
+"""Keys while a filter is typed; all others are text."""
 
 SECTIONS: Final[dict[str, tuple[Key, ...]]] = {
     "overview": OVERVIEW,
@@ -239,18 +239,18 @@ SECTIONS: Final[dict[str, tuple[Key, ...]]] = {
     "tabs": SHOWING,
     "everywhere": GLOBAL,
 }
-"""Sections by name; the first ones are those of the tabs."""
+"""Sections by name, those of the tabs first."""
 
 PLACES: Final = (
     *((*GLOBAL, *SHOWING, *SECTIONS[tab]) for tab in TABS),
     REPLAY,
 )
-"""Keys that can be pressed at the same time: each tab with what works everywhere, and replay."""
+"""Sections that are active together: each tab with the global keys and those of a replay."""
 
 KEYS: Final = tuple(key for keys in SECTIONS.values() for key in keys)
 
 STEERING: Final = frozenset(key.action for key in KEYS if key.steers)
-"""Actions that change the run: not offered after its end, nor to who may only look."""
+"""Actions that change the run: not offered after its end, nor on a read-only screen."""
 
 
 def bindings(*keys: Key) -> list[BindingType]:

@@ -1,4 +1,4 @@
-"""The manual without a run."""
+"""An app that shows the manual without a run."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ class ManualApp(App[None]):
         self.theme = preferred_theme(os.environ)
 
     def on_mount(self) -> None:
-        """Open the manual; the program ends with it."""
+        """Open the manual; the program ends when it closes."""
         self.push_screen(ManualScreen(self._text), lambda _: self.exit())

@@ -1,4 +1,4 @@
-"""What reaches the app from other threads."""
+"""Messages to the app from other threads."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tui_balancer.view.why.explain import Question
 
 @dataclass(frozen=True, slots=True)
 class LogPicture:
-    """The log files that there are, and the end of one of them.
+    """The names of the log files, and the end of one of them.
 
     Attributes:
-        names: Of all log files.
-        name: Of the one that is read.
-        lines: Its end, oldest first.
+        names: Names of all log files.
+        name: Name of the log that is shown.
+        lines: Its last lines, oldest first.
     """
 
     names: tuple[str, ...]
@@ -32,14 +32,14 @@ class LogPicture:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """All that the screen draws, read from the run in one go.
+    """Everything that the screen draws, read from the run at one moment.
 
     Attributes:
         snapshot: The run.
-        files: Every file; None where nobody looks at them, or while they are not known.
-        log: A log; None where nobody looks at one.
-        summary: The end of the run; None while it goes on.
-        why: The answer to what a person wants explained; None where nothing is asked.
+        files: All files; None if they are not on the screen or not known yet.
+        log: A log; None if none is on the screen.
+        summary: The run's summary; None before its end.
+        why: The answer to the open question; None without a question.
     """
 
     snapshot: RunSnapshot
@@ -50,19 +50,19 @@ class Picture:
 
 
 class SnapshotTaken(Message):
-    """A newer picture of the run; one that has not been looked at yet may be dropped for it."""
+    """A newer picture of the run; it may replace one that was not drawn yet."""
 
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
         super().__init__()
 
     def can_replace(self, message: Message) -> bool:
-        """Only the newest picture matters."""
+        """Keep only the newest picture."""
         return isinstance(message, SnapshotTaken)
 
 
 class EventsArrived(Message):
-    """Events that the screen has not seen; never dropped."""
+    """New events; never dropped."""
 
     def __init__(self, events: tuple[Event, ...]) -> None:
         self.events = events
@@ -70,7 +70,7 @@ class EventsArrived(Message):
 
 
 class WentBack(Message):
-    """The run that is shown has gone back in time: its events come again from the first one."""
+    """The replay has gone back in time: its events are sent again from the first one."""
 
 
 class CommandAnswered(Message):
@@ -83,7 +83,7 @@ class CommandAnswered(Message):
 
 
 class CommandWanted(Message):
-    """A person asks something of the run."""
+    """The user sends a command to the run."""
 
     def __init__(self, command: Command) -> None:
         self.command = command
@@ -105,11 +105,11 @@ class FileWanted(Message):
 
 
 class WhyWanted(Message):
-    """A person wants something explained.
+    """The user asks for an explanation.
 
     Args:
-        question: What.
-        title: Its name.
+        question: The question.
+        title: Name of what is explained.
     """
 
     def __init__(self, question: Question, title: str) -> None:
@@ -119,7 +119,7 @@ class WhyWanted(Message):
 
 
 class LinkBroke(Message):
-    """Reading the run or commanding it raised; the app cannot go on."""
+    """Reading or commanding the run raised an error; the app cannot continue."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -127,8 +127,8 @@ class LinkBroke(Message):
 
 
 class TerminalLost(Message):
-    """The terminal hung up; nobody sees the screen any more."""
+    """The terminal hung up; the screen is no longer visible."""
 
 
 class TerminalReturned(Message):
-    """The terminal is this program's again after a suspension; nothing of the screen is left."""
+    """The app has the terminal again after a suspension; the whole screen must be repainted."""

@@ -1,4 +1,4 @@
-"""What is worth telling a person who looks at another window."""
+"""Desktop notifications and the window's title."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ PROGRAM = "tui-balancer"
 
 
 def title_of(snapshot: RunSnapshot) -> str:
-    """Return the window's title: how far, how long still, whose window this is."""
+    """Return the window's title: progress, ETA, program."""
     totals = snapshot.totals
     if snapshot.phase in (Phase.PREPARING, Phase.SCANNING, Phase.FINISHED) or not totals.cost:
         return f"{snapshot.phase.value} | {PROGRAM}"
-    # A title that changes with every second would make the window's list flicker.
+    # A title that changes every second would make the window list flicker.
     state = "paused" if snapshot.paused else estimate(snapshot.eta_seconds).split()[0]
     return f"{percent(totals.cost_done / totals.cost)} {state} | {PROGRAM}"
 
 
 class Notifications:
-    """Compares pictures: the same title is not written twice, the same news not told twice."""
+    """Compares snapshots, so that no title and no news is sent twice."""
 
     def __init__(self) -> None:
         self._title = ""
@@ -29,12 +29,12 @@ class Notifications:
         self._seen_before = False
 
     def of(self, picture: Picture) -> tuple[str, str]:
-        """Return the title if it has changed, and the news if there are any; else empty texts."""
+        """Return the title if it has changed, and any news; empty strings otherwise."""
         title = title_of(picture.snapshot)
         changed, self._title = title != self._title, title
         fresh = {key: text for key, text in _news(picture).items() if key not in self._told}
         self._told.update(fresh)
-        # What was so when the screen was opened is no news.
+        # What was already true when the screen opened is not news.
         told, self._seen_before = self._seen_before, True
         news = f"{PROGRAM}: {'; '.join(fresh.values())}" if fresh and told else ""
         return title if changed else "", news

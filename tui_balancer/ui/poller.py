@@ -1,4 +1,4 @@
-"""The threads between the screen and the run: neither ever waits for the other."""
+"""The threads between the screen and the run: neither waits for the other."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from tui_balancer.view.why.explain import Question
 _JOIN_SECONDS: Final = 2.0
 
 FILES_SHARE: Final = 0.1
-"""Share of the time that may go into tables of files, and into answers: with a million files
-they come less often."""
+"""Share of the time that may be spent on tables of files and on answers: with a million files
+they are updated less often."""
 
 
 class RunPoller:
-    """Reads a run and commands it on behalf of an app, off the app's event loop.
+    """Reads and commands a run for an app, outside the app's event loop.
 
-    One thread takes pictures of the run, another carries out commands in their order; both
-    answer by posting messages. They are plain daemon threads: a run that blocks delays
+    One thread takes pictures of the run, another executes commands in order; both
+    answer by posting messages. They are daemon threads: a run that blocks delays
     neither the keys nor the exit of the app.
     """
 
@@ -64,7 +64,7 @@ class RunPoller:
         self._threads: list[Thread] = []
 
     def start(self, *, poll: bool) -> None:
-        """Start the threads; without `poll` pictures are taken only by `read`."""
+        """Start the threads; without `poll`, only `read` takes pictures."""
         targets = [("ui-commands", self._carry_out)]
         if poll:
             targets.append(("ui-pictures", self._take_pictures))
@@ -73,7 +73,7 @@ class RunPoller:
             thread.start()
 
     def stop(self) -> None:
-        """End the threads; one that the run holds up is left behind."""
+        """End the threads; do not wait for one that the run blocks."""
         self._stopping.set()
         self._wake.set()
         self._commands.put(None)
@@ -81,11 +81,11 @@ class RunPoller:
             thread.join(_JOIN_SECONDS)
 
     def watch(self, *, files: bool, log: str | None) -> None:
-        """Say what is looked at: pictures hold that from now on, starting at once.
+        """Set what pictures include from now on, and take one at once.
 
         Args:
-            files: Whether the table of files is.
-            log: Name of the log that is; "" for whichever comes first, None for none.
+            files: Whether to include the table of files.
+            log: Name of the log to include; "" for the first one, None for none.
         """
         if (files, log) != (self._files_wanted, self._log_wanted):
             self._files_wanted, self._log_wanted = files, log
@@ -93,7 +93,7 @@ class RunPoller:
             self._wake.set()
 
     def ask(self, question: Question | None) -> None:
-        """Have pictures hold the answer to a question from now on; None for no question."""
+        """Include the answer to a question in pictures from now on; None for no question."""
         self._question = question
         self._wake.set()
 
@@ -103,15 +103,14 @@ class RunPoller:
         self._wake.set()
 
     def send(self, command: Command) -> None:
-        """Have a command carried out; the answer comes as `CommandAnswered`."""
+        """Send a command to the run; the answer arrives as `CommandAnswered`."""
         self._commands.put(command)
 
     def read(self, *, files: bool = True) -> None:
-        """Pull the new events and take a picture; post both where they bring news.
+        """Read new events and take a picture; post both if they have changed.
 
         Args:
-            files: Whether the table of files and an answer are to be new ones, where somebody
-                looks at them.
+            files: Whether to make a new table of files and a new answer, if they are shown.
         """
         with self._reading:
             snapshot = self._run.snapshot()
@@ -125,10 +124,10 @@ class RunPoller:
                 self._app.post_message(EventsArrived(events))
             picture = Picture(
                 snapshot,
-                self._read_files(snapshot, anew=files),
+                self._read_files(snapshot, fresh=files),
                 self._read_log(),
                 self._run.summary() if snapshot.phase is Phase.FINISHED else None,
-                self._read_why(anew=files),
+                self._read_why(fresh=files),
             )
             if picture != self._last_picture:
                 self._last_picture = picture
@@ -140,29 +139,29 @@ class RunPoller:
         self._why_watch, self._answer = WhyWatch(), None
         self._app.post_message(WentBack())
 
-    def _read_files(self, snapshot: RunSnapshot, *, anew: bool) -> FileTable | None:
+    def _read_files(self, snapshot: RunSnapshot, *, fresh: bool) -> FileTable | None:
         if not self._files_wanted:
             self._files = None
             return None
         began = time.perf_counter()
-        if began >= self._files_due and (anew or self._files is None):
+        if began >= self._files_due and (fresh or self._files is None):
             self._files = self._file_watch.read(self._run, snapshot) or self._files
             self._files_due = self._due_again(began)
         return self._files
 
     def _due_again(self, began: float) -> float:
-        """Return when what has taken from `began` until now may be read again."""
+        """Return when a reading that took from `began` until now may be repeated."""
         took = time.perf_counter() - began
         return began + (took / FILES_SHARE if took > self._period / 10 else 0.0)
 
-    def _read_why(self, *, anew: bool) -> Answer | None:
+    def _read_why(self, *, fresh: bool) -> Answer | None:
         question, began = self._question, time.perf_counter()
         if question is None:
             self._answer = None
         elif (
             self._answer is None
             or self._answer.question is not question
-            or (anew and began >= self._answer_due)
+            or (fresh and began >= self._answer_due)
         ):
             self._answer = self._why_watch.answer(self._run, question)
             self._answer_due = self._due_again(began)
@@ -182,8 +181,8 @@ class RunPoller:
 
     def _take_pictures(self) -> None:
         try:
-            # Every other picture has the files as they were: a line for each, and they hardly
-            # change in a quarter of a second. One that was asked for has them as they are.
+            # Every other picture reuses the table of files, which hardly changes in a quarter of a
+            # second. A picture on request has a new one.
             files = True
             while not self._stopping.is_set():
                 self._wake.clear()

@@ -1,4 +1,4 @@
-"""What a person chose on the screen and finds again in the next session: columns and sort order."""
+"""Stores columns and sort order between sessions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tui_balancer.ui.widgets.column_layout import ColumnLayout
 
 
 class _Stored(msgspec.Struct):
-    """The file.
+    """Content of the file.
 
     Attributes:
-        columns: Layouts by the kind of list.
-        sort: What files are sorted by; empty for the usual order.
-        backwards: Whether that order is turned round.
+        columns: Column layouts by kind of list.
+        sort: Sort key of the files; empty for the default order.
+        backwards: Whether the order is reversed.
     """
 
     columns: dict[str, ColumnLayout] = {}
@@ -26,10 +26,10 @@ class _Stored(msgspec.Struct):
 
 
 class ScreenMemory:
-    """Keeps choices in a small JSON file; a file that cannot be read or written is no error.
+    """Keeps choices in a small JSON file; read and write errors are ignored.
 
     Args:
-        path: The file; None keeps nothing after the session.
+        path: The file; None to forget the choices after the session.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -41,16 +41,16 @@ class ScreenMemory:
         self._written = msgspec.json.encode(self._stored)
 
     def layout(self, kind: str) -> ColumnLayout:
-        """Return the columns of a kind of list."""
+        """Return the column layout of a kind of list."""
         return self._stored.columns.get(kind, ColumnLayout())
 
     def keep_layout(self, kind: str, layout: ColumnLayout) -> None:
-        """Note the columns of a kind of list."""
+        """Store the column layout of a kind of list."""
         self._stored.columns[kind] = layout
 
     @property
     def sort(self) -> tuple[str, bool]:
-        """What files are sorted by, empty for the usual order, and whether backwards."""
+        """Sort key of the files, empty for the default order, and whether it is reversed."""
         return self._stored.sort, self._stored.backwards
 
     @sort.setter
@@ -58,7 +58,7 @@ class ScreenMemory:
         self._stored.sort, self._stored.backwards = sort
 
     def save(self) -> None:
-        """Write the file, if anything is other than it says."""
+        """Write the file if anything has changed."""
         content = msgspec.json.encode(self._stored)
         if self._path is None or content == self._written:
             return

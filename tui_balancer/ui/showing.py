@@ -1,4 +1,4 @@
-"""A screen that may fail: its error is logged, the terminal is restored, and it is opened again."""
+"""Shows a screen; after an error, logs it, restores the terminal and reopens the screen."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tui_balancer.ui.exits import ExitCode
 from tui_balancer.ui.terminal import kept_terminal
 
 STEADY_SECONDS: Final = 60.0
-"""A screen that fails twice within this time is not opened a third time."""
+"""Seconds; a screen that fails twice within them is not reopened."""
 
 
 def show(make: Callable[[], BalancerApp]) -> ExitCode:
-    """Show a screen until it is left, and return how that was.
+    """Show a screen until it closes, and return its exit code.
 
-    An error of the screen is logged and told in one line; then the screen is opened again, on the
-    same tab.
+    An error of the screen is logged and reported in one line; then the screen is opened again, on
+    the same tab.
 
     Args:
         make: Makes the screen.
@@ -38,7 +38,7 @@ def show(make: Callable[[], BalancerApp]) -> ExitCode:
         except Exception as error:
             app.note(FAILED, error)
         if app.left is not None:
-            # How it was left counts, not what broke on the way out.
+            # The exit code counts, not an error while closing.
             return app.left
         now, tab = time.monotonic(), app.run_screen.tabs.current
         again = now - failed_at > STEADY_SECONDS
@@ -53,4 +53,4 @@ def _run(app: BalancerApp) -> None:
     try:
         app.run()
     finally:
-        app.give_terminal_back()
+        app.restore_terminal()

@@ -1,4 +1,4 @@
-"""Lines of text in named tones: what widgets draw cell by cell, independent of the theme.
+"""Lines of text in named tones, independent of the theme.
 
 A line is a list of spans `(text, tone)`; the stylesheet gives every tone its colour through a
 component class, so lines are plain data that tests can compare and themes can repaint.
@@ -26,7 +26,7 @@ Line = list[Span]
 
 
 def line_width(line: Line) -> int:
-    """Return how many terminal cells a line takes."""
+    """Return the width of a line in terminal cells."""
     return sum(len(text) if text.isascii() else cell_len(text) for text, _ in line)
 
 
@@ -36,7 +36,7 @@ def plain(line: Line) -> str:
 
 
 def fit(line: Line, width: int, *, right: bool = False) -> Line:
-    """Return a line of exactly `width` cells: cut at its end, or filled up with spaces."""
+    """Return a line of exactly `width` cells: cut or padded at its end."""
     spare = width - line_width(line)
     if spare >= 0:
         filler: Span = (" " * spare, "plain")
@@ -62,7 +62,8 @@ def join(parts: list[Line], separator: str) -> Line:
 
 
 def spread(width: int, separator: str, *layouts: tuple[list[Line], list[Line]]) -> Line:
-    """Return a line with parts at both ends: the first layout that fits, or the last one cut.
+    """Return a line with parts at the left and the right: the first layout that fits, or the last
+    one, cut.
 
     Args:
         width: Cells of the line.
@@ -80,11 +81,11 @@ def spread(width: int, separator: str, *layouts: tuple[list[Line], list[Line]]) 
 
 
 _styles: dict[tuple[str, Style], dict[Tone, Style]] = {}
-"""What tones came to before, by theme and base style: it is asked for every span of every line."""
+"""Cached styles by theme and base style: one is needed for every span of every line."""
 
 
 def _added(widget: Widget, tone: Tone) -> Style:
-    """Return what a tone adds: a component style of the screen, for all of its widgets."""
+    """Return the style of a tone: a component style of the screen, shared by its widgets."""
     if tone == "plain":
         return Style.null()
     style = widget.screen.get_component_rich_style(f"tone--{tone}")
@@ -99,7 +100,7 @@ def to_strip(widget: Widget, line: Line, base: Style) -> Strip:
     Its screen must have `TONE_CLASSES` among its component classes.
     """
     styles = _styles.setdefault((widget.app.theme, base), {})
-    # Everything on the way to the terminal costs by the segment: neighbours of a style are one.
+    # Output cost grows with the number of segments: neighbours of one style are joined.
     segments: list[Segment] = []
     run, style = "", base
     for text, tone in line:

@@ -1,4 +1,4 @@
-"""The terminal as the operating system has it: its modes, its size, and who may use it."""
+"""The terminal: its modes, size and foreground process, as the operating system reports them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from typing import Final
 from tui_balancer.stop_signals import GROUP_SIGNALS
 
 _DUMB: Final = frozenset({"dumb", "unknown"})
-"""Values of TERM for a terminal that prints lines and cannot move a cursor."""
+"""Values of TERM for terminals that cannot move the cursor."""
 
 _SIGNALS: Final = GROUP_SIGNALS | {
     *(signal.SIGCONT, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU)
 }
-"""Those that the screen handles."""
+"""Signals that the screen handles."""
 
 
 def screen_obstacle() -> str | None:
-    """Return why no full-screen app can be shown, or None where one can.
+    """Return why no full-screen app can be shown, or None if one can.
 
-    The reason is empty where there is no terminal: a pipe, cron, a batch system. Textual reads
+    The reason is empty without a terminal: a pipe, cron, a batch system. Textual reads
     stdin and paints on stderr.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -41,14 +41,14 @@ def in_foreground(fileno: int) -> bool:
     try:
         return os.tcgetpgrp(fileno) == os.getpgrp()
     except OSError:
-        # Not the controlling terminal: no shell controls jobs on it.
+        # Not the controlling terminal: it has no job control.
         return True
 
 
 def terminal_size(fileno: int) -> tuple[int, int]:
-    """Return columns and rows of the terminal, whatever COLUMNS and LINES say.
+    """Return columns and rows of the terminal.
 
-    They count only for a terminal that does not know its size.
+    COLUMNS and LINES count only if the terminal does not know its size.
     """
     with suppress(OSError):
         columns, rows = os.get_terminal_size(fileno)
@@ -60,7 +60,7 @@ def terminal_size(fileno: int) -> tuple[int, int]:
 
 @contextmanager
 def kept_terminal() -> Iterator[None]:
-    """Restore stdin's modes and the signal handlers on leaving, however the inside ended."""
+    """Restore stdin's modes and the signal handlers on exit, also after an error."""
     terminal = sys.stdin.fileno()
     modes = termios.tcgetattr(terminal)
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}

@@ -1,9 +1,8 @@
-"""The program's own colours: calm, and told apart by colour-blind eyes too.
+"""The program's themes, with colours that colour-blind users can tell apart.
 
-What is well is a bluish green, what wants a look yellow, what is wrong vermilion, as in Okabe
-and Ito's palette (https://jfly.uni-koeln.de/color/): they differ in lightness as well as in hue.
-They stay what they are on terminals of 256 colours, which is what most have over ssh: greys of
-a little more blue would all be black there.
+Good states are bluish green, warnings yellow, errors vermilion, as in Okabe and Ito's palette
+(https://jfly.uni-koeln.de/color/): they differ in lightness as well as in hue. All of them exist
+on terminals with 256 colours, common over ssh, where greys with a little more blue turn black.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ LIGHT: Final = Theme(
     dark=False,
     variables={
         "border": "#2f6690",
-        # Textual's own are so dark that they look like each other.
+        # Textual's are too dark to tell apart.
         "text-success": "#0c6b72",
         "text-warning": "#6f5c00",
         "text-error": "#a3190e",
@@ -91,10 +90,10 @@ _LIGHT_BACKGROUNDS: Final = {"7", "15"}
 
 
 def preferred_theme(environment: Mapping[str, str]) -> str:
-    """Return the name of the theme that suits the terminal's background.
+    """Return the name of the theme for the terminal's background.
 
-    Terminals that tell their colours do so in `COLORFGBG` as `foreground;background`, numbers
-    of the 16 ANSI colours; the others get the dark theme.
+    Some terminals set `COLORFGBG` to `foreground;background`, numbers of the 16 ANSI colours;
+    all others get the dark theme.
     """
     background = environment.get("COLORFGBG", "").rpartition(";")[2]
     return (LIGHT if background in _LIGHT_BACKGROUNDS else DARK).name

@@ -1,4 +1,4 @@
-"""What a toast says of a command's answer: what changed, and which key takes it back."""
+"""The text of a toast after a command: what changed, and which key undoes it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tui_balancer.ui.keymap import Key
 
 
 def answer_text(command: Command, outcome: Outcome, keys: Iterable[Key]) -> str:
-    """Return an accepted answer with the keys that undo it.
+    """Return the message of an accepted command, with the keys that undo it.
 
     Args:
-        command: What was asked.
-        outcome: The answer.
-        keys: All keys as the person has them.
+        command: The command.
+        outcome: Its result.
+        keys: All keys, as the user has set them.
     """
     if not outcome.undoable:
         return outcome.message

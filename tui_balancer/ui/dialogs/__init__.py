@@ -1,1 +1,1 @@
-"""The questions that the program asks, one a file."""
+"""The dialogs, one per module."""

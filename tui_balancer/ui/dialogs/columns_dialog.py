@@ -1,4 +1,4 @@
-"""Which columns a list shows, and in which order."""
+"""Dialog to show, hide and reorder the columns of a list."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tui_balancer.ui.widgets.columns import Column
 
 
 class ColumnsDialog(Dialog[ColumnLayout | None]):
-    """A list of columns to be checked and moved; the answer is how they are laid out.
+    """A list of columns to check and move; the answer is the new layout.
 
     Args:
-        columns: All columns, in their usual order; those without a title are not offered.
-        layout: How they are laid out now.
-        crowded_out: Returns the titles of those that find no room now.
+        columns: All columns, in their default order; those without a title are not listed.
+        layout: The current layout.
+        crowded_out: Returns the titles of the columns that do not fit now.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -49,7 +49,7 @@ class ColumnsDialog(Dialog[ColumnLayout | None]):
         self._offer = OptionList(compact=True)
 
     def compose(self) -> ComposeResult:
-        """Offer the columns, the leftmost on top."""
+        """List the columns, the leftmost at the top."""
         with Vertical(classes="dialog") as box:
             box.border_title = "Columns"
             box.border_subtitle = "enter keeps · escape cancels"
@@ -57,12 +57,12 @@ class ColumnsDialog(Dialog[ColumnLayout | None]):
             yield Static("space shows or hides · [ ] move · d default", markup=False)
 
     def on_mount(self) -> None:
-        """Begin with the first one that can be hidden."""
+        """Select the first column that can be hidden."""
         self._draw(min(1, len(self._entries) - 1))
         self._offer.focus()
 
     def on_resize(self) -> None:
-        """Say again which columns find no room, once the list has its new size."""
+        """Update which columns do not fit, once the list has its new size."""
         self.call_after_refresh(lambda: self._draw(self._offer.highlighted or 0))
 
     def _draw(self, place: int) -> None:
@@ -93,7 +93,7 @@ class ColumnsDialog(Dialog[ColumnLayout | None]):
         self._draw(there)
 
     def action_use_default(self) -> None:
-        """Lay the columns out as they usually are."""
+        """Restore the default layout."""
         self._entries = ColumnLayout().of(self._columns)
         self._draw(self._offer.highlighted or 0)
 

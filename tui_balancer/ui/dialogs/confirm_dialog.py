@@ -1,4 +1,4 @@
-"""One line to be confirmed before many files are changed."""
+"""Asks for confirmation before many files are changed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tui_balancer.ui.dialogs.dialog import Dialog
 
 
 class ConfirmDialog(Dialog[bool | None]):
-    """Asks; the answer is True, or None for an escape.
+    """Asks a question; the answer is True, or None after escape.
 
     Args:
-        question: What is about to be done, with its number.
+        question: What will be done, with the number of files.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -1,4 +1,4 @@
-"""One line of the log with all its words; of a steal, what it was decided on."""
+"""One log line in full; for a steal, the numbers behind the decision."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BAR = 34
 
 
 class DecisionDialog(DetailDialog):
-    """Time, devices, file and reason, none of them cut; both finish times of a steal."""
+    """Time, devices, file and reason, uncut; the finish times of a steal."""
 
     def __init__(self, row: LogRow, time: str) -> None:
         line = row.line
@@ -24,7 +24,7 @@ class DecisionDialog(DetailDialog):
 
 
 def decision_page(row: LogRow, time: str) -> list[Content]:
-    """Return the lines of an event; empty fields are left out."""
+    """Return the lines of an event, without empty fields."""
     line = row.line
     fields = {"Time": time, "Devices": line.route, "File": line.name, "Reason": line.reason}
     lines = [field(label, text) for label, text in fields.items() if text]

@@ -1,4 +1,4 @@
-"""All there is to say of one thing, kept up to date while it is open."""
+"""A page of details about one item, updated while it is open."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def field(label: str, *parts: str | Content | tuple[str, str]) -> Content:
 
 
 def heading(text: str) -> Content:
-    """Return the heading of a part."""
+    """Return the heading of a section."""
     return Content.styled(text, "bold $text-accent")
 
 
 def _wrapped(line: Content, width: int) -> list[Content]:
-    """Return a line in as many as it takes, what follows the label under its beginning."""
+    """Return a line wrapped to the width, indented below its label."""
     room = width - _LABEL
     if line.cell_length <= width or room < _LABEL:
         return [line]
@@ -40,9 +40,9 @@ class DetailDialog(Dialog[None]):
     """A page that scrolls.
 
     Args:
-        title: In the frame.
-        page: Makes the lines as they are now.
-        copied: What is copied from here.
+        title: Title in the frame.
+        page: Returns the current lines.
+        copied: The text that `y` copies.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -65,25 +65,25 @@ class DetailDialog(Dialog[None]):
         yield self._box
 
     def on_mount(self) -> None:
-        """Draw the page before its room is known."""
+        """Draw the page before its size is known."""
         self.update_page()
 
     def on_resize(self) -> None:
-        """Draw the page in the room that there is now."""
+        """Draw the page in its new size."""
         self.call_after_refresh(self.update_page)
 
     def update_page(self) -> None:
-        """Draw the page as it is now."""
+        """Draw the current page."""
         width = self._box.scrollable_content_region.width
         lines = [one for line in self._page() for one in _wrapped(line, width)]
         self._text.update(Content("\n").join(lines))
 
     @property
     def copied(self) -> str:
-        """What is copied from here now."""
+        """The text that `y` copies."""
         return self._copied
 
     def action_copy(self) -> None:
-        """Copy what the page is about."""
+        """Copy the subject of the page."""
         self.app.copy_to_clipboard(self.copied)
         self.notify(self.copied, title="Copied", markup=False)

@@ -1,4 +1,4 @@
-"""All about one device: rates, memory, sensors, errors, its last files."""
+"""Details of one device: rates, memory, sensors, errors, last files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
 from tui_balancer.ui.formatting import bar, floating, shorten, sparkline
-from tui_balancer.ui.state.device_rows import is_through
+from tui_balancer.ui.state.device_rows import is_finished
 from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.state.throughput_history import SAMPLE_SECONDS
 
@@ -28,12 +28,12 @@ _SHOWN_FILES = 8
 
 
 def device_dialog(run_state: ScreenState, device: str) -> DetailDialog:
-    """Return the page of a device."""
+    """Return the dialog of a device."""
     return DetailDialog(device, lambda: device_page(run_state, device), device)
 
 
 def device_page(run_state: ScreenState, device: str) -> list[Content]:
-    """Return the lines of a device as things stand."""
+    """Return the current lines of a device."""
     metrics = run_state.device(device)
     if metrics is None:
         return [Content("This device is not in the run.")]
@@ -74,9 +74,9 @@ def _rates(run_state: ScreenState, metrics: DeviceMetrics) -> list[Content]:
     samples = run_state.rates.recent(metrics.device, _WIDTH)
     minutes = _WIDTH * SAMPLE_SECONDS / 60
     rate = f"{floating(metrics.rate)}/s" if metrics.rate else NONE
-    through = run_state.snapshot is not None and is_through(metrics, run_state.snapshot)
+    finished = run_state.snapshot is not None and is_finished(metrics, run_state.snapshot)
     sequences, residues = (
-        None if through else one
+        None if finished else one
         for one in (metrics.sequences_per_second, metrics.residues_per_second)
     )
     history = [

@@ -1,4 +1,4 @@
-"""What all dialogs have in common: they close once, however fast keys and clicks come."""
+"""Base of all dialogs: each closes once, however fast keys and clicks arrive."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ ResultT = TypeVar("ResultT")
 
 
 class Dialog(ModalScreen[ResultT]):
-    """A question over the main screen; escape takes it back."""
+    """A dialog over the main screen; escape closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Cancel", show=False),
     ]
 
     def dismiss(self, result: ResultT | None = None) -> AwaitComplete:
-        """Close the dialog with this answer; a second answer on its way in closes nothing."""
+        """Close the dialog with this answer; ignore a second answer."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
 
 class Palette(CommandPalette):
-    """The palette of commands, which runs the chosen command once."""
+    """The command palette, which runs the chosen command once."""
 
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Close the palette; Textual runs the chosen command after each call."""

@@ -1,4 +1,4 @@
-"""What the efficiency in the header means, and which devices keep it below 100%."""
+"""Explains the efficiency in the header, and which devices lower it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
 from tui_balancer.view.handle import RunSnapshot
 
 WELL_USED = 0.9
-"""A device that computes less of the time than this is named."""
+"""Devices that compute less of the time than this are listed."""
 
 
 def efficiency_dialog(snapshot: Callable[[], RunSnapshot | None]) -> DetailDialog:
-    """Return a page that explains the efficiency of the run as it is now."""
+    """Return a page that explains the run's current efficiency."""
 
     def page() -> list[Content]:
         return efficiency_page(now) if (now := snapshot()) is not None else []
@@ -44,7 +44,7 @@ def efficiency_page(snapshot: RunSnapshot) -> list[Content]:
 
 
 def _shortfall(device: DeviceMetrics) -> Content | None:
-    """Return what keeps a device from computing; None if it computes."""
+    """Return why a device does not compute; None if it does."""
     if device.state is not DeviceState.BUSY:
         note = f": {device.note}" if device.note else ""
         return field(device.device, f"{device.state.value}{note}")

@@ -1,4 +1,4 @@
-"""All about one file: what it is, where it has been, what went wrong."""
+"""Details of one file: size, devices, times, errors."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _SHOWN_EVENTS = 30
 
 
 def file_dialog(run_state: ScreenState, unit_id: int, name: str) -> DetailDialog:
-    """Return the page of a file."""
+    """Return the dialog of a file."""
     return DetailDialog(name, lambda: file_page(run_state, unit_id, name), name)
 
 
 def file_page(run_state: ScreenState, unit_id: int, name: str) -> list[Content]:
-    """Return the lines of a file as things stand."""
+    """Return the current lines of a file."""
     files = run_state.picture.files if run_state.picture else None
     lines = [field("File", (name, "bold"))]
     if files is not None and unit_id < len(files):

@@ -1,4 +1,4 @@
-"""Where files are to wait instead, and what that would do to the end of the run."""
+"""Dialog to move files to another device; shows the effect on the finish time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tui_balancer.ui.state.forecast import CLOSED, end_after, last_end
 
 
 def device_line(device: DeviceMetrics, coming: float) -> str:
-    """Return what helps to choose a device: its state, what waits, its end without and with."""
+    """Return a device's line: state, waiting files, ETA without and with the move."""
     state = f"{glyphs.DEVICE_STATES[device.state]} {device.state.value}"
     files = f"{count(device.queued_files):>7} waiting"
     now, then = estimate(device.finish_seconds), estimate(end_after(device, coming))
@@ -31,15 +31,15 @@ def device_line(device: DeviceMetrics, coming: float) -> str:
 
 
 class MoveDialog(Dialog[str | None]):
-    """A list of devices; the answer is the id of the chosen one.
+    """A list of devices; the answer is the id of the selected one.
 
     Args:
-        units: What is to be moved; at least one.
-        devices: All devices; dead and stopped ones cannot be chosen, nor can the one where all
-            of the units wait now.
-        costs: FLOPs of the units by the device where they wait.
-        what: What the units are, where they are several: `3 tagged files`.
-        share: Whether it is a running file, of which the device takes a part.
+        units: The units to move; at least one.
+        devices: All devices; dead and stopped ones cannot be selected, nor can the one where all
+        of the units wait now.
+        costs: FLOPs of the units, by the device where they wait.
+        what: Description of several units: `3 tagged files`.
+        share: Whether to share a running file: the device takes a part of it.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -77,7 +77,7 @@ class MoveDialog(Dialog[str | None]):
         self._forecast = Static(markup=False, id="forecast")
 
     def compose(self) -> ComposeResult:
-        """Say what moves, then offer the devices; below them what the choice would lead to."""
+        """Show the units, the devices, and the effect of the selection."""
         with Vertical(classes="dialog") as box:
             what, verb = "Move to another device", "moves"
             if self._share:
@@ -89,7 +89,7 @@ class MoveDialog(Dialog[str | None]):
             yield self._forecast
 
     def on_mount(self) -> None:
-        """Begin with the device that would be through first."""
+        """Select the device that would finish first."""
         self._offer.highlighted = self._best()
         self._offer.focus()
 

@@ -1,4 +1,4 @@
-"""What becomes of the run when a person leaves before its end."""
+"""Asks how to leave a run that has not ended."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tui_balancer.ui.dialogs.dialog import Dialog
 from tui_balancer.view.handle import Phase, RunSnapshot
 
 LEAVE: Final = "leave"
-"""The answer that closes the screen and lets the run go on."""
+"""The answer that closes the screen while the run continues."""
 
 
 class QuitDialog(Dialog[Drain | StopNow | Literal["leave"] | None]):
-    """Finish the running files, stop now, or stay; leave, too, a run of another process."""
+    """Finish the running files, stop now, or stay; or leave an attached run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "leave", "Leave", show=False),
@@ -37,7 +37,7 @@ class QuitDialog(Dialog[Drain | StopNow | Literal["leave"] | None]):
         self._attached = attached
 
     def compose(self) -> ComposeResult:
-        """Say what each choice means, then offer them."""
+        """Explain each choice, then show the buttons."""
         draining = self._snapshot is not None and self._snapshot.phase is Phase.DRAINING
         with Vertical(classes="dialog") as box:
             box.border_title = "Quit"
@@ -59,7 +59,7 @@ class QuitDialog(Dialog[Drain | StopNow | Literal["leave"] | None]):
                 yield Button("[u]C[/]ancel", id="cancel")
 
     def on_mount(self) -> None:
-        """Begin on what stops nothing, and goes on with what was asked before."""
+        """Focus a choice that stops nothing, or the one already in progress."""
         next(button for button in self.query(Button) if self._harmless(button)).focus()
 
     @staticmethod
@@ -77,13 +77,13 @@ class QuitDialog(Dialog[Drain | StopNow | Literal["leave"] | None]):
 
     @on(Button.Pressed, "#leave")
     def action_leave(self) -> None:
-        """Close the screen of a run that another process carries out."""
+        """Close the screen of another process's run."""
         if self._attached:
             self.dismiss(LEAVE)
 
     @on(Button.Pressed, "#finish")
     def action_finish(self) -> None:
-        """Let the running files end, then the run."""
+        """Finish the running files, then end the run."""
         if not self.query_one("#finish", Button).disabled:
             self.dismiss(Drain())
 

@@ -1,4 +1,4 @@
-"""The stealing rule and its numbers."""
+"""Dialog for the stealing policy and its numbers."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tui_balancer.ui.dialogs.dialog import Dialog
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A number of a rule.
+    """An input for a number of a policy.
 
     Attributes:
         name: The attribute of the settings.
-        label: What it is.
-        unit: What follows the number.
-        parse: From text to number; raises ValueError.
+        label: Text before the input.
+        unit: Text after the number.
+        parse: Converts text to a number; raises ValueError.
     """
 
     name: str
@@ -47,19 +47,19 @@ TIME_FIELDS: Final = (Field("gain_seconds", "Steal if it saves at least", "secon
 
 
 class PolicyButton(RadioButton):
-    """A radio button that can be read without colours."""
+    """A radio button that is readable without colours."""
 
     def render(self) -> Content:
-        """Draw the chosen one full and the other one hollow."""
+        """Draw the selected button filled and the other one hollow."""
         self.BUTTON_INNER = "●" if self.value else "○"
         return super().render()
 
 
 class ThresholdDialog(Dialog[PolicySettings | None]):
-    """Choose the policy, set its numbers; wrong ones are told and nothing is sent.
+    """Chooses the policy and sets its numbers; invalid input is reported and not sent.
 
     Args:
-        settings: The rule in force; the other policy starts from its defaults.
+        settings: The current policy; the other one starts from its defaults.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -77,7 +77,7 @@ class ThresholdDialog(Dialog[PolicySettings | None]):
         }
 
     def compose(self) -> ComposeResult:
-        """Offer the two policies and the numbers of the chosen one."""
+        """Show both policies and the numbers of the selected one."""
         with Vertical(classes="dialog") as box:
             box.border_title = "When to steal"
             box.border_subtitle = "tab next · enter applies · escape cancels"
@@ -109,13 +109,13 @@ class ThresholdDialog(Dialog[PolicySettings | None]):
                 yield Label(field.unit)
 
     def on_mount(self) -> None:
-        """Begin in the first number, which is what most people came for."""
+        """Focus the first number, the most common edit."""
         first = TIME_FIELDS[0] if self._policy == "time" else COUNT_FIELDS[0]
         self.query_one(f"#{first.name}").focus()
         for field in self.query(Input):
             field.cursor_blink = False
         if self._policy == "count":
-            # A radio set's own cursor begins on its first button, whichever is chosen.
+            # A radio set's own cursor starts on its first button, whichever is selected.
             self.query_one(RadioSet).action_next_button()
 
     @on(RadioSet.Changed)

@@ -1,4 +1,4 @@
-"""Why something is as it is: the state, and a sentence or two with the numbers of the run."""
+"""Explains a state: its name, and a sentence or two with the run's numbers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tui_balancer.view.why.facts import Explanation
 
 
 class WhyDialog(DetailDialog):
-    """Shows the newest answer to a question; the pictures bring it.
+    """Shows the newest answer to a question; each picture may carry one.
 
     Args:
         run_state: What is known of the run.
-        question: The question; whoever opens the dialog has it asked.
-        title: Of what is explained.
+        question: The question; the caller that opens the dialog asks it.
+        title: Name of what is explained.
     """
 
     def __init__(self, run_state: ScreenState, question: Question, title: str) -> None:
@@ -27,7 +27,7 @@ class WhyDialog(DetailDialog):
 
     @property
     def copied(self) -> str:
-        """The answer, or what is explained until there is one."""
+        """The answer, or the title until there is one."""
         answer = self._answer()
         return super().copied if answer is None else answer.text
 

@@ -1,4 +1,4 @@
-"""Every key, those of the tab that is shown first."""
+"""The help page: every key, those of the current tab first."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _SIGNS: Final = (
 
 
 def help_text(tab: str, sections_of_keys: Mapping[str, Sequence[Key]] = SECTIONS) -> Content:
-    """Return the page: sections of keys with what they do.
+    """Return the help page: sections of keys and their effects.
 
     Args:
         tab: The tab whose keys come first.
-        sections_of_keys: All keys.
+        sections_of_keys: All keys by section.
     """
     order = [tab, "replay", "everywhere", "tabs", "header", *(one for one in TABS if one != tab)]
     headings = {"everywhere": "In every tab", "tabs": "Tabs"}

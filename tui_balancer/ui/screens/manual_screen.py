@@ -1,4 +1,4 @@
-"""The manual on the screen: its contents, a search, and a page."""
+"""The manual: contents, search and a page."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _NOTHING = "Nothing found"
 
 
 class ManualScreen(Screen[None]):
-    """Shows a page next to the contents, or next to what a search has found.
+    """Shows a page next to the contents or the search results.
 
     Args:
-        text: The name of a page, or words to search for; empty for the first page.
+        text: Name of a page, or words to search for; empty for the first page.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -49,7 +49,7 @@ class ManualScreen(Screen[None]):
         yield Static(_KEYS, id="manual-keys", markup=False)
 
     async def on_mount(self) -> None:
-        """Open the page, or the first place that the search finds."""
+        """Open the page, or the first search result."""
         self._list(self._words)
         if self._words and self._listed:
             await self._show(self._listed[0].page, self._listed[0].anchor)
@@ -57,12 +57,12 @@ class ManualScreen(Screen[None]):
             await self._show(self._page)
 
     def action_search(self) -> None:
-        """Type words to search for; in a narrow terminal the contents hide the page."""
+        """Focus the search; in a narrow terminal the contents cover the page."""
         self.add_class("-finding")
         self.call_after_refresh(self.query_one(Input).focus)
 
     def action_close(self) -> None:
-        """Leave a search first, then the manual."""
+        """Close the search, or else the manual."""
         field = self.query_one(Input)
         if field.has_focus or field.value:
             field.value = ""
@@ -101,7 +101,7 @@ class ManualScreen(Screen[None]):
         self.query_one("#text").focus()
 
     def _list(self, words: str) -> None:
-        """List what the words find, or else the pages with the sections of the one shown."""
+        """List the search results, or else the pages and the sections of the current one."""
         if words.strip():
             self._listed = search(words)
             lines = [f"{one.heading}\n  {title(one.page)}" for one in self._listed]

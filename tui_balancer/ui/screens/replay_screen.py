@@ -1,4 +1,4 @@
-"""The main screen of a run that is played again."""
+"""The main screen of a replay."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _REPLACED = {key.keys for key in REPLAY}
 
 
 class ReplayScreen(RunScreen):
-    """The same tabs under a line that says where the replay is; nothing can be steered.
+    """The same tabs under a playback bar; commands are off.
 
     Args:
         link: To the replay.
-        replay: The same, to be played and paused.
+        replay: The playback controls.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(*REPLAY)
@@ -40,12 +40,12 @@ class ReplayScreen(RunScreen):
         self.bar = ReplayBar(replay.landmarks("steal"), replay.landmarks("failure"))
 
     def compose(self) -> ComposeResult:
-        """Put the line above all else."""
+        """Put the playback bar at the top."""
         yield self.bar
         yield from super().compose()
 
     def receive(self, picture: Picture) -> None:
-        """Show a newer picture, and where it is in the run."""
+        """Show a newer picture and its position in the run."""
         super().receive(picture)
         self.bar.playback = self._replay.playback()
 
@@ -55,12 +55,12 @@ class ReplayScreen(RunScreen):
         self._look()
 
     def action_seek(self, share: float) -> None:
-        """Go back or on by a share of the run."""
+        """Move back or forward by a share of the run."""
         playback = self._replay.playback()
         self._go_to(playback.position + share * playback.length)
 
     def action_jump(self, kind: Landmark, forward: bool) -> None:
-        """Go to a steal or a failure."""
+        """Move to a steal or a failure."""
         if not self._replay.jump(kind, forward=forward):
             side = "after" if forward else "before"
             self.notify(f"There is no {kind} {side} this moment.", title="Nothing found")

@@ -1,4 +1,4 @@
-"""The main screen: header, tabs, the tab that is shown, and the keys."""
+"""The main screen: header, tab bar, current tab and keys."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ WIDE: Final = 160
 
 
 class RunScreen(SteeringScreen):
-    """Shows one tab at a time; only that one is drawn.
+    """Shows one tab at a time and draws only that one.
 
-    Pictures come in by `receive`. While the display is frozen they are held back, and only the
-    newest one is kept; commands go to the run as it is now all the same.
+    `receive` takes pictures. While the display is frozen it keeps only the newest one for later;
+    commands still reach the run.
 
     Args:
         link: To the run.
@@ -113,7 +113,7 @@ class RunScreen(SteeringScreen):
             view.display = view is self.overview
 
     def compose(self) -> ComposeResult:
-        """Lay out header, tabs, the first view, and the keys; other views come when shown."""
+        """Lay out header, tab bar, the first view and the keys; other views when first shown."""
         yield self.header
         yield self.tabs
         with Pane(id="views"):
@@ -122,38 +122,38 @@ class RunScreen(SteeringScreen):
 
     @property
     def snapshot(self) -> RunSnapshot | None:
-        """The run as it is now, whatever the display shows."""
+        """The current state of the run, even while the display is frozen."""
         return self.run_state.snapshot
 
     @property
     def view(self) -> View:
-        """The view that is shown."""
+        """The current view."""
         return self.views[self.tabs.current]
 
     @property
     def device(self) -> DeviceMetrics | None:
-        """The device selected in the tab that is shown, else in the overview, as it is now."""
+        """The device selected in the current tab, or else in the overview."""
         return self.run_state.device(self.view.device or self.overview.device)
 
     def recall(self, memory: ScreenMemory) -> None:
-        """Show lists as a person left them."""
+        """Restore columns and sort order."""
         self.queues.files.recall(memory)
         self.overview.devices.recall(memory)
 
     def receive(self, picture: Picture) -> None:
-        """Show a newer picture, or hold it back while the display is frozen."""
+        """Show a newer picture, or keep it for later while the display is frozen."""
         self.run_state.see(picture)
         self.settle_policy()
         if not self._frozen:
             self._show(picture)
-        elif self.view.hungry and self.view.is_mounted:
+        elif self.view.needs_picture and self.view.is_mounted:
             self.view.show(picture)
         elif picture.summary is not None and not self.overview.has_class("-finished"):
             self.notify("The run has ended. Press space to see the summary.", title="Finished")
         self.offer_keys()
 
     def add_events(self, events: tuple[Event, ...]) -> None:
-        """Take in events; say a word on deaths."""
+        """Add events; notify of dead devices."""
         self.run_state.hear(events)
         for event in events:
             if isinstance(event, DeviceEvent) and event.state is DeviceState.DEAD:
@@ -166,7 +166,7 @@ class RunScreen(SteeringScreen):
                 )
 
     def answered(self, command: Command, outcome: Outcome) -> None:
-        """Settle what waited for the run's answer."""
+        """Update what depended on the command's answer."""
         if isinstance(command, SetPolicy):
             self.policy_answered()
         elif outcome.accepted and isinstance(
@@ -186,7 +186,7 @@ class RunScreen(SteeringScreen):
         }
         if notes != self.tabs.notes:
             self.tabs.notes = notes
-        # A tab that is shown for the first time draws the picture once it is there.
+        # A tab that is shown for the first time draws the picture once it is mounted.
         if self.view.is_mounted:
             self.view.show(picture)
         if picture.summary is not None and not self.overview.has_class("-finished"):
@@ -247,11 +247,11 @@ class RunScreen(SteeringScreen):
         self.offer_keys()
 
     def on_descendant_focus(self) -> None:
-        """Offer the keys of where the focus went."""
+        """Show the keys of the focused widget."""
         self.offer_keys()
 
     def offers(self, key: Key) -> bool:
-        """Whether a key does something now, in the tab that it belongs to."""
+        """Whether a key has an effect now, in its tab."""
         return bool(self._offered((key,)))
 
     def _offered(self, keys: Iterable[Key]) -> tuple[Key, ...]:
@@ -261,13 +261,13 @@ class RunScreen(SteeringScreen):
         )
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Offer a key as what it does now: pause or resume; none that changes a finished run."""
+        """Return whether an action is on now: pause or resume; none that changes a finished run."""
         if action in STEERING and not self.view.steerable:
             return False
         return self.offered_pauses().get(action, True)
 
     def offer_keys(self) -> None:
-        """Show the keys of the tab and of every tab, as far as they do something now."""
+        """Show the tab's keys and the global keys that have an effect now."""
         keys = (
             *self.sections["header" if self.header.has_focus else self.tabs.current],
             *self.sections.get("replay", ()),
@@ -285,7 +285,7 @@ class RunScreen(SteeringScreen):
             self.refresh_bindings()
 
     async def run_key(self, key: Key) -> None:
-        """Do what a key does, in its own tab."""
+        """Run a key's action in its tab."""
         if key in FILTERING and self.focused is not None:
             await self.app.run_action(key.action, self.focused)
             return
@@ -305,14 +305,14 @@ class RunScreen(SteeringScreen):
         await self.action_show_tab("problems")
 
     def action_freeze(self) -> None:
-        """Hold the picture still, or go on with the newest one."""
+        """Freeze the display, or continue with the newest picture."""
         self._frozen = not self._frozen
         self.header.frozen = self._frozen
         if not self._frozen and self.run_state.picture is not None:
             self._show(self.run_state.picture)
 
     def action_copy(self) -> None:
-        """Copy the row under the cursor, through the terminal: it reaches a desktop over ssh."""
+        """Copy the row under the cursor through the terminal, which works over ssh."""
         focused = self.focused
         row = focused.cursor_row if isinstance(focused, RowList) else None
         if row is None or not isinstance(focused, RowList):
@@ -336,9 +336,9 @@ class RunScreen(SteeringScreen):
         self.notify(reason, title="The screen is not saved", severity="error", markup=False)
 
     def action_help(self) -> None:
-        """Show the keys, those of this tab first."""
+        """Show all keys, those of this tab first."""
         self.app.push_screen(HelpScreen(self.tabs.current, self.sections))
 
     def action_manual(self) -> None:
-        """Open the manual at the page about this tab."""
+        """Open the manual at the page of this tab."""
         self.app.push_screen(ManualScreen(_PAGES.get(self.tabs.current, "screen-and-keys")))

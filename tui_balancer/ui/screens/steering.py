@@ -1,4 +1,4 @@
-"""The keys that steer the run from every tab."""
+"""The keys that control the run from every tab."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tui_balancer.ui.state.screen_state import ScreenState
 
 
 class SteeringScreen(Screen[None]):
-    """Sends commands for the selected device, for all of them, and for the stealing rule.
+    """Sends commands for the selected device, for all devices, and for the stealing policy.
 
     Attributes:
         run_state: What is known of the run.
@@ -39,14 +39,14 @@ class SteeringScreen(Screen[None]):
     @property
     @abstractmethod
     def device(self) -> DeviceMetrics | None:
-        """The selected device, as it is now."""
+        """The selected device in its current state."""
 
     def send(self, command: Command) -> None:
-        """Have a command carried out."""
+        """Send a command to the run."""
         self._link.send(command)
 
     def policy_answered(self) -> None:
-        """Go by the run's own settings again, once a picture shows what the answers led to."""
+        """Use the run's settings again, once a picture reflects the answers."""
         self._policies_open -= 1
 
     def settle_policy(self) -> None:
@@ -60,40 +60,40 @@ class SteeringScreen(Screen[None]):
         return self.device
 
     def action_pause_device(self) -> None:
-        """Hold the selected device."""
+        """Pause the selected device."""
         if (device := self._with_device()) is not None:
             self.send(PauseDevice(device.device))
 
     def action_resume_device(self) -> None:
-        """Let the selected device go on."""
+        """Resume the selected device."""
         if (device := self._with_device()) is not None:
             self.send(ResumeDevice(device.device))
 
     def action_pause_all(self) -> None:
-        """Hold every device."""
+        """Pause all devices."""
         self.send(PauseAll())
 
     def action_resume_all(self) -> None:
-        """Let every device go on."""
+        """Resume all devices."""
         self.send(ResumeAll())
 
     def action_undo(self) -> None:
-        """Take back what was done last."""
+        """Undo the last change."""
         self.send(Undo())
 
     def action_raise_threshold(self) -> None:
-        """Steal a step less eagerly."""
+        """Raise the threshold by a step."""
         self._step_threshold(up=True)
 
     def action_lower_threshold(self) -> None:
-        """Steal a step more eagerly."""
+        """Lower the threshold by a step."""
         self._step_threshold(up=False)
 
     def _step_threshold(self, *, up: bool) -> None:
         snapshot = self.run_state.snapshot
         if snapshot is None:
             return
-        # Key presses come faster than pictures: the next step starts from the last one asked.
+        # Key presses arrive faster than pictures: each step starts from the last one requested.
         current = self._policy_asked or snapshot.policy
         wanted = raised(current) if up else lowered(current)
         if wanted == current:
@@ -108,7 +108,7 @@ class SteeringScreen(Screen[None]):
         self.send(SetPolicy(settings))
 
     def action_edit_threshold(self) -> None:
-        """Open the dialog with the rule's numbers."""
+        """Open the dialog with the policy's numbers."""
         snapshot = self.run_state.snapshot
         if snapshot is None:
             return
@@ -120,7 +120,7 @@ class SteeringScreen(Screen[None]):
         self.app.push_screen(ThresholdDialog(snapshot.policy), answered)
 
     def offered_pauses(self) -> dict[str, bool]:
-        """Return which of the pairs of keys that share a letter does something now."""
+        """Return which of the paired actions on one key has an effect now."""
         device, snapshot = self.device, self.run_state.snapshot
         device_paused = device is not None and device.state is DeviceState.PAUSED
         all_paused = snapshot is not None and snapshot.paused

@@ -1,1 +1,1 @@
-"""What the screen remembers of a run: rates, files, spans of work, events; no widgets here."""
+"""What the screen stores of a run: rates, files, spans of work, events; no widgets."""

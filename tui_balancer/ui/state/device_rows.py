@@ -1,4 +1,4 @@
-"""The rows of the device table: devices, and groups of them: by nodes, or where there are many."""
+"""The rows of the device table: devices, grouped by node or, if there are many, by hardware."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tui_balancer.ui.state.forecast import HELD, LATE, fluid_end
 from tui_balancer.view.handle import Phase, RunSnapshot
 
 GROUPED_FROM: Final = 13
-"""So many devices of one machine are grouped by their hardware, and groups are folded."""
+"""From this number on, devices of one machine are grouped by hardware, and groups are folded."""
 
 MOST_OUTLIERS: Final = 5
-"""Devices that a folded group shows."""
+"""Number of devices that a folded group shows."""
 
 _COUNTS: Final = tuple(one.name for one in fields(DeviceMetrics) if one.default == 0)
 """Figures that begin at 0; of a group they are the sum of its devices'."""
@@ -23,20 +23,20 @@ _COUNTS: Final = tuple(one.name for one in fields(DeviceMetrics) if one.default 
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """A device, or a group of devices with their figures added up.
+    """A device, or a group of devices with their sums.
 
     Attributes:
-        metrics: Its figures.
-        through: Whether nothing is left that it could do.
-        members: Devices of the group; 0 for a device.
-        busy: Devices of the group that compute.
-        dead: Devices of the group that are dead.
-        folded: Whether the group shows its outliers alone.
-        group: The group's name, or that of a device's group; empty without groups.
+        metrics: Its metrics.
+        finished: Whether it has no work left.
+        members: Number of devices of the group; 0 for a device.
+        busy: Number of devices of the group that compute.
+        dead: Number of dead devices of the group.
+        folded: Whether the group shows only its outliers.
+        group: Name of the group, also for its devices; empty without groups.
     """
 
     metrics: DeviceMetrics
-    through: bool = False
+    finished: bool = False
     members: int = 0
     busy: int = 0
     dead: int = 0
@@ -45,21 +45,21 @@ class DeviceRow:
 
     @property
     def key(self) -> tuple[bool, str]:
-        """What tells it from all other rows."""
+        """Unique key of the row."""
         return bool(self.members), self.metrics.name if self.members else self.metrics.device
 
 
 def device_rows(snapshot: RunSnapshot, toggled: Collection[str]) -> tuple[DeviceRow, ...]:
-    """Return the devices in their order; those of a cluster, or many, in groups under a row each.
+    """Return the devices in order; those of a cluster, or many, in groups, each under a row.
 
     Args:
         snapshot: The run.
-        toggled: Groups that a person has folded or unfolded.
+        toggled: Groups that the user has folded or unfolded.
     """
     devices = snapshot.devices
     many = len(devices) >= GROUPED_FROM
     if not many and not any(node_of(one.device) for one in devices):
-        return tuple(DeviceRow(one, is_through(one, snapshot)) for one in devices)
+        return tuple(DeviceRow(one, is_finished(one, snapshot)) for one in devices)
     groups: dict[str, list[DeviceMetrics]] = {}
     for one in devices:
         groups.setdefault(node_of(one.device) or one.name, []).append(one)
@@ -68,15 +68,14 @@ def device_rows(snapshot: RunSnapshot, toggled: Collection[str]) -> tuple[Device
         folded = many != (name in toggled)
         rows.append(_group(name, members, folded))
         shown = outliers(members, snapshot) if folded else members
-        rows += [DeviceRow(one, is_through(one, snapshot), group=name) for one in shown]
+        rows += [DeviceRow(one, is_finished(one, snapshot), group=name) for one in shown]
     return tuple(rows)
 
 
 def outliers(members: Sequence[DeviceMetrics], snapshot: RunSnapshot) -> list[DeviceMetrics]:
-    """Return the devices that want a look, worst first: dead, late, paused, or idle for no reason.
+    """Return the outliers, worst first: dead, late, paused, or idle while there is work.
 
-    A device is late if it ends this much after the time in which all could do all that is left:
-    see `forecast.LATE`.
+    A device is late if it needs more than `forecast.LATE` times the bound.
     """
     bound = fluid_end(snapshot.devices)
 
@@ -88,7 +87,7 @@ def outliers(members: Sequence[DeviceMetrics], snapshot: RunSnapshot) -> list[De
             return 1, -ends
         if one.state is DeviceState.PAUSED:
             return 2, 0.0
-        idle = one.state is DeviceState.IDLE and not is_through(one, snapshot)
+        idle = one.state is DeviceState.IDLE and not is_finished(one, snapshot)
         return (3, 0.0) if idle else (4, 0.0)
 
     ranked = sorted((one for one in members if rank(one)[0] < 4), key=rank)
@@ -96,12 +95,12 @@ def outliers(members: Sequence[DeviceMetrics], snapshot: RunSnapshot) -> list[De
 
 
 def node_of(device: str) -> str:
-    """Return the node of a cluster that a device is on; empty for one of this machine."""
+    """Return the cluster node of a device; empty for one of this machine."""
     return device.rpartition("/")[0]
 
 
-def is_through(device: DeviceMetrics, snapshot: RunSnapshot) -> bool:
-    """Whether a device has nothing to do any more, by the end of the work and not of itself."""
+def is_finished(device: DeviceMetrics, snapshot: RunSnapshot) -> bool:
+    """Whether a device has no work left because the run is ending, and not because it failed."""
     if device.queued_files:
         return False
     if device.state is DeviceState.STOPPED:
@@ -112,9 +111,9 @@ def is_through(device: DeviceMetrics, snapshot: RunSnapshot) -> bool:
     return ending or not snapshot.totals.waiting or not snapshot.stealing
 
 
-def ends_in(device: DeviceMetrics, *, through: bool) -> str:
-    """Return when a device has finished all it has; who has nothing has no end to wait for."""
-    if through:
+def ends_in(device: DeviceMetrics, *, finished: bool) -> str:
+    """Return when a device finishes all its work, as text; a dash for one without work."""
+    if finished:
         return "done"
     if device.running is None and not device.queued_files:
         return NONE

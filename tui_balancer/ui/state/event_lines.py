@@ -1,4 +1,4 @@
-"""The events of a run as lines that a person reads, newest first, and the steals in numbers."""
+"""The events of a run as log lines, newest first, and the number of steals by pair."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _TONES_BY_HAND: Final[dict[Label, Tone]] = {
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """One line of the log.
+    """A line of the log.
 
     Attributes:
-        number: Place in the order of arrival.
+        number: Number in order of arrival.
         seconds: Since the run began.
         line: What happened, in words.
         event: The event.
@@ -47,7 +47,7 @@ class LogRow:
 
     @property
     def tone(self) -> Tone:
-        """The colour of its label."""
+        """The tone of its label."""
         tone = _TONES[self.line.category]
         if self.line.category is Category.BY_HAND:
             return _TONES_BY_HAND.get(self.line.label, tone)
@@ -55,11 +55,11 @@ class LogRow:
 
 
 class EventRecord(RunView):
-    """The newest `KEPT_ROWS` lines; the ledger has all of them.
+    """The newest `KEPT_ROWS` lines; the ledger has all.
 
     Attributes:
-        arrived: Lines that ever came: grows with every change.
-        steals: Files stolen, by the pair (from, to).
+        arrived: Number of lines ever added: grows with every change.
+        steals: Number of stolen files by pair (from, to).
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class EventRecord(RunView):
         return tuple(self._rows)
 
     def add(self, event: Event) -> None:
-        """Take in the words of the next event."""
+        """Add the line of the next event."""
         line = event_line(event)
         if line is None:
             return
@@ -89,7 +89,7 @@ class EventRecord(RunView):
         self.steals[event.source, event.target] += 1
 
     def forget(self) -> None:
-        """Have no lines again."""
+        """Remove all lines."""
         self._rows.clear()
         self.steals.clear()
         self.arrived += 1

@@ -1,4 +1,4 @@
-"""What a person types to see fewer files: states, devices and words of names, in any order."""
+"""The filter for files: states, devices and words of names, in any order."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Final
 from tui_balancer.ui.state.file_table import FileState
 
 _TOKEN: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
-"""A quoted text, its last quote perhaps not typed yet, or a word."""
+"""A quoted text, perhaps without its closing quote yet, or a word."""
 
 _STATES: Final = {state.word: state for state in FileState}
 
 
 @dataclass(frozen=True, slots=True)
 class FileFilter:
-    """What a filter says; a file passes if it passes each part that is not empty.
+    """A parsed filter; a file passes if it passes every part that is not empty.
 
     Attributes:
-        states: It is in one of these states; in the order of `FileState`.
-        devices: It waits for, runs on or ended on one of these devices; in the run's order.
-        words: All of these are in its name; in lower case.
+        states: The file is in one of these states; in the order of `FileState`.
+        devices: It waits for, runs on, or ended on one of these devices; in the run's order.
+        words: Its name contains all of these; in lower case.
     """
 
     states: tuple[FileState, ...] = ()
@@ -31,13 +31,13 @@ class FileFilter:
 
 
 def parse_filter(text: str, devices: Sequence[str]) -> FileFilter:
-    """Read a filter.
+    """Parse a filter.
 
-    Several states mean any of them, several devices too. A quoted text is always part of a name,
-    spaces and all.
+    Several states mean any of them, and so do several devices. A quoted text is always part of a
+    name, including its spaces.
 
     Args:
-        text: What was typed.
+        text: The typed text.
         devices: All devices of the run, in its order.
     """
     states: set[FileState] = set()
@@ -59,9 +59,9 @@ def parse_filter(text: str, devices: Sequence[str]) -> FileFilter:
 
 
 def devices_of(word: str, devices: Iterable[str]) -> tuple[str, ...]:
-    """Return the devices that a word names: whole parts of their ids, between `/` and `:`.
+    """Return the devices that a word matches: whole parts of their ids, between `/` and `:`.
 
-    `cuda` names all of that kind, `node1` all of that node, and `cuda:1` one of each node.
+    `cuda` matches all of that kind, `node1` all of that node, and `cuda:1` one of each node.
     """
     parts = re.escape(word.rstrip("/:"))
     if not parts:
@@ -71,6 +71,6 @@ def devices_of(word: str, devices: Iterable[str]) -> tuple[str, ...]:
 
 
 def filter_text(words: Iterable[str], devices: Sequence[str]) -> str:
-    """Return what a person types for words of names, quoted where they would be read otherwise."""
+    """Return words of names as filter text, quoted where they would mean something else."""
     plain = ((word, parse_filter(word, devices).words == (word,)) for word in words)
     return " ".join(word if alone else f'"{word}"' for word, alone in plain)

@@ -1,4 +1,4 @@
-"""Which files are shown and in which order, out of a table of any size."""
+"""Filters and sorts the table of files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tui_balancer.ui.state.file_table import FileState, FileTable
 Numbers = NDArray[np.intp]
 
 SORTS: Final = ("order", "file", "state", "sequences", "residues", "cost", "ends")
-"""What files may be sorted by; `order` is that in which they will be done, device by device."""
+"""Sort keys; `order` is the order of work, device by device."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A file as a list shows it; fields as in `FileTable`."""
+    """A row of the list of files; fields as in `FileTable`."""
 
     unit: Unit
     state: FileState
@@ -39,11 +39,11 @@ class Choice:
     """Which files are shown.
 
     Attributes:
-        states: Only files in these states; empty for all.
-        devices: Only files that wait for these devices, run or ended there; empty for all.
-        words: Only files with these in their names, as `NameSearch` finds them; in lower case.
+        states: Show only files in these states; empty for all.
+        devices: Show only files that wait for, run on, or ended on these; empty for all.
+        words: Show only files that `NameSearch` finds by these; in lower case.
         sort: One of `SORTS`.
-        backwards: Whether the order is turned round.
+        backwards: Whether the order is reversed.
     """
 
     states: tuple[FileState, ...] = ()
@@ -53,21 +53,21 @@ class Choice:
     backwards: bool = False
 
     def sorted_by(self, sort: str) -> Choice:
-        """Return the same, sorted by this; turned round if it was sorted by it already."""
+        """Return a copy sorted by this key; reversed if it was sorted by it already."""
         return replace(self, sort=sort, backwards=self.sort == sort and not self.backwards)
 
     def narrowed(self, before: FileFilter, now: FileFilter) -> Choice:
-        """Return the same, by what a filter says now.
+        """Return a copy with a new filter.
 
-        States and devices that were chosen elsewhere stay until the filter names others; those
-        that it does not name any more are no limit.
+        States and devices that were selected elsewhere stay until the filter names others; those
+        that it no longer names are dropped.
         """
         states = now.states or (() if before.states else self.states)
         devices = now.devices or (() if before.devices else self.devices)
         return replace(self, states=states, devices=devices, words=now.words)
 
     def parts(self, *, loose: bool) -> list[str]:
-        """Return what is chosen, in words; `loose` as in `NameSearch`."""
+        """Return a description of the selection; `loose` as in `NameSearch`."""
         how = "like " if loose else ""
         return [
             *([listed([state.word for state in self.states], 3)] if self.states else []),
@@ -77,14 +77,14 @@ class Choice:
 
 
 class NameSearch:
-    """Finds files by their names, which it remembers in lower case.
+    """Finds files by name, ignoring case.
 
-    Those with all of some words in their names; where there are none, those with the letters of
-    each word in that order: `ctg12` finds `contigs_0012`. Nothing is ranked, so that 100,000
-    names take as long as a key press.
+    Finds names that contain all words; if there are none, names with the letters of each word in
+    order: `ctg12` finds `contigs_0012`. Nothing is ranked, so 100,000 names take no longer than a
+    key press.
 
     Attributes:
-        loose: Whether letters had to do.
+        loose: Whether the last search matched letters in order, not words.
     """
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class NameSearch:
         self._found: Numbers = np.empty(0, np.intp)
 
     def __call__(self, units: Sequence[Unit], words: tuple[str, ...]) -> Numbers:
-        """Return the numbers of those files, in order."""
+        """Return the numbers of the matching files, in order."""
         if units is not self._units:
             self._units, self._names, self._words = units, [unit.name.lower() for unit in units], ()
         if words != self._words:
@@ -114,7 +114,7 @@ class NameSearch:
 
 
 def _letters(word: str) -> re.Pattern[str]:
-    """Return what matches the letters of a word in their order; it never looks back."""
+    """Return a pattern for the letters of a word in order; it never backtracks."""
     return re.compile("".join(f"[^{re.escape(one)}]*{re.escape(one)}" for one in word))
 
 
@@ -133,7 +133,7 @@ def chosen(table: FileTable, choice: Choice, search: NameSearch) -> Numbers:
 
 
 def _among(values: NDArray[np.integer[Any]], wanted: Sequence[int]) -> NDArray[np.bool_]:
-    # One comparison a value wanted: `isin` sorts where there are more than a few.
+    # One comparison per value: `isin` sorts if there are more than a few.
     found = np.zeros(len(values), np.bool_)
     for one in wanted:
         found |= values == one
@@ -142,7 +142,7 @@ def _among(values: NDArray[np.integer[Any]], wanted: Sequence[int]) -> NDArray[n
 
 def _keys(table: FileTable, numbers: Numbers, sort: str) -> NDArray[np.generic] | None:
     if sort == "order":
-        # One integer: state, then device, then position in its queue.
+        # One integer key: state, then device, then position in its queue.
         keys = table.state[numbers].astype(np.int64) << 48
         waits = table.state[numbers] <= FileState.WAITING
         keys += np.where(waits, (table.device[numbers].astype(np.int64) + 1) << 32, 0)
@@ -150,17 +150,17 @@ def _keys(table: FileTable, numbers: Numbers, sort: str) -> NDArray[np.generic] 
     if sort == "state":
         return table.state[numbers]
     if sort in ("sequences", "residues", "cost"):
-        # The largest are looked for.
+        # The largest come first.
         column: NDArray[np.generic] = -getattr(table, sort)[numbers]
         return column
     if sort == "ends":
-        # Those that have no end any more come last, whatever they took.
+        # Files without a finish time come last, in any order.
         return np.where(np.isnan(table.ends[numbers]), np.inf, table.ends[numbers])
     return None
 
 
 class FileRows(Sequence[FileRow]):
-    """Rows that are made when they are looked at.
+    """Rows that are made on access.
 
     Args:
         table: All files.
@@ -189,7 +189,7 @@ class FileRows(Sequence[FileRow]):
         return (file_row(self._table, int(number)) for number in self.numbers)
 
     def find(self, unit_id: int) -> int | None:
-        """Return the place of a file, or None when it is not shown."""
+        """Return the index of a file, or None if it is not shown."""
         (places,) = np.nonzero(self.numbers == unit_id)
         return int(places[0]) if len(places) else None
 

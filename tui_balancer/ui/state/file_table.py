@@ -1,4 +1,4 @@
-"""Every file of a run in columns of numbers: a million of them are sorted while one blinks."""
+"""All files of a run in numeric columns, so that a million of them sort in a moment."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 NOBODY: Final = -1
-"""Stands for the device of a file that has none."""
+"""The device number of a file without a device."""
 
 
 class FileState(IntEnum):
-    """What has become of a file; the order is the one that people look for them in."""
+    """State of a file, in the order of the screen."""
 
     RUNNING = 0
     WAITING = 1
@@ -34,15 +34,15 @@ class FileState(IntEnum):
 
     @property
     def word(self) -> str:
-        """The state as the screen names it, and as a filter takes it."""
+        """The state's name on the screen and in filters."""
         return self.name.lower()
 
 
 QUEUED: Final = (FileState.RUNNING, FileState.WAITING)
-"""States of the files that a device has: what it works on, and its queue."""
+"""States of a device's files: running and waiting in its queue."""
 
 WITHOUT_OUTPUT: Final = (FileState.FAILED, FileState.SKIPPED)
-"""States of the files that can be tried again."""
+"""States of files that can be retried."""
 
 _ENDED: Final = {
     Ended.DONE: FileState.DONE,
@@ -53,20 +53,20 @@ _ENDED: Final = {
 
 @dataclass(frozen=True, eq=False)
 class FileTable:
-    """All files at one moment; every array has a place for each, by its number.
+    """All files at one moment; every array has one element per file, by its number.
 
     Attributes:
         units: The files.
-        devices: The devices by the numbers that `device` has.
-        sequences: Of each file.
-        residues: Of each file.
+        devices: Device ids, indexed by the numbers in `device`.
+        sequences: Sequences of each file.
+        residues: Residues of each file.
         cost: FLOPs of each file.
-        state: A `FileState` each.
-        device: Where it waits or runs, or ended; `NOBODY` where that is not known.
-        position: Its place in the queue, from 0; 0 if it does not wait.
-        ends: Seconds from now to its estimated end, NaN where there is no estimate.
-        took: Seconds its batches were in flight, NaN where it is not done or not known.
-        reasons: Why files failed or were skipped, by their numbers.
+        state: `FileState` of each file.
+        device: Where it waits, runs or ended; `NOBODY` if unknown.
+        position: Position in the queue, from 0; 0 if it does not wait.
+        ends: Seconds from now to its estimated end, NaN without an estimate.
+        took: Seconds its batches were in flight, NaN if it is not done or unknown.
+        reasons: Why files failed or were skipped, by file number.
     """
 
     units: Sequence[Unit]
@@ -85,14 +85,14 @@ class FileTable:
         return len(self.units)
 
     def count(self, state: FileState) -> int:
-        """Return how many files are in a state."""
+        """Return the number of files in a state."""
         return int(np.count_nonzero(self.state == state))
 
 
 class FileWatch(RunView):
-    """Makes the tables of a run, and remembers what its events tell of each file.
+    """Makes the tables of a run, and keeps each file's facts from its events.
 
-    Belongs to the thread that reads the run; the tables that it makes may be read by others.
+    Used only on the thread that reads the run; other threads may read the tables.
     """
 
     def __init__(self) -> None:
@@ -108,14 +108,14 @@ class FileWatch(RunView):
         self._made: FileTable | None = None
 
     def note(self, events: Iterable[Event]) -> None:
-        """Remember who did a file and how long it took, and why one failed."""
+        """Store the device and the time of a done file, and why one failed."""
         self._fold.apply_all(events)
 
     def done(self, event: DoneEvent, files: Sequence[int]) -> None:
         """See `RunView`."""
         for number in files:
             self._make_room(number)
-            # What one file of a bundle took, nobody has measured.
+            # The time of one file of a bundle is not measured.
             self._took[number] = np.nan if event.files else event.compute_seconds
             self._ended_on[number] = self._number(event.device)
 
@@ -134,7 +134,7 @@ class FileWatch(RunView):
             self._ended_on[number] = NOBODY
 
     def read(self, run: RunHandle, snapshot: RunSnapshot) -> FileTable | None:
-        """Return the table of this moment; None before the files are known."""
+        """Return the current table; None before the files are known."""
         if self._columns is None and not self._learn(run.units()):
             return None
         known = self._places.last_event if self._places is not None else -1
@@ -190,7 +190,7 @@ class FileWatch(RunView):
             if metrics is not None and metrics.rate and metrics.finish_seconds is not None:
                 after = np.cumsum(cost[queue])
                 total = after[-1] if len(after) else 0.0
-                # Its end is that of its last file; what runs now is in it, too.
+                # The queue ends with its last file, and includes the running one.
                 ends[queue] = np.maximum(
                     0.0, metrics.finish_seconds - (total - after) / metrics.rate
                 )

@@ -1,4 +1,4 @@
-"""When devices will end, now and after a move: plain arithmetic on what is measured."""
+"""Estimates when devices finish, now and after a move, from measured rates."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 
 CLOSED = (DeviceState.DEAD, DeviceState.STOPPED)
-"""Devices in these states compute nothing any more in this run."""
+"""Devices in these states no longer compute in this run."""
 
 HELD = (*CLOSED, DeviceState.PAUSED)
 
 LATE = 1.1
-"""A device that ends this much after the bound is behind."""
+"""A device that needs more than this multiple of the bound is late."""
 
 
 def fluid_end(devices: Sequence[DeviceMetrics]) -> float | None:
-    """Return the seconds in which the devices at work could do all that is left.
+    """Return the bound: the seconds that the active devices need for all remaining work.
 
-    The bound: the work poured over them at their rates, Σ remaining FLOPs / Σ FLOP/s. None
-    where nobody works or no rate is known.
+    Assumes perfectly divisible work: Σ remaining FLOPs / Σ FLOP/s. None if no device is active
+    or no rate is known.
     """
     flow = sum(one.rate for one in devices if one.rate and one.state not in HELD)
     if not flow:
@@ -29,18 +29,18 @@ def fluid_end(devices: Sequence[DeviceMetrics]) -> float | None:
 
 
 def end_after(device: DeviceMetrics, cost: float) -> float | None:
-    """Return when a device ends with so many FLOPs more (or fewer) in its queue."""
+    """Return when a device finishes with so many FLOPs more (or fewer) in its queue."""
     if not device.rate or device.finish_seconds is None:
         return None
     return max(0.0, device.finish_seconds + cost / device.rate)
 
 
 def last_end(devices: Sequence[DeviceMetrics], changes: Mapping[str, float]) -> float | None:
-    """Return when the last device ends, if nothing more is stolen.
+    """Return when the last device finishes without further steals.
 
     Args:
         devices: All devices.
-        changes: FLOPs that come to a device's queue, negative where they leave it.
+        changes: FLOPs added to each device's queue, negative if removed.
     """
     ends = [
         end

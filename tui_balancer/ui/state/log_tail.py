@@ -1,4 +1,4 @@
-"""The ends of log files, line by line as they grow."""
+"""Reads the ends of log files as they grow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui_balancer.inputs.text import terminal_safe
 
 KEPT_LINES: Final = 20_000
 FIRST_BYTES: Final = 1 << 20
-"""As much of a long log is read when it is opened."""
+"""Bytes of a long log that are read when it is opened."""
 
 LONGEST_LINE: Final = 2000
 
@@ -25,7 +25,7 @@ _LEVELS: Final = re.compile(
 
 
 class Level(IntEnum):
-    """How bad a line is."""
+    """Severity of a line."""
 
     INFO = 0
     WARNING = 1
@@ -37,9 +37,9 @@ class LogLine:
     """A line of a log file.
 
     Attributes:
-        number: Its place in what was read, from 0.
-        level: Its own, or that of the line above where it says none itself and is indented.
-        text: Without what could steer the terminal.
+        number: Number among the lines read, from 0.
+        level: Its own, or that of the line above if it has none and is indented.
+        text: The text, without terminal control characters.
     """
 
     number: int
@@ -48,7 +48,7 @@ class LogLine:
 
 
 def level_of(text: str, above: Level) -> Level:
-    """Return the level of a line, given that of the line above it."""
+    """Return the level of a line, given that of the line above."""
     found = _LEVELS.search(text)
     if found is None:
         return above if text[:1].isspace() else Level.INFO
@@ -59,10 +59,10 @@ def level_of(text: str, above: Level) -> Level:
 
 
 class LogTail:
-    """What a log file holds at its end, read further each time it is asked.
+    """The last lines of a log file; each read adds the new ones.
 
     Args:
-        path: The file; one that is not there is empty.
+        path: The file; a missing one counts as empty.
 
     Attributes:
         lines: The newest `KEPT_LINES` lines, oldest first.
@@ -76,7 +76,7 @@ class LogTail:
         self._count = 0
 
     def read_on(self) -> bool:
-        """Read what has come; return whether anything has."""
+        """Read new lines; return whether there are any."""
         try:
             size = self.path.stat().st_size
             if size == self._offset:
@@ -107,7 +107,7 @@ class LogTail:
 
 
 def log_names(folder: Path) -> tuple[str, ...]:
-    """Return the names of the log files in a folder, the run's own first."""
+    """Return the names of the log files in a folder, that of the run first."""
     names = sorted(path.stem for path in folder.glob("*.log")) if folder.is_dir() else []
     own = [name for name in ("run", "app") if name in names]
     return (*own, *(name for name in names if name not in own))

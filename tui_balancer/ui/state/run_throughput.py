@@ -1,4 +1,4 @@
-"""How fast all devices together were, all along."""
+"""Throughput of all devices together over the whole run."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ KEPT_SAMPLES: Final = 4096
 
 
 class RunThroughput:
-    """Residues that were embedded until when, in samples that lie evenly over the run.
+    """Residues embedded over time, in evenly spaced samples.
 
-    When there are too many, every other one goes and new ones come half as often: three days
-    take as much memory as two hours, and are known to the minute or two.
+    When there are too many, every other one is dropped and new ones are taken half as often:
+    three days take as much memory as two hours, at a resolution of a minute or two.
 
     Attributes:
-        since: When the screen began to look on; what was embedded before is known on average.
+        since: When the screen was opened; only an average is known before it.
     """
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Have no samples again."""
+        """Remove all samples."""
         self._seconds = array("d")
         self._residues = array("d")
         self._interval = FINEST_SECONDS
         self.since = 0.0
 
     def note(self, snapshot: RunSnapshot) -> None:
-        """Take a sample if it is time for one."""
+        """Take a sample if one is due."""
         now = snapshot.elapsed_seconds
         if not snapshot.devices or (self._seconds and now - self._seconds[-1] < self._interval):
             return
@@ -42,28 +42,28 @@ class RunThroughput:
             self._interval *= 2
         done = sum(device.residues_done for device in snapshot.devices)
         if not self._seconds and now > 0:
-            # Of what was before only the sum is known: an average.
+            # Only the sum is known for the time before: an average.
             self._seconds.append(0.0)
             self._residues.append(0.0)
             self.since = now if done else 0.0
         self._seconds.append(now)
-        # What a lost node had embedded was embedded all the same.
+        # The work of a lost node counts too.
         self._residues.append(max(done, self._residues[-1] if self._residues else 0))
 
     @property
     def until(self) -> float:
-        """Seconds since the run began of the newest sample; 0 without any."""
+        """Seconds from the run's start to the newest sample; 0 without samples."""
         return self._seconds[-1] if self._seconds else 0.0
 
     def rate(self, start: float, end: float) -> float | None:
-        """Return residues a second between two moments; None where nothing is known."""
+        """Return residues per second between two moments; None if unknown."""
         if not self._seconds:
             return None
         start, end = max(start, self._seconds[0]), min(end, self._seconds[-1])
         return (self._until(end) - self._until(start)) / (end - start) if end > start else None
 
     def _until(self, moment: float) -> float:
-        """Return the residues until a moment between the first sample and the last."""
+        """Return the residues embedded until a moment between the first and the last sample."""
         after = min(bisect_right(self._seconds, moment), len(self._seconds) - 1)
         begin, end = self._seconds[after - 1], self._seconds[after]
         share = (moment - begin) / (end - begin)

@@ -1,4 +1,4 @@
-"""All that the screen remembers of the run."""
+"""The screen's record of the run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tui_balancer.view.run_state import RunState
 
 
 class ScreenState:
-    """What pictures and events have told so far.
+    """The run as collected from pictures and events.
 
     Attributes:
         picture: The newest picture; None before the first.
@@ -38,7 +38,7 @@ class ScreenState:
         self._run_state = RunState(self.events, self.timeline, self.problems)
 
     def forget(self) -> None:
-        """Know nothing again: the run that is shown has gone back in time."""
+        """Reset: the replay has gone back in time."""
         self.picture = None
         self.rates.forget()
         self.throughput.forget()
@@ -49,22 +49,22 @@ class ScreenState:
 
     @property
     def snapshot(self) -> RunSnapshot | None:
-        """The run as it is now."""
+        """The newest snapshot of the run."""
         return self.picture.snapshot if self.picture else None
 
     def see(self, picture: Picture) -> None:
-        """Take in a picture."""
+        """Add a picture."""
         self.picture = picture
         self.rates.note(picture.snapshot)
         self.throughput.note(picture.snapshot)
 
     def hear(self, events: Iterable[Event]) -> None:
-        """Take in events."""
+        """Add events."""
         for event in events:
             self._run_state.apply(event)
             self.events.add(event)
 
     def device(self, name: str | None) -> DeviceMetrics | None:
-        """Return a device as it is now."""
+        """Return the newest metrics of a device."""
         devices = self.snapshot.devices if self.snapshot else ()
         return next((one for one in devices if one.device == name), None)

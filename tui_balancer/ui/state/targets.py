@@ -1,4 +1,4 @@
-"""Which files a key acts on: the tagged ones, those that a filter leaves, or the one at hand."""
+"""Which files a key acts on: tagged files, filtered files, or the one under the cursor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui_balancer.ui.state.file_rows import Numbers
 
 
 class Reach(Enum):
-    """How files come to be acted on; the value stands before `file` on the screen."""
+    """How the files were selected; the value stands before `file` on the screen."""
 
     TAGGED = "tagged"
     SHOWN = "shown"
@@ -22,12 +22,12 @@ class Reach(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """The files that an action would change.
+    """The files that an action changes.
 
     Attributes:
-        reach: How they come to be.
-        numbers: Their numbers: tagged ones in the order of the tags, others as they are shown.
-        of: How many were looked at for some that the action applies to.
+        reach: How they were selected.
+        numbers: Their numbers: tagged ones in the order of tagging, others as shown.
+        of: Number of selected files, including those that the action does not apply to.
     """
 
     reach: Reach = Reach.CURSOR
@@ -39,11 +39,11 @@ class Targets:
 
     @property
     def note(self) -> str:
-        """What a key's label says of them: `12 shown`; empty for the one under the cursor."""
+        """Text for a key's label: `12 shown`; empty for the one under the cursor."""
         return f"{short_count(len(self))} {self.reach.value}" if self.reach.value else ""
 
     @property
     def noun(self) -> str:
-        """What they are: `12 shown files`."""
+        """Description: `12 shown files`."""
         files = "file" if len(self) == 1 else "files"
         return " ".join(filter(None, (count(len(self)), self.reach.value, files)))

@@ -1,4 +1,4 @@
-"""How fast each device was over the last half hour."""
+"""Throughput of each device over the last half hour."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ KEPT_SAMPLES: Final = 900
 
 
 class ThroughputHistory:
-    """Residues a second of each device, a sample every two seconds.
+    """Residues per second of each device, a sample every two seconds.
 
-    A sample is what was really embedded in its two seconds, not the smoothed figure of the
-    device table: a pause shows at once.
+    A sample counts the residues embedded in its two seconds; it is not the smoothed rate of the
+    device table, so a pause shows at once.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class ThroughputHistory:
         self._last: tuple[float, dict[str, int]] | None = None
 
     def note(self, snapshot: RunSnapshot) -> None:
-        """Take a sample if it is time for one."""
+        """Take a sample if one is due."""
         now = snapshot.elapsed_seconds
         done = {device.device: device.residues_done for device in snapshot.devices}
         if self._last is None or not done:
@@ -43,21 +43,21 @@ class ThroughputHistory:
         self._last = (now, done)
 
     def forget(self) -> None:
-        """Have no samples again."""
+        """Remove all samples."""
         self._samples.clear()
         self._taken = 0
         self._last = None
 
     def recent(self, device: str, count: int) -> tuple[float, ...]:
-        """Return the last samples of a device, oldest first; fewer where there are no more."""
+        """Return the last samples of a device, oldest first; fewer if there are not enough."""
         samples = self._samples.get(device, ())
         skipped = max(0, len(samples) - count)
         return tuple(samples)[skipped:]
 
     def averages(self, device: str, samples: int, count: int) -> list[float]:
-        """Return the last averages of so many samples each, oldest first.
+        """Return the last averages over groups of samples, oldest first.
 
-        They begin at the same samples each time: the newest one may be of fewer.
+        Groups always begin at the same samples: the newest one may have fewer.
         """
         kept = self._samples.get(device, ())
         first = self._taken - len(kept)

@@ -1,4 +1,4 @@
-"""What each device did when: spans of work, loading, pauses, and the steals between them."""
+"""Activity of each device over time: files, loading, pauses and steals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui_balancer.view.run_state import Release, RunView, SpanEnd
 
 
 class Activity(str, Enum):
-    """What a device was at; the word is what the screen shows."""
+    """Activity of a device; the value is its name on the screen."""
 
     LOADING = "loading"
     WORKING = "working"
@@ -39,22 +39,22 @@ class Span:
 
     @property
     def word(self) -> str:
-        """How it ended, for the screen."""
+        """How it ended, as the screen shows it."""
         return "running" if self.how is SpanEnd.OUT else self.how.value
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A stretch of time on a device, as one letter can tell it.
+    """A stretch of time on a device, drawn as one character.
 
     Attributes:
-        activity: What took most of it.
-        share: Share of it with a file in hand, in [0, 1].
-        files: Files that it touches.
-        span: The file that holds it, or the last of several; None without one.
-        order: Number of that file among those of the device: neighbours differ.
+        activity: The activity that took most of it.
+        share: Share of it with a running file, in [0, 1].
+        files: Number of files that overlap it.
+        span: Its file, or the last of several; None without one.
+        order: Number of that file on the device: used to tell neighbours apart.
         failed: Whether a file failed in it.
-        steals: Files that were stolen for this device in it.
+        steals: Number of files that this device stole in it.
     """
 
     activity: Activity
@@ -67,14 +67,14 @@ class Cell:
 
 
 class DeviceTrack:
-    """The past of one device in arrays: 21 bytes a file, and its name."""
+    """History of one device in arrays: 21 bytes per file, plus its name."""
 
     def __init__(self) -> None:
         self._starts = array("d")
         self._ends = array("d")
         self._units = array("q")
         self._how = array("b")
-        # Seconds with a file in hand before each span: a stretch of any length costs O(log n).
+        # Seconds of work before each span: a stretch of any length costs O(log n).
         self._busy = array("d")
         self._names: list[str] = []
         self._changes: list[tuple[float, Activity]] = []
@@ -82,7 +82,7 @@ class DeviceTrack:
         self._failures = array("d")
 
     def started(self, seconds: float, unit_id: int, name: str) -> None:
-        """Note that a file begins; the one before may still be being written."""
+        """Record the start of a file; the previous one may still be written."""
         if self._ends and self._ends[-1] < 0:
             self._ends[-1] = seconds
         busy = self._busy[-1] + self._ends[-1] - self._starts[-1] if self._starts else 0.0
@@ -94,7 +94,7 @@ class DeviceTrack:
         self._names.append(name)
 
     def ended(self, seconds: float, unit_id: int, how: SpanEnd) -> None:
-        """Note how a file ended; where the next has begun, its time on the device is over."""
+        """Record how a file ended; its span ended already if the next file has started."""
         at = next((at for at in self._latest_indices() if self._units[at] == unit_id), None)
         if at is None:
             return
@@ -105,11 +105,11 @@ class DeviceTrack:
             self._failures.append(seconds)
 
     def changed(self, seconds: float, activity: Activity) -> None:
-        """Note what the device is at from now on, apart from files."""
+        """Record the device's activity from now on, apart from files."""
         self._changes.append((seconds, activity))
 
     def span(self, index: int, now: float) -> Span:
-        """Return a file's time here."""
+        """Return a file's span on this device."""
         end = self._ends[index]
         return Span(
             self._units[index],
@@ -120,11 +120,11 @@ class DeviceTrack:
         )
 
     def spans_of(self, unit_id: int, now: float) -> list[Span]:
-        """Return a file's times here, oldest first."""
+        """Return all spans of a file on this device, oldest first."""
         return [self.span(index, now) for index, one in enumerate(self._units) if one == unit_id]
 
     def _latest_indices(self) -> range:
-        """A worker has at most two files in hand: one to compute, one to write."""
+        """A worker has at most two running files: one that it computes, one that it writes."""
         last = len(self._units) - 1
         return range(last, max(-1, last - 2), -1)
 
@@ -134,7 +134,7 @@ class DeviceTrack:
         return [self.span(index, now) for index in range(last - 1, max(-1, last - 1 - count), -1)]
 
     def cell(self, start: float, end: float, now: float) -> Cell:
-        """Return what there is to say of a stretch of time that lies before `now`."""
+        """Return the cell of a stretch of time before `now`."""
         after = bisect_left(self._starts, end)
         first = max(0, bisect_right(self._starts, start) - 1)
         if first < after and self.span(first, now).end <= start:
@@ -173,7 +173,7 @@ class TimelineRecord(RunView):
     """The tracks of all devices.
 
     Attributes:
-        tracks: By device, in the order in which they were first heard of.
+        tracks: By device, in the order of their first events.
     """
 
     def __init__(self) -> None:
@@ -200,11 +200,11 @@ class TimelineRecord(RunView):
         self._track(event.device).changed(event.seconds, _ACTIVITIES[event.state])
 
     def forget(self) -> None:
-        """Have no tracks again."""
+        """Remove all tracks."""
         self.tracks.clear()
 
     def history(self, unit_id: int, now: float) -> list[tuple[str, Span]]:
-        """Return where a file was in hand and when, oldest first."""
+        """Return a file's spans on all devices, oldest first."""
         found = [
             (device, span)
             for device, track in self.tracks.items()

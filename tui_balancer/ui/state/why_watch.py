@@ -1,4 +1,4 @@
-"""The answer to what a person wants explained, as the run goes on."""
+"""Keeps the answer to an open question current as the run continues."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Answer(NamedTuple):
 
 
 class WhyWatch:
-    """Remembers what the events of a run tell, and answers with it.
+    """Collects the events of a run and answers questions from them.
 
-    Belongs to the thread that reads the run.
+    Used only on the thread that reads the run.
     """
 
     def __init__(self) -> None:
@@ -31,11 +31,11 @@ class WhyWatch:
         self._places: Places | None = None
 
     def note(self, events: Iterable[Event]) -> None:
-        """Take in the next events."""
+        """Add the next events."""
         self._record.note(events)
 
     def answer(self, run: RunHandle, question: Question) -> Answer:
-        """Return the answer of this moment."""
+        """Return the current answer."""
         facts = read_facts(run, self._record, self._places)
         self._places = facts.places
         return Answer(question, question(facts))

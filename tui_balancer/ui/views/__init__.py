@@ -1,1 +1,1 @@
-"""The tabs, one a file."""
+"""The tabs, one per module."""

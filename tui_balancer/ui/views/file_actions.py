@@ -1,4 +1,4 @@
-"""What a person may do with files: tag, move, reorder, skip and retry them, one or many at once."""
+"""Actions on files: tag, move, reorder, skip and retry one or many."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ _APPLIES: Final[dict[str, tuple[FileState, ...]]] = {
     **dict.fromkeys(("move", "make_first", "make_last", "skip"), _WAITING),
     "retry": WITHOUT_OUTPUT,
 }
-"""States of the files that an action applies to."""
+"""States of the files that each action applies to."""
 
 
 class FileActions(View):
-    """A tab with files: keys act on the tagged ones, on those a filter leaves, or on one.
+    """A tab with files: keys act on tagged files, filtered files, or the one under the cursor.
 
     Attributes:
-        files: The files.
+        files: The list of files.
     """
 
     class Offered(Message):
-        """Other keys have something to act on now, or other files."""
+        """The set of files that keys act on has changed."""
 
     def __init__(self, run_state: ScreenState) -> None:
         super().__init__(run_state)
@@ -55,14 +55,14 @@ class FileActions(View):
     @property
     @abstractmethod
     def filtered(self) -> bool:
-        """Whether a filter is on: keys act on all files that it leaves, where none is tagged."""
+        """Whether a filter is active: keys then act on all filtered files if none is tagged."""
 
     def targets(self, action: str) -> Targets:
-        """Return the files that an action would change."""
+        """Return the files that an action changes."""
         return self.files.targets(_APPLIES[action], shown=self.filtered)
 
     def offers(self, key: Key) -> bool:
-        """Offer what can be done with the files that would be acted on."""
+        """Return whether a key applies to the selected files."""
         if key.action not in _APPLIES:
             return True
         targets, states = self.targets(key.action), set(self.files.choice.states)
@@ -73,11 +73,11 @@ class FileActions(View):
         return not states or FileState.WAITING in states
 
     def shown_key(self, key: Key) -> Key:
-        """Say how many files a key acts on, where that is not just the one under the cursor."""
+        """Add the number of files to a key's label, unless it is the one under the cursor."""
         note = self.targets(key.action).note if key.action in _APPLIES else ""
         if not note:
             return key
-        # What changes many files is worth more room than what it is worth for one.
+        # A key that changes many files takes precedence in the footer.
         return replace(key, label=f"{key.label} {note}", rank=max(1, key.rank - 5))
 
     @on(FileList.Retagged)
@@ -94,11 +94,11 @@ class FileActions(View):
         self.files.tag_shown()
 
     def action_clear_tags(self) -> None:
-        """Take all tags away."""
+        """Clear all tags."""
         self.files.clear_tags()
 
     def action_move(self) -> None:
-        """Ask where files go; a running one is shared."""
+        """Ask where to move files; a running one is shared."""
         targets, row = self.targets("move"), self.files.cursor_row
         share = targets.reach is Reach.CURSOR or (self.filtered and not len(targets))
         if share and row is not None and row.state is FileState.RUNNING:
@@ -118,7 +118,7 @@ class FileActions(View):
         self.app.push_screen(MoveDialog(units, snapshot.devices, costs, what=what), answered)
 
     def _share(self, row: FileRow) -> None:
-        """Ask which device is to take a part of a running file."""
+        """Ask which device takes a part of a running file."""
 
         def answered(device: str | None) -> None:
             if device is not None:
@@ -129,25 +129,25 @@ class FileActions(View):
         self.app.push_screen(MoveDialog((row.unit,), devices, half, share=True), answered)
 
     def action_make_first(self) -> None:
-        """Let files be the next in their queues."""
+        """Move files to the front of their queues."""
         self._act("make_first", "Move {} to the front", lambda ids: ReorderUnits(ids, first=True))
 
     def action_make_last(self) -> None:
-        """Let files be the last in their queues."""
+        """Move files to the end of their queues."""
         self._act("make_last", "Move {} to the end", lambda ids: ReorderUnits(ids, first=False))
 
     def action_skip(self) -> None:
-        """Leave files out."""
+        """Skip files."""
         self._act("skip", "Skip {}", SkipUnits)
 
     def action_retry(self) -> None:
-        """Try failed or skipped files again."""
+        """Retry failed or skipped files."""
         self._act("retry", "Retry {}", RetryUnits)
 
     def _act(
         self, action: str, question: str, command: Callable[[tuple[int, ...]], Command]
     ) -> None:
-        """Do it at once with tagged files and with the one at hand; ask before with others."""
+        """Act at once on tagged files or the one under the cursor; confirm for filtered files."""
         targets = self.targets(action)
         if not len(targets):
             self._tell_nothing(targets, _APPLIES[action])
@@ -165,7 +165,7 @@ class FileActions(View):
             answered(True)
 
     def _tell_nothing(self, targets: Targets, states: tuple[FileState, ...]) -> None:
-        """Say why an action changes nothing."""
+        """Explain why an action changes nothing."""
         row = self.files.cursor_row
         words = " or ".join(state.word for state in states)
         if targets.reach is not Reach.CURSOR:

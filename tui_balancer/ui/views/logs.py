@@ -22,13 +22,13 @@ from tui_balancer.ui.widgets.row_list import RowList
 
 
 class LogsView(View):
-    """The logs by their names, and the end of one of them."""
+    """The names of the logs, and the end of the selected one."""
 
     NAME = "logs"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*LOGS)
 
     class Asked(Message):
-        """Another log is to be read."""
+        """Another log is selected."""
 
     def __init__(self, run_state: ScreenState) -> None:
         super().__init__(run_state)
@@ -37,7 +37,7 @@ class LogsView(View):
         self.filter_bar = FilterBar()
 
     def compose(self) -> ComposeResult:
-        """Names at the left, lines at the right."""
+        """Lay out names at the left and lines at the right."""
         yield self.names
         with Pane(classes="main"):
             yield self.lines
@@ -50,12 +50,12 @@ class LogsView(View):
 
     @property
     def wanted(self) -> str:
-        """Name of the log that is to be read; "" for whichever comes first."""
+        """Name of the selected log; "" for the first one."""
         return self.names.cursor_row or ""
 
     @property
-    def hungry(self) -> bool:
-        """Whether the log that is asked for has not come yet."""
+    def needs_picture(self) -> bool:
+        """Whether the selected log has not been read yet."""
         return self.lines.name_shown != self.wanted
 
     def show(self, picture: Picture) -> None:
@@ -66,15 +66,15 @@ class LogsView(View):
                 self.lines.show(picture.log)
 
     def action_filter(self) -> None:
-        """Type the words that lines must have."""
+        """Filter lines by words."""
         self.filter_bar.ask()
 
     def action_next_level(self) -> None:
-        """Show warnings and errors only, errors only, all."""
+        """Cycle through warnings and errors, errors only, all lines."""
         self.lines.next_level()
 
     def action_follow(self) -> None:
-        """Follow the end of the log, or stay."""
+        """Follow the end of the log, or stop following."""
         self.lines.toggle_follow()
 
     @on(RowList.CursorMoved, "#lognames")

@@ -1,4 +1,4 @@
-"""The first tab: every device, who ends when, and what happened last."""
+"""The first tab: devices, finish times and the newest log lines."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from tui_balancer.view.why.explain import explain_event
 from tui_balancer.view.why.files import explain_file
 
 _MOST_BARS = 0.6
-"""Share of the height that the finish times of many devices take, as in the stylesheet."""
+"""Share of the height for the finish times of many devices, as in the stylesheet."""
 
 _LEAST_LOG = 14
 _LEAST_NEXT = 6
-"""Lines of the log with the titles, and of the next files, for which both are shown."""
+"""Minimum lines of the log, with titles, and of the next files to show both."""
 
 
 class OverviewView(View):
-    """Device table over finish bars and log; the summary takes the bars' place at the end.
+    """Device table over finish bars and log; the summary replaces the bars at the end.
 
-    Where there is room, the throughput by device and the next files of each queue stand there too.
+    If there is room, also the throughput by device and the next files of each queue.
     """
 
     NAME = "overview"
@@ -60,7 +60,7 @@ class OverviewView(View):
         self._room: tuple[Size, Size] | None = None
 
     def compose(self) -> ComposeResult:
-        """Lay out the panes; the stylesheet puts the lower ones side by side where it is wide."""
+        """Lay out the panes; on wide screens the stylesheet puts the lower ones side by side."""
         yield self.devices
         with Pane(classes="lower"):
             with Pane(classes="left") as self._left:
@@ -94,17 +94,17 @@ class OverviewView(View):
             self.summary.show(picture.summary)
             self.add_class("-finished")
             self._lay_out()
-            # It takes the focus only once it is displayed.
+            # It accepts focus only once it is displayed.
             if self.devices.has_focus:
                 self.call_after_refresh(self.summary.focus)
         self.log_list.show(snapshot.started_at, snapshot.started_at + snapshot.elapsed_seconds)
 
     def on_resize(self) -> None:
-        """Use the new height."""
+        """Adapt to the new height."""
         self._lay_out()
 
     def _lay_out(self) -> None:
-        """Use the room that there is, and again once a first layout has made it."""
+        """Adapt to the size now, and again after the first layout."""
         room = self._left.size, self._right.size
         if room != self._room:
             self._room = room
@@ -112,7 +112,7 @@ class OverviewView(View):
         self._use_room()
 
     def _use_room(self) -> None:
-        """Show more panes where the height has room for them; the stylesheet, where the width."""
+        """Show more panes if the height allows; the stylesheet does so for the width."""
         snapshot, ended = self.run_state.snapshot, self.has_class("-finished")
         if snapshot is None:
             return
@@ -136,14 +136,14 @@ class OverviewView(View):
             self.chart.fit(snapshot.elapsed_seconds, names)
 
     def _unfinish(self) -> None:
-        """Show the bars again in the summary's place, where a run went back in time."""
+        """Replace the summary by the bars again when a replay goes back in time."""
         if self.has_class("-finished"):
             self.remove_class("-finished")
             if self.summary.has_focus:
                 self.devices.focus()
 
     def action_details(self) -> None:
-        """Open what is under the cursor: a device, an event; fold or unfold a group."""
+        """Open the device or event under the cursor; fold or unfold a group."""
         if self.log_list.has_focus:
             self._show_event()
         elif self.next_files.has_focus:
@@ -154,7 +154,7 @@ class OverviewView(View):
             self.app.push_screen(device_dialog(self.run_state, self.devices.device))
 
     def action_why(self) -> None:
-        """Explain what is under the cursor: a device, a file, an event."""
+        """Explain the device, file or event under the cursor."""
         row = self.log_list.cursor_row if self.log_list.has_focus else None
         waiting = self.next_files.cursor_row if self.next_files.has_focus else None
         bar = self.finish.cursor_row if self.finish.has_focus else None

@@ -1,4 +1,4 @@
-"""The second tab: every file, and what a person may do with those that wait."""
+"""The second tab: all files, and actions on them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tui_balancer.view.why.files import explain_file
 
 
 class QueuesView(FileActions):
-    """Which files at the left, the files at the right."""
+    """Scopes at the left, files at the right."""
 
     NAME = "queues"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*QUEUES)
@@ -49,7 +49,7 @@ class QueuesView(FileActions):
         self._devices: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
-        """Scopes, files, and the filter under them."""
+        """Lay out scopes, files, and the filter below."""
         yield self.scopes
         with Pane(classes="main"):
             yield self.files
@@ -74,7 +74,7 @@ class QueuesView(FileActions):
         return self._filter != FileFilter()
 
     @property
-    def hungry(self) -> bool:
+    def needs_picture(self) -> bool:
         """Whether the files are not known yet."""
         return self.files.table is None
 
@@ -89,34 +89,34 @@ class QueuesView(FileActions):
         self._tell()
 
     def show_scope(self, label: str) -> None:
-        """Show a part of the files: `all`, a state, a device."""
+        """Show a scope: `all`, a state or a device."""
         self.scopes.select(label)
         self._show_part()
         self.files.focus()
 
     def settle(self, unit_ids: Sequence[int], *, stay: bool) -> None:
-        """Take the tags of files away that something was done with.
+        """Clear the tags of files after a command.
 
         Args:
             unit_ids: The files.
-            stay: Whether the cursor stays where it is when they go elsewhere.
+            stay: Whether the cursor keeps its position when they move away.
         """
         self.files.drop_tags(unit_ids)
         self.files.leave(unit_ids if stay else ())
 
     def offers(self, key: Key) -> bool:
-        """Offer what can be done with files in the state that is looked at."""
+        """Return whether a key applies to files in the current scope."""
         choice = self.files.choice
         if key.action == "show_all":
             return bool(choice.words or choice.devices or choice.states)
         return super().offers(key)
 
     def action_filter(self) -> None:
-        """Type states, devices, and the words that names must have."""
+        """Filter by states, devices and words of names."""
         self.filter_bar.ask()
 
     def action_show_all(self) -> None:
-        """Show the files of all queues and states, whatever their names."""
+        """Clear the filter: show all files."""
         self.filter_bar.action_give_up()
         self._filter = FileFilter()
         self.show_scope("all")
@@ -126,7 +126,7 @@ class QueuesView(FileActions):
         self.files.sort_next()
 
     def action_reverse(self) -> None:
-        """Turn the order round."""
+        """Reverse the sort order."""
         self.files.reverse()
 
     def action_columns(self) -> None:
@@ -134,13 +134,13 @@ class QueuesView(FileActions):
         self.choose_columns(self.files)
 
     def action_details(self) -> None:
-        """Show all about the file under the cursor."""
+        """Show details of the file under the cursor."""
         row = self.files.cursor_row
         if row is not None:
             self.show_file(row.unit.unit_id, row.unit.name)
 
     def action_why(self) -> None:
-        """Explain the file under the cursor, or the device whose queue is chosen."""
+        """Explain the file under the cursor, or the device of the selected queue."""
         row, scope = self.files.cursor_row, self.scopes.cursor_row
         if self.scopes.has_focus and scope is not None and scope.device is not None:
             self.ask_why(partial(explain_device, device=scope.device), scope.device)
@@ -149,12 +149,12 @@ class QueuesView(FileActions):
 
     @on(RowList.CursorMoved, "#scopes")
     def _choose_scope(self) -> None:
-        # The cursor is also moved to where a filter leads.
+        # A filter moves the cursor too.
         if self.scopes.cursor_row is not self.scopes.scope_of(self.files.choice):
             self._show_part()
 
     def _show_part(self) -> None:
-        """Show the part under the cursor; of the filter its words stay."""
+        """Show the scope under the cursor; keep the words of the filter."""
         scope = self.scopes.cursor_row
         if scope is None:
             return
@@ -184,14 +184,14 @@ class QueuesView(FileActions):
         self.post_message(self.Offered())
 
     def _narrow(self, text: str) -> None:
-        """Show the files that a filter leaves, and the part that they belong to."""
+        """Show the filtered files and select their scope."""
         before, self._filter = self._filter, parse_filter(text, self._devices)
         if before != self._filter:
             self.files.choose(self.files.choice.narrowed(before, self._filter))
             self.scopes.follow(self.files.choice)
 
     def _tell(self) -> None:
-        """Say what of the filter is understood, and how many files it leaves."""
+        """Show how the filter is understood and how many files match."""
         understood = self.files.choice.parts(loose=self.files.loose)
         found = plural(len(self.files.rows), "file")
         self._note.line = [(f" {glyphs.DOT} ".join((found, *understood)), "plain")]
@@ -214,7 +214,7 @@ class QueuesView(FileActions):
             self.files.say(self._forecast(carried, target))
 
     def _target(self, event: FileList.Dragged) -> str | None:
-        """Return the device that a file is held over."""
+        """Return the device under a dragged file."""
         if not self.scopes.region.contains(event.x, event.y):
             return None
         scope = self.scopes.scope_on_line(event.y)
@@ -222,7 +222,7 @@ class QueuesView(FileActions):
         return None if metrics is None or metrics.state in CLOSED else metrics.device
 
     def _carried(self, row: FileRow) -> Numbers:
-        """Return the waiting files that go with a dragged one: all tagged ones, if it is tagged."""
+        """Return the waiting files to move with a dragged one: all tagged files if it is tagged."""
         if row.unit.unit_id in self.files.tagged:
             return self.targets("move").numbers
         return np.array([row.unit.unit_id] if row.state is FileState.WAITING else [], np.intp)

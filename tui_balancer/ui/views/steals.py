@@ -24,7 +24,7 @@ from tui_balancer.view.why.explain import explain_event
 
 
 class StealsView(View):
-    """A log that can be narrowed down, and the totals of each pair of devices."""
+    """A log with filters, and the totals of each pair of devices."""
 
     NAME = "steals"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*STEALS)
@@ -36,7 +36,7 @@ class StealsView(View):
         self.matrix = PairMatrix()
 
     def compose(self) -> ComposeResult:
-        """The log with its filter, and the matrix below or beside it."""
+        """Lay out the log with its filter, and the matrix below or next to it."""
         with Pane(classes="main"):
             yield self.log_list
             yield self.filter_bar
@@ -54,21 +54,21 @@ class StealsView(View):
         self.matrix.show(self.run_state.events.steals, [one.device for one in snapshot.devices])
 
     def action_filter(self) -> None:
-        """Type the words that lines must have."""
+        """Filter lines by words."""
         self.filter_bar.ask()
 
     def action_next_kind(self) -> None:
-        """Show the next kind of events only."""
+        """Show only the next kind of events."""
         self.log_list.next_kind()
 
     def action_details(self) -> None:
-        """Show why it was done."""
+        """Show the decision's numbers."""
         row = self.log_list.cursor_row
         if row is not None:
             self.app.push_screen(DecisionDialog(row, self.log_list.time_of(row)))
 
     def action_why(self) -> None:
-        """Explain the event under the cursor, and how its file or device is now."""
+        """Explain the event under the cursor, and the current state of its file or device."""
         row = self.log_list.cursor_row
         if row is not None:
             self.ask_why(partial(explain_event, event=row.event), row.line.label.value)

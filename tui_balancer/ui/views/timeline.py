@@ -33,7 +33,7 @@ _SHORT_NAME: Final = 24
 
 
 class TimelineView(View):
-    """The tracks, what the cursor stands on, and what the signs mean."""
+    """The tracks, the item under the cursor, and the legend."""
 
     NAME = "timeline"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*TIMELINE)
@@ -46,7 +46,7 @@ class TimelineView(View):
         self.legend = LineText(id="legend")
 
     def compose(self) -> ComposeResult:
-        """Tracks above, how fast that was under them, words below."""
+        """Lay out tracks, throughput chart, and text."""
         with Pane(classes="main") as self._tracks:
             yield self.gantt
             yield self.chart
@@ -54,7 +54,7 @@ class TimelineView(View):
         yield self.legend
 
     def on_mount(self) -> None:
-        """Explain the signs."""
+        """Draw the legend."""
         self.legend.line = LEGEND
 
     @property
@@ -72,17 +72,17 @@ class TimelineView(View):
         devices = tuple(one.device for one in picture.snapshot.devices)
         self.gantt.show(devices, picture.snapshot.elapsed_seconds)
         self._lay_out()
-        # At once, so that both are painted in one go.
+        # At once, so that both are painted together.
         self._tell()
 
     def _lay_out(self) -> None:
-        """Show the chart where the tracks leave room for it."""
+        """Show the chart if the tracks leave room for it."""
         spare = self._tracks.size.height - self.gantt.rows_height
         self.set_class(spare >= LEAST_ROWS, "-charted")
         self.chart.show(self.gantt.window, self.gantt.left)
 
     def on_resize(self) -> None:
-        """Lay out anew."""
+        """Lay out again."""
         self._lay_out()
 
     @on(Gantt.Looked)
@@ -121,15 +121,15 @@ class TimelineView(View):
         self.gantt.fit()
 
     def action_follow(self) -> None:
-        """Follow the present, or stay."""
+        """Follow the current time, or stop following."""
         self.gantt.follow()
 
     def action_pan(self, share: float) -> None:
-        """Go back or on."""
+        """Move back or forward in time."""
         self.gantt.pan(share)
 
     def action_details(self) -> None:
-        """Show all about the file at the cursor."""
+        """Show details of the file at the cursor."""
         cell = self.gantt.cell_here()
         if cell is None or cell.span is None:
             self.notify("No file was running then.", title="Nothing here")
@@ -137,7 +137,7 @@ class TimelineView(View):
             self.show_file(cell.span.unit_id, cell.span.name)
 
     def action_why(self) -> None:
-        """Explain the file at the cursor, or its device where there is none."""
+        """Explain the file at the cursor, or its device if there is none."""
         cell, device = self.gantt.cell_here(), self.gantt.cursor_row
         if cell is not None and cell.span is not None:
             self.ask_why(partial(explain_file, number=cell.span.unit_id), cell.span.name)
@@ -150,7 +150,7 @@ class TimelineView(View):
 
 
 def _in_hand(cell: Cell) -> list[list[Line]]:
-    """Return what a device was at, in all words first, then in fewer."""
+    """Return descriptions of a device's activity, the longest first."""
     span = cell.span
     if span is None:
         return [[[(cell.activity.value, "plain")]]]

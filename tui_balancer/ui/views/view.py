@@ -1,4 +1,4 @@
-"""What all tabs have in common."""
+"""Base of all tabs."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from tui_balancer.view.why.explain import Question
 
 
 class View(Pane):
-    """A tab; only the one that is shown is told of pictures.
+    """A tab; only the current one receives pictures.
 
     Attributes:
         run_state: What is known of the run.
-        read_only: Whether keys that change the run are refused here already.
+        read_only: Whether keys that change the run are off.
     """
 
     NAME: ClassVar[str] = ""
-    """As in `keymap.TABS`."""
+    """Name of the tab, as in `keymap.TABS`."""
 
     def __init__(self, run_state: ScreenState) -> None:
         super().__init__(id=self.NAME, classes="view")
@@ -38,7 +38,7 @@ class View(Pane):
     @property
     @abstractmethod
     def home(self) -> Widget:
-        """The widget that takes the keys when the tab is shown first."""
+        """The widget that has the focus when the tab is first shown."""
 
     @property
     def device(self) -> str | None:
@@ -46,8 +46,8 @@ class View(Pane):
         return None
 
     @property
-    def hungry(self) -> bool:
-        """Whether there is nothing to look at yet, even where the display is frozen."""
+    def needs_picture(self) -> bool:
+        """Whether the tab needs a picture to show anything, even while the display is frozen."""
         return False
 
     @abstractmethod
@@ -55,7 +55,7 @@ class View(Pane):
         """Draw a picture."""
 
     def want(self, command: Command) -> None:
-        """Ask something of the run."""
+        """Send a command to the run."""
         self.post_message(CommandWanted(command))
 
     def show_file(self, number: int, name: str) -> None:
@@ -63,11 +63,11 @@ class View(Pane):
         self.post_message(FileWanted(number, name))
 
     def ask_why(self, question: Question, title: str) -> None:
-        """Have something explained."""
+        """Ask for an explanation."""
         self.post_message(WhyWanted(question, title))
 
     def choose_columns(self, row_list: ChosenColumns[Any]) -> None:
-        """Ask which columns a list is to show."""
+        """Ask which columns a list shows."""
 
         def answered(layout: ColumnLayout | None) -> None:
             if layout is not None:
@@ -78,20 +78,20 @@ class View(Pane):
         self.app.push_screen(dialog, answered)
 
     def offers(self, _key: Key) -> bool:
-        """Whether a key has something to act on; the others leave the line at the bottom."""
+        """Whether a key has something to act on; others are not in the footer."""
         return True
 
     def shown_key(self, key: Key) -> Key:
-        """Return a key as the line at the bottom shows it now."""
+        """Return a key as the footer shows it now."""
         return key
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Offer nothing that changes a run that has ended or may only be looked at."""
+        """Return whether a key applies: none that changes a finished or read-only run."""
         return action not in STEERING or self.steerable
 
     @property
     def steerable(self) -> bool:
-        """Whether the run takes commands from here: it has begun, and not ended."""
+        """Whether the run accepts commands from here: it has started and not ended."""
         snapshot = self.run_state.snapshot
         passive = (Phase.PREPARING, Phase.FINISHED)
         return not self.read_only and (snapshot is None or snapshot.phase not in passive)

@@ -1,1 +1,1 @@
-"""The panes of the screen, one a file."""
+"""The widgets of the screen, one per module."""

@@ -1,4 +1,4 @@
-"""A list whose columns a person shows, hides and reorders."""
+"""A list whose columns the user can show, hide and reorder."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tui_balancer.ui.widgets.row_list import RowList
 
 
 class ChosenColumns(RowList[RowT], Generic[RowT]):
-    """Shows its columns as a person has laid them out.
+    """Shows its columns in the user's layout.
 
     Attributes:
-        kind: What the layout is kept under; lists of one kind share it.
-        memory: Keeps the layout.
+        kind: Key of the stored layout; lists of one kind share it.
+        memory: Stores the layout.
     """
 
     kind = ""
@@ -30,28 +30,28 @@ class ChosenColumns(RowList[RowT], Generic[RowT]):
         super().__init__(shown, heading=heading, id=id)
 
     def recall(self, memory: ScreenMemory) -> None:
-        """Take over what a person chose before."""
+        """Restore the stored layout."""
         self.memory = memory
         self.set_columns(self._offered)
 
     def set_columns(self, columns: Sequence[Column[RowT]]) -> None:
-        """Offer these columns, and show those that a person wants to see."""
+        """Set the available columns, and show those of the layout."""
         self._offered = tuple(columns)
         laid_out = self.memory.layout(self.kind).of(self._offered)
         super().set_columns([column for column, shown in laid_out if shown])
 
     def lay_out(self, layout: ColumnLayout) -> None:
-        """Show the columns in another way, and keep that."""
+        """Apply another layout and store it."""
         self.memory.keep_layout(self.kind, layout)
         self.set_columns(self._offered)
 
     @property
     def offered(self) -> tuple[Column[RowT], ...]:
-        """All columns, in their usual order."""
+        """All columns, in their default order."""
         return self._offered
 
     @property
     def crowded_out(self) -> frozenset[str]:
-        """Titles of the columns that are to be shown, and find no room."""
+        """Titles of selected columns that do not fit."""
         fitting = {column.title for column, _ in self._arranged}
         return frozenset(one.title for one in self._columns if one.title not in fitting)

@@ -1,4 +1,4 @@
-"""Which columns of a list a person wants to see, and in which order."""
+"""The user's choice and order of a list's columns."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ RowT = TypeVar("RowT")
 
 
 class ColumnLayout(Struct, frozen=True):
-    """Columns by their titles; unknown ones count for nothing.
+    """Columns by title; unknown titles are ignored.
 
     Attributes:
-        order: All columns there were when it was made, from the left; empty for the usual ones.
-        hidden: Those that are not shown.
+        order: All columns when the layout was made, from the left; empty for the default order.
+        hidden: Hidden columns.
     """
 
     order: tuple[str, ...] = ()
@@ -26,7 +26,7 @@ class ColumnLayout(Struct, frozen=True):
     def of(self, columns: Sequence[Column[RowT]]) -> list[tuple[Column[RowT], bool]]:
         """Return the columns in this order, each with whether it is shown.
 
-        One that the layout does not know stands behind its usual neighbour.
+        A column that is not in the layout follows its default neighbour.
         """
         places = {title: place for place, title in enumerate(self.order)}
         known = sorted(

@@ -1,4 +1,4 @@
-"""What a list shows of a row, column by column, and which columns find room."""
+"""The columns of a list, and which of them fit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui_balancer.ui.styles import Line
 RowT = TypeVar("RowT")
 
 SPARE_RANK: Final = 3
-"""Columns of this rank and more are good to have, but not for names that nobody can read."""
+"""Columns of this rank and more give way so that names stay readable."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,17 @@ class Column(Generic[RowT]):
     """One column of a list.
 
     Attributes:
-        title: Its heading, of which a list has each once; empty for one that is always there.
-        width: Cells of its content; the least that is useful for a flexible column.
+        title: Unique heading; empty for a column that is always shown.
+        width: Cells of its content; the minimum for a flexible column.
         cell: Draws a row's content in the given number of cells or fewer.
-        right: Whether content and heading stand at the right, as numbers do.
-        rank: Columns of the highest rank are the first to go where there is little room.
-        flexible: Whether it takes room that is left, shared among such columns.
-        wanted: Cells of a flexible column for which columns of `SPARE_RANK` and more give way.
-        most: Cells beyond which a flexible column does not grow.
-        key: What the list may be sorted by, where this column can be.
-        always: Whether a person cannot hide it.
-        optional: Whether it is shown only if a person asks for it.
+        right: Whether content and heading are right-aligned, as for numbers.
+        rank: Columns of the highest rank are dropped first when space is short.
+        flexible: Whether it shares the remaining space with other flexible columns.
+        wanted: Cells of a flexible column for which columns from `SPARE_RANK` on are dropped.
+        most: Maximum cells of a flexible column.
+        key: Sort key of the column, if the list can be sorted by it.
+        always: Whether it cannot be hidden.
+        optional: Whether it is hidden by default.
     """
 
     title: str
@@ -48,7 +48,7 @@ class Column(Generic[RowT]):
 def arrange(
     columns: Sequence[Column[RowT]], width: int, gap: int
 ) -> list[tuple[Column[RowT], int]]:
-    """Return the columns that fit into `width` cells, each with its width, in their order."""
+    """Return the columns that fit into `width` cells, in order, each with its width."""
     shown = list(columns)
     needed = sum(column.width + gap for column in shown) - gap
     wanted = sum(max(0, column.wanted - column.width) for column in shown)
@@ -61,7 +61,7 @@ def arrange(
     spare = max(0, width - needed)
     widths = [column.width for column in shown]
     takers = [place for place, column in enumerate(shown) if column.flexible]
-    # Who may take least comes first, so that what it leaves goes to the others.
+    # The column with the smallest maximum comes first, so that the others get the rest.
     takers.sort(key=lambda place: shown[place].most - widths[place])
     for left, place in zip(range(len(takers), 0, -1), takers, strict=True):
         taken = min(spare // left, max(0, shown[place].most - widths[place]))

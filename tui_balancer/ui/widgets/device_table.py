@@ -1,4 +1,4 @@
-"""A row a device: what it is doing, how well, and what waits for it."""
+"""The device table: state, rates and queue of each device."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _STATE_TONES: Final[dict[DeviceState, Tone]] = {
 
 
 def device_cell(row: DeviceRow, _width: int) -> Line:
-    """Draw the device's id, without the node it is under, or the group's sign and size."""
+    """Draw the device's id without its node, or the group's glyph and size."""
     if not row.members:
         return [(row.metrics.device.rpartition("/")[2], "strong")]
     sign = glyphs.FOLDED if row.folded else glyphs.UNFOLDED
@@ -42,11 +42,11 @@ def device_cell(row: DeviceRow, _width: int) -> Line:
 
 
 def state_cell(row: DeviceRow, _width: int) -> Line:
-    """Draw the state as a sign and a word; of a group, how many of it are busy."""
+    """Draw the state as a glyph and a word; for a group, the number of busy devices."""
     if row.members:
         tone: Tone = "bad" if row.dead else "good"
         return [(f"{row.dead} dead" if row.dead else f"{row.busy} busy", tone)]
-    if row.through:
+    if row.finished:
         return [(f"{glyphs.DONE} done", "dim")]
     state = row.metrics.state
     return [(f"{glyphs.DEVICE_STATES[state]} {state.value}", _STATE_TONES[state])]
@@ -58,7 +58,7 @@ def utilisation_cell(row: DeviceRow, width: int) -> Line:
     if utilisation is None:
         return [(" " * (width - 1) + NONE, "dim")]
     tone: Tone = "bad"
-    if row.through:
+    if row.finished:
         tone = "dim"
     elif utilisation >= WELL_USED:
         tone = "good"
@@ -69,7 +69,7 @@ def utilisation_cell(row: DeviceRow, width: int) -> Line:
 
 
 def running_cell(row: DeviceRow, width: int) -> Line:
-    """Draw the current file and how far it is, or why there is none."""
+    """Draw the current file and its progress, or why there is none."""
     metrics = row.metrics
     if row.members:
         return [(shorten(metrics.name.removeprefix("NVIDIA "), width), "strong")]
@@ -81,7 +81,7 @@ def running_cell(row: DeviceRow, width: int) -> Line:
 
 
 def stolen_cell(row: DeviceRow, _width: int) -> Line:
-    """Draw the files that came and went by stealing."""
+    """Draw the number of files stolen to and from the device."""
     metrics = row.metrics
     stolen = metrics.stolen_to or metrics.stolen_from
     came, went = _thousands(metrics.stolen_to), _thousands(metrics.stolen_from)
@@ -95,12 +95,12 @@ def _thousands(number: int) -> str:
 def _end(row: DeviceRow) -> str:
     if row.members:
         return estimate(row.metrics.finish_seconds)
-    return ends_in(row.metrics, through=row.through)
+    return ends_in(row.metrics, finished=row.finished)
 
 
 def _rate(row: DeviceRow, a_second: float | None) -> str:
-    # The last minute's figure falls and falls once there is nothing left to do.
-    return quantity(None if row.through else a_second)
+    # The rate of the last minute keeps falling once there is no work.
+    return quantity(None if row.finished else a_second)
 
 
 def _memory(row: DeviceRow) -> str:
@@ -123,18 +123,18 @@ def _spark_column(samples: Samples) -> Column[DeviceRow]:
         if row.members:
             return []
         text = sparkline(samples(row.metrics.device, width), width)
-        return [(text, "dim" if row.through else "accent")]
+        return [(text, "dim" if row.finished else "accent")]
 
     return Column("Last 20s", SPARK_WIDTH, spark_cell, right=True, rank=3)
 
 
 def hardware_cell(row: DeviceRow, width: int) -> Line:
-    """Draw the hardware's name, which of a group stands in another column."""
+    """Draw the hardware's name; a group has it in another column."""
     return [("" if row.members else shorten(row.metrics.name, width), "dim")]
 
 
 def columns(samples: Samples) -> tuple[Column[DeviceRow], ...]:
-    """Return the columns: to add one, an entry here.
+    """Return the columns; add a new one here.
 
     Args:
         samples: Returns the last so many samples of a device's rate, oldest first.
@@ -159,7 +159,7 @@ def columns(samples: Samples) -> tuple[Column[DeviceRow], ...]:
 
 
 class DeviceTable(ChosenColumns[DeviceRow]):
-    """The devices in their order, grouped by their nodes, or many of them by their hardware.
+    """The devices in order, grouped by node or, if there are many, by hardware.
 
     Args:
         samples: Returns the last so many samples of a device's rate, oldest first.
@@ -175,7 +175,7 @@ class DeviceTable(ChosenColumns[DeviceRow]):
         self.retitle("Devices")
 
     def row_key(self, row: DeviceRow) -> tuple[bool, str]:
-        """A device is told by its id, a group by its hardware."""
+        """Identify a device by its id, a group by its name."""
         return row.key
 
     @property

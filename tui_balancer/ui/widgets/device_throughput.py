@@ -1,4 +1,4 @@
-"""How fast each device was of late, as bars to one scale, a device over the other."""
+"""Recent throughput of each device, as bars on a common scale, one below the other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, gap
 from tui_balancer.view.handle import RunSnapshot
 
 MOST_LINES: Final = 6
-"""Lines of a device; more would say no more."""
+"""Maximum lines per device; more add no information."""
 
 _LEVELS: Final = f" {glyphs.SPARKS}"
 _FINEST: Final = len(glyphs.SPARKS)
@@ -29,10 +29,10 @@ _RATE_WIDTH: Final = 6
 
 
 class DeviceThroughput(Painted):
-    """Residues a second of each device, the newest at the right.
+    """Residues per second of each device, the newest at the right.
 
     Args:
-        history: What was measured since the screen was opened, at most half an hour.
+        history: Measurements since the screen was opened, at most half an hour.
     """
 
     def __init__(self, history: ThroughputHistory) -> None:
@@ -43,7 +43,7 @@ class DeviceThroughput(Painted):
         self._rates: dict[str, float | None] = {}
 
     def show(self, snapshot: RunSnapshot) -> None:
-        """Show what was measured until a snapshot."""
+        """Show the measurements up to a snapshot."""
         self._names = tuple(one.device for one in snapshot.devices)
         self._rates = {one.device: one.residues_per_second for one in snapshot.devices}
         width = max(1, self.room.width - self._left)
@@ -58,7 +58,7 @@ class DeviceThroughput(Painted):
 
     @property
     def _left(self) -> int:
-        """Cells before the bars, which begin where those of the finish times do."""
+        """Cells before the bars, which align with those of the finish times."""
         names = device_width(self._names)
         return CURSOR_WIDTH + names + gap(self.room.width) + _RATE_WIDTH + 1
 

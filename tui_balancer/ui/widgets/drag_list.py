@@ -1,4 +1,4 @@
-"""A list whose rows can be dragged by the mouse."""
+"""A list whose rows can be dragged with the mouse."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tui_balancer.ui.widgets.row_list import RowList
 
 
 class DragList(RowList[RowT], Generic[RowT]):
-    """Tells where a row is dragged and dropped; what that does is for others to say."""
+    """Posts a message when a row is dragged or dropped; the parent decides what that does."""
 
     class Dragged(Message):
-        """A row is dragged by the mouse; `dropped` when it was let go.
+        """A row is being dragged; `dropped` when the button is released.
 
         Attributes:
             row: The row.
-            x: Column of the screen under the mouse.
-            y: Line of the screen.
+            x: Screen column of the mouse.
+            y: Screen line of the mouse.
         """
 
         def __init__(self, row: Any, x: int, y: int, *, dropped: bool) -> None:
@@ -35,7 +35,7 @@ class DragList(RowList[RowT], Generic[RowT]):
     _taken_at = (0, 0)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Take hold of a row."""
+        """Start dragging a row."""
         index = self.row_at(event)
         if index is not None and event.button == 1:
             self._drag, self._dragging = self.rows[index], False
@@ -43,7 +43,7 @@ class DragList(RowList[RowT], Generic[RowT]):
             self.capture_mouse()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Carry a row along."""
+        """Drag a row."""
         if self._drag is not None:
             where = (event.screen_x, event.screen_y)
             self._dragging = self._dragging or where != self._taken_at
@@ -51,7 +51,7 @@ class DragList(RowList[RowT], Generic[RowT]):
                 self.post_message(self.Dragged(self._drag, *where, dropped=False))
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
-        """Let go of a row."""
+        """Drop a row."""
         self.release_mouse()
         if self._drag is not None and self._dragging:
             where = (event.screen_x, event.screen_y)

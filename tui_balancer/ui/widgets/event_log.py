@@ -1,4 +1,4 @@
-"""What happened to files and devices, newest first."""
+"""The log of events, newest first."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ KINDS: Final[dict[str, frozenset[Category | Label]]] = {
     "failures": frozenset({Category.FAILURE, Category.SETBACK, Label.WARNING}),
     "devices": frozenset({Label.DEVICE}),
 }
-"""What may be shown apart: lines that have one of these."""
+"""Kinds of lines that can be shown alone."""
 
 
 class EventLog(RowList[LogRow]):
-    """Steals first of all; moves, failures, device deaths and warnings among them.
+    """Log lines: steals, moves, failures, dead devices and warnings.
 
     Args:
         record: The lines.
-        id: Of the widget.
+        id: Id of the widget.
     """
 
     EMPTY = "nothing yet"
@@ -52,11 +52,11 @@ class EventLog(RowList[LogRow]):
         self.retitle(title)
 
     def row_key(self, row: LogRow) -> int:
-        """A line is told by its number."""
+        """Identify a line by its number."""
         return row.number
 
     def row_text(self, row: LogRow) -> str:
-        """Return a line with its time, none of it cut."""
+        """Return a full line with its time."""
         return f"{self.time_of(row)}  {row.line.text}"
 
     @property
@@ -65,10 +65,10 @@ class EventLog(RowList[LogRow]):
         return self._kind
 
     def show(self, started_at: float, now: float) -> None:
-        """Show all that was taken in, newest on top.
+        """Show all recorded lines, newest on top.
 
         Args:
-            started_at: Unix time in seconds at which the run began.
+            started_at: Unix time in seconds at which the run started.
             now: Unix time of the picture on the screen.
         """
         new_day = clock_time(self._now, now, seconds=False) != clock_time(
@@ -84,12 +84,12 @@ class EventLog(RowList[LogRow]):
             self.repaint_changes()
 
     def filter(self, text: str) -> None:
-        """Show only lines with all of these words in them."""
+        """Show only lines that contain all of these words."""
         self._words = tuple(text.lower().split())
         self.show(self._started_at, self._now)
 
     def next_kind(self) -> None:
-        """Show the next of `KINDS` only."""
+        """Show only the next of `KINDS`."""
         kinds = list(KINDS)
         self._kind = kinds[(kinds.index(self._kind) + 1) % len(kinds)]
         self.show(self._started_at, self._now)

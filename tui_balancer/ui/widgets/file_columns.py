@@ -1,4 +1,4 @@
-"""The columns of the files: what they are, what has become of them, where, until when."""
+"""The columns of the list of files: size, state, device, finish time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tui_balancer.ui.widgets.columns import Column
 
 TAG_WIDTH: Final = 1
 LONG_NAME: Final = 40
-"""Cells that a name may want: `GCF_000005845.2_ASM584v2_protein.faa` has 36."""
+"""Maximum cells of a name: `GCF_000005845.2_ASM584v2_protein.faa` has 36."""
 
 STATES: Final[dict[FileState, tuple[str, Tone]]] = {
     FileState.RUNNING: ("●", "good"),
@@ -27,7 +27,7 @@ STATES: Final[dict[FileState, tuple[str, Tone]]] = {
     FileState.SKIPPED: (glyphs.SKIPPED, "fair"),
     FileState.DONE: (glyphs.DONE, "dim"),
 }
-"""Sign and tone of each state."""
+"""Glyph and tone of each state."""
 
 
 def file_columns(
@@ -36,11 +36,11 @@ def file_columns(
     """Return the columns of files in all states.
 
     Args:
-        tags: Numbers of the tagged files; asked whenever a row is drawn.
+        tags: Numbers of the tagged files; read whenever a row is drawn.
         device_cells: Width of a device's name.
-        names: Of files such as there are.
+        names: Sample of file names, for the column's width.
     """
-    # Without its folders a name is still the one that it is.
+    # A name is recognisable without its folders.
     longest = max((cell_len(name.rpartition("/")[2]) for name in names), default=0)
     wanted = min(longest, LONG_NAME)
     return (
@@ -54,7 +54,7 @@ def file_columns(
 
 
 def reason_columns(tags: Container[int], device_cells: int) -> tuple[Column[FileRow], ...]:
-    """Return the columns of files without an output, most of the room for the reasons."""
+    """Return the columns of files without an output, with most space for the reasons."""
     others = (*_facts(device_cells), *_sizes())
     return (
         _tag_column(tags),

@@ -1,4 +1,4 @@
-"""Every file of the run: what has become of it, where it waits, when it will be done."""
+"""The list of files: state, queue and finish time of each."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ from tui_balancer.ui.widgets.file_columns import (
 from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH
 
 _SORT_SHARE: Final = 0.1
-"""Share of the time that may go into sorting many files anew while nobody asks for it."""
+"""Share of the time for sorting many files again without a user's request."""
 
 _MANY: Final = 20_000
 
 _LOOKED_AT: Final = 1000
-"""Files whose names tell how much room names want."""
+"""Number of files whose names determine the width of the name column."""
 
 
 class FileList(DragList[FileRow], ChosenColumns[FileRow]):
-    """The files of one queue, of one state, or all of them; some tagged for a move.
+    """The files of one queue, of one state, or all; some of them tagged.
 
-    A tag belongs to the file, not to its place: it stays when the list is refreshed or the file
-    is moved or stolen, and goes when the file starts.
+    A tag belongs to the file, not to its position: it stays when the list is refreshed or the file
+    is moved or stolen, and is cleared when the file starts.
     """
 
     EMPTY = "no files"
     kind = "files"
 
     class Retagged(Message):
-        """Other files are tagged."""
+        """The tags have changed."""
 
     def __init__(self) -> None:
         self.choice = Choice()
@@ -74,21 +74,21 @@ class FileList(DragList[FileRow], ChosenColumns[FileRow]):
         self.retitle("Files")
 
     def row_key(self, row: FileRow) -> int:
-        """A file is told by its number in the run."""
+        """Identify a file by its number in the run."""
         return row.unit.unit_id
 
     @property
     def tagged(self) -> tuple[int, ...]:
-        """Numbers of the tagged files, in the order in which they were tagged."""
+        """Numbers of the tagged files, in the order of tagging."""
         return tuple(self._tags)
 
     @property
     def table(self) -> FileTable | None:
-        """The files as they were shown last."""
+        """The table of files that was shown last."""
         return self._table
 
     def show(self, table: FileTable | None) -> None:
-        """Show the files as they are now; None before they are known."""
+        """Show a new table of files; None before they are known."""
         if table is None or table is self._table:
             return
         if self._table is None or table.devices != self._table.devices:
@@ -112,7 +112,7 @@ class FileList(DragList[FileRow], ChosenColumns[FileRow]):
 
     @property
     def loose(self) -> bool:
-        """Whether no name has all the chosen words: letters in their order have to do."""
+        """Whether no name contains all words, so letters in order are matched instead."""
         return bool(self.choice.words) and self._search.loose
 
     def recall(self, memory: ScreenMemory) -> None:
@@ -123,7 +123,7 @@ class FileList(DragList[FileRow], ChosenColumns[FileRow]):
             self.choice = replace(self.choice, sort=sort, backwards=backwards)
 
     def choose(self, choice: Choice) -> None:
-        """Show other files, or the same in another order."""
+        """Change the filter or the order."""
         before, self.choice = self.choice, choice
         if (choice.sort, choice.backwards) != (before.sort, before.backwards):
             self.memory.sort = choice.sort, choice.backwards
@@ -145,15 +145,15 @@ class FileList(DragList[FileRow], ChosenColumns[FileRow]):
         self.choose(replace(self.choice, sort=SORTS[place], backwards=False))
 
     def sort_by(self, sort: str) -> None:
-        """Sort by this, backwards if it was sorted by it already."""
+        """Sort by this key; reverse the order if it is the current key."""
         self.choose(self.choice.sorted_by(sort))
 
     def reverse(self) -> None:
-        """Turn the order round."""
+        """Reverse the order."""
         self.choose(replace(self.choice, backwards=not self.choice.backwards))
 
     def reach_waiting(self) -> None:
-        """Put the cursor on the first waiting file, the one that keys can act on; else on top."""
+        """Move the cursor to the first waiting file, or else to the top."""
         place = 0
         if self._table is not None:
             (waiting,) = np.nonzero(self._table.state[self._numbers()] == FileState.WAITING)
@@ -161,7 +161,7 @@ class FileList(DragList[FileRow], ChosenColumns[FileRow]):
         self.move_cursor(place)
 
     def toggle_tag(self) -> None:
-        """Tag the file under the cursor or take its tag away, and go on to the next one."""
+        """Tag or untag the file under the cursor, and move to the next one."""
         self._toggle(self.cursor)
         self.action_cursor(1)
 
@@ -175,24 +175,24 @@ class FileList(DragList[FileRow], ChosenColumns[FileRow]):
         self._tags_changed()
 
     def clear_tags(self) -> None:
-        """Take all tags away."""
+        """Clear all tags."""
         self.drop_tags(tuple(self._tags))
 
     def leave(self, unit_ids: Collection[int]) -> None:
-        """Let the cursor stay where it is when these files are elsewhere."""
+        """Keep the cursor's position when these files move away."""
         self._left = frozenset(unit_ids)
 
     def drop_tags(self, unit_ids: Collection[int]) -> None:
-        """Take the tags of these files away."""
+        """Clear the tags of these files."""
         for unit_id in unit_ids:
             self._tags.pop(unit_id, None)
         self._tags_changed()
 
     def targets(self, states: tuple[FileState, ...], *, shown: bool) -> Targets:
-        """Return what an action changes that applies to files in these states.
+        """Return the files that an action changes, if it applies to files in these states.
 
-        The tagged files, or else all that are shown if `shown` says so, or else the one under the
-        cursor: that one whatever its state, the run says what is wrong.
+        The tagged files, or else all shown files if `shown`, or else the file under the cursor in
+        any state: the run then reports why it refuses.
         """
         if self._table is None or not (self._tags or shown):
             row = self.cursor_row
@@ -206,24 +206,24 @@ class FileList(DragList[FileRow], ChosenColumns[FileRow]):
         return self._targets[states]
 
     def units(self, numbers: Numbers) -> tuple[Unit, ...]:
-        """Return files by their numbers."""
+        """Return the units of these numbers."""
         units = self._table.units if self._table is not None else ()
         return tuple(units[number] for number in numbers.tolist())
 
     def costs(self, numbers: Numbers) -> dict[str, float]:
-        """Return the FLOPs of those of these files that wait, by the device for which they do."""
+        """Return the FLOPs of the waiting files among these, by the device they wait for."""
         if self._table is None:
             return {}
         table = self._table
         waiting = numbers[table.state[numbers] == FileState.WAITING]
-        # What waits for no device has the last place.
+        # Files that wait for no device are in the last place.
         sums = np.bincount(table.device[waiting] % (len(table.devices) + 1), table.cost[waiting])
         names = (*table.devices, "")
         files = np.bincount(table.device[waiting] % (len(table.devices) + 1))
         return {names[at]: float(sums[at]) for at in np.flatnonzero(files).tolist()}
 
     def set_rows(self, rows: Sequence[FileRow], *, follow_top: bool = False) -> None:
-        """Show other rows, of which other ones are acted on."""
+        """Show other rows, so that keys act on other files."""
         self._targets.clear()
         super().set_rows(rows, follow_top=follow_top)
 
@@ -242,7 +242,7 @@ class FileList(DragList[FileRow], ChosenColumns[FileRow]):
 
     def _find(self, row: FileRow, near: int) -> int:
         number, place = row.unit.unit_id, None
-        # A file that has started or ended goes its way; where it stood there is the next one.
+        # The next file takes the position of one that has started or ended.
         same = self._table is not None and self._table.state[number] == row.state
         if same and number not in self._left and isinstance(self.rows, FileRows):
             place = self.rows.find(number)
@@ -265,7 +265,7 @@ class FileList(DragList[FileRow], ChosenColumns[FileRow]):
         self._tell()
 
     def say(self, text: str) -> None:
-        """Write something else into the frame; nothing brings its title back."""
+        """Set the text in the frame; an empty text restores the title."""
         if text:
             self.retitle(text)
         else:
@@ -284,14 +284,14 @@ class FileList(DragList[FileRow], ChosenColumns[FileRow]):
         self.retitle(*parts)
 
     def title_of(self, column: Column[FileRow]) -> Line:
-        """Mark the column that the files are sorted by."""
+        """Mark the sorted column."""
         if not column.key or column.key != self.choice.sort:
             return [(column.title, "plain")]
         sign = glyphs.UP if self.choice.backwards else glyphs.DOWN
         return [(f"{column.title}{sign}", "accent")]
 
     def on_click(self, event: events.Click) -> None:
-        """Toggle the tag by a click on its column."""
+        """Toggle the tag on a click in its column."""
         index = self.row_at(event)
         column = event.get_content_offset_capture(self).x
         if index is not None and column < CURSOR_WIDTH + TAG_WIDTH:

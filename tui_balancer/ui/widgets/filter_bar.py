@@ -1,4 +1,4 @@
-"""A line to type the words in that a list is narrowed down to."""
+"""The input line for a list's filter."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from tui_balancer.ui.keymap import FILTERING, bindings
 
 
 class FilterBar(Input):
-    """Hidden until it is asked for; escape empties it, enter keeps what it says.
+    """Hidden until opened; escape clears it, enter keeps its text.
 
     Args:
-        hint: What it says while it is empty.
-        note: What is shown and hidden with it.
+        hint: Placeholder while it is empty.
+        note: Widget that is shown and hidden with it.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(*FILTERING)
 
     class Narrowed(Message):
-        """The words have changed."""
+        """The text has changed."""
 
         def __init__(self, text: str) -> None:
             self.text = text
             super().__init__()
 
     class Left(Message):
-        """The person is through with typing."""
+        """The user has finished typing."""
 
     def __init__(self, *, hint: str = "words to find", note: Widget | None = None) -> None:
         super().__init__(placeholder=hint, compact=True, classes="filter")
@@ -45,23 +45,23 @@ class FilterBar(Input):
             self._note.display = shown
 
     def ask(self) -> None:
-        """Show it, whatever was told in its place, and take the keys."""
+        """Show the input and focus it."""
         self.app.clear_notifications()
         self._appear(True)
         self.focus()
 
     def put(self, text: str) -> None:
-        """Change what it says; an empty one that nobody types in is hidden."""
+        """Set the text; hide the input if it is empty and not focused."""
         self.value = text
         self._appear(bool(text) or self.has_focus)
 
     def action_give_up(self) -> None:
-        """Show everything again."""
+        """Clear the filter."""
         self.value = ""
         self.action_keep()
 
     def action_keep(self) -> None:
-        """Give the keys back, and the room where nothing is filtered."""
+        """Return the focus; hide the input if it is empty."""
         self._appear(bool(self.value))
         self.post_message(self.Left())
 

@@ -1,4 +1,4 @@
-"""When each device ends, as bars against the time in which all of them together could."""
+"""Finish times of the devices, as bars with the bound."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 from tui_balancer.formatting import estimate
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import device_label, device_width
-from tui_balancer.ui.state.device_rows import GROUPED_FROM, ends_in, is_through
+from tui_balancer.ui.state.device_rows import GROUPED_FROM, ends_in, is_finished
 from tui_balancer.ui.state.forecast import HELD, LATE, fluid_end
 from tui_balancer.ui.styles import Line, Tone
 from tui_balancer.ui.widgets.columns import Column
@@ -18,15 +18,15 @@ from tui_balancer.view.handle import RunSnapshot
 
 @dataclass(frozen=True, slots=True)
 class FinishRow:
-    """A device's end.
+    """A device's finish time.
 
     Attributes:
         device: Its id.
-        ends: Seconds from now; None where that is not known.
-        text: The same in words.
-        held: Whether it does not compute: its end is that of its queue, if it went on.
-        bound: Seconds in which all devices could do all that is left.
-        scale: Seconds that the whole width stands for.
+        ends: Seconds from now; None if unknown.
+        text: The same as text.
+        held: Whether it is paused, dead or stopped: its finish time assumes that it resumes.
+        bound: Seconds that all devices need for all remaining work.
+        scale: Seconds of the full width.
     """
 
     device: str
@@ -38,9 +38,9 @@ class FinishRow:
 
 
 def finish_rows(snapshot: RunSnapshot) -> tuple[FinishRow, ...]:
-    """Return a row for each device, all to one scale; of many the latest first."""
+    """Return a row for each device on a common scale; of many, the latest first."""
     bound = fluid_end(snapshot.devices)
-    # A held device with a long queue would make all other bars too short to be told apart.
+    # A held device with a long queue would make all other bars too short to compare.
     working = [one.finish_seconds or 0.0 for one in snapshot.devices if one.state not in HELD]
     scale = max(*working, (bound or 0.0) * LATE, 0.0) if working else 0.0
     devices = list(snapshot.devices)
@@ -50,7 +50,7 @@ def finish_rows(snapshot: RunSnapshot) -> tuple[FinishRow, ...]:
         FinishRow(
             one.device,
             one.finish_seconds,
-            ends_in(one, through=is_through(one, snapshot)),
+            ends_in(one, finished=is_finished(one, snapshot)),
             one.state in HELD,
             bound,
             scale,
@@ -60,7 +60,7 @@ def finish_rows(snapshot: RunSnapshot) -> tuple[FinishRow, ...]:
 
 
 def bar_cell(row: FinishRow, width: int) -> Line:
-    """Draw the time to a device's end, and where the bound lies in it."""
+    """Draw a device's finish time and the bound."""
     if not row.scale or row.ends is None:
         return [(glyphs.TRACK * width, "dim")]
     filled = round(min(1.0, row.ends / row.scale) * width)
@@ -89,7 +89,7 @@ def _two_tones(text: str, filled: int, tone: Tone) -> Line:
 
 @cache
 def columns(device_cells: int) -> tuple[Column[FinishRow], ...]:
-    """Return the columns for device names of so many cells."""
+    """Return the columns for device names of this width."""
     return (
         Column(
             "Device",
@@ -107,7 +107,7 @@ def columns(device_cells: int) -> tuple[Column[FinishRow], ...]:
 
 
 class FinishBars(RowList[FinishRow]):
-    """The imbalance at a glance: who ends when, and where the bound lies."""
+    """Shows the imbalance: each device's finish time and the bound."""
 
     EMPTY = "no devices yet"
     MARKS_WHEN_BLURRED = False
@@ -117,11 +117,11 @@ class FinishBars(RowList[FinishRow]):
         self.retitle("Finish times")
 
     def row_key(self, row: FinishRow) -> str:
-        """A row is told by its device."""
+        """Identify a row by its device."""
         return row.device
 
     def show(self, snapshot: RunSnapshot) -> None:
-        """Show the ends of a snapshot."""
+        """Show the finish times of a snapshot."""
         rows = finish_rows(snapshot)
         self.set_columns(columns(device_width(row.device for row in rows)))
         self.set_rows(rows)

@@ -1,4 +1,4 @@
-"""A row a device over time: files, gaps, model loading, pauses, steals."""
+"""Gantt chart of the devices: files, gaps, model loading, pauses, steals."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tui_balancer.ui.widgets.tracks import STEPS, TrackLines, Window, fitting_st
 
 
 class Gantt(RowList[str]):
-    """The tracks of a record, with a cursor in time.
+    """The tracks of a timeline, with a cursor in time.
 
     Args:
-        record: What happened.
+        record: The timeline.
 
     Attributes:
-        following: Whether the window ends at the present.
+        following: Whether the window ends at the current time.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -36,7 +36,7 @@ class Gantt(RowList[str]):
     EMPTY = "no devices yet"
 
     class Looked(Message):
-        """The cursor stands on another stretch of time."""
+        """The cursor has moved to another stretch of time."""
 
     def __init__(self, record: TimelineRecord) -> None:
         self._record = record
@@ -51,7 +51,7 @@ class Gantt(RowList[str]):
         super().__init__(self._named_tracks(), id="gantt")
 
     def show(self, devices: tuple[str, ...], now: float) -> None:
-        """Show the devices' past up to now, in seconds since the run began."""
+        """Show the devices' history up to now, in seconds since the run started."""
         self._now = now
         if devices != self.rows:
             self._device_width = device_width(devices)
@@ -62,7 +62,7 @@ class Gantt(RowList[str]):
 
     @property
     def window(self) -> Window:
-        """What is shown."""
+        """The window of time that is shown."""
         step = self._step or fitting_step(self._now, self._width)
         if self.following or self._step is None:
             self._first = max(0, ceil(self._now / step) - self._width)
@@ -75,12 +75,12 @@ class Gantt(RowList[str]):
 
     @property
     def moment(self) -> tuple[float, float]:
-        """Begin and end of the stretch under the cursor, in seconds since the run began."""
+        """Start and end of the stretch under the cursor, in seconds since the run started."""
         window = self.window
         return self._time * window.step, (self._time + 1) * window.step
 
     def cell_here(self) -> Cell | None:
-        """Return what the cursor stands on; None beside the tracks."""
+        """Return the cell under the cursor; None outside the tracks."""
         track = self._record.tracks.get(self.cursor_row or "")
         start, end = self.moment
         if track is None or start >= self._now:
@@ -88,7 +88,7 @@ class Gantt(RowList[str]):
         return track.cell(start, min(end, self._now), self._now)
 
     def zoom(self, factor: float) -> None:
-        """Show the next less or more time, around the cursor."""
+        """Zoom in or out by a step, around the cursor."""
         before = self.window
         place = STEPS.index(before.step) + (1 if factor > 1 else -1)
         if not 0 <= place < len(STEPS):
@@ -108,14 +108,14 @@ class Gantt(RowList[str]):
         self._look()
 
     def follow(self) -> None:
-        """Show the present from now on, or stop doing so."""
+        """Follow the current time, or stop following."""
         self.following = not self.following
         if not self.following:
             self._step = self.window.step
         self._look()
 
     def pan(self, share: float) -> None:
-        """Go back or on by a share of what is shown."""
+        """Move back or forward by a share of the window."""
         self._hold()
         cells = round(share * self._width)
         self._first = max(0, min(self._first + cells, self._last_cell))
@@ -123,7 +123,7 @@ class Gantt(RowList[str]):
         self._look()
 
     def action_step(self, cells: int) -> None:
-        """Move the cursor in time; the window comes along."""
+        """Move the cursor in time, and the window with it."""
         self._hold()
         self._time = max(0, min(self._time + cells, self._last_cell))
         if not self._first <= self._time < self._first + self._width:
@@ -135,7 +135,7 @@ class Gantt(RowList[str]):
         self._look()
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor where the mouse is, in time as well."""
+        """Move the cursor to the mouse, also in time."""
         offset = event.get_content_offset(self)
         if offset is not None and offset.x >= self.left:
             self._hold()
@@ -143,19 +143,19 @@ class Gantt(RowList[str]):
             self._look()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Zoom in by the wheel with ctrl."""
+        """Zoom in with ctrl and the wheel."""
         if event.ctrl:
             event.stop()
             self.zoom(0.5)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Zoom out by the wheel with ctrl."""
+        """Zoom out with ctrl and the wheel."""
         if event.ctrl:
             event.stop()
             self.zoom(2)
 
     def _named_tracks(self) -> tuple[Column[str], ...]:
-        """Return the columns, that of the devices as wide as their names."""
+        """Return the columns; that of the devices is as wide as their names."""
 
         def name_cell(device: str, width: int) -> Line:
             return [(device_label(device, width), "strong")]
@@ -166,13 +166,13 @@ class Gantt(RowList[str]):
         )
 
     def _measure(self) -> None:
-        """Note how many cells there is room for: asked for many times in every picture."""
+        """Store the width in cells, which every picture needs many times."""
         width = self.row_width(self.scrollable_content_region.width)
         self._width = max(1, width - self.left)
 
     @property
     def _last_cell(self) -> int:
-        # 5.7 seconds are 57 tenths, whatever the division says.
+        # Rounded: 5.7 seconds are 57 tenths.
         return max(0, ceil(self._now / self.window.step - 1e-9) - 1)
 
     def _hold(self) -> None:
@@ -194,7 +194,7 @@ class Gantt(RowList[str]):
         self.post_message(self.Looked())
 
     def title_of(self, column: Column[str]) -> Line:
-        """Write times over the tracks."""
+        """Draw the times above the tracks."""
         if not column.flexible:
             return [(column.title, "plain")]
         return [(time_labels(self.window), "plain")]
@@ -203,13 +203,13 @@ class Gantt(RowList[str]):
         window = self.window
         line = self._lines.line(device, window, self._now)
         if device == self.cursor_row and 0 <= self._time - window.first < window.width:
-            # A full block would hide any ground that it stands on.
+            # A full block would hide the background.
             line = _replaced(line, self._time - window.first, (glyphs.MARK, "chosen"))
         return line
 
 
 def _replaced(line: Line, place: int, span: Span) -> Line:
-    """Return a line with another letter at a place."""
+    """Return a line with one character replaced."""
     replaced: Line = []
     for text, tone in line:
         if 0 <= place < len(text):

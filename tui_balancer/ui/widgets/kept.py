@@ -1,4 +1,4 @@
-"""Lines that are handed out again while nothing has changed."""
+"""Caches a widget's rendered lines while nothing has changed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Kept(Widget):
-    """Keeps the lines that the screen got last, frame and all.
+    """Keeps the last rendered lines, including the frame.
 
-    With every picture the screen asks all widgets between the first and the last line that
-    changed for theirs, and Textual works out colours, frame and filters of each anew.
+    For every picture the screen asks all widgets between the first and the last changed line for
+    their lines, and Textual renders colours, frame and filters of each again.
     """
 
     def __init__(self, *children: Widget, **options: Any) -> None:
@@ -31,25 +31,25 @@ class Kept(Widget):
         layout: bool = False,
         recompose: bool = False,
     ) -> Self:
-        """Have the widget painted, or regions of it."""
+        """Repaint the widget, or regions of it."""
         self._kept = None
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def notify_style_update(self) -> None:
-        """Have the widget painted in other colours."""
+        """Repaint the widget in other colours."""
         self._kept = None
         super().notify_style_update()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Return the lines of a region, frame and all."""
+        """Return the lines of a region, including the frame."""
         if self._kept is None or self._kept[0] != crop:
-            self._kept = crop, self.lines_anew(crop)
+            self._kept = crop, self.rendered_lines(crop)
         return self._kept[1]
 
-    def lines_anew(self, crop: Region) -> list[Strip]:
-        """Return the lines of a region as they are now."""
+    def rendered_lines(self, crop: Region) -> list[Strip]:
+        """Render the lines of a region."""
         return super().render_lines(crop)
 
 
 class Pane(Container, Kept):
-    """Where other widgets are laid out."""
+    """A container for other widgets."""

@@ -1,4 +1,4 @@
-"""The keys that matter here and now, as many as one line has room for."""
+"""The footer: the keys that have an effect now, as many as fit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GAP: Final = "  "
 
 
 def _entries(keys: Sequence[Key]) -> list[tuple[Key, Line]]:
-    """Return what stands for each key; keys of one word share it."""
+    """Return the text of each key; paired keys share a word."""
     entries: list[tuple[Key, Line]] = []
     for position, key in enumerate(keys):
         followed = position + 1 < len(keys) and keys[position + 1].label == key.label
@@ -27,7 +27,7 @@ def _entries(keys: Sequence[Key]) -> list[tuple[Key, Line]]:
 
 
 def _gap(key: Key, entry: Line) -> str:
-    """Return what comes behind a key: less where the next one shares its word."""
+    """Return the separator after a key: shorter if the next one shares its word."""
     return " " if key.paired and not entry[1][0] else _GAP
 
 
@@ -45,12 +45,12 @@ def fitting(keys: Sequence[Key], width: int) -> list[tuple[Key, Line]]:
 
 
 class KeyBar(Painted):
-    """One line of keys; a click is as good as a press."""
+    """One line of keys; a click acts like a press."""
 
     keys: reactive[tuple[Key, ...]] = reactive((), repaint=False)
 
     class Clicked(Message):
-        """A person clicked a key."""
+        """A key was clicked."""
 
         def __init__(self, key: Key) -> None:
             self.key = key
@@ -71,7 +71,7 @@ class KeyBar(Painted):
         return fit(line[:-1], width)
 
     def on_click(self, event: events.Click) -> None:
-        """Tell which key was clicked."""
+        """Post which key was clicked."""
         left = self.gutter.left
         for key, entry in fitting(self.keys, self.size.width):
             width = line_width(entry)

@@ -1,4 +1,4 @@
-"""One line in tones."""
+"""One line of text in tones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tui_balancer.ui.widgets.painted import Painted
 
 
 class LineText(Painted):
-    """A line that changes often; cut where it is too long."""
+    """A line that changes often; cut if it is too long."""
 
     line: reactive[Line] = reactive(list, repaint=False)
 

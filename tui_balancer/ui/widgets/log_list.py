@@ -1,4 +1,4 @@
-"""A log file's end, line by line."""
+"""The end of a log file."""
 
 from __future__ import annotations
 
@@ -53,20 +53,20 @@ class LogList(RowList[LogLine]):
         self.retitle("Log")
 
     def row_key(self, row: LogLine) -> int:
-        """A line is told by its number."""
+        """Identify a line by its number."""
         return row.number
 
     def row_text(self, row: LogLine) -> str:
-        """Return a line as it is."""
+        """Return the text of a line."""
         return row.text
 
     @property
     def name_shown(self) -> str:
-        """Name of the log on the screen; empty before the first."""
+        """Name of the log that is shown; empty before the first."""
         return self._log.name if self._log else ""
 
     def show(self, log: LogPicture | None) -> None:
-        """Show a log's end; None before one was read."""
+        """Show the end of a log; None before one is read."""
         if log is None or log is self._log:
             return
         if self._log is None or log.name != self._log.name:
@@ -75,29 +75,29 @@ class LogList(RowList[LogLine]):
         self._choose()
 
     def filter(self, text: str) -> None:
-        """Show only lines with all of these words."""
+        """Show only lines that contain all of these words."""
         self._words = tuple(text.lower().split())
         self._choose()
 
     def next_level(self) -> None:
-        """Show only warnings and errors, only errors, all again."""
+        """Cycle through warnings and errors, errors only, all lines."""
         self._level = Level((self._level + 1) % len(Level))
         self._choose()
 
     def toggle_follow(self) -> None:
-        """Follow the end, or stay."""
+        """Follow the end, or stop following."""
         self.following = not self.following
         if self.following:
             self.action_last()
         self._tell()
 
     def action_cursor(self, step: int) -> None:
-        """Move the cursor; whoever goes up wants to read."""
+        """Move the cursor; moving up stops following."""
         super().action_cursor(step)
         self._look()
 
     def action_page(self, step: int) -> None:
-        """Move the cursor by a page; whoever goes up wants to read."""
+        """Move the cursor by a page; moving up stops following."""
         super().action_page(step)
         self._look()
 
@@ -107,7 +107,7 @@ class LogList(RowList[LogLine]):
         self._look()
 
     def action_shift(self, cells: int) -> None:
-        """Show what lies further right or left in long lines."""
+        """Scroll long lines sideways."""
         longest = max((cell_len(line.text) for line in self.rows), default=0)
         self._shift = max(0, min(self._shift + cells, longest - self.size.width // 2))
         self.repaint_changes()

@@ -1,4 +1,4 @@
-"""Which log is read."""
+"""The list of logs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS: Final[tuple[Column[str], ...]] = (Column("", 8, _name_cell, flexible=Tr
 
 
 def label_of(name: str) -> str:
-    """Return what a log file is called on the screen: a worker's by its device."""
+    """Return the name of a log on the screen: the device for a worker's log."""
     if name.startswith("worker-"):
         device = re.sub(r"_(\d+)$", r":\1", name.removeprefix("worker-"))
         node, _, kind = device.rpartition("_")

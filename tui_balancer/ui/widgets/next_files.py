@@ -1,4 +1,4 @@
-"""The files at the front of each queue, and when their devices will start them."""
+"""The next files of each queue, and when they start."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tui_balancer.view.handle import RunSnapshot
 
 @dataclass(frozen=True, slots=True)
 class NextFile:
-    """A file that waits.
+    """A waiting file.
 
     Attributes:
         first: Whether it is the next one of its device.
-        held: Whether the device does not compute now: nobody knows when it starts.
+        held: Whether the device is paused, dead or stopped: the start is unknown.
     """
 
     device: str
@@ -30,7 +30,7 @@ class NextFile:
 
 
 def next_files(snapshot: RunSnapshot, each: int) -> tuple[NextFile, ...]:
-    """Return the first files of each queue, at most so many of one."""
+    """Return the first files of each queue, up to a maximum per queue."""
     return tuple(
         NextFile(one.device, unit, number == 0, one.state in HELD)
         for one in snapshot.devices
@@ -40,7 +40,7 @@ def next_files(snapshot: RunSnapshot, each: int) -> tuple[NextFile, ...]:
 
 @cache
 def columns(device_cells: int) -> tuple[Column[NextFile], ...]:
-    """Return the columns for device names of so many cells."""
+    """Return the columns for device names of this width."""
     return (
         Column(
             "Device",
@@ -67,7 +67,7 @@ def columns(device_cells: int) -> tuple[Column[NextFile], ...]:
 
 
 class NextFiles(RowList[NextFile]):
-    """What each device does next."""
+    """Shows the next files of each device."""
 
     EMPTY = "nothing waits"
     MARKS_WHEN_BLURRED = False
@@ -77,11 +77,11 @@ class NextFiles(RowList[NextFile]):
         self.retitle("Next files")
 
     def row_key(self, row: NextFile) -> int:
-        """A row is told by its unit."""
+        """Identify a row by its unit."""
         return row.unit.unit_id
 
     def show(self, snapshot: RunSnapshot, height: int) -> None:
-        """Show the front of each queue, of every device as many files as the height has room for.
+        """Show the front of each queue, with as many files per device as fit.
 
         Args:
             snapshot: The run.

@@ -1,4 +1,4 @@
-"""Lines in tones that are painted where they changed, and nowhere else."""
+"""A widget that repaints only the lines that changed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 class Painted(Kept):
     """Draws its content line by line.
 
-    A picture comes four times a second and differs from the one before in a few numbers, so what
-    a widget costs is what it does where nothing changed. `repaint_changes` draws every line that
-    is in view and has those painted that are not what stands there; while a widget has none, the
-    screen gets the lines that it got before, with their frame.
+    A picture arrives four times a second and differs from the previous one in a few numbers, so
+    unchanged lines decide a widget's cost. `repaint_changes` draws every visible line and repaints
+    those that differ; if none does, the screen gets the cached lines with their frame.
     """
 
     ALLOW_SELECT = False
@@ -31,7 +30,7 @@ class Painted(Kept):
     def __init__(self, *children: Widget, **options: Any) -> None:
         super().__init__(*children, **options)
         self._standing: dict[int, Line] = {}
-        # What `repaint_changes` has drawn and `render_line` is about to be asked for.
+        # Lines drawn by `repaint_changes`, which `render_line` returns next.
         self._fresh: dict[int, Line] = {}
         self._fresh_width = 0
         self._strips: dict[int, Strip] = {}
@@ -42,16 +41,16 @@ class Painted(Kept):
         """Return a line of the view, at most `width` cells long."""
 
     def ground(self, _y: int, _line: Line) -> str:
-        """Return the component class that a line is painted over; empty for the widget's own."""
+        """Return the component class of a line's base style; empty for the widget's own."""
         return ""
 
     @property
     def room(self) -> Region:
-        """Where content is drawn; a scrollbar that comes takes of it without a resize."""
+        """The content region; a scrollbar may reduce it without a resize."""
         return self.scrollable_content_region
 
     def repaint_changes(self) -> None:
-        """Paint the lines in view whose text is not what stands there."""
+        """Repaint the visible lines whose text has changed."""
         room = self.room
         self._fresh_width = room.width
         self._fresh = {
@@ -60,7 +59,7 @@ class Painted(Kept):
             if self._standing.get(y) != (line := self.draw(y, room.width))
         }
         if self._fresh:
-            # Whole lines, frame and all: of a part of one the terminal's codes are made anew.
+            # Whole lines with the frame: for a part of a line the terminal codes are made again.
             left = self.content_offset.x
             bar = self.show_vertical_scrollbar
             width = left + room.width if bar else self.outer_size.width
@@ -73,7 +72,7 @@ class Painted(Kept):
         layout: bool = False,
         recompose: bool = False,
     ) -> Self:
-        """Have the widget painted, or lines of it."""
+        """Repaint the widget, or lines of it."""
         if not regions:
             self._strips.clear()
         for region in regions:
@@ -82,26 +81,26 @@ class Painted(Kept):
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def notify_style_update(self) -> None:
-        """Have the widget painted in other colours."""
+        """Repaint the widget in other colours."""
         self._strips.clear()
         super().notify_style_update()
 
-    def lines_anew(self, crop: Region) -> list[Strip]:
-        """Return the lines of a region; those of the content on a shorter way than Textual's.
+    def rendered_lines(self, crop: Region) -> list[Strip]:
+        """Return the lines of a region; content lines skip most of Textual's rendering.
 
-        There is nothing at their sides but padding, which Textual would find out for each anew.
+        They have only padding at their sides, which Textual would compute for each line again.
         """
         if crop != self._strips_for:
             self._strips.clear()
             self._strips_for = crop
         region, room = self.region, self.room
         if crop.size != region.size:
-            return super().lines_anew(crop)
+            return super().rendered_lines(crop)
         top, left = room.y - region.y, room.x - region.x
         return [
             self._content_line(y - top, left, crop.width)
             if top <= y < top + room.height
-            else super(Painted, self).lines_anew(Region(0, y, crop.width, 1))[0]
+            else super(Painted, self).rendered_lines(Region(0, y, crop.width, 1))[0]
             for y in crop.line_range
         ]
 

@@ -1,4 +1,4 @@
-"""How many files went from which device to which."""
+"""The number of stolen files by pair of devices."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import device_label, device_width
 
 MOST_DEVICES = 8
-"""More than these make no matrix but a list of the pairs with the most steals."""
+"""With more devices than this, the pairs with the most steals are listed instead."""
 
 _CELL = 7
 _ROOM = 70
-"""Cells that names of nodes may fill, where there are few."""
+"""Maximum cells of node names if there are few."""
 
 
 def matrix_text(steals: Counter[tuple[str, str]], devices: Sequence[str]) -> Content:
-    """Return the pairs as a matrix: a row for who gave, a column for who received."""
+    """Return the pairs as a matrix: a row per giver, a column per receiver."""
     if not steals:
         return Content.styled("no steals yet", "$dim")
     if len(devices) > MOST_DEVICES:
@@ -63,11 +63,11 @@ class PairMatrix(VerticalScroll, can_focus=False):
         self.border_title = " Steals by device "
 
     def compose(self) -> ComposeResult:
-        """One text that scrolls."""
+        """Lay out one scrolling text."""
         yield self._text
 
     def show(self, steals: Counter[tuple[str, str]], devices: Sequence[str]) -> None:
-        """Show the numbers as they are now."""
+        """Show the current numbers."""
         state = (steals.total(), tuple(devices))
         if state != self._shown:
             self._shown = state

@@ -1,4 +1,4 @@
-"""Where a replay is: its speed, the time, and the run as a line with its landmarks."""
+"""The playback bar: speed, time, and a line with the run's steals and failures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui_balancer.ui.widgets.painted import Painted
 
 
 def head(playback: Playback) -> Line:
-    """Return what stands before the line: playing or not, how fast, where."""
+    """Return the text before the line: state, speed, position."""
     state = f"{glyphs.CURSOR} playing" if playback.playing else "‖ paused"
     moment = f"{duration(playback.position)} / {duration(playback.length)}"
     return [
@@ -29,7 +29,7 @@ def head(playback: Playback) -> Line:
 def track(
     playback: Playback, steals: Iterable[float], failures: Iterable[float], width: int
 ) -> Line:
-    """Return the run as a line: what was played, what comes, and the landmarks in both."""
+    """Return the run as a line: the part played, the rest, and the marks in both."""
     length = max(playback.length, 1e-9)
 
     def cell(seconds: float) -> int:
@@ -52,14 +52,14 @@ class ReplayBar(Painted):
     """One line; a click goes to that moment.
 
     Args:
-        steals: Moments in seconds of the run.
-        failures: The same.
+        steals: Moments in seconds since the run started.
+        failures: The same for failures.
     """
 
     playback: reactive[Playback | None] = reactive(None, repaint=False)
 
     class Clicked(Message):
-        """A person clicked a moment, in seconds of the run."""
+        """A moment was clicked, in seconds since the run started."""
 
         def __init__(self, seconds: float) -> None:
             self.seconds = seconds
@@ -84,7 +84,7 @@ class ReplayBar(Painted):
         return fit(line, width)
 
     def on_click(self, event: events.Click) -> None:
-        """Tell which moment was clicked."""
+        """Post which moment was clicked."""
         if self.playback is None:
             return
         start = line_width(head(self.playback))

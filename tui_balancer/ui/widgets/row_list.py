@@ -1,4 +1,4 @@
-"""A list of rows in columns that stays quick with a hundred thousand of them."""
+"""A list of rows in columns that stays fast with 100,000 rows."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ ROOMY: Final = 110
 
 
 def gap(width: int) -> int:
-    """Return how many cells there are between the columns of a list of this width."""
+    """Return the number of cells between the columns of a list of this width."""
     return 2 if width >= ROOMY else 1
 
 
 class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
-    """Rows with a cursor, drawn line by line: only what is in view costs anything.
+    """Rows with a cursor; only visible lines are drawn.
 
-    The cursor stays on its row, found again by `row_key`, when rows are added, taken away or
-    reordered; only lines whose text changed are painted again.
+    The cursor stays on its row, found by `row_key`, when rows are added, removed or reordered;
+    only lines whose text changed are repainted.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -50,15 +50,15 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
         "row-list--heading",
     }
     EMPTY: ClassVar[str] = ""
-    """What the list says while it has no rows."""
+    """Text of a list without rows."""
     MARKS_WHEN_BLURRED: ClassVar[bool] = True
-    """Whether the row under the cursor matters while the keys go elsewhere."""
+    """Whether the cursor is shown without the focus."""
 
     cursor: reactive[int] = reactive(0, repaint=False)
     """Index of the row under the cursor; 0 in an empty list."""
 
     class CursorMoved(Message):
-        """The cursor stands on another row, by a person's hand or because its row left."""
+        """The cursor is on another row: the user moved it, or its row was removed."""
 
         def __init__(self, row_list: RowList[Any]) -> None:
             self.row_list = row_list
@@ -70,7 +70,7 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
             return self.row_list
 
     class Chosen(Message):
-        """Enter or a double click on the row under the cursor."""
+        """The row under the cursor was selected by enter or a double click."""
 
         def __init__(self, row_list: RowList[Any]) -> None:
             self.row_list = row_list
@@ -82,7 +82,7 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
             return self.row_list
 
     class HeadingClicked(Message):
-        """A click on the heading of a column that the list may be sorted by."""
+        """The heading of a sortable column was clicked."""
 
         def __init__(self, row_list: RowList[Any], key: str) -> None:
             self.row_list = row_list
@@ -107,23 +107,23 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
         self._title = ""
 
     def on_mount(self) -> None:
-        """Take the room of an empty list."""
+        """Set the size of an empty list."""
         self.virtual_size = Size(0, self._height)
 
     def set_columns(self, columns: Sequence[Column[RowT]]) -> None:
-        """Show the rows in other columns."""
+        """Set the columns."""
         if columns is not self._columns:
             self._columns = tuple(columns)
             self._arranged_for = 0
             self.repaint_changes()
 
     def row_key(self, row: RowT) -> Hashable:
-        """Return what tells a row from all others and does not change with its content."""
+        """Return a unique key of a row that does not depend on its content."""
         return row
 
     @property
     def rows(self) -> Sequence[RowT]:
-        """The rows as they were set."""
+        """The rows."""
         return self._rows
 
     @property
@@ -132,12 +132,12 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
         return self._rows[self.cursor] if self.cursor < len(self._rows) else None
 
     def set_rows(self, rows: Sequence[RowT], *, follow_top: bool = False) -> None:
-        """Show other rows; the cursor stays on its row, or on its place where that is gone.
+        """Set the rows; the cursor stays on its row, or at its index if the row is gone.
 
         Args:
             rows: The new rows; kept, not copied.
-            follow_top: Whether a cursor on the first row stays on top when rows come in
-                above it, as in a list with the newest first.
+            follow_top: Whether a cursor on the first row stays on top when rows are added
+            above it, as in a list with the newest first.
         """
         old_row, old_index, old_height = self.cursor_row, self.cursor, self._height
         self._rows = rows
@@ -159,9 +159,9 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
         return None if row is None else self.row_key(row)
 
     def _find(self, row: RowT, near: int) -> int:
-        """Return where a row is now that was at `near`; the nearest place where it is gone."""
+        """Return the new index of a row that was at `near`; the nearest index if it is gone."""
         key = self.row_key(row)
-        # Queues shrink from the front, so a row is most often a little above its old place.
+        # Queues shrink from the front, so a row is usually a little above its old index.
         near = min(near, len(self._rows) - 1)
         for index in chain(range(near, -1, -1), range(near + 1, len(self._rows))):
             if self.row_key(self._rows[index]) == key:
@@ -174,11 +174,11 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
 
     @property
     def rows_height(self) -> int:
-        """Lines that all of it takes, with title and headings."""
+        """Total lines, including title and headings."""
         return 1 + self._height
 
     def move_cursor(self, index: int) -> None:
-        """Put the cursor on a row, the nearest one there is, and scroll it into view."""
+        """Move the cursor to the nearest existing row, and scroll it into view."""
         self.cursor = max(0, min(index, len(self._rows) - 1))
         top, height = self.scroll_offset.y, max(1, self._page)
         if self.cursor < top:
@@ -187,7 +187,7 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
             self.scroll_to(y=self.cursor - height + 1, animate=False, force=True)
 
     def watch_cursor(self, old: int, new: int) -> None:
-        """Paint the two rows that changed and tell the screen."""
+        """Repaint the old and the new row and post a message."""
         self.repaint_changes()
         if old != new:
             self.post_message(self.CursorMoved(self))
@@ -213,12 +213,12 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
         self.move_cursor(len(self._rows) - 1)
 
     def action_choose(self) -> None:
-        """Choose the row under the cursor."""
+        """Select the row under the cursor."""
         if self.cursor_row is not None:
             self.post_message(self.Chosen(self))
 
     def row_at(self, event: events.MouseEvent) -> int | None:
-        """Return the index of the row under the mouse, or None beside the rows."""
+        """Return the index of the row under the mouse, or None outside the rows."""
         offset = event.get_content_offset(self)
         if offset is None or offset.y < self._heading:
             return None
@@ -226,7 +226,7 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
         return index if index < len(self._rows) else None
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor on the clicked row; choose it by a second click."""
+        """Move the cursor to the clicked row; a second click selects it."""
         index = self.row_at(event)
         if index is None:
             key = self._heading_at(event)
@@ -238,7 +238,7 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
             self.action_choose()
 
     def _heading_at(self, event: events.MouseEvent) -> str:
-        """Return the sort key of the heading under the mouse; empty where there is none."""
+        """Return the sort key of the heading under the mouse; empty if there is none."""
         offset = event.get_content_offset(self)
         if offset is None or not self._heading or offset.y != 0:
             return ""
@@ -254,24 +254,24 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
         return [(column.title, "plain")]
 
     def row_text(self, row: RowT) -> str:
-        """Return a row as it is copied: its cells with tabs between them."""
+        """Return a row's cells as text, separated by tabs."""
         cells = (plain(column.cell(row, 200)).strip() for column in self._columns)
         return "\t".join(cell for cell in cells if cell)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Forget lines that were drawn for other places."""
+        """Drop lines that were drawn for another layout."""
         self._fresh.clear()
         super().watch_scroll_y(old_value, new_value)
 
     def retitle(self, *parts: str) -> None:
-        """Write a title of several parts into the frame."""
+        """Set a title of several parts in the frame."""
         title = f" {f' {glyphs.DOT} '.join(parts)} "
         if title != self._title:
             self._title = title
             self.border_title = Content(title)
 
     def row_width(self, width: int) -> int:
-        """Return the cells of the view that a row takes: beside a scrollbar not the last."""
+        """Return the width of a row in cells: one less next to a scrollbar."""
         return width - self.show_vertical_scrollbar
 
     def _arrange(self, width: int) -> None:
@@ -301,7 +301,7 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
         return line
 
     def ground(self, y: int, line: Line) -> str:
-        """Set off the headings and the row under the cursor."""
+        """Highlight the headings and the row under the cursor."""
         if y < self._heading:
             return "row-list--heading"
         return f"row-list--{'cursor' if line[0][0].startswith(glyphs.CURSOR) else 'row'}"

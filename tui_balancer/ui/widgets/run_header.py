@@ -1,4 +1,4 @@
-"""Three lines that answer: how far, how fast, how long still, is anything wrong."""
+"""The header: progress, throughput, ETA and problems in three lines."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PHASE_TONES: Final[dict[Phase, Tone]] = {
 
 
 def state_line(snapshot: RunSnapshot, width: int, *, frozen: bool, read_only: bool = False) -> Line:
-    """Return phase, elapsed time and badges at the left, the model at the right."""
+    """Return phase, elapsed time and badges at the left, and the model at the right."""
     word, tone = snapshot.phase.value, _PHASE_TONES[snapshot.phase]
     if snapshot.phase is Phase.FINISHED and (snapshot.stop_reason or snapshot.totals.waiting):
         word, tone = "ended early", "fair"
@@ -61,7 +61,7 @@ def state_line(snapshot: RunSnapshot, width: int, *, frozen: bool, read_only: bo
 
 
 def step_line(step: Step, width: int) -> Line:
-    """Return what is being prepared, with a bar where its end is known."""
+    """Return the preparation step, with a bar if its length is known."""
     head: Line = [(f"{step.what}  ", "strong"), (step.amount, "plain")]
     if not step.total:
         return fit(head, width)
@@ -71,7 +71,7 @@ def step_line(step: Step, width: int) -> Line:
 
 
 def progress_line(snapshot: RunSnapshot, width: int) -> Line:
-    """Return the files done of all, with a bar, and the estimate of the end."""
+    """Return the number of files done, a bar, and the ETA."""
     if snapshot.step is not None:
         return step_line(snapshot.step, width)
     if snapshot.phase is Phase.SCANNING:
@@ -82,7 +82,7 @@ def progress_line(snapshot: RunSnapshot, width: int) -> Line:
     else:
         totals = snapshot.totals
         head = [(f"{count(totals.done)} / {plural(totals.files, 'file')}", "strong")]
-        # Files differ in size by orders of magnitude: the bar shows work, the head shows files.
+        # File sizes differ by orders of magnitude: the bar shows work, the text shows files.
         fraction = totals.cost_done / totals.cost if totals.cost else 0.0
         tail = [(f"{percent(fraction):>5}", "plain")]
         if snapshot.phase is not Phase.FINISHED:
@@ -99,7 +99,7 @@ def progress_line(snapshot: RunSnapshot, width: int) -> Line:
 
 
 def health(snapshot: RunSnapshot) -> list[Line]:
-    """Return what is wrong, with the key that shows more; or that nothing is."""
+    """Return the problems with the key that lists them, or "no problems"."""
     wrong: list[Line] = []
     dead = [one.device for one in snapshot.devices if one.state is DeviceState.DEAD]
     if dead:
@@ -119,11 +119,11 @@ def health(snapshot: RunSnapshot) -> list[Line]:
 
 
 def rates_line(snapshot: RunSnapshot, width: int, *, focused: bool = False) -> Line:
-    """Return throughput and the stealing rule at the left, what went wrong at the right.
+    """Return throughput and the stealing policy at the left, and problems at the right.
 
     Args:
         snapshot: The run.
-        width: Cells of the line.
+        width: Width of the line in cells.
         focused: Whether `enter` explains the efficiency now.
     """
     right = health(snapshot)
@@ -163,10 +163,10 @@ def rates_line(snapshot: RunSnapshot, width: int, *, focused: bool = False) -> L
 
 
 class RunHeader(Painted, can_focus=True):
-    """The head of the screen; `enter` or a click explains its efficiency.
+    """The header of the screen; `enter` or a click explains the efficiency.
 
     Attributes:
-        read_only: Whether to say that the run takes no commands from here.
+        read_only: Whether to show that the run accepts no commands from here.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(*HEADER)
@@ -179,11 +179,11 @@ class RunHeader(Painted, can_focus=True):
         self.read_only = False
 
     def watch_snapshot(self) -> None:
-        """Paint what has changed."""
+        """Repaint the lines that changed."""
         self.repaint_changes()
 
     def watch_frozen(self) -> None:
-        """Paint the badge."""
+        """Repaint the badge."""
         self.repaint_changes()
 
     def draw(self, y: int, width: int) -> Line:
@@ -199,7 +199,7 @@ class RunHeader(Painted, can_focus=True):
         return fit(line, width)
 
     def on_focus(self) -> None:
-        """Mark what `enter` explains."""
+        """Mark the efficiency, which `enter` explains."""
         self.repaint_changes()
 
     def on_blur(self) -> None:

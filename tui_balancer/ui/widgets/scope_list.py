@@ -1,4 +1,4 @@
-"""Which files are looked at: all, those of a state, or the queue of a device."""
+"""The scopes of files: all, one state, or the queue of a device."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from tui_balancer.scheduler.model import DeviceMetrics
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import short_count
-from tui_balancer.ui.state.device_rows import is_through
+from tui_balancer.ui.state.device_rows import is_finished
 from tui_balancer.ui.state.file_rows import Choice
 from tui_balancer.ui.state.file_table import QUEUED, FileState
 from tui_balancer.ui.styles import Line, Tone
@@ -19,15 +19,15 @@ from tui_balancer.view.handle import RunSnapshot
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A part of the files.
+    """A scope of files.
 
     Attributes:
-        label: Its name.
-        files: How many there are.
-        states: Of its files; empty for all.
-        device: Whose queue it is; None where it is none.
-        sign: Before the name.
-        tone: Of the number.
+        label: Name.
+        files: Number of files.
+        states: States of its files; empty for all.
+        device: Device whose queue it is; None for other scopes.
+        sign: Glyph before the name.
+        tone: Tone of the number.
     """
 
     label: str
@@ -39,17 +39,17 @@ class Scope:
 
     @property
     def devices(self) -> tuple[str, ...]:
-        """The device, where it is a queue."""
+        """The device of a queue's scope."""
         return () if self.device is None else (self.device,)
 
     def holds(self, choice: Choice) -> bool:
-        """Whether all chosen files are in this part."""
+        """Whether all selected files are in this scope."""
         there = choice.states and set(choice.states) <= set(self.states)
         return bool(not self.states or there) and self.devices in ((), choice.devices)
 
 
 def _device_scope(device: DeviceMetrics, snapshot: RunSnapshot) -> Scope:
-    sign = glyphs.DONE if is_through(device, snapshot) else glyphs.DEVICE_STATES[device.state]
+    sign = glyphs.DONE if is_finished(device, snapshot) else glyphs.DEVICE_STATES[device.state]
     return Scope(device.device, device.queued_files, QUEUED, device.device, sign)
 
 
@@ -58,7 +58,7 @@ def _state_scope(state: FileState, files: int, tone: Tone = "plain") -> Scope:
 
 
 def scopes(snapshot: RunSnapshot) -> tuple[Scope, ...]:
-    """Return the parts of a run's files."""
+    """Return the scopes of a run."""
     totals = snapshot.totals
     return (
         Scope("all", totals.files),
@@ -92,30 +92,30 @@ class ScopeList(RowList[Scope]):
         self.retitle("Queues")
 
     def row_key(self, row: Scope) -> str:
-        """A part is told by its name."""
+        """Identify a scope by its name."""
         return row.label
 
     def show(self, snapshot: RunSnapshot) -> None:
-        """Show the parts with their sizes."""
+        """Show the scopes with their sizes."""
         self.set_rows(scopes(snapshot))
 
     def select(self, label: str) -> None:
-        """Put the cursor on a part."""
+        """Move the cursor to a scope."""
         for index, row in enumerate(self.rows):
             if row.label == label:
                 self.move_cursor(index)
 
     def follow(self, choice: Choice) -> None:
-        """Put the cursor on the part that the chosen files belong to."""
+        """Move the cursor to the scope of the selected files."""
         scope = self.scope_of(choice)
         if scope is not None:
             self.select(scope.label)
 
     def scope_of(self, choice: Choice) -> Scope | None:
-        """Return the smallest part that holds all chosen files; None while nothing is known."""
+        """Return the smallest scope with all selected files; None before any is known."""
         return next((row for row in reversed(self.rows) if row.holds(choice)), None)
 
     def scope_on_line(self, screen_y: int) -> Scope | None:
-        """Return the part on a line of the screen."""
+        """Return the scope on a line of the screen."""
         index = screen_y - self.content_region.y + self.scroll_offset.y
         return self.rows[index] if 0 <= index < len(self.rows) else None

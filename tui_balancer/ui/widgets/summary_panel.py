@@ -1,4 +1,4 @@
-"""The end of a run: what was done, what was not and why, and where the outputs are."""
+"""The summary of a run: results, failures with reasons, and the output folder."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _device(device: DeviceSummary, elapsed_seconds: float) -> Content:
 
 
 def summary_text(summary: RunSummary) -> Content:
-    """Return the whole panel's text."""
+    """Return the text of the panel."""
     lines = [*_outcome(summary), *_work(summary), Content("")]
     lines += [_device(device, summary.elapsed_seconds) for device in summary.devices]
     if summary.failed:
@@ -107,7 +107,7 @@ def summary_text(summary: RunSummary) -> Content:
 
 
 class SummaryPanel(VerticalScroll, can_focus=True):
-    """Stands where the queue stood, once the run has ended."""
+    """Shows the summary after the end of the run."""
 
     def __init__(self) -> None:
         super().__init__(id="summary")
@@ -115,11 +115,11 @@ class SummaryPanel(VerticalScroll, can_focus=True):
         self.border_title = " Summary "
 
     def compose(self) -> ComposeResult:
-        """One text that wraps and scrolls."""
+        """Lay out one text that wraps and scrolls."""
         yield self._text
 
     def show(self, summary: RunSummary) -> None:
-        """Show the end of the run."""
+        """Show the summary."""
         self._text.update(summary_text(summary))
         ended = "interrupted" if summary.interrupted else "the run has ended"
         self.border_title = f" Summary {glyphs.DOT} {ended} {glyphs.DOT} q leaves "

@@ -1,4 +1,4 @@
-"""The tabs by their numbers; a click shows one."""
+"""The tab bar: numbered tabs; a click shows one."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _SPARED: Final = ("steals", "queues")
 
 
 class TabBar(Painted):
-    """One line: the tabs, the one that is shown set off."""
+    """One line with the tabs, the current one highlighted."""
 
     current: reactive[str] = reactive(TABS[0], repaint=False)
     notes: reactive[Mapping[str, str]] = reactive(dict, repaint=False)
-    """A few letters behind a tab's name, by tab."""
+    """Short notes after tab names, by tab."""
 
     class Clicked(Message):
-        """A person asks for a tab with the mouse."""
+        """A tab was clicked."""
 
         def __init__(self, tab: str) -> None:
             self.tab = tab
@@ -59,7 +59,7 @@ class TabBar(Painted):
         return labels
 
     def watch_current(self) -> None:
-        """Set another tab off."""
+        """Highlight another tab."""
         self.repaint_changes()
 
     def watch_notes(self) -> None:
@@ -74,7 +74,7 @@ class TabBar(Painted):
         return fit(line, width)
 
     def on_click(self, event: events.Click) -> None:
-        """Tell which tab was clicked."""
+        """Post which tab was clicked."""
         left = 0
         for tab, label in self._labels(self.room.width):
             width = line_width(label)

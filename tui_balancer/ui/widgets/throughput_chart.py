@@ -1,4 +1,4 @@
-"""The throughput of the whole run over time, as bars over a line of times."""
+"""Chart of the run's throughput over time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, gap
 from tui_balancer.ui.widgets.tracks import Window, fitting_step, time_labels
 
 LEAST_ROWS: Final = 7
-"""Under these, with frame and times, a chart says nothing that a number does not."""
+"""Minimum lines, with frame and times, for a useful chart."""
 
 _LEVELS: Final = f" {glyphs.SPARKS}"
 _SHADED: Final = str.maketrans(glyphs.SPARKS, "   " + glyphs.LIGHT * 5)
@@ -24,12 +24,12 @@ _FINEST: Final = len(glyphs.SPARKS)
 
 
 class ThroughputChart(Painted):
-    """Residues a second of all devices, a bar for each stretch of a window.
+    """Residues per second of all devices, a bar for each cell of a window.
 
-    Before the screen was opened they are an average, and shaded.
+    For the time before the screen was opened only the average is known; it is shaded.
 
     Args:
-        throughput: What was measured.
+        throughput: The measurements.
     """
 
     EMPTY: Final = "no throughput measured"
@@ -45,11 +45,11 @@ class ThroughputChart(Painted):
         self.border_title = Content(" Throughput ")
 
     def show(self, window: Window, left: int) -> None:
-        """Show a window's time.
+        """Show a window of time.
 
         Args:
-            window: Which.
-            left: Cells before it, for the numbers.
+            window: The window.
+            left: Cells at the left for the numbers.
         """
         shown = (window, left, self._throughput.until)
         if shown == self._shown:
@@ -63,11 +63,11 @@ class ThroughputChart(Painted):
         self.repaint_changes()
 
     def fit(self, seconds: float, names: int) -> None:
-        """Show the run from its beginning on, as wide as there is room.
+        """Show the whole run at full width.
 
         Args:
-            seconds: How long it has gone on.
-            names: Cells of the devices' names in the list over it: bars begin where theirs do.
+            seconds: Elapsed time of the run.
+            names: Width of the device names in the list above, in cells, to align the bars.
         """
         self._fitted = seconds, names
         left = CURSOR_WIDTH + names + gap(self.room.width)
@@ -80,7 +80,7 @@ class ThroughputChart(Painted):
             self.fit(*self._fitted)
 
     def draw(self, y: int, width: int) -> Line:
-        """Draw a row of the bars, or the times under them."""
+        """Draw a row of the bars, or the times below."""
         rows = self.room.height - 1
         peak = max((rate for rate in self._rates if rate is not None), default=0.0)
         if not peak:

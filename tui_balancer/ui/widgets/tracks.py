@@ -1,4 +1,4 @@
-"""What each device did, as letters: a line for a stretch of time; what is past is drawn once."""
+"""Tracks of the devices as characters, one per stretch of time; the past is drawn once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tui_balancer.ui.state.timeline import Activity, Cell, DeviceTrack, Timeline
 from tui_balancer.ui.styles import Line, Tone
 
 SETTLED_SECONDS: Final = 1.0
-"""What lies further back does not change any more."""
+"""Cells older than this do not change any more."""
 
 STEPS: Final = (
     *(0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0),
     *(1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0),
 )
-"""Seconds that a cell may stand for."""
+"""Possible lengths of a cell in seconds."""
 
 _LABEL_EVERY: Final = 12
 
@@ -52,12 +52,12 @@ LEGEND: Final[Line] = [
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of time in whole cells since the run began.
+    """A window of time in whole cells since the run started.
 
     Attributes:
-        step: Seconds a cell.
+        step: Seconds per cell.
         first: Number of the first cell.
-        width: How many cells there are.
+        width: Number of cells.
     """
 
     step: float
@@ -66,7 +66,7 @@ class Window:
 
 
 def time_labels(window: Window) -> str:
-    """Return the times of a window over its cells, as many as can be told apart."""
+    """Return the time labels of a window, as many as fit."""
     text = ""
     for place in range(0, window.width, _LABEL_EVERY):
         label = _moment((window.first + place) * window.step)
@@ -75,19 +75,19 @@ def time_labels(window: Window) -> str:
 
 
 def fitting_step(seconds: float, width: int) -> float:
-    """Return the step at which a time fits into so many cells."""
+    """Return the step at which a length of time fits into this number of cells."""
     return next((step for step in STEPS if seconds <= step * width), STEPS[-1])
 
 
 def _moment(seconds: float) -> str:
-    """Return a time since the run began, short: `0`, `45s`, `12m`, `1h 20m`."""
+    """Return a time since the run started in short form: `0`, `45s`, `12m`, `1h 20m`."""
     if seconds < 60:
         return f"{seconds:g}s" if seconds else "0"
     return duration(seconds).removesuffix(" 00s").removesuffix(" 00m")
 
 
 def sign_of(cell: Cell) -> tuple[str, Tone]:
-    """Return what a stretch of time looks like; each look is told apart without colour."""
+    """Return how a stretch of time is drawn; all cells are distinct without colour."""
     if cell.failed:
         return glyphs.FAILURE, "bad"
     if cell.steals:
@@ -102,10 +102,10 @@ def sign_of(cell: Cell) -> tuple[str, Tone]:
 
 
 class TrackLines:
-    """Draws the tracks of a record.
+    """Draws the tracks of a timeline.
 
     Args:
-        record: What happened.
+        record: The timeline.
     """
 
     def __init__(self, record: TimelineRecord) -> None:
@@ -113,7 +113,7 @@ class TrackLines:
         self._settled: dict[str, _Past] = {}
 
     def line(self, device: str, window: Window, now: float) -> Line:
-        """Return a device's letters, up to now: seconds since the run began."""
+        """Return a device's characters up to `now`, in seconds since the run started."""
         track = self._record.tracks.get(device)
         if track is None:
             return []
@@ -141,13 +141,13 @@ class TrackLines:
 
 @dataclass(slots=True)
 class _Past:
-    """What does not change any more of a device's line.
+    """The part of a device's line that no longer changes.
 
     Attributes:
-        track: Of the device; another one where a replay began anew.
-        window: Which the line was drawn for.
-        end: Number of the first cell behind it.
-        line: The letters.
+        track: Track of the device; a different object after a replay has started again.
+        window: Window that the line was drawn for.
+        end: Number of the first cell after it.
+        line: The characters.
     """
 
     track: DeviceTrack
@@ -156,13 +156,13 @@ class _Past:
     line: Line
 
     def leads_to(self, track: DeviceTrack, window: Window) -> bool:
-        """Whether the line of another window is this one, without its head, and going on."""
+        """Whether another window's line continues this one, without its start."""
         kin = track is self.track and window.step == self.window.step
         fits = self.end <= window.first + window.width
         return kin and fits and self.window.first <= window.first <= self.end
 
     def move_to(self, window: Window) -> None:
-        """Take off what lies before a window."""
+        """Remove the cells before a window."""
         gone, self.window = window.first - self.window.first, window
         while gone:
             text, tone = self.line[0]
