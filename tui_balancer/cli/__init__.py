@@ -1,1 +1,1 @@
-"""The command line: words into settings, one module a command."""
+"""The command line: parses options into settings; one module per command."""

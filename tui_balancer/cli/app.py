@@ -1,4 +1,4 @@
-"""The commands: run, resume, demo, attach, and those of other modules."""
+"""The commands run, resume and attach, and the table of all commands."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ app = CommandLine(
     version=__version__,
     help_flags=("--help", "-h", HELP_ALL),
     help=f"{_TITLES} embeddings of many protein FASTA files, on every device of this machine.\n\n"
-    "Files are shared out over the devices by their cost, and a device that runs dry steals whole "
-    "files from a busy one. Watch and steer it on the screen, or run it without one.\n\n"
+    "Files are assigned to the devices by cost, and a device that runs out of work steals whole "
+    "files from a busy one. Watch and control it on the screen, or run it without one.\n\n"
     + EXIT_CODES,
 )
 app["--help"].help = f"Show the common options of a command; {HELP_ALL} shows all of them."
@@ -83,8 +83,8 @@ def run(
     """Embed FASTA files.
 
     Writes NAME_ESM.pt for every input under OUTPUT, in the tree of the inputs: the ids, and the
-    mean of a layer's representations over the residues of each sequence. The same command again
-    resumes a run that did not end; finished outputs are checked, not repeated.
+    mean of a layer's representations over the residues of each sequence. The same command
+    resumes an unfinished run; finished outputs are checked, not repeated.
     """
     settings = run_settings(
         named_inputs(inputs, listed, output),
@@ -112,8 +112,8 @@ def resume(
 ) -> int:
     """Resume the run in a folder.
 
-    Inputs, model and everything else that decides the results come from the run's ledger. So does
-    the rest, unless an option changes it.
+    Inputs, model and all other settings come from the run's ledger. Options can change those that
+    do not affect the results.
     """
     from tui_balancer.run_folder.settings_json import settings_of
 
@@ -129,7 +129,7 @@ def _carried_out(
     screen: ScreenOptions | None,
     script: ScriptOptions | None,
 ) -> int:
-    """Watch a run from its preparation to its end, and print its report if that is wanted."""
+    """Watch a run from preparation to end, and print its report if asked."""
     from tui_balancer.cli.watch import watch
     from tui_balancer.run.prepare.prepare import prepare
     from tui_balancer.run.prepare.resume import Resuming
@@ -150,7 +150,7 @@ def _carried_out(
         try:
             print_report(settings.output)
         except UserError as problem:
-            # A ledger that was removed under the run: its own end has been told.
+            # The ledger was removed during the run: the run has reported its own end.
             print(f"tui-balancer: {problem}", file=sys.stderr)
             return code or EXIT_FAILED
     return code
@@ -164,10 +164,10 @@ def attach(
     read_only: Annotated[bool, flag(help="Show everything, refuse every command.")] = False,
     screen: ScreenOptions | None = None,
 ) -> int:
-    """Watch and steer a run that another terminal started, on this machine.
+    """Watch and control a run that another terminal started on this machine.
 
-    Shows the same screen with the same commands; any number may watch, and leaving it leaves the
-    run alone. Of a run that has ended it shows the end.
+    Shows the same screen with the same commands, in any number of terminals; closing it does not
+    affect the run. For a run that has ended it shows the summary.
     """
     from tui_balancer.cli.commands.attach import watch_attached
 
@@ -195,7 +195,7 @@ apply_preferences(app["run"], app["plan"], app["demo"], app["devices"], app["ben
 
 
 def main() -> NoReturn:
-    """Run the command line; a mistake of the user's is one line and exit code 2."""
+    """Run the command line; a user error prints one line and exits with code 2."""
     code = _exit_code()
     if problem := finish_output():
         print(
@@ -210,7 +210,7 @@ def main() -> NoReturn:
 def _exit_code() -> int:
     """Run the command line and return its exit code."""
     try:
-        # To the parser a lone - is an option without a name.
+        # The parser takes a lone - for an option without a name.
         words = [STDIN if word == "-" else word for word in sys.argv[1:]]
         code = app.carry_out(words)
     except MissingArgumentError as mistake:
@@ -222,7 +222,7 @@ def _exit_code() -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the lines has seen enough of them.
+        # The reader of the pipe has closed it.
         return EXIT_FAILED
     except OSError:
         if output_problem() is None:

@@ -1,4 +1,4 @@
-"""The options that say where a run computes: on this machine, or on a cluster."""
+"""The options that select where a run computes: this machine or a cluster."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ class ClusterOptions:
     engine: Annotated[EngineName | None, Parameter(help=_HELP)] = None
 
     scheduler: str | None = None
-    """Address of a Dask scheduler that runs already: tcp://head:8786, tls://head:8786."""
+    """Address of a running Dask scheduler: tcp://head:8786, tls://head:8786."""
 
     local: Annotated[int | None, whole(1, MOST_WORKERS)] = None
-    """Start a Dask cluster of so many workers on this machine, to try it out."""
+    """Start a Dask cluster with this many workers on this machine, to try it out."""
 
     cluster: Annotated[
         str | None,
-        Parameter(help=f"Let jobs of a batch system be the workers: {', '.join(JOB_KINDS)}."),
+        Parameter(help=f"Start workers as jobs of a batch system: {', '.join(JOB_KINDS)}."),
     ] = None
 
     hosts: str | None = None
-    """Start a Dask cluster over ssh on these machines, with commas between: one worker on each,
+    """Start a Dask cluster over ssh on these machines, separated by commas: one worker on each,
     two on one that is named twice, the scheduler on the first."""
 
-    # TUI_BALANCER_CONFIG names the file of preferences.
+    # TUI_BALANCER_CONFIG is the path of the configuration file.
     config: Annotated[Path | None, Parameter(env_var="TUI_BALANCER_CLUSTER_CONFIG")] = None
     """With --cluster: a file in dask-jobqueue's format (jobqueue: slurm: cores: …)."""
 
@@ -67,23 +67,22 @@ class ClusterOptions:
         whole(
             1,
             MOST_CLUSTER_WORKERS,
-            help=f"With --cluster: how many workers to ask for (default: {DEFAULT_WORKERS}).",
+            help=f"With --cluster: number of workers (default: {DEFAULT_WORKERS}).",
         ),
     ] = None
 
     adapt: str | None = None
-    """With --cluster or --local: MIN:MAX workers, more of them while the queues are long, fewer
-    when some have nothing to do."""
+    """With --cluster or --local: MIN:MAX workers, more while the queues are long, fewer when
+    some are idle."""
 
     tls_ca_file: Path | None = None
-    """Certificate of the authority that signed the others, as in Dask; with --tls-cert and
-    --tls-key."""
+    """Certificate of the certificate authority, as in Dask; with --tls-cert and --tls-key."""
 
     tls_cert: Path | None = None
-    """Certificate of this side; on a cluster that is started for the run, of every side."""
+    """This side's certificate; every side's on a cluster that the run starts."""
 
     tls_key: Path | None = None
-    """Its private key."""
+    """Private key of --tls-cert."""
 
     def request(self) -> EngineRequest | None:
         """Return where to compute; None for this machine.
@@ -99,11 +98,11 @@ class ClusterOptions:
         }
         given = [name for name, value in kinds.items() if value is not None]
         if self.engine not in (None, DASK) and given:
-            raise UserError(f"{given[0]} is for --engine {DASK}")
+            raise UserError(f"{given[0]} needs --engine {DASK}")
         if self.engine == DASK and not given:
-            raise UserError(f"--engine {DASK}: say where, by one of {', '.join(kinds)}")
+            raise UserError(f"--engine {DASK} needs one of {', '.join(kinds)}")
         if len(given) > 1:
-            raise UserError(f"{given[0]} and {given[1]} name two clusters: write one of them")
+            raise UserError(f"{given[0]} and {given[1]} name two clusters: use one of them")
         kind = given[0] if given else ""
         self._check_belonging(kind)
         if not kind:
@@ -122,7 +121,7 @@ class ClusterOptions:
         )
 
     def _check_belonging(self, kind: str) -> None:
-        """Refuse an option that means nothing for this kind of cluster."""
+        """Refuse an option that has no effect for this kind of cluster."""
         belonging: dict[str, tuple[object, tuple[str, ...]]] = {
             "--config": (self.config, ("--cluster",)),
             "--workers": (self.workers, ("--cluster",)),
@@ -131,13 +130,15 @@ class ClusterOptions:
         }
         for name, (value, kinds) in belonging.items():
             if value is not None and kind not in kinds:
-                raise UserError(f"{name} is for {' or '.join(kinds)}")
+                raise UserError(f"{name} needs {' or '.join(kinds)}")
         if self.workers is not None and self.adapt is not None:
-            raise UserError("--workers and --adapt both say how many: write one of them")
+            raise UserError("--workers and --adapt both set the number of workers: use one of them")
 
     def _tls(self) -> Tls | None:
         if self.tls_ca_file is None and self.tls_cert is None and self.tls_key is None:
             return None
         if self.tls_ca_file is None or self.tls_cert is None or self.tls_key is None:
-            raise UserError("--tls-ca-file, --tls-cert and --tls-key go together: give all three")
+            raise UserError(
+                "--tls-ca-file, --tls-cert and --tls-key belong together: give all three"
+            )
         return Tls(self.tls_ca_file, self.tls_cert, self.tls_key)

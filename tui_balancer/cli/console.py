@@ -1,4 +1,4 @@
-"""Where commands print their tables."""
+"""The console for tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from rich.console import Console
 
 PIPED_WIDTH = 1000
-"""Cells of a line that no terminal folds: a table is as wide as its columns, for `grep`."""
+"""Width in cells: large enough that a table never wraps, for `grep`."""
 
 
 def stdout_console() -> Console:

@@ -1,4 +1,4 @@
-"""Declarations of options: numbers, each with its range, and flags."""
+"""Declarations of options: numbers with their ranges, and flags."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tui_balancer.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Reads a number and refuses others than those of a range; a converter of cyclopts.
+    """A cyclopts converter that parses a number within a range.
 
     Attributes:
-        least: The smallest.
-        most: The greatest.
+        least: Minimum.
+        most: Maximum.
         whole: Whether it must be an integer.
-        above: Whether the smallest itself is too small.
+        above: Whether the minimum itself is excluded.
     """
 
     least: float
@@ -29,10 +29,10 @@ class Range:
     above: bool = False
 
     def __call__(self, _type: object, tokens: Sequence[Token]) -> float:
-        """Return the number that was written.
+        """Return the parsed number.
 
         Raises:
-            UserError: It is none, or out of range.
+            UserError: It is not a number, or out of range.
         """
         (token,) = tokens
         try:
@@ -52,15 +52,15 @@ class Range:
 
 
 def whole(least: int, most: int, **others: Any) -> Parameter:
-    """Return the declaration of an option that counts something."""
+    """Return the declaration of an option with an integer."""
     return Parameter(converter=Range(least, most, whole=True), n_tokens=1, **others)
 
 
 def decimal(least: float, most: float, *, above: bool = False, **others: Any) -> Parameter:
-    """Return the declaration of an option that takes any number of a range."""
+    """Return the declaration of an option with a number."""
     return Parameter(converter=Range(least, most, whole=False, above=above), n_tokens=1, **others)
 
 
 def flag(**others: Any) -> Parameter:
-    """Return the declaration of an option that is given or not."""
+    """Return the declaration of a flag."""
     return Parameter(negative="", show_default=False, **others)

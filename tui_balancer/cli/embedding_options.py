@@ -1,4 +1,4 @@
-"""The options that decide what is read and what is written."""
+"""The options for reading, embedding and writing."""
 
 from __future__ import annotations
 
@@ -33,79 +33,79 @@ MOST_LAYERS = 1000
 @Parameter(name="*", group=EMBEDDING)
 @dataclass(frozen=True)
 class EmbeddingOptions:
-    """What is read, and what decides the bytes of an output."""
+    """Options for inputs, and all that determine the bytes of an output."""
 
     repr_layer: Annotated[int, COMMON, whole(-MOST_LAYERS, MOST_LAYERS)] = -1
-    """Layer to keep, negative from the last."""
+    """Layer to keep; negative numbers count from the last."""
 
     repr_layers: str | None = None
-    """Several layers, with commas between: 0,5,-1. Instead of --repr-layer."""
+    """Several layers, separated by commas: 0,5,-1. Instead of --repr-layer."""
 
     include: Annotated[
         str,
         COMMON,
         Parameter(
-            help="What to keep of each layer, one or several with commas between: "
+            help="What to keep of each layer, one or several separated by commas: "
             f"{', '.join(_KINDS[:-1])}, and {_KINDS[-1]}."
         ),
     ] = "mean"
 
     max_length: Annotated[int, whole(1, MOST_TOKENS)] = 1022
-    """Residues that go through the model together; see --long for longer sequences."""
+    """Maximum residues in one forward pass; see --long for longer sequences."""
 
     long: Annotated[Long, COMMON] = "truncate"
-    """Sequences longer than --max-length: truncate cuts them, window embeds them in overlapping
-    windows and averages those, skip leaves them out. Each is counted and listed."""
+    """Sequences longer than --max-length: truncate cuts them, window averages overlapping
+    windows, skip leaves them out. Each is counted and listed."""
 
     no_dereplication: Annotated[bool, flag()] = False
-    """Compute sequences that occur several times in the run every time, not once for all."""
+    """Compute repeated sequences each time instead of once."""
 
     batch_tokens: Annotated[
         int | None,
         whole(
             1,
             MOST_TOKENS,
-            help="Padded tokens in a batch, at most; less needs less memory (default: "
-            f"{CPU_BATCH_TOKENS} if the CPU takes part, otherwise what suits the model and the "
+            help="Maximum padded tokens per batch; fewer need less memory (default: "
+            f"{CPU_BATCH_TOKENS} if the CPU is used, otherwise chosen for the model and the "
             f"smallest GPU: {gpu_batch_tokens(MODELS[DEFAULT_MODEL])} for {DEFAULT_MODEL} "
             "where memory allows).",
         ),
     ] = None
 
     precision: PrecisionChoice = "auto"
-    """Number format of the products, one for all devices. auto: fp32 if the CPU or MPS takes part,
-    else bf16 if all GPUs have it, else fp16. All else is fp32 always."""
+    """Number format of the matrix products, the same for all devices. auto: fp32 if the CPU or
+    MPS is used, else bf16 if all GPUs support it, else fp16. Everything else is fp32."""
 
     reference: Annotated[bool, flag()] = False
-    """Compute with fair-esm's own forward pass: slower, to compare a result with."""
+    """Use fair-esm's own forward pass: slower, for comparison."""
 
     format: Annotated[
         str,
         COMMON,
         Parameter(
-            help="What to write for each input, one or several with commas between: "
-            f"{', '.join(_FORMATS)}. A table of the sequences, NAME_ESM.tsv, is always there too."
+            help="What to write for each input, one or several separated by commas: "
+            f"{', '.join(_FORMATS)}. A table of the sequences, NAME_ESM.tsv, is always written."
         ),
     ] = "virnucpro"
 
     merge: Annotated[bool, COMMON, flag()] = False
-    """Also write one file for the whole run in each format. At its end: merged.h5 and the like,
+    """Also write one file for the whole run in each format, at the end: merged.h5 and the like,
     with merged.tsv."""
 
     shard: Annotated[
         str,
         Parameter(
-            help="Divide large files at the scan into stretches that are queued, stolen and moved "
-            "like files, each read from its own place: auto (those of more than "
-            f"{AUTO_SHARD_BYTES // _MIB} MiB), off, or the size of a stretch, e.g. 64MB "
-            f"({SEGMENT_BYTES // _MIB} MiB at least). Outputs are the same either way. Packed "
+            help="Divide large files at the scan into shards that are queued, stolen and moved "
+            "like files, each read from its own offset: auto (those over "
+            f"{AUTO_SHARD_BYTES // _MIB} MiB), off, or the size of a shard, e.g. 64MB "
+            f"({SEGMENT_BYTES // _MIB} MiB or more). Outputs are the same either way. Compressed "
             "files stay whole."
         ),
     ] = "auto"
 
     allow_nucleotide: Annotated[bool, flag()] = False
-    """Read files as protein that look like DNA or RNA."""
+    """Accept files that look like DNA or RNA as protein."""
 
     strict: Annotated[bool, flag()] = False
-    """Fail a file, instead of a warning, if a sequence in it looks like DNA or RNA, three-letter
-    codes, secondary structure or words, or is its own id."""
+    """Fail a file, instead of warning, if a sequence in it looks like DNA or RNA, three-letter
+    codes, secondary structure or words, or equals its id."""

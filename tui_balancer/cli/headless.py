@@ -1,4 +1,4 @@
-"""A run without a screen: a plain line every few seconds, and one for whatever happens."""
+"""A run without a screen: a status line every few seconds, and a line per event."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ STATUS_SECONDS = 5.0
 POLL_SECONDS = 0.25
 
 STATUS_SHARE = 20
-"""Of a long run the status is printed after each twentieth of its time so far, so that the
-log of three days is no longer than a person reads."""
+"""In a long run the status is printed each time the elapsed time has grown by a twentieth, to
+keep the log of three days readable."""
 
 STATUS_SECONDS_MOST = 600.0
 
 
 class HeadlessReporter:
-    """Writes what happens in a run to a stream until the run is over.
+    """Writes the events of a run to a stream until the run ends.
 
     Args:
         stream: Takes the lines.
-        status_seconds: Time between two lines that only say where the run is.
-        from_now: Leave out what happened before, which was seen elsewhere.
-        quiet: Tell only what goes wrong, and the summary only of a run that is not done.
+        status_seconds: Seconds between two status lines.
+        from_now: Leave out earlier events, which were shown elsewhere.
+        quiet: Write only problems, and the summary only if the run is not done.
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class HeadlessReporter:
         self._trouble = ""
 
     def watch(self, wait: Callable[[float], bool]) -> None:
-        """Report until the run is over, then print the summary.
+        """Report until the run ends, then print the summary.
 
         Args:
-            wait: Waits for the end of the run at most that many seconds; True when it came.
+            wait: Waits for the end of the run for at most this many seconds; True if it has ended.
         """
         began, next_status = time.monotonic(), 0.0
         over = False
@@ -66,14 +66,14 @@ class HeadlessReporter:
                 self._line(time.time(), status_line(snapshot))
                 next_status = now + status_pause(self._status_seconds, now - began)
         summary = self._run.summary()
-        assert summary is not None, "the run is over, so its summary is there"
+        assert summary is not None, "a finished run has a summary"
         if self._quiet and exit_code(summary) == EXIT_DONE:
             return
         for line in summary_lines(summary):
             self.say(line)
 
     def say(self, text: str) -> None:
-        """Write a line; a stream that is gone (a closed terminal, a full disk) stops no run."""
+        """Write a line; a broken stream (a closed terminal, a full disk) does not stop the run."""
         with suppress(OSError):
             print(text, file=self._stream, flush=True)
 
@@ -93,7 +93,7 @@ class HeadlessReporter:
 
 
 def status_line(snapshot: RunSnapshot) -> str:
-    """Return where the run is, in one line."""
+    """Return the status line."""
     totals = snapshot.totals
     if snapshot.phase is Phase.SCANNING:
         scan = snapshot.scan
@@ -118,12 +118,12 @@ def status_line(snapshot: RunSnapshot) -> str:
 
 
 def _phase(snapshot: RunSnapshot) -> str:
-    """Return what the run as a whole does."""
+    """Return the activity of the run as a whole."""
     if snapshot.trouble:
         return f"HELD: {snapshot.trouble}"
     return "paused" if snapshot.paused else snapshot.phase.value
 
 
 def status_pause(least_seconds: float, elapsed_seconds: float) -> float:
-    """Return how long the next status line may wait."""
+    """Return the seconds until the next status line."""
     return max(least_seconds, min(elapsed_seconds / STATUS_SHARE, STATUS_SECONDS_MOST))

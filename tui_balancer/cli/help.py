@@ -1,4 +1,4 @@
-"""The two lengths of help: `--help` fits on two screens, `--help-all` has every option in full."""
+"""Short and full help: `--help` fits on two screens, `--help-all` has every option in full."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ class _Common:
 
 
 COMMON: Final = _Common()
-"""Marks an option of a group as one that `--help` shows: `Annotated[str, COMMON]`. What a command
-declares itself is always shown."""
+"""Marks an option of a group for `--help`: `Annotated[str, COMMON]`. A command's own options are
+always shown."""
 
 _NAME_WIDTH: Final = 18
-"""Columns of the options' names at least, so that the texts of most groups begin in one place."""
+"""Minimum width of the column of option names, to align most groups."""
 
 
 class CommandLine(App):
-    """A command line of commands, whose help has two lengths."""
+    """An app with commands that has short and full help."""
 
     _everything = False
 
     def carry_out(self, words: Sequence[str]) -> int | None:
-        """Carry out the command that the words of a command line name, and return its exit code.
+        """Run the command of a command line, and return its exit code.
 
         Raises:
-            CycloptsError: The words make no sense.
+            CycloptsError: The command line is invalid.
         """
         self._everything = HELP_ALL in words
         code: int | None = self(
@@ -49,7 +49,7 @@ class CommandLine(App):
     def help_print(
         self, tokens: str | Iterable[str] | None = None, *, console: Console | None = None
     ) -> None:
-        """Print the help of the command that the tokens name, in the length that is asked for."""
+        """Print the short or full help of the command in the tokens."""
         command, found, _ = self.parse_commands(tokens)
         texts, more = (None, 0) if self._everything else _common_texts(found[-1])
         self.help_formatter = _Sections(texts)
@@ -60,9 +60,9 @@ class CommandLine(App):
 
 
 def _common_texts(command: App) -> tuple[dict[str, str] | None, int]:
-    """Return the first sentence about each option of the short help, and how many it leaves out.
+    """Return the first sentence of each option in the short help, and how many it leaves out.
 
-    None where it leaves none out: such a help has all sentences, too.
+    None if it leaves out none: such a help has the full texts.
     """
     if command.default_command is None:
         return None, 0
@@ -81,11 +81,11 @@ def _first_sentence(text: str) -> str:
 
 
 class _Sections(DefaultFormatter):
-    """Prints the sections of a help page without frames.
+    """Formats the sections of a help page without frames.
 
     Args:
-        texts: What is said of each option by its name, instead of all that there is to say; options
-            without one are left out. None prints every option in full.
+        texts: Short text of each option by name; options without one are left out. None prints
+        every option in full.
     """
 
     def __init__(self, texts: Mapping[str, str] | None) -> None:

@@ -1,4 +1,4 @@
-"""Inputs that are not named on the command line: those of a list, and what comes by a pipe."""
+"""Inputs from a list file and from standard input."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from tui_balancer.ledger.reading import is_blank
 from tui_balancer.ledger.schema import LEDGER_NAME
 
 STDIN = "/dev/stdin"
-"""What `-` stands for, and may be written for it."""
+"""Names of standard input on the command line."""
 
 STDIN_NAME = "stdin.fasta"
-"""What came by a pipe, in the run folder: workers read it there, and so does `resume`."""
+"""The copy of standard input in the run folder, for workers and `resume`."""
 
 
 def named_inputs(
     given: Sequence[str | Path], listed: Path | None, output: Path | None
 ) -> tuple[str, ...]:
-    """Return the inputs with those of a list, and with a file in the place of standard input.
+    """Return the inputs with those of a list, and with a file instead of standard input.
 
     Args:
         given: As on the command line.
-        listed: A list, see `options.Listed`.
-        output: The run folder, where the file of standard input comes; None if there is none.
+        listed: A list file, see `options.Listed`.
+        output: The run folder, which gets the copy of standard input; None without one.
 
     Raises:
-        UserError: The list or standard input cannot be read, an entry of the list is missing
-            before the run has begun, or what came is not what it was.
+        UserError: The list or standard input is unreadable, an entry of the list is missing
+        in a new run, or standard input differs from the earlier copy.
     """
     inputs = tuple(map(str, given))
     if listed is not None:
@@ -44,19 +44,19 @@ def named_inputs(
     if STDIN not in inputs:
         return inputs
     if output is None:
-        raise UserError("standard input is read by run alone: name a file")
+        raise UserError("only run reads standard input: name a file")
     kept = str(_kept_stdin(output))
     return tuple(dict.fromkeys(kept if one == STDIN else one for one in inputs))
 
 
 def _entries(listed: Path) -> dict[int, str]:
-    """Return the entries of a list by their lines, from 1."""
+    """Return the entries of a list by line number, from 1."""
     try:
         text = listed.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         reason = getattr(problem, "strerror", None) or "it is not UTF-8 text"
         raise UserError(f"cannot read the list {listed}: {reason}") from None
-    # Lists that were put together have a byte-order mark inside.
+    # Concatenated lists may have byte-order marks inside.
     lines = (line.strip("\N{ZERO WIDTH NO-BREAK SPACE}").strip() for line in text.split("\n"))
     names = {
         number: line
@@ -69,10 +69,10 @@ def _entries(listed: Path) -> dict[int, str]:
 
 
 def _require(listed: Path, entries: dict[int, str]) -> None:
-    """See at a glance whether the entries of a list are there.
+    """Check quickly that the entries of a list exist.
 
     Raises:
-        UserError: One is not; it names the line.
+    UserError: One does not; the message has its line number.
     """
     for line, name in entries.items():
         try:
@@ -82,12 +82,12 @@ def _require(listed: Path, entries: dict[int, str]) -> None:
 
 
 def _kept_stdin(output: Path) -> Path:
-    """Write standard input into the run folder, and return where.
+    """Copy standard input into the run folder, and return its path.
 
-    A run that is begun again finds the same text; another one is refused.
+    A run that starts again must get the same text; another one is refused.
     """
     if sys.stdin.isatty():
-        raise UserError("standard input is a terminal here: pipe a file into it")
+        raise UserError("standard input is a terminal: pipe a file into it")
     kept = output.absolute() / STDIN_NAME
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -98,10 +98,10 @@ def _kept_stdin(output: Path) -> Path:
             if not kept.exists():
                 came.rename(kept)
             elif not filecmp.cmp(came, kept, shallow=False):
-                raise UserError(f"{kept} holds another text: choose another --output")
+                raise UserError(f"{kept} contains another text: choose another --output")
         finally:
             came.unlink(missing_ok=True)
     except OSError as problem:
         reason = problem.strerror or problem
-        raise UserError(f"cannot keep standard input in {output}: {reason}") from None
+        raise UserError(f"cannot copy standard input to {output}: {reason}") from None
     return kept

@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop."""
+"""Signals that stop a run."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from math import inf
 from tui_balancer.stop_signals import STOP_SIGNALS
 
 TOGETHER_SECONDS = 0.2
-"""Signals that come so close to each other are one; no person presses Ctrl+C twice as fast."""
+"""Signals within this time count as one; nobody presses Ctrl+C twice as fast."""
 
 
 class Interrupts:
-    """How often the run was asked to stop; read by the loop, never inside a signal's handler.
+    """Counts requests to stop; read by the loop, never inside a signal handler.
 
-    Signals that come together are one: `timeout` signals its command and then the whole group,
-    and a launcher passes on what its child has got as well.
+    Signals that arrive together count as one: `timeout` signals its command and then the whole
+    group, and a launcher forwards signals that its child has received too.
 
     Attributes:
-        count: Requests so far.
+        count: Number of requests.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -38,12 +38,12 @@ class Interrupts:
             self._wished = now
 
     def hand_over(self) -> bool:
-        """Forget those that came so far, and return whether there were any."""
+        """Reset the count, and return whether there were any requests."""
         came, self.count, self._wished = self.count > 0, 0, -inf
         return came
 
     def news(self) -> bool:
-        """Whether one came since the last time this was asked, with all that belong to it."""
+        """Whether a new request arrived since the last call, counting grouped signals once."""
         if self.count == self._seen or self._clock() < self._wished + TOGETHER_SECONDS:
             return False
         self._seen = self.count
@@ -52,7 +52,7 @@ class Interrupts:
 
 @contextmanager
 def outlived_hangup() -> Iterator[None]:
-    """Ignore SIGHUP while inside: a lost terminal ends no run, not even one that is prepared."""
+    """Ignore SIGHUP inside: a lost terminal does not end a run, not even during preparation."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         yield
@@ -62,7 +62,7 @@ def outlived_hangup() -> Iterator[None]:
 
 @contextmanager
 def counted_interrupts() -> Iterator[Interrupts]:
-    """Count interrupts and outlive a hang-up while inside."""
+    """Count interrupts and ignore SIGHUP inside."""
     interrupts = Interrupts()
     before = {number: signal.signal(number, interrupts.note) for number in STOP_SIGNALS}
     try:

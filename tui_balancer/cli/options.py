@@ -1,7 +1,7 @@
-"""The options of the commands in groups; each group is a section of the help.
+"""The options of the commands, in groups; each group is a section of the help.
 
-A field is called as the setting that it becomes, see `cli.settings`: a new setting is a field there
-and a field here. `--help` shows those that are marked `COMMON`, `--help-all` shows all.
+A field has the name of its setting, see `cli.settings`: a new setting is a field there and a field
+here. `--help` shows those that are marked `COMMON`, `--help-all` shows all.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _FAMILIES = ", or ".join(family.described for family in FAMILIES.values())
 _HUB_NAMES = " or ".join(f"{family.hub_owner}/NAME" for family in FAMILIES.values())
 
 MOST_WORKERS = 1024
-"""On one machine, and threads of one of them: no machine has more cores."""
+"""Maximum workers per machine and threads per worker: no machine has more cores."""
 
 MOST_SECONDS = 1e7
-"""A third of a year."""
+"""About a third of a year."""
 
 MOST_FILES = 1_000_000_000
 
 MOST_SEED = 2**63 - 1
-"""Of torch's generators, and of the ledger's numbers."""
+"""Limit of torch's generators and of the ledger's integers."""
 
-# Each is a text; that it may be a path lets shells complete it.
+# A string; the type `Path` makes shells complete it.
 Input = Annotated[
     str | Path, Parameter(name="INPUT", help="FASTA files, folders or globs; - for a pipe.")
 ]
@@ -53,8 +53,8 @@ Listed = Annotated[
     Path | None,
     Parameter(
         name="--list",
-        help="A text file with more inputs, one on each line. Blanks around a name, empty lines "
-        "and lines that begin with # do not count.",
+        help="A text file with more inputs, one per line. Blanks around a name, empty lines "
+        "and lines that start with # are ignored.",
     ),
 ]
 
@@ -64,7 +64,7 @@ RunFolder = Annotated[Path, Parameter(name="OUT", help="The run folder.")]
 @Parameter(name="*", group=MODEL)
 @dataclass(frozen=True)
 class ModelOptions:
-    """Which model computes."""
+    """Options for the model."""
 
     model: Annotated[
         str,
@@ -97,11 +97,11 @@ class DeviceOptions:
     ] = None
 
     cpu_workers: Annotated[int | None, COMMON, whole(1, MOST_WORKERS)] = None
-    """CPU worker processes (default: the cores shared out)."""
+    """Number of CPU worker processes (default: from the number of cores)."""
 
     cpu_threads: Annotated[int | None, whole(1, MOST_WORKERS)] = None
-    """Threads of each CPU worker (default: the cores shared out); part of what decides the last
-    bit of a result, so it is written into every output."""
+    """Threads per CPU worker (default: from the number of cores). The number can change the last
+    bit of a result, so every output records it."""
 
     weights: str | None = None
     """Relative speeds instead of the table's: cuda:0=1.5,cuda:1=1 or 1.5,1 in device order."""
@@ -113,7 +113,7 @@ class DeviceOptions:
             MOST_SECONDS,
             above=True,
             help="A worker without progress for this many seconds (default: "
-            f"{HANG_FLOOR_SECONDS:g}) is killed and its file tried again; more where batches take "
+            f"{HANG_FLOOR_SECONDS:g}) is killed and its file is retried; more if batches take "
             "long.",
         ),
     ] = None
@@ -122,11 +122,11 @@ class DeviceOptions:
 @Parameter(name="*", group=BALANCING)
 @dataclass(frozen=True)
 class BalancingOptions:
-    """When files change hands."""
+    """Options for stealing."""
 
     policy: Literal["time", "count"] = "time"
-    """time: an idle device steals the file that ends the run soonest. count: it steals when the
-    longest queue leads by enough files."""
+    """time: an idle device steals the file that ends the run soonest. count: it steals if the
+    longest queue is longer by enough files."""
 
     gain_seconds: Annotated[
         float | None,
@@ -134,7 +134,7 @@ class BalancingOptions:
             0,
             MOST_SECONDS,
             name="--threshold",
-            help="Policy time: least gain in seconds that is worth a steal (default: "
+            help="Policy time: minimum gain of a steal in seconds (default: "
             f"{_TIME.gain_seconds:g}).",
         ),
     ] = None
@@ -156,7 +156,7 @@ class BalancingOptions:
             1,
             MOST_FILES,
             name="--threshold-difference",
-            help="Policy count: or when the longest leads by this many files (default: "
+            help="Policy count: or when the longest is longer by this many files (default: "
             f"{_COUNT.difference}).",
         ),
     ] = None
@@ -167,7 +167,7 @@ class BalancingOptions:
             1,
             MOST_FILES,
             name="--threshold-minimum",
-            help="Policy count: and the longest holds at least this many (default: "
+            help="Policy count: and the longest has at least this many (default: "
             f"{_COUNT.minimum}).",
         ),
     ] = None
@@ -178,61 +178,61 @@ class BalancingOptions:
             0.1,
             MOST_SECONDS,
             name="--steal-interval",
-            help="Policy count: seconds after which an idle device looks again (default: "
+            help="Policy count: seconds between checks of an idle device (default: "
             f"{_COUNT.interval_seconds:g}).",
         ),
     ] = None
 
     no_stealing: Annotated[bool, flag()] = False
-    """Leave the first assignment alone."""
+    """Keep the initial assignment: no steals."""
 
     split: Literal["auto", "off"] = "auto"
-    """Whether idle devices take over batches of running files, where that ends them sooner."""
+    """Whether idle devices take over batches of running files if that ends them sooner."""
 
 
 @Parameter(name="*", group=RESUMING)
 @dataclass(frozen=True)
 class ResumingOptions:
-    """What is allowed when the run folder holds a run, or files of others."""
+    """Options for a run folder that already contains a run or other files."""
 
     rescan: Annotated[bool, COMMON, flag()] = False
     """Embed changed inputs again; add new ones."""
 
     retry_failed: Annotated[bool, COMMON, flag()] = False
-    """Try failed files again, and outputs that lack sequences."""
+    """Retry failed files, and outputs that lack sequences."""
 
     overwrite: Annotated[bool, COMMON, flag()] = False
-    """Replace files of others at the places of outputs. Without it they stop the run before any
+    """Replace other files at the paths of outputs. Without it they stop the run before any
     work. Folders are never replaced."""
 
 
 @Parameter(name="*", group=SCREEN)
 @dataclass(frozen=True)
 class ScreenOptions:
-    """How the run is watched."""
+    """Options for the screen."""
 
     headless: Annotated[bool, COMMON, flag()] = False
-    """Plain lines with the time instead of the screen. The default without a terminal."""
+    """Print lines with the time instead of the screen. The default without a terminal."""
 
     ascii: Annotated[bool, flag()] = False
-    """Draw the screen in ASCII alone; the default where the terminal's encoding is not UTF-8."""
+    """Draw the screen in ASCII only; the default if the terminal's encoding is not UTF-8."""
 
 
 @Parameter(name="*", group=SCRIPTS)
 @dataclass(frozen=True)
 class ScriptOptions:
-    """Output for other programs."""
+    """Options for scripts."""
 
     json: Annotated[bool, flag()] = False
-    """Print what `report --json` does at the end, and all else to stderr."""
+    """At the end print the output of `report --json`; print everything else to stderr."""
 
     quiet: Annotated[bool, flag()] = False
-    """Headless, and only what goes wrong, on stderr: files that fail, devices that die, a run that
-    is held, and the summary of one that is not done."""
+    """Headless, with only problems on stderr: failed files, dead devices, a held run, and the
+    summary of a run that is not done."""
 
 
 def option_name(group: type, field: str) -> str:
-    """Return the name of a group's field on the command line: `--cpu-workers`."""
+    """Return the option name of a group's field: `--cpu-workers`."""
     for one in getattr(get_type_hints(group, include_extras=True)[field], "__metadata__", ()):
         if isinstance(one, Parameter) and one.name:
             return next(iter(one.name))

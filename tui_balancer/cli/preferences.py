@@ -1,4 +1,4 @@
-"""What a person prefers in every run: a TOML file in the user's configuration folder."""
+"""The configuration file: TOML in the user's configuration folder."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ else:
     import tomli as tomllib
 
 PATH_VARIABLE = "TUI_BALANCER_CONFIG"
-"""Names the file where it is not in its usual place."""
+"""Environment variable with the path of the file."""
 
 PREFIX = "TUI_BALANCER_"
-"""Before an option's name in the environment: `TUI_BALANCER_CPU_WORKERS`."""
+"""Prefix of options in the environment: `TUI_BALANCER_CPU_WORKERS`."""
 
 _GROUPS = (
     ModelOptions,
@@ -53,12 +53,12 @@ _GROUPS = (
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What the file says.
+    """Content of the file.
 
     Attributes:
-        defaults: Options by the names that they have on the command line.
-        theme: Of the screen; empty for what suits the terminal.
-        keys: Keys by what they do.
+        defaults: Values of options by their command-line names.
+        theme: Theme of the screen; empty to choose by the terminal's background.
+        keys: Keys by action.
     """
 
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Preferences:
 
     @property
     def appearance(self) -> Appearance:
-        """How the screen is to look."""
+        """The appearance of the screen."""
         from tui_balancer.ui.appearance import Appearance
         from tui_balancer.ui.screen_memory import ScreenMemory
 
@@ -77,7 +77,7 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option as on the command line: its name, its default if it has one, what it is for."""
+    """An option: its command-line name, its default if it has one, and its help."""
 
     name: str
     default: object
@@ -85,16 +85,16 @@ class Option:
 
 
 def preferences_path() -> Path:
-    """Return where the file is, or would be."""
+    """Return the path of the file, which may not exist."""
     named = os.environ.get(PATH_VARIABLE)
     return Path(named) if named else user_config_path("tui-balancer") / "config.toml"
 
 
 def read_preferences() -> Preferences:
-    """Return what the file says; nothing if there is none.
+    """Return the preferences; empty ones without a file.
 
     Raises:
-        UserError: It cannot be read, or says something that is not understood.
+        UserError: The file is unreadable or invalid.
     """
     path = preferences_path()
     try:
@@ -116,7 +116,7 @@ def read_preferences() -> Preferences:
     theme, keys = tables["screen"].get("theme", ""), tables["keys"]
     for name, value in {"theme": theme, **keys}.items():
         if not isinstance(value, str):
-            raise UserError(f"{path}: {name} must be a text, not {value!r}")
+            raise UserError(f"{path}: {name} must be a string, not {value!r}")
     if theme:
         _refuse_unknown(path, "theme", [theme], theme_names())
     if keys:
@@ -125,7 +125,7 @@ def read_preferences() -> Preferences:
 
 
 def options() -> Iterator[Option]:
-    """Return the options that may have defaults of a person's own."""
+    """Return the options that the file may set."""
     for group in _GROUPS:
         about = _help_texts(group)
         for one in fields(group):
@@ -134,7 +134,7 @@ def options() -> Iterator[Option]:
 
 
 def _help_texts(group: type) -> dict[str, str]:
-    """Return what `--help` says of each option of a group, by field."""
+    """Return the help text of each option of a group, by field."""
     content = docstring_parser.parse_from_object(group).params
     texts = {one.arg_name: one.description or "" for one in content}
     for name, hint in get_type_hints(group, include_extras=True).items():
@@ -145,7 +145,7 @@ def _help_texts(group: type) -> dict[str, str]:
 
 
 def key_names() -> dict[str, str]:
-    """Return the names of all keys, with what they are now."""
+    """Return the current keys by action."""
     from tui_balancer.ui.keymap import REPLAY, SECTIONS
 
     keys = [key for section in SECTIONS.values() for key in section]
@@ -153,20 +153,20 @@ def key_names() -> dict[str, str]:
 
 
 def theme_names() -> tuple[str, ...]:
-    """Return the names of the program's own themes."""
+    """Return the names of the program's themes."""
     from tui_balancer.ui.themes import THEMES
 
     return tuple(theme.name for theme in THEMES)
 
 
 def apply_preferences(*commands: App) -> None:
-    """Make commands read missing options from the environment, then from the file."""
+    """Make commands read missing options from the environment, or else from the file."""
     for command in commands:
         command.config = (_from_environment, _from_file)
 
 
 def _from_environment(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    # PATH_VARIABLE is taken: a cluster's --config has another one, which it says itself.
+    # PATH_VARIABLE is taken: a cluster's --config declares another one.
     others = ArgumentCollection(  # type: ignore[no-untyped-call]
         one for one in arguments if "--config" not in one.names
     )
@@ -195,7 +195,7 @@ def _refuse_unknown(path: Path, what: str, content: Iterable[str], known: Iterab
 
 
 def _refuse_bound_twice(path: Path, own: Mapping[str, str]) -> None:
-    """Check that no key does two things in one place, other than those that do so by default."""
+    """Check that no key has two actions in one place, except keys that have them by default."""
     from tui_balancer.ui.keymap import PLACES
 
     for place in PLACES:
@@ -211,7 +211,7 @@ def _refuse_bound_twice(path: Path, own: Mapping[str, str]) -> None:
 
 
 def _keys(text: str) -> set[str]:
-    """Return keys by Textual's names: `?` is `question_mark`."""
+    """Return keys in Textual's names: `?` is `question_mark`."""
     from textual.keys import _character_to_key
 
     words = (word.strip() for word in text.split(","))

@@ -1,4 +1,4 @@
-"""Bars on the command line, for what is done before a run begins."""
+"""Progress bars on the command line, before a run starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui_balancer.view.handle import Step
 
 @contextmanager
 def bars() -> Iterator[Callable[[Step], None]]:
-    """Show a bar for each step inside; none where stderr is no terminal."""
+    """Show a bar for each step inside; none if stderr is not a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"))
     with Progress(

@@ -1,4 +1,4 @@
-"""The screen as commands use it: whether there can be one, and a run shown on it."""
+"""The screen for commands: whether one is possible, and showing a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUP
 
 
 def can_show(*, headless: bool = False) -> bool:
-    """Whether to show the screen; what prevents it on a terminal is said on stderr."""
+    """Whether to show the screen; on a terminal, obstacles are printed to stderr."""
     obstacle = "" if headless else screen_obstacle()
     if obstacle:
         print(f"tui-balancer: no screen, plain lines only: {obstacle}.", file=sys.stderr)
@@ -21,10 +21,10 @@ def can_show(*, headless: bool = False) -> bool:
 
 
 def require_screen(what: str, *, otherwise: str) -> None:
-    """Refuse what only a screen can show.
+    """Refuse a command that needs the screen.
 
     Raises:
-        UserError: There is no terminal, or none that can show it.
+        UserError: There is no terminal, or it cannot show the screen.
     """
     if (obstacle := screen_obstacle()) is not None:
         because = f" ({obstacle})" if obstacle else ""
@@ -32,14 +32,14 @@ def require_screen(what: str, *, otherwise: str) -> None:
 
 
 def show_run(run: RunHandle, *, ascii_only: bool = False, **options: Any) -> ExitCode:
-    """Show a run with the look that the user prefers, and return how the screen was left.
+    """Show a run with the user's preferences, and return how the screen was closed.
 
     Args:
-        ascii_only: Whether to draw with ASCII alone, as on a terminal without UTF-8.
-        options: Others of `BalancerApp`.
+        ascii_only: Whether to draw with ASCII only, as on a terminal without UTF-8.
+        options: Other arguments of `BalancerApp`.
 
     Raises:
-        UserError: The preferences are not understood.
+        UserError: The preferences are invalid.
     """
     from tui_balancer.cli.preferences import read_preferences
     from tui_balancer.ui.app import BalancerApp

@@ -1,4 +1,4 @@
-"""From options to settings: what a command line asks for, or why it makes no sense."""
+"""Converts options to settings, and refuses contradictions."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def run_settings(
     balancing: BalancingOptions | None = None,
     embedding: EmbeddingOptions | None = None,
 ) -> RunSettings:
-    """Return the run that the options ask for; groups that are None have their defaults.
+    """Return the settings of the options; groups that are None have their defaults.
 
     Raises:
-        UserError: Two options contradict each other, or a text is not understood.
+        UserError: Two options contradict each other, or a value is invalid.
     """
     model, embedding = model or ModelOptions(), embedding or EmbeddingOptions()
     layers = _layers(embedding)
@@ -60,7 +60,7 @@ def run_settings(
         require_mergeable(formats)
     for kind in include:
         if embedding.long == "window" and not kind.joins:
-            raise UserError(f"{kind.name} of windows are none of the whole: choose another --long")
+            raise UserError(f"{kind.name} cannot be joined from windows: choose another --long")
     return overlaid(
         RunSettings(inputs, output, model.model),
         model,
@@ -82,12 +82,12 @@ def run_settings(
 def resumed_settings(
     stored: RunSettings, devices: DeviceOptions | None, balancing: BalancingOptions | None
 ) -> RunSettings:
-    """Return a stored run's settings with what the options say about devices and balancing.
+    """Return a stored run's settings, changed by the options for devices and balancing.
 
     Args:
-        stored: As the run was begun.
-        devices: Each option that was given replaces the stored one.
-        balancing: Replaces the stored rule as a whole; None leaves it.
+        stored: Settings at the start of the run.
+        devices: Each given option replaces the stored one.
+        balancing: Replaces the stored policy as a whole; None keeps it.
 
     Raises:
         UserError: Two options contradict each other.
@@ -100,7 +100,7 @@ def resumed_settings(
 
 
 def policy_settings(balancing: BalancingOptions) -> PolicySettings:
-    """Return the stealing rule that the options ask for.
+    """Return the stealing policy of the options.
 
     Raises:
         UserError: An option of the other policy, or a number out of range.
@@ -119,7 +119,7 @@ def policy_settings(balancing: BalancingOptions) -> PolicySettings:
 
 
 def _balanced(options: BalancingOptions) -> BalancingSettings:
-    """Return the rules of balancing that the options ask for."""
+    """Return the balancing settings of the options."""
     return overlaid(
         BalancingSettings(),
         options,
@@ -130,23 +130,23 @@ def _balanced(options: BalancingOptions) -> BalancingSettings:
 
 
 def _shards(text: str) -> Shards:
-    """Return whether large files are divided, and how."""
+    """Return the sharding settings."""
     if text in ("auto", "off"):
         return Shards() if text == "auto" else Shards(None)
     found = _SIZE.fullmatch(text.strip())
     size = float(found["number"]) * _UNITS[found["unit"].upper()] if found is not None else 0.0
     if not 0 < size <= _MOST_SHARD:
-        raise UserError(f"--shard {text} is no size: write it as 64MB, or auto, or off")
+        raise UserError(f"--shard {text} is not a size: write it as 64MB, or auto, or off")
     return Shards(round(size), explicit=True)
 
 
 def _layers(embedding: EmbeddingOptions) -> tuple[int, ...]:
-    """Return the layers that were asked for."""
+    """Return the requested layers."""
     if embedding.repr_layers is None:
         return (embedding.repr_layer,)
     try:
         return tuple(dict.fromkeys(int(word) for word in embedding.repr_layers.split(",")))
     except ValueError:
         raise UserError(
-            f"--repr-layers {embedding.repr_layers} is no list of layers: write it as 0,5,-1"
+            f"--repr-layers {embedding.repr_layers} is not a list of layers: write it as 0,5,-1"
         ) from None

@@ -1,4 +1,4 @@
-"""The answers of `plan`, `devices` and `bench` as tables."""
+"""The tables of `plan`, `devices` and `bench`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tui_balancer.workers.benchmark.messages import Measurement
 
 
 def plan_table(planned: Sequence[PlannedDevice]) -> Table:
-    """Return who would get what; the time is labelled as the estimate it is."""
+    """Return the assignment; times are marked as estimates."""
     table = _table(
         ("device", "name"), ("weight", "files", "sequences", "residues", "TFLOP", "~time")
     )
@@ -36,7 +36,7 @@ def plan_table(planned: Sequence[PlannedDevice]) -> Table:
 
 
 def devices_table(devices: Sequence[SelectedDevice], specs: Sequence[DeviceSpec]) -> Table:
-    """Return what was found, with each weight and why, and what earlier runs measured."""
+    """Return the devices with weights, reasons, and the speeds that earlier runs measured."""
     table = _table(("device", "name"), ("memory", "threads", "weight"), ("why", "learned"))
     rates = load_rates()
     for one, spec in zip(devices, specs, strict=True):
@@ -54,7 +54,7 @@ def devices_table(devices: Sequence[SelectedDevice], specs: Sequence[DeviceSpec]
 
 
 def bench_table(measured: Sequence[Measurement]) -> Table:
-    """Return how fast each device embeds, by number format and length of the proteins."""
+    """Return each device's speed by number format and length of the proteins."""
     table = _table(
         ("device", "precision"), ("residues", "residues/s", "FLOP/s", "ceiling", "of ceiling")
     )

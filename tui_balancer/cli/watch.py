@@ -1,4 +1,4 @@
-"""A prepared run watched to its exit code: on the screen, or headless."""
+"""Runs a session to its exit code, on the screen or headless."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ def watch(
     quiet: bool = False,
     lines: TextIO | None = None,
 ) -> int:
-    """Carry out a run on the screen or headless, and return its exit code.
+    """Run on the screen or headless, and return the exit code.
 
-    On the screen it is also prepared there, since that may take long. Whatever happens to
-    the screen, `logs/run.log` in the run folder has every line.
+    With a screen, the preparation is shown there too, since it may take long. `logs/run.log` in
+    the run folder has every line, even if the screen fails.
 
     Args:
-        settings: The run as asked for.
-        headless: Whether no screen is wanted.
-        ascii_only: Whether to draw with ASCII alone.
-        quiet: Whether no screen is wanted, and plain lines only of what goes wrong.
-        lines: Takes the plain lines, and the summary; stdout by default.
+        settings: The requested run.
+        headless: Whether to show no screen.
+        ascii_only: Whether to draw with ASCII only.
+        quiet: Whether to show no screen and print only problems.
+        lines: Gets the plain lines and the summary; stdout by default.
 
     Raises:
-        KeyboardInterrupt: A signal came, or the person left, before the run began.
-        UserError: The run cannot begin; the line says why.
+        KeyboardInterrupt: A signal arrived, or the user quit, before the run started.
+        UserError: The run cannot start; the message says why.
     """
     lines = lines or sys.stdout
     from tui_balancer.run.prepare.prepare import require_sense
@@ -74,7 +74,7 @@ def watch(
             _watch_headless(session, interrupts, lines, from_now=False, quiet=quiet)
     else:
         require_sense(settings)
-        # Before anything else is done: with other threads at work the import takes twice as long.
+        # First of all: with other threads at work the import takes twice as long.
         importlib.import_module("tui_balancer.ui.showing")
         start_helper()
         with counted_interrupts() as interrupts, _Recorded() as recorded:
@@ -94,7 +94,7 @@ def watch(
 
 
 class _Recorded:
-    """A session and the thread that writes its run.log; closed at the end of `with`."""
+    """A session and the thread that writes its run.log; a context manager closes both."""
 
     def __init__(self) -> None:
         self._session: RunSession | None = None
@@ -107,9 +107,9 @@ class _Recorded:
         """Start a run.
 
         Raises:
-            UserError: The run folder cannot be written or is in use.
+            UserError: The run folder is not writable or in use.
         """
-        # Behind the screen: what a run is made of takes long to be imported.
+        # Imported behind the screen, because it takes long.
         from tui_balancer.attach.server import AttachServer
         from tui_balancer.run.live.session import RunSession
 
@@ -135,7 +135,7 @@ class _Recorded:
 
 
 def _opened_logs(output: Path) -> TextIO:
-    """Open run.log in the run folder and return it; app.log takes the program's messages."""
+    """Open and return run.log in the run folder; send the program's messages to app.log."""
     logs = output / LOGS_FOLDER
     try:
         logs.mkdir(parents=True, exist_ok=True)
@@ -163,7 +163,7 @@ def _watch_headless(
     from_now: bool,
     quiet: bool = False,
 ) -> None:
-    """Print lines until the run is over."""
+    """Print lines until the run ends."""
     session.unattended = True
     reporter = HeadlessReporter(session, lines, from_now=from_now, quiet=quiet)
     reporter.watch(lambda seconds: _wait(session, interrupts, seconds, reporter.say))
@@ -172,7 +172,7 @@ def _watch_headless(
 def _watch_on_screen(
     opening: OpeningRun, interrupts: Interrupts, lines: TextIO, *, ascii_only: bool
 ) -> RunSession:
-    """Show the screen until it is left or lost, then see the run to its end without one."""
+    """Show the screen until it closes or is lost, then watch the run to its end without one."""
     code = show_run(
         opening,
         painted=opening.start,
@@ -192,7 +192,7 @@ def _watch_on_screen(
 
 
 def _opened(opening: OpeningRun, interrupts: Interrupts) -> RunSession:
-    """Return the run once it has begun; an interrupt before that keeps it from beginning."""
+    """Return the run once it has started; an earlier interrupt keeps it from starting."""
     while not opening.settled.is_set():
         if interrupts.count and opening.call_off():
             raise KeyboardInterrupt
@@ -200,14 +200,14 @@ def _opened(opening: OpeningRun, interrupts: Interrupts) -> RunSession:
         opening.settled.wait(POLL_SECONDS)
     if opening.problem is not None:
         raise opening.problem
-    assert opening.session is not None, "what has settled has begun or has a problem"
+    assert opening.session is not None, "a settled start has a run or a problem"
     return opening.session
 
 
 def _wait(
     session: RunSession, interrupts: Interrupts, seconds: float, say: Callable[[str], None]
 ) -> bool:
-    """Wait for the end of the run; an interrupt stops it softly, a second one at once."""
+    """Wait for the end of the run; an interrupt stops it gracefully, a second one at once."""
     if interrupts.news():
         if interrupts.count == 1:
             say("stopping after the batches in flight; Ctrl+C again stops at once")

@@ -1,4 +1,4 @@
-"""The command `attach`: a run of another process on the screen or in lines."""
+"""The command `attach`: shows another process's run, on the screen or as lines."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ from tui_balancer.view.summary_text import EXIT_DONE, exit_code, summary_lines
 def watch_attached(
     folder: Path, *, headless: bool, read_only: bool, ascii_only: bool = False
 ) -> int:
-    """Show the run of a folder until its end or until the person leaves, which leaves it alone.
+    """Show the run of a folder until it ends or the user quits, which does not affect it.
 
     Returns:
-        The exit code that the run earned if its end was seen, else 0; 130 when a signal ended
-        the screen.
+        The run's exit code if it ended meanwhile, else 0; 130 if a signal closed the screen.
 
     Raises:
-        UserError: There is no run to show; the line says why and what to do.
+        UserError: There is no run to show; the message says why and what to do.
     """
     run = attach(folder, read_only=read_only)
     if not can_show(headless=headless):
@@ -37,7 +36,7 @@ def watch_attached(
 
 
 def _follow(run: RunHandle, *, from_now: bool = False) -> int:
-    """Print lines until the run is over."""
+    """Print lines until the run ends."""
     with counted_interrupts() as interrupts:
         reporter = HeadlessReporter(run, sys.stdout, from_now=from_now)
         reporter.watch(lambda seconds: _over(run, interrupts, seconds))
@@ -45,11 +44,11 @@ def _follow(run: RunHandle, *, from_now: bool = False) -> int:
 
 
 def _over(run: RunHandle, interrupts: Interrupts, seconds: float) -> bool:
-    """Return whether the run is over, after a while if it is not.
+    """Wait a while for the end of the run, and return whether it has ended.
 
     Raises:
-        KeyboardInterrupt: A signal came. Raised here, in the open: out of a signal handler it
-            can be swallowed by whatever code it happens to hit.
+        KeyboardInterrupt: A signal arrived. Raised here, because other code can swallow an
+        exception that a signal handler raises.
     """
     if interrupts.count:
         raise KeyboardInterrupt
@@ -57,12 +56,12 @@ def _over(run: RunHandle, interrupts: Interrupts, seconds: float) -> bool:
 
 
 def _show(run: RunHandle, folder: Path, *, read_only: bool, ascii_only: bool) -> int:
-    """Show the screen until it is left, then say what there is to say of the run."""
+    """Show the screen until it closes, then print the state of the run."""
     code = show_run(run, attached=True, read_only=read_only, ascii_only=ascii_only)
     if code is ExitCode.TERMINAL_LOST:
         return EXIT_DONE
     if code is ExitCode.REFUSED:
-        run.snapshot()  # Raises what the screen met: the line says why.
+        run.snapshot()  # Raises the error that closed the screen; its message says why.
     if code is ExitCode.CRASHED:
         return _follow(run, from_now=True)
     summary = run.summary()

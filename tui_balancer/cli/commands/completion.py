@@ -1,4 +1,4 @@
-"""The command `completion`: what a shell needs to complete commands, options and files."""
+"""The command `completion`: shell completion of commands, options and files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Shell = Literal["bash", "zsh", "fish"]
 
 
 def add_completion(app: App) -> None:
-    """Give a command line the command that tells shells about all the others."""
+    """Add the command `completion` to an app."""
 
     @app.command
     def completion(shell: Annotated[Shell, Parameter(name="SHELL", help="Your shell.")], /) -> int:
@@ -25,6 +25,6 @@ def add_completion(app: App) -> None:
         fish: save it as ~/.config/fish/completions/tui-balancer.fish.
         """
         script = app.generate_completion(shell=shell)
-        # So that bash puts a slash behind a folder, and no space.
+        # With `-o filenames` bash adds a slash after a folder, not a space.
         print(script.replace("\ncomplete -F ", "\ncomplete -o filenames -F "), end="")
         return EXIT_DONE

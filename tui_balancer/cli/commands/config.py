@@ -1,4 +1,4 @@
-"""The command `config`: a commented file of preferences to begin with."""
+"""The command `config`: writes a commented configuration file."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ _EXAMPLES: dict[str, object] = {
     "repr-layers": "0,5,-1",
     "batch-tokens": CPU_BATCH_TOKENS,
 }
-"""Values of options whose defaults depend on other things."""
+"""Example values of options without a fixed default."""
 
 
 def config(
     *,
-    show: Annotated[bool, flag(help="Print the commented file, and write nothing.")] = False,
+    show: Annotated[bool, flag(help="Print the file instead of writing it.")] = False,
 ) -> int:
-    """Write a commented file of preferences: defaults of options, theme, keys.
+    """Write a commented configuration file: defaults of options, theme, keys.
 
-    Every line is a comment; remove its # to use it. An option is taken from the command line, else
-    from the environment, else from this file. An existing file is not changed.
+    Every line is a comment; remove its # to use it. The command line takes precedence over the
+    environment, and the environment over this file. An existing file is not changed.
     """
     text = "\n".join(commented()) + "\n"
     if show:
@@ -62,11 +62,11 @@ def config(
             file.write(text)
     except FileExistsError:
         raise UserError(
-            f"{path} is there already: edit it, or see `tui-balancer config --show`"
+            f"{path} already exists: edit it, or see `tui-balancer config --show`"
         ) from None
     except OSError as problem:
         raise UserError(
-            f"cannot write {path}: {problem.strerror}; name another file with {PATH_VARIABLE}"
+            f"cannot write {path}: {problem.strerror}; set another path with {PATH_VARIABLE}"
         ) from None
     print(path)
     return EXIT_DONE
@@ -77,16 +77,16 @@ def commented() -> Iterator[str]:
     from tui_balancer.ui.keymap import REPLAY, SECTIONS
 
     yield from _comment(
-        "What you prefer in every run. Take the # away before a line to let it count. The command "
-        f"line goes before the environment ({PREFIX}CPU_WORKERS=2), that before this file; a run "
-        f"that is resumed keeps what it was begun with. {PATH_VARIABLE} names another file."
+        "Your preferences for every run. Remove the # before a line to use it. The command "
+        f"line overrides the environment ({PREFIX}CPU_WORKERS=2), which overrides this file; a "
+        f"resumed run keeps its settings. {PATH_VARIABLE} sets another path for this file."
     )
     yield ""
     yield "[defaults]"
     for option in options():
         yield ""
         yield from _comment(option.about)
-        # JSON's texts, numbers and truths are TOML's, too.
+        # JSON's strings, numbers and booleans are valid TOML.
         yield f"# {option.name} = {json.dumps(_EXAMPLES.get(option.name, option.default))}"
     yield ""
     yield "[screen]"
@@ -94,7 +94,7 @@ def commented() -> Iterator[str]:
     yield f"# theme = {json.dumps(theme_names()[0])}"
     yield ""
     yield "[keys]"
-    yield from _comment("As Textual names them, with commas between them: ctrl+p, f5, plus.")
+    yield from _comment("Textual's names of keys, separated by commas: ctrl+p, f5, plus.")
     now = key_names()
     for section, keys in {**SECTIONS, "replay": REPLAY}.items():
         yield ""

@@ -1,4 +1,4 @@
-"""The command `demo`: a run on made-up proteins, as long as a person watches."""
+"""The command `demo`: a short run on made-up proteins."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tui_balancer.run.prepare.prepare import OnStep, PreparedRun
 
 DEMO_SECONDS = 120.0
-"""How long a demo should take."""
+"""Target duration of a demo in seconds."""
 
 MOST_SIZE = 1000
 """A day and a half."""
@@ -35,7 +35,7 @@ MOST_SIZE = 1000
 UNTRAINED = f"{UNTRAINED_PREFIX}{SMALLEST_MODEL}"
 
 DOWNLOAD_SECONDS = 5.0
-"""How long the real weights' first byte may take before random ones stand in for them."""
+"""Seconds to wait for the first byte of the real weights before using random ones."""
 
 
 def demo(
@@ -58,14 +58,14 @@ def demo(
     balancing: BalancingOptions | None = None,
     screen: ScreenOptions | None = None,
 ) -> int:
-    """Try it out on made-up proteins.
+    """Try the program on made-up proteins.
 
-    Measures the devices, says how long it will take, writes a seeded set of uneven FASTA files of
-    that size to OUTPUT/proteins and embeds them into OUTPUT/embeddings with the smallest model:
-    its real weights where they are cached or can be downloaded, random ones of the same shape
-    otherwise; it says which. It overrates the first device (unless --weights is given), so that
-    you see files being stolen. The same command resumes a demo that ended early, with its files;
-    to see a finished one again, remove OUTPUT or name another.
+    Measures the devices, estimates the duration, writes a seeded set of uneven FASTA files of that
+    size to OUTPUT/proteins and embeds them into OUTPUT/embeddings with the smallest model: with
+    its real weights if they are cached or can be downloaded, otherwise with random ones of the
+    same shape; it says which. It overrates the first device (unless --weights is given), so that
+    you see steals. The same command resumes an unfinished demo with its files; to run a finished
+    one again, remove OUTPUT or choose another.
     """
     from tui_balancer.cli.watch import watch
     from tui_balancer.notices import Notice
@@ -94,15 +94,15 @@ def demo(
 
 
 def _inputs(settings: RunSettings, proteins: Path, seconds: float) -> str:
-    """Make the inputs if they are not there, and return a line about them."""
+    """Make the inputs if they do not exist, and return a line about them."""
     from tui_balancer.run.lab.demo_inputs import FILES, measured_size, write_inputs
 
     try:
         if proteins.is_dir() and any(proteins.iterdir()):
-            return f"The files in {proteins} are kept. For others, name another --output."
+            return f"The files in {proteins} are used again. For new ones, choose another --output."
         proteins.parent.mkdir(parents=True, exist_ok=True)
         with bars() as on_step:
-            # Weights do not matter for the speed.
+            # The weights do not affect the speed.
             size = measured_size(replace(settings, model=UNTRAINED), seconds, on_step)
             write_inputs(proteins, size, settings.seed, on_step)
     except OSError as problem:
@@ -116,6 +116,6 @@ def _inputs(settings: RunSettings, proteins: Path, seconds: float) -> str:
 
 
 def _misjudged(prepared: PreparedRun) -> PreparedRun:
-    """Overrate the first device: a good assignment of the demo's files leaves little to steal."""
+    """Overrate the first device: a good assignment would leave little to steal."""
     first, *others = (replace(spec, rate=None) for spec in prepared.specs)
     return replace(prepared, specs=(replace(first, weight=2 * first.weight), *others))

@@ -1,4 +1,4 @@
-"""The command `explain`: why devices and files of a run are in their states."""
+"""The command `explain`: explains the states of a run's devices and files."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from tui_balancer.view.why.facts import Explanation, read_facts
 from tui_balancer.view.why.record import WhyRecord
 
 FORMAT: Final = 1
-"""Version of what `--json` prints; grows when a field changes its meaning."""
+"""Version of the `--json` output; increases when a field changes its meaning."""
 
-_NOTHING: Final = "Nothing stands out, and which file ends last is not known."
+_NOTHING: Final = "All devices are working; which file ends last is not known."
 
 
 def explain(
     output: RunFolder,
     /,
     *names: Annotated[str, Parameter(name="NAME", help="Files and devices of the run.")],
-    json: Annotated[bool, flag(help="Print an object for machines.")] = False,
+    json: Annotated[bool, flag(help="Print a JSON object.")] = False,
 ) -> int:
-    """Say why a file or device waits, is idle, runs, was stolen, is paused, dead or failed.
+    """Explain why a file or device waits, is idle, runs, was stolen, is paused, dead or failed.
 
     Without names: every device that is not simply working, the first files that failed, and the
     file that ends last. Asks the run itself if it is live, else its ledger. Exit code 1 if the
@@ -59,14 +59,14 @@ def explain(
 
 
 def _all_events(run: RunHandle, folder: Path) -> Sequence[Event]:
-    """Return the events of a run's newest session; a live one keeps only the last of them."""
+    """Return the events of a run's newest session; a live run keeps only the latest."""
     kept = run.events_after(0)
     if not kept or kept[-1].sequence == len(kept):
         return kept
     from tui_balancer.history.history import read_history
 
     every = {event.sequence: event for event in kept}
-    # Without the others there is less to say, and it is still right.
+    # Without the older events the answer is shorter, but still correct.
     with suppress(UserError):
         ledger = read_history(folder, newest_session=True).newest_session().events
         every = {one.sequence: one for one in ledger if one.sequence < kept[-1].sequence} | every

@@ -1,4 +1,4 @@
-"""The commands on finished outputs: export, inspect, verify."""
+"""The commands export, inspect and verify, for finished outputs."""
 
 from __future__ import annotations
 
@@ -40,27 +40,25 @@ def export(
     output: RunFolder,
     /,
     *,
-    format: Annotated[str, Parameter(help="As for run: one, or several with commas between.")],
+    format: Annotated[str, Parameter(help="As for run: one, or several separated by commas.")],
     to: Annotated[
-        Path | None, Parameter(help="Another folder to write to, in the tree of the outputs.")
+        Path | None, Parameter(help="Another folder to write to, with the same subfolders.")
     ] = None,
     merge: Annotated[
-        bool, flag(help="One file a format for the whole run: OUT/merged.h5 …")
+        bool, flag(help="One file per format for the whole run: OUT/merged.h5 …")
     ] = False,
-    overwrite: Annotated[
-        bool, flag(help="Replace files that are there already; never folders.")
-    ] = False,
+    overwrite: Annotated[bool, flag(help="Replace existing files; never folders.")] = False,
 ) -> int:
     """Write the finished outputs of a run in other formats.
 
-    Writes the same bytes as the run would have written with that --format, next to its outputs.
-    Files that exist, also those of an earlier export, are replaced only with --overwrite.
+    Writes the same bytes as the run itself with that --format, next to its outputs. Existing
+    files, also those of an earlier export, are replaced only with --overwrite.
     """
     from tui_balancer.export.export import export
 
     if merge:
         if to is not None:
-            raise UserError("--merge writes into the run folder: leave --to out")
+            raise UserError("--merge writes into the run folder: leave out --to")
         return merge_outputs(output, parse_formats(format), overwrite=overwrite)
     with _progress("writing") as on_file:
         report = export(output, parse_formats(format), to, on_file, overwrite=overwrite)
@@ -71,11 +69,11 @@ def export(
 def merge_outputs(
     output: Path, formats: Sequence[FormatName] | None = None, *, overwrite: bool = False
 ) -> int:
-    """Write the outputs of a run into one file a format, say so, and return the exit code.
+    """Write the outputs of a run into one file per format, report, and return the exit code.
 
     Args:
         formats: As for `export.merge.merge`.
-        overwrite: Likewise.
+        overwrite: As for `export.merge.merge`.
     """
     from tui_balancer.export.merge import merge
 
@@ -97,8 +95,8 @@ def merge_outputs(
 def verify(output: RunFolder, /) -> int:
     """Check the outputs of a run against their checksums, their index and their inputs.
 
-    Every vector in every format must be finite and the one that was written, and there must be as
-    many as the inputs have sequences. Exit code 1 if something is wrong, or not finished.
+    Every vector in every format must be finite and unchanged, and the inputs must have as many
+    sequences as there are vectors. Exit code 1 if something is wrong or not finished.
     """
     from tui_balancer.export.export import verify
 
@@ -115,7 +113,7 @@ def inspect(
     file: Annotated[Path, Parameter(name="FILE", help="An output in any format, or its index.")],
     /,
 ) -> int:
-    """Show what is in an output: its format and shape, how it was made, and the first rows."""
+    """Show an output: its format and shape, how it was made, and the first rows."""
     from tui_balancer.outputs.content import reading
 
     if file.suffix == INDEX.suffix:
@@ -140,7 +138,7 @@ def inspect(
 
 
 def _shown(value: object) -> str:
-    """Return a value of the metadata in few words; ids may be many."""
+    """Return a metadata value as short text; long lists of ids become a count."""
     if not isinstance(value, list):
         return str(value)
     if len(value) <= _SHOWN_VALUES:
@@ -149,7 +147,7 @@ def _shown(value: object) -> str:
 
 
 def _opened(file: Path) -> tuple[Format, Stored]:
-    """Return an output's format and content; a `.pt` may be one of a folder of fair-esm's."""
+    """Return an output's format and content; a `.pt` may be one of fair-esm's per-record files."""
     one = format_of(file)
     try:
         return one, reader(one).read(file)
@@ -164,7 +162,7 @@ def _opened(file: Path) -> tuple[Format, Stored]:
 
 
 def _report(problems: tuple[str, ...]) -> int:
-    """Print what is wrong, and return the exit code."""
+    """Print the problems, and return the exit code."""
     for problem in problems:
         print(f"problem  {terminal_safe(problem, 300)}")
     return EXIT_FAILED if problems else EXIT_DONE
@@ -172,6 +170,6 @@ def _report(problems: tuple[str, ...]) -> int:
 
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal while files are gone through."""
+    """Show a progress bar on a terminal while files are processed."""
     with bar(what) as update:
         yield lambda done, total: update(completed=done, total=total)

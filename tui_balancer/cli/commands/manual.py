@@ -1,4 +1,4 @@
-"""The command `manual`: the pages that ship with the program."""
+"""The command `manual`: shows the manual."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ def manual(
 def _print_places(words: str) -> None:
     found = search(words)
     if not found:
-        raise UserError(f"nothing in the manual about {words!r}: see `tui-balancer manual`")
+        raise UserError(f"{words!r} is not in the manual: see `tui-balancer manual` for its pages")
     for section in found:
         print(f"{section.page}: {section.heading}")

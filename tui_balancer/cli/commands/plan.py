@@ -1,4 +1,4 @@
-"""The commands that look and compute nothing that is kept: plan, devices, bench."""
+"""The commands plan, devices and bench, which write no outputs."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def plan(
     devices: DeviceOptions | None = None,
     embedding: EmbeddingOptions | None = None,
 ) -> int:
-    """Show which device would get which files, without a run.
+    """Show which device would get which files, without running.
 
-    Counts the inputs and assigns them as a run would. Times come from assumed speeds and are
-    rough; a run measures them.
+    Reads the inputs and assigns them as a run would. Times are rough, from assumed speeds; a run
+    measures them.
     """
     from tui_balancer.cli.tables import plan_table
     from tui_balancer.formatting import estimate, plural
@@ -64,7 +64,7 @@ def plan(
     manifest, copies = planned_manifest(prepared, scans, duplicate_index)
     _stdout.print(f"{prepared.model.label}, {len(scans):,} files")
     if copies:
-        _stdout.print(f"{plural(copies, 'sequence')} with the residues of others: computed once")
+        _stdout.print(f"{plural(copies, 'sequence')} identical to others: computed once")
     _stdout.print(plan_table(plan_units(prepared, manifest.good_units)))
     finish = estimate(predicted_seconds(prepared, manifest.good_units))
     _stdout.print(f"estimated finish with stealing: {finish} after the models are loaded")
@@ -78,7 +78,7 @@ def plan(
 
 
 def devices(*, devices: DeviceOptions | None = None) -> int:
-    """Show the devices that a run would use, with their weights and why."""
+    """Show the devices that a run would use, with their weights and the reasons."""
     from tui_balancer.cli.tables import devices_table
     from tui_balancer.run.prepare.devices import prepare_devices
 
@@ -92,20 +92,24 @@ def devices(*, devices: DeviceOptions | None = None) -> int:
 
 def bench(
     *,
-    model: Annotated[str, Parameter(help="As for run; weights do not matter here.")] = BENCH_MODEL,
+    model: Annotated[
+        str, Parameter(help="As for run; the weights have no effect here.")
+    ] = BENCH_MODEL,
     precision: Annotated[
-        PrecisionChoice, Parameter(help="auto measures each format that a device has.")
+        PrecisionChoice, Parameter(help="auto measures each format that a device supports.")
     ] = "auto",
     seconds: Annotated[
         float,
-        decimal(0, MOST_SECONDS, above=True, help="How long to measure, about; start-up aside."),
+        decimal(
+            0, MOST_SECONDS, above=True, help="Approximate seconds to measure, without start-up."
+        ),
     ] = 20.0,
     devices: DeviceOptions | None = None,
 ) -> int:
     """Measure how fast the devices embed.
 
     All devices work at once, as in a run, on made-up proteins, from short to long. The ceiling is
-    what each reaches in the matrix products of the model alone.
+    each device's speed in the model's matrix products alone.
     """
     from tui_balancer.cli.tables import bench_table
     from tui_balancer.run.lab.bench import prepare_benchmark

@@ -1,4 +1,4 @@
-"""The command `replay`: a finished run on the screen again."""
+"""The command `replay`: plays a finished run on the screen."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def replay(
     speed: Annotated[
         float, decimal(0, MOST_SPEED, above=True, help="Seconds of the run per second.")
     ] = 20.0,
-    ascii: Annotated[bool, flag(help="Draw the screen in ASCII alone.")] = False,
+    ascii: Annotated[bool, flag(help="Draw the screen in ASCII only.")] = False,
 ) -> int:
-    """Play a finished run again, on the same screen.
+    """Play back a finished run, on the same screen.
 
     Keys: space plays and pauses, comma and full stop seek, n and N go to steals, b and B to
-    failures; plus and minus change the speed. Everything comes from the run's ledger: memory and
-    sensors, which it does not hold, are not shown, and progress within a file is drawn as even.
+    failures, plus and minus change the speed. All data comes from the run's ledger, which has no
+    memory or sensor values; progress within a file is drawn as even.
     """
     from tui_balancer.history.replay.replay_run import ReplayRun
 

@@ -1,4 +1,4 @@
-"""The command `report`: all that a run's ledger has, for people or for machines."""
+"""The command `report`: everything in a run's ledger, as HTML or JSON."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def report(
     to: Annotated[
         Path | None, Parameter(help=f"Where to write the page (default: OUT/{REPORT_NAME}).")
     ] = None,
-    json: Annotated[bool, flag(help="Print an object for machines, and write no page.")] = False,
+    json: Annotated[bool, flag(help="Print a JSON object, and write no page.")] = False,
     no_map: Annotated[
-        bool, flag(help="Leave out the map of the embeddings, and read no outputs.")
+        bool, flag(help="Leave out the map of the embeddings; read no outputs.")
     ] = False,
 ) -> int:
     """Write a run's report: one HTML page that needs no network.
 
     Summary, failures, warnings, timeline, throughput, a map of the embeddings, devices, steals
-    and files; of a live run, so far. All comes from the run's ledger, except the map, for which
-    its outputs are read. A run of several sessions has one clock.
+    and files, for a live run up to now. All data comes from the run's ledger, except the map,
+    which comes from its outputs. Several sessions share one clock.
     """
     from tui_balancer.history.history import read_history
     from tui_balancer.history.run_report import account_of
@@ -63,7 +63,7 @@ def report(
 
 
 def _embedding_map(history: RunHistory) -> EmbeddingMap | str:
-    """Return the map of a run's embeddings, or why there is none."""
+    """Return the map of a run's embeddings, or the reason why there is none."""
     from tui_balancer.history.page.embedding_map import embedding_map
     from tui_balancer.history.vector_sample import sample_vectors
 
@@ -81,7 +81,7 @@ def _embedding_map(history: RunHistory) -> EmbeddingMap | str:
 
 
 def print_report(output: Path) -> None:
-    """Print all that a run's ledger tells as one object of JSON.
+    """Print everything in a run's ledger as one JSON object.
 
     Raises:
         UserError: There is no run.

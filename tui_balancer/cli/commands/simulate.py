@@ -1,4 +1,4 @@
-"""The command `simulate`: the policies compared before anything is computed."""
+"""The command `simulate`: compares the policies without computing embeddings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tui_balancer.view.summary_text import EXIT_DONE
 POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
 
 SLOWEST_SPEED, FASTEST_SPEED = 10.0, 1000.0
-"""Simulated seconds in a real one that the screen can show."""
+"""Speed of the screen: simulated seconds per real second."""
 
 
 def simulate(
@@ -45,38 +45,36 @@ def simulate(
     ] = 200,
     policy: Annotated[
         tuple[PolicyName, ...],
-        Parameter(help="Only these; all by default.", negative="", show_default=False),
+        Parameter(help="Policies to compare (default: all).", negative="", show_default=False),
     ] = POLICIES,
     scenario: Annotated[
         Scenario,
         Parameter(
-            help=f"The fastest device is left alone, slowed to {THROTTLED_TO:.0%} of its speed, or "
+            help=f"The fastest device is steady, slowed to {THROTTLED_TO:.0%} of its speed, or "
             "lost."
         ),
     ] = "quiet",
     seeds: Annotated[int, whole(1, 1_000_000, help="Random cases.")] = 10,
-    model: Annotated[
-        str, Parameter(help="The model that the cost of the inputs is for.")
-    ] = DEFAULT_MODEL,
-    json: Annotated[bool, flag(help="Print a list of objects.")] = False,
+    model: Annotated[str, Parameter(help="The model for the cost of the inputs.")] = DEFAULT_MODEL,
+    json: Annotated[bool, flag(help="Print a JSON list.")] = False,
     watch: Annotated[
-        bool, flag(help="See one case on the screen: the first of the policies.")
+        bool, flag(help="Show one case on the screen, with the first of the policies.")
     ] = False,
     speed: Annotated[
         float,
         decimal(
             SLOWEST_SPEED,
             FASTEST_SPEED,
-            help="Simulated seconds in a real one, with --watch: "
+            help="With --watch: simulated seconds per second, "
             f"{SLOWEST_SPEED:g} to {FASTEST_SPEED:g}.",
         ),
     ] = 60.0,
 ) -> int:
     """Compare the policies on simulated devices.
 
-    Runs the coordinator of real runs under a virtual clock. It starts with weights like those of
-    the table and learns the true speeds, as a run does. The figures are run times divided by the
-    bound: the time in which all devices together could do the work.
+    Runs the real coordinator under a virtual clock. It starts with weights like those of the table
+    and learns the true speeds, as a run does. The figures are run times divided by the bound: the
+    time that all devices together need for the work.
     """
     if scenario == "dying" and devices < 2:
         raise UserError("--scenario dying needs a device that survives: --devices 2 or more")
@@ -84,7 +82,7 @@ def simulate(
         raise UserError(f"unknown model {model!r}: choose one of {', '.join(MODELS)}")
     units = scanned_units(inputs, model) if inputs else None
     if units == ():
-        raise UserError("none of the inputs can be read as protein")
+        raise UserError("none of the inputs is readable as protein")
     if watch:
         chosen = "time+split" if policy == POLICIES else policy[0]
         return _watch(chosen, scenario, devices=devices, files=files, speed=speed, units=units)
@@ -107,9 +105,11 @@ def _watch(
     speed: float,
     units: tuple[Unit, ...] | None,
 ) -> int:
-    """Show one simulated run on the screen until it is left."""
+    """Show one simulated run on the screen until the user quits."""
     if policy == "central":
-        raise UserError("--watch shows the coordinator, and `central` has none: choose another")
+        raise UserError(
+            "--watch shows the coordinator, and policy `central` has none: choose another"
+        )
     require_screen("--watch", otherwise="without it, simulate prints a table")
     run = watched(policy, scenario, devices=devices, files=files, speed=speed, units=units)
     run.start()
@@ -122,7 +122,7 @@ def _watch(
 def _table(rows: tuple[PolicyResult, ...]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("policy")
-    for heading in ("time / bound, median", "p95", "µs a decision"):
+    for heading in ("time / bound, median", "p95", "µs per decision"):
         table.add_column(heading, justify="right")
     for row in rows:
         seconds = row.decision_seconds_median
