@@ -59,7 +59,7 @@ from tui_balancer.ui.widgets.tab_bar import TabBar
 from tui_balancer.view.handle import RunSnapshot
 
 _PAGES: Final = {"problems": "troubleshooting", "steals": "balancing", "logs": "troubleshooting"}
-"""The page of the manual about a tab, where it is not that of the screen."""
+"""Manual pages of tabs that have their own."""
 
 ROOMY: Final = 110
 WIDE: Final = 160

@@ -1,4 +1,4 @@
-"""What the list of problems shows: a row a group, and under an unfolded one a row a file."""
+"""The rows of the list of problems: groups, and the files of unfolded groups."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tui_balancer.view.problems import FailureGroup, Group, Place
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
-    """A group as it was when the list was made; the display may be frozen since.
+    """A group when the list was made; the display may have been frozen since.
 
     Attributes:
-        group: The group, as it is now.
-        count: Failed files, or what a warning counts.
-        waiting: Files that are tried again and wait.
-        example: The first place; None where none is known.
-        unfolded: Whether its files are listed; None where it has none to list.
+        group: The group in its current state.
+        count: Number of failed files, or the count of a warning.
+        waiting: Number of files that wait after a retry.
+        example: The first place; None if unknown.
+        unfolded: Whether its files are listed; None if it has none to list.
     """
 
     group: Group
@@ -31,7 +31,7 @@ class GroupRow:
 
     @property
     def key(self) -> Hashable:
-        """What tells it from all other rows."""
+        """Unique key of the row."""
         return self.group.severity, self.group.key
 
 
@@ -45,7 +45,7 @@ class FailedRow:
 
     @property
     def key(self) -> Hashable:
-        """What tells it from all other rows."""
+        """Unique key of the row."""
         return self.number
 
 
@@ -53,10 +53,10 @@ ProblemRow = GroupRow | FailedRow
 
 
 class ProblemRows(Sequence[ProblemRow]):
-    """The rows; those of files are made when they are looked at.
+    """The rows; those of files are made on access.
 
     Args:
-        groups: In their order.
+        groups: The groups, in order.
         unfolded: Keys of the groups whose files are listed.
     """
 

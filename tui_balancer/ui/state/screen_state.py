@@ -21,11 +21,11 @@ class ScreenState:
 
     Attributes:
         picture: The newest picture; None before the first.
-        rates: How fast each device was of late.
-        throughput: How fast they were together, all along.
-        events: What happened, in lines.
-        timeline: What each device did when.
-        problems: What went wrong, by cause.
+        rates: Recent throughput of each device.
+        throughput: Total throughput over the whole run.
+        events: The log lines.
+        timeline: Activity of each device over time.
+        problems: Failures and warnings by cause.
     """
 
     def __init__(self) -> None:

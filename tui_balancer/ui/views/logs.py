@@ -1,4 +1,4 @@
-"""The sixth tab: what the run, the program and each worker have written down."""
+"""The sixth tab: logs of the run, the program and each worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The third tab: what went wrong, by cause, and what to do about it."""
+"""The third tab: failures and warnings by cause, and what to do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tui_balancer.view.why.files import explain_file
 
 
 class ProblemsView(View):
-    """The groups, and all words of the one under the cursor."""
+    """The groups, and the full text of the one under the cursor."""
 
     NAME = "problems"
     BINDINGS: ClassVar[list[BindingType]] = bindings(*PROBLEMS)
@@ -37,7 +37,7 @@ class ProblemsView(View):
         self._words = Static(id="cause")
 
     def compose(self) -> ComposeResult:
-        """The list, and the words below it."""
+        """Lay out the list and the text below."""
         yield self.list
         yield self._words
 
@@ -52,7 +52,7 @@ class ProblemsView(View):
         self._tell()
 
     def offers(self, key: Key) -> bool:
-        """Offer to try again what has failed, and to skip what waits after that."""
+        """Return whether a key applies: retry to failed files, skip to those that wait again."""
         row = self.list.cursor_row
         group = row.group if row is not None else None
         if key.action == "retry":
@@ -76,7 +76,7 @@ class ProblemsView(View):
         self._words.update(Content("\n").join(lines))
 
     def action_details(self) -> None:
-        """Unfold a cause's files or fold them; show all about a file or a warning."""
+        """Fold or unfold the files of a cause; show details of a file or a warning."""
         row = self.list.cursor_row
         if isinstance(row, FailedRow):
             self.show_file(row.number, row.place.file)
@@ -95,7 +95,7 @@ class ProblemsView(View):
             self.notify("Select a failed file first: enter unfolds its cause.", title="No file")
 
     def action_retry(self) -> None:
-        """Try the failed files of a cause again, or the one under the cursor."""
+        """Retry the failed files of a cause, or the one under the cursor."""
         row = self.list.cursor_row
         if isinstance(row, FailedRow):
             self.want(RetryUnits((row.number,)))
@@ -111,7 +111,7 @@ class ProblemsView(View):
             self.want(SkipUnits(tuple(row.group.waiting)))
         else:
             self.notify(
-                "No file of it waits; files that have failed are left out already.",
+                "None of its files waits; failed files need no skip.",
                 title="Nothing to skip",
             )
 
@@ -121,7 +121,7 @@ class ProblemsView(View):
 
 
 def warning_page(group: WarningGroup) -> list[Content]:
-    """Return the lines of a warning with all its examples."""
+    """Return the lines of a warning, with all examples."""
     lines = [
         field("Warning", (group.text, "bold")),
         field("Count", group.amount),

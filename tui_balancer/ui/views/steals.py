@@ -1,4 +1,4 @@
-"""The fourth tab: every steal with its reason and gain, and who got how much from whom."""
+"""The fourth tab: every steal with its reason and gain, and the totals by pair of devices."""
 
 from __future__ import annotations
 

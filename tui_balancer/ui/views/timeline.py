@@ -1,4 +1,4 @@
-"""The fifth tab: what each device did when."""
+"""The fifth tab: activity of each device over time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Failures and warnings by cause; the files of a cause unfold under it."""
+"""The list of failures and warnings by cause, with the files of unfolded causes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIGNS: Final[dict[Severity, tuple[str, Tone]]] = {
 
 
 class ProblemList(RowList[ProblemRow]):
-    """A row a group, the failures first."""
+    """One row per group, failures first."""
 
     EMPTY = f"{glyphs.DONE} No problems: no file has failed, and there are no warnings."
 
@@ -42,17 +42,17 @@ class ProblemList(RowList[ProblemRow]):
         self.retitle("Problems")
 
     def row_key(self, row: ProblemRow) -> Hashable:
-        """A group is told by its cause, a file by its number."""
+        """Identify a group by its cause, a file by its number."""
         return row.key
 
     def show(self) -> None:
-        """Show the problems as they are now."""
+        """Show the current problems."""
         if self._problems.changes != self._shown:
             self._shown = self._problems.changes
             self._arrange_rows()
 
     def toggle_fold(self, row: GroupRow) -> None:
-        """Unfold the files of a group, or fold them."""
+        """Fold or unfold the files of a group."""
         self._unfolded ^= {row.group.key}
         self._arrange_rows()
 

@@ -21,7 +21,7 @@ from tui_balancer.view.handle import Phase, RunSnapshot, Step
 _LEAST_BAR: Final = 10
 
 PROBLEMS_KEY: Final = next(key.shown for key in SHOWING if key.id == "show.problems")
-"""The key of the tab that lists them."""
+"""The key that lists problems."""
 
 WELL_BALANCED: Final = 0.9
 """A run this close to its bound is well balanced."""

@@ -16,7 +16,7 @@ from tui_balancer.ui.widgets.painted import Painted
 _GAP: Final = 1
 
 _SPARED: Final = ("steals", "queues")
-"""Tabs whose notes leave where there is no room for all, the first one first."""
+"""Tabs whose notes are dropped when space is short, in this order."""
 
 
 class TabBar(Painted):
@@ -37,7 +37,7 @@ class TabBar(Painted):
         super().__init__(id="tabs")
 
     def _labels(self, width: int) -> list[tuple[str, Line]]:
-        """Return the tabs with their notes, as far as these find room."""
+        """Return the tabs, with the notes that fit."""
         notes = dict(self.notes)
         for tab in _SPARED:
             labels = self._labelled(notes)
