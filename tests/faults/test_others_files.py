@@ -83,7 +83,7 @@ def test_a_file_that_comes_during_the_run_stays_and_its_input_fails(
     summary = finished(run)
     assert (summary.done, summary.waiting) == (3, 0)
     ((_, reason),) = [(one.name, one.reason) for one in summary.failed]
-    assert reason == f"{name} is there, and this run did not write it. Move it away and retry"
+    assert reason == f"{name} exists, and this run did not write it. Move it away and retry"
     assert theirs.read_text() == "theirs"
     # Nothing of that input's outputs is left.
     assert [path.name for path in out.glob("sample_2_ESM*")] == [name]

@@ -57,7 +57,7 @@ def test_a_live_run_answers_for_its_files_and_device(live: Path, endless: Path) 
     assert running["text"].startswith(f"{running['name']} has run on cpu:0 since ")
     waiting = [one["text"] for one in files if one["state"] == "waiting"]
     assert len(waiting) == 2
-    assert any(" waits: it is the next one of cpu:0" in text for text in waiting)
+    assert any(" waits: it is the next file of cpu:0" in text for text in waiting)
     assert any(" waits: it is 2nd in the queue of cpu:0" in text for text in waiting)
     (device,) = explained(live, "cpu:0")
     assert device["text"].startswith(f"cpu:0 is busy with {running['name']}: ")

@@ -85,7 +85,7 @@ class _Sections(DefaultFormatter):
 
     Args:
         texts: Short text of each option by name; options without one are left out. None prints
-        every option in full.
+            every option in full.
     """
 
     def __init__(self, texts: Mapping[str, str] | None) -> None:

@@ -33,7 +33,7 @@ def named_inputs(
 
     Raises:
         UserError: The list or standard input is unreadable, an entry of the list is missing
-        in a new run, or standard input differs from the earlier copy.
+            in a new run, or standard input differs from the earlier copy.
     """
     inputs = tuple(map(str, given))
     if listed is not None:

@@ -1,1 +1,1 @@
-"""A run put together: scan, assign, start, watch, finish."""
+"""A run: scan, assign, start, watch, finish."""

@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
         REFUSED: The run cannot start, and has the reason.
         LEFT_STOPPING: The user quit while the run was stopping; end it without the screen.
         TERMINAL_LOST: The terminal hung up, with or without SIGHUP; the run may continue
-        without a screen.
+            without a screen.
         INTERRUPTED: SIGINT from outside; stop the run.
         TERMINATED: SIGTERM, or a signal with the same meaning; stop the run.
     """

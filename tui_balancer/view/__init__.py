@@ -1,1 +1,1 @@
-"""What a screen may see of a run and ask of it."""
+"""What a screen may read of a run and request from it."""

@@ -1,4 +1,4 @@
-"""The events of a run in words: screen, plain lines, run log and report share them."""
+"""The events of a run as text, for the screen, plain lines, run log and report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tui_balancer.scheduler.model import DeviceState
 
 
 class Label(str, Enum):
-    """The first word of a line; the words are stable, logs are searched for them."""
+    """The first word of a line; the words are stable, because people search logs for them."""
 
     STEAL = "steal"
     SPLIT = "split"
@@ -43,17 +43,17 @@ class Label(str, Enum):
 
 
 TRANSFERS: Final = (Label.STEAL, Label.SPLIT, Label.COPY, Label.MOVE)
-"""A file, or some of its batches, changed hands."""
+"""A file, or some of its batches, went to another device."""
 
 
 class Category(Enum):
-    """What an event means to the person who reads of it.
+    """The meaning of an event for a reader.
 
     Attributes:
         BALANCING: The program moved work to an idle device.
-        BY_HAND: A person asked for it.
-        FAILURE: A file or a device is lost to the run.
-        SETBACK: Something to look at; the run works on.
+        BY_HAND: A person requested it.
+        FAILURE: The run has lost a file or a device.
+        SETBACK: Something to check; the run continues.
         NEWS: Good to know.
     """
 
@@ -66,15 +66,15 @@ class Category(Enum):
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """An event in words.
+    """An event as text.
 
     Attributes:
-        label: What kind of thing happened.
-        category: What it means.
-        devices: The device concerned, or the one that gives and the one that takes.
-        name: The file concerned; empty where none is.
-        reason: Why, or what.
-        examples: Of a warning, the first records it is about.
+        label: The kind of event.
+        category: Its meaning.
+        devices: The device, or the giver and the receiver.
+        name: The file; empty without one.
+        reason: The reason, or the change.
+        examples: The first records of a warning.
     """
 
     label: Label
@@ -91,14 +91,14 @@ class EventLine:
 
     @property
     def text(self) -> str:
-        """All of it: `steal    cuda:1 → cuda:0  a.faa: 41 s sooner`."""
+        """The full line: `steal    cuda:1 → cuda:0  a.faa: 41 s sooner`."""
         what = ": ".join(part for part in (self.name, self.reason) if part)
         parts = (self.route, with_examples(what, self.examples))
         return f"{self.label.value:<8} {'  '.join(part for part in parts if part)}"
 
 
 def event_line(event: Event) -> EventLine | None:
-    """Return an event in words, or None for the everyday ones."""
+    """Return the line of an event, or None for routine events."""
     match event:
         case StealEvent(source=source, target=target, reason=reason):
             return _of_unit(event, Label.STEAL, Category.BALANCING, reason, source, target)

@@ -1,4 +1,4 @@
-"""What a screen may see of a run, and ask of it: one protocol for every kind of run."""
+"""The protocol between screens and runs of every kind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tui_balancer.scheduler.read_api import CoordinatorSnapshot, Places
 
 
 class Phase(str, Enum):
-    """Where the run is; the word is what the screen shows."""
+    """Phase of the run; the value is its name on the screen."""
 
     PREPARING = "preparing"
     SCANNING = "scanning"
@@ -30,13 +30,13 @@ class Phase(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is done before a run can begin, and how far that is.
+    """A preparation step and its progress.
 
     Attributes:
-        what: For people: `finding the inputs`.
-        done: Of it.
-        total: Of it; 0 while unknown.
-        unit: What is counted: `files`, `MB`.
+        what: Description: `finding the inputs`.
+        done: Units done.
+        total: Units in all; 0 while unknown.
+        unit: Name of the unit: `files`, `MB`.
     """
 
     what: str
@@ -46,20 +46,20 @@ class Step:
 
     @property
     def amount(self) -> str:
-        """How far it is: `12 of 30 MB`; empty where nothing is counted."""
+        """The progress: `12 of 30 MB`; empty if nothing is counted."""
         of = f" of {count(self.total)}" if self.total else ""
         return f"{count(self.done)}{of} {self.unit}" if self.unit else ""
 
 
 @dataclass(frozen=True, slots=True)
 class ScanProgress:
-    """How far the scan is, or the check of a run begun before.
+    """Progress of the scan, or of the check of a resumed run.
 
     Attributes:
-        files_found: Known before the first file is read.
+        files_found: Number of files, known before the first is read.
         files_scanned: Files read, or checked against the ledger.
-        sequences: In them.
-        residues: In them.
+        sequences: Sequences in them.
+        residues: Residues in them.
     """
 
     files_found: int = 0
@@ -68,7 +68,7 @@ class ScanProgress:
     residues: int = 0
 
     def with_file(self, sequences: int, residues: int) -> ScanProgress:
-        """Return the progress with one more file read."""
+        """Return the progress after one more file."""
         return ScanProgress(
             self.files_found,
             self.files_scanned + 1,
@@ -79,21 +79,21 @@ class ScanProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSnapshot(CoordinatorSnapshot):
-    """An immutable picture of the whole run at one moment.
+    """An immutable snapshot of the whole run.
 
     Attributes:
-        phase: Where the run is.
-        model_label: The model as it is named everywhere; says `untrained` when it is.
+        phase: Phase of the run.
+        model_label: Name of the model, with `untrained` if the weights are random.
         untrained: Whether the weights are random.
-        output: The run folder, as the person wrote it.
-        started_at: Unix time in seconds at which the run began; event times count from here.
+        output: The run folder, as the user wrote it.
+        started_at: Unix time in seconds at which the run started; event times count from here.
         elapsed_seconds: Since then.
         scan: Progress of the scan.
         stealing: False under `--no-stealing`.
-        warnings: Lines a person should read, oldest first (unknown card, duplicate ids, …).
+        warnings: Lines for the user, oldest first (unknown card, duplicate ids, …).
         stop_reason: Why the run ended before its last file; empty otherwise.
-        trouble: Why the run is held until somebody resumes it (a full disk); empty otherwise.
-        step: What is being prepared; None once the run has begun.
+        trouble: Why the run is held until it is resumed (a full disk); empty otherwise.
+        step: The preparation step; None once the run has started.
         splitting: Whether idle devices take over batches of running files.
     """
 
@@ -114,7 +114,7 @@ class RunSnapshot(CoordinatorSnapshot):
 
 @dataclass(frozen=True, slots=True)
 class FailedFile:
-    """An input without an output, and why; `by_hand` if a person skipped it."""
+    """An input without an output, and the reason; `by_hand` if a person skipped it."""
 
     name: str
     reason: str
@@ -140,9 +140,9 @@ class DeviceSummary:
     weight: float | None = None
 
     def busy_share(self, elapsed_seconds: float) -> float | None:
-        """Return its part of such a time; None where it had files and nobody saw it busy.
+        """Return its busy share of such a time; None if it had files but no busy time is known.
 
-        They were done before the run was taken up, or sooner than a worker tells of itself.
+        They were done before this session, or sooner than a worker's first report.
         """
         if elapsed_seconds <= 0 or (self.files and not self.busy_seconds):
             return None
@@ -151,7 +151,7 @@ class DeviceSummary:
 
 @dataclass(frozen=True, slots=True)
 class EarlierWork:
-    """What was finished before this process took the run up."""
+    """What was finished before this session."""
 
     files: int = 0
     sequences: int = 0
@@ -160,38 +160,37 @@ class EarlierWork:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """The end of a run, as printed after it: counts of the whole run, times of this session.
+    """The summary of a run: counts of the whole run, times of this session.
 
     Attributes:
         done: Files with an output.
-        failed: Files without one, and why.
-        waiting: Files left for another run.
+        failed: Files without one, with reasons.
+        waiting: Files left for another session.
         sequences: Vectors written.
         residues: Residues embedded.
         truncated: Sequences cut at the maximum length.
-        replaced: Residues read as X.
+        replaced: Residues that were read as X.
         skipped: Sequences left out, empty ones and those too long for `--long skip`.
         missing: Sequences left out of finished outputs because they did not fit into memory.
-        elapsed_seconds: From the start to the end.
+        elapsed_seconds: Seconds from the start to the end.
         steals: Steals, each of a file or a bundle.
-        splits: How often a device joined another one in a running file.
-        prediction_errors: Relative errors of the times that files were predicted to take, median
-            and 95th percentile; None where there were too few.
+        splits: How often a device joined a running file of another.
+        prediction_errors: Relative errors of the predicted times of files, median and 95th
+            percentile; None if there were too few.
         moves: Files moved by hand.
-        devices: What each device did.
-        warnings: Lines a person should read.
+        devices: Results of each device.
+        warnings: Lines for the user.
         model_label: The model.
         output: The run folder.
         interrupted: Whether a person or a signal ended it.
         stop_reason: Why it ended early; empty otherwise.
-        earlier: The part of all this that was there before.
+        earlier: The part of all this from earlier sessions.
         efficiency: Fluid bound over the time from the first lease to the last finished file, at
-            the speeds that the devices showed while computing; None where nothing was done.
-        first_batch_seconds: From the command to the first file in a worker's hands; None where it
-            never came to that.
-        copies: Sequences with the residues of an earlier one, which are computed once with it.
+            the devices' measured speeds; None if nothing was done.
+        first_batch_seconds: Seconds from the command to the first lease; None without one.
+        copies: Sequences with the same residues as an earlier one, computed once with it.
         skips: Files that a person skipped.
-        damaged: Whether outputs that were made are not there any more; `stop_reason` says which.
+        damaged: Whether finished outputs are missing; `stop_reason` says which.
     """
 
     done: int
@@ -223,7 +222,7 @@ class RunSummary:
 
     @property
     def files_stolen(self) -> int:
-        """Files that came to a device by steals; a steal may take a bundle of several."""
+        """Number of stolen files; a steal may take a bundle of several."""
         return sum(device.stolen_to for device in self.devices)
 
     @property
@@ -238,13 +237,13 @@ class RunSummary:
 
 
 class RunHandle(Protocol):
-    """A run as a screen holds it. Every method returns at once and is thread-safe."""
+    """A run for a screen. Every method returns at once and is thread-safe."""
 
     def snapshot(self) -> RunSnapshot:
-        """Return the picture of this moment."""
+        """Return the current snapshot."""
 
     def events_after(self, sequence: int) -> tuple[Event, ...]:
-        """Return the kept events with a greater number, oldest first."""
+        """Return the kept events with a higher number, oldest first."""
 
     def queue(self, device: str) -> tuple[Unit, ...]:
         """Return the units waiting for a device, next first."""
@@ -255,13 +254,13 @@ class RunHandle(Protocol):
         """
 
     def places(self, known: int) -> Places | None:
-        """Return where every unit is, or None when no event came after number `known`."""
+        """Return where every unit is, or None if there is no event after number `known`."""
 
     def log_folder(self) -> Path:
-        """Return where the log files of the run and its workers lie, on this machine."""
+        """Return the folder of the log files of the run and its workers, on this machine."""
 
     def execute(self, command: Command) -> Outcome:
-        """Carry out a command, or refuse it with the reason."""
+        """Execute a command, or refuse it with a reason."""
 
     def summary(self) -> RunSummary | None:
-        """Return the end of the run, or None while it goes on."""
+        """Return the summary of the run, or None before its end."""

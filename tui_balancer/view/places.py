@@ -1,4 +1,4 @@
-"""Where every file is: in which queue at which place, running, or ended."""
+"""The place of every file: position in a queue, running, or ended."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _DONE: Final = _RUNS - Ended.DONE
 
 
 class FilePlaces(RunView):
-    """Six bytes a file: its place, and its rank among those that wait.
+    """Six bytes per file: its place, and its rank among waiting files.
 
     A place is the number of the device for which a file waits, -1 for none, or -2 minus its
-    `Ended`; one that has not ended runs. Of two files in a queue the one with the smaller rank is
-    next. Shards have places of their own; their file waits for none until it is put together.
+    `Ended`; one that has not ended runs. In a queue, the file with the smallest rank is next.
+    Shards have their own places; their file waits for no device until it is joined.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class FilePlaces(RunView):
         self._rank = array("i", [0]) * len(files)
 
     def copy(self) -> FilePlaces:
-        """Return the same places, which change apart from these."""
+        """Return an independent copy."""
         twin = FilePlaces()
         twin._files, twin._columns = self._files, self._columns
         twin._place, twin._rank = self._place[:], self._rank[:]
@@ -118,7 +118,7 @@ class FilePlaces(RunView):
         ended = _RUNS - (Ended.SKIPPED if event.by_hand else Ended.FAILED)
         for number in files:
             self._set(ended, filter(self._waits, self._files[number].shards))
-            # Of a bundle that a worker had, all have failed but those that are told done next.
+            # A worker's bundle has failed except for files that the next events report done.
             runs = self._place[number] == _RUNS
             self._set(ended, self._members(number) if runs else (number,))
 
@@ -135,7 +135,7 @@ class FilePlaces(RunView):
                 self._put(shard, event.device)
 
     def places(self, last_event: int) -> Places:
-        """Return the places after so many events."""
+        """Return the places after this number of events."""
         place = np.frombuffer(self._place, np.int16)
         waiting = self._queue(np.flatnonzero(place >= 0))
         queues = {
@@ -157,7 +157,7 @@ class FilePlaces(RunView):
         return here
 
     def queued(self) -> dict[str, tuple[int, float]]:
-        """Return the files and FLOPs that wait for each device."""
+        """Return the number of files and the FLOPs that wait for each device."""
         place = np.frombuffer(self._place, np.int16)
         waits = np.flatnonzero(place >= 0)
         files = np.bincount(place[waits], minlength=len(self._devices))
@@ -165,7 +165,7 @@ class FilePlaces(RunView):
         return {name: (int(files[at]), float(cost[at])) for name, at in self._devices.items()}
 
     def next_files(self, ahead: int) -> dict[str, list[Unit]]:
-        """Return the first so many files that wait for each device, next first."""
+        """Return the first files that wait for each device, next first."""
         place, rank = np.frombuffer(self._place, np.int16), np.frombuffer(self._rank, np.int32)
         waits = np.flatnonzero(place >= 0)
         fronts: dict[str, list[Unit]] = {}
@@ -204,7 +204,7 @@ class FilePlaces(RunView):
         )
 
     def _at_work(self, place: NDArray[np.int16]) -> set[int]:
-        """Return the files in workers' hands, for a shard its file."""
+        """Return the running files; for a shard, its file."""
         running = [self._files[number] for number in np.flatnonzero(place == _RUNS).tolist()]
         return {unit.unit_id if unit.whole is None else unit.whole for unit in running}
 
@@ -212,7 +212,7 @@ class FilePlaces(RunView):
         return numbers[np.argsort(np.frombuffer(self._rank, np.int32)[numbers], kind="stable")]
 
     def _column(self, name: str) -> NDArray[Any]:
-        """Return an amount of every file, which does not change."""
+        """Return a constant amount of every file."""
         if name not in self._columns:
             kind = np.float64 if name == "cost" else np.int64
             amounts = (getattr(file, name) for file in self._files)
@@ -242,7 +242,7 @@ class FilePlaces(RunView):
             self._place[number] = place
 
     def _put(self, unit_id: int, device: str, *, first: bool = False) -> None:
-        """Let a unit wait as the first or the last one of a device."""
+        """Put a unit at the front or the end of a device's queue."""
         members = self._members(unit_id)
         place = self._number(device) if device else _WAITS
         if first:

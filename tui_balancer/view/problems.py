@@ -1,4 +1,4 @@
-"""What went wrong in a run: failures and warnings, equal causes in one group."""
+"""The problems of a run: failures and warnings, grouped by cause."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tui_balancer.view.run_state import RunView
 
 
 class Severity(Enum):
-    """How bad a problem is: a failure costs outputs, a warning is to be read."""
+    """Severity of a problem: a failure costs outputs, a warning does not."""
 
     FAILURE = "failure"
     WARNING = "warning"
 
 
 class Place(NamedTuple):
-    """Where a problem is: a file, and its line, record or reason; empty where there is none."""
+    """Place of a problem: a file, and its line, record or reason; empty if unknown."""
 
     file: str
     what: str
@@ -47,13 +47,13 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class FailureGroup:
-    """Files that failed for one cause.
+    """Files that failed for the same cause.
 
     Attributes:
         cause: The cause.
-        reason: What their reasons have in common where `WORDS` has none for the cause; else empty.
-        files: Each failed file by its number with its reason, in the order they failed.
-        waiting: Numbers of those that a person tried again and no worker has yet.
+        reason: Common part of their reasons if `WORDS` has none for the cause; else empty.
+        files: Failed files by number with their reasons, in order of failure.
+        waiting: Numbers of retried files that no worker has yet.
     """
 
     severity: ClassVar = Severity.FAILURE
@@ -65,12 +65,12 @@ class FailureGroup:
 
     @property
     def key(self) -> tuple[FailureCause, str]:
-        """What tells it from other groups of failures."""
+        """Unique key among the groups of failures."""
         return self.cause, self.reason
 
     @property
     def text(self) -> str:
-        """The cause in words."""
+        """The cause as text."""
         return self.reason or WORDS[self.cause]
 
     @property
@@ -85,7 +85,7 @@ class FailureGroup:
 
     @property
     def amount(self) -> str:
-        """How many those are, with what is counted."""
+        """Their number and unit."""
         return plural(self.count, "file")
 
     @property
@@ -96,11 +96,11 @@ class FailureGroup:
 
 @dataclass(slots=True)
 class WarningGroup:
-    """Warnings about one kind of thing.
+    """Warnings of the same kind.
 
     Attributes:
-        kind: The thing.
-        said: What they say where `notices.WORDS` has none for the kind; else empty.
+        kind: The kind.
+        said: Their text if `notices.WORDS` has none for the kind; else empty.
         notices: The warnings, each once.
     """
 
@@ -112,12 +112,12 @@ class WarningGroup:
 
     @property
     def key(self) -> tuple[NoticeKind, str]:
-        """What tells it from other groups of warnings."""
+        """Unique key among the groups of warnings."""
         return self.kind, self.said
 
     @property
     def text(self) -> str:
-        """The thing in words."""
+        """The kind as text."""
         return self.said or notices.WORDS[self.kind]
 
     @property
@@ -127,18 +127,18 @@ class WarningGroup:
 
     @property
     def count(self) -> int:
-        """Records, or what else the warnings count."""
+        """Number of records, or of what the warnings count."""
         return sum(notice.count for notice in self.notices)
 
     @property
     def amount(self) -> str:
-        """How many those are, and in how many files where files are counted."""
+        """Their number, and the number of files if known."""
         files = sum(notice.files for notice in self.notices)
         return f"{count(self.count)} in {plural(files, 'file')}" if files else count(self.count)
 
     @property
     def examples(self) -> tuple[Place, ...]:
-        """All examples that the warnings have."""
+        """All examples of the warnings."""
         found = (one for notice in self.notices for one in notice.examples)
         return tuple(Place(one.file, notices.place(one)) for one in found)
 
@@ -147,13 +147,13 @@ Group = FailureGroup | WarningGroup
 
 
 class Problems(RunView):
-    """Groups a run's failures and warnings, event by event; each costs the same however many.
+    """Groups a run's failures and warnings, event by event, each in constant time.
 
-    A file that a person skipped is no failure. A file that is tried again leaves its group's
-    failures, and is among those that wait until a worker has it.
+    A file that a person skipped is not a failure. A retried file leaves the failures of its
+    group, and counts as waiting until a worker has it.
 
     Attributes:
-        changes: Grows with every change.
+        changes: Increases with every change.
     """
 
     def __init__(self) -> None:
@@ -161,7 +161,7 @@ class Problems(RunView):
         self.forget()
 
     def forget(self) -> None:
-        """Have no problems again."""
+        """Remove all problems."""
         self.changes += 1
         self._failures: dict[tuple[FailureCause, str], FailureGroup] = {}
         self._warnings: dict[tuple[NoticeKind, str], WarningGroup] = {}
@@ -171,12 +171,12 @@ class Problems(RunView):
 
     @property
     def groups(self) -> tuple[Group, ...]:
-        """The failures, those of most files first, then the warnings in the order they came."""
+        """The failures, largest group first, then the warnings in order of arrival."""
         return (*self.failures, *self._warnings.values())
 
     @property
     def failures(self) -> tuple[FailureGroup, ...]:
-        """The failures, those of most files first; a retry moves none of them."""
+        """The failures, largest group first; a retry does not reorder them."""
         size = {key: group.count + len(group.waiting) for key, group in self._failures.items()}
         return tuple(sorted(self._failures.values(), key=lambda group: -size[group.key]))
 
@@ -232,7 +232,7 @@ class Problems(RunView):
         self.changes += 1
 
     def _forget(self, files: Iterable[int]) -> None:
-        """Forget that these files have failed, or wait after they had."""
+        """Remove these files from failures and retried files."""
         for number in files:
             group = self._failed.pop(number, None) or self._waiting.pop(number, None)
             if group is not None:
@@ -244,7 +244,7 @@ class Problems(RunView):
 
 
 def failure_groups(files: Iterable[FailedFile]) -> tuple[FailureGroup, ...]:
-    """Return failed files by their causes, the cause of most files first."""
+    """Return failed files by cause, the most frequent cause first."""
     problems = Problems()
     for number, file in enumerate(files):
         problems.add_failure(number, file.name, file.cause, file.reason)

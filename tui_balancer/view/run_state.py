@@ -1,4 +1,4 @@
-"""What every event of a run means: read here once, told to all who keep something of it."""
+"""The fold of a run's events: interprets each event once and updates all views."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tui_balancer.scheduler.model import Unit
 
 
 class SpanEnd(str, Enum):
-    """How a unit's time on a device ended; the word is what people read."""
+    """How a unit's time on a device ended; the value is its name on the screen."""
 
     DONE = "done"
     PART = "done in part"
@@ -40,7 +40,7 @@ class SpanEnd(str, Enum):
 
 @dataclass(slots=True)
 class Work:
-    """Amounts of work: files that were finished, what was embedded, and its cost in FLOPs."""
+    """Amounts of work: finished files, embedded sequences and residues, and cost in FLOPs."""
 
     files: int = 0
     sequences: int = 0
@@ -48,7 +48,7 @@ class Work:
     cost: float = 0.0
 
     def add(self, other: Work) -> None:
-        """Add as much."""
+        """Add another amount."""
         self.files += other.files
         self.sequences += other.sequences
         self.residues += other.residues
@@ -59,10 +59,10 @@ class Release(NamedTuple):
     """How a lease ended.
 
     Attributes:
-        seconds: When.
-        how: In a word.
-        work: What was done under it and counts, but for what others did of the unit.
-        compute_seconds: Time in which its batches were in flight; 0 where nothing is kept.
+        seconds: When it ended.
+        how: The way it ended.
+        work: Its work that counts, without the parts of other devices.
+        compute_seconds: Seconds with batches in flight; 0 if nothing is kept.
         reason: Why the unit was not finished; empty otherwise.
     """
 
@@ -77,63 +77,63 @@ _NONE: Final = Work()
 
 
 class RunView:
-    """Something kept of a run; takes from the fold what concerns it, and leaves the rest."""
+    """A view of a run; the fold calls its methods, which do nothing by default."""
 
     def expect(self, files: Sequence[Unit]) -> None:
-        """Learn the files, by whose numbers the events speak."""
+        """Set the files; events refer to them by number."""
 
     def assigned(self, event: AssignmentEvent) -> None:
-        """Devices have these queues now."""
+        """The devices' queues were assigned."""
 
     def stolen(self, event: StealEvent) -> None:
-        """A unit is the next one of another device."""
+        """A unit is now first in another device's queue."""
 
     def moved(self, event: MoveEvent) -> None:
-        """A unit waits elsewhere, by a person's hand."""
+        """A person moved a waiting unit."""
 
     def split(self, event: SplitEvent) -> None:
-        """A device joins another one in a unit."""
+        """A device joined another device's unit."""
 
     def leased(self, event: LeaseEvent) -> None:
-        """A unit is in a worker's hands."""
+        """A worker has leased a unit."""
 
     def released(self, lease: LeaseEvent, end: Release) -> None:
-        """A lease is over; of a bundle whose first file has failed, the second call is right."""
+        """A lease has ended; for a bundle whose first file has failed, the second call is right."""
 
     def worked(self, event: DoneEvent | PartEvent, work: Work) -> None:
         """A device has done work that counts, as in `Release`."""
 
     def returned(self, event: ReturnEvent) -> None:
-        """A unit waits again, since nobody has it any more."""
+        """A unit waits again, because no worker has it."""
 
     def unbundled(self, event: UnbundleEvent) -> None:
-        """The files of a bundle wait one by one."""
+        """The files of a bundle wait individually."""
 
     def done(self, event: DoneEvent, files: Sequence[int]) -> None:
         """These files have their outputs."""
 
     def failed(self, event: FailureEvent | SkipEvent, files: Sequence[int]) -> None:
-        """These files will have none."""
+        """These files will have no outputs."""
 
     def reopened(self, event: RetryEvent, files: Sequence[int]) -> None:
         """These files have failed, and wait again."""
 
     def device_changed(self, event: DeviceEvent) -> None:
-        """A device is in another state."""
+        """The state of a device has changed."""
 
     def warned(self, event: WarningEvent) -> None:
-        """There is a warning."""
+        """A warning was issued."""
 
 
 class RunState:
-    """The fold: takes a run's events one by one, and tells its views what each of them means.
+    """Folds a run's events one by one and updates its views.
 
     Args:
-        views: What is kept.
+        views: The views.
 
     Attributes:
         last_event: Number of the newest event; 0 before the first.
-        leases: Those that are out, by unit and epoch; a divided unit is in several hands.
+        leases: Current leases by unit and epoch; a split unit has several.
         devices: The newest state of each device.
     """
 
@@ -147,13 +147,13 @@ class RunState:
         self._failed: dict[tuple[int, int], LeaseEvent] = {}
 
     def expect(self, files: Sequence[Unit]) -> None:
-        """Learn the files, by whose numbers the events speak; without them no work is counted."""
+        """Set the files, which events refer to by number; without them no work is counted."""
         self._files = files
         for view in self._views:
             view.expect(files)
 
     def copy(self, *views: RunView) -> RunState:
-        """Return the same state, which moves on apart from this one and tells these views."""
+        """Return an independent copy that updates these views."""
         twin = RunState(*views)
         twin.last_event, twin.devices = self.last_event, dict(self.devices)
         twin.leases = {unit_id: dict(leases) for unit_id, leases in self.leases.items()}
@@ -162,13 +162,13 @@ class RunState:
         return twin
 
     def apply(self, event: Event) -> None:
-        """Take in the next event."""
+        """Apply the next event."""
         self.last_event = event.sequence
         if (meaning := _MEANINGS.get(type(event))) is not None:
             meaning(self, event)
 
     def apply_all(self, events: Iterable[Event]) -> None:
-        """Take in the next events."""
+        """Apply the next events."""
         for event in events:
             self.apply(event)
 
@@ -213,7 +213,7 @@ class RunState:
             view.done(event, numbers)
 
     def _failure(self, event: FailureEvent) -> None:
-        # Of a bundle with the same number it may be one file; the bundle's own end follows.
+        # This may be a file with its bundle's number; the end of the bundle follows.
         for lease in self.leases.pop(event.unit_id, {}).values():
             self._failed[lease.unit_id, lease.epoch] = lease
             end = Release(event.seconds, SpanEnd.FAILED, _NONE, reason=event.reason)
@@ -238,7 +238,7 @@ class RunState:
                 view.released(lease, end)
 
     def _rest(self, unit_id: int, numbers: Sequence[int]) -> Work:
-        """Return the work in files without what others have done of it."""
+        """Return the work in files without the parts of other devices."""
         if not self._files:
             return _NONE
         work = self._work(numbers[0])
@@ -256,7 +256,7 @@ class RunState:
 
 
 def _told(verb: str) -> Callable[[RunState, Any], None]:
-    """Return the meaning of an event that views take as it is."""
+    """Return a handler that passes the event to the views unchanged."""
 
     def tell(state: RunState, event: Event) -> None:
         for view in state._views:
@@ -281,4 +281,4 @@ _MEANINGS: Final[dict[type[Event], Callable[[RunState, Any], None]]] = {
     DeviceEvent: RunState._device,
     WarningEvent: _told("warned"),
 }
-"""Of the events that change what is kept of a run."""
+"""Handlers of the events that change the state of a run."""

@@ -1,4 +1,4 @@
-"""What the summary needs of all that happened: counts, so that nothing is forgotten."""
+"""Counts over all events of a run, for the summary."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from tui_balancer.view.run_state import RunView, Work
 
 @dataclass(slots=True)
 class DeviceTally(Work):
-    """What one device did; a divided file is told where it was finished, its work where done.
+    """Statistics of a device; a split file counts where it ended, its work where it was done.
 
     Attributes:
-        compute_seconds: Time in which its batches were in flight.
+        compute_seconds: Seconds with batches in flight.
         stolen_to: Files that it received by stealing.
         stolen_from: Files stolen from it.
         starts: Workers started for it.
@@ -49,15 +49,15 @@ class DeviceTally(Work):
 
 
 class RunStats(RunView):
-    """A run of a million files keeps counts, not events.
+    """Statistics of a run: counts, not events, so that a million files fit.
 
     Attributes:
         steals: Files stolen.
-        splits: How often a device joined another one in a running file.
+        splits: How often a device joined a running file of another.
         moves: Files moved by hand.
         warnings: Oldest first.
-        devices: What each did.
-        first_lease: When the first file was in a worker's hands; None before.
+        devices: Statistics of each device.
+        first_lease: Time of the first lease; None before.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class RunStats(RunView):
         self._last_done = 0.0
 
     def copy(self) -> RunStats:
-        """Return the same counts, which grow apart from these."""
+        """Return an independent copy."""
         twin = copy(self)
         twin.warnings, twin._errors = self.warnings[:], self._errors[:]
         twin._failures = dict(self._failures)
@@ -140,25 +140,25 @@ class RunStats(RunView):
 
     @property
     def failures(self) -> tuple[FailedFile, ...]:
-        """The files that have failed and were not tried again, in the order they did."""
+        """The failed files that were not retried, in order of failure."""
         return tuple(one for one in self._failures.values() if not one.by_hand)
 
     @property
     def skips(self) -> tuple[FailedFile, ...]:
-        """The files that a person has skipped, likewise."""
+        """The files that a person has skipped, in order."""
         return tuple(one for one in self._failures.values() if one.by_hand)
 
     def idle_seconds(self, device: str) -> float | None:
-        """Return how long a device had no finished file's batches in flight while others had.
+        """Return how long a device had no batches of finished files in flight.
 
-        From the first lease to the last finished file; None where nothing was finished.
+        From the first lease to the last finished file; None if nothing was finished.
         """
         if not self._working_seconds:
             return None
         return max(0.0, self._working_seconds - self.devices[device].compute_seconds)
 
     def device_summary(self, device: str, used: DeviceUsed | None) -> DeviceSummary:
-        """Return what a device did; `used` is what the ledger has of it, if it has anything."""
+        """Return a device's results; `used` is its row of the ledger, if any."""
         done = self.devices[device]
         return DeviceSummary(
             device=device,
@@ -176,24 +176,24 @@ class RunStats(RunView):
         )
 
     def prediction_errors(self) -> tuple[float, float] | None:
-        """Return how far predicted times of files were off, relative to the real ones.
+        """Return the relative errors of the predicted times of files.
 
-        Median and 95th percentile over the files that one device computed from its begin to its
-        end; None with fewer than two of them.
+        Median and 95th percentile over the files that one device computed from start to end; None
+        with fewer than two of them.
         """
         if len(self._errors) < 2:
             return None
         return median(self._errors), quantiles(self._errors, n=20, method="inclusive")[-1]
 
     def efficiency(self) -> float | None:
-        """Return how near the run came to its bound; None where nothing was finished.
+        """Return the bound over the time taken; None if nothing was finished.
 
-        Model loading before the first lease is not in it.
+        Model loading before the first lease is not counted.
         """
         work = [(one.cost, one.compute_seconds) for one in self.devices.values()]
         return fluid_efficiency(work, self._working_seconds)
 
     @property
     def _working_seconds(self) -> float:
-        """From the first lease to the last finished file."""
+        """Seconds from the first lease to the last finished file."""
         return 0.0 if self.first_lease is None else max(0.0, self._last_done - self.first_lease)

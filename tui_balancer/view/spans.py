@@ -1,4 +1,4 @@
-"""Which device had which file in hand when, and what it did of it."""
+"""The spans of a run: which device worked on which unit, when and with what result."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ class Span:
     """A unit's time on a device.
 
     Attributes:
-        device: Who had it.
+        device: The device.
         unit_id: The unit.
         epoch: The attempt.
-        name: What a person sees.
-        start: When it was leased, in seconds of the run.
-        end: When that was over.
+        name: Its name on the screen.
+        start: Start of the lease, in seconds since the run started.
+        end: End of the lease.
         how: How it ended.
-        files: Files that were finished by it.
-        sequences: That were embedded in it and kept.
-        residues: Of them.
-        cost: Of them, in FLOPs.
-        compute_seconds: Time in which batches were in flight; 0 where nothing was kept.
+        files: Files that it finished.
+        sequences: Sequences embedded in it and kept.
+        residues: Their residues.
+        cost: Their cost in FLOPs.
+        compute_seconds: Seconds with batches in flight; 0 if nothing was kept.
         reason: Why it was not finished; empty otherwise.
     """
 
@@ -46,7 +46,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class StateSpan:
-    """A device's state for a while, in seconds of the run."""
+    """A device's state over a period, in seconds since the run started."""
 
     device: str
     state: DeviceState
@@ -56,16 +56,16 @@ class StateSpan:
 
 
 class SpanRecord(RunView):
-    """Every time that a unit was in a device's hands, and every state of a device.
+    """All spans of units on devices, and all states of devices.
 
-    Of a unit that several devices worked on, each is credited with what it did.
+    If several devices worked on a unit, each is credited with its own work.
 
     Args:
-        until: When that ends of which no end is told.
+        until: End of spans without an event for their end.
 
     Attributes:
-        spans: In the order they began.
-        states: Likewise.
+        spans: Spans in order of start.
+        states: States in order of start.
     """
 
     def __init__(self, until: float) -> None:

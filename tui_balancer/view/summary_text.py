@@ -1,4 +1,4 @@
-"""The end of a run in plain lines, and the exit code it earns."""
+"""The summary of a run as plain lines, and its exit code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def exit_code(summary: RunSummary) -> int:
 
 
 def summary_lines(summary: RunSummary) -> tuple[str, ...]:
-    """Return the summary as it is printed after the run."""
+    """Return the lines of the summary."""
     files = summary.done + len(summary.failed) + len(summary.skips) + summary.waiting
     work = f"{plural(summary.sequences, 'sequence')}, {quantity(summary.residues)} residues"
     lines = [f"{count(summary.done)} of {plural(files, 'file')} done: {work}"]
@@ -79,7 +79,7 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
 
 
 def _session_line(summary: RunSummary) -> str:
-    """Return what this session did of a run that was begun before."""
+    """Return the work of this session in a resumed run."""
     before = summary.earlier.files
     now = summary.done - before
     if now == 0:
@@ -90,7 +90,7 @@ def _session_line(summary: RunSummary) -> str:
 
 
 def _in_time(summary: RunSummary) -> str:
-    """Return how long the session's work took, and how fast that was."""
+    """Return the duration and speed of the session's work."""
     seconds = summary.elapsed_seconds
     rate = summary.residues_now / seconds if seconds > 0 else None
     return f" in {duration(seconds)} ({quantity(rate)} residues/s)"

@@ -48,7 +48,7 @@ def _over(run: RunHandle, interrupts: Interrupts, seconds: float) -> bool:
 
     Raises:
         KeyboardInterrupt: A signal arrived. Raised here, because other code can swallow an
-        exception that a signal handler raises.
+            exception that a signal handler raises.
     """
     if interrupts.count:
         raise KeyboardInterrupt

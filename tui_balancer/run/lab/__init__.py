@@ -1,1 +1,1 @@
-"""Measurements and simulations: nothing of a run is kept."""
+"""Measurements and simulations, which write no outputs."""

@@ -1,4 +1,4 @@
-"""How fast the devices of this machine embed: what `bench` measures."""
+"""Measures how fast the devices of this machine embed, for `bench`."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from tui_balancer.workers.preflight.messages import PreflightRequest
 from tui_balancer.workers.preflight.preflight import preflight
 
 _CEILINGS = 0.5
-"""Time that the matrix products of one number format take, in measurements of a bucket."""
+"""Time of the matrix products of one number format, in measurements of a bucket."""
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """What will be measured, on all devices at once.
+    """The measurements to make, on all devices at once.
 
     Attributes:
         devices: In order.
-        tasks: One for each device.
-        batch_tokens: Tokens of a batch, at most, as in a run on these devices.
-        warnings: Lines a person should read.
+        tasks: One per device.
+        batch_tokens: Maximum tokens of a batch, as in a run on these devices.
+        warnings: Lines for the user.
     """
 
     model: ModelSource
@@ -51,11 +51,11 @@ class Benchmark:
 
     @property
     def measurements(self) -> int:
-        """How many there will be."""
+        """Number of measurements."""
         return sum(task.measurements for task in self.tasks)
 
     def device_lines(self) -> tuple[str, ...]:
-        """Return what computes, a line for each device; the processor's workers are one."""
+        """Return one line per device; the CPU workers count as one."""
         workers = [one for one in self.devices if one.device.startswith(CPU)]
         lines = [f"{one.device}  {one.name}" for one in self.devices if one not in workers]
         if workers:
@@ -67,10 +67,10 @@ class Benchmark:
         return tuple(lines)
 
     def measure(self, on_measured: Callable[[Measurement], None]) -> tuple[Measurement, ...]:
-        """Measure, and return everything in the order of devices, formats and lengths.
+        """Measure, and return the results in order of devices, formats and lengths.
 
-        The processor's workers are one device, and what they do together is its speed. What each
-        does alone is kept for later runs, see `learned_rates`.
+        The CPU workers count as one device with their total speed. The speed of each is stored for
+        later runs, see `learned_rates`.
 
         Raises:
             UserError: A device does not work.
@@ -99,7 +99,7 @@ class Benchmark:
 
 
 def _sum(one: Measurement, other: Measurement) -> Measurement:
-    """Return what two workers do side by side."""
+    """Return the sum of two workers' results."""
     return replace(
         one,
         residues_per_second=one.residues_per_second + other.residues_per_second,
@@ -115,13 +115,13 @@ def prepare_benchmark(
     *,
     as_in_a_run: bool = False,
 ) -> Benchmark:
-    """Find out what there is to measure; downloads the model if needed.
+    """Plan the measurements; download the model if needed.
 
     Args:
-        settings: Devices, model and precision; `auto` measures all that are worth it.
-        seconds: That all measurements together shall take, about.
+        settings: Devices, model and precision; `auto` measures all useful formats.
+        seconds: Approximate time for all measurements together.
         on_step: Called with the progress of a download.
-        as_in_a_run: Measure only the format that a run on all of the devices would take.
+        as_in_a_run: Measure only the format that a run on all of the devices would use.
 
     Raises:
         UserError: Something is missing or wrong.
@@ -130,7 +130,7 @@ def prepare_benchmark(
         parse_model(settings.model, settings.seed), parse_devices(settings.devices.devices)
     )
     report = preflight(request, downloading(on_step))
-    assert report.model is not None, "a model was asked for"
+    assert report.model is not None, "the settings have a model"
     devices = selected_devices(settings, report.devices, report.model.shape)
     batch_tokens = suitable_batch_tokens(devices, report.model.shape)
     tasks: list[BenchmarkTask] = []

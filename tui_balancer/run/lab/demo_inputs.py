@@ -1,4 +1,4 @@
-"""The inputs of a demo: as many made-up proteins as the devices embed in a given time."""
+"""The inputs of a demo: made-up proteins that the devices embed in a given time."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from tui_balancer.view.handle import Step
 from tui_balancer.workers.benchmark.messages import BUCKETS, LengthBucket, Measurement
 
 MEASURING_SECONDS = 1.0
-"""How long the devices are measured for it; a slow one takes longer over its three batches."""
+"""Seconds of the measurement; a slow device takes longer for its three batches."""
 
 FILES = 40
 
 SEQUENCES = tuple(count << doubled for doubled in range(12) for count in (100, 140))
-"""The sizes that a demo can have: the same size has the same files on every machine. The largest
-is 95 MB of FASTA; a machine that embeds it in less time has a shorter demo."""
+"""Possible sizes of a demo: each size has the same files on every machine. The largest is 95 MB of
+FASTA; a machine that embeds it in less time has a shorter demo."""
 
 _SAMPLE = 2000
-"""Lengths that stand for those of all sequences."""
+"""Lengths that represent those of all sequences."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoSize:
-    """How large a demo is.
+    """Size of a demo.
 
     Attributes:
-        sequences: In all files together.
-        seconds: An estimate of how long the devices take.
+        sequences: Sequences in all files.
+        seconds: Estimated time on the devices.
     """
 
     sequences: int
@@ -43,12 +43,12 @@ class DemoSize:
 def measured_size(
     settings: RunSettings, seconds: float, on_step: Callable[[Step], None]
 ) -> DemoSize:
-    """Measure the devices and return the size that takes them about so long.
+    """Measure the devices and return the size that takes them about this long.
 
     Args:
-        settings: The run's: its devices and its model.
-        seconds: How long the demo should take.
-        on_step: Called with what is being done.
+        settings: Settings with devices and model.
+        seconds: Target duration of the demo.
+        on_step: Called with the current step.
 
     Raises:
         UserError: A device does not work.
@@ -59,12 +59,12 @@ def measured_size(
 
 
 def suitable_size(measured: Iterable[Measurement], longest: int, seconds: float) -> DemoSize:
-    """Return the size that takes devices about so long.
+    """Return the size that takes the devices about this long.
 
     Args:
         measured: The rate of each device for each bucket of lengths.
-        longest: Residues that are embedded of a sequence, at most.
-        seconds: How long the demo should take.
+        longest: Maximum residues that are embedded of a sequence.
+        seconds: Target duration of the demo.
     """
     rates: Counter[LengthBucket] = Counter()
     for one in measured:
@@ -76,7 +76,7 @@ def suitable_size(measured: Iterable[Measurement], longest: int, seconds: float)
 
 
 def _seconds_each(rates: Mapping[LengthBucket, float], longest: int) -> float:
-    """Return how long all devices together take over a sequence, on average."""
+    """Return the average time per sequence for all devices together."""
     lengths = [min(length, longest) for length in sample_lengths(_SAMPLE)]
     return sum(length / rates[_bucket(length)] for length in lengths) / len(lengths)
 
@@ -86,11 +86,11 @@ def _bucket(length: int) -> LengthBucket:
 
 
 def write_inputs(folder: Path, size: DemoSize, seed: int, on_step: Callable[[Step], None]) -> None:
-    """Write a demo's inputs; the folder is there when all of them are.
+    """Write a demo's inputs; the folder appears only once all are written.
 
     Args:
-        folder: Not there yet, or empty.
-        seed: The same seed and size have the same bytes.
+        folder: A new or empty folder.
+        seed: The same seed and size give the same bytes.
         on_step: Called with the number of files written.
     """
     unfinished = folder.with_name(f"{folder.name}.tmp")

@@ -1,4 +1,4 @@
-"""The policies side by side, on simulated devices: what `simulate` shows."""
+"""Compares the policies on simulated devices, for `simulate`."""
 
 from __future__ import annotations
 
@@ -32,35 +32,34 @@ PolicyName = Literal["static", "count", "time", "time+split", "central"]
 Scenario = Literal["quiet", "throttled", "dying"]
 
 SPEEDS = (1.0, 1.5, 2.0, 3.0, 4.0)
-"""Speeds that devices are drawn from, in multiples of the slowest."""
+"""Speeds of the devices, in multiples of the slowest."""
 
 SPREAD = 0.35
-"""Weights that are believed are speed to this power: as flat as the table of cards."""
+"""Assumed weights are speed to this power: as flat as the table of cards."""
 
 FILE_SECONDS = 20.0
-"""What a file takes on average on a device of the slowest kind."""
+"""Mean seconds per file on the slowest kind of device."""
 
 TROUBLE_AT = 0.3
 """Share of the quiet bound after which the fastest device is throttled, or dies."""
 
 THROTTLED_TO = 1 / 3
 DEATHS = 4
-"""One more than the restarts that a device gets."""
+"""One more than the restarts of a device."""
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyResult:
-    """How a policy did over all seeds.
+    """The results of a policy over all seeds.
 
     Attributes:
-        policy: `static` (the first assignment alone), `count`, `time`, `time+split` (running
-            files are divided too), or `central` (one queue, costliest first, which knows no
-            speeds).
-        scenario: What happened to the fastest device.
+        policy: `static` (only the initial assignment), `count`, `time`, `time+split` (running
+            files are split too), or `central` (one queue, largest first, without speeds).
+        scenario: What happens to the fastest device.
         fluid_ratio_median: Makespan over the fluid bound of the same scenario.
-        fluid_ratio_p95: The same, of the unluckiest seeds.
-        decision_seconds_median: Real time in which an idle device found out whether to steal;
-            None where none did.
+        fluid_ratio_p95: The same, 95th percentile over the seeds.
+        decision_seconds_median: Real time of an idle device's decision whether to steal; None
+            without decisions.
     """
 
     policy: str
@@ -73,7 +72,7 @@ class PolicyResult:
 
 
 def scanned_units(inputs: Sequence[str | Path], model: str) -> tuple[Unit, ...]:
-    """Return the files of a real run, costed for a model of fair-esm's collection.
+    """Return the files of a real run, with costs for a model of fair-esm.
 
     Raises:
         UserError: There are no inputs.
@@ -93,13 +92,13 @@ def watched(
     speed: float,
     units: Sequence[Unit] | None = None,
 ) -> SimulatedHandle:
-    """Return a simulated run to be looked at; see `compare` for the arguments.
+    """Return a simulated run for the screen; see `compare` for the arguments.
 
     Args:
-        policy: The one that balances it; the central queue has no coordinator to be seen.
+        policy: Its policy; the central queue has no coordinator to show.
         scenario: What happens to the fastest device.
-        speed: Virtual seconds in a real one.
-        units: Real files instead of drawn ones.
+        speed: Virtual seconds per real second.
+        units: Real files instead of random ones.
     """
     case = _case(0, scenario, devices, files, units)
     shown = case.units
@@ -124,10 +123,10 @@ def compare(
 
     Args:
         scenario: What happens to the fastest device.
-        devices: How many; each seed draws other speeds.
-        files: How many; each seed draws other lognormal costs.
-        seeds: How many cases.
-        units: Real files instead of drawn ones.
+        devices: Number of devices; each seed draws other speeds.
+        files: Number of files; each seed draws other lognormal costs.
+        seeds: Number of cases.
+        units: Real files instead of random ones.
     """
     cases = [_case(seed, scenario, devices, files, units) for seed in range(seeds)]
     return tuple(_row(policy, scenario, cases) for policy in policies)
@@ -150,7 +149,7 @@ def _rules(policy: PolicyName, units: Sequence[Unit]) -> Rules:
 
 
 def _run(policy: PolicyName, case: _Case) -> tuple[float, Sequence[float]]:
-    """Return when all is done, and how long decisions took."""
+    """Return the makespan, and the durations of decisions."""
     if policy == "central":
         return simulate_central_queue(case.devices, case.units), ()
     rules = _rules(policy, case.units)

@@ -1,4 +1,4 @@
-"""A simulated run as a screen holds it: virtual time that passes faster than real time."""
+"""A simulated run for the screen, in virtual time that passes faster than real time."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from tui_balancer.view.run_stats import RunStats
 
 LABEL = "simulated"
 TICK_SECONDS = 0.05
-"""Real time between two steps of virtual time."""
+"""Real seconds between two steps of virtual time."""
 
 
 class SimulatedHandle:
-    """Implements `RunHandle` over a simulation that a thread moves on.
+    """Implements `RunHandle` over a simulation that a thread advances.
 
     Args:
-        units: What, numbered from 0.
-        speed: Virtual seconds in a real one.
+        units: The files, numbered from 0.
+        speed: Virtual seconds per real second.
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""One live run, from the first worker to the summary."""
+"""A live run, from the first worker to the summary."""

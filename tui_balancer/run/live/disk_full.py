@@ -12,14 +12,14 @@ SPACE_AGAIN = "there is space again"
 
 
 class DiskFullPause:
-    """Pauses the run when something could not be written, and remembers why.
+    """Pauses the run when a write fails on a full disk, and stores the reason.
 
-    No file is charged, and nothing that is finished is thrown away: a thread that waits to put an
-    output in place waits here (`wait`) and tries again. The run is resumed by the user, or, without
-    a screen, when there is room again (`end_if_room`).
+    No file is charged with an attempt, and finished work is kept: a thread that publishes an output
+    waits here (`wait`) and retries. The user resumes the run; without a screen it resumes once
+    there is space again (`end_if_room`).
 
     Attributes:
-        trouble: Why the run is paused, in one line; empty while it is not.
+        trouble: Why the run is paused, in one line; empty otherwise.
     """
 
     def __init__(self, coordinator: WorkStealingCoordinator) -> None:
@@ -29,14 +29,14 @@ class DiskFullPause:
         self.trouble = ""
 
     def begin(self, trouble: str) -> None:
-        """Pause the run; every device finishes its batch in flight."""
+        """Pause the run; each device finishes its batch in flight."""
         with self._changed:
             if not self._given_up:
                 self.trouble = trouble
                 self._coordinator.execute(PauseAll(trouble))
 
     def end(self, reason: str = "") -> bool:
-        """Resume the run; False if it was not paused. On a full disk it is paused again."""
+        """Resume the run; return False if it was not paused. A full disk pauses it again."""
         with self._changed:
             held, self.trouble = bool(self.trouble), ""
             if held:
@@ -45,19 +45,19 @@ class DiskFullPause:
             return held
 
     def give_up(self) -> None:
-        """Stop waiting: the run is being stopped."""
+        """End all waits: the run is stopping."""
         with self._changed:
             self._given_up = True
             self.trouble = ""
             self._changed.notify_all()
 
     def end_if_room(self, has_room: Callable[[], bool]) -> None:
-        """Resume the run if it is paused and there is room again."""
+        """Resume the run if it is paused and there is space again."""
         if self.trouble and has_room():
             self.end(SPACE_AGAIN)
 
     def wait(self) -> bool:
-        """Return when the run is no longer paused; False when it is being stopped instead."""
+        """Wait until the run is not paused; return False if it is stopping instead."""
         with self._changed:
             self._changed.wait_for(lambda: not self.trouble)
             return not self._given_up

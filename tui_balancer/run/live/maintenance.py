@@ -1,4 +1,4 @@
-"""What a run needs about once a second, whatever else happens in it."""
+"""The periodic tasks of a run, about once a second."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from tui_balancer.run_folder.presence import FolderLost
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 
 SPACE_CHECK_SECONDS = 5.0
-"""How often a run without a screen looks whether the disk has room again."""
+"""Seconds between checks for free disk space, without a screen."""
 
 DEVICES_SECONDS = 10.0
-"""How often the ledger learns how busy the devices have been: what it says of a killed run."""
+"""Seconds between records of the devices' busy time, for the report of a killed run."""
 
 
 @dataclass(eq=False, slots=True)
 class Maintenance:
-    """What a run needs about once a second: the watchdog, the ledger, the end of a disk pause.
+    """The periodic tasks: watchdog, ledger, end of a pause for a full disk.
 
     Attributes:
         clock: Seconds that never go back.
@@ -45,14 +45,14 @@ class Maintenance:
     _next_device_note: float = 0.0
 
     def tick(self, *, unattended: bool) -> None:
-        """Do what is due.
+        """Run the tasks that are due.
 
         Args:
             unattended: No user is at a screen: a full disk pauses the run only until
                 there is room again.
 
         Raises:
-            FolderLost: The run folder or its ledger is not there any more.
+            FolderLost: The run folder or its ledger is gone.
         """
         if loss := self.folder.presence.loss():
             raise FolderLost(loss)
@@ -67,12 +67,12 @@ class Maintenance:
             self.disk_pause.end_if_room(self._has_room)
 
     def note_devices(self) -> None:
-        """Record how busy the devices have been."""
+        """Record the devices' busy time."""
         for device in tuple(self.worker_service.facts):
             self.ledger_writer.note_device(self.worker_service.used(device))
 
     def write_down(self) -> None:
-        """Write all that happened to the ledger; a full disk pauses the run."""
+        """Write all events to the ledger; a full disk pauses the run."""
         try:
             self.ledger_writer.flush()
         except LedgerError as problem:

@@ -1,4 +1,4 @@
-"""A unit's outputs put in place, written down and counted, however full the disk is."""
+"""Publishes a unit's outputs: rename, record, count; a full disk pauses the run."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ _LONGEST_ID = 40
 
 
 class _NotPlaced(FileError):
-    """A file's outputs cannot be put in place, and why."""
+    """A file's outputs cannot be published; the message says why."""
 
 
 class Publisher:
-    """Makes outputs of what workers have written: the end of every unit that was computed.
+    """Publishes what workers have written, as the last step of every computed unit.
 
-    That is done in the app process: a worker that dies after its report cannot leave a file half
+    This happens in the app process: a worker that dies after its report cannot leave a file half
     published, and a stale epoch's file is removed, never renamed. The ledger records an output
     after it is in place and before the coordinator counts it. A full disk at any of these steps,
-    or in the worker, pauses the run: the unit waits and is not charged. So it does, too, where the
-    run folder is not there any more, which is the end of the run.
+    or in the worker, pauses the run: the unit waits without a charged attempt. So does a missing
+    run folder, which ends the run.
 
-    What lies at an output's place and was not written by this run stays: the file fails. The ledger
-    learns before outputs are put in place that they are the run's.
+    A file at an output's path that this run did not write stays, and the input fails. The ledger
+    records the run's ownership of outputs before they are put in place.
 
     Attributes:
-        owned: Files that are not done, but at whose outputs' places this run has written.
-        overwrite: Whether files of others are replaced.
+        owned: Unfinished files at whose output paths this run has written.
+        overwrite: Whether other files are replaced.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class Publisher:
         self.overwrite = False
 
     def finish(self, worker: WorkerId, result: TaskResult, manifest: Manifest) -> None:
-        """Bring a unit to its end as its worker reports it; what is stale leaves nothing.
+        """Finish a unit as its worker reports; a stale result leaves nothing.
 
         Args:
-            result: What became of the unit's files.
+            result: The results of the unit's files.
         """
         claimed = self._coordinator.begin_completion(
             worker.device, worker.incarnation, result.unit_id, result.epoch
@@ -127,7 +127,7 @@ class Publisher:
                 remove(manifest.output(shard))
         for file in done:
             if manifest.files[file.file_id].is_shard:
-                # It counts when it is part of its file's outputs.
+                # A shard counts once it is part of its file's outputs.
                 continue
             if file.failed_ids:
                 name = manifest.files[file.file_id].name
@@ -140,7 +140,7 @@ class Publisher:
         )
 
     def _own(self, file_ids: Collection[int]) -> bool:
-        """Record that what is put in place for these files is the run's; False if it is stopped."""
+        """Record that the run owns these files' outputs; return False if it is stopping."""
         if not file_ids:
             return True
         self._ledger_writer.note_owned(file_ids)
@@ -148,16 +148,16 @@ class Publisher:
         return self._retry_while_full(self._ledger_writer.flush)
 
     def _replaceable(self, file_id: int, fresh: Collection[int], manifest: Manifest) -> Replace:
-        """Return what of what lies at a file's outputs' places may be replaced."""
+        """Return which existing files at a file's output paths may be replaced."""
         if file_id not in fresh or manifest.files[file_id].is_shard:
             return Replace.OLDER
         return Replace.FILES if self.overwrite else Replace.NOTHING
 
     def _place(self, file_id: int, epoch: int, replace: Replace, manifest: Manifest) -> bool:
-        """Put a file's outputs in place; False when the run is being stopped instead.
+        """Put a file's outputs in place; return False if the run is stopping instead.
 
         Raises:
-            _NotPlaced: It cannot be done; of a file that is new nothing is left.
+            _NotPlaced: It is not possible; new files are removed.
         """
         placed: list[Path] = []
         for output in manifest.outputs(file_id):
@@ -173,8 +173,7 @@ class Publisher:
                     self._ledger_writer.note_owned([file_id], owned=False)
                     self.owned.discard(file_id)
                 raise _NotPlaced(
-                    f"{output.name} is there, and this run did not write it. "
-                    "Move it away and retry",
+                    f"{output.name} exists, and this run did not write it. Move it away and retry",
                     FailureCause.OUTPUT_TAKEN,
                 ) from None
             except OSError as problem:
@@ -189,13 +188,13 @@ class Publisher:
         self._coordinator.give_up_completion(result.unit_id, result.epoch, cause)
 
     def _retry_while_full(self, step: Callable[[], None]) -> bool:
-        """Carry out a step, again each time the run is resumed after a full disk.
+        """Run a step, and repeat it after each pause for a full disk.
 
         Returns:
-            Whether it was carried out; False when the run is being stopped meanwhile.
+            Whether the step succeeded; False if the run is stopping.
 
         Raises:
-            OSError: It failed for another reason than a full disk.
+            OSError: It failed for a reason other than a full disk.
         """
         while True:
             try:
@@ -212,7 +211,7 @@ class Publisher:
 
 
 def _file_done(file: FileResult, manifest: Manifest) -> FileDone:
-    """Return a finished file as the ledger records it."""
+    """Return the ledger's record of a finished file."""
     (_, first), *others = zip(manifest.outputs(file.file_id), file.written, strict=True)
     return FileDone(
         file_id=file.file_id,
@@ -230,7 +229,7 @@ def _file_done(file: FileResult, manifest: Manifest) -> FileDone:
 
 
 def _missing(name: str, ids: Sequence[str]) -> Notice:
-    """Return a warning of the sequences that an output does not have."""
+    """Return a warning about sequences that are missing in an output."""
     found = Notices()
     examples = (Example(name, record=terminal_safe(one, _LONGEST_ID)) for one in ids[:EXAMPLES])
     found.add(NoticeKind.OUT_OF_MEMORY, len(ids), examples)

@@ -1,4 +1,4 @@
-"""One run from the scan to the summary, in its own threads: screens only look at it."""
+"""A run from the scan to the summary, in its own threads, independent of screens."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 
 class AttachService(Protocol):
-    """Lets screens of other processes at a run while it is live."""
+    """Serves screens of other processes while the run is live."""
 
     def open(self) -> None:
         """Accept connections; a failure does not stop the run."""
@@ -57,25 +57,25 @@ class AttachService(Protocol):
 class RunSession:
     """Scan → assign → start → finish; implements `view.handle.RunHandle`.
 
-    The run folder is taken at once and given back at the end; a run that was begun before is
-    checked instead of scanned, and only what is left of it is assigned.
+    The run folder is locked at once and unlocked at the end; a resumed run is checked instead of
+    scanned, and only its unfinished files are assigned.
 
-    Workers load their models during the scan; they get nothing before every
+    Workers load their models during the scan; they get no work before every
     file is counted, since the assignment needs all the costs. The session's thread does the
-    scanning and the waiting, server threads do the leasing, and no screen is needed by any.
+    scanning and the waiting, and server threads do the leasing; none needs a screen.
 
     Args:
-        age_seconds: What the command has taken already.
-        attach_service: Makes what lets other screens at the run, of the run, its folder and the
-            folder of its sockets; None for a run without.
+        age_seconds: Seconds since the command started.
+        attach_service: Makes the service for other screens from the run, its folder and its
+            sockets' folder; None for a run without.
 
     Attributes:
         unattended: No user is at a screen: a full disk pauses the run only until there
-            is room again.
-        refusal: Why nothing was started after all; None while there is no such reason.
+            is space again.
+        refusal: Why nothing was started; None otherwise.
 
     Raises:
-        UserError: The run folder cannot be written, or another process works in it.
+        UserError: The run folder is not writable, or another process uses it.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class RunSession:
         self._attach = attach_service and attach_service(
             self, self._folder.path, self._queues.folder
         )
-        # A file that takes the app down next, too, must not find itself innocent afterwards.
+        # A file that kills the app too must already be charged for the worker.
         self._worker_pool = WorkerPool(
             prepared,
             self._folder.path,
@@ -147,17 +147,17 @@ class RunSession:
         self._thread = threading.Thread(target=self._run, name="run-session", daemon=True)
 
     def start(self) -> None:
-        """Begin scanning and loading; returns at once."""
+        """Start scanning and loading; return at once."""
         if self._attach is not None:
             self._attach.open()
         self._thread.start()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the end of the run; return whether it came within `timeout` seconds."""
+        """Wait for the end of the run; return whether it ended within `timeout` seconds."""
         return self._finished.wait(timeout)
 
     def close(self) -> None:
-        """End the run now if it is not over, and see every worker gone."""
+        """End the run now if necessary, and wait until every worker is gone."""
         if self._thread.is_alive():
             self.execute(StopNow())
             self._stopping.end_grace()
@@ -168,7 +168,7 @@ class RunSession:
             self._folder.release(SessionEnd.FAILED, "never started")
 
     def elapsed_seconds(self) -> float:
-        """Return the seconds since the run began."""
+        """Return the seconds since the run started."""
         return time.monotonic() - self._began
 
     def snapshot(self) -> RunSnapshot:
@@ -257,19 +257,19 @@ class RunSession:
         except FolderLost as problem:
             _log.error("%s", problem)
         except ScanStopped:
-            _log.info("stopped before all files were looked at")
+            _log.info("stopped before all files were scanned")
         except (UserError, LedgerError) as problem:
             self.refusal = UserError(str(problem))
             self._stop_reason = str(problem)
         except Exception as problem:
-            # Promise 1 holds for our own mistakes too: the summary must come, with the reason.
-            _log.exception("the run ended by an error of its own")
+            # Promise 1 holds for bugs too: the summary must appear, with the reason.
+            _log.exception("the run ended by an internal error")
             self._stop_reason = f"internal error: {problem!r} (see the log in {LOGS_FOLDER}/)"
         finally:
             self._finish()
 
     def _finish(self) -> None:
-        """End what still runs, release the run folder and make the summary."""
+        """Stop what still runs, release the run folder and make the summary."""
         self._disk_pause.give_up()
         self.engine.stop()
         files = self._run_files.manifest.files if self._run_files is not None else ()
@@ -311,7 +311,7 @@ class RunSession:
         self._finished.set()
 
     def _assign(self, run_files: RunFiles) -> None:
-        """Assign the units; workers, screens and the statistics know them before."""
+        """Assign the units, after workers, screens and statistics have them."""
         manifest = run_files.manifest
         files = tuple(map(manifest.file_unit, range(len(manifest.files))))
         self.coordinator.warn(*run_files.warnings)
@@ -326,7 +326,7 @@ class RunSession:
         run_files.assign_to(self.coordinator, files)
 
     def _note(self, event: Event) -> None:
-        """Pass an event on; called under the coordinator's lock."""
+        """Forward an event; called under the coordinator's lock."""
         self._run_state.apply(event)
         self._ledger_writer.note(event)
         if isinstance(event, UnbundleEvent) and self._run_files is not None:

@@ -1,4 +1,4 @@
-"""A run from the moment it is asked for: being prepared at first, then the run itself."""
+"""A run during its preparation, and then the run itself."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from tui_balancer.settings import RunSettings
 from tui_balancer.view.handle import Phase, RunSnapshot, RunSummary, ScanProgress, Step
 
 if TYPE_CHECKING:
-    # Their imports take as long as the first paint may: they come behind the screen.
+    # These imports are slow: they happen after the first paint.
     from tui_balancer.run.live.session import RunSession
     from tui_balancer.run.prepare.prepare import OnStep, PreparedRun
 
 Prepare: TypeAlias = "Callable[[OnStep], PreparedRun]"
-"""Checks and finds all that a run needs, and tells how far it is; raises UserError."""
+"""Prepares a run and reports progress; raises UserError."""
 
 Begin: TypeAlias = "Callable[[PreparedRun], RunSession]"
 """Starts a prepared run; raises UserError."""
 
 
 class _Called(Exception):
-    """The preparation was called off."""
+    """The preparation was cancelled."""
 
 
 class OpeningRun:
-    """Implements `RunHandle` while a thread prepares a run, and hands on to it afterwards.
+    """Implements `RunHandle` while a thread prepares a run, and then delegates to the run.
 
-    Finding a million files, checking a model or downloading it takes longer than a person waits
-    for a screen: so the screen comes first.
+    Finding a million files, checking a model or downloading it takes longer than a user waits for
+    a screen, so the screen comes first.
 
     Args:
-        settings: What is known of the run beforehand.
+        settings: The requested run.
         prepare: Prepares it; called in the thread.
         begin: Starts it; called in the thread.
 
     Attributes:
-        settled: Set when the run has begun, or will not begin.
-        problem: Why it will not; `snapshot` raises it.
+        settled: Set when the run has started, or will not start.
+        problem: Why it will not start; `snapshot` raises it.
     """
 
     def __init__(self, settings: RunSettings, prepare: Prepare, begin: Begin) -> None:
@@ -63,19 +63,19 @@ class OpeningRun:
         self._thread = threading.Thread(target=self._open, name="opening", daemon=True)
 
     def start(self) -> None:
-        """Prepare the run and begin it; returns at once. Asked again, it does nothing."""
+        """Prepare and start the run; return at once. A second call does nothing."""
         if self._thread.ident is None:
             self._thread.start()
 
     def call_off(self) -> bool:
-        """Keep the run from beginning; False if it has begun."""
+        """Cancel the start of the run; return False if it has started."""
         with self._lock:
             self._off = self._session is None
             return self._off
 
     @property
     def session(self) -> RunSession | None:
-        """The run, once it has begun."""
+        """The run, once it has started."""
         return self._session
 
     def _open(self) -> None:
@@ -144,7 +144,7 @@ class OpeningRun:
     def execute(self, command: Command) -> Outcome:
         """See `RunHandle.execute`."""
         if self._session is None:
-            return Outcome(False, "the run has not begun yet")
+            return Outcome(False, "the run has not started yet")
         return self._session.execute(command)
 
     def summary(self) -> RunSummary | None:

@@ -1,4 +1,4 @@
-"""The end of a run by command, and how long its workers may take to stop."""
+"""Stopping a run by command, and the time its workers have to stop."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tui_balancer.scheduler.commands import Drain, StopNow
 from tui_balancer.view.handle import Phase
 
 STOP_GRACE_SECONDS = 15.0
-"""How long workers may finish their batch in flight before they are killed."""
+"""Seconds that workers have to finish their batch in flight before they are killed."""
 
 
 class Stopping:
-    """Which end the user asked for; safe to use from any thread.
+    """The requested end of the run; thread-safe.
 
     Attributes:
-        asked: The newest command; None while the run has none.
-        scan: Set when the scan is to stop.
+        asked: The newest command; None without one.
+        scan: Set to stop the scan.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -28,24 +28,24 @@ class Stopping:
         self.scan = threading.Event()
 
     def ask(self, command: Drain | StopNow) -> None:
-        """Note a command that the coordinator has accepted."""
+        """Record a command that the coordinator has accepted."""
         if isinstance(command, StopNow):
             self._until = min(self._until, self._clock() + STOP_GRACE_SECONDS)
         self.asked = command
         self.scan.set()
 
     def end_grace(self) -> None:
-        """Give the workers no more time."""
+        """End the workers' time at once."""
         self._until = -inf
 
     @property
     def overdue(self) -> bool:
-        """Whether the workers have had their time."""
+        """Whether the workers' time is over."""
         return self._clock() >= self._until
 
     @property
     def phase(self) -> Phase | None:
-        """The phase of a run that ends by command; None for any other."""
+        """The phase of a run that stops by command; None otherwise."""
         if self.asked is None:
             return None
         return Phase.STOPPING if isinstance(self.asked, StopNow) else Phase.DRAINING

@@ -1,4 +1,4 @@
-"""The summary of a run that is over."""
+"""The summary of a finished run."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def summarise(
     damaged: bool,
     age_seconds: float,
 ) -> RunSummary:
-    """Return the summary of a run that is over.
+    """Return the summary of a finished run.
 
     Args:
-        prepared: What was to be done.
-        run_files: What was done before; None when the session ended before that was known, and
+        prepared: The prepared run.
+        run_files: The files at the start; None if the session ended before they were known, and
             then all files count as waiting.
         coordinator: Where every unit ended.
-        service: What came back from the workers.
-        elapsed_seconds: From the start of the session to its end.
+        service: The workers' reports.
+        elapsed_seconds: Seconds from the start of the session to its end.
         interrupted: Whether a person or a signal ended it.
         stop_reason: Why it ended early, or what is damaged; empty otherwise.
-        damaged: Whether outputs that were made are not there any more.
-        age_seconds: What the command took before the session began.
+        damaged: Whether finished outputs are missing.
+        age_seconds: Seconds from the command to the start of the session.
     """
     first_lease = run_stats.first_lease
     first_batch = None if first_lease is None else age_seconds + first_lease

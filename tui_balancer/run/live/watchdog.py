@@ -1,6 +1,6 @@
-"""Finds workers that hang by their silence, and kills them.
+"""Detects hanging workers by their silence, and kills them.
 
-A killed worker is a dead one like any other: its file goes back, is charged, and is tried again.
+A killed worker is treated like any dead one: its file returns, is charged, and is retried.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Unit
 
 PATIENCE = 10.0
-"""Times what the largest batch should take: a throttled card, a busy host, a batch in halves."""
+"""Multiple of the largest batch's expected time: throttled card, busy host, batch in halves."""
 
 SLOWEST_DISK = 5e6
-"""Bytes a second at which inputs are read and outputs written in the worst case."""
+"""Bytes per second for reading inputs and writing outputs in the worst case."""
 
 LOADING_SECONDS = 3600.0
-"""How long a worker may take to be ready: 60 GB of weights from a crowded file server."""
+"""Seconds a worker may take to be ready: 60 GB of weights from a busy file server."""
 
 _FLOAT_BYTES = 4
 _OUTPUT_PASSES = 2
-"""An output is written, then read back for its checksum."""
+"""Passes over an output: written, then read back for its checksum."""
 
 _LONGEST_GAP_SECONDS = 5.0
-"""Between two looks; what is longer was a pause of this process, which stops workers too."""
+"""Maximum seconds between two checks; a longer gap was a pause of this process and its workers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How long a worker may be silent.
+    """Limits for a worker's silence.
 
     Attributes:
-        floor: Seconds that are never held against it.
-        assumed_flops: FLOP/s of the devices before they were measured.
+        floor: Minimum limit in seconds.
+        assumed_flops: FLOP/s of the devices before they are measured.
     """
 
     floor: float
@@ -47,7 +47,7 @@ class Deadlines:
     assumed_flops: Mapping[str, float]
 
     def of(self, row: DeviceMetrics) -> float | None:
-        """Return the seconds after which a silent device hangs; None if it may be silent."""
+        """Return the seconds after which a silent device counts as hanging; None for no limit."""
         if row.state is DeviceState.STARTING:
             return max(self.floor, LOADING_SECONDS)
         if row.state is DeviceState.BUSY and row.running is not None:
@@ -56,12 +56,12 @@ class Deadlines:
         return self.floor if row.state is DeviceState.IDLE else None
 
     def _assumed(self, row: DeviceMetrics) -> float:
-        """Return the rate of a device before it was measured, of one that joined late, too."""
+        """Return the assumed rate of a device, also of one that joined late."""
         assumed = self.assumed_flops.get(row.device)
         return assumed if assumed is not None else assumed_flops(row.device, row.weight, 1)
 
     def _unit_seconds(self, unit: Unit, rate: float) -> float:
-        """Return the longest silence to expect within a unit: its largest batch and its files."""
+        """Return the longest expected silence within a unit: its largest batch and its files."""
         batch = min(unit.cost, largest_batch_cost(self.shape, self.settings))
         sequences, residues = unit.sequences + unit.joined[0], unit.residues + unit.joined[1]
         output = _FLOAT_BYTES * self.shape.width * sequences
@@ -70,14 +70,14 @@ class Deadlines:
 
 
 def largest_batch_cost(shape: ModelShape, settings: EmbeddingSettings) -> float:
-    """Return the FLOPs of a batch that is full of the longest sequences."""
+    """Return the FLOPs of a batch full of the longest sequences."""
     longest = settings.max_length + shape.alphabet.special
     tokens = max(settings.batch_tokens, longest)
     return shape.flops(tokens, tokens * longest)
 
 
 def deadlines(prepared: PreparedRun) -> Deadlines:
-    """Return how long the workers of a run may be silent."""
+    """Return the limits for a run."""
     weights = {spec.device: spec.weight for spec in prepared.specs}
     return Deadlines(
         prepared.settings.devices.hang_floor,
@@ -92,7 +92,7 @@ def deadlines(prepared: PreparedRun) -> Deadlines:
 
 @dataclass(slots=True)
 class _Silence:
-    """What a device looked like, since when, and how long that may be."""
+    """The last observed state of a device, its start, and its limit."""
 
     sign: object
     since: float
@@ -100,11 +100,11 @@ class _Silence:
 
 
 class Watchdog:
-    """Looks at all devices again and again, and has the silent ones killed.
+    """Checks all devices periodically and kills the silent ones.
 
-    A sign of life is a batch more, another unit, state or process, or an idle worker that
-    asks for work. A paused device may be silent without limit. Time counts only while
-    this process runs: after Ctrl+Z or a closed lid no worker is killed.
+    Signs of life are another batch, unit, state or process, or an idle worker that asks for
+    work. A paused device has no limit. Time counts only while this process runs: after Ctrl+Z or
+    a closed lid no worker is killed.
     """
 
     def __init__(
@@ -124,12 +124,12 @@ class Watchdog:
     def check(
         self, pids: Mapping[str, int], rows: Sequence[DeviceMetrics], asked: Mapping[str, int]
     ) -> None:
-        """Look once; every second or so is often enough.
+        """Check once; about every second is enough.
 
         Args:
             pids: The processes of the devices that have one.
-            rows: The devices, as they were after that.
-            asked: How often each device's workers have asked for work.
+            rows: The devices' metrics, read after `pids`.
+            asked: Number of requests for work by each device's workers.
         """
         now = self._clock()
         self._watched += min(now - self._checked_at, _LONGEST_GAP_SECONDS)
@@ -143,7 +143,7 @@ class Watchdog:
         sign = (row.state, pid, step)
         silence = self._silences.get(row.device)
         if silence is None or silence.sign != sign:
-            # The rate is taken now: a hanging device looks slower with every second.
+            # The rate is read now: a hanging device appears slower with every second.
             silence = _Silence(sign, self._watched, self._deadlines.of(row))
             self._silences[row.device] = silence
         silent = self._watched - silence.since

@@ -1,4 +1,4 @@
-"""The workers of a run: the engine that starts them, and their setup."""
+"""The workers of a run: their engine and their setup."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tui_balancer.workers.wire.queues import SharedWorkQueues
 
 
 class WorkerPool:
-    """Starts workers here or on a cluster, and lets the coordinator know of their ends.
+    """Starts workers here or on a cluster, and reports their ends to the coordinator.
 
     Attributes:
-        devices: What they compute on, by its name; on a cluster some join late.
-        engine: Who starts and ends them.
+        devices: Their devices by name; on a cluster some join late.
+        engine: Starts and stops them.
     """
 
     def __init__(
@@ -37,12 +37,12 @@ class WorkerPool:
         queues: SharedWorkQueues,
         on_exit: Callable[[], None],
     ) -> None:
-        """Start no worker yet.
+        """Set up the pool without starting a worker.
 
         Args:
             coordinator: Counts workers that start and end.
-            queues: Where they reach it.
-            on_exit: Called after the coordinator has heard that a worker ended.
+            queues: The queues through which they reach it.
+            on_exit: Called after the coordinator has recorded a worker's end.
         """
         self._prepared = prepared
         self._folder = folder
@@ -61,7 +61,7 @@ class WorkerPool:
         )
 
     def _setup(self, device: str) -> WorkerSetup:
-        """Called by the engine before each start of a worker, the first and the later ones."""
+        """Called by the engine before each start of a worker."""
         selected = self.devices[device]
         return WorkerSetup(
             worker=WorkerId(device, self._coordinator.worker_starting(device)),
@@ -86,5 +86,5 @@ class WorkerPool:
 
 
 def worker_log(folder: Path, device: str) -> Path:
-    """Return the file of a run folder that takes what a device's workers print."""
+    """Return the path of the log of a device's workers in a run folder."""
     return folder / LOGS_FOLDER / f"worker-{re.sub('[:/]', '_', device)}.log"

@@ -1,4 +1,4 @@
-"""The app's side of the shared queues: workers' words turned into the coordinator's."""
+"""The app's side of the shared queues: translates workers' calls for the coordinator."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tui_balancer.workers.wire.protocol import DeviceFacts, Task, TaskProgress, 
 class WorkerService:
     """Implements `workers.wire.protocol.WorkerApi` over a coordinator and a manifest.
 
-    The ledger records a lease before the worker has it. A full disk at that step pauses the run:
-    the unit waits and is not charged.
+    The ledger records a lease before the worker gets it. A full disk at that step pauses the run:
+    the unit waits without a charged attempt.
 
     Attributes:
-        facts: What each device's newest worker found.
-        asked: How often each device's workers asked for work.
+        facts: What each device's newest worker reported.
+        asked: Number of requests for work by each device's workers.
         manifest: What the units mean; None before they are about to be assigned.
     """
 
@@ -120,10 +120,10 @@ class WorkerService:
         self.publisher.finish(worker, result, self.manifest)
 
     def _record(self, worker: WorkerId, lease: Lease) -> None:
-        """See a lease written down before the worker has it, or take it back.
+        """Record a lease before the worker gets it, or withdraw it.
 
         Raises:
-            queue.Empty: It was taken back.
+            queue.Empty: It was withdrawn.
         """
         try:
             self._ledger_writer.flush()
@@ -144,7 +144,7 @@ class WorkerService:
         self._coordinator.record_telemetry(worker.device, worker.incarnation, telemetry)
 
     def used(self, device: str) -> DeviceUsed:
-        """Return what is known of a device, of which there are facts, as the ledger records it."""
+        """Return the ledger's record of a device that has reported facts."""
         facts = self.facts[device]
         row = next(one for one in self._coordinator.get_gpu_metrics() if one.device == device)
         return DeviceUsed(
@@ -159,11 +159,11 @@ class WorkerService:
         )
 
     def busy_seconds(self, device: str) -> float:
-        """Return the seconds a device had a batch in flight, over all of its workers."""
+        """Return the seconds a device had a batch in flight, summed over its workers."""
         return sum(busy for worker, busy in self._busy.items() if worker.device == device)
 
     def _order(self, worker: WorkerId, directive: Directive) -> Directive:
-        """Return a directive for a worker; one that abandons has no lease left."""
+        """Return a directive for a worker; one that must abandon its unit has no lease left."""
         if directive is Directive.ABANDON and (task := self._reported.pop(worker, None)):
             self._coordinator.return_lease(
                 worker.device, worker.incarnation, task.unit_id, task.epoch, ReturnCause.STOPPED

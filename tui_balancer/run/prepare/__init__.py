@@ -1,1 +1,1 @@
-"""What happens before a run: find, scan, check, resume, plan."""
+"""Preparation of a run: find, scan, check, resume, plan."""

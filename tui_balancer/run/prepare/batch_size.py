@@ -1,7 +1,7 @@
-"""How many tokens go through the model together, without `--batch-tokens`.
+"""The default batch budget in tokens, without `--batch-tokens`.
 
-One budget holds for the whole run: batches decide the last bits of a vector, and those must not
-depend on who computed it. So it follows from the model and the weakest device alone.
+One budget holds for the whole run: batches decide the last bits of a vector, which must not
+depend on the worker. So it depends only on the model and the weakest device.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.embedding.models import ModelShape
 
 CPU_BATCH_TOKENS = 2048
-"""With half as many, one core with AVX-512 took 4 to 7 % longer over 8M and 35M, with twice as
-many no less; and a batch is to be done soon, for news of the progress and to be shared at the end.
+"""With half as many, one core with AVX-512 took 4 to 7 % longer for 8M and 35M; twice as many
+were no faster. Short batches give frequent progress and better splits at the end.
 """
 
 _GPU_STATES = 16384 * 1280
 """Tokens by width in a GPU's batch. On an H100, the 650M model was no faster with four times as
-many and a quarter slower with a quarter; small models need as many to outlast the launches."""
+many and a quarter slower with a quarter; small models need as many to hide kernel launches."""
 
 _LEAST_GPU_TOKENS = 2048
 
 _STATE_BYTES = 64
-"""A GPU's memory for each of those states in float32: the residual, queries, keys and values, what
-the feed-forward expands to, twice."""
+"""A GPU's memory for each of those states in float32: the residual, queries, keys and values, and
+twice the feed-forward's expansion."""
 
 _WEIGHT_BYTES = 4
 
 
 def suitable_batch_tokens(devices: Sequence[SelectedDevice], shape: ModelShape) -> int:
-    """Return the batch budget that suits a model and the weakest kind of device, in tokens."""
+    """Return the batch budget for a model and the weakest kind of device, in tokens."""
     if any(one.kind == "cpu" for one in devices):
         return CPU_BATCH_TOKENS
     return gpu_batch_tokens(shape, [one.memory_total for one in devices if one.memory_total])
@@ -40,8 +40,8 @@ def gpu_batch_tokens(shape: ModelShape, memories: Sequence[int] = ()) -> int:
     """Return the budget for GPUs: a power of two.
 
     Args:
-        memories: Bytes that the devices have, as far as they are known; a batch takes half of
-            what the weights leave of the smallest.
+        memories: Known memories of the devices in bytes; a batch takes half of what the weights
+            leave of the smallest.
     """
     states = _GPU_STATES
     if memories:

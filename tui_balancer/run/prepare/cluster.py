@@ -1,4 +1,4 @@
-"""Devices that join a run late, or come back."""
+"""Devices that join a run late or return."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _log = logging.getLogger(__name__)
 
 
 class Newcomers:
-    """Takes in devices that join a run late or come back; see `Membership`.
+    """Adds devices that join a run late or return; see `Membership`.
 
     Args:
-        coordinator: Knows the devices.
-        devices: The run's by their names; those that join are added.
-        embedding: What every device must be able to compute in.
-        spec: Says how the coordinator sees a device.
+        coordinator: The coordinator of the devices.
+        devices: The run's devices by name; those that join are added.
+        embedding: Settings that every device must support.
+        spec: Returns the coordinator's view of a device.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Files of others at the places where a run would write."""
+"""Other files at the paths where a run would write."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def refuse_run_conflicts(
     *,
     retry_failed: bool,
 ) -> None:
-    """Refuse a run that would write over what it did not write.
+    """Refuse a run that would overwrite files that it did not write.
 
     Args:
-        inputs: Those found, of a run that is new.
-        stored: The run as it was begun before; None if it is new.
-        retry_failed: Whether files that failed are tried again.
+        inputs: The inputs found, for a new run.
+        stored: The stored run; None if it is new.
+        retry_failed: Whether failed files are retried.
 
     Raises:
-        UserError: Files of others are in the way.
+        UserError: Other files are in the way.
     """
     folder, formats = settings.output.absolute(), settings.outputs.formats
     refuse_foreign_lock(folder)

@@ -1,4 +1,4 @@
-"""The devices of a run: which there are, how the processor is shared out, what each is worth."""
+"""The devices of a run: selection, CPU workers and weights."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from tui_balancer.workers.process.memory import cpu_worker_bytes
 def prepare_devices(
     settings: RunSettings,
 ) -> tuple[tuple[SelectedDevice, ...], tuple[DeviceSpec, ...], tuple[str, ...]]:
-    """Return the devices that a run would use, their weights, and what to know about them.
+    """Return the devices that a run would use, their weights, and warnings.
 
     Raises:
-        UserError: A device that is not there.
+        UserError: A device does not exist.
     """
     report = preflight(
         PreflightRequest(model=None, devices=parse_devices(settings.devices.devices))
@@ -44,14 +44,14 @@ def prepare_devices(
 def selected_devices(
     settings: RunSettings, found: Sequence[DeviceInfo], shape: ModelShape | None
 ) -> tuple[SelectedDevice, ...]:
-    """Return the devices of a run, the processor shared out as far as memory allows.
+    """Return the devices of a run, with as many CPU workers as memory allows.
 
     Args:
-        settings: The run as asked for.
-        shape: Of the model; None takes the smallest.
+        settings: The requested run.
+        shape: Shape of the model; None for the smallest.
 
     Raises:
-        UserError: A device that is not there.
+        UserError: A device does not exist.
     """
     on_cpu = settings.embedding_settings(
         settings.embedding.batch_tokens or CPU_BATCH_TOKENS,
@@ -70,14 +70,14 @@ def selected_devices(
 def device_specs(
     devices: Sequence[SelectedDevice], weights: str | None
 ) -> tuple[tuple[DeviceSpec, ...], tuple[str, ...]]:
-    """Return devices as the coordinator sees them, and a line on each whose speed is a guess.
+    """Return the coordinator's view of devices, and a line for each with a guessed speed.
 
     Args:
-        devices: In their order.
-        weights: As a person gave them; None for those of the table.
+        devices: The devices in order.
+        weights: The user's weights; None for those of the table.
 
     Raises:
-        UserError: The weights make no sense.
+        UserError: The weights are invalid.
     """
     given = parse_weights(weights, [one.device for one in devices]) if weights else {}
     specs, warnings = [], []
@@ -93,10 +93,10 @@ def device_specs(
 
 
 def late_spec(device: SelectedDevice, model: str, precision: Precision) -> DeviceSpec:
-    """Return a device as the coordinator sees it that joins a run which has begun.
+    """Return the coordinator's view of a device that joins a running run.
 
     Args:
-        model: The architecture's name: rates of earlier runs belong to one.
+        model: Name of the architecture, for the rates of earlier runs.
     """
     specs, _ = device_specs([device], None)
     return with_rates(specs, [device], model, precision)[0]

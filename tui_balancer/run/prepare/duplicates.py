@@ -1,4 +1,4 @@
-"""What a run has several times: found by the scan, planned, and taken off the estimates."""
+"""Duplicate sequences of a run: found by the scan, planned, and subtracted from the costs."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def dereplicated(
     rules: ReadingRules,
     batch_tokens: int,
 ) -> list[FileRecord]:
-    """Return the files with the cost of what they have first, and leave the plan in the run folder.
+    """Return the files with the cost of first occurrences, and write the plan to the run folder.
 
-    Reads those files again that have something first which others have too. In memory are about
-    50 bytes for each piece of the run, and the residues of what several units have.
+    Reads files again that have the first occurrence of a shared sequence. Needs about 50 bytes of
+    memory per piece of the run, plus the residues that several units share.
 
     Args:
-        files: As they were scanned, numbered from 0; see `dividing.index_parts`.
-        shape: The model the costs are for.
+        files: The scanned files, numbered from 0; see `dividing.index_parts`.
+        shape: Shape of the model, for the costs.
         rules: How the files are read.
-        batch_tokens: Tokens of a batch, at most.
+        batch_tokens: Maximum tokens of a batch.
 
     Raises:
         OSError: The plan cannot be written.
@@ -56,21 +56,21 @@ def dereplicated(
 def without_copies(
     files: Sequence[FileRecord], duplicate_index: DuplicateIndex, shape: ModelShape
 ) -> tuple[list[FileRecord], int]:
-    """Return the files with the cost of what they have first, and how many sequences are copies.
+    """Return the files with the cost of their first occurrences, and the number of copies.
 
-    What `dereplicated` does, without a run folder.
+    Like `dereplicated`, without a run folder.
     """
     found = _Copies(duplicate_index, files, shape)
     return found.costed(files, shape), found.sequences
 
 
 class _Copies:
-    """Which pieces of a run are the same, by their positions in its index.
+    """Identical pieces of a run, by position in its index.
 
     Attributes:
-        is_copy: Whether a piece was there before.
-        is_shared: Whether a piece is the first of those that several units have.
-        sequences: How many are copies; windows of one count together.
+        is_copy: Whether a piece occurred before.
+        is_shared: Whether a piece is the first occurrence and several units have it.
+        sequences: Number of sequences that are copies; windows of one count together.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class _Copies:
         self._ends = np.array(duplicate_index.ends, np.int64)
         self._starts = np.concatenate([[0], self._ends[:-1]])
         self.file_of = np.repeat(np.arange(len(units)), self._ends - self._starts)
-        # Stable: within a group of the same pieces, the first in input order comes first.
+        # Stable: within a group of identical pieces, the first in input order comes first.
         order = np.argsort(hashes, kind="stable")
         begins = np.ones(len(order), np.bool_)
         begins[1:] = hashes[order][1:] != hashes[order][:-1]
@@ -101,7 +101,7 @@ class _Copies:
         return slice(int(self._starts[file]), int(self._ends[file]))
 
     def costed(self, files: Sequence[FileRecord], shape: ModelShape) -> list[FileRecord]:
-        """Return the files with the cost of what they have first."""
+        """Return the files with the cost of their first occurrences."""
         if not self.is_copy.any():
             return list(files)
         own = np.where(self.is_copy, 0, self._lengths)
@@ -109,7 +109,7 @@ class _Copies:
         return [
             replace(
                 file,
-                # Whoever has only copies still reads and writes.
+                # A file with only copies is still read and written.
                 cost=max(
                     shape.flops(int(tokens[n]), int(squared[n])),
                     min(file.cost, shape.flops(1, 1)),
@@ -127,7 +127,7 @@ class _Copies:
 def _texts(
     files: Sequence[FileRecord], found: _Copies, rules: ReadingRules
 ) -> dict[tuple[int, int], list[str]]:
-    """Return what several units have, by bundle and unit of the file that has it first."""
+    """Return shared pieces, by bundle and unit of the file with the first occurrence."""
     texts: dict[tuple[int, int], list[str]] = {}
     for number in np.unique(found.file_of[found.is_shared]).tolist():
         shared = found.is_shared[found.span(number)]
@@ -136,7 +136,7 @@ def _texts(
             read = (piece for record in stream for piece in pieces(record.residues, rules))
             chosen = [piece for piece, wanted in zip(read, shared, strict=True) if wanted]
         except (InputError, OSError, ValueError):
-            # It changed since the scan: its worker will fail it.
+            # The file changed since the scan: its worker will fail it.
             continue
         texts.setdefault((files[number].bundle, files[number].unit), []).extend(chosen)
     return texts
@@ -145,7 +145,7 @@ def _texts(
 def _blocks(
     texts: dict[tuple[int, int], list[str]], batch_tokens: int, special: int
 ) -> Iterator[Block]:
-    """Yield what several units have in batches, those of each unit's own together."""
+    """Yield shared pieces in batches, those of each unit together."""
     for (_, owner), own in sorted(texts.items()):
         for batch in plan_batches([len(text) for text in own], batch_tokens, special):
             yield Block(owner, [own[row] for row in batch])

@@ -1,7 +1,7 @@
-"""How fast devices were in earlier runs, kept in the user's cache: the next run's first guess.
+"""Speeds of devices in earlier runs, stored in the user's cache as the next run's first guess.
 
-A rate belongs to a kind of device, a model and a number format. The file is only a cache:
-whatever is wrong with it, the run begins with the table of weights instead.
+A rate belongs to a kind of device, a model and a number format. The file is only a cache: if
+it is unreadable, the run starts with the table of weights instead.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from tui_balancer.scheduler.model import DeviceSpec
 
 FILE_NAME = "rates.json"
 KEPT = 200
-"""Rates that are kept, the newest ones."""
+"""Maximum number of stored rates; the oldest are dropped."""
 
 _log = logging.getLogger(__name__)
 
 
 class RateKey(Struct, frozen=True):
-    """What a rate belongs to.
+    """The key of a rate.
 
     Attributes:
-        device: Name of the hardware; of a CPU worker with its number of threads.
+        device: Name of the hardware; for a CPU worker with its number of threads.
         precision: Number format of the products.
     """
 
@@ -51,12 +51,12 @@ class _Entry(RateKey, frozen=True):
 
 
 def rates_file() -> Path:
-    """Return the path of the file, which may not be there."""
+    """Return the path of the file, which may not exist."""
     return cache_folder() / FILE_NAME
 
 
 def load_rates() -> Rates:
-    """Return FLOP/s of earlier runs, oldest first; none from a file that is not understood."""
+    """Return FLOP/s of earlier runs, oldest first; none from an invalid file."""
     try:
         entries = msgspec.json.decode(rates_file().read_bytes(), type=list[_Entry])
     except (OSError, ValueError, RecursionError):
@@ -65,7 +65,7 @@ def load_rates() -> Rates:
 
 
 def save_rates(measured: Mapping[RateKey, float]) -> None:
-    """Add newly measured FLOP/s to the older ones; a cache that cannot be written is left."""
+    """Add newly measured FLOP/s; write errors are only logged."""
     rates = {key: rate for key, rate in load_rates().items() if key not in measured}
     rates.update(measured)
     entries = [
@@ -84,7 +84,7 @@ def save_rates(measured: Mapping[RateKey, float]) -> None:
 
 
 def rate_key(device: SelectedDevice, model: str, precision: str) -> RateKey:
-    """Return what a device's rate is kept under."""
+    """Return the key of a device's rate."""
     name = device.name
     if device.kind == "cpu":
         name = f"{name} x{device.threads}"
@@ -92,7 +92,7 @@ def rate_key(device: SelectedDevice, model: str, precision: str) -> RateKey:
 
 
 def learned_words(device: SelectedDevice, rates: Rates) -> str:
-    """Return the newest rate of a kind of device in words for the `devices` table."""
+    """Return the newest rate of a kind of device as text for the `devices` table."""
     kind = rate_key(device, "", "").device
     newest = [(key, rate) for key, rate in rates.items() if key.device == kind][-1:]
     words = [f"{quantity(rate)}FLOP/s, {key.model}, {key.precision}" for key, rate in newest]
@@ -102,7 +102,7 @@ def learned_words(device: SelectedDevice, rates: Rates) -> str:
 def with_rates(
     specs: Sequence[DeviceSpec], devices: Sequence[SelectedDevice], model: str, precision: str
 ) -> tuple[DeviceSpec, ...]:
-    """Return the devices with the rates they had in earlier runs of this model and format."""
+    """Return the devices with their rates from earlier runs of this model and format."""
     rates = load_rates()
     return tuple(
         replace(spec, rate=rates.get(rate_key(device, model, precision)))
@@ -113,7 +113,7 @@ def with_rates(
 def remember(
     measured: Mapping[str, float], devices: Sequence[SelectedDevice], model: str, precision: str
 ) -> None:
-    """Keep what a run measured; devices of one kind share the median.
+    """Store the rates of a run; devices of one kind share the median.
 
     Args:
         measured: FLOP/s by device.

@@ -1,4 +1,4 @@
-"""Limits on the memory of a process, which a shell or a batch system has set."""
+"""Memory limits of a process, set by a shell or a batch system."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tui_balancer.formatting import memory
 from tui_balancer.workers.process.memory import LIMITS, cpu_worker_bytes
 
 TORCH_BYTES = 2 << 30
-"""Addresses that torch's libraries and the stacks of its threads take, on top of memory in use."""
+"""Address space of torch's libraries and thread stacks, on top of used memory."""
 
 CUDA_BYTES = 64 << 30
-"""Addresses that CUDA reserves, at least; more with each card."""
+"""Minimum address space that CUDA reserves; more with each card."""
 
 
 def limit_warnings(
     devices: Sequence[SelectedDevice], shape: ModelShape, embedding: EmbeddingSettings
 ) -> tuple[str, ...]:
-    """Return a line on each limit that a worker of the run is likely to meet."""
+    """Return a line for each limit that a worker of the run is likely to reach."""
     processor = all(one.kind == CPU for one in devices)
     needed = cpu_worker_bytes(shape, embedding) + (TORCH_BYTES if processor else CUDA_BYTES)
     warnings = []
@@ -32,7 +32,7 @@ def limit_warnings(
             warnings.append(
                 f"`ulimit {option}` limits each process to {memory(limit)}, and a worker may "
                 f"need {memory(needed)}: workers may die of it. Raise it, or lift it with "
-                f"`ulimit {option} unlimited`, and try failed files again with "
+                f"`ulimit {option} unlimited`, and retry failed files with "
                 "`resume --retry-failed`"
             )
     return tuple(warnings)

@@ -1,4 +1,4 @@
-"""Who would get what: the first assignment of a run, without starting it."""
+"""The initial assignment of a run, without starting it."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from tui_balancer.scheduler.simulation.devices import REPORT_SECONDS, Rules, Sim
 from tui_balancer.scheduler.simulation.simulate import simulate
 
 CUDA_FLOPS = 15e12
-"""FLOP/s assumed of a card of weight 1.0 (RTX 3090): under half of its 35.6 TFLOPS of fp32."""
+"""Assumed FLOP/s of a card of weight 1.0 (RTX 3090): under half of its 35.6 TFLOPS in fp32."""
 
 MPS_FLOPS = 2e12
-"""FLOP/s assumed of an Apple GPU: about half of what an M1's data sheet gives for fp32."""
+"""Assumed FLOP/s of an Apple GPU: about half of an M1's fp32 rate in its data sheet."""
 
 CPU_THREAD_FLOPS = 1e11
-"""FLOP/s assumed of a CPU thread: about half of a core with AVX-512 at 3 GHz."""
+"""Assumed FLOP/s of a CPU thread: about half of a core with AVX-512 at 3 GHz."""
 
 
 SIMULATED_FILES = 20_000
-"""Of more files the end is not simulated: the bound is within a per mille of it."""
+"""With more files the end is not simulated: the bound is within 0.1 % of it."""
 
 BATCHES = 20_000
-"""Simulated batches at most, for the same reason."""
+"""Maximum number of simulated batches, for the same reason."""
 
 COMMON_LENGTH = 300
-"""Tokens of a protein as they are on average: what a batch costs hangs on it a little."""
+"""Tokens of an average protein, which has a small effect on the cost of a batch."""
 
 REPORTS = 1000
-"""Progress reports of a simulated device; more would only take longer."""
+"""Number of progress reports of a simulated device; more would only take longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class PlannedDevice:
 
     Attributes:
         files: Files it would start with.
-        cost: FLOPs of them.
+        cost: Their FLOPs.
         seconds: A rough estimate, from assumed speeds or those of earlier runs.
     """
 
@@ -67,11 +67,11 @@ class PlannedDevice:
 def planned_manifest(
     prepared: PreparedRun, scans: Sequence[FileScan], duplicate_index: DuplicateIndex | None
 ) -> tuple[Manifest, int]:
-    """Return the scanned files as a run would have them, and how many sequences are copies.
+    """Return the scanned files as units of a run, and the number of copies.
 
     Args:
-        scans: What is in its inputs.
-        duplicate_index: Of the same scan; None if copies are to be computed too.
+        scans: Results of the scan.
+        duplicate_index: Index of the same scan; None if copies are computed too.
     """
     shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
     manifest = Manifest.build(scans, Path(), shape, tokens)
@@ -83,7 +83,7 @@ def planned_manifest(
 
 
 def plan(prepared: PreparedRun, units: Sequence[Unit]) -> tuple[PlannedDevice, ...]:
-    """Return the first assignment of scanned units over a prepared run's devices."""
+    """Return the initial assignment of scanned units to a prepared run's devices."""
     queues = assign_files_weighted(units, prepared.specs)
     planned = []
     for spec, selected in zip(prepared.specs, prepared.devices, strict=True):
@@ -105,9 +105,9 @@ def plan(prepared: PreparedRun, units: Sequence[Unit]) -> tuple[PlannedDevice, .
 
 
 def predicted_seconds(prepared: PreparedRun, units: Sequence[Unit]) -> float:
-    """Return when all files would be done, model loading aside, by a simulation of the run.
+    """Return the simulated time until all files are done, without model loading.
 
-    As rough as the assumed speeds that it rests on; the stealing rule is the run's own.
+    As rough as the assumed speeds; uses the run's stealing policy.
     """
     costs = [unit.cost for unit in units]
     devices = [
@@ -134,12 +134,12 @@ def _batch_cost(prepared: PreparedRun) -> float:
 
 
 def _flops(spec: DeviceSpec, selected: SelectedDevice) -> float:
-    """Return what a device did in earlier runs, or else what is assumed of it, in FLOP/s."""
+    """Return a device's rate from earlier runs, or else its assumed rate, in FLOP/s."""
     return spec.rate or assumed_flops(spec.device, spec.weight, selected.threads)
 
 
 def assumed_flops(device: str, weight: float, threads: int) -> float:
-    """Return the FLOP/s that a plan assumes of a device; a run measures it instead."""
+    """Return the assumed FLOP/s of a device; a run measures them."""
     kind = kind_of(device)
     if kind == "cpu":
         return CPU_THREAD_FLOPS * threads

@@ -1,4 +1,4 @@
-"""The number format of a run's products: one for all devices, so that any of them may compute."""
+"""The number format of a run's matrix products, the same for all devices."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from tui_balancer.errors import UserError
 CAPABILITIES: Mapping[Precision, tuple[int, int]] = MappingProxyType(
     {"bf16": (8, 0), "fp16": (7, 0)}
 )
-"""CUDA's compute capability from which the matrix units take a format, the best one first."""
+"""Minimum CUDA compute capability of each format, the preferred format first."""
 
 _SLOWER = 0.9
-"""Relative speed below which a number format is called slower; nearer to 1 is the noise."""
+"""Relative speed below which a number format counts as slower; nearer to 1 is noise."""
 
 
 def choose_precision(
     choice: PrecisionChoice, devices: Sequence[SelectedDevice], *, reference: bool
 ) -> Precision:
-    """Return the number format that a run computes in.
+    """Return the number format of a run.
 
-    Left to itself it is the best half precision that all devices have, where all are CUDA's;
-    float32 where the processor or MPS takes part, or fair-esm's own forward pass is asked for.
+    By default the best half precision of all devices, if all are CUDA devices; float32 if the CPU
+    or MPS is used, or with fair-esm's own forward pass.
 
     Raises:
-        UserError: A device of the run cannot compute in the format that was asked for.
+        UserError: A device of the run does not support the requested format.
     """
     if reference and choice not in ("auto", "fp32"):
         raise UserError(f"--reference computes in fp32: leave out --precision {choice}")
@@ -40,14 +40,14 @@ def choose_precision(
     if lacking := _lacking(choice, devices):
         named = ", ".join(f"{one.device} ({one.name})" for one in lacking)
         raise UserError(
-            f"--precision {choice}: {named} cannot compute in it; leave it out, or leave out the "
+            f"--precision {choice}: {named} cannot compute in it; leave out --precision, or the "
             "device with --devices"
         )
     return choice
 
 
 def measured_precision(choice: PrecisionChoice, devices: DeviceRequest) -> Precision | None:
-    """Return the number format that was asked for, if the processor may be slow in it."""
+    """Return the requested number format, if the CPU may be slow in it."""
     if CPU in devices.names or AUTO in devices.names:
         return next((one for one in CAPABILITIES if one == choice), None)
     return None
@@ -56,11 +56,11 @@ def measured_precision(choice: PrecisionChoice, devices: DeviceRequest) -> Preci
 def slow_precision_warnings(
     precision: Precision, devices: Sequence[SelectedDevice]
 ) -> tuple[str, ...]:
-    """Return a line about the processor that is slowest in a number format, if it is slower.
+    """Return a line about the CPU that is slowest in a number format, if slower than in fp32.
 
     Args:
-        precision: The number format that was asked for.
-        devices: The run's, measured or not.
+        precision: The requested number format.
+        devices: The run's devices, measured or not.
     """
     measured = [(one.relative_speed, one) for one in devices if one.relative_speed is not None]
     speed, slowest = min(measured, key=lambda pair: pair[0], default=(1.0, None))
@@ -78,13 +78,13 @@ def slow_precision_warnings(
 def precisions(device: SelectedDevice) -> tuple[Precision, ...]:
     """Return the formats worth measuring on a device, float32 first."""
     if device.kind == "cpu":
-        # Processors that compute in fp16 are rare; the others take ten times as long as in fp32.
+        # CPUs with fp16 units are rare; the others take ten times as long as in fp32.
         return ("fp32", "bf16")
     return ("fp32", *(one for one in CAPABILITIES if _has(device, one)))
 
 
 def _lacking(precision: Precision, devices: Sequence[SelectedDevice]) -> list[SelectedDevice]:
-    """Return the devices that cannot compute in a format."""
+    """Return the devices that do not support a format."""
     return [one for one in devices if not _has(one, precision)]
 
 
@@ -92,6 +92,6 @@ def _has(device: SelectedDevice, precision: Precision) -> bool:
     if precision == "fp32" or device.kind == "cpu":
         return True
     if device.capability is None:
-        # Apple's GPUs have known bf16 from macOS 14 on, fp16 always.
+        # Apple's GPUs support bf16 since macOS 14, fp16 always.
         return precision == "fp16"
     return device.capability >= CAPABILITIES[precision]

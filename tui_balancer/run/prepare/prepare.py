@@ -1,4 +1,4 @@
-"""Checks before a run begins: inputs exist, the model loads, the devices are there."""
+"""Checks before a run starts: inputs exist, the model loads, the devices exist."""
 
 from __future__ import annotations
 
@@ -63,16 +63,16 @@ class PreparedRun:
     """A run that can start: all checks have passed.
 
     Attributes:
-        inputs: The files found, unread as yet; none where the ledger knows them already.
-        model: Known to exist and to load.
-        devices: What will compute, in order.
-        specs: The same as the coordinator sees them.
-        embedding: What decides the bytes of an output, one for all devices.
-        warnings: What a person should read.
-        record: The run as its ledger begins with it.
-        sessions: Processes that have worked on it before.
-        resume_plan: What is left of it; None while its inputs have not all been scanned.
-        access: To the devices.
+        inputs: The files found, not yet read; none if the ledger has them.
+        model: The model, checked to load.
+        devices: The devices, in order.
+        specs: The coordinator's view of them.
+        embedding: Settings that determine the bytes of outputs, the same for all devices.
+        warnings: Warnings for the user.
+        record: The first record of its ledger.
+        sessions: Number of earlier sessions.
+        resume_plan: Its remaining work; None before all inputs are scanned.
+        access: Access to the devices.
     """
 
     settings: RunSettings
@@ -89,12 +89,12 @@ class PreparedRun:
 
     @property
     def kept(self) -> Representations:
-        """What is kept of each sequence."""
+        """The kinds of embedding to keep."""
         return self.embedding.representations(self.model.shape.layers, self.model.shape.width)
 
     @property
     def files_found(self) -> int:
-        """How many files there are to be looked at before work begins."""
+        """Number of files to scan or check before work starts."""
         if self.resume_plan is None:
             return len(self.inputs)
         return self.resume_plan.files + len(self.resume_plan.added)
@@ -112,24 +112,24 @@ def prepare(
     on_step: OnStep = lambda _: None,
     first_byte_seconds: float | None = None,
 ) -> PreparedRun:
-    """Check everything that can be checked before work begins; downloads the model if needed.
+    """Check everything possible before work starts; download the model if needed.
 
-    A run that the output folder holds already is continued: what decides its results must be
-    the same, and so must its inputs.
+    A run in the output folder is continued: the settings that affect results and the inputs must
+    be the same.
 
     Args:
-        settings: The run as asked for.
-        resuming: What is allowed when the run was begun before; None looks at no run folder.
-        on_step: Called with the progress: files found, a download, the check of the inputs of a run
-            begun before.
-        first_byte_seconds: Longest wait for a download to begin; None for the usual one.
+        settings: The requested run.
+        resuming: Options for a stored run; None ignores the run folder.
+        on_step: Called with the progress: files found, a download, the check of a stored run's
+            inputs.
+        first_byte_seconds: Longest wait for a download to start; None for the default.
 
     Raises:
         UserError: Something is missing or wrong; nothing was started.
     """
     require_installed(*(FORMATS[name] for name in settings.outputs.formats))
     if resuming is not None:
-        # Processes meet at a socket in it.
+        # It has the socket that processes connect to.
         temporary_folder()
     stored = find_run(settings.output) if resuming is not None else None
     if stored is not None:
@@ -148,7 +148,7 @@ def prepare(
         refuse_run_conflicts(settings, inputs, stored, retry_failed=resuming.retry_failed)
     here = settings.cluster is None
     asked = parse_devices(settings.devices.devices)
-    # A run that was begun before keeps its number format, slow or not.
+    # A resumed run keeps its number format, even if slow.
     measured = measured_precision(settings.embedding.precision, asked) if stored is None else None
     request = PreflightRequest(
         model=parse_model(settings.model, settings.seed),
@@ -159,7 +159,7 @@ def prepare(
         measured=measured if here else None,
     )
     if request.needs_torch:
-        on_step(Step("looking at the model and the devices"))
+        on_step(Step("checking the model and the devices"))
     report = preflight(request, downloading(on_step))
     assert report.model is not None, "a model was asked for"
     if settings.cluster is None:
@@ -202,10 +202,10 @@ def _settled(
     resuming: Resuming | None,
     on_checked: OnChecked,
 ) -> PreparedRun:
-    """Settle what follows from the devices, and hold it against a run begun before.
+    """Determine the settings that depend on the devices, and compare them with a stored run.
 
     Raises:
-        UserError: A device lacks what was asked for, or the run is another.
+        UserError: A device lacks a requested feature, or the stored run differs.
     """
     assert report.model is not None, "a model was asked for"
     shape = report.model.shape
@@ -217,7 +217,7 @@ def _settled(
             settings.embedding.precision, devices, reference=settings.embedding.reference
         ),
     )
-    # Workers tell by it whether batches that were kept are of this run, also after a resume.
+    # Workers use it to check that kept batches belong to this run, also after a resume.
     embedding = resolved(asked, report.model)
     warnings += slow_precision_warnings(embedding.precision, devices)
     if settings.cluster is None:
@@ -259,10 +259,10 @@ def downloading(on_step: OnStep) -> OnDownload:
 
 
 def require_sense(settings: RunSettings) -> None:
-    """Check quickly what would make `prepare` fail later.
+    """Check quickly for what would make `prepare` fail later.
 
     Raises:
-        UserError: There is no such model, device or input.
+        UserError: A model, device or input does not exist.
     """
     parse_model(settings.model, settings.seed)
     parse_devices(settings.devices.devices)

@@ -1,4 +1,4 @@
-"""A run that was begun before: what its ledger says, and whether its inputs are what they were."""
+"""Resuming a stored run: reads its ledger and checks its inputs."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from tui_balancer.outputs.sealing import sha256_of
 from tui_balancer.run_folder.settings_json import absolute_pattern
 
 _NAMED = 5
-"""How many files a line names; more would be no line."""
+"""Maximum number of files that a message names."""
 
 _ENDS = (FileState.DONE, FileState.FAILED)
 
 OnChecked = Callable[[int, int], None]
-"""Called with the progress of the check of the inputs: files checked, files in all."""
+"""Called with the progress of the input check: files checked, files in all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resuming:
-    """What the user allows when a run is resumed.
+    """The user's options for a resumed run.
 
     Attributes:
         rescan: Accept inputs that changed, and add new ones.
-        retry_failed: Try failed files again, and those whose outputs lack sequences.
+        retry_failed: Retry failed files, and those whose outputs lack sequences.
     """
 
     rescan: bool = False
@@ -44,10 +44,10 @@ class Resuming:
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A run as its ledger has it.
+    """A run as stored in its ledger.
 
     Attributes:
-        files: Every file, none while its scan has not ended; without their shards.
+        files: Every file, without shards; none before the end of its scan.
     """
 
     run: RunRecord
@@ -57,16 +57,16 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True)
 class ResumePlan:
-    """What a resumed run does with its files, besides finishing those that wait.
+    """What a resumed run does with its files, in addition to finishing waiting ones.
 
     Attributes:
-        files: How many files the ledger has.
+        files: Number of files in the ledger.
         unfinished: Whether some of them wait.
-        rescanned: Numbers of the files to be scanned again.
-        reopened: Numbers of the files to be tried again as they are: failed ones, and done ones
-            whose outputs lack sequences.
-        added: New inputs, and where their outputs belong, relative to the run folder.
-        warnings: Lines a person should read.
+        rescanned: Numbers of the files to scan again.
+        reopened: Numbers of the files to retry unchanged: failed ones, and done ones whose outputs
+            lack sequences.
+        added: New inputs, and the paths of their outputs relative to the run folder.
+        warnings: Lines for the user.
     """
 
     files: int
@@ -78,15 +78,15 @@ class ResumePlan:
 
     @property
     def has_work(self) -> bool:
-        """Whether something is to be done even if all outputs are as they were written."""
+        """Whether there is work even if all outputs are intact."""
         return bool(self.unfinished or self.rescanned or self.reopened or self.added)
 
 
 def find_run(folder: Path) -> StoredRun | None:
-    """Return the run that a folder holds; None when it holds none.
+    """Return the run stored in a folder; None if there is none.
 
     Raises:
-        UserError: Somebody works in it at this moment, or its ledger cannot be read.
+        UserError: Another process uses it, or its ledger is unreadable.
     """
     path = folder / LEDGER_NAME
     if is_blank(path):
@@ -108,14 +108,14 @@ def plan_resume(
 ) -> ResumePlan:
     """Decide what a resumed run does with its files; checks every input.
 
-    An input is taken to be unchanged when size and time are, or else its SHA-256.
+    An input counts as unchanged if its size and time are, or else its SHA-256.
 
     Args:
-        patterns: The inputs as they are named now.
+        patterns: The inputs as named now.
         on_checked: Called with the progress of the check.
 
     Raises:
-        UserError: Inputs changed or are gone, or others are named, and that is not allowed.
+        UserError: Inputs changed, are missing or differ, and the options do not allow it.
     """
     warnings = _version_warnings(stored)
     found, problem = _find(patterns)
@@ -135,7 +135,7 @@ def plan_resume(
     if left_over:
         warnings.append(
             f"{plural(len(left_over), 'input')} of finished outputs "
-            f"{'is' if len(left_over) == 1 else 'are'} gone: {listed(left_over, _NAMED)}"
+            f"{'is' if len(left_over) == 1 else 'are'} missing: {listed(left_over, _NAMED)}"
         )
     return ResumePlan(
         files=len(stored.files),
@@ -148,17 +148,17 @@ def plan_resume(
 
 
 def _find(patterns: Sequence[str]) -> tuple[tuple[InputFile, ...], str]:
-    """Return the inputs there are now; or none and why, for the run knows its files anyway."""
+    """Return the current inputs; or none and a reason, since the ledger has the files anyway."""
     try:
         return find_inputs(patterns), ""
     except UserError as problem:
-        return (), f"no new inputs were looked for: {problem}"
+        return (), f"the search for new inputs failed: {problem}"
 
 
 def _refuse_other_inputs(
     stored: StoredRun, patterns: Sequence[str], found: Sequence[InputFile]
 ) -> None:
-    """Refuse other files than those of the run, however they are named."""
+    """Refuse files other than those of the run."""
     if [absolute_pattern(pattern) for pattern in patterns] == stored.run.settings["inputs"]:
         return
     named = {file.source for file in found}
@@ -178,7 +178,7 @@ def _refuse_other_inputs(
 def _judge(
     files: Sequence[FileRow], resuming: Resuming, on_checked: OnChecked | None
 ) -> tuple[frozenset[int], frozenset[int], list[str]]:
-    """Return the files to scan again, those to try again, and done ones whose input is gone."""
+    """Return the files to scan again, those to retry, and done ones with a missing input."""
     rescanned, reopened = set[int](), set[int]()
     refused: list[str] = []
     left_over: list[str] = []
@@ -206,7 +206,7 @@ def _judge(
 
 
 def _change(row: FileRow) -> str:
-    """Return how an input differs from its scan; empty if it does not."""
+    """Return how an input differs from its scan; empty if not at all."""
     path = Path(row.file.source)
     try:
         status = path.stat()
@@ -223,7 +223,7 @@ def _change(row: FileRow) -> str:
 def _placed(
     stored: StoredRun, found: Sequence[InputFile], new: Sequence[InputFile]
 ) -> tuple[tuple[InputFile, PurePath], ...]:
-    """Give new inputs their outputs; those of the others stay where they are."""
+    """Assign output paths to new inputs; existing ones stay."""
     suffix = PurePath(stored.files[0].file.output).suffix
     places = dict(zip(found, output_paths(found, suffix), strict=True))
     taken = {row.file.output for row in stored.files}
@@ -237,7 +237,7 @@ def _placed(
 
 
 def _version_warnings(stored: StoredRun) -> list[str]:
-    """Say which libraries are not those of the last session: the last bits may differ."""
+    """Warn about libraries that differ from the last session: the last bits may differ."""
     before, now = stored.sessions[-1].versions, versions()
     return [
         f"{name} is {now[name]} now and was {before[name]} before: new outputs may differ from "

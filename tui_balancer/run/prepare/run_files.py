@@ -1,4 +1,4 @@
-"""The files of a run at the start of a session: a new scan, or the check of an earlier one."""
+"""The files of a run at the start of a session, from a new scan or the check of a stored one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tui_balancer.scheduler.model import Unit
 from tui_balancer.settings import Shards
 
 OnFile = Callable[[int, int], None]
-"""Called with the sequences and residues of every file that was read."""
+"""Called with the sequences and residues of every file read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class RunFiles:
     """The run's files at the start of a session.
 
     Attributes:
-        rows: What the ledger says of each, in the same order.
-        warnings: What a person should read.
+        rows: Rows of the ledger, in the same order.
+        warnings: Warnings for the user.
     """
 
     manifest: Manifest
@@ -57,23 +57,23 @@ class RunFiles:
 
     @property
     def owned(self) -> set[int]:
-        """Files that are not done, but at whose outputs' places this run has written before."""
+        """Unfinished files at whose output paths this run has written before."""
         waiting = (*self.in_state(FileState.WAITING), *self.in_state(FileState.FAILED))
         return {row.file.file_id for row in waiting if row.owned}
 
     def shards_of(self, files: Sequence[FileRow]) -> tuple[FileRow, ...]:
-        """Return the shards of some files, in any state."""
+        """Return the shards of files, in any state."""
         numbers = (self.manifest.shards(row.file.file_id) for row in files if row.file.shards)
         return tuple(self.rows[number] for number in chain.from_iterable(numbers))
 
     def assign_to(self, coordinator: WorkStealingCoordinator, files: Sequence[Unit]) -> None:
-        """Tell the coordinator what is done, what has failed and what is to be done.
+        """Register done, failed and waiting files with the coordinator.
 
-        Workers may get leases from then on, so what turns a lease into a task must know the files
-        before.
+        Workers may get leases from then on, so the code that turns a lease into a task must have
+        the files first.
 
         Args:
-            coordinator: That of the run; it knows of no units yet.
+            coordinator: The run's coordinator, without units yet.
             files: Each of the files as a single unit, at its number.
         """
         files_waiting = self.in_state(FileState.WAITING)
@@ -83,12 +83,12 @@ class RunFiles:
             if row.state is FileState.DONE:
                 coordinator.add_done(files[row.file.file_id])
             elif row.file.file_id not in waiting:
-                # A shard of a file that has failed is not computed, whatever it was at.
+                # A shard of a failed file is not computed, in any state.
                 failure = Failure("its file has failed")
                 if row.state is FileState.FAILED:
                     failure = Failure(row.reason, row.file.cause)
                 coordinator.add_failed(files[row.file.file_id], failure, by_hand=row.by_hand)
-        # The files of a unit were leased together, so one speaks for all.
+        # The files of a unit were leased together, so one represents all.
         coordinator.assign(
             self.manifest.units(list(waiting)),
             attempts={row.file.unit: row.attempts for row in waiting.values()},
@@ -99,14 +99,14 @@ class RunFiles:
 def find_run_files(
     prepared: PreparedRun, folder: RunFolder, on_file: OnFile, stop: threading.Event
 ) -> RunFiles:
-    """Scan a new run's inputs, or check the outputs and scan the changed inputs of another.
+    """Scan a new run's inputs, or check a stored run's outputs and scan its changed inputs.
 
-    Whatever is found goes into the ledger at once.
+    Results go into the ledger at once.
 
     Raises:
-        ScanStopped: `stop` was set; the ledger is as it was.
+        ScanStopped: `stop` was set; the ledger is unchanged.
         LedgerError: The ledger cannot be written.
-        UserError: The outputs cannot fit on the disk.
+        UserError: The outputs do not fit on the disk.
     """
     if prepared.resume_plan is None:
         warnings = _scan_all(prepared, folder, on_file, stop)
@@ -124,7 +124,7 @@ def find_run_files(
 def undivided_warnings(
     scans: Sequence[FileScan], shards: Shards, segment_bytes: int
 ) -> list[Notice]:
-    """Return a warning if files are larger than a shard and are not divided."""
+    """Return a warning if files are larger than a shard but not divided."""
     if not shards.explicit or shards.size is None:
         return []
     size = max(shards.size, segment_bytes)
@@ -132,13 +132,13 @@ def undivided_warnings(
     if not whole:
         return []
     where = whole[0].input.name if len(whole) == 1 else plural(len(whole), "file")
-    return [Notice(f"--shard does not divide what is packed, or a single record: {where}")]
+    return [Notice(f"--shard cannot divide compressed files or a single record: {where}")]
 
 
 def _scan_all(
     prepared: PreparedRun, folder: RunFolder, on_file: OnFile, stop: threading.Event
 ) -> list[Notice]:
-    """Scan and record every input of a run that is new, or whose scan has not ended before."""
+    """Scan and record every input of a run that is new or has no complete scan."""
     duplicate_index = DuplicateIndex() if prepared.settings.embedding.dereplicate else None
     notices = Notices()
     scans = scan(
@@ -157,7 +157,7 @@ def _scan_all(
     shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
     files = file_records(scans, paths, shape, tokens)
     if prepared.settings.overwrite:
-        # What a run has left here whose ledger is lost.
+        # Leftovers of a run whose ledger is lost.
         outputs = [file.output for file in files]
         sweep_temporaries(folder.path, outputs)
         sweep_partials(folder.path, outputs)
@@ -179,7 +179,7 @@ def _check(
     on_file: OnFile,
     stop: threading.Event,
 ) -> list[Notice]:
-    """Bring the ledger of a run begun before up to date with inputs and outputs."""
+    """Update the ledger of a stored run to its inputs and outputs."""
     notices = Notices()
     redone: list[str] = []
 
@@ -204,7 +204,7 @@ def _check(
         if stop.is_set():
             raise ScanStopped
         if file.is_shard:
-            # Shards of a file that is through are none any more.
+            # The shards of a finished file are no longer needed.
             if file.whole in waiting and (reason := _shard_flaw(prepared.folder, row)):
                 changes.append(FileReopened(file.file_id, reason))
             continue
@@ -238,20 +238,20 @@ def _check(
 
 
 def _shard_flaw(folder: Path, row: FileRow) -> str:
-    """Return why a shard of a waiting file must be computed again; empty if it need not."""
+    """Return why a shard of a waiting file must be computed again; empty if not needed."""
     if row.state is FileState.FAILED:
         return _retry_words(row)
     return _flaw(folder, row) if row.state is FileState.DONE else ""
 
 
 def _retry_words(row: FileRow) -> str:
-    """Say why a file that was through is tried again."""
+    """Return why an ended file is retried."""
     if row.missing:
-        return f"tried again, its output was without {plural(row.missing, 'sequence')}"
-    return f"tried again, it had failed: {row.reason}"
+        return f"retried: its output lacked {plural(row.missing, 'sequence')}"
+    return f"retried: it had failed: {row.reason}"
 
 
 def _flaw(folder: Path, row: FileRow) -> str:
-    """Say what is wrong with a file's outputs; nothing when they are as they were written."""
+    """Return what is wrong with a file's outputs; empty if they are intact."""
     flaws = (flaw(folder / one.output, one.sha256, one.bytes) for one in row.outputs)
     return next(filter(None, flaws), "")

@@ -36,7 +36,7 @@ class MoveDialog(Dialog[str | None]):
     Args:
         units: The units to move; at least one.
         devices: All devices; dead and stopped ones cannot be selected, nor can the one where all
-        of the units wait now.
+            of the units wait now.
         costs: FLOPs of the units, by the device where they wait.
         what: Description of several units: `3 tagged files`.
         share: Whether to share a running file: the device takes a part of it.

@@ -137,7 +137,7 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
         Args:
             rows: The new rows; kept, not copied.
             follow_top: Whether a cursor on the first row stays on top when rows are added
-            above it, as in a list with the newest first.
+                above it, as in a list with the newest first.
         """
         old_row, old_index, old_height = self.cursor_row, self.cursor, self._height
         self._rows = rows

@@ -1,1 +1,1 @@
-"""Why a device or a file is in the state that it is in: sentences with the program's numbers."""
+"""Explains the state of a device or a file, in sentences with the run's numbers."""

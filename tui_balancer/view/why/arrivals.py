@@ -1,4 +1,4 @@
-"""How a file came to where it is: stolen, handed over, moved, shared, returned, put back."""
+"""How a file came to its place: stolen, handed over, moved, shared, returned, put back."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tui_balancer.view.why.record import Arrival
 
 
 def arrival(facts: Facts, unit_id: int) -> str:
-    """Return what brought a unit to its queue; empty for the assignment at the start."""
+    """Return how a unit came to its queue; empty for the initial assignment."""
     event = facts.record.arrivals.get(unit_id)
     return "" if event in (None, facts.told) else arrived(facts, event, "It")
 
 
 def sharing(facts: Facts, unit_id: int) -> str:
-    """Return which device joined in a unit last; empty where none did."""
+    """Return which device joined a unit last; empty if none did."""
     event = facts.record.splits.get(unit_id)
     return "" if event in (None, facts.told) else shared(facts, event, "it")
 
 
 def arrived(facts: Facts, event: Arrival, name: str) -> str:
-    """Return what an event did with a unit of this name."""
+    """Return the effect of an event on a unit of this name."""
     when = f"at {facts.time(event.seconds)}"
     if isinstance(event, StealEvent):
         return _stolen(event, name, when)
@@ -42,22 +42,22 @@ def arrived(facts: Facts, event: Arrival, name: str) -> str:
     if isinstance(event, UnbundleEvent):
         files = plural(len(event.files), "file")
         why = f"too many workers died with its bundle of {files} ({event.reason})"
-        return f"{name} has waited alone since {event.device} gave it back {when}: {why}"
+        return f"{name} waits outside its bundle since {event.device} returned it {when}: {why}"
     return f"{name} came back from {event.device} {when}: {event.reason}"
 
 
 def shared(facts: Facts, event: SplitEvent, name: str) -> str:
-    """Return how a device joined in a running unit of this name."""
+    """Return how a device joined a running unit of this name."""
     when, gain = f"at {facts.time(event.seconds)}", _gain(event)
     why = event.reason if gain is None else f"it would end {gain}"
     if event.copy:
-        return f"{event.target} began a copy of {name} from {event.source} {when}: {why}"
+        return f"{event.target} started a copy of {name} from {event.source} {when}: {why}"
     some = f"{event.batches:,} of {plural(event.of, 'batch', 'batches')}"
     return f"{event.target} took {some} of {name} from {event.source} {when}: {why}"
 
 
 def _gain(event: StealEvent | SplitEvent) -> str | None:
-    """Return by how much an end came sooner, as was estimated; None where it was not."""
+    """Return the estimated gain in time; None without an estimate."""
     without, finish = event.finish_without, event.finish_with
     return None if without is None or finish is None else sooner(without - finish)
 

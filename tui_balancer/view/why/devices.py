@@ -1,4 +1,4 @@
-"""Why a device is in its state."""
+"""Explains the state of a device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui_balancer.view.why.words import paragraph, progress, sentence, them
 
 
 def explain_device(facts: Facts, device: str) -> Explanation:
-    """Say why a device of the run is in its state."""
+    """Return why a device is in its state."""
     metrics = facts.device(device)
     if metrics is None:
         return Explanation(device, Kind.DEVICE, "", f"{device} is not a device of this run.")
@@ -25,7 +25,7 @@ def explain_device(facts: Facts, device: str) -> Explanation:
 
 
 def simply_works(facts: Facts, metrics: DeviceMetrics) -> bool:
-    """Whether nothing about a device needs an explanation."""
+    """Whether a device needs no explanation."""
     return metrics.state is DeviceState.BUSY and facts.snapshot.phase is Phase.RUNNING
 
 
@@ -54,7 +54,7 @@ def _busy(facts: Facts, one: DeviceMetrics) -> str:
         return f"{one.device} is busy: it has just taken a file."
     name, came = running.unit.name, facts.record.arrivals.get(running.unit.unit_id)
     end = one.finish_seconds
-    through = "" if end is None else f", and it is through with all in {estimate(end)}"
+    through = "" if end is None else f", and it finishes all work in {estimate(end)}"
     stolen = isinstance(came, StealEvent) and came.target == one.device
     return paragraph(
         (
@@ -84,7 +84,7 @@ def _paused(facts: Facts, one: DeviceMetrics) -> str:
 def _dead(facts: Facts, one: DeviceMetrics) -> str:
     reason = _reason(facts, one) or one.note
     lost = facts.record.freed.get(one.device)
-    moved = f"It had {lost.unit_name} last" if lost else ""
+    moved = f"Its last unit was {lost.unit_name}" if lost else ""
     return paragraph(
         (
             f"{_is(facts, one)}{f': {reason}' if reason else ''}",
@@ -126,13 +126,13 @@ def _been(one: DeviceMetrics) -> str:
 
 
 def _reason(facts: Facts, one: DeviceMetrics) -> str:
-    """Return why a device came into its state, as its newest event tells it."""
+    """Return why a device is in its state, from its newest event."""
     changes = facts.record.changes.get(one.device)
     return changes[-1].reason if changes and changes[-1].state is one.state else ""
 
 
 def _waiting(one: DeviceMetrics, more: str) -> str:
-    """Return how many files wait for a device, and what that means; empty where none does."""
+    """Return how many files wait for a device, and the consequence; empty if none does."""
     if not one.queued_files:
         return ""
     verb = "waits" if one.queued_files == 1 else "wait"
@@ -144,7 +144,7 @@ def _open(one: DeviceMetrics, verb: str) -> str:
 
 
 def _rank(facts: Facts, one: DeviceMetrics) -> str:
-    """Return whether a device ends last of all, and by how much."""
+    """Return whether a device finishes last, and by how much."""
     ends = facts.ends()
     if len(ends) < 2 or ends[0] is not one:
         return ""

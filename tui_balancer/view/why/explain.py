@@ -1,4 +1,4 @@
-"""Why: of a device, a file, an event, a name that a person types, or of all that stands out."""
+"""Explains a device, a file, an event, a typed name, or everything that stands out."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from tui_balancer.view.why.files import explain_file
 from tui_balancer.view.why.words import paragraph
 
 Question = Callable[[Facts], Explanation]
-"""What a person wants explained."""
+"""The subject of a question."""
 
 FAILED_FILES: Final = 3
 """Failed files that are explained unasked; the tab of problems and the report have all."""
 
 _COMPARED: Final = 200
-"""Names that are compared letter by letter with one that is not known."""
+"""Number of names that are compared with an unknown one."""
 
 
 class UnknownName(Exception):
-    """No file or device of the run has this name; the message names the nearest."""
+    """No file or device of the run has this name; the message has the nearest name."""
 
 
 def explain_event(facts: Facts, event: Event) -> Explanation:
-    """Say what an event of the log did, and why its device or file is in its state now."""
+    """Explain an event of the log, and the current state of its device or file."""
     line = event_line(event)
     assert line is not None, "everyday events are in no log"
     told, now = _happened(facts, event, line), ""
@@ -56,7 +56,7 @@ def explain_event(facts: Facts, event: Event) -> Explanation:
         metrics = facts.device(event.device)
         if metrics is not None and metrics.state is event.state:
             told = ""
-    # A bundle has the number of its first file, and is not that.
+    # A bundle has the number of its first file, but is not that file.
     elif number is not None and number < len(facts.units) and facts.units[number].name == line.name:
         now = explain_file(facts, number).text
         if facts.record.ends.get(number) == event:
@@ -81,10 +81,10 @@ def _happened(facts: Facts, event: Event, line: EventLine) -> str:
 
 
 def explain_name(facts: Facts, name: str) -> Explanation:
-    """Explain a device or a file by its name, or by the end of its path where one file has it.
+    """Explain a device or a file by its name, or by the unique end of its path.
 
     Raises:
-        UnknownName: There is none, or several files end like this.
+        UnknownName: There is none, or several paths have this end.
     """
     if facts.device(name) is not None:
         return explain_device(facts, name)
@@ -118,7 +118,7 @@ def _same_end(known: str, name: str) -> bool:
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:
-    """Return the name that looks most alike; empty where there is none."""
+    """Return the most similar name; empty if there is none."""
 
     def alike(one: str) -> int:
         return _same_letters(name, one) + _same_letters(reversed(name), reversed(one))
@@ -128,5 +128,5 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 
 
 def _same_letters(one: Iterable[str], other: Iterable[str]) -> int:
-    """Return how many letters two texts have in common before they differ."""
+    """Return the length of the common prefix of two texts."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -1,4 +1,4 @@
-"""What an explanation goes by: a run at one moment, and what its events told."""
+"""The facts behind an explanation: a run at one moment, and its events."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Explanation:
     """The answer to the question why.
 
     Attributes:
-        name: Of the device or the file, or the label of an event.
+        name: Name of the device or the file, or label of the event.
         kind: What is explained.
         state: The state of the device (a `DeviceState`) or of the file (a `FileWord`); for an
             event empty.
@@ -41,7 +41,7 @@ class Explanation:
 
 
 class FileWord(str, Enum):
-    """The state of a file, in a word."""
+    """The state of a file; the value is its name."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -66,12 +66,12 @@ ENDING = (Phase.DRAINING, Phase.STOPPING)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a file is.
+    """The place of a file.
 
     Attributes:
-        state: In a word.
-        device: Of a file in a queue, whose; empty otherwise.
-        position: Its place there, from 0.
+        state: The state.
+        device: Device of the queue of a waiting file; empty otherwise.
+        position: Position in the queue, from 0.
     """
 
     state: FileWord
@@ -84,12 +84,12 @@ class Facts:
     """A run at one moment.
 
     Attributes:
-        snapshot: The picture of it.
+        snapshot: The snapshot.
         units: Every file at its number; none before they are known.
-        places: Where each of them is.
-        record: What its events told.
+        places: Place of each file.
+        record: Record of its events.
         queue: Returns the units that wait for a device, as `RunHandle.queue`.
-        told: An event that is explained already, and not once more; None for none.
+        told: An event that is already explained and not repeated; None for none.
     """
 
     snapshot: RunSnapshot
@@ -101,20 +101,20 @@ class Facts:
 
     @property
     def assigned(self) -> bool:
-        """Whether the files have been shared out over the devices."""
+        """Whether the files have been assigned to the devices."""
         return self.snapshot.phase not in (Phase.PREPARING, Phase.SCANNING)
 
     def device(self, name: str) -> DeviceMetrics | None:
-        """Return a device's row."""
+        """Return the metrics of a device."""
         return next((one for one in self.snapshot.devices if one.device == name), None)
 
     def time(self, seconds: float) -> str:
-        """Return the time of day of a moment of the run."""
+        """Return the clock time of a moment of the run."""
         start = self.snapshot.started_at
         return clock_time(start + seconds, start + self.snapshot.elapsed_seconds)
 
     def place(self, number: int) -> Place:
-        """Return where a file is."""
+        """Return the place of a file."""
         places = self.places
         if number < len(places.ended) and (ended := Ended(places.ended[number])):
             return Place(_ENDED[ended])
@@ -132,12 +132,12 @@ class Facts:
                 yield number
 
     def starts_in(self, place: Place) -> float | None:
-        """Return the estimated seconds until a file in a queue is begun; None if unknown."""
+        """Return the estimated seconds until a waiting file starts; None if unknown."""
         metrics = self.device(place.device)
         if metrics is None or not metrics.rate or metrics.finish_seconds is None:
             return None
         queue = self.places.queues[place.device]
-        # The shorter way: a queue can hold a million files.
+        # From the nearer end: a queue can have a million files.
         if place.position < len(queue) // 2:
             cost = metrics.queued_cost - self._cost(queue[: place.position])
         else:
@@ -148,7 +148,7 @@ class Facts:
         return sum(self.units[number].cost for number in numbers)
 
     def ends(self) -> list[DeviceMetrics]:
-        """Return the devices at work that have anything left, the last to end first."""
+        """Return the active devices with work left, the last to finish first."""
         left = [
             one
             for one in self.snapshot.devices
@@ -159,9 +159,9 @@ class Facts:
         return sorted(left, key=lambda one: one.finish_seconds or 0.0, reverse=True)
 
     def last_to_end(self) -> int | None:
-        """Return the number of the file that is expected to end last; None where unknown.
+        """Return the number of the file that is expected to end last; None if unknown.
 
-        Of a run that has ended: the one that was finished last.
+        For a finished run: the file that was finished last.
         """
         if self.snapshot.phase is Phase.FINISHED:
             return self.record.last_finished()
@@ -175,11 +175,11 @@ class Facts:
 
 
 def read_facts(run: RunHandle, record: WhyRecord, places: Places | None = None) -> Facts:
-    """Return a run as it is now.
+    """Return the current facts of a run.
 
     Args:
-        record: What its events told so far.
-        places: Where its files were before, where that was asked already.
+        record: Record of its events so far.
+        places: Places of its files from an earlier request, if any.
     """
     snapshot, units = run.snapshot(), run.units()
     news = run.places(_NEVER.last_event if places is None else places.last_event)

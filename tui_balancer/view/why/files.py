@@ -1,4 +1,4 @@
-"""Why a file waits, runs, or how it ended."""
+"""Explains why a file waits or runs, or how it ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tui_balancer.view.why.words import ordinal, paragraph, progress
 
 
 def explain_file(facts: Facts, number: int) -> Explanation:
-    """Say why a file of the run is in its state."""
+    """Return why a file is in its state."""
     place, name = facts.place(number), facts.units[number].name
     return Explanation(
         name, Kind.FILE, place.state.value, _TEXTS[place.state](facts, number, place)
@@ -51,11 +51,11 @@ def _in_queue(facts: Facts, place: Place) -> str:
     if place.position:
         queued = f"it is {ordinal(place.position + 1)} in the queue of {device}"
     else:
-        queued = f"it is the next one of {device}"
+        queued = f"it is the next file of {device}"
     metrics = facts.device(device)
     state = metrics.state if metrics is not None else DeviceState.STOPPED
     if state is DeviceState.PAUSED and not facts.snapshot.stealing:
-        return f"{queued}, which is paused and has to be resumed (--no-stealing)"
+        return f"{queued}, which is paused and must be resumed (--no-stealing)"
     if state is DeviceState.PAUSED:
         return (
             f"{queued}, which is paused; it starts when {device} is resumed or another one is idle"
@@ -70,7 +70,7 @@ def _in_queue(facts: Facts, place: Place) -> str:
 
 def _for_nobody(facts: Facts, number: int) -> str:
     if facts.units[number].shards:
-        return f"it is put together when its shards are done ({_shards(facts, number)})"
+        return f"it is joined when its shards are done ({_shards(facts, number)})"
     if not facts.assigned:
         return "files are assigned to devices once all inputs are read"
     return "no device has it"
@@ -115,7 +115,7 @@ def _done(facts: Facts, number: int, _place: Place) -> str:
     name, record = facts.units[number].name, facts.record
     finish = record.finish(number)
     if finish is None and not record.complete:
-        return f"{name} is done; when and where is not among the events that are kept here."
+        return f"{name} is done; the events that say when and where are not kept here."
     if finish is None:
         return f"{name} is done: it was finished before this session."
     unit_id = record.unit_of(number)
@@ -136,7 +136,7 @@ def _done(facts: Facts, number: int, _place: Place) -> str:
 def _failed(facts: Facts, number: int, _place: Place) -> str:
     name, event = facts.units[number].name, _end(facts, number)
     if event is None:
-        return f"{name} failed; the reason is not among the events that are kept here."
+        return f"{name} failed; the event with the reason is not kept here."
     attempts = facts.record.attempts.get(facts.record.unit_of(number), 1)
     times = f" after {count(attempts)} attempts" if attempts > 1 else ""
     device = f" on {event.device}" if event.device else ""
@@ -148,28 +148,28 @@ def _failed(facts: Facts, number: int, _place: Place) -> str:
 def _skipped(facts: Facts, number: int, _place: Place) -> str:
     name, event = facts.units[number].name, _end(facts, number)
     if event is None:
-        return f"{name} is skipped; when is not among the events that are kept here."
+        return f"{name} is skipped; the event that says when is not kept here."
     device = f" while it waited for {event.device}" if event.device else ""
     skipped = f"{name} is skipped, by hand at {facts.time(event.seconds)}{device}"
     return paragraph((skipped, _again(facts, event)))
 
 
 def _end(facts: Facts, number: int) -> FailureEvent | SkipEvent | None:
-    """Return what ended a file without an output: its own event, its bundle's or its file's."""
+    """Return what ended a file without an output: its own event, or its bundle's or file's."""
     ends, whole = facts.record.ends, facts.units[number].whole
     numbers = (number, facts.record.unit_of(number), number if whole is None else whole)
     return next((ends[one] for one in numbers if one in ends), None)
 
 
 def _again(facts: Facts, event: FailureEvent | SkipEvent) -> str:
-    """Return what has a file tried again.
+    """Return how to retry a file.
 
-    What had failed before a device had it stays so in this session.
+    A file that failed before a device had it stays failed in this session.
     """
     early = isinstance(event, FailureEvent) and event.device is None
     if early or facts.snapshot.phase in (Phase.FINISHED, *ENDING):
-        return f"`tui-balancer resume {facts.snapshot.output} --retry-failed` tries it again"
-    return "Press r to try it again"
+        return f"`tui-balancer resume {facts.snapshot.output} --retry-failed` retries it"
+    return "Press r to retry it"
 
 
 def _bundle(facts: Facts, number: int) -> str:
@@ -178,7 +178,7 @@ def _bundle(facts: Facts, number: int) -> str:
 
 
 def _shards(facts: Facts, number: int) -> str:
-    """Return how many shards of a file are in which state."""
+    """Return the number of a file's shards by state."""
     states = Counter(facts.place(shard).state for shard in facts.units[number].shards)
     return ", ".join(f"{count(states[word])} {word.value}" for word in FileWord if states[word])
 

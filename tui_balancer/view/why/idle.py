@@ -1,4 +1,4 @@
-"""Why an idle device has nothing to do: each rule that could give it work, and what it says."""
+"""Explains why a device is idle: each rule that could give it work, and its result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui_balancer.view.why.words import running_left
 
 
 def why_idle(facts: Facts, idle: DeviceMetrics) -> str:
-    """Return why a device is idle, as what follows a colon."""
+    """Return why a device is idle, as the text after a colon."""
     return _run_gives_nothing(facts) or _own_queue(facts, idle) or _others(facts, idle)
 
 
@@ -47,7 +47,7 @@ def _others(facts: Facts, idle: DeviceMetrics) -> str:
     victims = [one for one in snapshot.devices if one.queued_files and one is not idle]
     if not victims:
         return _nothing_waits(facts, idle)
-    # Whatever the threshold says; without stealing only what a dead device leaves.
+    # Regardless of the threshold; without stealing, only from dead devices.
     states = (DeviceState.DEAD, *((DeviceState.PAUSED,) if snapshot.stealing else ()))
     if free := [one for one in victims if one.state in states]:
         one = max(free, key=lambda one: one.queued_cost)
@@ -68,7 +68,7 @@ def _by_count(facts: Facts, rule: CountSettings, victims: Sequence[DeviceMetrics
     if lengths[device] < rule.minimum:
         return f"no queue is long enough to steal from, {longest} and {rule.minimum} are required"
     return (
-        f"it steals from {device} when it looks next, every {rule.interval_seconds:g} s: {longest}"
+        f"it steals from {device} at its next check, every {rule.interval_seconds:g} s: {longest}"
     )
 
 
@@ -87,13 +87,13 @@ def _by_time(
             best, where = (left - finish, unit), victim
     least = f"at least {rule.gain_seconds:g} s"
     if best is None:
-        return f"nothing waits that would end {least} sooner here"
+        return f"no waiting file would end {least} sooner here"
     gain, unit = best
     if gain > 0 and gain >= rule.gain_seconds:
         return f"it is about to steal {unit.name} from {where.device}: {sooner(gain)}"
     came = sooner(gain) if gain > 0 else "no sooner"
     refused = f"{unit.name} from {where.device}, both would end {came}"
-    return f"nothing waits that would end {least} sooner here; with the best, {refused}"
+    return f"no waiting file would end {least} sooner here; with the best, {refused}"
 
 
 def _nothing_waits(facts: Facts, idle: DeviceMetrics) -> str:
@@ -118,12 +118,12 @@ def _nothing_waits(facts: Facts, idle: DeviceMetrics) -> str:
 
 
 def _not_joined(facts: Facts, idle: DeviceMetrics, left: float | None) -> str:
-    """Return why a device does not join the work on the last running file."""
+    """Return why a device does not join the last running file."""
     snapshot = facts.snapshot
     if not snapshot.stealing:
         return "which others may not join (--no-stealing)"
     if not idle.rate or left is None:
-        return "and no speed has been measured yet by which joining it could be judged"
+        return "and no speed has been measured yet to estimate the gain of joining it"
     policy = snapshot.policy
     if not snapshot.splitting and isinstance(policy, CountSettings):
         return "which is not divided (--split off)"

@@ -1,4 +1,4 @@
-"""What explanations need of a run's events: for each unit and device the newest of each kind."""
+"""The events that explanations need: the newest of each kind for each unit and device."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tui_balancer.scheduler.model import Unit
 from tui_balancer.view.run_state import Release, RunState, RunView
 
 Arrival = StealEvent | MoveEvent | RetryEvent | ReturnEvent | UnbundleEvent
-"""What brought a unit into the queue in which it waits, or waited last."""
+"""An event that brought a unit into its current or last queue."""
 
 _FILE: Final = np.dtype([("bundle", "i4"), ("device", "i2"), ("end", "f4"), ("took", "f4")])
 _NONE: Final = -1
@@ -37,9 +37,9 @@ class Finish(NamedTuple):
     """The end of a file that has its output.
 
     Attributes:
-        device: Who finished it.
-        seconds: When, in seconds of the run.
-        took: Seconds its batches were in flight; None where that was not measured for it alone.
+        device: The device that finished it.
+        seconds: Time of the end, in seconds since the run started.
+        took: Seconds its batches were in flight; None if not measured for this file alone.
     """
 
     device: str
@@ -48,24 +48,24 @@ class Finish(NamedTuple):
 
 
 class Freed(NamedTuple):
-    """When a device's newest lease ended, in seconds of the run, and of which unit it was."""
+    """When a device's newest lease ended, in seconds since the run started, and its unit."""
 
     seconds: float
     unit_name: str
 
 
 class WhyRecord(RunView):
-    """Folds events into what `Facts` refers to; 14 bytes a file, and the events that stand out.
+    """Folds events into the record for `Facts`: 14 bytes per file, plus notable events.
 
     Attributes:
-        complete: Whether every event was seen; else the history of some files is not known.
+        complete: Whether every event was seen; otherwise the history of some files is unknown.
         last_event: Number of the newest event.
-        arrivals: What brought a unit to its queue, by its number; none for the assignment.
+        arrivals: Event that brought a unit to its queue, by number; none for the assignment.
         ends: Why a file has no output, by its number.
-        splits: How another device joined in a unit last, by its number.
-        attempts: How often a unit was begun, where that is more than once.
-        freed: When a device's newest lease ended.
-        changes: Of each device the newest events in a row that tell the same state.
+        splits: The last split of a unit, by number.
+        attempts: Number of attempts of a unit, if more than one.
+        freed: End of each device's newest lease.
+        changes: The newest consecutive events of each device with the same state.
     """
 
     def __init__(self) -> None:
@@ -86,18 +86,18 @@ class WhyRecord(RunView):
         return self._fold.last_event
 
     def note(self, events: Iterable[Event]) -> None:
-        """Take in the next events."""
+        """Add the next events."""
         for event in events:
             self.complete &= event.sequence == self.last_event + 1
             self._fold.apply(event)
 
     def unit_of(self, number: int) -> int:
-        """Return the number of the unit that a file is computed in: its bundle's, or its own."""
+        """Return the number of a file's unit: its bundle or itself."""
         bundle = int(self._files["bundle"][number]) if number < len(self._files) else _NONE
         return number if bundle == _NONE else bundle
 
     def bundled(self, number: int) -> int:
-        """Return how many files are in the unit of a file."""
+        """Return the number of files in a file's unit."""
         return max(1, int(np.count_nonzero(self._files["bundle"] == self.unit_of(number))))
 
     def leases(self, unit_id: int) -> tuple[LeaseEvent, ...]:
@@ -105,7 +105,7 @@ class WhyRecord(RunView):
         return tuple(self._fold.leases.get(unit_id, {}).values())
 
     def finish(self, number: int) -> Finish | None:
-        """Return how a file was finished; None where that is not known."""
+        """Return how a file was finished; None if unknown."""
         if number >= len(self._files) or self._files["device"][number] == _NONE:
             return None
         file = self._files[number]
@@ -166,7 +166,7 @@ class WhyRecord(RunView):
         """See `RunView`."""
         self._make_room(max(files))
         device = self._devices.setdefault(event.device, len(self._devices))
-        # What one file of a bundle took, nobody has measured.
+        # The time of one file of a bundle is not measured.
         took = np.nan if event.files else event.compute_seconds
         for number in files:
             file = self._files[number]
@@ -202,6 +202,6 @@ class WhyRecord(RunView):
     def _make_room(self, number: int) -> None:
         missing = number + 1 - len(self._files)
         if missing > 0:
-            # Half as much again, so that a million files do not move a million times.
+            # Grow by half, so that a million files are not copied a million times.
             more = np.full(missing + len(self._files) // 2, _UNKNOWN, _FILE)
             self._files = np.concatenate([self._files, more])

@@ -9,25 +9,25 @@ from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, RunningUnit
 
 
 def sentence(text: str) -> str:
-    """Return a text with a full stop, unless it ends with one."""
+    """Return a text with a full stop at its end."""
     text = text.strip()
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def paragraph(sentences: Iterable[str]) -> str:
-    """Return sentences one after another, without the empty ones."""
+    """Return the non-empty sentences in one text."""
     return " ".join(sentence(one) for one in sentences if one)
 
 
 def ordinal(number: int) -> str:
-    """Return a number as a place: `1st`, `12th`, `1,022nd`."""
+    """Return an ordinal number: `1st`, `12th`, `1,022nd`."""
     teen = number % 100 in (11, 12, 13)
     ending = "th" if teen else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{count(number)}{ending}"
 
 
 def running_left(metrics: DeviceMetrics, running: RunningUnit) -> float | None:
-    """Return the estimated seconds to the end of what a device runs; None while unknown."""
+    """Return the estimated seconds to the end of a device's running unit; None if unknown."""
     if not metrics.queued_files:
         return metrics.finish_seconds
     if not metrics.rate:
@@ -36,10 +36,10 @@ def running_left(metrics: DeviceMetrics, running: RunningUnit) -> float | None:
 
 
 def progress(metrics: DeviceMetrics, running: RunningUnit, *, of: str = "") -> str:
-    """Return how far a device is with what it runs: `40% done, ~18s left`.
+    """Return a device's progress with its running unit: `40% done, ~18s left`.
 
     Args:
-        of: Of what, where it is not the unit.
+        of: Text after the percentage, if not of the whole unit.
     """
     if metrics.state is DeviceState.PAUSED:
         return f"held at {percent(running.fraction)}{of}"
@@ -51,5 +51,5 @@ def progress(metrics: DeviceMetrics, running: RunningUnit, *, of: str = "") -> s
 
 
 def them(files: int) -> str:
-    """Return the pronoun for so many files."""
+    """Return the pronoun for this number of files."""
     return "it" if files == 1 else "them"

@@ -43,7 +43,7 @@ def test_files_and_devices_are_explained_in_the_order_of_their_names(run: Path) 
     failed, device, earlier = ended.stdout.splitlines()
     assert failed.endswith(
         ": the file is empty. Read the worker's log, then try again. "
-        f"`tui-balancer resume {run} --retry-failed` tries it again."
+        f"`tui-balancer resume {run} --retry-failed` retries it."
     )
     assert device.startswith("cpu:1 has been stopped")
     assert earlier == "b.faa is done: it was finished before this session."

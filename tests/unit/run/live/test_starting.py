@@ -61,7 +61,7 @@ def test_what_is_being_prepared_is_shown_and_nothing_can_be_commanded(tmp_path: 
     assert seen.step is not None
     assert seen.step.amount == "12,000 files"
     assert (seen.model_label, seen.untrained) == ("untrained esm2_t6_8M_UR50D", True)
-    assert run.execute(PauseAll()).message == "the run has not begun yet"
+    assert run.execute(PauseAll()).message == "the run has not started yet"
     assert run.units() == ()
     assert run.summary() is None
     gate.opened.set()

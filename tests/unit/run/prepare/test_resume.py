@@ -86,7 +86,7 @@ def test_the_input_of_a_finished_output_may_be_gone(proteins: Path) -> None:
     (proteins / "c.fasta").unlink()
     resume_plan = plan_resume(run, [str(proteins)], Resuming())
     assert not resume_plan.has_work
-    assert resume_plan.warnings == ("1 input of finished outputs is gone: c.fasta",)
+    assert resume_plan.warnings == ("1 input of finished outputs is missing: c.fasta",)
 
 
 def test_failed_files_are_looked_at_only_when_they_are_retried(proteins: Path) -> None:

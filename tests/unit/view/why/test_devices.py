@@ -43,7 +43,7 @@ def test_a_device_at_work_says_with_what_how_far_it_is_and_who_ends_last() -> No
     run.bench.progress(lease, 0.25)
     assert run.why("cuda:1") == (
         "cuda:1 is busy with virus_1.faa: 25% done, ~30s left. 2 files wait for it, and it is "
-        "through with all in ~50s."
+        "finishes all work in ~50s."
     )
     assert run.why("cuda:0").endswith("It is the last to end, in ~1m 00s, ~10s after cuda:1.")
 
@@ -117,7 +117,7 @@ def test_queue_lengths_leave_a_device_idle() -> None:
     )
     run.bench.coordinator.execute(SetPolicy(CountSettings(minimum=2, interval_seconds=4.0)))
     assert run.why("cuda:1").endswith(
-        "it steals from cuda:0 when it looks next, every 4 s: cuda:0 has 2 files waiting."
+        "it steals from cuda:0 at its next check, every 4 s: cuda:0 has 2 files waiting."
     )
 
 

@@ -45,7 +45,7 @@ def test_a_file_that_waits_says_for_whom_at_which_place_and_when_it_starts() -> 
     lease = bench.must_take("cuda:0")
     queue = bench.waiting("cuda:0")
     first, second = (NAMES[number] for number in queue[:2])
-    waits = f"{first} waits: it is the next one of cuda:0"
+    waits = f"{first} waits: it is the next file of cuda:0"
     assert run.why(first) == f"{waits}, whose speed is not known yet."
     bench.clock.now = 10.0
     bench.progress(lease, 0.25)
@@ -76,14 +76,14 @@ def test_a_device_that_does_not_work_is_what_a_file_waits_for() -> None:
     bench = run.bench
     bench.coordinator.execute(PauseDevice("cuda:0"))
     assert run.why(NAMES[0]) == (
-        "virus_0.faa waits: it is the next one of cuda:0, which is paused; it starts when cuda:0 "
+        "virus_0.faa waits: it is the next file of cuda:0, which is paused; it starts when cuda:0 "
         "is resumed or another one is idle."
     )
     run.options["stealing"] = False
-    assert run.why(NAMES[0]).endswith("which is paused and has to be resumed (--no-stealing).")
+    assert run.why(NAMES[0]).endswith("which is paused and must be resumed (--no-stealing).")
     bench.die("cuda:1")
     assert run.why(NAMES[1]) == (
-        "virus_1.faa waits: it is the next one of cuda:1, which is dead; it starts when another "
+        "virus_1.faa waits: it is the next file of cuda:1, which is dead; it starts when another "
         "device is idle."
     )
 
@@ -205,7 +205,7 @@ def test_what_earlier_sessions_did_is_told_apart_from_what_is_forgotten() -> Non
     late.note(bench.coordinator.events_after(2))
     facts = facts_of(bench.coordinator, units(1.0, 1.0), late, 1.0)
     assert explain_file(facts, 0).text == (
-        "virus_0.faa is done; when and where is not among the events that are kept here."
+        "virus_0.faa is done; the events that say when and where are not kept here."
     )
 
 
@@ -216,7 +216,7 @@ def test_a_bad_input_says_what_is_wrong_and_what_to_do() -> None:
     run = Told(bench, units(0.0))
     assert run.why(NAMES[0]) == (
         f"virus_0.faa failed at 08:53:20: {reason}. {ADVICE[FailureCause.FOREIGN_LETTER]}. "
-        "`tui-balancer resume embeddings --retry-failed` tries it again."
+        "`tui-balancer resume embeddings --retry-failed` retries it."
     )
     assert run.event(FailureEvent) == run.why(NAMES[0])
 
@@ -234,9 +234,9 @@ def test_a_file_that_kills_workers_fails_after_its_attempts_and_is_tried_again_b
         "one: killed by SIGKILL."
     )
     advice = f"{ADVICE[FailureCause.KILLED_WORKERS]}."
-    assert run.why(NAMES[0]) == f"{failed} {advice} Press r to try it again."
+    assert run.why(NAMES[0]) == f"{failed} {advice} Press r to retry it."
     run.options["phase"] = Phase.FINISHED
-    resume = "`tui-balancer resume embeddings --retry-failed` tries it again."
+    resume = "`tui-balancer resume embeddings --retry-failed` retries it."
     assert run.why(NAMES[0]) == f"{failed} {advice} {resume}"
     run.options["phase"] = Phase.RUNNING
     bench.coordinator.execute(RetryUnits((0,)))
@@ -250,10 +250,10 @@ def test_a_skipped_file_says_by_whom_and_how_to_have_it_back() -> None:
     run.bench.clock.now = 2.0
     run.bench.coordinator.execute(SkipUnits((1,)))
     skipped = "virus_1.faa is skipped, by hand at 08:53:22 while it waited for cuda:1."
-    assert run.why(NAMES[1]) == f"{skipped} Press r to try it again."
+    assert run.why(NAMES[1]) == f"{skipped} Press r to retry it."
     run.options["phase"] = Phase.FINISHED
     assert run.why(NAMES[1]) == (
-        f"{skipped} `tui-balancer resume embeddings --retry-failed` tries it again."
+        f"{skipped} `tui-balancer resume embeddings --retry-failed` retries it."
     )
     run.bench.coordinator.execute(RetryUnits((1,)))
     assert run.event(SkipEvent).startswith("virus_1.faa was skipped at 08:53:22: skipped by hand.")
@@ -271,9 +271,7 @@ def test_files_of_a_bundle_share_what_happens_to_it() -> None:
         bench.die(device, "killed by SIGKILL")
         while device == "cuda:0" and bench.waiting("cuda:1")[0] != 0:
             bench.run_one("cuda:1", 0.0)
-    alone = (
-        "since cuda:1 gave it back at 08:53:20: too many workers died with its bundle of 3 files"
-    )
+    alone = "since cuda:1 returned it at 08:53:20: too many workers died with its bundle of 3 files"
     assert alone in run.why(NAMES[2])
     assert "in a bundle" not in run.why(NAMES[2])
     assert alone in run.event(UnbundleEvent)
