@@ -54,13 +54,13 @@ def _busy(facts: Facts, one: DeviceMetrics) -> str:
         return f"{one.device} is busy: it has just taken a file."
     name, came = running.unit.name, facts.record.arrivals.get(running.unit.unit_id)
     end = one.finish_seconds
-    through = "" if end is None else f", and it finishes all work in {estimate(end)}"
+    finish = "" if end is None else f", and it finishes all work in {estimate(end)}"
     stolen = isinstance(came, StealEvent) and came.target == one.device
     return paragraph(
         (
             f"{one.device} is busy with {name}: {progress(one, running)}",
             arrived(facts, came, name) if came is not None and stolen else "",
-            _waiting(one, through),
+            _waiting(one, finish),
             _rank(facts, one),
         )
     )

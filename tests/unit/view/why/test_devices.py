@@ -77,7 +77,7 @@ def test_nothing_that_waits_would_end_sooner_here() -> None:
     run = idle_at_the_end(1.0, policy=TimeSettings(5.0))
     assert run.bench.waiting("cuda:0") == [2, 3]
     assert run.why("cuda:1") == (
-        "cuda:1 has been idle since 08:53:30, after virus_1.faa: nothing waits that would end at "
+        "cuda:1 has been idle since 08:53:30, after virus_1.faa: no waiting file would end at "
         "least 5 s sooner here; with the best, virus_3.faa from cuda:0, both would end 2 s sooner."
     )
 
@@ -221,8 +221,8 @@ def test_a_dead_device_says_why_and_what_it_leaves() -> None:
     run.bench.clock.now = 5.0
     run.bench.die("cuda:0", "killed by SIGKILL")
     assert run.why("cuda:0") == (
-        "cuda:0 has been dead since 08:53:25: given up after 0 restarts: killed by SIGKILL. It had "
-        "virus_0.faa last. 1 file waits for it; other devices may take it."
+        "cuda:0 has been dead since 08:53:25: given up after 0 restarts: killed by SIGKILL. Its "
+        "last unit was virus_0.faa. 1 file waits for it; other devices may take it."
     )
 
 
