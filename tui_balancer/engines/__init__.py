@@ -1,1 +1,1 @@
-"""Who starts, watches and ends the workers."""
+"""The engines, which start, watch and stop workers."""

@@ -1,4 +1,4 @@
-"""What the run needs of whoever starts the workers."""
+"""The interface between a run and its engine."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from tui_balancer.workers.wire.config import WorkerSetup
 from tui_balancer.workers.wire.protocol import WorkerApi, WorkerId
 
 SetupFor = Callable[[str], WorkerSetup]
-"""Says what the next worker of a device is given; called once before every start of one."""
+"""Returns the setup of a device's next worker; called once before each start."""
 
 OnExit = Callable[[WorkerId, WorkerEnd], bool]
-"""Hears of every worker's end. True asks for another process for that device."""
+"""Called with every worker's end; True requests another process for that device."""
 
 
 class Engine(Protocol):
-    """Starts workers, follows them, ends them."""
+    """Starts, watches and stops workers."""
 
     def start(self) -> None:
-        """Start the first worker of every device; returns before they run."""
+        """Start the first worker of every device; return before they run."""
 
     def stop(self) -> None:
-        """End every worker at once; returns when all of them are gone."""
+        """Stop every worker at once; return when all are gone."""
 
     def kill(self, device: str, pid: int, reason: str) -> None:
-        """Kill a worker that must not go on; its end is reported with the reason.
+        """Kill a worker; its end is reported with the reason.
 
         Args:
-            device: Whose worker it is.
-            pid: Its process; another one, started meanwhile, is spared.
-            reason: Why, in words that follow "worker died:".
+            device: Device of the worker.
+            pid: Its process; a newer process is not killed.
+            reason: Text after "worker died:".
         """
 
     @property
     def broken(self) -> str:
-        """Why no worker can come any more; empty while that is not so."""
+        """Why no worker can start any more; empty otherwise."""
 
     def pids(self) -> dict[str, int]:
         """Return the process of each device that has one."""
@@ -50,7 +50,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EngineRequest:
-    """Where to compute instead of on this machine; an engine with options has a class of its own.
+    """A request for an engine; an engine with options has its own class.
 
     Attributes:
         engine: Name of the engine, see `engines.table`.
@@ -60,23 +60,23 @@ class EngineRequest:
 
 
 OnWorkers = Callable[[int, int], None]
-"""Called with the number of workers that have come, and how many should."""
+"""Called with the number of workers that have joined, and the expected number."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceSearch:
-    """What an engine's devices must be fit for.
+    """What an engine needs to find devices for a run.
 
     Attributes:
-        folder: Of the run.
-        logs: Takes what workers print.
-        devices: As they were asked for with `--devices`.
-        cpu_workers: Asked for; None for as many as suit.
-        cpu_threads: The same of each one's threads.
+        folder: The run folder.
+        logs: Folder for the workers' output.
+        devices: Value of `--devices`.
+        cpu_workers: Requested number; None for the default.
+        cpu_threads: Requested threads per worker; None for the default.
         inputs: The run's input files: nodes must see one of each folder.
-        model: What nodes must be able to load.
+        model: The model that nodes must be able to load.
         measured: See `PreflightRequest`.
-        on_workers: Called as workers come.
+        on_workers: Called as workers join.
     """
 
     folder: Path
@@ -91,7 +91,7 @@ class DeviceSearch:
 
 
 class EngineAccess(Protocol):
-    """Devices that were found fit for a run."""
+    """Access to devices that passed the checks for a run."""
 
     def engine(
         self,
@@ -108,21 +108,21 @@ class EngineAccess(Protocol):
             board: The app's side of every worker.
             setup_for: See `SetupFor`.
             on_exit: See `OnExit`.
-            membership: Knows the devices, of which some may come later.
+            membership: Tracks the devices, of which some may join later.
         """
 
     def close(self) -> None:
-        """Give the devices back that no engine was made for."""
+        """Release the devices if no engine was made."""
 
 
 @dataclass(frozen=True, slots=True)
 class DevicesFound:
-    """What an engine offers a run.
+    """The devices that an engine found.
 
     Attributes:
-        access: For the engine.
-        devices: What will compute, in order.
-        warnings: Lines a person should read.
+        access: Makes the engine.
+        devices: The devices, in order.
+        warnings: Lines for the user.
     """
 
     access: EngineAccess

@@ -1,4 +1,4 @@
-"""Workers as processes of this machine, one a device, watched by one thread."""
+"""Workers as processes of this machine, one per device, watched by one thread."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Running:
-    """A worker's process and what it was given.
+    """A worker process and its setup.
 
     Attributes:
         process: The process.
-        setup: What it was given.
-        verdict: Why it was killed, if `LocalEngine.kill` did it.
-        settled_at: When its end is certain to be its own; infinite while it lives.
+        setup: Its setup.
+        verdict: Why `LocalEngine.kill` killed it, if it did.
+        settled_at: When its end is certain not to be part of a group's; infinite while it lives.
     """
 
     process: SpawnProcess
@@ -41,7 +41,7 @@ class _Running:
 
     @property
     def end(self) -> WorkerEnd:
-        """How it ended, once it has."""
+        """How it ended."""
         exitcode = self.process.exitcode
         words = exit_words(exitcode)
         if exitcode is not None and exitcode > 0:
@@ -55,17 +55,17 @@ class _Running:
 
 
 class LocalEngine:
-    """Starts one spawn-context process a device and reports their ends.
+    """Starts one spawn-context process per device and reports their ends.
 
     One thread owns the processes: it starts them, waits for any of them to end, and asks
     `on_exit` whether to start another. They are daemons of this process, and each watches it.
-    The end of one that may be the first of them all is kept back, see `SETTLING_SECONDS`.
+    An end that may be the first of all is reported later, see `SETTLING_SECONDS`.
     """
 
-    broken = ""  # A process can always be started.
+    broken = ""  # A process can always be started here.
 
     def __init__(self, devices: Sequence[str], setup_for: SetupFor, on_exit: OnExit) -> None:
-        """Take the devices and the two callbacks, which the engine's thread will call."""
+        """Take the devices and the two callbacks, called on the engine's thread."""
         self._devices = devices
         self._setup_for = setup_for
         self._on_exit = on_exit
@@ -75,13 +75,13 @@ class LocalEngine:
         self._thread = threading.Thread(target=self._supervise, name="local-engine", daemon=True)
 
     def start(self) -> None:
-        """Start the first worker of every device; returns before they run."""
+        """Start the first worker of every device; return before they run."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Kill every worker: they heed no other signal, and what they have done is kept.
+        """Kill every worker: they ignore other signals, and their finished work is kept.
 
-        Returns when all of them are gone; ends that this causes are not reported.
+        Returns when all are gone; these ends are not reported.
         """
         self._stopping.set()
         self._waker.send(None)
@@ -104,7 +104,7 @@ class LocalEngine:
         }
 
     def _supervise(self) -> None:
-        """Start the workers and follow them until `stop` is called."""
+        """Start the workers and watch them until `stop` is called."""
         for device in self._devices:
             self._start(device)
         while not self._stopping.is_set():
@@ -116,7 +116,7 @@ class LocalEngine:
         self._kill_all()
 
     def _start(self, device: str) -> None:
-        """Start a device's next worker; one that cannot be started has ended."""
+        """Start a device's next worker; a failed start counts as an end."""
         if self._stopping.is_set():
             return
         setup = self._setup_for(device)
@@ -129,13 +129,13 @@ class LocalEngine:
             self._running[device] = _Running(process, setup)
 
     def _ended(self, setup: WorkerSetup, end: WorkerEnd) -> None:
-        """Report a worker's end, and start the successor that is asked for."""
+        """Report a worker's end, and start a successor if requested."""
         _log.info("%s: %s", setup.worker, end.words or "left")
         if self._on_exit(setup.worker, end):
             self._start(setup.worker.device)
 
     def _kill_all(self) -> None:
-        """End what still runs."""
+        """Stop all running workers."""
         for running in self._running.values():
             running.process.kill()
         for running in self._running.values():
@@ -143,7 +143,7 @@ class LocalEngine:
         self._running.clear()
 
     def _await_an_end(self) -> None:
-        """Wait until the end of a worker is to be reported, or `stop` was called."""
+        """Wait until a worker's end is due for report, or `stop` was called."""
         alive = {
             running.process.sentinel: running
             for running in self._running.values()
@@ -156,7 +156,7 @@ class LocalEngine:
                 self._wake.recv()
             elif isinstance(ready, int):
                 running = alive[ready]
-                # The sentinel can be a moment ahead of the exit code: a driver tidies up.
+                # The sentinel can be slightly ahead of the exit code while a driver cleans up.
                 running.process.join()
                 settling = SETTLING_SECONDS if running.end.unsettled else 0.0
                 running.settled_at = time.monotonic() + settling

@@ -1,4 +1,4 @@
-"""The engines, all in one table. Imports none of their libraries.
+"""The table of engines. Imports none of their libraries.
 
 Each but that of this machine has a module with `find(request, search)`, which is imported when it
 is needed: it may want libraries that not everybody has.
@@ -22,8 +22,8 @@ class EngineProvider:
 
     Attributes:
         name: As in `--engine`.
-        words: What the workers are, as the help says it.
-        module: Finds the devices, in this package; empty where the devices are this machine's.
+        words: Description of the workers, for the help.
+        module: Module in this package that finds the devices; empty for this machine.
     """
 
     name: str
@@ -35,7 +35,7 @@ _ENGINES = (
     EngineProvider("local", "processes of this machine"),
     EngineProvider(
         DASK,
-        "the workers of a Dask cluster, one a GPU; say which by one of the next four options",
+        "the workers of a Dask cluster, one per GPU; select it by one of the next four options",
         "dask.provider",
     ),
 )
@@ -50,10 +50,10 @@ class Provider(Protocol):
 
 
 def find_devices(request: EngineRequest, search: DeviceSearch) -> DevicesFound:
-    """Find the devices that an engine's workers compute on, and see that they are fit for a run.
+    """Find an engine's devices, and check them for a run.
 
     Raises:
-        UserError: There are none, or one is not fit; the line names it.
+        UserError: There are none, or one fails the checks; the message names it.
         MissingExtra: A library of the engine is not installed.
     """
     module = import_module(f"{__package__}.{ENGINES[request.engine].module}")

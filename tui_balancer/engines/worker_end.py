@@ -1,4 +1,4 @@
-"""How a worker ended, as facts; what a person reads of it is made of them."""
+"""How a worker ended, as facts and text."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 SETTLING_SECONDS = 3.0
-"""How long the end of a worker that somebody may have killed with its whole group is kept back.
+"""Seconds before the end of a worker is reported that may have been killed with its whole group.
 
-If the app is stopped or killed by then, the worker's file is charged with nothing. That includes
-the time in which the app hears of its own signal, and leaves its screen.
+If the app is stopped or killed by then, the worker's file is not charged. That includes the time
+in which the app receives its own signal, and closes its screen.
 """
 
 _OWN_FAULTS = frozenset(
@@ -24,22 +24,22 @@ _OWN_FAULTS = frozenset(
         signal.SIGTRAP,
     }
 )
-"""What a process that goes wrong is ended by; every other signal comes from outside."""
+"""Signals of a crash of the process itself; every other signal comes from outside."""
 
 
 class Cause(Enum):
-    """Why a worker is gone.
+    """Why a worker ended.
 
     Attributes:
-        LEFT: The run is over, as its queue said.
+        LEFT: The run is over, as its queue reported.
         NOT_STARTED: The machine refused another process.
-        FAILED: An error that is not about a file, or an exit of the process's own.
-        CRASHED: A signal of the process's own making, such as SIGSEGV.
-        KILLED: SIGKILL, by the kernel for want of memory or by anybody.
+        FAILED: An error that is not about a file, or an exit of the process itself.
+        CRASHED: A signal of the process itself, such as SIGSEGV.
+        KILLED: SIGKILL, from the kernel for lack of memory or from anybody.
         SIGNALLED: Any other signal from outside.
-        HUNG: The app killed it for its silence.
-        LOST: Its process on a cluster is gone, nobody says why.
-        DEPARTED: Its cluster took it away in order.
+        HUNG: The app killed it because it was silent.
+        LOST: Its process on a cluster is gone for an unknown reason.
+        DEPARTED: Its cluster removed it cleanly.
     """
 
     LEFT = auto()
@@ -58,8 +58,8 @@ class WorkerEnd:
     """The end of a worker.
 
     Attributes:
-        cause: Why it is gone.
-        words: The same for people; empty for one that left.
+        cause: Why it ended.
+        words: The same as text; empty for one that left.
     """
 
     cause: Cause
@@ -67,21 +67,21 @@ class WorkerEnd:
 
     @property
     def may_blame(self) -> bool:
-        """Whether it may have been the fault of the file that the worker had."""
+        """Whether the worker's file may have caused it."""
         return self.cause not in (Cause.LEFT, Cause.SIGNALLED, Cause.DEPARTED)
 
     @property
     def unsettled(self) -> bool:
-        """Whether it may be the first that is seen of the end of all processes of the run."""
+        """Whether it may be the first sign that all processes of the run end."""
         return self.cause in (Cause.KILLED, Cause.SIGNALLED, Cause.LOST)
 
 
 def end_of(exitcode: int | None, words: str) -> WorkerEnd:
-    """Return how a process ended that has such an exit code.
+    """Return how a process with this exit code ended.
 
     Args:
-        exitcode: As `multiprocessing` has it: negative for a signal.
-        words: What to say of it.
+        exitcode: As in `multiprocessing`: negative for a signal.
+        words: Text about it.
     """
     if exitcode == 0:
         return WorkerEnd(Cause.LEFT)

@@ -1,4 +1,4 @@
-"""A Dask cluster that was found fit for a run."""
+"""A Dask cluster that passed the checks for a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Dask cluster in this process's hands: found or started, and let go of again."""
+"""Connects to or starts a Dask cluster, and releases it at the end."""
 
 from __future__ import annotations
 
@@ -28,42 +28,42 @@ from tui_balancer.stop_signals import group_signals_blocked
 from tui_balancer.workers.process.spawning import start_helper
 
 CONNECT_SECONDS = 30.0
-"""How long a scheduler may take to answer."""
+"""Seconds that a scheduler may take to answer."""
 
 THREADS = 2
-"""Of a Dask worker: while one writes outputs the other computes."""
+"""Threads per Dask worker: one writes outputs while the other computes."""
 
 SETTINGS: Mapping[str, object] = {
-    # Whose turn it is, and who tries again, the coordinator decides.
+    # The coordinator decides on stealing and retries.
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.work-stealing": False,
-    # Tasks hold no data, and models are meant to fill the memory.
+    # Tasks have no data, and models may fill the memory.
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": False,
     "distributed.worker.daemon": True,
-    # Whoever is silent is found by the run, which does not count the time in which it was stopped.
+    # The run's watchdog finds silent workers, and does not count the time in which it was stopped.
     "distributed.scheduler.worker-ttl": None,
-    # A hundred looks a second at a thread that computes.
+    # The profiler samples a computing thread a hundred times per second.
     "distributed.worker.profile.enabled": False,
 }
-"""How Dask is to behave where the cluster is the run's own."""
+"""Dask's configuration for a cluster that the run starts."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class DaskCluster:
-    """A connection to a scheduler, and the cluster behind it if it is the run's own.
+    """A connection to a scheduler, and the cluster behind it if the run started it.
 
     Attributes:
         client: The connection.
-        request: What was asked for.
-        warnings: Lines a person should read.
-        own: What was started for the run, to be closed with it; None where others own it.
-        token: A file by which nodes know the run folder, to be removed at the end.
-        until_closed: What else is to be undone then.
+        request: The request.
+        warnings: Lines for the user.
+        own: The cluster that the run started, closed with it; None for an existing one.
+        token: A file by which nodes recognise the run folder, removed at the end.
+        until_closed: Other cleanup at the end.
     """
 
     client: Client
@@ -75,11 +75,11 @@ class DaskCluster:
 
     @property
     def address(self) -> str:
-        """Of the scheduler."""
+        """Address of the scheduler."""
         return str(self.client.scheduler.address)
 
     def close(self) -> None:
-        """Let go of the cluster, and end it if it is the run's own."""
+        """Release the cluster, and stop it if the run started it."""
         if self.token is not None:
             self.token.unlink(missing_ok=True)
         try:
@@ -87,20 +87,20 @@ class DaskCluster:
             if self.own is not None:
                 self.own.close(timeout=15)
         except (OSError, TimeoutError) as problem:
-            _log.warning("the cluster did not end in order: %s", problem)
+            _log.warning("the cluster did not stop cleanly: %s", problem)
         finally:
             self.until_closed.close()
 
 
 def open_cluster(request: ClusterRequest, logs: Path) -> DaskCluster:
-    """Find a cluster or start one; returns before all of its workers are there.
+    """Connect to a cluster or start one; return before all of its workers have joined.
 
     Args:
-        request: What was asked for.
-        logs: Folder for what its processes print, where they are the run's own.
+        request: The request.
+        logs: Folder for the output of its processes, if the run starts them.
 
     Raises:
-        UserError: It cannot be had.
+        UserError: It is not available.
     """
     _let_dask_log_with_us()
     if request.scheduler is not None:
@@ -135,14 +135,14 @@ def _connect(request: ClusterRequest, address: str) -> DaskCluster:
             f"--scheduler {address}: no Dask scheduler answers there ({one_line(problem)})"
         ) from problem
     unprotected = (
-        f"the scheduler {address} is neither local nor protected by TLS: whoever reaches it can "
+        f"the scheduler {address} is neither local nor protected by TLS: anybody reaching it can "
         "run code as you; see --tls-ca-file"
     )
     return DaskCluster(client, request, () if is_protected(address) else (unprotected,))
 
 
 def _started(request: ClusterRequest, logs: Path, until_closed: ExitStack) -> Any:
-    """Start a cluster of the run's own; what it needs as long as it lives is put on the stack."""
+    """Start a cluster for the run; the exit stack keeps what it needs while it lives."""
     if request.hosts:
         tls = request.tls
         if tls is None:
@@ -161,9 +161,9 @@ def _started(request: ClusterRequest, logs: Path, until_closed: ExitStack) -> An
             threads_per_worker=THREADS,
             processes=True,
             host="127.0.0.1",
-            # Its HTTP server comes in any case, and would listen on every address.
+            # Its HTTP server always starts, and would listen on every address.
             dashboard_address="127.0.0.1:0",
-            # Every user of this machine can reach a port of it.
+            # Every user of this machine can reach its port.
             security=security or Security.temporary(),
             protocol="tls://",
             memory_limit=0,
@@ -175,7 +175,7 @@ def _started(request: ClusterRequest, logs: Path, until_closed: ExitStack) -> An
 
 
 def _let_dask_log_with_us() -> None:
-    """Have Dask's lines go where ours go: a handler of its own writes onto the screen."""
+    """Send Dask's log lines to this program's log: Dask's own handler writes onto the screen."""
     for name in ("distributed", "distributed.client", "asyncssh", "bokeh", "tornado"):
         logger = logging.getLogger(name)
         logger.handlers.clear()

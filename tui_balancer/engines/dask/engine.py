@@ -1,4 +1,4 @@
-"""Workers on the nodes of a Dask cluster: followed by its events, given leases as its tasks."""
+"""Workers on a Dask cluster: observed through its events, with leases as its tasks."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from tui_balancer.engines.worker_end import SETTLING_SECONDS, Cause, WorkerEnd
 from tui_balancer.workers.wire.protocol import DeviceFacts, WorkerApi, WorkerId
 
 REJOIN_SECONDS = 30.0
-"""How long a worker may be away, restarted by its Nanny say, before its queue is anybody's."""
+"""Seconds a worker may be away, for example restarted by its Nanny, before its queue is free."""
 
 FIRST_SECONDS = 300.0
-"""How long a worker that was there at the look may take to say so again: it imports torch."""
+"""Seconds a checked worker may take to register: it imports torch."""
 
 _LOOK_SECONDS = 0.5
 
 _CLOSING_SECONDS = 5.0
-"""How long each step of letting go of the cluster may take."""
+"""Seconds for each step of releasing the cluster."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """A slot cannot go on, has left, the run being over, or is silent and to be killed."""
+    """A slot cannot continue, has left after the run's end, or is silent and must be killed."""
 
     slot: AppSlot
     end: WorkerEnd
@@ -50,20 +50,20 @@ _LOST = WorkerEnd(Cause.LOST, "its process was lost")
 
 
 class DaskEngine:
-    """Gives every fit worker of a cluster a slot, and reports their ends.
+    """Gives every suitable worker of a cluster a slot, and reports their ends.
 
-    One thread follows what happens; each slot has its own for its words and its leases. The
-    coordinator hears of a dead worker as of one on this machine. Dask, or whoever started the
-    worker, starts another, which then comes by itself: as a device that is back, or a new one.
+    One thread handles events; each slot has its own threads for messages and leases. The
+    coordinator handles a dead worker like one on this machine. Dask, or the user, starts another,
+    which then registers itself: as a device that returns, or a new one.
 
     Args:
-        cluster: To compute on; closed with the engine.
-        nodes: Knows which worker has which device.
-        look: What workers that come later are asked, too.
+        cluster: The cluster; closed with the engine.
+        nodes: Maps workers to devices.
+        look: The check, also for workers that join later.
         board: The app's side of every slot.
         setup_for: See `SetupFor`.
         on_exit: See `OnExit`.
-        membership: Knows the devices.
+        membership: Tracks the devices.
 
     Attributes:
         broken: See `Engine.broken`.
@@ -98,13 +98,13 @@ class DaskEngine:
         self._thread = threading.Thread(target=self._follow, name="dask-engine", daemon=True)
 
     def start(self) -> None:
-        """Have every worker of the cluster, and each that comes later, say that it is there."""
+        """Make every worker of the cluster, and each that joins later, register itself."""
         if self._cluster.token is not None:
             sweep_tokens(self._cluster.token)
         self._thread.start()
 
     def stop(self) -> None:
-        """Close every slot and let go of the cluster; those of the run's own end with it."""
+        """Close every slot and release the cluster; a cluster that the run started ends."""
         self._stopping.set()
         self._happenings.put(None)
         with self._stop_lock:
@@ -126,11 +126,11 @@ class DaskEngine:
                 self._happenings.put(_Ended(slot, WorkerEnd(Cause.HUNG, reason)))
 
     def pids(self) -> dict[str, int]:
-        """Return the process of each device that has one, as its node numbers it."""
+        """Return the pid on its node of each device that has a process."""
         return {worker.device: slot.report.pid for worker, slot in self._slots.copy().items()}
 
     def _follow(self) -> None:
-        """Register with the cluster and deal with what happens until `stop` is called."""
+        """Register with the cluster and handle events until `stop` is called."""
         if problem := self._link.open():
             self._break_off(problem)
         until = time.monotonic() + FIRST_SECONDS
@@ -150,14 +150,14 @@ class DaskEngine:
             self._look_at_the_clock()
 
     def _hear(self, word: Word) -> None:
-        """Take in a word of a node's; called in the client's event loop, which it never blocks."""
+        """Handle a message of a node; called in the client's event loop, never blocks."""
         if not isinstance(word, Said):
             self._happenings.put(word)
         elif (slot := self._slots.get(word.worker)) is not None:
             slot.hear(word)
         elif word.method == "finish":
-            # A dead worker's late answer: the board refuses it and clears up behind it.
-            _log.info("%s: a late answer", word.worker)
+            # A dead worker's late message: the board refuses it and removes its leftovers.
+            _log.info("%s: a late message", word.worker)
             threading.Thread(
                 target=self._board.finish, args=(word.worker, *word.args), daemon=True
             ).start()
@@ -184,7 +184,7 @@ class DaskEngine:
                 self._broke(slot, end)
 
     def _give_slot(self, joined: Joined) -> None:
-        """Let a worker that is there compute, if it is fit."""
+        """Give a registered worker a slot, if it passes the checks."""
         report = joined.report
         for slot in tuple(self._slots.values()):
             if (slot.report.node, slot.report.worker) == (report.node, report.worker):
@@ -200,7 +200,7 @@ class DaskEngine:
         self._spare.pop(report.address, None)
         device = given.device.device
         if not self._membership.admit(given.device):
-            _log.info("%s does not take part", device)
+            _log.info("%s is left out", device)
             return
         self._missing.pop(device, None)
         slot = AppSlot(
@@ -216,14 +216,14 @@ class DaskEngine:
         slot.open()
 
     def _refusal(self, slot: AppSlot, facts: DeviceFacts) -> bool:
-        """Whether a slot has loaded other weights than the run's; it is taken out then."""
+        """Whether a slot has loaded other weights than the run; it is then removed."""
         reason = self._nodes.other_weights(slot.model_sha256, facts.model_sha256)
         if reason:
             self._happenings.put(Unfit(slot.worker, reason, lasting=True))
         return bool(reason)
 
     def _refuse(self, slot: AppSlot, reason: str) -> None:
-        """Take out a slot that another try would not make fit."""
+        """Remove a slot that a retry would not fix."""
         del self._slots[slot.worker]
         self._settling.pop(slot.worker, None)
         self._membership.warn(f"{slot.worker.device} is left out: {reason}")
@@ -231,12 +231,12 @@ class DaskEngine:
         slot.close()
 
     def _broke(self, slot: AppSlot, end: WorkerEnd) -> None:
-        """Report the end of a slot whose process lives; it may open another."""
+        """Report the end of a slot whose process is alive; it may open another."""
         if self._ended(slot, end):
             self._give_slot(Joined(slot.report))
 
     def _settle(self, slot: AppSlot, end: WorkerEnd) -> None:
-        """Report a slot's end, later if it may be the first that is seen of the end of all."""
+        """Report a slot's end, delayed if it may be the first sign that everything ends."""
         if end.unsettled and not slot.idle:
             slot.retire()
             until = time.monotonic() + SETTLING_SECONDS
@@ -245,7 +245,7 @@ class DaskEngine:
             self._ended(slot, end)
 
     def _ended(self, slot: AppSlot, end: WorkerEnd) -> bool:
-        """Report a slot's end; return whether its device may have another one."""
+        """Report a slot's end; return whether its device may get another."""
         del self._slots[slot.worker]
         self._settling.pop(slot.worker, None)
         slot.lose()
@@ -259,7 +259,7 @@ class DaskEngine:
         return again
 
     def _give_up(self, device: str, reason: str, *, idle_only: bool = False) -> bool:
-        """Give up a device for now; whoever comes next on its node may have it."""
+        """Give up a device for now; the next worker on its node may get it."""
         given_up = self._membership.lost(device, reason, idle_only=idle_only)
         if given_up:
             self._nodes.forget(device)
@@ -268,7 +268,7 @@ class DaskEngine:
         return given_up
 
     def _look_at_the_clock(self) -> None:
-        """Report ends that were kept back long enough; give up devices whose workers stay away."""
+        """Report delayed ends that are due; give up devices whose workers stay away."""
         now = time.monotonic()
         for until, slot, end in tuple(self._settling.values()):
             if until <= now:
@@ -276,14 +276,14 @@ class DaskEngine:
         for device, until in tuple(self._missing.items()):
             if until <= now:
                 del self._missing[device]
-                self._give_up(device, "its worker did not come back")
+                self._give_up(device, "its worker did not return")
 
     def _break_off(self, why: str) -> None:
-        """Give up every device: nothing goes on here, and nobody comes back."""
+        """Give up every device: no work continues here, and no worker returns."""
         if self.broken:
             return
         self.broken = why
-        self._membership.warn(f"{why}; resume the run when there is a cluster again")
+        self._membership.warn(f"{why}; resume the run when a cluster is available again")
         slots = tuple(self._slots.values())
         self._slots.clear()
         self._missing.clear()

@@ -1,4 +1,4 @@
-"""Clusters whose workers are jobs of a batch system, or come up over ssh."""
+"""Clusters whose workers are jobs of a batch system, or start over ssh."""
 
 from __future__ import annotations
 
@@ -15,29 +15,31 @@ from tui_balancer.engines.dask.request import JOB_KINDS, ClusterRequest
 from tui_balancer.errors import UserError, one_line
 
 WORKER_ARGUMENTS = ("--preload", PRELOAD, "--memory-limit", "0")
-"""Of `dask worker`, in every job: how much memory there is, the batch system sees to."""
+"""Arguments of `dask worker` in every job: the batch system limits the memory."""
 
 _NO_CURRENT_FOLDER = "export PYTHONSAFEPATH=1"
-"""A job begins where it was submitted, and `python -m` would import what lies there."""
+"""A job starts in the folder of its submission, and `python -m` would import modules from there."""
 
 
 def job_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
-    """Start a scheduler here, and ask a batch system for jobs that are its workers.
+    """Start a scheduler here, and submit jobs of a batch system as its workers.
 
-    What a job is (cores, memory, queue, walltime, GPUs) `--config` says, or dask-jobqueue's own
-    configuration.
+    `--config` or dask-jobqueue's own configuration describes a job (cores, memory, queue,
+    walltime, GPUs).
 
     Args:
-        request: What was asked for.
-        security: Certificates, or True for some made for this cluster alone.
-        logs: Folder for what the jobs print, on the shared file system.
+        request: The request.
+        security: Certificates, or True to make new ones for this cluster.
+        logs: Folder for the output of the jobs, on the shared file system.
 
     Raises:
-        UserError: No such batch system, or a setting is missing.
+        UserError: The batch system is unknown, or a setting is missing.
     """
     name = (request.jobs or "").lower()
     if name not in JOB_KINDS:
-        raise UserError(f"--cluster {name}: unknown batch system; write {', '.join(JOB_KINDS)}")
+        raise UserError(
+            f"--cluster {name}: unknown batch system; choose one of {', '.join(JOB_KINDS)}"
+        )
     jobqueue = importlib.import_module("dask_jobqueue")
     job = _job(request.config, name) if request.config is not None else {}
     known = dask.config.get(f"jobqueue.{name}", {})
@@ -62,7 +64,7 @@ def job_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
     except (ValueError, TypeError, OSError) as problem:
         raise UserError(
             f"--cluster {name}: {one_line(problem)}; describe a job in a file and "
-            "name it with --config"
+            "pass it with --config"
         ) from problem
     cluster.scale(request.workers or request.expected)
     return cluster
@@ -72,9 +74,9 @@ def ssh_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
     """Start a scheduler on the first host and a worker on each, over ssh.
 
     Args:
-        request: What was asked for; a host that is named twice gets two workers.
-        security: Certificates, which Dask's configuration names too: it goes to the hosts.
-        logs: Folder for what they print.
+        request: The request; a host that is named twice gets two workers.
+        security: Certificates, also named in Dask's configuration, which is sent to the hosts.
+        logs: Folder for their output.
     """
     from distributed import SSHCluster
 
@@ -88,7 +90,7 @@ def ssh_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
         },
         security=security,
     )
-    # What is not read holds up who prints it.
+    # Unread output would block its writer.
     with (logs / "dask-workers.log").open("ab") as log:
         for started in (cluster.scheduler, *cluster.workers.values()):
             out, err = os.dup(log.fileno()), os.dup(log.fileno())
@@ -97,13 +99,13 @@ def ssh_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
 
 
 def _job(path: Path, name: str) -> dict[str, Any]:
-    """Read from a file in dask-jobqueue's format what a job is.
+    """Read the description of a job from a file in dask-jobqueue's format.
 
     Raises:
-        UserError: It is not there, or says nothing about this batch system.
+        UserError: It does not exist, or has no section for this batch system.
     """
     if not path.is_file():
-        raise UserError(f"--config {path}: there is no such file")
+        raise UserError(f"--config {path} does not exist")
     try:
         (read,) = dask.config.collect_yaml([str(path)])
         job = read["jobqueue"][name]
@@ -111,4 +113,4 @@ def _job(path: Path, name: str) -> dict[str, Any]:
     except (KeyError, TypeError, AttributeError):
         raise UserError(f"--config {path} has no section jobqueue: {name}:") from None
     except (ValueError, OSError) as problem:
-        raise UserError(f"--config {path} cannot be understood: {one_line(problem)}") from problem
+        raise UserError(f"--config {path} is invalid: {one_line(problem)}") from problem

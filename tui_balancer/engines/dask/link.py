@@ -1,4 +1,4 @@
-"""What a run has on a cluster beside its slots: plugins, their words, and workers restarted."""
+"""A run's plugins on a cluster: their messages, and restarts of workers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tui_balancer.engines.remote.messages import Word
 from tui_balancer.errors import one_line
 
 _RESTART_SECONDS = 30.0
-"""How long a worker's Nanny may be out of reach before the worker is shut out: as long as Dask
-keeps the connection to a node that is cut off."""
+"""Seconds a worker's Nanny may be unreachable before the worker is excluded: as long as Dask keeps
+the connection to a node that is cut off."""
 
 _numbers = itertools.count(1)
 
@@ -28,23 +28,23 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """Dask says that a worker's process has left the cluster; `expected` when it was asked to."""
+    """Dask reports that a worker's process has left the cluster; `expected` if it was asked to."""
 
     address: str
     expected: bool
 
 
 class ClusterLink:
-    """Puts a run's plugins on a cluster and passes on what is heard from there.
+    """Installs a run's plugins on a cluster and forwards their messages.
 
     Args:
         client: The connection to the scheduler.
-        look: What workers that come are asked.
-        on_word: Hears each word of the nodes; called in the client's event loop, must not block.
-        on_gone: Hears of workers that leave; likewise.
+        look: The check of workers that join.
+        on_word: Called with each message of the nodes in the client's event loop; must not block.
+        on_gone: Called with workers that leave; likewise.
 
     Attributes:
-        name: Of the run's plugin, and of the topic of its words; no other run's.
+        name: Unique name of the run's plugin and of its topic.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class ClusterLink:
 
     @property
     def up(self) -> bool:
-        """Whether the scheduler is there."""
+        """Whether the scheduler is connected."""
         return self._client.status in ("running", "newly-created")
 
     def open(self) -> str:
-        """Have every worker, and each that comes later, say that it is there.
+        """Make every worker, and each that joins later, register itself.
 
         Returns:
-            Why the cluster cannot be used; nothing if it can.
+            Why the cluster cannot be used; empty if it can.
         """
         self._opened = True
         self._client.subscribe_topic(self.name, self._hear)
@@ -78,17 +78,17 @@ class ClusterLink:
         try:
             self._client.register_plugin(SlotEnding(self.name, self._client.id), self._ending)
         except Exception as problem:
-            # A scheduler may live in an environment of its own.
-            _log.info("slots will outlive this process if it is killed: %s", problem)
+            # A scheduler may have its own environment.
+            _log.info("slots will not end if this process is killed: %s", problem)
         try:
             self._client.register_plugin(SlotPlugin(self.name, self._look), self.name)
         except Exception as problem:
-            _log.exception("the cluster does not take the run's plugin")
+            _log.exception("the cluster does not accept the run's plugin")
             return f"the cluster cannot be used: {one_line(problem)}"
         return ""
 
     def restart(self, address: str) -> None:
-        """Have a worker's Nanny kill it and start another; without one it is shut out."""
+        """Make a worker's Nanny kill it and start another; without a Nanny it is excluded."""
 
         async def restart() -> None:
             try:
@@ -104,10 +104,10 @@ class ClusterLink:
         self._client.loop.add_callback(restart)
 
     def close(self, timeout: float) -> None:
-        """Take the run's plugins away, as far as there still is somebody to tell.
+        """Remove the run's plugins from all reachable processes.
 
         Args:
-            timeout: Seconds that each step may take.
+            timeout: Maximum seconds for each step.
         """
         if self._client.status != "running" or not self._opened:
             return
@@ -123,7 +123,7 @@ class ClusterLink:
                 callback_timeout=timeout,
             )
         except Exception as problem:
-            _log.info("the run's plugins stay: %s", problem)
+            _log.info("the run's plugins are not removed: %s", problem)
 
     @property
     def _ending(self) -> str:
@@ -131,13 +131,13 @@ class ClusterLink:
         return f"{self.name}-ending"
 
     def _hear(self, event: tuple[float, bytes]) -> None:
-        """Take in words of the nodes."""
+        """Handle messages of the nodes."""
         words: tuple[Word, ...] = pickle.loads(event[1])
         for word in words:
             self._on_word(word)
 
     def _notice(self, event: tuple[float, Any]) -> None:
-        """Notice workers that leave."""
+        """Handle workers that leave."""
         _, news = event
         if isinstance(news, dict) and news.get("action") == "remove-worker":
             self._on_gone(Gone(news["worker"], bool(news.get("expected"))))

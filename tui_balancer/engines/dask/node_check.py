@@ -1,4 +1,4 @@
-"""Looking at nodes: what each sees of itself and of what all must share.
+"""Checks nodes: their devices, and their view of shared files.
 
 `look_around` runs in the processes of the nodes, `look_at_nodes` asks for it.
 """
@@ -30,29 +30,29 @@ if TYPE_CHECKING:
     from tui_balancer.engines.dask.cluster import DaskCluster
 
 NODE_VARIABLE = "TUI_BALANCER_NODE"
-"""Environment variable that names a node otherwise than by its host name."""
+"""Environment variable with the name of a node, instead of its host name."""
 
 VISIBLE_SECONDS = 10.0
-"""How long a shared file system may take to show a node what was written just now."""
+"""Seconds that a shared file system may take to show a new file to a node."""
 
 _LOOK_SECONDS = 0.5
 
 _TOKEN_SUFFIX = ".cluster"
 
 WORKERS_SECONDS = 600.0
-"""How long the first workers may take to come: a batch system has other jobs, too."""
+"""Seconds that the first workers may take to join: a batch system has other jobs too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a node is to look at.
+    """The check that a node runs.
 
     Attributes:
-        token: A file in the run folder, written just now.
-        content: What it must hold: the same path on another disk is another folder.
-        paths: What must be there, each with its size in bytes, or -1 for a folder.
-        processor_only: Whether GPUs do not matter.
-        measured: Number format whose speed on the processor is measured; None for none.
+        token: A new file in the run folder.
+        content: Its expected content: the same path on another disk is another folder.
+        paths: Required paths, each with its size in bytes, or -1 for a folder.
+        processor_only: Whether to ignore GPUs.
+        measured: Number format to measure on the CPU; None for none.
     """
 
     token: Path
@@ -63,7 +63,7 @@ class Look:
 
 
 def look_around(look: Look, worker: Worker) -> NodeReport:
-    """Return what a worker's process sees; imports torch where GPUs or speed matter."""
+    """Return the report of a worker's process; import torch if GPUs or speed matter."""
     devices: tuple[DeviceInfo, ...] = (describe_processor(),)
     if not look.processor_only:
         from tui_balancer.devices.discovery import discover
@@ -88,19 +88,19 @@ def look_around(look: Look, worker: Worker) -> NodeReport:
 def _name(worker: Worker) -> str:
     """Return a name that a worker keeps when its Nanny restarts it.
 
-    One that nobody named is called by its address in Dask, and that is another one then.
+    Dask's default name is the address, which changes then.
     """
     unnamed = worker.name == worker.address
     return str(worker.nanny if unnamed and worker.nanny else worker.name)
 
 
 async def look_here(look: Look, dask_worker: Worker) -> NodeReport:
-    """Return what a worker's process sees; `Client.run` runs it there."""
+    """Return the report of a worker's process; `Client.run` runs it there."""
     return await asyncio.to_thread(look_around, look, dask_worker)
 
 
 def _unseen(look: Look) -> list[str]:
-    """Return the paths that are not there, or are others, each with the reason."""
+    """Return the paths that are missing or differ, each with the reason."""
     deadline = time.monotonic() + VISIBLE_SECONDS
     while problem := _token_problem(look):
         if time.monotonic() > deadline:
@@ -129,9 +129,9 @@ def _token_problem(look: Look) -> str:
 
 
 def sweep_tokens(token: Path) -> None:
-    """Remove the tokens that killed apps have left beside this one.
+    """Remove the tokens of killed apps next to this one.
 
-    Called by whoever holds the folder's lock: the others belong to nobody then.
+    The caller holds the folder's lock, so no other token is in use.
     """
     for left in token.parent.glob(f".????????{_TOKEN_SUFFIX}"):
         if left != token:
@@ -147,21 +147,21 @@ def look_at_nodes(
     measured: Precision | None,
     on_workers: OnWorkers,
 ) -> tuple[Look, tuple[NodeReport, ...]]:
-    """Wait for the first workers and ask each what it sees.
+    """Wait for the first workers and check each.
 
     Args:
         cluster: The cluster.
-        folder: The run folder; it is made, and a token written there.
+        folder: The run folder; it is created and gets a token.
         paths: Files and folders that every node must see.
         processor_only: Whether GPUs do not matter.
-        measured: See `Look`; those that come later are not measured.
-        on_workers: Hears how many workers there are.
+        measured: See `Look`; workers that join later are not measured.
+        on_workers: Called with the number of workers.
 
     Returns:
-        What was asked, to be asked of those that come later too, and the answers.
+        The check, for workers that join later too, and the reports.
 
     Raises:
-        UserError: No worker came, or one cannot answer.
+        UserError: No worker joined, or one cannot answer.
     """
     token = cluster.token = folder / f".{secrets.token_hex(4)}{_TOKEN_SUFFIX}"
     try:
@@ -185,7 +185,7 @@ def look_at_nodes(
 
 
 def _await_workers(cluster: DaskCluster, on_workers: OnWorkers) -> None:
-    """Wait for the workers that the run should begin with."""
+    """Wait for the workers that the run starts with."""
     expected, waited = cluster.request.expected, 0.0
     while True:
         there = len(cluster.client.nthreads())
@@ -195,9 +195,7 @@ def _await_workers(cluster: DaskCluster, on_workers: OnWorkers) -> None:
         if waited >= WORKERS_SECONDS:
             if there:
                 return
-            raise UserError(
-                f"no worker has come to {cluster.address} for {waited / 60:.0f} minutes"
-            )
+            raise UserError(f"no worker has joined {cluster.address} for {waited / 60:.0f} minutes")
         try:
             cluster.client.wait_for_workers(there + 1, timeout=_LOOK_SECONDS)
         except TimeoutError:
@@ -212,4 +210,4 @@ def _report(address: str, answer: object) -> NodeReport:
             f"the node of the worker {address} has no {answer.name}: install the same tui-balancer "
             "in the environment of its Dask workers"
         )
-    raise UserError(f"the node of the worker {address} cannot take part: {answer}")
+    raise UserError(f"the node of the worker {address} cannot be used: {answer}")

@@ -1,6 +1,6 @@
-"""What runs in a Dask worker's process: a plugin that holds the slot, and the task of a lease.
+"""Code in a Dask worker's process: a plugin with the slot, and the task of a lease.
 
-Nothing here imports torch before the process is asked to look at its GPUs or to open a slot.
+Nothing here imports torch before the process checks its GPUs or opens a slot.
 """
 
 from __future__ import annotations
@@ -41,25 +41,25 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _group_signals = IgnoredByChild()
-"""A worker under a Nanny leaves them to it; the Nanny closes the worker in order."""
+"""Signals that a worker leaves to its Nanny, which closes the worker cleanly."""
 
 
 class SlotPlugin(WorkerPlugin):
-    """Holds the slot of a Dask worker for one run: one device, its model loaded once.
+    """Has the slot of a Dask worker for one run: one device, its model loaded once.
 
-    It comes with the worker, also with one that joins later or after a restart, and tells the app
-    that it is there. The app then decides which device it gets.
+    Dask installs it in every worker, also one that joins later or after a restart. It registers
+    with the app, which then decides its device.
     """
 
     def __init__(self, name: str, look: Look) -> None:
-        """Take a name of the run's own, which is the topic of its words too."""
+        """Take the run's unique name, which is also the topic of its messages."""
         self.name = name
         self._look = look
 
     async def setup(self, worker: Worker) -> None:
-        """Begin in a worker: tell the app what is here."""
+        """Start in a worker: send its report to the app."""
         self._worker = worker
-        # Opens and closes one after the other.
+        # Opens and closes slots sequentially.
         self._doorman = ThreadPoolExecutor(1, thread_name_prefix="slot")
         self._slot: Slot | None = None
         self._board: NodeProxy | None = None
@@ -70,14 +70,14 @@ class SlotPlugin(WorkerPlugin):
         self._send((Joined(report),))
 
     def teardown(self, worker: Worker) -> None:
-        """End in a worker: the run is over, or the worker is."""
+        """End in a worker: the run or the worker ends."""
         if self._setup is not None:
             self._send((Leaving(self._setup.worker),))
         self._let_go()
         _group_signals.release()
 
     async def deliver(self, mail: Mail) -> None:
-        """Take in what the app says."""
+        """Handle a message of the app."""
         if isinstance(mail, Open):
             await self._worker.set_resources(**{resource(mail.setup.worker.device): 1})
             self._let_go()
@@ -85,18 +85,18 @@ class SlotPlugin(WorkerPlugin):
             self._board = NodeProxy(mail.setup.worker, self._send)
             self._doorman.submit(self._open, mail.setup, self._board)
         elif self._setup is None or mail.worker != self._setup.worker or self._board is None:
-            _log.info("%s: not this slot's any more", mail.worker)
+            _log.info("%s: no longer for this slot", mail.worker)
         elif isinstance(mail, Close):
             self._let_go()
         elif isinstance(mail, Ordered | Answer):
             self._board.deliver(mail)
 
     def embed(self, worker: WorkerId, task: bytes) -> None:
-        """Embed a lease, in a thread of Dask's.
+        """Embed a lease, in one of Dask's threads.
 
         Raises:
-            LookupError: The slot that it was for is not here any more.
-            RuntimeError: The slot cannot go on.
+            LookupError: Its slot is no longer here.
+            RuntimeError: The slot cannot continue.
         """
         slot, setup = self._slot, self._setup
         if slot is None or setup is None or setup.worker != worker:
@@ -108,13 +108,13 @@ class SlotPlugin(WorkerPlugin):
             raise RuntimeError(f"{one_line(error)}: see {setup.log.name}") from None
 
     def _open(self, setup: WorkerSetup, board: NodeProxy) -> None:
-        """Load the model, which takes a while."""
+        """Load the model; blocks."""
         try:
             self._log_to(setup.log)
             keep_freed_memory()
             from tui_balancer.workers.process.slot import Slot
 
-            # Known before it is opened: a lease may come as soon as the app has heard of it.
+            # Registered before it is opened: a lease may arrive as soon as the app knows it.
             self._slot = Slot(setup, board)
             self._slot.open()
         except Exception as error:
@@ -123,7 +123,7 @@ class SlotPlugin(WorkerPlugin):
             self._send((Unfit(setup.worker, one_line(error), lasting),))
 
     def _let_go(self) -> None:
-        """Close the slot, beside the event loop: a batch may be in flight."""
+        """Close the slot outside the event loop: a batch may be in flight."""
         if self._board is not None:
             self._board.close()
             self._board = None
@@ -138,7 +138,7 @@ class SlotPlugin(WorkerPlugin):
         self._worker.log_event(self.name, pickle.dumps(words))
 
     def _log_to(self, path: Path) -> None:
-        """Have this program's log of this process written into the run folder."""
+        """Write this process's log of the program to the run folder."""
         logger = logging.getLogger("tui_balancer")
         if self._log_handler is not None:
             logger.removeHandler(self._log_handler)
@@ -151,7 +151,7 @@ class SlotPlugin(WorkerPlugin):
 
 
 class SlotEnding(SchedulerPlugin):
-    """Ends a run's slots when its app is gone, whatever ended it: they would hold their devices."""
+    """Ends a run's slots when its app is gone for any reason, to free their devices."""
 
     def __init__(self, plugin: str, client: str) -> None:
         self.name = f"{plugin}-ending"
@@ -159,7 +159,7 @@ class SlotEnding(SchedulerPlugin):
         self._client = client
 
     def remove_client(self, scheduler: Any, client: str) -> None:
-        """Hear that a client has left, by itself or by `kill -9`."""
+        """Handle a client that has left, by itself or by `kill -9`."""
         if client == self._client and self._plugin in scheduler.worker_plugins:
             scheduler.loop.add_callback(
                 scheduler.unregister_worker_plugin, comm=None, name=self._plugin
@@ -167,22 +167,22 @@ class SlotEnding(SchedulerPlugin):
 
 
 def resource(device: str) -> str:
-    """Return the name of a slot as a resource of Dask's.
+    """Return the name of a slot as a Dask resource.
 
-    Leases go where it is: the address of a worker changes with every restart.
+    It directs leases to the slot: the address of a worker changes with every restart.
     """
     return f"tui-balancer:{device}"
 
 
 def embed_lease(plugin: str, device: str, incarnation: int, task: bytes) -> None:
-    """Embed a lease: the task that Dask runs. What becomes of it is on disk and told by events."""
+    """Embed a lease: the task that Dask runs. Results are on disk and reported by events."""
     held = get_worker().plugins[plugin]
     assert isinstance(held, SlotPlugin), "the name belongs to the run's plugin"
     held.embed(WorkerId(device, incarnation), task)
 
 
 async def deliver_mail(plugin: str, mail: bytes, dask_worker: Worker) -> None:
-    """Hand mail to a worker's slot; `Client.run` runs it there."""
+    """Deliver messages to a worker's slot; `Client.run` runs it there."""
     held: Any = dask_worker.plugins.get(plugin)
     if isinstance(held, SlotPlugin):
         await held.deliver(pickle.loads(mail))

@@ -1,6 +1,6 @@
-"""What a worker's process of the run's own cluster does first: cut itself off, as others do.
+"""Detaches a worker process of a cluster that the run starts, as for other workers.
 
-Dask imports it by its name before the worker begins (`--preload`).
+Dask imports it by name before the worker starts (`--preload`).
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from tui_balancer.stop_signals import ignore_group_signals
 from tui_balancer.workers.process.detach import redirect
 
 LOG_VARIABLE = "TUI_BALANCER_LOG"
-"""Environment variable that names the file for whatever a worker's process prints."""
+"""Environment variable with the log file for a worker process's output."""
 
 PRELOAD = __name__
-"""What Dask is told to import."""
+"""The module that Dask imports."""
 
 
 def dask_setup(worker: object) -> None:
-    """Do it; Dask calls this in the worker's process."""
+    """Detach the process; Dask calls this in the worker's process."""
     if log := os.environ.get(LOG_VARIABLE):
         redirect(Path(log))
     ignore_group_signals()

@@ -1,4 +1,4 @@
-"""A Dask cluster as the devices of a run. Imports no dask before it is sure to be there."""
+"""A Dask cluster as the devices of a run. Imports dask only after checking that it is installed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tui_balancer.extras import Extra, require
 
 
 def find(request: ClusterRequest, search: DeviceSearch) -> DevicesFound:
-    """Connect to a cluster or start one, and see that its nodes are fit; see `find_devices`."""
+    """Connect to a cluster or start one, and check its nodes; see `find_devices`."""
     _require_libraries(request)
     from tui_balancer.engines.dask.access import ClusterAccess
     from tui_balancer.engines.dask.cluster import open_cluster
@@ -23,7 +23,7 @@ def find(request: ClusterRequest, search: DeviceSearch) -> DevicesFound:
             "starts N of them"
         )
     nodes = Nodes(parse_devices(search.devices), search.cpu_threads)
-    # One of each folder: a folder is on a shared disk or it is not.
+    # One file of each folder: a folder is on a shared disk or not.
     paths = list({path.parent: path for path in search.inputs}.values())
     if search.model.checkpoint is not None:
         paths.append(search.model.checkpoint)
@@ -46,7 +46,7 @@ def find(request: ClusterRequest, search: DeviceSearch) -> DevicesFound:
 
 
 def _require_libraries(request: ClusterRequest) -> None:
-    """See that the libraries of a kind of cluster are installed.
+    """Check that the libraries of a kind of cluster are installed.
 
     Raises:
         MissingExtra: One is not.
@@ -58,6 +58,6 @@ def _require_libraries(request: ClusterRequest) -> None:
         extra, option = "dask-jobs", "--cluster"
     else:
         option = "--scheduler" if request.scheduler is not None else "--local"
-    # It makes the certificates of a cluster of the run's own.
+    # It makes the certificates of a cluster that the run starts.
     makes_certificates = request.scheduler is None and request.tls is None
     require(extra, option, without="" if makes_certificates else "cryptography")

@@ -1,4 +1,4 @@
-"""Which cluster a run is to compute on, as it was asked for. Imports no dask."""
+"""The requested cluster of a run. Imports no dask."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ JOB_KINDS = {
     "moab": "MoabCluster",
     "htcondor": "HTCondorCluster",
 }
-"""Batch systems by the names that `--cluster` takes, and what dask-jobqueue calls them."""
+"""Batch systems by their names in `--cluster`, with dask-jobqueue's names."""
 
 DEFAULT_WORKERS = 1
-"""How many a batch system is asked for, and how many hosts or a scheduler must have at least."""
+"""Default number of jobs, and minimum number of workers of hosts or a scheduler."""
 
 MOST_CLUSTER_WORKERS = 10_000
-"""How many a batch system is asked for at most."""
+"""Maximum number of jobs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Certificate files, as Dask has them; shared by scheduler, workers and this process.
+    """Certificate files, as in Dask; shared by scheduler, workers and this process.
 
     Attributes:
-        ca_file: Of the authority that signed the certificates.
+        ca_file: Certificate of the authority that signed the others.
         cert: This side's certificate.
         key: Its private key.
     """
@@ -46,20 +46,20 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class ClusterRequest(EngineRequest):
-    """A Dask cluster to compute on; exactly one of the first four options says which.
+    """A Dask cluster; exactly one of the first four options selects it.
 
     Attributes:
         engine: Dask.
-        scheduler: Address of one that runs already.
-        local: Workers of one that is started on this machine.
+        scheduler: Address of a running scheduler.
+        local: Number of workers of a new cluster on this machine.
         jobs: Name of a batch system whose jobs are the workers: `slurm`, `pbs`, `sge`, `lsf`, …
-        hosts: Machines to start one on over ssh; the first one has the scheduler, too.
+        hosts: Machines to start one on over ssh; the first also gets the scheduler.
         config: File in dask-jobqueue's format that describes a job.
-        workers: How many to ask the batch system for; None where `adapt` says it.
-        adapt: Least and most workers, between which their number follows the queues.
-        tls: Certificates; None for what suits the kind of cluster.
-        expected_workers: How many must be there before the run begins; None for what suits the
-            kind of cluster.
+        workers: Number of jobs; None with `adapt`.
+        adapt: Minimum and maximum number of workers, which follows the queues.
+        tls: Certificates; None for the default of the kind of cluster.
+        expected_workers: Workers that must join before the run starts; None for the default of
+            the kind of cluster.
     """
 
     engine: str = DASK
@@ -75,7 +75,7 @@ class ClusterRequest(EngineRequest):
 
     @property
     def expected(self) -> int:
-        """How many workers there should be before the run begins; more may come later."""
+        """Number of workers before the run starts; more may join later."""
         if self.expected_workers is not None:
             return self.expected_workers
         if self.adapt is not None:
@@ -84,10 +84,10 @@ class ClusterRequest(EngineRequest):
 
 
 def parse_bounds(text: str) -> tuple[int, int]:
-    """Read what a person wrote for `--adapt`.
+    """Parse `--adapt`.
 
     Raises:
-        UserError: It is not two numbers of which the first is the smaller.
+        UserError: It is not two increasing numbers.
     """
     least, _, most = text.partition(":")
     try:
@@ -95,5 +95,7 @@ def parse_bounds(text: str) -> tuple[int, int]:
     except ValueError:
         bounds = (0, 0)
     if not 0 <= bounds[0] <= bounds[1] <= MOST_CLUSTER_WORKERS or bounds[1] < 1:
-        raise UserError(f"--adapt {text!r}: write the least and the most workers, such as 0:16")
+        raise UserError(
+            f"--adapt {text!r}: give the minimum and maximum number of workers, such as 0:16"
+        )
     return bounds

@@ -1,4 +1,4 @@
-"""How many workers a cluster should have: more while the queues are long, none that is idle."""
+"""Scales a cluster: more workers while the queues are long, no idle ones."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from tui_balancer.engines.remote.membership import Membership
 from tui_balancer.workers.wire.protocol import WorkerId
 
 FILES_A_WORKER = 8
-"""Waiting files that are worth one worker more: it has a model to load first."""
+"""Waiting files per additional worker, which must load a model first."""
 
 _LOOK_SECONDS = 1.0
 _LOOKS = 5
-"""So often in a row a worker must be idle before it is let go."""
+"""Consecutive idle checks before a worker is released."""
 
 
 def wanted_workers(busy: int, waiting: int) -> int:
-    """Return how many workers there should be, bounds aside.
+    """Return the target number of workers, without bounds.
 
     Args:
         busy: Workers that have a file.
-        waiting: Files that nobody has.
+        waiting: Waiting files.
     """
     return busy + -(-waiting // FILES_A_WORKER)
 
 
 class QueueScaling(Adaptive):
-    """Dask's autoscaling, told by the run's queues what Dask's own, a lease a slot, cannot tell.
+    """Dask's autoscaling, driven by the run's queues: Dask itself sees only one lease per slot.
 
     Args:
-        cluster: What is scaled.
-        wanted: Says how many workers there should be.
-        idle: Says which workers have nothing to do, by the names that Dask knows them by.
-        release: Takes an idle worker out of the run, by its name; False if it has got a file.
-        minimum: Workers that there are at least.
-        maximum: Workers that there are at most.
+        cluster: The cluster to scale.
+        wanted: Returns the target number of workers.
+        idle: Returns the idle workers by Dask's names.
+        release: Removes an idle worker from the run by name; False if it has a file.
+        minimum: Minimum number of workers.
+        maximum: Maximum number of workers.
     """
 
     def __init__(
@@ -63,17 +63,17 @@ class QueueScaling(Adaptive):
         )
 
     async def target(self) -> int:
-        """Return how many workers there should be."""
+        """Return the target number of workers."""
         return self._wanted()
 
     async def workers_to_close(self, target: int) -> list[Any]:
-        """Return idle workers beyond those."""
+        """Return idle workers above the target."""
         idle = self._idle()
         spare = [name for name in self.observed if str(name) in idle]
         return spare[: max(0, len(self.observed) - target)]
 
     async def scale_down(self, workers: list[Any]) -> None:
-        """Let go of those that are still idle."""
+        """Release those that are still idle."""
         released = [name for name in workers if self._release(str(name))]
         await super().scale_down(released)
 
@@ -85,14 +85,14 @@ def follow_queues(
     membership: Membership,
     give_up: Callable[[str, str], bool],
 ) -> None:
-    """Let the number of a cluster's workers follow the queues from now on.
+    """Scale a cluster with the queues from now on.
 
     Args:
-        cluster: The run's own.
-        bounds: The least and the most workers.
-        slots: Those that there are at any moment.
-        membership: Knows what waits.
-        give_up: Takes a device out of the run, and says why; False if it has got a file.
+        cluster: The run's cluster.
+        bounds: Minimum and maximum number of workers.
+        slots: Returns the current slots.
+        membership: Returns the number of waiting files.
+        give_up: Removes a device from the run with a reason; False if it has a file.
     """
 
     def idle() -> set[str]:

@@ -1,4 +1,4 @@
-"""A slot of the cluster as the app sees it: its words go to the board, leases to its node."""
+"""The app's side of a slot: forwards its messages to the board, and leases to its node."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from tui_balancer.workers.wire.queues import WorkQueue
 _log = logging.getLogger(__name__)
 
 _LAST_WORDS_SECONDS = 5.0
-"""How long the board may take for what a lost worker said before; a full disk can hold it up."""
+"""Seconds for the board to handle a lost worker's last messages; a full disk may delay it."""
 
 _Facts = tuple[DeviceFacts]
 _Progress = tuple[TaskProgress]
 
 _CALLS = frozenset({"share", "part_done"})
-"""What a slot waits for an answer of."""
+"""A call of a slot that awaits an answer."""
 
 
 @dataclass(eq=False, slots=True)
@@ -47,11 +47,11 @@ class _Lease:
     """A lease on a node.
 
     Attributes:
-        task: What was leased.
+        task: The leased task.
         future: Dask's side of it.
-        free: Whether the device is free for the next one: all is computed, or nothing comes.
-        over: Whether Dask has nothing more of it.
-        held: Whether a person holds it.
+        free: Whether the device is free for the next lease: all is computed, or it has failed.
+        over: Whether Dask has finished it.
+        held: Whether a person has paused it.
     """
 
     task: Task
@@ -62,21 +62,21 @@ class _Lease:
 
 
 class AppSlot:
-    """Does for a worker elsewhere what that would do itself on this machine.
+    """Acts for a remote worker as the worker itself would on this machine.
 
-    One thread takes leases from the board and brings them to the node, one at a time: the next
-    when the last is computed, while its outputs are written. Another hands the node's words to
-    the board, in their order. When the run is over the first one says so and ends.
+    One thread takes leases from the board and sends them to the node, one at a time: the next
+    when the last is computed, while its outputs are written. Another forwards the node's messages
+    to the board in order. At the end of the run the first thread reports it and ends.
 
     Args:
         client: The connection to the scheduler.
         plugin: Name of the run's plugin.
-        board: The app's.
-        report: What its process sees.
-        setup: What it is given.
-        is_refused: Whether what the node found when the model was loaded keeps it out.
-        on_end: Called with this slot when its node cannot go on, or when the board has said that
-            the run is over and nothing runs there any more.
+        board: The app's board.
+        report: Report of its process.
+        setup: Setup of the worker.
+        is_refused: Returns whether the node's facts after loading the model exclude it.
+        on_end: Called with this slot when its node cannot continue, or when the run has ended and
+            nothing runs there any more.
     """
 
     def __init__(
@@ -106,12 +106,12 @@ class AppSlot:
 
     @property
     def model_sha256(self) -> str:
-        """Of the weights that it should load; empty where nobody knows beforehand."""
+        """SHA-256 of the weights to load; empty if not known beforehand."""
         return self._setup.model.sha256
 
     @property
     def _over(self) -> bool:
-        """Whether no lease can be brought to its worker any more."""
+        """Whether its worker cannot get leases any more."""
         return self._gone or self._retired
 
     @property
@@ -120,22 +120,22 @@ class AppSlot:
         return not self._leases
 
     def open(self) -> None:
-        """Have the node load the model; returns at once."""
+        """Make the node load the model; return at once."""
         self._post(Open(self._setup))
         threading.Thread(target=self._hear, name=f"words {self.worker.device}", daemon=True).start()
 
     def hear(self, word: Said) -> None:
-        """Take in a word of the node's; returns at once."""
+        """Queue a message of the node; return at once."""
         self._words.put(word)
 
     def retire(self) -> None:
-        """Take no more leases: its worker is gone, and soon its end will be reported."""
+        """Take no more leases: its worker is gone, and its end will be reported soon."""
         with self._changed:
             self._retired = True
             self._changed.notify_all()
 
     def lose(self) -> None:
-        """Let go of a slot whose worker is gone, once the board has heard its last words."""
+        """Release a slot whose worker is gone, after the board has handled its last messages."""
         with self._changed:
             self._gone = True
             futures = [lease.future for lease in self._leases if lease.future is not None]
@@ -146,12 +146,12 @@ class AppSlot:
         self._heard.wait(_LAST_WORDS_SECONDS)
 
     def close(self) -> None:
-        """Have the node let go of the device after the batch in flight."""
+        """Make the node release the device after the batch in flight."""
         self._post(Close(self.worker))
         self.lose()
 
     def _hear(self) -> None:
-        """Hand words to the board, and see leases end behind their last words."""
+        """Forward messages to the board, and end leases after their last messages."""
         while (word := self._words.get()) is not None:
             if isinstance(word, _Lease):
                 with self._changed:
@@ -173,7 +173,7 @@ class AppSlot:
         self._heard.set()
 
     def _follow(self, progress: TaskProgress, order: Directive) -> None:
-        """Pass on what the board ordered; a lease that is computed frees the device."""
+        """Forward the board's orders; a computed lease frees the device."""
         if order is not Directive.CONTINUE:
             self._order(progress.unit_id, progress.epoch, order)
         with self._changed:
@@ -184,7 +184,7 @@ class AppSlot:
             self._changed.notify_all()
 
     def _work(self) -> None:
-        """Take leases until the board says that the run is over."""
+        """Take leases until the board reports the end of the run."""
         leases = WorkQueue(self._board, self.worker)
         while not self._over and (task := leases.take()) is not None:
             lease = _Lease(task)
@@ -197,7 +197,7 @@ class AppSlot:
         self._on_end(self, WorkerEnd(Cause.LEFT))
 
     def _bring(self, lease: _Lease) -> None:
-        """Give a lease to Dask."""
+        """Submit a lease to Dask."""
         task = lease.task
         with self._changed:
             if self._gone:
@@ -218,7 +218,7 @@ class AppSlot:
         future.add_done_callback(lambda done: self._ended(lease, done))
 
     def _attend(self, lease: _Lease, leases: WorkQueue) -> None:
-        """Wait until the device is free for another lease; see a pause through meanwhile."""
+        """Wait until the device is free for another lease, also through a pause."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._over or lease.free or lease.over or lease.held)
@@ -230,10 +230,9 @@ class AppSlot:
             self._order(lease.task.unit_id, lease.task.epoch, order)
 
     def _ended(self, lease: _Lease, future: Future) -> None:
-        """Let go of a lease that Dask has done with; called from a thread of the client's.
+        """Release a lease that Dask has finished; called from one of the client's threads.
 
-        One that did not come to its end has lost its worker, or the scheduler: the engine hears of
-        that by itself.
+        One that did not finish has lost its worker or the scheduler, which the engine detects.
         """
         problem = future.exception() if future.status == "error" else None
         finished = future.status == "finished"
@@ -248,7 +247,7 @@ class AppSlot:
         self._post(Ordered(self.worker, next(self._orders), unit_id, epoch, order))
 
     def _post(self, mail: Mail) -> None:
-        """Send mail to the node, without waiting for it to come."""
+        """Send a message to the node without waiting for its arrival."""
         self._do(
             self._client._run,
             deliver_mail,
@@ -260,7 +259,7 @@ class AppSlot:
         )
 
     def _do(self, ask: Callable[..., Any], *args: object, **options: object) -> None:
-        """Ask the scheduler for something; whether it still is there, the engine watches."""
+        """Send a request to the scheduler; the engine watches whether it is alive."""
 
         async def asked() -> None:
             try:

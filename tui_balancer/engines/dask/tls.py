@@ -1,4 +1,4 @@
-"""Who may come into a cluster: certificates as Dask wants them, and schedulers that have none."""
+"""Access to a cluster: Dask's certificates, and the check for unencrypted schedulers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ROLES = ("client", "scheduler", "worker")
 
 
 def is_protected(address: str) -> bool:
-    """Whether a scheduler is encrypted, or cannot be reached from elsewhere."""
+    """Whether a scheduler is encrypted or only reachable on this machine."""
     parts = urlsplit(address if "://" in address else f"tcp://{address}")
     if parts.scheme in ("tls", "ws+tls", "wss", "inproc", "ucx"):
         return parts.scheme != "ucx"
@@ -32,10 +32,10 @@ def is_protected(address: str) -> bool:
 
 
 def security_of(tls: Tls) -> Security:
-    """Return certificates as Dask wants them, the same for every role.
+    """Return Dask's certificate settings, the same for every role.
 
     Raises:
-        UserError: A file is not there.
+        UserError: A file does not exist.
     """
     for option, path in (
         ("--tls-ca-file", tls.ca_file),
@@ -43,7 +43,7 @@ def security_of(tls: Tls) -> Security:
         ("--tls-key", tls.key),
     ):
         if not os.access(path, os.R_OK):
-            raise UserError(f"{option} {path}: there is no such file, or it cannot be read")
+            raise UserError(f"{option} {path} does not exist or is not readable")
     return Security(
         tls_ca_file=str(tls.ca_file),
         require_encryption=True,
@@ -56,7 +56,7 @@ def security_of(tls: Tls) -> Security:
 
 
 def settings_of(tls: Tls) -> dict[str, object]:
-    """Return the same as Dask's configuration, which goes along to hosts that it starts."""
+    """Return the same as Dask configuration, which is sent to the hosts it starts."""
     return {
         "distributed.comm.require-encryption": True,
         "distributed.comm.tls.ca-file": str(tls.ca_file),
@@ -66,7 +66,7 @@ def settings_of(tls: Tls) -> dict[str, object]:
 
 
 def made_for_one_cluster(folder: Path) -> Tls:
-    """Make certificates in a folder on a shared file system, which nobody else can look into.
+    """Make certificates in a private folder on a shared file system.
 
     Raises:
         OSError: They cannot be written.

@@ -1,1 +1,1 @@
-"""What any engine on other machines needs."""
+"""Common parts of engines on other machines."""

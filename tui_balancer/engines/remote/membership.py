@@ -1,4 +1,4 @@
-"""What the engine of a cluster wants of the run, whose devices come and go. No dask here."""
+"""A run's interface for engines whose devices come and go. Imports no dask."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from tui_balancer.devices.selection import SelectedDevice
 
 
 class Membership(Protocol):
-    """What the run knows of devices that come and go; called from threads of the engine's."""
+    """Tracks devices that come and go; called from the engine's threads."""
 
     def admit(self, device: SelectedDevice) -> bool:
-        """Take in a device that is new or comes back; False if it may not compute here."""
+        """Add a device that is new or returns; return False if it may not compute here."""
 
     def lost(self, device: str, reason: str, *, idle_only: bool = False) -> bool:
-        """Give up a device for now, and nobody is to blame.
+        """Give up a device for now, without a charge.
 
-        False if it was given up before, or has a lease and `idle_only`.
+        Returns False if it was given up before, or has a lease and `idle_only`.
         """
 
     def waiting(self) -> int:
-        """Return how many files wait."""
+        """Return the number of waiting files."""
 
     def warn(self, line: str) -> None:
-        """Tell a person."""
+        """Issue a warning."""

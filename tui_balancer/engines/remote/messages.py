@@ -1,7 +1,7 @@
-"""What app and nodes say to each other by way of the scheduler, as frozen values.
+"""Messages between app and nodes through the scheduler, as frozen values.
 
-Upwards they travel as events of one topic a run (`log_event`, `subscribe_topic`), downwards as
-calls of the plugin (`Client.run`). The scheduler passes bytes on and never looks into them.
+To the app they travel as events of one topic per run (`log_event`, `subscribe_topic`), to nodes
+as calls of the plugin (`Client.run`). The scheduler forwards bytes and never decodes them.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from tui_balancer.workers.wire.protocol import WorkerId
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
-    """What a Dask worker's process sees of its node.
+    """A Dask worker process's report of its node.
 
     Attributes:
-        address: The process's address in the cluster; another one after every restart.
-        worker: The name that Dask knows it by, or its Nanny's address; the same after a restart.
-        node: The machine.
+        address: The process's address in the cluster; changes with every restart.
+        worker: Its name in Dask, or its Nanny's address; the same after a restart.
+        node: Name of the machine.
         pid: The process.
-        versions: Of what decides a result.
-        unseen: Paths that are not there as the app has them, each with the reason.
-        devices: GPUs that the process may use, in its order, and the processor.
-        cores: That all processes of the node may use.
+        versions: Versions of libraries that affect results.
+        unseen: Paths that differ from the app's view, each with the reason.
+        devices: GPUs that the process may use, in its order, and the CPU.
+        cores: Number of cores for all processes of the node.
     """
 
     address: str
@@ -41,20 +41,20 @@ class NodeReport:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A process is there and could get a slot."""
+    """A process is ready to get a slot."""
 
     report: NodeReport
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One call of the board's by a slot.
+    """A slot's call of the board.
 
     Attributes:
-        worker: Whose slot.
-        method: Of `WorkerApi`, without the worker.
+        worker: Worker of the slot.
+        method: Method of `WorkerApi`, without the worker.
         args: Its arguments.
-        call: Number by which the answer is told; 0 where nobody waits for one.
+        call: Number of the answer; 0 if none is expected.
     """
 
     worker: WorkerId
@@ -65,7 +65,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """A slot could not be opened; `lasting` where another try would end the same way."""
+    """A slot could not be opened; `lasting` if a retry would fail too."""
 
     worker: WorkerId
     reason: str
@@ -74,7 +74,7 @@ class Unfit:
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """A slot's process is about to end in order: its job is over, or its node is told to end."""
+    """A slot's process is about to end cleanly: its job is over, or its node was told to stop."""
 
     worker: WorkerId
 
@@ -84,28 +84,28 @@ Word = Joined | Said | Unfit | Leaving
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Load the model and be ready for leases."""
+    """Load the model and get ready for leases."""
 
     setup: WorkerSetup
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Let go of the device."""
+    """Release the device."""
 
     worker: WorkerId
 
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """What a slot does with a lease at its next batch boundary.
+    """An order for a slot's lease at its next batch boundary.
 
     Attributes:
-        worker: Whose slot.
-        number: Grows with every order of the slot: they may overtake each other.
+        worker: Worker of the slot.
+        number: Increases with every order of the slot: they may arrive out of order.
         unit_id: The unit.
         epoch: The attempt.
-        order: The newest one replaces those before.
+        order: The order; the newest replaces earlier ones.
     """
 
     worker: WorkerId
@@ -117,7 +117,7 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the board answered a call."""
+    """The board's answer to a call."""
 
     worker: WorkerId
     call: int

@@ -1,4 +1,4 @@
-"""The board as a node sees it: words go up without waiting, orders lie in a mailbox."""
+"""The node's proxy of the board: sends messages without waiting, and keeps orders in a mailbox."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tui_balancer.samples import Telemetry
 from tui_balancer.workers.wire.protocol import DeviceFacts, Task, TaskProgress, TaskResult, WorkerId
 
 SEND_SECONDS = 0.1
-"""Plain progress goes up so often at most: a thousand quick GPUs share one scheduler."""
+"""Minimum seconds between progress messages: a thousand fast GPUs share one scheduler."""
 
 ANSWER_SECONDS = 120.0
-"""Longest wait for an answer of the app's: a scheduler may be busy, an app may be stopped."""
+"""Maximum seconds for an answer of the app: the scheduler may be busy, the app stopped."""
 
 Send = Callable[[tuple[Word, ...]], None]
-"""Sends words to the app, in their order; may be called from any thread."""
+"""Sends messages to the app in order; thread-safe."""
 
 
 class AppGone(OSError):
@@ -30,12 +30,11 @@ class AppGone(OSError):
 class NodeProxy:
     """Implements `WorkerApi` on a node, for one slot.
 
-    The device does not wait for the app after a batch: what the app orders comes a batch later
-    than on one machine, and holds just the same. Only a unit that several devices share takes
-    questions with answers.
+    The device does not wait for the app after a batch: the app's orders take effect one batch
+    later than on one machine. Only a unit that several devices share needs calls with answers.
 
     Args:
-        worker: Whose slot it is.
+        worker: Worker of the slot.
         send: See `Send`.
         clock: Seconds that never go back.
     """
@@ -57,7 +56,7 @@ class NodeProxy:
         self._closed = False
 
     def deliver(self, mail: Ordered | Answer) -> None:
-        """Take in what the app says; called from Dask's event loop."""
+        """Handle a message of the app; called from Dask's event loop."""
         with self._changed:
             if isinstance(mail, Answer):
                 self._answers[mail.call] = mail.value
@@ -67,7 +66,7 @@ class NodeProxy:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Have whatever runs end at its next batch boundary; nothing is sent any more."""
+        """End the running lease at its next batch boundary; send nothing any more."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -77,7 +76,7 @@ class NodeProxy:
         self._say("hello", facts)
 
     def take_nowait(self, worker: WorkerId) -> Task | None:
-        """Nothing: leases come as tasks of Dask's.
+        """Return nothing: leases arrive as Dask tasks.
 
         Raises:
             queue.Empty: Always.
@@ -85,7 +84,7 @@ class NodeProxy:
         raise queue.Empty
 
     def peek(self, worker: WorkerId) -> Task | None:
-        """None: what comes next is known when it comes."""
+        """None: the next task is not known in advance."""
         return None
 
     def wait_for_work(self, worker: WorkerId, timeout: float) -> None:
@@ -136,10 +135,10 @@ class NodeProxy:
         self._say("telemetry", telemetry)
 
     def _ask(self, method: str, *args: object) -> object:
-        """Call the app's board and wait for its answer.
+        """Call the app's board and wait for the answer.
 
         Raises:
-            AppGone: There is none.
+            AppGone: There is no answer.
         """
         with self._changed:
             self._calls += 1
@@ -154,7 +153,7 @@ class NodeProxy:
             return self._answers.pop(call)
 
     def _say(self, method: str, *args: object, call: int = 0, hold: bool = False) -> None:
-        """Send a word and those held back before it; or hold it back, if some went just now."""
+        """Send a message with those delayed before it; or delay it, if some were just sent."""
         with self._changed:
             if self._closed:
                 return
@@ -163,5 +162,5 @@ class NodeProxy:
                 return
             self._sent = self._clock()
             words, self._unsent = tuple(self._unsent), []
-            # Under the lock, so that no later word overtakes these.
+            # Under the lock, so that no later message overtakes these.
             self._send(words)

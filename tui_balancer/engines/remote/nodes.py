@@ -1,4 +1,4 @@
-"""The nodes of a cluster: are they fit for the run, and which device does each worker get?"""
+"""The nodes of a cluster: checks them and assigns devices to their workers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tui_balancer.formatting import listed
 from tui_balancer.workers.wire.config import WorkerSetup
 
 _SAME_AS_HERE = ("tui-balancer", "fair-esm")
-"""Versions that nodes share with this process; torch may be built for GPUs there and not here."""
+"""Libraries that need the same version on all nodes; builds of torch may differ."""
 
 _SAME_ON_NODES = (*_SAME_AS_HERE, "torch")
 
@@ -27,39 +27,39 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What one worker of the cluster computes on in this run.
+    """The device of one worker of the cluster.
 
     Attributes:
-        device: As the run sees it; `NODE/cuda:0`.
-        place: What it is called in the worker's process.
+        device: Its id in the run: `NODE/cuda:0`.
+        place: Its name in the worker's process.
     """
 
     device: SelectedDevice
     place: str
 
     def setup(self, setup: WorkerSetup) -> WorkerSetup:
-        """Return what the run gives a worker of this device, as its process understands it."""
+        """Return the setup of a worker of this device, in its process's terms."""
         return replace(setup, place=self.place, scratch=None, queues=None)
 
 
 class Nodes:
-    """Gives the workers of a cluster their devices, and remembers who has which.
+    """Assigns devices to the workers of a cluster, and keeps the assignment.
 
-    A worker is told by its node and its name there, so that it keeps its device through restarts.
-    On a node a GPU goes to the first worker that can use it: started one a GPU with
-    `CUDA_VISIBLE_DEVICES` each has its own, and started without they share out what there is.
+    A worker is identified by its node and its name there, so it keeps its device after restarts.
+    On a node a GPU goes to the first worker that can use it: workers with `CUDA_VISIBLE_DEVICES`,
+    one per GPU, get their own; workers without it divide the GPUs.
 
     Args:
         request: `--devices`.
-        threads: `--cpu-threads`; None shares out each node's cores, and takes the least share.
+        threads: `--cpu-threads`; None divides each node's cores, and takes the smallest share.
     """
 
     def __init__(self, request: DeviceRequest, threads: int | None) -> None:
         numbered = [name for name in request.names if ":" in name]
         if numbered or len(request.names) > 1:
             raise UserError(
-                "--devices on a cluster is auto, cuda, mps or cpu: which of its devices a worker "
-                "computes on is said where it is started (CUDA_VISIBLE_DEVICES)"
+                "--devices on a cluster is auto, cuda, mps or cpu: select a worker's device "
+                "where it is started (CUDA_VISIBLE_DEVICES)"
             )
         (self._kind,) = request.names
         self._threads = threads
@@ -71,17 +71,17 @@ class Nodes:
 
     @property
     def processor_only(self) -> bool:
-        """Whether GPUs do not matter."""
+        """Whether to ignore GPUs."""
         return self._kind == CPU
 
     def settle(self, reports: Sequence[NodeReport]) -> tuple[list[SelectedDevice], list[str]]:
-        """Give the workers that are there at the start their devices.
+        """Assign devices to the workers that are there at the start.
 
         Returns:
-            The devices in order of nodes, and lines about workers that got none.
+            The devices in order of nodes, and lines about workers without one.
 
         Raises:
-            UserError: A node is not fit for the run, or none has such a device.
+            UserError: A node fails the checks, or none has such a device.
         """
         in_order = sorted(reports, key=lambda one: (one.node, _natural(one.worker)))
         for report in in_order:
@@ -104,7 +104,7 @@ class Nodes:
         return [slot.device for slot in self._slots.values()], warnings
 
     def slot(self, report: NodeReport) -> Slot | str:
-        """Return what a worker computes on, the same as ever if it had one; or why nothing."""
+        """Return a worker's device, the same as before if it had one; or why there is none."""
         key = (report.node, report.worker)
         if problem := self._unfit(report):
             return problem
@@ -118,7 +118,7 @@ class Nodes:
         )
         first = next(free, None)
         if first is None:
-            return f"{_named(report)} has no {self._kind} device left to compute on"
+            return f"{_named(report)} has no free {self._kind} device"
         name, info = first
         threads = (self._threads or 1) if self._kind == CPU else 1
         slot = Slot(
@@ -130,24 +130,24 @@ class Nodes:
 
     @property
     def devices(self) -> tuple[str, ...]:
-        """Those that a worker has, or had a moment ago."""
+        """Devices that a worker has, or had a moment ago."""
         return tuple(slot.device.device for slot in tuple(self._slots.values()))
 
     def forget(self, device: str) -> None:
-        """Let whoever comes next on a node have what a worker had there."""
+        """Free a worker's device for the next worker on its node."""
         for key, slot in tuple(self._slots.items()):
             if slot.device.device == device:
                 del self._slots[key]
 
     def other_weights(self, expected: str, found: str) -> str:
-        """Say that a slot has loaded other weights than the run's; nothing if it has not.
+        """Return a message if a slot has loaded other weights than the run; empty otherwise.
 
-        Called by the threads of several slots at once.
+        Thread-safe: called by the threads of several slots.
 
         Args:
-            expected: SHA-256 that the weights should have; empty where nobody knows it, and those
-                that are loaded first count.
-            found: SHA-256 of those that it has loaded.
+            expected: Expected SHA-256 of the weights; empty if unknown, and then the first loaded
+                ones count.
+            found: SHA-256 of the loaded weights.
         """
         with self._weights_lock:
             self._weights = expected or self._weights or found
@@ -159,7 +159,7 @@ class Nodes:
             )
 
     def _candidates(self, report: NodeReport) -> Iterable[tuple[str, DeviceInfo]]:
-        """Yield what a worker could compute on: names within the node, and what they are."""
+        """Yield a worker's possible devices: names within the node, and their facts."""
         for info in report.devices:
             if info.kind != self._kind:
                 continue
@@ -171,17 +171,17 @@ class Nodes:
                 yield info.device, info
 
     def _number(self, node: str, uuid: str) -> int:
-        """Return a card's number on its node: workers may see the same cards in another order."""
+        """Return a card's number on its node: workers may see cards in different order."""
         cards = self._cards.setdefault(node, {})
         return cards.setdefault(uuid, len(cards))
 
     def _unfit(self, report: NodeReport) -> str:
-        """Say why a worker is not fit for the run; nothing if it is."""
+        """Return why a worker fails the checks; empty if it passes."""
         if report.unseen:
             return (
                 f"{_named(report)} does not see what this machine sees: "
                 f"{listed(report.unseen, _NAMED)}. The run folder, "
-                "the inputs and the model must lie on a file system that all nodes share"
+                "the inputs and the model must be on a file system that all nodes share"
             )
         for package in _SAME_AS_HERE:
             here, there = versions().get(package), report.versions.get(package)
@@ -211,5 +211,5 @@ def _named(report: NodeReport) -> str:
 
 
 def _natural(name: str) -> tuple[int, str]:
-    """Let worker 10 come after worker 9."""
+    """Return a sort key that puts worker 10 after worker 9."""
     return (int(name), "") if name.isdigit() else (-1, name)

@@ -128,10 +128,10 @@ def test_a_worker_that_found_no_card_left_gets_that_of_one_that_stays_away(
     assert cluster.membership.admitted.get(timeout=DEADLINE_SECONDS) == "node-1/cuda:0"
     cluster.say(Joined(second))
     told = cluster.membership.told.get(timeout=DEADLINE_SECONDS)
-    assert told == "the node node-1 (worker 1) has no cuda device left to compute on"
+    assert told == "the node node-1 (worker 1) has no free cuda device"
     cluster.leave(first.address)
     lost = cluster.membership.gone.get(timeout=DEADLINE_SECONDS)
-    assert lost == ("node-1/cuda:0", "its worker did not come back")
+    assert lost == ("node-1/cuda:0", "its worker did not return")
     assert cluster.membership.admitted.get(timeout=DEADLINE_SECONDS) == "node-1/cuda:0"
     assert cluster.engine.pids() == {"node-1/cuda:0": second.pid}
 

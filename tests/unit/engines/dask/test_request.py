@@ -20,7 +20,7 @@ from tui_balancer.errors import UserError
 def test_bounds_are_two_numbers_in_order() -> None:
     assert parse_bounds("0:16") == (0, 16)
     for text in ("16", "4:2", "a:b", "-1:3", "0:0"):
-        with pytest.raises(UserError, match="the least and the most"):
+        with pytest.raises(UserError, match="the minimum and maximum"):
             parse_bounds(text)
 
 

@@ -67,7 +67,7 @@ def test_workers_that_see_all_cards_share_them_out_and_a_surplus_one_is_told() -
     reports = [report(str(n), devices=(*CARDS, CPU)) for n in range(4)]
     devices, warnings = nodes().settle(reports)
     assert [one.device for one in devices] == [f"node-1/cuda:{n}" for n in range(3)]
-    assert warnings == ["the node node-1 (worker 3) has no cuda device left to compute on"]
+    assert warnings == ["the node node-1 (worker 3) has no free cuda device"]
 
 
 def test_a_worker_that_was_given_a_card_computes_on_it() -> None:
@@ -101,7 +101,7 @@ def test_where_some_have_gpus_only_those_compute() -> None:
         [report("0", devices=(CARDS[0], CPU)), report("0", "login", devices=(CPU,))]
     )
     assert [one.device for one in devices] == ["node-1/cuda:0"]
-    assert warnings == ["the node login (worker 0) has no cuda device left to compute on"]
+    assert warnings == ["the node login (worker 0) has no free cuda device"]
 
 
 @pytest.mark.parametrize(
