@@ -49,10 +49,10 @@ def test_a_cluster_to_try_out_makes_the_bytes_of_one_machine(
         (("--engine", "dask"), "--engine dask needs one of --scheduler, --local"),
         (("--engine", "local", "--hosts", "a,b"), "--hosts needs --engine dask"),
         (("--local", "2", "--hosts", "a"), "--local and --hosts name two clusters"),
-        (("--workers", "2", "--local", "2"), "--workers is for --cluster"),
+        (("--workers", "2", "--local", "2"), "--workers needs --cluster"),
         (("--local", "0"), "--local must be a whole number from 1 to 1,024, not 0"),
         (("--local", "1", "--adapt", "3:1"), "--adapt '3:1': give the minimum and maximum"),
-        (("--local", "1", "--tls-key", "k"), "--tls-ca-file, --tls-cert and --tls-key belong together"),
+        (("--local", "1", "--tls-key", "k"), "--tls-ca-file, --tls-cert and --tls-key belong"),
     ],
 )
 def test_options_that_contradict_each_other_are_told_in_a_line(
