@@ -34,7 +34,7 @@ def test_it_says_how_long_it_takes_and_is_resumed_with_the_same_files(tmp_path: 
     proteins = written(tmp_path / "demo" / "proteins")
     again = demo(tmp_path / "demo", "--size", "40")
     assert again.returncode == 0, again.stdout + again.stderr
-    assert again.stdout.startswith(f"The files in {tmp_path}/demo/proteins are kept. ")
+    assert again.stdout.startswith(f"The files in {tmp_path}/demo/proteins are used again. ")
     assert written(tmp_path / "demo" / "proteins") == proteins
 
 

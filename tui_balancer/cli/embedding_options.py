@@ -36,7 +36,7 @@ class EmbeddingOptions:
     """Options for inputs, and all that determine the bytes of an output."""
 
     repr_layer: Annotated[int, COMMON, whole(-MOST_LAYERS, MOST_LAYERS)] = -1
-    """Layer to keep; negative numbers count from the last."""
+    """Layer to keep, negative from the end."""
 
     repr_layers: str | None = None
     """Several layers, separated by commas: 0,5,-1. Instead of --repr-layer."""
@@ -89,8 +89,8 @@ class EmbeddingOptions:
     ] = "virnucpro"
 
     merge: Annotated[bool, COMMON, flag()] = False
-    """Also write one file for the whole run in each format, at the end: merged.h5 and the like,
-    with merged.tsv."""
+    """Also write one file for the whole run in each format. They appear at the end: merged.h5 and
+    the like, with merged.tsv."""
 
     shard: Annotated[
         str,

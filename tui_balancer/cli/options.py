@@ -97,10 +97,10 @@ class DeviceOptions:
     ] = None
 
     cpu_workers: Annotated[int | None, COMMON, whole(1, MOST_WORKERS)] = None
-    """Number of CPU worker processes (default: from the number of cores)."""
+    """CPU worker processes (default: from the core count)."""
 
     cpu_threads: Annotated[int | None, whole(1, MOST_WORKERS)] = None
-    """Threads per CPU worker (default: from the number of cores). The number can change the last
+    """Threads per CPU worker (default: from the core count). The number can change the last
     bit of a result, so every output records it."""
 
     weights: str | None = None

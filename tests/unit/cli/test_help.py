@@ -74,8 +74,8 @@ NUMBERS: Mapping[str, tuple[object, ...]] = {
 TOLD_DEFAULTS: Mapping[str, str] = {
     "--devices": DeviceSettings().devices,
     "--engine": "local" if ClusterOptions().request() is None else "dask",
-    "--cpu-workers": "the cores shared out",
-    "--cpu-threads": "the cores shared out",
+    "--cpu-workers": "from the core count",
+    "--cpu-threads": "from the core count",
     "--to": f"OUT/{REPORT_NAME}",
 }
 

@@ -90,7 +90,7 @@ def test_another_text_into_the_same_run_is_refused_and_nothing_is_lost(
     piped(monkeypatch, b">a\nMK\n")
     named_inputs((STDIN,), None, tmp_path)
     piped(monkeypatch, b">b\nMK\n")
-    with pytest.raises(UserError, match="holds another text"):
+    with pytest.raises(UserError, match="contains another text"):
         named_inputs((STDIN,), None, tmp_path)
     assert (tmp_path / "stdin.fasta").read_bytes() == b">a\nMK\n"
     assert len(list(tmp_path.iterdir())) == 1
@@ -99,7 +99,7 @@ def test_another_text_into_the_same_run_is_refused_and_nothing_is_lost(
 def test_standard_input_is_for_a_pipe_and_for_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UserError, match="by run alone"):
+    with pytest.raises(UserError, match="only run reads"):
         named_inputs((STDIN,), None, None)
     piped(monkeypatch, b"")
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)

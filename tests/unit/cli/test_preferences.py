@@ -89,7 +89,7 @@ def test_a_file_that_is_there_is_left_alone(path: Path) -> None:
     path.write_text("# mine")
     result = tui_balancer_here("config")
     assert result.returncode == 2
-    assert "is there already" in result.stderr
+    assert "already exists" in result.stderr
     assert path.read_text() == "# mine"
 
 
@@ -107,7 +107,7 @@ def test_the_file_can_be_shown_without_being_written(path: Path) -> None:
         ("[default]\n", "unknown table 'default'"),
         ("[defaults]\nworkers = 2\n", "unknown option 'workers'"),
         ('[keys]\n"device.stop" = "x"\n', "unknown key 'device.stop'"),
-        ('[keys]\n"device.pause" = 1\n', "device.pause must be a text"),
+        ('[keys]\n"device.pause" = 1\n', "device.pause must be a string"),
         ('[screen]\ntheme = "pink"\n', "unknown theme 'pink'"),
         ('[screen]\nfont = "pink"\n', "unknown screen setting 'font'"),
         ("keys = 3\n", "[keys] must be a table"),

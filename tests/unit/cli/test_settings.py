@@ -139,7 +139,7 @@ def test_shards_are_asked_for_by_a_size_with_its_unit(text: str, shards: Shards 
     if shards is not None:
         assert asked_of(shard=text).shards == shards
         return
-    with pytest.raises(UserError, match=f"--shard {text} is no size: write it as 64MB"):
+    with pytest.raises(UserError, match=f"--shard {text} is not a size: write it as 64MB"):
         asked_of(shard=text)
 
 
@@ -193,13 +193,13 @@ def test_what_is_kept_reaches_the_run_in_an_order_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("options", "answer"),
     [
-        ({"repr_layers": "1;2"}, "--repr-layers 1;2 is no list of layers"),
+        ({"repr_layers": "1;2"}, "--repr-layers 1;2 is not a list of layers"),
         ({"include": "mean,tokens"}, "unknown --include 'tokens': choose from mean, bos, per_tok"),
         ({"include": "bos"}, "--format virnucpro holds the mean of one layer alone"),
         ({"include": "per_tok", "format": "npz"}, "--format npz holds vectors"),
         (
             {"include": "contacts", "format": "h5", "long": "window"},
-            "contacts of windows are none of the whole",
+            "contacts cannot be joined from windows",
         ),
         ({"format": "h5,esm", "merge": True}, "--format esm many of one"),
     ],

@@ -123,7 +123,7 @@ def test_who_asks_for_shards_hears_of_packed_files_that_stay_whole(tmp_path: Pat
     scans = scan(find_inputs([tmp_path / "in"]), RULES, shard_bytes=300)
     assert [len(one.shards) > 1 for one in scans] == [False, True, False, False]
     (line,) = undivided_warnings(scans, Shards(300, explicit=True), 100)
-    assert line.text.endswith("what is packed, or a single record: packed.faa.gz")
+    assert line.text.endswith("compressed files or a single record: packed.faa.gz")
     # Others are not larger than a shard can be.
     assert undivided_warnings(scans, Shards(1, explicit=True), 5000) == []
     assert undivided_warnings(scans, Shards(300), 100) == []

@@ -24,7 +24,7 @@ from tui_balancer.view.why.record import WhyRecord
 FORMAT: Final = 1
 """Version of the `--json` output; increases when a field changes its meaning."""
 
-_NOTHING: Final = "All devices are working; which file ends last is not known."
+_NOTHING: Final = "Nothing needs an explanation; which file ends last is not known."
 
 
 def explain(

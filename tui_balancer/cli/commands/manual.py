@@ -39,6 +39,6 @@ def manual(
 def _print_places(words: str) -> None:
     found = search(words)
     if not found:
-        raise UserError(f"{words!r} is not in the manual: see `tui-balancer manual` for its pages")
+        raise UserError(f"{words!r} is not in the manual: see `tui-balancer manual`")
     for section in found:
         print(f"{section.page}: {section.heading}")

@@ -45,7 +45,7 @@ def simulate(
     ] = 200,
     policy: Annotated[
         tuple[PolicyName, ...],
-        Parameter(help="Policies to compare (default: all).", negative="", show_default=False),
+        Parameter(help="Policies to compare; all without it.", negative="", show_default=False),
     ] = POLICIES,
     scenario: Annotated[
         Scenario,

@@ -83,7 +83,7 @@ def test_where_nothing_stands_out_that_is_said(
     nothing = FakeRun(replace(RUNNING, devices=()))
     monkeypatch.setattr(client, "live_or_ended", lambda _folder, **_: nothing)
     ended = tui_balancer_here("explain", tmp_path)
-    assert ended.stdout == "Nothing stands out, and which file ends last is not known.\n"
+    assert ended.stdout == "Nothing needs an explanation; which file ends last is not known.\n"
     assert ended.returncode == 0
 
 

@@ -27,5 +27,5 @@ def test_nothing_found_is_one_line() -> None:
     printed = tui_balancer_here("manual", "zyxwv")
     assert (printed.returncode, printed.stdout) == (2, "")
     assert printed.stderr.splitlines() == [
-        "tui-balancer: nothing in the manual about 'zyxwv': see `tui-balancer manual`"
+        "tui-balancer: 'zyxwv' is not in the manual: see `tui-balancer manual`"
     ]

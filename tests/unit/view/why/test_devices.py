@@ -42,7 +42,7 @@ def test_a_device_at_work_says_with_what_how_far_it_is_and_who_ends_last() -> No
     run.bench.clock.now = 10.0
     run.bench.progress(lease, 0.25)
     assert run.why("cuda:1") == (
-        "cuda:1 is busy with virus_1.faa: 25% done, ~30s left. 2 files wait for it, and it is "
+        "cuda:1 is busy with virus_1.faa: 25% done, ~30s left. 2 files wait for it, and it "
         "finishes all work in ~50s."
     )
     assert run.why("cuda:0").endswith("It is the last to end, in ~1m 00s, ~10s after cuda:1.")
@@ -259,7 +259,7 @@ def test_a_copy_of_the_last_file_is_named() -> None:
     )
     file = explain_name(facts, "virus_0.faa").text
     assert f"has run on cuda:0 and {copier} since" in file
-    assert f"{copier} began a copy of it from cuda:0 at" in file
+    assert f"{copier} started a copy of it from cuda:0 at" in file
 
 
 def test_all_that_stands_out_is_what_does_not_simply_work_and_the_last_file() -> None:
