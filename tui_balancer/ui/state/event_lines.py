@@ -77,7 +77,7 @@ class EventRecord(RunView):
         line = event_line(event)
         if line is None:
             return
-        # The newest line is on top: the warning comes last to stand above its examples.
+        # The newest line is on top: the warning is added last to stand above its examples.
         said = WORDS.get(event.notice.kind, "") if isinstance(event, WarningEvent) else ""
         for one in reversed(line.examples):
             reason = ": ".join(filter(None, (place(one), said)))
