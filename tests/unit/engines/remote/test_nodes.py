@@ -128,7 +128,7 @@ def test_a_node_that_is_not_fit_is_refused_by_its_name(bad: NodeReport, line: st
 
 
 def test_numbers_of_devices_mean_nothing_on_a_cluster() -> None:
-    with pytest.raises(UserError, match="said where it is started"):
+    with pytest.raises(UserError, match="where it is started"):
         Nodes(DeviceRequest(("cuda:0",)), None)
 
 
