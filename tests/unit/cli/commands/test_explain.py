@@ -30,7 +30,7 @@ def test_without_names_devices_failed_files_and_the_last_of_an_ended_run_are_exp
     first, second, *failed, last = ended.stdout.splitlines()
     assert first.startswith("cpu:0 has been stopped since ")
     assert second.startswith("cpu:1 has been stopped since ")
-    assert all(f"resume {run} --retry-failed` tries it again." in line for line in failed)
+    assert all(f"resume {run} --retry-failed` retries it." in line for line in failed)
     assert any(line.startswith("empty.faa failed") for line in failed)
     assert last.startswith("shared.faa is done: cpu:1 finished it at ")
     assert " cpu:0 took 2 of 5 batches of it from cpu:1 at " in last
