@@ -78,11 +78,11 @@ async def shoot(session: RunSession) -> list[Frame]:
             await press(pilot, "1", "p")
             await until(session, lambda seen: seen.devices[0].state.value == "paused")
             await asyncio.sleep(2.5)
-        with camera.saying("p again: it computes on"):
+        with camera.saying("p again resumes it"):
             await press(pilot, "p")
             await asyncio.sleep(1.0)
         await until(session, lambda seen: seen.phase is Phase.FINISHED)
-        with camera.saying("done: nothing lost, and how close to the best possible time it was"):
+        with camera.saying("done: nothing is lost, and the summary says how well it was balanced"):
             await asyncio.sleep(3.0)
         rolling.cancel()
         await pilot.press("q")
