@@ -100,6 +100,6 @@ def test_no_folder_for_temporary_files_is_one_line(little: Path, tmp_path: Path)
     run = ran(tmp_path / "it.py", NO_TEMPORARY, *command[command.index("run") :])
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr == (
-        "tui-balancer: no folder for temporary files can be written: name one with TMPDIR\n"
+        "tui-balancer: no folder for temporary files is writable: set TMPDIR to one\n"
     )
     assert not (tmp_path / "out").exists()

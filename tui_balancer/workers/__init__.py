@@ -1,1 +1,1 @@
-"""The process that holds the model on one device, and the queue it takes work from."""
+"""The worker process, with the model on one device, and its queue."""

@@ -228,7 +228,7 @@ def test_a_file_whose_shard_is_gone_or_damaged_says_so(
     lost = run.manifest.output(2)
     content = lost.read_bytes()
     lost.unlink()
-    assert "cannot bring its shards together" in run.embed(0, epoch=2).error
+    assert "cannot join its shards" in run.embed(0, epoch=2).error
     position = content.index(b"rows") + 200
     lost.write_bytes(content[:position] + b"\0\0\0\1" + content[position + 4 :])
     assert "broken, or not what its name says" in run.embed(0, epoch=3).error

@@ -1,4 +1,4 @@
-"""Measuring how fast the devices of this machine embed, each in a process of its own."""
+"""Measures how fast the devices of this machine embed, each in its own process."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def benchmark(
     on_measured: Callable[[Measurement], None],
     log: Path = Path(os.devnull),
 ) -> tuple[Measurement, ...]:
-    """Measure all devices at the same time, as a run would have them work.
+    """Measure all devices at the same time, as in a run.
 
     Args:
-        tasks: One for each device.
+        tasks: One per device.
         on_measured: Called in this thread after each measurement.
-        log: Takes whatever the processes print.
+        log: File for the processes' output.
 
     Returns:
-        Every measurement of every task, as they came in.
+        All measurements, in order of arrival.
 
     Raises:
         UserError: A device does not work.
@@ -64,7 +64,7 @@ def benchmark(
 def _processes(
     tasks: Sequence[BenchmarkTask], log: Path
 ) -> Iterator[dict[Connection, tuple[BenchmarkTask, SpawnProcess]]]:
-    """Start a process for each task, and end them all when the block ends."""
+    """Start a process per task, and end all when the block ends."""
     channels: dict[Connection, tuple[BenchmarkTask, SpawnProcess]] = {}
     try:
         for task in tasks:
@@ -86,7 +86,7 @@ def _received(
     """Return a process's next message.
 
     Raises:
-        UserError: It has refused, or ended.
+        UserError: The process has refused or ended.
     """
     try:
         message: BenchmarkMessage = channel.recv()

@@ -1,4 +1,4 @@
-"""Where a benchmark process begins."""
+"""Entry point of a benchmark process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui_balancer.workers.process.detach import detach, prepare_to_compute
 
 
 def benchmark_main(task: BenchmarkTask, log: Path, channel: Connection) -> None:
-    """Measure one device once told to, and send what was measured: what `benchmark` spawns."""
+    """Measure one device on request, and send the results; spawned by `benchmark`."""
     detach(log)
     prepare_to_compute(task.threads, task.visible)
 

@@ -1,4 +1,4 @@
-"""How fast one device embeds, from inside the process made for it. Imports torch."""
+"""Measures how fast one device embeds, in its own process. Imports torch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SEED = 0
 AMINO_ACIDS = "LAGVSERTIDPKQNFYMHWC"
 
 PROBED_WIDTH, PROBED_TOKENS, PROBED_SECONDS = 320, 256, 0.2
-"""What a number format's speed is measured with: the smallest model's product, a moment each."""
+"""The measurement of a number format's speed: the smallest model's product, a moment each."""
 
 Clock = Callable[[], float]
 
@@ -40,15 +40,15 @@ def measure(
 
     Args:
         task: What to measure.
-        begin: Called once the model is loaded; returns when all devices are that far.
-        clock: Tells the seconds.
+        begin: Called once the model is loaded; returns when all devices are ready.
+        clock: Returns seconds.
 
     Raises:
         UserError: The model cannot be loaded.
     """
     prepare_torch(task.threads)
     if task.local_device.startswith("cuda"):
-        # Whatever asks for the current device must not open a context on another card.
+        # Code that uses the current device must not open a context on another card.
         torch.cuda.set_device(task.local_device)
     loaded = load(task.model)
     begin()
@@ -77,7 +77,7 @@ def measure(
 
 
 def made_up_batch(bucket: LengthBucket, batch_tokens: int, alphabet: Alphabet) -> list[str]:
-    """Return the middle one of the batches of a file of made-up proteins."""
+    """Return the middle batch of a file of made-up proteins."""
     rng = random.Random(SEED)
     count = 1 + 4 * batch_tokens // bucket.shortest
     lengths = [rng.randint(bucket.shortest, bucket.longest) for _ in range(count)]
@@ -89,8 +89,8 @@ def made_up_batch(bucket: LengthBucket, batch_tokens: int, alphabet: Alphabet) -
 def _batches_per_second(
     embedder: Embedder, batch: Sequence[str], seconds: float, clock: Clock
 ) -> float:
-    """Embed a batch again and again, for at least so long."""
-    # What happens only once, such as choosing kernels, is none of the rate.
+    """Embed a batch repeatedly, for at least this long."""
+    # One-time work, such as choosing kernels, does not count.
     embedder.embed(batch[:1])
     done, passed, started = 0, 0.0, clock()
     while passed < seconds:
@@ -103,9 +103,9 @@ def _batches_per_second(
 def with_relative_speed(
     devices: Sequence[DeviceInfo], precision: Precision, clock: Clock = time.perf_counter
 ) -> tuple[DeviceInfo, ...]:
-    """Return devices with the processor's relative speed in a number format, by one thread.
+    """Return devices with the CPU's relative speed in a number format, on one thread.
 
-    Processors without a unit for half precision take several times as long as in float32.
+    CPUs without a unit for half precision take several times as long as in float32.
     """
     prepare_torch(threads=1)
     shape, cpu = (PROBED_TOKENS, PROBED_WIDTH), torch.device(CPU)
@@ -127,15 +127,15 @@ def product_rate(
 ) -> float:
     """Return the FLOP/s of the feed-forward's first product, for a whole batch of tokens.
 
-    It is the largest of a layer, and nearly as fast as a device multiplies matrices: no
-    forward pass goes faster. The faster of torch's public product and ours counts.
+    It is the largest of a layer, close to the device's peak for matrix products, which no
+    forward pass exceeds. The faster of torch's public product and ours counts.
 
     Args:
         device: Where to compute.
         precision: The number format.
         shape: Tokens of the batch, and the model's width.
         seconds: How long to measure.
-        clock: Tells the seconds.
+        clock: Returns seconds.
     """
     dtype, width = DTYPES[precision], shape[1]
     inputs = torch.randn(shape).to(device, dtype)
@@ -158,5 +158,5 @@ def product_rate(
 
 
 def _finished(result: torch.Tensor) -> None:
-    """Wait until a device has computed something, and with it all before."""
+    """Wait until a device has computed a result and everything before it."""
     result[0, 0].item()

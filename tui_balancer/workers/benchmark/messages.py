@@ -1,4 +1,4 @@
-"""What app and benchmark processes send each other."""
+"""Messages between app and benchmark processes."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ BUCKETS = (LengthBucket(30, 100), LengthBucket(101, 300), LengthBucket(301, 1022
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkTask:
-    """What one process measures.
+    """The measurements of one process.
 
     Attributes:
-        device: As the run names it: `cuda:0`, `mps`, `cpu:0`.
+        device: Its id in a run: `cuda:0`, `mps`, `cpu:0`.
         threads: CPU threads it computes with.
-        model: What it embeds with.
-        precisions: Number formats, measured one after the other.
-        batch_tokens: Tokens of a batch, at most.
-        seconds: That each measurement goes on for; one batch takes as long as it takes.
+        model: The model.
+        precisions: Number formats, measured in order.
+        batch_tokens: Maximum tokens of a batch.
+        seconds: Length of each measurement; a slow batch may exceed it.
         visible: See `DeviceInfo`.
     """
 
@@ -44,26 +44,26 @@ class BenchmarkTask:
 
     @property
     def local_device(self) -> str:
-        """What the device is called in the process that measures it."""
+        """The device's name in the process that measures it."""
         return "cuda:0" if self.visible else self.device
 
     @property
     def measurements(self) -> int:
-        """How many `Measurement`s there will be."""
+        """Number of `Measurement`s."""
         return len(self.precisions) * len(BUCKETS)
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """How fast one device embeds proteins of one bucket in one number format.
+    """The speed of one device for proteins of one bucket in one number format.
 
     Attributes:
         device: As in the task.
         precision: The number format.
         bucket: The lengths.
-        residues_per_second: Of the whole way from text to vectors.
-        flops_per_second: Of the same, by the formula for the forward pass.
-        ceiling: FLOP/s of the model's own matrix products alone, on this device in this format.
+        residues_per_second: Speed of the whole path from text to vectors.
+        flops_per_second: The same, by the formula for the forward pass.
+        ceiling: FLOP/s of the model's matrix products alone, on this device in this format.
     """
 
     device: str
@@ -76,7 +76,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Sent by a process: its model is loaded; it begins when told to."""
+    """Sent by a process: its model is loaded; it starts on request."""
 
 
 BenchmarkMessage = Ready | Measurement | Refused

@@ -1,4 +1,4 @@
-"""Where the preflight process begins."""
+"""Entry point of the preflight process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui_balancer.workers.process.detach import detach
 
 
 def preflight_main(request: PreflightRequest, log: Path, channel: Connection) -> None:
-    """Look at model and devices and send what there is to say: what `preflight` spawns."""
+    """Check model and devices and send the report; spawned by `preflight`."""
     detach(log)
     answer: PreflightReport | Refused
     try:
@@ -24,7 +24,7 @@ def preflight_main(request: PreflightRequest, log: Path, channel: Connection) ->
     except UserError as error:
         answer = Refused(str(error))
     except Exception as error:
-        logging.exception("the look at model and devices failed")
+        logging.exception("the check of model and devices failed")
         words = " ".join(str(error).split())
         answer = Refused(f"torch does not work here: {type(error).__name__}: {words}")
     channel.send(answer)

@@ -1,4 +1,4 @@
-"""What app and preflight process send each other."""
+"""Messages between app and preflight process."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tui_balancer.embedding.settings import Precision
 
 @dataclass(frozen=True, slots=True)
 class PreflightRequest:
-    """What to find out.
+    """The checks to run.
 
     Attributes:
-        model: Asked for with `--model`; None when only the devices matter.
-        devices: Asked for with `--devices`.
+        model: Value of `--model`; None to check only the devices.
+        devices: Value of `--devices`.
         repr_layers: Layers that the model must have.
-        include: Kinds of embedding that it must be able to compute.
-        first_byte_seconds: Longest wait for a download to begin; None for the usual one.
-        measured: Number format whose speed on the processor is measured; None for none.
+        include: Kinds of embedding that it must support.
+        first_byte_seconds: Longest wait for a download to start; None for the default.
+        measured: Number format to measure on the CPU; None for none.
     """
 
     model: ModelRequest | None
@@ -34,7 +34,7 @@ class PreflightRequest:
 
     @property
     def needs_torch(self) -> bool:
-        """Whether the answer takes a process: weights, GPUs or a number format to look at."""
+        """Whether the answer needs a process: to check weights, GPUs or a number format."""
         weights = self.model is not None and not isinstance(self.model, UntrainedModel)
         gpus = may_have_gpus() and not self.devices.processor_only
         return weights or gpus or self.measured is not None
@@ -42,12 +42,12 @@ class PreflightRequest:
 
 @dataclass(frozen=True, slots=True)
 class PreflightReport:
-    """What was found.
+    """The results.
 
     Attributes:
-        model: Sure to load; None when none was asked for.
-        devices: Those of this machine, `cpu` always among them; not yet those of the run.
-        warnings: Lines a person should read.
+        model: The model, checked to load; None if none was requested.
+        devices: All devices of this machine, always with `cpu`; not yet those of the run.
+        warnings: Lines for the user.
     """
 
     model: ModelSource | None
@@ -57,7 +57,7 @@ class PreflightReport:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """Sent by the process: so many bytes of a download are there."""
+    """Sent by the process: progress of a download in bytes."""
 
     received: int
     expected: int
@@ -65,6 +65,6 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Sent by the process: a line for the person who must mend something."""
+    """Sent by the process: an error message for the user."""
 
     line: str

@@ -1,6 +1,6 @@
-"""A look at the model and the devices before a run, in a process that comes and goes.
+"""The check of model and devices before a run, in a short-lived process.
 
-What it finds needs torch, and CUDA begun; the app process has neither, and stays small.
+It needs torch and an initialised CUDA; the app process has neither, and stays small.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from tui_balancer.workers.preflight.messages import (
 from tui_balancer.workers.process.spawning import exit_words, spawn
 
 OnDownload = Callable[[int, int], None]
-"""Hears of a download's progress: bytes received, and bytes expected or 0 where unknown."""
+"""Called with a download's progress: bytes received, and bytes expected or 0 if unknown."""
 
 SILENCE_SECONDS = 300.0
-"""Longest wait for a sign of life: a cold torch on a network disk and eight GPUs to wake."""
+"""Seconds without a message before giving up: a cold torch on a network disk, eight GPUs."""
 
 
 def preflight(
@@ -37,15 +37,15 @@ def preflight(
     on_download: OnDownload | None = None,
     log: Path = Path(os.devnull),
 ) -> PreflightReport:
-    """Find out what a run needs to know first; downloads the model where needed.
+    """Check what a run needs; download the model if needed.
 
     Args:
-        request: What to find out; without need for torch it is answered at once.
+        request: The checks; answered at once if they need no torch.
         on_download: Called in this thread while a model is downloaded.
-        log: Takes whatever the process prints.
+        log: File for the process's output.
 
     Raises:
-        UserError: The model cannot be had, or torch does not work here.
+        UserError: The model is not available, or torch does not work here.
     """
     report = _looked(request, on_download, log) if request.needs_torch else _without_torch(request)
     found = sum(one.kind == "cuda" for one in report.devices)
@@ -58,10 +58,10 @@ def preflight(
 def _looked(
     request: PreflightRequest, on_download: OnDownload | None, log: Path
 ) -> PreflightReport:
-    """Have a process look, and return what it says.
+    """Run the checks in a process, and return its report.
 
     Raises:
-        UserError: It refuses, or ends without a word.
+        UserError: It refuses, or ends without a report.
     """
     receiver, sender = connection.Pipe(duplex=False)
     process = spawn(preflight_main, (request, log, sender), name="preflight")
@@ -77,14 +77,14 @@ def _looked(
                 case PreflightReport() as report:
                     return report
         raise UserError(
-            f"the look at model and devices took more than {SILENCE_SECONDS:.0f} s: "
-            "check the drivers and the disk that torch lies on, or write --devices cpu"
+            f"the check of model and devices took more than {SILENCE_SECONDS:.0f} s: "
+            "check the drivers and the disk with torch, or use --devices cpu"
         )
     except EOFError:
         process.join()
         ending = exit_words(process.exitcode)
         raise UserError(
-            f"the look at model and devices ended early ({ending}): "
+            f"the check of model and devices ended early ({ending}): "
             'check that `python -c "import torch"` works here'
         ) from None
     finally:
@@ -94,7 +94,7 @@ def _looked(
 
 
 def _without_torch(request: PreflightRequest) -> PreflightReport:
-    """Answer what this process can answer itself."""
+    """Return the report if this process can make it."""
     model = None
     if isinstance(request.model, UntrainedModel):
         model = request.model.source()

@@ -1,4 +1,4 @@
-"""The look at model and devices, from inside the process made for it. Imports torch."""
+"""The check of model and devices, in its own process. Imports torch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tui_balancer.workers.preflight.messages import PreflightReport, PreflightRe
 
 
 def probe(request: PreflightRequest, channel: Connection) -> PreflightReport:
-    """Find out what was asked, telling `channel` of a download's progress.
+    """Run the checks, and send a download's progress to `channel`.
 
     Raises:
-        UserError: The model cannot be had, has no such layer, or cannot compute a kind.
+        UserError: The model is not available, lacks a layer, or does not support a kind.
     """
 
     def told(received: int, expected: int) -> None:

@@ -1,4 +1,4 @@
-"""How long a device was at work, asked while it is."""
+"""The busy time of a device, readable while it computes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class BusyClock:
-    """Adds up the seconds that a device computes; read from another thread meanwhile."""
+    """Sums the seconds that a device computes; other threads may read it meanwhile."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -19,7 +19,7 @@ class BusyClock:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Count the time until the block ends, however it ends."""
+        """Count the time until the block ends, also after an error."""
         with self._lock:
             self._since = self._clock()
         try:
@@ -30,7 +30,7 @@ class BusyClock:
                 self._since = None
 
     def add(self, seconds: float) -> None:
-        """Count what a device says of itself."""
+        """Count time that a device reports."""
         with self._lock:
             self._finished += seconds
 

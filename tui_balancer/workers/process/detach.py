@@ -1,4 +1,4 @@
-"""A spawned process cut off from the terminal and tied to its app."""
+"""Detaches a spawned process from the terminal and ties its life to the app's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ORPHANED = 3
 
 
 def prepare_to_compute(threads: int, visible: str) -> None:
-    """Settle what must be settled before torch is loaded."""
+    """Set environment variables that must be set before torch is loaded."""
     if visible:
         os.environ[VISIBLE_DEVICES] = visible
     # OpenMP and MKL read these once, when torch loads them.
@@ -30,11 +30,11 @@ def prepare_to_compute(threads: int, visible: str) -> None:
 
 
 def detach(log: Path) -> None:
-    """Cut this process off from the terminal and tie its life to the app's.
+    """Detach this process from the terminal and tie its life to the app's.
 
     Everything written to stdout or stderr, by Python, C or CUDA, goes to the end of `log`;
-    signals to the whole group are the app's business; and the process ends when the app does,
-    whatever ended it.
+    signals to the whole group are left to the app; and the process ends when the app does, for any
+    reason.
     """
     redirect(log)
     ignore_group_signals()
@@ -50,7 +50,7 @@ def detach(log: Path) -> None:
 
 
 def redirect(log: Path) -> None:
-    """Let the three standard descriptors point at `log`, and at nothing for input."""
+    """Redirect stdout and stderr to `log`, and stdin to nothing."""
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -61,7 +61,7 @@ def redirect(log: Path) -> None:
 
 
 def _end_with(app: int) -> None:
-    """Wait until the app is gone, then leave at once: nobody can take a result any more."""
+    """Wait until the app is gone, then exit at once: results are useless then."""
     connection.wait([app])
     sys.stderr.write("the app is gone\n")
     os._exit(ORPHANED)

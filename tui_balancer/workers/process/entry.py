@@ -1,4 +1,4 @@
-"""Where a worker process begins: cut off from the terminal before torch is imported."""
+"""Entry point of a worker process: detached from the terminal before torch is imported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tui_balancer.workers.wire.config import WorkerSetup
 
 
 def worker_main(setup: WorkerSetup) -> None:
-    """Run one worker: what `LocalEngine` spawns.
+    """Run one worker; spawned by `LocalEngine`.
 
     Returns when the run is over; an error that is not about a file goes to the log as a
     traceback and ends the process with exit code 1.

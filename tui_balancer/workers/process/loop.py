@@ -1,4 +1,4 @@
-"""The worker's life after its start: load the model, take tasks until there are none.
+"""The worker's main loop: load the model, then take tasks until there are none.
 
 Imports torch; only `workers.process.entry` imports this module, in the worker's own process.
 """
@@ -40,7 +40,7 @@ def run_worker(setup: WorkerSetup, started: float) -> None:
     """Load the model onto the device, then embed task after task until the run is over.
 
     Args:
-        setup: All that the worker is given.
+        setup: The worker's setup.
         started: `time.monotonic()` at the worker's first line.
     """
     embedder = load_onto_device(setup)
@@ -54,10 +54,10 @@ def run_worker(setup: WorkerSetup, started: float) -> None:
 
 
 def load_onto_device(setup: WorkerSetup) -> Embedder:
-    """Load the model, and do what comes before the first batch.
+    """Load the model and warm up.
 
     Raises:
-        UserError: The model cannot be loaded, or has no such layer.
+        UserError: The model cannot be loaded, or lacks a layer.
     """
     _log.info("loading %s onto %s", setup.model.label, setup.worker.device)
     make_current(setup)
@@ -65,24 +65,24 @@ def load_onto_device(setup: WorkerSetup) -> Embedder:
         setup.model, setup.local_device, setup.threads, setup.settings, setup.scratch
     )
     if embedder.computes_by_itself:
-        # What is compiled or chosen at the first batch belongs to the start, not to a file.
+        # Compilation and kernel choice at the first batch belong to the start, not to a file.
         embedder.embed(["M"])
-    # What only the loading needed would stay in reserve otherwise.
+    # Free the memory that only loading needed.
     give_back_freed_memory()
-    # And what is here now stays: a search for garbage in all of torch takes a tenth of a second.
+    # Existing objects stay: a garbage collection over all of torch takes a tenth of a second.
     gc.freeze()
     return embedder
 
 
 def make_current(setup: WorkerSetup) -> None:
-    """Let this thread compute on the worker's device."""
+    """Set up this thread to compute on the worker's device."""
     if setup.local_device.startswith("cuda"):
-        # Whatever asks for the current device must not open a context on another card.
+        # Code that uses the current device must not open a context on another card.
         torch.cuda.set_device(setup.local_device)
 
 
 def say_hello(bench: WorkerContext, load_seconds: float) -> None:
-    """Say that a worker is ready, `load_seconds` after its first line."""
+    """Report that a worker is ready, `load_seconds` after its first line."""
     setup, device = bench.setup, describe(bench.setup.local_device)
     _log.info("ready on %s after %.1f s", device.name, load_seconds)
     sha256 = bench.embedder.sha256
@@ -93,12 +93,12 @@ def say_hello(bench: WorkerContext, load_seconds: float) -> None:
 
 @contextmanager
 def at_work(setup: WorkerSetup, embedder: Embedder, queue: WorkQueue) -> Iterator[WorkerContext]:
-    """Have what a worker works with, and say what its device is like until the end.
+    """Return the worker's context, and report its device's state until the end.
 
     Args:
-        setup: What the worker was given.
+        setup: The worker's setup.
         embedder: The model on its device.
-        queue: Where it is said.
+        queue: Gets the reports.
     """
     busy = BusyClock()
     over = threading.Event()
@@ -115,7 +115,7 @@ def at_work(setup: WorkerSetup, embedder: Embedder, queue: WorkQueue) -> Iterato
 def _report_telemetry(
     queue: WorkQueue, monitor: DeviceMonitor, busy: BusyClock, over: threading.Event
 ) -> None:
-    """Report at once and then every interval until `over` is set, also during a batch."""
+    """Report now and at every interval until `over` is set, also during a batch."""
     while True:
         queue.telemetry(Telemetry(busy.seconds(), monitor()))
         if over.wait(_TELEMETRY_SECONDS):
@@ -123,7 +123,7 @@ def _report_telemetry(
 
 
 def work_until_over(bench: WorkerContext) -> None:
-    """Take tasks and hand in their results until the queue says that the run is over.
+    """Take tasks and return their results until the run is over.
 
     While a task is computed, the next one's files are read and the last one's outputs written.
     """
@@ -147,7 +147,7 @@ def work_until_over(bench: WorkerContext) -> None:
             try:
                 embedded = embed(bench, task, files, ahead.first_batch)
             except Abandoned:
-                _log.info("unit %d epoch %d was taken back", task.unit_id, task.epoch)
+                _log.info("unit %d epoch %d was withdrawn", task.unit_id, task.epoch)
             else:
                 behind.write(embedded)
         behind.wait()

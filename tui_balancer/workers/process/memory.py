@@ -1,4 +1,4 @@
-"""Host memory of CPU workers: how much one needs, and keeping it between batches. No torch."""
+"""Host memory of CPU workers: estimates it, and keeps it between batches. Imports no torch."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ LIMITS: Final = ((resource.RLIMIT_AS, "-v"), (resource.RLIMIT_DATA, "-d"))
 """Limits on the memory of a process, with their options of `ulimit`."""
 
 _PROCESS_BYTES = 300 << 20
-"""Python with torch loaded."""
+"""Bytes of Python with torch loaded."""
 
 _FLOAT_BYTES = 4
 _SCORE_COPIES = 3
-"""Attention scores alive at once in fair-esm's forward: the product, its softmax, a scratch."""
+"""Copies of the attention scores in fair-esm's forward pass: product, softmax, scratch."""
 
 _STATE_COPIES = 16
-"""Activations of the model's width alive at once, the four-fold ones of the feed-forward too."""
+"""Activations of the model's width alive at once, including the feed-forward's fourfold ones."""
 
 _PACKED_STATE_COPIES = 36
-"""The same in the packed forward, as measured: its attention writes no scores, but freed blocks
-of many sizes stay."""
+"""The same in the packed forward pass, as measured: its attention writes no scores, but freed
+blocks of many sizes stay."""
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
@@ -36,7 +36,7 @@ _LARGEST_INT = 2**31 - 1
 
 
 def cpu_worker_bytes(shape: ModelShape, settings: EmbeddingSettings) -> int:
-    """Return about the most bytes that one CPU worker holds: process, weights, largest batch.
+    """Return the approximate maximum bytes of one CPU worker: process, weights, largest batch.
 
     The packed forward holds activations alone, a multiple of the T tokens of a batch, and in
     half precision a second copy of the weights. fair-esm's own holds the attention scores too:
@@ -45,7 +45,7 @@ def cpu_worker_bytes(shape: ModelShape, settings: EmbeddingSettings) -> int:
     longest = settings.max_length + shape.alphabet.special
     tokens = max(settings.batch_tokens, longest)
     kept = settings.representations(shape.layers, shape.width)
-    # What is kept of a batch is there twice: gathered, and end to end.
+    # The kept part of a batch exists twice: gathered and concatenated.
     rows = 2 * sum(map(kept.numbers, [longest] * (tokens // longest))) if not kept.fixed else 0
     if kept.attention and not settings.reference:
         rows += _SCORE_COPIES * shape.heads * longest**2
@@ -54,7 +54,7 @@ def cpu_worker_bytes(shape: ModelShape, settings: EmbeddingSettings) -> int:
         scores = _SCORE_COPIES * tokens * longest * shape.heads
         states = _STATE_COPIES * tokens * shape.width
         if kept.attention:
-            # Its forward pass holds the maps of all layers, and copies of them.
+            # Its forward pass keeps the maps of all layers, and copies of them.
             scores *= shape.layers
         return _PROCESS_BYTES + _FLOAT_BYTES * (weights + scores + states + rows)
     if settings.precision != "fp32":
@@ -64,9 +64,9 @@ def cpu_worker_bytes(shape: ModelShape, settings: EmbeddingSettings) -> int:
 
 
 def limit_note() -> str:
-    """Return which limit this process has on its memory, for the end of a reason.
+    """Return the memory limit of this process, as the end of a reason.
 
-    It starts with a semicolon; empty where what the machine has is the only limit.
+    It starts with a semicolon; empty if only the machine's memory limits it.
     """
     for number, option in LIMITS:
         limit, _ = resource.getrlimit(number)
@@ -76,11 +76,11 @@ def limit_note() -> str:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed instead of giving it back to the kernel.
+    """Make glibc keep freed memory instead of returning it to the kernel.
 
-    A forward pass asks for the same large blocks at every batch. By default each comes as fresh
-    pages, and on a CPU a third of the time goes into their page faults. Elsewhere than under
-    glibc this does nothing.
+    A forward pass allocates the same large blocks for every batch. By default each is made of new
+    pages, and on a CPU a third of the time is spent on their page faults. Without glibc this does
+    nothing.
     """
     if (libc := _glibc()) is not None:
         libc.mallopt(_M_MMAP_MAX, 0)
@@ -88,7 +88,7 @@ def keep_freed_memory() -> None:
 
 
 def give_back_freed_memory() -> None:
-    """Give what is free back to the kernel after all: memory has run out."""
+    """Return free memory to the kernel, because memory has run out."""
     if (libc := _glibc()) is not None:
         libc.malloc_trim(0)
 

@@ -1,8 +1,8 @@
-"""A model on a device of a node, which embeds the leases that are brought to it. Imports torch.
+"""A model on a device of a node, which embeds the leases sent to it. Imports torch.
 
 The counterpart of `workers.process.loop` for workers that do not fetch their tasks themselves:
 each lease is a call from its own thread. Only one computes at a time; while the outputs of one
-are written the next one may begin.
+are written the next may start.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _log = logging.getLogger(__name__)
 
 
 class Slot:
-    """A worker whose process is not its own."""
+    """A worker inside another program's process."""
 
     def __init__(self, setup: WorkerSetup, board: WorkerApi) -> None:
-        """Load the model; takes as long as that takes.
+        """Load the model; blocks.
 
         Args:
-            setup: What the worker is given.
-            board: Hears of everything.
+            setup: The worker's setup.
+            board: Gets all reports.
 
         Raises:
-            UserError: The model cannot be loaded, or has no such layer.
+            UserError: The model cannot be loaded, or lacks a layer.
         """
         started = time.monotonic()
         self._embedder: Embedder | None = load_onto_device(setup)
@@ -49,7 +49,7 @@ class Slot:
         self._bench: WorkerContext | None = None
 
     def open(self) -> None:
-        """Say hello to the board: from now on leases may come."""
+        """Report to the board that the slot is ready: leases may arrive from now on."""
         assert self._embedder is not None, "a closed slot is not opened again"
         self._bench = self._until_closed.enter_context(
             at_work(self._setup, self._embedder, self._queue)
@@ -57,27 +57,27 @@ class Slot:
         say_hello(self._bench, self._load_seconds)
 
     def embed(self, task: Task) -> None:
-        """Embed a lease and hand in what became of it, unless the app takes it back.
+        """Embed a lease and return its results, unless the app withdraws it.
 
         Raises:
-            Exception: Of another kind than a file's; the slot cannot go on.
+            Exception: An error that is not about a file; the slot cannot continue.
         """
         files = read_files(task.files, self._setup.reading)
         with self._computing:
             if self._bench is None:
                 raise LookupError(f"the slot of {self._setup.worker.device} is closed")
-            # Both belong to a thread, and each lease has another one.
+            # Both belong to a thread, and each lease has its own.
             make_current(self._setup)
             torch.set_num_threads(self._setup.threads)
             try:
                 embedded = embed(self._bench, task, files)
             except Abandoned:
-                _log.info("unit %d epoch %d was taken back", task.unit_id, task.epoch)
+                _log.info("unit %d epoch %d was withdrawn", task.unit_id, task.epoch)
                 return
         self._queue.finish(write_outputs(embedded))
 
     def close(self) -> None:
-        """Wait for the batch in flight and let go of the model and its memory."""
+        """Wait for the batch in flight, then release the model and its memory."""
         with self._computing:
             self._until_closed.close()
             self._bench = self._embedder = None

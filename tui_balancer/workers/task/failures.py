@@ -1,4 +1,4 @@
-"""What fails a file, told apart from what is wrong with the worker or its device."""
+"""Errors of a file, as opposed to errors of the worker or its device."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _OUT_OF_MEMORY = (
     "CUDA error: out of memory",
     "MPS backend out of memory",
 )
-"""What torch, oneDNN and cuBLAS say in a plain `RuntimeError` when memory is short."""
+"""Messages of torch, oneDNN and cuBLAS in a plain `RuntimeError` when memory is short."""
 
 _DEVICE_ERRORS = ("CUDA error", "MPS backend error")
-"""How torch's messages begin when the device itself gave up; nothing works on it afterwards."""
+"""Start of torch's messages after a device failure; the device is unusable afterwards."""
 
 
 class FileFailure(FileError):
@@ -43,23 +43,23 @@ class NoMemory(FileFailure):
 
 
 class DiskFull(FileFailure):
-    """There is no space for the file's output: not its fault, and it may work later."""
+    """There is no space for the file's output: not the file's fault, and a retry may work."""
 
 
 @contextmanager
 def blaming_the_file(
     activity: str, system_error: FailureCause = FailureCause.NOT_WRITTEN
 ) -> Iterator[None]:
-    """Turn an error in the block into a `FileFailure`, so that the worker goes on.
+    """Turn an error in the block into a `FileFailure`, so that the worker continues.
 
     Args:
-        activity: What the block does, for errors that say too little: `cannot ACTIVITY: …`.
-        system_error: What an `OSError` in it means.
+        activity: Description of the block, for unclear errors: `cannot ACTIVITY: …`.
+        system_error: The meaning of an `OSError` in it.
 
     Raises:
         DiskFull: There was no space to write to.
-        FileFailure: Whatever went wrong with this file.
-        RuntimeError: The device gave up, as torch reported it: a new process may be luckier.
+        FileFailure: Any error of this file.
+        RuntimeError: The device failed, as reported by torch: a new process may work.
     """
     try:
         yield
@@ -83,12 +83,12 @@ def blaming_the_file(
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an allocation failed, on the host or on a device."""
+    """Whether an allocation failed, on the host or a device."""
     return isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
     )
 
 
 def _one_line(text: str) -> str:
-    """Return any text as one line that a terminal can show."""
+    """Return any text as one printable line."""
     return terminal_safe(" ".join(text.split()), _LONGEST_REASON)

@@ -1,4 +1,4 @@
-"""A batch of several files that cannot be embedded: which of the files is to blame."""
+"""Finds the file that makes a batch of several files fail."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ def embed_or_blame(
     users: Sequence[frozenset[int]],
     kept: Representations,
 ) -> tuple[EmbeddedBatch, dict[int, FileFailure]]:
-    """Embed a batch; where that fails, what the same files have of it alone, to find the culprit.
+    """Embed a batch; if it fails, embed each file's part alone to find the faulty one.
 
     A batch that memory is too small for is no failure, see `embed_sparingly`.
 
     Args:
         embed: Computes a batch or a part of it.
         sequences: The batch, not empty.
-        users: The files that have each of the sequences, by their numbers.
-        kept: What there is of a sequence.
+        users: The numbers of the files that have each sequence.
+        kept: What is kept of a sequence.
 
     Returns:
-        What became of the batch, and why the files with what could not be embedded fail.
+        The result of the batch, and the reasons of files that fail.
 
     Raises:
-        RuntimeError: The device gave up, see `blaming_the_file`.
+        RuntimeError: The device failed, see `blaming_the_file`.
     """
     shares = defaultdict[frozenset[int], list[int]](list)
     for position, files in enumerate(users):

@@ -1,4 +1,4 @@
-"""What a worker says about the making of its vectors: in an output, and in a partial result."""
+"""The metadata of vectors, in outputs and partial results."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ WINDOWED_POOLING = f"{POOLING}; over windows weighted by their lengths"
 
 
 def origin(setup: WorkerSetup, embedder: Embedder, files: Iterable[ReadFile]) -> dict[str, object]:
-    """Return all that decides a unit's vectors: batches of another origin are of no use to it.
+    """Return everything that determines a unit's vectors: batches with other values are unusable.
 
     Args:
-        setup: What the worker was given.
+        setup: The worker's setup.
         embedder: The model on its device.
-        files: Those of the unit, in their order; what could not be read decides nothing.
+        files: Files of the unit, in order; unreadable ones have no effect.
     """
     return {
         "files": [
@@ -47,16 +47,16 @@ def file_provenance(
     `batch_tokens`, `cpu_threads`, `dereplicated` (copies were computed once) and `split_batches`
     decide the last bits of a vector; of them only the last depends on chance. `replaced` counts
     residues read as X, `skipped` sequences left out as empty or too long, `truncated` those cut at
-    `max_length` residues, which went through the model together, and `windowed` those embedded in
-    windows of so many. Layers are counted from 0. `weights_sha256` is that of the checkpoint, or
+    `max_length` residues, the limit of one forward pass, and `windowed` those embedded in windows
+    of that length. Layers are counted from 0. `weights_sha256` is that of the checkpoint, or
     of the seeded parameters.
 
     Args:
-        setup: What the worker was given.
+        setup: The worker's setup.
         embedder: The model on its device.
-        read: The file, which could be read.
+        read: The readable file.
         failed_ids: Its sequences that did not fit into memory.
-        split_batches: Batches with some of its sequences that were computed in parts.
+        split_batches: Number of batches with its sequences that were computed in parts.
     """
     content, layers = read.content, embedder.kept.layers
     assert content is not None, "only what could be read has an output"
@@ -72,7 +72,7 @@ def file_provenance(
         "include": list(embedder.kept.names),
         "input_name": utf8_name(read.task.source.name),
         "input_sha256": content.sha256,
-        # The usual case, for readers that know no other.
+        # The default case, for readers that support no other.
         **({"layer": layers[0]} if len(layers) == 1 else {}),
         "layers": list(layers),
         "long": settings.long,

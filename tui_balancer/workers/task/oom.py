@@ -17,7 +17,7 @@ Embed = Callable[[Sequence[str]], torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedBatch:
-    """What became of a batch of N sequences.
+    """The result of a batch of N sequences.
 
     Attributes:
         vectors: float32 on the CPU, of shape (N − failed, width), in the batch's order.
@@ -31,17 +31,17 @@ class EmbeddedBatch:
 
 
 def embed_sparingly(embed: Embed, sequences: Sequence[str]) -> EmbeddedBatch:
-    """Embed a batch, in halves and their halves where memory does not suffice.
+    """Embed a batch, recursively in halves if memory does not suffice.
 
-    A sequence that does not fit alone is tried once more, with whatever was cached freed, and
-    then given up. The parts follow from the batch and from which of them fitted.
+    A sequence that does not fit alone is retried once with all caches freed, and then given up.
+    The parts depend only on the batch and on which of them fit.
 
     Args:
         embed: Computes a batch or a part of it.
         sequences: The batch, not empty.
 
     Raises:
-        Exception: Whatever `embed` raises that is not about memory.
+        Exception: Any error of `embed` that is not about memory.
     """
     whole = _tried(embed, sequences)
     if whole is not None:
@@ -77,19 +77,19 @@ def _in_parts(
 
 
 def _tried(embed: Embed, sequences: Sequence[str]) -> torch.Tensor | None:
-    """Embed, or free what can be freed and return None if memory did not suffice."""
+    """Embed, or free caches and return None if memory does not suffice."""
     try:
         return embed(sequences)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-    # Not before the error is gone: its traceback holds the tensors of the forward pass.
+    # Only after the error is gone: its traceback keeps the tensors of the forward pass.
     _free_caches()
     return None
 
 
 def _free_caches() -> None:
-    """Give back what torch and the C library hold in reserve."""
+    """Release cached memory of torch and the C library."""
     gc.collect()
     torch.cuda.empty_cache()
     if torch.backends.mps.is_available():

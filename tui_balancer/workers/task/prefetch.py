@@ -1,4 +1,4 @@
-"""The next batch on its way while the one before is waited for: the device is never without."""
+"""Submits the next batch while the device computes the previous one, to keep it busy."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _log = logging.getLogger(__name__)
 
 
 class Prefetch:
-    """Batches that a device was given before their turn.
+    """Batches submitted to a device ahead of time.
 
-    Only where the device computes by itself: a CPU would do the next batch before it is told
-    that somebody else has it.
+    Only for asynchronous devices: a CPU would compute the next batch before it learns that another
+    worker has it.
     """
 
     def __init__(self, embedder: Embedder, busy: BusyClock) -> None:
-        """Take the model on its device, and what adds up how long that is at work."""
+        """Take the model on its device, and the counter of its busy time."""
         self._embedder = embedder
         self._busy = busy
         self._begun: list[tuple[Sequence[str], Pending]] = []
 
     def have(self, *batches: Sequence[str]) -> None:
-        """Have these batches on their way, in this order, and no others.
+        """Submit exactly these batches, in this order.
 
-        One that cannot begin, for want of memory say, will fail or not when its turn comes.
+        One that cannot start, for example for lack of memory, is tried again in its turn.
         """
         if not self._embedder.computes_by_itself:
             return
@@ -40,13 +40,13 @@ class Prefetch:
                 try:
                     pending = self._embedder.begin(batch)
                 except RuntimeError as error:
-                    _log.info("a batch could not begin before its turn: %s", error)
+                    _log.info("a batch could not be submitted ahead of time: %s", error)
                     break
             begun.append((batch, pending))
         self._begun = begun
 
     def embed(self, sequences: Sequence[str]) -> torch.Tensor:
-        """Return the vectors of a batch, see `Embedder.embed`, begun before its turn or not."""
+        """Return the vectors of a batch, submitted ahead of time or not; see `Embedder.embed`."""
         if not self._embedder.computes_by_itself:
             with self._busy.running():
                 return self._embedder.embed(sequences)

@@ -1,4 +1,4 @@
-"""The files of a task read before their turn: the device does not wait for a parser."""
+"""Reads the next task's files ahead, so that the device does not wait for the parser."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tui_balancer.workers.wire.protocol import FileTask, Task
 from tui_balancer.workers.wire.queues import WorkQueue
 
 READ_AHEAD_BYTES = 64 << 20
-"""Files that are larger together are not read ahead: they take up to three times their size in
-memory, and seconds of reading do not matter beside what their embedding takes."""
+"""Maximum total bytes to read ahead: files take up to three times their size in memory, and for
+larger ones the seconds of reading are small next to the embedding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class ReadFile:
     """One file of a task.
 
     Attributes:
-        task: What is to become of it.
-        content: What is in it; None if it cannot be used, or is in its shards.
-        failure: Why not.
+        task: The file's task.
+        content: Its content; None if it is unusable or in shards.
+        failure: Why it is unusable.
     """
 
     task: FileTask
@@ -34,17 +34,17 @@ class ReadFile:
 
     @property
     def records(self) -> tuple[ProteinRecord, ...]:
-        """Its sequences; none if it cannot be used."""
+        """Its sequences; none if it is unusable."""
         return self.content.records if self.content is not None else ()
 
     @property
     def segments(self) -> tuple[int, ...]:
-        """Where in its sequences its segments begin; none of a file that is not large."""
+        """Start of each segment among its sequences; empty for a small file."""
         return self.content.segments if self.content is not None else ()
 
 
 def read_files(files: Iterable[FileTask], rules: ReadingRules) -> tuple[ReadFile, ...]:
-    """Read a task's files; each must still be what the scan saw."""
+    """Read a task's files; each must be unchanged since the scan."""
     return tuple(_read(file, rules) for file in files)
 
 
@@ -62,18 +62,18 @@ def _read(file: FileTask, rules: ReadingRules) -> ReadFile:
 
 
 FirstBatch = Callable[[Sequence[ProteinRecord]], tuple[list[str], ...]]
-"""The records of a task in; the batch that it will begin with out, if that is known."""
+"""Takes the records of a task; returns its first batch, if known."""
 
 
 class ReadAhead:
-    """Reads the files of the task that will probably be next, while another one is embedded.
+    """Reads the files of the probable next task while the current one is embedded.
 
-    Only a guess is read: the queue is looked at, nothing is taken from it. If another task
-    comes instead, because the guess was stolen or moved, that one is read when it is there.
+    It only peeks at the queue and takes nothing. If another task comes instead, because the
+    guess was stolen or moved, that one is read on arrival.
     """
 
     def __init__(self, queue: WorkQueue, rules: ReadingRules, first_batch: FirstBatch) -> None:
-        """Take where tasks come from, how files are read, and what they begin with."""
+        """Take the source of tasks, the reader of files, and the first batch of tasks."""
         self._queue = queue
         self._rules = rules
         self._first_batch = first_batch
@@ -82,7 +82,7 @@ class ReadAhead:
         self._guess: Future[tuple[ReadFile, ...]] | None = None
 
     def begin(self) -> None:
-        """Start to read what comes next; returns at once."""
+        """Start reading the probable next task; return at once."""
         self._guess = self._reader.submit(self._read_next)
 
     def files(self, task: Task) -> tuple[ReadFile, ...]:
@@ -96,22 +96,22 @@ class ReadAhead:
         if [_identity(one.task) for one in read] != [_identity(file) for file in task.files]:
             return read_files(task.files, self._rules)
         return tuple(
-            # What failed before its turn gets the chance that it would have had.
+            # A file that failed ahead of time is read again in its turn.
             ReadFile(file, one.content) if one.content is not None else _read(file, self._rules)
             for one, file in zip(read, task.files, strict=True)
         )
 
     def first_batch(self) -> tuple[list[str], ...]:
-        """Return the batch that the guess would begin with, if it is read; for a device to start.
+        """Return the first batch of the guess, if it is read, for submission ahead of time.
 
-        Where the task turns out to be another one, or to begin elsewhere, that was in vain.
+        If another task or another first batch comes, this work is wasted.
         """
         if self._guess is None or not self._guess.done():
             return ()
         return self._first
 
     def close(self) -> None:
-        """Wait for what is being read, and read no more."""
+        """Wait for the current reading, and read no more."""
         self._reader.shutdown()
 
     def _read_next(self) -> tuple[ReadFile, ...]:

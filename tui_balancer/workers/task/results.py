@@ -1,4 +1,4 @@
-"""What was embedded, on its way from a worker's vectors to its outputs."""
+"""Embedded files on the way from vectors to outputs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Writable(Protocol):
 
     @property
     def task(self) -> FileTask:
-        """What is to become of it."""
+        """Its task."""
 
     def content(self) -> Content:
-        """Return what goes into its outputs.
+        """Return the content of its outputs.
 
         Raises:
             FileFailure: There is nothing to write.
@@ -35,12 +35,12 @@ class EmbeddedFile:
     """A file with its vectors.
 
     Attributes:
-        read: What was in it.
+        read: Its records.
         kept: What is kept of a sequence.
-        ids: Its sequences of which there is something, N of them.
-        vectors: Yields the row of each; called as often as the outputs want.
-        metadata: Of its output.
-        failure: Why there is nothing to write; None when there is.
+        ids: Its N embedded sequences.
+        vectors: Yields the row of each; may be called several times.
+        metadata: Metadata of its output.
+        failure: Why there is nothing to write; None otherwise.
     """
 
     read: ReadFile
@@ -69,7 +69,7 @@ class EmbeddedFile:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedTask:
-    """A task whose files are to be written; `compute_seconds` its batches were in flight."""
+    """A task with files to write; its batches were in flight for `compute_seconds`."""
 
     task: Task
     files: tuple[Writable, ...]

@@ -1,4 +1,4 @@
-"""One task embedded: the files of its unit run through the model batch by batch."""
+"""Embeds one task: runs the files of its unit through the model batch by batch."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from tui_balancer.workers.wire.queues import WorkQueue
 _log = logging.getLogger(__name__)
 
 _IN_FLIGHT = 2
-"""Batches on their way at once: one computed, one that can follow without a gap."""
+"""Batches in flight at once: one computed, one that follows without a gap."""
 
 
 class Abandoned(Exception):
-    """The app took the task back."""
+    """The app withdrew the task."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What a worker works with, from its first task to its last.
+    """The context of a worker for all its tasks.
 
     Attributes:
-        setup: What it was given.
-        queue: Where tasks come from and results go.
+        setup: Its setup.
+        queue: Source of tasks and sink of results.
         embedder: The model on its device.
-        busy: Adds up how long the device is at work.
-        flight: Batches that the device has before their turn.
+        busy: Sums the busy time of the device.
+        flight: Batches submitted ahead of time.
     """
 
     setup: WorkerSetup
@@ -58,9 +58,9 @@ class WorkerContext:
 
 
 class TaskRun:
-    """A task on its way from being read to its vectors.
+    """A task between reading and vectors.
 
-    The sequences of all its files go through the model in common batches.
+    The sequences of all its files share batches.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class TaskRun:
         files: Sequence[ReadFile],
         following: Callable[[], Sequence[Sequence[str]]] = tuple,
     ) -> None:
-        """Take a task with what was read of it, and who knows the first batches after it."""
+        """Take a task with its files, and a source of the batches that follow it."""
         self._bench = bench
         self._following = following
         self._task = task
@@ -84,7 +84,7 @@ class TaskRun:
         """Embed the files.
 
         Raises:
-            Abandoned: The app took the task back, or others bring it to its end.
+            Abandoned: The app withdrew the task, or other workers finish it.
         """
         name = terminal_safe(str(self._task.files[0].source))
         _log.info("unit %d epoch %d: %s", self._task.unit_id, self._task.epoch, name)
@@ -103,7 +103,7 @@ class TaskRun:
         return self._bench.busy.seconds() - self._busy_before
 
     def _computed(self) -> UnitVectors:
-        """Return the vectors, computing those that nobody has kept, or that others have not.
+        """Return the vectors, after computing those that are not kept and not with other workers.
 
         Raises:
             FileFailure: None of the files can be embedded.
@@ -131,14 +131,14 @@ class TaskRun:
             computed = self._embedded_batch(vectors, number)
             with blaming_the_file("keep what is computed"):
                 vectors.add(number, computed)
-            # What other units leave undone is not in the estimate of this one's cost.
+            # Blocks that other units leave are not in the estimate of this unit's cost.
             self._advance(vectors, number, restored=self._is_anothers(vectors, number))
             vectors.give_up(self._files.failed_records)
             self._report(vectors, computed=self._all_there(vectors), batch=number)
         return vectors
 
     def _next(self, vectors: UnitVectors) -> int | None:
-        """Return the batch to embed now; blocks that others have left meanwhile are taken over."""
+        """Return the next batch to embed; load blocks that others have computed meanwhile."""
         while (number := next(vectors.upcoming(self._spans), None)) is not None:
             if vectors.fetch(number):
                 self._advance(vectors, number, restored=True)
@@ -154,7 +154,7 @@ class TaskRun:
         return self._spans is None and vectors.complete
 
     def _take_over(self, vectors: UnitVectors, newest: int) -> None:
-        """Take over the batches that attempts up to this one have kept."""
+        """Load the batches that earlier attempts have kept."""
         partial, epoch = self._task.partial, self._task.epoch
         paths = [part_path(partial, other) for other in range(1, newest + 1) if other != epoch]
         if self._task.spans is not None:
@@ -168,7 +168,7 @@ class TaskRun:
             self._report(vectors, computed=self._all_there(vectors))
 
     def _costs(self, vectors: UnitVectors) -> array[float]:
-        """Return the FLOPs of each batch; 0 for those that are there, or that nobody wants."""
+        """Return the FLOPs of each batch; 0 for those that are done or not needed."""
         costs = array("d", bytes(8 * len(vectors)))
         for number in vectors.missing:
             costs[number] = self._cost(vectors, number)
@@ -180,7 +180,7 @@ class TaskRun:
 
     def _planned(self) -> UnitVectors:
         task, setup, embedder = self._task, self._bench.setup, self._bench.embedder
-        # A file that outputs are written from has one writer, whoever is taken for dead.
+        # A file of kept batches has one writer, even if its worker is believed dead.
         alone = task.spans is None and embedder.kept.fixed
         partial = task.partial if alone else part_path(task.partial, task.epoch)
         with blaming_the_file("embed it"):
@@ -200,7 +200,7 @@ class TaskRun:
         return origin(self._bench.setup, self._bench.embedder, self._files.read)
 
     def _embedded_batch(self, vectors: UnitVectors, number: int) -> EmbeddedBatch:
-        """Embed a batch; files that have what cannot be embedded fail."""
+        """Embed a batch; files with sequences that cannot be embedded fail."""
         users = [self._files.with_any(vectors.plan.users(row)) for row in vectors.rows(number)]
         batch, failures = embed_or_blame(
             self._bench.flight.embed, vectors.texts(number), users, self._bench.embedder.kept
@@ -209,7 +209,7 @@ class TaskRun:
         return batch
 
     def _advance(self, vectors: UnitVectors, number: int, *, restored: bool = False) -> None:
-        """Count one more batch as embedded, now or by somebody else."""
+        """Count a batch as embedded, here or by another worker."""
         done, records = self._done, vectors.wanted(number)
         cost = 0.0 if self._is_anothers(vectors, number) else self._cost(vectors, number)
         self._done = Progress(
@@ -222,10 +222,9 @@ class TaskRun:
     def _report(
         self, vectors: UnitVectors | None, *, computed: bool, batch: int | None = None
     ) -> None:
-        """Report a batch; wait out a pause; stop when the task was taken back.
+        """Report a batch; wait during a pause; stop if the task was withdrawn.
 
-        When all is computed there is nothing to hold but the result, so a pause waits until
-        it is handed in.
+        When all is computed, a pause starts only after the result is returned.
         """
         self._is_computed = computed
         lease = (self._task.unit_id, self._task.epoch)
@@ -236,9 +235,9 @@ class TaskRun:
             self._obey(order, vectors)
 
     def _obey(self, order: Directive, vectors: UnitVectors | None) -> None:
-        """Do as the app says at a batch boundary."""
+        """Follow the app's directive at a batch boundary."""
         if order is Directive.RELEASE:
-            _log.info("its part is done, others go on")
+            _log.info("its part is done, others continue")
         if order in (Directive.ABANDON, Directive.RELEASE):
             raise Abandoned
         if order is not Directive.RESHARE or vectors is None:
@@ -257,12 +256,12 @@ def embed(
     files: Sequence[ReadFile],
     following: Callable[[], Sequence[Sequence[str]]] = tuple,
 ) -> EmbeddedTask:
-    """Do what is left to be done of a task before its outputs are written.
+    """Embed the rest of a task, before its outputs are written.
 
     Args:
-        bench: What the worker works with.
-        task: What is to be done.
-        files: What was read of it.
+        bench: Context of the worker.
+        task: The task.
+        files: Its files as read.
         following: See `TaskRun`.
 
     Raises:
@@ -278,7 +277,7 @@ def embed(
 
 
 def _after(spans: Spans | None, number: int) -> Spans | None:
-    """Return batches without those up to a number: one is begun after the other."""
+    """Return the batches after a number: they start in order."""
     if spans is None:
         return None
     here = next(n for n, (first, end) in enumerate(spans) if first <= number < end)

@@ -1,4 +1,4 @@
-"""The files of a task while it is embedded: whose a record is, which fail, and what goes out."""
+"""The files of a task during embedding: their records, failures and results."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tui_balancer.workers.wire.config import WorkerSetup
 
 
 class TaskFiles:
-    """A task's files side by side, their records numbered through from the first to the last.
+    """A task's files, with their records numbered consecutively.
 
-    A file that fails does not hold up the others.
+    A failed file does not affect the others.
 
     Attributes:
-        read: What was read of each.
+        read: Each file as read.
     """
 
     def __init__(self, read: Sequence[ReadFile]) -> None:
@@ -35,12 +35,12 @@ class TaskFiles:
 
     @property
     def records(self) -> list[ProteinRecord]:
-        """Those of all files."""
+        """Records of all files."""
         return list(chain.from_iterable(file.records for file in self.read))
 
     @property
     def unwanted(self) -> list[int]:
-        """The records of files whose outputs are not to be written."""
+        """Records of files whose outputs are not needed."""
         return [
             record
             for file, records in zip(self.read, self._records, strict=True)
@@ -50,39 +50,39 @@ class TaskFiles:
 
     @property
     def segments(self) -> tuple[int, ...]:
-        """Where in the records the segments of a large file begin, which is in no bundle."""
+        """Start of each segment among the records of a large file, which is in no bundle."""
         return self.read[0].segments if len(self.read) == 1 else ()
 
     @property
     def all_failed(self) -> bool:
-        """Whether there is nothing left to embed for."""
+        """Whether no file needs embedding any more."""
         return len(self._failures) == len(self.read)
 
     @property
     def failed_records(self) -> list[int]:
-        """The records of files that have failed."""
+        """Records of failed files."""
         return [record for file in self._failures for record in self._records[file]]
 
     def fail(self, failures: Mapping[int, FileFailure]) -> None:
-        """Let files fail, each for its reason."""
+        """Fail files, each with its reason."""
         self._failures.update(failures)
 
     def fail_all(self, failure: FileFailure) -> None:
-        """Let all files fail for one reason."""
+        """Fail all files for one reason."""
         self._failures.update(dict.fromkeys(range(len(self.read)), failure))
 
     def with_any(self, records: Iterable[int]) -> frozenset[int]:
-        """Return the files that have one of these records."""
+        """Return the files with any of these records."""
         return frozenset(bisect_right(self._ends, record) - 1 for record in records)
 
     def embedded(
         self, vectors: UnitVectors | None, setup: WorkerSetup, embedder: Embedder
     ) -> tuple[EmbeddedFile, ...]:
-        """Return the wanted files as they are to be written, or why one is not.
+        """Return the wanted files ready to write, or with the reason of their failure.
 
         Args:
-            vectors: Of the records; None where all files have failed.
-            setup: What the worker was given.
+            vectors: Vectors of the records; None if all files have failed.
+            setup: The worker's setup.
             embedder: The model on its device.
         """
         return tuple(

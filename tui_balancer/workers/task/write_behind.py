@@ -1,4 +1,4 @@
-"""Outputs written beside the computing: the device does not wait for a disk."""
+"""Writes outputs in the background, so that the device does not wait for the disk."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _log = logging.getLogger(__name__)
 
 
 class WriteBehind:
-    """Writes the outputs of one task in a thread while the next one is computed, and hands it in.
+    """Writes and returns one task in a thread while the next one is computed.
 
-    One task at a time, so that not more than the vectors of two are in memory.
+    One task at a time, so that the vectors of at most two are in memory.
     """
 
     def __init__(self, queue: WorkQueue) -> None:
@@ -30,31 +30,31 @@ class WriteBehind:
         self._writing: Future[None] | None = None
 
     def write(self, embedded: EmbeddedTask) -> None:
-        """Begin to write a task's outputs, once those before are written.
+        """Start writing a task's outputs, after the previous ones are written.
 
         Raises:
-            Exception: Handing in the task before failed; the worker cannot go on.
+            Exception: Returning the previous task failed; the worker cannot continue.
         """
         self.wait()
         self._writing = self._writer.submit(self._write, embedded)
 
     def check(self) -> None:
-        """Raise what went wrong with the task that was written last; does not wait."""
+        """Raise the error of the last written task, if any; does not wait."""
         if self._writing is not None and self._writing.done():
             self.wait()
 
     def wait(self) -> None:
-        """Return when everything is handed in.
+        """Wait until every task is returned.
 
         Raises:
-            Exception: Handing it in failed; the worker cannot go on.
+            Exception: Returning a task failed; the worker cannot continue.
         """
         if self._writing is not None:
             self._writing.result()
             self._writing = None
 
     def close(self) -> None:
-        """End the thread when it has written what it has."""
+        """End the thread after its current task."""
         self._writer.shutdown()
 
     def _write(self, embedded: EmbeddedTask) -> None:
@@ -64,7 +64,7 @@ class WriteBehind:
 def write_outputs(embedded: EmbeddedTask) -> TaskResult:
     """Write and sync the outputs of a task; the app puts them in place.
 
-    What cannot be written is a result with the reason.
+    A failed write is a result with the reason.
     """
     results = tuple(_result(file) for file in embedded.files)
     return TaskResult(embedded.task.unit_id, embedded.task.epoch, results, embedded.compute_seconds)
@@ -77,7 +77,7 @@ def _result(file: Writable) -> FileResult:
     except FileFailure as failure:
         name = terminal_safe(str(task.source))
         _log.warning("%s: %s", name, failure, exc_info=failure.__cause__)
-        # As far as that goes: the app sweeps up after all workers.
+        # If possible: the app cleans up after all workers.
         for output in task.outputs:
             with contextlib.suppress(OSError):
                 remove(output.temporary)

@@ -1,1 +1,1 @@
-"""The rows of a unit, until its outputs are written."""
+"""The vectors of a unit, until its outputs are written."""

@@ -1,4 +1,4 @@
-"""The batches of a unit: a function of its records, the settings, and what units share."""
+"""The batches of a unit, determined by its records, the settings and the shared blocks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def first_batch(
     dereplicate: bool = True,
     shared: SharedBlocks | None = None,
 ) -> tuple[list[str], ...]:
-    """Return the batch that a unit begins with; none where that hangs on what others leave."""
+    """Return the first batch of a unit; none if it depends on other units."""
     texts = UnitPieces(records, rules, dereplicate=dereplicate).texts
     if shared is not None and shared.find(texts):
         return ()
@@ -28,17 +28,17 @@ def first_batch(
 
 
 class UnitPlan:
-    """A unit's batches: first the blocks that it has pieces of, then those of its other pieces.
+    """A unit's batches: first the shared blocks with its pieces, then those of its other pieces.
 
-    Of a large file, those of one segment after the other.
+    For a large file, in order of segments.
 
-    A row is the number of a piece, see `UnitPieces`; those of a block that are not the unit's have
-    the numbers after it.
+    A row is the number of a piece, see `UnitPieces`; pieces of a block outside the unit have the
+    numbers after it.
 
     Attributes:
-        pieces: The unit's.
-        batches: By their rows.
-        blocks: The numbers of the blocks among what units share, in the order of their batches.
+        pieces: The unit's pieces.
+        batches: Rows of each batch.
+        blocks: Numbers of the shared blocks, in the order of their batches.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class UnitPlan:
         self.batches = tuple(planned)
 
     def is_block(self, number: int) -> bool:
-        """Whether a batch is one that other units have, too."""
+        """Whether a batch is a block shared with other units."""
         return number < len(self.blocks)
 
     def owner(self, number: int) -> int | None:
-        """Return the unit that a block belongs to; None for a batch of the unit's own."""
+        """Return the unit that a block belongs to; None for a batch of this unit."""
         if self._shared is None or not self.is_block(number):
             return None
         return self._shared.plan.owner(self.blocks[number])
@@ -83,23 +83,23 @@ class UnitPlan:
         return self.pieces.texts[row] if row < own else self._foreign[row - own]
 
     def users(self, row: int) -> Iterator[int]:
-        """Yield the records of the unit that a piece belongs to."""
+        """Yield the unit's records of a piece."""
         return self.pieces.users(row) if row < len(self.pieces) else iter(())
 
     def begun_in(self, number: int) -> Iterator[int]:
-        """Yield the records whose first piece is in a batch: each is in one."""
+        """Yield the records whose first piece is in a batch: exactly one per record."""
         own = (row for row in self.batches[number] if row < len(self.pieces))
         return chain.from_iterable(map(self.pieces.begun_by, own))
 
     def labels(self, number: int, rows: Sequence[int]) -> tuple[str, ...]:
-        """Return what pieces of a batch are called where it is kept."""
+        """Return the labels of a batch's pieces in the partial result."""
         if self.is_block(number):
             places = {row: str(place) for place, row in enumerate(self.batches[number])}
             return tuple(places[row] for row in rows)
         return tuple(map(self.pieces.label, rows))
 
     def _block(self, block: int, rows: dict[int, int]) -> tuple[int, ...]:
-        """Return the rows of a block, of which the unit has some pieces."""
+        """Return the rows of a block that has pieces of the unit."""
         assert self._shared is not None, "something was found"
         batch: list[int] = []
         for piece in self._shared.plan.pieces(block):

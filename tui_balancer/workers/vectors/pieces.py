@@ -1,4 +1,4 @@
-"""What of a unit goes through the model: every sequence once, long ones in windows."""
+"""The pieces of a unit for the model: every sequence once, long ones in windows."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class UnitPieces:
     """The pieces of a unit's records; each has a number, its row.
 
     A piece is a whole sequence, or a window of a long one. Pieces with the same residues are one,
-    unless every copy is to be computed; in different segments of a file they are, unless units
-    have them in common.
+    unless every copy is computed; pieces in different segments of a file stay separate, unless
+    units share them.
 
     Attributes:
         texts: The residues of each piece.
-        segments: Where among the pieces those of each segment begin; of a unit without, 0.
+        segments: First piece of each segment; 0 for a unit without segments.
     """
 
     def __init__(
@@ -32,12 +32,12 @@ class UnitPieces:
         """Number the pieces.
 
         Args:
-            records: All of the unit, one file's after the other's.
-            rules: How long ones are divided.
+            records: All records of the unit, in order of files.
+            rules: How long sequences are divided.
             dereplicate: Whether pieces with the same residues are one.
-            segments: Where in the records segments begin, the first one at 0; none for a unit
-                whose batches are not those of segments.
-            common: Residues that several units, or segments, have in common.
+            segments: First record of each segment, starting with 0; empty for a unit without
+                segments.
+            common: Residues that several units or segments share.
         """
         self._records = records
         self.texts: list[str] = []
@@ -69,21 +69,21 @@ class UnitPieces:
         return len(self.texts)
 
     def rows(self, record: int) -> tuple[int, ...]:
-        """Return the pieces of a record, in the order of its residues."""
+        """Return the pieces of a record, in order of residues."""
         rows = self._rows[record]
         return (rows,) if isinstance(rows, int) else rows
 
     def users(self, row: int) -> Iterator[int]:
-        """Yield the records that a piece belongs to."""
+        """Yield the records of a piece."""
         yield self._first_user[row]
         yield from self._other_users.get(row, ())
 
     def begun_by(self, row: int) -> Iterator[int]:
-        """Yield the records whose first piece this is: each record has one."""
+        """Yield the records whose first piece this is."""
         return (record for record in self.users(row) if self.rows(record)[0] == row)
 
     def label(self, row: int) -> str:
-        """Return what tells a piece from the others of the unit, for people too."""
+        """Return the unique label of a piece within the unit."""
         first = self._first_user[row]
         place = self.rows(first).index(row)
         return f"{self._records[first].id}#{place}" if place else self._records[first].id

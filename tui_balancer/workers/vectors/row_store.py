@@ -1,4 +1,4 @@
-"""Where the rows of a unit are until its outputs are written: in memory, or on the disk."""
+"""Stores the rows of a unit until its outputs are written, in memory or on disk."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class PlacedBatch:
     """The rows of a batch.
 
     Attributes:
-        rows: Numbers of the pieces; those that are not the unit's own come after its own.
-        sizes: Numbers in the row of each.
-        vectors: All of them, one behind the other; float32, flat.
-        file: Where the batch is kept.
-        place: Where its vectors begin in the file.
+        rows: Numbers of the pieces; those of other units come last.
+        sizes: Number of values in each row.
+        vectors: All rows concatenated; float32, flat.
+        file: File with the batch.
+        place: Offset of its vectors in the file.
     """
 
     rows: Sequence[int]
@@ -37,16 +37,16 @@ class PlacedBatch:
 
 
 class RowStore(Protocol):
-    """The rows of a unit's pieces, by the numbers of these."""
+    """The rows of a unit's pieces, by piece number."""
 
     on_disk: bool
-    """Whether rows are read from where they were kept, so that they have to be kept there."""
+    """Whether rows are read from the partial result, so that it must be kept."""
 
     def put(self, batch: PlacedBatch) -> None:
-        """Take the rows of a batch, but for those that are not the unit's own."""
+        """Store the rows of a batch that belong to the unit."""
 
     def row(self, number: int) -> Row:
-        """Return a row that is there.
+        """Return a stored row.
 
         Raises:
             OSError: It cannot be read.
@@ -54,10 +54,10 @@ class RowStore(Protocol):
 
 
 def rows_for(texts: Sequence[str], kept: Representations) -> RowStore:
-    """Return a store that holds rows of a fixed size, and leaves large ones on the disk.
+    """Return a store: in memory for rows of a fixed size, on disk for others.
 
     Raises:
-        MemoryError: There is no room for the rows.
+        MemoryError: The rows do not fit into memory.
     """
     if kept.fixed:
         return HeldRows(len(texts), kept.numbers(0))
@@ -87,7 +87,7 @@ class HeldRows:
 
 
 class DiskRows:
-    """Rows of any size, in the files that keep the batches; only their places are in memory."""
+    """Rows of any size, in the files of the batches; only their offsets are in memory."""
 
     on_disk = True
 
@@ -119,13 +119,13 @@ class DiskRows:
 def joined_row(
     kept: Representations, length: int, windows: Sequence[tuple[int, int]], rows: Sequence[Row]
 ) -> Row:
-    """Return the row of a whole sequence; kind by kind, see its `join`.
+    """Return the row of a whole sequence, joined by each kind's `join`.
 
     Args:
-        kept: What is in the rows; all of it can be joined.
+        kept: Content of the rows; all kinds can be joined.
         length: Residues of the sequence.
-        windows: As `inputs.windows` has them.
-        rows: Of each window.
+        windows: As in `inputs.windows`.
+        rows: Rows of each window.
     """
     pieces = [
         [row[part.numbers].reshape(part.shape) for part in kept.parts(end - start)]

@@ -1,7 +1,6 @@
-"""The shards of a file brought together: its outputs, as if it had been computed in one piece.
+"""Joins the shards of a file into its outputs, as if computed in one piece.
 
-No device is needed for it. What is in memory are the entries; rows come from one shard after the
-other.
+No device is needed. Only the entries are in memory; rows are read shard by shard.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from tui_balancer.workers.wire.protocol import FileTask
 
 @dataclass(frozen=True, slots=True)
 class DividedFile:
-    """A file all of whose shards are there.
+    """A file with all of its shards.
 
     Attributes:
-        task: What is to become of it.
+        task: The file's task.
         kept: What is kept of a sequence.
     """
 
@@ -33,7 +32,7 @@ class DividedFile:
 
     def content(self) -> Content:
         """See `results.Writable`."""
-        with blaming_the_file("bring its shards together"):
+        with blaming_the_file("join its shards"):
             shards = [read_shard(path) for path in self.task.shards]
         metadata = [shard.metadata for shard in shards]
         names = _names(shards)
@@ -50,9 +49,9 @@ class DividedFile:
 
 
 def _names(shards: Sequence[StoredShard]) -> dict[str, str]:
-    """Return what the sequences of a file's shards are called in its outputs.
+    """Return the ids of the sequences of a file's shards in its outputs.
 
-    Those that have failed or were left out have names, too: an id is distinct in all of the file.
+    Failed and skipped sequences have ids too: an id is unique in the whole file.
     """
     labels: list[tuple[int, str, bool]] = []
     for shard in shards:

@@ -1,4 +1,4 @@
-"""What several units have in common, computed once for all; see `outputs.dereplication`."""
+"""Sequences shared by several units, computed once; see `outputs.dereplication`."""
 
 from __future__ import annotations
 
@@ -17,27 +17,26 @@ _FOLDER_BLOCKS = 1000
 
 
 class SharedBlocks:
-    """A run's shared pieces, as one worker sees them.
+    """A run's shared pieces, from one worker's view.
 
-    They are divided into blocks, each a batch. Whoever needs a block first computes it and
-    leaves it in the run folder, where the others read it. A block's content follows from the
-    run's inputs alone, so it does not matter who that is, nor that two workers now and then
-    compute the same one. To keep that rare a worker claims a block before it computes it, and
-    leaves those that others have claimed to the end; it waits for nobody, so nothing is lost
-    with a worker that dies.
+    They are divided into blocks, each a batch. The first worker that needs a block computes it and
+    writes it to the run folder, where the others read it. A block's content depends only on the
+    run's inputs, so any worker may compute it, even two at once. To keep that rare a worker claims
+    a block before it computes it, and leaves those that others have claimed to the end; it waits
+    for no other worker, so nothing is lost if one dies.
 
     Attributes:
-        plan: The run's.
+        plan: The run's plan.
     """
 
     def __init__(self, plan: SharedPlan, folder: Path, origin: Mapping[str, object]) -> None:
-        """Take a plan, the run folder, and all that decides the vectors of a piece."""
+        """Take a plan, the run folder, and everything that determines the vectors of a piece."""
         self.plan = plan
         self._folder = folder / PLAN_FOLDER
         self._origin = {**origin, "plan": plan.sha256}
 
     def find(self, texts: Sequence[str]) -> dict[int, dict[int, int]]:
-        """Return the blocks in which some texts are: by block, by piece of the plan, which text."""
+        """Return the blocks that contain texts: by block and piece, the text's place."""
         found: dict[int, dict[int, int]] = {}
         for number, piece in enumerate(self.plan.find(texts)):
             if piece is not None:
@@ -45,16 +44,16 @@ class SharedBlocks:
         return dict(sorted(found.items()))
 
     def common(self, texts: Sequence[str]) -> set[str]:
-        """Return those of some texts that are pieces of the plan."""
+        """Return the texts that are pieces of the plan."""
         found = zip(texts, self.plan.find(texts), strict=True)
         return {text for text, piece in found if piece is not None}
 
     def kept(self, block: int) -> PartialResult:
-        """Return where a block's vectors are, or will be."""
+        """Return the path of a block's vectors."""
         return PartialResult(self._path(block, "shared"), self._origin)
 
     def claim(self, block: int) -> bool:
-        """Whether nobody has claimed the block before; from now on this worker has."""
+        """Claim a block; return whether no other worker has claimed it."""
         path = self._path(block, "claim")
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +62,7 @@ class SharedBlocks:
         return False
 
     def keep(self, block: int, batch: KeptBatch) -> int:
-        """Leave a block to the others, whole or not at all; return where its vectors begin.
+        """Write a block for the others, atomically; return the offset of its vectors.
 
         Raises:
             OSError: It cannot be written.
@@ -79,16 +78,16 @@ class SharedBlocks:
         return place
 
     def _path(self, block: int, kind: str) -> Path:
-        # Swept up with the other partial results when the run is through.
+        # Removed with the other partial results at the end of the run.
         folder = self._folder / f"{block // _FOLDER_BLOCKS:05d}"
         return folder / f"{block}_ESM.{kind}.partial"
 
 
 def shared_blocks(setup: WorkerSetup, weights_sha256: str) -> SharedBlocks | None:
-    """Return what units of the worker's run have in common; None if that is nothing.
+    """Return the shared blocks of the worker's run; None if there are none.
 
     Raises:
-        UserError: The plan is not as it was written.
+        UserError: The plan is damaged.
     """
     folder = setup.folder
     plan = _opened(folder) if folder is not None and setup.settings.dereplicate else None

@@ -1,4 +1,4 @@
-"""The rows of one unit as they come in, from the model, an earlier attempt or another unit."""
+"""Collects the rows of a unit from the model, earlier attempts and other units."""
 
 from __future__ import annotations
 
@@ -26,13 +26,12 @@ _FLOAT_BYTES = 4
 
 
 class UnitVectors:
-    """A unit's batches and what is there of them.
+    """A unit's batches and their results so far.
 
-    The batches follow from the unit's records, the plan of what units share, and the settings,
-    and so do the outputs' bytes. Batches of which no piece is wanted are not computed. A batch
-    that was embedded is kept at once, a block where other units find it, the others in the
-    partial result, unless it is the last one missing and in memory: then the outputs themselves
-    come next.
+    The unit's records, the plan of shared pieces and the settings determine the batches, and so
+    the outputs' bytes. Batches without wanted pieces are not computed. An embedded batch is kept at
+    once, a block where other units find it, others in the partial result, except for the last
+    missing one if it is in memory: then the outputs are written next.
 
     A row is the number of a piece, see `UnitPlan`.
 
@@ -56,18 +55,18 @@ class UnitVectors:
         """Plan the batches.
 
         Args:
-            records: Of all files of the unit, one after the other.
-            kept: What is in a row.
+            records: Records of all files of the unit, in order.
+            kept: Content of a row.
             rules: How long sequences are divided.
-            batch_tokens: Tokens of a batch, at most.
-            partial: Where finished batches are kept.
+            batch_tokens: Maximum tokens of a batch.
+            partial: Path of the partial result.
             dereplicate: Whether the same residues are computed once.
-            shared: What the unit may have in common with others.
-            unwanted: Records that nobody needs.
-            segments: Where in the records of a large file its segments begin.
+            shared: Blocks shared with other units.
+            unwanted: Records that are not needed.
+            segments: First record of each segment of a large file.
 
         Raises:
-            MemoryError: There is no room for the rows.
+            MemoryError: The rows do not fit into memory.
         """
         self._records, self._kept, self._rules = records, kept, rules
         common: Collection[str] = ()
@@ -91,23 +90,23 @@ class UnitVectors:
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """The numbers of the batches that are not there, in the order to embed them in."""
+        """Numbers of the missing batches, in order of embedding."""
         return tuple(self._missing)
 
     @property
     def complete(self) -> bool:
-        """Whether all batches are there."""
+        """Whether no batch is missing."""
         return not self._missing
 
     def upcoming(self, spans: Sequence[tuple[int, int]] | None) -> Iterator[int]:
-        """Yield the batches that are not there of all, or of these, in the order to embed in."""
+        """Yield the missing batches of all, or of these, in order of embedding."""
         if spans is None:
             return iter(self._missing)
         mine = (number for first, end in spans for number in range(first, end))
         return (number for number in mine if number in self._missing)
 
     def rows(self, number: int) -> tuple[int, ...]:
-        """Return the rows of a batch, in its order."""
+        """Return the rows of a batch, in order."""
         return self.plan.batches[number]
 
     def texts(self, number: int) -> list[str]:
@@ -115,18 +114,18 @@ class UnitVectors:
         return [self.plan.text(row) for row in self.rows(number)]
 
     def wanted(self, number: int) -> list[ProteinRecord]:
-        """Return the records that somebody needs and that begin in a batch: each is in one."""
+        """Return the needed records that start in a batch: exactly one batch per record."""
         begun = self.plan.begun_in(number)
         return [self._records[record] for record in begun if record not in self._unwanted]
 
     def costly(self, number: int) -> list[str]:
-        """Return the pieces that a batch is computed for: all of a block, and those wanted."""
+        """Return the pieces that a batch is computed for: all of a block, or the wanted ones."""
         if self.plan.is_block(number):
             return self.texts(number)
         return [self.plan.text(row) for row in self.rows(number) if self._is_wanted(row)]
 
     def give_up(self, records: Collection[int]) -> None:
-        """Let nobody need these records any more; what is missing for them alone is not missed."""
+        """Drop the need for these records, and for batches that only they need."""
         if records:
             self._unwanted.update(records)
             for number in self.missing:
@@ -137,9 +136,9 @@ class UnitVectors:
         return len(self.plan.batches)
 
     def is_claimed(self, number: int) -> bool:
-        """Whether a batch is a block that somebody else has begun; then it comes last, once.
+        """Whether a batch is a block that another worker has claimed; it is then postponed once.
 
-        Otherwise it is this worker's now.
+        Otherwise this worker claims it.
         """
         if self._shared is None or not self.plan.is_block(number) or number in self._postponed:
             return False
@@ -151,12 +150,12 @@ class UnitVectors:
         return True
 
     def restore(self, others: Iterable[PartialResult] = ()) -> list[int]:
-        """Take over what was kept, and return which batches those are.
+        """Load kept batches, and return their numbers.
 
-        A partial result that cannot be read is as good as none.
+        An unreadable partial result is ignored.
 
         Args:
-            others: Where others kept batches, besides its own place.
+            others: Other paths with kept batches.
         """
         blocks = len(self.plan.blocks)
         taken = [number for number in range(blocks) if self.fetch(number)]
@@ -169,19 +168,19 @@ class UnitVectors:
         return taken
 
     def fetch(self, number: int) -> bool:
-        """Take over a block that is missing, if another worker has left it; return whether so."""
+        """Load a missing block if another worker has written it; return whether it did."""
         if self._shared is None or not self.plan.is_block(number) or number not in self._missing:
             return False
         block = self.plan.blocks[number]
         return bool(self._taken_over(self._shared.kept(block), {block: number}))
 
     def add(self, number: int, embedded: EmbeddedBatch) -> None:
-        """Take a batch from the model, and keep it.
+        """Store a batch from the model, and keep it.
 
-        A batch of which a piece failed is not kept for other attempts: they may have more memory.
+        A batch with a failed piece is not kept for other attempts: they may have more memory.
 
         Raises:
-            OSError: It cannot be kept, and memory does not hold it.
+            OSError: It cannot be kept, and is not in memory.
         """
         batch = self.rows(number)
         failed = {batch[position] for position in embedded.failed}
@@ -191,23 +190,23 @@ class UnitVectors:
         path, place = Path(), 0
         last = len(self._missing) == 1 and not self.plan.is_block(number)
         if self._store.on_disk or not (failed or last):
-            # Frames with other labels than the whole batch's are taken over by nobody.
+            # No attempt loads frames whose labels differ from the whole batch's.
             labels = self.plan.labels(number, computed)
             frame = KeptBatch(number, labels, flat.numpy().tobytes(), embedded.split)
             path, place = self._keep(number, frame, whole=not failed)
         self._place(number, computed, flat, path, place, split=embedded.split)
 
     def content(self, records: range) -> tuple[list[str], Callable[[], Iterator[Row]]]:
-        """Return the ids of these records that did not fail, and what yields a row for each."""
+        """Return the ids of these records that did not fail, and an iterator of their rows."""
         good = [record for record in records if not self._has_failed(record)]
         return [self._records[record].id for record in good], lambda: map(self._row, good)
 
     def failed_ids(self, records: range) -> list[str]:
-        """Return which of these records did not fit into memory even alone."""
+        """Return the records that did not fit into memory even alone."""
         return [self._records[record].id for record in records if self._has_failed(record)]
 
     def split_batches(self, records: range) -> int:
-        """Return how many batches with some of these records were computed in parts."""
+        """Return the number of batches with these records that were computed in parts."""
         return sum(
             any(user in records for row in self.rows(number) for user in self.plan.users(row))
             for number in self._split
@@ -231,7 +230,7 @@ class UnitVectors:
         return [self._kept.numbers(len(self.plan.text(row))) for row in rows]
 
     def _taken_over(self, partial: PartialResult, numbers: Mapping[int, int]) -> list[int]:
-        """Take over what a file keeps, its batches having other numbers than they have here."""
+        """Load a file's kept batches, whose numbers differ from those here."""
         taken: list[int] = []
         try:
             for kept in partial.read():
@@ -242,11 +241,11 @@ class UnitVectors:
                     self._place(number, batch, flat, partial.path, kept.place, split=kept.split)
                     taken.append(number)
         except OSError as error:
-            _log.warning("finished batches of earlier attempts cannot be read: %s", error)
+            _log.warning("finished batches of earlier attempts are unreadable: %s", error)
         return taken
 
     def _fits(self, number: int, kept: KeptBatch) -> bool:
-        """Whether a kept batch is one that is missing, piece by piece."""
+        """Whether a kept batch has exactly the pieces of a missing one."""
         if number not in self._missing:
             return False
         rows = self.rows(number)
@@ -263,17 +262,17 @@ class UnitVectors:
         *,
         split: bool,
     ) -> None:
-        """Put what there is of a batch into its rows."""
+        """Store the results of a batch in its rows."""
         self._store.put(PlacedBatch(rows, self._sizes(rows), flat, path, place))
         if split:
             self._split.add(number)
         del self._missing[number]
 
     def _keep(self, number: int, batch: KeptBatch, *, whole: bool) -> tuple[Path, int]:
-        """Keep a batch and return where; where that does not work, memory has to do.
+        """Keep a batch on disk and return its place; fall back to memory.
 
         Raises:
-            OSError: It does not work, and memory does not hold the rows.
+            OSError: Writing failed, and the rows are not in memory.
         """
         try:
             if whole and self._shared is not None and self.plan.is_block(number):

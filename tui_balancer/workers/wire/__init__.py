@@ -1,1 +1,1 @@
-"""What worker and app exchange."""
+"""Messages and queues between worker and app."""

@@ -1,4 +1,4 @@
-"""What a worker is given when it is started."""
+"""The setup of a worker."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from tui_balancer.workers.wire.queues import SharedWorkQueues
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """All that a spawned worker is given.
+    """The setup of a spawned worker.
 
     Attributes:
-        worker: Who it is.
+        worker: Its identity.
         threads: CPU threads to compute with.
-        model: What to load.
-        settings: What decides the output's bytes.
+        model: The model to load.
+        settings: Settings that determine the outputs' bytes.
         reading: How FASTA is read.
-        log: File that takes the worker's stdout and stderr, before torch is imported.
-        queues: Where its tasks come from; None where they are brought to it.
-        visible: What `CUDA_VISIBLE_DEVICES` is to say before torch is loaded; empty leaves it.
-        scratch: A folder of the run's processes that ends with the app; None where each is on its
-            own.
-        folder: The run folder, in which units leave each other what they have in common; None
-            where there is nothing of the kind.
-        place: What the device is called in the worker's process, where that is another name than
-            the run's: on a node of a cluster.
+        log: File for the worker's stdout and stderr, set before torch is imported.
+        queues: Source of its tasks; None if they are sent to it.
+        visible: Value of `CUDA_VISIBLE_DEVICES` before torch is loaded; empty leaves it.
+        scratch: A folder shared by the run's processes that ends with the app; None without
+            one.
+        folder: The run folder, with the blocks that units share; None if there are none.
+        place: The device's name in the worker's process, if it differs from its id in the run: on a
+            node of a cluster.
     """
 
     worker: WorkerId
@@ -47,5 +46,5 @@ class WorkerSetup:
 
     @property
     def local_device(self) -> str:
-        """What the device is called in the worker's process: a slice of a card is alone there."""
+        """The device's name in the worker's process, where a slice of a card is the only device."""
         return self.place or ("cuda:0" if self.visible else self.worker.device)

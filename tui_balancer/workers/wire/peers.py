@@ -1,4 +1,4 @@
-"""Who is at the other end of a unix socket, by the kernel's word."""
+"""Identifies the peer of a unix socket, as reported by the kernel."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import socket
 import struct
 
 _LOCAL_PEERCRED = 1
-"""Of macOS and the BSDs; Python has no name for it."""
+"""Socket option of macOS and the BSDs, which Python does not define."""
 
 _XUCRED_BYTES = 76
 
 
 class OtherUser(PermissionError):
-    """The process at the other end is another user's.
+    """The peer process belongs to another user.
 
     Attributes:
-        user: Their number.
+        user: The user's uid.
     """
 
     def __init__(self, user: int) -> None:
@@ -26,11 +26,11 @@ class OtherUser(PermissionError):
 
 
 def require_same_user(connection: socket.socket) -> None:
-    """See that the other end of a connected unix socket is a process of this user.
+    """Check that the peer of a connected unix socket is a process of this user.
 
     Raises:
-        OtherUser: It is not; root is another user, too.
-        OSError: The kernel does not tell.
+        OtherUser: It is not; root is another user too.
+        OSError: The kernel does not report it.
     """
     user = peer_user(connection)
     if user != os.geteuid():
@@ -38,10 +38,10 @@ def require_same_user(connection: socket.socket) -> None:
 
 
 def peer_user(connection: socket.socket) -> int:
-    """Return the number of the user at the other end of a connected unix socket.
+    """Return the uid of the peer of a connected unix socket.
 
     Raises:
-        OSError: The kernel does not tell.
+        OSError: The kernel does not report it.
     """
     if hasattr(socket, "SO_PEERCRED"):
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
@@ -53,7 +53,7 @@ def peer_user(connection: socket.socket) -> int:
 
 
 def user_name(user: int) -> str:
-    """Return what a user is called; `user 1234` where nobody knows."""
+    """Return the name of a user; `user 1234` if unknown."""
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:

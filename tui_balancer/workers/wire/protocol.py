@@ -1,6 +1,6 @@
-"""What worker and app say to each other, as frozen values over the shared queues.
+"""Messages between worker and app, as frozen values over the shared queues.
 
-A worker knows tasks and directives; it never sees the coordinator. The app's side of each
+A worker has tasks and directives and never sees the coordinator. The app's side of each
 call is `WorkerApi`, served by `workers.wire.queues`; the run implements it.
 """
 
@@ -21,9 +21,9 @@ from tui_balancer.samples import Telemetry
 
 @dataclass(frozen=True, slots=True)
 class WorkerId:
-    """One worker process: a device, and how often a process was started for it, from 1.
+    """One worker process: a device, and the number of its process, from 1.
 
-    A worker that was declared dead has an old incarnation: whatever it still says is refused.
+    A worker that was declared dead has an old incarnation: all its later calls are refused.
     """
 
     device: str
@@ -48,13 +48,13 @@ class FileTask:
     Attributes:
         file_id: Position in the run's manifest, from 0.
         source: Absolute path of the FASTA file.
-        source_sha256: Of the file's bytes at the scan, or of its stretch; other bytes fail it.
-        outputs: All that is to be written, at least one, the first one of them first.
-        wanted: Whether its output is to be written. One that is not has its output already,
-            and is read because its sequences share batches with the others'.
-        stretch: What of the file is to be read, of a shard; None for all of it.
-        shards: Where the shards of a divided file are, in order: they are there, and nothing is
-            left to be read or computed. None of another file.
+        source_sha256: SHA-256 of the file, or of its stretch, at the scan; other bytes fail it.
+        outputs: All outputs to write, at least one, the main one first.
+        wanted: Whether to write its outputs. An unwanted file has its outputs already, and is
+            read because its sequences share batches with others.
+        stretch: Part of the file to read, for a shard; None for all of it.
+        shards: Paths of the finished shards of a divided file, in order: nothing is left to read or
+            compute. None for other files.
     """
 
     file_id: int
@@ -68,17 +68,17 @@ class FileTask:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A lease as the worker sees it.
+    """A lease from the worker's view.
 
     Attributes:
         unit_id: The unit.
         epoch: The attempt.
-        files: One file, or all files of a bundle in input order: their sequences are embedded
-            in common batches, so the batches follow from the unit, whatever of it is wanted.
-        partial: Absolute path that keeps the finished batches of this and earlier attempts
-            until the outputs are in place; the app removes it.
-        spans: The batches that this worker begins with, `first <= number < end`, of a unit that
-            it shares with others; None for all.
+        files: One file, or all files of a bundle in input order: their sequences share batches,
+            so the batches depend only on the unit, not on which files are wanted.
+        partial: Absolute path of the finished batches of this and earlier attempts, kept until the
+            outputs are in place; the app removes it.
+        spans: The initial batches of this worker, `first <= number < end`, for a unit that it
+            shares with others; None for all.
     """
 
     unit_id: int
@@ -90,15 +90,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskProgress:
-    """How far a task has come, reported after every batch.
+    """Progress of a task, reported after every batch.
 
     Attributes:
         unit_id: The unit.
         epoch: The attempt.
-        done: What is there of it.
-        computed: Whether all vectors are there: the outputs are written next, beside the
-            computing of another task, which the worker may take at once.
-        batch: Number of the batch that was embedded last, and is kept; None if that was none.
+        done: The part that is done.
+        computed: Whether all vectors are computed: the outputs are written next, while the worker
+            may take and compute another task.
+        batch: Number of the last embedded batch, which is kept; None without one.
     """
 
     unit_id: int
@@ -110,19 +110,19 @@ class TaskProgress:
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """One file as the worker finished it: written, synced, not yet in place.
+    """One finished file of a worker: written, synced, not yet in place.
 
     Attributes:
         file_id: Position in the run's manifest.
-        error: Why there is no output, in one line; empty when there is one.
-        cause: The error as code knows it.
-        disk_full: Whether that is because there was no space: no fault of the file's, which
-            is to be tried again when there is.
-        written: Its outputs, in the order of the task's.
+        error: Why there is no output, in one line; empty otherwise.
+        cause: The error as an enum.
+        disk_full: Whether the disk was full: not the file's fault; it is retried when there is
+            space.
+        written: Its outputs, in the task's order.
         sequences: Vectors written.
         truncated: Sequences cut at the maximum length.
         replaced: Residues read as X.
-        skipped: Sequences left out, as empty or too long.
+        skipped: Sequences left out because they were empty or too long.
         failed_ids: Sequences left out because they did not fit into memory even alone.
     """
 
@@ -140,7 +140,7 @@ class FileResult:
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """A finished task; `compute_seconds` is the time its batches were in flight."""
+    """A finished task; its batches were in flight for `compute_seconds`."""
 
     unit_id: int
     epoch: int
@@ -150,13 +150,13 @@ class TaskResult:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFacts:
-    """What the worker found when its model was on the device.
+    """A worker's facts once its model is on the device.
 
     Attributes:
-        name: As `torch.cuda.get_device_name` prints it; the processor's name for a CPU.
+        name: From `torch.cuda.get_device_name`; the processor's name for a CPU.
         memory_total: Bytes, or None where unknown.
-        load_seconds: From the worker's first line to the model being ready.
-        model_sha256: Of the checkpoint file, or of the seeded parameters when untrained.
+        load_seconds: Seconds from the worker's first line until the model is ready.
+        model_sha256: SHA-256 of the checkpoint file, or of the seeded parameters if untrained.
         threads: CPU threads the worker computes with.
     """
 
@@ -174,42 +174,42 @@ class WorkerApi(Protocol):
         """The worker's model is ready."""
 
     def take_nowait(self, worker: WorkerId) -> Task | None:
-        """The next task, leased in this very step.
+        """Lease and return the next task in one step.
 
-        Returns None when the run is over and the worker should leave.
+        Returns None when the run is over and the worker should exit.
 
         Raises:
-            queue.Empty: There is nothing for this worker now.
+            queue.Empty: There is no task for this worker now.
         """
 
     def peek(self, worker: WorkerId) -> Task | None:
-        """The task that `take_nowait` will return next if nothing happens before; or None.
+        """The task that `take_nowait` will return next if nothing changes; or None.
 
         Nothing is leased: the task can still be stolen or moved. Its epoch is 0.
         """
 
     def wait_for_work(self, worker: WorkerId, timeout: float) -> None:
-        """Return when `take_nowait` may answer differently, at the latest after `timeout` s."""
+        """Wait until `take_nowait` may answer differently, at most `timeout` seconds."""
 
     def progress(self, worker: WorkerId, progress: TaskProgress) -> Directive:
-        """Note how far a task is; the answer holds at the next batch boundary."""
+        """Record a task's progress; the answer applies at the next batch boundary."""
 
     def planned(self, worker: WorkerId, unit_id: int, epoch: int, costs: Sequence[float]) -> None:
-        """Note the FLOPs of a unit's batches by their numbers, 0 for those that are there."""
+        """Record the FLOPs of a unit's batches by number, 0 for finished ones."""
 
     def share(self, worker: WorkerId, unit_id: int, epoch: int) -> Share | None:
-        """What the worker has to do of a unit now; None when the task was taken back."""
+        """The worker's current share of a unit; None if the task was withdrawn."""
 
     def part_done(
         self, worker: WorkerId, unit_id: int, epoch: int, compute_seconds: float
     ) -> Directive:
-        """Hear what to do when all batches of a share are reported; see `Directive`."""
+        """Return the directive after all batches of a share are reported."""
 
     def wait_while_paused(self, worker: WorkerId, timeout: float) -> Directive:
-        """Return when a paused worker may go on or must stop, at the latest after `timeout` s."""
+        """Wait until a paused worker may continue or must stop, at most `timeout` seconds."""
 
     def finish(self, worker: WorkerId, result: TaskResult) -> None:
-        """Put the outputs in place and note the files done; a stale epoch is dropped."""
+        """Put the outputs in place and record the files as done; a stale epoch is dropped."""
 
     def telemetry(self, worker: WorkerId, telemetry: Telemetry) -> None:
-        """Note what the device is like now."""
+        """Record the current state of the device."""

@@ -1,7 +1,7 @@
 """The queues that the workers share, served from the app process over a local socket.
 
-A worker that takes a task calls the app's board, which leases it in that very step; nothing
-lies in a pipe or in a worker's memory that a `kill -9` could lose.
+A worker that takes a task calls the app's board, which leases it in the same step; nothing is in
+a pipe or in a worker's memory that a `kill -9` could lose.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from tui_balancer.workers.wire.protocol import (
 from tui_balancer.workers.wire.socket_folder import private_folder
 
 BOARD = "board"
-"""Name under which the manager serves the board."""
+"""Name of the board in the manager."""
 
 BOARD_METHODS = tuple(name for name in vars(WorkerApi) if not name.startswith("_"))
-"""All that a worker may call."""
+"""All methods that a worker may call."""
 
 _WAIT_SECONDS = 1.0
 
@@ -42,8 +42,8 @@ _WAIT_SECONDS = 1.0
 class WorkQueue:
     """One worker's end of the shared queues.
 
-    Every thread that uses it gets a connection of its own, so a call that waits holds up no
-    other. Every method raises `EOFError` or `OSError` when the app is gone.
+    Every thread gets its own connection, so a waiting call does not block others. Every method
+    raises `EOFError` or `OSError` when the app is gone.
     """
 
     def __init__(self, board: WorkerApi, worker: WorkerId) -> None:
@@ -51,26 +51,26 @@ class WorkQueue:
         self._worker = worker
 
     def hello(self, facts: DeviceFacts) -> None:
-        """Say that the model is ready."""
+        """Report that the model is ready."""
         self._board.hello(self._worker, facts)
 
     def get_nowait(self) -> Task | None:
-        """Take the next task, leased in this very step; None when the run is over.
+        """Lease and return the next task in one step; None when the run is over.
 
         Raises:
-            queue.Empty: There is nothing for this worker now.
+            queue.Empty: There is no task for this worker now.
         """
         return self._board.take_nowait(self._worker)
 
     def peek(self) -> Task | None:
-        """Return what `get_nowait` will probably return next, without taking it."""
+        """Return the probable next task without taking it."""
         return self._board.peek(self._worker)
 
     def take(self, on_empty: Callable[[], None] = lambda: None) -> Task | None:
         """Wait for the next task; None when the run is over.
 
         Args:
-            on_empty: Called about once a second while there is nothing for this worker.
+            on_empty: Called about once a second while there is no task.
         """
         while True:
             try:
@@ -80,44 +80,44 @@ class WorkQueue:
                 self._board.wait_for_work(self._worker, _WAIT_SECONDS)
 
     def progress(self, progress: TaskProgress) -> Directive:
-        """Report after a batch and hear what to do next."""
+        """Report a batch and return the next directive."""
         return self._board.progress(self._worker, progress)
 
     def planned(self, task: Task, costs: Sequence[float]) -> None:
-        """Tell what the batches of a task's unit cost, before the first one is computed."""
+        """Report the costs of a unit's batches, before the first one is computed."""
         self._board.planned(self._worker, task.unit_id, task.epoch, costs)
 
     def share(self, task: Task) -> Share | None:
-        """Ask for the share in a task's unit; None when the task was taken back."""
+        """Request the share of a task's unit; None if the task was withdrawn."""
         return self._board.share(self._worker, task.unit_id, task.epoch)
 
     def part_done(self, task: Task, compute_seconds: float) -> Directive:
-        """Say that all batches of a share are reported and hear what to do next."""
+        """Report that all batches of a share are done, and return the next directive."""
         return self._board.part_done(self._worker, task.unit_id, task.epoch, compute_seconds)
 
     def wait_while_paused(self) -> Directive:
-        """Wait until the pause is over, and hear what to do then."""
+        """Wait until the pause is over, and return the next directive."""
         while True:
             order = self._board.wait_while_paused(self._worker, _WAIT_SECONDS)
             if order is not Directive.PAUSE:
                 return order
 
     def finish(self, result: TaskResult) -> None:
-        """Hand in a task."""
+        """Return a finished task."""
         self._board.finish(self._worker, result)
 
     def telemetry(self, telemetry: Telemetry) -> None:
-        """Say what the device is like now."""
+        """Report the current state of the device."""
         self._board.telemetry(self._worker, telemetry)
 
 
 @dataclass(frozen=True, slots=True)
 class SharedWorkQueues:
-    """Where the shared queues are reached, and with which key.
+    """The address and the key of the shared queues.
 
     Attributes:
         address: A unix socket in a folder that only its owner may enter.
-        authkey: Without it the server hangs up.
+        authkey: The key; without it the server closes the connection.
     """
 
     address: str
@@ -133,11 +133,11 @@ class SharedWorkQueues:
 
         Raises:
             multiprocessing.AuthenticationError: The key is wrong.
-            OSError: Nobody serves there.
+            OSError: There is no server.
         """
 
         class QueueClient(BaseManager):
-            """Knows the board's name; which methods it has, the server says."""
+            """A manager with the board's name; the server reports its methods."""
 
         QueueClient.register(BOARD)
         client = QueueClient(address=self.address, authkey=self.authkey)
@@ -146,9 +146,9 @@ class SharedWorkQueues:
 
 
 class _OwnListener:
-    """Lets in processes of this user alone, before a byte of theirs is read.
+    """Accepts only processes of this user, before reading any bytes.
 
-    What they then send is unpickled, once they have proved that they know the key.
+    Their data is unpickled only after they prove that they have the key.
     """
 
     def __init__(self, listener: Listener) -> None:
@@ -172,14 +172,14 @@ def create_shared_work_queues(board: WorkerApi) -> tuple[SharedWorkQueues, BaseM
     """Serve a board to the workers, from a thread of this process, until the process ends.
 
     Args:
-        board: Answers the workers; called from one thread a connection.
+        board: Answers the workers; called from one thread per connection.
 
     Returns:
-        Where to connect, and the manager: keep it as long as the queues are used.
+        The address, and the manager: keep it as long as the queues are used.
     """
 
     class QueueManager(BaseManager):
-        """Serves this board and no other: a manager's registry belongs to its class."""
+        """Serves only this board: a manager's registry belongs to its class."""
 
     QueueManager.register(BOARD, callable=lambda: board, exposed=BOARD_METHODS)
     folder = private_folder()
@@ -187,11 +187,11 @@ def create_shared_work_queues(board: WorkerApi) -> tuple[SharedWorkQueues, BaseM
     manager = QueueManager(address=str(folder / "queues"), authkey=authkey)
     server = manager.get_server()
     server.listener = _OwnListener(server.listener)  # type: ignore[attr-defined]
-    # A reference that no worker holds: were the last proxy dropped while another is made,
-    # the server would forget the board between the two.
+    # An extra reference: if the last proxy were dropped while another is made, the server would
+    # drop the board in between.
     server.create(None, BOARD)  # type: ignore[arg-type]
-    # Its shutdown would put back the process's first stdout and stderr, under a running screen;
-    # and closing the listener alone makes its accepting thread spin. So it serves to the end.
+    # Its shutdown would restore the process's original stdout and stderr under a running screen,
+    # and closing only the listener makes its accepting thread spin. So it serves to the end.
     threading.Thread(target=server.serve_forever, name="shared-queues", daemon=True).start()
     address = server.address
     assert isinstance(address, str)

@@ -1,4 +1,4 @@
-"""The folder of a process's socket: its owner's alone, and gone when the process is."""
+"""The private folder of a process's socket, removed with the process."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _LONGEST_SOCKET_PATH = 100
 def private_folder() -> Path:
     """Make a folder for a socket that only its owner may enter, removed when the process ends.
 
-    A process that is killed leaves it behind, and the next one to make one removes it. Which
-    are left behind the kernel tells: each folder is locked by its process as long as that lives.
+    The folder of a killed process is removed by the next process that makes one. A file lock shows
+    which are left over: each folder is locked by its process while that lives.
     """
     parent = _parent()
     _sweep(parent)
@@ -33,12 +33,12 @@ def private_folder() -> Path:
 
 
 def _lock(folder: Path) -> bool:
-    """Lock a folder for as long as this process lives; False if another one has swept it before."""
+    """Lock a folder until this process ends; return False if another process has removed it."""
     try:
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
         return False
-    # Where a folder cannot be locked none is swept either.
+    # If folders cannot be locked, none is removed either.
     with suppress(OSError):
         fcntl.flock(lock, fcntl.LOCK_EX)
     if folder.exists():
@@ -48,30 +48,28 @@ def _lock(folder: Path) -> bool:
 
 
 def temporary_folder() -> str:
-    """Return where temporary folders belong.
+    """Return the parent of temporary folders.
 
     Raises:
-        UserError: There is no such place.
+        UserError: There is none.
     """
     try:
         return tempfile.gettempdir()
     except FileNotFoundError:
-        raise UserError(
-            "no folder for temporary files can be written: name one with TMPDIR"
-        ) from None
+        raise UserError("no folder for temporary files is writable: set TMPDIR to one") from None
 
 
 def _parent() -> Path:
-    """Return where temporary folders belong, if a socket's path is not too long there."""
+    """Return the parent of temporary folders, if a socket's path is not too long there."""
     parent = temporary_folder()
-    # The kernel takes 107 bytes, macOS 103; batch systems like long temporary folders.
+    # Linux allows 107 bytes, macOS 103; batch systems often use long temporary paths.
     if len(os.fsencode(parent)) + len(f"/{_PREFIX}01234567/queues") > _LONGEST_SOCKET_PATH:
         parent = "/tmp"
     return Path(parent)
 
 
 def _sweep(parent: Path) -> None:
-    """Remove this user's folders that no process holds any more."""
+    """Remove this user's folders that no process has locked."""
     for folder in parent.glob(f"{_PREFIX}????????"):
         with suppress(OSError):
             if folder.lstat().st_uid == os.getuid():
@@ -82,7 +80,7 @@ def _remove_if_abandoned(folder: Path) -> None:
     """Remove a folder unless its process lives.
 
     Raises:
-        OSError: It lives, or that cannot be told.
+        OSError: The process lives, or its state is unknown.
     """
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:

@@ -175,6 +175,6 @@ def test_where_nothing_can_be_kept_the_file_goes_on_and_says_so_once(
 
     assert len(ids) == len(RECORDS)
     assert [record.message.split(":")[0] for record in caplog.records] == [
-        "finished batches of earlier attempts cannot be read",
+        "finished batches of earlier attempts are unreadable",
         "finished batches are not kept",
     ]
