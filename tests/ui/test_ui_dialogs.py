@@ -213,8 +213,8 @@ async def test_the_policy_can_be_changed() -> None:
 
 TIME_MISTAKES = (
     ("gain_seconds", "soon", "“soon” is not a number of seconds."),
-    ("gain_seconds", "-1", f"the least gain in seconds {AT_LEAST} 0, not -1"),
-    ("gain_seconds", "nan", f"the least gain in seconds {AT_LEAST} 0, not nan"),
+    ("gain_seconds", "-1", f"the minimum gain in seconds {AT_LEAST} 0, not -1"),
+    ("gain_seconds", "nan", f"the minimum gain in seconds {AT_LEAST} 0, not nan"),
 )
 COUNT_MISTAKES = (
     ("ratio", "0.5", f"the ratio of queue lengths {AT_LEAST} 1, not 0.5"),

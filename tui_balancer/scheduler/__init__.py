@@ -1,1 +1,1 @@
-"""Deciding who computes what: pure, clocked from outside, the same for 2 devices or 1,024."""
+"""Decides which device computes what: pure, with an external clock, for 2 or 1,024 devices."""

@@ -1,4 +1,4 @@
-"""The commands of the user: what each asks for, and how it is carried out.
+"""The user's commands and their execution.
 
 To add a command: its class here or in a new module, and a line in `AnyCommand`.
 """
@@ -20,12 +20,12 @@ from tui_balancer.scheduler.state.state import SchedulerState
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The answer to a command: done, or refused, and why, in one line for a toast.
+    """The result of a command: done or refused, with a one-line message for a toast.
 
     Attributes:
-        accepted: Whether it is done.
-        message: What was done, or why it was not.
-        undoable: Whether `Undo` takes it back.
+        accepted: Whether it was done.
+        message: What changed, or why nothing did.
+        undoable: Whether `Undo` can undo it.
     """
 
     accepted: bool
@@ -34,10 +34,10 @@ class Outcome:
 
 
 class Command(Struct, frozen=True, tag_field="command", forbid_unknown_fields=True):
-    """What a user asks of a run; the tag names it where it is stored or sent."""
+    """A user's request to a run; the tag is its name in storage and messages."""
 
     def execute(self, state: SchedulerState) -> Outcome:
-        """Carry it out, or refuse it with the reason; the caller holds the lock."""
+        """Execute it, or refuse it with a reason; the caller holds the lock."""
         try:
             self.check(state)
             answer = self.carry_out(state)
@@ -49,7 +49,7 @@ class Command(Struct, frozen=True, tag_field="command", forbid_unknown_fields=Tr
         return Outcome(True, answer)
 
     def check(self, state: SchedulerState) -> None:
-        """Raise `Refused` when the run is in no state for it."""
+        """Raise `Refused` if the state of the run does not allow it."""
         if state.over:
             raise Refused("the run is over")
         if state.stopping:
@@ -58,17 +58,17 @@ class Command(Struct, frozen=True, tag_field="command", forbid_unknown_fields=Tr
             raise Refused("the run ends after the running files; nothing else is started")
 
     def carry_out(self, state: SchedulerState) -> str | Undoable:
-        """Change the state, and return what was done, in one line, and how to undo it if it can be.
+        """Change the state; return a one-line message, with an inverse if it can be undone.
 
         Raises:
-            Refused: It cannot be done.
-            UserError: It makes no sense.
+            Refused: It is not possible.
+            UserError: It is invalid.
         """
         raise NotImplementedError
 
 
 class PauseDevice(Command, frozen=True, tag="pause_device"):
-    """Pause one device after its batch in flight; its queue becomes free to steal."""
+    """Pause one device after its batch in flight; any device may steal from its queue."""
 
     device: str
 
@@ -91,7 +91,7 @@ class PauseAll(Command, frozen=True, tag="pause_all"):
     """Pause every device after its batch in flight.
 
     Attributes:
-        reason: Why; empty when a person just wants it.
+        reason: Why; empty if a person requested it.
     """
 
     reason: str = ""
@@ -105,7 +105,7 @@ class ResumeAll(Command, frozen=True, tag="resume_all"):
     """Resume every device.
 
     Attributes:
-        reason: Why; empty when a person just wants it.
+        reason: Why; empty if a person requested it.
     """
 
     reason: str = ""
@@ -116,7 +116,7 @@ class ResumeAll(Command, frozen=True, tag="resume_all"):
 
 
 class SetPolicy(Command, frozen=True, tag="set_policy"):
-    """Steal by these rules from now on."""
+    """Set the stealing policy."""
 
     settings: PolicySettings
 
@@ -126,7 +126,7 @@ class SetPolicy(Command, frozen=True, tag="set_policy"):
 
 
 class MoveUnits(Command, frozen=True, tag="move_units"):
-    """Put waiting units at the end of another device's queue; started ones are refused."""
+    """Move waiting units to the end of another device's queue; started ones are refused."""
 
     unit_ids: tuple[int, ...]
     device: str
@@ -137,7 +137,7 @@ class MoveUnits(Command, frozen=True, tag="move_units"):
 
 
 class SplitUnit(Command, frozen=True, tag="split_unit"):
-    """Give the back of a running unit's batches to a device, as soon as it is free."""
+    """Give the last batches of a running unit to a device, as soon as it is free."""
 
     unit_id: int
     device: str
@@ -154,21 +154,21 @@ class SplitUnit(Command, frozen=True, tag="split_unit"):
         if active is None:
             raise Refused(f"{name} has no batches left that another device could take")
         if any(lease.lease.device == target.device for lease in work.leases.values()):
-            raise Refused(f"{target.device} works on {name} already")
+            raise Refused(f"{target.device} already works on {name}")
         if unit_id in target.wanted:
-            raise Refused(f"{target.device} will join in {name} already")
+            raise Refused(f"{target.device} will already join {name}")
         target.wanted.append(unit_id)
-        _log_setting(state, f"{target.device} is to join {active.lease.device} in {name}")
-        when = "when it is through with its file" if target.active else "now"
-        return f"{target.device} joins in {name} {when}"
+        _log_setting(state, f"{target.device} will join {active.lease.device} in {name}")
+        when = "when it has finished its file" if target.active else "now"
+        return f"{target.device} joins {name} {when}"
 
 
 class ReorderUnits(Command, frozen=True, tag="reorder_units"):
-    """Put waiting units first or last in the queues that they are in.
+    """Move waiting units to the front or end of their queues.
 
     Attributes:
-        unit_ids: The units, in the order that they are to have.
-        first: Before all others; else behind them.
+        unit_ids: The units, in their new order.
+        first: Whether to the front; otherwise to the end.
     """
 
     unit_ids: tuple[int, ...]
@@ -180,7 +180,7 @@ class ReorderUnits(Command, frozen=True, tag="reorder_units"):
 
 
 class Undo(Command, frozen=True, tag="undo"):
-    """Take back the last command that can be undone, as far as its files are as it left them."""
+    """Undo the last command that can be undone, for files that are still as it left them."""
 
     def carry_out(self, state: SchedulerState) -> str:
         """See `Command.carry_out`."""
@@ -190,7 +190,7 @@ class Undo(Command, frozen=True, tag="undo"):
 
 
 class SkipUnits(Command, frozen=True, tag="skip_units"):
-    """Leave waiting units out of the run; `RetryUnits` takes it back."""
+    """Skip waiting units; `RetryUnits` reverses it."""
 
     unit_ids: tuple[int, ...]
 
@@ -200,7 +200,7 @@ class SkipUnits(Command, frozen=True, tag="skip_units"):
 
 
 class RetryUnits(Command, frozen=True, tag="retry_units"):
-    """Put units that failed in this session, or were skipped, into a queue again."""
+    """Queue units again that failed in this session or were skipped."""
 
     unit_ids: tuple[int, ...]
 
@@ -214,19 +214,19 @@ class Drain(Command, frozen=True, tag="drain"):
 
     def carry_out(self, state: SchedulerState) -> str:
         """See `Command.carry_out`."""
-        # A paused worker would keep its running file, and so the run, from ever finishing.
+        # A paused worker would never finish its file, and so the run.
         pausing.resume_paused(state)
         state.draining = True
         return _log_setting(state, "finishing the running files, starting no others")
 
 
 class StopNow(Command, frozen=True, tag="stop_now"):
-    """End the run after the batches in flight; unfinished files wait for another run."""
+    """End the run after the batches in flight; unfinished files wait for another session."""
 
     def check(self, state: SchedulerState) -> None:
         """See `Command.check`; a run that drains can still be stopped."""
         if state.stopping:
-            raise Refused("the run is being stopped already")
+            raise Refused("the run is already being stopped")
         if state.over:
             raise Refused("the run is over")
 
@@ -251,7 +251,7 @@ AnyCommand = (
     | Drain
     | StopNow
 )
-"""Every command that another process can send."""
+"""All commands that another process can send."""
 
 
 def _log_setting(state: SchedulerState, text: str) -> str:

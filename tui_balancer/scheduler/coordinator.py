@@ -1,4 +1,4 @@
-"""The one object that decides who computes what, for any number of threads and processes."""
+"""The coordinator, which decides which device computes what; thread-safe."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from tui_balancer.scheduler.state.state import SchedulerState
 class WorkStealingCoordinator(LeaseApi):
     """Owns the queues, leases, pauses, policy, events and metrics of a run.
 
-    A worker takes the head of its own device's queue. When that is empty, the policy may
+    A worker takes the head of its device's queue. If that is empty, the policy may
     move a unit there from another queue, in the same step. Taking a unit is granting a lease:
     the unit is in a queue or in a lease, never in neither and never in both. A lease carries
-    an epoch (the attempt) and belongs to one incarnation of a device's worker; anything said
-    for another epoch or by another incarnation is stale, and refused.
+    an epoch (the attempt) and belongs to one incarnation of a device's worker; calls for
+    another epoch or from another incarnation are stale, and refused.
 
-    A worker whose device dies gives its lease back to the front of a queue. Whoever puts
-    outputs in place claims the lease first (`begin_completion`): from then on the worker's
-    death changes nothing, and nobody else can claim it.
+    If a worker dies, its lease returns to the front of a queue. The code that puts outputs in
+    place claims the lease first (`begin_completion`): from then on the worker's death changes
+    nothing, and no other claim succeeds.
 
-    Every method may be called from any thread. There is one lock, nothing blocks while
-    holding it, and there is no I/O but the sink's append.
+    All methods are thread-safe. There is one lock, nothing blocks while holding it, and the only
+    I/O is the sink's append.
 
     Args:
-        devices: The devices, in the order in which they are shown.
-        policy: The stealing rule to begin with.
-        stealing: False leaves the assignment alone, except for the queues of dead devices.
+        devices: The devices, in display order.
+        policy: The initial stealing policy.
+        stealing: False keeps the assignment, except for the queues of dead devices.
         splitting: Whether idle devices take over batches of running units.
-        copying: Whether idle devices compute what a slower or hanging one has left of a unit too,
-            where they would be through sooner; the first of both counts.
-        clock: Seconds since the run began; never goes back.
+        copying: Whether idle devices also compute copies of a slow or hanging device's remaining
+            batches if they would finish sooner; the first to finish counts.
+        clock: Seconds since the run started; monotonic.
         sink: Called under the lock with every event, in order; must not raise.
-        max_restarts: Restarts a device gets before it is given up.
-        poison_limit: Workers that a unit may kill before it is failed.
+        max_restarts: Restarts of a device before it is given up.
+        poison_limit: Workers that a unit may kill before it fails.
     """
 
     def __init__(
@@ -78,23 +78,23 @@ class WorkStealingCoordinator(LeaseApi):
         attempts: Mapping[int, int] | None = None,
         deaths: Mapping[int, int] | None = None,
     ) -> None:
-        """Distribute the run's units over the queues, once; until then no worker gets one.
+        """Assign the run's units to the queues, once; before that no worker gets one.
 
         Args:
-            units: What is to be done.
-            attempts: The last epoch of units that were tried before, by their numbers.
-            deaths: Workers that units killed in earlier sessions.
+            units: The units to compute.
+            attempts: The last epoch of units that were tried before, by number.
+            deaths: Workers killed by units in earlier sessions, by number.
         """
         with self._changing() as state:
             state.assign(units, attempts or {}, deaths or {})
 
     def add_done(self, unit: Unit) -> None:
-        """Count a unit as done that was finished in an earlier session."""
+        """Count a unit from an earlier session as done."""
         with self._changing() as state:
             state.units.add_done(unit)
 
     def add_failed(self, unit: Unit, failure: Failure, *, by_hand: bool = False) -> None:
-        """Count a unit that cannot be computed (a bad input) as failed."""
+        """Count a unit that cannot be computed (an invalid input) as failed."""
         with self._changing() as state:
             state.add_failed(unit, failure, by_hand=by_hand)
 
@@ -105,31 +105,31 @@ class WorkStealingCoordinator(LeaseApi):
                 self._state.log.add(WarningEvent, notice)
 
     def add_device(self, spec: DeviceSpec) -> None:
-        """Add a device that was not there when the run began.
+        """Add a device that joins after the start of the run.
 
-        Nothing waits for it; it gets what the policy moves there, or a person.
+        Its queue is empty; it gets units by steals or moves.
         """
         with self._changing() as state:
             record = state.device_pool.add(spec)
             state.announce(record, "joined the run")
 
     def device_lost(self, device: str, reason: str, *, idle_only: bool = False) -> bool:
-        """Give up a device whose worker is gone, or goes; its queue is free to steal.
+        """Give up a device whose worker is gone or leaving; its queue is free to steal.
 
-        Nobody is charged, its leases wait again, and `device_back` takes it back. False if it was
-        given up before, or holds a lease and `idle_only`.
+        There is no charge, its leases wait again, and `device_back` restores it. Returns False if
+        it was given up before, or has a lease and `idle_only`.
         """
         with self._changing() as state:
             record = state.device_pool[device]
             return worker_deaths.device_lost(state, record, reason, idle_only=idle_only)
 
     def device_back(self, device: str) -> bool:
-        """Take a lost device back; False if too many deaths are held against it."""
+        """Restore a lost device; return False if too many deaths count against it."""
         with self._changing() as state:
             return worker_deaths.device_back(state, state.device_pool[device])
 
     def worker_starting(self, device: str) -> int:
-        """Note that a worker process is being started; return its incarnation, from 1."""
+        """Record the start of a worker process; return its incarnation, from 1."""
         with self._changing() as state:
             record = state.device_pool[device]
             for active in (record.active, *record.behind):
@@ -144,7 +144,7 @@ class WorkStealingCoordinator(LeaseApi):
             return record.incarnation
 
     def worker_ready(self, device: str, incarnation: int, name: str | None = None) -> None:
-        """Note that a worker has its model loaded, and what its hardware calls itself."""
+        """Record that a worker has loaded its model, and its hardware's name."""
         with self._changing() as state:
             record = self._present(device, incarnation)
             if record is None:
@@ -154,11 +154,11 @@ class WorkStealingCoordinator(LeaseApi):
             state.announce(record, "model loaded")
 
     def take(self, device: str, incarnation: int) -> Lease | None:
-        """Lease the next unit of a device's queue, or one stolen for it in this very step.
+        """Lease the next unit of a device's queue, or one stolen for it in the same step.
 
-        Returns None when there is nothing for this worker now: no unit, a pause, the end of
-        the run, or the worker is not the device's present one. `finished_for` tells whether
-        it should leave, `wait_for_work` when to ask again.
+        Returns None if there is no work for this worker now: no unit, a pause, the end of the run,
+        or the worker is not the device's current one. `finished_for` says whether it should exit,
+        `wait_for_work` when to ask again.
 
         Raises:
             ValueError: The worker still holds a lease.
@@ -168,15 +168,15 @@ class WorkStealingCoordinator(LeaseApi):
             return state.take(record) if record is not None else None
 
     def try_steal_work(self, device: str) -> Unit | None:
-        """Move a unit from another queue to the front of this one if the policy says so.
+        """Move a unit from another queue to the front of this one if the policy decides so.
 
-        `take` calls this when a device's own queue is empty. Returns the unit that was moved.
+        `take` calls this if a device's own queue is empty. Returns the moved unit.
         """
         with self._changing() as state:
             return state.steal(state.device_pool[device])
 
     def wait_for_work(self, device: str, incarnation: int, timeout: float) -> None:
-        """Return when `take` may answer differently, at the latest after `timeout` seconds."""
+        """Wait until `take` may answer differently, at most `timeout` seconds."""
         with self._condition:
             if self.worth_asking(device, incarnation):
                 return
@@ -185,7 +185,7 @@ class WorkStealingCoordinator(LeaseApi):
             self._condition.wait(timeout if check is None else min(timeout, check - now))
 
     def worth_asking(self, device: str, incarnation: int) -> bool:
-        """Whether `take` may answer differently from its last answer, which was None."""
+        """Whether `take` may answer differently from its last None."""
         with self._condition:
             state = self._state
             record = self._present(device, incarnation)
@@ -195,21 +195,21 @@ class WorkStealingCoordinator(LeaseApi):
             return check is not None and check <= state.clock()
 
     def next_check(self, device: str) -> float | None:
-        """Return when an idle device looks for a steal again, in seconds of the run.
+        """Return when an idle device checks for a steal again, in seconds since the run started.
 
-        None where it does so only after a change.
+        None if it does so only after a change.
         """
         with self._condition:
             return self._state.next_check(self._state.device_pool[device])
 
     def wait(self, timeout: float) -> None:
-        """Return when the run is over or anything else has changed, or after `timeout` seconds."""
+        """Wait until the run is over or anything has changed, at most `timeout` seconds."""
         with self._condition:
             if not self._state.over:
                 self._condition.wait(timeout)
 
     def record_telemetry(self, device: str, incarnation: int, telemetry: Telemetry) -> None:
-        """Note what a worker measured about its device."""
+        """Record a worker's measurement of its device."""
         with self._condition:
             record = self._present(device, incarnation)
             if record is not None:
@@ -219,15 +219,15 @@ class WorkStealingCoordinator(LeaseApi):
     def worker_died(
         self, device: str, incarnation: int, reason: str, *, charged: bool = True
     ) -> bool:
-        """Deal with the end of a worker process; return whether to start another.
+        """Handle the end of a worker process; return whether to start another.
 
         Its lease, if any, goes to the front of a queue: that of another live device of
-        comparable speed, so that a bad unit and a bad device can be told apart, or else its
-        own. A unit that has killed `poison_limit` workers fails; if they were of different
-        devices, these deaths are not held against the devices. A device with more than
-        `max_restarts` deaths held against it is dead, and its queue is free to steal. When
-        the run ends anyway the death is a departure, and one that is not `charged`, because
-        something outside ended the worker, counts against the device alone.
+        comparable speed, to distinguish a bad unit from a bad device, or else its own. A unit
+        that has killed `poison_limit` workers fails; if they were on different devices, these
+        deaths do not count against the devices. A device with more than `max_restarts` counted
+        deaths is dead, and its queue is free to steal. While the run ends, a death is a
+        departure. A death that is not `charged`, because something outside ended the worker,
+        counts only against the device.
         """
         with self._changing() as state:
             record = self._present(device, incarnation)
@@ -236,12 +236,12 @@ class WorkStealingCoordinator(LeaseApi):
             return worker_deaths.worker_died(state, record, reason, charged=charged)
 
     def finished_for(self, device: str, incarnation: int) -> bool:
-        """Whether a worker without a lease should leave."""
+        """Whether a worker without a lease should exit."""
         with self._condition:
             record = self._present(device, incarnation)
             return record is None or self._state.ending or self._state.over
 
     def execute(self, command: Command) -> Outcome:
-        """Carry out a person's command, or refuse it with the reason."""
+        """Execute a command, or refuse it with a reason."""
         with self._changing() as state:
             return command.execute(state)

@@ -1,7 +1,7 @@
-"""The run's events: numbered, timed, kept for the screen and handed to the sink.
+"""The run's events: numbered, timed, kept for the screen and passed to the sink.
 
-What a person still has to look at is kept for good, so that a screen counts every failure of a
-long run; what was everyday is kept as long as there is room.
+Important events are kept for ever, so that a screen counts every failure of a long run; others
+are kept while there is room.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tui_balancer.scheduler.events import (
 )
 
 KEPT_EVENTS = 10_000
-"""Older events are in the ledger, and only those of `LASTING` are on the screen."""
+"""Number of kept events; older ones are in the ledger, and on the screen only if `LASTING`."""
 
 LASTING = (FailureEvent, SkipEvent, RetryEvent, WarningEvent)
-"""What tells which files have failed and of what the run has warned."""
+"""Events about failed files and warnings."""
 
 KEPT_STEALS = 50
-"""As many as the specification's `get_recent_steal_events` returns."""
+"""The number that the specification's `get_recent_steal_events` returns."""
 
 EventSink = Callable[[Event], None]
 Fields = ParamSpec("Fields")
@@ -37,8 +37,7 @@ AnyEvent = TypeVar("AnyEvent", bound=Event)
 class EventLog:
     """Gives every event its number and time, without gaps from 1.
 
-    The sink sees each event before anybody else can: a ledger that raises keeps the
-    event from being shown.
+    The sink gets each event first: if a ledger raises, the event is not shown.
     """
 
     def __init__(self, clock: Callable[[], float], sink: EventSink | None) -> None:
@@ -55,7 +54,7 @@ class EventLog:
         *args: Fields.args,
         **fields: Fields.kwargs,
     ) -> AnyEvent:
-        """Number an event of this kind, pass it to the sink and keep it."""
+        """Create, number and keep an event, after passing it to the sink."""
         event = kind(self.last + 1, self._clock(), *args, **fields)
         if self._sink is not None:
             self._sink(event)
@@ -68,7 +67,7 @@ class EventLog:
         return event
 
     def after(self, sequence: int) -> tuple[Event, ...]:
-        """Return the kept events with a greater number, oldest first."""
+        """Return the kept events with a higher number, oldest first."""
         newest_first = chain(reversed(self._kept), reversed(self._lasting))
         newer = list(takewhile(lambda event: event.sequence > sequence, newest_first))
         return tuple(reversed(newer))

@@ -1,7 +1,7 @@
-"""Everything that happened, one frozen record each, numbered without gaps from 1.
+"""The events of a run, frozen and numbered without gaps from 1.
 
-The screen pulls events by number, the ledger appends every one of them; both read the same
-record, so what is shown is what is stored.
+The screen reads events by number, the ledger appends each; both use the same objects, so the
+screen shows what is stored.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from tui_balancer.scheduler.model import RETURNED, DeviceState, ReturnCause
 
 
 class Event(Struct, frozen=True, tag_field="event"):
-    """What every event has: its number, and its time in seconds since the run began.
+    """Base of all events: number, and time in seconds since the run started.
 
-    Its tag is the kind: the word that names it in the ledger and in messages.
+    The tag is the kind: its name in the ledger and in messages.
     """
 
     sequence: int
@@ -26,46 +26,45 @@ class Event(Struct, frozen=True, tag_field="event"):
 
 
 class UnitEvent(Event, frozen=True):
-    """What happened to a unit: its number, and its name as it was then."""
+    """An event of a unit: its number, and its name at that time."""
 
     unit_id: int
     unit_name: str
 
 
 class AttemptEvent(UnitEvent, frozen=True):
-    """What happened in an attempt at a unit: the device that has or had it, and the epoch."""
+    """An event of an attempt at a unit: its device and epoch."""
 
     device: str
     epoch: int
 
 
 class AssignmentEvent(Event, frozen=True, tag="assignment"):
-    """These devices have these queues now: at the start of the work, or after an undone move.
+    """The new queues of devices: at the start of the work, or after an undone move.
 
     Attributes:
-        queues: Of each device named its queue, as `WorkQueue.order` has it.
+        queues: Queue of each named device, as in `WorkQueue.order`.
     """
 
     queues: tuple[tuple[str, bytes], ...]
 
 
 class StealEvent(UnitEvent, frozen=True, tag="steal"):
-    """A file moved by the coordinator from a busy device's queue to an idle one.
+    """The coordinator moved a file from another device's queue to an idle device.
 
     Attributes:
         sequences: Its sequences.
         source: The victim.
         target: The idle device.
-        reason: Why, in words a person reads in the log.
+        reason: Why, as text for the log.
         finish_without: Estimated finish of the pair without the steal, in seconds from the
-            event; None where the policy does not estimate.
+            event; None if the policy does not estimate.
         finish_with: The same with the steal.
-        source_ends: When the victim would be through with all it had, and when it is without this
-            unit; estimated seconds from the event. None where its speed is not known yet, or it
-            is held.
-        target_ends: The same of the idle device, without the unit and with it.
+        source_ends: Finish time of the victim without and with the steal; estimated seconds from
+            the event. None if its speed is unknown, or it is held.
+        target_ends: The same for the idle device.
         file_count: Files in the unit.
-        first: Whether it is the next one of the idle device, and not the last.
+        first: Whether it is at the front of the idle device's queue, not at the end.
     """
 
     sequences: int
@@ -81,13 +80,13 @@ class StealEvent(UnitEvent, frozen=True, tag="steal"):
 
 
 class MoveEvent(UnitEvent, frozen=True, tag="move"):
-    """The same as a steal, by a person's hand; within one queue its order has changed.
+    """A person moved a file; within one queue, only its position has changed.
 
     Attributes:
-        source: The device for which it waited.
-        target: The device for which it waits now.
-        reason: How, where there is more to say than that it was moved.
-        first: Whether it is the next one of that device, and not the last.
+        source: The device it waited for.
+        target: The device it waits for now.
+        reason: Details, if any.
+        first: Whether it is at the front of that device's queue, not at the end.
     """
 
     source: str
@@ -97,12 +96,12 @@ class MoveEvent(UnitEvent, frozen=True, tag="move"):
 
 
 class SkipEvent(UnitEvent, frozen=True, tag="skip"):
-    """A person had a waiting unit left out.
+    """A person skipped a waiting unit.
 
     Attributes:
-        device: For which it waited.
-        reason: In words.
-        files: Of a bundle, the numbers of its files; empty for a file alone.
+        device: The device it waited for.
+        reason: The reason as text.
+        files: Numbers of a bundle's files; empty for a single file.
     """
 
     by_hand: ClassVar[bool] = True
@@ -113,9 +112,9 @@ class SkipEvent(UnitEvent, frozen=True, tag="skip"):
 
 
 class RetryEvent(UnitEvent, frozen=True, tag="retry"):
-    """A person had a failed or skipped unit wait again, for this device; `files` as above.
+    """A person retried a failed or skipped unit, which waits for this device; `files` as above.
 
-    It is the last one of that device, or the `first`.
+    It is at the end of that device's queue, or at the front if `first`.
     """
 
     device: str
@@ -124,23 +123,23 @@ class RetryEvent(UnitEvent, frozen=True, tag="retry"):
 
 
 class SplitEvent(UnitEvent, frozen=True, tag="split"):
-    """An idle device joined another one in a running unit.
+    """An idle device joined another device's running unit.
 
     Attributes:
-        source: Who had its batches.
-        target: Who has some of them now.
-        batches: How many of them.
-        of: How many the unit has.
-        reason: Why, in words a person reads in the log.
+        source: The device that had its batches.
+        target: The device that has some of them now.
+        batches: Number of them.
+        of: Number of the unit's batches.
+        reason: Why, as text for the log.
         finish_without: Estimated finish of the source's share if it stays, in seconds from the
-            event; None where that was not asked.
+            event; None if not estimated.
         finish_with: The same when both work on it.
-        copy: Whether the source goes on with the same batches, and the first one counts.
-        source_ends: When the source would be through with its share of the unit, and when it is
-            without these batches; of a copy, when the first of the two is. Estimated seconds from
-            the event; None where its speed is not known yet, or it is held.
-        target_ends: When the target is through with the unit: at once if it takes no part in it,
-            and with these batches. None where its speed is not known yet.
+        copy: Whether the source continues with the same batches, and the first to finish counts.
+        source_ends: Finish time of the source's share without and with the split; for a copy, of
+            the first of both. Estimated seconds from the event; None if its speed is unknown, or it
+            is held.
+        target_ends: Finish time of the target in the unit: at once without the split, and with
+            these batches. None if its speed is unknown.
     """
 
     source: str
@@ -156,20 +155,20 @@ class SplitEvent(UnitEvent, frozen=True, tag="split"):
 
 
 class LeaseEvent(AttemptEvent, frozen=True, tag="lease"):
-    """A unit was handed to a worker; `part` when others work on it too."""
+    """A worker leased a unit; `part` if others work on it too."""
 
     part: bool = False
 
 
 class PartEvent(AttemptEvent, frozen=True, tag="part"):
-    """A lease is over while others go on with its unit; its batches are kept.
+    """A lease ended while others continue with its unit; its batches are kept.
 
     Attributes:
-        sequences: Sequences that it embedded and nobody else.
-        residues: Residues of them.
-        cost: FLOPs of them.
-        compute_seconds: Time its batches were in flight, or nearly so.
-        reason: Why it ended before it was through; empty when it was.
+        sequences: Sequences that only it embedded.
+        residues: Their residues.
+        cost: Their FLOPs.
+        compute_seconds: Approximate seconds with batches in flight.
+        reason: Why it ended early; empty if it finished.
     """
 
     sequences: int
@@ -180,14 +179,14 @@ class PartEvent(AttemptEvent, frozen=True, tag="part"):
 
 
 class ReturnEvent(AttemptEvent, frozen=True, tag="return"):
-    """A lease came back unfinished, and the unit waits again.
+    """A lease returned unfinished, and the unit waits again.
 
     Attributes:
         cause: Why.
-        detail: How a worker died; empty for every other cause.
+        detail: How the worker died; empty for other causes.
         charged: Whether a worker's death counts against the unit.
-        queue: The device whose next unit it is; empty where others work on it, or nobody needs
-            it: a shard of a file that has failed.
+        queue: The device whose next unit it is; empty if others work on it, or it is not needed:
+            a shard of a failed file.
     """
 
     cause: ReturnCause
@@ -197,16 +196,16 @@ class ReturnEvent(AttemptEvent, frozen=True, tag="return"):
 
     @property
     def reason(self) -> str:
-        """Why, in words."""
+        """The reason as text."""
         return self.detail or RETURNED[self.cause]
 
 
 class UnbundleEvent(AttemptEvent, frozen=True, tag="unbundle"):
-    """A bundle killed too many workers: its files wait one by one, to find the one to blame.
+    """A bundle killed too many workers: its files wait individually, to find the cause.
 
     Attributes:
         files: The numbers of its files.
-        reason: How that worker died.
+        reason: How the last worker died.
         queue: The device whose next units they are.
     """
 
@@ -216,13 +215,13 @@ class UnbundleEvent(AttemptEvent, frozen=True, tag="unbundle"):
 
 
 class DoneEvent(AttemptEvent, frozen=True, tag="done"):
-    """A unit is finished and its output is in place.
+    """A unit is done and its output is in place.
 
     Attributes:
-        compute_seconds: Time in which its batches were in flight.
-        files: Of a bundle, the numbers of the files that have an output; empty for a file alone.
-        predicted_seconds: How long that was to take, as thought when it began; None where that
-            was unknown, or others did some of it.
+        compute_seconds: Seconds with batches in flight.
+        files: Numbers of a bundle's files with an output; empty for a single file.
+        predicted_seconds: The prediction of that time at its start; None if unknown, or others
+            did a part.
     """
 
     compute_seconds: float
@@ -231,15 +230,15 @@ class DoneEvent(AttemptEvent, frozen=True, tag="done"):
 
 
 class FailureEvent(UnitEvent, frozen=True, tag="failure"):
-    """A unit will not be finished.
+    """A unit failed.
 
     Attributes:
-        device: Where that turned out; None for a bad input.
+        device: The device where it failed; None for an invalid input.
         reason: Why, in one line.
-        waiting: Whether nobody had it: it is a file that needed what has failed.
+        waiting: Whether no worker had it: it depended on a failed shard.
         by_hand: Whether a person skipped it in an earlier session.
-        cause: The reason as code knows it.
-        whole: Of a shard, the number of its file.
+        cause: The reason as an enum.
+        whole: Number of a shard's file.
     """
 
     device: str | None
@@ -251,7 +250,7 @@ class FailureEvent(UnitEvent, frozen=True, tag="failure"):
 
 
 class DeviceEvent(Event, frozen=True, tag="device"):
-    """A device changed its state."""
+    """The state of a device changed."""
 
     device: str
     state: DeviceState
@@ -259,7 +258,7 @@ class DeviceEvent(Event, frozen=True, tag="device"):
 
 
 class SettingEvent(Event, frozen=True, tag="setting"):
-    """A person changed how the run behaves; `text` says what is in force now."""
+    """A person changed a setting of the run; `text` says the new value."""
 
     text: str
 
@@ -287,4 +286,4 @@ RunEvent = (
     | SettingEvent
     | WarningEvent
 )
-"""Every event that a run can have."""
+"""All events of a run."""

@@ -1,4 +1,4 @@
-"""The lease side of a coordinator: what workers report, and what the app says of outputs."""
+"""The lease API of a coordinator, for workers' reports and the app's publishing."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tui_balancer.scheduler.state.state import SchedulerState
 
 
 class LeaseApi(ReadApi):
-    """The part of a coordinator at which leases in force are reported on and ended.
+    """The part of a coordinator that handles reports on current leases and their ends.
 
-    Whatever is said for a lease that is not in force, or by a worker that does not hold it, is
-    stale and changes nothing.
+    A call for a lease that is not current, or from a worker without it, is stale and has no
+    effect.
     """
 
     def wait_while_paused(self, device: str, incarnation: int, timeout: float) -> Directive:
-        """Wait with a paused worker; return what it does next, after `timeout` at the latest.
+        """Wait while a worker is paused; return its next directive, after at most `timeout`.
 
-        Any change wakes it, so the answer may be `PAUSE` again.
+        Any change ends the wait, so the answer may be `PAUSE` again.
         """
         with self._condition:
             directive = self._directive_of(device, incarnation)
@@ -45,11 +45,10 @@ class LeaseApi(ReadApi):
         *,
         computed: bool = False,
     ) -> Directive:
-        """Note how far a lease is; the answer holds at this batch boundary.
+        """Record a lease's progress; the answer applies at this batch boundary.
 
-        `batch` is the number of the batch that was finished last, which is kept by now. A lease
-        that is `computed` has nothing left but its outputs to be written: its worker may take
-        another one meanwhile.
+        `batch` is the number of the last finished batch, which is kept. A lease that is
+        `computed` only has its outputs left to write: its worker may take another one meanwhile.
         """
         with self._changing() as state:
             active = self._held_by(device, incarnation, unit_id, epoch)
@@ -64,11 +63,10 @@ class LeaseApi(ReadApi):
     def learn_batches(
         self, device: str, incarnation: int, unit_id: int, epoch: int, costs: Iterable[float]
     ) -> None:
-        """Note what a unit's batches cost, so that it can be divided.
+        """Record the costs of a unit's batches, so that it can be split.
 
         Args:
-            costs: FLOPs of the batches, in the order of their numbers; 0 for those that are
-                kept already.
+            costs: FLOPs of the batches by number; 0 for those that are already kept.
         """
         with self._changing() as state:
             active = self._held_by(device, incarnation, unit_id, epoch)
@@ -76,9 +74,9 @@ class LeaseApi(ReadApi):
                 state.learn_batches(state.device_pool[device], active, costs)
 
     def share(self, device: str, incarnation: int, unit_id: int, epoch: int) -> Share | None:
-        """Return which batches a lease has now; None for a stale one.
+        """Return the current batches of a lease; None for a stale one.
 
-        A worker asks after `Directive.RESHARE`, before it begins another batch.
+        A worker calls this after `Directive.RESHARE`, before it starts another batch.
         """
         with self._condition:
             active = self._held_by(device, incarnation, unit_id, epoch)
@@ -87,10 +85,10 @@ class LeaseApi(ReadApi):
     def finish_part(
         self, device: str, incarnation: int, unit_id: int, epoch: int, compute_seconds: float
     ) -> Directive:
-        """Answer the worker of a divided unit that is through with all batches it knows of.
+        """Return the directive for a worker of a split unit that has finished its batches.
 
-        Its batches are reported and kept. It is either released, its lease being over, or has
-        to ask for its share again: more batches, or, as the last one, the whole unit.
+        Its batches are reported and kept. Either its lease is over, or it must request its share
+        again: more batches, or, as the last one, the whole unit.
         """
         with self._changing() as state:
             active = self._held_by(device, incarnation, unit_id, epoch)
@@ -99,7 +97,7 @@ class LeaseApi(ReadApi):
             return state.finish_part(active, compute_seconds)
 
     def begin_completion(self, device: str, incarnation: int, unit_id: int, epoch: int) -> bool:
-        """Claim the right to put a unit's outputs in place; False for a stale lease.
+        """Claim the right to put a unit's outputs in place; return False for a stale lease.
 
         A claim must be followed by `record_file_completion`, `record_file_failure` or
         `give_up_completion`.
@@ -118,12 +116,12 @@ class LeaseApi(ReadApi):
         compute_seconds: float,
         failures: Mapping[int, Failure] | None = None,
     ) -> bool:
-        """Count a unit as done, its outputs being in place; False for a stale epoch.
+        """Count a unit with outputs in place as done; return False for a stale epoch.
 
         Args:
             epoch: The attempt that computed it.
-            compute_seconds: Time its batches were in flight.
-            failures: Why some files of a bundle have no output, by their numbers.
+            compute_seconds: Seconds with batches in flight.
+            failures: Why files of a bundle have no output, by number.
         """
         with self._changing() as state:
             active = state.units.current(unit_id, epoch)
@@ -133,7 +131,7 @@ class LeaseApi(ReadApi):
             return True
 
     def record_file_failure(self, unit_id: int, epoch: int, failure: Failure) -> bool:
-        """Count a unit as failed, for good; False for a stale epoch."""
+        """Count a unit as failed; return False for a stale epoch."""
         with self._changing() as state:
             active = state.units.current(unit_id, epoch)
             if active is None:
@@ -144,7 +142,7 @@ class LeaseApi(ReadApi):
     def return_lease(
         self, device: str, incarnation: int, unit_id: int, epoch: int, cause: ReturnCause
     ) -> bool:
-        """Put a unit that a worker abandoned into its queue again, uncharged; False if stale."""
+        """Return an abandoned unit to its queue, uncharged; return False if stale."""
         with self._changing() as state:
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is None or active.claimed:
@@ -153,9 +151,9 @@ class LeaseApi(ReadApi):
             return True
 
     def give_up_completion(self, unit_id: int, epoch: int, cause: ReturnCause) -> bool:
-        """Put a claimed unit into its queue again, since its outputs cannot be put in place now.
+        """Return a claimed unit to its queue, because its outputs cannot be put in place now.
 
-        False for a stale epoch.
+        Returns False for a stale epoch.
         """
         with self._changing() as state:
             active = state.units.current(unit_id, epoch)
@@ -176,14 +174,14 @@ class LeaseApi(ReadApi):
                     self._condition.notify_all()
 
     def _present(self, device: str, incarnation: int) -> DeviceRecord | None:
-        """Return the record if this is the device's present worker."""
+        """Return the record if this is the device's current worker."""
         record = self._state.device_pool[device]
         return record if record.present and record.incarnation == incarnation else None
 
     def _held_by(
         self, device: str, incarnation: int, unit_id: int, epoch: int
     ) -> ActiveLease | None:
-        """Return the lease if it is in force and held by this very worker."""
+        """Return the lease if it is current and this worker has it."""
         active = self._state.units.current(unit_id, epoch)
         if active is None or self._present(device, incarnation) is None:
             return None

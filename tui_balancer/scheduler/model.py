@@ -1,7 +1,7 @@
-"""What the coordinator knows, as frozen values: units, leases, devices, metrics.
+"""The coordinator's values: units, leases, devices, metrics.
 
-Times are seconds of the coordinator's own clock since the run began; costs are FLOPs.
-Everything here crosses process and thread boundaries, so it is immutable and pickles.
+Times are seconds of the coordinator's clock since the run started; costs are FLOPs.
+All of them cross process and thread boundaries, so they are immutable and picklable.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from tui_balancer.samples import DeviceSample
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What is assigned, stolen and leased: one file, a bundle of tiny files, or a shard.
+    """A unit of work: one file, a bundle of tiny files, or a shard.
 
     A large file may be divided into shards, units with their own numbers. Its own unit waits
-    until all of them are done; what is left of it then is to make its outputs of theirs.
+    until all are done, and then joins their outputs.
 
     Attributes:
-        unit_id: Position in the run's catalogue, in input order, from 0.
-        name: What a person sees; safe to print on a terminal.
+        unit_id: Position in the run's manifest, in input order, from 0.
+        name: Display name; safe to print on a terminal.
         sequences: Sequences that will be embedded.
         residues: Residues that will be embedded, after truncation.
         cost: Work of the forward passes in FLOPs, see `embedding.models.ModelShape`.
         files: Input files in the unit: 1, or the size of the bundle.
-        parts: The files of a bundle as single units, for the case that it has to be broken
-            up; none for a single file. The first one has the number of the bundle.
-        whole: Of a shard, the number of its file.
-        shards: Of a file that is divided, the numbers of its shards.
-        joined: Sequences, residues and FLOPs of those; its own are none.
+        parts: The files of a bundle as single units, in case it must be broken up; none for a
+            single file. The first has the number of the bundle.
+        whole: Number of a shard's file.
+        shards: Numbers of a divided file's shards.
+        joined: Sequences, residues and FLOPs of the shards; its own are 0.
     """
 
     unit_id: int
@@ -50,22 +50,22 @@ class Unit:
 
     @property
     def inputs(self) -> int:
-        """Inputs that are through when it is."""
+        """Number of inputs that are done when it is."""
         return self.files if self.whole is None else 0
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The numbers of its files."""
+        """Numbers of its files."""
         return tuple(part.unit_id for part in self.parts) or (self.unit_id,)
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One unit handed to one worker.
+    """A unit leased to a worker.
 
     Attributes:
         epoch: Attempt number of the unit, from 1; an older epoch's result is refused.
-        spans: The batches that it begins with; None for the whole unit.
+        spans: Its initial batches; None for the whole unit.
     """
 
     unit: Unit
@@ -75,21 +75,21 @@ class Lease:
 
     @property
     def named(self) -> tuple[int, str, str, int]:
-        """Unit, name, device and epoch, as the events of a lease begin."""
+        """Unit, name, device and epoch: the first fields of a lease's events."""
         return self.unit.unit_id, self.unit.name, self.device, self.epoch
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceSpec:
-    """A device as it enters the run.
+    """A device at the start of the run.
 
     Attributes:
         device: `cuda:0`, `mps`, `cpu:0`.
-        name: What the hardware calls itself, e.g. `NVIDIA A100-SXM4-80GB`.
+        name: Name of the hardware, e.g. `NVIDIA A100-SXM4-80GB`.
         weight: Relative speed, used until rates are measured; see
             `scheduler.policy.device_weights`.
-        rate: FLOP/s that such a device did in earlier runs: better than its weight, and
-            used until its own is measured. None where there was no such run.
+        rate: FLOP/s of such a device in earlier runs: better than its weight, and used until its
+            own is measured. None without such a run.
     """
 
     device: str
@@ -99,7 +99,7 @@ class DeviceSpec:
 
 
 class ReturnCause(str, Enum):
-    """Why a lease comes back unfinished; the ledger has the word."""
+    """Why a lease returned unfinished; the value is stored in the ledger."""
 
     WORKER_DIED = "worker_died"
     WORKER_REPLACED = "worker_replaced"
@@ -111,7 +111,7 @@ class ReturnCause(str, Enum):
 
     @property
     def worker_lost(self) -> bool:
-        """Whether the worker that had the lease is gone."""
+        """Whether the lease's worker is gone."""
         return self in (ReturnCause.WORKER_DIED, ReturnCause.WORKER_REPLACED)
 
 
@@ -121,14 +121,14 @@ RETURNED = {
     ReturnCause.APP_DIED: "the run's process has died",
     ReturnCause.STOPPED: "the run was stopped",
     ReturnCause.DISK_FULL: "there was no space for its output",
-    ReturnCause.FOLDER_LOST: "the run folder was not there any more",
-    ReturnCause.NOT_RECORDED: "the ledger could not take the lease",
+    ReturnCause.FOLDER_LOST: "the run folder was gone",
+    ReturnCause.NOT_RECORDED: "the ledger could not record the lease",
 }
-"""What each says, in words."""
+"""The text of each."""
 
 
 class DeviceState(str, Enum):
-    """What a device is doing; the word is what the screen shows."""
+    """State of a device; the value is its name on the screen."""
 
     STARTING = "starting"
     IDLE = "idle"
@@ -140,11 +140,11 @@ class DeviceState(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class RunningUnit:
-    """The unit a device is working on.
+    """The running unit of a device.
 
     Attributes:
         fraction: Share of its cost that is done, in [0, 1].
-        seconds: Time since the lease was granted.
+        seconds: Seconds since the lease was granted.
     """
 
     unit: Unit
@@ -168,34 +168,34 @@ class WaitingUnit:
 
 
 NEXT_UNITS: Final = 64
-"""Units of all queues together that a picture of the run names."""
+"""Total number of waiting units in a snapshot."""
 
 
 def next_units_each(devices: int) -> int:
-    """Return how many units a picture names of each of so many queues: 8 at most, 1 at least."""
+    """Return the number of waiting units per queue in a snapshot: 1 to 8."""
     return max(1, min(8, NEXT_UNITS // max(1, devices)))
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceMetrics:
-    """One row of the device table. None means not known (yet), never zero.
+    """The metrics of a device. None means unknown, never zero.
 
     Attributes:
         device: `cuda:0`, `mps`, `cpu:0`.
-        weight: Its prior relative speed.
+        weight: Its initial relative speed.
         utilisation: Measured share of the last seconds with a batch in flight, in [0, 1].
         sequences_per_second: Over the last 60 s or the last 10 files, whichever is more.
-        flops_per_second: Observed rate over the same window.
+        flops_per_second: Measured rate over the same window.
         queued_files: Files waiting in its queue.
         queued_cost: Their FLOPs.
         stolen_to: Files it received by stealing.
-        running: What it works on now.
-        sample: The newest reading of its sensors.
-        finish_seconds: Estimated seconds until it runs dry at its observed (else prior) rate.
-        restarts: How often its worker was started again.
+        running: Its running unit.
+        sample: The newest sample of its sensors.
+        finish_seconds: Estimated seconds until it has no work left, at its measured or first rate.
+        restarts: Number of restarts of its worker.
         note: Why it is dead or slow to start; empty otherwise.
-        rate: FLOP/s that estimates reckon with: its own at this moment, else its prior.
-        residues_done: Residues it has embedded in this session, the running file's included.
+        rate: FLOP/s for estimates: its current rate, else its initial one.
+        residues_done: Residues embedded in this session, including the running file's.
         next_units: The front of its queue, next first; see `next_units_each`.
     """
 
@@ -223,7 +223,7 @@ class DeviceMetrics:
 
 
 class Ended(IntEnum):
-    """How a file ended, as `Places.ended` has it."""
+    """How a file ended, as in `Places.ended`."""
 
     NOT = 0
     DONE = 1
@@ -233,7 +233,7 @@ class Ended(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts over the whole run; `files` is the sum of the next five, always."""
+    """Counts over the whole run; `files` is always the sum of the next five."""
 
     files: int = 0
     done: int = 0
@@ -254,10 +254,10 @@ class CountSettings(Struct, frozen=True, tag_field="kind", tag="count", forbid_u
     is longer than `ratio` times the shortest, or longer by at least `difference`.
 
     Attributes:
-        ratio: Longest over shortest above which work moves.
-        difference: Files by which the longest must lead.
-        minimum: Files the longest must hold at all.
-        interval_seconds: How often an idle device looks again.
+        ratio: Minimum ratio of the longest to the shortest queue.
+        difference: Minimum difference in files.
+        minimum: Minimum files of the longest queue.
+        interval_seconds: Seconds between checks of an idle device.
     """
 
     ratio: float = 2.0
@@ -267,10 +267,10 @@ class CountSettings(Struct, frozen=True, tag_field="kind", tag="count", forbid_u
 
 
 class TimeSettings(Struct, frozen=True, tag_field="kind", tag="time", forbid_unknown_fields=True):
-    """Steal the file that ends the run soonest, when that gains at least `gain_seconds`.
+    """Steal the file that ends the run soonest, if that gains at least `gain_seconds`.
 
-    A steal itself takes well under a millisecond; the least gain is there so that the log
-    shows what mattered.
+    A steal itself takes well under a millisecond; the minimum gain keeps unimportant steals out
+    of the log.
     """
 
     gain_seconds: float = 0.1

@@ -1,4 +1,4 @@
-"""The reading side of a coordinator: metrics, events, queues and totals, each of one moment."""
+"""The read API of a coordinator: consistent metrics, events, queues and totals."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tui_balancer.scheduler.state.unit_store import NOBODY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoordinatorSnapshot:
-    """An immutable picture of the work at one moment, taken under one lock.
+    """An immutable snapshot of the work, taken under one lock.
 
     Attributes:
         totals: Counts of files, sequences, residues and cost.
-        devices: A row a device, in device order.
-        policy: The stealing rule in force.
+        devices: Metrics per device, in device order.
+        policy: The current stealing policy.
         paused: Whether every live device is held.
         sequences_per_second: Sum of the devices' figures; None before any was measured.
         eta_seconds: Estimated seconds to the end; None while unknown.
@@ -53,7 +53,7 @@ class CoordinatorSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where every file is at one moment, in so few bytes that screens can ask for it often.
+    """The place of every file at one moment, compact enough for frequent reads.
 
     A file that is neither in a queue nor ended is running, or not known yet.
 
@@ -71,7 +71,7 @@ class Places:
 
 
 class ReadApi:
-    """The reading side of a coordinator; every method takes the lock and returns at once."""
+    """The read API of a coordinator; every method takes the lock and returns at once."""
 
     def __init__(self, state: SchedulerState) -> None:
         self._state = state
@@ -79,18 +79,18 @@ class ReadApi:
 
     @property
     def over(self) -> bool:
-        """Whether nothing runs and nothing can be started any more."""
+        """Whether nothing runs and nothing can start any more."""
         with self._condition:
             return self._state.over
 
     @property
     def version(self) -> int:
-        """Grows with every change after which an idle worker may get another answer."""
+        """Increases with every change after which an idle worker may get another answer."""
         with self._condition:
             return self._state.version
 
     def get_gpu_metrics(self) -> tuple[DeviceMetrics, ...]:
-        """Return a row for every device, in device order."""
+        """Return the metrics of every device, in device order."""
         with self._condition:
             now = self._state.clock()
             device_pool = self._state.device_pool
@@ -99,7 +99,7 @@ class ReadApi:
             return tuple(record.metrics(now, device_pool.rate(record), ahead) for record in records)
 
     def measured_rates(self) -> dict[str, float]:
-        """Return the FLOP/s at which each device computed last, where it was measured."""
+        """Return the latest measured FLOP/s of each device."""
         with self._condition:
             rates = {record.device: record.pace.rate for record in self._state.device_pool}
             return {device: rate for device, rate in rates.items() if rate is not None}
@@ -116,7 +116,7 @@ class ReadApi:
             return self._state.log.steals()
 
     def events_after(self, sequence: int) -> tuple[Event, ...]:
-        """Return the kept events with a greater number, oldest first."""
+        """Return the kept events with a higher number, oldest first."""
         with self._condition:
             return self._state.log.after(sequence)
 
@@ -126,13 +126,13 @@ class ReadApi:
             return tuple(self._state.device_pool[device].queue)
 
     def head(self, device: str) -> Unit | None:
-        """Return the unit at the head of a device's queue: what it will probably take next."""
+        """Return the unit at the head of a device's queue, its probable next one."""
         with self._condition:
             queue = self._state.device_pool[device].queue
             return queue.head() if queue else None
 
     def places(self, known: int) -> Places | None:
-        """Return where every unit is, or None when no event came after number `known`."""
+        """Return the places of all units, or None if there is no event after number `known`."""
         with self._condition:
             state = self._state
             if state.log.last == known:
@@ -143,7 +143,7 @@ class ReadApi:
             return Places(state.log.last, queues, bytes(state.units.ended))
 
     def queue_length(self, device: str) -> int:
-        """Return how many units wait for a device."""
+        """Return the number of units that wait for a device."""
         with self._condition:
             return len(self._state.device_pool[device].queue)
 
@@ -153,7 +153,7 @@ class ReadApi:
             return self._state.units.totals()
 
     def snapshot(self) -> CoordinatorSnapshot:
-        """Return the picture of this moment."""
+        """Return the current snapshot."""
         with self._condition:
             devices, device_pool = self.get_gpu_metrics(), self._state.device_pool
             return CoordinatorSnapshot(

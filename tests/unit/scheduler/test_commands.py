@@ -119,17 +119,17 @@ def test_pausing_all_pauses_those_that_are_not_yet() -> None:
 @pytest.mark.parametrize(
     ("before", "command", "reason"),
     [
-        ([PauseDevice("cuda:0")], PauseDevice("cuda:0"), "cuda:0 is paused already"),
+        ([PauseDevice("cuda:0")], PauseDevice("cuda:0"), "cuda:0 is already paused"),
         ([], ResumeDevice("cuda:0"), "cuda:0 is not paused"),
         ([], PauseDevice("cuda:7"), "there is no device cuda:7"),
         ([], ResumeAll(), "no device is paused"),
-        ([PauseAll()], PauseAll(), "all devices are paused already"),
+        ([PauseAll()], PauseAll(), "all devices are already paused"),
         (
             [],
             SetPolicy(TimeSettings(-1.0)),
-            "the least gain in seconds must be a number of at least 0, not -1",
+            "the minimum gain in seconds must be a number of at least 0, not -1",
         ),
-        ([], MoveUnits((), "cuda:1"), "no file is chosen"),
+        ([], MoveUnits((), "cuda:1"), "no file is selected"),
         ([], MoveUnits((0,), "cuda:0"), "not moved: virus_0.faa waits for cuda:0 already"),
         ([], MoveUnits((77,), "cuda:0"), "not moved: file 77 is unknown"),
         ([], MoveUnits((0,), "cuda:7"), "there is no device cuda:7"),
@@ -140,7 +140,7 @@ def test_pausing_all_pauses_those_that_are_not_yet() -> None:
         ),
         ([Drain()], Drain(), "the run ends after the running files; nothing else is started"),
         ([StopNow()], Drain(), "the run is being stopped"),
-        ([StopNow()], StopNow(), "the run is being stopped already"),
+        ([StopNow()], StopNow(), "the run is already being stopped"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_the_reason(

@@ -1,1 +1,1 @@
-"""What changes the scheduler's state: commands, completions, deaths."""
+"""Changes of the scheduler's state: commands, completions, deaths."""

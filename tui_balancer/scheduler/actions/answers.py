@@ -1,4 +1,4 @@
-"""What a person is answered: what was done to which files, and why not to others."""
+"""The message after a command: what changed for which files, and why not for others."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from tui_balancer.scheduler.state.state import SchedulerState
 
 @dataclass(slots=True)
 class Refusals:
-    """The files that a command leaves alone, by the reason.
+    """The files that a command does not change, by reason.
 
     Attributes:
-        done: What is not done to them: `moved`.
+        done: The action that was not done: `moved`.
     """
 
     done: str
     _names: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def add(self, name: str, reason: str, of_many: str = "") -> None:
-        """Note why it is not done to a file; `of_many` is the same of several files."""
+        """Add a file with the reason; `of_many` is the reason in the plural."""
         self._names.setdefault((reason, of_many or reason), []).append(name)
 
     def __bool__(self) -> bool:
@@ -31,7 +31,7 @@ class Refusals:
 
     def __str__(self) -> str:
         if not self:
-            return "no file is chosen"
+            return "no file is selected"
         refused = sum(map(len, self._names.values()))
         if refused == 1:
             ((reason, _), (name,)) = next(iter(self._names.items()))
@@ -53,16 +53,16 @@ def report(
     refusals: Refusals,
     many: str = "",
 ) -> str:
-    """Note that queues have changed, and return the answer.
+    """Record that queues have changed, and return the message.
 
     Args:
-        units: What it was done to.
+        units: The changed units.
         text: For one file, with `{}` for its name.
-        refusals: What it was not done to.
-        many: For several files, where the words differ.
+        refusals: The unchanged files.
+        many: For several files, if the text differs.
 
     Raises:
-        Refused: It was done to none.
+        Refused: No file was changed.
     """
     if not units:
         raise Refused(str(refusals))

@@ -1,7 +1,7 @@
-"""How a lease ends: with outputs, with a reason, or with its unit waiting again.
+"""Ends leases: with outputs, with a failure, or with the unit waiting again.
 
-Each end leaves the unit in exactly one place and writes the event that tells of it. What ends one
-of several leases of a unit, while the others continue, is in `sharing`.
+Each end leaves the unit in exactly one place and logs its event. `sharing` ends one of several
+leases of a unit while the others continue.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ def complete(
     compute_seconds: float,
     failures: Mapping[int, Failure],
 ) -> None:
-    """End a lease whose outputs are in place.
+    """End a lease with outputs in place.
 
     Args:
-        compute_seconds: Time its batches were in flight.
-        failures: Why some files of a bundle have no output, by their numbers.
+        compute_seconds: Seconds with batches in flight.
+        failures: Why files of a bundle have no output, by number.
     """
     record = state.device_pool[active.lease.device]
     unit = active.lease.unit
     shared = state.units.active[unit.unit_id].shared
     record.completed(active, state.clock(), failed_files=len(failures), shared=shared)
     state.device_pool.learn_from(record)
-    # A part of the work tells nothing about the whole.
+    # A part of the work says nothing about the whole.
     partly = shared or active.restored or failures or unit.shards
     predicted = None if partly else active.predicted
     if predicted is not None:
@@ -70,7 +70,7 @@ def give_back(
     to: DeviceRecord,
     charged: bool = False,
 ) -> None:
-    """Put a leased unit back to the front of a device's queue, or leave it to its other leases."""
+    """Return a leased unit to the front of a device's queue, or leave it to its other leases."""
     unit = active.lease.unit
     _release(state, active)
     if not state.sharer.pass_on(active):
@@ -85,7 +85,7 @@ def give_back(
 
 
 def unbundle(state: SchedulerState, active: ActiveLease, reason: str, *, to: DeviceRecord) -> None:
-    """Put the files of a leased bundle to the front of a device's queue, one by one."""
+    """Put the files of a leased bundle at the front of a device's queue, individually."""
     unit = active.lease.unit
     _release(state, active)
     state.sharer.end_others(active)

@@ -1,4 +1,4 @@
-"""Pausing devices, and resuming them."""
+"""Pauses and resumes devices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui_balancer.scheduler.state.state import SchedulerState
 def pause(state: SchedulerState, record: DeviceRecord) -> Undoable:
     """Pause one device after its batch in flight."""
     if record.paused:
-        raise Refused(f"{record.device} is paused already")
+        raise Refused(f"{record.device} is already paused")
     _pause(state, record)
     running = record.active is not None
     text = f"{record.device} is paused" + (" after its batch in flight" if running else "")
@@ -32,10 +32,10 @@ def resume(state: SchedulerState, record: DeviceRecord) -> Undoable:
 
 
 def pause_all(state: SchedulerState, reason: str) -> str | Undoable:
-    """Pause every device after its batch in flight; for a `reason` it is not a person's wish."""
+    """Pause every device after its batch in flight; with a `reason` if no person requested it."""
     at_work = state.device_pool.at_work
     if not at_work:
-        raise Refused("all devices are paused already")
+        raise Refused("all devices are already paused")
     devices = [record.device for record in at_work]
     for record in at_work:
         _pause(state, record, reason)
@@ -44,7 +44,7 @@ def pause_all(state: SchedulerState, reason: str) -> str | Undoable:
 
 
 def resume_all(state: SchedulerState, reason: str) -> str | Undoable:
-    """Resume every paused device; for a `reason` it is not a person's wish."""
+    """Resume every paused device; with a `reason` if no person requested it."""
     devices = resume_paused(state, reason)
     if not devices:
         raise Refused("no device is paused")

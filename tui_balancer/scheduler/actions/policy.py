@@ -1,4 +1,4 @@
-"""Changing the rule by which devices steal."""
+"""Changes the stealing policy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui_balancer.scheduler.state.state import SchedulerState
 
 
 def set_policy(state: SchedulerState, settings: PolicySettings) -> str | Undoable:
-    """Steal by this rule from now on."""
+    """Set the stealing policy."""
     if not state.balancer.stealing:
         raise Refused("stealing is off in this run (--no-stealing)")
     before = state.balancer.policy.settings

@@ -1,4 +1,4 @@
-"""The user's changes of the queues: move, reorder, skip and retry."""
+"""The user's changes to the queues: move, reorder, skip and retry."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def move(state: SchedulerState, unit_ids: Sequence[int], target: DeviceRecord) -
 
 
 def reorder(state: SchedulerState, unit_ids: Sequence[int], *, first: bool) -> Undoable:
-    """Put waiting units before or behind all others of their queues, in the given order."""
+    """Move waiting units to the front or end of their queues, in the given order."""
     refusals = Refusals("moved")
     places, taken = take_out(state, waiting(state, unit_ids, refusals))
     where = "first" if first else "last"
@@ -54,7 +54,7 @@ def reorder(state: SchedulerState, unit_ids: Sequence[int], *, first: bool) -> U
 
 
 def skip(state: SchedulerState, unit_ids: Sequence[int]) -> Undoable:
-    """Leave waiting units out of the run."""
+    """Skip waiting units."""
     refusals = Refusals("skipped")
     units, places = leave_out(state, unit_ids, refusals)
     text = report(state, units, "{} skipped", refusals)
@@ -63,11 +63,11 @@ def skip(state: SchedulerState, unit_ids: Sequence[int]) -> Undoable:
 
 
 def retry(state: SchedulerState, unit_ids: Sequence[int]) -> Undoable:
-    """Put units that failed or were skipped in this session into a queue again.
+    """Queue units again that failed or were skipped in this session.
 
-    Each waits for the device that is free first.
+    Each waits for the device that will be free first.
     """
-    refusals = Refusals("tried again")
+    refusals = Refusals("retried")
     units: list[Unit] = []
     skipped: list[int] = []
     for unit_id in dict.fromkeys(state.divided.file_of(state.units.whole(one)) for one in unit_ids):
@@ -94,10 +94,10 @@ def retry(state: SchedulerState, unit_ids: Sequence[int]) -> Undoable:
 
 
 def _why_not_again(word: str) -> tuple[str, str]:
-    """Return why a unit is not tried again that is in this state, of one and of many."""
+    """Return why a unit in this state is not retried, in the singular and plural."""
     if word in ("failed", "skipped"):
         how = "failed at the scan or" if word == "failed" else "was skipped"
         hows = "failed at the scan or" if word == "failed" else "were skipped"
-        command = "before this session: `resume --retry-failed` tries"
-        return f"{how} {command} it again", f"{hows} {command} them again"
+        command = "before this session: `resume --retry-failed` retries"
+        return f"{how} {command} it", f"{hows} {command} them"
     return f"is {word}", f"are {word}"

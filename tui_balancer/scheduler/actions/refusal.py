@@ -1,4 +1,4 @@
-"""Commands that cannot be carried out."""
+"""Refused commands."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from tui_balancer.scheduler.state.state import SchedulerState
 
 
 class Refused(Exception):
-    """A command that cannot be carried out; the message is the reason."""
+    """A command that cannot be executed; the message is the reason."""
 
 
 def live_device(state: SchedulerState, device: str) -> DeviceRecord:
-    """Return the record of a device that can still compute.
+    """Return the record of a live device.
 
     Raises:
         Refused: There is none, or it is dead.

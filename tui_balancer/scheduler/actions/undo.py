@@ -1,7 +1,7 @@
-"""Undoing what a person did: one stack of inverse steps, the newest on top.
+"""Undoes a person's commands, from a stack of inverse steps with the newest on top.
 
-An action that can be undone returns an `Undoable`: its answer, and the step that takes it back.
-That changes what is still as the action left it, says what is not, and is not undone itself.
+An action that can be undone returns an `Undoable`: its message and its inverse step. The step
+changes only what is still as the action left it, reports the rest, and cannot be undone itself.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.state.state import SchedulerState
 
 Inverse = Callable[[SchedulerState], str]
-"""Takes an action back and returns what was done, in one line; `Refused` if nothing can be."""
+"""Undoes an action and returns a one-line message; raises `Refused` if nothing can be undone."""
 
 CHANGED: Final = "started or changed hands meanwhile"
 
 
 @dataclass(frozen=True, slots=True)
 class Undoable:
-    """The answer of an action that an undo is about.
+    """The result of an action that can be undone.
 
     Attributes:
-        text: What was done, in one line.
-        inverse: Takes it back.
-        possible: Whether that can be done; else it says why not.
+        text: One-line message.
+        inverse: Undoes it.
+        possible: Whether it can be undone; otherwise the inverse says why not.
     """
 
     text: str
@@ -40,11 +40,11 @@ class Undoable:
 
 
 def put_back(state: SchedulerState, places: Places, now: Mapping[int, str]) -> str:
-    """Put moved units back to their places, those that still wait where they were moved to.
+    """Return moved units to their places, if they still wait where they were moved to.
 
     Args:
-        places: Where they were.
-        now: The device for which each of them waits since.
+        places: Their earlier places.
+        now: The device each waits for since the move.
     """
     units: list[Unit] = []
     for device, before in places.items():
@@ -67,11 +67,11 @@ def put_back(state: SchedulerState, places: Places, now: Mapping[int, str]) -> s
 
 
 def bring_back(state: SchedulerState, places: Places, divided: Sequence[int]) -> str:
-    """Put skipped units back to their places, those that are still skipped.
+    """Return skipped units to their places, if they are still skipped.
 
     Args:
-        places: Where they were.
-        divided: The numbers of divided files, whose shards wait at the end of a queue.
+        places: Their earlier places.
+        divided: Numbers of divided files, whose shards wait at the end of a queue.
     """
     refusals = Refusals("brought back")
     units: list[Unit] = []
@@ -94,11 +94,11 @@ def bring_back(state: SchedulerState, places: Places, divided: Sequence[int]) ->
 
 
 def skip_again(state: SchedulerState, unit_ids: Sequence[int], failed: int) -> str:
-    """Skip units again that were skipped before they were tried again.
+    """Skip units again that were skipped before a retry.
 
     Args:
         unit_ids: Their numbers.
-        failed: How many others had failed: why, is not known here any more.
+        failed: Number of other units that had failed; their reasons are no longer known here.
     """
     if not unit_ids:
         raise Refused("the retry of failed files cannot be undone; skip them instead")
@@ -109,7 +109,7 @@ def skip_again(state: SchedulerState, unit_ids: Sequence[int], failed: int) -> s
 
 
 def _waits(state: SchedulerState, unit: Unit, device: str) -> bool:
-    # A file of a bundle that was broken up has the number of the bundle.
+    # The first file of a broken-up bundle has the bundle's number.
     return (
         state.units.home.get(unit.unit_id) == device
         and state.device_pool[device].queue[unit.unit_id] is unit

@@ -1,4 +1,4 @@
-"""Finding the waiting units that a command is about, and taking them out of their queues."""
+"""Finds a command's waiting units, and removes them from their queues."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tui_balancer.scheduler.state.state import SchedulerState
 BY_HAND = "by hand"
 
 Places = dict[str, dict[int, Unit]]
-"""For each device units that waited for it, by their places in its queue, from 0."""
+"""For each device, units by their former positions in its queue, from 0."""
 
 
 def waiting(state: SchedulerState, unit_ids: Iterable[int], refusals: Refusals) -> list[int]:
-    """Return those that wait, each once; say of the others why it is not done to them.
+    """Return the waiting units, each once; record the reasons for the others.
 
-    A file of a bundle stands for its bundle, a divided file for its waiting shards.
+    A file of a bundle means its bundle, a divided file its waiting shards.
     """
     chosen: list[int] = []
     for unit_id in unit_ids:
@@ -35,10 +35,10 @@ def waiting(state: SchedulerState, unit_ids: Iterable[int], refusals: Refusals) 
 def take_out(
     state: SchedulerState, unit_ids: Sequence[int]
 ) -> tuple[Places, list[tuple[str, Unit]]]:
-    """Take waiting units out of their queues; the caller says where they are from now on.
+    """Remove waiting units from their queues; the caller sets their new places.
 
     Returns:
-        Where they were, and the device and the unit of each, in the given order.
+        Their former places, and the device and the unit of each, in the given order.
     """
     homes = {unit_id: state.units.home[unit_id] for unit_id in unit_ids}
     by_device: dict[str, set[int]] = {}
@@ -55,7 +55,7 @@ def take_out(
 def leave_out(
     state: SchedulerState, unit_ids: Iterable[int], refusals: Refusals
 ) -> tuple[list[Unit], Places]:
-    """Skip waiting units; return them, and where those were that are not divided."""
+    """Skip waiting units; return them, and the places of those that are not divided."""
     skipped: list[Unit] = []
     files = dict.fromkeys(map(state.divided.file_of, unit_ids))
     for unit_id in [one for one in files if state.divided.waits(one)]:
@@ -72,7 +72,7 @@ def leave_out(
 
 
 def _why_not(state: SchedulerState, unit_id: int) -> tuple[str, str]:
-    """Return why a unit does not wait, of one and of many."""
+    """Return why a unit does not wait, in the singular and plural."""
     work = state.units.active.get(unit_id)
     if work is not None:
         return f"has started on {work.device}", "have started"

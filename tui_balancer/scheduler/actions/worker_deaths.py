@@ -1,4 +1,4 @@
-"""The death of a worker: where its unit goes, and whether its device is restarted."""
+"""Handles the death of a worker: its unit and the restart of its device."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def worker_died(state: SchedulerState, record: DeviceRecord, reason: str, *, cha
     poisonous = bool(lost) and charged and _blame(state, lost[0])
     record.dead = record.strikes > state.max_restarts
     fallback = state.device_pool.fallback(record, stealing=state.balancer.stealing)
-    # What it was writing is not to blame for what it was computing.
+    # A unit that it was writing did not cause the death.
     for active in lost[1:]:
         give_back(state, active, ReturnCause.WORKER_DIED, reason, to=fallback)
     if lost and not poisonous:
@@ -79,9 +79,9 @@ def device_back(state: SchedulerState, record: DeviceRecord) -> bool:
 def _blame(state: SchedulerState, active: ActiveLease) -> bool:
     """Charge a death to the unit; return whether it has killed too many workers.
 
-    A unit that killed workers on two devices is to blame itself, so the devices are
-    forgiven; one that failed twice on the same device may be the victim of that device. With
-    a bundle they are forgiven too: its files are tried one by one.
+    A unit that killed workers on two devices is the cause, so these deaths do not count against
+    the devices; one that died twice on the same device may be the victim of that device. For a
+    bundle they do not count either: its files are tried individually.
     """
     unit_id = active.lease.unit.unit_id
     killed = state.units.killed.setdefault(unit_id, [])

@@ -1,1 +1,1 @@
-"""Decisions: who gets what, and when a file changes its queue."""
+"""The policies of assignment and stealing."""

@@ -1,4 +1,4 @@
-"""The first distribution of files over the queues."""
+"""The initial assignment of files to the queues."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import median
 from tui_balancer.scheduler.model import DeviceSpec, Unit
 
 FEW = 100
-"""Units that are exchanged one by one; trying all pairs of more would take too long."""
+"""Maximum number of units for pairwise exchanges; more pairs would take too long."""
 
 _number = attrgetter("unit_id")
 _cost = attrgetter("cost")
@@ -19,26 +19,25 @@ _cost = attrgetter("cost")
 def assign_files_weighted(
     units: Iterable[Unit], devices: Sequence[DeviceSpec]
 ) -> dict[str, tuple[Unit, ...]]:
-    """Distribute units by weighted greedy bin packing.
+    """Assign units by weighted greedy bin packing.
 
-    The costliest unit comes first; each goes to the device whose `load / weight` is least
-    before it is added. Among equal loads the greater weight comes first, so that the largest
-    file starts on the fastest device, then device order; equal costs keep input order. The
-    same input always gives the same queues. Takes O(n log n).
+    Units are assigned by descending cost, each to the device with the smallest `load / weight`
+    before it is added. Ties go to the higher weight, so that the largest file starts on the
+    fastest device, then to device order; equal costs keep input order. The same input always
+    gives the same queues. Takes O(n log n).
 
     Args:
-        devices: Who is there, with positive weights. A rate that is known from earlier runs
-            stands for the weight.
+        devices: The devices, with positive weights. A rate from earlier runs replaces the weight.
 
     Returns:
-        For every device its units, costliest first; () for a device that gets none.
+        The units of every device by descending cost; () for a device without any.
     """
     queues: list[list[Unit]] = [[] for _ in devices]
-    # The heap's order is the rule itself: load / weight, then greater weight, then position.
+    # The heap's order is the rule: load / weight, then higher weight, then position.
     loads = [(0.0, -speed, position) for position, speed in enumerate(_speeds(devices))]
     totals = [0.0] * len(devices)
     heapify(loads)
-    # Two stable sorts by what is there already: tuples as keys would cost 100 bytes a unit.
+    # Two stable sorts by existing values: tuples as keys would cost 100 bytes per unit.
     for unit in sorted(sorted(units, key=_number), key=_cost, reverse=True):
         _, minus_speed, position = loads[0]
         queues[position].append(unit)
@@ -50,12 +49,12 @@ def assign_files_weighted(
 def assign_files_evenly(
     units: Iterable[Unit], devices: Sequence[DeviceSpec]
 ) -> dict[str, tuple[Unit, ...]]:
-    """Distribute units as `assign_files_weighted` does, then even out what that leaves.
+    """Assign units like `assign_files_weighted`, then improve the result locally.
 
-    Of few units the greedy packing can end some per cent after the optimum. While the device
-    that ends last can end sooner by giving a unit away, or by exchanging one, with no other
-    device ending later than it did, the best such change is made. Of more than `FEW` units the
-    packing is near the optimum by itself.
+    With few units the greedy packing can end some per cent after the optimum. While the last
+    device can finish sooner by giving away or exchanging a unit, without another device finishing
+    later than it did, the best such change is made. With more than `FEW` units the packing is
+    already near the optimum.
     """
     queues = assign_files_weighted(units, devices)
     if sum(map(len, queues.values())) > FEW:
@@ -76,10 +75,10 @@ def assign_files_evenly(
 def _best_change(
     shares: dict[str, list[Unit]], speeds: dict[str, float]
 ) -> tuple[str, Unit, str, Unit | None] | None:
-    """Return what the last device gives to whom, and gets; None where nothing helps."""
+    """Return the best exchange of the last device; None if none helps."""
     ends = {device: sum(map(_cost, share)) / speeds[device] for device, share in shares.items()}
     last = max(ends, key=lambda device: ends[device])
-    # Gains that are rounding errors would never end.
+    # Without this limit, rounding errors would count as gains for ever.
     best, change = ends[last] * (1 - 1e-9), None
     for other in shares:
         if other == last:
@@ -94,7 +93,7 @@ def _best_change(
 
 
 def _speeds(devices: Sequence[DeviceSpec]) -> list[float]:
-    """Return relative speeds: rates where they are known, weights on their scale elsewhere."""
+    """Return relative speeds: known rates, or weights on their scale."""
     scales = [spec.rate / spec.weight for spec in devices if spec.rate is not None]
     scale = median(scales) if scales else 1.0
     return [spec.weight * scale if spec.rate is None else spec.rate for spec in devices]

@@ -1,4 +1,4 @@
-"""Moving units between queues by the policy: steals for idle devices, and hand-overs."""
+"""Moves units between queues by the policy: steals for idle devices, and hand-overs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Balancer:
 
     Attributes:
         stealing: False under `--no-stealing`: then only a dead device's queue is open.
-        finish_times: When devices and the run will end.
+        finish_times: Estimated finish times of devices and run.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Balancer:
         self.set_policy(policy)
 
     def set_policy(self, settings: PolicySettings) -> None:
-        """Steal by these rules from now on; UserError when they make no sense."""
+        """Set the policy; raises UserError if it is invalid."""
         validate(settings)
         self.policy: CountPolicy | TimePolicy = make_policy(settings)
         for record in self._device_pool:
@@ -59,7 +59,7 @@ class Balancer:
         self.finish_times.forget()
 
     def forget(self) -> None:
-        """Discard the estimates: several devices changed, or joined or left."""
+        """Discard the estimates: devices changed, joined or left."""
         self.finish_times.forget()
 
     def note(self, record: DeviceRecord) -> None:
@@ -67,11 +67,11 @@ class Balancer:
         self.finish_times.note(record, self._clock())
 
     def next_unit(self, record: DeviceRecord) -> Unit | None:
-        """Return what a device starts next of its own queue; None when nothing is left there.
+        """Return the next unit of a device's own queue; None if it is empty.
 
-        That is the head of its queue. Under `time` a file that this device would finish only
-        after the even end of the whole run gives way to one that it can finish by then; if
-        there is none, it is handed to a device at work that would be through with it sooner.
+        This is the head of its queue. Under `time` a file that this device would finish only after
+        the even end of the whole run gives way to one that it can finish by then; if there is
+        none, it is handed to an active device that would finish it sooner.
         """
         if not record.queue:
             return None
@@ -101,7 +101,7 @@ class Balancer:
         return None
 
     def steal(self, thief: DeviceRecord) -> Unit | None:
-        """Move a unit to the front of an idle device's queue, if the policy says so."""
+        """Move a unit to the front of an idle device's queue, if the policy decides so."""
         unit = self.take_stolen(thief)
         if unit is not None:
             thief.queue.push_front(unit)
@@ -109,7 +109,7 @@ class Balancer:
         return unit
 
     def take_stolen(self, thief: DeviceRecord) -> Unit | None:
-        """Take a unit out of another queue, for an idle device that starts it in this step."""
+        """Remove a unit from another queue, for an idle device that starts it in this step."""
         decision = self._decide(thief, self._clock())
         if decision is None:
             return None
@@ -117,7 +117,7 @@ class Balancer:
         return decision.unit
 
     def next_check(self, record: DeviceRecord) -> float | None:
-        """Return when an idle device looks again under `count`; None: it waits for changes."""
+        """Return the next check of an idle device under `count`; None to wait for changes."""
         settings = self.policy.settings
         if not self.stealing or not isinstance(settings, CountSettings) or record.checked is None:
             return None
@@ -126,11 +126,10 @@ class Balancer:
     def fell_behind(self, record: DeviceRecord, *, joinable: bool) -> bool:
         """Whether a device's estimated finish moved away by half the threshold.
 
-        At steady rates a steal that does not pay now never will: only then is it worth waking
-        the idle devices.
+        At steady rates a steal that does not pay now never will, so idle devices wake only then.
 
         Args:
-            joinable: Whether others could join the work on its running unit.
+            joinable: Whether others could join its running unit.
         """
         settings = self.policy.settings
         now = self._clock()
@@ -162,7 +161,7 @@ class Balancer:
         return self.policy.decide(seen, self._device_pool.victims(thief, now))
 
     def _carry_out(self, decision: StealDecision, *, first: bool = True) -> None:
-        """Take a unit out of its queue for a device, to which the caller gives it."""
+        """Remove a unit from its queue; the caller gives it to the device."""
         unit = decision.unit
         victim, thief = self._device_pool[decision.victim], self._device_pool[decision.thief]
         victim.queue.remove(unit.unit_id)
@@ -188,9 +187,9 @@ class Balancer:
         )
 
     def _ends(self, record: DeviceRecord, unit: Unit) -> tuple[float, float] | None:
-        """Return in how many seconds a device is through, without a unit and with it.
+        """Return the seconds until a device finishes, without a unit and with it.
 
-        None where that is not known.
+        None if unknown.
         """
         rate = self._device_pool.rate(record)
         if record.free or not rate:

@@ -1,4 +1,4 @@
-"""How soon a set of files can be finished at best, however they are distributed.
+"""Lower bounds of the makespan of a set of files.
 
 Devices of unequal speed and independent files are the scheduling problem Q||Cmax. Its
 optimum is NP-hard, but these bounds are cheap, and no schedule of whole files beats them.
@@ -24,11 +24,11 @@ class Speed:
 
     @classmethod
     def steady(cls, rate: float) -> Speed:
-        """Return a speed that never changes."""
+        """Return a constant speed."""
         return cls(((0.0, rate),))
 
     def finish(self, start: float, cost: float) -> float:
-        """Return when work of `cost` FLOPs begun at `start` is finished; inf for never."""
+        """Return when work of `cost` FLOPs started at `start` finishes; inf for never."""
         ends = [seconds for seconds, _ in self.steps[1:]] + [inf]
         for (_, rate), end in zip(self.steps, ends, strict=True):
             if end <= start:
@@ -50,9 +50,9 @@ class Speed:
 
 
 def fluid_bound(costs: Sequence[float], speeds: Sequence[Speed]) -> float:
-    """Return the seconds until all work is done if it could be poured over the devices, Σp/Σs.
+    """Return the makespan of perfectly divisible work, Σp/Σs.
 
-    With speeds that change, the moment at which the sum of all work done reaches Σp.
+    With changing speeds, the moment at which the total work done reaches Σp.
     """
     moments = sorted({seconds for speed in speeds for seconds, _ in speed.steps})
     together = tuple(
@@ -62,17 +62,17 @@ def fluid_bound(costs: Sequence[float], speeds: Sequence[Speed]) -> float:
 
 
 def fluid_efficiency(work: Sequence[tuple[float, float]], seconds: float) -> float | None:
-    """Return the fluid bound of work that was done over the time it took, in [0, 1].
+    """Return the fluid bound of completed work over the time it took, in [0, 1].
 
-    The bound takes the devices at the speeds that they showed while computing, so what is lost is
-    all the time in which they did not compute.
+    The bound uses the devices' speeds while computing, so the loss is the time in which they did
+    not compute.
 
     Args:
-        work: Of each device the FLOPs that it did, and the seconds that it computed.
-        seconds: What all of it took.
+        work: FLOPs and computing seconds of each device.
+        seconds: Total time.
 
     Returns:
-        None where nothing was done.
+        The share; None if nothing was done.
     """
     worked = [(cost, computing) for cost, computing in work if cost and computing]
     if not worked or seconds <= 0:

@@ -1,9 +1,9 @@
-"""Prior relative speeds of devices, by the name the hardware gives itself.
+"""Initial relative speeds of devices, by hardware name.
 
 The scale is the specification's: an RTX 3090 is 1.00, and it is much flatter than the cards'
-raw speed. Its own values stand as they are: RTX 3080, 3090, 4080, 4090, A6000, A100, H100 and
-V100. Other cards are compared with the specification's closest relative r (same
-architecture, same kind of memory where there is one) by what bounds a forward pass:
+raw speed. Its own values are kept: RTX 3080, 3090, 4080, 4090, A6000, A100, H100 and V100.
+Other cards are compared with the closest card r of the specification (same architecture, same
+kind of memory if possible) by what bounds a forward pass:
 
     weight = weight_r · sqrt(tflops/tflops_r · bandwidth/bandwidth_r)^0.35
 
@@ -84,12 +84,12 @@ _MIG_SLICES = 7
 
 @dataclass(frozen=True, slots=True)
 class WeightMatch:
-    """A weight and where it comes from, in words for the `devices` table.
+    """A weight and its source, as text for the `devices` table.
 
     Attributes:
         weight: Relative speed, 1.0 = RTX 3090.
         reason: E.g. `in the table`, `a variant of NVIDIA A100-PCIE-40GB`, `unknown card`.
-        known: False when the weight is only the default.
+        known: False if the weight is only the default.
     """
 
     weight: float
@@ -98,12 +98,12 @@ class WeightMatch:
 
 
 def match_gpu_weight(name: str) -> WeightMatch:
-    """Find the weight of a card by its name, and say why.
+    """Find the weight of a card by its name, with the reason.
 
     Exact names come first. Then names are compared as whole words, without the maker's
-    prefix (older drivers leave it out) and without form factor and memory size, so that every
-    variant of an A100 is one, and A10G, GH200 or RTX 3080 Laptop are not taken for A10, H200
-    or RTX 3080. A MIG slice gets its share of the card: 1g of 7 (of 4 on an A30).
+    prefix (older drivers omit it), form factor and memory size, so that every variant of an
+    A100 matches, but A10G, GH200 or RTX 3080 Laptop do not match A10, H200 or RTX 3080. A MIG
+    slice gets its share of the card: 1g of 7 (of 4 on an A30).
     """
     if name in GPU_WEIGHTS:
         return WeightMatch(GPU_WEIGHTS[name], "in the table")
@@ -113,13 +113,13 @@ def match_gpu_weight(name: str) -> WeightMatch:
     kinds = [known for known in GPU_WEIGHTS if _kind(_words(known)) == _kind(words)]
     if not kinds or not _kind(words):
         return WeightMatch(UNKNOWN_WEIGHT, "unknown card", known=False)
-    # Where memory tells two variants apart (V100), the one with the same words is nearer.
+    # If memory distinguishes two variants (V100), the one with the same words is nearer.
     nearest = max(kinds, key=lambda known: len(words & _words(known)))
     return WeightMatch(GPU_WEIGHTS[nearest], f"a variant of {nearest}")
 
 
 def get_gpu_weight(name: str) -> float:
-    """Return the weight of a card; for an unknown one 1.0, and a `UserWarning`."""
+    """Return the weight of a card; 1.0 and a `UserWarning` for an unknown one."""
     match = match_gpu_weight(name)
     if not match.known:
         warnings.warn(
@@ -141,13 +141,13 @@ def match_device_weight(device: str, name: str) -> WeightMatch:
 
 
 def parse_weights(text: str, devices: Sequence[str]) -> dict[str, float]:
-    """Read `--weights`: `cuda:0=1.5,cuda:1=1` for some devices, or `1.5,1` for all in order.
+    """Parse `--weights`: `cuda:0=1.5,cuda:1=1` for some devices, or `1.5,1` for all in order.
 
     Args:
         devices: The run's devices, in order.
 
     Returns:
-        The weights that were given; devices left out keep their own.
+        The given weights; other devices keep their own.
 
     Raises:
         UserError: Not a positive number, no such device, one named twice, or a wrong count.
@@ -202,5 +202,5 @@ def _words(name: str) -> frozenset[str]:
 
 
 def _kind(words: frozenset[str]) -> frozenset[str]:
-    """Return the words that name the card itself: no maker, no form factor, no memory size."""
+    """Return the words of the card's name without maker, form factor and memory size."""
     return frozenset(word for word in words if word not in _MAKER and not _FORM.fullmatch(word))

@@ -1,8 +1,8 @@
-"""When each device and the whole run will end, kept up to date one device at a time.
+"""Finish times of the devices and the run, updated one device at a time.
 
-Looking at every device costs more than a decision may on a thousand of them. But at steady
-rates the moments at which queues end stand still, whatever the clock says: so devices stay
-sorted by their end, and only one that something happened to is put in a new place.
+With a thousand devices a decision cannot look at every one. But at steady rates the moments at
+which queues end do not change with the clock: so devices stay sorted by finish time, and only a
+changed device moves to a new place.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from tui_balancer.scheduler.state.device_pool import DevicePool
 from tui_balancer.scheduler.state.device_record import DeviceRecord
 
 TOLERANCE = 0.05
-"""By how much a rate may differ before estimates made with another one are discarded."""
+"""Maximum relative change of a rate before estimates with the old one are discarded."""
 
 
 @dataclass(slots=True)
 class _Place:
-    """What one device contributes to the sums, and where it stands in the lists.
+    """A device's contribution to the sums, and its places in the lists.
 
     Attributes:
-        work: FLOPs left of unit and queue, had the unit begun at moment 0.
+        work: Remaining FLOPs of unit and queue, as if the unit had started at moment 0.
         flow: FLOP/s at which `work` shrinks: its rate while a unit runs.
-        rate: FLOP/s it adds to those at work; 0 if it is not one of them.
+        rate: FLOP/s it adds to the active devices; 0 if it is not active.
         queued: Moment at which its queue is empty, if others may steal from it.
         busy: The same, if it computes.
-        running: Moment at which its running unit is through, likewise.
+        running: Moment at which its running unit finishes, if it computes.
     """
 
     work: float = 0.0
@@ -46,11 +46,11 @@ _NOWHERE = _Place()
 
 
 class FinishTimes:
-    """When the run would end if work were spread evenly, and who would be last otherwise.
+    """The even end of the run, and the devices that would finish last.
 
     Attributes:
-        gain_seconds: Least gain that a steal must have.
-        fastest: FLOP/s that no device exceeds, as far as is known; 0 before a first rate.
+        gain_seconds: Minimum gain of a steal.
+        fastest: Highest known FLOP/s of a device; 0 before a first rate.
     """
 
     def __init__(self, device_pool: DevicePool) -> None:
@@ -77,9 +77,9 @@ class FinishTimes:
             self._put(record.position, self._places.get(record.position, _NOWHERE), place)
 
     def even_end(self, now: float) -> float | None:
-        """Return the seconds to the end of the run if all work were spread evenly by rate.
+        """Return the seconds to the end of the run if all work were divided evenly by rate.
 
-        No sooner than the longest running unit, which nobody can share. None before the first
+        At least the end of the longest running unit, which cannot be shared. None before the first
         rate is known.
         """
         self._refresh(now)
@@ -88,7 +88,7 @@ class FinishTimes:
         return max(0.0, (self._work - now * self._flow) / self._rates, self._running[-1][0] - now)
 
     def free(self, thief: DeviceRecord, *, dead_only: bool) -> list[Victim]:
-        """Return paused and dead devices that have something waiting."""
+        """Return paused and dead devices with waiting units."""
         return [
             Victim(record.device, record.queue, None, None, record.free)
             for record in self._free
@@ -96,11 +96,11 @@ class FinishTimes:
         ]
 
     def victims(self, thief: DeviceRecord, now: float) -> Iterator[Victim]:
-        """Yield the other devices at work with enough waiting, the last to end first.
+        """Yield the other active devices with enough waiting, the last to finish first.
 
-        To ask for the next one is to refuse this one. At steady rates a steal that does not pay
-        now never will, neither for this thief nor for a slower one: a victim that was refused
-        is left out until its end has moved away by half the least gain.
+        Requesting the next one refuses this one. At steady rates a steal that does not pay now
+        never will, neither for this thief nor for a slower one: a refused victim is left out until
+        its finish time has moved later by half the minimum gain.
         """
         self._refresh(now)
         rate = self._device_pool.rate(thief)
@@ -115,7 +115,7 @@ class FinishTimes:
                 continue
             yield self._device_pool.victim(record, now)
             if record.active is None:
-                # Its end moves on with the clock until it begins.
+                # Its finish time moves with the clock until it starts.
                 settled = False
             else:
                 self._refused[position] = (end, rate * (1 + TOLERANCE))
@@ -123,32 +123,32 @@ class FinishTimes:
             self._all_refuse = rate * (1 + TOLERANCE)
 
     def at_work(self, record: DeviceRecord, now: float) -> Iterator[Victim]:
-        """Yield the other devices that are computing at this moment, the first to end first."""
+        """Yield the other computing devices, the first to finish first."""
         self._refresh(now)
         for _, position in self._busy:
             if position != record.position:
                 yield self._device_pool.victim(self._records[position], now)
 
     def held(self) -> list[DeviceRecord]:
-        """Return paused devices that have begun a unit."""
+        """Return paused devices with a started unit."""
         return [record for record in self._free if record.active is not None]
 
     def ending_last(self, now: float, seconds: float, most: int) -> list[DeviceRecord]:
-        """Return devices whose running units end in so many seconds or later, the last ones first.
+        """Return devices whose running units end in this many seconds or later, the last first.
 
-        At most so many devices.
+        At most this many devices.
         """
         self._refresh(now)
         late = takewhile(lambda place: place[0] - now > seconds, reversed(self._running))
         return [self._records[position] for _, position in islice(late, most)]
 
     def ending_first(self, now: float, most: int) -> list[DeviceRecord]:
-        """Return the devices whose running units end first or should have ended already."""
+        """Return the devices whose running units end first or are overdue."""
         self._refresh(now)
         return [self._records[position] for _, position in self._running[:most]]
 
     def _worth_showing(self, end: float, position: int, rate: float) -> bool:
-        """Whether a thief of this rate might find more at a victim than was found before."""
+        """Whether a thief of this rate might gain more from a victim than earlier ones."""
         refused_end, refused_rate = self._refused.get(position, (-inf, 0.0))
         return rate > refused_rate or end > refused_end + self.gain_seconds / 2
 
@@ -171,7 +171,7 @@ class FinishTimes:
                     self._put(record.position, _NOWHERE, place)
 
     def _place(self, record: DeviceRecord, now: float) -> _Place | None:
-        """Work out where a device stands; None before its rate is known."""
+        """Return a device's contribution; None before its rate is known."""
         rate = self._device_pool.rate(record)
         if rate is None:
             return None
@@ -199,7 +199,7 @@ class FinishTimes:
         )
 
     def _put(self, position: int, old: _Place, new: _Place) -> None:
-        """Put a device in a new place."""
+        """Move a device to its new place."""
         self._places[position] = new
         self._work += new.work - old.work
         self._flow += new.flow - old.flow
@@ -212,7 +212,7 @@ class FinishTimes:
 def _move(
     places: list[tuple[float, int]], position: int, old: float | None, new: float | None
 ) -> None:
-    """Put a device in its new place in a sorted list; None stands for not being in it."""
+    """Move a device to its new place in a sorted list; None means not in it."""
     if old == new:
         return
     if old is not None:

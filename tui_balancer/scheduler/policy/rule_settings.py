@@ -1,4 +1,4 @@
-"""The threshold as people set it: what makes sense, the steps of the keys, the rule in words."""
+"""The threshold: validation, steps of the keys, and the rule as text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.scheduler.model import PolicySettings, TimeSettings
 
 GAIN_STEPS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
-"""Seconds that the threshold keys step through; a 1-2-5 ladder, as zooms have."""
+"""Seconds of the threshold keys' steps, a 1-2-5 series."""
 
 Number = TypeVar("Number", int, float)
 
@@ -21,13 +21,13 @@ FILES_RANGE = (1, 50)
 
 
 def validate(settings: PolicySettings) -> None:
-    """Raise UserError when a number makes no sense."""
+    """Raise UserError for an invalid number."""
     if isinstance(settings, TimeSettings):
-        _at_least(settings.gain_seconds, 0, "the least gain in seconds")
+        _at_least(settings.gain_seconds, 0, "the minimum gain in seconds")
         return
     _at_least(settings.ratio, 1, "the ratio of queue lengths")
     _at_least(settings.difference, 1, "the difference of queue lengths")
-    _at_least(settings.minimum, 1, "the least queue length")
+    _at_least(settings.minimum, 1, "the minimum queue length")
     _at_least(settings.interval_seconds, 0.1, "the interval in seconds")
 
 
@@ -42,7 +42,7 @@ def lowered(settings: PolicySettings) -> PolicySettings:
 
 
 def describe(settings: PolicySettings) -> str:
-    """Return the rule in a few words, for the header and the log."""
+    """Return the rule as short text, for the header and the log."""
     if isinstance(settings, TimeSettings):
         return f"steal if ≥ {settings.gain_seconds:g} s saved"
     how = f"> {settings.ratio:g}× or +{settings.difference}"
@@ -50,7 +50,7 @@ def describe(settings: PolicySettings) -> str:
 
 
 def sooner(seconds: float) -> str:
-    """Return a gain as the reason of an event, no more exact than a forecast is: `37 s sooner`."""
+    """Return a gain as the reason of an event, rounded like an estimate: `37 s sooner`."""
     return f"{seconds:.0f} s sooner" if seconds >= 10 else f"{seconds:.2g} s sooner"
 
 

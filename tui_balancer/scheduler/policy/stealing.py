@@ -1,7 +1,7 @@
-"""The policies: when a waiting file changes its queue, whose, and which.
+"""The stealing policies: when to move a waiting file, which, and from where.
 
-Policies are pure: they look at the queues they are shown and answer with a decision; the
-coordinator carries it out. Times are estimates in seconds from now, rates FLOP/s.
+Policies are pure: they get queues and return a decision, which the coordinator executes. Times
+are estimates in seconds from now, rates are FLOP/s.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from tui_balancer.scheduler.state.queues import WorkQueue
 
 @dataclass(frozen=True, slots=True)
 class Thief:
-    """A device that fell idle.
+    """An idle device.
 
     Attributes:
-        rate: FLOP/s it is known or estimated to do; None before anything was measured.
+        rate: Known or estimated FLOP/s; None before any measurement.
         queued: Units in its own queue.
     """
 
@@ -35,11 +35,11 @@ class Victim:
     """A device with a queue that may be stolen from.
 
     Attributes:
-        queue: What waits for it; never empty.
-        rate: FLOP/s, None before anything was measured.
-        remaining_seconds: Until it has finished its running unit and its queue; None as above.
-        free: Why anybody may take its units whatever the threshold (`cuda:1 is paused`);
-            empty for a device at work.
+        queue: Its waiting units; never empty.
+        rate: FLOP/s; None before any measurement.
+        remaining_seconds: Seconds for its running unit and its queue; None as above.
+        free: Why any device may take its units regardless of the threshold (`cuda:1 is paused`);
+            empty for an active device.
     """
 
     device: str
@@ -51,12 +51,12 @@ class Victim:
 
 @dataclass(frozen=True, slots=True)
 class StealDecision:
-    """One unit to move from one queue to another, and why.
+    """A unit to move from one queue to another, with the reason.
 
     Attributes:
-        reason: In words for the log.
+        reason: Text for the log.
         finish_without: Estimated seconds until the pair is finished if nothing moves.
-        finish_with: The same with the steal. Both None where the policy does not estimate.
+        finish_with: The same with the steal. Both None if the policy does not estimate.
     """
 
     victim: str
@@ -70,9 +70,9 @@ class StealDecision:
 class CountPolicy:
     """The specification's rule, on queue lengths alone.
 
-    The longest queue gives up its last file when it holds at least `minimum` files and is
+    The longest queue gives up its last file if it has at least `minimum` files and is
     longer than `ratio` times the shortest, or longer by at least `difference`. The shortest
-    queue is the thief's own. Among equally long victims the turn goes round.
+    queue is the thief's own. Equally long victims take turns.
     """
 
     def __init__(self, settings: CountSettings) -> None:
@@ -80,7 +80,7 @@ class CountPolicy:
         self._last_victim = ""
 
     def decide(self, thief: Thief, victims: Iterable[Victim]) -> StealDecision | None:
-        """Return what the thief should take, or None; `victims` come in device order."""
+        """Return the thief's steal, or None; `victims` are in device order."""
         candidates = list(victims)
         longest = max((len(victim.queue) for victim in candidates), default=0)
         if not self._imbalanced(longest, thief.queued):
@@ -109,7 +109,7 @@ class CountPolicy:
 
 
 class TimePolicy:
-    """Move the file that brings the end of victim and thief nearest.
+    """Move the file with the earliest finish of victim and thief.
 
     If the thief takes a file of f FLOPs from a victim that needs rem_v more seconds, the pair
     is finished after max(rem_v - f/rate_v, f/rate_t). The first term falls with f and the
@@ -128,7 +128,7 @@ class TimePolicy:
         self.settings = settings
 
     def decide(self, thief: Thief, victims: Iterable[Victim]) -> StealDecision | None:
-        """Return what the thief should take, or None.
+        """Return the thief's steal, or None.
 
         Args:
             victims: Devices by descending remaining time, or nearly so.
@@ -145,15 +145,15 @@ class TimePolicy:
         return None
 
     def choose_own(self, queue: WorkQueue, rate: float, even_end: float) -> Unit:
-        """Return which unit of its own queue a device should start.
+        """Return the unit of its own queue that a device should start.
 
-        The head, unless the device would finish it only after the whole run could have
-        ended: then the largest that ends by then, or else the smallest.
+        The head, unless the device would finish it only after the even end of the run: then the
+        largest that ends by then, or else the smallest.
 
         Args:
-            queue: The device's own, not empty.
+            queue: The device's own queue, not empty.
             rate: The device's FLOP/s.
-            even_end: Seconds to the end of the run if all work were spread evenly.
+            even_end: Seconds to the end of the run if all work were divided evenly.
         """
         head = queue.head()
         if head.cost <= even_end * rate:
@@ -166,13 +166,13 @@ class TimePolicy:
     def decide_hand_over(
         self, unit: Unit, device: str, rate: float, others: Iterable[Victim], fastest: float
     ) -> StealDecision | None:
-        """Return to whom a device gives a unit that it should rather not start, or None.
+        """Return the device that should get a unit instead of this one, or None.
 
         Args:
             rate: Its FLOP/s.
-            others: Devices at work, the first to end first; one of them takes the unit behind
-                all it has.
-            fastest: FLOP/s that none of them exceeds; spares looking at those that end late.
+            others: Active devices, the first to finish first; one of them takes the unit at the end
+                of its queue.
+            fastest: Maximum FLOP/s of them, to skip those that finish late.
         """
         alone = unit.cost / rate
         finish, target = alone, ""
@@ -204,15 +204,15 @@ def make_policy(settings: PolicySettings) -> Policy:
 def decide_free(
     thief: Thief, victims: Iterable[Victim], horizon_seconds: float | None
 ) -> StealDecision | None:
-    """Choose from the queues of paused and dead devices, whatever the threshold.
+    """Select from the queues of paused and dead devices, regardless of the threshold.
 
-    The costliest queue gives its largest file that the thief can finish by the time the
-    whole run would end if all work were spread evenly: big files early, but none that makes
-    a slow thief the last one at work. Where all are larger than that, the smallest goes.
+    The costliest queue gives its largest file that the thief can finish by the even end of the
+    whole run: large files early, but none that makes a slow thief the last one. If all are
+    larger than that, it gives the smallest.
 
     Args:
         victims: Devices that are paused or dead.
-        horizon_seconds: Seconds to that even end; None before anything was measured.
+        horizon_seconds: Seconds to the even end; None before any measurement.
     """
     victim = max(victims, key=lambda one: one.queue.cost, default=None)
     if victim is None:
@@ -232,15 +232,15 @@ def _sooner(source: str, target: str, unit: Unit, without: float, finish: float)
 def best_to_steal(
     queue: WorkQueue | CostIndex, remaining: float, victim_rate: float, thief_rate: float
 ) -> tuple[float, Unit]:
-    """Return when the pair is finished by sharing, in seconds, and the unit to begin with.
+    """Return the seconds until the pair finishes with sharing, and the first unit to move.
 
     Args:
-        queue: What waits for the victim, not empty.
-        remaining: Seconds until the victim is through with all it has.
+        queue: The victim's waiting units, not empty.
+        remaining: Seconds until the victim finishes all its work.
     """
     meeting = remaining / (1 / victim_rate + 1 / thief_rate)
     below, above = queue.around(meeting)
-    # Up to where the two meet the victim ends last, beyond it the thief.
+    # Below the intersection the victim ends last, above it the thief.
     with_below = remaining - below.cost / victim_rate if below is not None else math.inf
     with_above = above.cost / thief_rate if above is not None else math.inf
     if below is None or with_above < with_below:

@@ -39,12 +39,12 @@ class SimulatedRun:
 
     @property
     def coordinator(self) -> WorkStealingCoordinator:
-        """The very one of real runs."""
+        """The coordinator of real runs."""
         return self._world.coordinator
 
     @property
     def now(self) -> float:
-        """Virtual seconds since the run began."""
+        """Virtual seconds since the run started."""
         return self._world.now
 
     def run(self, units: Sequence[Unit]) -> SimulatedRun:
@@ -62,7 +62,7 @@ class SimulatedRun:
                 self._world.schedule(moment, worker, ANY, worker.die)
 
     def advance(self, until: float) -> None:
-        """Run the events up to a moment, unless the run is over before."""
+        """Run the events up to a moment, or until the run ends."""
         self._resume_held()
         self._wake_the_idle()
         world, events = self._world, self._world.events

@@ -1,8 +1,8 @@
-"""A run under a virtual clock: the very coordinator and policies, with made-up devices.
+"""A run under a virtual clock: the real coordinator and policies with simulated devices.
 
 Devices have a true speed over time, which the coordinator does not know: it sees weights,
-and then what workers report. Workers die and come back. Everything follows from the
-arguments, so the same call gives the same result.
+and then what workers report. Workers die and return. The arguments determine everything, so
+the same call gives the same result.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def simulate(
 
 
 def simulate_central_queue(devices: Sequence[SimulatedDevice], units: Sequence[Unit]) -> float:
-    """Return when all units are done from one queue, costliest first: the simplest good balancer.
+    """Return the makespan of one queue in descending cost: the simplest good balancer.
 
-    It knows neither weights nor rates. Ties go to the first device. A unit on a device that
-    stops for good is given to the next one that is free from then on.
+    It uses neither weights nor rates. Ties go to the first device. A unit on a device that stops
+    for ever goes to the next free device.
     """
     idle = [(device.load_seconds, position) for position, device in enumerate(devices)]
     heapify(idle)

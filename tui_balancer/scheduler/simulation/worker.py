@@ -1,4 +1,4 @@
-"""One worker of a simulated run: it takes leases, computes, reports, and follows directives."""
+"""A simulated worker: takes leases, computes, reports, and follows directives."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
 from tui_balancer.scheduler.splitting.cut import HAND_OVER_SECONDS
 
 GONE = -1
-"""Incarnation of a worker that does not come back; events of its former self are void."""
+"""Incarnation of a worker that does not return; its older events have no effect."""
 
 ANY = 0
-"""Stands for any incarnation."""
+"""Matches any incarnation."""
 
 Scheduled: TypeAlias = "tuple[float, int, SimulatedWorker, int, Callable[[], None]]"
 """The moment, the number of the event, its worker, the incarnation, and what happens."""
 
 
 class World:
-    """What the workers of a simulated run have around them.
+    """The shared state of the workers of a simulated run.
 
     Attributes:
         rules: How the run is balanced.
         stopwatch: Real clock in seconds, to time decisions with; None times nothing.
         now: Virtual seconds since the run began.
-        coordinator: Whom the workers ask and tell.
-        events: What will happen, a heap; those of one moment in the order in which they were made.
-        idle: Workers that were told that there is nothing, by their positions.
-        held: Workers that were told to pause, likewise.
-        kept: The batches of each running unit that were computed.
-        decisions: Real seconds of every look of a worker without a queue for work in others.
+        coordinator: The coordinator.
+        events: A heap of future events; simultaneous ones in order of creation.
+        idle: Workers without work, by position.
+        held: Paused workers, by position.
+        kept: The computed batches of each running unit.
+        decisions: Real seconds of every check of an idle worker for work in other queues.
     """
 
     def __init__(
@@ -67,21 +67,21 @@ class World:
     def schedule(
         self, moment: float, worker: SimulatedWorker, incarnation: int, action: Callable[[], None]
     ) -> None:
-        """Schedule what happens to a worker, unless it is in another incarnation by then."""
+        """Schedule an event of a worker, void if it has another incarnation by then."""
         self._made += 1
         heappush(self.events, (moment, self._made, worker, incarnation, action))
 
     def batches(self, unit: Unit) -> int:
-        """Return into how many batches a unit falls."""
+        """Return the number of batches of a unit."""
         return max(1, ceil(unit.cost / self.rules.batch_cost))
 
 
 class SimulatedWorker:
-    """A worker process, and those that follow it on its device.
+    """A worker process and its successors on the same device.
 
     Attributes:
         position: In device order.
-        incarnation: How many there were on this device.
+        incarnation: Number of processes so far on this device.
     """
 
     def __init__(self, world: World, device: SimulatedDevice, position: int) -> None:
@@ -94,9 +94,9 @@ class SimulatedWorker:
         # Start of its unit, or of the batch in flight; the FLOPs and seconds are of the lease.
         self._since = self._work = self._seconds = 0.0
         self._batch: int | None = None
-        # What it knows of its batches; None within a unit that is not divided.
+        # Its batches; None in a unit that is not split.
         self._spans: Spans | None = None
-        # Whether it brings its unit to an end, as far as it knows.
+        # Whether it expects to finish its unit.
         self._whole = True
         self._held_since = 0.0
         self._checks_at: float | None = None
@@ -107,12 +107,12 @@ class SimulatedWorker:
         return self.device.spec.device
 
     def start(self) -> None:
-        """Start a process: its model is loaded some time later."""
+        """Start a process, which loads its model."""
         self.incarnation = self._coordinator.worker_starting(self.name)
         self._schedule(self._world.now + self.device.load_seconds, self._ready)
 
     def die(self) -> None:
-        """Kill the process, and start another one if there is to be one."""
+        """Kill the process, and start another one if needed."""
         self._world.idle.pop(self.position, None)
         self._world.held.pop(self.position, None)
         self._lease = None
@@ -127,7 +127,7 @@ class SimulatedWorker:
         self._obey(directive)
 
     def take(self) -> None:
-        """Ask for work, and begin it or be idle."""
+        """Request work, and start it or become idle."""
         began = self._world.stopwatch() if self._world.stopwatch else 0.0
         queue_was_empty = not self._coordinator.queue_length(self.name)
         lease = self._coordinator.take(self.name, self.incarnation)
@@ -177,7 +177,7 @@ class SimulatedWorker:
         return self.name, self.incarnation, lease.unit.unit_id, lease.epoch
 
     def _next_batch(self) -> None:
-        """Begin the next batch that is not kept, or end the part or the unit."""
+        """Start the next missing batch, or end the part or the unit."""
         lease = self._lease
         assert lease is not None, "batches belong to a lease"
         kept = self._world.kept.setdefault(lease.unit.unit_id, set())
@@ -222,7 +222,7 @@ class SimulatedWorker:
             self._whole = share.spans is None
             self._spans = share.spans or ()
         elif directive in (Directive.ABANDON, Directive.RELEASE):
-            # Of no effect where the lease is over already.
+            # Has no effect if the lease is already over.
             self._coordinator.return_lease(*self._address(), ReturnCause.STOPPED)
             self._lease = None
             self.take()
@@ -251,7 +251,7 @@ class SimulatedWorker:
         self._finish()
 
     def _count(self) -> None:
-        """Count the time since a batch, or a whole unit, was begun."""
+        """Count the time since the start of a batch or a whole unit."""
         self._seconds += self._world.now - self._since
 
     def _finish(self) -> None:
@@ -274,7 +274,7 @@ def _progress(lease: Lease, work: float) -> Progress:
 
 
 def _from(spans: Spans, batch: int) -> Spans:
-    """Return spans from a batch on: those before it were kept already."""
+    """Return spans from a batch on: those before it are kept."""
     for position, (first, end) in enumerate(spans):
         if first <= batch < end:
             return ((batch, end), *spans[position + 1 :])

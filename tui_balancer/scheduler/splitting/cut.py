@@ -1,4 +1,4 @@
-"""Whether dividing a running unit pays, and where to cut: pure decisions on estimates.
+"""Decides whether splitting a running unit pays, and where to cut, from estimates.
 
 Times are estimates in seconds from now, rates FLOP/s.
 """
@@ -16,15 +16,15 @@ HAND_OVER_SECONDS = 0.5
 the parts reads the vectors of the others."""
 
 OVERDUE = 3.0
-"""A batch that takes so many times as long as the device's rate says is held up."""
+"""Multiple of the expected time after which a batch counts as held up."""
 
 OVERDUE_SECONDS = 5.0
-"""And at least so long: a hiccup of a second is no reason to compute anything twice."""
+"""Minimum seconds for that: a hiccup of a second does not justify a copy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Where a lease is divided, and what that brings.
+    """A cut of a lease, and its gain.
 
     Attributes:
         front: Batches that stay with the victim.
@@ -82,13 +82,13 @@ def best_cut(
 
 
 def all_but_in_flight(todo: Spans, *, in_flight: bool) -> Cut:
-    """Return the cut that leaves a victim nothing but what it computes at this moment."""
+    """Return the cut that leaves a victim only its batch in flight."""
     front, back = without_tail(todo, batches(todo) - in_flight)
     return Cut(front, back)
 
 
 def part_seconds(cost: float, rate: float) -> float:
-    """Return the seconds in which a device is through with a part of so many FLOPs."""
+    """Return the seconds that a device needs for a part of this many FLOPs."""
     return HAND_OVER_SECONDS + cost / rate
 
 
@@ -96,6 +96,6 @@ def overdue_at(since: float, seconds: float) -> float:
     """Return the moment from which a batch counts as held up.
 
     Args:
-        seconds: How long it should take.
+        seconds: Expected duration.
     """
     return since + max(OVERDUE * seconds, OVERDUE_SECONDS)

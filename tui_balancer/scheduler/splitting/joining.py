@@ -1,7 +1,7 @@
-"""Idle devices that have nothing to steal join the work on a running unit.
+"""Lets idle devices without anything to steal join a running unit.
 
-They take the back of its batches, or, where nothing can be divided, compute a copy of what a
-slow device has left: the first one to finish counts.
+They take its last batches, or, if nothing can be split, compute a copy of a slow device's
+remaining work: the first to finish counts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tui_balancer.scheduler.state.leases import ActiveLease, UnitAtWork
 from tui_balancer.scheduler.state.unit_store import UnitStore
 
 CANDIDATES = 8
-"""Running units that an idle device looks at: those that end last gain most by being joined."""
+"""Maximum number of running units to check: those that end last gain most."""
 
 
 @dataclass(eq=False, slots=True)
@@ -36,8 +36,8 @@ class Joiner:
     """Decides which idle device joins which running unit.
 
     Attributes:
-        splitting: Whether idle devices divide units by themselves; a person's wish is always
-            heard. Without it files stay whole: under `time` they are copied where that pays.
+        splitting: Whether idle devices split units by themselves; a person's command always
+            works. Without it files stay whole: under `time` they are copied if that pays.
         copying: Whether idle devices compute copies.
     """
 
@@ -50,7 +50,7 @@ class Joiner:
     copying: bool
 
     def worth_joining(self, record: DeviceRecord) -> bool:
-        """Whether a device's unit lasts long enough that idle ones should look at it."""
+        """Whether a device's unit takes long enough for idle devices to check it."""
         active, rate = record.active, self.device_pool.rate(record)
         if active is None or rate is None:
             return False
@@ -75,7 +75,7 @@ class Joiner:
         )
 
     def take_wanted(self, thief: DeviceRecord) -> ActiveLease | None:
-        """Lease that share of a running unit to a device that a person wants it to have."""
+        """Lease the share of a running unit that a person requested for a device."""
         while thief.wanted:
             work = self.units.active.get(thief.wanted.pop(0))
             victim = work and self.divisible_lease(work)
@@ -88,12 +88,12 @@ class Joiner:
         return None
 
     def divisible_lease(self, work: UnitAtWork) -> ActiveLease | None:
-        """Return the lease with most left of those that can be divided."""
+        """Return the lease with the most remaining work among those that can be split."""
         able = [one for one in work.leases.values() if self.sharer.divisible(one)]
         return max(able, key=lambda one: one.left, default=None)
 
     def next_check(self, record: DeviceRecord) -> float | None:
-        """Return when an idle device looks whether a batch is held up; None for never."""
+        """Return when an idle device checks for a held-up batch; None for never."""
         copies = self.splitting and self.copying and self.balancer.stealing
         if not copies or self.device_pool.rate(record) is None:
             return None
@@ -111,12 +111,12 @@ class Joiner:
 
     @property
     def _copies_whole(self) -> bool:
-        """Whether undivided units are copied: under a policy that knows of times."""
+        """Whether whole units are copied: under a policy with time estimates."""
         timed = isinstance(self.balancer.policy, TimePolicy)
         return self.copying and timed and self.balancer.stealing
 
     def _take_from_paused(self, thief: DeviceRecord) -> ActiveLease | None:
-        """Lease what a paused device has begun."""
+        """Lease the started unit of a paused device."""
         for victim in self.balancer.finish_times.held():
             active = victim.active
             assert active is not None, "only who has a lease can be held in it"
@@ -126,7 +126,7 @@ class Joiner:
         return None
 
     def _share_last(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
-        """Lease the back of a unit among those that end last."""
+        """Lease the last batches of one of the units that end last."""
         least = HAND_OVER_SECONDS + self._least_gain
         for victim in self.balancer.finish_times.ending_last(now, least, CANDIDATES):
             cut = self._best_cut(victim, rate, now)
@@ -136,7 +136,7 @@ class Joiner:
         return None
 
     def _copy_slow(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
-        """Copy a unit among those that end last."""
+        """Copy one of the units that end last."""
         least = HAND_OVER_SECONDS + self._least_gain
         for victim in self.balancer.finish_times.ending_last(now, least, CANDIDATES):
             active, its_rate = victim.active, self.device_pool.rate(victim)
@@ -150,7 +150,7 @@ class Joiner:
         return None
 
     def _copy_held_up(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
-        """Copy what is left of a lease whose batch does not end."""
+        """Copy the remaining work of a lease whose batch is held up."""
         if not self.copying:
             return None
         for victim in self.balancer.finish_times.ending_first(now, CANDIDATES):
@@ -192,7 +192,7 @@ class Joiner:
         )
 
     def _held_up(self, victim: DeviceRecord, thief_rate: float, now: float) -> float | None:
-        """Return for how long a device's batch is held up, where a copy of it pays.
+        """Return for how long a device's batch is held up, if a copy pays.
 
         Its end is unknown; what has taken so long is expected to
         take as long again.

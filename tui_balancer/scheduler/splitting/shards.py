@@ -1,4 +1,4 @@
-"""Files divided into shards, and how a file ends when its shards do.
+"""Tracks files divided into shards, and ends a file with its shards.
 
 The file's own unit waits apart from the queues. When the last of its shards is done it goes to the
 device that did that one, to make the file's outputs of what the shards left. When a shard fails
@@ -23,7 +23,7 @@ from tui_balancer.scheduler.state.unit_store import NOBODY, UnitStore
 
 @dataclass(eq=False, slots=True)
 class DividedFiles:
-    """Follows the shards of files; the caller notes that queues have changed."""
+    """Tracks the shards of files; the caller records changes of queues."""
 
     device_pool: DevicePool
     units: UnitStore
@@ -35,7 +35,7 @@ class DividedFiles:
     _aside: set[int] = field(default_factory=set)
 
     def enter(self, units: Iterable[Unit]) -> list[Unit]:
-        """Enter files whose shards are not all done, and return the units to be assigned."""
+        """Add files with unfinished shards, and return the units to assign."""
         given = list(units)
         for unit in given:
             if unit.whole is not None:
@@ -72,7 +72,7 @@ class DividedFiles:
         return self._file_of.get(number, number)
 
     def finished(self, shard: Unit, record: DeviceRecord) -> None:
-        """Note that a device is through with a shard."""
+        """Record that a device has finished a shard."""
         assert shard.whole is not None, "a shard has a file"
         self._unfinished[shard.whole].discard(shard.unit_id)
         self._release(shard.whole, record)
@@ -95,7 +95,7 @@ class DividedFiles:
             )
 
     def leave_out(self, unit_id: int, *, skipped: bool) -> Unit:
-        """End a file that waits for its shards as skipped or as failed; the caller says why."""
+        """End a file that waits for its shards as skipped or failed; the caller logs why."""
         file = self._files[unit_id]
         for number in self.waiting(unit_id):
             self._put_aside(number, skipped=skipped)
@@ -114,7 +114,7 @@ class DividedFiles:
         return unit_id in self._unfinished and unit_id in self.units.failed
 
     def retry(self, unit_id: int, record: DeviceRecord) -> Unit:
-        """Put a failed file and those of its shards that are not done into queues again."""
+        """Queue a failed file and its unfinished shards again."""
         file = self.units.retry(unit_id, NOBODY)
         for number in file.shards:
             if number in self.units.failed:
@@ -129,13 +129,13 @@ class DividedFiles:
         return file
 
     def _put_aside(self, number: int, *, skipped: bool) -> None:
-        """Take a shard that is not needed out of its queue."""
+        """Remove an unneeded shard from its queue."""
         queue = self.device_pool[self.units.home[number]].queue
         self.units.leave_out(queue.remove(number), skipped=skipped)
         self._aside.add(number)
 
     def _release(self, unit_id: int, record: DeviceRecord) -> None:
-        """Give a file to a device once all of its shards are done."""
+        """Assign a file to a device once all of its shards are done."""
         if self.waits(unit_id) and not self._unfinished[unit_id]:
             del self._unfinished[unit_id]
             record.queue.push_front(self._files.pop(unit_id))

@@ -1,4 +1,4 @@
-"""Several devices on one unit: dividing its batches, copying them, bringing it together.
+"""Several devices on one unit: splits and copies its batches, and joins the results.
 
 A unit's batches are in the hands of its leases: each batch that is not kept yet belongs to
 exactly one of them, or to a lease and its twin. A batch that was reported is kept next to the
@@ -34,7 +34,7 @@ class Sharer:
     clock: Callable[[], float]
 
     def learn(self, active: ActiveLease, costs: Iterable[float]) -> None:
-        """Note what a unit's batches cost, as the worker of one of its leases tells."""
+        """Record the costs of a unit's batches, as reported by one of its workers."""
         work = self._work(active)
         work.plan = BatchPlan(costs)
         if active.todo is None:
@@ -43,7 +43,7 @@ class Sharer:
             self._update_left(one)
 
     def note_batch(self, active: ActiveLease, number: int | None) -> None:
-        """Note that a worker is through with a batch."""
+        """Record that a worker has finished a batch."""
         if active.todo is not None:
             if number is not None:
                 active.todo = without_head(active.todo, number)
@@ -56,11 +56,11 @@ class Sharer:
         return batches(active.todo) > (0 if active.held else 1)
 
     def plan(self, active: ActiveLease) -> BatchPlan | None:
-        """Return what the batches of a lease's unit cost; None before a worker has told."""
+        """Return the costs of a lease's unit's batches; None before a worker has reported them."""
         return self._work(active).plan
 
     def to_copy(self, active: ActiveLease) -> float:
-        """Return the FLOPs of a copy of what a lease has left.
+        """Return the FLOPs of a copy of a lease's remaining work.
 
         Where the batches are unknown nothing is kept, and a copy starts from the first one.
         """
@@ -104,7 +104,7 @@ class Sharer:
         finish_without: float | None = None,
         finish_with: float | None = None,
     ) -> ActiveLease:
-        """Lease what a lease has left to an idle device too; the first to be through counts."""
+        """Lease a lease's remaining work to an idle device too; the first to finish counts."""
         work = self._work(active)
         copy = self._grant(work, thief, active.todo)
         copy.twin, active.twin = active.lease.epoch, copy.lease.epoch
@@ -128,13 +128,13 @@ class Sharer:
         return copy
 
     def share(self, active: ActiveLease) -> Share:
-        """Tell a worker which batches are its own now."""
+        """Return the current batches of a worker."""
         active.reshared = False
         work = self._work(active)
         return Share(None if active.merging else active.todo, work.newest)
 
     def finish_part(self, active: ActiveLease, compute_seconds: float) -> Directive:
-        """Go on from the moment at which a worker is through with the batches it knows of."""
+        """Continue after a worker has finished its batches."""
         if active.reshared:
             return Directive.RESHARE
         active.todo = ()
@@ -147,12 +147,12 @@ class Sharer:
         return Directive.RESHARE
 
     def end_others(self, active: ActiveLease) -> None:
-        """End all other leases of a unit, since this one ends it."""
+        """End all other leases of a unit, because this one finishes it."""
         for other in self.units.others(active):
             self._end(other, f"{active.lease.device} was through before", kept=False)
 
     def pass_on(self, active: ActiveLease) -> bool:
-        """Give what a lost lease leaves to the other leases; False when there are none."""
+        """Give a lost lease's remaining batches to the other leases; False if there are none."""
         others = self.units.others(active)
         if not others:
             return False
@@ -168,7 +168,7 @@ class Sharer:
         return True
 
     def _ends(self, thief: DeviceRecord, cost: float) -> tuple[float, float] | None:
-        """Return when an idle device is through without a part of so many FLOPs and with it."""
+        """Return when an idle device finishes without a part of this many FLOPs and with it."""
         rate = self.device_pool.rate(thief)
         return (0.0, part_seconds(cost, rate)) if rate else None
 
@@ -176,14 +176,14 @@ class Sharer:
         return self.units.active[active.lease.unit.unit_id]
 
     def _update_left(self, active: ActiveLease) -> None:
-        """Work out what is left of a lease by its batches."""
+        """Compute a lease's remaining work from its batches."""
         plan = self._work(active).plan
         if plan is not None and active.todo is not None:
             active.left = plan.cost(active.todo)
             active.in_flight = plan.first_cost(active.todo)
 
     def _reshare(self, work: UnitAtWork, active: ActiveLease) -> None:
-        """Note that a worker must ask for its batches again."""
+        """Record that a worker must request its batches again."""
         active.reshared = work.shared = True
         self._update_left(active)
         self.balancer.note(self.device_pool[active.lease.device])
@@ -219,7 +219,7 @@ class Sharer:
         return self._work(active).leases.get(active.twin)
 
     def _end_twin(self, active: ActiveLease) -> None:
-        """End the other lease on the same batches; what the first of the two has done counts."""
+        """End the other lease on the same batches; the work of the first to finish counts."""
         twin = self._twin(active)
         if twin is not None:
             original = twin.lease.epoch < active.lease.epoch

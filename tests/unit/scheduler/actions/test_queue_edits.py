@@ -130,14 +130,14 @@ def test_what_a_person_skipped_before_this_session_is_tried_again_by_another_com
     outcome = asked(bench, RetryUnits((1,)))
     assert not outcome.accepted
     assert outcome.message == (
-        "not tried again: virus_1.faa was skipped before this session: "
-        "`resume --retry-failed` tries it again"
+        "not retried: virus_1.faa was skipped before this session: "
+        "`resume --retry-failed` retries it"
     )
 
 
 def test_what_did_not_fail_is_not_tried_again(bench: Bench) -> None:
     outcome = asked(bench, RetryUnits((5,)))
-    assert outcome == Outcome(False, "not tried again: virus_5.faa is waiting")
+    assert outcome == Outcome(False, "not retried: virus_5.faa is waiting")
 
 
 def test_places_tell_where_everything_is(bench: Bench) -> None:

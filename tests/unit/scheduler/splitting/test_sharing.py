@@ -191,8 +191,8 @@ def test_a_device_joins_by_hand_whatever_the_policy_says() -> None:
         for number, device in ((0, "cuda:0"), (0, "cuda:1"), (5, "cuda:1"))
     }
     assert refusals == {
-        "cuda:0 works on virus_0.faa already",
-        "cuda:1 works on virus_0.faa already",
+        "cuda:0 already works on virus_0.faa",
+        "cuda:1 already works on virus_0.faa",
         "file 5 is unknown: only running ones are split",
     }
 
