@@ -21,7 +21,7 @@ def settle_home() -> None:
     """Give a user without a home one that cannot be written.
 
     Containers and batch systems run programs under users who are not in the passwd file, without
-    HOME. Every library that looks for its files raises an error of its own then.
+    HOME. Every library that looks for its files then raises its own error.
     """
     try:
         Path.home()

@@ -1,1 +1,1 @@
-"""A run read back from its ledger."""
+"""A run, read from its ledger."""

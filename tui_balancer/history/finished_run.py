@@ -1,4 +1,4 @@
-"""A run that no process works on any more, as its ledger tells it."""
+"""A run without a live process, read from its ledger."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tui_balancer.view.run_stats import RunStats
 
 
 class FilesDone(RunView):
-    """The numbers of the files that were finished."""
+    """Numbers of the finished files."""
 
     def __init__(self) -> None:
         self.files: set[int] = set()
@@ -49,9 +49,9 @@ class FinishedRun:
     """Implements `RunHandle` over a ledger: the end of the newest session, with its events.
 
     Args:
-        folder: The run folder, as the person wrote it.
-        history: Its story, where that has been read already.
-        folded: What its newest session comes to, where that has been folded already.
+        folder: The run folder, as the user wrote it.
+        history: Its history, if already read.
+        folded: The folded state of its newest session, if available.
 
     Attributes:
         died: Whether the last process that worked on it was killed.
@@ -173,7 +173,7 @@ def _totals(files: tuple[FileRow, ...]) -> Totals:
 
 
 def _metrics(device: DeviceSummary) -> DeviceMetrics:
-    """Return a device's row when nothing runs on it any more."""
+    """Return the metrics of a device without running work."""
     return DeviceMetrics(
         device=device.device,
         name=device.name,

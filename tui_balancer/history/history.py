@@ -1,4 +1,4 @@
-"""The whole story of a run from its ledger: every session's events on one clock."""
+"""The history of a run from its ledger: the events of all sessions on one clock."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _EVENTS: dict[str, type[Event]] = {
 
 @dataclass(frozen=True, slots=True)
 class SessionHistory:
-    """One process that worked on the run.
+    """A session of the run.
 
     Attributes:
-        record: As the ledger has it.
+        record: Its row of the ledger.
         first_event: Index of its first event among those of the run.
         start: Its first moment in seconds of the run's joined clock.
-        seconds: How long it took.
-        devices: What it computed on.
+        seconds: Its duration.
+        devices: Its devices.
     """
 
     record: SessionRecord
@@ -57,16 +57,16 @@ class SessionHistory:
 
 @dataclass(frozen=True, slots=True)
 class RunHistory:
-    """A run from its first moment to its last; the time between two sessions is left out.
+    """A run from start to end, without the time between sessions.
 
     Attributes:
         folder: The run folder, as the person wrote it.
         run: What the run is.
         sessions: The processes that worked on it, oldest first.
-        files: Every file and what has become of it.
+        files: Every file with its result.
         units: Every file as a unit at its number.
-        events: All that happened, numbered without gaps from 1, in seconds of the joined clock.
-            Where a process was killed, what it had out is returned at its last moment.
+        events: All events, numbered without gaps from 1, in seconds of the joined clock. The
+            leases of a killed process are returned at its last moment.
     """
 
     folder: Path
@@ -78,19 +78,19 @@ class RunHistory:
 
     @property
     def seconds(self) -> float:
-        """How long all sessions took together."""
+        """Total duration of all sessions."""
         last = self.sessions[-1]
         return last.start + last.seconds
 
     def fold(self, *views: RunView) -> RunState:
-        """Return the end of the run, and let these views take in all of it."""
+        """Fold the whole run into these views, and return the final state."""
         state = RunState(*views)
         state.expect(self.units)
         state.apply_all(self.events)
         return state
 
     def newest_session(self) -> RunHistory:
-        """Return the story of the last session alone, on its own clock."""
+        """Return the history of only the last session, on its own clock."""
         last = self.sessions[-1]
         if not last.first_event:
             return self
@@ -103,11 +103,11 @@ class RunHistory:
 
 
 def read_history(folder: Path, *, newest_session: bool = False) -> RunHistory:
-    """Return the story of the run in a folder, also while a process works on it.
+    """Return the history of the run in a folder, also while it is live.
 
     Args:
         folder: The run folder, as the person wrote it.
-        newest_session: Whether the last session is enough.
+        newest_session: Whether to read only the last session.
 
     Raises:
         UserError: There is no run in it, or its ledger cannot be read.
@@ -176,7 +176,7 @@ def _session(
 
 
 def _cut_off(events: Iterable[Event], end: float) -> Iterator[Event]:
-    """Return what a process could not write down that was killed at `end`."""
+    """Return the events that a process killed at `end` could not record."""
     state = RunState()
     state.apply_all(events)
     out = [lease for leases in state.leases.values() for lease in leases.values()]

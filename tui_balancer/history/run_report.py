@@ -1,4 +1,4 @@
-"""The account of a whole run, over all its sessions: what the report shows and machines read."""
+"""The report of a whole run over all its sessions, for the page and JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tui_balancer.view.run_stats import RunStats
 from tui_balancer.view.spans import Span, SpanRecord, StateSpan
 
 FORMAT = 2
-"""Grows when the fields of an account change their meaning."""
+"""Increases when a field changes its meaning."""
 
 SKIPPED = "skipped"
 """State of a file that a person skipped."""
@@ -41,16 +41,16 @@ class SessionReport:
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """An input and what became of it.
+    """An input and its result.
 
     Attributes:
-        name: What a person sees.
+        name: Display name.
         source: Absolute path.
         state: waiting, leased, done, failed or skipped.
         reason: Why it failed or waits again.
         cause: Why it failed, in a stable word; empty in other states.
-        device: Who had it last.
-        attempts: How often it was leased.
+        device: Its last device.
+        attempts: Number of its leases.
         sequences: Sequences to embed.
         residues: Residues to embed.
         cost: FLOPs.
@@ -91,8 +91,8 @@ class Transfer:
         seconds: When.
         kind: steal, move, split or copy.
         name: The file.
-        source: From whom.
-        target: To whom.
+        source: The giver.
+        target: The receiver.
         reason: Why.
         finish_without: Estimated finish without it, in seconds from then; None without one.
         finish_with: The same with it.
@@ -167,7 +167,7 @@ class RunReport:
 
 
 def account_of(history: RunHistory) -> RunReport:
-    """Return the account of a run."""
+    """Return the report of a run."""
     run_stats, record = RunStats(), SpanRecord(history.seconds)
     history.fold(run_stats, record)
     files = _files(history, record.spans)
@@ -218,7 +218,7 @@ def _sessions(history: RunHistory) -> tuple[SessionReport, ...]:
 
 
 def _ending(session: SessionRecord) -> str:
-    """Return how a session ended, in words."""
+    """Return how a session ended, as text."""
     return session.reason or (session.end.value if session.end else CUT_OFF)
 
 

@@ -1,1 +1,1 @@
-"""One output file per input: where it lies, how it is written, what its metadata says."""
+"""Outputs: their paths, formats and metadata."""

@@ -1,4 +1,4 @@
-"""Outputs appear whole or not at all, also when the power goes."""
+"""Publishes outputs atomically, also across a power cut."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tui_balancer.outputs.layout import OTHER_OUTPUTS
 _NO_HARD_LINKS = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK}
 )
-"""How file systems say that they have none, or no more for this file."""
+"""Errors of file systems without hard links, or without more of them for a file."""
 
 
 class Replace(Enum):
-    """What `publish` may replace at an output's place: nothing, files and links, an older output.
+    """What `publish` may replace at an output's path: nothing, files and links, an older output.
 
     An older output may be a folder, which only a folder replaces.
     """
@@ -31,19 +31,19 @@ class Replace(Enum):
 
 
 def publish(temporary: Path, final: Path, replace: Replace = Replace.NOTHING) -> None:
-    """Put a written and synced output, a file or a folder, in its place for good.
+    """Put a written and synced output, a file or a folder, in place durably.
 
     When this returns the name survives a power cut. A folder cannot be replaced in one step, so one
     that is cut off in between leaves none.
 
     Args:
-        temporary: What was written.
-        final: The output's place.
-        replace: What may be there; nothing else is touched.
+        temporary: The written output.
+        final: Its path.
+        replace: What it may replace; nothing else is touched.
 
     Raises:
-        FileExistsError: Something else is there.
-        OSError: It did not work; `temporary` may be left behind.
+        FileExistsError: Another file is there.
+        OSError: It failed; `temporary` may be left behind.
     """
     if replace is Replace.NOTHING:
         _add(temporary, final)
@@ -51,7 +51,7 @@ def publish(temporary: Path, final: Path, replace: Replace = Replace.NOTHING) ->
     if final.is_dir() and not final.is_symlink():
         if replace is Replace.FILES or not temporary.is_dir():
             raise _exists(final)
-        # Swept up like an unfinished output if this is cut off.
+        # Removed like an unfinished output after an interruption.
         old = final.with_name(f"{final.name}.0.tmp")
         shutil.rmtree(old, ignore_errors=True)
         final.replace(old)
@@ -65,7 +65,7 @@ def publish(temporary: Path, final: Path, replace: Replace = Replace.NOTHING) ->
 
 
 def _add(temporary: Path, final: Path) -> None:
-    """Put an output where nothing is.
+    """Put an output at a free path.
 
     A hard link fails where a name is taken, in one step; a renamed folder replaces an empty one
     at most, and a renamed file any.
@@ -79,7 +79,7 @@ def _add(temporary: Path, final: Path) -> None:
     try:
         final.hardlink_to(temporary)
     except FileExistsError:
-        # An earlier call may have come as far as this.
+        # An earlier call may have reached this point.
         if not os.path.samestat(temporary.lstat(), final.lstat()):
             raise
     except OSError as error:
@@ -97,7 +97,7 @@ def _exists(path: Path) -> FileExistsError:
 
 
 def sync_folder(folder: Path) -> None:
-    """See the names in a folder survive a power cut.
+    """Sync the names in a folder to survive a power cut.
 
     Raises:
         OSError: The disk fails.
@@ -106,7 +106,7 @@ def sync_folder(folder: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network file systems sync names by themselves and refuse to be asked.
+        # Some network file systems sync names themselves and refuse the call.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
@@ -114,7 +114,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove(output: Path) -> None:
-    """Remove an output, a file or a folder, as far as it is there.
+    """Remove an output, a file or a folder, if it exists.
 
     Raises:
         OSError: It cannot be removed.
@@ -126,13 +126,13 @@ def remove(output: Path) -> None:
 
 
 def sweep_temporaries(folder: Path, outputs: Sequence[str]) -> tuple[Path, ...]:
-    """Remove what dead attempts left of a run's outputs, and return what that was.
+    """Remove leftovers of dead attempts at a run's outputs, and return them.
 
-    Call it only while no worker writes there.
+    Call it only while no worker writes.
 
     Args:
         folder: The run folder.
-        outputs: Of the run, as paths in the folder, in any format.
+        outputs: The run's outputs, as paths in the folder, in any format.
     """
     swept: list[Path] = []
     for one in find_output_files(folder, [*outputs, *OTHER_OUTPUTS]):

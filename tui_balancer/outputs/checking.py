@@ -1,4 +1,4 @@
-"""Whether an output is as it was written. Imports no torch."""
+"""Checks that an output is unchanged. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 from tui_balancer.outputs.sealing import sha256_of
 
 SUMS_NAME = "SHA256SUMS"
-"""Holds the checksums of all other files of an output that is a folder, as `sha256sum` has them."""
+"""File with the checksums of all other files of an output folder, in `sha256sum`'s format."""
 
 
 def flaw(path: Path, sha256: str, size: int) -> str:
-    """Say what is wrong with an output; nothing when it is as it was written.
+    """Return what is wrong with an output; empty if it is unchanged.
 
     Args:
         path: A file, or a folder with `SHA256SUMS`.
-        sha256: Of the file, or of `SHA256SUMS`.
-        size: In bytes, of the file or of all files together.
+        sha256: SHA-256 of the file, or of `SHA256SUMS`.
+        size: Bytes of the file or of all files together.
     """
     try:
         if path.is_dir():

@@ -1,4 +1,4 @@
-"""Whether an output has the sequences of an index, with their vectors. Imports no torch."""
+"""Compares an output with an index of its sequences and vectors. Imports no torch."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tui_balancer.outputs.index import checksum
 
 
 def refuse_other_vectors(one: Format, path: Path, rows: Iterable[tuple[str, str]]) -> None:
-    """See that an output has the vectors of an index, in its order, all of them finite.
+    """Check that an output has the vectors of an index, in order and finite.
 
     Args:
         one: Its format.
-        path: Where it is.
-        rows: Id and checksum of each sequence that the index has a checksum of.
+        path: Its path.
+        rows: Id and checksum of each sequence with a checksum in the index.
 
     Raises:
-        UserError: It has not.
+        UserError: It differs.
     """
     stored = reader(one).read(path)
     vectors = iter(stored.vectors())

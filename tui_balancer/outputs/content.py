@@ -1,4 +1,4 @@
-"""What goes into an output, whatever its format, and what comes out of one. Imports no torch."""
+"""The content of an output, independent of its format. Imports no torch."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from tui_balancer.outputs.provenance import MetadataValue
 from tui_balancer.representations import Part, Representations
 
 Row = npt.NDArray[np.float32]
-"""All that is kept of a sequence, one number after the other; see `Representations`."""
+"""All kept values of a sequence in one flat array; see `Representations`."""
 
 Block = npt.NDArray[np.float32]
-"""Rows of one size, one after the other: of shape (n, numbers)."""
+"""Rows of one size, of shape (n, numbers)."""
 
 BLOCK_ROWS = 1024
-"""How many rows of a fixed size readers hold at a time."""
+"""Number of fixed-size rows that readers keep in memory."""
 
 
 EMPTY = "empty"
 TOO_LONG = "longer than --max-length"
-"""Why a sequence was left out, as the index says it."""
+"""Why a sequence was left out, as text for the index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A sequence beside its vector.
+    """The metadata of a sequence.
 
     Attributes:
-        id: Distinct in its output.
+        id: Unique in its output.
         header: Its line in the FASTA file, without the `>`.
         length: Residues in the input.
-        used_length: Residues that were embedded; 0 of one that was left out.
-        replaced: Of the residues, those read as X.
-        source: Its input, in an output that has those of several.
-        reason: Why it was left out or has another id than in its input, in words; else empty.
+        used_length: Embedded residues; 0 for a sequence that was left out.
+        replaced: Residues that were read as X.
+        source: Its input, in an output of several inputs.
+        reason: Why it was left out or renamed, as text; otherwise empty.
     """
 
     id: str
@@ -63,16 +63,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """All of an output.
+    """The content of an output.
 
-    Entries and rows come one by one, as often as they are asked for, so that a writer need not
-    hold more than one. The entries of one input are in memory, those of a whole run are not.
+    Entries and rows can be iterated repeatedly, so that a writer keeps only one in memory. The
+    entries of one input are in memory, those of a whole run are not.
 
     Attributes:
-        entries: The sequences, N of them, as often as they are asked for.
-        kept: What is in their rows.
-        vectors: Yields the row of each entry, float32, in their order.
-        metadata: What `workers.task.metadata` says of a file; less in files of others.
+        entries: The N sequences; can be iterated repeatedly.
+        kept: Content of their rows.
+        vectors: Yields the row of each entry, float32, in order.
+        metadata: Metadata from `workers.task.metadata`; less in files of other programs.
         left_out: Sequences that are empty or too long and have no row; only the index names them.
     """
 
@@ -94,7 +94,7 @@ class Content:
             yield entry, row
 
     def parts(self) -> Iterator[tuple[Entry, dict[str, Row]]]:
-        """Yield each entry with what is kept of it, in its shape, by `Part.name`."""
+        """Yield each entry with its parts, in their shapes, by `Part.name`."""
         for entry, row in self.rows():
             parts = self.kept.parts(entry.used_length)
             yield entry, {one.name: row[one.numbers].reshape(one.shape) for one in parts}
@@ -106,7 +106,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a reader found in a file: the ids instead of the entries, otherwise as `Content`."""
+    """The content of a read file: ids instead of entries, otherwise like `Content`."""
 
     ids: Sequence[str]
     kept: Representations
@@ -115,16 +115,16 @@ class Stored:
 
 
 def renamed(record_id: str) -> str:
-    """Return why a sequence has another id than in its input, as the index says it."""
+    """Return why a sequence was renamed, as text for the index."""
     return f"renamed: {record_id} repeated"
 
 
 def kept_in(metadata: Mapping[str, Any], width: int) -> Representations:
-    """Return what an output keeps, by its metadata; one mean a sequence where they say nothing.
+    """Return the kept parts of an output from its metadata; one mean per sequence by default.
 
     Args:
-        metadata: As they were stored; of files of others, anything.
-        width: Of a layer's states.
+        metadata: Stored metadata; anything for files of other programs.
+        width: Width of a layer's states.
     """
     if "include" not in metadata:
         layer = metadata.get("layer", 0)
@@ -133,17 +133,17 @@ def kept_in(metadata: Mapping[str, Any], width: int) -> Representations:
 
 
 def as_row(parts: Iterable[npt.NDArray[np.generic]]) -> Row:
-    """Return what is kept of a sequence, in the order of `Representations.parts`, as one row."""
+    """Return the parts of a sequence, in the order of `Representations.parts`, as one row."""
     found: Row = np.concatenate([np.ravel(one).astype(np.float32, copy=False) for one in parts])
     return found
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn whatever goes wrong with somebody's file in the block into one line.
+    """Turn any error with a user's file in the block into a one-line `UserError`.
 
     Raises:
-        UserError: It cannot be read, or is not what its name says.
+        UserError: It is unreadable, or not what its name says.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Computed once: what several units of a run have in common, planned after the scan.
+"""The plan of sequences shared by several units of a run, which are computed once.
 
 Within a unit a piece (a sequence, or a window of one) is computed once because its batches are
 planned over distinct pieces. What several units have is taken out of their batches and divided
@@ -32,7 +32,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.outputs.atomic import sync_folder
 
 PLAN_FOLDER = "dereplication"
-"""In the run folder; there when something occurs more than once."""
+"""Folder in the run folder; exists if a sequence occurs more than once."""
 
 _SUMMARY = "plan.json"
 _TEXTS, _ENDS, _KEYS, _ORDER, _BLOCKS, _OWNERS = (
@@ -51,7 +51,7 @@ class Block:
 
 
 def discard_plan(folder: Path) -> None:
-    """Remove what a scan that was cut off has planned, with all that was computed by it.
+    """Remove the plan of an interrupted scan, with everything computed from it.
 
     Raises:
         OSError: It cannot be removed.
@@ -110,7 +110,7 @@ def write_plan(folder: Path, copies: int, blocks: Iterable[Block]) -> None:
 
 
 def planned_copies(folder: Path) -> int:
-    """Return how many sequences of a run have the residues of an earlier one."""
+    """Return the number of sequences of a run with the same residues as an earlier one."""
     try:
         return int(json.loads((folder / PLAN_FOLDER / _SUMMARY).read_text())["copies"])
     except FileNotFoundError:
@@ -118,17 +118,17 @@ def planned_copies(folder: Path) -> int:
 
 
 class SharedPlan:
-    """A plan that was written, mapped from its files.
+    """A stored plan, mapped from its files.
 
     Attributes:
-        sha256: Of all of it.
+        sha256: SHA-256 of the whole plan.
     """
 
     def __init__(self, folder: Path, sha256: str) -> None:
         self.sha256 = sha256
 
         def mapped(name: str) -> Any:
-            # What is empty cannot be mapped.
+            # An empty file cannot be mapped.
             path = folder / name
             return np.load(path, mmap_mode="r" if path.stat().st_size > 256 else None)
 
@@ -141,7 +141,7 @@ class SharedPlan:
         """Return the plan of a run folder; None if nothing is shared.
 
         Raises:
-            UserError: It is not as it was written.
+            UserError: It is damaged.
         """
         place = folder / PLAN_FOLDER
         try:
@@ -149,13 +149,13 @@ class SharedPlan:
             return cls(place, summary["sha256"]) if summary["pieces"] else None
         except FileNotFoundError:
             if (place / _SUMMARY).exists():
-                raise UserError(f"{place} lacks a file: put it back, or begin anew") from None
+                raise UserError(f"{place} lacks a file: restore it, or start a new run") from None
             return None
         except (OSError, ValueError, KeyError) as problem:
             raise UserError(f"{place} cannot be read: {problem}") from problem
 
     def find(self, texts: Sequence[str]) -> Iterator[int | None]:
-        """Yield for each text which piece it is; None for one that is not shared."""
+        """Yield the piece of each text; None if it is not shared."""
         keys = np.array([_key(text) for text in texts], np.uint64)
         for text, key, start in zip(texts, keys, np.searchsorted(self._keys, keys), strict=True):
             position, found = int(start), None
@@ -171,7 +171,7 @@ class SharedPlan:
         return bytes(self._texts[start : int(self._ends[piece])]).decode()
 
     def block_of(self, piece: int) -> int:
-        """Return the block that a piece is in."""
+        """Return the block of a piece."""
         return bisect_right(self._bounds, piece) - 1
 
     def pieces(self, block: int) -> range:
@@ -184,5 +184,5 @@ class SharedPlan:
 
 
 def _key(text: str) -> int:
-    """Return what a piece is looked up by; texts with the same key are told apart afterwards."""
+    """Return the lookup key of a piece; texts with the same key are compared afterwards."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")

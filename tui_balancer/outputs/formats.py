@@ -1,4 +1,4 @@
-"""The formats of outputs, all in one table. Imports no torch.
+"""The table of output formats. Imports no torch.
 
 Each has a module of its own with `write(path, content)` and `read(path)`. Modules are imported
 when they are needed: some want libraries that are large, or that not everybody has.
@@ -29,7 +29,7 @@ FormatName: TypeAlias = str
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One way to write the vectors of an input.
+    """A format of outputs.
 
     Attributes:
         name: As in `--format`.
@@ -72,7 +72,7 @@ _FORMATS = (
     Format("parquet", ".parquet", "parquet", 150, 16384, extra="parquet"),
 )
 FORMATS: Mapping[FormatName, Format] = MappingProxyType({one.name: one for one in _FORMATS})
-"""By name, as people choose them."""
+"""The formats by name."""
 
 INDEX = Format("index", ".tsv", "index", 220, 256)
 """Written for every input beside its vectors; what is known of each sequence, but no vector."""
@@ -84,14 +84,14 @@ DEFAULT_FORMATS: tuple[FormatName, ...] = ("virnucpro",)
 
 
 class Writer(Protocol):
-    """The part of a format's module that writes."""
+    """The writing function of a format's module."""
 
     def write(self, path: Path, content: Content) -> Written:
         """Write an output and sync it; the bytes are a function of the content alone.
 
         Args:
-            path: Where; what is there is overwritten.
-            content: What.
+            path: The path; an existing file is overwritten.
+            content: The content.
 
         Raises:
             OSError: It cannot be written, e.g. because the disk is full.
@@ -99,18 +99,18 @@ class Writer(Protocol):
 
 
 class Reader(Protocol):
-    """The part of a format's module that reads."""
+    """The reading function of a format's module."""
 
     def read(self, path: Path) -> Stored:
-        """Open an output; its vectors are read as they are asked for.
+        """Open an output; its vectors are read on demand.
 
         Raises:
-            UserError: It cannot be read, or is something else; also while reading vectors.
+            UserError: It is unreadable or something else; also raised while reading vectors.
         """
 
 
 def writer(one: Format) -> Writer:
-    """Return what writes a format; imports it, and torch for some.
+    """Return the writer of a format; imports it, and torch for some.
 
     Raises:
         MissingExtra: The format's library is not installed.
@@ -120,7 +120,7 @@ def writer(one: Format) -> Writer:
 
 
 def reader(one: Format) -> Reader:
-    """Return what reads a format; imports it, and torch for some.
+    """Return the reader of a format; imports it, and torch for some.
 
     Raises:
         MissingExtra: The format's library is not installed.
@@ -130,7 +130,7 @@ def reader(one: Format) -> Reader:
 
 
 def require_installed(*formats: Format) -> None:
-    """See that the libraries of formats are installed.
+    """Check that the libraries of formats are installed.
 
     Raises:
         MissingExtra: One is not.
@@ -141,10 +141,10 @@ def require_installed(*formats: Format) -> None:
 
 
 def parse_formats(text: str) -> tuple[FormatName, ...]:
-    """Read what a person wrote for `--format`: one format, or several with commas between.
+    """Parse `--format`: one format, or several separated by commas.
 
     Raises:
-        UserError: There is no such format, or what it needs is not installed.
+        UserError: A format does not exist, or its library is not installed.
     """
     found: list[FormatName] = []
     for word in text.split(","):
@@ -160,10 +160,10 @@ def parse_formats(text: str) -> tuple[FormatName, ...]:
 
 
 def require_room(formats: Sequence[FormatName], kept: Representations) -> None:
-    """See that formats can hold what is kept of a sequence.
+    """Check that formats can store the kept parts of a sequence.
 
     Raises:
-        UserError: One cannot; the line says what can.
+        UserError: One cannot; the message says which can.
     """
     for name in formats:
         if FORMATS[name].holds == "plain" and not kept.plain:
@@ -184,15 +184,15 @@ def _that_hold(*what: Holds) -> str:
 
 
 def outputs_of(formats: Sequence[FormatName]) -> tuple[Format, ...]:
-    """Return all that is written for an input: its formats, and the index last."""
+    """Return all outputs of an input: its formats, and the index last."""
     return (*(FORMATS[name] for name in formats), INDEX)
 
 
 def format_of(path: Path) -> Format:
-    """Return the format that a file's suffix tells.
+    """Return the format of a file's suffix.
 
     Raises:
-        UserError: It tells none.
+        UserError: No format has it.
     """
     for one in FORMATS.values():
         if path.suffix == one.suffix:

@@ -1,4 +1,4 @@
-"""The files of outputs that lie in a run folder, finished or not, told by their names."""
+"""Finds the files of outputs in a run folder, finished or not, by name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FoundFile:
     """A file or folder of an output.
 
     Attributes:
-        path: Where it is.
+        path: Its path.
         stem: Its output's path in the run folder, without the suffix.
         suffix: Of the output, `.pt`, or of a shard, `.shard3`.
         unfinished: What follows, `.3.tmp` or `.partial`; empty for one that is complete.

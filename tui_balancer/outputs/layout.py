@@ -34,7 +34,7 @@ _RUN_FILE = re.compile(
     rf"merged\.({_MERGED}|tsv|json)|ledger\.sqlite(-wal|-shm|-journal)?"
     r"|run\.lock|attach\.json|stdin\.fasta|dereplication"
 )
-"""What a run writes into its folder beside outputs and logs."""
+"""Names that a run writes into its folder, in addition to outputs and logs."""
 
 _NAME_BYTES = 200
 """Of the 255 that file systems allow; the rest is for the suffixes."""
@@ -44,7 +44,7 @@ _FOLDER_BYTES = 1024
 
 
 class Source(Protocol):
-    """What the layout must know of an input; `inputs.InputFile` is one."""
+    """What the layout needs from an input; `inputs.InputFile` implements it."""
 
     @property
     def relative(self) -> PurePath:
@@ -83,7 +83,7 @@ def output_paths(sources: Sequence[Source], suffix: str = ".pt") -> tuple[PurePa
 
 
 def temporary_path(final: Path, epoch: int) -> Path:
-    """Return where one attempt writes before it is published: beside `final`."""
+    """Return the temporary path of an attempt, next to `final`."""
     return final.with_name(f"{final.name}.{epoch}.tmp")
 
 

@@ -1,4 +1,4 @@
-"""Finished batches of an output that is not there yet, kept beside its place.
+"""Partial results: the finished batches of an unfinished output, next to its path.
 
 A partial result is a file of frames, one a batch, appended as the batches finish. A frame holds
 the ids of its sequences next to their vectors, and a digest keyed with everything that decides
@@ -87,7 +87,7 @@ class PartialResult:
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """Its path."""
         return self._path
 
     def keep(self, batch: KeptBatch) -> int:
@@ -139,17 +139,17 @@ class PartialResult:
 
 
 def partial_path(output: Path) -> Path:
-    """Return where the finished batches of an output are kept: beside it."""
+    """Return the path of an output's partial result, next to the output."""
     return output.with_name(output.name + PARTIAL_SUFFIX)
 
 
 def part_path(partial: Path, epoch: int) -> Path:
-    """Return where a worker that shares an output with others keeps its batches: beside theirs."""
+    """Return the partial result's path of a worker that shares an output, next to the others'."""
     return partial.with_name(f"{partial.name.removesuffix(PARTIAL_SUFFIX)}.{epoch}{PARTIAL_SUFFIX}")
 
 
 def discard_partial(path: Path, newest: int = 0) -> None:
-    """Remove a partial result once its output is in place, as far as that goes.
+    """Remove a partial result once its output is in place, if possible.
 
     Args:
         path: See `partial_path`.

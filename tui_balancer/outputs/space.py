@@ -1,4 +1,4 @@
-"""Room for outputs: how much they take, and what a full disk looks like. Imports no torch."""
+"""Disk space for outputs: estimates, and detection of a full disk. Imports no torch."""
 
 from __future__ import annotations
 

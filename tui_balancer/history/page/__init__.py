@@ -1,1 +1,1 @@
-"""A run's account as one HTML page."""
+"""A run's report as one HTML page."""

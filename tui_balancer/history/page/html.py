@@ -1,4 +1,4 @@
-"""The page itself: one file that needs nothing else, and may load nothing else."""
+"""The HTML page: one self-contained file that loads nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tui_balancer.history.run_report import FileReport, RunReport
 from tui_balancer.notices import example_line
 
 MOST_FILES: Final = 5_000
-"""More are left to `--json`: browsers grow slow on long tables."""
+"""Maximum rows of a table; `--json` has all, since browsers are slow with long tables."""
 
 MOST_TRANSFERS: Final = 1_000
 
@@ -83,12 +83,12 @@ def page(account: RunReport, embeddings: EmbeddingMap | str | None = None) -> st
         files=_shown_files(account.files),
         transfers=_Shown(account.transfers[:MOST_TRANSFERS], len(account.transfers)),
     )
-    # Names may hold control characters, and bytes that are no UTF-8.
+    # Names may contain control characters and bytes that are not UTF-8.
     return text.translate(_CONTROLS).encode("utf-8", "replace").decode()
 
 
 def headline(account: RunReport) -> str:
-    """Return the run's end in one line."""
+    """Return the result of the run in one line."""
     files = account.done + account.failed + account.skipped + account.waiting
     parts = [f"{count(account.done)} of {plural(files, 'file')} done"]
     if account.failed:
@@ -101,7 +101,7 @@ def headline(account: RunReport) -> str:
 
 
 def _shown_files(files: tuple[FileReport, ...]) -> _Shown:
-    """Return the files for the page: where they are too many, the costliest, in input order."""
+    """Return the files for the page in input order; if there are too many, the costliest."""
     if len(files) <= MOST_FILES:
         return _Shown(files, len(files))
     least = sorted((file.cost for file in files), reverse=True)[MOST_FILES - 1]

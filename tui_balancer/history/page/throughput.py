@@ -18,7 +18,7 @@ HEIGHT: Final = 220.0
 BINS: Final = 200
 
 MOST_AREAS: Final = 8
-"""More devices are drawn as one area: nobody tells more colours apart."""
+"""Maximum number of areas; more devices are drawn as one, since more colours look alike."""
 
 
 @dataclass(frozen=True, slots=True)

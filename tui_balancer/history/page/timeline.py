@@ -1,4 +1,4 @@
-"""The timeline of a run in the terms of SVG: a row a device, and what it had in hand."""
+"""The timeline of a run as SVG: a row per device with its units."""
 
 from __future__ import annotations
 

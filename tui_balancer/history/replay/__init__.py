@@ -1,1 +1,1 @@
-"""A finished run, played again."""
+"""The replay of a finished run."""

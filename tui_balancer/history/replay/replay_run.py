@@ -1,4 +1,4 @@
-"""A run that is over, played again from its ledger."""
+"""The replay of a finished run from its ledger."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from tui_balancer.view.event_lines import TRANSFERS, Category, event_line
 from tui_balancer.view.handle import Phase, RunSnapshot, RunSummary
 
 Landmark = Literal["steal", "failure"]
-"""What one can jump to: a file changed hands; a file failed or a device died."""
+"""Landmarks to jump to: steals and moves; failures and deaths."""
 
 SPEEDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
 @dataclass(frozen=True, slots=True)
 class Playback:
-    """Where a replay is.
+    """The position of a replay.
 
     Attributes:
-        position: Seconds of the run.
-        length: How many there are.
-        speed: Seconds of the run in a second.
-        playing: Whether time goes on.
+        position: Seconds since the run started.
+        length: Length of the run in seconds.
+        speed: Seconds of the run per second.
+        playing: Whether it is playing.
     """
 
     position: float
@@ -52,8 +52,8 @@ class Playback:
 class ReplayRun:
     """Implements `RunHandle` over a ledger, at a moment that moves on by itself.
 
-    Sessions of the run follow each other without a gap. What the ledger does not tell
-    (memory, sensors) is not known; progress within a file is as if it went evenly.
+    Sessions of the run follow each other without a gap. Values that are not in the ledger (memory,
+    sensors) are unknown; progress within a file is drawn as even.
 
     Args:
         folder: The run folder, as the person wrote it.
@@ -82,7 +82,7 @@ class ReplayRun:
             self._end = FinishedRun(
                 folder, history, (self._index.run_stats, now) if alone else None
             )
-            # All of it stays: a search for garbage in it would only hold up the screen.
+            # All of it stays: garbage collection of it would only delay the screen.
             gc.freeze()
         self._state = self._index.at(0.0)
         told = ((event.seconds, event_line(event)) for event in history.events)
@@ -95,7 +95,7 @@ class ReplayRun:
         }
 
     def playback(self) -> Playback:
-        """Return where the replay is."""
+        """Return the position of the replay."""
         with self._lock:
             position = self._now()
             return Playback(position, self._history.seconds, self._speed, self._playing)
@@ -112,7 +112,7 @@ class ReplayRun:
             self._playing = at_end or not self._playing
 
     def seek(self, seconds: float) -> None:
-        """Go to a moment of the run, and go on from there or stay."""
+        """Go to a moment of the run, and play from there or pause."""
         with self._lock:
             self._now()
             self._move_to(seconds)
@@ -203,7 +203,7 @@ class ReplayRun:
 
     def execute(self, _command: Command) -> Outcome:
         """See `RunHandle.execute`."""
-        return Outcome(False, "this is a replay: the past cannot be steered")
+        return Outcome(False, "this is a replay: commands are off")
 
     def summary(self) -> RunSummary | None:
         """See `RunHandle.summary`; there is one while the replay is at its end."""
@@ -211,7 +211,7 @@ class ReplayRun:
             return self._end.summary() if self._now() >= self._history.seconds else None
 
     def _now(self) -> float:
-        """Move on to the present moment and return it."""
+        """Advance to the current moment and return it."""
         now = self._clock()
         if self._playing:
             self._position += (now - self._since) * self._speed
@@ -224,6 +224,6 @@ class ReplayRun:
         self._position = min(max(0.0, seconds), self._history.seconds)
 
     def _at_now(self) -> ReplayState:
-        """Return the state at the present moment."""
+        """Return the state at the current moment."""
         self._state = self._index.at(self._now(), self._state)
         return self._state

@@ -1,4 +1,4 @@
-"""A run at a moment of its past, as a screen shows it."""
+"""The state of a run at a past moment, for the screen."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tui_balancer.view.run_stats import RunStats
 from tui_balancer.view.spans import Span
 
 WINDOW_SECONDS = 60.0
-"""Speeds are those of so many last seconds."""
+"""Window of speeds in seconds."""
 
 _AT_WORK = (DeviceState.STARTING, DeviceState.IDLE, DeviceState.BUSY)
 
@@ -103,7 +103,7 @@ class ReplayState:
         return self.fold.last_event
 
     def copy(self) -> ReplayState:
-        """Return the same state, which moves on apart from this one."""
+        """Return an independent copy."""
         run_stats, file_places = self.run_stats.copy(), self.file_places.copy()
         return ReplayState(self.fold.copy(run_stats, file_places), run_stats, file_places)
 

@@ -187,5 +187,5 @@ def test_the_past_takes_no_commands(replay: ReplayRun) -> None:
     outcome = replay.execute(PauseAll())
     assert (outcome.accepted, outcome.message) == (
         False,
-        "this is a replay: the past cannot be steered",
+        "this is a replay: commands are off",
     )

@@ -87,10 +87,10 @@ def resolve(
         digest = _sha256(path)
     except UserError as error:
         if isinstance(request, NamedModel):
-            raise UserError(f"{error}; delete it and it will be downloaded anew") from error
+            raise UserError(f"{error}; delete it to download it again") from error
         raise
     if isinstance(request, NamedModel) and shape != FAMILY.models[name]:
-        raise UserError(f"{path} is not {name}: delete it and it will be downloaded anew")
+        raise UserError(f"{path} is not {name}: delete it to download it again")
     label = request.repository if isinstance(request, HubModel) else name
     return ModelSource(label, name, shape, path, digest, None, stamp)
 
@@ -107,8 +107,8 @@ def load(source: ModelSource, scratch: Path | None = None) -> LoadedModel:
     checkpoint = _read(source.checkpoint)
     if _changed(source, source.checkpoint) or checkpoint.shape != source.shape:
         raise UserError(
-            f"{source.checkpoint} is not the model that the run began with: put that back, or "
-            "start anew"
+            f"{source.checkpoint} is not the model that the run started with: restore it, or "
+            "start again"
         )
     model = _without_storage(checkpoint.shape, alphabet, checkpoint.token_dropout)
     # The largest checkpoints are stored in half precision.

@@ -258,7 +258,7 @@ def test_a_named_model_that_is_not_cached_is_fetched_first(
 def test_a_broken_cache_says_how_to_mend_it(cache: Path) -> None:
     cache.parent.mkdir(parents=True)
     cache.write_bytes(b"half")
-    with pytest.raises(UserError, match=r"is broken .*; delete it and it will be downloaded anew"):
+    with pytest.raises(UserError, match=r"is broken .*; delete it to download it again"):
         resolve(NamedModel("esm2_t6_8M_UR50D"))
     make_checkpoint(cache)
     with pytest.raises(UserError, match=r"is not esm2_t6_8M_UR50D: delete it"):
