@@ -107,7 +107,7 @@ def load(source: ModelSource, scratch: Path | None = None) -> LoadedModel:
     checkpoint = _read(source.checkpoint)
     if _changed(source, source.checkpoint) or checkpoint.shape != source.shape:
         raise UserError(
-            f"{source.checkpoint} is not the model that the run started with: restore it, or "
+            f"{source.checkpoint} is not the model that the run began with: restore it, or "
             "start again"
         )
     model = _without_storage(checkpoint.shape, alphabet, checkpoint.token_dropout)

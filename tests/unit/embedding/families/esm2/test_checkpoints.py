@@ -220,7 +220,7 @@ def test_a_truncated_checkpoint_is_broken(tmp_path: Path) -> None:
 def test_a_checkpoint_that_changed_during_the_run_is_refused(tmp_path: Path) -> None:
     source = resolve(CheckpointModel(make_checkpoint(tmp_path / "a.pt", seed=0)))
     make_checkpoint(tmp_path / "a.pt", seed=1)
-    with pytest.raises(UserError, match=r"a\.pt is not the model that the run began with: put"):
+    with pytest.raises(UserError, match=r"a\.pt is not the model that the run began with: restore"):
         load(source)
 
 
