@@ -9,7 +9,7 @@ VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
 
 
 def kind_of(device: str) -> str:
-    """Return what a device is by its name, wherever it is: `cuda`, `mps` or `cpu`."""
+    """Return the kind of a device by its name, also on a node: `cuda`, `mps` or `cpu`."""
     return device.rpartition("/")[2].partition(":")[0]
 
 

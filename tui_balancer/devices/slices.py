@@ -1,6 +1,6 @@
 """Slices of cards in MIG mode. A process sees one slice at most, so torch cannot list them.
 
-Each worker is given the UUID of its own, which CUDA must find in `CUDA_VISIBLE_DEVICES` when it
+Each worker gets its slice's UUID, which CUDA must find in `CUDA_VISIBLE_DEVICES` when it
 begins; to the worker its slice is the only card there is.
 """
 

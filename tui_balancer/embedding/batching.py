@@ -16,7 +16,7 @@ def plan_batches(
     Args:
         lengths: Residues of each sequence, in input order.
         batch_tokens: Tokens of a batch at most, padding and special tokens included; a sequence
-            that alone has more is a batch of its own.
+            that alone has more is its own batch.
         special: Special tokens of a sequence.
 
     Returns:

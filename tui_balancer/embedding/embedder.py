@@ -38,7 +38,7 @@ class Embedder:
         sha256: Of its weights, see `code.Loaded`.
         kept: What is kept of a sequence. Layers count from 0 (the embedded tokens) to their
             number (the last, after the final layer norm).
-        computes_by_itself: Whether the device goes on with what was begun while this process
+        computes_by_itself: Whether the device continues with started work while this process
             does other things.
     """
 

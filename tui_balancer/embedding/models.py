@@ -12,7 +12,7 @@ from tui_balancer.alphabets import Alphabet
 
 @dataclass(frozen=True, slots=True)
 class ModelShape(ABC):
-    """The architecture of a model; each family has a class of its own.
+    """The architecture of a model; each family has its own class.
 
     Attributes:
         family: Name of the family, see `families.table`.

@@ -133,7 +133,7 @@ class RunReport:
         copies: Sequences with the residues of an earlier one, which were computed once with it.
         warnings: In the order they came, each once.
         sessions: Oldest first.
-        devices: In the order they appeared; a file is told where it was finished.
+        devices: In order of appearance; a file counts where it was finished.
         files: In input order.
         transfers: In the order they happened.
         spans: What was in whose hands when.

@@ -32,7 +32,7 @@ class FastaContent:
 def read_fasta(path: Path, rules: ReadingRules, stretch: Stretch | None = None) -> FastaContent:
     """Read a whole FASTA file, or a stretch of it.
 
-    Ids of a stretch are told apart by `numbered`, for the rest of the file is not known; `distinct`
+    `numbered` makes ids of a stretch unique, because the rest of the file is not known; `distinct`
     makes those of the file of them.
 
     Raises:

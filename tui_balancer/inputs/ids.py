@@ -53,7 +53,7 @@ def distinct(ids: Sequence[str], empty: Sequence[bool] = ()) -> list[str]:
 
 
 def numbered(position: int, record_id: str) -> str:
-    """Return what tells a record from all others of its file, wherever one begins to read.
+    """Return a key that identifies a record in its file, independent of where reading starts.
 
     Args:
         position: Of the record in the file, from 1.

@@ -4,7 +4,7 @@ Within a unit a piece (a sequence, or a window of one) is computed once because 
 planned over distinct pieces. What several units have is taken out of their batches and divided
 into blocks, each a batch, by this plan: a function of all inputs and the batch budget, made once
 and kept in the run folder as long as that exists. So the bytes of an output still do not depend
-on who computes what and when, and an output that is made anew has those of old. How a block comes
+on who computes what and when, and a repeated output has the same bytes. How a block comes
 to be computed once, `workers.vectors.shared_blocks` says.
 
 Each block belongs to the unit that has its pieces first in input order, and is part of that

@@ -84,7 +84,7 @@ def _result(kept: Representations, entry: Entry, row: Row) -> dict[str, Any]:
     """Return what the file of a sequence holds."""
     result: dict[str, Any] = {"label": entry.header}
     for part in kept.parts(entry.used_length):
-        # A copy of its own: a view would drag the whole row into the file.
+        # A copy: a view would write the whole row to the file.
         tensor = torch.from_numpy(row[part.numbers].reshape(part.shape).copy())
         if part.kind.source == "attention":
             result[part.kind.key] = tensor

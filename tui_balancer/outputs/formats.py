@@ -1,6 +1,6 @@
 """The table of output formats. Imports no torch.
 
-Each has a module of its own with `write(path, content)` and `read(path)`. Modules are imported
+Each has its own module with `write(path, content)` and `read(path)`. Modules are imported
 when they are needed: some want libraries that are large, or that not everybody has.
 """
 
@@ -35,8 +35,8 @@ class Format:
         name: As in `--format`.
         suffix: Of its files, behind `NAME_ESM`.
         module: Writes and reads it, in this package.
-        entry_bytes: What a sequence takes beside its vector, at most as a rule.
-        file_bytes: What a file takes beside its sequences.
+        entry_bytes: Typical maximum bytes per sequence, without its vector.
+        file_bytes: Bytes per file, without its sequences.
         extra: Brings the library that the module needs; None where every installation has it.
         holds: What it can hold of a sequence: one mean, rows of a fixed size, or all.
         number_bytes: What a number of a vector takes.
@@ -75,7 +75,7 @@ FORMATS: Mapping[FormatName, Format] = MappingProxyType({one.name: one for one i
 """The formats by name."""
 
 INDEX = Format("index", ".tsv", "index", 220, 256)
-"""Written for every input beside its vectors; what is known of each sequence, but no vector."""
+"""Written for every input next to its vectors: metadata of each sequence, without vectors."""
 
 SHARD = Format("shard", ".shard", "shard", 400)
 """What a shard of a file is kept in until it becomes part of the file's outputs."""

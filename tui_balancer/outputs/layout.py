@@ -88,7 +88,7 @@ def temporary_path(final: Path, epoch: int) -> Path:
 
 
 def shard_path(output: PurePath, number: int) -> PurePath:
-    """Return where a shard of a file is kept until all of them are there: beside its output.
+    """Return the path of a finished shard until all are done, next to its file's output.
 
     Args:
         output: Of the file.

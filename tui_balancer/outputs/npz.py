@@ -1,9 +1,9 @@
-"""NumPy's archive: all vectors as one matrix, their ids beside it, and no pickles.
+"""NumPy's archive: all vectors as one matrix, their ids next to it, and no pickles.
 
     with np.load(path, allow_pickle=False) as file:
         matrix, ids = file["embeddings"], file["ids"]
 
-Where more than one vector is kept of a sequence, each kind of each layer has a matrix of its own,
+Where more than one vector is kept of a sequence, each kind of each layer has its own matrix,
 `mean_33` or `bos_6`; what differs in size from sequence to sequence cannot be held. `metadata` is
 JSON, `str(file["metadata"])`. Streams: what is kept of one sequence is in memory at a time.
 Ids take the room of the longest one, so a single very long one costs it for all.

@@ -133,6 +133,6 @@ def load(source: ModelSource, scratch: Path | None = None) -> Loaded:
 
     Raises:
         UserError: The checkpoint is no longer what `resolve` saw; workers that start late
-            must not go on with other weights.
+            must not continue with other weights.
     """
     return code_of(source.shape.family).load(source, scratch)

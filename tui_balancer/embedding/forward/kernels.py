@@ -1,7 +1,7 @@
 """What stands between the matrix products of a layer, each in one pass over memory, in Triton.
 
 A GPU multiplies matrices so fast that the rest of a layer, which only moves numbers, takes as
-long again when every step reads and writes them anew. Block sizes follow from the shapes alone
+long again if every step reads and writes them again. Block sizes follow from the shapes alone
 and nothing is tuned at run time: the same batch has the same bytes on every card of a kind.
 
 Triton comes with torch's builds for NVIDIA's and AMD's GPUs, and needs a C compiler at its first

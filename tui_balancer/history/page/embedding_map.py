@@ -21,7 +21,7 @@ COLOURS: Final = 5
 """That colour-blind eyes tell apart; the next five files have them again, with diamonds."""
 
 MOST_FILES: Final = 2 * COLOURS
-"""Files with a mark of their own; the others share a grey one."""
+"""Number of files with their own mark; the others share a grey one."""
 
 _REST: Final = "file-rest"
 
@@ -42,7 +42,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class FileGroup:
-    """The sequences of a file, or of all without a mark of their own.
+    """The sequences of a file, or of all files without their own mark.
 
     Attributes:
         name: Of the file, with its number of sequences.

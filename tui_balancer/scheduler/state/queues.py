@@ -53,13 +53,13 @@ class WorkQueue:
         return (unit for unit in self._order if unit.unit_id not in self._gone)
 
     def append(self, unit: Unit) -> None:
-        """Add a unit behind all others."""
+        """Add a unit at the end."""
         self._clear_place(unit)
         self._order.append(unit)
         self._added(unit)
 
     def push_front(self, unit: Unit) -> None:
-        """Add a unit before all others."""
+        """Add a unit at the front."""
         self._clear_place(unit)
         self._order.appendleft(unit)
         self._added(unit)
@@ -108,7 +108,7 @@ class WorkQueue:
     def order(self) -> bytes:
         """Return the numbers of the files, next first, as 32-bit integers.
 
-        Those that share a unit with the one before are told as -1 minus the number.
+        Files that share a unit with the previous one are encoded as -1 minus the number.
         """
         order = array("i")
         for unit in self:

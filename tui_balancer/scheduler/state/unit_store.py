@@ -1,4 +1,4 @@
-"""Where every unit is: waiting, leased, done, failed or skipped; exactly one of them, always."""
+"""The state of every unit: always exactly one of waiting, leased, done, failed or skipped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tui_balancer.scheduler.model import Ended, Lease, Totals, Unit
 from tui_balancer.scheduler.state.leases import ActiveLease, UnitAtWork
 
 NOBODY = ""
-"""Stands for the device of what waits for no device."""
+"""The device of units that wait for no device."""
 
 
 @dataclass(slots=True)
@@ -180,7 +180,7 @@ class UnitStore:
         return ended.name.lower() if ended else "unknown"
 
     def name(self, unit_id: int) -> str:
-        """Return the name of a file or bundle, wherever it is."""
+        """Return the name of a file or bundle in any state."""
         known = unit_id < len(self.names) and self.names[unit_id]
         return known or f"file {unit_id}"
 
@@ -213,7 +213,7 @@ class UnitStore:
     def _end(self, files: Collection[int], ended: Ended) -> None:
         short = max(files, default=0) + 1 - len(self.ended)
         if short > 0:
-            # Half as much again, so that a million files do not move a million times.
+            # Grow by half, so that a million files are not copied a million times.
             self.ended.extend(bytes(short + len(self.ended) // 2))
         for number in files:
             self.ended[number] = ended

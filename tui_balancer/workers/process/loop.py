@@ -44,7 +44,7 @@ def run_worker(setup: WorkerSetup, started: float) -> None:
         started: `time.monotonic()` at the worker's first line.
     """
     embedder = load_onto_device(setup)
-    assert setup.queues is not None, "a worker of its own process has queues"
+    assert setup.queues is not None, "a worker process has queues"
     queue = setup.queues.connect(setup.worker)
     load_seconds = time.monotonic() - started
     with at_work(setup, embedder, queue) as bench:

@@ -1,7 +1,7 @@
 """Finding, checking and loading ESM-2 weights, in fair-esm's checkpoint format or Hugging Face's.
 
 fair-esm's own loader calls `torch.load` in a way that newer versions refuse, wants a second
-file beside the first and fills the whole model with random numbers before it copies the
+file next to the first and fills the whole model with random numbers before it copies the
 weights in. Here its model class is built without storage and takes the checkpoint's tensors
 as they are, mapped from the file.
 """

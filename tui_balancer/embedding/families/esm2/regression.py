@@ -1,4 +1,4 @@
-"""The weights that predict contacts, which fair-esm keeps in a file beside the checkpoint."""
+"""The weights that predict contacts, from fair-esm's file next to the checkpoint."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def regression_path(checkpoint: Path) -> Path:
 
 
 def read_regression(checkpoint: Path) -> Mapping[str, torch.Tensor]:
-    """Return the regression beside a checkpoint by its names in fair-esm's model; {} without one.
+    """Return the regression next to a checkpoint, by its names in fair-esm's model; {} without one.
 
     Raises:
         UserError: It is broken, or something else.
