@@ -162,6 +162,8 @@ def test_it_is_refused_with_the_reason_and_the_line(fasta: Path, case: str) -> N
         (b">a\n" + b"ACGT\n" * 300, FailureCause.NUCLEOTIDES),
         (b">P1;a\ntitle of it\nMKV*\n", FailureCause.OTHER_FORMAT),
     ],
+    # Packed bytes hold the time.
+    ids=lambda value: value.name if isinstance(value, FailureCause) else "",
 )
 def test_the_scan_and_the_worker_know_the_same_cause(
     fasta: Path, data: bytes, cause: FailureCause
