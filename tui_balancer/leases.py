@@ -1,4 +1,4 @@
-"""What the app and its workers say of a lease: how far it is, what to do next, whose batches."""
+"""Messages about a lease: its progress, the next directive, and its batches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Spans = tuple[Span, ...]
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a worker has to do of a unit that it shares with others.
+    """A worker's share of a unit.
 
     Attributes:
         spans: Its batches, in this order; None when the others are through: then it takes over what

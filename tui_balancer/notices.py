@@ -1,4 +1,4 @@
-"""Warnings: what kind of thing was found, how often, and the first records it was found in.
+"""Warnings: their kinds, counts and first examples.
 
 Code decides on kinds and counts; `notice_line` makes the words.
 """
@@ -13,7 +13,7 @@ from typing import Final
 from tui_balancer.formatting import count, plural
 
 EXAMPLES: Final = 3
-"""Examples kept of each kind in a run."""
+"""Number of examples per kind in a run."""
 
 
 class NoticeKind(str, Enum):

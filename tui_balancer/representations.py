@@ -1,4 +1,4 @@
-"""What is kept of a sequence, and how its numbers lie one after the other. Imports no torch.
+"""The kept parts of a sequence, and their layout in a row. Imports no torch.
 
 All that is kept of a sequence is one row of float32 numbers, which workers hand on without knowing
 what they mean: kind by kind, in the order of `KINDS`, and layer by layer.
@@ -107,7 +107,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Representations:
-    """What a run keeps of each sequence.
+    """The parts that a run keeps of each sequence.
 
     Attributes:
         layers: Whose states, ascending, at least one.

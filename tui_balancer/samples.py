@@ -1,4 +1,4 @@
-"""What is measured of a device at one moment: one value, from the worker to the screen."""
+"""A sample of a device's sensors, passed unchanged from the worker to the screen."""
 
 from __future__ import annotations
 

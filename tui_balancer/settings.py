@@ -1,4 +1,4 @@
-"""What a person decided about a run, as nested frozen values."""
+"""The settings of a run, as nested frozen values."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class DeviceSettings:
 
 @dataclass(frozen=True, slots=True)
 class BalancingSettings:
-    """How work is shared out and moved.
+    """How work is assigned and moved.
 
     Attributes:
         policy: The stealing rule.
@@ -120,7 +120,7 @@ class OutputSettings:
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """A run as it was asked for on the command line.
+    """The requested run, from the command line.
 
     Attributes:
         inputs: Files, folders and globs.
@@ -131,7 +131,7 @@ class RunSettings:
         reading: How FASTA is read.
         outputs: What is written.
         devices: Where to compute on a machine.
-        balancing: How work is shared out and moved.
+        balancing: How work is assigned and moved.
         shards: Whether large files are divided.
         cluster: Where to compute; None for this machine.
         overwrite: Whether files that this run did not write are replaced by its outputs.

@@ -232,5 +232,5 @@ def test_another_model_of_the_same_name_and_other_settings_are_refused_in_one_li
 def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:
     refused = tui_balancer("resume", tmp_path)
     assert refused.returncode == 2
-    assert "holds no run" in refused.stderr
+    assert "contains no run" in refused.stderr
     assert not list(tmp_path.iterdir())

@@ -1,1 +1,1 @@
-"""A live run seen and steered from other processes of its user."""
+"""Access to a live run from other processes of the same user."""

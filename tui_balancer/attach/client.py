@@ -1,4 +1,4 @@
-"""A run in another process, for a screen that does not know the difference."""
+"""A run in another process, with the interface of a local one."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def attach(folder: Path, *, read_only: bool = False) -> AttachedRun | FinishedRu
 
 
 def live_or_ended(folder: Path, *, read_only: bool = False) -> AttachedRun | FinishedRun:
-    """Return the run of a folder: live, or as its ledger has it, also if its process was killed.
+    """Return the run of a folder: live, or from its ledger, also if its process was killed.
 
     Raises:
         UserError: There is no run in the folder, or a live one cannot be attached to from here or
@@ -163,7 +163,7 @@ def reach(point: AttachPoint, folder: Path, *, read_only: bool = False) -> Conne
     Args:
         point: Where it is.
         folder: The run folder, as the person wrote it.
-        read_only: Whether every command is to be refused.
+        read_only: Whether every command is refused.
 
     Returns:
         The connection, or None when the run's process is gone.

@@ -21,11 +21,11 @@ _MOST_ANSWER_BYTES = 2**32
 
 
 class Reconnected(Exception):
-    """The connection was lost and is there again; whether the question was heard is unknown."""
+    """The connection was lost and restored; whether the request arrived is unknown."""
 
 
 class Connection:
-    """Asks a live run, one question at a time; thread-safe.
+    """Sends requests to a live run, one at a time; thread-safe.
 
     Args:
         point: Where the run is.
@@ -33,8 +33,8 @@ class Connection:
         read_only: Whether to use the key that allows no commands.
 
     Raises:
-        EOFError: Nobody serves there any more.
-        OSError: Nobody serves there any more.
+        EOFError: The run's process is gone.
+        OSError: The run's process is gone.
         UserError: The socket is another user's, the run refuses, or does not answer.
     """
 
@@ -65,7 +65,7 @@ class Connection:
         return self._value(question, answer)
 
     def close(self) -> None:
-        """Leave the run."""
+        """Close the connection."""
         self._socket.close()
 
     def _value(self, question: Question[Value], answer: bytearray) -> Value:
@@ -87,7 +87,7 @@ class Connection:
             status = path.lstat()
             require_own(path, status, self._folder)
             if not is_kind(status.st_mode):
-                raise UserError(f"{path} is no socket. {self._folder} cannot be attached to.")
+                raise UserError(f"{path} is not a socket. {self._folder} cannot be attached to.")
         connection = socket.socket(socket.AF_UNIX)
         try:
             connection.connect(self._point.address)

@@ -63,7 +63,7 @@ def receive(
 
 
 def _read(connection: socket.socket, length: int) -> bytearray:
-    """Return so many bytes; memory is taken as they come, not as they are announced."""
+    """Return this many bytes; memory grows with the received bytes, not the announced ones."""
     received = bytearray()
     while len(received) < length:
         chunk = connection.recv(min(_CHUNK_BYTES, length - len(received)))

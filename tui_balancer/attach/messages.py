@@ -1,4 +1,4 @@
-"""What a screen and a run say to each other: typed values, as plain MessagePack.
+"""Messages between a screen and a run: typed values, as plain MessagePack.
 
 A conversation begins with a `Hello`. Each request is then answered by an `Answer` with the value
 that its class names, or by a `Refusal`. To add a request: its class, and a line in `AnyRequest`.
@@ -33,7 +33,7 @@ class Role(Enum):
 
 
 class Answer(Struct, Generic[Value], frozen=True, tag="answer"):
-    """What was asked for."""
+    """The result of a request."""
 
     value: Value
 
@@ -45,7 +45,7 @@ class Refusal(Struct, frozen=True, tag="refusal"):
 
 
 class Question(Struct, Generic[Value], frozen=True, tag_field="ask", forbid_unknown_fields=True):
-    """What is answered by a `Value`."""
+    """A request that is answered by a `Value`."""
 
 
 class Hello(Question[Role], frozen=True, tag="hello"):
@@ -64,7 +64,7 @@ class Request(Question[Value], frozen=True):
     """A question to a run: the method of `RunHandle` that its tag names, with its fields."""
 
     def answer(self, run: RunHandle) -> Value:
-        """Return what the run says."""
+        """Return the run's answer."""
         ask = getattr(run, str(self.__struct_config__.tag))
         return cast(Value, ask(*astuple(self)))
 
@@ -92,7 +92,7 @@ class AskQueue(Request[tuple[Unit, ...] | None], frozen=True, tag="queue_unless"
     known: int | None
 
     def answer(self, run: RunHandle) -> tuple[Unit, ...] | None:
-        """Return what the run says."""
+        """Return the run's answer."""
         units = run.queue(self.device)
         return None if fingerprint(units) == self.known else units
 
@@ -109,7 +109,7 @@ class PlacesMessage(Struct, frozen=True):
     ended: bytes
 
     def places(self) -> Places:
-        """Return what was sent."""
+        """Return the original value."""
         queues = {device: array("i", numbers) for device, numbers in self.queues.items()}
         return Places(self.last_event, queues, self.ended)
 
@@ -120,7 +120,7 @@ class AskPlaces(Request[PlacesMessage | None], frozen=True, tag="places"):
     known: int
 
     def answer(self, run: RunHandle) -> PlacesMessage | None:
-        """Return what the run says."""
+        """Return the run's answer."""
         places = run.places(self.known)
         if places is None:
             return None

@@ -1,4 +1,4 @@
-"""The attach file: where a live run is reached, for its user alone."""
+"""The attach file: the address of a live run, readable only by its user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_BYTES = 65536
 
 @dataclass(frozen=True, slots=True)
 class AttachPoint:
-    """Where a live run is reached, and with which keys.
+    """The address and the keys of a live run.
 
     Attributes:
         host: The machine that it runs on: its socket is of no use on another one.
@@ -49,10 +49,10 @@ class AttachPoint:
 
     @classmethod
     def read(cls, folder: Path) -> AttachPoint | None:
-        """Return where the run of a folder is reached; None when no process works on it.
+        """Return the address of a folder's run; None if no process works on it.
 
-        Whoever may write into the folder may put another file there, so only a file of this user
-        is read that nobody else can change.
+        Anybody who can write to the folder can put another file there, so only a file of this user
+        that no other user can change is read.
 
         Raises:
             UserError: The file is another user's, can be changed by others, or is damaged.

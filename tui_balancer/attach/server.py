@@ -1,4 +1,4 @@
-"""Lets the screens of other processes at a live run."""
+"""Serves a live run to screens of other processes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ from tui_balancer.workers.wire.peers import OtherUser, require_same_user
 
 SOCKET_NAME = "attach"
 
-READ_ONLY = Outcome(False, "This screen is read-only. Attach without --read-only to steer the run.")
+READ_ONLY = Outcome(
+    False, "This screen is read-only. Attach without --read-only to control the run."
+)
 
 MOST_CLIENTS = 64
 _MOST_HELLO_BYTES = 4096
@@ -80,7 +82,7 @@ class AttachServer:
     def open(self) -> None:
         """Listen, and write the address into the run folder; a failure does not stop the run.
 
-        Whoever opens it holds the folder's lock, so an older attach file is a killed process's.
+        The caller holds the folder's lock, so an older attach file is from a killed process.
         """
         try:
             listener = self._listen()
@@ -139,7 +141,7 @@ class AttachServer:
         except OtherUser as stranger:
             _log.warning("not attached: %s", stranger)
         except (EOFError, OSError):
-            # It is gone, or stalls: a screen that lives connects again.
+            # It is gone or stalls: a live screen connects again.
             _log.debug("a screen has left", exc_info=True)
         except Exception:
             _log.exception("a screen was cut off by an error of this program")

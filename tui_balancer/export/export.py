@@ -1,4 +1,4 @@
-"""The finished outputs of a run: read, written in other formats, and verified.
+"""Reads the finished outputs of a run, writes them in other formats, and verifies them.
 
 Torch is imported only when an output in a format of torch's is read or written, and never by this
 module: these commands run without a screen or workers.
@@ -37,7 +37,7 @@ from tui_balancer.outputs.sealing import sha256_of
 from tui_balancer.run_folder.conflicts import refuse_conflicts, require_folders
 
 OnFile = Callable[[int, int], None]
-"""Called with the progress: files done with, files in all."""
+"""Called with the progress: files done, files in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _exported(
 
 
 def _verified(folder: Path, row: FileRow) -> int:
-    """Return how many outputs of an input are fine.
+    """Return how many outputs of an input are intact.
 
     Raises:
         UserError: What is wrong with them.
@@ -177,7 +177,9 @@ def _verified(folder: Path, row: FileRow) -> int:
     for one, path in present:
         refuse_other_vectors(one, path, rows)
     if row.missing:
-        raise UserError(f"it is without {plural(row.missing, 'sequence')}, for want of memory")
+        raise UserError(
+            f"it lacks {plural(row.missing, 'sequence')}, which did not fit into memory"
+        )
     return len(present) + 1
 
 

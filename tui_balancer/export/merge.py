@@ -1,4 +1,4 @@
-"""One file for a whole run, in each of its formats, made of the finished outputs.
+"""Merges the finished outputs of a run into one file per format.
 
     OUT/merged.h5  OUT/merged.tsv  OUT/merged.json
 
@@ -52,7 +52,7 @@ OnFile = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What came of a merge.
+    """The result of a merge.
 
     Attributes:
         left: Inputs of the run that have no output.

@@ -1,1 +1,1 @@
-"""The run's SQLite database: what happened to every file, and who may write it."""
+"""The run's SQLite database and its lock."""

@@ -1,4 +1,4 @@
-"""What each change means for the ledger's tables, statement by statement.
+"""Applies changes to the ledger's tables, statement by statement.
 
 Nothing here begins or ends a transaction: that, and what survives what, is the writer's.
 """
@@ -60,7 +60,7 @@ def insert_event(connection: sqlite3.Connection, session: int, event: EventRecor
 
 
 def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
-    """Do to the tables what a change means, within the transaction that is open.
+    """Apply a change to the tables, within the open transaction.
 
     Args:
         session: Number of the session in which it happens.
@@ -160,7 +160,7 @@ def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
                 f"{_NO_OUTPUT} WHERE id = ?1 AND state <> 'leased'",
                 *_file_values(file),
             )
-            # A file that is another one is whole: what its shards were is nothing any more.
+            # A changed file is whole again: its old shards are no longer used.
             connection.execute(
                 "UPDATE files SET state = 'done', reason = '', sequences = 0, residues = 0, "
                 f"cost = 0, {_NO_OUTPUT} WHERE whole = ?",

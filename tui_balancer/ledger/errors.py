@@ -1,8 +1,8 @@
-"""What the ledger raises once it is open."""
+"""Errors of an open ledger."""
 
 
 class LedgerError(Exception):
-    """The ledger did not take or give something; the line says why.
+    """The ledger could not be written or read; the message says why.
 
     An append that raises it has left nothing behind and may be repeated. The usual cause is a
     full disk or an exceeded quota, so the caller should pause the run rather than end it.

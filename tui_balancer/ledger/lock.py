@@ -194,7 +194,7 @@ def _in_use(folder: Path, holder: LockHolder | None, elsewhere: bool = False) ->
     who = holder or "another process"
     if elsewhere:
         return (
-            f"{folder} is in use by {who}, which this machine cannot look at: "
+            f"{folder} is in use by {who}, which this machine cannot check: "
             f"if that run is over, remove {folder / LOCK_NAME}"
         )
     return (

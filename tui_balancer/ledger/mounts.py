@@ -1,4 +1,4 @@
-"""Whether a folder lies where SQLite's write-ahead log works."""
+"""Checks that SQLite's write-ahead log works in a folder."""
 
 from __future__ import annotations
 

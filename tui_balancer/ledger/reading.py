@@ -1,4 +1,4 @@
-"""Reading a ledger, also one that a run is writing at this moment."""
+"""Reads a ledger, also while a run writes it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class LedgerReader:
             self._connection.close()
 
     def run(self) -> RunRecord:
-        """Return what the run is."""
+        """Return the record of the run."""
         ((created_at, model, settings, scanned_at),) = self._select(
             "SELECT created_at, model, settings, scanned_at FROM run"
         )

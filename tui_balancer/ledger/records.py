@@ -1,4 +1,4 @@
-"""What the ledger holds, as frozen values; what changes it is in `changes`.
+"""The records of the ledger, as frozen values; `changes` has its changes.
 
 Unless said otherwise, `seconds` count on the clock of a session, from its start, and
 `…_at` are Unix times.
@@ -15,7 +15,7 @@ from tui_balancer.failures import FailureCause
 
 
 class FileState(str, Enum):
-    """Where a file is in its life; `done` and `failed` are ends."""
+    """State of a file; `done` and `failed` are final."""
 
     WAITING = "waiting"
     LEASED = "leased"
@@ -39,7 +39,7 @@ class LeaseEnd(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What a run is, in all of its sessions.
+    """A run, over all of its sessions.
 
     Attributes:
         created_at: When it was first started.
@@ -200,7 +200,7 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """Something that happened, numbered without gaps within its session.
+    """An event, numbered without gaps within its session.
 
     Attributes:
         sequence: Its number, from 1.

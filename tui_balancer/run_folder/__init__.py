@@ -1,1 +1,1 @@
-"""What lies on disk around the outputs."""
+"""The files of a run folder next to the outputs."""

@@ -1,4 +1,4 @@
-"""Files of others at the places of outputs: they stop a run before any work."""
+"""Finds other files at the paths of outputs, which stop a run before any work."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tui_balancer.outputs.formats import FormatName, outputs_of
 from tui_balancer.outputs.found import find_output_files
 
 ATTACH_FILE = "attach.json"
-"""In the run folder while the run is live: it says where the run is reached."""
+"""The attach file, in the run folder while the run is live."""
 
 _NAMED = 3
-"""How many paths a line names."""
+"""Maximum number of paths in a message."""
 
 
 def output_conflicts(
@@ -45,7 +45,7 @@ def own_conflicts(folder: Path) -> list[Path]:
 
 
 def require_folders(folder: Path, outputs: Sequence[str]) -> None:
-    """Check that the folders of outputs are there or can be made.
+    """Check that the folders of outputs exist or can be created.
 
     Raises:
         UserError: Something else is at the place of one.
@@ -56,7 +56,7 @@ def require_folders(folder: Path, outputs: Sequence[str]) -> None:
     for one in sorted(folders):
         if folder in one.parents and os.path.lexists(one) and not one.is_dir():
             raise UserError(
-                f"{terminal_safe(str(one))} is no folder, and outputs belong in one of that name. "
+                f"{terminal_safe(str(one))} is not a folder, but outputs need that folder. "
                 "Move it away, or choose another folder"
             )
 

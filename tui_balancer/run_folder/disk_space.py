@@ -1,4 +1,4 @@
-"""Whether the disk has room for the outputs still to come."""
+"""Checks the disk space for the remaining outputs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_space(
     formats: Sequence[FormatName] = DEFAULT_FORMATS,
     shards: Sequence[FileRow] = (),
 ) -> list[str]:
-    """Hold the outputs still to come against the free space; return a warning when it is tight.
+    """Compare the remaining outputs with the free space; return a warning if it is tight.
 
     Args:
         folder: Where they will lie.

@@ -1,4 +1,4 @@
-"""The run folder in this process's hands: locked, swept, its ledger open."""
+"""The run folder of this process: locked, cleaned up, with an open ledger."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RunFolder:
     Attributes:
         path: Absolute.
         ledger: Open for writing.
-        presence: Whether they are still there.
+        presence: Checks that they still exist.
     """
 
     path: Path
@@ -39,7 +39,7 @@ class RunFolder:
 
     @classmethod
     def take(cls, path: Path, run: RunRecord, sessions: int, age_seconds: float = 0.0) -> RunFolder:
-        """Lock a run folder, making it if needed, and remove what dead attempts left.
+        """Lock a run folder, create it if needed, and remove leftovers of dead attempts.
 
         Args:
             path: Absolute.
@@ -86,7 +86,7 @@ class RunFolder:
         return cls(path, ledger, presence, lock)
 
     def damage(self, files: int) -> str:
-        """Say what of the run is not there any more, in one line; empty if all is.
+        """Return what is missing of the run, in one line; empty if nothing is.
 
         Args:
             files: How many the run has; of too many the outputs are not looked for.

@@ -1,4 +1,4 @@
-"""From the coordinator's events to the ledger: in order, and never under its lock."""
+"""Writes the coordinator's events to the ledger, in order and outside its lock."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class LedgerWriter:
             case SkipEvent(unit_id=unit_id):
                 return (UnitFailed(unit_id, event.reason, FailureCause.NONE, by_hand=True),)
             case RetryEvent(unit_id=unit_id):
-                return (UnitReopened(unit_id, "tried again by hand"),)
+                return (UnitReopened(unit_id, "retried by hand"),)
         return ()
 
     def _ended(

@@ -1,4 +1,4 @@
-"""What finished outputs hold, as the ledger or a worker says it."""
+"""Counts over finished outputs, from the ledger or a worker."""
 
 from __future__ import annotations
 

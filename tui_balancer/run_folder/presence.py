@@ -1,4 +1,4 @@
-"""Whether a run folder and what was put into it are still there: others can remove both."""
+"""Checks that a run folder and its files still exist: other programs can remove them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAMED = 3
 
 
 class FolderLost(Exception):
-    """The run folder is not the one any more that the run began in; the message is one line."""
+    """The run folder was removed or replaced; the message is one line."""
 
 
 class Presence:
@@ -50,7 +50,7 @@ class Presence:
             if not there:
                 return (
                     f"{what} was removed or replaced during the run: {terminal_safe(str(path))}. "
-                    "Put it back and resume, or start again."
+                    "Restore it and resume, or start again."
                 )
         return ""
 

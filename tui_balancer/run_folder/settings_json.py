@@ -88,7 +88,7 @@ def settings_of(folder: Path) -> RunSettings:
     """
     path = folder / LEDGER_NAME
     if is_blank(path):
-        raise UserError(f"{folder} holds no run: name the folder given to run as --output")
+        raise UserError(f"{folder} contains no run: give the folder that run had as --output")
     try:
         with closing(read_ledger(path)) as ledger:
             return stored_settings(ledger.run(), folder)
@@ -122,7 +122,7 @@ def refuse_differences(
     embedding: EmbeddingSettings,
     devices: Sequence[SelectedDevice],
 ) -> None:
-    """Check that what decides a result is what the run was begun with.
+    """Check that the settings that affect results are those of the run.
 
     Raises:
         UserError: Something differs; the line says what, how it is there, and what was asked.

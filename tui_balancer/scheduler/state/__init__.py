@@ -1,1 +1,1 @@
-"""What the scheduler knows, and its elementary steps."""
+"""The scheduler's state and its elementary steps."""

@@ -1,4 +1,4 @@
-"""How long a unit takes on a device: corrected by how long others took.
+"""Predicts the time of a unit on a device from the times of earlier units.
 
 FLOPs are not all alike: on most devices those of attention, whose number grows with the square
 of a sequence's length, take longer than those of the linear layers. A unit's cost c and its
@@ -19,7 +19,7 @@ JUDGED = 0.9
 """The same for the errors of the two predictions; the better one of the last ten is believed."""
 
 LEAST = 5
-"""Units before the fit is believed at all."""
+"""Minimum number of units before the fit is used."""
 
 FARTHEST = 2.0
 """Most that the fit may differ from the plain prediction: beyond that it extrapolates."""
@@ -58,7 +58,7 @@ class Calibration:
         return min(max(fitted * rate / cost, 1 / FARTHEST), FARTHEST)
 
     def learn(self, unit: Unit, rate: float, seconds: float) -> None:
-        """Note how long a unit took.
+        """Record the time of a unit.
 
         Args:
             unit: The unit, computed by this device alone.
@@ -89,7 +89,7 @@ class Calibration:
             )
 
     def _fitted(self, cost: float, residues: int) -> float | None:
-        """Return the fit's prediction; None where there is no sensible one."""
+        """Return the fit's prediction; None if there is no valid one."""
         if self._fit is None:
             return None
         seconds = self._fit[0] * cost + self._fit[1] * residues

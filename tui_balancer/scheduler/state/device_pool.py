@@ -1,4 +1,4 @@
-"""The devices of a run side by side: their rates, their queues as victims, their finish."""
+"""The devices of a run: rates, queues of victims, and finish times."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class DevicePool:
         self.scale = (self._scales[middle] + self._scales[~middle]) / 2
 
     def remaining_seconds(self, record: DeviceRecord, now: float) -> float | None:
-        """Return when a device has finished what it runs and what waits for it."""
+        """Return when a device finishes its running and waiting units."""
         rate = self.rate(record)
         return record.remaining_cost(now, rate) / rate if rate else None
 
@@ -102,7 +102,7 @@ class DevicePool:
         return Victim(record.device, record.queue, self.rate(record), remaining)
 
     def victims(self, thief: DeviceRecord, now: float) -> list[Victim]:
-        """Return the other devices at work that have something waiting, in device order."""
+        """Return the other active devices with waiting units, in device order."""
         return [
             self.victim(record, now)
             for record in self
@@ -110,7 +110,7 @@ class DevicePool:
         ]
 
     def even_end(self, now: float) -> float | None:
-        """Return the seconds to the end if all remaining work were spread evenly by rate.
+        """Return the seconds to the end if all remaining work were divided evenly by rate.
 
         No sooner than the longest running unit, which nobody can share.
         """
@@ -122,7 +122,7 @@ class DevicePool:
         return max(left / at_work, self.last_end(now, with_queues=False) or 0.0)
 
     def last_end(self, now: float, *, with_queues: bool) -> float | None:
-        """Return the seconds until the last device at work is through, each on its own."""
+        """Return the seconds until the last active device finishes, without steals."""
         ends = [
             (record.remaining_cost(now, rate) if with_queues else record.running_cost(now, rate))
             / rate

@@ -98,7 +98,7 @@ class DeviceRecord:
 
     @property
     def state(self) -> DeviceState:
-        """What it is doing; a person's pause shows before anything else it may be at."""
+        """Its state; a pause takes precedence over other states."""
         if self.dead:
             return DeviceState.DEAD
         if self.left:
@@ -116,7 +116,7 @@ class DeviceRecord:
 
     @property
     def free(self) -> str:
-        """Why anybody may take from its queue, in words; empty while it is at work."""
+        """Why any device may take from its queue, as text; empty while it is active."""
         if self.dead:
             return f"{self.device} is dead"
         if self.held_up:
@@ -124,7 +124,7 @@ class DeviceRecord:
         return f"{self.device} is paused" if self.paused else ""
 
     def started(self, active: ActiveLease, now: float, rate: float | None = None) -> None:
-        """Note that its worker took a lease, and how long that should take at its rate."""
+        """Record its worker's lease and the predicted time."""
         self.active = active
         if rate is not None:
             active.rate = rate
@@ -154,7 +154,7 @@ class DeviceRecord:
     ) -> None:
         """Note that its lease ended with outputs, all of it done; not by it alone if `shared`."""
         unit = active.lease.unit
-        # What others did, and earlier attempts, tells nothing about how fast this device is.
+        # Work of others and of earlier attempts says nothing about this device's speed.
         whole = Progress(unit.sequences, unit.residues, unit.cost, restored=shared)
         self.advance(active, whole, now)
         self.files_done += unit.inputs - failed_files
@@ -175,7 +175,7 @@ class DeviceRecord:
             return 0.0
         if active.held:
             return active.left
-        # A batch that takes longer than it should is no batch more.
+        # An overdue batch does not count as another one.
         return max(0.0, active.left - min(active.in_flight, (now - active.reported) * rate))
 
     def waiting_cost(self, rate: float) -> float:
@@ -190,7 +190,7 @@ class DeviceRecord:
         return self.waiting_cost(rate) + self.running_cost(now, rate)
 
     def metrics(self, now: float, rate: float | None, ahead: int) -> DeviceMetrics:
-        """Return its row of the device table.
+        """Return its metrics.
 
         Args:
             now: The clock.

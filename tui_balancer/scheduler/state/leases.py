@@ -1,4 +1,4 @@
-"""Leases in force, and the running units that they belong to."""
+"""The current leases and their running units."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ NOTHING_YET = Progress(0, 0, 0.0)
 
 @dataclass(slots=True, eq=False)
 class ActiveLease:
-    """A lease in force.
+    """A current lease.
 
     Attributes:
-        lease: The unit, who has it, and the attempt.
+        lease: Unit, device and attempt.
         incarnation: Which worker of the device has it.
         granted: When, in seconds of the run.
         progress: The last report.
@@ -82,7 +82,7 @@ class UnitAtWork:
 
     @property
     def device(self) -> str:
-        """Who had it first, of those that still have it."""
+        """The first of the current leases."""
         return next(iter(self.leases.values())).lease.device
 
     def progress(self) -> Progress:

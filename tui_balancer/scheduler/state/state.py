@@ -146,7 +146,7 @@ class SchedulerState:
         )
 
     def first_free(self) -> DeviceRecord:
-        """Return the live device that is through with its queue before all others."""
+        """Return the live device that finishes its queue first."""
         now = self.clock()
         return min(
             self.device_pool.live,
@@ -158,7 +158,7 @@ class SchedulerState:
         )
 
     def take(self, record: DeviceRecord) -> Lease | None:
-        """Lease the next unit of a device's queue, stealing one when there is none."""
+        """Lease the next unit of a device's queue, or steal one if there is none."""
         if record.active is not None:
             raise ValueError(f"{record.device} asks for work while it holds a lease")
         if record.held_up:
@@ -182,7 +182,7 @@ class SchedulerState:
     def learn_batches(
         self, record: DeviceRecord, active: ActiveLease, costs: Iterable[float]
     ) -> None:
-        """Note what a unit's batches cost; idle devices look whether they can have some."""
+        """Record the costs of a unit's batches; idle devices check whether to take some."""
         self.sharer.learn(active, costs)
         self.balancer.note(record)
         if self.joiner.worth_joining(record):
@@ -210,7 +210,7 @@ class SchedulerState:
         return Directive.RESHARE if active.reshared else Directive.CONTINUE
 
     def finish_part(self, active: ActiveLease, compute_seconds: float) -> Directive:
-        """Answer a worker that is through with the batches of its lease that it knows of."""
+        """Return the directive for a worker that has finished its batches."""
         if self.stopping:
             return Directive.ABANDON
         return self.sharer.finish_part(active, compute_seconds)
@@ -252,7 +252,7 @@ class SchedulerState:
         return self.device_pool.even_end(now)
 
     def next_check(self, record: DeviceRecord) -> float | None:
-        """Return when an idle device looks for work again without a change; None for never."""
+        """Return when an idle device checks for work again without a change; None for never."""
         checks = (self.balancer.next_check(record), self.joiner.next_check(record))
         return min((check for check in checks if check is not None), default=None)
 
