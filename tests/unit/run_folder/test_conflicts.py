@@ -167,7 +167,7 @@ def test_a_file_where_a_folder_of_outputs_belongs_stops_the_run_in_any_case(
     out = tmp_path / "out"
     put(out / "sub")
     for overwrite in (False, True):
-        assert "/sub is no folder" in prepared(inputs, out, overwrite=overwrite)
+        assert "/sub is not a folder" in prepared(inputs, out, overwrite=overwrite)
 
 
 def test_the_outputs_of_a_run_without_its_ledger_are_nobody_s(inputs: Path, tmp_path: Path) -> None:
