@@ -13,10 +13,10 @@ from tests.support.screen import app_of, fake_run, look, seen, settled, shown
 from tui_balancer.cli.preferences import PATH_VARIABLE, read_preferences
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.appearance import Appearance
+from tui_balancer.ui.painting.column_layout import ColumnLayout
+from tui_balancer.ui.painting.columns import Column
 from tui_balancer.ui.screen_memory import ScreenMemory
 from tui_balancer.ui.state.file_rows import FileRow
-from tui_balancer.ui.widgets.column_layout import ColumnLayout
-from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.file_columns import file_columns, reason_columns
 
 COLUMNS = file_columns((), 7)

@@ -11,9 +11,9 @@ from tests.support.pictures import BROKEN, DEVICES, RUNNING, many_devices
 from tests.support.screen import app_of, fake_run, look, seen, shown
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
+from tui_balancer.ui.painting.columns import arrange
 from tui_balancer.ui.state.device_rows import MOST_OUTLIERS, DeviceRow, device_rows, is_finished
 from tui_balancer.ui.styles import plain
-from tui_balancer.ui.widgets.columns import arrange
 from tui_balancer.ui.widgets.device_table import (
     DeviceTable,
     columns,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from tui_balancer.ui.widgets.column_layout import ColumnLayout
+from tui_balancer.ui.painting.column_layout import ColumnLayout
 
 
 class _Stored(msgspec.Struct):

@@ -14,8 +14,8 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui_balancer.ui.dialogs.dialog import Dialog
-from tui_balancer.ui.widgets.column_layout import ColumnLayout
-from tui_balancer.ui.widgets.columns import Column
+from tui_balancer.ui.painting.column_layout import ColumnLayout
+from tui_balancer.ui.painting.columns import Column
 
 
 class ColumnsDialog(Dialog[ColumnLayout | None]):

@@ -36,6 +36,8 @@ from tui_balancer.ui.keymap import (
     bindings,
 )
 from tui_balancer.ui.messages import CommandWanted, FileWanted, Picture, WhyWanted
+from tui_balancer.ui.painting.kept import Pane
+from tui_balancer.ui.painting.row_list import RowList
 from tui_balancer.ui.poller import RunPoller
 from tui_balancer.ui.screen_memory import ScreenMemory
 from tui_balancer.ui.screens.help_screen import HelpScreen
@@ -51,9 +53,7 @@ from tui_balancer.ui.views.steals import StealsView
 from tui_balancer.ui.views.timeline import TimelineView
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.filter_bar import FilterBar
-from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.ui.widgets.key_bar import KeyBar
-from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.run_header import RunHeader
 from tui_balancer.ui.widgets.tab_bar import TabBar
 from tui_balancer.view.handle import RunSnapshot

@@ -12,13 +12,13 @@ from textual.widget import Widget
 
 from tui_balancer.ui.keymap import LOGS, bindings
 from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.painting.kept import Pane
+from tui_balancer.ui.painting.row_list import RowList
 from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.filter_bar import FilterBar
-from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.ui.widgets.log_list import LogList
 from tui_balancer.ui.widgets.log_names import LogNames
-from tui_balancer.ui.widgets.row_list import RowList
 
 
 class LogsView(View):

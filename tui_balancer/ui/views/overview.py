@@ -16,15 +16,15 @@ from tui_balancer.ui.dialogs.device_dialog import device_dialog
 from tui_balancer.ui.formatting import device_width
 from tui_balancer.ui.keymap import OVERVIEW, bindings
 from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.painting.kept import Pane
+from tui_balancer.ui.painting.row_list import RowList
 from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.device_table import DeviceTable
 from tui_balancer.ui.widgets.device_throughput import DeviceThroughput
 from tui_balancer.ui.widgets.event_log import EventLog
 from tui_balancer.ui.widgets.finish_bars import FinishBars
-from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.ui.widgets.next_files import NextFiles
-from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.summary_panel import SummaryPanel
 from tui_balancer.ui.widgets.throughput_chart import LEAST_ROWS, ThroughputChart
 from tui_balancer.view.why.devices import explain_device

@@ -16,11 +16,11 @@ from tui_balancer.scheduler.commands import RetryUnits, SkipUnits
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
 from tui_balancer.ui.keymap import PROBLEMS, Key, bindings
 from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.painting.row_list import RowList
 from tui_balancer.ui.state.problem_rows import FailedRow
 from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.problem_list import ProblemList
-from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.view.problems import FailureGroup, WarningGroup
 from tui_balancer.view.why.files import explain_file
 

@@ -18,6 +18,9 @@ from tui_balancer.scheduler.commands import MoveUnits
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.keymap import QUEUES, Key, bindings
 from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.painting.kept import Pane
+from tui_balancer.ui.painting.line_text import LineText
+from tui_balancer.ui.painting.row_list import RowList
 from tui_balancer.ui.state.file_filter import FileFilter, filter_text, parse_filter
 from tui_balancer.ui.state.file_rows import FileRow, Numbers
 from tui_balancer.ui.state.file_table import FileState
@@ -26,9 +29,6 @@ from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.views.file_actions import FileActions
 from tui_balancer.ui.widgets.file_list import FileList
 from tui_balancer.ui.widgets.filter_bar import FilterBar
-from tui_balancer.ui.widgets.kept import Pane
-from tui_balancer.ui.widgets.line_text import LineText
-from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.scope_list import ScopeList
 from tui_balancer.view.why.devices import explain_device
 from tui_balancer.view.why.files import explain_file

@@ -13,13 +13,13 @@ from textual.widget import Widget
 from tui_balancer.ui.dialogs.decision_dialog import DecisionDialog
 from tui_balancer.ui.keymap import STEALS, bindings
 from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.painting.kept import Pane
+from tui_balancer.ui.painting.row_list import RowList
 from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.event_log import EventLog
 from tui_balancer.ui.widgets.filter_bar import FilterBar
-from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.ui.widgets.pair_matrix import PairMatrix
-from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.view.why.explain import explain_event
 
 

@@ -15,14 +15,14 @@ from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import shorten
 from tui_balancer.ui.keymap import TIMELINE, bindings
 from tui_balancer.ui.messages import Picture
+from tui_balancer.ui.painting.kept import Pane
+from tui_balancer.ui.painting.line_text import LineText
+from tui_balancer.ui.painting.row_list import RowList
 from tui_balancer.ui.state.screen_state import ScreenState
 from tui_balancer.ui.state.timeline import Cell
 from tui_balancer.ui.styles import Line, spread
 from tui_balancer.ui.views.view import View
 from tui_balancer.ui.widgets.gantt import Gantt
-from tui_balancer.ui.widgets.kept import Pane
-from tui_balancer.ui.widgets.line_text import LineText
-from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.ui.widgets.throughput_chart import LEAST_ROWS, ThroughputChart
 from tui_balancer.ui.widgets.tracks import LEGEND
 from tui_balancer.view.run_state import SpanEnd

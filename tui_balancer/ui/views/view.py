@@ -11,10 +11,10 @@ from tui_balancer.scheduler.commands import Command
 from tui_balancer.ui.dialogs.columns_dialog import ColumnsDialog
 from tui_balancer.ui.keymap import STEERING, Key
 from tui_balancer.ui.messages import CommandWanted, FileWanted, Picture, WhyWanted
+from tui_balancer.ui.painting.chosen_columns import ChosenColumns
+from tui_balancer.ui.painting.column_layout import ColumnLayout
+from tui_balancer.ui.painting.kept import Pane
 from tui_balancer.ui.state.screen_state import ScreenState
-from tui_balancer.ui.widgets.chosen_columns import ChosenColumns
-from tui_balancer.ui.widgets.column_layout import ColumnLayout
-from tui_balancer.ui.widgets.kept import Pane
 from tui_balancer.view.handle import Phase
 from tui_balancer.view.why.explain import Question
 

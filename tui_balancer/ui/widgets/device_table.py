@@ -11,10 +11,10 @@ from tui_balancer.formatting import NONE, count, estimate, memory, percent, quan
 from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import bar, short_count, shorten, sparkline
+from tui_balancer.ui.painting.chosen_columns import ChosenColumns
+from tui_balancer.ui.painting.columns import Column
 from tui_balancer.ui.state.device_rows import DeviceRow, device_rows, ends_in
 from tui_balancer.ui.styles import Line, Tone
-from tui_balancer.ui.widgets.chosen_columns import ChosenColumns
-from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.view.handle import RunSnapshot
 
 WELL_USED: Final = 0.8

@@ -10,14 +10,14 @@ from textual.content import Content
 from tui_balancer.formatting import duration, quantity
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import device_label, device_width
+from tui_balancer.ui.painting.painted import Painted
+from tui_balancer.ui.painting.row_list import CURSOR_WIDTH, gap
 from tui_balancer.ui.state.throughput_history import (
     KEPT_SAMPLES,
     SAMPLE_SECONDS,
     ThroughputHistory,
 )
 from tui_balancer.ui.styles import Line
-from tui_balancer.ui.widgets.painted import Painted
-from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, gap
 from tui_balancer.view.handle import RunSnapshot
 
 MOST_LINES: Final = 6

@@ -7,10 +7,10 @@ from typing import Final
 from tui_balancer.formatting import clock_time, count, plural
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import cut, device_label, shorten
+from tui_balancer.ui.painting.columns import Column
+from tui_balancer.ui.painting.row_list import RowList
 from tui_balancer.ui.state.event_lines import EventRecord, LogRow
 from tui_balancer.ui.styles import Line
-from tui_balancer.ui.widgets.columns import Column
-from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.view.event_lines import Category, Label
 
 KINDS: Final[dict[str, frozenset[Category | Label]]] = {

@@ -11,10 +11,10 @@ from rich.cells import cell_len
 from tui_balancer.formatting import NONE, count, duration, quantity
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import device_label, fine_estimate, shorten
+from tui_balancer.ui.painting.columns import Column
 from tui_balancer.ui.state.file_rows import FileRow
 from tui_balancer.ui.state.file_table import WITHOUT_OUTPUT, FileState
 from tui_balancer.ui.styles import Line, Tone
-from tui_balancer.ui.widgets.columns import Column
 
 TAG_WIDTH: Final = 1
 LONG_NAME: Final = 40

@@ -15,6 +15,10 @@ from tui_balancer.formatting import count, plural
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import device_width
+from tui_balancer.ui.painting.chosen_columns import ChosenColumns
+from tui_balancer.ui.painting.columns import Column
+from tui_balancer.ui.painting.drag_list import DragList
+from tui_balancer.ui.painting.row_list import CURSOR_WIDTH
 from tui_balancer.ui.screen_memory import ScreenMemory
 from tui_balancer.ui.state.file_rows import (
     SORTS,
@@ -28,15 +32,11 @@ from tui_balancer.ui.state.file_rows import (
 from tui_balancer.ui.state.file_table import QUEUED, WITHOUT_OUTPUT, FileState, FileTable
 from tui_balancer.ui.state.targets import Reach, Targets
 from tui_balancer.ui.styles import Line
-from tui_balancer.ui.widgets.chosen_columns import ChosenColumns
-from tui_balancer.ui.widgets.columns import Column
-from tui_balancer.ui.widgets.drag_list import DragList
 from tui_balancer.ui.widgets.file_columns import (
     TAG_WIDTH,
     file_columns,
     reason_columns,
 )
-from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH
 
 _SORT_SHARE: Final = 0.1
 """Share of the time for sorting many files again without a user's request."""

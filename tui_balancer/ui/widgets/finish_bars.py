@@ -8,11 +8,11 @@ from functools import cache
 from tui_balancer.formatting import estimate
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import device_label, device_width
+from tui_balancer.ui.painting.columns import Column
+from tui_balancer.ui.painting.row_list import RowList
 from tui_balancer.ui.state.device_rows import GROUPED_FROM, ends_in, is_finished
 from tui_balancer.ui.state.forecast import HELD, LATE, fluid_end
 from tui_balancer.ui.styles import Line, Tone
-from tui_balancer.ui.widgets.columns import Column
-from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.view.handle import RunSnapshot
 
 

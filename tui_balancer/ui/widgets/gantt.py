@@ -12,10 +12,10 @@ from textual.message import Message
 from tui_balancer.formatting import duration
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import device_label, device_width
+from tui_balancer.ui.painting.columns import Column
+from tui_balancer.ui.painting.row_list import CURSOR_WIDTH, RowList
 from tui_balancer.ui.state.timeline import Cell, TimelineRecord
 from tui_balancer.ui.styles import Line, Span
-from tui_balancer.ui.widgets.columns import Column
-from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, RowList
 from tui_balancer.ui.widgets.tracks import STEPS, TrackLines, Window, fitting_step, time_labels
 
 

@@ -10,8 +10,8 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from tui_balancer.ui.keymap import Key
+from tui_balancer.ui.painting.painted import Painted
 from tui_balancer.ui.styles import Line, fit, line_width
-from tui_balancer.ui.widgets.painted import Painted
 
 _GAP: Final = "  "
 

@@ -9,11 +9,11 @@ from textual.binding import Binding, BindingType
 
 from tui_balancer.formatting import plural
 from tui_balancer.ui.messages import LogPicture
+from tui_balancer.ui.painting.columns import Column
+from tui_balancer.ui.painting.row_list import RowList
 from tui_balancer.ui.state.log_tail import Level, LogLine
 from tui_balancer.ui.styles import Line, Tone
-from tui_balancer.ui.widgets.columns import Column
 from tui_balancer.ui.widgets.log_names import label_of
-from tui_balancer.ui.widgets.row_list import RowList
 
 _TONES: Final[dict[Level, Tone]] = {
     Level.INFO: "plain",

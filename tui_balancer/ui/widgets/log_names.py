@@ -6,9 +6,9 @@ import re
 from typing import Final
 
 from tui_balancer.ui.formatting import device_label
+from tui_balancer.ui.painting.columns import Column
+from tui_balancer.ui.painting.row_list import RowList
 from tui_balancer.ui.styles import Line
-from tui_balancer.ui.widgets.columns import Column
-from tui_balancer.ui.widgets.row_list import RowList
 
 
 def _name_cell(name: str, width: int) -> Line:

@@ -8,9 +8,9 @@ from functools import cache
 from tui_balancer.formatting import NONE, estimate, quantity
 from tui_balancer.scheduler.model import WaitingUnit
 from tui_balancer.ui.formatting import device_label, device_width, shorten
+from tui_balancer.ui.painting.columns import Column
+from tui_balancer.ui.painting.row_list import RowList
 from tui_balancer.ui.state.forecast import HELD
-from tui_balancer.ui.widgets.columns import Column
-from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.view.handle import RunSnapshot
 
 

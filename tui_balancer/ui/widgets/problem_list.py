@@ -8,10 +8,10 @@ from typing import Final
 from tui_balancer.formatting import count, plural
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import cut, short_count, shorten
+from tui_balancer.ui.painting.columns import Column
+from tui_balancer.ui.painting.row_list import RowList
 from tui_balancer.ui.state.problem_rows import FailedRow, GroupRow, ProblemRow, ProblemRows
 from tui_balancer.ui.styles import Line, Tone
-from tui_balancer.ui.widgets.columns import Column
-from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.view.problems import FailureGroup, Problems, Severity
 
 _SHORT_NAME: Final = 16

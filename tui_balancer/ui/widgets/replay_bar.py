@@ -11,8 +11,8 @@ from textual.reactive import reactive
 from tui_balancer.formatting import duration
 from tui_balancer.history.replay.replay_run import Playback
 from tui_balancer.ui import glyphs
+from tui_balancer.ui.painting.painted import Painted
 from tui_balancer.ui.styles import Line, Tone, fit, line_width
-from tui_balancer.ui.widgets.painted import Painted
 
 
 def head(playback: Playback) -> Line:

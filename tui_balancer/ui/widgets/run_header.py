@@ -14,8 +14,8 @@ from tui_balancer.ui import glyphs
 from tui_balancer.ui.dialogs.efficiency_dialog import efficiency_dialog
 from tui_balancer.ui.formatting import bar, shorten
 from tui_balancer.ui.keymap import HEADER, SHOWING, bindings
+from tui_balancer.ui.painting.painted import Painted
 from tui_balancer.ui.styles import Line, Tone, fit, line_width, spread
-from tui_balancer.ui.widgets.painted import Painted
 from tui_balancer.view.handle import Phase, RunSnapshot, Step
 
 _LEAST_BAR: Final = 10

@@ -8,12 +8,12 @@ from typing import Final
 from tui_balancer.scheduler.model import DeviceMetrics
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import short_count
+from tui_balancer.ui.painting.columns import Column
+from tui_balancer.ui.painting.row_list import RowList
 from tui_balancer.ui.state.device_rows import is_finished
 from tui_balancer.ui.state.file_rows import Choice
 from tui_balancer.ui.state.file_table import QUEUED, FileState
 from tui_balancer.ui.styles import Line, Tone
-from tui_balancer.ui.widgets.columns import Column
-from tui_balancer.ui.widgets.row_list import RowList
 from tui_balancer.view.handle import RunSnapshot
 
 

@@ -9,10 +9,10 @@ from textual.content import Content
 
 from tui_balancer.formatting import quantity
 from tui_balancer.ui import glyphs
+from tui_balancer.ui.painting.painted import Painted
+from tui_balancer.ui.painting.row_list import CURSOR_WIDTH, gap
 from tui_balancer.ui.state.run_throughput import RunThroughput
 from tui_balancer.ui.styles import Line
-from tui_balancer.ui.widgets.painted import Painted
-from tui_balancer.ui.widgets.row_list import CURSOR_WIDTH, gap
 from tui_balancer.ui.widgets.tracks import Window, fitting_step, time_labels
 
 LEAST_ROWS: Final = 7

@@ -7,8 +7,8 @@ from typing import Any, Generic
 from textual import events
 from textual.message import Message
 
-from tui_balancer.ui.widgets.columns import RowT
-from tui_balancer.ui.widgets.row_list import RowList
+from tui_balancer.ui.painting.columns import RowT
+from tui_balancer.ui.painting.row_list import RowList
 
 
 class DragList(RowList[RowT], Generic[RowT]):

@@ -10,8 +10,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui_balancer.ui.painting.kept import Kept
 from tui_balancer.ui.styles import Line, to_strip
-from tui_balancer.ui.widgets.kept import Kept
 
 if TYPE_CHECKING:
     from typing_extensions import Self

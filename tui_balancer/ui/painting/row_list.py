@@ -15,9 +15,9 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 
 from tui_balancer.ui import glyphs
+from tui_balancer.ui.painting.columns import Column, RowT, arrange
+from tui_balancer.ui.painting.painted import Painted
 from tui_balancer.ui.styles import Line, fit, plain
-from tui_balancer.ui.widgets.columns import Column, RowT, arrange
-from tui_balancer.ui.widgets.painted import Painted
 
 CURSOR_WIDTH: Final = 2
 ROOMY: Final = 110

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.reactive import reactive
 
+from tui_balancer.ui.painting.painted import Painted
 from tui_balancer.ui.styles import Line, fit
-from tui_balancer.ui.widgets.painted import Painted
 
 
 class LineText(Painted):

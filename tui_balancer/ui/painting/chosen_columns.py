@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic
 
+from tui_balancer.ui.painting.column_layout import ColumnLayout
+from tui_balancer.ui.painting.columns import Column, RowT
+from tui_balancer.ui.painting.row_list import RowList
 from tui_balancer.ui.screen_memory import ScreenMemory
-from tui_balancer.ui.widgets.column_layout import ColumnLayout
-from tui_balancer.ui.widgets.columns import Column, RowT
-from tui_balancer.ui.widgets.row_list import RowList
 
 
 class ChosenColumns(RowList[RowT], Generic[RowT]):

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from tui_balancer.ui.widgets.columns import Column
+from tui_balancer.ui.painting.columns import Column
 
 RowT = TypeVar("RowT")
 
