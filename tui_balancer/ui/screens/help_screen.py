@@ -27,7 +27,7 @@ _SIGNS: Final = (
     ("Busy", "Share of the last seconds spent computing"),
     ("Load", "Utilization as the driver or the system reports it"),
     ("Stolen", "+ files taken from others, − files given to others"),
-    (glyphs.MARK, "The bound: when all would finish if the work were divided perfectly"),
+    (glyphs.MARK, "The best possible: all finish then if the work is divided perfectly"),
     ("~", "An estimate; everything else is measured"),
     (glyphs.TAG, "A tagged file; click there to tag or untag"),
 )

@@ -126,5 +126,5 @@ class FinishBars(RowList[FinishRow]):
         self.set_columns(columns(device_width(row.device for row in rows)))
         self.set_rows(rows)
         bound = rows[0].bound if rows else None
-        parts = [f"{glyphs.MARK} bound {estimate(bound)}"] if bound is not None else []
+        parts = [f"{glyphs.MARK} best possible {estimate(bound)}"] if bound is not None else []
         self.retitle("Finish times", *parts)
