@@ -174,7 +174,7 @@ def test_a_run_merges_at_its_end_and_windows_are_counted(
     assert result.returncode == 0, result.stderr
     assert "merged: 6 sequences of 2 inputs in merged.npz, merged.tsv\n" in result.stdout
     assert "2 sequences equal earlier ones: computed once\n" in result.stdout
-    assert "go through in windows: 3 in 2 files" in result.stdout
+    assert "are embedded in windows: 3 in 2 files" in result.stdout
     with np.load(tmp_path / "out" / "merged.npz", allow_pickle=False) as file:
         assert list(file["ids"]) == ["a:p", "q", "copy", "r", "b:p", "long"]
         same = file["embeddings"]
