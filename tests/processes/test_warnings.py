@@ -95,6 +95,21 @@ def test_the_page_has_a_section_of_them(run_folder: Path) -> None:
     )
 
 
+def test_a_resumed_run_still_says_what_its_files_have(
+    proteins: Path, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    tui_balancer_here("run", proteins, "-o", output, *options, "--headless")
+    (output / "a_ESM.pt").unlink()
+    result = tui_balancer_here("resume", output, "--headless")
+    assert result.returncode == 0, result.stderr
+    for line in WARNINGS:
+        assert result.stdout.count(f"warning  {line}\n") == 2, "when it is found, and at the end"
+    report = json.loads(tui_balancer_here("report", output, "--json").stdout)
+    texts = [one["text"] for one in report["warnings"]]
+    assert len(texts) == len({*texts}) == len(WARNINGS) + 1, "each once, and the lost output"
+
+
 def test_strict_fails_the_files_that_are_not_all_proteins(
     proteins: Path, options: tuple[str, ...], tmp_path: Path
 ) -> None:

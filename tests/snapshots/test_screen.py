@@ -86,6 +86,8 @@ LOGS = Path(__file__).parents[1] / "data" / "logs"
 NARROW = {"80x24": SIZES["80x24"]}
 STEERED = ("running", "queues", "problems", "steals", "timeline", "logs", "queues-failed")
 """States in which a screen that may not steer looks different."""
+COLOURED = (*STEERED, "dead-device", "finished")
+"""States whose colours are looked at: every tab, what is wrong, and the end."""
 
 
 def app_and_preparation(
@@ -137,14 +139,15 @@ async def test_a_screen_that_may_not_steer(snapshot: SnapshotAssertion, state: s
     await assert_pictures(snapshot, *app_and_preparation(state, read_only=True))
 
 
+@pytest.mark.parametrize("state", COLOURED)
 async def test_the_screen_on_a_light_terminal(
-    snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
+    snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     monkeypatch.setenv("COLORFGBG", "0;15")
-    await assert_pictures(snapshot, *app_and_preparation("dead-device"), NARROW)
+    await assert_pictures(snapshot, *app_and_preparation(state), NARROW)
 
 
-@pytest.mark.parametrize("state", ["dead-device", "timeline"])
+@pytest.mark.parametrize("state", COLOURED)
 async def test_the_screen_with_high_contrast(
     snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:

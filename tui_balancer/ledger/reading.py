@@ -122,6 +122,13 @@ class LedgerReader:
             for (sequence, seconds, kind, _), payload in zip(rows, payloads, strict=True)
         )
 
+    def payloads(self, kind: str) -> tuple[dict[str, Any], ...]:
+        """Return what the events of a kind hold, of all sessions, oldest first."""
+        rows = self._select(
+            "SELECT payload FROM events WHERE kind = ? ORDER BY session, sequence", kind
+        )
+        return tuple(json.loads(payload) for (payload,) in rows)
+
     def _select(self, statement: str, *values: object) -> list[Any]:
         with self._lock:
             try:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path, PurePath
 
+from msgspec import convert
+
 from tui_balancer.failures import Failure
 from tui_balancer.formatting import plural
 from tui_balancer.inputs.discovery import InputFile
@@ -17,7 +19,7 @@ from tui_balancer.inputs.scan import FileScan, ScanStopped, scan, scan_file
 from tui_balancer.ledger.changes import Change, FileReopened, FileRescanned
 from tui_balancer.ledger.records import FileRecord, FileRow, FileState
 from tui_balancer.ledger.writing import Ledger
-from tui_balancer.notices import Notice, Notices
+from tui_balancer.notices import Notice, NoticeKind, Notices
 from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.outputs.checking import flaw
 from tui_balancer.outputs.formats import FORMATS
@@ -31,6 +33,7 @@ from tui_balancer.run_folder.folder import RunFolder
 from tui_balancer.run_folder.manifest import Manifest, file_records
 from tui_balancer.run_folder.shards import index_parts, with_costs_of
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
+from tui_balancer.scheduler.events import WarningEvent
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.settings import Shards
 
@@ -230,11 +233,22 @@ def _check(
         ledger.append(None, *changes)
     if added:
         ledger.record_scan(added, time.time())
-    warnings = list(notices.all())
+    warnings = [*_earlier_notices(prepared, ledger), *notices.all()]
     if redone:
         text = f"{plural(len(redone), 'output')} will be made again ({redone[0]})"
         warnings.append(Notice(text))
     return warnings
+
+
+def _earlier_notices(prepared: PreparedRun, ledger: Ledger) -> list[Notice]:
+    """Return what earlier sessions found in inputs, which are not scanned again."""
+    kind = str(WarningEvent.__struct_config__.tag)
+    stored = (convert(payload["notice"], Notice) for payload in ledger.payloads(kind))
+    found_now = {
+        *(NoticeKind.RUN, NoticeKind.OUT_OF_MEMORY),
+        *(notice.kind for notice in prepared.warnings),
+    }
+    return list(dict.fromkeys(notice for notice in stored if notice.kind not in found_now))
 
 
 def _shard_flaw(folder: Path, row: FileRow) -> str:
