@@ -72,7 +72,7 @@ def test_a_run_whose_folder_or_ledger_goes_away_says_so_within_seconds_and_fails
     summary = finished(at_work)
     assert exit_code(summary) == EXIT_FAILED
     problem, before, *_ = summary_lines(summary)
-    assert f"removed or replaced during the run: {what}. Put it back" in problem
+    assert f"removed or replaced during the run: {what}. Restore it" in problem
     assert before.startswith("before that, ")
     # Long before the last file; no unit is as short as that on a machine that is busy.
     assert summary.waiting > 0
