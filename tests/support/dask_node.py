@@ -39,7 +39,7 @@ def main() -> None:
         )
         # Its first call sets what Dask would have loaded.
         get_mp_context().set_forkserver_preload(
-            ["tui_balancer.workers.process.slot", "distributed"]
+            ["tests.support.deaf_forkserver", "tui_balancer.workers.process.slot", "distributed"]
         )
     command()
 
