@@ -98,7 +98,7 @@ _CHECK = "Check the records; --strict refuses files that have such"
 _REMOVE = "Nothing, if they are no inputs; else convert them to FASTA"
 
 ADVICE: Final[dict[NoticeKind, str]] = {
-    NoticeKind.RUN: "Read it; the run continues",
+    NoticeKind.RUN: "Nothing, unless the warning says so; the run continues",
     NoticeKind.TRUNCATED: _LONG,
     NoticeKind.WINDOWED: _LONG,
     NoticeKind.TOO_LONG: _LONG,

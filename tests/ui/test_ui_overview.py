@@ -91,6 +91,22 @@ async def test_a_tall_screen_shows_next_files_and_the_throughput_by_device() -> 
         assert "Throughput by device · residues/s · last 24s" in text
 
 
+async def test_a_picture_without_a_new_sample_paints_no_throughput() -> None:
+    run = fake_run()
+    async with shown(run, (120, 40)) as pilot:
+        await grow_older(pilot, run)
+        rates = app_of(pilot).run_screen.overview.rates
+        before = rates._kept
+        assert before is not None, "it is on the screen"
+        run.change(elapsed_seconds=run.current.elapsed_seconds + 0.25)
+        await look(pilot)
+        assert rates._kept is before
+        faster = [replace(one, residues_done=10**9) for one in run.current.devices]
+        run.change(elapsed_seconds=run.current.elapsed_seconds + 4, devices=tuple(faster))
+        await look(pilot)
+        assert rates._kept is not before
+
+
 async def test_a_low_screen_shows_the_essentials() -> None:
     async with shown(fake_run(), (80, 24)) as pilot:
         text = await seen(pilot)

@@ -26,7 +26,7 @@ def heading(text: str) -> Content:
     return Content.styled(text, "bold $text-accent")
 
 
-def _wrapped(line: Content, width: int) -> list[Content]:
+def wrapped(line: Content, width: int) -> list[Content]:
     """Return a line wrapped to the width, indented below its label."""
     room = width - _LABEL
     if line.cell_length <= width or room < _LABEL:
@@ -75,7 +75,7 @@ class DetailDialog(Dialog[None]):
     def update_page(self) -> None:
         """Draw the current page."""
         width = self._box.scrollable_content_region.width
-        lines = [one for line in self._page() for one in _wrapped(line, width)]
+        lines = [one for line in self._page() for one in wrapped(line, width)]
         self._text.update(Content("\n").join(lines))
 
     @property

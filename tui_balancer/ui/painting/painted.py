@@ -6,10 +6,12 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from rich.segment import Segment
+from textual.content import Content
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui_balancer.ui import glyphs
 from tui_balancer.ui.painting.kept import Kept
 from tui_balancer.ui.styles import Line, to_strip
 
@@ -35,10 +37,18 @@ class Painted(Kept):
         self._fresh_width = 0
         self._strips: dict[int, Strip] = {}
         self._strips_for = Region()
+        self._title = ""
 
     @abstractmethod
     def draw(self, y: int, width: int) -> Line:
         """Return a line of the view, at most `width` cells long."""
+
+    def retitle(self, *parts: str) -> None:
+        """Set a title of several parts in the frame; a new one paints the whole widget."""
+        title = f" {f' {glyphs.DOT} '.join(parts)} "
+        if title != self._title:
+            self._title = title
+            self.border_title = Content(title)
 
     def ground(self, _y: int, _line: Line) -> str:
         """Return the component class of a line's base style; empty for the widget's own."""

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Final, Generic
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -104,7 +103,6 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
         self._arranged: list[tuple[Column[RowT], int]] = []
         self._arranged_for = 0
         self._gap = 1
-        self._title = ""
 
     def on_mount(self) -> None:
         """Set the size of an empty list."""
@@ -262,13 +260,6 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
         """Drop lines that were drawn for another layout."""
         self._fresh.clear()
         super().watch_scroll_y(old_value, new_value)
-
-    def retitle(self, *parts: str) -> None:
-        """Set a title of several parts in the frame."""
-        title = f" {f' {glyphs.DOT} '.join(parts)} "
-        if title != self._title:
-            self._title = title
-            self.border_title = Content(title)
 
     def row_width(self, width: int) -> int:
         """Return the width of a row in cells: one less next to a scrollbar."""

@@ -16,11 +16,14 @@ class ThroughputHistory:
 
     A sample counts the residues embedded in its two seconds; it is not the smoothed rate of the
     device table, so a pause shows at once.
+
+    Attributes:
+        taken: How many samples were taken.
     """
 
     def __init__(self) -> None:
         self._samples: dict[str, deque[float]] = {}
-        self._taken = 0
+        self.taken = 0
         self._last: tuple[float, dict[str, int]] | None = None
 
     def note(self, snapshot: RunSnapshot) -> None:
@@ -35,7 +38,7 @@ class ThroughputHistory:
         if elapsed < SAMPLE_SECONDS:
             return
         repeats = min(KEPT_SAMPLES, int(elapsed / SAMPLE_SECONDS))
-        self._taken += repeats
+        self.taken += repeats
         for device, residues in done.items():
             rate = max(0, residues - done_before.get(device, residues)) / elapsed
             samples = self._samples.setdefault(device, deque(maxlen=KEPT_SAMPLES))
@@ -45,7 +48,7 @@ class ThroughputHistory:
     def forget(self) -> None:
         """Remove all samples."""
         self._samples.clear()
-        self._taken = 0
+        self.taken = 0
         self._last = None
 
     def recent(self, device: str, count: int) -> tuple[float, ...]:
@@ -60,7 +63,7 @@ class ThroughputHistory:
         Groups always begin at the same samples: the newest one may have fewer.
         """
         kept = self._samples.get(device, ())
-        first = self._taken - len(kept)
+        first = self.taken - len(kept)
         sums: dict[int, list[float]] = {}
         for number, rate in enumerate(kept, first):
             sums.setdefault(number // samples, []).append(rate)

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui_balancer.scheduler.commands import RetryUnits, SkipUnits
-from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
+from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading, wrapped
 from tui_balancer.ui.keymap import PROBLEMS, Key, bindings
 from tui_balancer.ui.messages import Picture
 from tui_balancer.ui.painting.row_list import RowList
@@ -73,7 +73,10 @@ class ProblemsView(View):
                 lines.append(field("First", row.example.line))
         if row is not None:
             lines.append(field("Do", (row.group.advice, "$text-accent")))
-        self._words.update(Content("\n").join(lines))
+        width = self._words.size.width or self.size.width
+        self._words.update(
+            Content("\n").join(part for line in lines for part in wrapped(line, width))
+        )
 
     def action_details(self) -> None:
         """Fold or unfold the files of a cause; show details of a file or a warning."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
-from textual.content import Content
-
 from tui_balancer.formatting import duration, quantity
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import device_label, device_width
@@ -41,20 +39,27 @@ class DeviceThroughput(Painted):
         self._names: tuple[str, ...] = ()
         self._bars: dict[str, list[float]] = {}
         self._rates: dict[str, float | None] = {}
+        self._measured: tuple[int, int, tuple[str, ...]] | None = None
 
     def show(self, snapshot: RunSnapshot) -> None:
         """Show the measurements up to a snapshot."""
         self._names = tuple(one.device for one in snapshot.devices)
         self._rates = {one.device: one.residues_per_second for one in snapshot.devices}
         width = max(1, self.room.width - self._left)
+        measured = self._history.taken, width, self._names
+        if measured != self._measured:
+            self._measured = measured
+            self._bars = self._averages(width)
+        self.repaint_changes()
+
+    def _averages(self, width: int) -> dict[str, list[float]]:
+        """Return the bars of each device in so many cells, and write their time into the title."""
         kept = [len(self._history.recent(one, KEPT_SAMPLES)) for one in self._names]
         longest = max(kept, default=0)
         samples = max(1, ceil(longest / width))
-        self._bars = {one: self._history.averages(one, samples, width) for one in self._names}
         shown = duration(min(longest, samples * width) * SAMPLE_SECONDS)
-        dot = f" {glyphs.DOT} "
-        self.border_title = Content(f" Throughput by device{dot}residues/s{dot}last {shown} ")
-        self.repaint_changes()
+        self.retitle("Throughput by device", "residues/s", f"last {shown}")
+        return {one: self._history.averages(one, samples, width) for one in self._names}
 
     @property
     def _left(self) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
-from textual.content import Content
-
 from tui_balancer.formatting import quantity
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.painting.painted import Painted
@@ -42,7 +40,7 @@ class ThroughputChart(Painted):
         self._rates: list[float | None] = []
         self._fitted: tuple[float, int] | None = None
         self._shown: tuple[Window, int, float] | None = None
-        self.border_title = Content(" Throughput ")
+        self.retitle("Throughput")
 
     def show(self, window: Window, left: int) -> None:
         """Show a window of time.
@@ -59,7 +57,7 @@ class ThroughputChart(Painted):
         cells = range(window.first, window.first + window.width)
         self._rates = [rate(number * step, (number + 1) * step) for number in cells]
         of = f", {glyphs.LIGHT} on average" if self._throughput.since else " of all devices"
-        self.border_title = Content(f" Throughput {glyphs.DOT} residues/s{of} ")
+        self.retitle("Throughput", f"residues/s{of}")
         self.repaint_changes()
 
     def fit(self, seconds: float, names: int) -> None:
