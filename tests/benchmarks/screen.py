@@ -42,7 +42,8 @@ TABS = {
     "1": "Finish times",
     "2": "Files",
     "4": "Steals by device",
-    "5": "letter",
+    "3": "No problems",
+    "5": "per column",
     "6": "this log is empty",
 }
 CPU_SECONDS = 12.0
@@ -210,7 +211,7 @@ def processor_share(devices: int, goal: str) -> str:
         used = after.user + after.system - before.user - before.system
         shares[key] = 100 * used / seconds
         close(terminal)
-    named = ("without a screen", "overview", "queues", "steals", "timeline", "logs")
+    named = ("without a screen", "overview", "queues", "problems", "steals", "timeline", "logs")
     figures = ", ".join(
         f"{name} {share:.1f} %" for name, share in zip(named, shares.values(), strict=True)
     )

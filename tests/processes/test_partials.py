@@ -37,14 +37,16 @@ def test_finished_batches_survive_a_kill_and_the_bytes_are_those_of_an_undisturb
     note = board.progress
 
     def pausing(worker: WorkerId, report: TaskProgress) -> Directive:
-        order = note(worker, report)
-        return Directive.PAUSE if len(reports_of(workshop, 2)) == BATCHES_BEFORE_DEATH else order
+        if len(reports_of(workshop, 2)) == BATCHES_BEFORE_DEATH - 1:
+            board.set_order(Directive.PAUSE)
+        return note(worker, report)
 
     monkeypatch.setattr(board, "progress", pausing)
     board.put(replace(first, epoch=2))
     board.wait_until(lambda: len(reports_of(workshop, 2)) == BATCHES_BEFORE_DEATH)
     os.kill(workshop.pid, signal.SIGKILL)
     workshop.wait_for_exits(1)
+    board.set_order(Directive.CONTINUE)
     board.put(replace(first, epoch=3))
     board.wait_until(lambda: len(board.results) == 2)
 
