@@ -13,12 +13,14 @@ class Alphabet:
     Attributes:
         letters: Those that have a token, in upper case.
         unknown: The letter that others are read as.
+        nucleotides: Whether they are bases; otherwise they are amino acids.
         before: Special tokens before the residues of a sequence, as BOS.
         after: Special tokens after them, as EOS.
     """
 
     letters: str
     unknown: str = "X"
+    nucleotides: bool = False
     before: int = 1
     after: int = 1
 
@@ -35,3 +37,6 @@ class Alphabet:
 
 PROTEIN = Alphabet("ACDEFGHIKLMNPQRSTVWYXBUZO")
 """The 20 amino acids, X for an unknown one, B and Z for one of two, and the rare U and O."""
+
+NUCLEOTIDE = Alphabet("ACGTN", unknown="N", nucleotides=True)
+"""The four bases, and N for an unknown one."""

@@ -20,6 +20,7 @@ class FailureCause(str, Enum):
     DAMAGED = "damaged"
     FOREIGN_LETTER = "foreign_letter"
     NUCLEOTIDES = "nucleotides"
+    PROTEIN = "protein"
     OTHER_FORMAT = "other_format"
     SUSPECT = "suspect"
     CHANGED = "changed"
@@ -61,8 +62,9 @@ WORDS: Final[dict[FailureCause, str]] = {
     FailureCause.DAMAGED: "the packed file is damaged or cut short",
     FailureCause.FOREIGN_LETTER: "a sequence has a character that is not a residue",
     FailureCause.NUCLEOTIDES: "the file looks like DNA or RNA",
+    FailureCause.PROTEIN: "the file looks like protein, and the model reads nucleotides",
     FailureCause.OTHER_FORMAT: "the records are PIR or structure tokens, not FASTA of proteins",
-    FailureCause.SUSPECT: "a record may be no protein, and --strict refuses it",
+    FailureCause.SUSPECT: "a record may be no sequence, and --strict refuses it",
     FailureCause.CHANGED: "the file changed during the run",
     FailureCause.OUT_OF_MEMORY: "not enough memory",
     FailureCause.KILLED_WORKERS: "the file killed several workers",
@@ -82,6 +84,7 @@ ADVICE: Final[dict[FailureCause, str]] = {
     FailureCause.ARCHIVE: "Unpack it first",
     FailureCause.DAMAGED: "Copy or download the file again",
     FailureCause.FOREIGN_LETTER: "Correct the line that the reason names",
+    FailureCause.PROTEIN: "Embed it in a run with a protein model",
     FailureCause.NUCLEOTIDES: "Translate it, or start a new run with --allow-nucleotide",
     FailureCause.OTHER_FORMAT: "Convert the file to FASTA with protein sequences",
     FailureCause.SUSPECT: "Correct the record, or start a new run without --strict",

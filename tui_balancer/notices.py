@@ -24,11 +24,14 @@ class NoticeKind(str, Enum):
     WINDOWED = "windowed"
     TOO_LONG = "too_long"
     REPLACED = "replaced"
+    AMBIGUOUS = "ambiguous"
+    URACIL = "uracil"
     EMPTY = "empty"
     REPEATED_ID = "repeated_id"
     COMMENT = "comment"
     BYTE_ORDER_MARK = "byte_order_mark"
     HEADER_BYTES = "header_bytes"
+    AMINO_ACIDS = "amino_acids"
     NUCLEOTIDES = "nucleotides"
     SHORT_NUCLEOTIDES = "short_nucleotides"
     THREE_LETTER = "three_letter"
@@ -49,6 +52,7 @@ class NoticeKind(str, Enum):
 
 SUSPECT: Final = frozenset(
     {
+        NoticeKind.AMINO_ACIDS,
         NoticeKind.NUCLEOTIDES,
         NoticeKind.SHORT_NUCLEOTIDES,
         NoticeKind.THREE_LETTER,
@@ -59,7 +63,7 @@ SUSPECT: Final = frozenset(
         NoticeKind.ID_AS_SEQUENCE,
     }
 )
-"""What may be no protein sequence; `--strict` refuses files that have it."""
+"""What may be no sequence that the model reads; `--strict` refuses files that have it."""
 
 
 WORDS: Final[dict[NoticeKind, str]] = {
@@ -67,12 +71,15 @@ WORDS: Final[dict[NoticeKind, str]] = {
     NoticeKind.WINDOWED: "sequences longer than --max-length are embedded in windows",
     NoticeKind.TOO_LONG: "sequences longer than --max-length are left out",
     NoticeKind.REPLACED: "letters outside the alphabet are read as X",
+    NoticeKind.AMBIGUOUS: "ambiguity codes and X are read as N",
+    NoticeKind.URACIL: "sequences of RNA are read as DNA, U as T",
     NoticeKind.EMPTY: "empty sequences are left out",
     NoticeKind.REPEATED_ID: "repeated ids are kept apart by a suffix",
     NoticeKind.COMMENT: "comment lines, which begin with ';', are skipped",
     NoticeKind.BYTE_ORDER_MARK: "byte-order marks inside a file are dropped",
     NoticeKind.HEADER_BYTES: "headers are not UTF-8, their other bytes are kept as \\x..",
     NoticeKind.SHORT_NUCLEOTIDES: "short sequences of A, C, G, T and U alone may be DNA or RNA",
+    NoticeKind.AMINO_ACIDS: "sequences look like protein",
     NoticeKind.NUCLEOTIDES: "sequences look like DNA or RNA",
     NoticeKind.THREE_LETTER: "sequences look like three-letter codes",
     NoticeKind.SECONDARY_STRUCTURE: "sequences look like secondary structure",
@@ -103,11 +110,14 @@ ADVICE: Final[dict[NoticeKind, str]] = {
     NoticeKind.WINDOWED: _LONG,
     NoticeKind.TOO_LONG: _LONG,
     NoticeKind.REPLACED: "Check the letters, if there are many",
+    NoticeKind.AMBIGUOUS: "Nothing, unless there are many: the model has no token for them",
+    NoticeKind.URACIL: "Nothing: the model knows DNA only",
     NoticeKind.EMPTY: "Restore the sequences, if they should be there",
     NoticeKind.REPEATED_ID: "Nothing: the outputs name both; make ids unique to keep them",
     NoticeKind.COMMENT: "Nothing, if they are comments",
     NoticeKind.BYTE_ORDER_MARK: "Nothing; files were joined that began with one",
     NoticeKind.HEADER_BYTES: "Save the file as UTF-8 to keep its headers readable",
+    NoticeKind.AMINO_ACIDS: "Embed proteins in a run with a protein model",
     NoticeKind.NUCLEOTIDES: _NUCLEOTIDES,
     NoticeKind.SHORT_NUCLEOTIDES: _NUCLEOTIDES,
     NoticeKind.THREE_LETTER: _CHECK,
@@ -130,6 +140,7 @@ ADVICE: Final[dict[NoticeKind, str]] = {
 
 REASONS: Final[dict[NoticeKind, str]] = {
     NoticeKind.SHORT_NUCLEOTIDES: "may be short DNA or RNA",
+    NoticeKind.AMINO_ACIDS: "looks like protein",
     NoticeKind.NUCLEOTIDES: "looks like DNA or RNA",
     NoticeKind.THREE_LETTER: "looks like three-letter codes",
     NoticeKind.SECONDARY_STRUCTURE: "looks like secondary structure",

@@ -11,7 +11,7 @@ import pytest
 
 from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.discovery import find_inputs
-from tui_balancer.inputs.fasta import InputError
+from tui_balancer.inputs.locating import InputError
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.notices import (

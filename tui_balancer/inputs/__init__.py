@@ -1,1 +1,1 @@
-"""Finding protein FASTA files, reading them with Biopython, cleaning residues, counting."""
+"""Finding FASTA files, reading them with Biopython, cleaning residues, counting."""

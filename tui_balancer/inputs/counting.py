@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tui_balancer.alphabets import Alphabet
 from tui_balancer.inputs.counts import NOTHING, Counted, Counts
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.fasta import LONG_KINDS, NUCLEOTIDE_SHARE, looks_like_nucleotides
@@ -150,10 +151,12 @@ def _add(
     if begin or not parts:
         return False
     ids, sequences = parts[::2], [lines.replace(b"\n", b"") for lines in parts[1::2]]
-    written, absent = sequences, rules.alphabet.absent
+    alphabet = rules.alphabet
+    written, absent = sequences, alphabet.absent
     text = b"".join(sequences)
     if not _in_alphabet(text, absent):
-        written = [one.rstrip(b"*") for one in sequences]
+        if not alphabet.nucleotides:
+            written = [one.rstrip(b"*") for one in sequences]
         sequences = [one.upper() for one in written]
         text = b"".join(sequences)
         if not _in_alphabet(text, absent):
@@ -163,13 +166,15 @@ def _add(
     found.records += len(sequences)
     if _SEMICOLON in block and any(map(is_pir, ids)):
         return False
-    for number in _candidates(ids, written, sequences, lengths, text):
-        suspect = suspicion(ids[number], written[number], nucleotides=not rules.allow_nucleotide)
+    for number in _candidates(ids, written, sequences, lengths, text, alphabet):
+        suspect = suspicion(
+            ids[number], written[number], alphabet, nucleotides=rules.refuses_nucleotides
+        )
         if suspect is not None:
             if suspect.refusal:
                 return False
             found.findings.suspect(suspect, positions[number])
-        elif not rules.allow_nucleotide and is_short_nucleotides(sequences[number]):
+        elif rules.refuses_nucleotides and is_short_nucleotides(sequences[number]):
             found.findings.short_nucleotides(len(sequences[number]), positions[number])
     if b"" in sequences:
         empty = [place for place, one in zip(positions, sequences, strict=True) if not one]
@@ -181,7 +186,7 @@ def _add(
     known = len(found.ids)
     found.ids.update(ids)
     duplicates = len(ids) - (len(found.ids) - known)
-    _add_letters(found, text)
+    _add_letters(found, text, rules)
     long = (lengths > rules.max_length).nonzero()[0].tolist()
     if long:
         found.findings.add_all(LONG_KINDS[rules.long], [positions[number] for number in long])
@@ -195,6 +200,7 @@ def _candidates(
     sequences: list[bytes],
     lengths: npt.NDArray[np.int64],
     text: bytes,
+    alphabet: Alphabet,
 ) -> list[int]:
     """Return which records may be suspect, as far as that is quickly told.
 
@@ -203,7 +209,11 @@ def _candidates(
         sequences: The same in upper case.
     """
     # Of most blocks this is all that takes time: `may_be_coded`, without a call for each record.
-    found = [number for number, one in enumerate(sequences) if _F not in one and _Q not in one]
+    found = (
+        []
+        if alphabet.nucleotides
+        else [number for number, one in enumerate(sequences) if _F not in one and _Q not in one]
+    )
     short = (lengths <= LONGEST_ID).nonzero()[0].tolist()
     if short:
         found += [number for number in short if may_be_id(ids[number], written[number])]
@@ -224,9 +234,11 @@ def _in_alphabet(text: bytes, absent: bytes) -> bool:
     return not any(letter in text for letter in absent) and not beyond.any()
 
 
-def _add_letters(found: _Found, text: bytes) -> None:
+def _add_letters(found: _Found, text: bytes, rules: ReadingRules) -> None:
     """Count letters, and until the file cannot be a nucleic acid those that none has."""
     found.letters += len(text)
+    if not rules.refuses_nucleotides:
+        return
     for start in range(0, len(text), _SAMPLE_BYTES):
         # More than the share of the whole file that they may be: nothing turns it back.
         if found.others > (1 - NUCLEOTIDE_SHARE) * found.size_bytes:
@@ -287,6 +299,6 @@ def _is_good(found: _Found, rules: ReadingRules) -> bool:
     found.findings.excuse(sequences)
     return (
         found.counts.sequences > 0
-        and (rules.allow_nucleotide or not nucleic)
+        and not (rules.refuses_nucleotides and nucleic)
         and not (rules.strict and found.findings.suspects())
     )

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tui_balancer.inputs.counts import Counts
 from tui_balancer.inputs.discovery import InputFile
-from tui_balancer.inputs.fasta import InputError, headers
 from tui_balancer.inputs.findings import Findings, Spot
 from tui_balancer.inputs.ids import id_of
+from tui_balancer.inputs.locating import InputError, headers
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.notices import EXAMPLES, Example, NoticeKind, Notices
 

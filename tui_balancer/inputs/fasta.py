@@ -1,8 +1,8 @@
-"""Reading one protein FASTA file: any bytes become clean records, or one `InputError`.
+"""Reading one FASTA file: any bytes become clean records, or one `InputError`.
 
 `unpacking` and `lines` make text of the bytes, and Biopython's `SimpleFastaParser` records of the
-text; this module decides what they are (FASTA or not, protein or not), `residues` what each letter
-becomes.
+text; this module decides what they are (FASTA or not, of the alphabet or not), `residues` what
+each letter becomes.
 The scan and the worker consume the same `FastaStream`, so their counts agree.
 """
 
@@ -12,15 +12,16 @@ import hashlib
 import io
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 
-from tui_balancer.failures import FailureCause, FileError
+from tui_balancer.failures import FailureCause
 from tui_balancer.inputs.findings import Findings
 from tui_balancer.inputs.ids import NUL, id_of
 from tui_balancer.inputs.lines import FastaText
+from tui_balancer.inputs.locating import InputError, header_of, misplaced
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
-from tui_balancer.inputs.residues import NO_RESIDUES, clean, count_nucleotides, foreign_letter
+from tui_balancer.inputs.residues import clean, count_nucleotides
 from tui_balancer.inputs.segments import Stretch
 from tui_balancer.inputs.suspects import is_short_nucleotides, suspicion
 from tui_balancer.inputs.text import terminal_safe
@@ -31,36 +32,12 @@ NUCLEOTIDE_SHARE = 0.95
 NUCLEOTIDE_MINIMUM = 1000
 """From this many letters on, a file with that share of A, C, G, T, U and N is refused."""
 
-
 LONG_KINDS = {
     "truncate": NoticeKind.TRUNCATED,
     "window": NoticeKind.WINDOWED,
     "skip": NoticeKind.TOO_LONG,
 }
 """What `--long` makes of a sequence that is too long."""
-
-
-class InputError(FileError):
-    """A FASTA file that cannot be used, and why: one line, with the line number if there is one."""
-
-
-def headers(path: Path) -> Iterator[tuple[int, str, bool]]:
-    """Yield the line, the header without the `>`, and whether there are residues, of each record.
-
-    Raises:
-        InputError: It is no text.
-        OSError: It cannot be read.
-    """
-    begin, title, full = 0, "", False
-    for line, found in _numbered_lines(path):
-        if found.startswith(">"):
-            if begin:
-                yield begin, title, full
-            begin, title, full = line, found[1:].rstrip(), False
-        elif not full:
-            full = bool(found.strip(NO_RESIDUES))
-    if begin:
-        yield begin, title, full
 
 
 def looks_like_nucleotides(letters: int, nucleotides: int) -> bool:
@@ -127,14 +104,15 @@ class FastaStream:
     def _records(self, text: Iterator[str]) -> Iterator[ProteinRecord]:
         letters = nucleotides = embedded = 0
         seen: set[str] = set()
+        alphabet = self._rules.alphabet
         for title, sequence in _parse(_from_header(text)):
             self.position += 1
             if NUL in title:
-                raise _misplaced(self._path, self.position)
+                raise misplaced(self._path, self.position, alphabet)
             try:
-                residues, replaced = clean(sequence, self._rules.alphabet)
+                residues, replaced = clean(sequence, alphabet)
             except ValueError as error:
-                raise _misplaced(self._path, self.position) from error
+                raise misplaced(self._path, self.position, alphabet) from error
             record_id = id_of(title, self.position)
             header = title.strip() or record_id
             if not residues:
@@ -142,15 +120,18 @@ class FastaStream:
                 yield ProteinRecord(record_id, "", 0, header=header)
                 continue
             suspect = suspicion(
-                record_id.encode(), sequence.encode(), nucleotides=not self._rules.allow_nucleotide
+                record_id.encode(),
+                sequence.encode(),
+                alphabet,
+                nucleotides=self._rules.refuses_nucleotides,
             )
             if suspect is not None:
                 if suspect.refusal:
-                    line, _ = _header(self._path, self.position)
+                    line, _ = header_of(self._path, self.position)
                     reason = f"line {line}: {suspect.refusal}"
                     raise InputError(reason, FailureCause.OTHER_FORMAT)
                 self.findings.suspect(suspect, self.position)
-            elif not self._rules.allow_nucleotide and is_short_nucleotides(residues.encode()):
+            elif self._rules.refuses_nucleotides and is_short_nucleotides(residues.encode()):
                 self.findings.short_nucleotides(len(residues), self.position)
             letters += len(residues)
             nucleotides += count_nucleotides(residues)
@@ -160,7 +141,10 @@ class FastaStream:
             if len(residues) > self._rules.max_length:
                 self.findings.add(LONG_KINDS[self._rules.long], self.position)
             if replaced:
-                self.findings.add(NoticeKind.REPLACED, self.position, number=replaced)
+                kind = NoticeKind.AMBIGUOUS if alphabet.nucleotides else NoticeKind.REPLACED
+                self.findings.add(kind, self.position, number=replaced)
+            if alphabet.nucleotides and "U" in sequence.upper():
+                self.findings.add(NoticeKind.URACIL, self.position)
             embedded += bool(kept)
             yield ProteinRecord(record_id, kept, len(residues), replaced, header)
         if self._stretch is None:
@@ -170,7 +154,7 @@ class FastaStream:
         """Refuse a file by what is in all of it.
 
         Raises:
-            InputError: There is nothing to embed in it, or it is no protein.
+            InputError: There is nothing to embed in it, or it is none of the alphabet.
         """
         if not letters:
             if empty := self.findings.counts.get(NoticeKind.EMPTY):
@@ -184,7 +168,13 @@ class FastaStream:
                 FailureCause.ALL_TOO_LONG,
             )
         sequences = embedded + self.findings.counts.get(NoticeKind.TOO_LONG, 0)
-        if not self._rules.allow_nucleotide and (
+        if self.findings.counts.get(NoticeKind.AMINO_ACIDS) == sequences:
+            raise InputError(
+                "looks like protein: most of its letters are no bases (the model reads "
+                "nucleotides; embed proteins with another --model)",
+                FailureCause.PROTEIN,
+            )
+        if self._rules.refuses_nucleotides and (
             looks_like_nucleotides(letters, nucleotides)
             or self.findings.counts.get(NoticeKind.NUCLEOTIDES) == sequences
         ):
@@ -197,7 +187,7 @@ class FastaStream:
         suspects = self.findings.suspects() if self._rules.strict else []
         if suspects:
             position, kind = suspects[0]
-            line, title = _header(self._path, position)
+            line, title = header_of(self._path, position)
             shown = terminal_safe(id_of(title, position), 60)
             text = f"line {line}: {shown}: {REASONS[kind]} (--strict)"
             raise InputError(text, FailureCause.SUSPECT)
@@ -251,48 +241,3 @@ def _parse(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
 
     records: Iterator[tuple[str, str]] = SimpleFastaParser(lines)  # type: ignore[no-untyped-call]
     return records
-
-
-_HINTS = {
-    "<": " (a web page in place of a sequence?)",
-    "#": " (one of SaProt's structure-aware tokens?)",
-}
-
-
-def _misplaced(path: Path, position: int) -> InputError:
-    """Return what is wrong with the letters of a record, with the line.
-
-    A second pass, so that the first need not count lines.
-    """
-    headers = 0
-    for number, line in _numbered_lines(path):
-        if line.startswith(">"):
-            headers += 1
-            if headers == position and NUL in line:
-                text = f"line {number}: there is a NUL character in the header; remove it"
-                return InputError(text, FailureCause.FOREIGN_LETTER)
-        elif headers == position and (letter := foreign_letter(line)):
-            hint = _HINTS.get(letter, "")
-            text = f"line {number}: {letter!a} is not a residue{hint}"
-            return InputError(text, FailureCause.FOREIGN_LETTER)
-    return InputError("the file changed while it was read", FailureCause.CHANGED)
-
-
-def _header(path: Path, position: int) -> tuple[int, str]:
-    """Return the line of a record's header, and the header; a second pass, as above."""
-    line, title, _ = next(islice(headers(path), position - 1, None), (0, "", False))
-    return line, title
-
-
-def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a file once more.
-
-    Raises:
-        InputError: It is no text.
-        OSError: It cannot be read.
-    """
-    try:
-        with path.open("rb", buffering=0) as raw:
-            yield from enumerate(FastaText().lines(raw), start=1)
-    except UnreadableContent as error:
-        raise InputError(str(error), error.cause) from error

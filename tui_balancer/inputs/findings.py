@@ -75,7 +75,7 @@ class Findings:
             del self.counts[kind], self._first[kind], self._excusable[kind]
 
     def suspects(self) -> list[tuple[int, NoticeKind]]:
-        """Return first records that may be no protein sequence, in file order."""
+        """Return first records that may be no sequence, in file order."""
         return sorted((spot.position, kind) for kind in SUSPECT for spot in self.first(kind))
 
     def add_line(self, kind: NoticeKind, line: int, detail: str = "") -> None:

@@ -19,7 +19,7 @@ class ReadingRules:
         long: Longer sequences: `truncate` cuts them, `window` keeps them whole, to
             be embedded in windows, `skip` leaves them out.
         segment_bytes: Of a file's segments, see `inputs.segments`.
-        strict: Refuse files in which a record seems to be no protein sequence.
+        strict: Refuse files in which a record seems to be no sequence of the alphabet.
         alphabet: What the model reads.
     """
 
@@ -29,6 +29,11 @@ class ReadingRules:
     segment_bytes: int = SEGMENT_BYTES
     strict: bool = False
     alphabet: Alphabet = PROTEIN
+
+    @property
+    def refuses_nucleotides(self) -> bool:
+        """Whether DNA and RNA are in the wrong place."""
+        return not (self.alphabet.nucleotides or self.allow_nucleotide)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class ProteinRecord:
         residues: Upper-case letters of the alphabet, at most `max_length` of them unless
             longer sequences go through the model in windows; none of one that is left out.
         length: Residues before truncation; 0 of an empty sequence.
-        replaced: Letters read as X.
+        replaced: Letters read as the unknown one, X or N.
         header: The whole header without the `>`; the id where it is empty.
         repeats: The id that it has in the file, where it is kept apart by a suffix.
     """

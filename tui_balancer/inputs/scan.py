@@ -16,8 +16,9 @@ from tui_balancer.inputs.counts import NOTHING, Counted, Counts
 from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.examples import report
-from tui_balancer.inputs.fasta import FastaStream, InputError
+from tui_balancer.inputs.fasta import FastaStream
 from tui_balancer.inputs.findings import Findings
+from tui_balancer.inputs.locating import InputError
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.segments import Stretch, grouped, joint, joint_sha256, segments
 from tui_balancer.inputs.windows import pieces

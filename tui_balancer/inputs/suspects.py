@@ -1,4 +1,4 @@
-"""Records that are no protein sequence: DNA, codes, annotations, words.
+"""Records that are not what the model reads: among proteins DNA, codes, annotations, words.
 
 Each test bounds the chance that a protein looks like that, its letters drawn independently with the
 frequencies of UniProtKB/Swiss-Prot; a record is suspect below `CHANCE`. Real proteins are less
@@ -12,10 +12,18 @@ varied than that (tags, linkers, silk), so each test also asks for what they lac
   than one state, half of them as the one before. Chance: q^n, q that of any of the states.
 - SaProt's tokens: upper and lower case by turns. Chance: 2^−n, below 10^−6.
 - Words of `WORDS`. Chance: 400·∏q, q those of the word's letters.
-- Placeholders of `_NOTHING`. Chance: that of the word where it is in upper case, or none.
 - Short DNA: 6 letters or more, all A, C, G, T, U or N. Peptides are like that too: it counts where
   half of a file's sequences are, with 16 letters together. Chance: 2^(n/3)·q^n, below 10^−7 a file.
+
+Among nucleotides, a protein is told by a letter that only amino acids have; `residues` refuses
+those, and of 50 residues all others come by a chance of 10^−9. What is left is a protein if it has
+10 letters or more, and more than half of them are ambiguity codes.
+
+Among both:
+
+- Placeholders of `_NOTHING`. Chance: that of the word where it is in upper case, or none.
 - The record's id, where not all of the file are so in upper case, as in a list of peptides.
+- PIR's headers.
 """
 
 from __future__ import annotations
@@ -26,6 +34,7 @@ from itertools import pairwise
 from math import exp, log, prod
 from typing import Final
 
+from tui_balancer.alphabets import Alphabet
 from tui_balancer.inputs.residues import GAPS, NUCLEOTIDES
 from tui_balancer.inputs.synthetic import RESIDUE_PERCENT
 from tui_balancer.notices import NoticeKind
@@ -111,19 +120,36 @@ class Suspicion:
         return _REFUSALS.get(self.kind, "")
 
 
-def suspicion(record_id: bytes, sequence: bytes, *, nucleotides: bool) -> Suspicion | None:
-    """Return what a record seems to be, if it seems to be no protein.
+def suspicion(
+    record_id: bytes, sequence: bytes, alphabet: Alphabet, *, nucleotides: bool = True
+) -> Suspicion | None:
+    """Return what a record seems to be, if it seems to be no sequence of the alphabet.
 
     Args:
         record_id: As it is in the file.
         sequence: As it is in the file, without line feeds.
-        nucleotides: Whether to look for DNA and RNA.
+        alphabet: What the model reads.
+        nucleotides: Whether to look for DNA and RNA among proteins.
     """
     if is_pir(record_id):
         # With or without its asterisk: the next line is a title, and would be embedded.
         return Suspicion(NoticeKind.PIR)
     letters = sequence.translate(None, GAPS).rstrip(b"*")
     upper = letters.upper()
+    if alphabet.nucleotides:
+        found = Suspicion(NoticeKind.AMINO_ACIDS) if _is_ambiguous(upper) else None
+    else:
+        found = _no_protein(letters, upper, nucleotides=nucleotides)
+    if found is not None:
+        return found
+    if may_be_nothing(letters):
+        return Suspicion(NoticeKind.WORDS)
+    if may_be_id(record_id, letters) and letters in record_id.split(b"|"):
+        return Suspicion(NoticeKind.ID_AS_SEQUENCE, excusable=letters == upper)
+    return None
+
+
+def _no_protein(letters: bytes, upper: bytes, *, nucleotides: bool) -> Suspicion | None:
     if len(upper) >= SHORTEST and may_be_coded(upper):
         if _is_three_letter_code(letters, upper):
             return Suspicion(NoticeKind.THREE_LETTER)
@@ -133,14 +159,10 @@ def suspicion(record_id: bytes, sequence: bytes, *, nucleotides: bool) -> Suspic
             return Suspicion(NoticeKind.SECONDARY_STRUCTURE)
     if begins_in_both_cases(letters) and _alternates(letters):
         return Suspicion(NoticeKind.STRUCTURE_TOKENS)
-    if may_be_nothing(letters):
-        return Suspicion(NoticeKind.WORDS)
     if may_have_words(upper):
         word = next((word for word in WORDS if word in upper), b"")
         if word:
             return Suspicion(NoticeKind.WORDS, detail=word.decode().lower())
-    if may_be_id(record_id, letters) and letters in record_id.split(b"|"):
-        return Suspicion(NoticeKind.ID_AS_SEQUENCE, excusable=letters == upper)
     return None
 
 
@@ -219,6 +241,12 @@ def _is_nucleotides(upper: bytes) -> bool:
     return (
         share >= _LEAST_SHARE and all((a, c, g, t + u)) and share_chance(len(upper), share) < CHANCE
     )
+
+
+def _is_ambiguous(upper: bytes) -> bool:
+    """Whether most of a nucleotide sequence's letters are ambiguity codes, as in a protein."""
+    codes = len(upper.translate(None, NUCLEOTIDES + b"X"))
+    return len(upper) >= SHORTEST and 2 * codes > len(upper)
 
 
 def _is_three_letter_code(letters: bytes, upper: bytes) -> bool:

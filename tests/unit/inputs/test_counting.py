@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui_balancer.alphabets import PROTEIN, Alphabet
+from tui_balancer.alphabets import NUCLEOTIDE, PROTEIN, Alphabet
 from tui_balancer.inputs import counting
 from tui_balancer.inputs import scan as module
 from tui_balancer.inputs.counting import count_plain
@@ -18,6 +18,8 @@ from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import FileScan, scan_file
 from tui_balancer.notices import Notice, Notices
+
+File = tuple[list[tuple[str, list[str]]], str, str]
 
 headers = st.text(
     st.sampled_from("ab |\t>@\0\x01é\N{NO-BREAK SPACE}\x0b\x1c\N{REPLACEMENT CHARACTER}"),
@@ -32,20 +34,32 @@ suspect_lines = st.sampled_from(
     )
 )
 lines = st.one_of(plain_lines, plain_lines, plain_lines, nasty_lines, suspect_lines)
-records = st.tuples(headers, st.lists(lines, max_size=3))
-files = st.tuples(
-    st.lists(records, max_size=6),
-    st.sampled_from(["\n", "\n", "\n", "\r\n", "\r"]),
-    st.sampled_from(["", "", "", "\n", " ", ";x\n", "\N{ZERO WIDTH NO-BREAK SPACE}"]),
+base_lines = st.text(st.sampled_from("ACGTNacgtn"), max_size=9)
+odd_base_lines = st.sampled_from(
+    ("ACGU", "ACRY-X", "nan", "None", "ab", "MKRSTWYVHDGAC", "MKVLE", "ACG*", "AC\0", ";x")
 )
-rules = st.builds(
-    ReadingRules,
-    max_length=st.integers(1, 12),
-    allow_nucleotide=st.booleans(),
-    long=st.sampled_from(["truncate", "window", "skip"]),
-    strict=st.booleans(),
-    alphabet=st.sampled_from([PROTEIN, Alphabet("ACDEFGHIKLMNPQRSTVWY", "A", before=0)]),
-)
+nucleotide_lines = st.one_of(base_lines, base_lines, base_lines, base_lines, odd_base_lines)
+
+
+def files_of(lines: st.SearchStrategy[str]) -> st.SearchStrategy[File]:
+    """Return files: records, what ends a line, and what comes first."""
+    records = st.tuples(headers, st.lists(lines, max_size=3))
+    return st.tuples(
+        st.lists(records, max_size=6),
+        st.sampled_from(["\n", "\n", "\n", "\r\n", "\r"]),
+        st.sampled_from(["", "", "", "\n", " ", ";x\n", "\N{ZERO WIDTH NO-BREAK SPACE}"]),
+    )
+
+
+def rules(*alphabets: Alphabet) -> st.SearchStrategy[ReadingRules]:
+    return st.builds(
+        ReadingRules,
+        max_length=st.integers(1, 12),
+        allow_nucleotide=st.booleans(),
+        long=st.sampled_from(["truncate", "window", "skip"]),
+        strict=st.booleans(),
+        alphabet=st.sampled_from(alphabets),
+    )
 
 
 def both_ways(
@@ -63,13 +77,29 @@ def both_ways(
     return tuple(answers)
 
 
+BLOCKS = st.sampled_from([7, 20, 1 << 18])
+
+OTHER = Alphabet("ACDEFGHIKLMNPQRSTVWY", "A", before=0)
+
+
 @settings(deadline=None, max_examples=400)
-@given(files, rules, st.sampled_from([7, 20, 1 << 18]))
+@given(files_of(lines), rules(PROTEIN, OTHER), BLOCKS)
 def test_both_ways_come_to_the_same(
-    tmp_path_factory: pytest.TempPathFactory,
-    file: tuple[list[tuple[str, list[str]]], str, str],
-    how: ReadingRules,
-    block: int,
+    tmp_path_factory: pytest.TempPathFactory, file: File, how: ReadingRules, block: int
+) -> None:
+    come_to_the_same(tmp_path_factory, file, how, block)
+
+
+@settings(deadline=None, max_examples=400)
+@given(files_of(nucleotide_lines), rules(NUCLEOTIDE), BLOCKS)
+def test_both_ways_come_to_the_same_for_nucleotides(
+    tmp_path_factory: pytest.TempPathFactory, file: File, how: ReadingRules, block: int
+) -> None:
+    come_to_the_same(tmp_path_factory, file, how, block)
+
+
+def come_to_the_same(
+    tmp_path_factory: pytest.TempPathFactory, file: File, how: ReadingRules, block: int
 ) -> None:
     told, newline, before = file
     text = before + "".join(

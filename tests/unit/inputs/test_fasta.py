@@ -18,8 +18,9 @@ from tui_balancer.failures import WORDS, FailureCause
 from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.counts import Counts
 from tui_balancer.inputs.discovery import InputFile
-from tui_balancer.inputs.fasta import FastaStream, InputError
+from tui_balancer.inputs.fasta import FastaStream
 from tui_balancer.inputs.findings import Spot
+from tui_balancer.inputs.locating import InputError
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.inputs.scan import FileScan, scan_file
 from tui_balancer.notices import NoticeKind, Notices

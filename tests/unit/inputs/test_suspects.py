@@ -13,6 +13,7 @@ from Bio.SeqIO.FastaIO import SimpleFastaParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tui_balancer.alphabets import PROTEIN
 from tui_balancer.inputs.counting import count_plain
 from tui_balancer.inputs.fasta import FastaStream
 from tui_balancer.inputs.records import ReadingRules
@@ -34,7 +35,7 @@ GENE = "ATGGCTAAAGGTCTG" * 40 + "TAA"
 
 
 def of(sequence: str, record_id: str = "P1", *, nucleotides: bool = True) -> Suspicion | None:
-    return suspicion(record_id.encode(), sequence.encode(), nucleotides=nucleotides)
+    return suspicion(record_id.encode(), sequence.encode(), PROTEIN, nucleotides=nucleotides)
 
 
 SUSPECT = {

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.support.outputs import METADATA, vectors_of
 from tests.support.plain_readers import PLAIN_IDS
 from tui_balancer.inputs.content import read_fasta
-from tui_balancer.inputs.fasta import InputError
+from tui_balancer.inputs.locating import InputError
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.content import Content, Entry
 from tui_balancer.outputs.formats import FORMATS, INDEX, Format, reader, writer

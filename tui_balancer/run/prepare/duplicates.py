@@ -12,7 +12,8 @@ import numpy.typing as npt
 from tui_balancer.embedding.batching import plan_batches
 from tui_balancer.embedding.models import ModelShape
 from tui_balancer.inputs.duplicates import DuplicateIndex
-from tui_balancer.inputs.fasta import FastaStream, InputError
+from tui_balancer.inputs.fasta import FastaStream
+from tui_balancer.inputs.locating import InputError
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.windows import pieces
 from tui_balancer.ledger.records import FileRecord

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from tui_balancer.failures import FailureCause, FileError
-from tui_balancer.inputs.fasta import InputError
+from tui_balancer.inputs.locating import InputError
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs.space import is_disk_full
 from tui_balancer.workers.process.memory import limit_note
