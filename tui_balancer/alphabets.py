@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import string
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Lengths = TypeVar("Lengths", int, "npt.NDArray[np.int64]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +23,7 @@ class Alphabet:
         nucleotides: Whether they are bases; otherwise they are amino acids.
         before: Special tokens before the residues of a sequence, as BOS.
         after: Special tokens after them, as EOS.
+        token_letters: Letters of a token; where tokens differ in length, about how many.
     """
 
     letters: str
@@ -23,11 +31,18 @@ class Alphabet:
     nucleotides: bool = False
     before: int = 1
     after: int = 1
+    token_letters: int = 1
 
-    @property
-    def special(self) -> int:
-        """Special tokens of a sequence."""
-        return self.before + self.after
+    def tokens(self, letters: Lengths) -> Lengths:
+        """Return the tokens of a sequence of so many letters, special tokens included.
+
+        An estimate where tokens differ in length. Batches and costs go by it, since it is the same
+        for all workers and needs no tokenizer.
+
+        Args:
+            letters: Their number; or an array of such numbers.
+        """
+        return -(-letters // self.token_letters) + self.before + self.after
 
     @property
     def absent(self) -> bytes:

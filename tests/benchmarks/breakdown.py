@@ -90,7 +90,7 @@ def row(model: str, precision: Precision) -> str:
     seconds: defaultdict[str, float] = defaultdict(float)
     embedder, task = timed_embedder(model, precision, seconds)
     texts = sequences(ON_A_PROCESSOR[model])
-    plan = plan_batches([len(text) for text in texts], CPU_BATCH_TOKENS, PROTEIN.special)
+    plan = plan_batches([len(text) for text in texts], CPU_BATCH_TOKENS, PROTEIN)
     batches = [[texts[number] for number in batch] for batch in plan]
     embedder.embed(batches[0])
     seconds.clear()
@@ -111,7 +111,7 @@ def row(model: str, precision: Precision) -> str:
             embedder.embed(batch)
         seconds[ALL] += time.perf_counter() - began
     ceiling = median(ceilings) * seconds[ALL]
-    lengths = [len(text) + PROTEIN.special for text in texts]
+    lengths = [PROTEIN.tokens(len(text)) for text in texts]
     with_weights = TURNS * sum(product_flops(embedder.shape, length) for length in lengths)
     pairs = TURNS * sum(attention_flops(embedder.shape, length) for length in lengths)
     products, attention = (seconds[part] / seconds[ALL] for part in (PRODUCTS, ATTENTION))

@@ -42,9 +42,7 @@ def embed_file(path: Path, folder: Path) -> None:
     """Embed a file and write its vectors; the model stays for the next one."""
     records = read_fasta(path, ReadingRules()).records
     rows = torch.empty(len(records), embedder().shape.width)
-    for batch in plan_batches(
-        [len(one.residues) for one in records], CPU_BATCH_TOKENS, PROTEIN.special
-    ):
+    for batch in plan_batches([len(one.residues) for one in records], CPU_BATCH_TOKENS, PROTEIN):
         rows[list(batch)] = embedder().embed([records[row].residues for row in batch])
     content = {"proteins": [one.id for one in records], "data": list(rows)}
     torch.save(content, folder / f"{path.stem}_ESM.pt")

@@ -46,7 +46,7 @@ def packed(contender: Contender, loaded: LoadedModel, device: str, tokens: int) 
     flight = Prefetch(Embedder(loaded, device, settings), BusyClock())
 
     def run(texts: list[str]) -> None:
-        plan = plan_batches([len(text) for text in texts], tokens, PROTEIN.special)
+        plan = plan_batches([len(text) for text in texts], tokens, PROTEIN)
         batches = [[texts[index] for index in batch] for batch in plan]
         for number, batch in enumerate(batches):
             flight.have(*batches[number : number + 2])

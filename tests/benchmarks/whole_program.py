@@ -59,7 +59,7 @@ def seconds_at_the_ceiling(checkpoint: Path, files: Sequence[Path]) -> float:
     ]
     ceilings = {one.device: one.ceiling for one in benchmark(tasks, lambda _: None)}
     tokens = [
-        min(len(record), LONGEST) + PROTEIN.special
+        PROTEIN.tokens(min(len(record), LONGEST))
         for file in files
         for record in SeqIO.parse(file, "fasta")
     ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tui_balancer.alphabets import Alphabet
+
 
 def plan_batches(
-    lengths: Sequence[int], batch_tokens: int, special: int
+    lengths: Sequence[int], batch_tokens: int, alphabet: Alphabet
 ) -> tuple[tuple[int, ...], ...]:
     """Divide sequences into batches, longest first, as a function of the arguments alone.
 
@@ -17,7 +19,7 @@ def plan_batches(
         lengths: Residues of each sequence, in input order.
         batch_tokens: Tokens of a batch at most, padding and special tokens included; a sequence
             that alone has more is its own batch.
-        special: Special tokens of a sequence.
+        alphabet: Tells the tokens of a sequence, see `Alphabet.tokens`.
 
     Returns:
         The batches as positions in `lengths`; every position occurs exactly once.
@@ -26,7 +28,7 @@ def plan_batches(
     batches: list[tuple[int, ...]] = []
     start = 0
     while start < len(order):
-        rows = max(1, batch_tokens // (lengths[order[start]] + special))
+        rows = max(1, batch_tokens // alphabet.tokens(lengths[order[start]]))
         batches.append(tuple(order[start : start + rows]))
         start += rows
     return tuple(batches)

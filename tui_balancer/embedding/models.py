@@ -45,7 +45,7 @@ class ModelShape(ABC):
 
     def sequence_flops(self, residues: int) -> float:
         """Return the FLOPs of the forward pass of one sequence of so many residues."""
-        tokens = residues + self.alphabet.special
+        tokens = self.alphabet.tokens(residues)
         return self.flops(tokens, tokens**2)
 
 

@@ -41,8 +41,8 @@ class PackedBatch:
         positions: Of each token in its own sequence; int64 of shape (T,).
         bounds: Where the B sequences begin and the last one ends; int32 of shape (B + 1,).
         runs: Where the sequences lie, in order.
-        before: Special tokens before the residues of each.
-        after: Special tokens after them.
+        before: Special tokens before the residues of each, which means leave out.
+        after: Special tokens after them, likewise.
     """
 
     tokens: torch.Tensor
@@ -90,6 +90,27 @@ class PackedBatch:
         return replace(self, tokens=tokens, positions=positions, bounds=bounds)
 
 
+def packed_batch(
+    tokens: torch.Tensor, lengths: Sequence[int], before: int = 0, after: int = 0
+) -> PackedBatch:
+    """Return sequences of tokens as a batch.
+
+    Args:
+        tokens: Of all sequences, end to end; int64 of shape (T,).
+        lengths: Tokens of each, special tokens included.
+        before: See `PackedBatch`.
+        after: See `PackedBatch`.
+    """
+    bounds = torch.tensor((0, *lengths)).cumsum(0)
+    positions = torch.arange(len(tokens)) - bounds[:-1].repeat_interleave(bounds.diff())
+    runs: list[Run] = []
+    start = 0
+    for length, group in groupby(lengths):
+        runs.append(Run(start, sum(1 for _ in group), length))
+        start = runs[-1].tokens.stop
+    return PackedBatch(tokens, positions, bounds.int(), tuple(runs), before, after)
+
+
 class Packer:
     """Turns sequences into packed batches of one alphabet's tokens."""
 
@@ -119,12 +140,5 @@ class Packer:
         text = "".join(f"{before}{sequence}{after}" for sequence in sequences)
         letters = torch.frombuffer(bytearray(text, "ascii"), dtype=torch.uint8)
         lengths = [len(before) + len(sequence) + len(after) for sequence in sequences]
-        bounds = torch.tensor((0, *lengths)).cumsum(0)
-        positions = torch.arange(len(letters)) - bounds[:-1].repeat_interleave(bounds.diff())
-        runs: list[Run] = []
-        start = 0
-        for length, group in groupby(lengths):
-            runs.append(Run(start, sum(1 for _ in group), length))
-            start = runs[-1].tokens.stop
         tokens = self._token_of_byte[letters.long()]
-        return PackedBatch(tokens, positions, bounds.int(), tuple(runs), len(before), len(after))
+        return packed_batch(tokens, lengths, len(before), len(after))

@@ -275,7 +275,7 @@ def _counts(
         firsts = bytes(not number for own in cuts for number in range(len(own)))
     if duplicate_index is not None:
         duplicate_index.extend(sequences, lengths, firsts)
-    tokens = lengths + rules.alphabet.special
+    tokens = rules.alphabet.tokens(lengths)
     return Counts(
         sequences=embedded,
         residues=residues,

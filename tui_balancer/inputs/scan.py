@@ -206,15 +206,16 @@ class _Scanner:
 
     def _streamed(self, stream: FastaStream) -> Counted:
         """Count record by record."""
-        special = self.rules.alphabet.special
+        alphabet = self.rules.alphabet
         sequences = residues = tokens = squared_tokens = 0
         for record in stream:
             self._check_stop()
             sequences += 1
             residues += len(record.residues)
             for number, piece in enumerate(pieces(record.residues, self.rules)):
-                tokens += len(piece) + special
-                squared_tokens += (len(piece) + special) ** 2
+                own = alphabet.tokens(len(piece))
+                tokens += own
+                squared_tokens += own**2
                 if self.duplicate_index is not None:
                     self.duplicate_index.add(piece.encode(), first=number == 0)
         counts = Counts(sequences, residues, tokens, squared_tokens, stream.duplicates)

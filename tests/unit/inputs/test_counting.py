@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def test_both_ways_come_to_the_same(
 
 
 @settings(deadline=None, max_examples=400)
-@given(files_of(nucleotide_lines), rules(NUCLEOTIDE), BLOCKS)
+@given(files_of(nucleotide_lines), rules(NUCLEOTIDE, replace(NUCLEOTIDE, token_letters=5)), BLOCKS)
 def test_both_ways_come_to_the_same_for_nucleotides(
     tmp_path_factory: pytest.TempPathFactory, file: File, how: ReadingRules, block: int
 ) -> None:

@@ -69,7 +69,7 @@ def setup(tmp_path: Path) -> WorkerSetup:
 
 def batches_of(task: Task) -> list[list[str]]:
     residues = [one.residues for one in read_fasta(task.files[0].source, ReadingRules()).records]
-    plan = plan_batches([len(one) for one in residues], BATCH_TOKENS, PROTEIN.special)
+    plan = plan_batches([len(one) for one in residues], BATCH_TOKENS, PROTEIN)
     return [[residues[row] for row in batch] for batch in plan]
 
 

@@ -71,7 +71,7 @@ class Deadlines:
 
 def largest_batch_cost(shape: ModelShape, settings: EmbeddingSettings) -> float:
     """Return the FLOPs of a batch full of the longest sequences."""
-    longest = settings.max_length + shape.alphabet.special
+    longest = shape.alphabet.tokens(settings.max_length)
     tokens = max(settings.batch_tokens, longest)
     return shape.flops(tokens, tokens * longest)
 

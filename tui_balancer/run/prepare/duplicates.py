@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tui_balancer.alphabets import Alphabet
 from tui_balancer.embedding.batching import plan_batches
 from tui_balancer.embedding.models import ModelShape
 from tui_balancer.inputs.duplicates import DuplicateIndex
@@ -50,7 +51,7 @@ def dereplicated(
     if not found.is_copy.any():
         return list(files)
     texts = _texts(files, found, rules)
-    write_plan(folder, found.sequences, _blocks(texts, batch_tokens, shape.alphabet.special))
+    write_plan(folder, found.sequences, _blocks(texts, batch_tokens, shape.alphabet))
     return found.costed(files, shape)
 
 
@@ -79,7 +80,7 @@ class _Copies:
     ) -> None:
         units = np.array([file.bundle for file in files])
         hashes = np.array(duplicate_index.hashes, np.int64)
-        self._lengths = np.array(duplicate_index.lengths, np.int64) + shape.alphabet.special
+        self._tokens = shape.alphabet.tokens(np.array(duplicate_index.lengths, np.int64))
         self._ends = np.array(duplicate_index.ends, np.int64)
         self._starts = np.concatenate([[0], self._ends[:-1]])
         self.file_of = np.repeat(np.arange(len(units)), self._ends - self._starts)
@@ -105,7 +106,7 @@ class _Copies:
         """Return the files with the cost of their first occurrences."""
         if not self.is_copy.any():
             return list(files)
-        own = np.where(self.is_copy, 0, self._lengths)
+        own = np.where(self.is_copy, 0, self._tokens)
         tokens, squared = self._by_file(own), self._by_file(own**2)
         return [
             replace(
@@ -144,9 +145,9 @@ def _texts(
 
 
 def _blocks(
-    texts: dict[tuple[int, int], list[str]], batch_tokens: int, special: int
+    texts: dict[tuple[int, int], list[str]], batch_tokens: int, alphabet: Alphabet
 ) -> Iterator[Block]:
     """Yield shared pieces in batches, those of each unit together."""
     for (_, owner), own in sorted(texts.items()):
-        for batch in plan_batches([len(text) for text in own], batch_tokens, special):
+        for batch in plan_batches([len(text) for text in own], batch_tokens, alphabet):
             yield Block(owner, [own[row] for row in batch])

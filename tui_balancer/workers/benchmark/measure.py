@@ -26,6 +26,7 @@ from tui_balancer.workers.benchmark.messages import (
 
 SEED = 0
 AMINO_ACIDS = "LAGVSERTIDPKQNFYMHWC"
+BASES = "ACGT"
 
 PROBED_WIDTH, PROBED_TOKENS, PROBED_SECONDS = 320, 256, 0.2
 """The measurement of a number format's speed: the smallest model's product, a moment each."""
@@ -77,13 +78,14 @@ def measure(
 
 
 def made_up_batch(bucket: LengthBucket, batch_tokens: int, alphabet: Alphabet) -> list[str]:
-    """Return the middle batch of a file of made-up proteins."""
+    """Return the middle batch of a file of made-up sequences."""
     rng = random.Random(SEED)
-    count = 1 + 4 * batch_tokens // bucket.shortest
+    letters = BASES if alphabet.nucleotides else AMINO_ACIDS
+    count = 1 + 4 * batch_tokens * alphabet.token_letters // bucket.shortest
     lengths = [rng.randint(bucket.shortest, bucket.longest) for _ in range(count)]
-    batches = plan_batches(lengths, batch_tokens, alphabet.special)
+    batches = plan_batches(lengths, batch_tokens, alphabet)
     middle = batches[len(batches) // 2]
-    return ["".join(rng.choices(AMINO_ACIDS, k=lengths[number])) for number in middle]
+    return ["".join(rng.choices(letters, k=lengths[number])) for number in middle]
 
 
 def _batches_per_second(

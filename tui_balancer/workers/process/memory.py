@@ -42,7 +42,7 @@ def cpu_worker_bytes(shape: ModelShape, settings: EmbeddingSettings) -> int:
     half precision a second copy of the weights. fair-esm's own holds the attention scores too:
     with L tokens in a row and h heads `T·L·h` numbers, which outweigh a small model many times.
     """
-    longest = settings.max_length + shape.alphabet.special
+    longest = shape.alphabet.tokens(settings.max_length)
     tokens = max(settings.batch_tokens, longest)
     kept = settings.representations(shape.layers, shape.width)
     # The kept part of a batch exists twice: gathered and concatenated.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 
+from tui_balancer.alphabets import Alphabet
 from tui_balancer.embedding.batching import plan_batches
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.workers.vectors.pieces import UnitPieces
@@ -23,7 +24,7 @@ def first_batch(
     texts = UnitPieces(records, rules, dereplicate=dereplicate).texts
     if shared is not None and shared.find(texts):
         return ()
-    batches = plan_batches([len(text) for text in texts], batch_tokens, rules.alphabet.special)
+    batches = plan_batches([len(text) for text in texts], batch_tokens, rules.alphabet)
     return tuple([texts[row] for row in batch] for batch in batches[:1])
 
 
@@ -45,7 +46,7 @@ class UnitPlan:
         self,
         pieces: UnitPieces,
         batch_tokens: int,
-        special: int,
+        alphabet: Alphabet,
         shared: SharedBlocks | None = None,
     ) -> None:
         """Divide the pieces into batches, see `plan_batches`."""
@@ -63,7 +64,7 @@ class UnitPlan:
         for begin, end in pairwise((*pieces.segments, len(texts))):
             own = [row for row in range(begin, end) if row not in elsewhere]
             lengths = [len(texts[row]) for row in own]
-            for batch in plan_batches(lengths, batch_tokens, special):
+            for batch in plan_batches(lengths, batch_tokens, alphabet):
                 planned.append(tuple(own[position] for position in batch))
         self.batches = tuple(planned)
 

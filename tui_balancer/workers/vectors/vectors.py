@@ -78,7 +78,7 @@ class UnitVectors:
             records, rules, dereplicate=dereplicate, segments=segments, common=common
         )
         self._shared = shared
-        self.plan = UnitPlan(self._pieces, batch_tokens, rules.alphabet.special, shared)
+        self.plan = UnitPlan(self._pieces, batch_tokens, rules.alphabet, shared)
         self._store = rows_for(self._pieces.texts, kept)
         self._missing = dict.fromkeys(range(len(self)))
         self._unwanted: set[int] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
-from tui_balancer.alphabets import PROTEIN
+from tui_balancer.alphabets import NUCLEOTIDE, PROTEIN, Alphabet
 from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.requests import CheckpointModel
@@ -62,13 +63,17 @@ def test_no_time_is_taken_before_all_devices_are_ready(task: BenchmarkTask) -> N
     assert order.count("begin") == 1
 
 
+@pytest.mark.parametrize("alphabet", [PROTEIN, replace(NUCLEOTIDE, token_letters=5)])
 @pytest.mark.parametrize("bucket", BUCKETS)
-def test_a_made_up_batch_is_nearly_full_and_of_its_bucket(bucket: LengthBucket) -> None:
-    batch = made_up_batch(bucket, 4096, PROTEIN)
+def test_a_made_up_batch_is_nearly_full_and_of_its_bucket(
+    bucket: LengthBucket, alphabet: Alphabet
+) -> None:
+    batch = made_up_batch(bucket, 4096, alphabet)
     lengths = [len(text) for text in batch]
     assert bucket.shortest <= min(lengths) <= max(lengths) <= bucket.longest
-    assert 3000 < sum(lengths) + PROTEIN.special * len(lengths) <= 4096
-    assert batch == made_up_batch(bucket, 4096, PROTEIN)
+    assert set("".join(batch)) <= set(alphabet.letters)
+    assert 3000 < sum(map(alphabet.tokens, lengths)) <= 4096
+    assert batch == made_up_batch(bucket, 4096, alphabet)
 
 
 def test_a_changed_checkpoint_is_told_of_before_anything_begins(
