@@ -2,13 +2,15 @@
 
 In float32 on a CPU, torch sends them to a BLAS that reaches less than half of some
 processors' speed; oneDNN, which torch carries too, reaches nearly all of it. In bfloat16 torch
-takes oneDNN itself, but for GELU goes over the result once more. oneDNN's operators are
+takes oneDNN itself, but for an activation goes over the result once more. oneDNN's operators are
 private, so they are used only where they exist and prove to be right.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch.nn import functional
@@ -21,11 +23,24 @@ by 4e-3, for that is how far apart its numbers are.
 """
 
 
+Activation = Literal["gelu", "silu"]
+
+_PUBLIC: Mapping[Activation, Callable[[torch.Tensor], torch.Tensor]] = MappingProxyType(
+    {"gelu": functional.gelu, "silu": functional.silu}
+)
+"""The activations in torch's words. GELU is the exact one."""
+
+_ONEDNN: Mapping[Activation, tuple[str, str]] = MappingProxyType(
+    {"gelu": ("gelu", "none"), "silu": ("swish", "")}
+)
+"""And in oneDNN's: name and algorithm."""
+
+
 class Linear(NamedTuple):
-    """A linear map: weight of shape (out, in), bias of shape (out,)."""
+    """A linear map: weight of shape (out, in), bias of shape (out,) where there is one."""
 
     weight: torch.Tensor
-    bias: torch.Tensor
+    bias: torch.Tensor | None = None
 
 
 class Products(Protocol):
@@ -34,8 +49,18 @@ class Products(Protocol):
     def linear(self, inputs: torch.Tensor, layer: Linear) -> torch.Tensor:
         """Return the linear map of the inputs, of shape (T, out)."""
 
-    def gelu(self, inputs: torch.Tensor, layer: Linear) -> torch.Tensor:
-        """Return the exact GELU of the linear map."""
+    def activated(
+        self, inputs: torch.Tensor, layer: Linear, activation: Activation
+    ) -> torch.Tensor:
+        """Return the activation of the linear map."""
+
+    def gated(
+        self, inputs: torch.Tensor, gate: Linear, layer: Linear, activation: Activation
+    ) -> torch.Tensor:
+        """Return the linear map times the activation of another, the gate.
+
+        Shazeer 2020, "GLU variants improve transformer".
+        """
 
     def added(self, inputs: torch.Tensor, layer: Linear, residual: torch.Tensor) -> torch.Tensor:
         """Return the linear map added to the residual, in float32."""
@@ -48,9 +73,17 @@ class PublicProducts:
         """See `Products`."""
         return functional.linear(inputs, layer.weight, layer.bias)
 
-    def gelu(self, inputs: torch.Tensor, layer: Linear) -> torch.Tensor:
+    def activated(
+        self, inputs: torch.Tensor, layer: Linear, activation: Activation
+    ) -> torch.Tensor:
         """See `Products`."""
-        return functional.gelu(self.linear(inputs, layer))
+        return _PUBLIC[activation](self.linear(inputs, layer))
+
+    def gated(
+        self, inputs: torch.Tensor, gate: Linear, layer: Linear, activation: Activation
+    ) -> torch.Tensor:
+        """See `Products`."""
+        return self.activated(inputs, gate, activation) * self.linear(inputs, layer)
 
     def added(self, inputs: torch.Tensor, layer: Linear, residual: torch.Tensor) -> torch.Tensor:
         """See `Products`."""
@@ -58,7 +91,7 @@ class PublicProducts:
 
 
 class OneDnnProducts:
-    """oneDNN's products on a CPU, with GELU and, in float32, addition fused in.
+    """oneDNN's products on a CPU, with activation, gate and, in float32, addition fused in.
 
     They take the weights as they lie in the checkpoint. Re-ordered ones would be 4 % faster,
     at the price of a copy in every worker where all now share the mapped file.
@@ -74,21 +107,30 @@ class OneDnnProducts:
 
     def linear(self, inputs: torch.Tensor, layer: Linear) -> torch.Tensor:
         """See `Products`."""
-        result: torch.Tensor = self._product(inputs, layer.weight, layer.bias, "none", [], "")
+        result: torch.Tensor = self._product(inputs, *layer, "none", [], "")
         return result
 
-    def gelu(self, inputs: torch.Tensor, layer: Linear) -> torch.Tensor:
+    def activated(
+        self, inputs: torch.Tensor, layer: Linear, activation: Activation
+    ) -> torch.Tensor:
         """See `Products`."""
-        result: torch.Tensor = self._product(inputs, layer.weight, layer.bias, "gelu", [], "none")
+        name, algorithm = _ONEDNN[activation]
+        result: torch.Tensor = self._product(inputs, *layer, name, [], algorithm)
+        return result
+
+    def gated(
+        self, inputs: torch.Tensor, gate: Linear, layer: Linear, activation: Activation
+    ) -> torch.Tensor:
+        """See `Products`."""
+        gates = self.activated(inputs, gate, activation)
+        result: torch.Tensor = self._product.binary(inputs, gates, *layer, "mul")
         return result
 
     def added(self, inputs: torch.Tensor, layer: Linear, residual: torch.Tensor) -> torch.Tensor:
         """See `Products`."""
         if inputs.dtype != residual.dtype:
             return residual + self.linear(inputs, layer)
-        result: torch.Tensor = self._product.binary(
-            inputs, residual, layer.weight, layer.bias, "add"
-        )
+        result: torch.Tensor = self._product.binary(inputs, residual, *layer, "add")
         return result
 
 
@@ -105,26 +147,39 @@ def _onednn_is_right(dtype: torch.dtype) -> bool:
     On processors with matrix units, a setting can make them compute float32 in a shorter one.
     """
     generator = torch.Generator().manual_seed(0)
-    inputs, weight, bias = (
+    inputs, weight, gate, bias = (
         torch.randn(*shape, generator=generator).to(dtype)
-        for shape in ((64, 320), (320, 320), (320,))
+        for shape in ((64, 320), (320, 320), (320, 320), (320,))
     )
     residual = torch.randn(64, 320, generator=generator)
-    layer = Linear(weight, bias)
-    exact = Linear(weight.double(), bias.double())
-    public = PublicProducts()
+    given = (inputs, Linear(weight, bias), Linear(gate), residual)
+    doubles = (
+        inputs.double(),
+        Linear(weight.double(), bias.double()),
+        Linear(gate.double()),
+        residual.double(),
+    )
+    exact = _computed(PublicProducts(), *doubles)
     try:
         products = OneDnnProducts()
-        pairs = (
-            (products.product(inputs, weight), inputs.double() @ exact.weight.T),
-            (products.linear(inputs, layer), public.linear(inputs.double(), exact)),
-            (products.gelu(inputs, layer), public.gelu(inputs.double(), exact)),
-            (
-                products.added(inputs, layer, residual),
-                public.added(inputs.double(), exact, residual.double()),
-            ),
-        )
+        got = _computed(products, *given)
+        got.append(products.product(inputs, weight))
     except (AttributeError, RuntimeError, TypeError):
         return False
+    exact.append(inputs.double() @ weight.double().T)
     error = _PROBE_ERRORS[dtype]
-    return all((got - want).abs().max() < error * want.abs().max() for got, want in pairs)
+    return all(
+        (one - want).abs().max() < error * want.abs().max()
+        for one, want in zip(got, exact, strict=True)
+    )
+
+
+def _computed(
+    products: Products, inputs: torch.Tensor, layer: Linear, gate: Linear, residual: torch.Tensor
+) -> list[torch.Tensor]:
+    """Return what every method computes."""
+    results = [products.linear(inputs, layer), products.added(inputs, layer, residual)]
+    for activation in _ONEDNN:
+        results.append(products.activated(inputs, layer, activation))
+        results.append(products.gated(inputs, gate, layer, activation))
+    return results

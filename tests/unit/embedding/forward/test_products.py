@@ -7,6 +7,7 @@ import torch
 
 from tui_balancer.embedding.forward import products
 from tui_balancer.embedding.forward.products import (
+    Activation,
     Linear,
     Products,
     PublicProducts,
@@ -18,17 +19,31 @@ torch.set_num_threads(1)
 CPU = torch.device("cpu")
 
 
+def activations(numbers: torch.Tensor) -> dict[Activation, torch.Tensor]:
+    """The activations by their formulas."""
+    return {
+        "gelu": numbers * 0.5 * (1 + torch.erf(numbers / 2**0.5)),
+        "silu": numbers / (1 + torch.exp(-numbers)),
+    }
+
+
 @pytest.mark.parametrize("candidate", [PublicProducts(), choose_products(CPU, torch.float32)])
 def test_products_equal_double_precision(candidate: Products) -> None:
     generator = torch.Generator().manual_seed(1)
     inputs = torch.randn(7, 48, generator=generator)
     layer = Linear(torch.randn(96, 48, generator=generator), torch.randn(96, generator=generator))
+    bare = Linear(torch.randn(96, 48, generator=generator))
     residual = torch.randn(7, 96, generator=generator)
+    assert layer.bias is not None
     exact = inputs.double() @ layer.weight.double().T + layer.bias.double()
-    gelu = exact * 0.5 * (1 + torch.erf(exact / 2**0.5))
+    factor = inputs.double() @ bare.weight.double().T
     before = residual.clone()
     assert (candidate.linear(inputs, layer) - exact).abs().max() < 1e-4
-    assert (candidate.gelu(inputs, layer) - gelu).abs().max() < 1e-4
+    assert (candidate.linear(inputs, bare) - factor).abs().max() < 1e-4
+    for activation, want in activations(exact).items():
+        assert (candidate.activated(inputs, layer, activation) - want).abs().max() < 1e-4
+        gated = candidate.gated(inputs, layer, bare, activation)
+        assert (gated - want * factor).abs().max() < 2e-4
     assert (candidate.added(inputs, layer, residual) - (exact + residual)).abs().max() < 1e-4
     assert torch.equal(residual, before)
 
@@ -49,9 +64,12 @@ def test_half_precision_products_err_by_their_own_rounding(candidate: Products) 
         torch.randn(*shape, generator=generator).bfloat16() for shape in ((7, 48), (96, 48), (96,))
     )
     layer, exact = Linear(weight, bias), inputs.double() @ weight.double().T + bias.double()
-    gelu = exact * 0.5 * (1 + torch.erf(exact / 2**0.5))
     assert ((candidate.linear(inputs, layer) - exact).abs() / exact.abs().max()).max() < 4e-3
-    assert ((candidate.gelu(inputs, layer) - gelu).abs() / gelu.abs().max()).max() < 8e-3
+    for activation, want in activations(exact).items():
+        got = candidate.activated(inputs, layer, activation)
+        assert ((got - want).abs() / want.abs().max()).max() < 8e-3
+        got, want = candidate.gated(inputs, layer, layer, activation), want * exact
+        assert ((got - want).abs() / want.abs().max()).max() < 1.6e-2
 
 
 class Right(PublicProducts):

@@ -95,7 +95,8 @@ def _together(layer: Layer) -> _Layer:
     return _Layer(
         attention_norm=layer.attention_norm,
         together=Linear(
-            torch.cat([one.weight for one in parts]), torch.cat([one.bias for one in parts])
+            torch.cat([one.weight for one in parts]),
+            torch.cat([one.bias for one in parts if one.bias is not None]),
         ),
         output=layer.output,
         feed_norm=layer.feed_norm,

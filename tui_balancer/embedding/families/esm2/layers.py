@@ -92,7 +92,8 @@ class PackedForward:
                 attended.add(number - 1, query, key)
             values = attention(query, key, value).flatten(1).to(weights.dtype)
             states = self._products.added(values, layer.output, states)
-            expanded = self._products.gelu(self._normed(states, layer.feed_norm), layer.expand)
+            normed = self._normed(states, layer.feed_norm)
+            expanded = self._products.activated(normed, layer.expand, "gelu")
             states = self._products.added(expanded, layer.contract, states)
             if number == len(weights.layers) and weights.final_norm is not None:
                 states = functional.layer_norm(states, states.shape[1:], *weights.final_norm)
