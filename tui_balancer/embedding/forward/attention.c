@@ -3,7 +3,9 @@
  *
  * A vector's lanes are queries. A block of queries meets every key of its sequence, so the largest
  * score, the exponentials and their sum are found lane by lane, and both products of attention are
- * one and the same loop: a row of broadcast numbers times vectors that stay in registers.
+ * one and the same loop: a row of broadcast numbers times vectors that stay in registers. A bias
+ * by the distance of two tokens is what the sums of the first product begin at: for neighbouring
+ * queries it lies in neighbouring places of one row, so there is never a matrix of it.
  *
  * Plain C with the vector extensions that gcc and clang share; `compiled.py` compiles it for the
  * processor at hand.
@@ -31,6 +33,7 @@
 typedef float floats __attribute__((vector_size(4 * LANES)));
 typedef int32_t ints __attribute__((vector_size(4 * LANES)));
 typedef float four __attribute__((vector_size(16), aligned(4)));
+typedef float anywhere __attribute__((vector_size(4 * LANES), aligned(4)));
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -89,12 +92,17 @@ INLINE void transpose(long rows, long columns, const float *from, long from_row,
   }
 }
 
-/* A few rows of left x right, the sums in registers; the largest of each lane goes to `largest`. */
+/* A few rows of left x right, the sums in registers; the largest of each lane goes to `largest`.
+ *
+ * bias: What the lanes of the first row begin at, and one float before that those of the next row;
+ * NULL for 0.
+ */
 INLINE void few_rows(int rows, int vectors, long depth, const float *left, long row, long step,
-                     const floats *right, floats *result, floats *largest) {
+                     const floats *right, const float *bias, floats *result, floats *largest) {
   floats sums[ROWS][VECTORS];
   for (int r = 0; r < rows; r++)
-    for (int v = 0; v < vectors; v++) sums[r][v] = splat(0);
+    for (int v = 0; v < vectors; v++)
+      sums[r][v] = bias ? *(const anywhere *)(bias - r + v * LANES) : splat(0);
   for (long k = 0; k < depth; k++) {
     floats here[VECTORS];
     for (int v = 0; v < vectors; v++) here[v] = right[k * VECTORS + v];
@@ -110,27 +118,30 @@ INLINE void few_rows(int rows, int vectors, long depth, const float *left, long 
     }
 }
 
-/* left x right: `rows` rows of `left`, `row` floats apart, whose numbers lie `step` floats apart. */
+/* left x right: `rows` rows of `left`, `row` floats apart, whose numbers lie `step` floats apart;
+ * `bias` as for `few_rows`. */
 INLINE void product(int vectors, long rows, long depth, const float *left, long row, long step,
-                    const floats *right, floats *result, floats *largest) {
+                    const floats *right, const float *bias, floats *result, floats *largest) {
   long r = 0;
-  for (; r + ROWS <= rows; r += ROWS)
-    few_rows(ROWS, vectors, depth, left + r * row, row, step, right, result + r * VECTORS, largest);
-  for (; r + 4 <= rows; r += 4)
-    few_rows(4, vectors, depth, left + r * row, row, step, right, result + r * VECTORS, largest);
-  for (; r < rows; r++)
-    few_rows(1, vectors, depth, left + r * row, row, step, right, result + r * VECTORS, largest);
+#define FEW(count)                                                            \
+  few_rows(count, vectors, depth, left + r * row, row, step, right, bias ? bias - r : NULL, \
+           result + r * VECTORS, largest)
+  for (; r + ROWS <= rows; r += ROWS) FEW(ROWS);
+  for (; r + 4 <= rows; r += 4) FEW(4);
+  for (; r < rows; r++) FEW(1);
+#undef FEW
 }
 
 /* The queries of a block, one a lane, with all tokens of their sequence. */
 INLINE void attend_block(int vectors, long tokens, long width, const floats *queries,
-                         const float *keys, const float *values, floats *scores, floats *result) {
+                         const float *keys, const float *values, const float *bias, floats *scores,
+                         floats *result) {
   floats largest[VECTORS], sums[VECTORS], unused[VECTORS];
   for (int v = 0; v < VECTORS; v++) {
     largest[v] = splat(-3e38f);
     sums[v] = unused[v] = splat(0);
   }
-  product(vectors, tokens, width, keys, width, 1, queries, scores, largest);
+  product(vectors, tokens, width, keys, width, 1, queries, bias, scores, largest);
   for (long t = 0; t < tokens; t++)
     for (int v = 0; v < vectors; v++) {
       /* Less than 2^-126 of the largest is as good as nothing, and below what floats hold. */
@@ -139,25 +150,31 @@ INLINE void attend_block(int vectors, long tokens, long width, const floats *que
       scores[t * VECTORS + v] = share;
       sums[v] += share;
     }
-  product(vectors, width, tokens, values, 1, width, scores, result, unused);
+  product(vectors, width, tokens, values, 1, width, scores, NULL, result, unused);
   for (long d = 0; d < width; d++)
     for (int v = 0; v < vectors; v++) result[d * VECTORS + v] /= sums[v];
 }
 
 /* Two vectors at once where there are queries for them. */
 static void attend_two(long tokens, long width, const floats *queries, const float *keys,
-                       const float *values, floats *scores, floats *result) {
-  attend_block(2, tokens, width, queries, keys, values, scores, result);
+                       const float *values, const float *bias, floats *scores, floats *result) {
+  if (bias)
+    attend_block(2, tokens, width, queries, keys, values, bias, scores, result);
+  else
+    attend_block(2, tokens, width, queries, keys, values, NULL, scores, result);
 }
 
 static void attend_one(long tokens, long width, const floats *queries, const float *keys,
-                       const float *values, floats *scores, floats *result) {
-  attend_block(1, tokens, width, queries, keys, values, scores, result);
+                       const float *values, const float *bias, floats *scores, floats *result) {
+  if (bias)
+    attend_block(1, tokens, width, queries, keys, values, bias, scores, result);
+  else
+    attend_block(1, tokens, width, queries, keys, values, NULL, scores, result);
 }
 
 /* How many floats `attend` wants to write to, for sequences of so many tokens at most. */
 long scratch_floats(long longest, long width) {
-  return BLOCK * (longest + 2 * width) + 2 * longest * width;
+  return BLOCK * (longest + 2 * width) + 2 * longest * width + 2 * longest + BLOCK;
 }
 
 /* Attend within sequences, head by head.
@@ -165,17 +182,21 @@ long scratch_floats(long longest, long width) {
  * query, key, value, result: of shape (tokens of the batch, heads, width).
  * bounds: where each sequence begins, and the last one ends.
  * first, last: which of the pairs of sequence and head, sequence by sequence; `last` is left out.
+ * scale: what the products of queries and keys are multiplied by.
+ * bias: what is added to them; of shape (heads, 2 reach + 1), at `reach` + key - query. `reach` is
+ *   at least `longest` - 1. NULL for none.
  * scratch: of `scratch_floats`, for this call alone, aligned to 64 bytes.
  */
 void attend(const float *query, const float *key, const float *value, float *result,
             const int32_t *bounds, long heads, long width, long first, long last, long longest,
-            float *scratch) {
+            double scale, const float *bias, long reach, float *scratch) {
   floats *scores = (floats *)scratch;
   floats *queries = scores + longest * VECTORS, *block = queries + width * VECTORS;
   float *keys = (float *)(block + width * VECTORS), *values = keys + longest * width;
+  float *biases = values + longest * width;
   const long row = heads * width;
   /* Softmax by powers of two: 2^(x log2 e) is e^x. */
-  const float factor = 1.44269504088896341 / __builtin_sqrt((double)width);
+  const double base = 1.44269504088896341;
   memset(queries, 0, sizeof(floats) * width * VECTORS);
   for (long pair = first; pair < last; pair++) {
     const long sequence = pair / heads, tokens = bounds[sequence + 1] - bounds[sequence];
@@ -184,10 +205,17 @@ void attend(const float *query, const float *key, const float *value, float *res
       memcpy(keys + t * width, key + start + t * row, width * sizeof(float));
       memcpy(values + t * width, value + start + t * row, width * sizeof(float));
     }
+    if (bias) {
+      /* The other way round, at tokens - 1 + query - key; after them, what empty lanes take. */
+      const float *farthest = bias + pair % heads * (2 * reach + 1) + reach + tokens - 1;
+      for (long d = 0; d < 2 * tokens - 1; d++) biases[d] = farthest[-d] * (float)base;
+      memset(biases + 2 * tokens - 1, 0, BLOCK * sizeof(float));
+    }
     for (long t = 0; t < tokens; t += BLOCK) {
       const long here = tokens - t < BLOCK ? tokens - t : BLOCK, at = start + t * row;
-      transpose(here, width, query + at, row, (float *)queries, BLOCK, factor);
-      (here > LANES ? attend_two : attend_one)(tokens, width, queries, keys, values, scores, block);
+      transpose(here, width, query + at, row, (float *)queries, BLOCK, base * scale);
+      (here > LANES ? attend_two : attend_one)(tokens, width, queries, keys, values,
+                                               bias ? biases + tokens - 1 + t : NULL, scores, block);
       transpose(width, here, (float *)block, BLOCK, result + at, row, 1);
     }
   }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from ctypes import CDLL, c_long, c_void_p
+from ctypes import CDLL, c_double, c_long, c_void_p
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -31,7 +31,9 @@ class Library:
 
     def __init__(self, library: CDLL) -> None:
         self._attend, self._scratch_floats = library.attend, library.scratch_floats
-        self._attend.argtypes = [c_void_p] * 5 + [c_long] * 5 + [c_void_p]
+        self._attend.argtypes = (
+            [c_void_p] * 5 + [c_long] * 5 + [c_double, c_void_p, c_long, c_void_p]
+        )
         self._attend.restype = None
         self._scratch_floats.argtypes = [c_long] * 2
         self._scratch_floats.restype = c_long
@@ -47,6 +49,8 @@ class Library:
         value: torch.Tensor,
         bounds: torch.Tensor,
         longest: int,
+        bias: torch.Tensor | None = None,
+        scale: float | None = None,
     ) -> torch.Tensor:
         """Attend within sequences.
 
@@ -56,6 +60,8 @@ class Library:
             value: See `query`.
             bounds: int32 of shape (B + 1,), see `PackedBatch`.
             longest: Tokens of the longest sequence.
+            bias: float32, see `attention.by_distance`; None for none.
+            scale: Of the products of queries and keys; None for 1/√width.
 
         Returns:
             float32 of shape (T, heads, width).
@@ -65,12 +71,19 @@ class Library:
         _, heads, width = value.shape
         pairs = heads * (len(bounds) - 1)
         size = self._scratch_floats(longest, width)
+        scale = width**-0.5 if scale is None else scale
+        reach = 0
+        if bias is not None:
+            bias, reach = bias.contiguous(), bias.shape[1] // 2
+            assert len(bias) == heads, "a row for each head"
+            assert reach >= longest - 1, "a column for each distance"
 
         def attend(first: int, last: int) -> None:
             scratch = torch.empty(size)
             self._attend(
                 *(one.data_ptr() for one in (query, key, value, result, bounds)),
-                *(heads, width, first, last, longest, scratch.data_ptr()),
+                *(heads, width, first, last, longest, scale),
+                *(bias if bias is None else bias.data_ptr(), reach, scratch.data_ptr()),
             )
 
         threads = torch.get_num_threads()
@@ -97,12 +110,22 @@ class Library:
 class CompiledAttention:
     """One call for the whole batch, whatever the lengths."""
 
-    def __init__(self, batch: PackedBatch, library: Library) -> None:
+    def __init__(
+        self,
+        batch: PackedBatch,
+        library: Library,
+        bias: torch.Tensor | None = None,
+        scale: float | None = None,
+    ) -> None:
+        """Take a batch; see `Library.attend`."""
         self._bounds, self._longest, self._library = batch.bounds, batch.longest, library
+        self._bias, self._scale = bias, scale
 
     def __call__(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         """See `attention.Attention`."""
-        return self._library.attend(query, key, value, self._bounds, self._longest)
+        return self._library.attend(
+            query, key, value, self._bounds, self._longest, self._bias, self._scale
+        )
 
 
 @cache
@@ -134,10 +157,17 @@ def _is_right(library: Library) -> bool:
     library.rotate(query, positions, torch.cat((angles.cos(), angles.sin()), dim=1))
 
     bounds = torch.tensor((0, *lengths)).cumsum(0).int()
-    result = library.attend(query, key, value, bounds, max(lengths))
-    attended: list[torch.Tensor] = []
+    longest, scale = max(lengths), 0.4
+    bias = torch.randn(heads, 2 * longest - 1, generator=generator)
+    plain = library.attend(query, key, value, bounds, longest)
+    biased = library.attend(query, key, value, bounds, longest, bias=bias, scale=scale)
+    pairs = [(query, turned)]
     for start, end in pairwise(bounds.tolist()):
         q, k, v = (one[start:end].transpose(0, 1) for one in (turned, key, value))
-        attended.append(functional.scaled_dot_product_attention(q, k, v).transpose(0, 1))
-    pairs = ((query, turned), (result, torch.cat(attended)))
+        expected = functional.scaled_dot_product_attention(q, k, v)
+        pairs.append((plain[start:end], expected.transpose(0, 1)))
+        near = torch.arange(end - start)
+        added = bias[:, longest - 1 + near - near[:, None]]
+        expected = functional.scaled_dot_product_attention(q, k, v, added, scale=scale)
+        pairs.append((biased[start:end], expected.transpose(0, 1)))
     return all(torch.allclose(got, want, atol=_PROBE_ERROR) for got, want in pairs)

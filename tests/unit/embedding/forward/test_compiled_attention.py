@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -46,19 +48,34 @@ def library(
         yield library
 
 
-def _by_hand(states: list[torch.Tensor], lengths: list[int]) -> torch.Tensor:
+def _by_hand(
+    states: list[torch.Tensor],
+    lengths: list[int],
+    bias: torch.Tensor | None = None,
+    scale: float | None = None,
+) -> torch.Tensor:
     """Softmax attention written out in double precision, sequence by sequence."""
     parts = []
     for query, key, value in zip(*(one.double().split(lengths) for one in states), strict=True):
-        scores = torch.einsum("ihd,jhd->hij", query, key) / query.shape[-1] ** 0.5
+        factor = query.shape[-1] ** -0.5 if scale is None else scale
+        scores = torch.einsum("ihd,jhd->hij", query, key) * factor
+        if bias is not None:
+            for i, j in itertools.product(range(len(query)), repeat=2):
+                scores[:, i, j] += bias[:, bias.shape[1] // 2 + j - i]
         parts.append(torch.einsum("hij,jhd->ihd", scores.softmax(-1), value))
     return torch.cat(parts).float()
 
 
-def _attended(library: Library, states: list[torch.Tensor], lengths: list[int]) -> torch.Tensor:
+def _attended(
+    library: Library,
+    states: list[torch.Tensor],
+    lengths: list[int],
+    bias: torch.Tensor | None = None,
+    scale: float | None = None,
+) -> torch.Tensor:
     bounds = torch.tensor((0, *lengths)).cumsum(0).int()
     query, key, value = states
-    return library.attend(query, key, value, bounds, max(lengths))
+    return library.attend(query, key, value, bounds, max(lengths), bias, scale)
 
 
 def _states(lengths: list[int], heads: int, width: int, size: float = 1.0) -> list[torch.Tensor]:
@@ -79,6 +96,43 @@ def test_attention_equals_the_formula(
     states = _states(lengths, heads, width)
     result = _attended(library, states, lengths)
     assert torch.allclose(result, _by_hand(states, lengths), atol=5e-6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    lengths=st.lists(st.integers(1, 70), min_size=1, max_size=4),
+    heads=st.integers(1, 3),
+    width=st.sampled_from([2, 10, 24, 64, 128]),
+    farther=st.integers(0, 3),
+    scale=st.sampled_from([None, 1.0, 0.3]),
+)
+def test_biased_attention_equals_the_formula(
+    library: Library,
+    lengths: list[int],
+    heads: int,
+    width: int,
+    farther: int,
+    scale: float | None,
+) -> None:
+    # Small queries and keys: without a scale, scores grow with the width.
+    states = _states(lengths, heads, width, size=0.5)
+    generator = torch.Generator().manual_seed(width)
+    bias = 3 * torch.randn(heads, 2 * (max(lengths) + farther) - 1, generator=generator)
+    result = _attended(library, states, lengths, bias, scale)
+    assert torch.allclose(result, _by_hand(states, lengths, bias, scale), atol=5e-6)
+
+
+def test_attention_without_a_bias_has_the_bytes_of_one_that_is_zero(library: Library) -> None:
+    lengths = [1, 70, 16, 33]
+    states = _states(lengths, 3, 24)
+    plain = _attended(library, states, lengths)
+    assert torch.equal(plain, _attended(library, states, lengths, torch.zeros(3, 139), 24**-0.5))
+
+
+@pytest.mark.parametrize("shape", [(1, 39), (2, 37)])
+def test_a_bias_that_is_too_small_is_never_read(library: Library, shape: tuple[int, int]) -> None:
+    with pytest.raises(AssertionError, match="for each"):
+        _attended(library, _states([20], 2, 16), [20], torch.zeros(shape))
 
 
 def test_scores_far_apart_neither_overflow_nor_vanish(library: Library) -> None:
@@ -111,26 +165,39 @@ def test_threads_change_no_byte(library: Library, threads: int) -> None:
 
 def test_a_sequence_comes_out_the_same_whatever_is_beside_it(library: Library) -> None:
     states = _states([50, 21], 2, 24)
-    together = _attended(library, states, [50, 21])
-    alone = _attended(library, [one[50:].clone() for one in states], [21])
-    assert torch.equal(together[50:], alone)
+    for bias in (None, torch.linspace(-2, 1, 2 * 99).view(2, 99)):
+        together = _attended(library, states, [50, 21], bias)
+        alone = _attended(library, [one[50:].clone() for one in states], [21], bias)
+        assert torch.equal(together[50:], alone)
 
 
-@pytest.mark.parametrize("wrong", ["attend", "rotate"])
+@pytest.mark.parametrize("wrong", ["attend", "bias", "scale", "rotate"])
 def test_a_library_that_errs_is_not_taken(
     library: Library,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     wrong: str,
 ) -> None:
-    right = getattr(Library, wrong)
+    attend, rotate = Library.attend, Library.rotate
 
-    def halved(self: Library, *arguments: torch.Tensor) -> object:
-        if wrong == "rotate":
-            return right(self, arguments[0][: len(arguments[0]) // 2], *arguments[1:])
-        return right(self, *arguments) / 2
+    def attend_wrongly(
+        self: Library, *given: Any, bias: torch.Tensor | None = None, scale: float | None = None
+    ) -> torch.Tensor:
+        query, key, value, bounds, longest = given
+        bias = None if wrong == "bias" else bias
+        scale = None if wrong == "scale" else scale
+        return attend(self, query, key, value, bounds, longest, bias, scale) / (
+            2 if wrong == "attend" else 1
+        )
 
-    monkeypatch.setattr(Library, wrong, halved)
+    def rotate_half(self: Library, states: torch.Tensor, *given: torch.Tensor) -> None:
+        positions, turns = given
+        rotate(self, states[: len(states) // 2], positions, turns)
+
+    if wrong == "rotate":
+        monkeypatch.setattr(Library, "rotate", rotate_half)
+    else:
+        monkeypatch.setattr(Library, "attend", attend_wrongly)
     assert attention_library.__wrapped__() is None
     assert "errs here" in caplog.text
 
