@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 CACHE_VARIABLE = "TUI_BALANCER_CACHE"
 """Environment variable that names another folder than the user's cache."""
 
@@ -31,5 +29,7 @@ def settle_home() -> None:
 
 def cache_folder() -> Path:
     """Return the folder, which may not exist."""
+    from platformdirs import user_cache_path
+
     folder = os.environ.get(CACHE_VARIABLE)
     return Path(folder) if folder else user_cache_path("tui-balancer")

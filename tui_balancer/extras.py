@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib import import_module, metadata
+from importlib import import_module
 from types import MappingProxyType
 from typing import Literal
 
@@ -57,6 +57,9 @@ def require(extra: Extra, user: str, *, without: str = "") -> None:
 
 def versions() -> dict[str, str]:
     """Return the versions of what decides a result; no library is imported for it."""
+    # Slow to import, and this is a module of every command.
+    from importlib import metadata
+
     found = {"tui-balancer": __version__, "python": platform.python_version()}
     for package in ("torch", "fair-esm"):
         with suppress(metadata.PackageNotFoundError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision, PrecisionChoice
-from tui_balancer.engines.engine import EngineRequest
+from tui_balancer.engines.request import EngineRequest
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.formats import DEFAULT_FORMATS, FORMATS, FormatName
 from tui_balancer.scheduler.model import PolicySettings, TimeSettings

@@ -6,7 +6,6 @@ their batches would be lost, and their files would look as if they had killed th
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import threading
 from collections.abc import Iterator
@@ -75,8 +74,10 @@ class IgnoredByChild:
 
 
 def _is_main_thread_of_child() -> bool:
+    from multiprocessing import parent_process
+
     main = threading.current_thread() is threading.main_thread()
-    return main and multiprocessing.parent_process() is not None
+    return main and parent_process() is not None
 
 
 @contextmanager

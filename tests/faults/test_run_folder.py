@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.sessions import finished, in_mid_file, outputs, session, wait_for_row, wait_until
+from tui_balancer.exit_codes import EXIT_FAILED
 from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
@@ -17,7 +18,7 @@ from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.run_folder.conflicts import ATTACH_FILE
 from tui_balancer.run_folder.presence import Presence, missing_outputs
-from tui_balancer.view.summary_text import EXIT_FAILED, exit_code, summary_lines
+from tui_balancer.view.summary_text import exit_code, summary_lines
 
 THEIRS = (LEDGER_NAME, LOCK_NAME, ATTACH_FILE, "sample_1_ESM.pt.1.tmp", "sample_1_ESM.pt.partial")
 """Names that a run removes at its end, where they are its own."""

@@ -108,7 +108,7 @@ import psutil
 from tests.support.sessions import finished, session, wait_for_row
 from tui_balancer.attach.messages import AskEvents, Execute, decode_answer, decode_request, encode
 from tui_balancer.attach.messages import Answer
-from tui_balancer.engines.engine import EngineRequest
+from tui_balancer.engines.request import EngineRequest
 from tui_balancer.history.history import read_history
 from tui_balancer.outputs.formats import FORMATS, reader
 from tui_balancer.scheduler.commands import Mark

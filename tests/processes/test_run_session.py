@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.sessions import finished, in_mid_file, outputs, session, wait_for_row
+from tui_balancer.exit_codes import EXIT_FAILED
 from tui_balancer.export.export import verify
 from tui_balancer.failures import FailureCause
 from tui_balancer.history.finished_run import FinishedRun
@@ -18,7 +19,7 @@ from tui_balancer.history.run_report import account_of
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.scheduler.commands import SkipUnits
 from tui_balancer.view.handle import FailedFile
-from tui_balancer.view.summary_text import EXIT_FAILED, exit_code
+from tui_balancer.view.summary_text import exit_code
 
 pytestmark = pytest.mark.usefixtures("preloaded")
 

@@ -1,54 +1,35 @@
-"""The commands run, resume and attach, and the table of all commands."""
+"""The table of commands, and the entry point of the command line.
+
+A command's module is imported for its run, its help, and the list of all commands. It imports what
+it runs when it runs, so that help is there at once.
+"""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, NoReturn
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
-from cyclopts import CycloptsError, MissingArgumentError, Parameter
+from cyclopts import (
+    App,
+    ArgumentCollection,
+    CycloptsError,
+    MissingArgumentError,
+    UnknownCommandError,
+)
 
 from tui_balancer import __version__
-from tui_balancer.cli.cluster_options import ClusterOptions
-from tui_balancer.cli.commands.completion import add_completion
-from tui_balancer.cli.commands.config import config
-from tui_balancer.cli.commands.demo import demo
-from tui_balancer.cli.commands.explain import explain
-from tui_balancer.cli.commands.export import export, inspect, verify
-from tui_balancer.cli.commands.manual import manual
-from tui_balancer.cli.commands.plan import bench, devices, plan
-from tui_balancer.cli.commands.replay import replay
-from tui_balancer.cli.commands.report import print_report, report
-from tui_balancer.cli.commands.simulate import simulate
-from tui_balancer.cli.declarations import flag
-from tui_balancer.cli.embedding_options import EmbeddingOptions
 from tui_balancer.cli.help import HELP_ALL, CommandLine
-from tui_balancer.cli.inputs import STDIN, named_inputs
-from tui_balancer.cli.options import (
-    BalancingOptions,
-    DeviceOptions,
-    Input,
-    Listed,
-    ModelOptions,
-    Output,
-    ResumingOptions,
-    RunFolder,
-    ScreenOptions,
-    ScriptOptions,
-)
-from tui_balancer.cli.preferences import apply_preferences
-from tui_balancer.cli.settings import resumed_settings, run_settings
 from tui_balancer.embedding.families.table import FAMILIES
 from tui_balancer.errors import UserError
-from tui_balancer.settings import RunSettings
-from tui_balancer.standard_streams import finish_output, output_problem
-from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
-
-EXIT_CODES = (
-    f"Exit codes: {EXIT_DONE} done, {EXIT_FAILED} some failed, skipped or waiting, "
-    f"{EXIT_USAGE} usage, {EXIT_INTERRUPTED} interrupted."
+from tui_balancer.exit_codes import (
+    EXIT_CODES,
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
 )
+from tui_balancer.standard_streams import finish_output, output_problem
 
 _TITLES = ", ".join(family.title for family in FAMILIES.values())
 
@@ -64,134 +45,40 @@ app = CommandLine(
 app["--help"].help = f"Show the common options of a command; {HELP_ALL} shows all of them."
 
 
-@app.command(
-    help_epilogue=EXIT_CODES, usage="Usage: tui-balancer run INPUT... --output PATH [OPTIONS]"
+def _preferences(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Read missing options from the environment, or else from the configuration file."""
+    from tui_balancer.cli.preferences import read_missing
+
+    read_missing(app, commands, arguments)
+
+
+def _add(command: str, **settings: Any) -> None:
+    """Add a command: a function in one of the modules of `cli.commands`."""
+    app.command(f"tui_balancer.cli.commands.{command}", **settings)
+
+
+_add(
+    "run:run",
+    help_epilogue=EXIT_CODES,
+    usage="Usage: tui-balancer run INPUT... --output PATH [OPTIONS]",
+    config=_preferences,
 )
-def run(
-    *inputs: Input,
-    output: Output,
-    listed: Listed = None,
-    model: ModelOptions | None = None,
-    devices: DeviceOptions | None = None,
-    balancing: BalancingOptions | None = None,
-    embedding: EmbeddingOptions | None = None,
-    resuming: ResumingOptions | None = None,
-    cluster: ClusterOptions | None = None,
-    screen: ScreenOptions | None = None,
-    script: ScriptOptions | None = None,
-) -> int:
-    """Embed FASTA files.
-
-    Writes NAME_ESM.pt for every input under OUTPUT, in the tree of the inputs: the ids, and the
-    mean of a layer's representations over the residues of each sequence. The same command
-    resumes an unfinished run; finished outputs are checked, not repeated.
-    """
-    settings = run_settings(
-        named_inputs(inputs, listed, output),
-        output,
-        model,
-        devices,
-        balancing,
-        embedding,
-    )
-    settings = replace(settings, cluster=(cluster or ClusterOptions()).request())
-    return _carried_out(settings, resuming, screen, script)
-
-
-@app.command(help_epilogue=EXIT_CODES)
-def resume(
-    output: Annotated[Path, Parameter(name="OUTPUT", help="The run folder.")],
-    /,
-    *,
-    devices: DeviceOptions | None = None,
-    balancing: BalancingOptions | None = None,
-    resuming: ResumingOptions | None = None,
-    cluster: ClusterOptions | None = None,
-    screen: ScreenOptions | None = None,
-    script: ScriptOptions | None = None,
-) -> int:
-    """Resume the run in a folder.
-
-    Inputs, model and all other settings come from the run's ledger. Options can change those that
-    do not affect the results.
-    """
-    from tui_balancer.run_folder.settings_json import settings_of
-
-    request = (cluster or ClusterOptions()).request()
-    settings = resumed_settings(settings_of(output), devices, balancing)
-    settings = replace(settings, cluster=request)
-    return _carried_out(settings, resuming, screen, script)
-
-
-def _carried_out(
-    settings: RunSettings,
-    resuming: ResumingOptions | None,
-    screen: ScreenOptions | None,
-    script: ScriptOptions | None,
-) -> int:
-    """Watch a run from preparation to end, and print its report if asked."""
-    from tui_balancer.cli.watch import watch
-    from tui_balancer.run.prepare.prepare import prepare
-    from tui_balancer.run.prepare.resume import Resuming
-
-    options = resuming or ResumingOptions()
-    settings = replace(settings, overwrite=options.overwrite)
-    allowed = Resuming(options.rescan, options.retry_failed)
-    screen, script = screen or ScreenOptions(), script or ScriptOptions()
-    code = watch(
-        settings,
-        lambda on_step: prepare(settings, resuming=allowed, on_step=on_step),
-        headless=screen.headless,
-        ascii_only=screen.ascii,
-        quiet=script.quiet,
-        lines=sys.stderr if script.json or script.quiet else sys.stdout,
-    )
-    if script.json:
-        try:
-            print_report(settings.output)
-        except UserError as problem:
-            # The ledger was removed during the run: the run has reported its own end.
-            print(f"tui-balancer: {problem}", file=sys.stderr)
-            return code or EXIT_FAILED
-    return code
-
-
-@app.command(help_epilogue=EXIT_CODES)
-def attach(
-    output: RunFolder,
-    /,
-    *,
-    read_only: Annotated[bool, flag(help="Show everything, refuse every command.")] = False,
-    screen: ScreenOptions | None = None,
-) -> int:
-    """Watch and control a run that another terminal started on this machine.
-
-    Shows the same screen with the same commands, in any number of terminals; closing it does not
-    affect the run. For a run that has ended it shows the summary.
-    """
-    from tui_balancer.cli.commands.attach import watch_attached
-
-    screen = screen or ScreenOptions()
-    return watch_attached(
-        output, headless=screen.headless, read_only=read_only, ascii_only=screen.ascii
-    )
-
-
-app.command(explain, usage="Usage: tui-balancer explain OUT [FILE|DEVICE...] [OPTIONS]")
-app.command(demo, help_epilogue=EXIT_CODES)
-app.command(plan, usage="Usage: tui-balancer plan INPUT... [OPTIONS]")
-app.command(devices)
-app.command(bench)
-app.command(export)
-app.command(inspect)
-app.command(verify)
-app.command(simulate)
-app.command(report)
-app.command(replay)
-app.command(config)
-app.command(manual)
-add_completion(app)
-apply_preferences(app["run"], app["plan"], app["demo"], app["devices"], app["bench"])
+_add("run:resume", help_epilogue=EXIT_CODES)
+_add("attach:attach", help_epilogue=EXIT_CODES)
+_add("explain:explain", usage="Usage: tui-balancer explain OUT [FILE|DEVICE...] [OPTIONS]")
+_add("demo:demo", help_epilogue=EXIT_CODES, config=_preferences)
+_add("plan:plan", usage="Usage: tui-balancer plan INPUT... [OPTIONS]", config=_preferences)
+_add("plan:devices", config=_preferences)
+_add("plan:bench", config=_preferences)
+_add("export:export")
+_add("export:inspect")
+_add("export:verify")
+_add("simulate:simulate")
+_add("report:report")
+_add("replay:replay")
+_add("config:config")
+_add("manual:manual")
+_add("completion:completion")
 
 
 def main() -> NoReturn:
@@ -209,12 +96,19 @@ def main() -> NoReturn:
 
 def _exit_code() -> int:
     """Run the command line and return its exit code."""
+    words = sys.argv[1:]
     try:
-        # The parser takes a lone - for an option without a name.
-        words = [STDIN if word == "-" else word for word in sys.argv[1:]]
+        if "-" in words:
+            # The parser takes a lone - for an option without a name.
+            from tui_balancer.cli.inputs import STDIN
+
+            words = [STDIN if word == "-" else word for word in words]
         code = app.carry_out(words)
     except MissingArgumentError as mistake:
         print(f"tui-balancer: {_missing(mistake)}", file=sys.stderr)
+        return EXIT_USAGE
+    except UnknownCommandError as mistake:
+        print(f"tui-balancer: {_unknown(mistake)}", file=sys.stderr)
         return EXIT_USAGE
     except (UserError, CycloptsError) as mistake:
         print(f"tui-balancer: {mistake}", file=sys.stderr)
@@ -238,3 +132,11 @@ def _missing(mistake: MissingArgumentError) -> str:
         return f"{mistake.keyword} needs a value: see `{command} --help`"
     name = mistake.argument.name if mistake.argument else "an argument"
     return f"{name} is missing: see `{command} --help`"
+
+
+def _unknown(mistake: UnknownCommandError) -> str:
+    """Return that a command does not exist, and which ones do."""
+    (word, *_) = mistake.unused_tokens or ("",)
+    commands = [name for name in app if not name.startswith("-")]
+    close = "".join(f" Did you mean {one}?" for one in get_close_matches(word, commands, 1))
+    return f"unknown command {word!r}.{close} Commands: {', '.join(commands)}"

@@ -19,7 +19,7 @@ from tui_balancer.engines.dask.request import (
     Tls,
     parse_bounds,
 )
-from tui_balancer.engines.engine import EngineRequest
+from tui_balancer.engines.request import EngineRequest
 from tui_balancer.engines.table import ENGINES
 from tui_balancer.errors import UserError
 from tui_balancer.settings import overlaid

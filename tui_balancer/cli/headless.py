@@ -8,10 +8,11 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TextIO
 
+from tui_balancer.exit_codes import EXIT_DONE
 from tui_balancer.formatting import count, estimate, quantity
 from tui_balancer.view.event_lines import Category, event_line
 from tui_balancer.view.handle import Phase, RunHandle, RunSnapshot
-from tui_balancer.view.summary_text import EXIT_DONE, exit_code, summary_lines
+from tui_balancer.view.summary_text import exit_code, summary_lines
 
 STATUS_SECONDS = 5.0
 POLL_SECONDS = 0.25

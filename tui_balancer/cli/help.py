@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from cyclopts import App
-from cyclopts.help import DefaultFormatter, DescriptionRenderer, HelpPanel
-from rich.console import Console, ConsoleOptions
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
 
 from tui_balancer.formatting import plural
+
+if TYPE_CHECKING:
+    from rich.console import Console
+else:
+    # The parser evaluates the annotation; rich is slow to import.
+    Console = Any
 
 HELP_ALL: Final = "--help-all"
 
@@ -24,9 +25,6 @@ class _Common:
 COMMON: Final = _Common()
 """Marks an option of a group for `--help`: `Annotated[str, COMMON]`. A command's own options are
 always shown."""
-
-_NAME_WIDTH: Final = 18
-"""Minimum width of the column of option names, to align most groups."""
 
 
 class CommandLine(App):
@@ -46,13 +44,22 @@ class CommandLine(App):
         )
         return code
 
+    def version_print(self, console: Console | None = None) -> None:  # noqa: ARG002
+        """Print the version, without the console that help needs."""
+        print(self.version)
+
     def help_print(
         self, tokens: str | Iterable[str] | None = None, *, console: Console | None = None
     ) -> None:
         """Print the short or full help of the command in the tokens."""
+        from tui_balancer.cli.help_sections import HelpSections
+
         command, found, _ = self.parse_commands(tokens)
+        if not command:
+            # The list of commands has the first line of each one's docstring.
+            self.resolved_commands()
         texts, more = (None, 0) if self._everything else _common_texts(found[-1])
-        self.help_formatter = _Sections(texts)
+        self.help_formatter = HelpSections(texts)
         super().help_print(tokens, console=console)
         if more:
             line = f"{plural(more, 'more option')}: {self.name[0]} {' '.join(command)} {HELP_ALL}"
@@ -78,39 +85,3 @@ def _common_texts(command: App) -> tuple[dict[str, str] | None, int]:
 
 def _first_sentence(text: str) -> str:
     return " ".join(text.split()).partition(". ")[0].removesuffix(".") + "."
-
-
-class _Sections(DefaultFormatter):
-    """Formats the sections of a help page without frames.
-
-    Args:
-        texts: Short text of each option by name; options without one are left out. None prints
-            every option in full.
-    """
-
-    def __init__(self, texts: Mapping[str, str] | None) -> None:
-        super().__init__()
-        self._texts = texts
-
-    def __call__(
-        self,
-        console: Console,
-        options: ConsoleOptions,  # noqa: ARG002
-        panel: HelpPanel,
-    ) -> None:
-        """Print a heading and its options or commands."""
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(min_width=_NAME_WIDTH, style="cyan")
-        table.add_column(overflow="fold")
-        describe: Any = DescriptionRenderer()
-        for entry in panel.entries:
-            labels = entry.display_labels_with_metavar
-            if panel.format == "parameter" and self._texts is not None:
-                name = entry.display_labels[0]
-                if name not in self._texts:
-                    continue
-                entry = entry.copy(description=Text(self._texts[name]))
-            table.add_row(" ".join(labels), describe(entry))
-        if table.row_count:
-            console.print(Text(str(panel.title), "bold"))
-            console.print(Padding(table, (0, 0, 0, 2)))

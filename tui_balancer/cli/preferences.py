@@ -159,10 +159,10 @@ def theme_names() -> tuple[str, ...]:
     return tuple(theme.name for theme in THEMES)
 
 
-def apply_preferences(*commands: App) -> None:
-    """Make commands read missing options from the environment, or else from the file."""
-    for command in commands:
-        command.config = (_from_environment, _from_file)
+def read_missing(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Read missing options from the environment, or else from the file."""
+    _from_environment(app, commands, arguments)
+    _from_file(app, commands, arguments)
 
 
 def _from_environment(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:

@@ -6,10 +6,10 @@ import sys
 from typing import Any
 
 from tui_balancer.errors import UserError
+from tui_balancer.exit_codes import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from tui_balancer.ui.exits import ExitCode
 from tui_balancer.ui.terminal import screen_obstacle
 from tui_balancer.view.handle import RunHandle
-from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 
 
 def can_show(*, headless: bool = False) -> bool:

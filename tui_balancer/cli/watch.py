@@ -18,12 +18,13 @@ from tui_balancer.cli.interrupts import Interrupts, counted_interrupts, outlived
 from tui_balancer.cli.progress import bars
 from tui_balancer.cli.screen import can_show, show_run
 from tui_balancer.errors import UserError
+from tui_balancer.exit_codes import EXIT_FAILED
 from tui_balancer.run.live.starting import OpeningRun, Prepare
 from tui_balancer.run_folder.folder import LOGS_FOLDER
 from tui_balancer.scheduler.commands import StopNow
 from tui_balancer.settings import RunSettings
 from tui_balancer.ui.exits import ExitCode
-from tui_balancer.view.summary_text import EXIT_FAILED, exit_code
+from tui_balancer.view.summary_text import exit_code
 
 if TYPE_CHECKING:
     from tui_balancer.run.live.session import RunSession

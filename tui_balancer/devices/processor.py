@@ -6,8 +6,6 @@ import os
 import platform
 from pathlib import Path
 
-import psutil
-
 from tui_balancer.devices import cgroups
 from tui_balancer.devices.info import DeviceInfo
 
@@ -16,6 +14,8 @@ CPU = "cpu"
 
 def describe_processor() -> DeviceInfo:
     """Return the processor as a device."""
+    import psutil
+
     return DeviceInfo(CPU, processor_name(), _at_most(psutil.virtual_memory().total))
 
 
@@ -44,6 +44,8 @@ def usable_cores() -> int:
 
 def available_memory() -> int:
     """Return the bytes that new processes can use without swapping."""
+    import psutil
+
     return _at_most(psutil.virtual_memory().available)
 
 

@@ -48,17 +48,6 @@ class Engine(Protocol):
         """Return the process of each device that has one."""
 
 
-@dataclass(frozen=True, slots=True)
-class EngineRequest:
-    """A request for an engine; an engine with options has its own class.
-
-    Attributes:
-        engine: Name of the engine, see `engines.table`.
-    """
-
-    engine: str
-
-
 OnWorkers = Callable[[int, int], None]
 """Called with the number of workers that have joined, and the expected number."""
 

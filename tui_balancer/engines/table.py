@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from tui_balancer.engines.dask.request import DASK
-from tui_balancer.engines.engine import DeviceSearch, DevicesFound, EngineRequest
+
+if TYPE_CHECKING:
+    from tui_balancer.engines.engine import DeviceSearch, DevicesFound
+    from tui_balancer.engines.request import EngineRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
+from tui_balancer.exit_codes import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from tui_balancer.formatting import count, duration, percent, plural, quantity
 from tui_balancer.view.handle import DeviceSummary, RunSummary
-
-EXIT_DONE = 0
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 
 def exit_code(summary: RunSummary) -> int:

@@ -18,12 +18,12 @@ from tui_balancer.cli.commands.simulate import FASTEST_SPEED, SLOWEST_SPEED
 from tui_balancer.cli.help import HELP_ALL
 from tui_balancer.embedding.families.table import DEFAULT_MODEL, MODELS
 from tui_balancer.engines.dask.request import JOB_KINDS, ClusterRequest
+from tui_balancer.exit_codes import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.run.lab.policy_comparison import THROTTLED_TO
+from tui_balancer.run.lab.cases import THROTTLED_TO
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS, gpu_batch_tokens
 from tui_balancer.scheduler.model import CountSettings, TimeSettings
 from tui_balancer.settings import HANG_FLOOR_SECONDS, DeviceSettings, Shards
-from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 
 COMMANDS = tuple(name for name in app if not name.startswith("-"))
 

@@ -18,10 +18,10 @@ from tui_balancer.cli.preferences import (
 )
 from tui_balancer.devices.selection import AUTO
 from tui_balancer.errors import UserError
+from tui_balancer.exit_codes import EXIT_DONE
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
 from tui_balancer.scheduler.model import CountSettings, TimeSettings
 from tui_balancer.settings import HANG_FLOOR_SECONDS
-from tui_balancer.view.summary_text import EXIT_DONE
 
 _COUNT = CountSettings()
 

@@ -15,16 +15,14 @@ from tui_balancer.cli.options import (
     Output,
     ScreenOptions,
 )
-from tui_balancer.cli.progress import bars
-from tui_balancer.cli.settings import run_settings
 from tui_balancer.embedding.families.requests import UNTRAINED_PREFIX
 from tui_balancer.embedding.families.table import SMALLEST_MODEL
 from tui_balancer.errors import UserError
 from tui_balancer.formatting import estimate
-from tui_balancer.settings import RunSettings
 
 if TYPE_CHECKING:
     from tui_balancer.run.prepare.prepare import OnStep, PreparedRun
+    from tui_balancer.settings import RunSettings
 
 DEMO_SECONDS = 120.0
 """Target duration of a demo in seconds."""
@@ -67,6 +65,7 @@ def demo(
     you see steals. The same command resumes an unfinished demo with its files; to run a finished
     one again, remove OUTPUT or choose another.
     """
+    from tui_balancer.cli.settings import run_settings
     from tui_balancer.cli.watch import watch
     from tui_balancer.notices import Notice
     from tui_balancer.run.prepare.prepare import prepare
@@ -95,6 +94,7 @@ def demo(
 
 def _inputs(settings: RunSettings, proteins: Path, seconds: float) -> str:
     """Make the inputs if they do not exist, and return a line about them."""
+    from tui_balancer.cli.progress import bars
     from tui_balancer.run.lab.demo_inputs import FILES, measured_size, write_inputs
 
     try:

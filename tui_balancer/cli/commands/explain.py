@@ -7,19 +7,19 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
 from tui_balancer.cli.declarations import flag
 from tui_balancer.cli.options import RunFolder
 from tui_balancer.errors import UserError
-from tui_balancer.scheduler.events import Event
-from tui_balancer.view.handle import RunHandle
-from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED
-from tui_balancer.view.why.explain import UnknownName, explain_all, explain_name
-from tui_balancer.view.why.facts import Explanation, read_facts
-from tui_balancer.view.why.record import WhyRecord
+from tui_balancer.exit_codes import EXIT_DONE, EXIT_FAILED
+
+if TYPE_CHECKING:
+    from tui_balancer.scheduler.events import Event
+    from tui_balancer.view.handle import RunHandle
+    from tui_balancer.view.why.facts import Explanation
 
 FORMAT: Final = 1
 """Version of the `--json` output; increases when a field changes its meaning."""
@@ -40,11 +40,15 @@ def explain(
     run does not know a name.
     """
     from tui_balancer.attach.client import live_or_ended
+    from tui_balancer.view.why.explain import UnknownName, explain_all, explain_name
+    from tui_balancer.view.why.facts import read_facts
+    from tui_balancer.view.why.record import WhyRecord
 
     run, record = live_or_ended(output, read_only=True), WhyRecord()
     facts = read_facts(run, record)
     record.note(_all_events(run, output))
-    code, explained = EXIT_DONE, list[Explanation]()
+    explained: list[Explanation] = []
+    code = EXIT_DONE
     for name in names:
         try:
             explained.append(explain_name(facts, name))

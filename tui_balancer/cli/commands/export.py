@@ -12,23 +12,14 @@ from cyclopts import Parameter
 
 from tui_balancer.cli.declarations import flag
 from tui_balancer.cli.options import RunFolder
-from tui_balancer.cli.progress import bar
 from tui_balancer.errors import UserError
+from tui_balancer.exit_codes import EXIT_DONE, EXIT_FAILED
 from tui_balancer.formatting import plural
 from tui_balancer.inputs.text import terminal_safe
-from tui_balancer.outputs.formats import (
-    FORMATS,
-    INDEX,
-    Format,
-    FormatName,
-    format_of,
-    parse_formats,
-    reader,
-)
-from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED
 
 if TYPE_CHECKING:
     from tui_balancer.outputs.content import Stored
+    from tui_balancer.outputs.formats import Format, FormatName
 
 _SHOWN_ROWS = 5
 _SHOWN_NUMBERS = 6
@@ -55,6 +46,7 @@ def export(
     files, also those of an earlier export, are replaced only with --overwrite.
     """
     from tui_balancer.export.export import export
+    from tui_balancer.outputs.formats import parse_formats
 
     if merge:
         if to is not None:
@@ -115,6 +107,7 @@ def inspect(
 ) -> int:
     """Show an output: its format and shape, how it was made, and the first rows."""
     from tui_balancer.outputs.content import reading
+    from tui_balancer.outputs.formats import INDEX
 
     if file.suffix == INDEX.suffix:
         with reading(file), file.open(encoding="utf-8") as lines:
@@ -148,6 +141,8 @@ def _shown(value: object) -> str:
 
 def _opened(file: Path) -> tuple[Format, Stored]:
     """Return an output's format and content; a `.pt` may be one of fair-esm's per-record files."""
+    from tui_balancer.outputs.formats import FORMATS, format_of, reader
+
     one = format_of(file)
     try:
         return one, reader(one).read(file)
@@ -171,5 +166,7 @@ def _report(problems: tuple[str, ...]) -> int:
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar on a terminal while files are processed."""
+    from tui_balancer.cli.progress import bar
+
     with bar(what) as update:
         yield lambda done, total: update(completed=done, total=total)

@@ -6,10 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tui_balancer.cli.screen import can_show
 from tui_balancer.errors import UserError
+from tui_balancer.exit_codes import EXIT_DONE
 from tui_balancer.manual.pages import PAGES, page, search, title
-from tui_balancer.view.summary_text import EXIT_DONE
 
 
 def manual(
@@ -20,6 +19,8 @@ def manual(
     Opens it on the screen, at a page or at the sections that have the words; without a terminal
     it prints the page, or the names of those sections.
     """
+    from tui_balancer.cli.screen import can_show
+
     text = " ".join(words)
     if can_show():
         from tui_balancer.ui.manual_app import ManualApp

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tui_balancer.cli.console import stdout_console
 from tui_balancer.cli.declarations import decimal
 from tui_balancer.cli.embedding_options import EmbeddingOptions
-from tui_balancer.cli.inputs import named_inputs
 from tui_balancer.cli.options import MOST_SECONDS, DeviceOptions, Input, Listed, ModelOptions
-from tui_balancer.cli.progress import bar, bars
-from tui_balancer.cli.settings import run_settings
 from tui_balancer.embedding.families.requests import UNTRAINED_PREFIX
 from tui_balancer.embedding.families.table import SMALLEST_MODEL
 from tui_balancer.embedding.settings import PrecisionChoice
-from tui_balancer.view.summary_text import EXIT_DONE, EXIT_FAILED
+from tui_balancer.exit_codes import EXIT_DONE, EXIT_FAILED
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 BENCH_MODEL = f"{UNTRAINED_PREFIX}{SMALLEST_MODEL}"
-
-_stdout = stdout_console()
 
 
 def plan(
@@ -35,6 +32,10 @@ def plan(
     Reads the inputs and assigns them as a run would. Times are rough, from assumed speeds; a run
     measures them.
     """
+    from tui_balancer.cli.console import stdout_console
+    from tui_balancer.cli.inputs import named_inputs
+    from tui_balancer.cli.progress import bar
+    from tui_balancer.cli.settings import run_settings
     from tui_balancer.cli.tables import plan_table
     from tui_balancer.formatting import estimate, plural
     from tui_balancer.inputs.duplicates import DuplicateIndex
@@ -45,6 +46,7 @@ def plan(
     from tui_balancer.run.prepare.prepare import prepare
     from tui_balancer.run.prepare.run_files import undivided_warnings
 
+    stdout = stdout_console()
     settings = run_settings(
         named_inputs(inputs, listed, None), model=model, devices=devices, embedding=embedding
     )
@@ -62,31 +64,34 @@ def plan(
             notices=notices,
         )
     manifest, copies = planned_manifest(prepared, scans, duplicate_index)
-    _stdout.print(f"{prepared.model.label}, {len(scans):,} files")
+    stdout.print(f"{prepared.model.label}, {len(scans):,} files")
     if copies:
-        _stdout.print(f"{plural(copies, 'sequence')} identical to others: computed once")
-    _stdout.print(plan_table(plan_units(prepared, manifest.good_units)))
+        stdout.print(f"{plural(copies, 'sequence')} identical to others: computed once")
+    stdout.print(plan_table(plan_units(prepared, manifest.good_units)))
     finish = estimate(predicted_seconds(prepared, manifest.good_units))
-    _stdout.print(f"estimated finish with stealing: {finish} after the models are loaded")
+    stdout.print(f"estimated finish with stealing: {finish} after the models are loaded")
     undivided = undivided_warnings(scans, settings.shards, settings.reading.segment_bytes)
     for warning in (*prepared.warnings, *notices.all(), *undivided):
-        _print_line(f"warning  {notice_line(warning)}")
+        _print_line(stdout, f"warning  {notice_line(warning)}")
     bad = [one for one in scans if one.error]
     for one in bad:
-        _print_line(f"would fail  {one.input.name}: {one.error}")
+        _print_line(stdout, f"would fail  {one.input.name}: {one.error}")
     return EXIT_FAILED if bad else EXIT_DONE
 
 
 def devices(*, devices: DeviceOptions | None = None) -> int:
     """Show the devices that a run would use, with their weights and the reasons."""
+    from tui_balancer.cli.console import stdout_console
+    from tui_balancer.cli.settings import run_settings
     from tui_balancer.cli.tables import devices_table
     from tui_balancer.run.prepare.devices import prepare_devices
 
+    stdout = stdout_console()
     settings = run_settings(devices=devices)
     found, specs, warnings = prepare_devices(settings)
-    _stdout.print(devices_table(found, specs))
+    stdout.print(devices_table(found, specs))
     for warning in warnings:
-        _print_line(f"warning  {warning}")
+        _print_line(stdout, f"warning  {warning}")
     return EXIT_DONE
 
 
@@ -111,9 +116,13 @@ def bench(
     All devices work at once, as in a run, on made-up proteins, from short to long. The ceiling is
     each device's speed in the model's matrix products alone.
     """
+    from tui_balancer.cli.console import stdout_console
+    from tui_balancer.cli.progress import bar, bars
+    from tui_balancer.cli.settings import run_settings
     from tui_balancer.cli.tables import bench_table
     from tui_balancer.run.lab.bench import prepare_benchmark
 
+    stdout = stdout_console()
     settings = run_settings(
         model=ModelOptions(model=model),
         devices=devices,
@@ -122,15 +131,15 @@ def bench(
     with bars() as on_step:
         benchmark = prepare_benchmark(settings, seconds, on_step)
     for warning in benchmark.warnings:
-        _print_line(f"warning  {warning}")
+        _print_line(stdout, f"warning  {warning}")
     with bar("measuring", benchmark.measurements) as update:
         measured = benchmark.measure(lambda _: update(advance=1))
-    _stdout.print(f"{benchmark.model.label}, batches of {benchmark.batch_tokens:,} tokens")
+    stdout.print(f"{benchmark.model.label}, batches of {benchmark.batch_tokens:,} tokens")
     for line in benchmark.device_lines():
-        _print_line(line)
-    _stdout.print(bench_table(measured))
+        _print_line(stdout, line)
+    stdout.print(bench_table(measured))
     return EXIT_DONE
 
 
-def _print_line(text: str) -> None:
-    _stdout.print(text, highlight=False, markup=False, soft_wrap=True)
+def _print_line(stdout: Console, text: str) -> None:
+    stdout.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from tui_balancer.cli.declarations import decimal, flag
 from tui_balancer.cli.options import RunFolder
-from tui_balancer.cli.screen import exit_after, require_screen, show_run
 
 MOST_SPEED = 1_000_000
 
@@ -27,6 +26,7 @@ def replay(
     failures, plus and minus change the speed. All data comes from the run's ledger, which has no
     memory or sensor values; progress within a file is drawn as even.
     """
+    from tui_balancer.cli.screen import exit_after, require_screen, show_run
     from tui_balancer.history.replay.replay_run import ReplayRun
 
     require_screen("replay", otherwise="`tui-balancer report` writes a page instead")

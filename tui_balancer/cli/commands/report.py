@@ -11,9 +11,8 @@ from cyclopts import Parameter
 
 from tui_balancer.cli.declarations import flag
 from tui_balancer.cli.options import RunFolder
-from tui_balancer.cli.progress import bar
 from tui_balancer.errors import UserError
-from tui_balancer.view.summary_text import EXIT_DONE
+from tui_balancer.exit_codes import EXIT_DONE
 
 if TYPE_CHECKING:
     from tui_balancer.history.history import RunHistory
@@ -64,6 +63,7 @@ def report(
 
 def _embedding_map(history: RunHistory) -> EmbeddingMap | str:
     """Return the map of a run's embeddings, or the reason why there is none."""
+    from tui_balancer.cli.progress import bar
     from tui_balancer.history.page.embedding_map import embedding_map
     from tui_balancer.history.vector_sample import sample_vectors
 

@@ -5,28 +5,21 @@ from __future__ import annotations
 import json as json_module
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 from cyclopts import Parameter
-from rich import box
-from rich.table import Table
 
-from tui_balancer.cli.console import stdout_console
 from tui_balancer.cli.declarations import decimal, flag, whole
-from tui_balancer.cli.screen import exit_after, require_screen, show_run
 from tui_balancer.embedding.families.table import DEFAULT_MODEL, MODELS
 from tui_balancer.errors import UserError
-from tui_balancer.run.lab.policy_comparison import (
-    THROTTLED_TO,
-    PolicyName,
-    PolicyResult,
-    Scenario,
-    compare,
-    scanned_units,
-    watched,
-)
-from tui_balancer.scheduler.model import Unit
-from tui_balancer.view.summary_text import EXIT_DONE
+from tui_balancer.exit_codes import EXIT_DONE
+from tui_balancer.run.lab.cases import THROTTLED_TO, PolicyName, Scenario
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tui_balancer.run.lab.policy_comparison import PolicyResult
+    from tui_balancer.scheduler.model import Unit
 
 POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
 
@@ -76,6 +69,9 @@ def simulate(
     and learns the true speeds, as a run does. The figures are run times divided by the bound: the
     time that all devices together need for the work.
     """
+    from tui_balancer.cli.console import stdout_console
+    from tui_balancer.run.lab.policy_comparison import compare, scanned_units
+
     if scenario == "dying" and devices < 2:
         raise UserError("--scenario dying needs a device that survives: --devices 2 or more")
     if model not in MODELS:
@@ -106,6 +102,9 @@ def _watch(
     units: tuple[Unit, ...] | None,
 ) -> int:
     """Show one simulated run on the screen until the user quits."""
+    from tui_balancer.cli.screen import exit_after, require_screen, show_run
+    from tui_balancer.run.lab.policy_comparison import watched
+
     if policy == "central":
         raise UserError(
             "--watch shows the coordinator, and policy `central` has none: choose another"
@@ -120,6 +119,9 @@ def _watch(
 
 
 def _table(rows: tuple[PolicyResult, ...]) -> Table:
+    from rich import box
+    from rich.table import Table
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("policy")
     for heading in ("time / bound, median", "p95", "µs per decision"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui_balancer.engines.engine import EngineRequest
+from tui_balancer.engines.request import EngineRequest
 from tui_balancer.errors import UserError
 
 DASK = "dask"

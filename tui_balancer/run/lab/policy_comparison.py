@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Literal
 
 from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
+from tui_balancer.run.lab.cases import THROTTLED_TO, PolicyName, Scenario
 from tui_balancer.run.lab.simulated_run import SimulatedHandle
 from tui_balancer.run.prepare.batch_size import gpu_batch_tokens
 from tui_balancer.run_folder.manifest import Manifest
@@ -28,9 +28,6 @@ from tui_balancer.scheduler.simulation.simulate import (
     simulate_central_queue,
 )
 
-PolicyName = Literal["static", "count", "time", "time+split", "central"]
-Scenario = Literal["quiet", "throttled", "dying"]
-
 SPEEDS = (1.0, 1.5, 2.0, 3.0, 4.0)
 """Speeds of the devices, in multiples of the slowest."""
 
@@ -43,7 +40,6 @@ FILE_SECONDS = 20.0
 TROUBLE_AT = 0.3
 """Share of the quiet bound after which the fastest device is throttled, or dies."""
 
-THROTTLED_TO = 1 / 3
 DEATHS = 4
 """One more than the restarts of a device."""
 

@@ -10,7 +10,8 @@ import pytest
 
 from tui_balancer.cli.commands.simulate import simulate
 from tui_balancer.errors import UserError
-from tui_balancer.run.lab.policy_comparison import Scenario, compare
+from tui_balancer.run.lab.cases import Scenario
+from tui_balancer.run.lab.policy_comparison import compare
 from tui_balancer.scheduler.model import DeviceSpec, Unit
 from tui_balancer.scheduler.policy.bounds import Speed
 from tui_balancer.scheduler.simulation.devices import SimulatedDevice
