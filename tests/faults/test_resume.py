@@ -166,6 +166,23 @@ def test_outputs_that_are_not_as_they_were_written_are_made_anew_on_any_devices(
     }  # fmt: skip
 
 
+def test_a_full_check_finds_other_bytes_at_the_same_size_and_time(begun: Path) -> None:
+    before = outputs(begun / "out")
+    output = begun / "out" / "sample_2_ESM.pt"
+    status = output.stat()
+    content = bytearray(output.read_bytes())
+    content[len(content) // 2] ^= 1
+    output.write_bytes(content)
+    os.utime(output, ns=(status.st_atime_ns, status.st_mtime_ns))
+    trusted = tui_balancer("resume", begun / "out", "--headless")
+    assert "nothing new: 3 files done before" in trusted.stdout
+    checked = tui_balancer("resume", begun / "out", "--headless", "--check", "full")
+    assert "1 output will be made again (sample_2.fasta: its output has other bytes" in (
+        checked.stdout
+    )
+    assert outputs(begun / "out") == before
+
+
 def test_a_changed_input_is_refused_by_name_and_accepted_on_demand(
     begun: Path, models: Path
 ) -> None:

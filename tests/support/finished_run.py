@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -63,9 +64,9 @@ def finish_run(inputs: Path, folder: Path, formats: Sequence[FormatName] = ("vir
             FileDone(
                 *(file.file_id, first.sha256, first.bytes, file.sequences),
                 others=tuple(
-                    OutputRecord(str(Path(one.output).relative_to(folder)), one.sha256, one.bytes)
-                    for one in others
+                    replace(one, output=str(Path(one.output).relative_to(folder))) for one in others
                 ),
+                output_mtime_ns=first.mtime_ns,
             ),
             LeaseEnded(file.file_id, 1, LeaseEnd.DONE, 2.0),
         )
@@ -97,5 +98,5 @@ def _write(source: Path, output: Path, formats: Sequence[FormatName]) -> list[Ou
     for one in outputs_of(formats):
         path = output.with_suffix(one.suffix)
         done = writer(one).write(path, content)
-        written.append(OutputRecord(str(path), done.sha256, done.bytes))
+        written.append(OutputRecord(str(path), *astuple(done)))
     return written

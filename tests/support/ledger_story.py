@@ -42,9 +42,10 @@ DONE = FileDone(
     replaced=2,
     skipped=1,
     others=(
-        OutputRecord("sub/f0_ESM.tsv", "01" * 32, 70),
+        OutputRecord("sub/f0_ESM.tsv", "01" * 32, 70, 3),
         OutputRecord("sub/\udcff_ESM.npz", "ef" * 32, 600),
     ),
+    output_mtime_ns=2,
 )
 
 STORY: tuple[tuple[EventRecord | None, tuple[Change, ...]], ...] = (

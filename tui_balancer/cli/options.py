@@ -201,6 +201,10 @@ class ResumingOptions:
     retry_failed: Annotated[bool, COMMON, flag()] = False
     """Retry failed files, and outputs that lack sequences."""
 
+    check: Literal["quick", "full"] = "quick"
+    """How inputs and finished outputs are compared with the ledger. quick: by size and time, and
+    by their bytes if only the time differs. full: by their bytes."""
+
     overwrite: Annotated[bool, COMMON, flag()] = False
     """Replace other files at the paths of outputs. Without it they stop the run before any
     work. Folders are never replaced."""

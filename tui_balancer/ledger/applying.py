@@ -38,7 +38,7 @@ _SCANNED = (
 
 _NO_OUTPUT = (
     "output_sha256 = '', output_bytes = 0, vectors = 0, truncated = 0, replaced = 0, skipped = 0, "
-    "deaths = 0, by_hand = 0"
+    "deaths = 0, by_hand = 0, output_mtime_ns = 0"
 )
 
 
@@ -105,18 +105,23 @@ def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
                 )
         case OutputsOwned(file_id, owned):
             update(connection, "UPDATE files SET owned = ? WHERE id = ?", owned, file_id)
-        case FileDone(file_id, sha256, size, vectors, truncated, replaced, skipped, others):
+        case FileDone(
+            file_id, sha256, size, vectors, truncated, replaced, skipped, others, mtime_ns
+        ):
             update(
                 connection,
                 "UPDATE files SET state = 'done', reason = '', output_sha256 = ?, "
-                "output_bytes = ?, vectors = ?, truncated = ?, replaced = ?, skipped = ? "
-                "WHERE id = ? AND state = 'leased'",
-                *(sha256, size, vectors, truncated, replaced, skipped, file_id),
+                "output_bytes = ?, vectors = ?, truncated = ?, replaced = ?, skipped = ?, "
+                "output_mtime_ns = ? WHERE id = ? AND state = 'leased'",
+                *(sha256, size, vectors, truncated, replaced, skipped, mtime_ns, file_id),
             )
             connection.execute("DELETE FROM outputs WHERE file = ?", (file_id,))
             connection.executemany(
-                "INSERT INTO outputs VALUES (?, ?, ?, ?)",
-                [(file_id, _storable(one.output), one.sha256, one.bytes) for one in others],
+                "INSERT INTO outputs VALUES (?, ?, ?, ?, ?)",
+                [
+                    (file_id, _storable(one.output), one.sha256, one.bytes, one.mtime_ns)
+                    for one in others
+                ],
             )
         case FileFailed(file_id, reason, cause):
             update(

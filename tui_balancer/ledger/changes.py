@@ -66,6 +66,7 @@ class FileDone:
     replaced: int = 0
     skipped: int = 0
     others: tuple[OutputRecord, ...] = ()
+    output_mtime_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,11 +85,11 @@ class LedgerReader:
         """Return every file, in the order of the catalogue."""
         rows = self._select(f"SELECT {FILE_COLUMNS}, {OUTCOME_COLUMNS} FROM files ORDER BY id")
         others: defaultdict[int, list[OutputRecord]] = defaultdict(list)
-        for file_id, output, sha256, size in self._select(
-            "SELECT file, outputs.output, outputs.sha256, bytes FROM outputs "
+        for file_id, output, *known in self._select(
+            "SELECT file, outputs.output, outputs.sha256, bytes, outputs.mtime_ns FROM outputs "
             "JOIN files ON files.id = file WHERE state = 'done' ORDER BY file, outputs.output"
         ):
-            others[file_id].append(OutputRecord(_text(output), sha256, size))
+            others[file_id].append(OutputRecord(_text(output), *known))
         return tuple(_file_row(row, tuple(others[row[0]])) for row in rows)
 
     def outputs(self) -> tuple[str, ...]:
@@ -231,10 +231,10 @@ def _refuse(connection: sqlite3.Connection, reason: str) -> NoReturn:
 def _file_row(row: tuple[Any, ...], others: tuple[OutputRecord, ...]) -> FileRow:
     if bytes in map(type, row):
         row = tuple(map(_text, row))
-    state, *outcome, owned, by_hand = row[_FILE_FIELDS:]
+    state, *outcome, owned, by_hand, mtime_ns = row[_FILE_FIELDS:]
     *scanned, cause = row[:_FILE_FIELDS]
     file = FileRecord(*(*scanned, _CAUSES[cause]))
-    return FileRow(*(file, _STATES[state], *outcome, bool(owned), bool(by_hand), others))
+    return FileRow(*(file, _STATES[state], *outcome, bool(owned), bool(by_hand), mtime_ns, others))
 
 
 def _text(value: Any) -> Any:

@@ -146,11 +146,17 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class OutputRecord:
-    """A published output; `output` is its path relative to the run folder."""
+    """A published output.
+
+    Attributes:
+        output: Its path relative to the run folder.
+        mtime_ns: Its last change, Unix time in nanoseconds; 0 of a folder.
+    """
 
     output: str
     sha256: str
     bytes: int
+    mtime_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +174,7 @@ class FileRow:
         deaths: Workers that died with it, since it was new or last tried again.
         owned: Whether this run has put outputs in their places, or has begun to.
         by_hand: Whether it failed because a person skipped it.
+        output_mtime_ns: As `OutputRecord.mtime_ns`, of the first output.
         others: Its other outputs, by their paths.
     """
 
@@ -185,12 +192,14 @@ class FileRow:
     deaths: int = 0
     owned: bool = False
     by_hand: bool = False
+    output_mtime_ns: int = 0
     others: tuple[OutputRecord, ...] = ()
 
     @property
     def outputs(self) -> tuple[OutputRecord, ...]:
         """All of its published outputs, the first one first."""
-        return (OutputRecord(self.file.output, self.output_sha256, self.output_bytes), *self.others)
+        known = (self.output_sha256, self.output_bytes, self.output_mtime_ns)
+        return (OutputRecord(self.file.output, *known), *self.others)
 
     @property
     def missing(self) -> int:

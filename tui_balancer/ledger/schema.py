@@ -19,7 +19,8 @@ large file that is divided has so many `shards` in the rows after it, each with 
 `whole`, which is -1 in all other rows; what a shard's `output` holds becomes part of the file's.
 
 `outputs`: one row for every output of a done file but the first: in other formats, and the
-index. The first one's is in `files`.
+index. The first one's is in `files`. The `mtime_ns` of an output is its last change, Unix time in
+nanoseconds, or 0 for a folder.
 
 `leases`: one row for every time a unit was handed to a worker. `ended` and `how` are NULL
 while it is out; `how` is done, failed, returned, worker died or lost (the app died).
@@ -36,7 +37,7 @@ from __future__ import annotations
 
 LEDGER_NAME = "ledger.sqlite"
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 APPLICATION_ID = 0x54554942
 """`TUIB` in ASCII: tells a ledger from any other SQLite file."""
@@ -93,7 +94,8 @@ TABLES = (
         skipped INTEGER NOT NULL DEFAULT 0,
         deaths INTEGER NOT NULL DEFAULT 0,
         owned INTEGER NOT NULL DEFAULT 0,
-        by_hand INTEGER NOT NULL DEFAULT 0
+        by_hand INTEGER NOT NULL DEFAULT 0,
+        output_mtime_ns INTEGER NOT NULL DEFAULT 0
     )""",
     "CREATE INDEX files_of_unit ON files (unit)",
     """CREATE TABLE outputs (
@@ -101,6 +103,7 @@ TABLES = (
         output TEXT NOT NULL,
         sha256 TEXT NOT NULL,
         bytes INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
         PRIMARY KEY (file, output)
     ) WITHOUT ROWID""",
     """CREATE TABLE leases (
@@ -148,6 +151,6 @@ FILE_COLUMNS = (
 OUTCOME_COLUMNS = (
     "state, reason, attempts, device, "
     "output_sha256, output_bytes, vectors, truncated, replaced, skipped, deaths, "
-    "owned, by_hand"
+    "owned, by_hand, output_mtime_ns"
 )
 """In the order of `FileRow`'s fields after the file."""

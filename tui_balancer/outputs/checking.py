@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 from tui_balancer.outputs.sealing import sha256_of
@@ -10,19 +11,24 @@ SUMS_NAME = "SHA256SUMS"
 """File with the checksums of all other files of an output folder, in `sha256sum`'s format."""
 
 
-def flaw(path: Path, sha256: str, size: int) -> str:
+def flaw(path: Path, sha256: str, size: int, mtime_ns: int = 0) -> str:
     """Return what is wrong with an output; empty if it is unchanged.
 
     Args:
         path: A file, or a folder with `SHA256SUMS`.
         sha256: SHA-256 of the file, or of `SHA256SUMS`.
         size: Bytes of the file or of all files together.
+        mtime_ns: Its last change, Unix time in nanoseconds: a file with this time and size is
+            unchanged. 0 compares the bytes of every file.
     """
     try:
-        if path.is_dir():
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
             return _folder_flaw(path, sha256, size)
-        if path.stat().st_size != size:
+        if status.st_size != size:
             return "its output has another size"
+        if mtime_ns and status.st_mtime_ns == mtime_ns:
+            return ""
         return "" if sha256_of(path) == sha256 else "its output has other bytes"
     except FileNotFoundError:
         return "its output is gone"

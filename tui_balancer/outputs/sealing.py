@@ -22,10 +22,13 @@ class Written:
     Attributes:
         sha256: Of its bytes, as read back; of a folder, of its `SHA256SUMS`.
         bytes: Their number; of a folder, that of all its files.
+        mtime_ns: Its last change, Unix time in nanoseconds; 0 of a folder, whose files change
+            without it.
     """
 
     sha256: str
     bytes: int
+    mtime_ns: int = 0
 
 
 class ShieldedFile(io.FileIO):
@@ -85,7 +88,8 @@ def seal(path: Path) -> Written:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    return Written(sha256_of(path), path.stat().st_size)
+    status = path.stat()
+    return Written(sha256_of(path), status.st_size, status.st_mtime_ns)
 
 
 def sha256_of(path: Path) -> str:

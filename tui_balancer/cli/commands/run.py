@@ -102,7 +102,7 @@ def _carried_out(
 
     options = resuming or ResumingOptions()
     settings = replace(settings, overwrite=options.overwrite)
-    allowed = Resuming(options.rescan, options.retry_failed)
+    allowed = Resuming(options.rescan, options.retry_failed, options.check == "full")
     screen, script = screen or ScreenOptions(), script or ScriptOptions()
     code = watch(
         settings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 
@@ -222,9 +223,10 @@ def _file_done(file: FileResult, manifest: Manifest) -> FileDone:
         replaced=file.replaced,
         skipped=file.skipped,
         others=tuple(
-            OutputRecord(str(output.relative_to(manifest.folder)), written.sha256, written.bytes)
+            OutputRecord(str(output.relative_to(manifest.folder)), *astuple(written))
             for output, written in others
         ),
+        output_mtime_ns=first.mtime_ns,
     )
 
 

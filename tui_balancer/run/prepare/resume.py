@@ -36,10 +36,12 @@ class Resuming:
     Attributes:
         rescan: Accept inputs that changed, and add new ones.
         retry_failed: Retry failed files, and those whose outputs lack sequences.
+        full_check: Compare the bytes of inputs and outputs, also where size and time are the same.
     """
 
     rescan: bool = False
     retry_failed: bool = False
+    full_check: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class ResumePlan:
             lack sequences.
         added: New inputs, and the paths of their outputs relative to the run folder.
         warnings: Lines for the user.
+        full_check: As `Resuming.full_check`, for the outputs.
     """
 
     files: int
@@ -75,6 +78,7 @@ class ResumePlan:
     reopened: frozenset[int] = frozenset()
     added: tuple[tuple[InputFile, PurePath], ...] = ()
     warnings: tuple[str, ...] = ()
+    full_check: bool = False
 
     @property
     def has_work(self) -> bool:
@@ -108,7 +112,8 @@ def plan_resume(
 ) -> ResumePlan:
     """Decide what a resumed run does with its files; checks every input.
 
-    An input counts as unchanged if its size and time are, or else its SHA-256.
+    An input counts as unchanged if its size and time are, or else its SHA-256; with `full_check`,
+    if its SHA-256 is.
 
     Args:
         patterns: The inputs as named now.
@@ -144,6 +149,7 @@ def plan_resume(
         reopened=reopened,
         added=_placed(stored, found, new) if resuming.rescan else (),
         warnings=tuple(warnings),
+        full_check=resuming.full_check,
     )
 
 
@@ -186,7 +192,7 @@ def _judge(
         failed, file = row.state is FileState.FAILED, row.file
         if failed and not (resuming.retry_failed or resuming.rescan):
             continue
-        change = _change(row)
+        change = _change(row, full=resuming.full_check)
         if change == "gone" and row.state is FileState.DONE:
             left_over.append(file.name)
         elif change and (failed or resuming.rescan):
@@ -205,12 +211,13 @@ def _judge(
     return frozenset(rescanned), frozenset(reopened), left_over
 
 
-def _change(row: FileRow) -> str:
+def _change(row: FileRow, *, full: bool) -> str:
     """Return how an input differs from its scan; empty if not at all."""
     path = Path(row.file.source)
     try:
         status = path.stat()
-        if (status.st_size, status.st_mtime_ns) == (row.file.size_bytes, row.file.mtime_ns):
+        known = (row.file.size_bytes, row.file.mtime_ns)
+        if not full and (status.st_size, status.st_mtime_ns) == known:
             return ""
         same = status.st_size == row.file.size_bytes and sha256_of(path) == row.file.sha256
     except FileNotFoundError:

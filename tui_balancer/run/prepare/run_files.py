@@ -185,6 +185,7 @@ def _check(
     """Update the ledger of a stored run to its inputs and outputs."""
     notices = Notices()
     redone: list[str] = []
+    full = resume_plan.full_check
 
     def scanned(file: InputFile, shard_bytes: int | None = None) -> FileScan:
         found = scan_file(
@@ -208,7 +209,7 @@ def _check(
             raise ScanStopped
         if file.is_shard:
             # The shards of a finished file are no longer needed.
-            if file.whole in waiting and (reason := _shard_flaw(prepared.folder, row)):
+            if file.whole in waiting and (reason := _shard_flaw(prepared.folder, row, full)):
                 changes.append(FileReopened(file.file_id, reason))
             continue
         if file.file_id in resume_plan.rescanned:
@@ -218,8 +219,10 @@ def _check(
             )
             continue
         reason = _retry_words(row) if file.file_id in resume_plan.reopened else ""
-        if not reason and row.state is FileState.DONE and (reason := _flaw(prepared.folder, row)):
-            redone.append(f"{file.name}: {reason}")
+        if not reason and row.state is FileState.DONE:
+            reason = _flaw(prepared.folder, row, full)
+            if reason:
+                redone.append(f"{file.name}: {reason}")
         if reason:
             changes.append(FileReopened(file.file_id, reason))
         if reason or row.state is FileState.WAITING:
@@ -251,11 +254,11 @@ def _earlier_notices(prepared: PreparedRun, ledger: Ledger) -> list[Notice]:
     return list(dict.fromkeys(notice for notice in stored if notice.kind not in found_now))
 
 
-def _shard_flaw(folder: Path, row: FileRow) -> str:
+def _shard_flaw(folder: Path, row: FileRow, full: bool) -> str:
     """Return why a shard of a waiting file must be computed again; empty if not needed."""
     if row.state is FileState.FAILED:
         return _retry_words(row)
-    return _flaw(folder, row) if row.state is FileState.DONE else ""
+    return _flaw(folder, row, full) if row.state is FileState.DONE else ""
 
 
 def _retry_words(row: FileRow) -> str:
@@ -265,7 +268,10 @@ def _retry_words(row: FileRow) -> str:
     return f"retried: it had failed: {row.reason}"
 
 
-def _flaw(folder: Path, row: FileRow) -> str:
+def _flaw(folder: Path, row: FileRow, full: bool) -> str:
     """Return what is wrong with a file's outputs; empty if they are intact."""
-    flaws = (flaw(folder / one.output, one.sha256, one.bytes) for one in row.outputs)
-    return next(filter(None, flaws), "")
+    for one in row.outputs:
+        mtime_ns = 0 if full else one.mtime_ns
+        if reason := flaw(folder / one.output, one.sha256, one.bytes, mtime_ns):
+            return reason
+    return ""

@@ -81,6 +81,16 @@ def test_a_change_of_one_letter_at_the_same_time_and_size_of_another_is_found(
     assert plan_resume(run, [str(proteins)], Resuming(rescan=True)).rescanned == {0, 1}
 
 
+def test_a_full_check_reads_inputs_whose_size_and_time_are_the_same(proteins: Path) -> None:
+    run = stored(proteins, DONE, DONE, DONE)
+    status = (proteins / "a.fasta").stat()
+    (proteins / "a.fasta").write_text(">a\nMKVLAAGIV\n")
+    os.utime(proteins / "a.fasta", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert not plan_resume(run, [str(proteins)], Resuming()).has_work
+    with pytest.raises(UserError, match=r"1 input changed .* a.fasta \(changed"):
+        plan_resume(run, [str(proteins)], Resuming(full_check=True))
+
+
 def test_the_input_of_a_finished_output_may_be_gone(proteins: Path) -> None:
     run = stored(proteins, DONE, DONE, DONE)
     (proteins / "c.fasta").unlink()
