@@ -12,10 +12,11 @@ from typing import Literal
 from tui_balancer import __version__
 from tui_balancer.errors import UserError
 
-Extra = Literal["parquet", "dask", "dask-jobs", "dask-ssh"]
+Extra = Literal["models", "parquet", "dask", "dask-jobs", "dask-ssh"]
 
 EXTRAS: Mapping[Extra, tuple[str, ...]] = MappingProxyType(
     {
+        "models": ("sentencepiece", "tokenizers"),
         "parquet": ("pyarrow",),
         "dask": ("distributed", "cryptography"),
         "dask-jobs": ("distributed", "cryptography", "dask_jobqueue"),

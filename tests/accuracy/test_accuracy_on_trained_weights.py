@@ -12,8 +12,9 @@ from esm import multihead_attention
 
 from tests.support import trained
 from tui_balancer.embedding.embedder import Embedder
+from tui_balancer.embedding.fairesm.loading import LoadedModel
 from tui_balancer.embedding.families.code import resolve
-from tui_balancer.embedding.families.esm2.checkpoints import LoadedModel, load
+from tui_balancer.embedding.families.esm2.checkpoints import load
 from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision

@@ -21,8 +21,8 @@ from tests.benchmarks.forward_contenders import MODELS, ON_A_PROCESSOR, sequence
 from tui_balancer.alphabets import PROTEIN
 from tui_balancer.embedding.batching import plan_batches
 from tui_balancer.embedding.embedder import Embedder, prepare_torch, torch_device
+from tui_balancer.embedding.fairesm import layers
 from tui_balancer.embedding.families.code import load, resolve
-from tui_balancer.embedding.families.esm2 import layers
 from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.forward.attention import choose_attention
 from tui_balancer.embedding.forward.products import choose_products

@@ -12,7 +12,7 @@ from tests.benchmarks.forward_contenders import Contender
 from tui_balancer.alphabets import PROTEIN
 from tui_balancer.embedding.batching import plan_batches
 from tui_balancer.embedding.embedder import DTYPES, Embedder, prepare_torch
-from tui_balancer.embedding.families.esm2.checkpoints import LoadedModel
+from tui_balancer.embedding.fairesm.loading import LoadedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS, gpu_batch_tokens
 from tui_balancer.workers.process.busy import BusyClock

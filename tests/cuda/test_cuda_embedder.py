@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from tui_balancer.embedding.embedder import Embedder, load_embedder
-from tui_balancer.embedding.families.esm2 import code, layers
-from tui_balancer.embedding.families.esm2.layers import Forward, PackedForward
-from tui_balancer.embedding.families.esm2.weights import Weights
+from tui_balancer.embedding.fairesm import layers
+from tui_balancer.embedding.fairesm.layers import Forward, PackedForward
+from tui_balancer.embedding.fairesm.weights import Weights
+from tui_balancer.embedding.families.esm2 import code
 from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.embedding.forward import attention
 from tui_balancer.embedding.forward.attention import varlen_is_there
@@ -19,7 +20,7 @@ from tui_balancer.embedding.settings import EmbeddingSettings, Precision
 from tui_balancer.representations import Representations
 
 if torch.cuda.is_available():
-    from tui_balancer.embedding.families.esm2.fused import FusedForward, kernels_are_right
+    from tui_balancer.embedding.fairesm.fused import FusedForward, kernels_are_right
 
 pytestmark = pytest.mark.cuda
 

@@ -13,8 +13,8 @@ import torch
 from tests.support.checkpoints import make_checkpoint, make_hugging_face_folder
 from tests.support.commands import tui_balancer_here
 from tests.support.finished_run import finish_run
+from tui_balancer.embedding.fairesm.regression import read_regression, regression_path
 from tui_balancer.embedding.families.code import resolve
-from tui_balancer.embedding.families.esm2.regression import read_regression, regression_path
 from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.errors import UserError
 from tui_balancer.export.export import export, verify

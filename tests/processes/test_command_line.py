@@ -20,7 +20,8 @@ import torch
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import tui_balancer_here
-from tui_balancer.embedding.families.esm2.checkpoints import LoadedModel, load
+from tui_balancer.embedding.fairesm.loading import LoadedModel
+from tui_balancer.embedding.families.esm2.checkpoints import load
 from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.manual.pages import page

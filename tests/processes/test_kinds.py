@@ -17,9 +17,9 @@ import torch
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import tui_balancer_here
 from tests.support.sessions import finished, leftovers, session
+from tui_balancer.embedding.fairesm.regression import CONTACT_HEAD, regression_path
 from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.esm2.checkpoints import load
-from tui_balancer.embedding.families.esm2.regression import CONTACT_HEAD, regression_path
 from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.manual.pages import page

@@ -20,7 +20,7 @@ from cyclopts import (
 
 from tui_balancer import __version__
 from tui_balancer.cli.help import HELP_ALL, CommandLine
-from tui_balancer.embedding.families.table import FAMILIES
+from tui_balancer.embedding.families.table import TITLES
 from tui_balancer.errors import UserError
 from tui_balancer.exit_codes import (
     EXIT_CODES,
@@ -31,13 +31,11 @@ from tui_balancer.exit_codes import (
 )
 from tui_balancer.standard_streams import finish_output, output_problem
 
-_TITLES = ", ".join(family.title for family in FAMILIES.values())
-
 app = CommandLine(
     name="tui-balancer",
     version=__version__,
     help_flags=("--help", "-h", HELP_ALL),
-    help=f"{_TITLES} embeddings of many protein FASTA files, on every device of this machine.\n\n"
+    help=f"{TITLES} embeddings of many protein FASTA files, on every device of this machine.\n\n"
     "Files are assigned to the devices by cost, and a device that runs out of work steals whole "
     "files from a busy one. Watch and control it on the screen, or run it without one.\n\n"
     + EXIT_CODES,

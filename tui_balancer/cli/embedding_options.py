@@ -50,8 +50,9 @@ class EmbeddingOptions:
         ),
     ] = "mean"
 
-    max_length: Annotated[int, whole(1, MOST_TOKENS)] = 1022
-    """Maximum residues in one forward pass; see --long for longer sequences."""
+    max_length: Annotated[int | None, whole(1, MOST_TOKENS)] = None
+    """Maximum residues in one forward pass (default: from the model); see --long for longer
+    sequences."""
 
     long: Annotated[Long, COMMON] = "truncate"
     """Sequences longer than --max-length: truncate cuts them, window averages overlapping

@@ -15,7 +15,7 @@ from cyclopts import Group, Parameter
 from tui_balancer.cli.declarations import decimal, flag, whole
 from tui_balancer.cli.help import COMMON
 from tui_balancer.devices.selection import AUTO
-from tui_balancer.embedding.families.table import DEFAULT_MODEL, FAMILIES, MODELS
+from tui_balancer.embedding.families.table import DEFAULT_MODEL, TITLES
 from tui_balancer.scheduler.model import CountSettings, TimeSettings
 from tui_balancer.settings import HANG_FLOOR_SECONDS
 
@@ -27,8 +27,6 @@ SCREEN = Group("Screen", sort_key=6)
 SCRIPTS = Group("In scripts", sort_key=8)
 
 _COUNT, _TIME = CountSettings(), TimeSettings()
-_FAMILIES = ", or ".join(family.described for family in FAMILIES.values())
-_HUB_NAMES = " or ".join(f"{family.hub_owner}/NAME" for family in FAMILIES.values())
 
 MOST_WORKERS = 1024
 """Maximum workers per machine and threads per worker: no machine has more cores."""
@@ -70,11 +68,11 @@ class ModelOptions:
         str,
         COMMON,
         Parameter(
-            help=f"{_FAMILIES} by name, or the path of a checkpoint. The names are "
-            f"{', '.join(MODELS)}; the weights are downloaded once, to torch's cache. A checkpoint "
-            "is a file in fair-esm's format or a folder in Hugging Face's; "
-            f"{_HUB_NAMES} is one in the Hugging Face cache. untrained:NAME has random weights "
-            "(tests and benchmarks, not science)."
+            help=f"A model by name, or the path of a checkpoint, of {TITLES}. "
+            "`tui-balancer manual models` lists the names, and which are downloaded. A "
+            "checkpoint is a file in its makers' format or a folder in Hugging Face's; OWNER/NAME "
+            "is one in the Hugging Face cache. untrained:NAME has random weights (tests and "
+            "benchmarks, not science)."
         ),
     ] = DEFAULT_MODEL
 

@@ -11,7 +11,7 @@ from tui_balancer.cli.embedding_options import EmbeddingOptions
 from tui_balancer.cli.options import BalancingOptions, DeviceOptions, ModelOptions, option_name
 from tui_balancer.errors import UserError
 from tui_balancer.export.merge import require_mergeable
-from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.inputs.records import OF_THE_MODEL, ReadingRules
 from tui_balancer.outputs.formats import parse_formats, require_room
 from tui_balancer.representations import Representations, kinds_named
 from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings
@@ -71,7 +71,9 @@ def run_settings(
             include=tuple(kind.name for kind in include),
             dereplicate=not embedding.no_dereplication,
         ),
-        reading=overlaid(ReadingRules(), embedding),
+        reading=overlaid(
+            ReadingRules(), embedding, max_length=embedding.max_length or OF_THE_MODEL
+        ),
         outputs=overlaid(OutputSettings(), embedding, formats=formats),
         devices=overlaid(DeviceSettings(), devices or DeviceOptions()),
         balancing=_balanced(balancing or BalancingOptions()),

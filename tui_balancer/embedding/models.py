@@ -30,6 +30,11 @@ class ModelShape(ABC):
     heads: int
 
     @property
+    def longest(self) -> int | None:
+        """The most residues that a sequence may have; None where the model has no limit."""
+        return None
+
+    @property
     @abstractmethod
     def weights(self) -> int:
         """Numbers in the weights of the layers."""

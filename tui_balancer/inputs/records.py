@@ -8,13 +8,17 @@ from typing import Literal
 from tui_balancer.alphabets import PROTEIN, Alphabet
 from tui_balancer.inputs.segments import SEGMENT_BYTES
 
+OF_THE_MODEL = 0
+"""Instead of a maximum length: the default of the model's family."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadingRules:
     """How FASTA is read; part of the run's settings.
 
     Attributes:
-        max_length: Residues that go through the model together.
+        max_length: Residues that go through the model together; `OF_THE_MODEL` until the model
+            is known.
         allow_nucleotide: Read files that look like DNA or RNA as protein nevertheless.
         long: Longer sequences: `truncate` cuts them, `window` keeps them whole, to
             be embedded in windows, `skip` leaves them out.

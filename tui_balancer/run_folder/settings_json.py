@@ -97,7 +97,7 @@ def settings_of(folder: Path) -> RunSettings:
 
 
 def with_stored_defaults(settings: RunSettings, run: RunRecord) -> RunSettings:
-    """Return settings whose machine-dependent defaults are those of the run."""
+    """Return settings whose open defaults are those of the run."""
     stored = stored_settings(run, settings.output)
     asked, settled = settings.embedding, stored.embedding
     precision = asked.precision
@@ -107,6 +107,10 @@ def with_stored_defaults(settings: RunSettings, run: RunRecord) -> RunSettings:
         settings,
         embedding=replace(
             asked, batch_tokens=asked.batch_tokens or settled.batch_tokens, precision=precision
+        ),
+        reading=replace(
+            settings.reading,
+            max_length=settings.reading.max_length or stored.reading.max_length,
         ),
         devices=replace(
             settings.devices,

@@ -16,7 +16,7 @@ from tui_balancer.cli.commands.demo import DEMO_SECONDS
 from tui_balancer.cli.commands.report import REPORT_NAME
 from tui_balancer.cli.commands.simulate import FASTEST_SPEED, SLOWEST_SPEED
 from tui_balancer.cli.help import HELP_ALL
-from tui_balancer.embedding.families.table import DEFAULT_MODEL, MODELS
+from tui_balancer.embedding.families.table import DEFAULT_MODEL, FAMILIES, MODELS
 from tui_balancer.engines.dask.request import JOB_KINDS, ClusterRequest
 from tui_balancer.exit_codes import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from tui_balancer.inputs.records import ReadingRules
@@ -32,7 +32,7 @@ NUMBER_WORDS = (
 )
 WORD = re.compile(r"[^\s()]*\d[^\s()]*|\b(?:" + NUMBER_WORDS.replace(" ", "|") + r")\b(?!-)", re.I)
 
-NAMES = {"ESM-2", "UTF-8", "merged.h5", "OUT/merged.h5"}
+NAMES = {family.title for family in FAMILIES.values()} | {"UTF-8", "merged.h5", "OUT/merged.h5"}
 
 COUNT, TIME = CountSettings(), TimeSettings()
 EXIT_CODES = [str(code) for code in (EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED)]
@@ -51,7 +51,6 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
 """Words with a number in them that are no defaults, by the option whose text has them."""
 
 NUMBERS: Mapping[str, tuple[object, ...]] = {
-    "--model": tuple(MODELS),
     "--hang-floor": (HANG_FLOOR_SECONDS,),
     "--threshold": (TIME.gain_seconds,),
     "--threshold-ratio": (COUNT.ratio,),
@@ -76,6 +75,7 @@ TOLD_DEFAULTS: Mapping[str, str] = {
     "--engine": "local" if ClusterOptions().request() is None else "dask",
     "--cpu-workers": "from the core count",
     "--cpu-threads": "from the core count",
+    "--max-length": "from the model",
     "--to": f"OUT/{REPORT_NAME}",
 }
 

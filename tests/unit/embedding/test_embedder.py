@@ -11,8 +11,9 @@ import torch
 
 from tests.support.checkpoints import make_checkpoint
 from tui_balancer.embedding.embedder import Embedder, load_embedder
+from tui_balancer.embedding.fairesm.loading import LoadedModel
 from tui_balancer.embedding.families.code import resolve
-from tui_balancer.embedding.families.esm2.checkpoints import LoadedModel, load
+from tui_balancer.embedding.families.esm2.checkpoints import load
 from tui_balancer.embedding.families.requests import CheckpointModel, UntrainedModel
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision, resolve_layer

@@ -6,7 +6,7 @@ import torch
 from esm.data import Alphabet
 
 from tui_balancer.alphabets import PROTEIN
-from tui_balancer.embedding.families.esm2.weights import packer
+from tui_balancer.embedding.fairesm.weights import packer
 from tui_balancer.embedding.packing import Packer, Run
 
 ALPHABET = Alphabet.from_architecture("ESM-1b")

@@ -14,7 +14,7 @@ from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
-from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.inputs.records import OF_THE_MODEL, ReadingRules
 from tui_balancer.ledger.records import RunRecord
 from tui_balancer.run_folder.settings_json import (
     refuse_differences,
@@ -168,6 +168,14 @@ def test_defaults_of_the_machine_are_taken_from_the_run_unless_they_were_given()
     )
     given = with_stored_defaults(asked, stored())
     assert (given.embedding.batch_tokens, given.devices.cpu_threads) == (7, 1)
+
+
+def test_a_length_that_is_left_to_the_model_is_that_of_the_run() -> None:
+    def length(asked: int) -> int:
+        reading = replace(SETTINGS.reading, max_length=asked)
+        return with_stored_defaults(replace(SETTINGS, reading=reading), stored()).reading.max_length
+
+    assert (length(OF_THE_MODEL), length(7)) == (500, 7)
 
 
 def test_what_an_older_version_did_not_know_is_as_it_was_then() -> None:

@@ -75,18 +75,17 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_tensors(path: Path, title: str) -> Mapping[str, torch.Tensor]:
+def read_tensors(path: Path) -> Mapping[str, torch.Tensor]:
     """Return a file's tensors by Hugging Face's names, mapped where the format allows.
 
     Args:
         path: One of the folder's `weights_files`.
-        title: Of the family that it should be of.
 
     Raises:
         UserError: It is broken, or it holds something else than tensors.
     """
     if path.suffix != ".safetensors":
-        return unpickled(path, title)
+        return unpickled(path)
     try:
         return load_file(path)
     except FileNotFoundError:

@@ -21,15 +21,17 @@ class NotOfFamily(UserError):
     """A checkpoint that can be read, and is of another family than was thought."""
 
     def __init__(self, path: Path, title: str, reason: str) -> None:
-        super().__init__(f"{path} is not an {title} checkpoint ({reason})")
+        super().__init__(str(unfit(path, title, reason)))
+        self.title, self.reason = title, reason
 
 
-def unpickled(path: Path, title: str) -> Mapping[str, Any]:
+def unfit(path: Path, title: str, reason: str) -> UserError:
+    """Return the error for a checkpoint that is of a family, and not complete or not right."""
+    return UserError(f"{path} is not a checkpoint of {title} ({reason})")
+
+
+def unpickled(path: Path) -> Mapping[str, Any]:
     """Return what a file of torch's holds, read under its safe loading.
-
-    Args:
-        path: The file.
-        title: Of the family that it should be of.
 
     Raises:
         UserError: There is no such file, it is broken, or it holds something else than tensors.
@@ -46,13 +48,14 @@ def unpickled(path: Path, title: str) -> Mapping[str, Any]:
         raise UserError(f"cannot read the checkpoint {path}: {error.strerror or error}") from error
     except pickle.UnpicklingError as error:
         if "Unsupported global" in str(error):
-            reason = "it holds Python objects, which are never loaded"
-            raise NotOfFamily(path, title, reason) from error
+            raise UserError(
+                f"the checkpoint {path} holds Python objects, which are never loaded"
+            ) from error
         raise UserError(f"the checkpoint {path} is broken or not a checkpoint") from error
     except (RuntimeError, EOFError, ValueError, KeyError, IndexError) as error:
         raise UserError(f"the checkpoint {path} is broken or not a checkpoint") from error
     if not isinstance(data, Mapping):
-        raise NotOfFamily(path, title, "it is not a dictionary")
+        raise UserError(f"the checkpoint {path} is not a dictionary of tensors")
     return data
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
@@ -10,15 +10,16 @@ from typing import Protocol, cast
 import torch
 
 from tui_balancer.embedding.checkpoints.download import OnDownload
+from tui_balancer.embedding.checkpoints.sources import Checkpoint, describe, locate
 from tui_balancer.embedding.checkpoints.tensors import NotOfFamily
 from tui_balancer.embedding.families.requests import (
     ModelRequest,
     NamedModel,
-    TrainedModel,
     UntrainedModel,
 )
 from tui_balancer.embedding.families.table import FAMILIES, MODELS
 from tui_balancer.embedding.models import ModelShape, ModelSource
+from tui_balancer.errors import UserError
 from tui_balancer.representations import Kind, Representations
 
 
@@ -44,16 +45,15 @@ class Rows(Protocol):
 class FamilyCode(Protocol):
     """The module `code` of a family."""
 
-    def resolve(
-        self,
-        request: TrainedModel,
-        on_download: OnDownload | None,
-        first_byte_seconds: float | None,
-    ) -> ModelSource:
-        """See `resolve`.
+    def read(self, path: Path) -> Checkpoint:
+        """Return what a checkpoint of the family holds, its tensors mapped where that is possible.
+
+        Args:
+            path: A file, or a folder in Hugging Face's format.
 
         Raises:
             NotOfFamily: It is a model of another family.
+            UserError: It is not there, broken or incomplete.
         """
 
     def require(
@@ -86,7 +86,10 @@ class FamilyCode(Protocol):
         """Return the packed forward pass, with products in a number format."""
 
     def reference(self, loaded: Loaded, kept: Representations, device: torch.device) -> Rows:
-        """Return the forward pass of the makers' own code, in float32."""
+        """Return the forward pass of the makers' own code, in float32.
+
+        Only a family whose `Family.reference` is true has it.
+        """
 
 
 def code_of(family: str) -> FamilyCode:
@@ -111,15 +114,20 @@ def resolve(
     """
     if isinstance(request, UntrainedModel):
         return request.source()
-    named = MODELS[request.name].family if isinstance(request, NamedModel) else None
-    refusal: NotOfFamily | None = None
-    for family in FAMILIES if named is None else (named,):
+    families: Iterable[str] = FAMILIES
+    if isinstance(request, NamedModel):
+        families = (MODELS[request.name].family,)
+    path = locate(request, on_download, first_byte_seconds)
+    refusals: list[NotOfFamily] = []
+    for family in families:
         try:
-            return code_of(family).resolve(request, on_download, first_byte_seconds)
+            return describe(request, path, code_of(family).read)
         except NotOfFamily as error:
-            refusal = refusal or error
-    assert refusal is not None, "there is a family"
-    raise refusal
+            refusals.append(error)
+    if len(refusals) == 1:
+        raise refusals[0]
+    reasons = ", ".join(f"not {one.title} ({one.reason})" for one in refusals)
+    raise UserError(f"{path} is a checkpoint of no known family: {reasons}")
 
 
 def load(source: ModelSource, scratch: Path | None = None) -> Loaded:

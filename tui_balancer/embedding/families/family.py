@@ -6,6 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tui_balancer.embedding.models import ModelShape
+from tui_balancer.representations import KINDS
+
+STATE_KINDS = tuple(kind.name for kind in KINDS.values() if kind.source == "states")
+"""The kinds that every model has, for each layer has states."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedModel:
+    """A model that has a name.
+
+    Attributes:
+        shape: Its architecture.
+        licence: Of its weights, by its SPDX identifier where it has one.
+        repository: `OWNER/NAME` on the Hugging Face Hub; empty where it is not there.
+    """
+
+    shape: ModelShape
+    licence: str
+    repository: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +34,18 @@ class Family:
     Attributes:
         name: Of its folder.
         title: Its name as people write it.
-        described: What a model of it is, as the help of `--model` says it.
-        models: The architectures of its models, by their names.
-        hub_owner: Publishes them on the Hugging Face Hub, each under its name.
+        models: Its models, by their names.
+        max_length: Residues that go through a model together, unless a person says otherwise.
+        kinds: Names of the kinds of embedding that it has.
+        downloaded: Whether named models are fetched from fair-esm's server; others come from the
+            Hugging Face cache of this machine.
+        reference: Whether the makers' own forward pass is there to compare with.
     """
 
     name: str
     title: str
-    described: str
-    models: Mapping[str, ModelShape]
-    hub_owner: str
+    models: Mapping[str, PublishedModel]
+    max_length: int = 1022
+    kinds: tuple[str, ...] = tuple(KINDS)
+    downloaded: bool = False
+    reference: bool = False

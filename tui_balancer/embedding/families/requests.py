@@ -88,12 +88,22 @@ def parse_model(text: str, seed: int) -> ModelRequest:
 
 
 def _on_the_hub(text: str) -> HubModel | None:
-    """Return the model of the Hugging Face Hub that a text names, if it does."""
-    owner, _, name = text.partition("/")
-    if name and any(owner == family.hub_owner for family in FAMILIES.values()):
-        return HubModel(f"{owner}/{_known(name)}")
-    if _HUB_NAME.fullmatch(text) and cached_snapshot(text) is not None:
+    """Return the model of the Hugging Face Hub that a text names, if it does.
+
+    Raises:
+        UserError: The owner publishes models of a family, and none of that name.
+    """
+    published = {
+        model.repository
+        for family in FAMILIES.values()
+        for model in family.models.values()
+        if model.repository
+    }
+    if text in published or (_HUB_NAME.fullmatch(text) and cached_snapshot(text) is not None):
         return HubModel(text)
+    owner, _, name = text.partition("/")
+    if name and any(one.startswith(f"{owner}/") for one in published):
+        raise UserError(f"unknown model {text!r}: did you mean {_known(name)}?")
     return None
 
 

@@ -12,9 +12,12 @@ from tui_balancer.embedding.models import ModelShape
 FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in (ESM2,)})
 
 MODELS: Mapping[str, ModelShape] = MappingProxyType(
-    {name: shape for family in FAMILIES.values() for name, shape in family.models.items()}
+    {name: model.shape for family in FAMILIES.values() for name, model in family.models.items()}
 )
-"""The models that have a name, of all families."""
+"""The architectures of the models that have a name, of all families."""
+
+TITLES = ", ".join(family.title for family in FAMILIES.values())
+"""The families' names as people write them."""
 
 DEFAULT_MODEL = "esm2_t33_650M_UR50D"
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tui_balancer.embedding.families.limits import default_max_length
 from tui_balancer.inputs.synthetic import sample_lengths, write_synthetic
 from tui_balancer.run.lab.bench import prepare_benchmark
 from tui_balancer.settings import RunSettings
@@ -55,7 +56,8 @@ def measured_size(
     """
     on_step(Step("measuring the devices"))
     benchmark = prepare_benchmark(settings, MEASURING_SECONDS, as_in_a_run=True)
-    return suitable_size(benchmark.measure(lambda _: None), settings.reading.max_length, seconds)
+    longest = default_max_length(benchmark.model.shape)
+    return suitable_size(benchmark.measure(lambda _: None), longest, seconds)
 
 
 def suitable_size(measured: Iterable[Measurement], longest: int, seconds: float) -> DemoSize:

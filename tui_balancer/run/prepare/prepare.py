@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tui_balancer.devices.processor import CPU
 from tui_balancer.devices.selection import SelectedDevice, parse_devices
+from tui_balancer.embedding.families.limits import default_max_length
 from tui_balancer.embedding.families.requests import parse_model
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
@@ -155,6 +156,8 @@ def prepare(
         devices=asked if here else parse_devices(CPU),
         repr_layers=settings.embedding.repr_layers,
         include=settings.embedding.include,
+        max_length=settings.reading.max_length,
+        reference=settings.embedding.reference,
         first_byte_seconds=first_byte_seconds,
         measured=measured if here else None,
     )
@@ -209,7 +212,12 @@ def _settled(
     """
     assert report.model is not None, "a model was asked for"
     shape = report.model.shape
-    settings = replace(settings, reading=replace(settings.reading, alphabet=shape.alphabet))
+    reading = replace(
+        settings.reading,
+        alphabet=shape.alphabet,
+        max_length=settings.reading.max_length or default_max_length(shape),
+    )
+    settings = replace(settings, reading=reading)
     specs, warnings = device_specs(devices, settings.devices.weights)
     asked = settings.embedding_settings(
         settings.embedding.batch_tokens or suitable_batch_tokens(devices, shape),

@@ -14,7 +14,6 @@ from pathlib import Path
 from tui_balancer.devices.drivers import missing_cards
 from tui_balancer.devices.processor import describe_processor
 from tui_balancer.embedding.families.requests import UntrainedModel
-from tui_balancer.embedding.settings import resolve_layer
 from tui_balancer.errors import UserError
 from tui_balancer.workers.preflight.entry import preflight_main
 from tui_balancer.workers.preflight.messages import (
@@ -98,6 +97,5 @@ def _without_torch(request: PreflightRequest) -> PreflightReport:
     model = None
     if isinstance(request.model, UntrainedModel):
         model = request.model.source()
-        for layer in request.repr_layers:
-            resolve_layer(layer, model.shape.layers)
+        request.refuse_beyond_limits(model.shape)
     return PreflightReport(model, (describe_processor(),))

@@ -6,7 +6,6 @@ from multiprocessing.connection import Connection
 
 from tui_balancer.devices.discovery import discover, unusable_gpus
 from tui_balancer.embedding.families.code import code_of, resolve
-from tui_balancer.embedding.settings import resolve_layer
 from tui_balancer.representations import kinds_named
 from tui_balancer.workers.benchmark.measure import with_relative_speed
 from tui_balancer.workers.preflight.messages import PreflightReport, PreflightRequest, Received
@@ -29,8 +28,7 @@ def probe(request: PreflightRequest, channel: Connection) -> PreflightReport:
     model = None
     if request.model is not None:
         model = resolve(request.model, told, request.first_byte_seconds)
-        for layer in request.repr_layers:
-            resolve_layer(layer, model.shape.layers)
+        request.refuse_beyond_limits(model.shape)
         code, kinds = code_of(model.shape.family), kinds_named(request.include)
         code.require(model, request.model, kinds, told, request.first_byte_seconds)
     return PreflightReport(model, devices, (warning,) if warning else ())

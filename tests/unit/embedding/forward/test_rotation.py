@@ -9,7 +9,7 @@ import torch
 from esm.data import Alphabet
 from esm.rotary_embedding import RotaryEmbedding
 
-from tui_balancer.embedding.families.esm2.weights import packer
+from tui_balancer.embedding.fairesm.weights import packer
 from tui_balancer.embedding.forward import rotation
 from tui_balancer.embedding.forward.rotation import ComplexRotation, choose_rotation
 

@@ -11,13 +11,14 @@ import torch
 
 from tests.support.checkpoints import make_checkpoint, make_hugging_face_folder
 from tui_balancer.embedding.embedder import Embedder
-from tui_balancer.embedding.families.code import resolve
-from tui_balancer.embedding.families.esm2.checkpoints import LoadedModel, load
-from tui_balancer.embedding.families.esm2.regression import (
+from tui_balancer.embedding.fairesm.loading import LoadedModel
+from tui_balancer.embedding.fairesm.regression import (
     CONTACT_HEAD,
     regression_path,
     see_to_regression,
 )
+from tui_balancer.embedding.families.code import resolve
+from tui_balancer.embedding.families.esm2.checkpoints import load, read
 from tui_balancer.embedding.families.requests import CheckpointModel, NamedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
@@ -113,19 +114,19 @@ def test_contacts_need_the_regression_beside_the_checkpoint(checkpoint: Path) ->
     request = CheckpointModel(checkpoint)
     source = resolve(request)
     with pytest.raises(UserError, match=r"contacts need .*esm2_small-contact-regression\.pt"):
-        see_to_regression(source, request)
+        see_to_regression(source, request, read)
     torch.save({"model": {}}, regression_path(checkpoint))
     with pytest.raises(UserError, match="is no contact regression"):
-        see_to_regression(source, request)
+        see_to_regression(source, request, read)
     put_regression(checkpoint)
-    see_to_regression(source, request)
+    see_to_regression(source, request, read)
 
 
 def test_a_folder_in_hugging_faces_format_brings_its_regression(
     checkpoint: Path, tmp_path: Path
 ) -> None:
     request = CheckpointModel(make_hugging_face_folder(tmp_path / "hf", checkpoint))
-    see_to_regression(resolve(request), request)
+    see_to_regression(resolve(request), request, read)
 
 
 def test_the_regression_of_a_named_model_is_downloaded(checkpoint: Path, tmp_path: Path) -> None:
@@ -134,5 +135,5 @@ def test_the_regression_of_a_named_model_is_downloaded(checkpoint: Path, tmp_pat
     theirs = tmp_path / "theirs" / regression_path(checkpoint).name
     theirs.parent.mkdir()
     regression_path(checkpoint).rename(theirs)
-    see_to_regression(source, NamedModel("esm2_small"), url=theirs.parent.as_uri())
+    see_to_regression(source, NamedModel("esm2_small"), read, url=theirs.parent.as_uri())
     assert regression_path(checkpoint).read_bytes() == theirs.read_bytes()

@@ -8,9 +8,11 @@ import pytest
 
 from tui_balancer.alphabets import PROTEIN, Alphabet
 from tui_balancer.cli.commands.plan import plan
-from tui_balancer.cli.options import ModelOptions
+from tui_balancer.cli.embedding_options import EmbeddingOptions
+from tui_balancer.cli.options import DeviceOptions, ModelOptions
+from tui_balancer.cli.settings import run_settings
 from tui_balancer.embedding.families.esm2.family import Esm2Shape
-from tui_balancer.embedding.families.table import MODELS, SMALLEST_MODEL
+from tui_balancer.embedding.families.table import FAMILIES, MODELS, SMALLEST_MODEL
 from tui_balancer.inputs import scan as scanning
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.run.lab.policy_comparison import scanned_units
@@ -42,6 +44,21 @@ def test_a_run_reads_and_costs_its_inputs_by_the_model(
         (str(fasta),), tmp_path / "out", UNTRAINED, devices=DeviceSettings(devices="cpu")
     )
     assert prepare(asked, resuming=None).settings.reading.alphabet == alphabet
+
+
+def test_its_maximum_length_is_the_models_unless_one_was_given(fasta: Path, tmp_path: Path) -> None:
+    def length(asked: int | None) -> int:
+        settings = run_settings(
+            (str(fasta),),
+            tmp_path / "out",
+            ModelOptions(model=UNTRAINED),
+            DeviceOptions(devices="cpu"),
+            embedding=EmbeddingOptions(max_length=asked),
+        )
+        return prepare(settings, resuming=None).embedding.max_length
+
+    assert length(None) == FAMILIES[Esm2Shape.family].max_length
+    assert length(9) == 9
 
 
 def test_so_do_a_plan_and_a_simulation(

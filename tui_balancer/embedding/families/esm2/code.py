@@ -8,18 +8,19 @@ from functools import partial
 import torch
 
 from tui_balancer.embedding.checkpoints.download import OnDownload
+from tui_balancer.embedding.fairesm.layers import choose_forward
+from tui_balancer.embedding.fairesm.loading import LoadedModel
+from tui_balancer.embedding.fairesm.reference import ReferenceRows
+from tui_balancer.embedding.fairesm.regression import see_to_regression
+from tui_balancer.embedding.fairesm.weights import packer, take_contact_head, take_weights
 from tui_balancer.embedding.families.code import Rows
-from tui_balancer.embedding.families.esm2.checkpoints import LoadedModel, load, resolve
-from tui_balancer.embedding.families.esm2.layers import choose_forward
-from tui_balancer.embedding.families.esm2.reference import ReferenceRows
-from tui_balancer.embedding.families.esm2.regression import see_to_regression
-from tui_balancer.embedding.families.esm2.weights import packer, take_contact_head, take_weights
+from tui_balancer.embedding.families.esm2.checkpoints import load, read
 from tui_balancer.embedding.families.requests import ModelRequest
 from tui_balancer.embedding.kinds.contacts import ContactMaps
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.representations import Kind, Representations
 
-__all__ = ["load", "packed", "reference", "require", "resolve"]
+__all__ = ["load", "packed", "read", "reference", "require"]
 
 
 def require(
@@ -31,7 +32,7 @@ def require(
 ) -> None:
     """See `code.FamilyCode`: what is predicted from the attention takes a regression."""
     if any(kind.source == "attention" for kind in kinds):
-        see_to_regression(source, request, on_download, first_byte_seconds)
+        see_to_regression(source, request, read, on_download, first_byte_seconds)
 
 
 def packed(

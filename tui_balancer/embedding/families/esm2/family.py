@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from tui_balancer.alphabets import PROTEIN, Alphabet
-from tui_balancer.embedding.families.family import Family
+from tui_balancer.embedding.families.family import Family, PublishedModel
 from tui_balancer.embedding.models import ModelShape
 
 
@@ -41,19 +41,24 @@ class Esm2Shape(ModelShape):
         return float(self.layers * (24 * width**2 * tokens + 4 * width * squared_tokens))
 
 
+_SHAPES = {
+    "esm2_t6_8M_UR50D": Esm2Shape(layers=6, width=320, heads=20),
+    "esm2_t12_35M_UR50D": Esm2Shape(layers=12, width=480, heads=20),
+    "esm2_t30_150M_UR50D": Esm2Shape(layers=30, width=640, heads=20),
+    "esm2_t33_650M_UR50D": Esm2Shape(layers=33, width=1280, heads=20),
+    "esm2_t36_3B_UR50D": Esm2Shape(layers=36, width=2560, heads=40),
+    "esm2_t48_15B_UR50D": Esm2Shape(layers=48, width=5120, heads=40),
+}
+
 FAMILY = Family(
     name=Esm2Shape.family,
     title="ESM-2",
-    described="An ESM-2 model of fair-esm",
     models=MappingProxyType(
         {
-            "esm2_t6_8M_UR50D": Esm2Shape(layers=6, width=320, heads=20),
-            "esm2_t12_35M_UR50D": Esm2Shape(layers=12, width=480, heads=20),
-            "esm2_t30_150M_UR50D": Esm2Shape(layers=30, width=640, heads=20),
-            "esm2_t33_650M_UR50D": Esm2Shape(layers=33, width=1280, heads=20),
-            "esm2_t36_3B_UR50D": Esm2Shape(layers=36, width=2560, heads=40),
-            "esm2_t48_15B_UR50D": Esm2Shape(layers=48, width=5120, heads=40),
+            name: PublishedModel(shape, licence="MIT", repository=f"facebook/{name}")
+            for name, shape in _SHAPES.items()
         }
     ),
-    hub_owner="facebook",
+    downloaded=True,
+    reference=True,
 )

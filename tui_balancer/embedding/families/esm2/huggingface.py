@@ -18,6 +18,7 @@ from tui_balancer.embedding.checkpoints.huggingface import (
     read_tensors,
     weights_files,
 )
+from tui_balancer.embedding.checkpoints.tensors import unfit
 from tui_balancer.embedding.families.esm2.checkpoint import Checkpoint, is_plausible, not_esm2
 from tui_balancer.embedding.families.esm2.family import FAMILY, Esm2Shape
 
@@ -72,14 +73,16 @@ def read_folder(folder: Path) -> Checkpoint:
         *(config.get(key, 0) for key in ("num_hidden_layers", "hidden_size", "num_attention_heads"))
     )
     if not is_plausible(shape):
-        raise not_esm2(folder, f"{CONFIG_NAME} does not name its layers, width and heads")
+        raise unfit(
+            folder, FAMILY.title, f"{CONFIG_NAME} does not name its layers, width and heads"
+        )
     weights: dict[str, torch.Tensor] = {}
     for path in weights_files(folder):
-        for key, value in read_tensors(path, FAMILY.title).items():
+        for key, value in read_tensors(path).items():
             if name := _fair_esm_name(key):
                 weights[name] = value
             elif _is_of_the_body(key):
-                raise not_esm2(folder, f"{key} is unknown")
+                raise unfit(folder, FAMILY.title, f"{key} is unknown")
     _complete(weights, shape)
     return Checkpoint(shape, bool(config.get("token_dropout", True)), weights)
 

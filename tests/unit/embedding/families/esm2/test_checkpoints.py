@@ -13,10 +13,9 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
-from tui_balancer.embedding.checkpoints import download
+from tui_balancer.embedding.checkpoints import download, sources
 from tui_balancer.embedding.checkpoints.caches import cached_checkpoint
 from tui_balancer.embedding.families.code import resolve
-from tui_balancer.embedding.families.esm2 import checkpoints
 from tui_balancer.embedding.families.esm2.checkpoints import load
 from tui_balancer.embedding.families.esm2.family import Esm2Shape
 from tui_balancer.embedding.families.requests import CheckpointModel, NamedModel, UntrainedModel
@@ -130,7 +129,7 @@ def test_an_unchanged_checkpoint_is_not_read_twice_to_know_it(
     def refuse(path: Path) -> str:
         raise AssertionError(f"{path} was read as a whole")
 
-    monkeypatch.setattr(checkpoints, "file_sha256", refuse)
+    monkeypatch.setattr(sources, "file_sha256", refuse)
     assert load(source).sha256 == source.sha256
 
 
@@ -163,7 +162,7 @@ def _altered(path: Path, key: str, value: torch.Tensor | None) -> bytes:
     [
         (b"", "is broken or not a checkpoint"),
         (b">sp|P1\nMKV\n", "is broken or not a checkpoint"),
-        (_saved([1, 2]), r"\(it is not a dictionary\)"),
+        (_saved([1, 2]), "is not a dictionary of tensors"),
         (_saved({"args": argparse.Namespace(arch="roberta_large")}), "does not name its layers"),
         (_saved({"cfg": {"model": argparse.Namespace()}}), "does not name its layers"),
         (
@@ -179,7 +178,7 @@ def _altered(path: Path, key: str, value: torch.Tensor | None) -> bytes:
             ),
             "does not name its layers",
         ),
-        (_saved({"cfg": torch.nn.Linear(1, 1)}), r"\(it holds Python objects"),
+        (_saved({"cfg": torch.nn.Linear(1, 1)}), "holds Python objects, which are never loaded"),
     ],
     ids=["empty", "FASTA", "a list", "ESM-1", "no numbers", "no weights", "a pickled module"],
 )
@@ -207,7 +206,7 @@ def test_weights_that_do_not_fit_are_named(
 ) -> None:
     path = make_checkpoint(tmp_path / "a.pt")
     path.write_bytes(_altered(path, key, value))
-    with pytest.raises(UserError, match=rf"not an ESM-2 checkpoint \({message}\)"):
+    with pytest.raises(UserError, match=rf"not a checkpoint of ESM-2 \({message}\)"):
         resolve(CheckpointModel(path))
 
 
@@ -240,7 +239,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_cached_named_model_needs_no_network(cache: Path) -> None:
     make_checkpoint(cache, *_sizes("esm2_t6_8M_UR50D"))
-    source = checkpoints.resolve(NamedModel("esm2_t6_8M_UR50D"), models_url="http://127.0.0.1:1")
+    request = NamedModel("esm2_t6_8M_UR50D")
+    assert sources.locate(request, models_url="http://127.0.0.1:1") == cache
+    source = resolve(request)
     assert source.checkpoint == cache
     assert source.name == "esm2_t6_8M_UR50D"
 
@@ -251,7 +252,7 @@ def test_a_named_model_that_is_not_cached_is_fetched_first(
     def fetch(name: str, target: Path, *_: object) -> None:
         make_checkpoint(target, *_sizes(name))
 
-    monkeypatch.setattr(checkpoints, "download_checkpoint", fetch)
+    monkeypatch.setattr(sources, "download_checkpoint", fetch)
     assert resolve(NamedModel("esm2_t6_8M_UR50D")).shape == MODELS["esm2_t6_8M_UR50D"]
     assert download.MODELS_URL.startswith("https://")
 

@@ -133,7 +133,7 @@ def test_a_config_of_another_model_is_refused(
     change: dict[str, object], message: str, folder: Path
 ) -> None:
     set_config(folder, **change)
-    with pytest.raises(UserError, match=rf"not an ESM-2 checkpoint \(.*{message}") as caught:
+    with pytest.raises(UserError, match=rf"not a checkpoint of ESM-2 \(.*{message}") as caught:
         resolve(CheckpointModel(folder))
     assert "\n" not in str(caught.value)
 

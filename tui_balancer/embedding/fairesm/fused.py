@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch.nn import functional
 
-from tui_balancer.embedding.families.esm2.weights import Layer, Weights
+from tui_balancer.embedding.fairesm.weights import Layer, Weights
 from tui_balancer.embedding.forward import kernels
 from tui_balancer.embedding.forward.attention import choose_attention
 from tui_balancer.embedding.forward.products import Linear

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from tui_balancer.embedding.families.esm2.checkpoints import LoadedModel
+from tui_balancer.embedding.fairesm.loading import LoadedModel
 from tui_balancer.embedding.kinds.gathering import Gathering
 from tui_balancer.embedding.packing import PackedBatch, Run
 from tui_balancer.representations import Representations

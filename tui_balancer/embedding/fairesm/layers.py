@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch.nn import functional
 
-from tui_balancer.embedding.families.esm2.weights import Layer, Weights
+from tui_balancer.embedding.fairesm.weights import Layer, Weights
 from tui_balancer.embedding.forward.attention import choose_attention
 from tui_balancer.embedding.forward.products import Linear, choose_products
 from tui_balancer.embedding.forward.rotation import choose_rotation
@@ -118,7 +118,7 @@ def choose_forward(
     """
     if weights.device.type == "cuda" and attending is None:
         try:
-            from tui_balancer.embedding.families.esm2.fused import FusedForward, kernels_are_right
+            from tui_balancer.embedding.fairesm.fused import FusedForward, kernels_are_right
 
             if kernels_are_right(weights.device):
                 return FusedForward(weights, kept)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
 from tui_balancer.embedding.checkpoints.download import OnDownload, download_checkpoint
 from tui_balancer.embedding.checkpoints.tensors import unpickled
-from tui_balancer.embedding.families.esm2.family import FAMILY
-from tui_balancer.embedding.families.esm2.huggingface import read_folder
 from tui_balancer.embedding.families.requests import ModelRequest, NamedModel
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.errors import UserError
@@ -18,6 +17,14 @@ from tui_balancer.errors import UserError
 REGRESSIONS_URL = "https://dl.fbaipublicfiles.com/fair-esm/regression"
 
 CONTACT_HEAD = ("contact_head.regression.weight", "contact_head.regression.bias")
+
+
+class FairEsmCheckpoint(Protocol):
+    """A checkpoint with its tensors by their names in fair-esm's model."""
+
+    @property
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        """By name."""
 
 
 def regression_path(checkpoint: Path) -> Path:
@@ -34,7 +41,7 @@ def read_regression(checkpoint: Path) -> Mapping[str, torch.Tensor]:
     path = regression_path(checkpoint)
     if checkpoint.is_dir() or not path.exists():
         return {}
-    weights = unpickled(path, FAMILY.title).get("model")
+    weights = unpickled(path).get("model")
     if not isinstance(weights, Mapping) or not set(CONTACT_HEAD) <= weights.keys():
         raise UserError(f"{path} is no contact regression of fair-esm's: put the right one there")
     return {name: weights[name] for name in CONTACT_HEAD}
@@ -43,6 +50,7 @@ def read_regression(checkpoint: Path) -> Mapping[str, torch.Tensor]:
 def see_to_regression(
     source: ModelSource,
     request: ModelRequest,
+    read: Callable[[Path], FairEsmCheckpoint],
     on_download: OnDownload | None = None,
     first_byte_seconds: float | None = None,
     url: str = REGRESSIONS_URL,
@@ -52,6 +60,7 @@ def see_to_regression(
     Args:
         source: The model, as it was resolved; folders in Hugging Face's format bring it along.
         request: What was asked for.
+        read: Reads a checkpoint of its family.
         on_download: See `download_checkpoint`.
         first_byte_seconds: See `download_checkpoint`.
         url: Folder that regressions are fetched from.
@@ -62,7 +71,7 @@ def see_to_regression(
     if source.checkpoint is None:
         return
     if source.checkpoint.is_dir():
-        if CONTACT_HEAD[0] not in read_folder(source.checkpoint).weights:
+        if CONTACT_HEAD[0] not in read(source.checkpoint).weights:
             raise UserError(
                 f"{source.checkpoint} has no {CONTACT_HEAD[0]}, so it cannot predict contacts: "
                 "leave them out of --include"

@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
+from tui_balancer.embedding.fairesm.layers import PackedForward, choose_forward
+from tui_balancer.embedding.fairesm.weights import Weights, take_weights
 from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.esm2.checkpoints import load
-from tui_balancer.embedding.families.esm2.layers import PackedForward, choose_forward
-from tui_balancer.embedding.families.esm2.weights import Weights, take_weights
 from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.representations import Representations
 
 KEPT = Representations.mean(2, 40)
-FUSED = "tui_balancer.embedding.families.esm2.fused"
+FUSED = "tui_balancer.embedding.fairesm.fused"
 
 
 @pytest.fixture(scope="module")
