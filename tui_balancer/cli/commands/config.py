@@ -19,6 +19,7 @@ from tui_balancer.cli.preferences import (
 from tui_balancer.devices.selection import AUTO
 from tui_balancer.errors import UserError
 from tui_balancer.exit_codes import EXIT_DONE
+from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
 from tui_balancer.scheduler.model import CountSettings, TimeSettings
 from tui_balancer.settings import HANG_FLOOR_SECONDS
@@ -37,6 +38,7 @@ _EXAMPLES: dict[str, object] = {
     "threshold-minimum": _COUNT.minimum,
     "steal-interval": _COUNT.interval_seconds,
     "repr-layers": "0,5,-1",
+    "max-length": ReadingRules().max_length,
     "batch-tokens": CPU_BATCH_TOKENS,
 }
 """Example values of options without a fixed default."""
