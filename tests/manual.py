@@ -1,4 +1,4 @@
-"""Writes the manual's table of keys from those of the program: `python -m tests.manual`."""
+"""Writes the manual's tables of keys and JSON fields from the program: `python -m tests.manual`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.json_tables import PRINTED, field_table
 from tui_balancer.ui.keymap import FILTERING, GLOBAL, REPLAY, SECTIONS, SHOWING, Key
 
-KEYS_PAGE = Path(__file__).parents[1] / "tui_balancer" / "manual" / "screen-and-keys.md"
+_MANUAL = Path(__file__).parents[1] / "tui_balancer" / "manual"
+KEYS_PAGE = _MANUAL / "screen-and-keys.md"
+CONTROL_PAGE = _MANUAL / "control.md"
 BEGIN, END = "<!-- keys: `python -m tests.manual` writes them -->", "<!-- /keys -->"
 
 _TABS = {name: keys for name, keys in SECTIONS.items() if keys not in (SHOWING, GLOBAL)}
@@ -22,12 +25,23 @@ def key_table() -> str:
 
 
 def written(text: str) -> str:
-    """Return the page with the table as it is now."""
-    block = f"{BEGIN}\n\n{key_table()}\n{END}"
-    changed, count = re.subn(
-        f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: block, text, flags=re.S
-    )
-    assert count == 1, "the page has one place for the keys"
+    """Return the page of keys with the table as it is now."""
+    return _replaced(text, BEGIN, END, key_table())
+
+
+def with_fields(text: str) -> str:
+    """Return the page about control with the tables of JSON fields as they are now."""
+    for name, kind in PRINTED.items():
+        text = _replaced(text, f"<!-- fields: {name} -->", "<!-- /fields -->", field_table(kind))
+    return text
+
+
+def _replaced(text: str, begin: str, end: str, table: str) -> str:
+    """Return a page with the table between two comments."""
+    block = f"{begin}\n\n{table}\n{end}"
+    pattern = f"{re.escape(begin)}.*?{re.escape(end)}"
+    changed, count = re.subn(pattern, lambda _: block, text, flags=re.S)
+    assert count == 1, f"the page has one place for {begin}"
     return changed
 
 
@@ -49,3 +63,4 @@ def _shown(key: Key) -> str:
 
 if __name__ == "__main__":
     KEYS_PAGE.write_text(written(KEYS_PAGE.read_text()))
+    CONTROL_PAGE.write_text(with_fields(CONTROL_PAGE.read_text()))

@@ -18,7 +18,7 @@ from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.dereplication import PLAN_FOLDER
 from tui_balancer.outputs.formats import INDEX
 from tui_balancer.outputs.layout import OUTPUT_SUFFIX, STEM_SUFFIX
-from tui_balancer.run_folder.folder import LOGS_FOLDER
+from tui_balancer.run_folder.names import LOGS_FOLDER
 
 
 @dataclass

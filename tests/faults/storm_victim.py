@@ -18,7 +18,7 @@ from tests.faults.storm_app import PRELOADED
 from tui_balancer.attach.client import AttachClient, reach
 from tui_balancer.attach.point import AttachPoint
 from tui_balancer.errors import UserError
-from tui_balancer.run_folder.folder import LOGS_FOLDER
+from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.scheduler.events import Event
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Totals
 

@@ -16,7 +16,7 @@ from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.run.live.session import RunSession
-from tui_balancer.run_folder.conflicts import ATTACH_FILE
+from tui_balancer.run_folder.names import ATTACH_FILE
 from tui_balancer.run_folder.presence import Presence, missing_outputs
 from tui_balancer.view.summary_text import exit_code, summary_lines
 

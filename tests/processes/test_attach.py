@@ -24,7 +24,7 @@ from tui_balancer.attach.point import AttachPoint
 from tui_balancer.errors import UserError
 from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.run_folder.conflicts import ATTACH_FILE
+from tui_balancer.run_folder.names import ATTACH_FILE
 from tui_balancer.scheduler.commands import PauseAll, ResumeAll
 from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.view.handle import Phase, RunHandle

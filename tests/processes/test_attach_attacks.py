@@ -24,7 +24,7 @@ from tui_balancer import __version__
 from tui_balancer.attach.framing import send
 from tui_balancer.attach.messages import Hello, encode
 from tui_balancer.attach.point import AttachPoint
-from tui_balancer.run_folder.conflicts import ATTACH_FILE
+from tui_balancer.run_folder.names import ATTACH_FILE
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root can be another user; stand-ins are in the unit tests"

@@ -13,7 +13,7 @@ import pytest
 from tests.support.commands import all_end, run_command, workers_of
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.formats import FORMATS
-from tui_balancer.run_folder.conflicts import ATTACH_FILE
+from tui_balancer.run_folder.names import ATTACH_FILE
 
 SHARED, PRIVATE = 0o002, 0o077
 NOBODY = 65534

@@ -13,7 +13,7 @@ import pytest
 from tests.support.commands import all_end, run_command, workers_of
 from tests.support.terminal import LEAVE_SCREEN, OpenTerminal
 from tui_balancer.ledger.lock import LOCK_NAME
-from tui_balancer.run_folder.conflicts import ATTACH_FILE
+from tui_balancer.run_folder.names import ATTACH_FILE
 
 WORKING = "● busy"
 

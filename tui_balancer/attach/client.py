@@ -6,33 +6,38 @@ import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
-
-import psutil
+from typing import TYPE_CHECKING, cast
 
 from tui_balancer.attach.connection import Connection, Reconnected
 from tui_balancer.attach.messages import (
     AskEvents,
+    AskFiles,
     AskPlaces,
     AskQueue,
     AskSnapshot,
+    AskStatus,
     AskSummary,
     AskUnits,
     Execute,
+    FilesFound,
     Request,
     Value,
     fingerprint,
 )
 from tui_balancer.attach.point import AttachPoint
 from tui_balancer.errors import UserError
-from tui_balancer.history.finished_run import FinishedRun
-from tui_balancer.ledger.lock import lock_holder
-from tui_balancer.run_folder.folder import LOGS_FOLDER
+from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.scheduler.commands import AnyCommand, Command, Outcome
 from tui_balancer.scheduler.events import Event
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import RunSnapshot, RunSummary
+from tui_balancer.view.names import FileSelection
+from tui_balancer.view.status import RunStatus
+
+if TYPE_CHECKING:
+    # It reads ledgers, and so imports numpy: a command for a live run needs neither.
+    from tui_balancer.history.finished_run import FinishedRun
 
 UNSURE = Outcome(
     False, "The connection was interrupted. Check whether the command arrived, then repeat it."
@@ -104,6 +109,14 @@ class AttachClient:
     def _ask_once(self, request: Request[Value]) -> Value:
         return self._connection.ask(request)
 
+    def status(self) -> RunStatus:
+        """Return the run in brief."""
+        return self._ask(AskStatus())
+
+    def files(self, selection: FileSelection) -> FilesFound:
+        """Return the numbers of the selected files."""
+        return self._ask(AskFiles(selection))
+
 
 class AttachedRun(AttachClient):
     """The same over the run's ledger, once the run's process is gone."""
@@ -118,6 +131,8 @@ class AttachedRun(AttachClient):
             try:
                 return super()._ask_once(request)
             except (EOFError, OSError):
+                from tui_balancer.history.finished_run import FinishedRun
+
                 with self._ending:
                     self._finished = self._finished or FinishedRun(self._folder)
         return request.answer(self._finished)
@@ -131,7 +146,7 @@ def attach(folder: Path, *, read_only: bool = False) -> AttachedRun | FinishedRu
             attached to from here or by this user.
     """
     run = live_or_ended(folder, read_only=read_only)
-    if isinstance(run, FinishedRun) and run.died:
+    if not isinstance(run, AttachedRun) and run.died:
         raise UserError(
             f"{run.summary().stop_reason}: continue it with `tui-balancer resume {folder}`"
         )
@@ -145,16 +160,31 @@ def live_or_ended(folder: Path, *, read_only: bool = False) -> AttachedRun | Fin
         UserError: There is no run in the folder, or a live one cannot be attached to from here or
             by this user.
     """
-    point = AttachPoint.read(folder)
-    connection = reach(point, folder, read_only=read_only) if point is not None else None
+    connection = live_connection(folder, read_only=read_only)
     if connection is not None:
         return AttachedRun(connection, folder)
+    from tui_balancer.history.finished_run import FinishedRun
+
     finished = FinishedRun(folder)
     if finished.died:
+        import psutil
+
+        from tui_balancer.ledger.lock import lock_holder
+
         holder = lock_holder(folder)
         if holder is not None and psutil.pid_exists(holder.pid):
             raise UserError(f"{folder} is in use by {holder}, which cannot be attached to (yet)")
     return finished
+
+
+def live_connection(folder: Path, *, read_only: bool = False) -> Connection | None:
+    """Connect to the live run of a folder; None if no process works on it.
+
+    Raises:
+        UserError: It cannot be attached to from here or by this user.
+    """
+    point = AttachPoint.read(folder)
+    return None if point is None else reach(point, folder, read_only=read_only)
 
 
 def reach(point: AttachPoint, folder: Path, *, read_only: bool = False) -> Connection | None:

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Sequence
 from enum import Enum
 from functools import cache
-from typing import Any, Generic, TypeVar, cast, get_args
+from typing import Any, ClassVar, Generic, TypeVar, cast, get_args
 
 import msgspec
 from msgspec import Struct
@@ -21,6 +21,8 @@ from tui_balancer.scheduler.events import RunEvent
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import RunHandle, RunSnapshot, RunSummary
+from tui_balancer.view.names import FileSelection, UnknownName, select_files
+from tui_balancer.view.status import RunStatus, status_of
 
 Value = TypeVar("Value")
 
@@ -61,7 +63,13 @@ class Hello(Question[Role], frozen=True, tag="hello"):
 
 
 class Request(Question[Value], frozen=True):
-    """A question to a run: the method of `RunHandle` that its tag names, with its fields."""
+    """A question to a run: the method of `RunHandle` that its tag names, with its fields.
+
+    Attributes:
+        steers: Whether it changes the run, which needs the key that allows it.
+    """
+
+    steers: ClassVar[bool] = False
 
     def answer(self, run: RunHandle) -> Value:
         """Return the run's answer."""
@@ -132,13 +140,53 @@ class AskSummary(Request[RunSummary | None], frozen=True, tag="summary"):
     """See `RunHandle.summary`."""
 
 
+class AskStatus(Request[RunStatus], frozen=True, tag="status"):
+    """The run in brief. Its answer is small, and may be some tenths of a second old."""
+
+    def answer(self, run: RunHandle) -> RunStatus:
+        """Return the run's answer."""
+        return status_of(run.snapshot())
+
+
+class FilesFound(Struct, frozen=True):
+    """The numbers of selected files, or why there are none."""
+
+    numbers: tuple[int, ...] = ()
+    problem: str = ""
+
+
+class AskFiles(Request[FilesFound], frozen=True, tag="files"):
+    """The numbers of the files that a person means: their names need not cross over."""
+
+    selection: FileSelection
+
+    def answer(self, run: RunHandle) -> FilesFound:
+        """Return the run's answer."""
+        try:
+            return FilesFound(select_files(run, self.selection))
+        except UnknownName as unknown:
+            return FilesFound(problem=str(unknown))
+
+
 class Execute(Request[Outcome], frozen=True, tag="execute"):
     """See `RunHandle.execute`."""
+
+    steers: ClassVar[bool] = True
 
     command: AnyCommand
 
 
-AnyRequest = AskSnapshot | AskEvents | AskQueue | AskUnits | AskPlaces | AskSummary | Execute
+AnyRequest = (
+    AskSnapshot
+    | AskEvents
+    | AskQueue
+    | AskUnits
+    | AskPlaces
+    | AskSummary
+    | AskStatus
+    | AskFiles
+    | Execute
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _hellos = msgspec.msgpack.Decoder(Hello)

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tui_balancer.errors import UserError
-from tui_balancer.run_folder.conflicts import ATTACH_FILE
+from tui_balancer.run_folder.names import ATTACH_FILE
 from tui_balancer.workers.wire.peers import user_name
 
 _MOST_BYTES = 65536

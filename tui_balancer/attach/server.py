@@ -11,7 +11,6 @@ import threading
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from msgspec import DecodeError
 
@@ -19,26 +18,20 @@ from tui_balancer import __version__
 from tui_balancer.attach.framing import MessageTooLong, receive, send
 from tui_balancer.attach.messages import (
     Answer,
-    Execute,
     Hello,
     Refusal,
-    Request,
     Role,
     decode_hello,
     decode_request,
     encode,
 )
 from tui_balancer.attach.point import AttachPoint
-from tui_balancer.run_folder.conflicts import ATTACH_FILE
-from tui_balancer.scheduler.commands import Outcome
+from tui_balancer.attach.responder import Responder
+from tui_balancer.run_folder.names import ATTACH_FILE
 from tui_balancer.view.handle import RunHandle
 from tui_balancer.workers.wire.peers import OtherUser, require_same_user
 
 SOCKET_NAME = "attach"
-
-READ_ONLY = Outcome(
-    False, "This screen is read-only. Attach without --read-only to control the run."
-)
 
 MOST_CLIENTS = 64
 _MOST_HELLO_BYTES = 4096
@@ -67,7 +60,7 @@ class AttachServer:
     def __init__(
         self, run: RunHandle, folder: Path, socket_folder: Path, *, patience: float = 30.0
     ) -> None:
-        self._run = run
+        self._responder = Responder(run)
         self._folder = folder
         self._patience = patience
         self._point = AttachPoint(
@@ -163,7 +156,7 @@ class AttachServer:
             say(encode(Answer(role)))
             while True:
                 message = receive(connection, _MOST_REQUEST_BYTES, wait=None, stall=patience)
-                say(encode(self._answer(decode_request(message), role)))
+                say(self._responder.respond(decode_request(message), role))
         except (DecodeError, MessageTooLong) as problem:
             say(encode(Refusal(f"Not a request: {problem}")))
 
@@ -176,15 +169,6 @@ class AttachServer:
                 if hmac.compare_digest(hello.key, key):
                     return role
         return None
-
-    def _answer(self, request: Request[Any], role: Role) -> Answer[Any] | Refusal:
-        if isinstance(request, Execute) and role is not Role.STEER:
-            return Answer(READ_ONLY)
-        try:
-            return Answer(request.answer(self._run))
-        except Exception as problem:
-            _log.exception("cannot answer %s", request)
-            return Refusal(f"The run cannot answer: {problem!r}")
 
 
 def _refused(hello: Hello) -> Refusal:

@@ -63,6 +63,8 @@ _add(
 )
 _add("run:resume", help_epilogue=EXIT_CODES)
 _add("attach:attach", help_epilogue=EXIT_CODES)
+_add("status:status")
+_add("control:control", usage="Usage: tui-balancer control OUT ACTION [WORD...] [OPTIONS]")
 _add("explain:explain", usage="Usage: tui-balancer explain OUT [FILE|DEVICE...] [OPTIONS]")
 _add("demo:demo", help_epilogue=EXIT_CODES, config=_preferences)
 _add("plan:plan", usage="Usage: tui-balancer plan INPUT... [OPTIONS]", config=_preferences)

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import TextIO
 
 from tui_balancer.exit_codes import EXIT_DONE
-from tui_balancer.formatting import count, estimate, quantity
+from tui_balancer.formatting import count
 from tui_balancer.view.event_lines import Category, event_line
 from tui_balancer.view.handle import Phase, RunHandle, RunSnapshot
+from tui_balancer.view.status import progress_parts, status_of
 from tui_balancer.view.summary_text import exit_code, summary_lines
 
 STATUS_SECONDS = 5.0
@@ -95,34 +96,13 @@ class HeadlessReporter:
 
 def status_line(snapshot: RunSnapshot) -> str:
     """Return the status line."""
-    totals = snapshot.totals
-    if snapshot.phase is Phase.SCANNING:
-        scan = snapshot.scan
-        return (
-            f"scanning {count(scan.files_scanned)}/{count(scan.files_found)} files, "
-            f"{count(scan.sequences)} sequences"
-        )
-    parts = [
-        _phase(snapshot),
-        f"{count(totals.done)}/{count(totals.files)} files",
-        *([f"{count(totals.failed)} failed"] if totals.failed else []),
-        *([f"{count(totals.skipped)} skipped"] if totals.skipped else []),
-        f"{quantity(snapshot.sequences_per_second)} seq/s",
-        f"{quantity(snapshot.residues_per_second)} res/s",
-        f"{estimate(snapshot.eta_seconds)} left",
-        *(
+    parts = progress_parts(status_of(snapshot))
+    if snapshot.phase is not Phase.SCANNING:
+        parts += tuple(
             f"{device.device} {device.state.value}, {count(device.queued_files)} queued"
             for device in snapshot.devices
-        ),
-    ]
+        )
     return "  ".join(parts)
-
-
-def _phase(snapshot: RunSnapshot) -> str:
-    """Return the activity of the run as a whole."""
-    if snapshot.trouble:
-        return f"HELD: {snapshot.trouble}"
-    return "paused" if snapshot.paused else snapshot.phase.value
 
 
 def status_pause(least_seconds: float, elapsed_seconds: float) -> float:

@@ -13,7 +13,7 @@ from tui_balancer.history.history import CUT_OFF, RunHistory, read_history
 from tui_balancer.ledger.records import FileRow, FileState, SessionEnd
 from tui_balancer.notices import notice_line
 from tui_balancer.outputs.dereplication import planned_copies
-from tui_balancer.run_folder.folder import LOGS_FOLDER
+from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.run_folder.output_counts import OutputCounts
 from tui_balancer.run_folder.settings_json import stored_settings
 from tui_balancer.run_folder.shards import shown

@@ -17,6 +17,7 @@ PAGES: Final = (
     "models",
     "outputs",
     "screen-and-keys",
+    "control",
     "balancing",
     "resume-and-faults",
     "clusters",

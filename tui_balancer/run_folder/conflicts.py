@@ -12,9 +12,7 @@ from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs.dereplication import PLAN_FOLDER
 from tui_balancer.outputs.formats import FormatName, outputs_of
 from tui_balancer.outputs.found import find_output_files
-
-ATTACH_FILE = "attach.json"
-"""The attach file, in the run folder while the run is live."""
+from tui_balancer.run_folder.names import ATTACH_FILE
 
 _NAMED = 3
 """Maximum number of paths in a message."""

@@ -17,9 +17,8 @@ from tui_balancer.ledger.records import RunRecord, SessionEnd, SessionRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.atomic import sweep_temporaries
+from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.run_folder.presence import MOST_OUTPUTS, Presence, missing_outputs
-
-LOGS_FOLDER = "logs"
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,7 +233,22 @@ class Ended(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts over the whole run; `files` is always the sum of the next five."""
+    """Counts over the whole run; `files` is always the sum of the next five.
+
+    Attributes:
+        files: Input files.
+        done: Files with their outputs.
+        failed: Files that failed.
+        skipped: Files that a person skipped.
+        running: Files that devices work on.
+        waiting: Files that wait.
+        sequences: Sequences of all files.
+        sequences_done: Sequences embedded.
+        residues: Residues of all files.
+        residues_done: Residues embedded.
+        cost: FLOPs of all files.
+        cost_done: FLOPs done.
+    """
 
     files: int = 0
     done: int = 0
@@ -271,6 +286,9 @@ class TimeSettings(Struct, frozen=True, tag_field="kind", tag="time", forbid_unk
 
     A steal itself takes well under a millisecond; the minimum gain keeps unimportant steals out
     of the log.
+
+    Attributes:
+        gain_seconds: Minimum gain of a steal in seconds.
     """
 
     gain_seconds: float = 0.1

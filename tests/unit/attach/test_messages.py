@@ -20,12 +20,15 @@ from tui_balancer.attach.messages import (
     Answer,
     AnyRequest,
     AskEvents,
+    AskFiles,
     AskPlaces,
     AskQueue,
     AskSnapshot,
+    AskStatus,
     AskSummary,
     AskUnits,
     Execute,
+    FilesFound,
     Question,
     Refusal,
     Request,
@@ -68,6 +71,8 @@ from tui_balancer.scheduler.events import (
 from tui_balancer.scheduler.model import CountSettings, ReturnCause, TimeSettings, Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import RunHandle
+from tui_balancer.view.names import FileSelection
+from tui_balancer.view.status import status_of
 
 COMMANDS = (
     PauseDevice("cuda:0"),
@@ -122,6 +127,19 @@ def asked(question: Request[Any], run: RunHandle) -> object:
 )
 def test_a_snapshot_arrives_as_it_was(snapshot: Any) -> None:
     assert asked(AskSnapshot(), FakeRun(snapshot)) == snapshot
+
+
+@pytest.mark.parametrize("snapshot", [RUNNING, BROKEN, PREPARING])
+def test_a_run_in_brief_arrives_as_it_was(snapshot: Any) -> None:
+    assert asked(AskStatus(), FakeRun(snapshot)) == status_of(snapshot)
+
+
+def test_selected_files_arrive_as_their_numbers_or_as_why_there_are_none() -> None:
+    run = FakeRun(RUNNING, {"cuda:0": queue(1, 3)}, UNITS)
+    assert asked(AskFiles(FileSelection(waiting="*")), run) == FilesFound((1, 2, 3))
+    assert asked(AskFiles(FileSelection(failed=True)), run) == FilesFound(
+        problem="no file has failed"
+    )
 
 
 def test_every_kind_of_event_arrives_as_it_was() -> None:
@@ -179,7 +197,8 @@ def test_whatever_a_screen_can_ask_of_a_run_can_be_asked_from_elsewhere() -> Non
         name for name, _ in inspect.getmembers(RunHandle, inspect.isfunction) if name[0] != "_"
     }
     # The log files lie on the same machine.
-    assert len(get_args(AnyRequest)) == len(methods - {"log_folder"})
+    in_brief = {AskStatus, AskFiles}
+    assert len(set(get_args(AnyRequest)) - in_brief) == len(methods - {"log_folder"})
     assert set(get_args(AnyRequest)) == set(Request.__subclasses__())
 
 

@@ -15,7 +15,7 @@ from tui_balancer.attach.client import attach
 from tui_balancer.attach.point import AttachPoint
 from tui_balancer.errors import UserError
 from tui_balancer.history.finished_run import FinishedRun
-from tui_balancer.run_folder.conflicts import ATTACH_FILE
+from tui_balancer.run_folder.names import ATTACH_FILE
 
 POINT = AttachPoint("node17", 4711, "/tmp/somewhere/attach", b"\x00steer", b"\xffwatch")
 

@@ -30,7 +30,8 @@ from tui_balancer.attach.messages import (
     decode_answer,
     encode,
 )
-from tui_balancer.attach.server import MOST_CLIENTS, READ_ONLY
+from tui_balancer.attach.responder import READ_ONLY
+from tui_balancer.attach.server import MOST_CLIENTS
 from tui_balancer.errors import UserError
 from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.scheduler.commands import Drain, Outcome, PauseAll, StopNow

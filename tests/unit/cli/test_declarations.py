@@ -22,7 +22,12 @@ def numeric() -> Iterator[tuple[str, Argument]]:
                     yield command, argument
 
 
-NEEDED = {"run": ("-o", "out"), "resume": ("out",), "replay": ("out",)}
+NEEDED = {
+    "run": ("-o", "out"),
+    "resume": ("out",),
+    "replay": ("out",),
+    "control": ("out", "policy", "count"),
+}
 
 NUMERIC = [pytest.param(*one, id=f"{one[0]} {one[1].name}") for one in numeric()]
 

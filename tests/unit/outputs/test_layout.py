@@ -16,7 +16,7 @@ from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.dereplication import PLAN_FOLDER
 from tui_balancer.outputs.formats import FORMATS, INDEX
 from tui_balancer.outputs.layout import OUTPUT_SUFFIX, output_paths, temporary_path
-from tui_balancer.run_folder.conflicts import ATTACH_FILE
+from tui_balancer.run_folder.names import ATTACH_FILE
 
 
 @dataclass(frozen=True)

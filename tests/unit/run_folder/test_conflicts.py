@@ -15,7 +15,7 @@ from tui_balancer.outputs.formats import FormatName
 from tui_balancer.run.prepare import prepare as module
 from tui_balancer.run.prepare.prepare import prepare
 from tui_balancer.run.prepare.resume import Resuming
-from tui_balancer.run_folder.conflicts import ATTACH_FILE
+from tui_balancer.run_folder.names import ATTACH_FILE
 from tui_balancer.settings import OutputSettings, RunSettings
 
 

@@ -6,6 +6,7 @@ import json as json_module
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from tui_balancer.scheduler.events import Event
     from tui_balancer.view.handle import RunHandle
     from tui_balancer.view.why.facts import Explanation
-
-FORMAT: Final = 1
-"""Version of the `--json` output; increases when a field changes its meaning."""
 
 _NOTHING: Final = "Nothing needs an explanation; which file ends last is not known."
 
@@ -40,7 +38,8 @@ def explain(
     run does not know a name.
     """
     from tui_balancer.attach.client import live_or_ended
-    from tui_balancer.view.why.explain import UnknownName, explain_all, explain_name
+    from tui_balancer.view.names import UnknownName
+    from tui_balancer.view.why.explain import explain_all, explain_name
     from tui_balancer.view.why.facts import read_facts
     from tui_balancer.view.why.record import WhyRecord
 
@@ -79,10 +78,8 @@ def _all_events(run: RunHandle, folder: Path) -> Sequence[Event]:
 
 def _print(explained: Sequence[Explanation], *, json: bool) -> None:
     if json:
-        fields = [
-            {"name": one.name, "kind": one.kind.value, "state": one.state, "text": one.text}
-            for one in explained
-        ]
-        print(json_module.dumps({"format": FORMAT, "explanations": fields}, indent=1))
+        from tui_balancer.view.why.facts import Explanations
+
+        print(json_module.dumps(asdict(Explanations(explanations=tuple(explained))), indent=1))
         return
     print("\n".join(one.text for one in explained) or _NOTHING)

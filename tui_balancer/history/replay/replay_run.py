@@ -17,7 +17,7 @@ from tui_balancer.history.history import read_history
 from tui_balancer.history.replay.index import ReplayIndex
 from tui_balancer.history.replay.state import ReplayState
 from tui_balancer.notices import notice_line
-from tui_balancer.run_folder.folder import LOGS_FOLDER
+from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.run_folder.shards import shown
 from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.events import Event

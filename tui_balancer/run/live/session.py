@@ -26,8 +26,9 @@ from tui_balancer.run.live.worker_service import WorkerService
 from tui_balancer.run.prepare.learned_rates import remember
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run.prepare.run_files import RunFiles, find_run_files
-from tui_balancer.run_folder.folder import LOGS_FOLDER, RunFolder
+from tui_balancer.run_folder.folder import RunFolder
 from tui_balancer.run_folder.ledger_writer import LedgerWriter
+from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.run_folder.output_counts import OutputCounts
 from tui_balancer.run_folder.presence import FolderLost
 from tui_balancer.run_folder.shards import shown

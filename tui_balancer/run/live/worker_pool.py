@@ -13,7 +13,7 @@ from tui_balancer.run.live.worker_service import WorkerService
 from tui_balancer.run.prepare.cluster import Newcomers
 from tui_balancer.run.prepare.devices import late_spec
 from tui_balancer.run.prepare.prepare import PreparedRun
-from tui_balancer.run_folder.folder import LOGS_FOLDER
+from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.workers.wire.config import WorkerSetup
 from tui_balancer.workers.wire.protocol import WorkerId

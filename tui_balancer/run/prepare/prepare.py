@@ -41,7 +41,7 @@ from tui_balancer.run.prepare.resume import (
     plan_resume,
 )
 from tui_balancer.run_folder.conflicts import output_conflicts, refuse_conflicts
-from tui_balancer.run_folder.folder import LOGS_FOLDER
+from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.run_folder.settings_json import (
     refuse_differences,
     resolved,

@@ -8,7 +8,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from tui_balancer.errors import UserError
-from tui_balancer.scheduler.model import PolicySettings, TimeSettings
+from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings
 
 GAIN_STEPS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 """Seconds of the threshold keys' steps, a 1-2-5 series."""
@@ -29,6 +29,14 @@ def validate(settings: PolicySettings) -> None:
     _at_least(settings.difference, 1, "the difference of queue lengths")
     _at_least(settings.minimum, 1, "the minimum queue length")
     _at_least(settings.interval_seconds, 0.1, "the interval in seconds")
+
+
+def choices(settings: PolicySettings) -> dict[str, PolicySettings]:
+    """Return both policies by name: the current one, and the other one with its defaults."""
+    kinds: dict[str, type[PolicySettings]] = {"time": TimeSettings, "count": CountSettings}
+    return {
+        name: settings if isinstance(settings, kind) else kind() for name, kind in kinds.items()
+    }
 
 
 def raised(settings: PolicySettings) -> PolicySettings:

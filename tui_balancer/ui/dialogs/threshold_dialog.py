@@ -15,8 +15,8 @@ from textual.content import Content
 from textual.widgets import Button, ContentSwitcher, Input, Label, RadioButton, RadioSet, Static
 
 from tui_balancer.errors import UserError
-from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings
-from tui_balancer.scheduler.policy.rule_settings import validate
+from tui_balancer.scheduler.model import PolicySettings, TimeSettings
+from tui_balancer.scheduler.policy.rule_settings import choices, validate
 from tui_balancer.ui.dialogs.dialog import Dialog
 
 
@@ -69,12 +69,8 @@ class ThresholdDialog(Dialog[PolicySettings | None]):
 
     def __init__(self, settings: PolicySettings) -> None:
         super().__init__()
-        by_time = isinstance(settings, TimeSettings)
-        self._policy = "time" if by_time else "count"
-        self._settings: dict[str, PolicySettings] = {
-            "time": settings if by_time else TimeSettings(),
-            "count": CountSettings() if by_time else settings,
-        }
+        self._policy = "time" if isinstance(settings, TimeSettings) else "count"
+        self._settings = choices(settings)
 
     def compose(self) -> ComposeResult:
         """Show both policies and the numbers of the selected one."""

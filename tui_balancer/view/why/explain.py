@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from difflib import get_close_matches
-from heapq import nlargest
-from itertools import islice, takewhile
+from itertools import islice
 from typing import Final
 
 from tui_balancer.notices import with_examples
@@ -24,6 +22,7 @@ from tui_balancer.scheduler.events import (
     UnbundleEvent,
 )
 from tui_balancer.view.event_lines import EventLine, event_line
+from tui_balancer.view.names import find_file
 from tui_balancer.view.why.arrivals import arrived, shared
 from tui_balancer.view.why.devices import explain_device, simply_works
 from tui_balancer.view.why.facts import Explanation, Facts, Kind
@@ -35,13 +34,6 @@ Question = Callable[[Facts], Explanation]
 
 FAILED_FILES: Final = 3
 """Failed files that are explained unasked; the tab of problems and the report have all."""
-
-_COMPARED: Final = 200
-"""Number of names that are compared with an unknown one."""
-
-
-class UnknownName(Exception):
-    """No file or device of the run has this name; the message has the nearest name."""
 
 
 def explain_event(facts: Facts, event: Event) -> Explanation:
@@ -88,17 +80,8 @@ def explain_name(facts: Facts, name: str) -> Explanation:
     """
     if facts.device(name) is not None:
         return explain_device(facts, name)
-    names = [unit.name for unit in facts.units]
-    found = [number for number, one in enumerate(names) if one == name]
-    found = found or [number for number, one in enumerate(names) if _same_end(one, name)]
-    if len(found) == 1:
-        return explain_file(facts, found[0])
-    if found:
-        some = " and ".join(names[number] for number in found[:2])
-        raise UnknownName(f"{name!r} may be {some}: write more of its path")
-    near = _nearest(name, [*(one.device for one in facts.snapshot.devices), *names])
-    hint = f" The nearest is {near}." if near else ""
-    raise UnknownName(f"{name!r} is neither a file nor a device of this run.{hint}")
+    devices = (one.device for one in facts.snapshot.devices)
+    return explain_file(facts, find_file(facts.units, name, devices))
 
 
 def explain_all(facts: Facts) -> tuple[Explanation, ...]:
@@ -111,22 +94,3 @@ def explain_all(facts: Facts) -> tuple[Explanation, ...]:
     failed = [explain_file(facts, number) for number in islice(facts.failed(), FAILED_FILES)]
     last = facts.last_to_end()
     return (*devices, *failed, *(() if last is None else (explain_file(facts, last),)))
-
-
-def _same_end(known: str, name: str) -> bool:
-    return known.endswith(f"/{name}") or name.endswith(f"/{known}")
-
-
-def _nearest(name: str, names: Iterable[str]) -> str:
-    """Return the most similar name; empty if there is none."""
-
-    def alike(one: str) -> int:
-        return _same_letters(name, one) + _same_letters(reversed(name), reversed(one))
-
-    likely = nlargest(_COMPARED, names, key=alike)
-    return next(iter(get_close_matches(name, likely, 1, 0.0)), "")
-
-
-def _same_letters(one: Iterable[str], other: Iterable[str]) -> int:
-    """Return the length of the common prefix of two texts."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

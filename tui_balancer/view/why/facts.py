@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from tui_balancer.formatting import clock_time
 from tui_balancer.scheduler.events import Event
@@ -38,6 +39,23 @@ class Explanation:
     kind: Kind
     state: str
     text: str
+
+
+EXPLANATIONS_FORMAT: Final = 1
+"""See `Explanations.format`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanations:
+    """Several answers, as `explain --json` prints them.
+
+    Attributes:
+        format: Version of this output; increases when a field changes its meaning.
+        explanations: The answers.
+    """
+
+    format: int = EXPLANATIONS_FORMAT
+    explanations: tuple[Explanation, ...]
 
 
 class FileWord(str, Enum):

@@ -7,7 +7,8 @@ import pytest
 from tests.support.balance import Bench
 from tests.support.explaining import Told
 from tui_balancer.scheduler.model import Unit
-from tui_balancer.view.why.explain import UnknownName, explain_name
+from tui_balancer.view.names import UnknownName
+from tui_balancer.view.why.explain import explain_name
 
 NAMES = ("reads/a.faa", "reads/b.faa", "other/b.faa")
 

@@ -1,0 +1,10 @@
+"""Names of a run's own files and folders that other rooms need too."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LOGS_FOLDER: Final = "logs"
+
+ATTACH_FILE: Final = "attach.json"
+"""The attach file, in the run folder while the run is live."""
