@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -280,3 +282,25 @@ def test_a_status_is_shared_for_a_moment_but_not_across_a_command(
     assert not other.status().paused
     assert other.execute(PauseAll()).accepted
     assert one.status().paused
+
+
+@pytest.mark.parametrize("words", [("status",), ("control", "pause", "cuda:0")])
+def test_a_live_run_is_asked_without_what_makes_a_command_slow(
+    served: ServedRun, words: tuple[str, ...]
+) -> None:
+    command, *others = words
+    script = (
+        "import atexit, sys\n"
+        "heavy = {'numpy', 'textual', 'torch', 'psutil'}\n"
+        "atexit.register(lambda: print(sorted(heavy & sys.modules.keys())))\n"
+        "from tui_balancer.cli.app import main\n"
+        "main()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script, command, str(served.folder), *others],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines()[-1] == "[]"
