@@ -45,6 +45,11 @@ class Alphabet:
         return -(-letters // self.token_letters) + self.before + self.after
 
     @property
+    def name(self) -> str:
+        """What outputs call it: `protein` or `nucleotide`."""
+        return "nucleotide" if self.nucleotides else "protein"
+
+    @property
     def absent(self) -> bytes:
         """The capital letters that have no token."""
         return "".join(sorted(set(string.ascii_uppercase) - set(self.letters))).encode()

@@ -11,6 +11,7 @@ from tui_balancer.outputs.provenance import MetadataValue
 from tui_balancer.representations import Representations
 
 METADATA: dict[str, MetadataValue] = {
+    "alphabet": "protein",
     "batch_tokens": 4096,
     "cpu_threads": 1,
     "failed_ids": [],

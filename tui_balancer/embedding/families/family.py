@@ -37,6 +37,7 @@ class Family:
         models: Its models, by their names.
         max_length: Residues that go through a model together, unless a person says otherwise.
         kinds: Names of the kinds of embedding that it has.
+        pooling: What the kind `mean` is, as outputs say it.
         downloaded: Whether named models are fetched from fair-esm's server; others come from the
             Hugging Face cache of this machine.
         reference: Whether the makers' own forward pass is there to compare with.
@@ -47,5 +48,6 @@ class Family:
     models: Mapping[str, PublishedModel]
     max_length: int = 1022
     kinds: tuple[str, ...] = tuple(KINDS)
+    pooling: str = "mean over residues, BOS and EOS excluded"
     downloaded: bool = False
     reference: bool = False

@@ -9,13 +9,14 @@ import torch
 
 from tui_balancer import __version__
 from tui_balancer.embedding.embedder import Embedder
+from tui_balancer.embedding.families.table import FAMILIES
 from tui_balancer.outputs.provenance import MetadataValue, utf8_name
 from tui_balancer.workers.task.read_ahead import ReadFile
 from tui_balancer.workers.wire.config import WorkerSetup
 
 FORMAT_VERSION = 1
-POOLING = "mean over residues, BOS and EOS excluded"
-WINDOWED_POOLING = f"{POOLING}; over windows weighted by their lengths"
+WINDOWED = "; over windows weighted by their lengths"
+"""What the pooling of windows adds to the family's."""
 
 
 def origin(setup: WorkerSetup, embedder: Embedder, files: Iterable[ReadFile]) -> dict[str, object]:
@@ -46,10 +47,10 @@ def file_provenance(
 
     `batch_tokens`, `cpu_threads`, `dereplicated` (copies were computed once) and `split_batches`
     decide the last bits of a vector; of them only the last depends on chance. `replaced` counts
-    residues read as X, `skipped` sequences left out as empty or too long, `truncated` those cut at
-    `max_length` residues, the limit of one forward pass, and `windowed` those embedded in windows
-    of that length. Layers are counted from 0. `weights_sha256` is that of the checkpoint, or
-    of the seeded parameters.
+    residues read as unknown, `skipped` sequences left out as empty or too long, `truncated` those
+    cut at `max_length` residues, the limit of one forward pass, and `windowed` those embedded in
+    windows of that length. Layers are counted from 0. `weights_sha256` is that of the checkpoint,
+    or of the seeded parameters.
 
     Args:
         setup: The worker's setup.
@@ -60,9 +61,12 @@ def file_provenance(
     """
     content, layers = read.content, embedder.kept.layers
     assert content is not None, "only what could be read has an output"
+    shape = setup.model.shape
+    windowed = WINDOWED if setup.settings.long == "window" else ""
     settings = setup.settings
     truncated_ids = [record.id for record in content.records if record.truncated]
     return {
+        "alphabet": shape.alphabet.name,
         "batch_tokens": settings.batch_tokens,
         "cpu_threads": setup.threads,
         "dereplicated": settings.dereplicate,
@@ -78,7 +82,7 @@ def file_provenance(
         "long": settings.long,
         "max_length": settings.max_length,
         "model": setup.model.label,
-        "pooling": WINDOWED_POOLING if settings.long == "window" else POOLING,
+        "pooling": f"{FAMILIES[shape.family].pooling}{windowed}",
         "precision": settings.precision,
         "program": "tui-balancer",
         "program_version": __version__,
