@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ _BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An output that is safe on the disk.
+    """An output that is safe on the disk; two are equal whose bytes are.
 
     Attributes:
         sha256: Of its bytes, as read back; of a folder, of its `SHA256SUMS`.
@@ -28,7 +28,7 @@ class Written:
 
     sha256: str
     bytes: int
-    mtime_ns: int = 0
+    mtime_ns: int = field(default=0, compare=False)
 
 
 class ShieldedFile(io.FileIO):
