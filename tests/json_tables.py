@@ -11,6 +11,7 @@ import docstring_parser
 from msgspec import Struct
 
 from tui_balancer.cli.commands.control import ControlResult
+from tui_balancer.monitoring.alerts import Notification
 from tui_balancer.view.status import RunStatus
 from tui_balancer.view.why.facts import Explanations
 
@@ -23,6 +24,9 @@ PRINTED: dict[str, type] = {
     "explain --json": Explanations,
 }
 """What each command prints."""
+
+NOTIFIED = {"notification": Notification}
+"""What the command of `--notify` reads."""
 
 _PLAIN = {str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
 

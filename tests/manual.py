@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.json_tables import PRINTED, field_table
+from tests.json_tables import NOTIFIED, PRINTED, field_table
+from tui_balancer.monitoring.metrics import METRICS
 from tui_balancer.ui.keymap import FILTERING, GLOBAL, REPLAY, SECTIONS, SHOWING, Key
 
 _MANUAL = Path(__file__).parents[1] / "tui_balancer" / "manual"
 KEYS_PAGE = _MANUAL / "screen-and-keys.md"
 CONTROL_PAGE = _MANUAL / "control.md"
+MONITORING_PAGE = _MANUAL / "monitoring.md"
 BEGIN, END = "<!-- keys: `python -m tests.manual` writes them -->", "<!-- /keys -->"
 
 _TABS = {name: keys for name, keys in SECTIONS.items() if keys not in (SHOWING, GLOBAL)}
@@ -29,11 +31,23 @@ def written(text: str) -> str:
     return _replaced(text, BEGIN, END, key_table())
 
 
-def with_fields(text: str) -> str:
-    """Return the page about control with the tables of JSON fields as they are now."""
-    for name, kind in PRINTED.items():
+def with_fields(text: str, objects: Mapping[str, type] = PRINTED) -> str:
+    """Return a page with the tables of JSON fields as they are now."""
+    for name, kind in objects.items():
         text = _replaced(text, f"<!-- fields: {name} -->", "<!-- /fields -->", field_table(kind))
     return text
+
+
+def with_metrics(text: str) -> str:
+    """Return the page about monitoring with its tables as they are now."""
+    rows = ["| metric | type | labels | |", "|---|---|---|---|"]
+    rows += [
+        f"| `{one.sample_name}` | {one.kind} | {', '.join(f'`{name}`' for name in one.labels)} "
+        f"| {one.about} |"
+        for one in METRICS
+    ]
+    table = "\n".join(rows) + "\n"
+    return with_fields(_replaced(text, "<!-- metrics -->", "<!-- /metrics -->", table), NOTIFIED)
 
 
 def _replaced(text: str, begin: str, end: str, table: str) -> str:
@@ -64,3 +78,4 @@ def _shown(key: Key) -> str:
 if __name__ == "__main__":
     KEYS_PAGE.write_text(written(KEYS_PAGE.read_text()))
     CONTROL_PAGE.write_text(with_fields(CONTROL_PAGE.read_text()))
+    MONITORING_PAGE.write_text(with_metrics(MONITORING_PAGE.read_text()))

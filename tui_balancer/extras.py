@@ -12,7 +12,7 @@ from typing import Literal
 from tui_balancer import __version__
 from tui_balancer.errors import UserError
 
-Extra = Literal["models", "parquet", "dask", "dask-jobs", "dask-ssh"]
+Extra = Literal["models", "parquet", "dask", "dask-jobs", "dask-ssh", "metrics"]
 
 EXTRAS: Mapping[Extra, tuple[str, ...]] = MappingProxyType(
     {
@@ -21,6 +21,7 @@ EXTRAS: Mapping[Extra, tuple[str, ...]] = MappingProxyType(
         "dask": ("distributed", "cryptography"),
         "dask-jobs": ("distributed", "cryptography", "dask_jobqueue"),
         "dask-ssh": ("distributed", "cryptography", "asyncssh"),
+        "metrics": ("prometheus_client",),
     }
 )
 """The modules that each extra brings, as they are imported."""

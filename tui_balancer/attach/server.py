@@ -8,8 +8,10 @@ import os
 import secrets
 import socket
 import threading
+import time
 from contextlib import suppress
 from functools import partial
+from math import inf
 from pathlib import Path
 
 from msgspec import DecodeError
@@ -18,6 +20,7 @@ from tui_balancer import __version__
 from tui_balancer.attach.framing import MessageTooLong, receive, send
 from tui_balancer.attach.messages import (
     Answer,
+    AskStatus,
     Hello,
     Refusal,
     Role,
@@ -37,6 +40,10 @@ MOST_CLIENTS = 64
 _MOST_HELLO_BYTES = 4096
 _MOST_REQUEST_BYTES = 32 * 2**20
 """A command that names a million files takes 5 MB."""
+
+STATUS_PAUSE_SECONDS = 0.05
+"""Minimum seconds between two answers about the status on one connection: many clients in a loop
+take little of the run's time."""
 
 _AFTER_ACCEPT_FAILED_SECONDS = 1.0
 
@@ -154,9 +161,15 @@ class AttachServer:
                 say(encode(_refused(hello)))
                 return
             say(encode(Answer(role)))
+            answered = -inf
             while True:
                 message = receive(connection, _MOST_REQUEST_BYTES, wait=None, stall=patience)
-                say(self._responder.respond(decode_request(message), role))
+                request = decode_request(message)
+                if isinstance(request, AskStatus):
+                    # A client that asks without a pause gets one.
+                    time.sleep(max(0.0, answered + STATUS_PAUSE_SECONDS - time.monotonic()))
+                    answered = time.monotonic()
+                say(self._responder.respond(request, role))
         except (DecodeError, MessageTooLong) as problem:
             say(encode(Refusal(f"Not a request: {problem}")))
 

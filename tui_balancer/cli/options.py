@@ -24,7 +24,8 @@ DEVICES = Group("Devices", sort_key=2)
 BALANCING = Group("Balancing", sort_key=3)
 RESUMING = Group("Resuming", sort_key=5)
 SCREEN = Group("Screen", sort_key=6)
-SCRIPTS = Group("In scripts", sort_key=8)
+MONITORING = Group("Monitoring", sort_key=8)
+SCRIPTS = Group("In scripts", sort_key=9)
 
 _COUNT, _TIME = CountSettings(), TimeSettings()
 
@@ -218,6 +219,27 @@ class ScreenOptions:
 
     ascii: Annotated[bool, flag()] = False
     """Draw the screen in ASCII only; the default if the terminal's encoding is not UTF-8."""
+
+
+@Parameter(name="*", group=MONITORING)
+@dataclass(frozen=True)
+class MonitoringOptions:
+    """Options for what is told about a run elsewhere."""
+
+    notify: Annotated[
+        str | None,
+        Parameter(
+            help="Shell command for when a file fails, a device dies, the run is held, or ends. It "
+            "reads a JSON object from its standard input."
+        ),
+    ] = None
+
+    metrics: Annotated[
+        str | None,
+        Parameter(
+            help="Serve OpenMetrics at [HOST:]PORT, to this machine alone unless it names a host."
+        ),
+    ] = None
 
 
 @Parameter(name="*", group=SCRIPTS)

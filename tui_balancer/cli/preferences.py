@@ -21,6 +21,7 @@ from tui_balancer.cli.options import (
     BalancingOptions,
     DeviceOptions,
     ModelOptions,
+    MonitoringOptions,
     ScreenOptions,
     ScriptOptions,
     option_name,
@@ -47,6 +48,7 @@ _GROUPS = (
     BalancingOptions,
     EmbeddingOptions,
     ScreenOptions,
+    MonitoringOptions,
     ScriptOptions,
 )
 

@@ -27,6 +27,7 @@ from tui_balancer.ui.exits import ExitCode
 from tui_balancer.view.summary_text import exit_code
 
 if TYPE_CHECKING:
+    from tui_balancer.monitoring.monitors import Monitors
     from tui_balancer.run.live.session import RunSession
     from tui_balancer.run.prepare.prepare import PreparedRun
 
@@ -45,6 +46,7 @@ def watch(
     ascii_only: bool = False,
     quiet: bool = False,
     lines: TextIO | None = None,
+    monitors: Monitors | None = None,
 ) -> int:
     """Run on the screen or headless, and return the exit code.
 
@@ -57,6 +59,7 @@ def watch(
         ascii_only: Whether to draw with ASCII only.
         quiet: Whether to show no screen and print only problems.
         lines: Gets the plain lines and the summary; stdout by default.
+        monitors: Follow the run too.
 
     Raises:
         KeyboardInterrupt: A signal arrived, or the user quit, before the run started.
@@ -70,7 +73,7 @@ def watch(
         with bars() as on_step:
             prepared = prepare(on_step)
         start_helper()
-        with counted_interrupts() as interrupts, _Recorded() as recorded:
+        with counted_interrupts() as interrupts, _Recorded(monitors) as recorded:
             session = recorded.begin(prepared)
             _watch_headless(session, interrupts, lines, from_now=False, quiet=quiet)
     else:
@@ -78,7 +81,7 @@ def watch(
         # First of all: with other threads at work the import takes twice as long.
         importlib.import_module("tui_balancer.ui.showing")
         start_helper()
-        with counted_interrupts() as interrupts, _Recorded() as recorded:
+        with counted_interrupts() as interrupts, _Recorded(monitors) as recorded:
             opening = OpeningRun(settings, prepare, recorded.begin)
             session = _watch_on_screen(opening, interrupts, lines, ascii_only=ascii_only)
     if session.refusal is not None:
@@ -95,9 +98,14 @@ def watch(
 
 
 class _Recorded:
-    """A session and the thread that writes its run.log; a context manager closes both."""
+    """A session and the thread that writes its run.log; a context manager closes both.
 
-    def __init__(self) -> None:
+    Args:
+        monitors: Follow the session too; closed by the caller.
+    """
+
+    def __init__(self, monitors: Monitors | None) -> None:
+        self._monitors = monitors
         self._session: RunSession | None = None
         self._recorder: threading.Thread | None = None
 
@@ -127,6 +135,8 @@ class _Recorded:
         self._recorder = threading.Thread(target=record, name="run-log")
         session.start()
         self._recorder.start()
+        if self._monitors is not None:
+            self._monitors.follow(session, session.wait)
         return session
 
     def __exit__(self, *_exception: object) -> None:

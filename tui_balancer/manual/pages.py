@@ -18,6 +18,7 @@ PAGES: Final = (
     "outputs",
     "screen-and-keys",
     "control",
+    "monitoring",
     "balancing",
     "resume-and-faults",
     "clusters",

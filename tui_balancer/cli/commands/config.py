@@ -39,6 +39,8 @@ _EXAMPLES: dict[str, object] = {
     "steal-interval": _COUNT.interval_seconds,
     "repr-layers": "0,5,-1",
     "max-length": ReadingRules().max_length,
+    "notify": "./tell",
+    "metrics": "9100",
     "batch-tokens": CPU_BATCH_TOKENS,
 }
 """Example values of options without a fixed default."""

@@ -17,6 +17,7 @@ from tui_balancer.cli.options import (
     Input,
     Listed,
     ModelOptions,
+    MonitoringOptions,
     Output,
     ResumingOptions,
     ScreenOptions,
@@ -40,6 +41,7 @@ def run(
     resuming: ResumingOptions | None = None,
     cluster: ClusterOptions | None = None,
     screen: ScreenOptions | None = None,
+    monitoring: MonitoringOptions | None = None,
     script: ScriptOptions | None = None,
 ) -> int:
     """Embed FASTA files.
@@ -60,7 +62,7 @@ def run(
         embedding,
     )
     settings = replace(settings, cluster=(cluster or ClusterOptions()).request())
-    return _carried_out(settings, resuming, screen, script)
+    return _carried_out(settings, resuming, screen, monitoring, script)
 
 
 def resume(
@@ -72,6 +74,7 @@ def resume(
     resuming: ResumingOptions | None = None,
     cluster: ClusterOptions | None = None,
     screen: ScreenOptions | None = None,
+    monitoring: MonitoringOptions | None = None,
     script: ScriptOptions | None = None,
 ) -> int:
     """Resume the run in a folder.
@@ -85,18 +88,21 @@ def resume(
     request = (cluster or ClusterOptions()).request()
     settings = resumed_settings(settings_of(output), devices, balancing)
     settings = replace(settings, cluster=request)
-    return _carried_out(settings, resuming, screen, script)
+    return _carried_out(settings, resuming, screen, monitoring, script)
 
 
 def _carried_out(
     settings: RunSettings,
     resuming: ResumingOptions | None,
     screen: ScreenOptions | None,
+    monitoring: MonitoringOptions | None,
     script: ScriptOptions | None,
 ) -> int:
     """Watch a run from preparation to end, and print its report if asked."""
     from tui_balancer.cli.commands.report import print_report
     from tui_balancer.cli.watch import watch
+    from tui_balancer.monitoring.metrics_server import parse_address
+    from tui_balancer.monitoring.monitors import Monitors
     from tui_balancer.run.prepare.prepare import prepare
     from tui_balancer.run.prepare.resume import Resuming
 
@@ -104,14 +110,21 @@ def _carried_out(
     settings = replace(settings, overwrite=options.overwrite)
     allowed = Resuming(options.rescan, options.retry_failed, options.check == "full")
     screen, script = screen or ScreenOptions(), script or ScriptOptions()
-    code = watch(
-        settings,
-        lambda on_step: prepare(settings, resuming=allowed, on_step=on_step),
-        headless=screen.headless,
-        ascii_only=screen.ascii,
-        quiet=script.quiet,
-        lines=sys.stderr if script.json or script.quiet else sys.stdout,
-    )
+    lines = sys.stderr if script.json or script.quiet else sys.stdout
+    told = monitoring or MonitoringOptions()
+    address = None if told.metrics is None else parse_address(told.metrics)
+    with Monitors(told.notify or "", address) as monitors:
+        if monitors.address is not None and not script.quiet:
+            print(f"metrics  {monitors.address}", file=lines, flush=True)
+        code = watch(
+            settings,
+            lambda on_step: prepare(settings, resuming=allowed, on_step=on_step),
+            headless=screen.headless,
+            ascii_only=screen.ascii,
+            quiet=script.quiet,
+            lines=lines,
+            monitors=monitors,
+        )
     if script.json:
         try:
             print_report(settings.output)

@@ -1,0 +1,1 @@
+"""Tells others about a live run: notifications by a command, metrics for a time-series database."""
