@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.sessions import on_cores
+from tui_balancer.embedding.families.table import FAMILIES
 from tui_balancer.embedding.families.table import MODELS as SHAPES
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run.live.session import RunSession
@@ -25,7 +26,7 @@ from tui_balancer.scheduler.commands import StopNow
 from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.workers.process.spawning import start_helper
 
-MODELS = {name.split("_")[2]: name for name in SHAPES}
+MODELS = {name.split("_")[2]: name for name in FAMILIES["esm2"].models}
 SEQUENCES = 100
 LONGEST_FIRST = 8
 """Of the sequences, as many as `extract.py` gets: the longest, which decide its peak."""

@@ -27,6 +27,7 @@ from tests.support.checkpoints import make_checkpoint
 from tui_balancer.alphabets import PROTEIN
 from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.requests import CheckpointModel
+from tui_balancer.embedding.families.table import FAMILIES
 from tui_balancer.embedding.families.table import MODELS as SHAPES
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
@@ -36,7 +37,7 @@ from tui_balancer.workers.benchmark.messages import BenchmarkTask
 LONGEST = 1022
 """Residues; longer sequences are cut, here as by `extract.py`."""
 
-MODELS = {name.split("_")[2]: name for name in SHAPES}
+MODELS = {name.split("_")[2]: name for name in FAMILIES["esm2"].models}
 
 
 def run_program(checkpoint: Path, inputs: Path, output: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from esm.data import Alphabet
+from esm.model.esm1 import ProteinBertModel
 from esm.model.esm2 import ESM2
 from safetensors.torch import save_file
 
@@ -36,6 +37,62 @@ def make_checkpoint(
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"cfg": {"model": arguments}, "model": state}, path)
+    return path
+
+
+def make_esm1_checkpoint(
+    path: Path,
+    architecture: str = "roberta_large",
+    *,
+    layers: int = 2,
+    width: int = 40,
+    heads: int = 4,
+    positions: int = 1024,
+    norm_before: bool = True,
+    token_dropout: bool = True,
+    seed: int = 0,
+) -> Path:
+    """Write a checkpoint as those of ESM-1b and ESM-1v (`roberta_large`) or ESM-1 are.
+
+    Args:
+        path: Of the file.
+        architecture: `roberta_large` or `protein_bert_base`.
+        layers: Of the model.
+        width: Of its states.
+        heads: Of its attention.
+        positions: Learned ones, of `roberta_large`.
+        norm_before: Whether the embedded tokens have a layer norm, which ESM-1b alone has.
+        token_dropout: Whether the model was trained with it.
+        seed: Of the weights.
+    """
+    is_esm1b = architecture == "roberta_large"
+    arguments = {
+        "layers": layers,
+        "embed_dim": width,
+        "ffn_embed_dim": 4 * width,
+        "attention_heads": heads,
+    }
+    common = {"arch": architecture, "max_positions": positions, "token_dropout": token_dropout}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = ProteinBertModel(
+            argparse.Namespace(
+                **arguments, **common, emb_layer_norm_before=norm_before, final_bias=True
+            ),
+            Alphabet.from_architecture(architecture),
+        )
+        for parameter in model.parameters():
+            parameter.data.add_(0.1 * torch.randn_like(parameter))
+    state = {}
+    for key, value in model.state_dict().items():
+        if not key.startswith("contact_head."):
+            body = "sentence_encoder." if is_esm1b and not key.startswith("lm_head.") else ""
+            state[f"{'encoder' if is_esm1b else 'decoder'}.{body}{key}"] = value
+    side = "encoder_" if is_esm1b else "decoder_"
+    named = {f"{side}{name}": value for name, value in arguments.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    given = argparse.Namespace(**named, **common, final_bias=True)
+    torch.save({"args": given, "model": state}, path)
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tui_balancer.embedding.families.table import FAMILIES
 from tui_balancer.errors import UserError
 from tui_balancer.manual.pages import PAGES, page, search, sections, title
 
@@ -42,3 +43,11 @@ def test_a_search_without_a_section_for_all_words_finds_those_with_the_most() ->
 def test_an_unknown_page_names_those_that_there_are() -> None:
     with pytest.raises(UserError, match=r"no page 'x' in the manual: choose from getting-started"):
         page("x")
+
+
+def test_the_page_of_models_names_every_model_and_its_licence() -> None:
+    text = page("models")
+    for family in FAMILIES.values():
+        for name, model in family.models.items():
+            assert f"`{name}`" in text
+            assert model.licence in text

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, get_args
 from cyclopts import Parameter
 
 from tui_balancer.cli.declarations import decimal, flag, whole
-from tui_balancer.embedding.families.table import DEFAULT_MODEL, MODELS
+from tui_balancer.embedding.families.requests import known_name
+from tui_balancer.embedding.families.table import DEFAULT_MODEL
 from tui_balancer.errors import UserError
 from tui_balancer.exit_codes import EXIT_DONE
 from tui_balancer.run.lab.cases import THROTTLED_TO, PolicyName, Scenario
@@ -74,8 +75,7 @@ def simulate(
 
     if scenario == "dying" and devices < 2:
         raise UserError("--scenario dying needs a device that survives: --devices 2 or more")
-    if model not in MODELS:
-        raise UserError(f"unknown model {model!r}: choose one of {', '.join(MODELS)}")
+    known_name(model)
     units = scanned_units(inputs, model) if inputs else None
     if units == ():
         raise UserError("none of the inputs is readable as protein")

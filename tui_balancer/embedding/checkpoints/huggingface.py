@@ -23,6 +23,8 @@ WEIGHTS_NAMES = ("model.safetensors", "pytorch_model.bin")
 """The better one first. Weights in several files have an index, which is called the same with
 `.index.json` behind it."""
 
+_OLD_NAMES = {"gamma": "weight", "beta": "bias"}
+
 
 def folder_sha256(folder: Path) -> str:
     """Return the SHA-256 of the weights' file; of several, that of what `sha256sum` prints of them.
@@ -84,6 +86,20 @@ def read_tensors(path: Path) -> Mapping[str, torch.Tensor]:
     Raises:
         UserError: It is broken, or it holds something else than tensors.
     """
+    return {_modern(str(key)): value for key, value in _tensors(path).items()}
+
+
+def _modern(key: str) -> str:
+    """Return a tensor's name in a model.
+
+    transformers 5 writes the weights of some layer norms under the names that they had in its
+    models for TensorFlow, and reads both.
+    """
+    module, _, name = key.rpartition(".")
+    return f"{module}.{_OLD_NAMES.get(name, name)}" if module.endswith("LayerNorm") else key
+
+
+def _tensors(path: Path) -> Mapping[str, torch.Tensor]:
     if path.suffix != ".safetensors":
         return unpickled(path)
     try:

@@ -46,7 +46,7 @@ class FusedForward:
         self._weights = replace(weights, layers=())
         self._layers = [_together(layer) for layer in weights.layers]
         self._attention = choose_attention(weights.device, weights.dtype)
-        self._turns = torch.empty(0, 2 * len(weights.frequencies))
+        self._turns = torch.empty(0)
 
     @torch.inference_mode()
     def __call__(self, batch: PackedBatch) -> torch.Tensor:
@@ -55,7 +55,7 @@ class FusedForward:
         turns = self._turns_of(batch.longest)
         batch = batch.moved(weights.device)
         attention = self._attention(batch)
-        states = functional.embedding(batch.tokens, weights.embedding)
+        states = weights.embedded(batch)
         rows = self._gathering.begin(batch)
         if 0 in self._layers_kept:
             # The layers add to these states in place.
@@ -64,7 +64,8 @@ class FusedForward:
         for number, layer in enumerate(self._layers, start=1):
             normed = kernels.add_norm(states, change, layer.attention_norm, weights.dtype)
             together = functional.linear(normed, *layer.together)
-            kernels.rotate(together, batch.positions, turns, weights.heads)
+            if turns is not None:
+                kernels.rotate(together, batch.positions, turns, weights.heads)
             query, key, value = together.view(len(states), 3, weights.heads, -1).unbind(1)
             change = functional.linear(attention(query, key, value).flatten(1), *layer.output)
             normed = kernels.add_norm(states, change, layer.feed_norm, weights.dtype)
@@ -77,10 +78,15 @@ class FusedForward:
                 rows.layer(number, states + change)
         return rows.joined()
 
-    def _turns_of(self, positions: int) -> torch.Tensor:
-        """Return cosines and sines for at least so many positions; see `kernels.rotate`."""
+    def _turns_of(self, positions: int) -> torch.Tensor | None:
+        """Return cosines and sines for at least so many positions; see `kernels.rotate`.
+
+        None where nothing is turned.
+        """
+        frequencies = self._weights.frequencies
+        if frequencies is None:
+            return None
         if len(self._turns) < positions:
-            frequencies = self._weights.frequencies
             angles = torch.arange(positions, device=frequencies.device)[:, None] * frequencies
             self._turns = torch.cat((angles.cos(), angles.sin()), dim=1)
         return self._turns

@@ -1,9 +1,9 @@
-"""ESM-2's forward pass over packed tokens, on fair-esm's weights, up to the last layer wanted.
+"""The forward pass of fair-esm's models over packed tokens, up to the last layer wanted.
 
-The same function as fair-esm's `ESM2.forward` followed by what `extract.py` keeps of it, without
-what that does not need: padding, attention weights, the layers above, the language model head.
-Products and attention may run in half precision; the residual, the layer norms, the rotation and
-the pooling are float32 always.
+The same function as `ESM2.forward` or `ProteinBertModel.forward`, followed by what `extract.py`
+keeps of it, without what that does not need: padding, attention weights, the layers above, the
+language model head. Products and attention may run in half precision; the residual, the layer
+norms, the rotation and the pooling are float32 always.
 """
 
 from __future__ import annotations
@@ -64,11 +64,16 @@ class PackedForward:
         on_cpu = weights.device.type == "cpu"
         self._attention_dtype = torch.float32 if on_cpu else weights.dtype
         self._attention = choose_attention(weights.device, self._attention_dtype)
-        self._rotation = choose_rotation(weights.frequencies, weights.heads)
-        # The first layer knows a token by its letter alone: an alphabet is all it ever projects.
+        self._rotation = (
+            choose_rotation(weights.frequencies, weights.heads)
+            if weights.frequencies is not None
+            else None
+        )
+        # Where positions are not added, the first layer knows a token by its letter alone: an
+        # alphabet is all that it ever projects.
         self._alphabet = [
             table
-            for first in weights.layers[:1]
+            for first in (weights.layers[:1] if weights.positions is None else ())
             for table in self._projected(weights.embedding, first)
         ]
 
@@ -76,18 +81,22 @@ class PackedForward:
     def __call__(self, batch: PackedBatch) -> torch.Tensor:
         """See `Forward`."""
         weights, batch = self._weights, batch.moved(self._weights.device)
-        states = functional.embedding(batch.tokens, weights.embedding)
-        rotated, attention = self._rotation(batch), self._attention(batch)
+        states, attention = weights.embedded(batch), self._attention(batch)
+        rotated = self._rotation(batch) if self._rotation is not None else None
+        ends = batch.bounds[1:].long() - 1
         rows = self._gathering.begin(batch)
         attended = self._attending(batch) if self._attending is not None else None
         rows.layer(0, states)
         projected = [functional.embedding(batch.tokens, table) for table in self._alphabet]
         for number, layer in enumerate(weights.layers, start=1):
-            if number > 1:
+            if number > 1 or not projected:
                 projected = self._projected(states, layer)
             query, key, value = (one.view(len(states), weights.heads, -1) for one in projected)
-            query, key = (rotated(one).to(self._attention_dtype) for one in (query, key))
-            value = value.to(self._attention_dtype)
+            if rotated is not None:
+                query, key = rotated(query), rotated(key)
+            query, key, value = (one.to(self._attention_dtype) for one in (query, key, value))
+            if layer.null is not None:
+                key[ends], value[ends] = (one.to(key.dtype) for one in layer.null)
             if attended is not None:
                 attended.add(number - 1, query, key)
             values = attention(query, key, value).flatten(1).to(weights.dtype)
@@ -96,7 +105,7 @@ class PackedForward:
             expanded = self._products.activated(normed, layer.expand, "gelu")
             states = self._products.added(expanded, layer.contract, states)
             if number == len(weights.layers) and weights.final_norm is not None:
-                states = functional.layer_norm(states, states.shape[1:], *weights.final_norm)
+                states = weights.normed(states, weights.final_norm)
             rows.layer(number, states)
         return rows.joined(attended.parts() if attended is not None else None)
 
@@ -106,7 +115,7 @@ class PackedForward:
         return [self._products.linear(normed, one) for one in (layer.query, layer.key, layer.value)]
 
     def _normed(self, states: torch.Tensor, norm: Linear) -> torch.Tensor:
-        return functional.layer_norm(states, states.shape[1:], *norm).to(self._weights.dtype)
+        return self._weights.normed(states, norm).to(self._weights.dtype)
 
 
 def choose_forward(
@@ -114,9 +123,10 @@ def choose_forward(
 ) -> Forward:
     """Return the fastest forward pass that is right on the weights' device; see `PackedForward`.
 
-    Triton's has no attention maps, so what is kept of them is computed without it.
+    Triton's has no attention maps and no nulls, so what needs them is computed without it.
     """
-    if weights.device.type == "cuda" and attending is None:
+    fusible = attending is None and all(layer.null is None for layer in weights.layers)
+    if weights.device.type == "cuda" and fusible:
         try:
             from tui_balancer.embedding.fairesm.fused import FusedForward, kernels_are_right
 

@@ -8,20 +8,22 @@ from the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from esm.data import Alphabet
 from torch.overrides import TorchFunctionMode
 
+from tui_balancer.embedding.checkpoints.sources import read_again
 from tui_balancer.embedding.checkpoints.tensors import unfit
-from tui_balancer.embedding.fairesm.regression import CONTACT_HEAD
-from tui_balancer.embedding.models import ModelShape
-
-Model = TypeVar("Model", bound=torch.nn.Module)
+from tui_balancer.embedding.fairesm.checkpoint import Checkpoint
+from tui_balancer.embedding.fairesm.regression import CONTACT_HEAD, read_regression
+from tui_balancer.embedding.fairesm.shape import FairEsmShape
+from tui_balancer.embedding.families.seeded import seeded_weights
+from tui_balancer.embedding.models import ModelSource
 
 _FILLS = {"fill_", "normal_", "uniform_", "zero_"}
 """What torch's layers fill their new parameters with, or its `init` functions."""
@@ -40,57 +42,71 @@ class LoadedModel:
 
     model: Any
     alphabet: Alphabet
-    shape: ModelShape
+    shape: FairEsmShape
     sha256: str
 
 
-def refuse_misfits(
-    path: Path, title: str, model: torch.nn.Module, weights: Mapping[str, object]
-) -> None:
-    """Compare the tensors of a checkpoint with the names and shapes of a model's.
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """Reads and loads the checkpoints of a family.
 
-    The regression of contacts may be absent.
-
-    Args:
-        path: The checkpoint.
-        title: Of its family.
-        model: Built `without_storage`.
-        weights: By their names in the model.
-
-    Raises:
-        UserError: One is missing, unknown or of another shape.
+    Attributes:
+        title: Of the family.
+        read_file: Returns what a file in fair-esm's format holds, as it is written there.
+        read_folder: Likewise of a folder in Hugging Face's format.
+        build: Makes fair-esm's model for a checkpoint; its first values come from torch's global
+            generator.
     """
-    expected = model.state_dict()
-    for key in expected.keys() - weights.keys() - set(CONTACT_HEAD):
-        raise unfit(path, title, f"{key} is missing")
-    for key, value in weights.items():
-        if key not in expected:
-            raise unfit(path, title, f"{key} is unknown")
-        if not isinstance(value, torch.Tensor) or value.shape != expected[key].shape:
-            raise unfit(path, title, f"{key} has the wrong shape")
+
+    title: str
+    read_file: Callable[[Path], Checkpoint]
+    read_folder: Callable[[Path], Checkpoint]
+    build: Callable[[Checkpoint, Alphabet], torch.nn.Module]
+
+    def read(self, path: Path) -> Checkpoint:
+        """See `code.FamilyCode.read`; only the regression of contacts may be absent."""
+        checkpoint = self.read_folder(path) if path.is_dir() else self.read_file(path)
+        weights, expected = checkpoint.weights, self._empty(checkpoint).state_dict()
+        for key in expected.keys() - weights.keys() - set(CONTACT_HEAD):
+            raise unfit(path, self.title, f"{key} is missing")
+        for key, value in weights.items():
+            if key not in expected:
+                raise unfit(path, self.title, f"{key} is unknown")
+            if not isinstance(value, torch.Tensor) or value.shape != expected[key].shape:
+                raise unfit(path, self.title, f"{key} has the wrong shape")
+        return checkpoint
+
+    def load(self, source: ModelSource, scratch: Path | None = None) -> LoadedModel:
+        """See `code.load`; the model takes the tensors themselves where they are in float32."""
+        if source.checkpoint is None:
+            assert isinstance(source.shape, FairEsmShape), "it is of the family"
+            checkpoint = Checkpoint(source.shape, True, {})
+            alphabet = alphabet_of(source.shape)
+            weights, sha256 = seeded_weights(
+                source, lambda: self.build(checkpoint, alphabet).state_dict(), scratch
+            )
+        else:
+            checkpoint, sha256 = read_again(source, self.read), source.sha256
+            weights = {**checkpoint.weights, **read_regression(source.checkpoint)}
+        model = self._empty(checkpoint)
+        # The largest checkpoints are stored in half precision.
+        state = {key: value.float() for key, value in weights.items()}
+        for key, value in model.state_dict().items():
+            if key in CONTACT_HEAD:
+                # Whoever wants contacts has seen to it that they are there.
+                state.setdefault(key, torch.zeros(value.shape))
+        model.load_state_dict(state, assign=True)
+        return LoadedModel(model.eval(), alphabet_of(checkpoint.shape), checkpoint.shape, sha256)
+
+    def _empty(self, checkpoint: Checkpoint) -> torch.nn.Module:
+        """Return a model with the names and shapes of its weights, and no memory for them."""
+        with _WithoutStorage():
+            return self.build(checkpoint, alphabet_of(checkpoint.shape))
 
 
-def filled(model: Model, weights: Mapping[str, torch.Tensor]) -> Model:
-    """Return a model that was built `without_storage`, with these weights in float32.
-
-    Args:
-        model: It takes the tensors themselves, not copies, where they are in float32.
-        weights: By their names in the model; without the regression of contacts, it is zero.
-    """
-    # The largest checkpoints are stored in half precision.
-    state = {key: value.float() for key, value in weights.items()}
-    for key, value in model.state_dict().items():
-        if key in CONTACT_HEAD:
-            # Whoever wants contacts has seen to it that they are there.
-            state.setdefault(key, torch.zeros(value.shape))
-    model.load_state_dict(state, assign=True)
-    return model.eval()
-
-
-def without_storage(make: Callable[[], Model]) -> Model:
-    """Return a new model with the names and shapes of its weights, and no memory for them."""
-    with _WithoutStorage():
-        return make()
+def alphabet_of(shape: FairEsmShape) -> Alphabet:
+    """Return fair-esm's alphabet of an architecture."""
+    return Alphabet.from_architecture(shape.architecture)
 
 
 class _WithoutStorage(TorchFunctionMode):

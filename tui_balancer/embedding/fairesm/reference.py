@@ -18,7 +18,7 @@ class ReferenceRows:
 
     def __init__(self, loaded: LoadedModel, kept: Representations, device: torch.device) -> None:
         self._kept, self._device, self._gathering = kept, device, Gathering(kept)
-        self._model, self._alphabet = loaded.model.to(device), loaded.shape.alphabet
+        self._model, self._alphabet = loaded.model.to(device), loaded.alphabet
         self._tokenise = loaded.alphabet.get_batch_converter()
 
     @torch.inference_mode()
@@ -36,7 +36,7 @@ class ReferenceRows:
 
     def _row(self, result: Mapping[str, Any], row: int, length: int) -> torch.Tensor:
         """Return the row of a sequence; its tokens come first, then padding."""
-        before, after = self._alphabet.before, self._alphabet.after
+        before, after = int(self._alphabet.prepend_bos), int(self._alphabet.append_eos)
         tokens = before + length + after
         bounds = torch.tensor((0, tokens), device=self._device)
         alone = PackedBatch(bounds[:0], bounds[:0], bounds, (Run(0, 1, tokens),), before, after)

@@ -74,7 +74,7 @@ def parse_model(text: str, seed: int) -> ModelRequest:
         UserError: No such model; the message names the closest one.
     """
     if text.startswith(UNTRAINED_PREFIX):
-        return UntrainedModel(_known(text.removeprefix(UNTRAINED_PREFIX)), seed)
+        return UntrainedModel(known_name(text.removeprefix(UNTRAINED_PREFIX)), seed)
     if text in MODELS:
         return NamedModel(text)
     path = Path(text).expanduser()
@@ -84,7 +84,7 @@ def parse_model(text: str, seed: int) -> ModelRequest:
         return CheckpointModel(path)
     if text and path.exists():
         return CheckpointModel(path)
-    return NamedModel(_known(text))
+    return NamedModel(known_name(text))
 
 
 def _on_the_hub(text: str) -> HubModel | None:
@@ -103,12 +103,16 @@ def _on_the_hub(text: str) -> HubModel | None:
         return HubModel(text)
     owner, _, name = text.partition("/")
     if name and any(one.startswith(f"{owner}/") for one in published):
-        raise UserError(f"unknown model {text!r}: did you mean {_known(name)}?")
+        raise UserError(f"unknown model {text!r}: did you mean {known_name(name)}?")
     return None
 
 
-def _known(name: str) -> str:
-    """Return the name of a model of the table, or say which one was probably meant."""
+def known_name(name: str) -> str:
+    """Return the name of a model of the table.
+
+    Raises:
+        UserError: It is none; the message says which one was probably meant.
+    """
     if name in MODELS:
         return name
     wanted = name.rpartition("/")[2].lower()
@@ -117,4 +121,4 @@ def _known(name: str) -> str:
     close = containing or difflib.get_close_matches(wanted, by_lower_case, n=1, cutoff=0.5)
     if close:
         raise UserError(f"unknown model {name!r}: did you mean {by_lower_case[close[0]]}?")
-    raise UserError(f"unknown model {name!r}: choose one of {', '.join(MODELS)}")
+    raise UserError(f"unknown model {name!r}: `tui-balancer manual models` lists the names")

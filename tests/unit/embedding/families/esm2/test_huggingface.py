@@ -108,6 +108,23 @@ def test_what_a_fine_tuned_model_lacks_is_made_up(folder: Path) -> None:
         assert torch.equal(value, expected[key]) or key.startswith("lm_head."), key
 
 
+def test_layer_norms_may_have_the_names_that_transformers_5_saves(folder: Path) -> None:
+    expected = load(resolve(CheckpointModel(folder))).model.state_dict()
+    path = folder / "model.safetensors"
+    weights = load_file(path)
+    renamed = {
+        key.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
+            "LayerNorm.bias", "LayerNorm.beta"
+        ): one
+        for key, one in weights.items()
+    }
+    assert len(renamed.keys() - weights.keys()) == 8
+    path.unlink()
+    save_file(renamed, path)
+    actual = load(resolve(CheckpointModel(folder))).model.state_dict()
+    assert all(torch.equal(actual[key], one) for key, one in expected.items())
+
+
 def test_a_bare_model_has_names_without_a_prefix(folder: Path) -> None:
     expected = load(resolve(CheckpointModel(folder))).model.state_dict()
     state = load_file(folder / "model.safetensors")
@@ -121,9 +138,9 @@ def test_a_bare_model_has_names_without_a_prefix(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model_type": "bert"}, r"its model_type is 'bert', not 'esm'"),
-        ({"position_embedding_type": "absolute"}, r"position_embedding_type is 'absolute'"),
-        ({"emb_layer_norm_before": True}, r"emb_layer_norm_before is True, not False"),
+        ({"model_type": "bert"}, r"not ESM-2 \(its model_type is 'bert', not 'esm'"),
+        ({"layer_norm_eps": 1e-12}, r"not ESM-2 \(its layer_norm_eps is 1e-12, not 1e-05"),
+        ({"emb_layer_norm_before": True}, r"is True, and it lacks the weights of one"),
         ({"num_attention_heads": 7}, r"does not name its layers, width and heads"),
         ({"hidden_size": "40"}, r"does not name its layers, width and heads"),
         ({"num_hidden_layers": 3}, r"layers\.2\..* is missing"),
@@ -133,7 +150,7 @@ def test_a_config_of_another_model_is_refused(
     change: dict[str, object], message: str, folder: Path
 ) -> None:
     set_config(folder, **change)
-    with pytest.raises(UserError, match=rf"not a checkpoint of ESM-2 \(.*{message}") as caught:
+    with pytest.raises(UserError, match=message) as caught:
         resolve(CheckpointModel(folder))
     assert "\n" not in str(caught.value)
 
@@ -143,7 +160,7 @@ def test_a_config_of_another_model_is_refused(
     [
         ("esm.encoder.layer.0.adapter.down.weight", torch.ones(1), "is unknown"),
         ("esm.encoder.layer.0.attention.self.query.lora_A", torch.ones(1), "is unknown"),
-        ("esm.embeddings.layer_norm.weight", torch.ones(1), "is unknown"),
+        ("esm.embeddings.layer_norm.weight", torch.ones(1), "has the weights of one"),
         ("esm.encoder.layer.0.output.dense.bias", None, r"layers\.0\.fc2\.bias is missing"),
         ("esm.embeddings.word_embeddings.weight", torch.ones(34, 40), "has the wrong shape"),
     ],
