@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +13,7 @@ from tui_balancer.embedding.settings import EmbeddingSettings, Precision, Precis
 from tui_balancer.engines.request import EngineRequest
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.formats import DEFAULT_FORMATS, FORMATS, FormatName
+from tui_balancer.outputs.layout import STEM_SUFFIX
 from tui_balancer.scheduler.model import PolicySettings, TimeSettings
 
 if TYPE_CHECKING:
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 HANG_FLOOR_SECONDS = 300.0
 """How long a worker may be silent in any case, unless a person says otherwise."""
 
+
+MODELS_JOINED = " + "
+"""Between the names of several models."""
 
 AUTO_SHARD_BYTES = 256 << 20
 """Some minutes of work for a fast card: a file of gigabytes has enough for all devices to begin
@@ -119,13 +125,26 @@ class OutputSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FurtherModel:
+    """One more model of a run; see `RunSettings` for its attributes."""
+
+    model: str
+    inputs: tuple[str, ...]
+    embedding: EmbeddingChoice
+    reading: ReadingRules
+
+
+@dataclass(frozen=True, slots=True)
 class RunSettings:
     """The requested run, from the command line.
 
+    A run with several models has `further` ones. What they share stands here once; `by_model` gives
+    the settings of each as those of a run with it alone.
+
     Attributes:
-        inputs: Files, folders and globs.
+        inputs: Files, folders and globs; those of the first model.
         output: The run folder.
-        model: A name, a checkpoint's path, or `untrained:NAME`.
+        model: A name, a checkpoint's path, or `untrained:NAME`; the first one.
         seed: Of untrained weights.
         embedding: What to compute.
         reading: How FASTA is read.
@@ -135,6 +154,8 @@ class RunSettings:
         shards: Whether large files are divided.
         cluster: Where to compute; None for this machine.
         overwrite: Whether files that this run did not write are replaced by its outputs.
+        further: The other models.
+        marks: Of all models in the names of outputs, as settled; none for one with the usual mark.
     """
 
     inputs: tuple[str, ...]
@@ -149,6 +170,45 @@ class RunSettings:
     shards: Shards = Shards()
     cluster: EngineRequest | None = None
     overwrite: bool = False
+    further: tuple[FurtherModel, ...] = ()
+    marks: tuple[str, ...] = ()
+
+    @property
+    def by_model(self) -> tuple[RunSettings, ...]:
+        """The settings of each model alone, the first one's first."""
+        alone = replace(self, further=(), marks=())
+        return (
+            alone,
+            *(
+                replace(
+                    alone,
+                    model=one.model,
+                    inputs=one.inputs,
+                    embedding=one.embedding,
+                    reading=one.reading,
+                )
+                for one in self.further
+            ),
+        )
+
+    @property
+    def all_inputs(self) -> tuple[str, ...]:
+        """The files, folders and globs of all models, each once."""
+        return tuple(dict.fromkeys(chain.from_iterable(one.inputs for one in self.by_model)))
+
+    @property
+    def output_marks(self) -> tuple[str, ...]:
+        """The mark of each model in the names of outputs."""
+        return self.marks or (STEM_SUFFIX,)
+
+    @classmethod
+    def of_models(cls, models: Sequence[RunSettings], marks: tuple[str, ...] = ()) -> RunSettings:
+        """Return the settings of one run with several models from those of each alone."""
+        first, *others = models
+        further = tuple(
+            FurtherModel(one.model, one.inputs, one.embedding, one.reading) for one in others
+        )
+        return replace(first, further=further, marks=marks)
 
     def embedding_settings(self, batch_tokens: int, precision: Precision) -> EmbeddingSettings:
         """Return the settings of the forward pass.

@@ -66,16 +66,19 @@ class ModelOptions:
     """Options for the model."""
 
     model: Annotated[
-        str,
+        tuple[str, ...],
         COMMON,
         Parameter(
+            negative=(),
+            env_var_split=lambda _type, value: [value],
+            show_default=", ".join,
             help=f"A model by name, or the path of a checkpoint, of {TITLES}. "
             "`tui-balancer manual models` lists the names, and which are downloaded. A "
             "checkpoint is a file in its makers' format or a folder in Hugging Face's; OWNER/NAME "
             "is one in the Hugging Face cache. untrained:NAME has random weights (tests and "
-            "benchmarks, not science)."
+            "benchmarks, not science).",
         ),
-    ] = DEFAULT_MODEL
+    ] = (DEFAULT_MODEL,)
 
     seed: Annotated[int, whole(0, MOST_SEED)] = 0
     """Seed of untrained weights."""

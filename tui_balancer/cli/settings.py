@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tui_balancer.cli.embedding_options import EmbeddingOptions
@@ -61,9 +61,9 @@ def run_settings(
     for kind in include:
         if embedding.long == "window" and not kind.joins:
             raise UserError(f"{kind.name} cannot be joined from windows: choose another --long")
-    return overlaid(
-        RunSettings(inputs, output, model.model),
-        model,
+    named = _models(model.model, inputs)
+    first = overlaid(
+        RunSettings(named[0].inputs, output, named[0].model, model.seed),
         embedding=overlaid(
             EmbeddingChoice(),
             embedding,
@@ -79,6 +79,47 @@ def run_settings(
         balancing=_balanced(balancing or BalancingOptions()),
         shards=_shards(embedding.shard),
     )
+    others = [replace(first, model=one.model, inputs=one.inputs) for one in named[1:]]
+    return RunSettings.of_models([first, *others])
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """A model as the command line names it, with its inputs."""
+
+    model: str
+    inputs: tuple[str, ...]
+
+
+def _models(texts: Sequence[str], inputs: tuple[str, ...]) -> list[_Model]:
+    """Return the models of `--model`, each `MODEL` or `MODEL=INPUT`.
+
+    Args:
+        texts: The values of `--model`; a model that is named again has several inputs of its own.
+        inputs: Of the models without inputs of their own.
+
+    Raises:
+        UserError: Some inputs have no model, or a model has no input.
+    """
+    own: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        name, equals, place = text.partition("=")
+        # The path of a checkpoint may have an equals sign.
+        if not equals or Path(text).expanduser().exists():
+            name, place = text, ""
+        if name in own and not (place and own[name]):
+            raise UserError(f"--model {name} is named twice: name each model once")
+        own[name] = (*own.get(name, ()), *([place] if place else ()))
+    if all(own.values()):
+        if inputs:
+            raise UserError(
+                f"{inputs[0]} has no model: each --model names inputs of its own. Leave it out, or "
+                "name a model without =INPUT"
+            )
+    elif any(own.values()) and not inputs:
+        name = next(name for name, places in own.items() if not places)
+        raise UserError(f"--model {name} has no input: name INPUT, or --model {name}=INPUT")
+    return [_Model(name, places or inputs) for name, places in own.items()]
 
 
 def resumed_settings(

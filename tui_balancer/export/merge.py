@@ -15,17 +15,20 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui_balancer.errors import UserError
 from tui_balancer.export.merged_keys import MergedKeys
 from tui_balancer.export.merged_record import (
-    MERGED_STEM,
-    RECORD_NAME,
     STALE,
+    TEMPORARY_STEM,
+    MergedModel,
     MergedRecord,
     digest_of,
+    marks_of,
+    merged_models,
 )
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.lock import RunLock
@@ -35,7 +38,7 @@ from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.atomic import Replace, publish, remove
 from tui_balancer.outputs.checking import flaw
 from tui_balancer.outputs.formats import FORMATS, INDEX, FormatName, format_of, reader, writer
-from tui_balancer.outputs.layout import STEM_SUFFIX, temporary_path
+from tui_balancer.outputs.layout import temporary_path
 from tui_balancer.outputs.provenance import MetadataValue
 from tui_balancer.run_folder.conflicts import refuse_conflicts
 
@@ -92,24 +95,31 @@ def require_mergeable(formats: Sequence[FormatName]) -> None:
 
 
 def merged_conflicts(
-    folder: Path, formats: Sequence[FormatName], run: RunRecord | None
+    folder: Path, formats: Sequence[FormatName], run: RunRecord | None, marks: Sequence[str]
 ) -> list[Path]:
     """Return what is at the places of a run's merged files and was not written by it.
 
     Args:
+        folder: The run folder.
+        formats: What is merged.
         run: The run; None if it is new.
+        marks: Of its models.
     """
-    known = MergedRecord.read(folder, run).outputs if run is not None else {}
-    paths = [path for path in merged_paths(folder, formats) if path.name not in known]
-    if not known:
-        paths.append(folder / RECORD_NAME)
+    paths: list[Path] = []
+    for one in merged_models(marks):
+        record = folder / one.record_name
+        known = MergedRecord.read(record, run).outputs if run is not None else {}
+        wanted = merged_paths(folder, formats, one.stem)
+        paths += [path for path in wanted if path.name not in known]
+        if not known:
+            paths.append(record)
     return [path for path in paths if os.path.lexists(path)]
 
 
-def merged_paths(folder: Path, formats: Sequence[FormatName]) -> tuple[Path, ...]:
-    """Return where a run's merged files belong: one a format, and the index last."""
+def merged_paths(folder: Path, formats: Sequence[FormatName], stem: str) -> tuple[Path, ...]:
+    """Return where merged files of a stem belong: one a format, and the index last."""
     suffixes = (*(FORMATS[name].suffix for name in formats), INDEX.suffix)
-    return tuple(folder / f"{MERGED_STEM}{suffix}" for suffix in suffixes)
+    return tuple(folder / f"{stem}{suffix}" for suffix in suffixes)
 
 
 def merge(
@@ -119,7 +129,7 @@ def merge(
     *,
     overwrite: bool = False,
 ) -> Merged:
-    """Write a run's finished outputs into one file a format.
+    """Write a run's finished outputs into one file a format; of several models, into one of each.
 
     Args:
         folder: The run folder; no run may be live in it.
@@ -136,9 +146,20 @@ def merge(
         run, rows = read_run(folder)
         chosen = tuple(formats if formats is not None else run.settings["outputs"]["formats"])
         require_mergeable(chosen)
-        refuse_conflicts(merged_conflicts(folder, chosen, run), overwrite=overwrite)
+        marks = marks_of(run)
+        refuse_conflicts(merged_conflicts(folder, chosen, run, marks), overwrite=overwrite)
         replacing = Replace.FILES if overwrite else Replace.NOTHING
-        return _Merge(folder, run, chosen, rows, on_file, replacing).made()
+        models = [one for one in merged_models(marks, rows) if one.done]
+        if not models:
+            raise UserError(f"{folder} has no finished output to merge")
+        made = [_Merge(folder, run, chosen, one, on_file, replacing).made() for one in models]
+        return Merged(
+            tuple(chain.from_iterable(one.paths for one in made)),
+            sum(one.files for one in made),
+            sum(one.sequences for one in made),
+            sum(row.state is not FileState.DONE for row in rows),
+            written_now=any(one.written_now for one in made),
+        )
     except OSError as problem:
         raise UserError(f"cannot merge the outputs: {problem.strerror or problem}") from problem
     finally:
@@ -146,29 +167,28 @@ def merge(
 
 
 class _Merge:
-    """The merge of one run."""
+    """The merge of one model's outputs."""
 
     def __init__(
         self,
         folder: Path,
         run: RunRecord,
         formats: Sequence[FormatName],
-        rows: Sequence[FileRow],
+        model: MergedModel,
         on_file: OnFile,
         replacing: Replace,
     ) -> None:
         self._folder, self._formats, self._on_file = folder, formats, on_file
-        self._done = [row for row in rows if row.state is FileState.DONE]
-        self._left = len(rows) - len(self._done)
+        self._model, self._done = model, model.done
+        self._left = len(model.rows) - len(self._done)
         self._replacing = replacing
         self._sources = digest_of(self._done)
-        self._record = MergedRecord.read(folder, run)
+        self._record_path = folder / model.record_name
+        self._record = MergedRecord.read(self._record_path, run)
 
     def made(self) -> Merged:
         """Return the merged files, written now if need be."""
-        if not self._done:
-            raise UserError(f"{self._folder} has no finished output to merge")
-        paths = merged_paths(self._folder, self._formats)
+        paths = merged_paths(self._folder, self._formats, self._model.stem)
         sequences = sum(row.vectors for row in self._done)
         current = self._is_current(paths)
         if not current:
@@ -191,7 +211,7 @@ class _Merge:
         self._note({**known, **{path.name: STALE for path in paths}})
         for one, path in zip(kinds, paths, strict=True):
             # Swept up with other unfinished outputs if this is cut off.
-            temporary = temporary_path(path.with_stem(f"{MERGED_STEM}{STEM_SUFFIX}"), 0)
+            temporary = temporary_path(path.with_stem(TEMPORARY_STEM), 0)
             try:
                 written[path.name] = writer(one).write(temporary, content)
                 own = path.name in known
@@ -206,13 +226,13 @@ class _Merge:
         own = bool(self._record.outputs)
         made_of = (self._sources, len(self._done), outputs)
         self._record = MergedRecord(self._record.run, *made_of)
-        self._record.write(self._folder, Replace.OLDER if own else self._replacing)
+        self._record.write(self._record_path, Replace.OLDER if own else self._replacing)
 
     def _content(self) -> Content:
         from tui_balancer.outputs.content import Content
 
         first = self._opened(self._done[0])
-        keys = MergedKeys(self._folder, self._done)
+        keys = MergedKeys(self._folder, self._done, self._model.mark)
         return Content(
             _Entries(keys, with_rows=True),
             first.kept,

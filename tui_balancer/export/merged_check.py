@@ -10,17 +10,17 @@ from pathlib import Path
 from tui_balancer.errors import UserError
 from tui_balancer.export.merged_keys import MergedKeys, contains, repeated_hashes
 from tui_balancer.export.merged_record import (
-    MERGED_STEM,
-    RECORD_NAME,
     STALE,
+    MergedModel,
     MergedRecord,
     digest_of,
+    marks_of,
+    merged_models,
 )
-from tui_balancer.ledger.records import FileRow, FileState, RunRecord
+from tui_balancer.ledger.records import FileRow, RunRecord
 from tui_balancer.outputs.checking import flaw
 from tui_balancer.outputs.formats import INDEX, format_of
 
-_TABLE = f"{MERGED_STEM}{INDEX.suffix}"
 _REMEDY = "Merge again with export --merge"
 
 
@@ -33,12 +33,16 @@ def merged_flaws(folder: Path, run: RunRecord, rows: Sequence[FileRow]) -> list[
     Args:
         rows: Its files, without shards.
     """
-    record = MergedRecord.read(folder, run)
+    models = merged_models(marks_of(run), rows)
+    return list(chain.from_iterable(_flaws_of(folder, run, one) for one in models))
+
+
+def _flaws_of(folder: Path, run: RunRecord, model: MergedModel) -> list[str]:
+    record = MergedRecord.read(folder / model.record_name, run)
     if not record.outputs:
         return []
-    done = [row for row in rows if row.state is FileState.DONE]
-    if record.sources != digest_of(done):
-        return [f"{RECORD_NAME}: outputs changed since the merge. {_REMEDY}"]
+    if record.sources != digest_of(model.done):
+        return [f"{model.record_name}: outputs changed since the merge. {_REMEDY}"]
     flaws = []
     for name, known in record.outputs.items():
         try:
@@ -46,8 +50,8 @@ def merged_flaws(folder: Path, run: RunRecord, rows: Sequence[FileRow]) -> list[
                 raise UserError(f"{name} is older than the outputs, or not complete. {_REMEDY}")
             if reason := flaw(folder / name, *known):
                 raise UserError(f"{name}: {reason}")
-            if name == _TABLE:
-                _refuse_other_rows(folder, done)
+            if name == f"{model.stem}{INDEX.suffix}":
+                _refuse_other_rows(folder / name, model)
             else:
                 _refuse_other_vectors(folder / name)
         except UserError as problem:
@@ -55,7 +59,7 @@ def merged_flaws(folder: Path, run: RunRecord, rows: Sequence[FileRow]) -> list[
     return flaws
 
 
-def _refuse_other_rows(folder: Path, done: Sequence[FileRow]) -> None:
+def _refuse_other_rows(table: Path, model: MergedModel) -> None:
     """Check that the merged table is what the tables of the outputs come to.
 
     Raises:
@@ -63,10 +67,9 @@ def _refuse_other_rows(folder: Path, done: Sequence[FileRow]) -> None:
     """
     from tui_balancer.outputs.index import read_index
 
-    table = folder / _TABLE
     if key := _repeated(lambda: (entry.id for entry, found in read_index(table) if found)):
-        raise UserError(f"{_TABLE} has the key {key} twice")
-    keys = MergedKeys(folder, done)
+        raise UserError(f"{table.name} has the key {key} twice")
+    keys = MergedKeys(table.parent, model.done, model.mark)
     expected = chain(
         (line for line in keys.entries() if line[1]),
         (line for line in keys.entries() if not line[1]),
@@ -74,7 +77,9 @@ def _refuse_other_rows(folder: Path, done: Sequence[FileRow]) -> None:
     for there, line in zip_longest(read_index(table), expected):
         if there != line:
             one = there or line
-            raise UserError(f"{_TABLE} has another row than the outputs: {one[0].id}. {_REMEDY}")
+            raise UserError(
+                f"{table.name} has another row than the outputs: {one[0].id}. {_REMEDY}"
+            )
 
 
 def _refuse_other_vectors(path: Path) -> None:

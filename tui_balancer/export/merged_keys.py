@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from tui_balancer.ledger.records import FileRow
 from tui_balancer.outputs.formats import INDEX
-from tui_balancer.outputs.layout import STEM_SUFFIX
 from tui_balancer.outputs.provenance import utf8_name
 
 if TYPE_CHECKING:
@@ -33,18 +32,20 @@ class MergedKeys:
     Reads the indices as often as it needs to, and holds 8 bytes a sequence while it decides.
     """
 
-    def __init__(self, folder: Path, rows: Sequence[FileRow]) -> None:
+    def __init__(self, folder: Path, rows: Sequence[FileRow], mark: str) -> None:
         """Decide the keys.
 
         Args:
+            folder: The run folder.
             rows: Its finished files.
+            mark: In the names of their outputs.
 
         Raises:
             UserError: An index cannot be read.
         """
         import numpy as np
 
-        self._folder, self._rows = folder, rows
+        self._folder, self._rows, self._mark = folder, rows, mark
         self._placed: Hashes = np.empty(0, np.uint64)
         while len(found := self._colliding()):
             self._placed = np.union1d(self._placed, found)
@@ -67,7 +68,7 @@ class MergedKeys:
         return np.setdiff1d(np.array([*found], np.uint64), self._placed)
 
     def _key(self, row: FileRow, id: str) -> str:
-        return f"{_place(row.file.output)}:{id}" if contains(self._placed, id) else id
+        return f"{_place(row.file.output, self._mark)}:{id}" if contains(self._placed, id) else id
 
     def _lines(self) -> Iterator[tuple[FileRow, Entry, str]]:
         from tui_balancer.outputs.index import read_index
@@ -99,6 +100,6 @@ def contains(hashes: Hashes, id: str) -> bool:
     return place < len(hashes) and bool(hashes[place] == wanted)
 
 
-def _place(output: str) -> str:
+def _place(output: str, mark: str) -> str:
     """Return the place of an output's input in the run; it has no colon, as a key's end may."""
-    return output.rpartition(STEM_SUFFIX)[0].replace("%", "%25").replace(":", "%3A")
+    return output.rpartition(mark)[0].replace("%", "%25").replace(":", "%3A")

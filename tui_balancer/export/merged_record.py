@@ -9,16 +9,63 @@ from pathlib import Path
 
 import msgspec
 
-from tui_balancer.ledger.records import FileRow, RunRecord
+from tui_balancer.ledger.records import FileRow, FileState, RunRecord
 from tui_balancer.outputs.atomic import Replace, publish
-from tui_balancer.outputs.layout import STEM_SUFFIX, temporary_path
+from tui_balancer.outputs.layout import STEM_SUFFIX, marked_output, temporary_path
 from tui_balancer.outputs.sealing import seal
 
 MERGED_STEM = "merged"
 RECORD_NAME = f"{MERGED_STEM}.json"
 
+TEMPORARY_STEM = f"{MERGED_STEM}{STEM_SUFFIX}"
+"""Of unfinished ones, which are swept up with other unfinished outputs."""
+
 STALE = ("", 0)
 """Stands for SHA-256 and size of a file that was not written to its end, or of older outputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class MergedModel:
+    """The finished files of one model of a run, which are merged.
+
+    Attributes:
+        mark: The model's mark in the names of outputs.
+        stem: Of its merged files, `merged`, or `merged.MODEL` in a run with several models.
+        rows: Its files, without shards.
+    """
+
+    mark: str
+    stem: str
+    rows: Sequence[FileRow]
+
+    @property
+    def record_name(self) -> str:
+        """The name of its record."""
+        return f"{self.stem}.json"
+
+    @property
+    def done(self) -> list[FileRow]:
+        """Those of its files that have outputs."""
+        return [row for row in self.rows if row.state is FileState.DONE]
+
+
+def merged_models(marks: Sequence[str], rows: Sequence[FileRow] = ()) -> list[MergedModel]:
+    """Return the models of a run.
+
+    Args:
+        marks: Of the models.
+        rows: The run's files, without shards.
+    """
+    by_model: list[list[FileRow]] = [[] for _ in marks]
+    for row in rows:
+        by_model[marked_output(row.file.output, marks)].append(row)
+    stems = [MERGED_STEM] if len(marks) == 1 else [f"{MERGED_STEM}.{one[1:]}" for one in marks]
+    return [MergedModel(*one) for one in zip(marks, stems, by_model, strict=True)]
+
+
+def marks_of(run: RunRecord) -> tuple[str, ...]:
+    """Return the marks of a stored run's models."""
+    return tuple(run.settings.get("marks", (STEM_SUFFIX,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +85,21 @@ class MergedRecord:
     outputs: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path, run: RunRecord) -> MergedRecord:
+    def read(cls, path: Path, run: RunRecord) -> MergedRecord:
         """Return a run's record; an empty one where there is none, or that of another run."""
         try:
-            found = msgspec.json.decode((folder / RECORD_NAME).read_bytes(), type=cls)
+            found = msgspec.json.decode(path.read_bytes(), type=cls)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return cls(run.created_at)
         return found if found.run == run.created_at else cls(run.created_at)
 
-    def write(self, folder: Path, replace: Replace) -> None:
+    def write(self, final: Path, replace: Replace) -> None:
         """Write it, whole or not at all.
 
         Raises:
             OSError: It cannot be written; `FileExistsError` if one is there that is not replaced.
         """
-        final = folder / RECORD_NAME
-        temporary = temporary_path(final.with_stem(f"{MERGED_STEM}{STEM_SUFFIX}"), 0)
+        temporary = temporary_path(final.with_stem(TEMPORARY_STEM), 0)
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")
         seal(temporary)
         publish(temporary, final, replace)

@@ -84,7 +84,10 @@ class FinishedRun:
         self._snapshot = RunSnapshot(
             phase=Phase.FINISHED,
             model_label=run.model,
-            untrained=isinstance(parse_model(settings.model, settings.seed), UntrainedModel),
+            untrained=any(
+                isinstance(parse_model(one.model, one.seed), UntrainedModel)
+                for one in settings.by_model
+            ),
             output=str(folder),
             started_at=session.started_at,
             elapsed_seconds=story.seconds,

@@ -23,6 +23,7 @@ from tui_balancer.ledger.records import (
     SessionRecord,
 )
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.outputs.layout import STEM_SUFFIX
 from tui_balancer.run_folder.manifest import Manifest
 from tui_balancer.scheduler.events import DeviceEvent, Event, ReturnEvent, RunEvent
 from tui_balancer.scheduler.model import DeviceState, ReturnCause, Unit
@@ -135,7 +136,8 @@ def read_history(folder: Path, *, newest_session: bool = False) -> RunHistory:
                         )
                     ]
             run = ledger.run()
-            manifest = Manifest.of([row.file for row in files], folder)
+            marks = tuple(run.settings.get("marks", (STEM_SUFFIX,)))
+            manifest = Manifest.of([row.file for row in files], folder, marks=marks)
             units = tuple(map(manifest.file_unit, range(len(files))))
     except LedgerError as problem:
         raise UserError(str(problem)) from problem

@@ -50,29 +50,42 @@ class Block:
     texts: Sequence[str]
 
 
-def discard_plan(folder: Path) -> None:
+def plan_folder(folder: Path, mark: str = "") -> Path:
+    """Return where a run's plan is.
+
+    Args:
+        folder: The run folder.
+        mark: Of the model whose plan it is, in a run with several, see `layout.distinct_marks`.
+    """
+    return folder / PLAN_FOLDER / mark
+
+
+def discard_plan(place: Path) -> None:
     """Remove the plan of an interrupted scan, with everything computed from it.
+
+    Args:
+        place: See `plan_folder`.
 
     Raises:
         OSError: It cannot be removed.
     """
-    place = folder / PLAN_FOLDER
     if place.exists():
         shutil.rmtree(place)
 
 
-def write_plan(folder: Path, copies: int, blocks: Iterable[Block]) -> None:
+def write_plan(place: Path, copies: int, blocks: Iterable[Block]) -> None:
     """Write a run's plan.
 
     Args:
-        folder: The run folder.
+        place: See `plan_folder`.
         copies: Sequences that have the residues of an earlier one.
         blocks: The shared pieces; all are distinct.
 
     Raises:
         OSError: It cannot be written.
     """
-    place = folder / PLAN_FOLDER
+    if place.name != PLAN_FOLDER:
+        place.parent.mkdir(exist_ok=True)
     place.mkdir(exist_ok=True)
     lengths: list[int] = []
     keys: list[int] = []
@@ -106,15 +119,13 @@ def write_plan(folder: Path, copies: int, blocks: Iterable[Block]) -> None:
     unfinished.write_text(json.dumps(summary) + "\n")
     unfinished.replace(place / _SUMMARY)
     sync_folder(place)
-    sync_folder(folder)
+    sync_folder(place.parent)
 
 
 def planned_copies(folder: Path) -> int:
     """Return the number of sequences of a run with the same residues as an earlier one."""
-    try:
-        return int(json.loads((folder / PLAN_FOLDER / _SUMMARY).read_text())["copies"])
-    except FileNotFoundError:
-        return 0
+    summaries = (folder / PLAN_FOLDER).rglob(_SUMMARY)
+    return sum(int(json.loads(summary.read_text())["copies"]) for summary in summaries)
 
 
 class SharedPlan:
@@ -137,13 +148,12 @@ class SharedPlan:
         self._bounds, self._owners = mapped(_BLOCKS), mapped(_OWNERS)
 
     @classmethod
-    def open(cls, folder: Path) -> SharedPlan | None:
-        """Return the plan of a run folder; None if nothing is shared.
+    def open(cls, place: Path) -> SharedPlan | None:
+        """Return the plan in a folder, see `plan_folder`; None if nothing is shared.
 
         Raises:
             UserError: It is damaged.
         """
-        place = folder / PLAN_FOLDER
         try:
             summary = json.loads((place / _SUMMARY).read_text())
             return cls(place, summary["sha256"]) if summary["pieces"] else None

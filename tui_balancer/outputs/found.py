@@ -9,10 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui_balancer.outputs.layout import STEM_SUFFIX
-
 _NAME = re.compile(
-    rf"(?P<stem>.*{STEM_SUFFIX})(?P<suffix>\.[a-z0-9]+)"
+    r"(?P<stem>.*_[A-Za-z0-9-]+)(?P<suffix>\.[a-z0-9]+)"
     r"(?P<unfinished>\.[0-9]+\.tmp|(\.[0-9]+)?\.partial)?",
     re.DOTALL,
 )

@@ -1,7 +1,8 @@
 """Where outputs lie: the inputs' tree mirrored in the run folder, `NAME.fasta` → `NAME_ESM.pt`.
 
 A run with other formats has other suffixes than `.pt`; with several, an input's outputs lie side by
-side, and the first is the one that the ledger's `output` names.
+side, and the first is the one that the ledger's `output` names. A run with several models has an
+output of each, with the model's mark instead of `_ESM`, see `marks`.
 
 No two inputs share an output, no output leaves the run folder, and the paths depend on the
 set of inputs alone. Names are compared as the most forgetful file system would, without case
@@ -15,7 +16,7 @@ import hashlib
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePath
 from typing import Protocol
 
@@ -36,6 +37,8 @@ _RUN_FILE = re.compile(
 )
 """Names that a run writes into its folder, in addition to outputs and logs."""
 
+_UNSAFE = re.compile(r"[^A-Za-z0-9-]+")
+
 _NAME_BYTES = 200
 """Of the 255 that file systems allow; the rest is for the suffixes."""
 
@@ -55,12 +58,15 @@ class Source(Protocol):
         """What was taken off its name."""
 
 
-def output_paths(sources: Sequence[Source], suffix: str = ".pt") -> tuple[PurePath, ...]:
+def output_paths(
+    sources: Sequence[Source], suffix: str = ".pt", mark: str = STEM_SUFFIX
+) -> tuple[PurePath, ...]:
     """Return each source's output, relative to the run folder.
 
     Args:
         sources: All inputs of the run.
         suffix: Of the outputs' format; the rest of the paths does not depend on it.
+        mark: Of the model that makes them.
 
     Raises:
         ValueError: Two sources are the same.
@@ -76,10 +82,51 @@ def output_paths(sources: Sequence[Source], suffix: str = ".pt") -> tuple[PurePa
         crowded = [index for group in sharing.values() if len(group) > 1 for index in group]
         movable = [index for index in crowded if namings[index] in _NEXT_NAMING]
         if not movable:
-            return tuple(output.with_suffix(suffix) for output in outputs)
+            return tuple(_marked(output, mark).with_suffix(suffix) for output in outputs)
         for index in movable:
             namings[index] = _NEXT_NAMING[namings[index]]
             outputs[index] = namings[index](sources[index])
+
+
+def marked_output(output: str, marks: Sequence[str]) -> int:
+    """Return the place of the mark that an output, or a shard of one, has among those of a run.
+
+    Args:
+        output: Its path.
+        marks: As `distinct_marks` returns them.
+    """
+    if len(marks) == 1:
+        return 0
+    stem = PurePath(output).stem
+    return next((n for n, mark in enumerate(marks) if stem.endswith(mark)), 0)
+
+
+def distinct_marks(names: Sequence[str]) -> tuple[str, ...]:
+    """Return what outputs of models have behind their inputs' names, `_esm2_t6_8M_UR50D`.
+
+    No mark ends with another one: no two inputs share an output, and each output tells its model.
+
+    Args:
+        names: Of the models.
+    """
+    found: list[str] = []
+    for name in names:
+        mark = base = f"_{_UNSAFE.sub('_', name).strip('_')}"
+        number = 1
+        while _mixed_up(mark, found):
+            number += 1
+            mark = f"{base}-{number}"
+        found.append(mark)
+    return tuple(found)
+
+
+def _mixed_up(mark: str, others: Collection[str]) -> bool:
+    one = comparable(mark)
+    return any(one.endswith(other) or other.endswith(one) for other in map(comparable, others))
+
+
+def _marked(output: PurePath, mark: str) -> PurePath:
+    return output.with_name(f"{output.stem.removesuffix(STEM_SUFFIX)}{mark}{output.suffix}")
 
 
 def temporary_path(final: Path, epoch: int) -> Path:

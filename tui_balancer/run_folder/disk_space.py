@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tui_balancer.errors import UserError
@@ -18,35 +19,48 @@ TIGHT = 1.2
 and others write too."""
 
 
+@dataclass(frozen=True, slots=True)
+class ToWrite:
+    """What is still to be written of a model.
+
+    Attributes:
+        waiting: The files without an output.
+        kept: What is kept of a sequence.
+        shards: To be computed of those files, and kept until all of a file are there.
+    """
+
+    waiting: Sequence[FileRow]
+    kept: Representations
+    shards: Sequence[FileRow] = ()
+
+    def bytes(self, formats: Sequence[FormatName]) -> int:
+        """Return the size of it all."""
+        sequences = sum(row.file.sequences for row in self.waiting)
+        residues = sum(row.file.residues for row in self.waiting)
+        needed = output_bytes(sequences, residues, self.kept, len(self.waiting), formats)
+        if self.kept.fixed:
+            # Rows of any size are in partial results as well, which that has counted.
+            sequences = sum(row.file.sequences for row in self.shards)
+            needed += sequences * (self.kept.numbers(0) * FLOAT_BYTES + SHARD.entry_bytes)
+        return needed
+
+
 def check_space(
-    folder: Path,
-    waiting: Sequence[FileRow],
-    kept: Representations,
-    formats: Sequence[FormatName] = DEFAULT_FORMATS,
-    shards: Sequence[FileRow] = (),
+    folder: Path, to_write: Sequence[ToWrite], formats: Sequence[FormatName] = DEFAULT_FORMATS
 ) -> list[str]:
     """Compare the remaining outputs with the free space; return a warning if it is tight.
 
     Args:
         folder: Where they will lie.
-        waiting: The files without an output.
-        kept: What is kept of a sequence.
-        shards: To be computed of those files, and kept until all of a file are there.
+        to_write: Of each model.
 
     Raises:
         UserError: They cannot fit.
     """
-    sequences = sum(row.file.sequences for row in waiting)
-    residues = sum(row.file.residues for row in waiting)
-    needed = output_bytes(sequences, residues, kept, len(waiting), formats)
-    if kept.fixed:
-        # Rows of any size are in partial results as well, which that has counted.
-        sequences = sum(row.file.sequences for row in shards)
-        needed += sequences * (kept.numbers(0) * FLOAT_BYTES + SHARD.entry_bytes)
+    needed = sum(one.bytes(formats) for one in to_write)
+    files = sum(len(one.waiting) for one in to_write)
     free = shutil.disk_usage(folder).free
-    line = (
-        f"{plural(len(waiting), 'output')} will take about {_size(needed)}, {_size(free)} is free"
-    )
+    line = f"{plural(files, 'output')} will take about {_size(needed)}, {_size(free)} is free"
     if needed > free:
         raise UserError(f"{line} in {folder}: make room, or choose another folder with --output")
     return [f"{line}: that is tight"] if needed * TIGHT > free else []
@@ -55,21 +69,22 @@ def check_space(
 def has_room_for_largest(
     folder: Path,
     files: Sequence[FileRecord],
-    kept: Representations,
+    kept: Sequence[Representations],
     formats: Sequence[FormatName],
 ) -> bool:
     """Whether the largest of some files' outputs could be written just now.
 
     Args:
         folder: Where it will lie.
-        kept: What is kept of a sequence.
+        kept: What each model keeps of a sequence.
 
     Raises:
         OSError: It cannot be tried, for another reason than a full disk.
     """
     sequences = max((file.sequences for file in files), default=0)
     residues = max((file.residues for file in files), default=0)
-    return has_room(folder, output_bytes(sequences, residues, kept, formats=formats))
+    sizes = (output_bytes(sequences, residues, one, formats=formats) for one in kept)
+    return has_room(folder, max(sizes))
 
 
 def _size(size: int) -> str:

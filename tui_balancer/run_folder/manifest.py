@@ -15,7 +15,13 @@ from tui_balancer.inputs.scan import FileScan
 from tui_balancer.inputs.segments import Stretch
 from tui_balancer.ledger.records import FileRecord
 from tui_balancer.outputs.formats import DEFAULT_FORMATS, SHARD, FormatName, outputs_of
-from tui_balancer.outputs.layout import output_paths, shard_path, temporary_path
+from tui_balancer.outputs.layout import (
+    STEM_SUFFIX,
+    marked_output,
+    output_paths,
+    shard_path,
+    temporary_path,
+)
 from tui_balancer.outputs.partials import partial_path
 from tui_balancer.scheduler.model import Lease, Unit
 from tui_balancer.workers.wire.protocol import FileTask, OutputTask, Task
@@ -34,12 +40,14 @@ class Manifest:
         bundles: The numbers of the files that share batches, by that of the first one; files
             that share with none are left out.
         formats: Of the outputs, at least one.
+        marks: Of the run's models, in their order; see `layout.distinct_marks`.
     """
 
     folder: Path
     files: tuple[FileRecord, ...]
     bundles: dict[int, tuple[int, ...]] = field(default_factory=dict)
     formats: tuple[FormatName, ...] = DEFAULT_FORMATS
+    marks: tuple[str, ...] = (STEM_SUFFIX,)
 
     @classmethod
     def build(
@@ -62,13 +70,18 @@ class Manifest:
         files: Sequence[FileRecord],
         folder: Path,
         formats: tuple[FormatName, ...] = DEFAULT_FORMATS,
+        marks: tuple[str, ...] = (STEM_SUFFIX,),
     ) -> Manifest:
         """Return the manifest of recorded files."""
         sharing: defaultdict[int, list[int]] = defaultdict(list)
         for file in files:
             sharing[file.bundle].append(file.file_id)
         bundles = {first: tuple(ids) for first, ids in sharing.items() if len(ids) > 1}
-        return cls(folder, tuple(files), bundles, formats)
+        return cls(folder, tuple(files), bundles, formats, marks)
+
+    def model(self, file_id: int) -> int:
+        """Return the place of a file's model in the run, which its output tells."""
+        return marked_output(self.files[file_id].output, self.marks)
 
     def file_unit(self, file_id: int) -> Unit:
         """Return a file or a shard as a single unit."""
@@ -76,13 +89,15 @@ class Manifest:
         if not file.shards:
             whole = file.whole if file.is_shard else None
             counts = (file.sequences, file.residues, file.cost)
-            return Unit(file.file_id, file.name, *counts, whole=whole)
+            model = self.model(file_id)
+            return Unit(file.file_id, file.name, *counts, whole=whole, model=model)
         return Unit(
             file.file_id,
             file.name,
             *(0, 0, JOINING_COST),
             shards=tuple(self.shards(file_id)),
             joined=(file.sequences, file.residues, file.cost),
+            model=self.model(file_id),
         )
 
     def shards(self, file_id: int) -> range:
@@ -136,6 +151,7 @@ class Manifest:
             ),
             partial=self.partial(unit.unit_id),
             spans=lease.spans,
+            model=unit.model,
         )
 
     def _file_task(self, file_id: int, epoch: int, *, wanted: bool) -> FileTask:
@@ -159,6 +175,7 @@ def file_records(
     shape: ModelShape,
     batch_tokens: int,
     first: int = 0,
+    label: str = "",
 ) -> list[FileRecord]:
     """Return scanned files as the ledger keeps them, small ones in bundles, large ones divided.
 
@@ -167,6 +184,7 @@ def file_records(
         shape: The model the costs are for.
         batch_tokens: Tokens of a batch, at most.
         first: Number of the first one in the manifest.
+        label: What their names say of the model, in a run with several.
     """
 
     def cost(counts: Counts) -> float:
@@ -178,11 +196,12 @@ def file_records(
     numbers = list(accumulate((1 + len(scan.shards) for scan in scans), initial=first))
     records: list[FileRecord] = []
     for number, scan, output, bundle in zip(numbers, scans, outputs, bundles, strict=False):
+        name = labelled_name(scan.input.name, label)
         record = FileRecord(
             file_id=number,
             unit=numbers[bundle],
             bundle=numbers[bundle],
-            name=scan.input.name,
+            name=name,
             source=scan.input.source,
             sha256=scan.sha256,
             size_bytes=scan.size_bytes,
@@ -194,7 +213,7 @@ def file_records(
             error=scan.error,
             cause=scan.cause,
             shards=len(scan.shards),
-            exact_name=scan.input.mirrored if scan.input.mirrored != scan.input.name else "",
+            exact_name=scan.input.mirrored if scan.input.mirrored != name else "",
         )
         records.append(record)
         for place, shard in enumerate(scan.shards, start=1):
@@ -221,6 +240,25 @@ def file_records(
     return records
 
 
+def labelled_name(file: str, label: str) -> str:
+    """Return what people see of a file in a run with several models: `sample.faa ⟨ESM⟩`."""
+    return f"{file} ⟨{label}⟩" if label else file
+
+
+def numbered_from(first: int, files: Sequence[FileRecord]) -> list[FileRecord]:
+    """Return files that were numbered from 0 as they are behind others in the manifest."""
+    return [
+        replace(
+            file,
+            file_id=first + file.file_id,
+            unit=first + file.unit,
+            bundle=first + file.bundle,
+            whole=first + file.whole if file.is_shard else file.whole,
+        )
+        for file in files
+    ]
+
+
 def shard_name(file: str, place: int, shards: int) -> str:
     """Return what people see of a shard, e.g. `huge.faa ⟨3/12⟩`."""
     return f"{file} ⟨{place}/{shards}⟩"
@@ -243,4 +281,5 @@ def _bundle(files: Sequence[Unit]) -> Unit:
         cost=sum(file.cost for file in files),
         files=len(files),
         parts=tuple(files),
+        model=files[0].model,
     )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import fields, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,19 @@ from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.settings import RunSettings, overlaid
+from tui_balancer.settings import MODELS_JOINED, RunSettings, overlaid
 
 _NOT_STORED = ("output", "cluster", "overwrite")
 """What each command says for itself; all other settings belong to the run."""
 
 _CHECKPOINT = "checkpoint"
 """Where the JSON says which weights the model's name meant."""
+
+_FURTHER = "further"
+"""Where the JSON has the other models of a run, each with its own `checkpoint`."""
+
+_SEVERAL = (_FURTHER, "marks")
+"""What only the JSON of a run with several models has."""
 
 _DECISIVE = ("embedding.", "reading.", "outputs.formats", "devices.cpu_threads", f"{_CHECKPOINT}.")
 """The settings that decide a result, and the groups of which each setting does."""
@@ -42,23 +49,43 @@ _NAMES = {
 """What a person calls settings that are not named as their options."""
 
 
+Embedded = tuple[ModelSource, EmbeddingSettings]
+"""A model of a run, and how it computes."""
+
+
 def run_record(
     settings: RunSettings,
     model: ModelSource,
     embedding: EmbeddingSettings,
     devices: Sequence[SelectedDevice],
+    further: Sequence[Embedded] = (),
 ) -> RunRecord:
-    """Return what the ledger of a new run begins with: settings with nothing left open."""
-    kept = resolved(embedding, model)
-    settled = replace(
-        settings,
-        inputs=tuple(absolute_pattern(pattern) for pattern in settings.inputs),
-        model=_lasting_request(settings),
-        embedding=overlaid(settings.embedding, kept),
-        devices=replace(settings.devices, cpu_threads=cpu_threads(devices)),
-    )
-    checkpoint = {"label": model.label, "sha256": model.sha256}
-    return RunRecord(time.time(), model.label, {_CHECKPOINT: checkpoint, **_as_json(settled)})
+    """Return what the ledger of a new run begins with: settings with nothing left open.
+
+    Args:
+        settings: As asked for.
+        model: The model, or the first one.
+        embedding: How it computes.
+        devices: Of the run.
+        further: The other models of the settings.
+    """
+    models = ((model, embedding), *further)
+    alone = [
+        replace(
+            one,
+            inputs=tuple(absolute_pattern(pattern) for pattern in one.inputs),
+            model=_lasting_request(one),
+            embedding=overlaid(one.embedding, resolved(how, source)),
+            devices=replace(one.devices, cpu_threads=cpu_threads(devices)),
+        )
+        for one, (source, how) in zip(settings.by_model, models, strict=True)
+    ]
+    checkpoints = [{"label": source.label, "sha256": source.sha256} for source, _ in models]
+    content = _as_json(RunSettings.of_models(alone, settings.marks))
+    for one, checkpoint in zip(content.get(_FURTHER, ()), checkpoints[1:], strict=True):
+        one[_CHECKPOINT] = checkpoint
+    label = MODELS_JOINED.join(source.label for source, _ in models)
+    return RunRecord(time.time(), label, {_CHECKPOINT: checkpoints[0], **content})
 
 
 def stored_settings(run: RunRecord, output: Path) -> RunSettings:
@@ -70,6 +97,11 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
         UserError: A newer version of the program wrote them.
     """
     stored = {name: value for name, value in run.settings.items() if name != _CHECKPOINT}
+    if _FURTHER in stored:
+        stored[_FURTHER] = [
+            {name: value for name, value in one.items() if name != _CHECKPOINT}
+            for one in stored[_FURTHER]
+        ]
     try:
         settings: RunSettings = convert({**stored, "output": output}, RunSettings)
     except ValidationError as problem:
@@ -99,6 +131,13 @@ def settings_of(folder: Path) -> RunSettings:
 def with_stored_defaults(settings: RunSettings, run: RunRecord) -> RunSettings:
     """Return settings whose open defaults are those of the run."""
     stored = stored_settings(run, settings.output)
+    # Of other models than the run's, `refuse_differences` tells.
+    models = zip_longest(settings.by_model, stored.by_model)
+    alone = [_with_defaults_of(asked, there or stored) for asked, there in models if asked]
+    return RunSettings.of_models(alone, settings.marks)
+
+
+def _with_defaults_of(settings: RunSettings, stored: RunSettings) -> RunSettings:
     asked, settled = settings.embedding, stored.embedding
     precision = asked.precision
     if precision == "auto" and asked.reference == settled.reference:
@@ -125,15 +164,28 @@ def refuse_differences(
     model: ModelSource,
     embedding: EmbeddingSettings,
     devices: Sequence[SelectedDevice],
+    further: Sequence[Embedded] = (),
 ) -> None:
     """Check that the settings that affect results are those of the run.
 
     Raises:
         UserError: Something differs; the line says what, how it is there, and what was asked.
     """
-    known = _as_json(stored_settings(run, settings.output))
-    there = dict(_flat({_CHECKPOINT: run.settings[_CHECKPOINT], **known}))
-    here = dict(_flat(run_record(settings, model, embedding, devices).settings))
+    known = {**run.settings, **_as_json(stored_settings(run, settings.output))}
+    for one, there in zip(known.get(_FURTHER, ()), run.settings.get(_FURTHER, ()), strict=True):
+        one[_CHECKPOINT] = there[_CHECKPOINT]
+    asked = run_record(settings, model, embedding, devices, further)
+    stored, wanted = _by_model(known), _by_model(asked.settings)
+    if len(stored) != len(wanted):
+        raise _other_settings(settings, f"--model is {run.model} there, {asked.model} was asked")
+    for there, here in zip(stored, wanted, strict=True):
+        _refuse_different(settings, dict(_flat(there)), dict(_flat(here)))
+
+
+def _refuse_different(
+    settings: RunSettings, there: Mapping[str, Any], here: Mapping[str, Any]
+) -> None:
+    """Check the settings of one model."""
     decisive = {name for name in here if name.startswith(_DECISIVE)}
     if there["checkpoint.label"] != here["checkpoint.label"]:
         # Other models have other weights.
@@ -147,10 +199,7 @@ def refuse_differences(
             f"{_named(name)} is {_shown(there[name])} there, {_shown(here[name])} was asked"
             for name in different
         )
-        raise UserError(
-            f"{settings.output} holds a run with other settings: {differences}. "
-            "Ask for the same, or choose another folder with --output"
-        )
+        raise _other_settings(settings, differences)
 
 
 def absolute_pattern(pattern: str) -> str:
@@ -171,7 +220,8 @@ def resolved(embedding: EmbeddingSettings, model: ModelSource) -> EmbeddingSetti
 
 def _as_json(settings: RunSettings) -> dict[str, Any]:
     """Return the settings that belong to the run as values that JSON has."""
-    names = (field.name for field in fields(settings) if field.name not in _NOT_STORED)
+    left_out = (*_NOT_STORED, *(name for name in _SEVERAL if not getattr(settings, name)))
+    names = (field.name for field in fields(settings) if field.name not in left_out)
     return {name: to_builtins(getattr(settings, name)) for name in names}
 
 
@@ -190,6 +240,19 @@ def _lasting_request(settings: RunSettings) -> str:
     if isinstance(request, CheckpointModel):
         return str(request.path.absolute())
     return settings.model
+
+
+def _by_model(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the JSON of a run as that of a run with each model alone."""
+    alone = {name: value for name, value in content.items() if name not in _SEVERAL}
+    return [alone, *({**alone, **one} for one in content.get(_FURTHER, ()))]
+
+
+def _other_settings(settings: RunSettings, differences: str) -> UserError:
+    return UserError(
+        f"{settings.output} holds a run with other settings: {differences}. "
+        "Ask for the same, or choose another folder with --output"
+    )
 
 
 def _newer(what: str) -> UserError:

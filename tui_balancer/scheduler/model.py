@@ -35,6 +35,7 @@ class Unit:
         whole: Number of a shard's file.
         shards: Numbers of a divided file's shards.
         joined: Sequences, residues and FLOPs of the shards; its own are 0.
+        model: The place of its model in the run.
     """
 
     unit_id: int
@@ -47,6 +48,7 @@ class Unit:
     whole: int | None = None
     shards: tuple[int, ...] = ()
     joined: tuple[int, int, float] = (0, 0, 0.0)
+    model: int = 0
 
     @property
     def inputs(self) -> int:

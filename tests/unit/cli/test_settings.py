@@ -43,18 +43,19 @@ def test_a_threshold_that_makes_no_sense_is_refused(
 
 GROUPS = (ModelOptions, DeviceOptions, BalancingOptions, EmbeddingOptions)
 
-WORDS = {
+WORDS: dict[str, Any] = {
     "repr_layers": "0,5",
     "include": "bos",
     "format": "npz",
     "shard": "64MB",
     "policy": "count",
+    "model": ("A", "B"),
 }
 """What is written for options whose text is read."""
 
 POLICY_NUMBERS = {*TimeSettings.__struct_fields__, *CountSettings.__struct_fields__}
 
-NO_OPTION = {"inputs", "output", "cluster", "overwrite", "reading.segment_bytes"} | {
+NO_OPTION = {"inputs", "output", "cluster", "overwrite", "marks", "reading.segment_bytes"} | {
     # The model's.
     f"reading.alphabet.{one.name}"
     for one in fields(Alphabet)
@@ -209,3 +210,35 @@ def test_what_cannot_be_had_together_is_refused_before_anything_starts(
 ) -> None:
     with pytest.raises(UserError, match=answer):
         asked_of(**options)
+
+
+def models_of(
+    *texts: str, inputs: tuple[str, ...] = ("a.faa",)
+) -> list[tuple[str, tuple[str, ...]]]:
+    settings = run_settings(inputs, Path("out"), ModelOptions(model=texts))
+    return [(one.model, one.inputs) for one in settings.by_model]
+
+
+def test_several_models_share_the_inputs_or_have_their_own(tmp_path: Path) -> None:
+    assert models_of("A", "B") == [("A", ("a.faa",)), ("B", ("a.faa",))]
+    assert models_of("A", "B=genes") == [("A", ("a.faa",)), ("B", ("genes",))]
+    assert models_of("A=x", "B=y", "A=z", inputs=()) == [("A", ("x", "z")), ("B", ("y",))]
+    odd = tmp_path / "lr=3.pt"
+    odd.touch()
+    assert models_of(str(odd)) == [(str(odd), ("a.faa",))]
+
+
+@pytest.mark.parametrize(
+    ("models", "inputs", "message"),
+    [
+        (("A", "A"), ("a.faa",), "--model A is named twice: name each model once"),
+        (("A", "A=x"), ("a.faa",), "--model A is named twice"),
+        (("A=x", "B=y"), ("a.faa",), "a.faa has no model: each --model names inputs of its own"),
+        (("A=x", "B"), (), "--model B has no input: name INPUT, or --model B=INPUT"),
+    ],
+)
+def test_a_model_without_inputs_and_inputs_without_a_model_are_refused(
+    models: tuple[str, ...], inputs: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        models_of(*models, inputs=inputs)

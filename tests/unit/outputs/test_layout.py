@@ -15,7 +15,14 @@ from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.dereplication import PLAN_FOLDER
 from tui_balancer.outputs.formats import FORMATS, INDEX
-from tui_balancer.outputs.layout import OUTPUT_SUFFIX, output_paths, temporary_path
+from tui_balancer.outputs.layout import (
+    OUTPUT_SUFFIX,
+    distinct_marks,
+    marked_output,
+    output_paths,
+    shard_path,
+    temporary_path,
+)
 from tui_balancer.run_folder.names import ATTACH_FILE
 
 
@@ -160,3 +167,21 @@ def test_another_format_changes_the_suffix_alone() -> None:
     there = output_paths(inputs)
     assert output_paths(inputs, ".h5") == tuple(path.with_suffix(".h5") for path in there)
     assert str(there[2]).startswith("x_ESM.h5-")
+
+
+@given(st.lists(st.text(max_size=12), min_size=1, max_size=5))
+def test_an_output_tells_which_model_made_it(names: list[str]) -> None:
+    marks = distinct_marks(names)
+    places = [Place(PurePath(f"x{mark}")) for mark in marks] + [Place(PurePath("x"))]
+    paths = [output_paths(places, ".h5", mark) for mark in marks]
+    every = {str(path).casefold() for of_one in paths for path in of_one}
+    assert len(every) == len(places) * len(marks)
+    for number, of_one in enumerate(paths):
+        assert {marked_output(str(path), marks) for path in of_one} == {number}
+        assert {marked_output(str(shard_path(path, 3)), marks) for path in of_one} == {number}
+
+
+def test_models_of_one_name_are_numbered_and_signs_are_left_out() -> None:
+    assert distinct_marks(["ESM", "DNABERT_S"]) == ("_ESM", "_DNABERT_S")
+    assert distinct_marks(["my model.v2", "my model.v2"]) == ("_my_model_v2", "_my_model_v2-2")
+    assert distinct_marks(["a_8M", "8M"]) == ("_a_8M", "_8M-2")

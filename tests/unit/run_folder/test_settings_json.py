@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.inputs.records import OF_THE_MODEL, ReadingRules
 from tui_balancer.ledger.records import RunRecord
 from tui_balancer.run_folder.settings_json import (
+    Embedded,
     refuse_differences,
     run_record,
     stored_settings,
@@ -194,3 +196,54 @@ def test_what_a_newer_version_knew_is_not_ignored() -> None:
     new.settings["balancing"]["policy"]["kind"] = "auction"
     with pytest.raises(UserError, match=r"newer version of the program, with .*auction"):
         refuse_differences(new, SETTINGS, MODEL, EMBEDDING, CPUS)
+
+
+OTHER = UntrainedModel("esm2_t12_35M_UR50D", seed=3).source()
+TWO = replace(
+    RunSettings.of_models(
+        [SETTINGS, replace(SETTINGS, model="untrained:esm2_t12_35M_UR50D", inputs=("/data/more",))]
+    ),
+    marks=("_a", "_b"),
+)
+
+
+def stored_pair() -> RunRecord:
+    """A run with two models as it comes back from the ledger's JSON."""
+    record = run_record(TWO, MODEL, EMBEDDING, CPUS, [(OTHER, replace(EMBEDDING, batch_tokens=64))])
+    return replace(record, settings=json.loads(json.dumps(record.settings)))
+
+
+def test_the_settings_of_each_of_two_models_come_back() -> None:
+    record = stored_pair()
+    assert record.model == f"{MODEL.label} + {OTHER.label}"
+    first, second = stored_settings(record, TWO.output).by_model
+    assert first == stored_settings(stored(), SETTINGS.output)
+    assert (second.model, second.inputs) == ("untrained:esm2_t12_35M_UR50D", ("/data/more",))
+    kept = second.embedding
+    assert (kept.repr_layers, kept.batch_tokens, second.reading) == ((12,), 64, SETTINGS.reading)
+    assert stored_settings(record, TWO.output).marks == ("_a", "_b")
+    defaults = with_stored_defaults(TWO, record).by_model
+    assert [one.embedding.batch_tokens for one in defaults] == [1024, 64]
+
+
+def test_one_model_is_stored_as_before_there_could_be_several() -> None:
+    assert not {"further", "marks"} & run_record(SETTINGS, MODEL, EMBEDDING, CPUS).settings.keys()
+
+
+@pytest.mark.parametrize(
+    ("second", "difference"),
+    [
+        ((OTHER, replace(EMBEDDING, batch_tokens=64)), ""),
+        ((OTHER, EMBEDDING), "--batch-tokens is 64 there, 1024 was asked"),
+        (
+            (replace(OTHER, label="x"), replace(EMBEDDING, batch_tokens=64)),
+            f"--model is {OTHER.label} there, x was asked",
+        ),
+    ],
+)
+def test_a_difference_in_the_second_model_is_told(second: Embedded, difference: str) -> None:
+    if not difference:
+        refuse_differences(stored_pair(), TWO, MODEL, EMBEDDING, CPUS, [second])
+        return
+    with pytest.raises(UserError, match=re.escape(difference)):
+        refuse_differences(stored_pair(), TWO, MODEL, EMBEDDING, CPUS, [second])

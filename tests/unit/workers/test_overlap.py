@@ -93,8 +93,10 @@ def test_every_batch_begins_once_and_before_the_one_before_is_waited_for(
 
 def test_the_first_batch_of_the_next_file_is_known_once_it_is_read(tmp_path: Path) -> None:
     first, second = (write_task(tmp_path, number) for number in (1, 2))
-    begin = partial(first_batch, rules=ReadingRules(), batch_tokens=BATCH_TOKENS)
-    ahead = ReadAhead(WorkQueue(ListBoard(tasks=[second]), WORKER), ReadingRules(), begin)
+    rules = ReadingRules()
+    begin = partial(first_batch, rules=rules, batch_tokens=BATCH_TOKENS)
+    queue = WorkQueue(ListBoard(tasks=[second]), WORKER)
+    ahead = ReadAhead(queue, lambda _: rules, lambda _, records: begin(records))
     ahead.files(first)
     assert ahead.first_batch() == ()
     ahead.begin()

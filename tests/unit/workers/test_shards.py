@@ -24,6 +24,7 @@ from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
+from tui_balancer.outputs.dereplication import plan_folder
 from tui_balancer.outputs.formats import FormatName
 from tui_balancer.outputs.index import read_index
 from tui_balancer.outputs.layout import output_paths, temporary_path
@@ -77,7 +78,8 @@ class Run:
         assert not scans[0].error
         files = file_records(scans, output_paths(found), model.shape, wanted.batch_tokens)
         parts = index_parts(scans, files)
-        dereplicated(parts, duplicate_index, folder, model.shape, rules, wanted.batch_tokens)
+        place = plan_folder(folder)
+        dereplicated(parts, duplicate_index, place, model.shape, rules, wanted.batch_tokens)
         self.manifest = Manifest.of(files, folder, formats)
         setup = worker_setup(model, wanted, rules, folder=folder)
         self._bench = bench_for(setup, ListBoard(), _embedder(model, wanted))

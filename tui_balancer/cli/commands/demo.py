@@ -73,7 +73,7 @@ def demo(
     settings = run_settings(
         (str(output / "proteins"),),
         output / "embeddings",
-        ModelOptions(model=SMALLEST_MODEL, seed=seed),
+        ModelOptions(model=(SMALLEST_MODEL,), seed=seed),
         devices,
         balancing,
     )

@@ -40,9 +40,9 @@ def plan(
     from tui_balancer.formatting import estimate, plural
     from tui_balancer.inputs.duplicates import DuplicateIndex
     from tui_balancer.inputs.scan import scan
-    from tui_balancer.notices import Notices, notice_line
+    from tui_balancer.notices import Notice, Notices, notice_line
+    from tui_balancer.run.prepare.plan import ScannedModel, planned_manifest, predicted_seconds
     from tui_balancer.run.prepare.plan import plan as plan_units
-    from tui_balancer.run.prepare.plan import planned_manifest, predicted_seconds
     from tui_balancer.run.prepare.prepare import prepare
     from tui_balancer.run.prepare.run_files import undivided_warnings
 
@@ -52,30 +52,39 @@ def plan(
     )
     prepared = prepare(settings, resuming=None)
     settings = prepared.settings
-    duplicate_index = DuplicateIndex() if settings.embedding.dereplicate else None
-    notices = Notices()
-    with bar("counting", len(prepared.inputs)) as update:
-        scans = scan(
-            prepared.inputs,
-            settings.reading,
-            on_progress=lambda _: update(advance=1),
-            duplicate_index=duplicate_index,
-            shard_bytes=settings.shards.size,
-            notices=notices,
-        )
-    manifest, copies = planned_manifest(prepared, scans, duplicate_index)
-    stdout.print(f"{prepared.model.label}, {len(scans):,} files")
+    found: list[ScannedModel] = []
+    notices: list[Notice] = []
+    with bar("counting", prepared.files_found) as update:
+        for one in prepared.models:
+            duplicate_index = DuplicateIndex() if one.embedding.dereplicate else None
+            noticed = Notices()
+            scans = scan(
+                one.inputs,
+                one.reading,
+                on_progress=lambda _: update(advance=1),
+                duplicate_index=duplicate_index,
+                shard_bytes=settings.shards.size,
+                notices=noticed,
+            )
+            found.append(ScannedModel(one, scans, duplicate_index))
+            notices += noticed.all()
+    manifest, copies = planned_manifest(found)
+    for scanned in found:
+        stdout.print(f"{scanned.model.source.label}, {len(scanned.scans):,} files")
     if copies:
         stdout.print(f"{plural(copies, 'sequence')} identical to others: computed once")
     stdout.print(plan_table(plan_units(prepared, manifest.good_units)))
     finish = estimate(predicted_seconds(prepared, manifest.good_units))
     stdout.print(f"estimated finish with stealing: {finish} after the models are loaded")
-    undivided = undivided_warnings(scans, settings.shards, settings.reading.segment_bytes)
-    for warning in (*prepared.warnings, *notices.all(), *undivided):
+    for scanned in found:
+        notices += undivided_warnings(
+            scanned.scans, settings.shards, scanned.model.reading.segment_bytes
+        )
+    for warning in dict.fromkeys((*prepared.warnings, *notices)):
         _print_line(stdout, f"warning  {notice_line(warning)}")
-    bad = [one for one in scans if one.error]
-    for one in bad:
-        _print_line(stdout, f"would fail  {one.input.name}: {one.error}")
+    bad = [one for scanned in found for one in scanned.scans if one.error]
+    for line in dict.fromkeys(f"{one.input.name}: {one.error}" for one in bad):
+        _print_line(stdout, f"would fail  {line}")
     return EXIT_FAILED if bad else EXIT_DONE
 
 
@@ -124,7 +133,7 @@ def bench(
 
     stdout = stdout_console()
     settings = run_settings(
-        model=ModelOptions(model=model),
+        model=ModelOptions(model=(model,)),
         devices=devices,
         embedding=EmbeddingOptions(precision=precision),
     )

@@ -41,6 +41,7 @@ class Family:
         downloaded: Whether named models are fetched from fair-esm's server; others come from the
             Hugging Face cache of this machine.
         reference: Whether the makers' own forward pass is there to compare with.
+        mark: Of its models' outputs, behind the inputs' names.
     """
 
     name: str
@@ -51,3 +52,4 @@ class Family:
     pooling: str = "mean over residues, BOS and EOS excluded"
     downloaded: bool = False
     reference: bool = False
+    mark: str = "ESM"

@@ -217,7 +217,8 @@ class DaskEngine:
 
     def _refusal(self, slot: AppSlot, facts: DeviceFacts) -> bool:
         """Whether a slot has loaded other weights than the run; it is then removed."""
-        reason = self._nodes.other_weights(slot.model_sha256, facts.model_sha256)
+        expected = slot.model_sha256(facts.model)
+        reason = self._nodes.other_weights(expected, facts.model_sha256, facts.model)
         if reason:
             self._happenings.put(Unfit(slot.worker, reason, lasting=True))
         return bool(reason)

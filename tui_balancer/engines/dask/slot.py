@@ -103,11 +103,11 @@ class AppSlot:
         self._orders = itertools.count(1)
         self._words: queue.SimpleQueue[Said | _Lease | None] = queue.SimpleQueue()
         self._heard = threading.Event()
+        self._welcome = False
 
-    @property
-    def model_sha256(self) -> str:
-        """SHA-256 of the weights to load; empty if not known beforehand."""
-        return self._setup.model.sha256
+    def model_sha256(self, number: int) -> str:
+        """Return the SHA-256 of a model's weights; empty if not known beforehand."""
+        return self._setup.with_model(number).model.sha256
 
     @property
     def _over(self) -> bool:
@@ -164,7 +164,8 @@ class AppSlot:
             answer = getattr(self._board, word.method)(self.worker, *word.args)
             if word.method in _CALLS:
                 self._post(Answer(self.worker, word.call, answer))
-            elif word.method == "hello":
+            elif word.method == "hello" and not self._welcome:
+                self._welcome = True
                 threading.Thread(
                     target=self._work, name=f"leases {self.worker.device}", daemon=True
                 ).start()

@@ -66,7 +66,7 @@ class Nodes:
         self._slots: dict[tuple[str, str], Slot] = {}
         self._cards: dict[str, dict[str, int]] = {}
         self._reference: NodeReport | None = None
-        self._weights = ""
+        self._weights: dict[int, str] = {}
         self._weights_lock = threading.Lock()
 
     @property
@@ -139,7 +139,7 @@ class Nodes:
             if slot.device.device == device:
                 del self._slots[key]
 
-    def other_weights(self, expected: str, found: str) -> str:
+    def other_weights(self, expected: str, found: str, model: int = 0) -> str:
         """Return a message if a slot has loaded other weights than the run; empty otherwise.
 
         Thread-safe: called by the threads of several slots.
@@ -148,13 +148,14 @@ class Nodes:
             expected: Expected SHA-256 of the weights; empty if unknown, and then the first loaded
                 ones count.
             found: SHA-256 of the loaded weights.
+            model: The place of the model in the run.
         """
         with self._weights_lock:
-            self._weights = expected or self._weights or found
-            if found == self._weights:
+            known = self._weights[model] = expected or self._weights.get(model) or found
+            if found == known:
                 return ""
             return (
-                f"it has loaded other weights (sha256 {found[:12]}, not {self._weights[:12]}); "
+                f"it has loaded other weights (sha256 {found[:12]}, not {known[:12]}); "
                 "give all nodes the same model"
             )
 

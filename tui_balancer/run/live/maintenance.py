@@ -84,8 +84,7 @@ class Maintenance:
         assert manifest is not None, "nothing is held before there is work"
         try:
             self.ledger_writer.flush()
-            return has_room_for_largest(
-                self.folder.path, manifest.files, self.prepared.kept, outputs.formats
-            )
+            kept = [one.kept for one in self.prepared.models]
+            return has_room_for_largest(self.folder.path, manifest.files, kept, outputs.formats)
         except (LedgerError, OSError):
             return False

@@ -179,8 +179,8 @@ class RunSession:
             work["efficiency"] = self._summary.efficiency
         return RunSnapshot(
             phase=self._phase(),
-            model_label=self._prepared.model.label,
-            untrained=self._prepared.model.untrained,
+            model_label=self._prepared.model_label,
+            untrained=any(one.source.untrained for one in self._prepared.models),
             output=str(self._settings.output),
             started_at=self._started_at,
             elapsed_seconds=(

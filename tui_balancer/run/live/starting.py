@@ -13,7 +13,7 @@ from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.events import Event
 from tui_balancer.scheduler.model import Totals, Unit
 from tui_balancer.scheduler.read_api import Places
-from tui_balancer.settings import RunSettings
+from tui_balancer.settings import MODELS_JOINED, RunSettings
 from tui_balancer.view.handle import Phase, RunSnapshot, RunSummary, ScanProgress, Step
 
 if TYPE_CHECKING:
@@ -106,11 +106,11 @@ class OpeningRun:
             return self._session.snapshot()
         if self.problem is not None:
             raise self.problem
-        settings = self._settings
+        settings, models = self._settings, self._settings.by_model
         return RunSnapshot(
             phase=Phase.PREPARING,
-            model_label=settings.model.replace(":", " "),
-            untrained=settings.model.startswith("untrained:"),
+            model_label=MODELS_JOINED.join(one.model.replace(":", " ") for one in models),
+            untrained=any(one.model.startswith("untrained:") for one in models),
             output=str(settings.output),
             started_at=self._started_at,
             elapsed_seconds=time.monotonic() - self._began,

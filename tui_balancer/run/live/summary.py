@@ -73,7 +73,7 @@ def summarise(
         devices=tuple(
             _device_summary(row, service, run_stats) for row in coordinator.get_gpu_metrics()
         ),
-        model_label=prepared.model.label,
+        model_label=prepared.model_label,
         output=str(prepared.settings.output),
         warnings=tuple(map(notice_line, run_stats.warnings)),
         interrupted=interrupted,

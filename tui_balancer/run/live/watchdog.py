@@ -38,12 +38,12 @@ class Deadlines:
 
     Attributes:
         floor: Minimum limit in seconds.
+        models: Of the run, each with its settings.
         assumed_flops: FLOP/s of the devices before they are measured.
     """
 
     floor: float
-    shape: ModelShape
-    settings: EmbeddingSettings
+    models: Sequence[tuple[ModelShape, EmbeddingSettings]]
     assumed_flops: Mapping[str, float]
 
     def of(self, row: DeviceMetrics) -> float | None:
@@ -62,9 +62,10 @@ class Deadlines:
 
     def _unit_seconds(self, unit: Unit, rate: float) -> float:
         """Return the longest expected silence within a unit: its largest batch and its files."""
-        batch = min(unit.cost, largest_batch_cost(self.shape, self.settings))
+        shape, settings = self.models[unit.model]
+        batch = min(unit.cost, largest_batch_cost(shape, settings))
         sequences, residues = unit.sequences + unit.joined[0], unit.residues + unit.joined[1]
-        output = _FLOAT_BYTES * self.shape.width * sequences
+        output = _FLOAT_BYTES * shape.width * sequences
         files = residues + _OUTPUT_PASSES * output
         return PATIENCE * batch / rate + files / SLOWEST_DISK
 
@@ -81,8 +82,7 @@ def deadlines(prepared: PreparedRun) -> Deadlines:
     weights = {spec.device: spec.weight for spec in prepared.specs}
     return Deadlines(
         prepared.settings.devices.hang_floor,
-        prepared.model.shape,
-        prepared.embedding,
+        [(one.source.shape, one.embedding) for one in prepared.models],
         {
             one.device: assumed_flops(one.device, weights[one.device], one.threads)
             for one in prepared.devices

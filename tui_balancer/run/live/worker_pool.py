@@ -15,7 +15,7 @@ from tui_balancer.run.prepare.devices import late_spec
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
-from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.wire.config import WorkerModel, WorkerSetup
 from tui_balancer.workers.wire.protocol import WorkerId
 from tui_balancer.workers.wire.queues import SharedWorkQueues
 
@@ -50,6 +50,7 @@ class WorkerPool:
         self._queues = queues
         self._on_exit = on_exit
         self.devices = {one.device: one for one in prepared.devices}
+        self._models = _worker_models(prepared)
         self.engine = self._engine(worker_service)
 
     def _engine(self, worker_service: WorkerService) -> Engine:
@@ -74,6 +75,8 @@ class WorkerPool:
             scratch=self._queues.folder,
             visible=selected.visible,
             folder=self._folder,
+            mark=self._models[0].mark if self._models else "",
+            models=self._models,
         )
 
     def _exited(self, worker: WorkerId, end: WorkerEnd) -> bool:
@@ -83,6 +86,15 @@ class WorkerPool:
         )
         self._on_exit()
         return restart
+
+
+def _worker_models(prepared: PreparedRun) -> tuple[WorkerModel, ...]:
+    """Return the models of a run that has several."""
+    if not prepared.further:
+        return ()
+    return tuple(
+        WorkerModel(one.source, one.embedding, one.reading, one.mark) for one in prepared.models
+    )
 
 
 def worker_log(folder: Path, device: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from tui_balancer.export.merge import merged_conflicts
 from tui_balancer.inputs.discovery import InputFile
@@ -22,7 +23,7 @@ from tui_balancer.settings import RunSettings
 
 def refuse_run_conflicts(
     settings: RunSettings,
-    inputs: Sequence[InputFile],
+    inputs: Sequence[Sequence[InputFile]],
     stored: StoredRun | None,
     *,
     retry_failed: bool,
@@ -30,7 +31,7 @@ def refuse_run_conflicts(
     """Refuse a run that would overwrite files that it did not write.
 
     Args:
-        inputs: The inputs found, for a new run.
+        inputs: The inputs found of each model, for a new run.
         stored: The stored run; None if it is new.
         retry_failed: Whether failed files are retried.
 
@@ -45,7 +46,10 @@ def refuse_run_conflicts(
         outputs = [row.file.output for row in rows]
         conflicts = output_conflicts(folder, outputs, formats, new=False)
     elif folder.is_dir() and any(folder.iterdir()):
-        outputs = list(map(str, output_paths(inputs, FORMATS[formats[0]].suffix)))
+        suffix = FORMATS[formats[0]].suffix
+        by_model = zip(inputs, settings.output_marks, strict=True)
+        paths = (output_paths(found, suffix, mark) for found, mark in by_model)
+        outputs = list(map(str, chain.from_iterable(paths)))
         conflicts = output_conflicts(folder, outputs, formats, new=True)
         if stored is None:
             conflicts += own_conflicts(folder)
@@ -54,5 +58,5 @@ def refuse_run_conflicts(
     require_folders(folder, outputs)
     if settings.outputs.merge:
         run = stored.run if stored is not None else None
-        conflicts += merged_conflicts(folder, formats, run)
+        conflicts += merged_conflicts(folder, formats, run, settings.output_marks)
     refuse_conflicts(conflicts, overwrite=settings.overwrite)

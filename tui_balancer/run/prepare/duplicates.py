@@ -27,31 +27,35 @@ _Integers = npt.NDArray[np.int64]
 def dereplicated(
     files: Sequence[FileRecord],
     duplicate_index: DuplicateIndex,
-    folder: Path,
+    place: Path,
     shape: ModelShape,
     rules: ReadingRules,
     batch_tokens: int,
+    first: int = 0,
 ) -> list[FileRecord]:
-    """Return the files with the cost of first occurrences, and write the plan to the run folder.
+    """Return the files with the cost of first occurrences, and write the plan to its folder.
 
     Reads files again that have the first occurrence of a shared sequence. Needs about 50 bytes of
     memory per piece of the run, plus the residues that several units share.
 
     Args:
         files: The scanned files, numbered from 0; see `dividing.index_parts`.
+        duplicate_index: Of their scan.
+        place: Where the plan belongs, see `plan_folder`.
         shape: Shape of the model, for the costs.
         rules: How the files are read.
         batch_tokens: Maximum tokens of a batch.
+        first: Number of the first file in the run's manifest.
 
     Raises:
         OSError: The plan cannot be written.
     """
-    discard_plan(folder)
+    discard_plan(place)
     found = _Copies(duplicate_index, files, shape)
     if not found.is_copy.any():
         return list(files)
     texts = _texts(files, found, rules)
-    write_plan(folder, found.sequences, _blocks(texts, batch_tokens, shape.alphabet))
+    write_plan(place, found.sequences, _blocks(texts, batch_tokens, shape.alphabet, first))
     return found.costed(files, shape)
 
 
@@ -145,9 +149,9 @@ def _texts(
 
 
 def _blocks(
-    texts: dict[tuple[int, int], list[str]], batch_tokens: int, alphabet: Alphabet
+    texts: dict[tuple[int, int], list[str]], batch_tokens: int, alphabet: Alphabet, first: int
 ) -> Iterator[Block]:
     """Yield shared pieces in batches, those of each unit together."""
     for (_, owner), own in sorted(texts.items()):
         for batch in plan_batches([len(text) for text in own], batch_tokens, alphabet):
-            yield Block(owner, [own[row] for row in batch])
+            yield Block(first + owner, [own[row] for row in batch])

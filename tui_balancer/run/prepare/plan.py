@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
@@ -11,9 +11,12 @@ from tui_balancer.devices.info import kind_of
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.scan import FileScan
+from tui_balancer.ledger.records import FileRecord
+from tui_balancer.outputs.layout import output_paths
 from tui_balancer.run.prepare.duplicates import without_copies
+from tui_balancer.run.prepare.models import PreparedModel
 from tui_balancer.run.prepare.prepare import PreparedRun
-from tui_balancer.run_folder.manifest import Manifest
+from tui_balancer.run_folder.manifest import Manifest, file_records, numbered_from
 from tui_balancer.run_folder.shards import index_parts, with_costs_of
 from tui_balancer.scheduler.model import DeviceSpec, Unit
 from tui_balancer.scheduler.policy.assignment import assign_files_weighted
@@ -64,22 +67,35 @@ class PlannedDevice:
     seconds: float
 
 
-def planned_manifest(
-    prepared: PreparedRun, scans: Sequence[FileScan], duplicate_index: DuplicateIndex | None
-) -> tuple[Manifest, int]:
-    """Return the scanned files as units of a run, and the number of copies.
+@dataclass(frozen=True, slots=True)
+class ScannedModel:
+    """What the scan found in a model's inputs.
 
-    Args:
+    Attributes:
+        model: The model.
         scans: Results of the scan.
         duplicate_index: Index of the same scan; None if copies are computed too.
     """
-    shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
-    manifest = Manifest.build(scans, Path(), shape, tokens)
-    if duplicate_index is None:
-        return manifest, 0
-    parts = index_parts(scans, manifest.files)
-    costed, copies = without_copies(parts, duplicate_index, shape)
-    return replace(manifest, files=tuple(with_costs_of(costed, manifest.files))), copies
+
+    model: PreparedModel
+    scans: Sequence[FileScan]
+    duplicate_index: DuplicateIndex | None
+
+
+def planned_manifest(scanned: Sequence[ScannedModel]) -> tuple[Manifest, int]:
+    """Return the scanned files as units of a run, and the number of copies."""
+    files: list[FileRecord] = []
+    copies = 0
+    for one in scanned:
+        shape, tokens = one.model.source.shape, one.model.embedding.batch_tokens
+        paths = output_paths([scan.input for scan in one.scans], mark=one.model.mark)
+        records = file_records(one.scans, paths, shape, tokens, label=one.model.label)
+        if one.duplicate_index is not None:
+            parts = index_parts(one.scans, records)
+            costed, own = without_copies(parts, one.duplicate_index, shape)
+            records, copies = with_costs_of(costed, records), copies + own
+        files += numbered_from(len(files), records)
+    return Manifest.of(files, Path(), marks=tuple(one.model.mark for one in scanned)), copies
 
 
 def plan(prepared: PreparedRun, units: Sequence[Unit]) -> tuple[PlannedDevice, ...]:
@@ -128,9 +144,12 @@ def predicted_seconds(prepared: PreparedRun, units: Sequence[Unit]) -> float:
 
 
 def _batch_cost(prepared: PreparedRun) -> float:
-    """Return the FLOPs of a batch of sequences of common length."""
-    shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
-    return shape.flops(tokens, tokens * COMMON_LENGTH)
+    """Return the FLOPs of a batch of sequences of common length, of the costliest model."""
+    return max(
+        one.source.shape.flops(tokens, tokens * COMMON_LENGTH)
+        for one in prepared.models
+        for tokens in (one.embedding.batch_tokens,)
+    )
 
 
 def _flops(spec: DeviceSpec, selected: SelectedDevice) -> float:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tui_balancer.devices.processor import CPU
 from tui_balancer.devices.selection import SelectedDevice, parse_devices
-from tui_balancer.embedding.families.limits import default_max_length
 from tui_balancer.embedding.families.requests import parse_model
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
@@ -21,17 +20,18 @@ from tui_balancer.ledger.records import RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.notices import Notice, Notices
 from tui_balancer.outputs.formats import FORMATS, require_installed
-from tui_balancer.representations import Representations
-from tui_balancer.run.prepare.batch_size import suitable_batch_tokens
 from tui_balancer.run.prepare.conflicts import refuse_run_conflicts
 from tui_balancer.run.prepare.devices import device_specs, selected_devices
 from tui_balancer.run.prepare.learned_rates import with_rates
 from tui_balancer.run.prepare.limits import limit_warnings
-from tui_balancer.run.prepare.precision import (
-    choose_precision,
-    measured_precision,
-    slow_precision_warnings,
+from tui_balancer.run.prepare.models import (
+    PreparedModel,
+    inputs_of_models,
+    refuse_wrong_alphabets,
+    settled,
+    settled_marks,
 )
+from tui_balancer.run.prepare.precision import measured_precision, slow_precision_warnings
 from tui_balancer.run.prepare.resume import (
     OnChecked,
     ResumePlan,
@@ -44,12 +44,11 @@ from tui_balancer.run_folder.conflicts import output_conflicts, refuse_conflicts
 from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.run_folder.settings_json import (
     refuse_differences,
-    resolved,
     run_record,
     with_stored_defaults,
 )
 from tui_balancer.scheduler.model import DeviceSpec
-from tui_balancer.settings import RunSettings
+from tui_balancer.settings import MODELS_JOINED, RunSettings
 from tui_balancer.view.handle import Step
 from tui_balancer.workers.preflight.messages import PreflightReport, PreflightRequest
 from tui_balancer.workers.preflight.preflight import OnDownload, preflight
@@ -64,7 +63,8 @@ class PreparedRun:
     """A run that can start: all checks have passed.
 
     Attributes:
-        inputs: The files found, not yet read; none if the ledger has them.
+        inputs: The files found, not yet read; none if the ledger has them. In a run with several
+            models these are the first one's, and so are the next three.
         model: The model, checked to load.
         devices: The devices, in order.
         specs: The coordinator's view of them.
@@ -74,6 +74,7 @@ class PreparedRun:
         sessions: Number of earlier sessions.
         resume_plan: Its remaining work; None before all inputs are scanned.
         access: Access to the devices.
+        further: The other models of a run with several.
     """
 
     settings: RunSettings
@@ -87,17 +88,28 @@ class PreparedRun:
     sessions: int = 0
     resume_plan: ResumePlan | None = None
     access: EngineAccess = field(default_factory=LocalAccess)
+    further: tuple[PreparedModel, ...] = ()
 
     @property
-    def kept(self) -> Representations:
-        """The kinds of embedding to keep."""
-        return self.embedding.representations(self.model.shape.layers, self.model.shape.width)
+    def models(self) -> tuple[PreparedModel, ...]:
+        """All models of the run."""
+        mark = self.settings.output_marks[0]
+        label = mark.strip("_") if self.further else ""
+        first = PreparedModel(
+            self.model, self.embedding, self.settings.reading, self.inputs, mark, label
+        )
+        return (first, *self.further)
+
+    @property
+    def model_label(self) -> str:
+        """The models as people see them."""
+        return MODELS_JOINED.join(one.source.label for one in self.models)
 
     @property
     def files_found(self) -> int:
         """Number of files to scan or check before work starts."""
         if self.resume_plan is None:
-            return len(self.inputs)
+            return sum(len(one.inputs) for one in self.models)
         return self.resume_plan.files + len(self.resume_plan.added)
 
     @property
@@ -144,51 +156,63 @@ def prepare(
 
     known = stored is not None and stored.files
     left_out = Notices()
-    inputs = () if known else find_inputs(settings.inputs, left_out.leave_out, on_found=found)
-    if resuming is not None:
-        refuse_run_conflicts(settings, inputs, stored, retry_failed=resuming.retry_failed)
+    inputs = () if known else find_inputs(settings.all_inputs, left_out.leave_out, on_found=found)
+    if resuming is not None and not settings.further:
+        # Before a download, which may be in vain.
+        refuse_run_conflicts(settings, [inputs], stored, retry_failed=resuming.retry_failed)
     here = settings.cluster is None
     asked = parse_devices(settings.devices.devices)
     # A resumed run keeps its number format, even if slow.
     measured = measured_precision(settings.embedding.precision, asked) if stored is None else None
-    request = PreflightRequest(
-        model=parse_model(settings.model, settings.seed),
-        devices=asked if here else parse_devices(CPU),
-        repr_layers=settings.embedding.repr_layers,
-        include=settings.embedding.include,
-        max_length=settings.reading.max_length,
-        reference=settings.embedding.reference,
-        first_byte_seconds=first_byte_seconds,
-        measured=measured if here else None,
-    )
-    if request.needs_torch:
-        on_step(Step("checking the model and the devices"))
-    report = preflight(request, downloading(on_step))
-    assert report.model is not None, "a model was asked for"
+    reports: list[PreflightReport] = []
+    for one in settings.by_model:
+        request = PreflightRequest(
+            model=parse_model(one.model, one.seed),
+            devices=asked if here and not reports else parse_devices(CPU),
+            repr_layers=one.embedding.repr_layers,
+            include=one.embedding.include,
+            max_length=one.reading.max_length,
+            reference=one.embedding.reference,
+            first_byte_seconds=first_byte_seconds,
+            measured=measured if here and not reports else None,
+        )
+        if request.needs_torch:
+            on_step(Step("checking the model and the devices"))
+        reports.append(preflight(request, downloading(on_step)))
+    report, sources = reports[0], [one.model for one in reports if one.model is not None]
+    settings = replace(settings, marks=settled_marks(sources))
+    found_by_model = inputs_of_models(settings, inputs) if inputs else [()] * len(sources)
+    if resuming is not None and settings.marks:
+        refuse_run_conflicts(settings, found_by_model, stored, retry_failed=resuming.retry_failed)
     if settings.cluster is None:
-        devices = selected_devices(settings, report.devices, report.model.shape)
-        prepared = _settled(settings, inputs, report, devices, stored, resuming, checked)
+        largest = max((source.shape for source in sources), key=lambda shape: shape.weights)
+        devices = selected_devices(settings, report.devices, largest)
+        prepared = _settled(
+            settings, found_by_model, sources, report.warnings, devices, stored, resuming, checked
+        )
         return replace(prepared, warnings=(*left_out.all(), *prepared.warnings))
 
     def on_workers(there: int, expected: int) -> None:
         on_step(Step("waiting for workers", there, expected, "workers"))
 
-    sources = (Path(row.file.source) for row in stored.files) if stored is not None else ()
+    known_paths = (Path(row.file.source) for row in stored.files) if stored is not None else ()
     search = DeviceSearch(
         folder=settings.output.absolute(),
         logs=settings.output.absolute() / LOGS_FOLDER,
         devices=settings.devices.devices,
         cpu_workers=settings.devices.cpu_workers,
         cpu_threads=settings.devices.cpu_threads,
-        inputs=tuple(file.path for file in inputs) or tuple(sources),
-        model=report.model,
+        inputs=tuple(file.path for file in inputs) or tuple(known_paths),
+        model=sources[0],
         measured=measured,
         on_workers=on_workers,
     )
     far = find_devices(settings.cluster, search)
-    report = replace(report, warnings=(*report.warnings, *far.warnings))
+    said = (*report.warnings, *far.warnings)
     try:
-        prepared = _settled(settings, inputs, report, far.devices, stored, resuming, checked)
+        prepared = _settled(
+            settings, found_by_model, sources, said, far.devices, stored, resuming, checked
+        )
     except BaseException:
         far.access.close()
         raise
@@ -198,8 +222,9 @@ def prepare(
 
 def _settled(
     settings: RunSettings,
-    inputs: tuple[InputFile, ...],
-    report: PreflightReport,
+    inputs: Sequence[tuple[InputFile, ...]],
+    sources: Sequence[ModelSource],
+    said: tuple[str, ...],
     devices: tuple[SelectedDevice, ...],
     stored: StoredRun | None,
     resuming: Resuming | None,
@@ -207,54 +232,70 @@ def _settled(
 ) -> PreparedRun:
     """Determine the settings that depend on the devices, and compare them with a stored run.
 
+    Args:
+        settings: The requested run.
+        inputs: Of each model.
+        sources: The models.
+        said: Warnings so far.
+        devices: Of the run.
+        stored: The stored run; None if it is new.
+        resuming: Options for a stored run.
+        on_checked: See `OnChecked`.
+
     Raises:
         UserError: A device lacks a requested feature, or the stored run differs.
     """
-    assert report.model is not None, "a model was asked for"
-    shape = report.model.shape
-    reading = replace(
-        settings.reading,
-        alphabet=shape.alphabet,
-        max_length=settings.reading.max_length or default_max_length(shape),
-    )
-    settings = replace(settings, reading=reading)
-    specs, warnings = device_specs(devices, settings.devices.weights)
-    asked = settings.embedding_settings(
-        settings.embedding.batch_tokens or suitable_batch_tokens(devices, shape),
-        choose_precision(
-            settings.embedding.precision, devices, reference=settings.embedding.reference
+    alone, embeddings = zip(
+        *(
+            settled(one, source, devices)
+            for one, source in zip(settings.by_model, sources, strict=True)
         ),
+        strict=True,
     )
-    # Workers use it to check that kept batches belong to this run, also after a resume.
-    embedding = resolved(asked, report.model)
+    settings = RunSettings.of_models(alone, settings.marks)
+    specs, warnings = device_specs(devices, settings.devices.weights)
+    embedding, model = embeddings[0], sources[0]
     warnings += slow_precision_warnings(embedding.precision, devices)
     if settings.cluster is None:
-        warnings += limit_warnings(devices, shape, embedding)
+        largest = max((source.shape for source in sources), key=lambda shape: shape.weights)
+        warnings += limit_warnings(devices, largest, embedding)
+    others = tuple(zip(sources, embeddings, strict=True))[1:]
     resume_plan = None
     if stored is not None and resuming is not None:
-        refuse_differences(stored.run, settings, report.model, embedding, devices)
+        refuse_differences(stored.run, settings, model, embedding, devices, others)
         if stored.files:
-            resume_plan = plan_resume(stored, settings.inputs, resuming, on_checked)
+            patterns, *further = (one.inputs for one in settings.by_model)
+            resume_plan = plan_resume(
+                stored, patterns, resuming, on_checked, further, settings.output_marks
+            )
             added = [str(output) for _, output in resume_plan.added]
             conflicts = output_conflicts(
                 settings.output.absolute(), added, settings.outputs.formats, new=True
             )
             refuse_conflicts(conflicts, overwrite=settings.overwrite)
             warnings += resume_plan.warnings
-    return PreparedRun(
+    prepared = PreparedRun(
         settings=settings,
-        inputs=inputs,
-        model=report.model,
+        inputs=inputs[0],
+        model=model,
         devices=devices,
         specs=specs
         if settings.devices.weights
-        else with_rates(specs, devices, report.model.name, embedding.precision),
+        else with_rates(specs, devices, model.name, embedding.precision),
         embedding=embedding,
-        warnings=tuple(map(Notice, (*report.warnings, *warnings))),
-        record=run_record(settings, report.model, embedding, devices),
+        warnings=tuple(map(Notice, (*said, *warnings))),
+        record=run_record(settings, model, embedding, devices, others),
         sessions=len(stored.sessions) if stored is not None else 0,
         resume_plan=resume_plan,
+        further=tuple(
+            PreparedModel(*one, of_it.reading, found, mark, mark.strip("_"))
+            for one, of_it, found, mark in zip(
+                others, alone[1:], inputs[1:], settings.marks[1:], strict=True
+            )
+        ),
     )
+    refuse_wrong_alphabets(prepared.models)
+    return prepared
 
 
 def downloading(on_step: OnStep) -> OnDownload:
@@ -272,7 +313,8 @@ def require_sense(settings: RunSettings) -> None:
     Raises:
         UserError: A model, device or input does not exist.
     """
-    parse_model(settings.model, settings.seed)
+    for one in settings.by_model:
+        parse_model(one.model, one.seed)
     parse_devices(settings.devices.devices)
     if is_blank(settings.output / LEDGER_NAME):
-        require_inputs(settings.inputs)
+        require_inputs(settings.all_inputs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePath
 
 from tui_balancer.errors import UserError
@@ -16,7 +17,7 @@ from tui_balancer.ledger.lock import RunLock
 from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import FileRow, FileState, RunRecord, SessionRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.outputs.layout import output_paths
+from tui_balancer.outputs.layout import STEM_SUFFIX, marked_output, output_paths
 from tui_balancer.outputs.sealing import sha256_of
 from tui_balancer.run_folder.settings_json import absolute_pattern
 
@@ -109,6 +110,8 @@ def plan_resume(
     patterns: Sequence[str],
     resuming: Resuming,
     on_checked: OnChecked | None = None,
+    further: Sequence[Sequence[str]] = (),
+    marks: Sequence[str] = (STEM_SUFFIX,),
 ) -> ResumePlan:
     """Decide what a resumed run does with its files; checks every input.
 
@@ -116,20 +119,23 @@ def plan_resume(
     if its SHA-256 is.
 
     Args:
-        patterns: The inputs as named now.
+        patterns: The inputs as named now; the first model's.
         on_checked: Called with the progress of the check.
+        further: Those of the run's other models.
+        marks: Of all models.
 
     Raises:
         UserError: Inputs changed, are missing or differ, and the options do not allow it.
     """
     warnings = _version_warnings(stored)
-    found, problem = _find(patterns)
+    by_model = (patterns, *further)
+    found, problem = _find(_each_once(by_model))
     if problem:
         warnings.append(problem)
     else:
-        _refuse_other_inputs(stored, patterns, found)
-    known = {row.file.source for row in stored.files}
-    new = [file for file in found if file.source not in known]
+        _refuse_other_inputs(stored, _each_once(by_model), found)
+    news = _new_inputs(stored, by_model, found, marks)
+    new = list(dict.fromkeys(chain.from_iterable(one.new for one in news)))
     if new and not resuming.rescan:
         warnings.append(
             f"{plural(len(new), 'input')} appeared since the scan and "
@@ -147,10 +153,50 @@ def plan_resume(
         unfinished=any(row.state not in _ENDS for row in stored.files),
         rescanned=rescanned,
         reopened=reopened,
-        added=_placed(stored, found, new) if resuming.rescan else (),
+        added=_placed(stored, news) if resuming.rescan else (),
         warnings=tuple(warnings),
         full_check=resuming.full_check,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _NewInputs:
+    """The inputs of a model that the stored run does not have, among all that it has now."""
+
+    mark: str
+    found: tuple[InputFile, ...]
+    new: tuple[InputFile, ...]
+
+
+def _new_inputs(
+    stored: StoredRun,
+    by_model: Sequence[Sequence[str]],
+    found: tuple[InputFile, ...],
+    marks: Sequence[str],
+) -> list[_NewInputs]:
+    """Return the new inputs of each model.
+
+    Args:
+        stored: The stored run.
+        by_model: What each model's inputs are named.
+        found: The inputs of all models.
+        marks: Of the models.
+    """
+    known: list[set[str]] = [set() for _ in marks]
+    for row in stored.files:
+        known[marked_output(row.file.output, marks)].add(row.file.source)
+    news = []
+    for patterns, mark, old in zip(by_model, marks, known, strict=True):
+        own = found
+        if found and any(patterns != others for others in by_model):
+            sources = {file.source for file in find_inputs(patterns)}
+            own = tuple(file for file in found if file.source in sources)
+        news.append(_NewInputs(mark, own, tuple(one for one in own if one.source not in old)))
+    return news
+
+
+def _each_once(by_model: Sequence[Sequence[str]]) -> list[str]:
+    return list(dict.fromkeys(chain.from_iterable(by_model)))
 
 
 def _find(patterns: Sequence[str]) -> tuple[tuple[InputFile, ...], str]:
@@ -165,7 +211,9 @@ def _refuse_other_inputs(
     stored: StoredRun, patterns: Sequence[str], found: Sequence[InputFile]
 ) -> None:
     """Refuse files other than those of the run."""
-    if [absolute_pattern(pattern) for pattern in patterns] == stored.run.settings["inputs"]:
+    kept = [stored.run.settings, *stored.run.settings.get("further", ())]
+    before = _each_once([one["inputs"] for one in kept])
+    if [absolute_pattern(pattern) for pattern in patterns] == before:
         return
     named = {file.source for file in found}
     missing = [
@@ -174,8 +222,9 @@ def _refuse_other_inputs(
         if row.file.source not in named and Path(row.file.source).exists()
     ]
     if missing:
+        inputs = len({row.file.source for row in stored.files})
         raise UserError(
-            f"the run has {plural(len(stored.files), 'input')}, {len(named):,} are named now and "
+            f"the run has {plural(inputs, 'input')}, {len(named):,} are named now and "
             f"{listed(missing, _NAMED)} not among them: name the same, or choose another folder "
             "with --output"
         )
@@ -228,19 +277,22 @@ def _change(row: FileRow, *, full: bool) -> str:
 
 
 def _placed(
-    stored: StoredRun, found: Sequence[InputFile], new: Sequence[InputFile]
+    stored: StoredRun, news: Sequence[_NewInputs]
 ) -> tuple[tuple[InputFile, PurePath], ...]:
     """Assign output paths to new inputs; existing ones stay."""
     suffix = PurePath(stored.files[0].file.output).suffix
-    places = dict(zip(found, output_paths(found, suffix), strict=True))
     taken = {row.file.output for row in stored.files}
-    for file in new:
-        if str(places[file]) in taken:
+    placed = []
+    for one in news:
+        places = dict(zip(one.found, output_paths(one.found, suffix, one.mark), strict=True))
+        placed += [(file, places[file]) for file in one.new]
+    for file, place in placed:
+        if str(place) in taken:
             raise UserError(
-                f"{file.name} cannot be added, its output {places[file]} belongs to another "
+                f"{file.name} cannot be added, its output {place} belongs to another "
                 "input: rename it, or choose another folder with --output"
             )
-    return tuple((file, places[file]) for file in new)
+    return tuple(placed)
 
 
 def _version_warnings(stored: StoredRun) -> list[str]:

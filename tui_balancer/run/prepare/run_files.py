@@ -22,20 +22,22 @@ from tui_balancer.ledger.writing import Ledger
 from tui_balancer.notices import Notice, NoticeKind, Notices
 from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.outputs.checking import flaw
+from tui_balancer.outputs.dereplication import plan_folder
 from tui_balancer.outputs.formats import FORMATS
-from tui_balancer.outputs.layout import output_paths
+from tui_balancer.outputs.layout import marked_output, output_paths
 from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.run.prepare.duplicates import dereplicated
+from tui_balancer.run.prepare.models import PreparedModel
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run.prepare.resume import ResumePlan
-from tui_balancer.run_folder.disk_space import check_space
+from tui_balancer.run_folder.disk_space import ToWrite, check_space
 from tui_balancer.run_folder.folder import RunFolder
-from tui_balancer.run_folder.manifest import Manifest, file_records
+from tui_balancer.run_folder.manifest import Manifest, file_records, numbered_from
 from tui_balancer.run_folder.shards import index_parts, with_costs_of
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import WarningEvent
 from tui_balancer.scheduler.model import Unit
-from tui_balancer.settings import Shards
+from tui_balancer.settings import RunSettings, Shards
 
 OnFile = Callable[[int, int], None]
 """Called with the sequences and residues of every file read."""
@@ -57,6 +59,11 @@ class RunFiles:
     def in_state(self, state: FileState) -> tuple[FileRow, ...]:
         """Return the files in one state."""
         return tuple(row for row in self.rows if row.state is state and not row.file.is_shard)
+
+    def waiting_for(self, model: int) -> tuple[FileRow, ...]:
+        """Return the waiting files of the model with this place in the run."""
+        waiting = self.in_state(FileState.WAITING)
+        return tuple(row for row in waiting if self.manifest.model(row.file.file_id) == model)
 
     @property
     def owned(self) -> set[int]:
@@ -117,10 +124,15 @@ def find_run_files(
         warnings = _check(prepared, prepared.resume_plan, folder.ledger, on_file, stop)
     rows = folder.ledger.files()
     formats = prepared.settings.outputs.formats
-    run_files = RunFiles(Manifest.of([row.file for row in rows], folder.path, formats), rows, ())
-    waiting = run_files.in_state(FileState.WAITING)
-    shards = [row for row in run_files.shards_of(waiting) if row.state is FileState.WAITING]
-    warnings += map(Notice, check_space(folder.path, waiting, prepared.kept, formats, shards))
+    marks = prepared.settings.output_marks
+    manifest = Manifest.of([row.file for row in rows], folder.path, formats, marks)
+    run_files = RunFiles(manifest, rows, ())
+    to_write = []
+    for number, model in enumerate(prepared.models):
+        waiting = run_files.waiting_for(number)
+        shards = [row for row in run_files.shards_of(waiting) if row.state is FileState.WAITING]
+        to_write.append(ToWrite(waiting, model.kept, shards))
+    warnings += map(Notice, check_space(folder.path, to_write, formats))
     return replace(run_files, warnings=tuple(warnings))
 
 
@@ -142,37 +154,62 @@ def _scan_all(
     prepared: PreparedRun, folder: RunFolder, on_file: OnFile, stop: threading.Event
 ) -> list[Notice]:
     """Scan and record every input of a run that is new or has no complete scan."""
-    duplicate_index = DuplicateIndex() if prepared.settings.embedding.dereplicate else None
+    files: list[FileRecord] = []
+    warnings: list[Notice] = []
+    for model in prepared.models:
+        scanned = _scan_for(model, prepared.settings, folder, len(files), on_file, stop)
+        files += numbered_from(len(files), scanned.files)
+        warnings += scanned.warnings
+    folder.ledger.record_scan(files, time.time())
+    return list(dict.fromkeys(warnings))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scanned:
+    """The files of a model, numbered from 0, and what was found in them."""
+
+    files: Sequence[FileRecord]
+    warnings: Sequence[Notice]
+
+
+def _scan_for(
+    model: PreparedModel,
+    settings: RunSettings,
+    folder: RunFolder,
+    first: int,
+    on_file: OnFile,
+    stop: threading.Event,
+) -> _Scanned:
+    """Scan a model's inputs, the first of which has this number in the run."""
+    duplicate_index = DuplicateIndex() if model.embedding.dereplicate else None
     notices = Notices()
     scans = scan(
-        prepared.inputs,
-        prepared.settings.reading,
+        model.inputs,
+        model.reading,
         on_progress=lambda done: on_file(done.counts.sequences, done.counts.residues),
         stop=stop,
         duplicate_index=duplicate_index,
-        shard_bytes=prepared.settings.shards.size,
+        shard_bytes=settings.shards.size,
         notices=notices,
     )
     if stop.is_set():
         raise ScanStopped
-    suffix = FORMATS[prepared.settings.outputs.formats[0]].suffix
-    paths = output_paths([one.input for one in scans], suffix)
-    shape, tokens = prepared.model.shape, prepared.embedding.batch_tokens
-    files = file_records(scans, paths, shape, tokens)
-    if prepared.settings.overwrite:
+    suffix = FORMATS[settings.outputs.formats[0]].suffix
+    paths = output_paths([one.input for one in scans], suffix, model.mark)
+    shape, tokens = model.source.shape, model.embedding.batch_tokens
+    files = file_records(scans, paths, shape, tokens, label=model.label)
+    if settings.overwrite:
         # Leftovers of a run whose ledger is lost.
         outputs = [file.output for file in files]
         sweep_temporaries(folder.path, outputs)
         sweep_partials(folder.path, outputs)
     if duplicate_index is not None:
-        rules = prepared.settings.reading
         parts = index_parts(scans, files)
-        costed = dereplicated(parts, duplicate_index, folder.path, shape, rules, tokens)
+        place = plan_folder(folder.path, model.mark if settings.further else "")
+        costed = dereplicated(parts, duplicate_index, place, shape, model.reading, tokens, first)
         files = with_costs_of(costed, files)
-    folder.ledger.record_scan(files, time.time())
-    segment_bytes = prepared.settings.reading.segment_bytes
-    undivided = undivided_warnings(scans, prepared.settings.shards, segment_bytes)
-    return [*notices.all(), *undivided]
+    undivided = undivided_warnings(scans, settings.shards, model.reading.segment_bytes)
+    return _Scanned(files, (*notices.all(), *undivided))
 
 
 def _check(
@@ -186,19 +223,21 @@ def _check(
     notices = Notices()
     redone: list[str] = []
     full = resume_plan.full_check
+    models, marks = prepared.models, prepared.settings.output_marks
 
-    def scanned(file: InputFile, shard_bytes: int | None = None) -> FileScan:
-        found = scan_file(
-            file, prepared.settings.reading, stop, shard_bytes=shard_bytes, notices=notices
-        )
+    def model_of(output: str | PurePath) -> PreparedModel:
+        return models[marked_output(str(output), marks)]
+
+    def scanned(file: InputFile, model: PreparedModel, shard_bytes: int | None = None) -> FileScan:
+        found = scan_file(file, model.reading, stop, shard_bytes=shard_bytes, notices=notices)
         on_file(found.counts.sequences, found.counts.residues)
         return found
 
     def recorded(
-        scans: Sequence[FileScan], outputs: Sequence[PurePath], first: int
+        scans: Sequence[FileScan], outputs: Sequence[PurePath], model: PreparedModel, first: int
     ) -> list[FileRecord]:
-        tokens = prepared.embedding.batch_tokens
-        return file_records(scans, outputs, prepared.model.shape, tokens, first)
+        shape, tokens = model.source.shape, model.embedding.batch_tokens
+        return file_records(scans, outputs, shape, tokens, first, model.label)
 
     changes: list[Change] = []
     rows = ledger.files()
@@ -213,10 +252,9 @@ def _check(
                 changes.append(FileReopened(file.file_id, reason))
             continue
         if file.file_id in resume_plan.rescanned:
-            source = InputFile(file.source, file.full_name)
-            changes += map(
-                FileRescanned, recorded([scanned(source)], [PurePath(file.output)], file.file_id)
-            )
+            source, model = InputFile(file.source, file.full_name), model_of(file.output)
+            again = recorded([scanned(source, model)], [PurePath(file.output)], model, file.file_id)
+            changes += map(FileRescanned, again)
             continue
         reason = _retry_words(row) if file.file_id in resume_plan.reopened else ""
         if not reason and row.state is FileState.DONE:
@@ -228,10 +266,12 @@ def _check(
         if reason or row.state is FileState.WAITING:
             waiting.add(file.file_id)
         on_file(file.sequences, file.residues)
-    outputs = [output for _, output in resume_plan.added]
     size = prepared.settings.shards.size
-    scanned_now = [scanned(file, size) for file, _ in resume_plan.added]
-    added = recorded(scanned_now, outputs, len(rows))
+    added: list[FileRecord] = []
+    for model in models:
+        new = [(file, path) for file, path in resume_plan.added if model_of(path) is model]
+        scans = [scanned(file, model, size) for file, _ in new]
+        added += recorded(scans, [path for _, path in new], model, len(rows) + len(added))
     if changes:
         ledger.append(None, *changes)
     if added:

@@ -17,10 +17,11 @@ import torch
 from tui_balancer.devices.discovery import describe
 from tui_balancer.devices.monitoring import DeviceMonitor, open_monitor
 from tui_balancer.embedding.embedder import Embedder, load_embedder
-from tui_balancer.inputs.records import ProteinRecord
+from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.samples import Telemetry
 from tui_balancer.workers.process.busy import BusyClock
 from tui_balancer.workers.process.memory import give_back_freed_memory
+from tui_balancer.workers.task.oom import free_caches
 from tui_balancer.workers.task.prefetch import Prefetch
 from tui_balancer.workers.task.read_ahead import ReadAhead
 from tui_balancer.workers.task.task import Abandoned, WorkerContext, embed
@@ -28,7 +29,7 @@ from tui_balancer.workers.task.write_behind import WriteBehind
 from tui_balancer.workers.vectors.batch_plan import first_batch
 from tui_balancer.workers.vectors.shared_blocks import shared_blocks
 from tui_balancer.workers.wire.config import WorkerSetup
-from tui_balancer.workers.wire.protocol import DeviceFacts
+from tui_balancer.workers.wire.protocol import DeviceFacts, Task
 from tui_balancer.workers.wire.queues import WorkQueue
 
 _TELEMETRY_SECONDS = 1.0
@@ -43,12 +44,14 @@ def run_worker(setup: WorkerSetup, started: float) -> None:
         setup: The worker's setup.
         started: `time.monotonic()` at the worker's first line.
     """
-    embedder = load_onto_device(setup)
+    began = time.monotonic()
+    loaded = [load_onto_device(setup)]
+    model_seconds = time.monotonic() - began
     assert setup.queues is not None, "a worker process has queues"
     queue = setup.queues.connect(setup.worker)
     load_seconds = time.monotonic() - started
-    with at_work(setup, embedder, queue) as bench:
-        say_hello(bench, load_seconds)
+    with at_work(setup, loaded.pop(), queue, load_seconds) as bench:
+        say_hello(bench, model_seconds)
         work_until_over(bench)
     _log.info("the run is over")
 
@@ -81,24 +84,54 @@ def make_current(setup: WorkerSetup) -> None:
         torch.cuda.set_device(setup.local_device)
 
 
-def say_hello(bench: WorkerContext, load_seconds: float) -> None:
-    """Report that a worker is ready, `load_seconds` after its first line."""
+def change_model(bench: WorkerContext, number: int) -> None:
+    """Make sure that a model of the run is on the device, instead of the one that is there.
+
+    The memory of that one is released first: a device may have room for one alone.
+
+    Raises:
+        UserError: See `load_onto_device`; the worker cannot continue.
+    """
+    if number == bench.setup.number:
+        return
+    began = time.monotonic()
+    del bench.embedder, bench.flight
+    gc.unfreeze()
+    free_caches()
+    bench.setup = bench.setup.with_model(number)
+    bench.embedder = load_onto_device(bench.setup)
+    bench.flight = Prefetch(bench.embedder, bench.busy)
+    say_hello(bench, time.monotonic() - began)
+
+
+def say_hello(bench: WorkerContext, model_seconds: float) -> None:
+    """Report that a worker is ready with a model that took so many seconds to load."""
     setup, device = bench.setup, describe(bench.setup.local_device)
-    _log.info("ready on %s after %.1f s", device.name, load_seconds)
-    sha256 = bench.embedder.sha256
+    _log.info("ready on %s after %.1f s", device.name, model_seconds)
     bench.queue.hello(
-        DeviceFacts(device.name, device.memory_total, load_seconds, sha256, setup.threads)
+        DeviceFacts(
+            device.name,
+            device.memory_total,
+            bench.load_seconds,
+            bench.embedder.sha256,
+            setup.threads,
+            setup.number,
+            model_seconds,
+        )
     )
 
 
 @contextmanager
-def at_work(setup: WorkerSetup, embedder: Embedder, queue: WorkQueue) -> Iterator[WorkerContext]:
+def at_work(
+    setup: WorkerSetup, embedder: Embedder, queue: WorkQueue, load_seconds: float
+) -> Iterator[WorkerContext]:
     """Return the worker's context, and report its device's state until the end.
 
     Args:
         setup: The worker's setup.
         embedder: The model on its device.
         queue: Gets the reports.
+        load_seconds: See `WorkerContext`.
     """
     busy = BusyClock()
     over = threading.Event()
@@ -107,7 +140,10 @@ def at_work(setup: WorkerSetup, embedder: Embedder, queue: WorkQueue) -> Iterato
         target=_report_telemetry, args=(queue, monitor, busy, over), name="telemetry", daemon=True
     )
     telemetry.start()
-    yield WorkerContext(setup, queue, embedder, busy, Prefetch(embedder, busy))
+    bench = WorkerContext(setup, queue, embedder, busy, Prefetch(embedder, busy), load_seconds)
+    # The context alone has the model, which it may have to release.
+    del embedder
+    yield bench
     over.set()
     telemetry.join()
 
@@ -127,9 +163,14 @@ def work_until_over(bench: WorkerContext) -> None:
 
     While a task is computed, the next one's files are read and the last one's outputs written.
     """
-    setup = bench.setup
 
-    def first(records: Sequence[ProteinRecord]) -> tuple[list[str], ...]:
+    def rules(task: Task) -> ReadingRules:
+        return bench.setup.with_model(task.model).reading
+
+    def first(task: Task, records: Sequence[ProteinRecord]) -> tuple[list[str], ...]:
+        setup = bench.setup
+        if task.model != setup.number:
+            return ()
         return first_batch(
             records,
             setup.reading,
@@ -138,11 +179,12 @@ def work_until_over(bench: WorkerContext) -> None:
             shared=shared_blocks(setup, bench.embedder.sha256),
         )
 
-    ahead = ReadAhead(bench.queue, setup.reading, first)
+    ahead = ReadAhead(bench.queue, rules, first)
     behind = WriteBehind(bench.queue)
     with closing(ahead), closing(behind):
         while (task := bench.queue.take(on_empty=behind.check)) is not None:
             files = ahead.files(task)
+            change_model(bench, task.model)
             ahead.begin()
             try:
                 embedded = embed(bench, task, files, ahead.first_batch)

@@ -15,7 +15,13 @@ from contextlib import ExitStack
 import torch
 
 from tui_balancer.embedding.embedder import Embedder
-from tui_balancer.workers.process.loop import at_work, load_onto_device, make_current, say_hello
+from tui_balancer.workers.process.loop import (
+    at_work,
+    change_model,
+    load_onto_device,
+    make_current,
+    say_hello,
+)
 from tui_balancer.workers.task.read_ahead import read_files
 from tui_balancer.workers.task.task import Abandoned, WorkerContext, embed
 from tui_balancer.workers.task.write_behind import write_outputs
@@ -40,7 +46,7 @@ class Slot:
             UserError: The model cannot be loaded, or lacks a layer.
         """
         started = time.monotonic()
-        self._embedder: Embedder | None = load_onto_device(setup)
+        self._loaded: list[Embedder] = [load_onto_device(setup)]
         self._load_seconds = time.monotonic() - started
         self._setup = setup
         self._queue = WorkQueue(board, setup.worker)
@@ -50,9 +56,9 @@ class Slot:
 
     def open(self) -> None:
         """Report to the board that the slot is ready: leases may arrive from now on."""
-        assert self._embedder is not None, "a closed slot is not opened again"
+        assert self._loaded, "a slot is opened once"
         self._bench = self._until_closed.enter_context(
-            at_work(self._setup, self._embedder, self._queue)
+            at_work(self._setup, self._loaded.pop(), self._queue, self._load_seconds)
         )
         say_hello(self._bench, self._load_seconds)
 
@@ -62,13 +68,14 @@ class Slot:
         Raises:
             Exception: An error that is not about a file; the slot cannot continue.
         """
-        files = read_files(task.files, self._setup.reading)
+        files = read_files(task.files, self._setup.with_model(task.model).reading)
         with self._computing:
             if self._bench is None:
                 raise LookupError(f"the slot of {self._setup.worker.device} is closed")
             # Both belong to a thread, and each lease has its own.
             make_current(self._setup)
             torch.set_num_threads(self._setup.threads)
+            change_model(self._bench, task.model)
             try:
                 embedded = embed(self._bench, task, files)
             except Abandoned:
@@ -80,5 +87,6 @@ class Slot:
         """Wait for the batch in flight, then release the model and its memory."""
         with self._computing:
             self._until_closed.close()
-            self._bench = self._embedder = None
+            self._loaded.clear()
+            self._bench = None
             torch.cuda.empty_cache()

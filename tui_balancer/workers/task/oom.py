@@ -84,11 +84,11 @@ def _tried(embed: Embed, sequences: Sequence[str]) -> torch.Tensor | None:
         if not is_out_of_memory(error):
             raise
     # Only after the error is gone: its traceback keeps the tensors of the forward pass.
-    _free_caches()
+    free_caches()
     return None
 
 
-def _free_caches() -> None:
+def free_caches() -> None:
     """Release cached memory of torch and the C library."""
     gc.collect()
     torch.cuda.empty_cache()

@@ -61,8 +61,8 @@ def _read(file: FileTask, rules: ReadingRules) -> ReadFile:
     return ReadFile(file, content)
 
 
-FirstBatch = Callable[[Sequence[ProteinRecord]], tuple[list[str], ...]]
-"""Takes the records of a task; returns its first batch, if known."""
+FirstBatch = Callable[[Task, Sequence[ProteinRecord]], tuple[list[str], ...]]
+"""Takes a task and its records; returns its first batch, if known."""
 
 
 class ReadAhead:
@@ -72,8 +72,10 @@ class ReadAhead:
     guess was stolen or moved, that one is read on arrival.
     """
 
-    def __init__(self, queue: WorkQueue, rules: ReadingRules, first_batch: FirstBatch) -> None:
-        """Take the source of tasks, the reader of files, and the first batch of tasks."""
+    def __init__(
+        self, queue: WorkQueue, rules: Callable[[Task], ReadingRules], first_batch: FirstBatch
+    ) -> None:
+        """Take the source of tasks, how the files of each are read, and its first batch."""
         self._queue = queue
         self._rules = rules
         self._first_batch = first_batch
@@ -93,11 +95,12 @@ class ReadAhead:
         """
         guess, self._guess = self._guess, None
         read = guess.result() if guess is not None else ()
+        rules = self._rules(task)
         if [_identity(one.task) for one in read] != [_identity(file) for file in task.files]:
-            return read_files(task.files, self._rules)
+            return read_files(task.files, rules)
         return tuple(
             # A file that failed ahead of time is read again in its turn.
-            ReadFile(file, one.content) if one.content is not None else _read(file, self._rules)
+            ReadFile(file, one.content) if one.content is not None else _read(file, rules)
             for one, file in zip(read, task.files, strict=True)
         )
 
@@ -119,9 +122,9 @@ class ReadAhead:
         task = self._queue.peek()
         if task is None or not _is_small(task):
             return ()
-        files = read_files(task.files, self._rules)
+        files = read_files(task.files, self._rules(task))
         if not any(file.segments for file in files):
-            self._first = self._first_batch([one for file in files for one in file.records])
+            self._first = self._first_batch(task, [one for file in files for one in file.records])
         return files
 
 

@@ -38,16 +38,17 @@ class Abandoned(Exception):
     """The app withdrew the task."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WorkerContext:
     """The context of a worker for all its tasks.
 
     Attributes:
-        setup: Its setup.
+        setup: Its setup, with the model that is on its device.
         queue: Source of tasks and sink of results.
-        embedder: The model on its device.
+        embedder: That model.
         busy: Sums the busy time of the device.
         flight: Batches submitted ahead of time.
+        load_seconds: Seconds from the worker's first line until its first model was ready.
     """
 
     setup: WorkerSetup
@@ -55,6 +56,7 @@ class WorkerContext:
     embedder: Embedder
     busy: BusyClock
     flight: Prefetch
+    load_seconds: float = 0.0
 
 
 class TaskRun:

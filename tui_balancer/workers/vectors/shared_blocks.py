@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
-from tui_balancer.outputs.dereplication import PLAN_FOLDER, SharedPlan
+from tui_balancer.outputs.dereplication import SharedPlan, plan_folder
 from tui_balancer.outputs.partials import KeptBatch, PartialResult
 from tui_balancer.workers.wire.config import WorkerSetup
 
@@ -30,9 +30,9 @@ class SharedBlocks:
     """
 
     def __init__(self, plan: SharedPlan, folder: Path, origin: Mapping[str, object]) -> None:
-        """Take a plan, the run folder, and everything that determines the vectors of a piece."""
+        """Take a plan, its folder, and everything that determines the vectors of a piece."""
         self.plan = plan
-        self._folder = folder / PLAN_FOLDER
+        self._folder = folder
         self._origin = {**origin, "plan": plan.sha256}
 
     def find(self, texts: Sequence[str]) -> dict[int, dict[int, int]]:
@@ -89,9 +89,11 @@ def shared_blocks(setup: WorkerSetup, weights_sha256: str) -> SharedBlocks | Non
     Raises:
         UserError: The plan is damaged.
     """
-    folder = setup.folder
-    plan = _opened(folder) if folder is not None and setup.settings.dereplicate else None
-    if plan is None or folder is None:
+    if setup.folder is None or not setup.settings.dereplicate:
+        return None
+    folder = plan_folder(setup.folder, setup.mark)
+    plan = _opened(folder)
+    if plan is None:
         return None
     origin: dict[str, object] = {
         "settings": asdict(setup.settings),
@@ -102,6 +104,6 @@ def shared_blocks(setup: WorkerSetup, weights_sha256: str) -> SharedBlocks | Non
     return SharedBlocks(plan, folder, origin)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=8)
 def _opened(folder: Path) -> SharedPlan | None:
     return SharedPlan.open(folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tui_balancer.embedding.models import ModelSource
@@ -10,6 +10,16 @@ from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.wire.protocol import WorkerId
 from tui_balancer.workers.wire.queues import SharedWorkQueues
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerModel:
+    """One of several models of a run; see `WorkerSetup` for its attributes."""
+
+    model: ModelSource
+    settings: EmbeddingSettings
+    reading: ReadingRules
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,10 @@ class WorkerSetup:
         folder: The run folder, with the blocks that units share; None if there are none.
         place: The device's name in the worker's process, if it differs from its id in the run: on a
             node of a cluster.
+        mark: The model's mark in the names of outputs, in a run with several; see
+            `layout.distinct_marks`.
+        number: The model's place in the run.
+        models: All models of a run with several.
     """
 
     worker: WorkerId
@@ -43,6 +57,23 @@ class WorkerSetup:
     visible: str = ""
     place: str = ""
     folder: Path | None = None
+    mark: str = ""
+    number: int = 0
+    models: tuple[WorkerModel, ...] = ()
+
+    def with_model(self, number: int) -> WorkerSetup:
+        """Return the same setup with another model of the run to load."""
+        if number == self.number:
+            return self
+        one = self.models[number]
+        return replace(
+            self,
+            number=number,
+            model=one.model,
+            settings=one.settings,
+            reading=one.reading,
+            mark=one.mark,
+        )
 
     @property
     def local_device(self) -> str:

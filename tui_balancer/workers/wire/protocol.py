@@ -79,6 +79,7 @@ class Task:
             outputs are in place; the app removes it.
         spans: The initial batches of this worker, `first <= number < end`, for a unit that it
             shares with others; None for all.
+        model: The place of its model in the run.
     """
 
     unit_id: int
@@ -86,6 +87,7 @@ class Task:
     files: tuple[FileTask, ...]
     partial: Path
     spans: Spans | None = None
+    model: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,8 @@ class DeviceFacts:
         load_seconds: Seconds from the worker's first line until the model is ready.
         model_sha256: SHA-256 of the checkpoint file, or of the seeded parameters if untrained.
         threads: CPU threads the worker computes with.
+        model: The place of the model in the run.
+        model_seconds: Seconds that loading it took, without the start of the process.
     """
 
     name: str
@@ -165,13 +169,15 @@ class DeviceFacts:
     load_seconds: float
     model_sha256: str
     threads: int
+    model: int = 0
+    model_seconds: float = 0.0
 
 
 class WorkerApi(Protocol):
     """The app's side, called from server threads; every method is thread-safe."""
 
     def hello(self, worker: WorkerId, facts: DeviceFacts) -> None:
-        """The worker's model is ready."""
+        """A model is ready: the worker's first one, or the one of its newest task."""
 
     def take_nowait(self, worker: WorkerId) -> Task | None:
         """Lease and return the next task in one step.

@@ -14,7 +14,7 @@ from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, RunningUnit
 
 SHAPE = MODELS["esm2_t33_650M_UR50D"]
 SETTINGS = EmbeddingSettings(batch_tokens=4096, max_length=1022)
-DEADLINES = Deadlines(300.0, SHAPE, SETTINGS, {"cpu:0": 1e12})
+DEADLINES = Deadlines(300.0, [(SHAPE, SETTINGS)], {"cpu:0": 1e12})
 HUGE = Unit(7, "huge", sequences=100_000, residues=30_000_000, cost=1e18)
 PIDS = {"cpu:0": 11}
 TINY = Unit(8, "tiny", sequences=1, residues=100, cost=1e9)

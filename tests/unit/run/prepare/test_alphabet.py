@@ -51,7 +51,7 @@ def test_its_maximum_length_is_the_models_unless_one_was_given(fasta: Path, tmp_
         settings = run_settings(
             (str(fasta),),
             tmp_path / "out",
-            ModelOptions(model=UNTRAINED),
+            ModelOptions(model=(UNTRAINED,)),
             DeviceOptions(devices="cpu"),
             embedding=EmbeddingOptions(max_length=asked),
         )
@@ -74,5 +74,5 @@ def test_so_do_a_plan_and_a_simulation(
         return scan(file, rules, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(scanning, "scan_file", noting)
-    plan(str(fasta), model=ModelOptions(model=UNTRAINED))
+    plan(str(fasta), model=ModelOptions(model=(UNTRAINED,)))
     assert seen == [alphabet]

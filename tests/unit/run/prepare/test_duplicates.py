@@ -30,7 +30,12 @@ from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
-from tui_balancer.outputs.dereplication import PLAN_FOLDER, SharedPlan, planned_copies
+from tui_balancer.outputs.dereplication import (
+    PLAN_FOLDER,
+    SharedPlan,
+    plan_folder,
+    planned_copies,
+)
 from tui_balancer.outputs.layout import output_paths
 from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.run.prepare.duplicates import dereplicated
@@ -82,7 +87,8 @@ class Run:
         files = file_records(scans, output_paths(found), shape, BATCH_TOKENS)
         self.full_cost = sum(file.cost for file in files)
         if self.settings.dereplicate:
-            files = dereplicated(files, duplicate_index, folder, shape, RULES, BATCH_TOKENS)
+            place = plan_folder(folder)
+            files = dereplicated(files, duplicate_index, place, shape, RULES, BATCH_TOKENS)
         self.files = files
         self.manifest = Manifest.of(files, folder)
 
@@ -205,7 +211,7 @@ def test_a_run_without_copies_has_no_plan(tmp_path: Path, embedder: Embedder) ->
     (tmp_path / "in" / "a.faa").write_text(">a\nMKVL\n>b\nMKV\n")
     Run(tmp_path / "in", tmp_path / "out", embedder)
     assert planned_copies(tmp_path / "out") == 0
-    assert SharedPlan.open(tmp_path / "out") is None
+    assert SharedPlan.open(plan_folder(tmp_path / "out")) is None
 
 
 def test_what_a_scan_that_was_cut_off_has_planned_does_not_count(
@@ -225,7 +231,7 @@ def test_a_plan_that_is_damaged_is_told(twins: Path, tmp_path: Path, embedder: E
     run = Run(twins, tmp_path / "out", embedder)
     (tmp_path / "out" / PLAN_FOLDER / "keys.npy").unlink()
     with pytest.raises(UserError, match="lacks a file"):
-        SharedPlan.open(tmp_path / "out")
+        SharedPlan.open(plan_folder(tmp_path / "out"))
     assert run.files[0].sequences == len(read_fasta(twins / "a.faa", RULES).records)
 
 

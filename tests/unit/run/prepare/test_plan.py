@@ -9,13 +9,20 @@ from typing import Any, cast
 import pytest
 
 from tests.support.balance import specs, units
-from tui_balancer.embedding.families.table import MODELS
+from tui_balancer.embedding.families.requests import UntrainedModel
+from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.discovery import find_inputs
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.run.prepare import plan
-from tui_balancer.run.prepare.plan import CUDA_FLOPS, planned_manifest, predicted_seconds
+from tui_balancer.run.prepare.models import PreparedModel
+from tui_balancer.run.prepare.plan import (
+    CUDA_FLOPS,
+    ScannedModel,
+    planned_manifest,
+    predicted_seconds,
+)
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.scheduler.model import TimeSettings
 from tui_balancer.scheduler.simulation.devices import Rules
@@ -23,14 +30,17 @@ from tui_balancer.scheduler.simulation.run import SimulatedRun
 from tui_balancer.scheduler.simulation.simulate import simulate
 from tui_balancer.settings import BalancingSettings
 
+MODEL = PreparedModel(
+    UntrainedModel("esm2_t33_650M_UR50D", 0).source(), EmbeddingSettings(), ReadingRules(), ()
+)
+
 
 def prepared(*weights: float, stealing: bool = True, splitting: bool = False) -> PreparedRun:
     pretended: Any = SimpleNamespace(
         specs=specs(*weights),
         devices=[SimpleNamespace(threads=1) for _ in weights],
         settings=SimpleNamespace(balancing=BalancingSettings(TimeSettings(), stealing, splitting)),
-        embedding=SimpleNamespace(batch_tokens=4096),
-        model=SimpleNamespace(shape=MODELS["esm2_t33_650M_UR50D"]),
+        models=(MODEL,),
     )
     return cast("PreparedRun", pretended)
 
@@ -75,9 +85,8 @@ def test_what_is_there_several_times_costs_only_whoever_has_it_first(tmp_path: P
         (tmp_path / f"{name}.faa").write_text(f">1\nMKVLAAGW\n>2\nMKVLAAGW\n>3\n{name * 8}\n")
     duplicate_index = DuplicateIndex()
     scans = scan(find_inputs([tmp_path]), ReadingRules(), duplicate_index=duplicate_index)
-    run = prepared(1.0)
-    every, none = planned_manifest(run, scans, None)
-    once, copies = planned_manifest(run, scans, duplicate_index)
+    every, none = planned_manifest([ScannedModel(MODEL, scans, None)])
+    once, copies = planned_manifest([ScannedModel(MODEL, scans, duplicate_index)])
     (first,) = {file.cost for file in every.files}
     assert (none, copies) == (0, 5)
     assert [file.cost for file in once.files] == pytest.approx(
