@@ -14,6 +14,9 @@ from tui_balancer.errors import UserError
 
 UNTRAINED_PREFIX = "untrained:"
 
+_SUFFIXES = (".pt", ".pth")
+"""Of checkpoints in one file."""
+
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
@@ -66,8 +69,8 @@ def parse_model(text: str, seed: int) -> ModelRequest:
 
     Args:
         text: A model's name, `untrained:NAME`, the path of a checkpoint or of a folder in Hugging
-            Face's format: anything that ends in `.pt`, holds a slash or exists; or `OWNER/NAME`
-            on the Hugging Face Hub, if it is in the cache or a family's own.
+            Face's format: anything that ends in `.pt` or `.pth`, holds a slash or exists; or
+            `OWNER/NAME` on the Hugging Face Hub, if it is in the cache or a family's own.
         seed: Of the random weights, should the model be untrained.
 
     Raises:
@@ -80,7 +83,7 @@ def parse_model(text: str, seed: int) -> ModelRequest:
     path = Path(text).expanduser()
     if not path.exists() and (hub := _on_the_hub(text)):
         return hub
-    if text and path.name not in MODELS and (path.suffix == ".pt" or "/" in text):
+    if text and path.name not in MODELS and (path.suffix in _SUFFIXES or "/" in text):
         return CheckpointModel(path)
     if text and path.exists():
         return CheckpointModel(path)

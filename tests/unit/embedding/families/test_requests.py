@@ -42,6 +42,7 @@ def test_paths_are_told_by_suffix_slash_or_existence(
     Path("mine").touch()
     assert parse_model("mine", 0) == CheckpointModel(Path("mine"))
     assert parse_model("absent.pt", 0) == CheckpointModel(Path("absent.pt"))
+    assert parse_model("absent.pth", 0) == CheckpointModel(Path("absent.pth"))
     assert parse_model("models/absent", 0) == CheckpointModel(Path("models/absent"))
     assert parse_model("~/a.pt", 0) == CheckpointModel(tmp_path / "home" / "a.pt")
 
@@ -55,6 +56,8 @@ def test_paths_are_told_by_suffix_slash_or_existence(
         ("facebook/esm2_t30_150M_UR50", "esm2_t30_150M_UR50D"),
         ("650M", "esm2_t33_650M_UR50D"),
         ("esm2_t36_3B_UR5OD", "esm2_t36_3B_UR50D"),
+        ("ESMC_600M", "esmc_600m"),
+        ("esmc-300m", "esmc_300m"),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_one_that_was_meant(text: str, meant: str) -> None:

@@ -1,0 +1,71 @@
+"""ESM C's models, alphabet and cost. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar
+
+from tui_balancer.alphabets import PROTEIN, Alphabet
+from tui_balancer.embedding.families.family import STATE_KINDS, Family, PublishedModel
+from tui_balancer.embedding.models import ModelShape
+
+
+@dataclass(frozen=True, slots=True)
+class EsmcShape(ModelShape):
+    """The architecture of an ESM C model: BOS, residues and EOS go through n layers of width d.
+
+    Attributes:
+        inner: Width of the feed-forward's hidden layer, f.
+    """
+
+    family: ClassVar[str] = "esmc"
+    alphabet: ClassVar[Alphabet] = PROTEIN
+
+    inner: int
+
+    @property
+    def weights(self) -> int:
+        """Numbers in the weights of the layers, `n·(4·d² + 3·d·f)`."""
+        return self.layers * self.width * (4 * self.width + 3 * self.inner)
+
+    def flops(self, tokens: int, squared_tokens: int) -> float:
+        """Return the FLOPs of forward passes, see `ModelShape.flops`.
+
+        `n·((8·d² + 6·d·f)·ΣL + 4·d·ΣL²)`: per layer and token, the four attention projections are
+        d × d matrices, and the feed-forward has two of d × f (the gate and what it is multiplied
+        with) and one of f × d, each number one multiplication with one addition. Attention is that
+        of ESM-2. Softmax, SiLU, the gate's product and the layer norms are left out.
+        """
+        return 2.0 * self.weights * tokens + 4.0 * self.layers * self.width * squared_tokens
+
+
+def inner_width(width: int) -> int:
+    """Return the feed-forward's width in all published models: 8/3 of d, rounded up to 256."""
+    return int((8 / 3 * width + 255) // 256 * 256)
+
+
+def _published(size: str, licence: str, layers: int, width: int, heads: int) -> PublishedModel:
+    shape = EsmcShape(layers, width, heads, inner_width(width))
+    return PublishedModel(shape, licence, f"biohub/ESMC-{size}")
+
+
+FAMILY = Family(
+    name=EsmcShape.family,
+    title="ESM C",
+    models=MappingProxyType(
+        {
+            "esmc_300m": _published("300M", "MIT (before 2026: Cambrian Open)", 30, 960, 15),
+            "esmc_600m": _published(
+                "600M", "MIT (before 2026: Cambrian Non-Commercial)", 36, 1152, 18
+            ),
+            "esmc_6b": _published("6B", "MIT", 80, 2560, 40),
+        }
+    ),
+    max_length=2046,
+    kinds=STATE_KINDS,
+    mark="ESMC",
+)
+"""The second half of the training had contexts of 2,048 tokens. Positions have no end, so neither
+does a sequence; the makers' own service takes 16,384 tokens.
+"""
