@@ -100,6 +100,10 @@ class AttachClient:
         """See `RunHandle.summary`."""
         return self._ask(AskSummary())
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
     def _ask(self, request: Request[Value]) -> Value:
         try:
             return self._ask_once(request)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from fnmatch import translate
 from heapq import nlargest
 from itertools import takewhile
-from re import compile as compiled
 from typing import Final
 
 from msgspec import Struct
@@ -19,8 +19,11 @@ from tui_balancer.view.handle import RunHandle
 _COMPARED: Final = 200
 """Number of names that are compared with an unknown one."""
 
-_MANY: Final = 2_000
+_MANY: Final = 500
 """Number of names above which most are not looked at letter by letter."""
+
+_FEW: Final = 4
+"""Number of names that are looked for one by one in every path."""
 
 _NO_EVENT: Final = -1
 
@@ -44,51 +47,26 @@ class FileSelection(Struct, frozen=True, forbid_unknown_fields=True):
     waiting: str = ""
 
 
-def find_file(units: Sequence[Unit], name: str, devices: Iterable[str] = ()) -> int:
-    """Return the number of a file by its name, or by the unique end of its path.
-
-    Args:
-        units: Every file, at its number.
-        name: The name.
-        devices: Names that are no files, for the nearest name in the refusal.
-
-    Raises:
-        UnknownName: There is none, or several paths have this end.
-    """
-    (number,) = find_files(units, (name,), devices)
-    return number
-
-
 def find_files(
     units: Sequence[Unit], names: Sequence[str], devices: Iterable[str] = ()
 ) -> list[int]:
-    """Return the number of each file, as `find_file`, after one pass over all files.
+    """Return the number of each file by its name, or by the unique end of its path.
+
+    Args:
+        units: Every file, at its number; with 100,000 files this takes some milliseconds.
+        names: The names.
+        devices: Names that are no files, for the nearest name in the refusal.
 
     Raises:
         UnknownName: The first name that means no file, or several.
     """
+    known = [unit.name for unit in units]
     alike: dict[str, list[int]] = {_last(name): [] for name in names}
-    for number, unit in enumerate(units):
-        if (last := _last(unit.name)) in alike:
+    ends = tuple(alike) if len(alike) <= _FEW else ("",)
+    for number in [number for number, one in enumerate(known) if one.endswith(ends)]:
+        if (last := _last(known[number])) in alike:
             alike[last].append(number)
-    return [_chosen(units, alike[_last(name)], name, devices) for name in names]
-
-
-def _chosen(
-    units: Sequence[Unit], numbers: Sequence[int], name: str, devices: Iterable[str]
-) -> int:
-    """Return the file that a name means, of those whose paths have the same last part."""
-    found = [number for number in numbers if units[number].name == name]
-    found = found or [number for number in numbers if _same_end(units[number].name, name)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        some = " and ".join(units[number].name for number in found[:2])
-        raise UnknownName(f"{name!r} may be {some}: write more of its path")
-    what = "neither a file nor a device" if (known := list(devices)) else "not a file"
-    near = _nearest(name, [*known, *(unit.name for unit in units)])
-    hint = f" The nearest is {near}." if near else ""
-    raise UnknownName(f"{name!r} is {what} of this run.{hint}")
+    return [_chosen(known, alike[_last(name)], name, devices) for name in names]
 
 
 def select_files(run: RunHandle, selection: FileSelection) -> tuple[int, ...]:
@@ -115,24 +93,49 @@ def select_files(run: RunHandle, selection: FileSelection) -> tuple[int, ...]:
     return tuple(dict.fromkeys(chosen))
 
 
+def _chosen(known: Sequence[str], numbers: Sequence[int], name: str, devices: Iterable[str]) -> int:
+    """Return the file that a name means, of those whose paths have the same last part."""
+    found = [number for number in numbers if known[number] == name]
+    found = found or [number for number in numbers if _same_end(known[number], name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        some = " and ".join(known[number] for number in found[:2])
+        raise UnknownName(f"{name!r} may be {some}: write more of its path")
+    others = list(devices)
+    what = "neither a file nor a device" if others else "not a file"
+    near = _nearest(name, [*others, *known])
+    hint = f" The nearest is {near}." if near else ""
+    raise UnknownName(f"{name!r} is {what} of this run.{hint}")
+
+
 def _failed(units: Sequence[Unit], places: Places) -> list[int]:
     ended = enumerate(places.ended[: len(units)])
     return [number for number, how in ended if how == Ended.FAILED and units[number].whole is None]
 
 
 def _waiting(units: Sequence[Unit], places: Places, glob: str) -> list[int]:
-    matches = compiled(translate(glob)).match
-    whole_path = "/" in glob
-    found = set()
+    waiting: set[int] = set()
     for queue in places.queues.values():
-        for number in queue:
-            unit = units[number]
-            # A shard waits for its file, whose name the person knows.
-            file = number if unit.whole is None else unit.whole
-            name = units[file].name
-            if matches(name if whole_path else _last(name)):
-                found.add(file)
-    return sorted(found)
+        waiting.update(queue)
+    # A shard waits for its file, whose name the person knows.
+    return [
+        number
+        for number in _matching([unit.name for unit in units], glob)
+        if units[number].whole is None
+        and (number in waiting or not waiting.isdisjoint(units[number].shards))
+    ]
+
+
+def _matching(names: Sequence[str], glob: str) -> list[int]:
+    """Return the numbers of names that match a glob."""
+    matches = re.compile(translate(glob)).match
+    # Most names lack a plain part of the glob, and that is seen much faster.
+    plain = max(re.split(r"[*?]", glob.partition("[")[0]), key=len)
+    likely = [number for number, name in enumerate(names) if plain in name]
+    if "/" in glob:
+        return [number for number in likely if matches(names[number])]
+    return [number for number in likely if matches(_last(names[number]))]
 
 
 def _last(name: str) -> str:
@@ -144,18 +147,18 @@ def _same_end(known: str, name: str) -> bool:
     return known.endswith(f"/{name}") or name.endswith(f"/{known}")
 
 
-def _nearest(name: str, names: Iterable[str]) -> str:
+def _nearest(name: str, names: Sequence[str]) -> str:
     """Return the most similar name; empty if there is none."""
 
     def alike(one: str) -> int:
         return _same_letters(name, one) + _same_letters(reversed(name), reversed(one))
 
-    likely = nlargest(_COMPARED, _shortlist(name, list(names)), key=alike)
+    likely = nlargest(_COMPARED, _shortlist(name, names), key=alike)
     return next(iter(get_close_matches(name, likely, 1, 0.0)), "")
 
 
 def _shortlist(name: str, names: Sequence[str]) -> Sequence[str]:
-    """Return, of very many names, those that share the longest beginning or end with a file's."""
+    """Return, of very many names, some that share the longest beginning or end with a file's."""
     if len(names) <= _MANY:
         return names
     last = _last(name)
@@ -169,7 +172,7 @@ def _shortlist(name: str, names: Sequence[str]) -> Sequence[str]:
         best, low, high = names, 1, len(last)
         while low <= high:
             middle = (low + high) // 2
-            if found := _with(part(middle), names):
+            if found := _with(part(middle), best):
                 best, low = found, middle + 1
             else:
                 high = middle - 1

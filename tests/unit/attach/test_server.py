@@ -8,6 +8,7 @@ import socket
 import stat
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ from tui_balancer.attach.messages import (
     encode,
 )
 from tui_balancer.attach.responder import READ_ONLY
-from tui_balancer.attach.server import MOST_CLIENTS
+from tui_balancer.attach.server import MOST_CLIENTS, STATUS_PAUSE_SECONDS
 from tui_balancer.errors import UserError
 from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.scheduler.commands import Drain, Outcome, PauseAll, StopNow
@@ -258,6 +259,19 @@ def test_too_many_at_once_are_turned_away_until_some_have_left(served: ServedRun
         one.close()
     served.wait_until_all_have_left()
     assert served.client().snapshot() == served.run.snapshot()
+
+
+def test_a_client_that_asks_for_the_status_without_a_pause_gets_one(
+    served: ServedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    still = SimpleNamespace(monotonic=lambda: 7.0, sleep=slept.append)
+    monkeypatch.setattr("tui_balancer.attach.server.time", still)
+    client = served.client()
+    for _ in range(3):
+        client.status()
+        client.snapshot()
+    assert slept == pytest.approx([0.0, STATUS_PAUSE_SECONDS, STATUS_PAUSE_SECONDS])
 
 
 def test_a_run_that_does_not_answer_is_told_from_one_that_is_gone(

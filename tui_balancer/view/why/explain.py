@@ -22,7 +22,7 @@ from tui_balancer.scheduler.events import (
     UnbundleEvent,
 )
 from tui_balancer.view.event_lines import EventLine, event_line
-from tui_balancer.view.names import find_file
+from tui_balancer.view.names import find_files
 from tui_balancer.view.why.arrivals import arrived, shared
 from tui_balancer.view.why.devices import explain_device, simply_works
 from tui_balancer.view.why.facts import Explanation, Facts, Kind
@@ -81,7 +81,8 @@ def explain_name(facts: Facts, name: str) -> Explanation:
     if facts.device(name) is not None:
         return explain_device(facts, name)
     devices = (one.device for one in facts.snapshot.devices)
-    return explain_file(facts, find_file(facts.units, name, devices))
+    (number,) = find_files(facts.units, (name,), devices)
+    return explain_file(facts, number)
 
 
 def explain_all(facts: Facts) -> tuple[Explanation, ...]:
