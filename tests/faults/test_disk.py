@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support.leases import leases_of
-from tests.support.sessions import finished, leftovers, outputs, session, wait_until
+from tests.support.sessions import at_work, finished, held, leftovers, outputs, session, wait_until
 from tui_balancer.errors import UserError
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
@@ -146,7 +146,8 @@ def test_a_ledger_that_cannot_grow_holds_the_run_and_nothing_of_the_story_is_los
     # What is shared out at the end counts as an attempt, too.
     run = session(proteins, checkpoint, tmp_path / "out", splitting=False)
     run.start()
-    wait_until(run, lambda: run.coordinator.totals().running == 2)
+    with held(run, at_work):
+        wait_until(run, lambda: run.coordinator.totals().running == 2)
     with no_file_may_grow():
         run.execute(SetPolicy(TimeSettings(2.0)))
         wait_until(run, lambda: "ledger" in run.snapshot().trouble and run.snapshot().paused)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.sessions import finished, in_mid_file, outputs, session, wait_for_row, wait_until
+from tests.support.sessions import finished, held, outputs, session, wait_until
 from tui_balancer.exit_codes import EXIT_FAILED
 from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.ledger.reading import read_ledger
@@ -56,12 +56,12 @@ def with_another_ledger(out: Path) -> Path:
 
 
 @pytest.fixture
-def at_work(proteins: Path, checkpoint: Path, tmp_path: Path) -> RunSession:
-    """A run that is in the middle of a file."""
+def at_work(proteins: Path, checkpoint: Path, tmp_path: Path) -> Iterator[RunSession]:
+    """A run that is in the middle of a file until the end of the test."""
     run = session(proteins, checkpoint, tmp_path / "out")
     run.start()
-    wait_for_row(run, in_mid_file)
-    return run
+    with held(run):
+        yield run
 
 
 @pytest.mark.parametrize("harm", [removed, moved, replaced, without_ledger, with_another_ledger])
@@ -75,7 +75,6 @@ def test_a_run_whose_folder_or_ledger_goes_away_says_so_within_seconds_and_fails
     problem, before, *_ = summary_lines(summary)
     assert f"removed or replaced during the run: {what}. Restore it" in problem
     assert before.startswith("before that, ")
-    # Long before the last file; no unit is as short as that on a machine that is busy.
     assert summary.waiting > 0
     assert summary.elapsed_seconds - began < 30.0
     assert summary.failed == ()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.sessions import (
     finished,
-    in_mid_file,
+    held,
     leftovers,
     outputs,
     session,
@@ -20,7 +20,8 @@ from tests.support.sessions import (
 from tui_balancer.run.live import watchdog
 from tui_balancer.scheduler.events import ReturnEvent
 
-FLOOR_SECONDS = 5.0
+FLOOR_SECONDS = 8.0
+"""A machine that stands still for a while, which counts as five seconds, makes nobody hang."""
 
 
 def test_a_stopped_worker_is_killed_charged_and_replaced_and_its_batches_are_not_lost(
@@ -35,8 +36,8 @@ def test_a_stopped_worker_is_killed_charged_and_replaced_and_its_batches_are_not
     # Otherwise another device would go on with the file before anybody is killed.
     run = session(proteins, checkpoint, tmp_path / "out", stealing=False, hang_floor=FLOOR_SECONDS)
     run.start()
-    row = wait_for_row(run, in_mid_file)
-    os.kill(run.engine.pids()[row.device], signal.SIGSTOP)
+    with held(run) as row:
+        os.kill(run.engine.pids()[row.device], signal.SIGSTOP)
     wait_for_row(run, lambda one: one.device == row.device and one.restarts == 1)
     summary = finished(run)
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from tests.support.sessions import (
     finished,
-    in_mid_file,
+    held,
     leftovers,
     outputs,
     session,
-    wait_for_row,
     worker_logs,
 )
 from tui_balancer.run.live.session import RunSession
@@ -24,8 +23,8 @@ def test_a_run_taken_up_again_goes_on_in_the_middle_of_its_files(
     # A file that is divided is taken over by everybody who gets a part of it.
     run = session(proteins, checkpoint, tmp_path / "out", stealing=False)
     run.start()
-    wait_for_row(run, in_mid_file)
-    run.close()
+    with held(run):
+        run.close()
     kept = [path for path in leftovers(tmp_path / "out") if path.suffix == ".partial"]
     assert kept
     assert leftovers(tmp_path / "out") == kept

@@ -8,13 +8,25 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from tests.support.sessions import finished, leftovers, outputs, session, wait_for_row
+from tests.support.sessions import (
+    at_work,
+    finished,
+    held,
+    leftovers,
+    outputs,
+    session,
+    wait_for_row,
+)
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.scheduler.events import FailureEvent, ReturnEvent
-from tui_balancer.scheduler.model import DeviceMetrics
+from tui_balancer.scheduler.model import DeviceMetrics, Unit
 from tui_balancer.view.summary_text import exit_code
+
+
+def runs_again(unit: Unit, row: DeviceMetrics) -> bool:
+    return row.running is not None and row.running.unit == unit and row.running.epoch == 2
 
 
 def test_a_file_that_takes_two_workers_down_fails_and_no_other_is_charged(
@@ -22,16 +34,12 @@ def test_a_file_that_takes_two_workers_down_fails_and_no_other_is_charged(
 ) -> None:
     run = session(proteins, checkpoint, tmp_path / "out")
     run.start()
-    first = wait_for_row(run, lambda row: row.running is not None)
-    assert first.running is not None
-    poison = first.running.unit
-
-    def runs_it(epoch: int, row: DeviceMetrics) -> bool:
-        return row.running is not None and row.running.unit == poison and row.running.epoch == epoch
-
-    for epoch in (1, 2):
-        row = wait_for_row(run, partial(runs_it, epoch))
-        os.kill(run.engine.pids()[row.device], signal.SIGKILL)
+    with held(run, at_work) as first:
+        assert first.running is not None
+        poison = first.running.unit
+        os.kill(run.engine.pids()[first.device], signal.SIGKILL)
+    with held(run, partial(runs_again, poison)) as second:
+        os.kill(run.engine.pids()[second.device], signal.SIGKILL)
     summary = finished(run)
 
     reason = "killed 2 workers, the last one: killed by SIGKILL"
@@ -60,17 +68,17 @@ def test_a_file_that_takes_a_worker_down_in_each_of_two_sessions_fails_and_no_ot
     out = tmp_path / "out"
     run = session(proteins, checkpoint, out, stealing=False)
     run.start()
-    row = wait_for_row(run, lambda row: row.running is not None)
-    assert row.running is not None
-    poison = row.running.unit
-    os.kill(run.engine.pids()[row.device], signal.SIGKILL)
+    with held(run, at_work) as row:
+        assert row.running is not None
+        poison = row.running.unit
+        os.kill(run.engine.pids()[row.device], signal.SIGKILL)
     wait_for_row(run, lambda one: one.device == row.device and one.restarts == 1)
     run.close()
 
     again = session(proteins, checkpoint, out, stealing=False)
     again.start()
-    row = wait_for_row(again, lambda row: row.running is not None and row.running.unit == poison)
-    os.kill(again.engine.pids()[row.device], signal.SIGKILL)
+    with held(again, lambda one: one.running is not None and one.running.unit == poison) as row:
+        os.kill(again.engine.pids()[row.device], signal.SIGKILL)
     summary = finished(again)
 
     assert [one.name for one in summary.failed] == [poison.name]

@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import all_end, attach_command, run_command, workers_of
-from tests.support.sessions import finished, session, wait_for_row
+from tests.support.sessions import at_work, finished, held, session
 from tui_balancer.attach.client import AttachedRun, attach
 from tui_balancer.attach.point import AttachPoint
 from tui_balancer.errors import UserError
@@ -126,7 +126,7 @@ def test_lines_can_be_watched_from_a_second_process_whose_end_is_not_the_run_s(
     assert viewer.stdout is not None
     assert any(re.search(r"running +0/3 files", line) for line in viewer.stdout)
     viewer.send_signal(signal.SIGINT)
-    viewer.communicate(timeout=20)
+    viewer.communicate(timeout=DEADLINE_SECONDS)
     assert viewer.returncode == 130
     run = attached(live.folder)
     assert run.snapshot().phase is Phase.RUNNING
@@ -190,8 +190,8 @@ def test_an_ended_run_is_shown_as_it_was_at_its_end(tmp_path: Path) -> None:
     run = session(inputs, make_checkpoint(tmp_path / "esm2_tiny.pt"), output)
     run.start()
     watching = attached(output)
-    row = wait_for_row(run, lambda one: one.running is not None)
-    os.kill(run.engine.pids()[row.device], signal.SIGKILL)
+    with held(run, at_work) as row:
+        os.kill(run.engine.pids()[row.device], signal.SIGKILL)
     ended = finished(run)
     events = run.events_after(0)
     assert not (output / ATTACH_FILE).exists()

@@ -11,11 +11,10 @@ import pytest
 
 from tests.support.sessions import (
     finished,
-    in_mid_file,
+    held,
     leftovers,
     outputs,
     session,
-    wait_for_row,
 )
 from tui_balancer.outputs.dereplication import PLAN_FOLDER
 
@@ -57,8 +56,8 @@ def test_a_worker_killed_beside_another_changes_no_byte(
 ) -> None:
     run = session(proteins, checkpoint, tmp_path / "out")
     run.start()
-    row = wait_for_row(run, in_mid_file)
-    os.kill(run.engine.pids()[row.device], signal.SIGKILL)
+    with held(run) as row:
+        os.kill(run.engine.pids()[row.device], signal.SIGKILL)
     assert finished(run).done == FILES
     assert outputs(tmp_path / "out") == outputs(quiet)
     assert leftovers(tmp_path / "out") == []

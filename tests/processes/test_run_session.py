@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sessions import finished, in_mid_file, outputs, session, wait_for_row
+from tests.support.sessions import at_work, finished, held, outputs, session, wait_for_row
 from tui_balancer.exit_codes import EXIT_FAILED
 from tui_balancer.export.export import verify
 from tui_balancer.failures import FailureCause
@@ -40,9 +40,9 @@ def test_a_worker_killed_in_mid_file_costs_nothing_but_time(
 
     run = session(proteins, checkpoint, tmp_path / "killed", cpu_workers=2)
     run.start()
-    device = wait_for_row(run, in_mid_file).device
-    os.kill(run.engine.pids()[device], signal.SIGKILL)
-    wait_for_row(run, lambda row: row.device == device and row.restarts == 1)
+    with held(run) as row:
+        os.kill(run.engine.pids()[row.device], signal.SIGKILL)
+    wait_for_row(run, lambda one: one.device == row.device and one.restarts == 1)
     summary = finished(run)
     assert (summary.done, summary.failed, summary.waiting) == (5, (), 0)
     assert outputs(tmp_path / "killed") == outputs(tmp_path / "quiet")
@@ -55,8 +55,8 @@ def test_a_closed_session_leaves_its_files_waiting_and_no_worker_behind(
 ) -> None:
     run = session(proteins, checkpoint, tmp_path / "out", cpu_workers=1)
     run.start()
-    wait_for_row(run, lambda row: row.running is not None)
-    run.close()
+    with held(run, at_work):
+        run.close()
     summary = run.summary()
     assert summary is not None
     assert summary.interrupted
@@ -69,9 +69,9 @@ def test_a_skipped_file_is_no_failure_and_the_run_is_not_complete(
 ) -> None:
     run = session(proteins, checkpoint, tmp_path / "out", cpu_workers=1)
     run.start()
-    wait_for_row(run, lambda row: row.running is not None)
-    unit = run.queue("cpu:0")[-1]
-    assert run.execute(SkipUnits((unit.unit_id,))).accepted
+    with held(run, at_work):
+        unit = run.queue("cpu:0")[-1]
+        assert run.execute(SkipUnits((unit.unit_id,))).accepted
     skipped = (FailedFile(unit.name, "skipped by hand", True, FailureCause.NONE),)
     summary = finished(run)
     assert (summary.done, summary.failed, summary.skips) == (4, (), skipped)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sessions import finished, on_cores, wait_for_row, wait_until
+from tests.support.sessions import at_work, finished, held, on_cores, wait_until
 from tui_balancer.export.export import verify
 from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.history.history import read_history
@@ -88,14 +88,21 @@ def done_units(run: RunSession) -> list[str]:
     return [event.unit_name for event in run.events_after(0) if isinstance(event, DoneEvent)]
 
 
+def devices_of_shards(run: RunSession) -> set[str]:
+    """Return the devices that had a shard."""
+    leases = (event for event in run.events_after(0) if isinstance(event, LeaseEvent))
+    return {lease.device for lease in leases if "⟨" in lease.unit_name}
+
+
 def test_a_divided_file_is_the_same_whoever_dies_and_its_story_is_told(
     proteins: Path, checkpoint: Path, tmp_path: Path, undivided: dict[str, bytes]
 ) -> None:
     folder = tmp_path / "killed"
     run = session(proteins, checkpoint, folder, workers=2)
     run.start()
-    device = wait_for_row(run, in_a_shard).device
-    os.kill(run.engine.pids()[device], signal.SIGKILL)
+    with held(run, in_a_shard) as row:
+        wait_until(run, lambda: devices_of_shards(run) == {"cpu:0", "cpu:1"})
+        os.kill(run.engine.pids()[row.device], signal.SIGKILL)
     summary = finished(run)
 
     assert (summary.done, summary.failed, summary.waiting) == (2, (), 0)
@@ -106,8 +113,6 @@ def test_a_divided_file_is_the_same_whoever_dies_and_its_story_is_told(
     assert {f"huge.faa ⟨{number}/{SHARDS}⟩" for number in range(1, SHARDS + 1)} < set(
         done_units(run)
     )
-    leases = [event for event in run.events_after(0) if isinstance(event, LeaseEvent)]
-    assert {lease.device for lease in leases if "⟨" in lease.unit_name} == {"cpu:0", "cpu:1"}
 
     report = verify(folder)
     assert (report.problems, report.files, report.sequences) == ((), 2, 121)
@@ -132,8 +137,8 @@ def test_a_run_that_is_taken_up_again_computes_what_is_left_of_a_file(
     folder = tmp_path / "resumed"
     run = session(proteins, checkpoint, folder, workers=1)
     run.start()
-    wait_until(run, lambda: len(done_units(run)) >= 2)
-    run.close()
+    with held(run, lambda row: in_a_shard(row) and len(done_units(run)) >= 2):
+        run.close()
     before = [name for name in done_units(run) if "⟨" in name]
     summary = run.summary()
     assert before
@@ -161,15 +166,15 @@ def test_a_file_that_changes_under_its_run_fails_for_the_shard_that_did(
     folder = tmp_path / "changed"
     run = session(proteins, checkpoint, folder, workers=1)
     run.start()
-    wait_for_row(run, lambda row: row.running is not None)
     huge = proteins / "huge.faa"
     status, content = huge.stat(), huge.read_bytes()
-    with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
-        rows = ledger.files()
-    waiting = [row for row in rows if row.file.is_shard and row.state is FileState.WAITING]
-    changed = waiting[-1].file
-    place = changed.end_byte - 2
-    huge.write_bytes(content[:place] + b"W" + content[place + 1 :])
+    with held(run, at_work):
+        with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
+            rows = ledger.files()
+        waiting = [row for row in rows if row.file.is_shard and row.state is FileState.WAITING]
+        changed = waiting[-1].file
+        place = changed.end_byte - 2
+        huge.write_bytes(content[:place] + b"W" + content[place + 1 :])
     summary = finished(run)
 
     ((name, reason),) = [(one.name, one.reason) for one in summary.failed]

@@ -6,15 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import all_end, workers_of
-from tests.support.sessions import finished, outputs, session, wait_for_row, wait_until
+from tests.support.sessions import finished, held, outputs, session
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState
@@ -43,20 +44,20 @@ def ended(run: RunSession) -> None:
     assert (summary.done, summary.failed, summary.waiting) == (1, (), 0)
 
 
-def split_of(run: RunSession) -> SplitEvent:
-    """Wait for the split."""
-    splits: list[SplitEvent] = []
-
-    def seen() -> bool:
-        splits[:] = (one for one in run.events_after(0) if isinstance(one, SplitEvent))
-        return bool(splits)
-
-    wait_until(run, seen)
-    return splits[0]
+def splits_of(run: RunSession) -> list[SplitEvent]:
+    return [one for one in run.events_after(0) if isinstance(one, SplitEvent)]
 
 
-def is_well_into_it(device: str, row: DeviceMetrics) -> bool:
-    return row.device == device and row.running is not None and row.running.fraction >= 0.1
+def in_its_part(run: RunSession, who: str) -> Callable[[DeviceMetrics], bool]:
+    """Return what holds a device at its second batch since it is the source or the target."""
+    reports: Counter[str] = Counter()
+
+    def looks(row: DeviceMetrics) -> bool:
+        is_one = row.device in {getattr(one, who) for one in splits_of(run)}
+        reports[row.device] += is_one and row.running is not None
+        return reports[row.device] == 2
+
+    return looks
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def undivided(
     run = session(proteins, checkpoint, output, batch_tokens=512, stealing=False)
     run.start()
     ended(run)
-    assert not any(isinstance(event, SplitEvent) for event in run.events_after(0))
+    assert splits_of(run) == []
     return outputs(output)
 
 
@@ -76,8 +77,8 @@ def test_two_workers_on_one_file_write_the_bytes_of_one(
 ) -> None:
     run = session(proteins, checkpoint, tmp_path / "out", batch_tokens=512)
     run.start()
-    split = split_of(run)
     ended(run)
+    split = splits_of(run)[0]
     assert {split.source, split.target} == {"cpu:0", "cpu:1"}
     assert 0 < split.batches < split.of
     events = run.events_after(0)
@@ -97,10 +98,8 @@ def test_a_worker_killed_in_its_part_leaves_the_rest_to_the_other(
 ) -> None:
     run = session(proteins, checkpoint, tmp_path / "out", batch_tokens=512)
     run.start()
-    split = split_of(run)
-    device = split.source if killed == "source" else split.target
-    wait_for_row(run, partial(is_well_into_it, device))
-    os.kill(run.engine.pids()[device], signal.SIGKILL)
+    with held(run, in_its_part(run, killed)) as row:
+        os.kill(run.engine.pids()[row.device], signal.SIGKILL)
     ended(run)
     assert any(isinstance(event, ReturnEvent) for event in run.events_after(0))
     assert outputs(tmp_path / "out") == undivided

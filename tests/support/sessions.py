@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
 from typing import Any
+from unittest.mock import patch
 
 from tests.support.flat_settings import flat_settings
 from tui_balancer.attach.server import AttachServer
+from tui_balancer.leases import Directive
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.run.live.worker_pool import worker_log
 from tui_balancer.run.prepare.prepare import prepare
 from tui_balancer.run.prepare.resume import Resuming
 from tui_balancer.scheduler.model import DeviceMetrics
 from tui_balancer.view.handle import RunSummary
+from tui_balancer.workers.wire.protocol import TaskProgress, WorkerId
 
 DEADLINE_SECONDS = 100.0
 
@@ -79,6 +85,40 @@ def wait_for_row(run: RunSession, looks: Callable[[DeviceMetrics], bool]) -> Dev
 def in_mid_file(row: DeviceMetrics) -> bool:
     """Whether a device has batches of its file behind it, and others before it."""
     return row.running is not None and 0.2 < row.running.fraction < 0.8
+
+
+def at_work(row: DeviceMetrics) -> bool:
+    """Whether a device has a file."""
+    return row.running is not None
+
+
+@contextmanager
+def held(
+    run: RunSession, looks: Callable[[DeviceMetrics], bool] = in_mid_file
+) -> Iterator[DeviceMetrics]:
+    """Hold the first worker of this machine whose device looks like that; yield its row.
+
+    It waits for the answer to its report until the block ends: it is there whenever the test
+    comes, however busy the machine is. The others continue.
+    """
+    reported = run.worker_service.progress
+    found, released, one = Queue[DeviceMetrics](), threading.Event(), threading.Lock()
+
+    def progress(worker: WorkerId, report: TaskProgress) -> Directive:
+        order = reported(worker, report)
+        rows = run.coordinator.get_gpu_metrics()
+        (row,) = (row for row in rows if row.device == worker.device)
+        if looks(row) and one.acquire(blocking=False):
+            found.put(row)
+            released.wait()
+        return order
+
+    with patch.object(run.worker_service, "progress", progress):
+        try:
+            wait_until(run, lambda: not found.empty())
+            yield found.get()
+        finally:
+            released.set()
 
 
 def finished(run: RunSession) -> RunSummary:
