@@ -105,13 +105,13 @@ RUN = """
 import sys
 from pathlib import Path
 import psutil
-from tests.support.sessions import finished, session, wait_for_row
+from tests.support.sessions import finished, session, wait_until
 from tui_balancer.attach.messages import AskEvents, Execute, decode_answer, decode_request, encode
 from tui_balancer.attach.messages import Answer
 from tui_balancer.engines.request import EngineRequest
 from tui_balancer.history.history import read_history
 from tui_balancer.outputs.formats import FORMATS, reader
-from tui_balancer.scheduler.commands import Mark
+from tui_balancer.scheduler.commands import Mark, PauseAll, ResumeAll
 from tui_balancer.scheduler.events import MarkEvent
 from tui_balancer.view.event_lines import event_line
 import numpy as np
@@ -122,12 +122,15 @@ if __name__ == "__main__":
         inputs, checkpoint, out, formats=("jsonl", "npz"), include=("mean", "max"),
         cluster=EngineRequest("polite"),
     )
+    assert run.execute(PauseAll()).accepted
     run.start()
-    (pid,) = wait_for_row(run, lambda row: row.running is not None) and run.engine.pids().values()
+    wait_until(run, lambda: run.worker_service.facts)
+    (pid,) = run.engine.pids().values()
     assert psutil.Process(pid).nice() == 19
     assert run.execute(decode_request(encode(Execute(Mark()))).command).accepted
     events = run.events_after(0)
     assert decode_answer(AskEvents, encode(Answer(events))) == events
+    assert run.execute(ResumeAll()).accepted
     summary = finished(run)
     assert (summary.done, summary.failed) == (2, ()), summary
     (mark,) = (one for one in read_history(out).events if isinstance(one, MarkEvent))
