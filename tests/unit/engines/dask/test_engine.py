@@ -25,7 +25,7 @@ from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.wire.config import WorkerSetup
 from tui_balancer.workers.wire.protocol import WorkerId
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
 
 
 class Scheduler:
@@ -36,7 +36,8 @@ class Scheduler:
 
     def __init__(self) -> None:
         self.scheduler = SimpleNamespace(address="tcp://head:8786")
-        self.loop = SimpleNamespace(add_callback=lambda asked: None)
+        self.asked: Queue[object] = Queue()
+        self.loop = SimpleNamespace(add_callback=self.asked.put)
         self.topics: dict[str, Callable[[tuple[float, Any]], None]] = {}
         self.registered: Queue[str] = Queue()
         # What it is asked for in its event loop never comes to pass.
@@ -126,6 +127,7 @@ def test_a_worker_that_found_no_card_left_gets_that_of_one_that_stays_away(
     first, second = (report(name, devices=CARDS[:1]) for name in ("0", "1"))
     cluster.say(Joined(first))
     assert cluster.membership.admitted.get(timeout=DEADLINE_SECONDS) == "node-1/cuda:0"
+    cluster.client.asked.get(timeout=DEADLINE_SECONDS)
     cluster.say(Joined(second))
     told = cluster.membership.told.get(timeout=DEADLINE_SECONDS)
     assert told == "the node node-1 (worker 1) has no free cuda device"
@@ -133,6 +135,8 @@ def test_a_worker_that_found_no_card_left_gets_that_of_one_that_stays_away(
     lost = cluster.membership.gone.get(timeout=DEADLINE_SECONDS)
     assert lost == ("node-1/cuda:0", "its worker did not return")
     assert cluster.membership.admitted.get(timeout=DEADLINE_SECONDS) == "node-1/cuda:0"
+    # A slot is asked to open once it is the engine's.
+    cluster.client.asked.get(timeout=DEADLINE_SECONDS)
     assert cluster.engine.pids() == {"node-1/cuda:0": second.pid}
 
 

@@ -75,10 +75,10 @@ def test_a_question_waits_for_its_own_answer() -> None:
     asked: list[object] = []
     thread = threading.Thread(target=lambda: asked.append(post.board.share(WORKER, 7, 1)))
     thread.start()
-    assert post.called.wait(10)
+    assert post.called.wait(60)
     post.board.deliver(Answer(WORKER, 99, "for somebody else"))
     post.board.deliver(Answer(WORKER, 1, None))
-    thread.join(10)
+    thread.join(60)
     assert asked == [None]
 
 

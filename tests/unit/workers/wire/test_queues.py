@@ -82,8 +82,9 @@ def test_a_waiting_worker_is_woken_by_new_work(
 
 
 def test_a_waiting_worker_holds_up_no_other_thread_of_its_process(
-    board: ListBoard, work: WorkQueue
+    board: ListBoard, work: WorkQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "_WAIT_SECONDS", 10 * DEADLINE_SECONDS)
     threading.Thread(target=work.take, daemon=True).start()
     board.wait_until(lambda: bool(board.idle))
     telemetry = Telemetry(1.5, DeviceSample(2))
