@@ -8,9 +8,10 @@ a pipe of this one: whatever ends this process ends the network, too.
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -181,7 +182,8 @@ def best_network() -> Network:
 
 
 def free_port(address: str) -> int:
-    """Return a port that nobody listens on."""
-    with closing(socket.create_server((address, 0))) as free:
-        port: int = free.getsockname()[1]
-        return port
+    """Return a port that nobody listens on, and that no connection is given by the kernel."""
+    for port in random.sample(range(10_000, 30_000), 1000):
+        with suppress(OSError), closing(socket.create_server((address, port))):
+            return port
+    raise OSError(f"no port of {address} is free")

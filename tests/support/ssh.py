@@ -90,7 +90,7 @@ def ssh_server(home: Path) -> Iterator[list[str]]:
     server = _Server()
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
-    assert server.ready.wait(30)
+    assert server.ready.wait(60)
     folder = home / ".ssh"
     folder.mkdir()
     public = server.key.export_public_key().decode().strip()
@@ -102,4 +102,5 @@ def ssh_server(home: Path) -> Iterator[list[str]]:
         yield server.commands
     finally:
         server.end()
-        thread.join(30)
+        thread.join(60)
+        assert not thread.is_alive()
