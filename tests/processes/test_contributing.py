@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import tui_balancer
+from tests.support.commands import COMMAND_SECONDS
 from tests.support.recipes import copy_of_program, recipes
 from tui_balancer.manual.pages import page
 
@@ -36,7 +37,7 @@ def run_in(changed: Path, *command: str) -> str:
         env={**os.environ, "PYTHONPATH": str(changed)},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=COMMAND_SECONDS,
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -126,7 +127,7 @@ if __name__ == "__main__":
     run.start()
     wait_until(run, lambda: run.worker_service.facts)
     (pid,) = run.engine.pids().values()
-    assert psutil.Process(pid).nice() == 19
+    assert psutil.Process(pid).nice() == 10
     assert run.execute(decode_request(encode(Execute(Mark()))).command).accepted
     events = run.events_after(0)
     assert decode_answer(AskEvents, encode(Answer(events))) == events
