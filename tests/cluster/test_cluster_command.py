@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.conftest import FILES
+from tests.support.commands import COMMAND_SECONDS
 from tests.support.sessions import outputs
 
 REPOSITORY = Path(__file__).parents[2]
@@ -22,7 +23,7 @@ def tui_balancer(*arguments: object, **options: Any) -> subprocess.CompletedProc
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=COMMAND_SECONDS,
         **options,
     )
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 import psutil
 
 from tests.faults.storm_app import PRELOADED
+from tests.support.commands import survivors
 from tui_balancer.attach.client import AttachClient, reach
 from tui_balancer.attach.point import AttachPoint
 from tui_balancer.errors import UserError
@@ -214,12 +215,7 @@ class Victim:
 
     def survivors(self, seconds: float) -> list[psutil.Process]:
         """Return its processes that are still there so long after its end."""
-        deadline = time.monotonic() + seconds
-        left = [process for process in self.seen if _alive(process)]
-        while left and time.monotonic() < deadline:
-            psutil.wait_procs(left, timeout=0.1)
-            left = [process for process in left if _alive(process)]
-        return left
+        return survivors(self.seen, seconds)
 
     def is_idle(self, process: psutil.Process, row: DeviceMetrics | None) -> bool:
         """Whether a worker has loaded its model and has no file."""
@@ -268,10 +264,3 @@ def _has_stopped(process: psutil.Process) -> bool:
     except _GONE:
         return False
     return True
-
-
-def _alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except _GONE:
-        return False

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import run_command
+from tests.support.commands import COMMAND_SECONDS, run_command
 from tui_balancer.cache import CACHE_VARIABLE
 
 STRANGER = """
@@ -52,7 +52,7 @@ def ran(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=COMMAND_SECONDS,
         check=False,
     )
 
@@ -74,7 +74,7 @@ def test_a_job_of_cron_has_little_more_than_a_path(little: Path, tmp_path: Path)
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=COMMAND_SECONDS,
         check=False,
     )
     assert (run.returncode, run.stderr) == (0, "")

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.commands import COMMAND_SECONDS
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.errors import UserError
 from tui_balancer.workers.benchmark import benchmark as module
@@ -68,7 +69,7 @@ def test_the_command_prints_a_table_of_every_format_and_length(model: ModelSourc
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=100,
+        timeout=COMMAND_SECONDS,
     )
     assert (result.returncode, result.stderr) == (0, "")
     rows = re.findall(r"^ cpu +(\w+) +(\S+) .* \d+% *$", result.stdout, re.MULTILINE)
@@ -81,7 +82,7 @@ def test_no_time_at_all_is_refused() -> None:
         [sys.executable, "-m", "tui_balancer", "bench", "--seconds", "0"],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=COMMAND_SECONDS,
     )
     assert result.returncode == 2
     assert result.stderr == (

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import COMMAND_SECONDS
+
 NAMES = ("signal", "socket", "types", "queue", "tempfile", "selectors", "subprocess")
 
 
@@ -39,7 +41,7 @@ def ran(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=COMMAND_SECONDS,
         check=False,
     )
 

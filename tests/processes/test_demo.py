@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.commands import tui_balancer_here
+from tests.support.commands import COMMAND_SECONDS, tui_balancer_here
 
 
 def demo(output: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -17,7 +17,7 @@ def demo(output: Path, *options: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=250,
+        timeout=COMMAND_SECONDS,
     )
 
 

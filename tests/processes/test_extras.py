@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import run_command
+from tests.support.commands import COMMAND_SECONDS, run_command
 from tui_balancer.extras import EXTRAS
 
 Without = Callable[..., subprocess.CompletedProcess[str]]
@@ -24,7 +24,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, little: Path) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     for name, options in (("columns", ["--format", "parquet"]), ("plain", [])):
         command = [*run_command(little, output=folder / name), "--headless", *options]
-        subprocess.run(command, check=True, capture_output=True, timeout=110)
+        subprocess.run(command, check=True, capture_output=True, timeout=COMMAND_SECONDS)
     return folder
 
 
@@ -45,7 +45,7 @@ def without(tmp_path: Path) -> Without:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=60,
+            timeout=COMMAND_SECONDS,
         )
 
     return carried_out

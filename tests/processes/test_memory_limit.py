@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import run_command
+from tests.support.commands import COMMAND_SECONDS, run_command
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.run.prepare.limits import limit_warnings
@@ -57,7 +57,7 @@ def test_a_run_that_cannot_get_memory_ends_and_names_the_limit(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=COMMAND_SECONDS,
         check=False,
     )
     assert ran.returncode == 1

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import COMMAND_SECONDS
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "tui_balancer"
 
@@ -27,7 +29,7 @@ NEEDED = (
 def build(source: Path, target: str, folder: Path) -> Path:
     """Build a wheel or an sdist, and return it."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
-    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=110)
+    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=COMMAND_SECONDS)
     (built,) = folder.iterdir()
     return built
 
@@ -93,7 +95,7 @@ def test_it_works_from_a_folder_that_nothing_is_written_into(
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=110,
+            timeout=COMMAND_SECONDS,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import run_command
+from tests.support.commands import COMMAND_SECONDS, run_command
 
 
 def test_a_run_of_many_workers_is_done_with_64_open_files(little: Path, tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_a_run_of_many_workers_is_done_with_64_open_files(little: Path, tmp_path
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=COMMAND_SECONDS,
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -37,7 +37,7 @@ def test_a_run_is_done_with_a_megabyte_of_shared_memory(little: Path, tmp_path: 
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=COMMAND_SECONDS,
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -56,7 +56,7 @@ def test_of_ten_runs_started_at_once_on_a_folder_one_wins(little: Path, tmp_path
         )
         for _ in range(10)
     ]
-    ends = [(run.communicate(timeout=280), run.returncode) for run in runs]
+    ends = [(run.communicate(timeout=2 * COMMAND_SECONDS), run.returncode) for run in runs]
     (winner,) = (said for (said, _), code in ends if code == 0)
     assert "3 of 3 files done" in winner
     refusals = [problem for (_, problem), code in ends if code != 0]

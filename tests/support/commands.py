@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import time
+from collections.abc import Iterable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from unittest.mock import patch
@@ -12,6 +14,12 @@ from unittest.mock import patch
 import psutil
 
 from tui_balancer.cli import app
+
+COMMAND_SECONDS = 250.0
+"""How long a command may take on a machine that is busy with other things too."""
+
+PATIENCE_SECONDS = 60.0
+"""How long a process may take to end there."""
 
 
 def run_command(*inputs: Path, output: Path, workers: int = 1) -> list[str]:
@@ -21,6 +29,28 @@ def run_command(*inputs: Path, output: Path, workers: int = 1) -> list[str]:
         *("--model", "untrained:esm2_t6_8M_UR50D"),
         *("--devices", "cpu", "--cpu-workers", str(workers), "--cpu-threads", "1"),
     ]
+
+
+_PATIENT = """
+from tui_balancer.__main__ import main
+from tui_balancer.run.live import stopping
+
+if __name__ == "__main__":
+    stopping.STOP_GRACE_SECONDS = float("inf")
+    main()
+"""
+
+
+def patient_run_command(folder: Path, *inputs: Path, output: Path) -> list[str]:
+    """Return the same of a program that waits for ever for the batches in flight.
+
+    Args:
+        folder: Where the program is written.
+    """
+    script = folder / "patient.py"
+    script.write_text(_PATIENT)
+    command = run_command(*inputs, output=output)
+    return [sys.executable, str(script), *command[command.index("run") :]]
 
 
 def tui_balancer_here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -53,4 +83,21 @@ def workers_of(pid: int) -> list[psutil.Process]:
 
 def all_end(processes: list[psutil.Process]) -> bool:
     """Wait until these processes have ended; False if one outlives the patience."""
-    return not psutil.wait_procs(processes, timeout=20)[1]
+    return not survivors(processes, PATIENCE_SECONDS)
+
+
+def survivors(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Return the processes that live for so long; one that nobody takes in stays as a zombie."""
+    deadline = time.monotonic() + seconds
+    left = list(filter(_lives, processes))
+    while left and time.monotonic() < deadline:
+        psutil.wait_procs(left, timeout=0.1)
+        left = list(filter(_lives, left))
+    return left
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

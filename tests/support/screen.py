@@ -17,7 +17,7 @@ from tui_balancer.scheduler.events import WarningEvent
 from tui_balancer.ui.app import BalancerApp
 from tui_balancer.view.handle import RunSnapshot
 
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 60.0
 
 
 def fake_run(snapshot: RunSnapshot = RUNNING) -> FakeRun:

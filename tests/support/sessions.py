@@ -22,7 +22,7 @@ from tui_balancer.scheduler.model import DeviceMetrics
 from tui_balancer.view.handle import RunSummary
 from tui_balancer.workers.wire.protocol import TaskProgress, WorkerId
 
-DEADLINE_SECONDS = 100.0
+DEADLINE_SECONDS = 250.0
 
 
 def on_cores(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import run_command
+from tests.support.commands import COMMAND_SECONDS, run_command
 from tests.support.finished_run import finish_run
 
 LATIN_1 = {"PYTHONIOENCODING": "latin-1"}
@@ -25,7 +25,7 @@ def ran(command: list[str], environment: dict[str, str]) -> subprocess.Completed
         env={**without, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=100,
+        timeout=COMMAND_SECONDS,
         check=False,
     )
 
@@ -78,7 +78,7 @@ def test_lines_that_are_lost_on_a_full_disk_are_told_by_the_exit_code(
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=100,
+            timeout=COMMAND_SECONDS,
             check=False,
         )
     assert result.returncode == 1
@@ -92,7 +92,9 @@ def test_lines_that_are_lost_on_a_full_disk_are_told_by_the_exit_code(
 @pytest.mark.parametrize("words", [["--version"], ["run", "--help"], ["config", "--show"]])
 def test_no_answer_on_a_full_disk_is_no_success(words: list[str]) -> None:
     shell = ["sh", "-c", 'exec "$@" > /dev/full', "sh", *program, *words]
-    result = subprocess.run(shell, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        shell, stderr=subprocess.PIPE, text=True, timeout=COMMAND_SECONDS, check=False
+    )
     assert result.returncode == 1
     assert result.stderr.startswith("tui-balancer: cannot write to standard output")
     assert result.stderr.count("\n") == 1
@@ -101,6 +103,8 @@ def test_no_answer_on_a_full_disk_is_no_success(words: list[str]) -> None:
 def test_a_reader_who_leaves_early_is_no_error(little: Path, tmp_path: Path) -> None:
     command = run_command(little, output=tmp_path / "out")
     shell = ["bash", "-c", 'set -o pipefail; "$@" | head -n 1', "bash", *command]
-    result = subprocess.run(shell, capture_output=True, text=True, timeout=100, check=False)
+    result = subprocess.run(
+        shell, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+    )
     assert (result.returncode, result.stderr) == (0, "")
     assert len(list((tmp_path / "out").glob("*_ESM.pt"))) == 3

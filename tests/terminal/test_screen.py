@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import all_end, run_command, workers_of
+from tests.support.commands import all_end, patient_run_command, run_command, workers_of
 from tests.support.terminal import LEAVE_SCREEN, OpenTerminal
 from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.run_folder.names import ATTACH_FILE
@@ -53,7 +53,9 @@ def test_a_finished_run_keeps_its_summary_on_the_screen_until_it_is_left(
     terminal.wait_for("finished", "the run has ended", "3 done")
     assert "\x1b]2;finished | tui-balancer\x07" in terminal.text
     # The desktop is told, and the bell rings.
-    assert re.search("\x1b]9;tui-balancer: 3 files done in [0-9]+s\x07\x07", terminal.text)
+    assert re.search(
+        "\x1b]9;tui-balancer: 3 files done in ([0-9]+m )?[0-9]+s\x07\x07", terminal.text
+    )
     terminal.press("q")
     assert terminal.wait() == 0
     kept, restored = terminal.text.index("\x1b[22;0t"), terminal.text.index("\x1b[23;0t")
@@ -93,16 +95,16 @@ def test_a_signal_leaves_the_screen_and_stops_after_the_batch_in_flight(
 def test_a_second_sigterm_stops_at_once_although_the_first_came_on_the_screen(
     open_terminal: OpenTerminal, endless: Path, tmp_path: Path
 ) -> None:
-    terminal = open_terminal(run_command(endless, output=tmp_path / "out"))
+    terminal = open_terminal(patient_run_command(tmp_path, endless, output=tmp_path / "out"))
     terminal.wait_for(WORKING)
     workers = workers_of(terminal.process.pid)
     for worker in workers:
-        # It will not get to the end of its batch, and a patient stop would wait for it.
+        # It will not get to the end of its batch.
         worker.suspend()
     terminal.process.send_signal(signal.SIGTERM)
     terminal.wait_for_text("again stops at once")
     terminal.process.send_signal(signal.SIGTERM)
-    assert terminal.wait(seconds=8) == 130
+    assert terminal.wait() == 130
     assert all_end(workers)
 
 

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import all_end, run_command, workers_of
+from tests.support.commands import (
+    COMMAND_SECONDS,
+    all_end,
+    patient_run_command,
+    run_command,
+    workers_of,
+)
 
 ESCAPE = "\x1b"
 
@@ -70,7 +76,7 @@ def test_plain_lines_without_a_single_escape_sequence_and_the_exit_code_tell_all
         inputs.append(tmp_path / "notes.fasta")
         inputs[-1].write_text("these are my notes\n")
     process = piped(run_command(*inputs, output=tmp_path / "out"))
-    out, err = process.communicate(timeout=90)
+    out, err = process.communicate(timeout=COMMAND_SECONDS)
     assert process.returncode == exit_code
     assert ESCAPE not in out + err
     assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  device +cpu:0 +idle", out, re.MULTILINE)
@@ -81,7 +87,7 @@ def test_plain_lines_without_a_single_escape_sequence_and_the_exit_code_tell_all
 def test_the_first_interrupt_waits_for_the_batch_in_flight_and_the_second_does_not(
     endless: Path, tmp_path: Path
 ) -> None:
-    process = piped(run_command(endless, output=tmp_path / "out"))
+    process = piped(patient_run_command(tmp_path, endless, output=tmp_path / "out"))
     wait_for_line(process, "cpu:0 busy")
     workers = workers_of(process.pid)
     for worker in workers:
@@ -90,7 +96,7 @@ def test_the_first_interrupt_waits_for_the_batch_in_flight_and_the_second_does_n
     process.send_signal(signal.SIGINT)
     wait_for_line(process, "Ctrl+C again stops at once")
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=8)
+    out, err = process.communicate(timeout=COMMAND_SECONDS)
     assert process.returncode == 130
     assert "3 files still waiting" in out
     assert err == ""
@@ -104,7 +110,7 @@ def test_a_run_folder_that_is_removed_under_the_run_ends_it_with_an_exit_code_an
     wait_for_line(process, "cpu:0 busy")
     workers = workers_of(process.pid)
     (tmp_path / "out").rename(tmp_path / "gone")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=COMMAND_SECONDS)
     assert process.returncode == 1
     assert f"The run folder was removed or replaced during the run: {tmp_path / 'out'}." in out
     assert err == ""
@@ -117,5 +123,5 @@ def test_no_worker_survives_the_sudden_death_of_its_app(endless: Path, tmp_path:
     workers = workers_of(process.pid)
     assert len(workers) == 2
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=COMMAND_SECONDS)
     assert all_end(workers)

@@ -27,7 +27,7 @@ from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import DoneEvent, Event
 from tui_balancer.scheduler.model import CountSettings, PolicySettings, ReturnCause, TimeSettings
 
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 60.0
 
 
 class Waiting:

@@ -79,7 +79,7 @@ def test_time_passes_by_itself_until_the_end() -> None:
     devices = run(Clock(), files=3)
     devices._clock, devices._speed = time.monotonic, 1e6
     devices.start()
-    devices._thread.join(30)
+    devices._thread.join(60)
     assert devices.summary() is not None
     devices.close()
 

@@ -15,7 +15,7 @@ from tui_balancer.scheduler.commands import PauseAll
 from tui_balancer.settings import DeviceSettings, RunSettings
 from tui_balancer.view.handle import Phase, Step
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 def proteins(folder: Path) -> None:
