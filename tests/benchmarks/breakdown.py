@@ -77,7 +77,8 @@ def timed_embedder(
 
 def product_flops(shape: ModelShape, tokens: int) -> float:
     """Return what has weights of `ModelShape.flops`, but the projections that layer 1 looks up."""
-    return (24.0 * shape.layers - 6.0) * shape.width**2 * tokens
+    looked_up = 6.0 if shape.family == "esm2" else 0.0
+    return (24.0 * shape.layers - looked_up) * shape.width**2 * tokens
 
 
 def attention_flops(shape: ModelShape, tokens: int) -> float:
@@ -124,7 +125,7 @@ def row(model: str, precision: Precision) -> str:
         f"{1 - products - attention:.0%}",
     ]
     rate = TURNS * sum(map(len, texts)) / seconds[ALL]
-    return f"{model:6}{precision:>6}{rate:>12,.0f}" + "".join(f"{cell:>11}" for cell in cells)
+    return f"{model:8}{precision:>6}{rate:>12,.0f}" + "".join(f"{cell:>11}" for cell in cells)
 
 
 def main() -> None:
@@ -136,7 +137,7 @@ def main() -> None:
     keep_freed_memory()
     prepare_torch(1)
     heads = ("of ceiling", "products", "at", "attention", "at", "else")
-    print(f"{'model':6}{'':>6}{'residues/s':>12}" + "".join(f"{head:>11}" for head in heads))
+    print(f"{'model':8}{'':>6}{'residues/s':>12}" + "".join(f"{head:>11}" for head in heads))
     for model in options.models:
         for precision in options.precisions:
             print(row(model, precision), flush=True)

@@ -54,7 +54,7 @@ def main() -> None:
     pythons = dict.fromkeys(contenders, sys.executable)
     pythons |= {one: arguments.faesm_python for one in contenders if one.forward == "faesm"}
     contenders = tuple(one for one in contenders if is_there(one, pythons[one]))
-    print(f"{'model':6}{'contender':34}{'residues/s':>12}{'ratio':>8}")
+    print(f"{'model':8}{'contender':34}{'residues/s':>12}{'ratio':>8}")
     for model in arguments.models:
         residues = sum(map(len, texts_for(model, arguments.device)))
         seconds: dict[Contender, list[float]] = {one: [] for one in contenders}
@@ -67,16 +67,17 @@ def main() -> None:
         medians = {one: statistics.median(times) for one, times in seconds.items()}
         for contender, median in medians.items():
             ratio = medians[contenders[0]] / median
-            print(f"{model:6}{contender.name:34}{residues / median:12,.0f}{ratio:8.2f}", flush=True)
+            print(f"{model:8}{contender.name:34}{residues / median:12,.0f}{ratio:8.2f}", flush=True)
 
 
 def write_checkpoint(model: str, folder: Path) -> Path:
     """Write random weights once, for all processes to load."""
-    from tests.support.checkpoints import make_checkpoint
+    from tests.support.checkpoints import make_checkpoint, make_esm1_checkpoint
 
     shape = SHAPES[MODELS[model]]
     path = folder / f"{MODELS[model]}.pt"
-    return make_checkpoint(path, shape.layers, shape.width, shape.heads, SEED)
+    make = make_checkpoint if shape.family == "esm2" else make_esm1_checkpoint
+    return make(path, layers=shape.layers, width=shape.width, heads=shape.heads, seed=SEED)
 
 
 def is_there(contender: Contender, python: str) -> bool:
@@ -131,13 +132,15 @@ def run_process(contender: Contender, model: str, device: str, part: int, checkp
     if contender.forward == "packed":
         keep_freed_memory()
     from tests.benchmarks.forward_passes import work_of
-    from tui_balancer.embedding.families.code import resolve
-    from tui_balancer.embedding.families.esm2.checkpoints import load
+    from tui_balancer.embedding.fairesm.loading import LoadedModel
+    from tui_balancer.embedding.families.code import load, resolve
     from tui_balancer.embedding.families.requests import CheckpointModel
 
     # Shared out by length, as a balanced run would.
     mine = sorted(texts_for(model, device), key=len)[part :: contender.processes]
-    work = work_of(contender, load(resolve(CheckpointModel(checkpoint))), device)
+    loaded = load(resolve(CheckpointModel(checkpoint)))
+    assert isinstance(loaded, LoadedModel), "the models are fair-esm's"
+    work = work_of(contender, loaded, device)
     work(mine[:4])
     print("ready", flush=True)
     sys.stdin.read()

@@ -13,9 +13,10 @@ MODELS = {
     "35M": "esm2_t12_35M_UR50D",
     "150M": "esm2_t30_150M_UR50D",
     "650M": "esm2_t33_650M_UR50D",
+    "ESM-1b": "esm1b_t33_650M_UR50S",
 }
-ON_A_PROCESSOR = {"8M": 192, "35M": 64, "150M": 32, "650M": 12}
-ON_A_GPU = {"8M": 16000, "35M": 8000, "150M": 4000, "650M": 1600}
+ON_A_PROCESSOR = {"8M": 192, "35M": 64, "150M": 32, "650M": 12, "ESM-1b": 12}
+ON_A_GPU = {"8M": 16000, "35M": 8000, "150M": 4000, "650M": 1600, "ESM-1b": 1600}
 """Sequences: seconds to a minute of work."""
 
 CORES = len(os.sched_getaffinity(0))

@@ -113,14 +113,16 @@ def config_of(loaded: LoadedModel) -> EsmConfig:
     """Return the architecture in Hugging Face's words."""
     from transformers import EsmConfig
 
+    rotary = loaded.shape.family == "esm2"
     return EsmConfig(
         vocab_size=len(loaded.alphabet),
         mask_token_id=loaded.alphabet.mask_idx,
         pad_token_id=loaded.alphabet.padding_idx,
         hidden_size=loaded.shape.width,
         num_hidden_layers=loaded.shape.layers,
-        num_attention_heads=loaded.model.attention_heads,
+        num_attention_heads=loaded.shape.heads,
         intermediate_size=4 * loaded.shape.width,
-        position_embedding_type="rotary",
+        position_embedding_type="rotary" if rotary else "absolute",
+        emb_layer_norm_before=not rotary,
         token_dropout=True,
     )

@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from tui_balancer.embedding.embedder import Embedder, load_embedder
-from tui_balancer.embedding.fairesm import layers
+from tui_balancer.embedding.fairesm import layers, rows
 from tui_balancer.embedding.fairesm.layers import Forward, PackedForward
 from tui_balancer.embedding.fairesm.weights import Weights
-from tui_balancer.embedding.families.esm2 import code
 from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.embedding.forward import attention
 from tui_balancer.embedding.forward.attention import varlen_is_there
@@ -102,10 +101,10 @@ def test_the_kernels_change_no_more_than_the_last_bits(
         chosen.append(layers.choose_forward(weights, kept, head))
         return chosen[-1]
 
-    monkeypatch.setattr(code, "choose_forward", choose)
+    monkeypatch.setattr(rows, "choose_forward", choose)
     fused = embedder(source, "cuda:0", precision=precision).embed(sequences())
     assert isinstance(chosen[0], FusedForward)
-    monkeypatch.setattr(code, "choose_forward", PackedForward)
+    monkeypatch.setattr(rows, "choose_forward", PackedForward)
     public = embedder(source, "cuda:0", precision=precision).embed(sequences())
     assert torch.cosine_similarity(fused, public).min() > 0.9999
     if precision == "fp32":

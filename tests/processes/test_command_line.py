@@ -28,6 +28,7 @@ from tui_balancer.manual.pages import page
 
 REAL_PROTEINS = Path(__file__).parents[1] / "data" / "real_proteins.faa"
 MODEL = "esm2_t6_8M_UR50D"
+ESM1B = "esm1b_t33_650M_UR50S"
 
 
 def command(*arguments: str | Path) -> list[str]:
@@ -194,6 +195,7 @@ def test_a_bad_file_fails_with_its_reason_and_the_others_go_on(
         (["{proteins}", "--model", "{proteins}/real.faa"], "real.faa"),
         (["{proteins}", "--model", f"untrained:{MODEL}", "--devices", "tpu"], "tpu"),
         (["{proteins}", "--model", f"untrained:{MODEL}", "--repr-layer", "9"], "layer 9"),
+        (["{proteins}", "--model", f"untrained:{ESM1B}", "--max-length", "1023"], "1022 residues"),
         (["{proteins}", "--model", f"untrained:{MODEL}", "--threshold-ratio", "3"], "--policy"),
         (["{proteins}", "--model", f"untrained:{MODEL}", "--cpu-workers", "x"], "--cpu-workers"),
     ],
