@@ -45,9 +45,10 @@ def inner_width(width: int) -> int:
     return int((8 / 3 * width + 255) // 256 * 256)
 
 
-def _published(size: str, licence: str, layers: int, width: int, heads: int) -> PublishedModel:
+def _published(size: str, layers: int, width: int, heads: int) -> PublishedModel:
     shape = EsmcShape(layers, width, heads, inner_width(width))
-    return PublishedModel(shape, licence, f"biohub/ESMC-{size}")
+    # Since 2026. What was downloaded before came with others, see the manual.
+    return PublishedModel(shape, licence="MIT", repository=f"biohub/ESMC-{size}")
 
 
 FAMILY = Family(
@@ -55,11 +56,9 @@ FAMILY = Family(
     title="ESM C",
     models=MappingProxyType(
         {
-            "esmc_300m": _published("300M", "MIT (before 2026: Cambrian Open)", 30, 960, 15),
-            "esmc_600m": _published(
-                "600M", "MIT (before 2026: Cambrian Non-Commercial)", 36, 1152, 18
-            ),
-            "esmc_6b": _published("6B", "MIT", 80, 2560, 40),
+            "esmc_300m": _published("300M", layers=30, width=960, heads=15),
+            "esmc_600m": _published("600M", layers=36, width=1152, heads=18),
+            "esmc_6b": _published("6B", layers=80, width=2560, heads=40),
         }
     ),
     max_length=2046,
