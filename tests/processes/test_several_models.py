@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.flat_settings import flat_settings
-from tests.support.sessions import finished, in_mid_file, leftovers, session, wait_for_row
+from tests.support.sessions import finished, held, leftovers, session, wait_for_row
 from tui_balancer.errors import UserError
 from tui_balancer.export.export import export, verify
 from tui_balancer.export.merge import merge
@@ -112,9 +112,9 @@ def test_a_worker_killed_in_mid_file_costs_nothing_but_time(
     proteins: Path, models: tuple[Path, Path], alone: dict[str, bytes], tmp_path: Path
 ) -> None:
     run = started(settings_for(proteins, models, tmp_path / "out"))
-    device = wait_for_row(run, in_mid_file).device
-    os.kill(run.engine.pids()[device], signal.SIGKILL)
-    wait_for_row(run, lambda row: row.device == device and row.restarts == 1)
+    with held(run) as row:
+        os.kill(run.engine.pids()[row.device], signal.SIGKILL)
+    wait_for_row(run, lambda one: one.device == row.device and one.restarts == 1)
     summary = finished(run)
     assert (summary.done, summary.failed, summary.waiting) == (2 * FILES, (), 0)
     assert made(tmp_path / "out") == alone
@@ -125,8 +125,8 @@ def test_a_stopped_run_resumes_with_what_its_folder_says(
 ) -> None:
     folder = tmp_path / "out"
     run = started(settings_for(proteins, models, folder))
-    wait_for_row(run, in_mid_file)
-    run.close()
+    with held(run):
+        run.close()
     stopped = run.summary()
     assert stopped is not None
     assert stopped.waiting > 0
