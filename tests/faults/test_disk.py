@@ -109,13 +109,13 @@ def test_an_output_that_finds_no_place_waits_and_is_not_computed_again(
 ) -> None:
     refused: list[Path] = []
 
-    def publish(temporary: Path, final: Path, replace: Replace) -> None:
+    def place(temporary: Path, final: Path, replace: Replace) -> None:
         if final not in refused:
             refused.append(final)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        atomic.publish(temporary, final, replace)
+        atomic.place(temporary, final, replace)
 
-    monkeypatch.setattr(publisher, "publish", publish)
+    monkeypatch.setattr(publisher, "place", place)
     run = session(proteins, checkpoint, tmp_path / "out", cpu_workers=1)
     run.start()
     # Four vectors and four indices.
@@ -171,11 +171,11 @@ def test_a_run_that_is_stopped_on_a_full_disk_leaves_its_files_to_the_next(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def publish(temporary: Path, final: Path, replace: Replace) -> None:
+    def place(temporary: Path, final: Path, replace: Replace) -> None:
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
     with monkeypatch.context() as patch:
-        patch.setattr(publisher, "publish", publish)
+        patch.setattr(publisher, "place", place)
         run = session(proteins, checkpoint, tmp_path / "out")
         run.start()
         wait_until(run, lambda: bool(run.snapshot().trouble))

@@ -1,4 +1,4 @@
-"""An app that dies at every single point at which it writes its ledger.
+"""An app that dies at every single point at which it writes its ledger, and a power cut.
 
 No worker runs: the test takes leases and hands in outputs by hand, through the very board that
 workers talk to, so that hundreds of deaths cost seconds.
@@ -6,10 +6,12 @@ workers talk to, so that hundreds of deaths cost seconds.
 
 from __future__ import annotations
 
+import os
 import queue
 import sqlite3
+import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +20,12 @@ from typing import Any
 import pytest
 
 from tests.support.checkpoints import make_checkpoint
+from tui_balancer.ledger.changes import Entry, FileDone
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.records import FileState, SessionEnd
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.ledger.writing import Ledger
-from tui_balancer.outputs.sealing import seal
+from tui_balancer.outputs.sealing import measure, sync
 from tui_balancer.run.live.disk_full import DiskFullPause
 from tui_balancer.run.live.worker_service import WorkerService
 from tui_balancer.run.prepare.conflicts import refuse_run_conflicts
@@ -178,7 +181,9 @@ def result(task: Task) -> TaskResult:
     for file in task.files:
         for output in file.outputs:
             output.temporary.write_bytes(file.source.name.encode())
-        written = tuple(seal(output.temporary) for output in file.outputs)
+        written = tuple(measure(output.temporary) for output in file.outputs)
+        for output in file.outputs:
+            sync(output.temporary)
         results.append(FileResult(file.file_id, written=written, sequences=1))
     return TaskResult(task.unit_id, task.epoch, tuple(results), 0.0)
 
@@ -211,6 +216,78 @@ def test_whatever_the_ledger_was_about_to_say_the_next_session_finishes_the_run(
             assert done_files(out) == FILES
             assert contents(out) == contents(tmp_path / "quiet")
             assert not list(out.rglob("*.tmp"))
+
+
+def test_a_file_of_a_bundle_whose_place_is_taken_fails_alone_and_leaves_nothing(
+    prepared: PreparedRun, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run = taken_up(prepared, out)
+    out.mkdir()
+    (out / "0_ESM.tsv").write_text("theirs")
+    work(run, [])
+    assert done_files(out) == FILES - {0}
+    assert sorted(path.name for path in out.glob("0_*")) == ["0_ESM.tsv"]
+    assert (out / "0_ESM.tsv").read_text() == "theirs"
+
+
+class Disk:
+    """Remembers what a power cut would leave: synced files, and the names in synced folders."""
+
+    def __init__(self) -> None:
+        self.files: dict[int, tuple[int, int]] = {}
+        self.names: dict[tuple[int, str], int] = {}
+        self.folder_syncs = 0
+
+    def fsync(self, descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        if not stat.S_ISDIR(status.st_mode):
+            self.files[status.st_ino] = (status.st_size, status.st_mtime_ns)
+            return
+        self.folder_syncs += 1
+        for entry in os.scandir(descriptor):
+            self.names[status.st_ino, entry.name] = entry.inode()
+
+    def keeps(self, path: Path) -> bool:
+        """Whether a file would be there after a power cut, as it is now."""
+        status = path.stat()
+        named = self.names.get((path.parent.stat().st_ino, path.name)) == status.st_ino
+        return named and self.files.get(status.st_ino) == (status.st_size, status.st_mtime_ns)
+
+
+def test_what_the_ledger_says_is_done_survives_a_power_cut(
+    prepared: PreparedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, out = Disk(), tmp_path / "out"
+    monkeypatch.setattr(os, "fsync", disk.fsync)
+    done: list[Path] = []
+    syncs: list[int] = []
+    append_all, unlink = Ledger.append_all, os.unlink
+
+    def appended(ledger: Ledger, entries: Sequence[Entry]) -> None:
+        changes = [one for entry in entries for one in entry.changes if isinstance(one, FileDone)]
+        for change in changes:
+            output = out / ledger.files()[change.file_id].file.output
+            done.extend((output, *(out / one.output for one in change.others)))
+        assert all(map(disk.keeps, done))
+        if changes:
+            syncs.append(disk.folder_syncs)
+        append_all(ledger, entries)
+
+    def unlinked(path: Path, **options: Any) -> None:
+        # Of a published output one name stays, whenever the power goes.
+        final = path.with_name(path.name.removesuffix(".1.tmp")) if path.suffix == ".tmp" else None
+        assert final is None or disk.keeps(final)
+        unlink(path, **options)
+
+    monkeypatch.setattr(Ledger, "append_all", appended)
+    monkeypatch.setattr(os, "unlink", unlinked)
+    work(taken_up(prepared, out), [])
+    assert sorted(path.name for path in done) == sorted(
+        f"{number}_ESM.{suffix}" for number in FILES for suffix in ("pt", "tsv")
+    )
+    # The two files of the bundle share a sync, and so do the outputs of each file.
+    assert len(syncs) == syncs[-1] - syncs[0] + 1 == len(FILES) - 1
 
 
 def test_an_app_that_dies_before_its_ledger_says_anything_leaves_a_folder_for_a_new_run(

@@ -12,7 +12,6 @@ import msgspec
 from tui_balancer.ledger.records import FileRow, FileState, RunRecord
 from tui_balancer.outputs.atomic import Replace, publish
 from tui_balancer.outputs.layout import STEM_SUFFIX, marked_output, temporary_path
-from tui_balancer.outputs.sealing import seal
 
 MERGED_STEM = "merged"
 RECORD_NAME = f"{MERGED_STEM}.json"
@@ -101,7 +100,6 @@ class MergedRecord:
         """
         temporary = temporary_path(final.with_stem(TEMPORARY_STEM), 0)
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")
-        seal(temporary)
         publish(temporary, final, replace)
 
 

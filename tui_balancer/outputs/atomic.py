@@ -6,12 +6,13 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from pathlib import Path
 
 from tui_balancer.outputs.found import find_output_files
 from tui_balancer.outputs.layout import OTHER_OUTPUTS
+from tui_balancer.outputs.sealing import sync, sync_folder
 
 _NO_HARD_LINKS = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK}
@@ -31,10 +32,9 @@ class Replace(Enum):
 
 
 def publish(temporary: Path, final: Path, replace: Replace = Replace.NOTHING) -> None:
-    """Put a written and synced output, a file or a folder, in place durably.
+    """Put a written output, a file or a folder, in place durably.
 
-    When this returns the name survives a power cut. A folder cannot be replaced in one step, so one
-    that is cut off in between leaves none.
+    When this returns the output and its name survive a power cut.
 
     Args:
         temporary: The written output.
@@ -45,10 +45,28 @@ def publish(temporary: Path, final: Path, replace: Replace = Replace.NOTHING) ->
         FileExistsError: Another file is there.
         OSError: It failed; `temporary` may be left behind.
     """
+    sync(temporary)
+    place(temporary, final, replace)
+    settle([(temporary, final)])
+
+
+def place(temporary: Path, final: Path, replace: Replace = Replace.NOTHING) -> None:
+    """Put a synced output in place; `settle` has its name survive a power cut.
+
+    A folder cannot be replaced in one step, so one that is cut off in between leaves none.
+
+    Args:
+        temporary: The output, see `sealing.sync`.
+        final: Its path.
+        replace: What it may replace; nothing else is touched.
+
+    Raises:
+        FileExistsError: Another file is there.
+        OSError: It failed; `temporary` may be left behind.
+    """
     if replace is Replace.NOTHING:
         _add(temporary, final)
-        return
-    if final.is_dir() and not final.is_symlink():
+    elif final.is_dir() and not final.is_symlink():
         if replace is Replace.FILES or not temporary.is_dir():
             raise _exists(final)
         # Removed like an unfinished output after an interruption.
@@ -61,7 +79,23 @@ def publish(temporary: Path, final: Path, replace: Replace = Replace.NOTHING) ->
         if temporary.is_dir():
             final.unlink(missing_ok=True)
         temporary.replace(final)
-    sync_folder(final.parent)
+
+
+def settle(placed: Iterable[tuple[Path, Path]]) -> None:
+    """Have the names of placed outputs survive a power cut, by one sync of each folder.
+
+    Args:
+        placed: Of each output its temporary path, which may exist as another name of it, and its
+            path. Who finds the temporary one alone knows that nothing was published.
+
+    Raises:
+        OSError: It failed; it can be repeated.
+    """
+    placed = list(placed)
+    for folder in dict.fromkeys(final.parent for _, final in placed):
+        sync_folder(folder)
+    for temporary, _ in placed:
+        temporary.unlink(missing_ok=True)
 
 
 def _add(temporary: Path, final: Path) -> None:
@@ -74,7 +108,6 @@ def _add(temporary: Path, final: Path) -> None:
         if os.path.lexists(final):
             raise _exists(final)
         temporary.rename(final)
-        sync_folder(final.parent)
         return
     try:
         final.hardlink_to(temporary)
@@ -88,29 +121,10 @@ def _add(temporary: Path, final: Path) -> None:
         if os.path.lexists(final):
             raise _exists(final) from None
         temporary.rename(final)
-    sync_folder(final.parent)
-    temporary.unlink(missing_ok=True)
 
 
 def _exists(path: Path) -> FileExistsError:
     return FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-
-
-def sync_folder(folder: Path) -> None:
-    """Sync the names in a folder to survive a power cut.
-
-    Raises:
-        OSError: The disk fails.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems sync names themselves and refuse the call.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def remove(output: Path) -> None:

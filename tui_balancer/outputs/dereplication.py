@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tui_balancer.errors import UserError
-from tui_balancer.outputs.atomic import sync_folder
+from tui_balancer.outputs.sealing import sync_folder
 
 PLAN_FOLDER = "dereplication"
 """Folder in the run folder; exists if a sequence occurs more than once."""

@@ -13,28 +13,23 @@ in memory at a time. Needs torch.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from tui_balancer.outputs.atomic import remove, sync_folder
+from tui_balancer.outputs.atomic import remove
 from tui_balancer.outputs.checking import SUMS_NAME
 from tui_balancer.outputs.content import Content, Entry, Row, Stored, as_row, kept_in, reading
 from tui_balancer.outputs.layout import comparable, digest, safe_name
-from tui_balancer.outputs.sealing import Written, seal
+from tui_balancer.outputs.sealing import Written, measure
 from tui_balancer.outputs.tsv import read_rows, write_row
 from tui_balancer.representations import KINDS, Representations
 
 SHARD_FILES = 1000
 INDEX_NAME = "index.tsv"
 METADATA_NAME = "metadata.json"
-
-_SYNCING_THREADS = 16
-"""Many small files are synced together: a disk writes several in the time of one."""
 
 
 def write(path: Path, content: Content) -> Written:
@@ -56,7 +51,7 @@ def write(path: Path, content: Content) -> Written:
             write_row(file, (entry.id, name))
             names.append(name)
     (path / METADATA_NAME).write_text(json.dumps(dict(content.metadata), indent=1) + "\n")
-    return _sealed(path, names)
+    return _measured(path, names)
 
 
 def read(path: Path) -> Stored:
@@ -130,18 +125,12 @@ def _file_name(entry: Entry, taken: set[str]) -> str:
     return f"{name}.pt"
 
 
-def _sealed(path: Path, names: list[str]) -> Written:
-    """Sync everything, after all of it was written: disks are faster then."""
+def _measured(path: Path, names: list[str]) -> Written:
     size = 0
-    paths = [path / name for name in names]
-    with (
-        (path / SUMS_NAME).open("w", encoding="utf-8") as sums,
-        ThreadPoolExecutor(_SYNCING_THREADS) as threads,
-    ):
-        for name, written in zip(names, threads.map(seal, paths), strict=True):
+    with (path / SUMS_NAME).open("w", encoding="utf-8") as sums:
+        for name in names:
+            written = measure(path / name)
             size += written.bytes
             sums.write(f"{written.sha256}  {name}\n")
-    written = seal(path / SUMS_NAME)
-    for shard in sorted({os.path.dirname(name) for name in names}):  # noqa: PTH120
-        sync_folder(path / shard)
+    written = measure(path / SUMS_NAME)
     return Written(written.sha256, size + written.bytes)

@@ -87,7 +87,7 @@ class Writer(Protocol):
     """The writing function of a format's module."""
 
     def write(self, path: Path, content: Content) -> Written:
-        """Write an output and sync it; the bytes are a function of the content alone.
+        """Write an output; the bytes are a function of the content alone. `sealing.sync` syncs it.
 
         Args:
             path: The path; an existing file is overwritten.

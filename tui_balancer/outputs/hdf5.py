@@ -22,7 +22,7 @@ import h5py
 
 from tui_balancer.outputs.content import Content, Entry, Row, Stored, as_row, kept_in, reading
 from tui_balancer.outputs.layout import digest
-from tui_balancer.outputs.sealing import ShieldedFile, Written, seal
+from tui_balancer.outputs.sealing import ShieldedFile, Written, measure
 from tui_balancer.representations import Representations
 
 _LAYOUT: dict[str, Any] = {"libver": "v110", "track_order": True}
@@ -54,7 +54,7 @@ def write(path: Path, content: Content) -> Written:
             if name != entry.id:
                 place.attrs[_ORIGINAL_ID] = entry.id
     raw.check()
-    return seal(path)
+    return measure(path)
 
 
 def read(path: Path) -> Stored:

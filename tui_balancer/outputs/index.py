@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from tui_balancer.outputs.content import Content, Entry, Row, reading
-from tui_balancer.outputs.sealing import Written, seal
+from tui_balancer.outputs.sealing import Written, measure
 from tui_balancer.outputs.tsv import read_rows, write_row
 
 COLUMNS = (
@@ -41,7 +41,7 @@ def write(path: Path, content: Content) -> Written:
             line(one, checksum(vector))
         for one in content.left_out:
             line(one, "")
-    return seal(path)
+    return measure(path)
 
 
 def read_index(path: Path) -> Iterator[tuple[Entry, str]]:

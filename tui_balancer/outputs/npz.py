@@ -22,7 +22,7 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from tui_balancer.outputs.content import BLOCK_ROWS, Content, Row, Stored, as_row, kept_in, reading
-from tui_balancer.outputs.sealing import Written, seal
+from tui_balancer.outputs.sealing import Written, measure
 from tui_balancer.representations import Part, Representations
 
 _FLOAT = np.dtype("<f4")
@@ -39,7 +39,7 @@ def write(path: Path, content: Content) -> Written:
         ids = (np.array(entry.id, text) for entry in content.entries)
         _add(archive, "ids", text, (count,), ids)
         _add(archive, "metadata", metadata.dtype, (), [metadata])
-    return seal(path)
+    return measure(path)
 
 
 def read(path: Path) -> Stored:

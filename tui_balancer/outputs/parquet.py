@@ -31,7 +31,7 @@ from tui_balancer.outputs.content import (
     kept_in,
     reading,
 )
-from tui_balancer.outputs.sealing import Written, seal
+from tui_balancer.outputs.sealing import Written, measure
 from tui_balancer.representations import Part, Representations
 
 _METADATA = b"tui_balancer"
@@ -70,7 +70,7 @@ def write(path: Path, content: Content) -> Written:
                 ),
             ]
             file.write_table(pa.table(arrays, schema=schema))
-    return seal(path)
+    return measure(path)
 
 
 def read(path: Path) -> Stored:

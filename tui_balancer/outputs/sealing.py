@@ -1,10 +1,12 @@
-"""A written file made safe and measured."""
+"""A written file measured, and made safe on the disk."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +19,7 @@ _BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An output that is safe on the disk; two are equal whose bytes are.
+    """A written output; two are equal whose bytes are.
 
     Attributes:
         sha256: Of its bytes, as read back; of a folder, of its `SHA256SUMS`.
@@ -77,19 +79,58 @@ class ShieldedFile(io.FileIO):
             raise self.failure
 
 
-def seal(path: Path) -> Written:
-    """Sync a file and read it back.
+def measure(path: Path) -> Written:
+    """Read a written file back, and have the system begin to bring it to the disk.
+
+    `sync` waits for that. Many small files that all begin first take a disk little longer than one.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb", buffering=0) as file:
+        status = os.fstat(file.fileno())
+        found = _digest(file, status.st_size)
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return Written(found, status.st_size, status.st_mtime_ns)
+
+
+def sync(path: Path) -> None:
+    """Return when an output survives a power cut: a file, or a folder and everything in it.
+
+    Its own name is not part of that, see `sync_folder`.
 
     Raises:
         OSError: It did not work, e.g. because the disk is full.
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        if not is_folder:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    status = path.stat()
-    return Written(sha256_of(path), status.st_size, status.st_mtime_ns)
+    if is_folder:
+        for inside in path.iterdir():
+            sync(inside)
+        sync_folder(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Sync the names in a folder to survive a power cut.
+
+    Raises:
+        OSError: The disk fails.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems sync names themselves and refuse the call.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def sha256_of(path: Path) -> str:
@@ -98,10 +139,15 @@ def sha256_of(path: Path) -> str:
     Raises:
         OSError: It cannot be read.
     """
-    digest = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
-        # No more than it takes: small files are read by many threads at once.
-        block = bytearray(min(_BLOCK_BYTES, os.fstat(file.fileno()).st_size + 1))
-        while count := file.readinto(block):
-            digest.update(memoryview(block)[:count])
+        return _digest(file, os.fstat(file.fileno()).st_size)
+
+
+def _digest(file: io.FileIO, size: int) -> str:
+    """Return the SHA-256 of an open file of about this size."""
+    digest = hashlib.sha256()
+    # No more than it takes: small files are read by many threads at once.
+    block = bytearray(min(_BLOCK_BYTES, size + 1))
+    while count := file.readinto(block):
+        digest.update(memoryview(block)[:count])
     return digest.hexdigest()

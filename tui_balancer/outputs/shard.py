@@ -18,7 +18,7 @@ import numpy as np
 from tui_balancer.outputs.content import Content, Entry, Row, reading
 from tui_balancer.outputs.npz import zip_member
 from tui_balancer.outputs.provenance import MetadataValue
-from tui_balancer.outputs.sealing import Written, seal
+from tui_balancer.outputs.sealing import Written, measure
 from tui_balancer.representations import Representations
 
 _FLOAT = np.dtype("<f4")
@@ -74,7 +74,7 @@ def write(path: Path, content: Content) -> Written:
                 rows.write(np.ascontiguousarray(row, _FLOAT).tobytes())
         with archive.open(zip_member("records.json"), "w", force_zip64=True) as words:
             words.write(json.dumps(records).encode())
-    return seal(path)
+    return measure(path)
 
 
 def read_shard(path: Path) -> StoredShard:

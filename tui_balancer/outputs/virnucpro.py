@@ -17,7 +17,7 @@ import torch
 
 from tui_balancer.alphabets import NUCLEOTIDE
 from tui_balancer.outputs.content import Content, Row, Stored, kept_in, reading
-from tui_balancer.outputs.sealing import ShieldedFile, Written, seal
+from tui_balancer.outputs.sealing import ShieldedFile, Written, measure
 
 _PROTEINS, _NUCLEOTIDE, _MEAN = "proteins", "nucleotide", "mean_representation"
 
@@ -51,7 +51,7 @@ def write(path: Path, content: Content) -> Written:
         # Given a name instead of a file, torch writes the name into every record.
         torch.save(data, file)
         file.check()
-    return seal(path)
+    return measure(path)
 
 
 def read(path: Path) -> Stored:

@@ -20,7 +20,7 @@ from tui_balancer.export.export import verify
 from tui_balancer.export.merge import merge
 from tui_balancer.outputs.content import Content
 from tui_balancer.outputs.index import read_index
-from tui_balancer.outputs.sealing import Written, seal
+from tui_balancer.outputs.sealing import Written, measure
 
 
 def write_inputs(folder: Path, files: dict[str, list[str]]) -> Path:
@@ -123,7 +123,7 @@ def forged(out: Path, name: str, change: dict[str, str]) -> None:
     rows = [line.split("\t") for line in lines]
     text = "\n".join("\t".join([change.get(row[0], row[0]), *row[1:]]) for row in rows)
     (out / name).write_text(text)
-    written = seal(out / name)
+    written = measure(out / name)
     record["outputs"][name] = [written.sha256, written.bytes]
     (out / "merged.json").write_text(json.dumps(record))
 
@@ -149,7 +149,7 @@ def test_verify_compares_merged_vectors_with_those_of_the_outputs(tmp_path: Path
     out = merged_run(tmp_path, {"a.fa": ["P", "q"]})
     with h5py.File(out / "merged.h5", "r+") as file:
         file["q"][2] = 1e6
-    written = seal(out / "merged.h5")
+    written = measure(out / "merged.h5")
     record = json.loads((out / "merged.json").read_text())
     record["outputs"]["merged.h5"] = [written.sha256, written.bytes]
     (out / "merged.json").write_text(json.dumps(record))

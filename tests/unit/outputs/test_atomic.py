@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tui_balancer.outputs.atomic import Replace, publish, sweep_temporaries
+from tui_balancer.outputs.atomic import Replace, place, publish, settle, sweep_temporaries
 from tui_balancer.outputs.layout import temporary_path
-from tui_balancer.outputs.sealing import sha256_of
+from tui_balancer.outputs.sealing import sha256_of, sync
 
 
 def test_publishing_replaces_an_older_output(tmp_path: Path) -> None:
@@ -22,21 +22,24 @@ def test_publishing_replaces_an_older_output(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a_ESM.pt": b"new"}
 
 
+def is_folder(descriptor: int) -> bool:
+    return stat.S_ISDIR(os.fstat(descriptor).st_mode)
+
+
 def test_the_name_is_synced_after_it_is_in_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     final = tmp_path / "a_ESM.pt"
     temporary_path(final, 1).write_bytes(b"new")
-    synced: list[tuple[bool, list[str]]] = []
+    synced: list[list[str]] = []
 
     def note(descriptor: int) -> None:
-        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
-        synced.append((is_folder, sorted(os.listdir(descriptor))))
+        synced.append(sorted(os.listdir(descriptor)) if is_folder(descriptor) else [])
 
     monkeypatch.setattr(os, "fsync", note)
     publish(temporary_path(final, 1), final)
     # The other name goes after that: who finds it alone knows that nothing was published.
-    assert synced == [(True, ["a_ESM.pt", "a_ESM.pt.1.tmp"])]
+    assert synced == [[], ["a_ESM.pt", "a_ESM.pt.1.tmp"]]
     assert [path.name for path in tmp_path.iterdir()] == ["a_ESM.pt"]
 
 
@@ -45,7 +48,8 @@ def test_a_folder_that_cannot_be_synced_is_no_error_but_a_failing_disk_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, raises: bool
 ) -> None:
     def refuse(descriptor: int) -> None:
-        raise OSError(code, os.strerror(code))
+        if is_folder(descriptor):
+            raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "fsync", refuse)
     final = tmp_path / "a_ESM.pt"
@@ -56,6 +60,35 @@ def test_a_folder_that_cannot_be_synced_is_no_error_but_a_failing_disk_is(
     else:
         publish(temporary_path(final, 1), final)
         assert final.read_bytes() == b"new"
+
+
+def test_outputs_that_are_placed_together_take_one_sync_of_each_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finals = [tmp_path / "sub" / "a_ESM.pt", tmp_path / "b_ESM.pt", tmp_path / "c_ESM.pt"]
+    placed = [(temporary_path(final, 1), final) for final in finals]
+    finals[0].parent.mkdir()
+    for temporary, final in placed:
+        temporary.touch()
+        place(temporary, final)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    settle(placed)
+    assert synced == [(tmp_path / "sub").stat().st_ino, tmp_path.stat().st_ino]
+    assert everything(tmp_path) == ["b_ESM.pt", "c_ESM.pt", "sub", "sub/a_ESM.pt"]
+
+
+def test_a_folder_is_synced_with_everything_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "a_ESM.esm"
+    for path in (output / "index.tsv", output / "00000" / "p.pt"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    synced: set[int] = set()
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.add(os.fstat(descriptor).st_ino))
+    sync(output)
+    assert synced == {path.stat().st_ino for path in (output, *output.rglob("*"))}
 
 
 def test_sweeping_removes_leftovers_and_nothing_else(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tui_balancer.outputs.checking import flaw
-from tui_balancer.outputs.sealing import Written, seal
+from tui_balancer.outputs.sealing import Written, measure
 
 OTHER_BYTES = "its output has other bytes"
 OTHER_SIZE = "its output has another size"
@@ -33,7 +33,7 @@ def found(path: Path, written: Written, *, full: bool = False) -> str:
 
 
 def test_an_output_that_nobody_touched_is_not_read(output: Path) -> None:
-    written = seal(output)
+    written = measure(output)
     assert written.mtime_ns == output.stat().st_mtime_ns
     changed(output, b"THE VECTORS", written.mtime_ns)
     assert found(output, written) == ""
@@ -42,7 +42,7 @@ def test_an_output_that_nobody_touched_is_not_read(output: Path) -> None:
 
 @pytest.mark.parametrize("later", [-1, 1])
 def test_another_time_has_the_bytes_compared(output: Path, later: int) -> None:
-    written = seal(output)
+    written = measure(output)
     changed(output, b"the vectors", written.mtime_ns + later)
     assert found(output, written) == ""
     changed(output, b"THE VECTORS", written.mtime_ns + later)
@@ -50,12 +50,12 @@ def test_another_time_has_the_bytes_compared(output: Path, later: int) -> None:
 
 
 def test_another_size_is_noticed_at_the_same_time(output: Path) -> None:
-    written = seal(output)
+    written = measure(output)
     changed(output, b"the vector", written.mtime_ns)
     assert found(output, written) == OTHER_SIZE
 
 
 def test_an_output_without_a_recorded_time_is_read(output: Path) -> None:
-    written = seal(output)
+    written = measure(output)
     changed(output, b"THE VECTORS", written.mtime_ns)
     assert found(output, Written(written.sha256, written.bytes)) == OTHER_BYTES

@@ -15,7 +15,7 @@ from tui_balancer.ledger.changes import FileDone, FileFailed
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import OutputRecord
 from tui_balancer.notices import EXAMPLES, Example, Notice, NoticeKind, Notices
-from tui_balancer.outputs.atomic import Replace, publish, remove
+from tui_balancer.outputs.atomic import Replace, place, remove, settle
 from tui_balancer.outputs.layout import temporary_path
 from tui_balancer.outputs.partials import discard_partial
 from tui_balancer.outputs.space import is_disk_full
@@ -97,16 +97,30 @@ class Publisher:
             file.file_id: Failure(file.error, file.cause) for file in result.files if file.error
         }
         done: list[FileResult] = []
+        placed: list[tuple[Path, Path]] = []
         written = [file for file in result.files if not file.error]
         fresh = {file.file_id for file in written} - self.owned
         in_place = self._own(fresh)
         for file in written:
             replace = self._replaceable(file.file_id, fresh, manifest)
+            outputs = [
+                (temporary_path(output, result.epoch), output)
+                for output in manifest.outputs(file.file_id)
+            ]
             try:
-                in_place = in_place and self._place(file.file_id, result.epoch, replace, manifest)
+                in_place = in_place and self._place(file.file_id, outputs, replace)
                 done.append(file)
+                placed += outputs
             except _NotPlaced as problem:
                 failures[file.file_id] = Failure(str(problem), problem.cause)
+        try:
+            # Once for the unit: a sync of a folder costs more than all else of a tiny file.
+            in_place = in_place and self._retry_while_full(partial(settle, placed))
+        except OSError as problem:
+            reason = f"cannot put the outputs in place: {problem.strerror}"
+            failure = Failure(reason, FailureCause.NOT_WRITTEN)
+            failures.update((file.file_id, failure) for file in done)
+            done.clear()
         if failures and self._presence.loss():
             self._give_up(result, ReturnCause.FOLDER_LOST)
             return
@@ -154,21 +168,23 @@ class Publisher:
             return Replace.OLDER
         return Replace.FILES if self.overwrite else Replace.NOTHING
 
-    def _place(self, file_id: int, epoch: int, replace: Replace, manifest: Manifest) -> bool:
+    def _place(self, file_id: int, outputs: Sequence[tuple[Path, Path]], replace: Replace) -> bool:
         """Put a file's outputs in place; return False if the run is stopping instead.
+
+        Args:
+            outputs: Temporary path and path of each.
 
         Raises:
             _NotPlaced: It is not possible; new files are removed.
         """
         placed: list[Path] = []
-        for output in manifest.outputs(file_id):
-            temporary = temporary_path(output, epoch)
+        for temporary, output in outputs:
             try:
-                if not self._retry_while_full(partial(publish, temporary, output, replace)):
+                if not self._retry_while_full(partial(place, temporary, output, replace)):
                     return False
             except FileExistsError:
                 if replace is not Replace.OLDER:
-                    for one in placed:
+                    for one in (*placed, *(temporary for temporary, _ in outputs)):
                         with suppress(OSError):
                             remove(one)
                     self._ledger_writer.note_owned([file_id], owned=False)

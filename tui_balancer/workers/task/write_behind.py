@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Final
 
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.outputs.atomic import remove
 from tui_balancer.outputs.content import Content
 from tui_balancer.outputs.formats import writer
+from tui_balancer.outputs.sealing import sync
 from tui_balancer.workers.task.failures import DiskFull, FileFailure, blaming_the_file
 from tui_balancer.workers.task.results import EmbeddedTask, Writable
 from tui_balancer.workers.wire.protocol import FileResult, FileTask, TaskResult
 from tui_balancer.workers.wire.queues import WorkQueue
 
 _log = logging.getLogger(__name__)
+
+_STEP: Final = "write its output"
 
 
 class WriteBehind:
@@ -64,16 +70,22 @@ class WriteBehind:
 def write_outputs(embedded: EmbeddedTask) -> TaskResult:
     """Write and sync the outputs of a task; the app puts them in place.
 
+    All are written before the first is synced: a disk takes many small files in the time of one.
     A failed write is a result with the reason.
     """
-    results = tuple(_result(file) for file in embedded.files)
+    written = [_result(file, partial(_written, file)) for file in embedded.files]
+    results = tuple(
+        one if one.error else _result(file, partial(_synced, file.task, one))
+        for file, one in zip(embedded.files, written, strict=True)
+    )
     return TaskResult(embedded.task.unit_id, embedded.task.epoch, results, embedded.compute_seconds)
 
 
-def _result(file: Writable) -> FileResult:
+def _result(file: Writable, step: Callable[[], FileResult]) -> FileResult:
+    """Return the result of a step of a file, which may fail it."""
     task = file.task
     try:
-        return _written(task, file.content())
+        return step()
     except FileFailure as failure:
         name = terminal_safe(str(task.source))
         _log.warning("%s: %s", name, failure, exc_info=failure.__cause__)
@@ -89,11 +101,12 @@ def _result(file: Writable) -> FileResult:
         )
 
 
-def _written(task: FileTask, content: Content) -> FileResult:
+def _written(file: Writable) -> FileResult:
+    task, content = file.task, file.content()
     failed_ids = _ids(content, "failed_ids")
     if failed_ids:
         _log.warning("not enough memory for %s", terminal_safe(" ".join(failed_ids)))
-    with blaming_the_file("write its output"):
+    with blaming_the_file(_STEP):
         task.outputs[0].temporary.parent.mkdir(parents=True, exist_ok=True)
         written = tuple(writer(one.format).write(one.temporary, content) for one in task.outputs)
     return FileResult(
@@ -105,6 +118,13 @@ def _written(task: FileTask, content: Content) -> FileResult:
         skipped=_count(content, "skipped"),
         failed_ids=failed_ids,
     )
+
+
+def _synced(task: FileTask, written: FileResult) -> FileResult:
+    with blaming_the_file(_STEP):
+        for one in task.outputs:
+            sync(one.temporary)
+    return written
 
 
 def _count(content: Content, name: str) -> int:
