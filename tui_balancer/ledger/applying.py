@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, fields
+from itertools import groupby
 
 from tui_balancer.ledger.changes import (
     Change,
@@ -59,6 +60,23 @@ def insert_event(connection: sqlite3.Connection, session: int, event: EventRecor
     )
 
 
+def apply_all(connection: sqlite3.Connection, session: int, changes: Iterable[Change]) -> None:
+    """Apply changes to the tables in their order, within the open transaction.
+
+    Raises:
+        LedgerError: See `apply`.
+    """
+    for kind, group in groupby(changes, type):
+        # A bundle has hundreds of these two.
+        if kind is FileDone:
+            _apply_done(connection, [one for one in group if isinstance(one, FileDone)])
+        elif kind is OutputsOwned:
+            _apply_owned(connection, [one for one in group if isinstance(one, OutputsOwned)])
+        else:
+            for change in group:
+                apply(connection, session, change)
+
+
 def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
     """Apply a change to the tables, within the open transaction.
 
@@ -103,26 +121,10 @@ def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
                 connection.execute(
                     "UPDATE files SET unit = id WHERE unit = ? AND state = 'failed'", (unit,)
                 )
-        case OutputsOwned(file_id, owned):
-            update(connection, "UPDATE files SET owned = ? WHERE id = ?", owned, file_id)
-        case FileDone(
-            file_id, sha256, size, vectors, truncated, replaced, skipped, others, mtime_ns
-        ):
-            update(
-                connection,
-                "UPDATE files SET state = 'done', reason = '', output_sha256 = ?, "
-                "output_bytes = ?, vectors = ?, truncated = ?, replaced = ?, skipped = ?, "
-                "output_mtime_ns = ? WHERE id = ? AND state = 'leased'",
-                *(sha256, size, vectors, truncated, replaced, skipped, mtime_ns, file_id),
-            )
-            connection.execute("DELETE FROM outputs WHERE file = ?", (file_id,))
-            connection.executemany(
-                "INSERT INTO outputs VALUES (?, ?, ?, ?, ?)",
-                [
-                    (file_id, _storable(one.output), one.sha256, one.bytes, one.mtime_ns)
-                    for one in others
-                ],
-            )
+        case OutputsOwned():
+            _apply_owned(connection, [change])
+        case FileDone():
+            _apply_done(connection, [change])
         case FileFailed(file_id, reason, cause):
             update(
                 connection,
@@ -179,10 +181,50 @@ def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
             )
 
 
+def _apply_owned(connection: sqlite3.Connection, changes: Sequence[OutputsOwned]) -> None:
+    rows = [(one.owned, one.file_id) for one in changes]
+    _update_each(connection, "UPDATE files SET owned = ? WHERE id = ?", rows)
+
+
+def _apply_done(connection: sqlite3.Connection, changes: Sequence[FileDone]) -> None:
+    _update_each(
+        connection,
+        "UPDATE files SET state = 'done', reason = '', output_sha256 = ?, output_bytes = ?, "
+        "vectors = ?, truncated = ?, replaced = ?, skipped = ?, output_mtime_ns = ? "
+        "WHERE id = ? AND state = 'leased'",
+        [
+            (
+                *(one.output_sha256, one.output_bytes, one.vectors, one.truncated),
+                *(one.replaced, one.skipped, one.output_mtime_ns, one.file_id),
+            )
+            for one in changes
+        ],
+    )
+    connection.executemany(
+        "DELETE FROM outputs WHERE file = ?", [(one.file_id,) for one in changes]
+    )
+    connection.executemany(
+        "INSERT INTO outputs VALUES (?, ?, ?, ?, ?)",
+        [
+            (one.file_id, _storable(other.output), other.sha256, other.bytes, other.mtime_ns)
+            for one in changes
+            for other in one.others
+        ],
+    )
+
+
 def update(connection: sqlite3.Connection, statement: str, *values: object) -> None:
     """Change at least one row: what the writer believes must agree with the ledger."""
     if connection.execute(statement, [_storable(value) for value in values]).rowcount < 1:
         raise LedgerError(f"the ledger disagrees: nothing to do for {statement} {values}")
+
+
+def _update_each(
+    connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Change one row by each set of values; see `update`."""
+    if connection.executemany(statement, rows).rowcount != len(rows):
+        raise LedgerError(f"the ledger disagrees: nothing to do for {statement} in {rows}")
 
 
 def _file_values(file: FileRecord) -> list[object]:

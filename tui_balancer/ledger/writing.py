@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tui_balancer.errors import UserError
-from tui_balancer.ledger.applying import apply, insert_event, insert_files, update
+from tui_balancer.ledger.applying import apply_all, insert_event, insert_files, update
 from tui_balancer.ledger.changes import Change, Entry, LeaseEnded, LeaseGranted, OutputsOwned
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.mounts import on_network
@@ -137,8 +137,7 @@ class Ledger(LedgerReader):
         )
         with self._transaction(durable):
             for entry in entries:
-                for change in entry.changes:
-                    apply(self._connection, self.session, change)
+                apply_all(self._connection, self.session, entry.changes)
                 if entry.event is not None:
                     insert_event(self._connection, self.session, entry.event)
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from tui_balancer.outputs.content import Content, Entry, Row, reading
-from tui_balancer.outputs.sealing import Written, measure
-from tui_balancer.outputs.tsv import read_rows, write_row
+from tui_balancer.outputs.sealing import MeasuredFile, Written
+from tui_balancer.outputs.tsv import read_rows, row_of
 
 COLUMNS = (
     *("id", "header", "file", "length", "used_length", "truncated", "replaced"),
@@ -29,19 +29,20 @@ COLUMNS = (
 def write(path: Path, content: Content) -> Written:
     """Write a line a sequence; see `formats.Writer`. Streams."""
     source = content.metadata.get("input_name", "")
-    with path.open("w", encoding="utf-8", newline="") as file:
-        write_row(file, COLUMNS)
 
-        def line(one: Entry, found: str) -> None:
-            truncated = "true" if one.truncated else "false"
-            lengths = (one.length, one.used_length, truncated, one.replaced)
-            write_row(file, (one.id, one.header, one.source or source, *lengths, found, one.reason))
+    def line(one: Entry, found: str) -> bytes:
+        truncated = "true" if one.truncated else "false"
+        lengths = (one.length, one.used_length, truncated, one.replaced)
+        values = (one.id, one.header, one.source or source, *lengths, found, one.reason)
+        return row_of(values).encode()
 
+    with MeasuredFile(path) as file:
+        file.write(row_of(COLUMNS).encode())
         for one, vector in content.rows():
-            line(one, checksum(vector))
+            file.write(line(one, checksum(vector)))
         for one in content.left_out:
-            line(one, "")
-    return measure(path)
+            file.write(line(one, ""))
+    return file.written
 
 
 def read_index(path: Path) -> Iterator[tuple[Entry, str]]:

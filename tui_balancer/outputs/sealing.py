@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
 _BLOCK_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,10 @@ class Written:
     """A written output; two are equal whose bytes are.
 
     Attributes:
-        sha256: Of its bytes, as read back; of a folder, of its `SHA256SUMS`.
+        sha256: Of its bytes; of a folder, of its `SHA256SUMS`.
         bytes: Their number; of a folder, that of all its files.
         mtime_ns: Its last change, Unix time in nanoseconds; 0 of a folder, whose files change
-            without it.
+            without it. Equal outputs may have been written at different times.
     """
 
     sha256: str
@@ -33,11 +34,44 @@ class Written:
     mtime_ns: int = field(default=0, compare=False)
 
 
+class MeasuredFile:
+    """A new file that is written from its beginning to its end, and measured meanwhile.
+
+    Leaving the block has the system begin to bring it to the disk, as `measure` does.
+
+    Attributes:
+        written: What is in it, once the block is left.
+
+    Raises:
+        OSError: It cannot be written, e.g. because the disk is full.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb", buffering=_BUFFER_BYTES)
+        self._digest = hashlib.sha256()
+        self.written = Written("", 0)
+
+    def write(self, data: Buffer) -> None:
+        """Write all of it."""
+        self._digest.update(data)
+        self._file.write(data)
+
+    def __enter__(self) -> MeasuredFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._file:
+            self._file.flush()
+            status = os.fstat(self._file.fileno())
+            _begin_writing(self._file.fileno())
+        self.written = Written(self._digest.hexdigest(), status.st_size, status.st_mtime_ns)
+
+
 class ShieldedFile(io.FileIO):
     """A file for libraries that cannot stand a full disk: it fails once they are through.
 
-    HDF5 crashes the process when it cannot write what it holds, and torch reports a mistake of
-    its own. From the first failure on nothing more is written, and the library hears of none.
+    HDF5 crashes the process when it cannot write what it holds. From the first failure on nothing
+    more is written, and the library hears of none.
 
     Attributes:
         failure: The first one; None as long as all is well.
@@ -90,9 +124,13 @@ def measure(path: Path) -> Written:
     with path.open("rb", buffering=0) as file:
         status = os.fstat(file.fileno())
         found = _digest(file, status.st_size)
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        _begin_writing(file.fileno())
     return Written(found, status.st_size, status.st_mtime_ns)
+
+
+def _begin_writing(descriptor: int) -> None:
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def sync(path: Path) -> None:

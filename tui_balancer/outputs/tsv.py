@@ -16,9 +16,14 @@ from typing import TextIO
 _QUOTED = re.compile(r'[\t\n\r"]')
 
 
+def row_of(values: Iterable[object]) -> str:
+    """Return a row, with the end of its line."""
+    return "\t".join(map(_field, values)) + "\n"
+
+
 def write_row(file: TextIO, values: Iterable[object]) -> None:
     """Write a row; the file must be open with `newline=""`."""
-    file.write("\t".join(map(_field, values)) + "\n")
+    file.write(row_of(values))
 
 
 def read_rows(file: TextIO) -> Iterator[dict[str, str]]:

@@ -4,7 +4,7 @@ Of proteins it is what its `extract_esm` writes, of nucleotides what its `extrac
 with tensors in place of lists of numbers: half as large, and read at once. Its `merge_data` makes
 tensors of either.
 
-Does not stream: torch writes a file in one go, so all of its vectors are in memory. Needs torch.
+Does not stream: all of its vectors are in memory. Needs torch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import torch
 
 from tui_balancer.alphabets import NUCLEOTIDE
 from tui_balancer.outputs.content import Content, Row, Stored, kept_in, reading
-from tui_balancer.outputs.sealing import ShieldedFile, Written, measure
+from tui_balancer.outputs.sealing import MeasuredFile, Written
+from tui_balancer.outputs.torch_archive import VectorOf, save
 
 _PROTEINS, _NUCLEOTIDE, _MEAN = "proteins", "nucleotide", "mean_representation"
 
@@ -31,12 +32,11 @@ def write(path: Path, content: Content) -> Written:
     The vectors are stored as views of one block, which loads with `weights_only=True` and needs
     one record in the file instead of one a protein.
     """
-    # A fresh block: a view of a larger one would drag all of it into the file.
     matrix = np.empty((len(content.entries), content.kept.width), dtype=np.float32)
     for place, (_, row) in zip(matrix, content.rows(), strict=True):
         place[:] = row
     ids = [entry.id for entry in content.entries]
-    vectors = torch.from_numpy(matrix).unbind(0)
+    vectors = [VectorOf(row) for row in range(len(matrix))]
     data: dict[str, object]
     if content.metadata.get("alphabet") == NUCLEOTIDE.name:
         rows = zip(ids, vectors, strict=True)
@@ -45,13 +45,11 @@ def write(path: Path, content: Content) -> Written:
             "data": [{"label": id, _MEAN: vector} for id, vector in rows],
         }
     else:
-        data = {_PROTEINS: ids, "data": list(vectors)}
+        data = {_PROTEINS: ids, "data": vectors}
     data["metadata"] = dict(content.metadata)
-    with ShieldedFile(path, "w") as file:
-        # Given a name instead of a file, torch writes the name into every record.
-        torch.save(data, file)
-        file.check()
-    return measure(path)
+    with MeasuredFile(path) as file:
+        save(data, matrix, file)
+    return file.written
 
 
 def read(path: Path) -> Stored:

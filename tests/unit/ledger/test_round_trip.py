@@ -198,6 +198,18 @@ def test_a_file_that_changed_is_taken_as_it_is_now(ledger: Ledger) -> None:
     assert states(ledger)[:3] == ["failed", "waiting", "waiting"]
 
 
+def test_of_files_that_are_done_together_each_must_have_been_leased(ledger: Ledger) -> None:
+    ledger.append(None, LeaseGranted(0, 1, "cpu:0", 1.0), LeaseGranted(3, 1, "cpu:0", 1.0))
+    together = [DONE, FileDone(3, "cd" * 32, 400, 3), FileDone(4, "ef" * 32, 500, 3)]
+    with pytest.raises(LedgerError, match="disagrees"):
+        ledger.append(None, *together, FileDone(1, "", 0, 0))
+    assert states(ledger) == ["leased", "waiting", "failed", "leased", "leased"]
+    ledger.append(None, *together)
+    assert states(ledger) == ["done", "waiting", "failed", "done", "done"]
+    assert [row.output_bytes for row in ledger.files()] == [5000, 0, 0, 400, 500]
+    assert [len(row.others) for row in ledger.files()] == [2, 0, 0, 0, 0]
+
+
 @pytest.mark.parametrize(
     "change",
     [
