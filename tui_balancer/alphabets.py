@@ -24,6 +24,8 @@ class Alphabet:
         before: Special tokens before the residues of a sequence, as BOS.
         after: Special tokens after them, as EOS.
         token_letters: Letters of a token; where tokens differ in length, about how many.
+        structures: Whether they are states of Foldseek's 3Di, in either case, not amino acids.
+        bilingual: Whether the model reads such states too, which its makers write in lower case.
     """
 
     letters: str
@@ -32,6 +34,8 @@ class Alphabet:
     before: int = 1
     after: int = 1
     token_letters: int = 1
+    structures: bool = False
+    bilingual: bool = False
 
     def tokens(self, letters: Lengths) -> Lengths:
         """Return the tokens of a sequence of so many letters, special tokens included.

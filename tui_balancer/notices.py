@@ -36,6 +36,7 @@ class NoticeKind(str, Enum):
     SHORT_NUCLEOTIDES = "short_nucleotides"
     THREE_LETTER = "three_letter"
     SECONDARY_STRUCTURE = "secondary_structure"
+    STRUCTURE = "structure"
     STRUCTURE_TOKENS = "structure_tokens"
     PIR = "pir"
     WORDS = "words"
@@ -57,6 +58,7 @@ SUSPECT: Final = frozenset(
         NoticeKind.SHORT_NUCLEOTIDES,
         NoticeKind.THREE_LETTER,
         NoticeKind.SECONDARY_STRUCTURE,
+        NoticeKind.STRUCTURE,
         NoticeKind.STRUCTURE_TOKENS,
         NoticeKind.PIR,
         NoticeKind.WORDS,
@@ -83,6 +85,7 @@ WORDS: Final[dict[NoticeKind, str]] = {
     NoticeKind.NUCLEOTIDES: "sequences look like DNA or RNA",
     NoticeKind.THREE_LETTER: "sequences look like three-letter codes",
     NoticeKind.SECONDARY_STRUCTURE: "sequences look like secondary structure",
+    NoticeKind.STRUCTURE: "sequences in lower case look like structures in 3Di",
     NoticeKind.STRUCTURE_TOKENS: "sequences alternate in case, as SaProt's tokens do",
     NoticeKind.PIR: "headers look like PIR, where a title comes before the sequence",
     NoticeKind.WORDS: "sequences look like words",
@@ -122,6 +125,7 @@ ADVICE: Final[dict[NoticeKind, str]] = {
     NoticeKind.SHORT_NUCLEOTIDES: _NUCLEOTIDES,
     NoticeKind.THREE_LETTER: _CHECK,
     NoticeKind.SECONDARY_STRUCTURE: _CHECK,
+    NoticeKind.STRUCTURE: "Read structures with --as 3di, write proteins in upper case",
     NoticeKind.STRUCTURE_TOKENS: _CHECK,
     NoticeKind.PIR: _CHECK,
     NoticeKind.WORDS: _CHECK,
@@ -144,6 +148,7 @@ REASONS: Final[dict[NoticeKind, str]] = {
     NoticeKind.NUCLEOTIDES: "looks like DNA or RNA",
     NoticeKind.THREE_LETTER: "looks like three-letter codes",
     NoticeKind.SECONDARY_STRUCTURE: "looks like secondary structure",
+    NoticeKind.STRUCTURE: "is in lower case, as structures in 3Di are",
     NoticeKind.STRUCTURE_TOKENS: "alternates in case, as SaProt's tokens do",
     NoticeKind.PIR: "has a header that looks like PIR, where a title comes before the sequence",
     NoticeKind.WORDS: "looks like words",

@@ -96,6 +96,9 @@ def count_plain(
     Raises:
         OSError: The file cannot be read.
     """
+    if rules.alphabet.structures or rules.alphabet.bilingual:
+        # Rare, and read by few and slow models.
+        return None
     digest = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
         part = stretch or Stretch(0, os.fstat(file.fileno()).st_size)

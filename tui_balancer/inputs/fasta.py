@@ -174,6 +174,12 @@ class FastaStream:
                 "nucleotides; embed proteins with another --model)",
                 FailureCause.PROTEIN,
             )
+        if self.findings.counts.get(NoticeKind.STRUCTURE) == sequences:
+            raise InputError(
+                "looks like structures: all of its sequences are in lower case (--as 3di reads "
+                "them; write proteins in upper case)",
+                FailureCause.OTHER_FORMAT,
+            )
         if self._rules.refuses_nucleotides and (
             looks_like_nucleotides(letters, nucleotides)
             or self.findings.counts.get(NoticeKind.NUCLEOTIDES) == sequences

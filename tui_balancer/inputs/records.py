@@ -37,7 +37,8 @@ class ReadingRules:
     @property
     def refuses_nucleotides(self) -> bool:
         """Whether DNA and RNA are in the wrong place."""
-        return not (self.alphabet.nucleotides or self.allow_nucleotide)
+        alphabet = self.alphabet
+        return not (alphabet.nucleotides or alphabet.structures or self.allow_nucleotide)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,10 @@ Among nucleotides, a protein is told by a letter that only amino acids have; `re
 those, and of 50 residues all others come by a chance of 10^−9. What is left is a protein if it has
 10 letters or more, and more than half of them are ambiguity codes.
 
-Among both:
+For a model that reads structures too, 10 letters of 3Di or more are a structure if all are in lower
+case. Among structures nothing tells a protein: the letters are the same.
+
+Among all:
 
 - Placeholders of `_NOTHING`. Chance: that of the word where it is in upper case, or none.
 - The record's id, where not all of the file are so in upper case, as in a list of peptides.
@@ -81,6 +84,9 @@ _LEAST_ID: Final = 3
 LONGEST_ID: Final = 40
 """A longer id of letters alone is a sequence that names itself."""
 
+_STRUCTURE: Final = b"acdefghiklmnpqrstvwy"
+"""Foldseek's 3Di (van Kempen et al. 2023, doi 10.1038/s41587-023-01773-0) as ProstT5 reads it."""
+
 _F, _Q, _O, _U = b"FQOU"
 """Numbers: a search for one is ten times as fast as for bytes."""
 
@@ -136,9 +142,12 @@ def suspicion(
         return Suspicion(NoticeKind.PIR)
     letters = sequence.translate(None, GAPS).rstrip(b"*")
     upper = letters.upper()
+    found = None
     if alphabet.nucleotides:
         found = Suspicion(NoticeKind.AMINO_ACIDS) if _is_ambiguous(upper) else None
-    else:
+    elif alphabet.bilingual and _is_structure(letters):
+        found = Suspicion(NoticeKind.STRUCTURE)
+    elif not alphabet.structures:
         found = _no_protein(letters, upper, nucleotides=nucleotides)
     if found is not None:
         return found
@@ -247,6 +256,11 @@ def _is_ambiguous(upper: bytes) -> bool:
     """Whether most of a nucleotide sequence's letters are ambiguity codes, as in a protein."""
     codes = len(upper.translate(None, NUCLEOTIDES + b"X"))
     return len(upper) >= SHORTEST and 2 * codes > len(upper)
+
+
+def _is_structure(letters: bytes) -> bool:
+    """Whether it is in lower case, as structures are for a model that reads both."""
+    return len(letters) >= SHORTEST and not letters.translate(None, _STRUCTURE)
 
 
 def _is_three_letter_code(letters: bytes, upper: bytes) -> bool:
