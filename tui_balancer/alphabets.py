@@ -50,7 +50,9 @@ class Alphabet:
 
     @property
     def name(self) -> str:
-        """What outputs call it: `protein` or `nucleotide`."""
+        """What outputs call it: `protein`, `nucleotide` or `3di`."""
+        if self.structures:
+            return "3di"
         return "nucleotide" if self.nucleotides else "protein"
 
     @property

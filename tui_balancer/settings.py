@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui_balancer.devices.selection import AUTO
-from tui_balancer.embedding.settings import EmbeddingSettings, Precision, PrecisionChoice
+from tui_balancer.embedding.settings import EmbeddingSettings, Precision, PrecisionChoice, ReadAs
 from tui_balancer.engines.request import EngineRequest
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.formats import DEFAULT_FORMATS, FORMATS, FormatName
@@ -146,6 +146,7 @@ class RunSettings:
         output: The run folder.
         model: A name, a checkpoint's path, or `untrained:NAME`; the first one.
         seed: Of untrained weights.
+        read_as: What the sequences are, if not what the model usually reads: `3di` for structures.
         embedding: What to compute.
         reading: How FASTA is read.
         outputs: What is written.
@@ -162,6 +163,7 @@ class RunSettings:
     output: Path
     model: str
     seed: int = 0
+    read_as: ReadAs | None = None
     embedding: EmbeddingChoice = EmbeddingChoice()
     reading: ReadingRules = field(default_factory=ReadingRules)
     outputs: OutputSettings = OutputSettings()

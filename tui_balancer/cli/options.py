@@ -16,6 +16,7 @@ from tui_balancer.cli.declarations import decimal, flag, whole
 from tui_balancer.cli.help import COMMON
 from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.families.table import DEFAULT_MODEL, TITLES
+from tui_balancer.embedding.settings import ReadAs
 from tui_balancer.scheduler.model import CountSettings, TimeSettings
 from tui_balancer.settings import HANG_FLOOR_SECONDS
 
@@ -82,6 +83,10 @@ class ModelOptions:
 
     seed: Annotated[int, whole(0, MOST_SEED)] = 0
     """Seed of untrained weights."""
+
+    read_as: Annotated[ReadAs | None, Parameter(name="--as")] = None
+    """What the sequences are, if not amino acids: 3di for Foldseek's structures in either case
+    (ProstT5)."""
 
 
 @Parameter(name="*", group=DEVICES)

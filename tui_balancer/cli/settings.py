@@ -63,7 +63,7 @@ def run_settings(
             raise UserError(f"{kind.name} cannot be joined from windows: choose another --long")
     named = _models(model.model, inputs)
     first = overlaid(
-        RunSettings(named[0].inputs, output, named[0].model, model.seed),
+        RunSettings(named[0].inputs, output, named[0].model, model.seed, model.read_as),
         embedding=overlaid(
             EmbeddingChoice(),
             embedding,

@@ -35,6 +35,16 @@ class ModelShape(ABC):
         return None
 
     @property
+    def of_structures(self) -> ModelShape | None:
+        """The same model as it reads structures in 3Di; None where it reads none."""
+        return None
+
+    @property
+    def activation_width(self) -> int:
+        """The width of an ESM-2 model whose activations need as much memory."""
+        return self.width
+
+    @property
     @abstractmethod
     def weights(self) -> int:
         """Numbers in the weights of the layers."""

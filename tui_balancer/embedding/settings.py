@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from tui_balancer.errors import UserError
 from tui_balancer.representations import Representations
 
 Precision = Literal["fp32", "bf16", "fp16"]
+PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "bf16", "fp16")
 PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16"]
+ReadAs = Literal["3di"]
 Long = Literal["truncate", "window", "skip"]
 
 

@@ -39,6 +39,9 @@ _SEVERAL = (_FURTHER, "marks")
 _DECISIVE = ("embedding.", "reading.", "outputs.formats", "devices.cpu_threads", f"{_CHECKPOINT}.")
 """The settings that decide a result, and the groups of which each setting does."""
 
+_OF_A_MODEL = ("checkpoint.sha256", "reading.alphabet.")
+"""The settings that follow from the model."""
+
 _NAMES = {
     "checkpoint.label": "--model",
     "checkpoint.sha256": "the model's sha256",
@@ -188,8 +191,8 @@ def _refuse_different(
     """Check the settings of one model."""
     decisive = {name for name in here if name.startswith(_DECISIVE)}
     if there["checkpoint.label"] != here["checkpoint.label"]:
-        # Other models have other weights.
-        decisive.remove("checkpoint.sha256")
+        # Other models have other weights, and read other letters.
+        decisive = {one for one in decisive if not one.startswith(_OF_A_MODEL)}
     if None in (there["devices.cpu_threads"], here["devices.cpu_threads"]):
         # A run that had no processor among its devices so far has no threads to keep to.
         decisive.remove("devices.cpu_threads")

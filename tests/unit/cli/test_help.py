@@ -38,6 +38,7 @@ COUNT, TIME = CountSettings(), TimeSettings()
 EXIT_CODES = [str(code) for code in (EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED)]
 
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "--as": ("3di", "ProstT5"),
     "--devices": ("cuda:0,cuda:2",),
     "--weights": ("cuda:0=1.5,cuda:1=1", "1.5,1"),
     "--repr-layers": ("0,5,-1",),

@@ -35,6 +35,11 @@ def test_structures_are_read_in_either_case_and_look_like_nothing_else(
     assert read_fasta(fasta, STRUCTURES).records[0].residues == text.upper()[:1022]
 
 
+def test_outputs_say_what_was_read() -> None:
+    names = [rules.alphabet.name for rules in (STRUCTURES, BILINGUAL)]
+    assert names == ["3di", "protein"]
+
+
 def test_what_is_no_state_is_read_as_unknown(fasta: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fasta.write_text(">a\nDDXBuv-v*\n")
     found, notices = scanned(fasta, STRUCTURES, monkeypatch)

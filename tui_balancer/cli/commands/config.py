@@ -38,6 +38,7 @@ _EXAMPLES: dict[str, object] = {
     "threshold-minimum": _COUNT.minimum,
     "steal-interval": _COUNT.interval_seconds,
     "repr-layers": "0,5,-1",
+    "as": "3di",
     "max-length": ReadingRules().max_length,
     "notify": "./tell",
     "metrics": "9100",

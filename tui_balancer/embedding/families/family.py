@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tui_balancer.embedding.models import ModelShape
+from tui_balancer.embedding.settings import PRECISIONS, Precision
 from tui_balancer.representations import KINDS
 
 STATE_KINDS = tuple(kind.name for kind in KINDS.values() if kind.source == "states")
@@ -38,6 +39,7 @@ class Family:
         max_length: Residues that go through a model together, unless a person says otherwise.
         kinds: Names of the kinds of embedding that it has.
         pooling: What the kind `mean` is, as outputs say it.
+        precisions: The number formats that its products bear.
         downloaded: Whether named models are fetched from fair-esm's server; others come from the
             Hugging Face cache of this machine.
         reference: Whether the makers' own forward pass is there to compare with.
@@ -50,6 +52,7 @@ class Family:
     max_length: int = 1022
     kinds: tuple[str, ...] = tuple(KINDS)
     pooling: str = "mean over residues, BOS and EOS excluded"
+    precisions: tuple[Precision, ...] = PRECISIONS
     downloaded: bool = False
     reference: bool = False
     mark: str = "ESM"

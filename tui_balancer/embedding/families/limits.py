@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tui_balancer.embedding.families.table import FAMILIES
-from tui_balancer.embedding.models import ModelShape
+from tui_balancer.embedding.models import ModelShape, ModelSource
 from tui_balancer.embedding.settings import resolve_layer
 from tui_balancer.errors import UserError
 
@@ -14,6 +15,20 @@ def default_max_length(shape: ModelShape) -> int:
     """Return the residues that go through a model together, unless a person says otherwise."""
     usual = FAMILIES[shape.family].max_length
     return min(usual, shape.longest or usual)
+
+
+def of_structures(model: ModelSource) -> ModelSource:
+    """Return a model as it reads structures in 3Di instead of amino acids.
+
+    Raises:
+        UserError: It reads none.
+    """
+    shape = model.shape.of_structures
+    if shape is None:
+        raise UserError(
+            f"--as 3di: {model.label} reads no structures, as ProstT5 does; leave it out"
+        )
+    return replace(model, label=f"{model.label} of structures", shape=shape)
 
 
 def refuse_beyond_limits(

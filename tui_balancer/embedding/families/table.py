@@ -9,11 +9,17 @@ from tui_balancer.embedding.families.esm1.family import FAMILY as ESM1
 from tui_balancer.embedding.families.esm2.family import FAMILY as ESM2
 from tui_balancer.embedding.families.esmc.family import FAMILY as ESMC
 from tui_balancer.embedding.families.family import Family
+from tui_balancer.embedding.families.t5.family import FAMILY as T5
 from tui_balancer.embedding.models import ModelShape
 
-FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {family.name: family for family in (ESM2, ESM1, ESMC)}
+_ALL = (
+    ESM2,
+    ESM1,
+    ESMC,
+    T5,
 )
+
+FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in _ALL})
 
 MODELS: Mapping[str, ModelShape] = MappingProxyType(
     {name: model.shape for family in FAMILIES.values() for name, model in family.models.items()}

@@ -9,6 +9,7 @@ private, so they are used only where they exist and prove to be right.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
@@ -23,15 +24,25 @@ by 4e-3, for that is how far apart its numbers are.
 """
 
 
-Activation = Literal["gelu", "silu"]
+Activation = Literal["gelu", "gelu_tanh", "relu", "silu"]
 
 _PUBLIC: Mapping[Activation, Callable[[torch.Tensor], torch.Tensor]] = MappingProxyType(
-    {"gelu": functional.gelu, "silu": functional.silu}
+    {
+        "gelu": functional.gelu,
+        "gelu_tanh": partial(functional.gelu, approximate="tanh"),
+        "relu": functional.relu,
+        "silu": functional.silu,
+    }
 )
-"""The activations in torch's words. GELU is the exact one."""
+"""The activations in torch's words; GELU is exact, or by the hyperbolic tangent."""
 
 _ONEDNN: Mapping[Activation, tuple[str, str]] = MappingProxyType(
-    {"gelu": ("gelu", "none"), "silu": ("swish", "")}
+    {
+        "gelu": ("gelu", "none"),
+        "gelu_tanh": ("gelu", "tanh"),
+        "relu": ("relu", ""),
+        "silu": ("swish", ""),
+    }
 )
 """And in oneDNN's: name and algorithm."""
 

@@ -9,6 +9,7 @@ from statistics import median
 from tui_balancer.devices.processor import CPU
 from tui_balancer.devices.selection import SelectedDevice, parse_devices
 from tui_balancer.embedding.families.requests import parse_model
+from tui_balancer.embedding.families.table import FAMILIES
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import Precision
 from tui_balancer.formatting import plural
@@ -131,14 +132,18 @@ def prepare_benchmark(
     )
     report = preflight(request, downloading(on_step))
     assert report.model is not None, "the settings have a model"
-    devices = selected_devices(settings, report.devices, report.model.shape)
-    batch_tokens = suitable_batch_tokens(devices, report.model.shape)
+    shape = report.model.shape
+    of_model = FAMILIES[shape.family].precisions
+    devices = selected_devices(settings, report.devices, shape)
+    batch_tokens = suitable_batch_tokens(devices, shape)
     tasks: list[BenchmarkTask] = []
     for one in devices:
-        formats = precisions(one)
+        formats = precisions(one, of_model)
         if as_in_a_run or settings.embedding.precision != "auto":
             together = devices if as_in_a_run else [one]
-            formats = (choose_precision(settings.embedding.precision, together, reference=False),)
+            precision = settings.embedding.precision
+            chosen = choose_precision(precision, together, reference=False, formats=of_model)
+            formats = (chosen,)
         tasks.append(
             BenchmarkTask(
                 device=one.device,

@@ -47,5 +47,5 @@ def gpu_batch_tokens(shape: ModelShape, memories: Sequence[int] = ()) -> int:
     if memories:
         weights = _WEIGHT_BYTES * shape.weights
         states = min(states, (min(memories) - weights) // (2 * _STATE_BYTES))
-    tokens = max(states // shape.width, _LEAST_GPU_TOKENS)
+    tokens = max(states // shape.activation_width, _LEAST_GPU_TOKENS)
     return 1 << (tokens.bit_length() - 1)

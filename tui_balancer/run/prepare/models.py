@@ -65,7 +65,10 @@ def settled(
     asked = settings.embedding_settings(
         settings.embedding.batch_tokens or suitable_batch_tokens(devices, shape),
         choose_precision(
-            settings.embedding.precision, devices, reference=settings.embedding.reference
+            settings.embedding.precision,
+            devices,
+            reference=settings.embedding.reference,
+            formats=FAMILIES[shape.family].precisions,
         ),
     )
     # Workers use it to check that kept batches belong to this run, also after a resume.

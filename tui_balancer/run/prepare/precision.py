@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from tui_balancer.devices.processor import CPU
 from tui_balancer.devices.selection import AUTO, DeviceRequest, SelectedDevice
-from tui_balancer.embedding.settings import Precision, PrecisionChoice
+from tui_balancer.embedding.settings import PRECISIONS, Precision, PrecisionChoice
 from tui_balancer.errors import UserError
 
 CAPABILITIES: Mapping[Precision, tuple[int, int]] = MappingProxyType(
@@ -20,15 +20,25 @@ _SLOWER = 0.9
 
 
 def choose_precision(
-    choice: PrecisionChoice, devices: Sequence[SelectedDevice], *, reference: bool
+    choice: PrecisionChoice,
+    devices: Sequence[SelectedDevice],
+    *,
+    reference: bool,
+    formats: Sequence[Precision] = PRECISIONS,
 ) -> Precision:
     """Return the number format of a run.
 
     By default the best half precision of all devices, if all are CUDA devices; float32 if the CPU
     or MPS is used, or with fair-esm's own forward pass.
 
+    Args:
+        choice: What was asked for.
+        devices: Of the run.
+        reference: Whether fair-esm's own forward pass computes.
+        formats: Those of the model, see `Family.precisions`.
+
     Raises:
-        UserError: A device of the run does not support the requested format.
+        UserError: The model, or a device of the run, does not support the requested format.
     """
     if reference and choice not in ("auto", "fp32"):
         raise UserError(f"--reference computes in fp32: leave out --precision {choice}")
@@ -36,7 +46,12 @@ def choose_precision(
         if reference or any(one.capability is None for one in devices):
             return "fp32"
         candidates = (one for one in CAPABILITIES if not _lacking(one, devices))
-        return next(candidates, "fp32")
+        return next((one for one in candidates if one in formats), "fp32")
+    if choice not in formats:
+        raise UserError(
+            f"--precision {choice}: the model's numbers overflow in it; choose "
+            f"{' or '.join(formats)}"
+        )
     if lacking := _lacking(choice, devices):
         named = ", ".join(f"{one.device} ({one.name})" for one in lacking)
         raise UserError(
@@ -75,12 +90,14 @@ def slow_precision_warnings(
     )
 
 
-def precisions(device: SelectedDevice) -> tuple[Precision, ...]:
-    """Return the formats worth measuring on a device, float32 first."""
+def precisions(
+    device: SelectedDevice, formats: Sequence[Precision] = PRECISIONS
+) -> tuple[Precision, ...]:
+    """Return the formats of a model that are worth measuring on a device, float32 first."""
     if device.kind == "cpu":
         # CPUs with fp16 units are rare; the others take ten times as long as in fp32.
         return ("fp32", "bf16")
-    return ("fp32", *(one for one in CAPABILITIES if _has(device, one)))
+    return ("fp32", *(one for one in CAPABILITIES if one in formats and _has(device, one)))
 
 
 def _lacking(precision: Precision, devices: Sequence[SelectedDevice]) -> list[SelectedDevice]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tui_balancer.devices.processor import CPU
 from tui_balancer.devices.selection import SelectedDevice, parse_devices
+from tui_balancer.embedding.families.limits import of_structures
 from tui_balancer.embedding.families.requests import parse_model
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
@@ -180,6 +181,8 @@ def prepare(
             on_step(Step("checking the model and the devices"))
         reports.append(preflight(request, downloading(on_step)))
     report, sources = reports[0], [one.model for one in reports if one.model is not None]
+    if settings.read_as == "3di":
+        sources = [of_structures(source) for source in sources]
     settings = replace(settings, marks=settled_marks(sources))
     found_by_model = inputs_of_models(settings, inputs) if inputs else [()] * len(sources)
     if resuming is not None and settings.marks:

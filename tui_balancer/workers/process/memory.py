@@ -59,7 +59,7 @@ def cpu_worker_bytes(shape: ModelShape, settings: EmbeddingSettings) -> int:
         return _PROCESS_BYTES + _FLOAT_BYTES * (weights + scores + states + rows)
     if settings.precision != "fp32":
         weights += weights // 2
-    states = _PACKED_STATE_COPIES * tokens * shape.width
+    states = _PACKED_STATE_COPIES * tokens * shape.activation_width
     return _PROCESS_BYTES + _FLOAT_BYTES * (weights + states + rows)
 
 

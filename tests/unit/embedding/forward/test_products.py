@@ -21,8 +21,11 @@ CPU = torch.device("cpu")
 
 def activations(numbers: torch.Tensor) -> dict[Activation, torch.Tensor]:
     """The activations by their formulas."""
+    cubic = numbers + 0.044715 * numbers**3
     return {
         "gelu": numbers * 0.5 * (1 + torch.erf(numbers / 2**0.5)),
+        "gelu_tanh": numbers * 0.5 * (1 + torch.tanh((2 / torch.pi) ** 0.5 * cubic)),
+        "relu": numbers.clamp(min=0),
         "silu": numbers / (1 + torch.exp(-numbers)),
     }
 

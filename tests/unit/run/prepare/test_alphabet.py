@@ -13,10 +13,13 @@ from tui_balancer.cli.options import DeviceOptions, ModelOptions
 from tui_balancer.cli.settings import run_settings
 from tui_balancer.embedding.families.esm2.family import Esm2Shape
 from tui_balancer.embedding.families.table import FAMILIES, MODELS, SMALLEST_MODEL
+from tui_balancer.embedding.settings import ReadAs
+from tui_balancer.errors import UserError
 from tui_balancer.inputs import scan as scanning
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.run.lab.policy_comparison import scanned_units
-from tui_balancer.run.prepare.prepare import prepare
+from tui_balancer.run.prepare.prepare import PreparedRun, prepare
+from tui_balancer.run_folder.settings_json import refuse_differences, stored_settings
 from tui_balancer.settings import DeviceSettings, RunSettings
 
 UNTRAINED = f"untrained:{SMALLEST_MODEL}"
@@ -76,3 +79,33 @@ def test_so_do_a_plan_and_a_simulation(
     monkeypatch.setattr(scanning, "scan_file", noting)
     plan(str(fasta), model=ModelOptions(model=(UNTRAINED,)))
     assert seen == [alphabet]
+
+
+def test_structures_are_read_where_they_are_asked_for(fasta: Path, tmp_path: Path) -> None:
+    def prepared(model: str, read_as: ReadAs | None) -> PreparedRun:
+        settings = run_settings(
+            (str(fasta),),
+            tmp_path / "out",
+            ModelOptions(model=(model,), read_as=read_as),
+            DeviceOptions(devices="cpu"),
+        )
+        return prepare(settings, resuming=None)
+
+    structures = prepared("untrained:ProstT5", "3di")
+    assert structures.settings.reading.alphabet.structures
+    assert structures.model.label == "untrained ProstT5 (seed 0) of structures"
+    assert stored_settings(structures.record, tmp_path / "out").read_as == "3di"
+    proteins = prepared("untrained:ProstT5", None)
+    assert not proteins.settings.reading.alphabet.structures
+    with pytest.raises(UserError, match=r"--model is .* of structures there") as refused:
+        refuse_differences(
+            structures.record,
+            proteins.settings,
+            proteins.model,
+            proteins.embedding,
+            proteins.devices,
+        )
+    # The letters follow from the model, and are no option.
+    assert "letters" not in str(refused.value)
+    with pytest.raises(UserError, match=r"reads no structures, as ProstT5 does; leave it out$"):
+        prepared(UNTRAINED, "3di")

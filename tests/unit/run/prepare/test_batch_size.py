@@ -25,8 +25,9 @@ def test_a_gpu_gets_as_many_states_of_every_model() -> None:
     assert tokens["esm2_t33_650M_UR50D"] == 16384
     assert tokens["esm2_t6_8M_UR50D"] == 65536
     assert tokens["esm2_t48_15B_UR50D"] == 4096
+    assert tokens["prot_t5_xl_uniref50"] == 4096
     for name, shape in MODELS.items():
-        assert 16384 * 1280 / 2 < tokens[name] * shape.width <= 16384 * 1280
+        assert 16384 * 1280 / 2 < tokens[name] * shape.activation_width <= 16384 * 1280
 
 
 def test_the_card_with_the_least_memory_bounds_the_batch() -> None:

@@ -80,6 +80,22 @@ def test_a_device_that_lacks_it_is_named(
         choose_precision(choice, devices, reference=False)
 
 
+def test_what_overflows_in_the_model_is_neither_taken_nor_measured() -> None:
+    formats: tuple[Precision, ...] = ("fp32", "bf16")
+    assert choose_precision("auto", [A100], reference=False, formats=formats) == "bf16"
+    assert choose_precision("auto", [A100, T4], reference=False, formats=formats) == "fp32"
+    with pytest.raises(UserError, match=r"fp16: .* overflow in it; choose fp32 or bf16$"):
+        choose_precision("fp16", [T4], reference=False, formats=formats)
+    assert precisions(A100, formats) == formats
+
+
+def test_a_run_of_a_model_goes_by_its_formats(asked: RunSettings) -> None:
+    t5 = replace(asked, model="untrained:prot_t5_xl_uniref50")
+    with pytest.raises(UserError, match=r"fp16: .* overflow"):
+        prepare(choosing(t5, precision="fp16"))
+    assert prepare(choosing(t5, precision="bf16")).embedding.precision == "bf16"
+
+
 def test_the_reference_computes_in_float32_alone() -> None:
     assert choose_precision("auto", [A100], reference=True) == "fp32"
     with pytest.raises(UserError, match="--reference computes in fp32"):
