@@ -65,6 +65,6 @@ FAMILY = Family(
     kinds=STATE_KINDS,
     mark="ESMC",
 )
-"""The second half of the training had contexts of 2,048 tokens. Positions have no end, so neither
+"""The last third of the training had contexts of 2,048 tokens. Positions have no end, so neither
 does a sequence; the makers' own service takes 16,384 tokens.
 """
