@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from tui_balancer.embedding.families.dnabert.family import FAMILY as DNABERT
 from tui_balancer.embedding.families.esm1.family import FAMILY as ESM1
 from tui_balancer.embedding.families.esm2.family import FAMILY as ESM2
 from tui_balancer.embedding.families.esmc.family import FAMILY as ESMC
@@ -17,6 +18,7 @@ _ALL = (
     ESM1,
     ESMC,
     T5,
+    DNABERT,
 )
 
 FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in _ALL})

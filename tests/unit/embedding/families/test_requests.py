@@ -65,7 +65,7 @@ def test_an_unknown_name_is_answered_with_the_one_that_was_meant(text: str, mean
         parse_model(text, 0)
 
 
-@pytest.mark.parametrize("text", ["", "bert", "untrained:", "untrained:/some/where.pt"])
+@pytest.mark.parametrize("text", ["", "gpt", "untrained:", "untrained:/some/where.pt"])
 def test_a_name_like_no_other_is_answered_with_the_page_that_lists_them(text: str) -> None:
     with pytest.raises(UserError, match=r"`tui-balancer manual models` lists the names$") as caught:
         parse_model(text, 0)
