@@ -1,14 +1,17 @@
-"""Tiny files against the same sequences in one: `python -m tests.benchmarks.small_files`.
+"""Tiny files against the same sequences in four: `python -m tests.benchmarks.small_files`.
 
-Whole runs of `tui-balancer run --headless`, by turns. The rate counts from the first batch to
-the last output, since start-up would hide the difference.
+Whole runs of a session, by turns. The rate counts from the first batch to the last output, since
+start-up would hide the difference. The processor time is that of the app and its workers, from the
+search for inputs to the end; what of it is beyond the four files is the price of a tiny file.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import resource
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -16,52 +19,83 @@ from tests.support.sessions import on_cores
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.workers.process.spawning import start_helper
 
+FEW = 4
 
-def write_inputs(folder: Path, files: int) -> None:
-    """Write files of one to five sequences, and one file of all."""
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A run.
+
+    Attributes:
+        rate: Residues per second of the busiest device.
+        processor_seconds: Of the app and its workers.
+    """
+
+    rate: float
+    processor_seconds: float
+
+
+def write_inputs(folder: Path, files: int, most: int) -> None:
+    """Write files of one sequence to `most`, and the same sequences in four."""
     dice = random.Random(0)
-    counts = [dice.randint(1, 5) for _ in range(files)]
+    counts = [dice.randint(1, most) for _ in range(files)]
     (source,) = write_synthetic(folder / "source", files=1, sequences=sum(counts), seed=0)
     records = [f">{record}" for record in source.read_text().split(">")[1:]]
     (folder / "many").mkdir()
-    (folder / "one").mkdir()
-    (folder / "one" / "all.fasta").write_text("".join(records))
+    (folder / "few").mkdir()
+    for number in range(FEW):
+        (folder / "few" / f"{number}.fasta").write_text("".join(records[number::FEW]))
     for number, count in enumerate(counts):
         taken, records = records[:count], records[count:]
         (folder / "many" / f"{number:05}.fasta").write_text("".join(taken))
 
 
-def rate(inputs: Path, model: str, workers: int) -> float:
-    """Return the residues a second of a run."""
+def processor_seconds() -> float:
+    """Return the processor time of this process and its children that have ended."""
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def measure(inputs: Path, model: str, workers: int) -> Measured:
+    """Return what a run of the inputs takes."""
+    before = processor_seconds()
     with tempfile.TemporaryDirectory() as output:
         run = on_cores(inputs, model, Path(output) / "out", workers)
         run.start()
         run.wait()
         run.close()
+        used = processor_seconds() - before
         summary = run.summary()
         assert summary is not None
         assert not summary.failed, summary.failed
         busiest = max(summary.devices, key=lambda device: device.busy_seconds)
-        return summary.residues / (busiest.busy_seconds + (busiest.idle_seconds or 0.0))
+        seconds = busiest.busy_seconds + (busiest.idle_seconds or 0.0)
+        return Measured(summary.residues / seconds, used)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=1000)
+    parser.add_argument("--most", type=int, default=5, help="sequences in a tiny file")
     parser.add_argument("--model", default="untrained:esm2_t6_8M_UR50D")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     start_helper()
-    rates: dict[str, list[float]] = {"one": [], "many": []}
+    runs: dict[str, list[Measured]] = {"few": [], "many": []}
     with tempfile.TemporaryDirectory() as name:
-        write_inputs(Path(name), options.files)
+        write_inputs(Path(name), options.files, options.most)
         for _ in range(options.rounds):
-            for which, measured in rates.items():
-                measured.append(rate(Path(name) / which, options.model, options.workers))
-    one, many = median(rates["one"]), median(rates["many"])
-    print(f"one file                {one:>10,.0f} residues/s")
-    print(f"{options.files:,} files of 1 to 5   {many:>10,.0f} residues/s  {many / one:.1%}")
+            for which, measured in runs.items():
+                measured.append(measure(Path(name) / which, options.model, options.workers))
+    few, many = (median(one.rate for one in runs[which]) for which in ("few", "many"))
+    pairs = zip(runs["few"], runs["many"], strict=True)
+    beyond = [other.processor_seconds - one.processor_seconds for one, other in pairs]
+    tiny = f"{options.files:,} files of 1 to {options.most}"
+    print(f"{f'{FEW} files':<24}{few:>10,.0f} residues/s")
+    print(f"{tiny:<24}{many:>10,.0f} residues/s  {many / few:.1%}")
+    each = ", ".join(f"{1e3 * one / options.files:.2f}" for one in beyond)
+    print(f"processor time a tiny file: {1e3 * median(beyond) / options.files:.2f} ms ({each})")
 
 
 if __name__ == "__main__":

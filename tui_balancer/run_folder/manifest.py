@@ -142,11 +142,12 @@ class Manifest:
         """Return a lease as the worker sees it."""
         unit = lease.unit
         together = self.bundles.get(self.files[unit.unit_id].bundle, (unit.unit_id,))
+        wanted = frozenset(unit.numbers)
         return Task(
             unit_id=unit.unit_id,
             epoch=lease.epoch,
             files=tuple(
-                self._file_task(file_id, lease.epoch, wanted=file_id in unit.numbers)
+                self._file_task(file_id, lease.epoch, wanted=file_id in wanted)
                 for file_id in together
             ),
             partial=self.partial(unit.unit_id),

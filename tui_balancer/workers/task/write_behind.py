@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from tui_balancer.inputs.text import terminal_safe
@@ -73,7 +74,8 @@ def write_outputs(embedded: EmbeddedTask) -> TaskResult:
     All are written before the first is synced: a disk takes many small files in the time of one.
     A failed write is a result with the reason.
     """
-    written = [_result(file, partial(_written, file)) for file in embedded.files]
+    folders: set[Path] = set()
+    written = [_result(file, partial(_written, file, folders)) for file in embedded.files]
     results = tuple(
         one if one.error else _result(file, partial(_synced, file.task, one))
         for file, one in zip(embedded.files, written, strict=True)
@@ -101,13 +103,17 @@ def _result(file: Writable, step: Callable[[], FileResult]) -> FileResult:
         )
 
 
-def _written(file: Writable) -> FileResult:
+def _written(file: Writable, folders: set[Path]) -> FileResult:
+    """Write the outputs of a file; `folders` are those that exist."""
     task, content = file.task, file.content()
     failed_ids = _ids(content, "failed_ids")
     if failed_ids:
         _log.warning("not enough memory for %s", terminal_safe(" ".join(failed_ids)))
     with blaming_the_file(_STEP):
-        task.outputs[0].temporary.parent.mkdir(parents=True, exist_ok=True)
+        folder = task.outputs[0].temporary.parent
+        if folder not in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+            folders.add(folder)
         written = tuple(writer(one.format).write(one.temporary, content) for one in task.outputs)
     return FileResult(
         task.file_id,
