@@ -7,12 +7,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.commands import all_end, run_command, tui_balancer_here, workers_of
+from tui_balancer.attach.letters import mailbox
+from tui_balancer.attach.point import AttachPoint
 from tui_balancer.inputs.synthetic import write_synthetic
 
 DEADLINE_SECONDS = 60.0
@@ -83,6 +86,14 @@ def test_a_run_is_steered_to_its_end_from_other_processes(tmp_path: Path) -> Non
         assert (started.returncode, started.stdout) == (1, "")
         assert started.stderr == f"tui-balancer: not moved: {running[0]} has started on cpu:0\n"
 
+        # From now on the run is on another machine, for all that its folder says.
+        point = AttachPoint.read(folder)
+        assert point is not None
+        replace(point, host="node17").write(folder)
+        assert control(folder, "continue", "cpu:0") == "cpu:0 is resumed"
+        states = [device["state"] for device in status(folder)["devices"]]
+        assert states == ["busy", "paused"]
+
         workers = workers_of(process.pid)
         assert control(folder, "stop", "--now") == "stopping after the batches in flight"
         assert process.wait(DEADLINE_SECONDS) == 130
@@ -90,6 +101,7 @@ def test_a_run_is_steered_to_its_end_from_other_processes(tmp_path: Path) -> Non
     finally:
         process.kill()
         process.wait()
+    assert not mailbox(folder).exists()
     ended = tui_balancer_here("control", folder, "continue")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert tui_balancer_here("status", folder).returncode == 2

@@ -6,9 +6,10 @@ import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from tui_balancer.attach.connection import Connection, Reconnected
+from tui_balancer.attach.mailbox_client import MailboxConnection, may_write
 from tui_balancer.attach.messages import (
     AskEvents,
     AskFiles,
@@ -20,11 +21,12 @@ from tui_balancer.attach.messages import (
     AskUnits,
     Execute,
     FilesFound,
+    Question,
     Request,
     Value,
     fingerprint,
 )
-from tui_balancer.attach.point import AttachPoint
+from tui_balancer.attach.point import AttachPoint, OutOfReach
 from tui_balancer.errors import UserError
 from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.scheduler.commands import AnyCommand, Command, Outcome
@@ -44,6 +46,16 @@ UNSURE = Outcome(
 )
 
 
+class Exchange(Protocol):
+    """Sends requests to a run, one at a time."""
+
+    def ask(self, question: Question[Value]) -> Value:
+        """Return the run's answer; see `Connection.ask`."""
+
+    def close(self) -> None:
+        """Give back what is open."""
+
+
 class AttachClient:
     """Implements `RunHandle` over a connection.
 
@@ -51,7 +63,7 @@ class AttachClient:
     the run refuses to answer.
     """
 
-    def __init__(self, connection: Connection, folder: Path) -> None:
+    def __init__(self, connection: Exchange, folder: Path) -> None:
         self._connection = connection
         self._folder = folder
         self._queues: dict[str, tuple[Unit, ...]] = {}
@@ -125,7 +137,7 @@ class AttachClient:
 class AttachedRun(AttachClient):
     """The same over the run's ledger, once the run's process is gone."""
 
-    def __init__(self, connection: Connection, folder: Path) -> None:
+    def __init__(self, connection: Exchange, folder: Path) -> None:
         super().__init__(connection, folder)
         self._finished: FinishedRun | None = None
         self._ending = threading.Lock()
@@ -157,14 +169,21 @@ def attach(folder: Path, *, read_only: bool = False) -> AttachedRun | FinishedRu
     return run
 
 
-def live_or_ended(folder: Path, *, read_only: bool = False) -> AttachedRun | FinishedRun:
+def live_or_ended(
+    folder: Path, *, read_only: bool = False, by_letter: bool = False
+) -> AttachedRun | FinishedRun:
     """Return the run of a folder: live, or from its ledger, also if its process was killed.
+
+    Args:
+        folder: The run folder, as the person wrote it.
+        read_only: Whether every command is refused.
+        by_letter: Whether to write letters to a run whose socket cannot be reached.
 
     Raises:
         UserError: There is no run in the folder, or a live one cannot be attached to from here or
             by this user.
     """
-    connection = live_connection(folder, read_only=read_only)
+    connection = live_connection(folder, read_only=read_only, by_letter=by_letter)
     if connection is not None:
         return AttachedRun(connection, folder)
     from tui_balancer.history.finished_run import FinishedRun
@@ -181,14 +200,26 @@ def live_or_ended(folder: Path, *, read_only: bool = False) -> AttachedRun | Fin
     return finished
 
 
-def live_connection(folder: Path, *, read_only: bool = False) -> Connection | None:
+def live_connection(
+    folder: Path, *, read_only: bool = False, by_letter: bool = False
+) -> Exchange | None:
     """Connect to the live run of a folder; None if no process works on it.
+
+    Args:
+        folder: The run folder, as the person wrote it.
+        read_only: Whether every command is refused.
+        by_letter: Whether to write letters to a run whose socket cannot be reached.
 
     Raises:
         UserError: It cannot be attached to from here or by this user.
     """
-    point = AttachPoint.read(folder)
-    return None if point is None else reach(point, folder, read_only=read_only)
+    try:
+        point = AttachPoint.read(folder)
+        return None if point is None else reach(point, folder, read_only=read_only)
+    except OutOfReach:
+        if by_letter and may_write(folder):
+            return MailboxConnection(folder, read_only=read_only)
+        raise
 
 
 def reach(point: AttachPoint, folder: Path, *, read_only: bool = False) -> Connection | None:
@@ -203,10 +234,11 @@ def reach(point: AttachPoint, folder: Path, *, read_only: bool = False) -> Conne
         The connection, or None when the run's process is gone.
 
     Raises:
-        UserError: It runs on another machine, is another user's, refuses, or does not answer.
+        OutOfReach: It runs on another machine.
+        UserError: It is another user's, refuses, or does not answer.
     """
     if point.host != socket.gethostname():
-        raise UserError(
+        raise OutOfReach(
             f"The run in {folder} is on {point.host} (process {point.pid}). Attach to it there."
         )
     try:

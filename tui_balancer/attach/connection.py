@@ -62,23 +62,11 @@ class Connection:
                 self._socket.close()
                 self._socket = self._connected(None)
                 raise Reconnected from problem
-        return self._value(question, answer)
+        return value_of(question, answer, self._folder)
 
     def close(self) -> None:
         """Close the connection."""
         self._socket.close()
-
-    def _value(self, question: Question[Value], answer: bytearray) -> Value:
-        try:
-            value = decode_answer(type(question), answer)
-        except DecodeError as problem:
-            raise UserError(
-                f"The run in {self._folder} answers in another format ({problem}). "
-                "Attach with the version of tui-balancer that runs it."
-            ) from problem
-        if isinstance(value, Refusal):
-            raise UserError(f"Cannot attach to {self._folder}: {value.reason}")
-        return value
 
     def _connected(self, patience: float | None) -> socket.socket:
         """Return a socket that leads to the run, checked before a byte is sent or read."""
@@ -93,7 +81,7 @@ class Connection:
             connection.connect(self._point.address)
             require_same_user(connection)
             answer = _exchange(connection, encode(self._hello), patience)
-            self._value(self._hello, answer)
+            value_of(self._hello, answer, self._folder)
         except OtherUser as problem:
             connection.close()
             raise belongs_to_other(self._folder, problem.user) from problem
@@ -107,6 +95,27 @@ class Connection:
             connection.close()
             raise
         return connection
+
+
+def value_of(question: Question[Value], answer: bytes | bytearray, folder: Path) -> Value:
+    """Return the value of an encoded answer.
+
+    Args:
+        folder: The run folder, as the person wrote it.
+
+    Raises:
+        UserError: The run refuses the question, or the answer is not understood.
+    """
+    try:
+        value = decode_answer(type(question), answer)
+    except DecodeError as problem:
+        raise UserError(
+            f"The run in {folder} answers in another format ({problem}). "
+            "Attach with the version of tui-balancer that runs it."
+        ) from problem
+    if isinstance(value, Refusal):
+        raise UserError(f"Cannot attach to {folder}: {value.reason}")
+    return value
 
 
 def _exchange(

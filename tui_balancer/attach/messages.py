@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple
 
+from tui_balancer import __version__
 from tui_balancer.scheduler.commands import AnyCommand, Outcome
 from tui_balancer.scheduler.events import RunEvent
 from tui_balancer.scheduler.model import Unit
@@ -196,6 +197,13 @@ _requests = msgspec.msgpack.Decoder(AnyRequest)
 def fingerprint(units: Sequence[Unit]) -> int:
     """Return a number that two queues of one run share only if they are the same."""
     return hash(tuple(unit.unit_id for unit in units))
+
+
+def other_version(version: str) -> Refusal:
+    """Return the refusal of a client of another version."""
+    return Refusal(
+        f"The run uses tui-balancer {__version__}, not {version}. Attach with that version."
+    )
 
 
 def encode(message: Question[Any] | Answer[Any] | Refusal) -> bytes:

@@ -17,6 +17,10 @@ from tui_balancer.workers.wire.peers import user_name
 _MOST_BYTES = 65536
 
 
+class OutOfReach(UserError):
+    """A run's socket is another user's, or on another machine."""
+
+
 @dataclass(frozen=True, slots=True)
 class AttachPoint:
     """The address and the keys of a live run.
@@ -81,10 +85,10 @@ class AttachPoint:
             ) from problem
 
 
-def belongs_to_other(folder: Path, user: int) -> UserError:
+def belongs_to_other(folder: Path, user: int) -> OutOfReach:
     """Return the refusal of a run folder that is another user's."""
     name = user_name(user)
-    return UserError(f"{folder} belongs to {name}. Only {name} can attach to this run.")
+    return OutOfReach(f"{folder} belongs to {name}. Only {name} can attach to this run.")
 
 
 def require_own(path: Path, status: os.stat_result, folder: Path) -> None:

@@ -18,6 +18,7 @@ from msgspec import DecodeError
 
 from tui_balancer import __version__
 from tui_balancer.attach.framing import MessageTooLong, receive, send
+from tui_balancer.attach.mailbox_server import MailboxServer
 from tui_balancer.attach.messages import (
     Answer,
     AskStatus,
@@ -27,6 +28,7 @@ from tui_balancer.attach.messages import (
     decode_hello,
     decode_request,
     encode,
+    other_version,
 )
 from tui_balancer.attach.point import AttachPoint
 from tui_balancer.attach.responder import Responder
@@ -68,6 +70,7 @@ class AttachServer:
         self, run: RunHandle, folder: Path, socket_folder: Path, *, patience: float = 30.0
     ) -> None:
         self._responder = Responder(run)
+        self._mailbox = MailboxServer(folder, self._responder)
         self._folder = folder
         self._patience = patience
         self._point = AttachPoint(
@@ -84,6 +87,7 @@ class AttachServer:
 
         The caller holds the folder's lock, so an older attach file is from a killed process.
         """
+        self._mailbox.open()
         try:
             listener = self._listen()
             for unfinished in self._folder.glob(f".{ATTACH_FILE}.*"):
@@ -100,6 +104,7 @@ class AttachServer:
         """Remove the attach file; screens that are attached stay so until the process ends."""
         with suppress(OSError):
             (self._folder / ATTACH_FILE).unlink(missing_ok=True)
+        self._mailbox.close()
 
     def _listen(self) -> socket.socket:
         listener = socket.socket(socket.AF_UNIX)
@@ -186,8 +191,5 @@ class AttachServer:
 
 def _refused(hello: Hello) -> Refusal:
     if hello.version != __version__:
-        return Refusal(
-            f"The run uses tui-balancer {__version__}, not {hello.version}. "
-            "Attach with that version."
-        )
+        return other_version(hello.version)
     return Refusal(f"The key in {ATTACH_FILE} is not the run's.")

@@ -8,3 +8,6 @@ LOGS_FOLDER: Final = "logs"
 
 ATTACH_FILE: Final = "attach.json"
 """The attach file, in the run folder while the run is live."""
+
+MAILBOX_FOLDER: Final = ".mailbox"
+"""Requests from other machines, in the run folder while the run is live."""

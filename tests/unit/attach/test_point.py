@@ -15,7 +15,7 @@ from tui_balancer.attach.client import attach
 from tui_balancer.attach.point import AttachPoint
 from tui_balancer.errors import UserError
 from tui_balancer.history.finished_run import FinishedRun
-from tui_balancer.run_folder.names import ATTACH_FILE
+from tui_balancer.run_folder.names import ATTACH_FILE, MAILBOX_FOLDER
 
 POINT = AttachPoint("node17", 4711, "/tmp/somewhere/attach", b"\x00steer", b"\xffwatch")
 
@@ -83,7 +83,7 @@ def test_what_a_killed_process_left_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / ".attach.json.4711").touch()
     POINT.write(tmp_path)
     served = ServedRun(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [ATTACH_FILE]
+    assert {path.name for path in tmp_path.iterdir()} == {ATTACH_FILE, MAILBOX_FOLDER}
     assert served.point.pid == os.getpid()
     served.server.close()
     assert list(tmp_path.iterdir()) == []

@@ -170,7 +170,7 @@ def _carried_out(output: Path, order: Order) -> ControlResult:
     from tui_balancer.view.names import UnknownName
 
     require_sense(order)
-    connection = live_connection(output)
+    connection = live_connection(output, by_letter=True)
     if connection is None:
         raise UserError(f"no run is live in {output}: start or resume one first")
     run = AttachClient(connection, output)

@@ -43,7 +43,7 @@ def explain(
     from tui_balancer.view.why.facts import read_facts
     from tui_balancer.view.why.record import WhyRecord
 
-    run, record = live_or_ended(output, read_only=True), WhyRecord()
+    run, record = live_or_ended(output, read_only=True, by_letter=True), WhyRecord()
     facts = read_facts(run, record)
     record.note(_all_events(run, output))
     explained: list[Explanation] = []

@@ -34,7 +34,7 @@ def status(
     from tui_balancer.view.handle import Phase
     from tui_balancer.view.status import status_of
 
-    run = live_or_ended(output, read_only=True)
+    run = live_or_ended(output, read_only=True, by_letter=True)
     if not isinstance(run, AttachedRun):
         _print_status(status_of(run.snapshot()), json=json)
         print(f"tui-balancer: no run is live in {output}", file=sys.stderr)
