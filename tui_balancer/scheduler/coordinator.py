@@ -12,7 +12,14 @@ from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.event_log import EventSink
 from tui_balancer.scheduler.events import WarningEvent
 from tui_balancer.scheduler.lease_api import LeaseApi
-from tui_balancer.scheduler.model import DeviceSpec, Lease, PolicySettings, ReturnCause, Unit
+from tui_balancer.scheduler.model import (
+    DeviceSpec,
+    Lease,
+    ModelSpec,
+    PolicySettings,
+    ReturnCause,
+    Unit,
+)
 from tui_balancer.scheduler.state.state import SchedulerState
 
 
@@ -43,6 +50,7 @@ class WorkStealingCoordinator(LeaseApi):
         sink: Called under the lock with every event, in order; must not raise.
         max_restarts: Restarts of a device before it is given up.
         poison_limit: Workers that a unit may kill before it fails.
+        models: The run's models, to which units refer by their places.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class WorkStealingCoordinator(LeaseApi):
         sink: EventSink | None = None,
         max_restarts: int = 3,
         poison_limit: int = 2,
+        models: Sequence[ModelSpec] = (ModelSpec(),),
     ) -> None:
         super().__init__(
             SchedulerState(
@@ -69,6 +78,7 @@ class WorkStealingCoordinator(LeaseApi):
                 sink=sink,
                 max_restarts=max_restarts,
                 poison_limit=poison_limit,
+                models=models,
             )
         )
 
@@ -138,20 +148,44 @@ class WorkStealingCoordinator(LeaseApi):
                     completion.give_back(state, active, cause, to=record)
             record.incarnation += 1
             record.present = True
-            record.ready = False
+            record.ready = record.loading = False
+            record.model = state.model_for(record)
             again = f"worker {record.incarnation} is starting" if record.incarnation > 1 else ""
             state.announce(record, again)
             return record.incarnation
 
-    def worker_ready(self, device: str, incarnation: int, name: str | None = None) -> None:
-        """Record that a worker has loaded its model, and its hardware's name."""
+    def model_of(self, device: str) -> int:
+        """Return the place of the model that a device has, or that its new worker should load."""
+        with self._condition:
+            return self._state.device_pool[device].model
+
+    def worker_ready(
+        self,
+        device: str,
+        incarnation: int,
+        name: str | None = None,
+        model: int = 0,
+        model_seconds: float = 0.0,
+    ) -> None:
+        """Record that a worker has loaded a model, and its hardware's name.
+
+        Args:
+            device: Its device.
+            incarnation: The worker.
+            name: Of the hardware.
+            model: The place of the model in the run.
+            model_seconds: Seconds that loading it took.
+        """
         with self._changing() as state:
             record = self._present(device, incarnation)
             if record is None:
                 return
             record.ready = True
             record.name = name or record.name
-            state.announce(record, "model loaded")
+            state.device_pool.has_model(record, model, model_seconds, state.clock())
+            models = state.device_pool.models
+            what = models.name(model) if models.several else "model"
+            state.announce(record, f"{what} loaded")
 
     def take(self, device: str, incarnation: int) -> Lease | None:
         """Lease the next unit of a device's queue, or one stolen for it in the same step.

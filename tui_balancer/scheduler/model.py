@@ -6,6 +6,7 @@ All of them cross process and thread boundaries, so they are immutable and pickl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Final
@@ -92,12 +93,33 @@ class DeviceSpec:
             `scheduler.policy.device_weights`.
         rate: FLOP/s of such a device in earlier runs: better than its weight, and used until its
             own is measured. None without such a run.
+        model: The place of the model that it loads first.
+        other_rates: The same as `rate` for the run's other models, by their places.
     """
 
     device: str
     name: str
     weight: float
     rate: float | None = None
+    model: int = 0
+    other_rates: Mapping[int, float] = field(default_factory=dict)
+
+    def rate_of(self, model: int) -> float | None:
+        """Return its FLOP/s with a model in earlier runs."""
+        return self.other_rates.get(model) if model else self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model of the run.
+
+    Attributes:
+        name: Of the model.
+        load_seconds: Estimated seconds to load it onto a device that has another one.
+    """
+
+    name: str = ""
+    load_seconds: float = 0.0
 
 
 class ReturnCause(str, Enum):
@@ -199,6 +221,8 @@ class DeviceMetrics:
         rate: FLOP/s for estimates: its current rate, else its initial one.
         residues_done: Residues embedded in this session, including the running file's.
         next_units: The front of its queue, next first; see `next_units_each`.
+        model: The place of the model that it has or loads; None before its first worker.
+        loading: Whether it loads that model for its running unit.
     """
 
     device: str
@@ -222,6 +246,8 @@ class DeviceMetrics:
     rate: float | None = None
     residues_done: int = 0
     next_units: tuple[WaitingUnit, ...] = ()
+    model: int | None = None
+    loading: bool = False
 
 
 class Ended(IntEnum):

@@ -96,12 +96,17 @@ class ReadApi:
             device_pool = self._state.device_pool
             records = tuple(device_pool)
             ahead = next_units_each(len(records))
-            return tuple(record.metrics(now, device_pool.rate(record), ahead) for record in records)
+            rows = []
+            for record in records:
+                rate = device_pool.rate(record)
+                waiting = device_pool.waiting_cost(record, rate) if rate else 0.0
+                rows.append(record.metrics(now, rate, waiting, ahead))
+            return tuple(rows)
 
-    def measured_rates(self) -> dict[str, float]:
-        """Return the latest measured FLOP/s of each device."""
+    def measured_rates(self, model: int = 0) -> dict[str, float]:
+        """Return the latest measured FLOP/s of each device with a model."""
         with self._condition:
-            rates = {record.device: record.pace.rate for record in self._state.device_pool}
+            rates = {record.device: record.paces[model].rate for record in self._state.device_pool}
             return {device: rate for device, rate in rates.items() if rate is not None}
 
     def newest_epoch(self, unit_id: int) -> int:

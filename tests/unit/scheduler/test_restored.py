@@ -22,7 +22,7 @@ def test_restored_batches_move_the_progress_but_no_rate() -> None:
 
     record.advance(active, Progress(95, 9_500, 9.5e11), 2.0)
     assert record.pace.rate == pytest.approx(5e10)
-    row = record.metrics(2.0, record.pace.rate, 0)
+    row = record.metrics(2.0, record.pace.rate, 0.0, 0)
     assert row.running is not None
     assert row.running.fraction == pytest.approx(0.95)
     # 5 sequences in the two seconds of the window, not 95.

@@ -24,6 +24,7 @@ from tui_balancer.run.live.watchdog import Watchdog, deadlines
 from tui_balancer.run.live.worker_pool import WorkerPool
 from tui_balancer.run.live.worker_service import WorkerService
 from tui_balancer.run.prepare.learned_rates import remember
+from tui_balancer.run.prepare.models import model_spec
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run.prepare.run_files import RunFiles, find_run_files
 from tui_balancer.run_folder.folder import RunFolder
@@ -113,6 +114,7 @@ class RunSession:
             splitting=self._settings.balancing.splitting,
             clock=self.elapsed_seconds,
             sink=self._note,
+            models=[model_spec(one.source) for one in prepared.models],
         )
         self.coordinator.warn(*prepared.warnings)
         self._disk_pause = DiskFullPause(self.coordinator)
@@ -282,12 +284,13 @@ class RunSession:
             sweep_temporaries(self._folder.path, outputs)
         self._maintenance.note_devices()
         self._ledger_writer.close()
-        remember(
-            self.coordinator.measured_rates(),
-            tuple(self._worker_pool.devices.values()),
-            self._prepared.model.name,
-            self._prepared.embedding.precision,
-        )
+        for number, model in enumerate(self._prepared.models):
+            remember(
+                self.coordinator.measured_rates(number),
+                tuple(self._worker_pool.devices.values()),
+                model.source.name,
+                model.embedding.precision,
+            )
         summary = summarise(
             self._prepared,
             self._run_files,

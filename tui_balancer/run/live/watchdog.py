@@ -48,7 +48,7 @@ class Deadlines:
 
     def of(self, row: DeviceMetrics) -> float | None:
         """Return the seconds after which a silent device counts as hanging; None for no limit."""
-        if row.state is DeviceState.STARTING:
+        if row.state is DeviceState.STARTING or row.loading:
             return max(self.floor, LOADING_SECONDS)
         if row.state is DeviceState.BUSY and row.running is not None:
             rate = row.flops_per_second or self._assumed(row)
@@ -140,7 +140,7 @@ class Watchdog:
     def _check_device(self, row: DeviceMetrics, pid: int | None, asked: int) -> None:
         running = row.running
         step = (running.unit.unit_id, running.epoch, running.fraction) if running else asked
-        sign = (row.state, pid, step)
+        sign = (row.state, row.loading, pid, step)
         silence = self._silences.get(row.device)
         if silence is None or silence.sign != sign:
             # The rate is read now: a hanging device appears slower with every second.

@@ -55,7 +55,7 @@ class WorkerPool:
 
     def _engine(self, worker_service: WorkerService) -> Engine:
         prepared = self._prepared
-        spec = partial(late_spec, model=prepared.model.name, precision=prepared.embedding.precision)
+        spec = partial(late_spec, models=[one.rate_name for one in prepared.models])
         newcomers = Newcomers(self._coordinator, self.devices, prepared.embedding, spec)
         return prepared.access.engine(
             tuple(self.devices), worker_service, self._setup, self._exited, newcomers
@@ -64,8 +64,9 @@ class WorkerPool:
     def _setup(self, device: str) -> WorkerSetup:
         """Called by the engine before each start of a worker."""
         selected = self.devices[device]
-        return WorkerSetup(
-            worker=WorkerId(device, self._coordinator.worker_starting(device)),
+        incarnation = self._coordinator.worker_starting(device)
+        setup = WorkerSetup(
+            worker=WorkerId(device, incarnation),
             threads=selected.threads,
             model=self._prepared.model,
             settings=self._prepared.embedding,
@@ -78,6 +79,7 @@ class WorkerPool:
             mark=self._models[0].mark if self._models else "",
             models=self._models,
         )
+        return setup.with_model(self._coordinator.model_of(device))
 
     def _exited(self, worker: WorkerId, end: WorkerEnd) -> bool:
         """Called by the engine when a worker's process has ended; True restarts it."""

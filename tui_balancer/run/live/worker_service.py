@@ -53,7 +53,9 @@ class WorkerService:
         """See `WorkerApi.hello`."""
         self.facts[worker.device] = facts
         self._ledger_writer.note_device(self.used(worker.device))
-        self._coordinator.worker_ready(worker.device, worker.incarnation, facts.name)
+        self._coordinator.worker_ready(
+            worker.device, worker.incarnation, facts.name, facts.model, facts.model_seconds
+        )
 
     def take_nowait(self, worker: WorkerId) -> Task | None:
         """See `WorkerApi.take_nowait`."""

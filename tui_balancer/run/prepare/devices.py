@@ -14,7 +14,6 @@ from tui_balancer.devices.selection import (
 )
 from tui_balancer.embedding.families.table import MODELS, SMALLEST_MODEL
 from tui_balancer.embedding.models import ModelShape
-from tui_balancer.embedding.settings import Precision
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
 from tui_balancer.run.prepare.learned_rates import with_rates
 from tui_balancer.scheduler.model import DeviceSpec
@@ -92,11 +91,12 @@ def device_specs(
     return tuple(specs), tuple(warnings)
 
 
-def late_spec(device: SelectedDevice, model: str, precision: Precision) -> DeviceSpec:
+def late_spec(device: SelectedDevice, models: Sequence[tuple[str, str]]) -> DeviceSpec:
     """Return the coordinator's view of a device that joins a running run.
 
     Args:
-        model: Name of the architecture, for the rates of earlier runs.
+        device: The device.
+        models: See `with_rates`.
     """
     specs, _ = device_specs([device], None)
-    return with_rates(specs, [device], model, precision)[0]
+    return with_rates(specs, [device], models)[0]

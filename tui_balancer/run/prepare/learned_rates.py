@@ -100,14 +100,24 @@ def learned_words(device: SelectedDevice, rates: Rates) -> str:
 
 
 def with_rates(
-    specs: Sequence[DeviceSpec], devices: Sequence[SelectedDevice], model: str, precision: str
+    specs: Sequence[DeviceSpec],
+    devices: Sequence[SelectedDevice],
+    models: Sequence[tuple[str, str]],
 ) -> tuple[DeviceSpec, ...]:
-    """Return the devices with their rates from earlier runs of this model and format."""
+    """Return the devices with their rates from earlier runs.
+
+    Args:
+        specs: The devices.
+        devices: What they are.
+        models: Name and number format of each model of the run.
+    """
     rates = load_rates()
-    return tuple(
-        replace(spec, rate=rates.get(rate_key(device, model, precision)))
-        for spec, device in zip(specs, devices, strict=True)
-    )
+    found = []
+    for spec, device in zip(specs, devices, strict=True):
+        known = [rates.get(rate_key(device, *model)) for model in models]
+        others = {place: rate for place, rate in enumerate(known) if place and rate is not None}
+        found.append(replace(spec, rate=known[0], other_rates=others))
+    return tuple(found)
 
 
 def remember(

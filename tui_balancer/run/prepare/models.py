@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -21,7 +22,21 @@ from tui_balancer.representations import Representations
 from tui_balancer.run.prepare.batch_size import suitable_batch_tokens
 from tui_balancer.run.prepare.precision import choose_precision
 from tui_balancer.run_folder.settings_json import resolved
+from tui_balancer.scheduler.model import DeviceSpec, ModelSpec
+from tui_balancer.scheduler.policy.assignment import known_speeds
+from tui_balancer.scheduler.policy.model_shares import model_shares
 from tui_balancer.settings import RunSettings
+
+_FLOAT_BYTES = 4
+
+_LOADED_BYTES = 1e9
+"""Bytes of weights that are loaded in a second, until it is measured: a plain SSD's rate."""
+
+_SAMPLE = 1000
+"""Inputs whose sizes are looked up for a guess; more would only take longer."""
+
+_COMMON = 300
+"""Residues of an average protein, which has a small effect on the cost of a residue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,11 @@ class PreparedModel:
     inputs: tuple[InputFile, ...]
     mark: str = STEM_SUFFIX
     label: str = ""
+
+    @property
+    def rate_name(self) -> tuple[str, str]:
+        """Its name and number format, to which measured rates belong."""
+        return self.source.name, self.embedding.precision
 
     @property
     def kept(self) -> Representations:
@@ -73,6 +93,46 @@ def settled(
     )
     # Workers use it to check that kept batches belong to this run, also after a resume.
     return settings, resolved(asked, source)
+
+
+def model_spec(source: ModelSource) -> ModelSpec:
+    """Return a model as the coordinator knows it."""
+    return ModelSpec(source.name, _FLOAT_BYTES * source.shape.weights / _LOADED_BYTES)
+
+
+def first_models(
+    specs: Sequence[DeviceSpec], models: Sequence[PreparedModel], costs: Sequence[float] | None
+) -> tuple[DeviceSpec, ...]:
+    """Return the devices with the model that each loads first, before the inputs are counted.
+
+    Args:
+        specs: The devices.
+        models: The run's models.
+        costs: FLOPs that are left of each model; None guesses by the sizes of its inputs.
+    """
+    if costs is None:
+        costs = [_guessed_cost(model) for model in models]
+    if not sum(costs) > 0:
+        return tuple(specs)
+    shares = model_shares(dict(enumerate(costs)), specs, known_speeds(specs))
+    return tuple(
+        replace(spec, model=max(share, key=lambda model: share[model]))
+        if (share := shares[spec.device])
+        else spec
+        for spec in specs
+    )
+
+
+def _guessed_cost(model: PreparedModel) -> float:
+    """Return about how many FLOPs a model's inputs take, from the sizes of a sample of them."""
+    if not model.inputs:
+        return 0.0
+    step = -(-len(model.inputs) // _SAMPLE)
+    sizes = []
+    for file in model.inputs[::step]:
+        with suppress(OSError):
+            sizes.append(file.path.stat().st_size)
+    return step * sum(sizes) * model.source.shape.sequence_flops(_COMMON) / _COMMON
 
 
 def settled_marks(sources: Sequence[ModelSource]) -> tuple[str, ...]:

@@ -17,16 +17,18 @@ from tui_balancer.engines.local import LocalAccess
 from tui_balancer.engines.table import find_devices
 from tui_balancer.inputs.discovery import InputFile, find_inputs, require_inputs
 from tui_balancer.ledger.reading import is_blank
-from tui_balancer.ledger.records import RunRecord
+from tui_balancer.ledger.records import FileState, RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.notices import Notice, Notices
 from tui_balancer.outputs.formats import FORMATS, require_installed
+from tui_balancer.outputs.layout import marked_output
 from tui_balancer.run.prepare.conflicts import refuse_run_conflicts
 from tui_balancer.run.prepare.devices import device_specs, selected_devices
 from tui_balancer.run.prepare.learned_rates import with_rates
 from tui_balancer.run.prepare.limits import limit_warnings
 from tui_balancer.run.prepare.models import (
     PreparedModel,
+    first_models,
     inputs_of_models,
     refuse_wrong_alphabets,
     settled,
@@ -277,14 +279,12 @@ def _settled(
             )
             refuse_conflicts(conflicts, overwrite=settings.overwrite)
             warnings += resume_plan.warnings
-    prepared = PreparedRun(
+    run = PreparedRun(
         settings=settings,
         inputs=inputs[0],
         model=model,
         devices=devices,
-        specs=specs
-        if settings.devices.weights
-        else with_rates(specs, devices, model.name, embedding.precision),
+        specs=specs,
         embedding=embedding,
         warnings=tuple(map(Notice, (*said, *warnings))),
         record=run_record(settings, model, embedding, devices, others),
@@ -297,8 +297,23 @@ def _settled(
             )
         ),
     )
-    refuse_wrong_alphabets(prepared.models)
-    return prepared
+    refuse_wrong_alphabets(run.models)
+    if not settings.devices.weights:
+        specs = with_rates(specs, devices, [one.rate_name for one in run.models])
+    if run.further:
+        left = None if resume_plan is None or stored is None else _left(stored, settings)
+        specs = first_models(specs, run.models, left)
+    return replace(run, specs=specs)
+
+
+def _left(stored: StoredRun, settings: RunSettings) -> list[float]:
+    """Return the FLOPs that a stored run has left of each model."""
+    marks = settings.output_marks
+    left = [0.0] * len(marks)
+    for row in stored.files:
+        if row.state not in (FileState.DONE, FileState.FAILED):
+            left[marked_output(row.file.output, marks)] += row.file.cost
+    return left
 
 
 def downloading(on_step: OnStep) -> OnDownload:

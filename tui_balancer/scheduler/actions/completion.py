@@ -37,7 +37,7 @@ def complete(
     partly = shared or active.restored or failures or unit.shards
     predicted = None if partly else active.predicted
     if predicted is not None:
-        record.calibration.learn(unit, active.rate, compute_seconds)
+        record.calibrations[unit.model].learn(unit, active.rate, compute_seconds)
     _finish(state, active, failures.keys())
     for part in unit.parts:
         if part.unit_id in failures:

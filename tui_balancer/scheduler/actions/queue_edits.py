@@ -45,6 +45,8 @@ def reorder(state: SchedulerState, unit_ids: Sequence[int], *, first: bool) -> U
         queue = state.device_pool[device].queue
         put: Callable[[Unit], None] = queue.push_front if first else queue.append
         put(unit)
+        if first:
+            state.device_pool[device].put_first.add(unit.unit_id)
         words = f"now the {where} one"
         state.log.add(MoveEvent, unit.unit_id, unit.name, device, device, words, first)
     units = [unit for _, unit in taken]

@@ -34,7 +34,7 @@ def assign_files_weighted(
     """
     queues: list[list[Unit]] = [[] for _ in devices]
     # The heap's order is the rule: load / weight, then higher weight, then position.
-    loads = [(0.0, -speed, position) for position, speed in enumerate(_speeds(devices))]
+    loads = [(0.0, -speed, position) for position, speed in enumerate(known_speeds(devices))]
     totals = [0.0] * len(devices)
     heapify(loads)
     # Two stable sorts by existing values: tuples as keys would cost 100 bytes per unit.
@@ -59,7 +59,7 @@ def assign_files_evenly(
     queues = assign_files_weighted(units, devices)
     if sum(map(len, queues.values())) > FEW:
         return queues
-    speeds = dict(zip(queues, _speeds(devices), strict=True))
+    speeds = dict(zip(queues, known_speeds(devices), strict=True))
     shares = {device: list(queue) for device, queue in queues.items()}
     while (change := _best_change(shares, speeds)) is not None:
         source, given, target, taken = change
@@ -92,7 +92,7 @@ def _best_change(
     return change
 
 
-def _speeds(devices: Sequence[DeviceSpec]) -> list[float]:
+def known_speeds(devices: Sequence[DeviceSpec]) -> list[float]:
     """Return relative speeds: known rates, or weights on their scale."""
     scales = [spec.rate / spec.weight for spec in devices if spec.rate is not None]
     scale = median(scales) if scales else 1.0

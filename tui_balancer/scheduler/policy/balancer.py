@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tui_balancer.scheduler.event_log import EventLog
-from tui_balancer.scheduler.events import StealEvent
+from tui_balancer.scheduler.events import AssignmentEvent, StealEvent
 from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings, Unit
 from tui_balancer.scheduler.policy.finish_times import FinishTimes
 from tui_balancer.scheduler.policy.rule_settings import validate
@@ -75,22 +75,23 @@ class Balancer:
         """
         if not record.queue:
             return None
+        self._keep_model(record)
         head = record.queue.head()
         policy = self.policy
         if not self.stealing or not isinstance(policy, TimePolicy):
             return head
         now = self._clock()
-        rate = self._device_pool.rate(record)
         end = self.finish_times.even_end(now)
-        if rate is None or end is None:
-            return head
         while record.queue:
-            unit = policy.choose_own(record.queue, rate, end)
-            if unit.cost <= end * rate:
+            pace = self._device_pool.pace(record, record.queue.head().model)
+            if pace is None or end is None:
+                return record.queue.head()
+            unit = policy.choose_own(record.queue, pace, end)
+            if pace.seconds(unit.cost) <= end:
                 return unit
             others = self.finish_times.at_work(record, now)
             decision = policy.decide_hand_over(
-                unit, record.device, rate, others, self.finish_times.fastest
+                unit, record.device, pace, others, self.finish_times.fastest
             )
             if decision is None:
                 return unit
@@ -99,6 +100,19 @@ class Balancer:
             taker.queue.append(unit)
             self.note(taker)
         return None
+
+    def _keep_model(self, record: DeviceRecord) -> None:
+        """Put what a device can do without a change of its model before the rest of its queue.
+
+        What a person put first stays first.
+        """
+        queue = record.queue
+        head = queue.head()
+        if head.model == record.model or record.model not in queue.by_model:
+            return
+        if head.unit_id not in record.put_first:
+            queue.group(record.model)
+            self._log.add(AssignmentEvent, ((record.device, queue.order()),))
 
     def steal(self, thief: DeviceRecord) -> Unit | None:
         """Move a unit to the front of an idle device's queue, if the policy decides so."""
@@ -153,7 +167,13 @@ class Balancer:
         if not self.stealing:
             return None
         if isinstance(self.policy, TimePolicy):
-            return self.policy.decide(seen, self.finish_times.victims(thief, now))
+            # Work for the model that it has comes first, even if another steal gains more.
+            for changing in (False, True) if self._device_pool.models.several else (False,):
+                seen = self._device_pool.thief(thief, changing=changing)
+                victims = self.finish_times.victims(thief, now, changing=changing)
+                if (decision := self.policy.decide(seen, victims)) is not None:
+                    return decision
+            return None
         check = self.next_check(thief)
         if check is not None and check > now:
             return None
@@ -191,8 +211,11 @@ class Balancer:
 
         None if unknown.
         """
-        rate = self._device_pool.rate(record)
-        if record.free or not rate:
+        without = self._device_pool.remaining_seconds(record, self._clock())
+        pace = self._device_pool.pace(record, unit.model)
+        if record.free or without is None or pace is None:
             return None
-        without = record.remaining_cost(self._clock(), rate) / rate
-        return without, without + record.calibration.predict(unit, rate)
+        seconds = record.calibrations[unit.model].predict(unit, pace.rate)
+        if unit.model not in record.queue.by_model:
+            seconds += pace.start
+        return without, without + seconds

@@ -8,7 +8,7 @@ changed device moves to a new place.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from math import inf
@@ -57,7 +57,7 @@ class FinishTimes:
         self._device_pool = device_pool
         self.gain_seconds = 0.0
         self.fastest = 0.0
-        self._all_refuse = 0.0
+        self._all_refuse: dict[Hashable, float] = {}
         self.forget()
 
     def forget(self) -> None:
@@ -95,32 +95,41 @@ class FinishTimes:
             if record is not thief and record.queue and (record.dead or not dead_only)
         ]
 
-    def victims(self, thief: DeviceRecord, now: float) -> Iterator[Victim]:
+    def victims(
+        self, thief: DeviceRecord, now: float, *, changing: bool = False
+    ) -> Iterator[Victim]:
         """Yield the other active devices with enough waiting, the last to finish first.
 
         Requesting the next one refuses this one. At steady rates a steal that does not pay now
         never will, neither for this thief nor for a slower one: a refused victim is left out until
         its finish time has moved later by half the minimum gain.
+
+        Args:
+            thief: An idle device.
+            now: The clock.
+            changing: Whether it may change its model; those who may, and those with other models,
+                refuse for themselves.
         """
         self._refresh(now)
         rate = self._device_pool.rate(thief)
-        if rate is None or rate <= self._all_refuse:
+        kind = (thief.model, changing)
+        if rate is None or rate <= self._all_refuse.get(kind, 0.0):
             return
         settled = True
         for end, position in reversed(self._queued):
             if end - now < self.gain_seconds:
                 break
             record = self._records[position]
-            if record is thief or not self._worth_showing(end, position, rate):
+            if record is thief or not self._worth_showing(end, (position, kind), rate):
                 continue
             yield self._device_pool.victim(record, now)
             if record.active is None:
                 # Its finish time moves with the clock until it starts.
                 settled = False
             else:
-                self._refused[position] = (end, rate * (1 + TOLERANCE))
+                self._refused[position, kind] = (end, rate * (1 + TOLERANCE))
         if settled:
-            self._all_refuse = rate * (1 + TOLERANCE)
+            self._all_refuse[kind] = rate * (1 + TOLERANCE)
 
     def at_work(self, record: DeviceRecord, now: float) -> Iterator[Victim]:
         """Yield the other computing devices, the first to finish first."""
@@ -147,9 +156,9 @@ class FinishTimes:
         self._refresh(now)
         return [self._records[position] for _, position in self._running[:most]]
 
-    def _worth_showing(self, end: float, position: int, rate: float) -> bool:
+    def _worth_showing(self, end: float, pair: Hashable, rate: float) -> bool:
         """Whether a thief of this rate might gain more from a victim than earlier ones."""
-        refused_end, refused_rate = self._refused.get(position, (-inf, 0.0))
+        refused_end, refused_rate = self._refused.get(pair, (-inf, 0.0))
         return rate > refused_rate or end > refused_end + self.gain_seconds / 2
 
     def _refresh(self, now: float) -> None:
@@ -161,8 +170,9 @@ class FinishTimes:
         self._queued: list[tuple[float, int]] = []
         self._busy: list[tuple[float, int]] = []
         self._running: list[tuple[float, int]] = []
-        self._refused: dict[int, tuple[float, float]] = {}
-        self._all_refuse = self.fastest = 0.0
+        self._refused: dict[Hashable, tuple[float, float]] = {}
+        self._all_refuse = {}
+        self.fastest = 0.0
         self._work = self._flow = self._rates = 0.0
         if not self._stale:
             for record in self._records:
@@ -177,7 +187,7 @@ class FinishTimes:
             return None
         active, queue = record.active, record.queue
         self.fastest = max(self.fastest, rate)
-        waiting = record.waiting_cost(rate)
+        waiting = self._device_pool.waiting_cost(record, rate)
         running_end, work, flow = -inf, waiting, 0.0
         if active is not None and not active.claimed:
             left = active.left
@@ -188,7 +198,7 @@ class FinishTimes:
         end = max(now, running_end) + waiting / rate
         at_work = not record.free
         if queue and at_work and end - now >= self.gain_seconds:
-            self._all_refuse = 0.0
+            self._all_refuse.clear()
         return _Place(
             work,
             flow,

@@ -7,7 +7,7 @@ are estimates in seconds from now, rates are FLOP/s.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings, Unit
@@ -17,17 +17,43 @@ from tui_balancer.scheduler.state.queues import WorkQueue
 
 
 @dataclass(frozen=True, slots=True)
+class ModelPace:
+    """How fast a device computes a model, and how soon.
+
+    Attributes:
+        rate: FLOP/s.
+        start: Seconds that it takes to load the model; 0 for the one that it has.
+    """
+
+    rate: float
+    start: float = 0.0
+
+    def seconds(self, cost: float) -> float:
+        """Return the seconds until so many FLOPs are done."""
+        return self.start + cost / self.rate
+
+
+@dataclass(frozen=True, slots=True)
 class Thief:
     """An idle device.
 
     Attributes:
         rate: Known or estimated FLOP/s; None before any measurement.
         queued: Units in its own queue.
+        models: What it may take, each model's place with its FLOP/s and the seconds until it is
+            loaded; the one that it has comes first. None in a run with one model.
     """
 
     device: str
     rate: float | None
     queued: int = 0
+    models: Mapping[int, ModelPace] | None = None
+
+    def paces(self) -> Mapping[int, ModelPace]:
+        """Return `models`, also of a run with one; none before any measurement."""
+        if self.models is not None:
+            return self.models
+        return {0: ModelPace(self.rate)} if self.rate is not None else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +66,7 @@ class Victim:
         remaining_seconds: Seconds for its running unit and its queue; None as above.
         free: Why any device may take its units regardless of the threshold (`cuda:1 is paused`);
             empty for an active device.
+        models: As for a thief, of all models that wait for it and the one that may be handed over.
     """
 
     device: str
@@ -47,6 +74,13 @@ class Victim:
     rate: float | None
     remaining_seconds: float | None
     free: str = ""
+    models: Mapping[int, ModelPace] | None = None
+
+    def pace(self, model: int) -> ModelPace | None:
+        """Return how it computes a model; None before any measurement."""
+        if self.models is not None:
+            return self.models.get(model)
+        return ModelPace(self.rate) if self.rate is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +120,10 @@ class CountPolicy:
         if not self._imbalanced(longest, thief.queued):
             return None
         victim = self._next_in_turn([one for one in candidates if len(one.queue) == longest])
+        own = next(iter(thief.models or ()), None)
+        last = victim.queue.last_of(own) if own in victim.queue.by_model else victim.queue.tail()
         return StealDecision(
-            victim.device,
-            thief.device,
-            victim.queue.tail(),
-            f"{longest} files against {thief.queued}",
+            victim.device, thief.device, last, f"{longest} files against {thief.queued}"
         )
 
     def _imbalanced(self, longest: int, shortest: int) -> bool:
@@ -133,18 +166,26 @@ class TimePolicy:
         Args:
             victims: Devices by descending remaining time, or nearly so.
         """
-        if thief.rate is None:
+        paces = thief.paces()
+        if not paces:
             return None
         for victim in victims:
             remaining = victim.remaining_seconds
             if remaining is None or victim.rate is None or remaining < self.settings.gain_seconds:
                 continue
-            finish, unit = best_to_steal(victim.queue, remaining, victim.rate, thief.rate)
+            offers = [
+                best_to_steal(victim.queue.index(model), remaining, its.rate, pace.rate, pace.start)
+                for model, pace in paces.items()
+                if model in victim.queue.by_model and (its := victim.pace(model))
+            ]
+            if not offers:
+                continue
+            finish, unit = min(offers, key=lambda offer: offer[0])
             if self._pays(remaining, finish):
                 return _sooner(victim.device, thief.device, unit, remaining, finish)
         return None
 
-    def choose_own(self, queue: WorkQueue, rate: float, even_end: float) -> Unit:
+    def choose_own(self, queue: WorkQueue, pace: ModelPace, even_end: float) -> Unit:
         """Return the unit of its own queue that a device should start.
 
         The head, unless the device would finish it only after the even end of the run: then the
@@ -152,37 +193,38 @@ class TimePolicy:
 
         Args:
             queue: The device's own queue, not empty.
-            rate: The device's FLOP/s.
+            pace: Of the device, for the model of the head; others of its queue are not chosen.
             even_end: Seconds to the end of the run if all work were divided evenly.
         """
         head = queue.head()
-        if head.cost <= even_end * rate:
+        if pace.seconds(head.cost) <= even_end:
             return head
-        fitting, above = queue.around(even_end * rate)
+        fitting, above = queue.around((even_end - pace.start) * pace.rate, head.model)
         unit = fitting or above
         assert unit is not None, "a device chooses from a queue that is not empty"
         return unit
 
     def decide_hand_over(
-        self, unit: Unit, device: str, rate: float, others: Iterable[Victim], fastest: float
+        self, unit: Unit, device: str, pace: ModelPace, others: Iterable[Victim], fastest: float
     ) -> StealDecision | None:
         """Return the device that should get a unit instead of this one, or None.
 
         Args:
-            rate: Its FLOP/s.
+            pace: Its, for the unit's model.
             others: Active devices, the first to finish first; one of them takes the unit at the end
                 of its queue.
             fastest: Maximum FLOP/s of them, to skip those that finish late.
         """
-        alone = unit.cost / rate
+        alone = pace.seconds(unit.cost)
         finish, target = alone, ""
         for other in others:
-            if other.rate is None or other.remaining_seconds is None:
+            its = other.pace(unit.model)
+            if its is None or other.remaining_seconds is None:
                 continue
             if other.remaining_seconds + unit.cost / fastest >= finish:
                 break
             finish, target = min(
-                (finish, target), (other.remaining_seconds + unit.cost / other.rate, other.device)
+                (finish, target), (other.remaining_seconds + its.seconds(unit.cost), other.device)
             )
         return _sooner(device, target, unit, alone, finish) if self._pays(alone, finish) else None
 
@@ -217,9 +259,12 @@ def decide_free(
     victim = max(victims, key=lambda one: one.queue.cost, default=None)
     if victim is None:
         return None
-    if thief.rate is None or horizon_seconds is None:
+    paces = thief.paces()
+    model = next((one for one in paces if one in victim.queue.by_model), None)
+    if model is None or horizon_seconds is None:
         return StealDecision(victim.device, thief.device, victim.queue.head(), victim.free)
-    fitting, above = victim.queue.around(horizon_seconds * thief.rate)
+    room = (horizon_seconds - paces[model].start) * paces[model].rate
+    fitting, above = victim.queue.around(room, model)
     unit = fitting or above
     assert unit is not None, "a victim's queue is not empty"
     return StealDecision(victim.device, thief.device, unit, victim.free)
@@ -230,23 +275,33 @@ def _sooner(source: str, target: str, unit: Unit, without: float, finish: float)
 
 
 def best_to_steal(
-    queue: WorkQueue | CostIndex, remaining: float, victim_rate: float, thief_rate: float
+    waiting: CostIndex,
+    remaining: float,
+    victim_rate: float,
+    thief_rate: float,
+    start: float = 0.0,
 ) -> tuple[float, Unit]:
     """Return the seconds until the pair finishes with sharing, and the first unit to move.
 
     Args:
-        queue: The victim's waiting units, not empty.
+        waiting: The victim's waiting units of one model, not empty.
         remaining: Seconds until the victim finishes all its work.
+        victim_rate: FLOP/s of the victim with that model.
+        thief_rate: FLOP/s of the thief.
+        start: Seconds until the thief has the model.
     """
-    meeting = remaining / (1 / victim_rate + 1 / thief_rate)
-    below, above = queue.around(meeting)
+    meeting = max(0.0, remaining - start) / (1 / victim_rate + 1 / thief_rate)
+    below, above = waiting.around(meeting)
     # Below the intersection the victim ends last, above it the thief.
     with_below = remaining - below.cost / victim_rate if below is not None else math.inf
-    with_above = above.cost / thief_rate if above is not None else math.inf
+    with_above = start + above.cost / thief_rate if above is not None else math.inf
+    if below is not None and start >= remaining:
+        # Units without a cost: the thief ends last.
+        with_below = start + below.cost / thief_rate
     if below is None or with_above < with_below:
         assert above is not None, "a victim's queue is not empty"
         return with_above, above
     if not 0 < below.cost <= meeting / 2:
         return with_below, below
-    alike = min(int(meeting // below.cost), queue.count_up_to(meeting))
+    alike = min(int(meeting // below.cost), waiting.count_up_to(meeting))
     return remaining - alike * below.cost / victim_rate, below

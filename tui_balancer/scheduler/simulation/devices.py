@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import inf
 
-from tui_balancer.scheduler.model import DeviceSpec, PolicySettings, TimeSettings
+from tui_balancer.scheduler.model import DeviceSpec, ModelSpec, PolicySettings, TimeSettings
 from tui_balancer.scheduler.policy.bounds import Speed
 
 REPORT_SECONDS = 2.0
@@ -36,9 +36,11 @@ class Rules:
         stealing: False for the assignment alone.
         batch_cost: FLOPs of a batch, of which running units can be divided; inf for whole ones.
         report_seconds: Virtual time between two progress reports within a whole unit.
+        models: Of the run; a device takes the `load_seconds` of one for a change to it.
     """
 
     policy: PolicySettings = field(default_factory=TimeSettings)
     stealing: bool = True
     batch_cost: float = inf
     report_seconds: float = REPORT_SECONDS
+    models: tuple[ModelSpec, ...] = (ModelSpec(),)

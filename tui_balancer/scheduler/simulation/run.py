@@ -43,6 +43,11 @@ class SimulatedRun:
         return self._world.coordinator
 
     @property
+    def changes(self) -> int:
+        """How often a worker has changed its model."""
+        return self._world.changes
+
+    @property
     def now(self) -> float:
         """Virtual seconds since the run started."""
         return self._world.now

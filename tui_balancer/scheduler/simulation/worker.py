@@ -37,6 +37,7 @@ class World:
         held: Paused workers, by position.
         kept: The computed batches of each running unit.
         decisions: Real seconds of every check of an idle worker for work in other queues.
+        changes: How often a worker has changed its model.
     """
 
     def __init__(
@@ -56,7 +57,9 @@ class World:
             splitting=rules.batch_cost < inf,
             clock=lambda: self.now,
             sink=sink,
+            models=rules.models,
         )
+        self.changes = 0
         self.events: list[Scheduled] = []
         self.idle: dict[int, SimulatedWorker] = {}
         self.held: dict[int, SimulatedWorker] = {}
@@ -100,6 +103,7 @@ class SimulatedWorker:
         self._whole = True
         self._held_since = 0.0
         self._checks_at: float | None = None
+        self._model = 0
 
     @property
     def name(self) -> str:
@@ -109,6 +113,7 @@ class SimulatedWorker:
     def start(self) -> None:
         """Start a process, which loads its model."""
         self.incarnation = self._coordinator.worker_starting(self.name)
+        self._model = self._coordinator.model_of(self.name)
         self._schedule(self._world.now + self.device.load_seconds, self._ready)
 
     def die(self) -> None:
@@ -144,11 +149,27 @@ class SimulatedWorker:
         self._lease, self._since = lease, self._world.now
         self._work = self._seconds = 0.0
         self._batch, self._whole = None, lease.spans is None
-        self._begin(lease)
+        if lease.unit.model == self._model:
+            self._begin(lease)
+            return
+        self._model = lease.unit.model
+        self._world.changes += 1
+        seconds = self._world.rules.models[self._model].load_seconds
+        self._schedule(self._world.now + seconds, lambda: self._changed(lease))
 
     def _ready(self) -> None:
-        self._coordinator.worker_ready(self.name, self.incarnation, None)
+        self._say_ready()
         self.take()
+
+    def _changed(self, lease: Lease) -> None:
+        """Begin a lease whose model was loaded for it."""
+        self._say_ready()
+        self._since = self._world.now
+        self._begin(lease)
+
+    def _say_ready(self) -> None:
+        seconds = self._world.rules.models[self._model].load_seconds
+        self._coordinator.worker_ready(self.name, self.incarnation, None, self._model, seconds)
 
     def _check(self) -> None:
         if self.position in self._world.idle:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import inf
 
 from tui_balancer.leases import Spans
+from tui_balancer.scheduler.policy.stealing import ModelPace
 from tui_balancer.scheduler.splitting.batches import BatchPlan, batches, without_tail
 
 HAND_OVER_SECONDS = 0.5
@@ -54,7 +55,7 @@ def best_cut(
     in_flight: bool,
     remaining: float,
     victim_rate: float,
-    thief_rate: float,
+    thief: ModelPace,
 ) -> Cut | None:
     """Return the cut after which both are finished soonest; None where there is none.
 
@@ -66,9 +67,12 @@ def best_cut(
         todo: Batches of the victim that it has not reported.
         in_flight: Whether it computes the first of them at this moment.
         remaining: Seconds that the victim needs for them.
+        victim_rate: FLOP/s of the victim.
+        thief: How the other device computes the unit's model, and how soon.
     """
     most = batches(todo) - in_flight
-    meeting = (remaining - HAND_OVER_SECONDS) / (1 / victim_rate + 1 / thief_rate)
+    start = HAND_OVER_SECONDS + thief.start
+    meeting = (remaining - start) / (1 / victim_rate + 1 / thief.rate)
     if most < 1 or meeting <= 0:
         return None
     near = plan.tail_up_to(todo, meeting)
@@ -77,7 +81,7 @@ def best_cut(
         front, back = without_tail(todo, count)
         cost = plan.cost(back)
         own = remaining - cost / victim_rate
-        cuts.append(Cut(front, back, remaining, max(own, part_seconds(cost, thief_rate)), own))
+        cuts.append(Cut(front, back, remaining, max(own, part_seconds(cost, thief)), own))
     return min(cuts, key=lambda cut: cut.finish_with)
 
 
@@ -87,9 +91,9 @@ def all_but_in_flight(todo: Spans, *, in_flight: bool) -> Cut:
     return Cut(front, back)
 
 
-def part_seconds(cost: float, rate: float) -> float:
+def part_seconds(cost: float, pace: ModelPace) -> float:
     """Return the seconds that a device needs for a part of this many FLOPs."""
-    return HAND_OVER_SECONDS + cost / rate
+    return HAND_OVER_SECONDS + pace.seconds(cost)
 
 
 def overdue_at(since: float, seconds: float) -> float:

@@ -62,16 +62,15 @@ class Joiner:
 
     def take(self, thief: DeviceRecord) -> ActiveLease | None:
         """Lease a share or a copy of a running unit to an idle device, if that ends it sooner."""
-        rate = self.device_pool.rate(thief)
-        if rate is None or not self.balancer.stealing:
+        if self.device_pool.rate(thief) is None or not self.balancer.stealing:
             return None
         now = self.clock()
         if not self.splitting:
-            return self._copy_slow(thief, rate, now) if self._copies_whole else None
+            return self._copy_slow(thief, now) if self._copies_whole else None
         return (
             self._take_from_paused(thief)
-            or self._share_last(thief, rate, now)
-            or self._copy_held_up(thief, rate, now)
+            or self._share_last(thief, now)
+            or self._copy_held_up(thief, now)
         )
 
     def take_wanted(self, thief: DeviceRecord) -> ActiveLease | None:
@@ -82,7 +81,7 @@ class Joiner:
             if not victim or victim.lease.device == thief.device:
                 continue
             record = self.device_pool[victim.lease.device]
-            cut = self._best_cut(record, self.device_pool.rate(thief) or 0.0, self.clock())
+            cut = self._best_cut(record, thief, self.clock())
             everything = all_but_in_flight(victim.todo or (), in_flight=not victim.held)
             return self.sharer.divide(victim, thief, cut or everything, "by hand")
         return None
@@ -125,45 +124,51 @@ class Joiner:
                 return self.sharer.divide(active, thief, rest, victim.free)
         return None
 
-    def _share_last(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
+    def _share_last(self, thief: DeviceRecord, now: float) -> ActiveLease | None:
         """Lease the last batches of one of the units that end last."""
         least = HAND_OVER_SECONDS + self._least_gain
         for victim in self.balancer.finish_times.ending_last(now, least, CANDIDATES):
-            cut = self._best_cut(victim, rate, now)
+            cut = self._best_cut(victim, thief, now)
             if cut is not None and cut.gain >= self._least_gain and cut.gain > 0:
                 assert victim.active is not None, "a cut divides a lease"
                 return self.sharer.divide(victim.active, thief, cut, sooner(cut.gain))
         return None
 
-    def _copy_slow(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
+    def _copy_slow(self, thief: DeviceRecord, now: float) -> ActiveLease | None:
         """Copy one of the units that end last."""
         least = HAND_OVER_SECONDS + self._least_gain
         for victim in self.balancer.finish_times.ending_last(now, least, CANDIDATES):
             active, its_rate = victim.active, self.device_pool.rate(victim)
             if active is None or not its_rate or not self._may_copy(active):
                 continue
+            pace = self.device_pool.pace(thief, active.lease.unit.model)
+            if pace is None:
+                continue
             without = victim.running_cost(now, its_rate) / its_rate
-            copied = part_seconds(self.sharer.to_copy(active), rate)
+            copied = part_seconds(self.sharer.to_copy(active), pace)
             if without - copied > self._least_gain:
                 reason = f"{sooner(without - copied)}: a copy"
                 return self.sharer.copy(active, thief, reason, without, copied)
         return None
 
-    def _copy_held_up(self, thief: DeviceRecord, rate: float, now: float) -> ActiveLease | None:
+    def _copy_held_up(self, thief: DeviceRecord, now: float) -> ActiveLease | None:
         """Copy the remaining work of a lease whose batch is held up."""
         if not self.copying:
             return None
         for victim in self.balancer.finish_times.ending_first(now, CANDIDATES):
-            waited = self._held_up(victim, rate, now)
+            waited = self._held_up(victim, thief, now)
             if waited is not None:
                 assert victim.active is not None, "a batch that is held up is leased"
                 reason = f"held up for {waited:.3g} s: a copy"
                 return self.sharer.copy(victim.active, thief, reason)
         return None
 
-    def _best_cut(self, victim: DeviceRecord, thief_rate: float, now: float) -> Cut | None:
+    def _best_cut(self, victim: DeviceRecord, thief: DeviceRecord, now: float) -> Cut | None:
         active, rate = victim.active, self.device_pool.rate(victim)
-        if active is None or not rate or not thief_rate or not self.sharer.divisible(active):
+        if active is None or not rate or not self.sharer.divisible(active):
+            return None
+        pace = self.device_pool.pace(thief, active.lease.unit.model)
+        if pace is None:
             return None
         plan = self.sharer.plan(active)
         assert plan is not None, "divisible batches are known"
@@ -174,7 +179,7 @@ class Joiner:
             in_flight=not active.held,
             remaining=victim.running_cost(now, rate) / rate,
             victim_rate=rate,
-            thief_rate=thief_rate,
+            thief=pace,
         )
 
     def _may_copy(self, active: ActiveLease) -> bool:
@@ -191,7 +196,7 @@ class Joiner:
             overdue_at(active.reported, min(active.left, active.in_flight) / rate),
         )
 
-    def _held_up(self, victim: DeviceRecord, thief_rate: float, now: float) -> float | None:
+    def _held_up(self, victim: DeviceRecord, thief: DeviceRecord, now: float) -> float | None:
         """Return for how long a device's batch is held up, if a copy pays.
 
         Its end is unknown; what has taken so long is expected to
@@ -201,5 +206,8 @@ class Joiner:
         if active is None or not self._may_copy(active) or self._overdue_at(victim) > now:
             return None
         waited = now - active.reported
-        copied = part_seconds(active.left, thief_rate)
+        pace = self.device_pool.pace(thief, active.lease.unit.model)
+        if pace is None:
+            return None
+        copied = part_seconds(active.left, pace)
         return waited if waited - copied >= self._least_gain else None

@@ -74,6 +74,7 @@ class Sharer:
         plan = work.plan
         assert plan is not None, "divided batches are known"
         active.todo = cut.front
+        ends = self._ends(thief, work.unit.model, plan.cost(cut.back))
         part = self._grant(work, thief, cut.back)
         self.log.add(
             SplitEvent,
@@ -87,7 +88,7 @@ class Sharer:
             cut.finish_without,
             cut.finish_with,
             source_ends=_both(cut.finish_without, cut.front_finish),
-            target_ends=self._ends(thief, plan.cost(cut.back)),
+            target_ends=ends,
         )
         self.log.add(LeaseEvent, *part.lease.named, part=True)
         if cut.front:
@@ -106,6 +107,7 @@ class Sharer:
     ) -> ActiveLease:
         """Lease a lease's remaining work to an idle device too; the first to finish counts."""
         work = self._work(active)
+        ends = self._ends(thief, work.unit.model, self.to_copy(active))
         copy = self._grant(work, thief, active.todo)
         copy.twin, active.twin = active.lease.epoch, copy.lease.epoch
         plan = work.plan
@@ -122,7 +124,7 @@ class Sharer:
             finish_with,
             copy=True,
             source_ends=_both(finish_without, finish_with),
-            target_ends=self._ends(thief, self.to_copy(active)),
+            target_ends=ends,
         )
         self.log.add(LeaseEvent, *copy.lease.named, part=True)
         return copy
@@ -167,10 +169,10 @@ class Sharer:
             self._reshare(work, successor)
         return True
 
-    def _ends(self, thief: DeviceRecord, cost: float) -> tuple[float, float] | None:
+    def _ends(self, thief: DeviceRecord, model: int, cost: float) -> tuple[float, float] | None:
         """Return when an idle device finishes without a part of this many FLOPs and with it."""
-        rate = self.device_pool.rate(thief)
-        return (0.0, part_seconds(cost, rate)) if rate else None
+        pace = self.device_pool.pace(thief, model)
+        return (0.0, part_seconds(cost, pace)) if pace is not None else None
 
     def _work(self, active: ActiveLease) -> UnitAtWork:
         return self.units.active[active.lease.unit.unit_id]
@@ -192,6 +194,7 @@ class Sharer:
         now = self.clock()
         part = self.units.grant_part(work, thief.device, thief.incarnation, now, spans)
         self._update_left(part)
+        self.device_pool.begin(thief, part, now)
         thief.started(part, now)
         self.balancer.note(thief)
         return part

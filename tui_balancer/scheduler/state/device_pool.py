@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from tui_balancer.scheduler.model import DeviceSpec
-from tui_balancer.scheduler.policy.stealing import Thief, Victim
+from tui_balancer.scheduler.model import DeviceSpec, ModelSpec
+from tui_balancer.scheduler.policy.stealing import ModelPace, Thief, Victim
 from tui_balancer.scheduler.state.device_record import DeviceRecord
+from tui_balancer.scheduler.state.leases import ActiveLease
+from tui_balancer.scheduler.state.model_loads import ModelLoads
 
 COMPARABLE_RATE = 0.5
 """A unit that killed a worker is tried on another device at least this share as fast."""
@@ -21,13 +24,18 @@ class DevicePool:
             devices, or what is known of them from earlier runs, so that one weight that is
             far off does not mislead about the others. None before the first: a weight alone
             says nothing about seconds.
+        models: The run's models, and how long they take to load.
     """
 
-    def __init__(self, specs: Sequence[DeviceSpec]) -> None:
+    def __init__(
+        self, specs: Sequence[DeviceSpec], models: Sequence[ModelSpec] = (ModelSpec(),)
+    ) -> None:
         self._records: dict[str, DeviceRecord] = {}
+        self.models = ModelLoads(models)
         self.scale: float | None = None
-        self._measured: set[int] = set()
+        self._measured: set[tuple[int, int]] = set()
         self._scales: list[float] = []
+        self._scales_of: defaultdict[int, list[float]] = defaultdict(list)
         for spec in specs:
             self.add(spec)
 
@@ -36,8 +44,9 @@ class DevicePool:
         assert spec.device not in self._records, "device ids are unique"
         record = DeviceRecord(spec, len(self._records))
         self._records[spec.device] = record
-        if spec.rate is not None:
-            self._scale_by(spec.rate, spec)
+        for model in self.models.places:
+            if (rate := spec.rate_of(model)) is not None:
+                self._scale_by(rate, spec, model)
         return record
 
     def __iter__(self) -> Iterator[DeviceRecord]:
@@ -65,41 +74,116 @@ class DevicePool:
         """Live devices that are not paused."""
         return [record for record in self if record.live and not record.paused]
 
-    def rate(self, record: DeviceRecord) -> float | None:
-        """Return a device's FLOP/s: measured, else known, else its weight on the others' scale."""
-        if record.pace.rate is not None:
-            return record.pace.rate
-        if record.spec.rate is not None:
-            return record.spec.rate
-        return None if self.scale is None else record.spec.weight * self.scale
+    def rate(self, record: DeviceRecord, model: int | None = None) -> float | None:
+        """Return a device's FLOP/s: measured, else known, else its weight on the others' scale.
+
+        What nobody has measured of a model is taken from other models.
+
+        Args:
+            record: The device.
+            model: The model; None for the one that it has.
+        """
+        model = record.model if model is None else model
+        if (rate := record.paces[model].rate) is not None:
+            return rate
+        if (known := record.spec.rate_of(model)) is not None:
+            return known
+        scale = _median(self._scales_of[model])
+        if scale is None and self.models.several:
+            measured = (record.paces[other].rate for other in self.models.places)
+            if (rate := next((one for one in measured if one is not None), None)) is not None:
+                return rate
+        scale = self.scale if scale is None else scale
+        return None if scale is None else record.spec.weight * scale
+
+    def pace(self, record: DeviceRecord, model: int) -> ModelPace | None:
+        """Return how fast a device computes a model, and how soon; None without a rate."""
+        rate = self.rate(record, model)
+        start = 0.0 if model == record.model else self.models.seconds(model)
+        return None if rate is None else ModelPace(rate, start)
+
+    def begin(self, record: DeviceRecord, active: ActiveLease, now: float) -> None:
+        """Note that a device begins a lease, for which it may have to change its model."""
+        record.put_first.discard(active.lease.unit.unit_id)
+        if active.lease.unit.model != record.model:
+            record.model = active.lease.unit.model
+            record.loading = True
+            # Until then it computes nothing.
+            active.reported = now + self.models.seconds(record.model)
+
+    def has_model(self, record: DeviceRecord, model: int, seconds: float, now: float) -> None:
+        """Note that a device has loaded a model, which took so many seconds."""
+        self.models.learn(model, seconds)
+        record.model = model
+        if record.loading and record.active is not None:
+            record.active.reported = now
+        record.loading = False
 
     def learn_from(self, record: DeviceRecord) -> None:
-        """Scale the weights of the other devices by a device's first measurement."""
-        if record.pace.rate is None or record.position in self._measured:
+        """Scale the weights of the other devices by a device's first measurement of a model."""
+        key = (record.position, record.model)
+        if record.pace.rate is None or key in self._measured:
             return
-        self._measured.add(record.position)
-        if record.spec.rate is not None:
-            del self._scales[bisect_left(self._scales, record.spec.rate / record.spec.weight)]
-        self._scale_by(record.pace.rate, record.spec)
+        self._measured.add(key)
+        if (known := record.spec.rate_of(record.model)) is not None:
+            for scales in (self._scales, self._scales_of[record.model]):
+                del scales[bisect_left(scales, known / record.spec.weight)]
+        self._scale_by(record.pace.rate, record.spec, record.model)
 
-    def _scale_by(self, rate: float, spec: DeviceSpec) -> None:
-        insort(self._scales, rate / spec.weight)
-        middle = len(self._scales) // 2
-        self.scale = (self._scales[middle] + self._scales[~middle]) / 2
+    def _scale_by(self, rate: float, spec: DeviceSpec, model: int) -> None:
+        for scales in (self._scales, self._scales_of[model]):
+            insort(scales, rate / spec.weight)
+        self.scale = _median(self._scales)
+
+    def waiting_cost(self, record: DeviceRecord, rate: float) -> float:
+        """Return the FLOPs of a device's queue, in those that it does at this rate.
+
+        Of several models it counts what each takes at its own rate, and the changes.
+        """
+        queue = record.queue
+        if not self.models.several:
+            return record.waiting_cost(rate)
+        seconds = 0.0
+        for model, work in queue.by_model.items():
+            pace = self.pace(record, model)
+            if pace is not None and work.cost > 0:
+                calibration = record.calibrations[model]
+                factor = calibration.factor(work.cost, work.residues, pace.rate)
+                seconds += pace.seconds(work.cost * factor)
+        return seconds * rate
+
+    def remaining_cost(self, record: DeviceRecord, now: float, rate: float) -> float:
+        """Return the FLOPs left of a device's unit and queue, as `waiting_cost` does."""
+        return self.waiting_cost(record, rate) + record.running_cost(now, rate)
 
     def remaining_seconds(self, record: DeviceRecord, now: float) -> float | None:
         """Return when a device finishes its running and waiting units."""
         rate = self.rate(record)
-        return record.remaining_cost(now, rate) / rate if rate else None
+        return self.remaining_cost(record, now, rate) / rate if rate else None
 
-    def thief(self, record: DeviceRecord) -> Thief:
-        """Return an idle device as the policies see it."""
-        return Thief(record.device, self.rate(record), len(record.queue))
+    def thief(self, record: DeviceRecord, *, changing: bool = True) -> Thief:
+        """Return an idle device as the policies see it.
+
+        Args:
+            record: The device.
+            changing: Whether it may change its model.
+        """
+        models = self._paces(record, self.models.places if changing else [record.model])
+        return Thief(record.device, self.rate(record), len(record.queue), models)
 
     def victim(self, record: DeviceRecord, now: float) -> Victim:
         """Return a device at work as the policies see it."""
         remaining = self.remaining_seconds(record, now)
-        return Victim(record.device, record.queue, self.rate(record), remaining)
+        models = self._paces(record, self.models.places)
+        return Victim(record.device, record.queue, self.rate(record), remaining, models=models)
+
+    def _paces(self, record: DeviceRecord, models: Sequence[int]) -> dict[int, ModelPace] | None:
+        """Return the paces of a device in a run with several models, that of its model first."""
+        if not self.models.several:
+            return None
+        own_first = sorted(models, key=lambda model: model != record.model)
+        paces = {model: self.pace(record, model) for model in own_first}
+        return {model: pace for model, pace in paces.items() if pace is not None}
 
     def victims(self, thief: DeviceRecord, now: float) -> list[Victim]:
         """Return the other active devices with waiting units, in device order."""
@@ -118,13 +202,17 @@ class DevicePool:
         at_work = sum(rate for record, rate in rates if rate and not record.free)
         if not at_work:
             return None
-        left = sum(record.remaining_cost(now, rate) for record, rate in rates if rate)
+        left = sum(self.remaining_cost(record, now, rate) for record, rate in rates if rate)
         return max(left / at_work, self.last_end(now, with_queues=False) or 0.0)
 
     def last_end(self, now: float, *, with_queues: bool) -> float | None:
         """Return the seconds until the last active device finishes, without steals."""
         ends = [
-            (record.remaining_cost(now, rate) if with_queues else record.running_cost(now, rate))
+            (
+                self.remaining_cost(record, now, rate)
+                if with_queues
+                else record.running_cost(now, rate)
+            )
             / rate
             for record in self.at_work
             if (rate := self.rate(record))
@@ -150,3 +238,8 @@ class DevicePool:
         else:
             candidates = comparable if stealing else []
         return min(candidates, key=lambda other: other.queue.cost, default=record)
+
+
+def _median(ordered: Sequence[float]) -> float | None:
+    middle = len(ordered) // 2
+    return (ordered[middle] + ordered[~middle]) / 2 if ordered else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -48,13 +49,16 @@ class DeviceRecord:
         computed_cost: FLOPs that it has done.
         computing_seconds: Time that it took for them.
         window: Throughput for the screen.
-        pace: The rate the policies reckon with.
-        calibration: How long units of other lengths take.
+        paces: The rate the policies reckon with, of each model.
+        calibrations: How long units of other lengths take, of each model.
         busy: Its utilisation.
         sample: The newest of its worker.
         expected: When it should have finished its queue, as last told to idle devices.
         checked: When it last looked for a steal under a policy that looks at intervals.
         seen: Version of the state when its worker was last told that there is nothing.
+        model: The place of the model that its worker has or loads.
+        loading: Whether it loads that model for its running unit.
+        put_first: Waiting units that a person put at the front of its queue.
     """
 
     spec: DeviceSpec
@@ -80,16 +84,32 @@ class DeviceRecord:
     computed_cost: float = 0.0
     computing_seconds: float = 0.0
     window: ThroughputWindow = field(default_factory=ThroughputWindow)
-    pace: Pace = field(default_factory=Pace)
-    calibration: Calibration = field(default_factory=Calibration)
+    paces: defaultdict[int, Pace] = field(default_factory=lambda: defaultdict(Pace))
+    calibrations: defaultdict[int, Calibration] = field(
+        default_factory=lambda: defaultdict(Calibration)
+    )
     busy: BusyShare = field(default_factory=BusyShare)
     sample: DeviceSample = field(default_factory=DeviceSample)
     expected: float | None = None
     checked: float | None = None
     seen: int = -1
+    model: int = 0
+    loading: bool = False
+    put_first: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.name = self.name or self.spec.name
+        self.model = self.spec.model
+
+    @property
+    def pace(self) -> Pace:
+        """Its pace with the model that it has."""
+        return self.paces[self.model]
+
+    @property
+    def calibration(self) -> Calibration:
+        """Its calibration with the model that it has."""
+        return self.calibrations[self.model]
 
     @property
     def device(self) -> str:
@@ -128,7 +148,8 @@ class DeviceRecord:
         self.active = active
         if rate is not None:
             active.rate = rate
-            active.predicted = self.calibration.predict(active.lease.unit, rate)
+            unit = active.lease.unit
+            active.predicted = self.calibrations[unit.model].predict(unit, rate)
         self.window.file_started(now)
 
     def advance(self, active: ActiveLease, progress: Progress, now: float) -> None:
@@ -146,7 +167,7 @@ class DeviceRecord:
             self.computed_cost += step.cost
             if not (active.held or active.computed):
                 self.computing_seconds += now - active.reported
-                self.pace.add(step.cost, now - active.reported)
+                self.paces[active.lease.unit.model].add(step.cost, now - active.reported)
         active.reported = now
 
     def completed(
@@ -179,24 +200,22 @@ class DeviceRecord:
         return max(0.0, active.left - min(active.in_flight, (now - active.reported) * rate))
 
     def waiting_cost(self, rate: float) -> float:
-        """Return the FLOPs of its queue, in those that it does at this rate."""
+        """Return the FLOPs of its queue, in those that it does at this rate, of one model."""
         queue = self.queue
         if not queue.cost:
             return 0.0
         return queue.cost * self.calibration.factor(queue.cost, queue.residues, rate)
 
-    def remaining_cost(self, now: float, rate: float) -> float:
-        """Return the FLOPs left of its unit and its queue, in those that it does at this rate."""
-        return self.waiting_cost(rate) + self.running_cost(now, rate)
-
-    def metrics(self, now: float, rate: float | None, ahead: int) -> DeviceMetrics:
+    def metrics(self, now: float, rate: float | None, waiting: float, ahead: int) -> DeviceMetrics:
         """Return its metrics.
 
         Args:
             now: The clock.
             rate: FLOP/s that the policies reckon with.
+            waiting: FLOPs of its queue in those that it does at this rate.
             ahead: Units at the front of its queue that are named.
         """
+        remaining = waiting + self.running_cost(now, rate) if rate else 0.0
         throughput = self.window.throughput(now)
         return DeviceMetrics(
             device=self.device,
@@ -214,20 +233,24 @@ class DeviceRecord:
             stolen_from=self.stolen_from,
             running=self._running(now),
             sample=self.sample,
-            finish_seconds=self.remaining_cost(now, rate) / rate if rate else None,
+            finish_seconds=remaining / rate if rate else None,
             restarts=self.restarts,
             note=self.note,
             rate=rate,
             residues_done=self.window.residues,
-            next_units=self._next_units(now, rate, ahead),
+            next_units=self._next_units(now, rate, waiting, ahead),
+            model=self.model if self.incarnation else None,
+            loading=self.loading,
         )
 
-    def _next_units(self, now: float, rate: float | None, ahead: int) -> tuple[WaitingUnit, ...]:
+    def _next_units(
+        self, now: float, rate: float | None, waiting: float, ahead: int
+    ) -> tuple[WaitingUnit, ...]:
         queue, starts = self.queue, None
         slower = 1.0
         if rate:
             starts = self.running_cost(now, rate) / rate
-            slower = self.waiting_cost(rate) / queue.cost if queue.cost else 1.0
+            slower = waiting / queue.cost if queue.cost else 1.0
         units = []
         for unit in islice(queue, ahead):
             units.append(WaitingUnit(unit.unit_id, unit.name, unit.residues, starts))

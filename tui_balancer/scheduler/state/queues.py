@@ -5,10 +5,32 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.state.cost_index import CostIndex
+
+
+@dataclass(slots=True)
+class ModelWork:
+    """What waits in a queue for one model."""
+
+    units: int = 0
+    cost: float = 0.0
+    residues: int = 0
+
+    def add(self, unit: Unit) -> None:
+        """Count a unit in."""
+        self.units += 1
+        self.cost += unit.cost
+        self.residues += unit.residues
+
+    def remove(self, unit: Unit) -> None:
+        """Count a unit out."""
+        self.units -= 1
+        self.cost -= unit.cost
+        self.residues -= unit.residues
 
 
 class WorkQueue:
@@ -26,16 +48,18 @@ class WorkQueue:
         cost: FLOPs of all waiting units.
         files: Files in all waiting units.
         residues: Residues in all waiting units.
+        by_model: Units, FLOPs and residues of each model that units here have.
     """
 
-    __slots__ = ("_by_cost", "_gone", "_order", "_units", "cost", "files", "residues")
+    __slots__ = ("_by_cost", "_gone", "_order", "_units", "by_model", "cost", "files", "residues")
 
     def __init__(self) -> None:
         self._units: dict[int, Unit] = {}
         # Both ends are always units that are here.
         self._order: deque[Unit] = deque()
         self._gone: set[int] = set()
-        self._by_cost: CostIndex | None = None
+        self._by_cost: dict[int, CostIndex] | None = None
+        self.by_model: dict[int, ModelWork] = {}
         self.cost = 0.0
         self.files = 0
         self.residues = 0
@@ -136,18 +160,35 @@ class WorkQueue:
         """Return the unit that comes last; IndexError when there is none."""
         return self._order[-1]
 
-    def around(self, cost: float) -> tuple[Unit | None, Unit | None]:
-        """Return the costliest unit of at most `cost` FLOPs and the cheapest above it."""
-        return self._index().around(cost)
+    def group(self, model: int) -> None:
+        """Put the units of a model before all others, each in their order; one pass."""
+        units = list(self)
+        self._order = deque(one for one in units if one.model == model)
+        self._order.extend(one for one in units if one.model != model)
+        self._gone.clear()
 
-    def count_up_to(self, cost: float) -> int:
-        """Return how many units cost at most so many FLOPs."""
-        return self._index().count_up_to(cost)
+    def last_of(self, model: int) -> Unit:
+        """Return the last unit of a model, which has units here; at most one pass."""
+        return next(
+            unit
+            for unit in reversed(self._order)
+            if unit.model == model and unit.unit_id not in self._gone
+        )
 
-    def _index(self) -> CostIndex:
+    def around(self, cost: float, model: int = 0) -> tuple[Unit | None, Unit | None]:
+        """Return a model's costliest unit of at most `cost` FLOPs and its cheapest above it."""
+        return self.index(model).around(cost)
+
+    def index(self, model: int) -> CostIndex:
+        """Return the units of a model by their costs; made at the first call."""
         if self._by_cost is None:
-            self._by_cost = CostIndex(self._units.values())
-        return self._by_cost
+            sorted_out: dict[int, list[Unit]] = {}
+            for unit in self._units.values():
+                sorted_out.setdefault(unit.model, []).append(unit)
+            self._by_cost = {one: CostIndex(units) for one, units in sorted_out.items()}
+        if model not in self._by_cost:
+            self._by_cost[model] = CostIndex(())
+        return self._by_cost[model]
 
     def _clear_place(self, unit: Unit) -> None:
         """Forget the place that a unit left behind when it was here before."""
@@ -162,13 +203,21 @@ class WorkQueue:
         self.cost += unit.cost
         self.files += unit.files
         self.residues += unit.residues
+        work = self.by_model.get(unit.model)
+        if work is None:
+            work = self.by_model[unit.model] = ModelWork()
+        work.add(unit)
         if self._by_cost is not None:
-            self._by_cost.add(unit)
+            self.index(unit.model).add(unit)
 
     def _removed(self, unit: Unit) -> None:
         # Sums of floats drift; an empty queue is the moment to set them right.
         self.cost = self.cost - unit.cost if self._units else 0.0
         self.files -= unit.files
         self.residues -= unit.residues
+        work = self.by_model[unit.model]
+        work.remove(unit)
+        if not work.units:
+            del self.by_model[unit.model]
         if self._by_cost is not None:
-            self._by_cost.remove(unit)
+            self.index(unit.model).remove(unit)

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from tui_balancer.failures import Failure
 from tui_balancer.leases import Directive, Progress
 from tui_balancer.scheduler.event_log import EventLog, EventSink
 from tui_balancer.scheduler.events import AssignmentEvent, DeviceEvent, FailureEvent, LeaseEvent
-from tui_balancer.scheduler.model import DeviceSpec, Lease, PolicySettings, Unit
-from tui_balancer.scheduler.policy.assignment import assign_files_evenly, assign_files_weighted
+from tui_balancer.scheduler.model import DeviceSpec, Lease, ModelSpec, PolicySettings, Unit
+from tui_balancer.scheduler.policy.assignment import (
+    assign_files_evenly,
+    assign_files_weighted,
+    known_speeds,
+)
 from tui_balancer.scheduler.policy.balancer import Balancer
 from tui_balancer.scheduler.policy.bounds import fluid_efficiency
+from tui_balancer.scheduler.policy.model_shares import assign_by_model
 from tui_balancer.scheduler.policy.stealing import TimePolicy
 from tui_balancer.scheduler.splitting.joining import Joiner
 from tui_balancer.scheduler.splitting.shards import DividedFiles
@@ -65,10 +71,11 @@ class SchedulerState:
         sink: EventSink | None,
         max_restarts: int,
         poison_limit: int,
+        models: Sequence[ModelSpec] = (ModelSpec(),),
     ) -> None:
         self.clock = clock
         self.log = EventLog(clock, sink)
-        self.device_pool = DevicePool(devices)
+        self.device_pool = DevicePool(devices, models)
         self.units = UnitStore()
         self.balancer = Balancer(
             self.device_pool, self.units, self.log, policy, stealing=stealing, clock=clock
@@ -116,7 +123,17 @@ class SchedulerState:
         assign = assign_files_weighted
         if self.balancer.stealing and isinstance(self.balancer.policy, TimePolicy):
             assign = assign_files_evenly
-        shares = assign(self.divided.enter(units), [record.spec for record in records])
+        given, specs = self.divided.enter(units), [record.spec for record in records]
+        if self.device_pool.models.several:
+            shares = assign_by_model(
+                given,
+                [replace(record.spec, model=record.model) for record in records],
+                known_speeds(specs),
+                self._change_seconds(specs),
+                assign,
+            )
+        else:
+            shares = assign(given, specs)
         for record in records:
             for unit in shares[record.device]:
                 self.units.add(unit, record.device)
@@ -125,6 +142,16 @@ class SchedulerState:
         self.note_queues(records)
         self.balancer.forget()
         self.changed()
+
+    def _change_seconds(self, specs: Sequence[DeviceSpec]) -> Callable[[int], float]:
+        """Return how long a change of the model takes, if speeds are FLOP/s and not relative."""
+        if all(spec.rate is None and not spec.other_rates for spec in specs):
+            return lambda _: 0.0
+        return self.device_pool.models.seconds
+
+    def model_for(self, record: DeviceRecord) -> int:
+        """Return the model that a new worker of a device should load."""
+        return record.queue.head().model if record.queue else record.model
 
     def note_queues(self, records: Iterable[DeviceRecord]) -> None:
         """Write down the order of queues, where single steps do not tell it."""
@@ -269,6 +296,7 @@ class SchedulerState:
             return None
         now = self.clock()
         active = self.units.grant(unit, record.device, record.incarnation, now)
+        self.device_pool.begin(record, active, now)
         record.started(active, now, self.device_pool.rate(record))
         self.balancer.note(record)
         self.log.add(LeaseEvent, *active.lease.named)

@@ -35,9 +35,9 @@ def _no_cache_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_next_run_of_a_model_begins_with_the_rate_of_the_last() -> None:
     remember({"cuda:0": 10.0, "cuda:1": 30.0, "cuda:2": 14.0}, CARDS, "esm2", "fp16")
-    assert [spec.rate for spec in with_rates(SPECS, CARDS, "esm2", "fp16")] == [14.0] * 3
-    assert [spec.rate for spec in with_rates(SPECS, CARDS, "esm2", "fp32")] == [None] * 3
-    assert [spec.rate for spec in with_rates(SPECS, CARDS, "other", "fp16")] == [None] * 3
+    assert [spec.rate for spec in with_rates(SPECS, CARDS, [("esm2", "fp16")])] == [14.0] * 3
+    assert [spec.rate for spec in with_rates(SPECS, CARDS, [("esm2", "fp32")])] == [None] * 3
+    assert [spec.rate for spec in with_rates(SPECS, CARDS, [("other", "fp16")])] == [None] * 3
 
 
 def test_processor_workers_of_other_thread_counts_are_another_kind() -> None:
