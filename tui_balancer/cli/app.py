@@ -68,6 +68,7 @@ _add("control:control", usage="Usage: tui-balancer control OUT ACTION [WORD...] 
 _add("explain:explain", usage="Usage: tui-balancer explain OUT [FILE|DEVICE...] [OPTIONS]")
 _add("demo:demo", help_epilogue=EXIT_CODES, config=_preferences)
 _add("plan:plan", usage="Usage: tui-balancer plan INPUT... [OPTIONS]", config=_preferences)
+_add("virnucpro:virnucpro", help_epilogue=EXIT_CODES)
 _add("plan:devices", config=_preferences)
 _add("plan:bench", config=_preferences)
 _add("export:export")

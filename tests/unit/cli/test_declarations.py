@@ -23,6 +23,7 @@ def numeric() -> Iterator[tuple[str, Argument]]:
 
 
 NEEDED = {
+    "virnucpro": ("PREFIX",),
     "run": ("-o", "out"),
     "resume": ("out",),
     "replay": ("out",),

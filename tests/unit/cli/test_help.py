@@ -15,6 +15,7 @@ from tui_balancer.cli.cluster_options import ClusterOptions
 from tui_balancer.cli.commands.demo import DEMO_SECONDS
 from tui_balancer.cli.commands.report import REPORT_NAME
 from tui_balancer.cli.commands.simulate import FASTEST_SPEED, SLOWEST_SPEED
+from tui_balancer.cli.commands.virnucpro import EMBEDDINGS
 from tui_balancer.cli.help import HELP_ALL
 from tui_balancer.embedding.families.table import DEFAULT_MODEL, FAMILIES, MODELS
 from tui_balancer.engines.dask.request import JOB_KINDS, ClusterRequest
@@ -77,6 +78,7 @@ TOLD_DEFAULTS: Mapping[str, str] = {
     "--cpu-workers": "from the core count",
     "--cpu-threads": "from the core count",
     "--max-length": "from the model",
+    "--output": f"PREFIX{EMBEDDINGS}",
     "--to": f"OUT/{REPORT_NAME}",
 }
 

@@ -62,7 +62,7 @@ def run(
         embedding,
     )
     settings = replace(settings, cluster=(cluster or ClusterOptions()).request())
-    return _carried_out(settings, resuming, screen, monitoring, script)
+    return carried_out(settings, resuming, screen, monitoring, script)
 
 
 def resume(
@@ -88,10 +88,10 @@ def resume(
     request = (cluster or ClusterOptions()).request()
     settings = resumed_settings(settings_of(output), devices, balancing)
     settings = replace(settings, cluster=request)
-    return _carried_out(settings, resuming, screen, monitoring, script)
+    return carried_out(settings, resuming, screen, monitoring, script)
 
 
-def _carried_out(
+def carried_out(
     settings: RunSettings,
     resuming: ResumingOptions | None,
     screen: ScreenOptions | None,
