@@ -75,7 +75,8 @@ class ModelSource:
         shape: Its architecture.
         checkpoint: The file with the weights, or the folder in Hugging Face's format; None when
             untrained.
-        sha256: Of the bytes of the weights; empty when untrained (the worker reports it).
+        sha256: Of the bytes of the weights, and of a tokenizer that decides as much; empty when
+            untrained (the worker reports it).
         seed: Of the random weights; None when trained.
         stamp: Size and time of change, in nanoseconds, of each file of the checkpoint.
     """

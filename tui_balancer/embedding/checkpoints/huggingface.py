@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,18 @@ WEIGHTS_NAMES = ("model.safetensors", "pytorch_model.bin")
 _OLD_NAMES = {"gamma": "weight", "beta": "bias"}
 
 
-def folder_sha256(folder: Path) -> str:
+def folder_sha256(folder: Path, tokenizers: Sequence[str] = ()) -> str:
     """Return the SHA-256 of the weights' file; of several, that of what `sha256sum` prints of them.
+
+    Args:
+        folder: Of a model.
+        tokenizers: Names of files that decide its vectors too, where they are there.
 
     Raises:
         UserError: There are none.
     """
-    files = weights_files(folder)
+    others = (folder / name for name in tokenizers)
+    files = [*weights_files(folder), *(path for path in others if path.exists())]
     if len(files) == 1:
         return file_sha256(files[0])
     lines = "".join(f"{file_sha256(path)}  {path.name}\n" for path in files)

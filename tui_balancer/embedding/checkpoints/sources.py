@@ -81,7 +81,7 @@ def describe(request: TrainedModel, path: Path, read: Callable[[Path], Checkpoin
     try:
         stamp = _stamp(path)
         shape = read(path).shape
-        digest = _sha256(path)
+        digest = _sha256(path, shape)
     except UserError as error:
         if isinstance(request, NamedModel):
             raise UserError(f"{error}; delete it to download it again") from error
@@ -106,7 +106,7 @@ def read_again(source: ModelSource, read: Callable[[Path], AnyCheckpoint]) -> An
     path = source.checkpoint
     assert path is not None, "an untrained model has no checkpoint"
     checkpoint = read(path)
-    changed = _stamp(path) != source.stamp and _sha256(path) != source.sha256
+    changed = _stamp(path) != source.stamp and _sha256(path, source.shape) != source.sha256
     if changed or checkpoint.shape != source.shape:
         raise UserError(
             f"{path} is not the model that the run began with: restore it, or start again"
@@ -123,9 +123,11 @@ def _stamp(path: Path) -> tuple[tuple[int, int], ...]:
     return ()
 
 
-def _sha256(path: Path) -> str:
-    """Return the SHA-256 of a checkpoint's weights."""
-    return folder_sha256(path) if path.is_dir() else file_sha256(path)
+def _sha256(path: Path, shape: ModelShape) -> str:
+    """Return the SHA-256 of a checkpoint's weights, and of a tokenizer that decides its vectors."""
+    if not path.is_dir():
+        return file_sha256(path)
+    return folder_sha256(path, FAMILIES[shape.family].tokenizers)
 
 
 def _snapshot(repository: str) -> Path:

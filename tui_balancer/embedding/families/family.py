@@ -44,6 +44,7 @@ class Family:
             Hugging Face cache of this machine.
         reference: Whether the makers' own forward pass is there to compare with.
         mark: Of its models' outputs, behind the inputs' names.
+        tokenizers: Names of the files next to the weights that say which tokens letters are.
     """
 
     name: str
@@ -56,3 +57,4 @@ class Family:
     downloaded: bool = False
     reference: bool = False
     mark: str = "ESM"
+    tokenizers: tuple[str, ...] = ()

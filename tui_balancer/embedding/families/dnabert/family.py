@@ -16,6 +16,9 @@ tokenizer makes sequences about 5 times shorter. It cannot be more than 6 for ra
 4,096 tokens are as many as there are words of 6. Unknown bases have a token each."""
 
 
+TOKENIZER = "tokenizer.json"
+
+
 @dataclass(frozen=True, slots=True)
 class DnabertShape(ModelShape):
     """The architecture: [CLS], tokens of several bases and [SEP] go through n layers of width d.
@@ -63,6 +66,7 @@ FAMILY = Family(
     kinds=("mean", "bos"),
     pooling="mean over all tokens, [CLS] and [SEP] included",
     mark="DNABERT_S",
+    tokenizers=(TOKENIZER,),
 )
 """No kind has a row for each base, since a token is several of them. The mean is that of the
 makers' READMEs, and of VirNucPro's `extract_DNABERT_S`. The longest sequences that DNABERT-S was

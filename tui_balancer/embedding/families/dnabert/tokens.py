@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tui_balancer.embedding.families.dnabert.family import DnabertShape
+from tui_balancer.embedding.families.dnabert.family import TOKENIZER, DnabertShape
 from tui_balancer.embedding.packing import PackedBatch, packed_batch
 from tui_balancer.errors import UserError
 from tui_balancer.extras import require
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-
-NAME = "tokenizer.json"
 
 UNKNOWN, BEGIN, END = "[UNK]", "[CLS]", "[SEP]"
 _SPECIAL = (UNKNOWN, BEGIN, END, "[PAD]", "[MASK]")
@@ -55,9 +53,9 @@ def read_tokens(folder: Path, vocabulary: int) -> BaseTokens:
     Raises:
         UserError: There is none, it is not over bases, or the library is missing.
     """
-    path = folder / NAME
+    path = folder / TOKENIZER
     if not path.exists():
-        raise UserError(f"{folder} has no {NAME}: get the whole folder")
+        raise UserError(f"{folder} has no {TOKENIZER}: get the whole folder")
     require("models", "DNABERT's tokenizer", without="sentencepiece")
     from tokenizers import Tokenizer
 

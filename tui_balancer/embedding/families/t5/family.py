@@ -101,6 +101,9 @@ def _ankh(width: int, heads: int, inner: int) -> T5Shape:
     return T5Shape(48, width, heads, head_width=64, inner=inner, gated=True, buckets=64)
 
 
+TOKENIZERS = ("tokenizer.json", "spiece.model", "added_tokens.json")
+"""The first, where it is there, or the other two."""
+
 FAMILY = Family(
     name=T5Shape.family,
     title="T5",
@@ -121,4 +124,5 @@ FAMILY = Family(
     pooling="mean over residues, special tokens excluded",
     precisions=("fp32", "bf16"),
     mark="T5",
+    tokenizers=TOKENIZERS,
 )

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui_balancer.embedding.checkpoints.huggingface import read_json
-from tui_balancer.embedding.families.t5.family import T5Shape
+from tui_balancer.embedding.families.t5.family import TOKENIZERS, T5Shape
 from tui_balancer.errors import UserError
 from tui_balancer.extras import require
 
-_JSON, _PIECES, _ADDED = "tokenizer.json", "spiece.model", "added_tokens.json"
+_JSON, _PIECES, _ADDED = TOKENIZERS
 _END, _UNKNOWN = "</s>", "<unk>"
 
 _LETTERS = "ALGVSREDTIPKFQNYMHWCXBOUZ"

@@ -94,6 +94,19 @@ def test_a_tensor_of_the_body_that_is_not_known_is_refused(folder: Path) -> None
         read(folder)
 
 
+def test_a_model_with_another_tokenizer_is_another_model(folder: Path) -> None:
+    source = resolve(CheckpointModel(folder))
+    load(source)
+    path = folder / "tokenizer.json"
+    changed = json.loads(path.read_text())
+    first, *others = changed["model"]["merges"]
+    changed["model"]["merges"] = [*others, first]
+    path.write_text(json.dumps(changed))
+    assert resolve(CheckpointModel(folder)).sha256 != source.sha256
+    with pytest.raises(UserError, match="not the model that the run began with"):
+        load(source)
+
+
 def test_an_untrained_model_has_the_weights_of_its_seed() -> None:
     sources = [ModelSource("untrained tiny", "tiny", SHAPE, None, "", seed) for seed in (1, 1, 2)]
     one, same, other = (load(source).sha256 for source in sources)
