@@ -63,7 +63,9 @@ class Deadlines:
     def _unit_seconds(self, unit: Unit, rate: float) -> float:
         """Return the longest expected silence within a unit: its largest batch and its files."""
         shape, settings = self.models[unit.model]
-        batch = min(unit.cost, largest_batch_cost(shape, settings))
+        # Tokens of several letters can all turn out to be of one, and attention costs their square.
+        most = unit.cost * shape.alphabet.token_letters**2
+        batch = min(most, largest_batch_cost(shape, settings))
         sequences, residues = unit.sequences + unit.joined[0], unit.residues + unit.joined[1]
         output = _FLOAT_BYTES * shape.width * sequences
         files = residues + _OUTPUT_PASSES * output
@@ -71,9 +73,10 @@ class Deadlines:
 
 
 def largest_batch_cost(shape: ModelShape, settings: EmbeddingSettings) -> float:
-    """Return the FLOPs of a batch full of the longest sequences."""
-    longest = shape.alphabet.tokens(settings.max_length)
-    tokens = max(settings.batch_tokens, longest)
+    """Return the FLOPs of a batch full of the longest sequences, a token for each letter."""
+    alphabet = shape.alphabet
+    longest = settings.max_length + alphabet.before + alphabet.after
+    tokens = max(settings.batch_tokens * alphabet.token_letters, longest)
     return shape.flops(tokens, tokens * longest)
 
 

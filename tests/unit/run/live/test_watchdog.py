@@ -67,6 +67,17 @@ def test_a_sequence_longer_than_a_batch_is_the_largest_batch() -> None:
     assert largest_batch_cost(SHAPE, long) == SHAPE.flops(1000, 1000**2)
 
 
+def test_unknown_bases_which_are_a_token_each_are_no_hang() -> None:
+    shape, bases = MODELS["DNABERT-S"], 10_000
+    settings = EmbeddingSettings(batch_tokens=2048, max_length=bases)
+    estimated, real = shape.sequence_flops(bases), shape.flops(bases + 2, (bases + 2) ** 2)
+    assert real > 9 * estimated
+    unknown = Unit(9, "gap", sequences=1, residues=bases, cost=estimated)
+    deadline = Deadlines(1.0, [(shape, settings)], {"cpu:0": 1e9}).of(busy(unknown, rate=1e9))
+    assert deadline is not None
+    assert deadline > 10 * real / 1e9
+
+
 def test_no_deadline_is_below_the_floor() -> None:
     assert DEADLINES.of(busy(TINY, rate=1e15)) == 300.0
 
