@@ -13,18 +13,19 @@ import argparse
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import ExitStack
+from importlib import import_module
 from statistics import median
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-from tests.benchmarks.forward_contenders import MODELS, ON_A_PROCESSOR, sequences
-from tui_balancer.alphabets import PROTEIN
+from tests.benchmarks.forward_contenders import MODELS, sequences_for
 from tui_balancer.embedding.batching import plan_batches
 from tui_balancer.embedding.embedder import Embedder, prepare_torch, torch_device
-from tui_balancer.embedding.fairesm import layers
 from tui_balancer.embedding.families.code import load, resolve
 from tui_balancer.embedding.families.requests import UntrainedModel
-from tui_balancer.embedding.forward.attention import choose_attention
+from tui_balancer.embedding.forward.attention import choose_attention, choose_biased_attention
 from tui_balancer.embedding.forward.products import choose_products
 from tui_balancer.embedding.models import ModelShape
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
@@ -35,6 +36,8 @@ from tui_balancer.workers.process.memory import keep_freed_memory
 
 PRODUCTS, ATTENTION, ALL = "products", "attention", "all"
 TURNS = 5
+LOOKING_UP = ("esm2", "esmc", "t5")
+"""Families whose first layer's queries, keys and values follow from the letter alone."""
 
 
 class Timed:
@@ -59,39 +62,52 @@ def timed_embedder(
     """Load a model whose forward pass notes where its time goes."""
     source = resolve(UntrainedModel(MODELS[model], 0))
     task = BenchmarkTask("cpu:0", 1, source, (precision,), CPU_BATCH_TOKENS, seconds=0.5)
-    products, attention = choose_products, choose_attention
+    layers = layers_of(source.shape.family)
 
-    def timed_attention(*place: Any) -> Callable[[Any], Timed]:
-        make = attention(*place)
-        return lambda batch: Timed(make(batch), ATTENTION, seconds)
+    def timed_attention(choose: Callable[..., Any]) -> Callable[..., Any]:
+        def chosen(*place: Any, **named: Any) -> Callable[..., Timed]:
+            make = choose(*place, **named)
+            return lambda *batch: Timed(make(*batch), ATTENTION, seconds)
 
-    with (
-        patch.object(layers, "choose_attention", timed_attention),
-        patch.object(
-            layers, "choose_products", lambda *place: Timed(products(*place), PRODUCTS, seconds)
-        ),
-    ):
+        return chosen
+
+    def timed_products(*place: Any) -> Timed:
+        return Timed(choose_products(*place), PRODUCTS, seconds)
+
+    with ExitStack() as patches:
+        patches.enter_context(patch.object(layers, "choose_products", timed_products))
+        for choose in (choose_attention, choose_biased_attention):
+            if hasattr(layers, choose.__name__):
+                timed = patch.object(layers, choose.__name__, timed_attention(choose))
+                patches.enter_context(timed)
         settings = EmbeddingSettings(batch_tokens=CPU_BATCH_TOKENS, precision=precision)
         return Embedder(load(source), task.device, settings), task
 
 
+def layers_of(family: str) -> ModuleType:
+    """Return the module of a family's forward pass."""
+    room = "fairesm" if family in ("esm1", "esm2") else f"families.{family}"
+    return import_module(f"tui_balancer.embedding.{room}.layers")
+
+
 def product_flops(shape: ModelShape, tokens: int) -> float:
     """Return what has weights of `ModelShape.flops`, but the projections that layer 1 looks up."""
-    looked_up = 6.0 if shape.family == "esm2" else 0.0
-    return (24.0 * shape.layers - looked_up) * shape.width**2 * tokens
+    attended = attention_flops(shape, 1) / (4 * shape.layers)
+    looked_up = 6.0 * shape.width * attended if shape.family in LOOKING_UP else 0.0
+    return shape.flops(tokens, 0) - looked_up * tokens
 
 
 def attention_flops(shape: ModelShape, tokens: int) -> float:
     """Return what has no weights: two products of tokens by tokens."""
-    return shape.layers * 4.0 * shape.width * tokens**2
+    return shape.flops(0, tokens**2)
 
 
 def row(model: str, precision: Precision) -> str:
     """Measure one row of the table."""
     seconds: defaultdict[str, float] = defaultdict(float)
     embedder, task = timed_embedder(model, precision, seconds)
-    texts = sequences(ON_A_PROCESSOR[model])
-    plan = plan_batches([len(text) for text in texts], CPU_BATCH_TOKENS, PROTEIN)
+    texts, alphabet = sequences_for(model, "cpu"), embedder.shape.alphabet
+    plan = plan_batches([len(text) for text in texts], CPU_BATCH_TOKENS, alphabet)
     batches = [[texts[number] for number in batch] for batch in plan]
     embedder.embed(batches[0])
     seconds.clear()
@@ -112,7 +128,7 @@ def row(model: str, precision: Precision) -> str:
             embedder.embed(batch)
         seconds[ALL] += time.perf_counter() - began
     ceiling = median(ceilings) * seconds[ALL]
-    lengths = [PROTEIN.tokens(len(text)) for text in texts]
+    lengths = [alphabet.tokens(len(text)) for text in texts]
     with_weights = TURNS * sum(product_flops(embedder.shape, length) for length in lengths)
     pairs = TURNS * sum(attention_flops(embedder.shape, length) for length in lengths)
     products, attention = (seconds[part] / seconds[ALL] for part in (PRODUCTS, ATTENTION))
@@ -125,7 +141,7 @@ def row(model: str, precision: Precision) -> str:
         f"{1 - products - attention:.0%}",
     ]
     rate = TURNS * sum(map(len, texts)) / seconds[ALL]
-    return f"{model:8}{precision:>6}{rate:>12,.0f}" + "".join(f"{cell:>11}" for cell in cells)
+    return f"{model:11}{precision:>6}{rate:>12,.0f}" + "".join(f"{cell:>11}" for cell in cells)
 
 
 def main() -> None:
@@ -137,7 +153,7 @@ def main() -> None:
     keep_freed_memory()
     prepare_torch(1)
     heads = ("of ceiling", "products", "at", "attention", "at", "else")
-    print(f"{'model':8}{'':>6}{'residues/s':>12}" + "".join(f"{head:>11}" for head in heads))
+    print(f"{'model':11}{'':>6}{'residues/s':>12}" + "".join(f"{head:>11}" for head in heads))
     for model in options.models:
         for precision in options.precisions:
             print(row(model, precision), flush=True)

@@ -1,14 +1,16 @@
-"""Residues per second of the forward pass, as a ratio to fair-esm's `extract.py`.
+"""Residues per second of the forward pass, as a ratio to fair-esm's `extract.py` or transformers.
 
     pip install -e '.[benchmark]'
     python -m tests.benchmarks.forward --models 8M 35M
     python -m tests.benchmarks.forward --models 650M --device cuda:0
+    python -m tests.benchmarks.forward --models ESM-1b ESMC-300M ProtT5-XL DNABERT-S
 
 Every contender runs in processes of its own, on the same architecture and sequences, by turns,
-so that a busy moment of the machine meets all of them alike; the table shows medians. A peer
-that is not installed is left out. faesm needs an older transformers than the one that has
-attention by `scaled_dot_product_attention`: it runs in an environment of its own, made with
-`pip install -e '.[benchmark-faesm]'` and named by `--faesm-python`.
+so that a busy moment of the machine meets all of them alike; the table shows medians. DNABERT-S
+reads bases, not residues. A peer that is not installed is left out. faesm needs an older
+transformers than the one that has attention by `scaled_dot_product_attention`: it runs in an
+environment of its own, made with `pip install -e '.[benchmark-faesm]'` and named by
+`--faesm-python`.
 """
 
 from __future__ import annotations
@@ -23,16 +25,14 @@ import time
 from pathlib import Path
 
 from tests.benchmarks.forward_contenders import (
-    GPU_CONTENDERS,
     MODELS,
-    ON_A_GPU,
-    ON_A_PROCESSOR,
-    PROCESSOR_CONTENDERS,
     SEED,
     Contender,
-    sequences,
+    contenders_for,
+    sequences_for,
 )
-from tui_balancer.embedding.families.table import MODELS as SHAPES
+from tui_balancer.embedding.families.requests import UntrainedModel
+from tui_balancer.embedding.models import ModelSource
 
 
 def main() -> None:
@@ -44,40 +44,35 @@ def main() -> None:
     parser.add_argument("--faesm-python", default=sys.executable, metavar="PYTHON")
     parser.add_argument("--process", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    contenders: tuple[Contender, ...]
-    contenders = GPU_CONTENDERS if arguments.device != "cpu" else PROCESSOR_CONTENDERS
     if arguments.process:
-        (model,), (name, part, checkpoint) = arguments.models, arguments.process
+        (model,), (name, part, scratch) = arguments.models, arguments.process
+        contenders = contenders_for(source_of(model).shape.family, arguments.device)
         contender = next(one for one in contenders if one.name == name)
-        run_process(contender, model, arguments.device, int(part), Path(checkpoint))
+        run_process(contender, model, arguments.device, int(part), Path(scratch))
         return
-    pythons = dict.fromkeys(contenders, sys.executable)
-    pythons |= {one: arguments.faesm_python for one in contenders if one.forward == "faesm"}
-    contenders = tuple(one for one in contenders if is_there(one, pythons[one]))
-    print(f"{'model':8}{'contender':34}{'residues/s':>12}{'ratio':>8}")
+    print(f"{'model':11}{'contender':34}{'residues/s':>12}{'ratio':>8}")
     for model in arguments.models:
-        residues = sum(map(len, texts_for(model, arguments.device)))
+        residues = sum(map(len, sequences_for(model, arguments.device)))
+        contenders = contenders_for(source_of(model).shape.family, arguments.device)
+        pythons = dict.fromkeys(contenders, sys.executable)
+        pythons |= {one: arguments.faesm_python for one in contenders if one.forward == "faesm"}
+        contenders = tuple(one for one in contenders if is_there(one, pythons[one]))
         seconds: dict[Contender, list[float]] = {one: [] for one in contenders}
         with tempfile.TemporaryDirectory() as folder:
-            checkpoint = write_checkpoint(model, Path(folder))
             for _ in range(arguments.rounds):
                 for one in contenders:
-                    took = measure(one, model, arguments.device, pythons[one], checkpoint)
+                    took = measure(one, model, arguments.device, pythons[one], Path(folder))
                     seconds[one].append(took)
         medians = {one: statistics.median(times) for one, times in seconds.items()}
         for contender, median in medians.items():
             ratio = medians[contenders[0]] / median
-            print(f"{model:8}{contender.name:34}{residues / median:12,.0f}{ratio:8.2f}", flush=True)
+            rate = f"{residues / median:12,.0f}{ratio:8.2f}"
+            print(f"{model:11}{contender.name:34}{rate}", flush=True)
 
 
-def write_checkpoint(model: str, folder: Path) -> Path:
-    """Write random weights once, for all processes to load."""
-    from tests.support.checkpoints import make_checkpoint, make_esm1_checkpoint
-
-    shape = SHAPES[MODELS[model]]
-    path = folder / f"{MODELS[model]}.pt"
-    make = make_checkpoint if shape.family == "esm2" else make_esm1_checkpoint
-    return make(path, layers=shape.layers, width=shape.width, heads=shape.heads, seed=SEED)
+def source_of(model: str) -> ModelSource:
+    """Return a model with random weights, which its processes make once and share."""
+    return UntrainedModel(MODELS[model], SEED).source()
 
 
 def is_there(contender: Contender, python: str) -> bool:
@@ -93,17 +88,12 @@ def is_there(contender: Contender, python: str) -> bool:
     return found.returncode == 0
 
 
-def texts_for(model: str, device: str) -> list[str]:
-    """Return the sequences of one measurement."""
-    return sequences((ON_A_PROCESSOR if device == "cpu" else ON_A_GPU)[model])
-
-
-def measure(contender: Contender, model: str, device: str, python: str, checkpoint: Path) -> float:
+def measure(contender: Contender, model: str, device: str, python: str, scratch: Path) -> float:
     """Return the seconds from a common start to the end of the last process."""
     command = [python, "-m", "tests.benchmarks.forward", "--models", model, "--device", device]
     shares = [
         subprocess.Popen(
-            [*command, "--process", contender.name, str(part), str(checkpoint)],
+            [*command, "--process", contender.name, str(part), str(scratch)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -123,7 +113,7 @@ def measure(contender: Contender, model: str, device: str, python: str, checkpoi
     return time.perf_counter() - started
 
 
-def run_process(contender: Contender, model: str, device: str, part: int, checkpoint: Path) -> None:
+def run_process(contender: Contender, model: str, device: str, part: int, scratch: Path) -> None:
     """Load the model, warm up, say so, and embed one share of the sequences when told to."""
     os.environ["OMP_NUM_THREADS"] = str(contender.threads)
 
@@ -132,15 +122,10 @@ def run_process(contender: Contender, model: str, device: str, part: int, checkp
     if contender.forward == "packed":
         keep_freed_memory()
     from tests.benchmarks.forward_passes import work_of
-    from tui_balancer.embedding.fairesm.loading import LoadedModel
-    from tui_balancer.embedding.families.code import load, resolve
-    from tui_balancer.embedding.families.requests import CheckpointModel
 
     # Shared out by length, as a balanced run would.
-    mine = sorted(texts_for(model, device), key=len)[part :: contender.processes]
-    loaded = load(resolve(CheckpointModel(checkpoint)))
-    assert isinstance(loaded, LoadedModel), "the models are fair-esm's"
-    work = work_of(contender, loaded, device)
+    mine = sorted(sequences_for(model, device), key=len)[part :: contender.processes]
+    work = work_of(contender, source_of(model), scratch, device)
     work(mine[:4])
     print("ready", flush=True)
     sys.stdin.read()

@@ -14,10 +14,25 @@ MODELS = {
     "150M": "esm2_t30_150M_UR50D",
     "650M": "esm2_t33_650M_UR50D",
     "ESM-1b": "esm1b_t33_650M_UR50S",
+    "ESMC-300M": "esmc_300m",
+    "ESMC-600M": "esmc_600m",
+    "ProtT5-XL": "prot_t5_xl_uniref50",
+    "Ankh-base": "ankh-base",
+    "DNABERT-S": "DNABERT-S",
 }
-ON_A_PROCESSOR = {"8M": 192, "35M": 64, "150M": 32, "650M": 12, "ESM-1b": 12}
-ON_A_GPU = {"8M": 16000, "35M": 8000, "150M": 4000, "650M": 1600, "ESM-1b": 1600}
+ON_A_PROCESSOR = {
+    "8M": 192,
+    "35M": 64,
+    "150M": 32,
+    "ESMC-300M": 24,
+    "Ankh-base": 24,
+    "DNABERT-S": 48,
+}
+ON_A_GPU = {"8M": 16000, "35M": 8000, "150M": 4000}
 """Sequences: seconds to a minute of work."""
+
+LARGE_ON_A_PROCESSOR, LARGE_ON_A_GPU = 12, 1600
+"""Of the models that these tables do not have."""
 
 CORES = len(os.sched_getaffinity(0))
 
@@ -28,7 +43,7 @@ class Contender:
 
     Attributes:
         name: In the table.
-        forward: Which forward pass.
+        forward: Which forward pass; fair-esm's and faesm's are of ESM-2 alone.
         precision: Its number format.
         processes: How many compute at once.
         threads: Of each.
@@ -58,6 +73,25 @@ GPU_CONTENDERS = (
     Contender("packed fp32", "packed"),
     Contender("packed bf16", "packed", "bf16"),
 )
+
+
+def contenders_for(family: str, device: str) -> tuple[Contender, ...]:
+    """Return who can compute a family's models on a device, the one to compare with first."""
+    everybody = PROCESSOR_CONTENDERS if device == "cpu" else GPU_CONTENDERS
+    alone = ("extract", "faesm")
+    return tuple(one for one in everybody if family == "esm2" or one.forward not in alone)
+
+
+def sequences_for(model: str, device: str) -> list[str]:
+    """Return the sequences of one measurement: proteins, or about as many tokens of bases."""
+    if device == "cpu":
+        proteins = sequences(ON_A_PROCESSOR.get(model, LARGE_ON_A_PROCESSOR))
+    else:
+        proteins = sequences(ON_A_GPU.get(model, LARGE_ON_A_GPU))
+    if not model.startswith("DNA"):
+        return proteins
+    rng = random.Random(SEED)
+    return ["".join(rng.choices("ACGT", k=4 * len(one))) for one in proteins]
 
 
 def sequences(count: int) -> list[str]:

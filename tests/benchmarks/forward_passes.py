@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import esm
 import torch
 
 from tests.benchmarks.forward_contenders import Contender
-from tui_balancer.alphabets import PROTEIN
 from tui_balancer.embedding.batching import plan_batches
 from tui_balancer.embedding.embedder import DTYPES, Embedder, prepare_torch
 from tui_balancer.embedding.fairesm.loading import LoadedModel
+from tui_balancer.embedding.families.code import load
+from tui_balancer.embedding.models import ModelShape, ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS, gpu_batch_tokens
 from tui_balancer.workers.process.busy import BusyClock
 from tui_balancer.workers.task.prefetch import Prefetch
-
-if TYPE_CHECKING:
-    from transformers import EsmConfig
 
 Work = Callable[[list[str]], None]
 States = Callable[[torch.Tensor], torch.Tensor]
@@ -28,26 +26,38 @@ EXTRACT_TOKENS = 4096
 """Of a batch of `extract.py`, by default."""
 
 
-def work_of(contender: Contender, loaded: LoadedModel, device: str) -> Work:
-    """Return what embeds sequences as a contender does."""
-    on_gpu = device != "cpu"
+def work_of(contender: Contender, source: ModelSource, scratch: Path, device: str) -> Work:
+    """Return what embeds sequences as a contender does.
+
+    Args:
+        contender: The way to compute.
+        source: An untrained model; transformers makes its own random weights.
+        scratch: A folder in which processes share weights.
+        device: `cpu`, or one of CUDA's.
+    """
+    on_gpu, dtype = device != "cpu", DTYPES[contender.precision]
+    large = gpu_batch_tokens(source.shape) if on_gpu else CPU_BATCH_TOKENS
+    tokens = large if contender.large_batches else EXTRACT_TOKENS
     if contender.forward == "packed":
-        tokens = gpu_batch_tokens(loaded.shape) if on_gpu else CPU_BATCH_TOKENS
-        return packed(contender, loaded, device if on_gpu else "cpu:0", tokens)
-    make = {"extract": fair_esm, "transformers": transformers, "faesm": faesm}[contender.forward]
-    tokens = gpu_batch_tokens(loaded.shape) if contender.large_batches else EXTRACT_TOKENS
-    return padded(make(loaded, device, DTYPES[contender.precision]), loaded, device, tokens)
+        return packed(contender, source, scratch, device if on_gpu else "cpu:0", large)
+    if contender.forward == "transformers":
+        return transformers(source.shape, device, dtype, tokens)
+    loaded = load(source, scratch)
+    assert isinstance(loaded, LoadedModel), "fair-esm's"
+    make = fair_esm if contender.forward == "extract" else faesm
+    return extracted(make(loaded, device, dtype), loaded, device, tokens)
 
 
-def packed(contender: Contender, loaded: LoadedModel, device: str, tokens: int) -> Work:
+def packed(
+    contender: Contender, source: ModelSource, scratch: Path, device: str, tokens: int
+) -> Work:
     """Return the loop of a worker: the planned batches through the packed forward pass."""
     prepare_torch(contender.threads)
     settings = EmbeddingSettings(batch_tokens=tokens, precision=contender.precision)
-    flight = Prefetch(Embedder(loaded, device, settings), BusyClock())
+    flight = Prefetch(Embedder(load(source, scratch), device, settings), BusyClock())
 
     def run(texts: list[str]) -> None:
-        plan = plan_batches([len(text) for text in texts], tokens, PROTEIN)
-        batches = [[texts[index] for index in batch] for batch in plan]
+        batches = batched(texts, tokens, source.shape)
         for number, batch in enumerate(batches):
             flight.have(*batches[number : number + 2])
             flight.embed(batch)
@@ -55,7 +65,13 @@ def packed(contender: Contender, loaded: LoadedModel, device: str, tokens: int) 
     return run
 
 
-def padded(states_of: States, loaded: LoadedModel, device: str, tokens: int) -> Work:
+def batched(texts: Sequence[str], tokens: int, shape: ModelShape) -> list[list[str]]:
+    """Return sequences in the batches of a run."""
+    plan = plan_batches([len(text) for text in texts], tokens, shape.alphabet)
+    return [[texts[index] for index in batch] for batch in plan]
+
+
+def extracted(states_of: States, loaded: LoadedModel, device: str, tokens: int) -> Work:
     """Return the loop of fair-esm's `scripts/extract.py --include mean` on a forward pass."""
 
     def run(texts: list[str]) -> None:
@@ -80,22 +96,32 @@ def fair_esm(loaded: LoadedModel, device: str, dtype: torch.dtype) -> States:
     return lambda tokens: model(tokens, repr_layers=[layer])["representations"][layer].cpu()
 
 
-def transformers(loaded: LoadedModel, device: str, dtype: torch.dtype) -> States:
-    """Return Hugging Face's forward pass with torch's fused attention; weights at random."""
-    from transformers import EsmModel
+def transformers(shape: ModelShape, device: str, dtype: torch.dtype, tokens: int) -> Work:
+    """Return a loop over padded batches of like lengths, with torch's fused attention."""
+    from tests.benchmarks.transformers_models import model_of, padded_tokens
 
-    with torch.device(device):
-        model = EsmModel._from_config(
-            config_of(loaded), attn_implementation="sdpa", add_pooling_layer=False
-        )
-    return hidden_states(model.eval().to(device, dtype), loaded)
+    model = model_of(shape, device, dtype)
+
+    def run(texts: list[str]) -> None:
+        with torch.inference_mode():
+            for batch in batched(texts, tokens, shape):
+                rows, mask = (one.to(device) for one in padded_tokens(batch, shape))
+                states = model(input_ids=rows, attention_mask=mask).last_hidden_state
+                first = shape.alphabet.before
+                kept = (slice(first, first + len(text)) for text in batch)
+                means = [one[part].mean(0) for one, part in zip(states, kept, strict=True)]
+                torch.stack(means).cpu()
+
+    return run
 
 
 def faesm(loaded: LoadedModel, device: str, dtype: torch.dtype) -> States:
     """Return faesm's forward pass without flash attention; weights at random."""
     from faesm.esm import FAEsmModel
 
-    config = config_of(loaded)
+    from tests.benchmarks.transformers_models import esm_config
+
+    config = esm_config(loaded.shape)
     config.use_fa = False
     model = FAEsmModel(config, add_pooling_layer=False)
     return hidden_states(model.eval().to(device, dtype), loaded)
@@ -106,23 +132,4 @@ def hidden_states(model: torch.nn.Module, loaded: LoadedModel) -> States:
     padding = loaded.alphabet.padding_idx
     return lambda tokens: (
         model(input_ids=tokens, attention_mask=tokens != padding).last_hidden_state
-    )
-
-
-def config_of(loaded: LoadedModel) -> EsmConfig:
-    """Return the architecture in Hugging Face's words."""
-    from transformers import EsmConfig
-
-    rotary = loaded.shape.family == "esm2"
-    return EsmConfig(
-        vocab_size=len(loaded.alphabet),
-        mask_token_id=loaded.alphabet.mask_idx,
-        pad_token_id=loaded.alphabet.padding_idx,
-        hidden_size=loaded.shape.width,
-        num_hidden_layers=loaded.shape.layers,
-        num_attention_heads=loaded.shape.heads,
-        intermediate_size=4 * loaded.shape.width,
-        position_embedding_type="rotary" if rotary else "absolute",
-        emb_layer_norm_before=not rotary,
-        token_dropout=True,
     )
