@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice, product
+from collections.abc import Callable, Sequence
+from itertools import chain, product
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,23 +13,17 @@ from tui_balancer.embedding.packing import PackedBatch, packed_batch
 from tui_balancer.errors import UserError
 from tui_balancer.extras import require
 
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
 UNKNOWN, BEGIN, END = "[UNK]", "[CLS]", "[SEP]"
 _SPECIAL = (UNKNOWN, BEGIN, END, "[PAD]", "[MASK]")
 """In the order of their numbers in the makers' tokenizer, which begin at 0."""
-
-_PARTS = ((1, 1), (2, 2), (2, 1), (4, 1), (4, 2))
-"""Bases of the two tokens that the merges of a made-up tokenizer join, in their order."""
 
 
 class BaseTokens:
     """Turns sequences of bases into packed batches of tokens."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        """Take a tokenizer without limits."""
-        self._tokenizer = tokenizer
+    def __init__(self, encode: Callable[[Sequence[str]], list[list[int]]]) -> None:
+        """Take what returns the tokens of each sequence, with [CLS] and [SEP] around them."""
+        self._encode = encode
 
     def pack(self, sequences: Sequence[str]) -> PackedBatch:
         """Return the sequences, in their order, as one row of tokens on the CPU.
@@ -38,7 +31,7 @@ class BaseTokens:
         [CLS] and [SEP] count as what they stand next to: means over a sequence include them, see
         `PackedBatch`.
         """
-        rows = [one.ids for one in self._tokenizer.encode_batch_fast(list(sequences))]
+        rows = self._encode(sequences)
         tokens = torch.tensor(list(chain.from_iterable(rows)))
         return packed_batch(tokens, [len(row) for row in rows])
 
@@ -75,38 +68,33 @@ def read_tokens(folder: Path, vocabulary: int) -> BaseTokens:
         raise UserError(f"{path} is not DNABERT's: it puts no {BEGIN} and {END} around a sequence")
     if max(known.values()) >= vocabulary:
         raise UserError(f"{path} has more tokens than the model, which knows {vocabulary}")
-    return BaseTokens(tokenizer)
+
+    def encoded(sequences: Sequence[str]) -> list[list[int]]:
+        return [one.ids for one in tokenizer.encode_batch_fast(list(sequences))]
+
+    return BaseTokens(encoded)
 
 
 def untrained_tokens(vocabulary: int) -> BaseTokens:
-    """Return a made-up tokenizer for a model that has none; 3.8 random bases are a token.
+    """Return made-up tokens for a model that has no tokenizer: words of one length, and bases.
 
     Args:
-        vocabulary: Its tokens, 9 at least.
-
-    Raises:
-        MissingExtra: The library is missing.
+        vocabulary: Tokens that the model knows, 9 at least.
     """
-    require("models", "DNABERT's tokenizer", without="sentencepiece")
-    from tokenizers import Tokenizer
-    from tokenizers.models import BPE
-    from tokenizers.processors import TemplateProcessing
-
-    alphabet = (*_SPECIAL, *"ACGT")
-    merges = list(islice(_merges(), vocabulary - len(alphabet)))
-    words = (*alphabet, *(first + second for first, second in merges))
-    numbers = {word: number for number, word in enumerate(words)}
-    tokenizer = Tokenizer(BPE(numbers, merges, unk_token=UNKNOWN))
-    tokenizer.post_processor = TemplateProcessing(
-        single=f"{BEGIN} $A {END}", special_tokens=[(one, numbers[one]) for one in (BEGIN, END)]
+    length = DnabertShape.alphabet.token_letters
+    while length > 1 and len(_SPECIAL) + 4 + 4**length > vocabulary:
+        length -= 1
+    words = dict.fromkeys(
+        ["".join(one) for size in (1, length) for one in product("ACGT", repeat=size)]
     )
-    return BaseTokens(tokenizer)
+    numbers = {word: number for number, word in enumerate((*_SPECIAL, *words))}
 
+    def encoded(sequence: str) -> list[int]:
+        cuts = range(0, len(sequence), length)
+        parts = [sequence[start : start + length] for start in cuts]
+        # What is too short, or has an unknown base, is taken base by base.
+        tokens = chain.from_iterable((part,) if part in numbers else part for part in parts)
+        inner = (numbers.get(one, numbers[UNKNOWN]) for one in tokens)
+        return [numbers[BEGIN], *inner, numbers[END]]
 
-def _merges() -> Iterator[tuple[str, str]]:
-    """Yield pairs of tokens that become one: all words of 2 bases, of 4, of 3, of 5 and of 6."""
-    for first, second in _PARTS:
-        for letters in product("ACGT", repeat=first + second):
-            # The last base changes slowest, so that a part of the words begins in every way.
-            word = "".join(reversed(letters))
-            yield word[:first], word[first:]
+    return BaseTokens(lambda sequences: list(map(encoded, sequences)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,10 +77,26 @@ def test_one_with_more_tokens_than_the_model_is_refused(folder: Path) -> None:
         read_tokens(folder, 90)
 
 
-def test_a_made_up_tokenizer_has_all_tokens_and_several_bases_in_most() -> None:
-    sequences = [random_bases(500, seed) for seed in range(20)]
-    batch = untrained_tokens(4096).pack(sequences)
+def test_a_made_up_tokenizer_has_five_bases_a_token_and_needs_no_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    batch = untrained_tokens(4096).pack([random_bases(500, seed) for seed in range(20)])
+    assert [one.stop - one.start for one in batch.sequences()] == [102] * 20
+    assert len(batch.tokens.unique()) > 800
     assert batch.tokens.max() < 4096
-    assert 3 < 500 * 20 / (len(batch.tokens) - 2 * 20) < 6
-    assert untrained_tokens(4096).pack(["N"]).tokens.tolist() == [1, 0, 2]
+    assert untrained_tokens(4096).pack(["N", "ACNGT", "ACGTAC"]).tokens.tolist() == [
+        *(1, 0, 2),
+        *(1, 5, 6, 0, 7, 8, 2),
+        *(1, 5 + 4 + int("01230", 4), 6, 2),
+    ]
     assert untrained_tokens(9).pack(["ACGT"]).tokens.tolist() == [1, 5, 6, 7, 8, 2]
+    assert untrained_tokens(80).pack([random_bases(99)]).tokens.max() < 80
+
+
+def test_a_missing_library_is_named_with_what_brings_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(UserError, match=r"needs tokenizers.*pip install 'tui-balancer\[models\]'"):
+        read_tokens(folder, SIZES.vocabulary)
