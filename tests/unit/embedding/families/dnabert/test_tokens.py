@@ -53,8 +53,9 @@ def without_special_tokens(path: Path) -> None:
 
 
 def of_words(path: Path) -> None:
-    words = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "the": 3, "A": 4, "C": 5, "G": 6, "T": 7}
-    Tokenizer(BPE(words, [], unk_token="[UNK]")).save(str(path))
+    words = ["[UNK]", "[CLS]", "[SEP]", *"ACGT", "the", "of", "and", "in", "to", "is", "was"]
+    numbers = {word: number for number, word in enumerate(words)}
+    Tokenizer(BPE(numbers, [], unk_token="[UNK]")).save(str(path))
 
 
 @pytest.mark.parametrize(
