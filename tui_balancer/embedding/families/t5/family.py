@@ -101,8 +101,8 @@ def _ankh(width: int, heads: int, inner: int) -> T5Shape:
     return T5Shape(48, width, heads, head_width=64, inner=inner, gated=True, buckets=64)
 
 
-TOKENIZERS = ("tokenizer.json", "spiece.model", "added_tokens.json")
-"""The first, where it is there, or the other two."""
+TOKENIZERS = ("tokenizer.json", "spiece.model", "added_tokens.json", "tokenizer_config.json")
+"""The first, where it is there, or the second with what either of the others adds."""
 
 FAMILY = Family(
     name=T5Shape.family,

@@ -11,7 +11,7 @@ from tui_balancer.embedding.families.t5.family import TOKENIZERS, T5Shape
 from tui_balancer.errors import UserError
 from tui_balancer.extras import require
 
-_JSON, _PIECES, _ADDED = TOKENIZERS
+_JSON, _PIECES, _ADDED, _CONFIG = TOKENIZERS
 _END, _UNKNOWN = "</s>", "<unk>"
 
 _LETTERS = "ALGVSREDTIPKFQNYMHWCXBOUZ"
@@ -111,7 +111,7 @@ def _by_tokenizers(path: Path) -> Callable[[str], int | None]:
 
 
 def _by_sentencepiece(folder: Path) -> Callable[[str], int | None]:
-    path, added = folder / _PIECES, folder / _ADDED
+    path = folder / _PIECES
     require("models", str(path), without="tokenizers")
     from sentencepiece import SentencePieceProcessor
 
@@ -120,10 +120,29 @@ def _by_sentencepiece(folder: Path) -> Callable[[str], int | None]:
     except (OSError, RuntimeError) as error:
         raise UserError(f"cannot read {path}: {error}") from error
     special = {_UNKNOWN: pieces.unk_id(), _END: pieces.eos_id()}
-    special |= read_json(added) if added.exists() else {}
+    special |= _added(folder)
 
     def number(word: str) -> int | None:
         encoded: list[int] = pieces.encode(word)
         return special.get(word, encoded[0] if len(encoded) == 1 else None)
 
     return number
+
+
+def _added(folder: Path) -> dict[str, int]:
+    """Return the numbers of the tokens that are not in sentencepiece's file.
+
+    Raises:
+        UserError: A file that may have them is broken.
+    """
+    config, added = (
+        read_json(folder / name) if (folder / name).exists() else {} for name in (_CONFIG, _ADDED)
+    )
+    try:
+        decoder = config.get("added_tokens_decoder", {})
+        numbers = {token["content"]: int(number) for number, token in decoder.items()}
+        return numbers | {word: int(number) for word, number in added.items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"cannot read {folder}: {_CONFIG} or {_ADDED} has no numbers of tokens"
+        ) from error

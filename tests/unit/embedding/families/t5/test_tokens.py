@@ -55,6 +55,15 @@ def prost_t5_pieces_in(folder: Path) -> None:
     (pieces_in(folder) / "added_tokens.json").write_text(json.dumps(PREFIXES | STRUCTURE))
 
 
+def prost_t5_config_in(folder: Path) -> None:
+    decoder = {
+        str(number): {"content": word, "special": False}
+        for word, number in (PREFIXES | STRUCTURE).items()
+    }
+    config = {"tokenizer_class": "T5Tokenizer", "added_tokens_decoder": decoder}
+    (pieces_in(folder) / "tokenizer_config.json").write_text(json.dumps(config))
+
+
 def prost_t5_tokenizer_in(folder: Path) -> None:
     extra = [f"<extra_id_{number}>" for number in range(100)]
     theirs = T5Tokenizer(vocab=[(piece, -2.0) for piece in (*PIECES, *extra)])
@@ -62,7 +71,7 @@ def prost_t5_tokenizer_in(folder: Path) -> None:
     theirs.save_pretrained(folder)
 
 
-@pytest.mark.parametrize("write", [prost_t5_pieces_in, prost_t5_tokenizer_in])
+@pytest.mark.parametrize("write", [prost_t5_pieces_in, prost_t5_config_in, prost_t5_tokenizer_in])
 def test_prost_t5_adds_tokens_for_the_states_and_for_what_is_read(
     write: Callable[[Path], None], tmp_path: Path
 ) -> None:
@@ -89,6 +98,22 @@ def test_a_tokenizer_without_an_end_is_too(tmp_path: Path) -> None:
 def test_a_broken_tokenizer_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("{")
     with pytest.raises(UserError, match=f"cannot read .*{name}"):
+        read_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tokenizer_config.json", {"added_tokens_decoder": {"128": "a"}}),
+        ("tokenizer_config.json", {"added_tokens_decoder": ["a"]}),
+        ("added_tokens.json", {"a": "b"}),
+    ],
+)
+def test_added_tokens_without_numbers_are_refused(
+    name: str, content: object, tmp_path: Path
+) -> None:
+    (pieces_in(tmp_path) / name).write_text(json.dumps(content))
+    with pytest.raises(UserError, match="has no numbers of tokens"):
         read_tokenizer(tmp_path)
 
 
