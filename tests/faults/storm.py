@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from tests.faults.storm_findings import (
@@ -74,12 +75,14 @@ class Size:
         sequences: In all of them.
         worker_strikes: Kills of workers that are tried.
         app_strikes: The same of the app.
+        models: With so many every file is embedded, so that workers also change their model.
     """
 
     files: int = 24
     sequences: int = 600
     worker_strikes: int = 8
     app_strikes: int = 2
+    models: int = 1
 
 
 @dataclass(frozen=True)
@@ -104,9 +107,9 @@ class Stage:
         return self.folder / "proteins"
 
     @property
-    def checkpoint(self) -> Path:
-        """The model."""
-        return self.folder / "esm2_storm.pt"
+    def checkpoints(self) -> list[Path]:
+        """The models."""
+        return [self.folder / f"storm{number}.pt" for number in range(self.size.models)]
 
     @classmethod
     def build(cls, folder: Path, seed: int, size: Size) -> Stage:
@@ -115,7 +118,8 @@ class Stage:
         write_synthetic(stage.proteins, files=size.files, sequences=size.sequences, seed=seed)
         giant = max(stage.proteins.iterdir(), key=lambda file: file.stat().st_size)
         giant.write_text(GIANT * giant.read_text())
-        make_checkpoint(stage.checkpoint, width=64)
+        for number, checkpoint in enumerate(stage.checkpoints):
+            make_checkpoint(checkpoint, width=64, seed=number)
         quiet = Round(stage, "quiet", random.Random(seed), preloaded=False)
         run = quiet.start(*quiet.command(1))
         while run.live and not run.rows():
@@ -124,7 +128,8 @@ class Stage:
         code = run.wait_for_the_end(PATIENCE_SECONDS)
         assert code == 0, quiet.log.read_text()
         stage.quiet.update(made_in(quiet.out))
-        assert len(stage.quiet) == 2 * size.files, "an output and its index for each file"
+        made = 2 * size.files * size.models
+        assert len(stage.quiet) == made, "an output and its index for each file and model"
         quiet.check()
         assert not quiet.findings.remarks, quiet.findings.remarks
         quiet.remove()
@@ -158,8 +163,9 @@ class Round:
     def command(self, workers: int) -> tuple[str | Path, ...]:
         """Return a command line that begins the run or goes on with it."""
         stage = self._stage
+        models = chain.from_iterable(("--model", one) for one in stage.checkpoints)
         return (
-            *("run", stage.proteins, "-o", self.out, "--model", stage.checkpoint),
+            *("run", stage.proteins, "-o", self.out, *models),
             *("--devices", "cpu", "--cpu-workers", str(workers), *EVERYTHING),
         )
 
@@ -234,7 +240,7 @@ class Round:
         findings.blame("strays", [*strays(self.out, quiet), *temporary])
         findings.done.update(
             sessions=len(self._sessions),
-            files=self._stage.size.files,
+            files=self._stage.size.files * self._stage.size.models,
             outputs_compared=len(made),
         )
 
@@ -268,10 +274,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=30, help="runs that are stormed")
     parser.add_argument("--seed", type=int, default=1, help="decides who is killed, and when")
+    parser.add_argument("--models", type=int, default=1, help="models of each run")
     options = parser.parse_args(arguments)
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="storm-"))
-    total = storm(options.rounds, options.seed, folder, Size())
+    total = storm(options.rounds, options.seed, folder, Size(models=options.models))
     if not total.wrong.total():
         shutil.rmtree(folder)
     print(f"{options.rounds} rounds in {time.monotonic() - began:.0f} s, seed {options.seed}")

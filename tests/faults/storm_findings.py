@@ -17,7 +17,6 @@ from tui_balancer.ledger.records import FileRow, FileState, LeaseEnd
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.dereplication import PLAN_FOLDER
 from tui_balancer.outputs.formats import INDEX
-from tui_balancer.outputs.layout import OUTPUT_SUFFIX, STEM_SUFFIX
 from tui_balancer.run_folder.names import LOGS_FOLDER
 
 
@@ -66,10 +65,11 @@ class Findings:
 
 def made_in(out: Path) -> dict[str, bytes]:
     """Return the outputs in a run folder, and their indices."""
+    own = {LOGS_FOLDER, PLAN_FOLDER}
     return {
         path.name: path.read_bytes()
         for path in out.rglob("*")
-        if path.name.endswith((OUTPUT_SUFFIX, STEM_SUFFIX + INDEX.suffix))
+        if path.suffix in (".pt", INDEX.suffix) and own.isdisjoint(path.relative_to(out).parts)
     }
 
 

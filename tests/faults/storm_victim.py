@@ -236,7 +236,9 @@ class Victim:
         row = self.rows().get(self._device(process))
         if row is None or row.running is None:
             return Moment.IDLE if self.is_ready(process) else Moment.LOADING
-        name = f"{row.running.unit.name.rsplit('.', 1)[0]}_ESM.pt.{row.running.epoch}.tmp"
+        file, _, model = row.running.unit.name.rstrip("⟩").partition(" ⟨")
+        stem = f"{file.rpartition('.')[0]}_{model or 'ESM'}"
+        name = f"{stem}.pt.{row.running.epoch}.tmp"
         if (self.folder / name).exists():
             return Moment.WRITING
         return Moment.HELD if row.state is DeviceState.PAUSED else Moment.MID_BATCH

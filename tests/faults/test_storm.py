@@ -34,6 +34,16 @@ def test_a_storm_loses_nothing_repeats_nothing_and_leaves_nothing(tmp_path: Path
     assert findings.done["outputs_compared"] == 2 * 10
 
 
+def test_a_storm_over_a_run_with_two_models_leaves_what_a_quiet_one_leaves(
+    tmp_path: Path,
+) -> None:
+    size = Size(files=6, sequences=120, worker_strikes=4, app_strikes=1, models=2)
+    findings = storm(2, 3, tmp_path, size)
+    assert findings.remarks == []
+    assert findings.wrong.total() == 0
+    assert findings.worker_kills.total() + findings.app_kills.total() >= 2
+
+
 @pytest.fixture
 def over(tmp_path: Path) -> Iterator[Round]:
     """A round whose run is over: one file, done, as in the quiet run."""

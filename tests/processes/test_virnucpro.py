@@ -10,6 +10,7 @@ import torch
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import tui_balancer_here as tui_balancer
+from tests.support.dnabert import SIZES, make_folder, random_bases
 from tui_balancer.outputs.virnucpro import read
 
 CPU = ("--devices", "cpu", "--cpu-workers", "1", "--cpu-threads", "1", "--headless")
@@ -18,9 +19,9 @@ PROTEIN = "MKVLAAGIVGLNWQHERTYF"
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two narrow models of proteins, of which one stands for that of nucleotides."""
+    """Narrow models, of nucleotides and of proteins."""
     folder = tmp_path_factory.mktemp("models")
-    return make_checkpoint(folder / "first.pt"), make_checkpoint(folder / "second.pt", 2, 48, 4)
+    return make_folder(folder / "bases"), make_checkpoint(folder / "proteins.pt", width=40)
 
 
 @pytest.fixture
@@ -32,17 +33,22 @@ def prefix(tmp_path: Path) -> Path:
         folder.mkdir()
         for number in (1, 2):
             ids = range(3) if ending == "_nucleotide" or number == 1 else range(2, -1, -1)
-            text = "".join(f">seq{one}_{number}\n{PROTEIN[one:]}{PROTEIN}\n" for one in ids)
+            text = "".join(f">seq{one}_{number}\n{letters(ending, one)}\n" for one in ids)
             (folder / f"output_{number}.fa").write_text(text)
     return prefix
+
+
+def letters(ending: str, number: int) -> str:
+    """Return a sequence of one half."""
+    return f"{PROTEIN[number:]}{PROTEIN}" if ending == "_protein" else random_bases(90, number)
 
 
 def virnucpro(
     prefix: Path, models: tuple[Path, Path], *words: str
 ) -> subprocess.CompletedProcess[str]:
-    first, second = models
+    bases, proteins = models
     return tui_balancer(
-        *("virnucpro", prefix, "--nucleotide-model", first, "--protein-model", second),
+        *("virnucpro", prefix, "--nucleotide-model", bases, "--protein-model", proteins),
         *(*CPU, *words),
     )
 
@@ -59,10 +65,10 @@ def test_features_have_both_halves_of_each_sequence_in_the_order_of_the_nucleoti
         path = Path(f"{prefix}_merged") / f"output_{number}_merged.pt"
         features = torch.load(path, weights_only=True)
         assert features["ids"] == [f"seq{one}_{number}" for one in range(3)]
-        assert features["data"].shape == (3, 40 + 48)
+        assert features["data"].shape == (3, SIZES.width + 40)
         for ending, columns, mark in (
-            ("_nucleotide", slice(40), "first"),
-            ("_protein", slice(40, 88), "second"),
+            ("_nucleotide", slice(SIZES.width), "DNABERT_S"),
+            ("_protein", slice(SIZES.width, None), "ESM"),
         ):
             half = read(run / f"{prefix.name}{ending}" / f"output_{number}_{mark}.pt")
             rows = dict(zip(half.ids, half.vectors(), strict=True))
@@ -79,7 +85,7 @@ def test_what_is_missing_or_anothers_is_told_before_any_work(
 ) -> None:
     theirs = Path(f"{prefix}_merged") / "output_2_merged.pt"
     theirs.parent.mkdir()
-    torch.save({"ids": [], "data": torch.zeros(0, 88)}, theirs)
+    torch.save({"ids": [], "data": torch.zeros(0, 3328)}, theirs)
     refused = virnucpro(prefix, models)
     assert refused.returncode == 2
     assert "1 file of another program would be replaced" in refused.stderr
