@@ -217,7 +217,14 @@ class GroupRun:
                 where = ("--cpu-workers", "2", "--cpu-threads", "1")
             run = (
                 *("run", self._stage.proteins, "-o", self.out, "--headless"),
-                *("--model", self._stage.checkpoint, "--devices", "cpu", "--batch-tokens", "512"),
+                *(
+                    "--model",
+                    self._stage.checkpoints[0],
+                    "--devices",
+                    "cpu",
+                    "--batch-tokens",
+                    "512",
+                ),
             )
             self._session = Session((*(resume if resumes else run), *where), self)
         return self._session

@@ -21,7 +21,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 
 from tests.faults.storm_findings import (
@@ -163,7 +162,9 @@ class Round:
     def command(self, workers: int) -> tuple[str | Path, ...]:
         """Return a command line that begins the run or goes on with it."""
         stage = self._stage
-        models = chain.from_iterable(("--model", one) for one in stage.checkpoints)
+        models: list[str | Path] = []
+        for one in stage.checkpoints:
+            models += ["--model", one]
         return (
             *("run", stage.proteins, "-o", self.out, *models),
             *("--devices", "cpu", "--cpu-workers", str(workers), *EVERYTHING),

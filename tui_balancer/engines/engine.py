@@ -63,7 +63,7 @@ class DeviceSearch:
         cpu_workers: Requested number; None for the default.
         cpu_threads: Requested threads per worker; None for the default.
         inputs: The run's input files: nodes must see one of each folder.
-        model: The model that nodes must be able to load.
+        models: The models that nodes must be able to load.
         measured: See `PreflightRequest`.
         on_workers: Called as workers join.
     """
@@ -74,7 +74,7 @@ class DeviceSearch:
     cpu_workers: int | None
     cpu_threads: int | None
     inputs: tuple[Path, ...]
-    model: ModelSource
+    models: tuple[ModelSource, ...]
     measured: Precision | None
     on_workers: OnWorkers
 

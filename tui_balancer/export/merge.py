@@ -27,7 +27,6 @@ from tui_balancer.export.merged_record import (
     MergedModel,
     MergedRecord,
     digest_of,
-    marks_of,
     merged_models,
 )
 from tui_balancer.ledger.errors import LedgerError
@@ -41,6 +40,7 @@ from tui_balancer.outputs.formats import FORMATS, INDEX, FormatName, format_of, 
 from tui_balancer.outputs.layout import temporary_path
 from tui_balancer.outputs.provenance import MetadataValue
 from tui_balancer.run_folder.conflicts import refuse_conflicts
+from tui_balancer.run_folder.settings_json import marks_of
 
 if TYPE_CHECKING:
     from tui_balancer.outputs.content import Content, Entry, Row

@@ -14,12 +14,12 @@ from tui_balancer.export.merged_record import (
     MergedModel,
     MergedRecord,
     digest_of,
-    marks_of,
     merged_models,
 )
 from tui_balancer.ledger.records import FileRow, RunRecord
 from tui_balancer.outputs.checking import flaw
 from tui_balancer.outputs.formats import INDEX, format_of
+from tui_balancer.run_folder.settings_json import marks_of
 
 _REMEDY = "Merge again with export --merge"
 

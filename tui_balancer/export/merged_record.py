@@ -62,11 +62,6 @@ def merged_models(marks: Sequence[str], rows: Sequence[FileRow] = ()) -> list[Me
     return [MergedModel(*one) for one in zip(marks, stems, by_model, strict=True)]
 
 
-def marks_of(run: RunRecord) -> tuple[str, ...]:
-    """Return the marks of a stored run's models."""
-    return tuple(run.settings.get("marks", (STEM_SUFFIX,)))
-
-
 @dataclass(frozen=True, slots=True)
 class MergedRecord:
     """What `merged.json` says.

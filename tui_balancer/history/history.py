@@ -23,8 +23,8 @@ from tui_balancer.ledger.records import (
     SessionRecord,
 )
 from tui_balancer.ledger.schema import LEDGER_NAME
-from tui_balancer.outputs.layout import STEM_SUFFIX
 from tui_balancer.run_folder.manifest import Manifest
+from tui_balancer.run_folder.settings_json import marks_of
 from tui_balancer.scheduler.events import DeviceEvent, Event, ReturnEvent, RunEvent
 from tui_balancer.scheduler.model import DeviceState, ReturnCause, Unit
 from tui_balancer.view.run_state import RunState, RunView
@@ -136,8 +136,7 @@ def read_history(folder: Path, *, newest_session: bool = False) -> RunHistory:
                         )
                     ]
             run = ledger.run()
-            marks = tuple(run.settings.get("marks", (STEM_SUFFIX,)))
-            manifest = Manifest.of([row.file for row in files], folder, marks=marks)
+            manifest = Manifest.of([row.file for row in files], folder, marks=marks_of(run))
             units = tuple(map(manifest.file_unit, range(len(files))))
     except LedgerError as problem:
         raise UserError(str(problem)) from problem

@@ -22,6 +22,7 @@ from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.outputs.layout import STEM_SUFFIX
 from tui_balancer.settings import MODELS_JOINED, RunSettings, overlaid
 
 _NOT_STORED = ("output", "cluster", "overwrite")
@@ -113,6 +114,11 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
     if unknown:
         raise _newer(", ".join(sorted(unknown)))
     return settings
+
+
+def marks_of(run: RunRecord) -> tuple[str, ...]:
+    """Return the marks of a stored run's models, see `layout.distinct_marks`."""
+    return tuple(run.settings.get("marks", (STEM_SUFFIX,)))
 
 
 def settings_of(folder: Path) -> RunSettings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,20 +62,28 @@ def report(
 
 
 def _embedding_map(history: RunHistory) -> EmbeddingMap | str:
-    """Return the map of a run's embeddings, or the reason why there is none."""
+    """Return the map of a run's embeddings, or the reason why there is none.
+
+    Of several models it has the first one's: others have other vectors.
+    """
     from tui_balancer.cli.progress import bar
     from tui_balancer.history.page.embedding_map import embedding_map
     from tui_balancer.history.vector_sample import sample_vectors
+    from tui_balancer.outputs.layout import marked_output
+    from tui_balancer.run_folder.settings_json import marks_of
 
+    marks = marks_of(history.run)
+    files = [row for row in history.files if marked_output(row.file.output, marks) == 0]
     with bar("reading vectors") as update:
         try:
-            return embedding_map(
-                sample_vectors(
-                    history.folder,
-                    history.files,
-                    on_file=lambda done, total: update(completed=done, total=total),
-                )
+            sample = sample_vectors(
+                history.folder,
+                files,
+                on_file=lambda done, total: update(completed=done, total=total),
             )
+            if len(marks) > 1:
+                sample = replace(sample, what=f"{sample.what}, {marks[0][1:]}")
+            return embedding_map(sample)
         except UserError as problem:
             return str(problem)
 

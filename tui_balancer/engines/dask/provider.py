@@ -25,8 +25,7 @@ def find(request: ClusterRequest, search: DeviceSearch) -> DevicesFound:
     nodes = Nodes(parse_devices(search.devices), search.cpu_threads)
     # One file of each folder: a folder is on a shared disk or not.
     paths = list({path.parent: path for path in search.inputs}.values())
-    if search.model.checkpoint is not None:
-        paths.append(search.model.checkpoint)
+    paths += [one.checkpoint for one in search.models if one.checkpoint is not None]
     cluster = open_cluster(request, search.logs)
     try:
         look, reports = look_at_nodes(

@@ -14,13 +14,14 @@ from tui_balancer.inputs.scan import FileScan
 from tui_balancer.ledger.records import FileRecord
 from tui_balancer.outputs.layout import output_paths
 from tui_balancer.run.prepare.duplicates import without_copies
-from tui_balancer.run.prepare.models import PreparedModel
+from tui_balancer.run.prepare.models import PreparedModel, model_spec
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run_folder.manifest import Manifest, file_records, numbered_from
 from tui_balancer.run_folder.shards import index_parts, with_costs_of
 from tui_balancer.scheduler.model import DeviceSpec, Unit
-from tui_balancer.scheduler.policy.assignment import assign_files_weighted
+from tui_balancer.scheduler.policy.assignment import assign_files_weighted, known_speeds
 from tui_balancer.scheduler.policy.bounds import Speed, fluid_bound
+from tui_balancer.scheduler.policy.model_shares import assign_by_model
 from tui_balancer.scheduler.simulation.devices import REPORT_SECONDS, Rules, SimulatedDevice
 from tui_balancer.scheduler.simulation.simulate import simulate
 
@@ -100,7 +101,13 @@ def planned_manifest(scanned: Sequence[ScannedModel]) -> tuple[Manifest, int]:
 
 def plan(prepared: PreparedRun, units: Sequence[Unit]) -> tuple[PlannedDevice, ...]:
     """Return the initial assignment of scanned units to a prepared run's devices."""
-    queues = assign_files_weighted(units, prepared.specs)
+    specs = prepared.specs
+    if prepared.further:
+        queues = assign_by_model(
+            units, specs, known_speeds(specs), lambda _: 0.0, assign_files_weighted
+        )
+    else:
+        queues = assign_files_weighted(units, specs)
     planned = []
     for spec, selected in zip(prepared.specs, prepared.devices, strict=True):
         queue = queues[spec.device]
@@ -139,6 +146,7 @@ def predicted_seconds(prepared: PreparedRun, units: Sequence[Unit]) -> float:
         stealing=balancing.stealing,
         batch_cost=max(_batch_cost(prepared), sum(costs) / BATCHES) if balancing.splitting else inf,
         report_seconds=max(REPORT_SECONDS, bound / REPORTS),
+        models=tuple(model_spec(one.source) for one in prepared.models),
     )
     return simulate(devices, units, rules).now
 

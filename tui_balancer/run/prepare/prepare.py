@@ -208,7 +208,7 @@ def prepare(
         cpu_workers=settings.devices.cpu_workers,
         cpu_threads=settings.devices.cpu_threads,
         inputs=tuple(file.path for file in inputs) or tuple(known_paths),
-        model=sources[0],
+        models=tuple(sources),
         measured=measured,
         on_workers=on_workers,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,7 +17,7 @@ from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.run.prepare import plan
-from tui_balancer.run.prepare.models import PreparedModel
+from tui_balancer.run.prepare.models import PreparedModel, model_spec
 from tui_balancer.run.prepare.plan import (
     CUDA_FLOPS,
     ScannedModel,
@@ -35,12 +36,18 @@ MODEL = PreparedModel(
 )
 
 
-def prepared(*weights: float, stealing: bool = True, splitting: bool = False) -> PreparedRun:
+def prepared(
+    *weights: float,
+    stealing: bool = True,
+    splitting: bool = False,
+    further: tuple[PreparedModel, ...] = (),
+) -> PreparedRun:
     pretended: Any = SimpleNamespace(
         specs=specs(*weights),
         devices=[SimpleNamespace(threads=1) for _ in weights],
         settings=SimpleNamespace(balancing=BalancingSettings(TimeSettings(), stealing, splitting)),
-        models=(MODEL,),
+        models=(MODEL, *further),
+        further=further,
     )
     return cast("PreparedRun", pretended)
 
@@ -93,3 +100,13 @@ def test_what_is_there_several_times_costs_only_whoever_has_it_first(tmp_path: P
         [first * 2 / 3, first / 3, first / 3]
     )
     assert [file.sequences for file in once.files] == [3, 3, 3]
+
+
+def test_files_of_two_models_are_planned_with_the_change_between_them() -> None:
+    small, large = (replace(one, model=n) for n, one in enumerate(units(*[10 * CUDA_FLOPS] * 2)))
+    change = model_spec(MODEL.source).load_seconds
+    assert change > 1
+    alone = prepared(1.0, further=(MODEL,))
+    assert predicted_seconds(alone, [small, large]) == pytest.approx(20 + change)
+    both = plan.plan(prepared(1.0, 1.0, further=(MODEL,)), [small, large])
+    assert [one.files for one in both] == [1, 1]
