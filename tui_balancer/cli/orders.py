@@ -1,4 +1,4 @@
-"""What a person orders a live run to do with `control`: words and options as commands."""
+"""Turns the words and options of `control` into commands for a live run."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ class Action:
 
 
 def require_sense(order: Order) -> None:
-    """Refuse an order with missing or other actions' words and options.
+    """Check that an order has the words and options of its action, and no others.
 
     Raises:
-        UserError: It is one; the message says what to change.
+        UserError: It has not; the message says what to change.
     """
     action = ACTIONS[order.action]
     for one in fields(Order):
