@@ -96,6 +96,15 @@ class LedgerReader:
         """Return the first output of every file, as a path in the run folder."""
         return tuple(_text(output) for (output,) in self._select("SELECT output FROM files"))
 
+    def published(self) -> tuple[str, ...]:
+        """Return all outputs of the files that are done, as paths in the run folder."""
+        rows = self._select(
+            "SELECT output FROM files WHERE state = 'done' AND whole < 0 UNION ALL "
+            "SELECT outputs.output FROM outputs JOIN files ON files.id = file "
+            "WHERE state = 'done' AND whole < 0"
+        )
+        return tuple(_text(output) for (output,) in rows)
+
     def devices(self, session: int | None = None) -> tuple[DeviceUsed, ...]:
         """Return the devices of a session; of the newest one by default."""
         rows = self._select(

@@ -22,16 +22,23 @@ class FoundFile:
     """A file or folder of an output.
 
     Attributes:
-        path: Its path.
+        folder: Where it is.
+        name: Its name there.
         stem: Its output's path in the run folder, without the suffix.
         suffix: Of the output, `.pt`, or of a shard, `.shard3`.
         unfinished: What follows, `.3.tmp` or `.partial`; empty for one that is complete.
     """
 
-    path: Path
+    folder: Path
+    name: str
     stem: str
     suffix: str
     unfinished: str
+
+    @property
+    def path(self) -> Path:
+        """Its path."""
+        return self.folder / self.name
 
     @property
     def is_temporary(self) -> bool:
@@ -67,12 +74,11 @@ def find_output_files(folder: Path, outputs: Sequence[str]) -> list[FoundFile]:
 
 
 def _in(folder: Path, parent: str) -> Iterator[FoundFile]:
+    place = folder / parent
     names: list[str] = []
     with suppress(OSError):
-        names = sorted(entry.name for entry in os.scandir(folder / parent))
+        names = sorted(entry.name for entry in os.scandir(place))
     for name in names:
         if match := _NAME.fullmatch(name):
             stem = f"{parent}/{match['stem']}" if parent else match["stem"]
-            yield FoundFile(
-                folder / parent / name, stem, match["suffix"], match["unfinished"] or ""
-            )
+            yield FoundFile(place, name, stem, match["suffix"], match["unfinished"] or "")

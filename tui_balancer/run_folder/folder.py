@@ -93,7 +93,7 @@ class RunFolder:
         loss = self.presence.loss()
         if not loss and files <= MOST_OUTPUTS:
             with suppress(LedgerError):
-                return missing_outputs(self.path, self.ledger.files())
+                return missing_outputs(self.path, self.ledger.published())
         return loss
 
     def release(self, end: SessionEnd, reason: str = "") -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from tui_balancer.formatting import listed, plural
 from tui_balancer.inputs.text import terminal_safe
-from tui_balancer.ledger.records import FileRow, FileState
 
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
 """What the system says of a path that leads nowhere; ESTALE is a network file system's word."""
@@ -59,15 +58,13 @@ class Presence:
         os.close(self._descriptor)
 
 
-def missing_outputs(folder: Path, rows: Iterable[FileRow]) -> str:
-    """Say which outputs of finished files are not there, in one line; empty if all are."""
-    paths = (
-        one.output
-        for row in rows
-        if row.state is FileState.DONE and not row.file.is_shard
-        for one in row.outputs
-    )
-    missing = [path for path in paths if not os.path.lexists(folder / path)]
+def missing_outputs(folder: Path, outputs: Iterable[str]) -> str:
+    """Say which published outputs are not there, in one line; empty if all are.
+
+    Args:
+        outputs: Of all finished files, as paths in the folder.
+    """
+    missing = [path for path in outputs if not os.path.lexists(f"{folder}/{path}")]
     if not missing:
         return ""
     named = listed([terminal_safe(path) for path in missing], _NAMED)

@@ -312,6 +312,6 @@ def _flaw(folder: Path, row: FileRow, full: bool) -> str:
     """Return what is wrong with a file's outputs; empty if they are intact."""
     for one in row.outputs:
         mtime_ns = 0 if full else one.mtime_ns
-        if reason := flaw(folder / one.output, one.sha256, one.bytes, mtime_ns):
+        if reason := flaw(f"{folder}/{one.output}", one.sha256, one.bytes, mtime_ns):
             return reason
     return ""
