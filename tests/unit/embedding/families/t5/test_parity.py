@@ -14,6 +14,7 @@ from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.embedding.families.code import load, resolve
 from tui_balancer.embedding.families.limits import of_structures
 from tui_balancer.embedding.families.requests import CheckpointModel
+from tui_balancer.embedding.forward import attention
 from tui_balancer.embedding.settings import EmbeddingSettings
 
 torch.set_num_threads(1)
@@ -86,9 +87,15 @@ def test_every_residue_of_every_layer_equals_transformers(
             assert error(next(ours), expected[layer][number]) <= 1e-5, (layer, LENGTHS[number])
 
 
+@pytest.mark.parametrize("compiled", [True, False])
 def test_the_mean_is_over_the_residues_alone(
-    embed: Embed, expected: list[list[torch.Tensor]]
+    embed: Embed,
+    expected: list[list[torch.Tensor]],
+    compiled: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if not compiled:
+        monkeypatch.setattr(attention, "attention_library", lambda: None)
     for layer in LAYERS:
         means = torch.stack([states.mean(0) for states in expected[layer]])
         assert error(embed(sequences(), repr_layers=(layer,)), means) <= 1e-5
