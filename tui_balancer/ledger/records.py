@@ -170,7 +170,7 @@ class FileRow:
         output_sha256: Of the published output; of the first one if there are several.
         vectors: Sequences in it.
         truncated: Sequences cut at the maximum length.
-        replaced: Residues read as X.
+        replaced: Residues read as unknown.
         deaths: Workers that died with it, since it was new or last tried again.
         owned: Whether this run has put outputs in their places, or has begun to.
         by_hand: Whether it failed because a person skipped it.

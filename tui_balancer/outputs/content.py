@@ -42,7 +42,7 @@ class Entry:
         header: Its line in the FASTA file, without the `>`.
         length: Residues in the input.
         used_length: Embedded residues; 0 for a sequence that was left out.
-        replaced: Residues that were read as X.
+        replaced: Residues that were read as unknown.
         source: Its input, in an output of several inputs.
         reason: Why it was left out or renamed, as text; otherwise empty.
     """

@@ -1,7 +1,7 @@
 """The index of an output: what is known of each sequence, as a table for people and programs.
 
 Columns, between tabs: `id`, `header`, `file` (the input), `length` (residues in it),
-`used_length`, `truncated`, `replaced` (residues read as X), `checksum`, the SHA-256 of the
+`used_length`, `truncated`, `replaced` (residues read as unknown), `checksum`, the SHA-256 of the
 vector's float32 numbers in little-endian order, whichever format has them; where more is kept of
 a sequence, of all of it, in the order of `Representations`; and `reason`. Sequences that were left
 out have lines at the end, without a checksum, and `reason` says why; else it says under which id a

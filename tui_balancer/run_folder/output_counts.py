@@ -16,7 +16,7 @@ class OutputCounts:
     Attributes:
         sequences: Vectors in them.
         truncated: Sequences cut at the maximum length.
-        replaced: Residues read as X.
+        replaced: Residues read as unknown.
         skipped: Sequences left out, as empty or too long.
         missing: Sequences left out because they did not fit into memory.
     """

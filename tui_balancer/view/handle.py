@@ -169,7 +169,7 @@ class RunSummary:
         sequences: Vectors written.
         residues: Residues embedded.
         truncated: Sequences cut at the maximum length.
-        replaced: Residues that were read as X.
+        replaced: Residues that were read as unknown.
         skipped: Sequences left out, empty ones and those too long for `--long skip`.
         missing: Sequences left out of finished outputs because they did not fit into memory.
         elapsed_seconds: Seconds from the start to the end.

@@ -56,7 +56,7 @@ def _work(summary: RunSummary) -> list[Content]:
     if summary.earlier.files:
         notes.insert(0, f"{plural(summary.earlier.files, 'file')} done before this session")
     if summary.replaced:
-        notes.append(f"{plural(summary.replaced, 'residue')} read as X")
+        notes.append(f"{plural(summary.replaced, 'residue')} read as unknown")
     if summary.first_batch_seconds is not None:
         notes.append(f"first batch {summary.first_batch_seconds:.1f}s after the command")
     bound = ""

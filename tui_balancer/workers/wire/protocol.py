@@ -123,7 +123,7 @@ class FileResult:
         written: Its outputs, in the task's order.
         sequences: Vectors written.
         truncated: Sequences cut at the maximum length.
-        replaced: Residues read as X.
+        replaced: Residues read as unknown.
         skipped: Sequences left out because they were empty or too long.
         failed_ids: Sequences left out because they did not fit into memory even alone.
     """
