@@ -1,8 +1,8 @@
-"""Tiny files against the same sequences in four: `python -m tests.benchmarks.small_files`.
+"""Tiny files against the same sequences in one, or a few: `python -m tests.benchmarks.small_files`.
 
 Whole runs of a session, by turns. The rate counts from the first batch to the last output, since
 start-up would hide the difference. The processor time is that of the app and its workers, from the
-search for inputs to the end; what of it is beyond the four files is the price of a tiny file.
+search for inputs to the end; what of it is beyond the few files is the price of a tiny file.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from pathlib import Path
 from statistics import median
 
 from tests.support.sessions import on_cores
+from tui_balancer.formatting import plural
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.workers.process.spawning import start_helper
-
-FEW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +34,16 @@ class Measured:
     processor_seconds: float
 
 
-def write_inputs(folder: Path, files: int, most: int) -> None:
-    """Write files of one sequence to `most`, and the same sequences in four."""
+def write_inputs(folder: Path, files: int, most: int, few: int) -> None:
+    """Write files of one sequence to `most`, and the same sequences in a few."""
     dice = random.Random(0)
     counts = [dice.randint(1, most) for _ in range(files)]
     (source,) = write_synthetic(folder / "source", files=1, sequences=sum(counts), seed=0)
     records = [f">{record}" for record in source.read_text().split(">")[1:]]
     (folder / "many").mkdir()
     (folder / "few").mkdir()
-    for number in range(FEW):
-        (folder / "few" / f"{number}.fasta").write_text("".join(records[number::FEW]))
+    for number in range(few):
+        (folder / "few" / f"{number}.fasta").write_text("".join(records[number::few]))
     for number, count in enumerate(counts):
         taken, records = records[:count], records[count:]
         (folder / "many" / f"{number:05}.fasta").write_text("".join(taken))
@@ -77,6 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--most", type=int, default=5, help="sequences in a tiny file")
+    parser.add_argument("--few", type=int, default=1, help="files with the same sequences")
     parser.add_argument("--model", default="untrained:esm2_t6_8M_UR50D")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
@@ -84,7 +84,7 @@ def main() -> None:
     start_helper()
     runs: dict[str, list[Measured]] = {"few": [], "many": []}
     with tempfile.TemporaryDirectory() as name:
-        write_inputs(Path(name), options.files, options.most)
+        write_inputs(Path(name), options.files, options.most, options.few)
         for _ in range(options.rounds):
             for which, measured in runs.items():
                 measured.append(measure(Path(name) / which, options.model, options.workers))
@@ -92,7 +92,7 @@ def main() -> None:
     pairs = zip(runs["few"], runs["many"], strict=True)
     beyond = [other.processor_seconds - one.processor_seconds for one, other in pairs]
     tiny = f"{options.files:,} files of 1 to {options.most}"
-    print(f"{f'{FEW} files':<24}{few:>10,.0f} residues/s")
+    print(f"{plural(options.few, 'file'):<24}{few:>10,.0f} residues/s")
     print(f"{tiny:<24}{many:>10,.0f} residues/s  {many / few:.1%}")
     each = ", ".join(f"{1e3 * one / options.files:.2f}" for one in beyond)
     print(f"processor time a tiny file: {1e3 * median(beyond) / options.files:.2f} ms ({each})")
