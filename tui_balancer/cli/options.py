@@ -61,6 +61,11 @@ Listed = Annotated[
 RunFolder = Annotated[Path, Parameter(name="OUT", help="The run folder.")]
 
 
+def _unsplit(_type: object, value: str, *, delimiter: str | None = None) -> list[str]:  # noqa: ARG001
+    """Return the value of an environment variable as one, also with blanks in it."""
+    return [value]
+
+
 @Parameter(name="*", group=MODEL)
 @dataclass(frozen=True)
 class ModelOptions:
@@ -71,13 +76,14 @@ class ModelOptions:
         COMMON,
         Parameter(
             negative=(),
-            env_var_split=lambda _type, value: [value],
+            env_var_split=_unsplit,
             show_default=", ".join,
             help=f"A model by name, or the path of a checkpoint, of {TITLES}. "
             "`tui-balancer manual models` lists the names, and which are downloaded. A "
             "checkpoint is a file in its makers' format or a folder in Hugging Face's; OWNER/NAME "
             "is one in the Hugging Face cache. untrained:NAME has random weights (tests and "
-            "benchmarks, not science).",
+            "benchmarks, not science). Several models, each with --model, embed every input; "
+            "MODEL=INPUT gives a model inputs of its own.",
         ),
     ] = (DEFAULT_MODEL,)
 

@@ -46,6 +46,15 @@ def test_the_command_line_goes_before_the_environment_and_that_before_the_file(
     assert workers_and_policy("--cpu-workers", "4") == (4, 60.0)
 
 
+def test_a_model_of_the_environment_is_one_also_with_blanks_in_its_path(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not path.exists()
+    monkeypatch.setenv("TUI_BALANCER_MODEL", "my models/x.pt")
+    _, bound, _ = app.parse_args(["run", "proteins", "-o", "out"], exit_on_error=False)
+    assert bound.arguments["model"].model == ("my models/x.pt",)
+
+
 def test_the_file_s_own_variable_is_not_a_cluster_s_option(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
