@@ -6,6 +6,10 @@ import time
 
 import pytest
 
+from tests.support.screen import unhurried
+
+__all__ = ["unhurried"]
+
 
 @pytest.fixture(autouse=True)
 def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:

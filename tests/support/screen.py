@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
+import pytest
+from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets._toast import Toast
 
@@ -14,10 +18,25 @@ from tests.support.fake_run import FakeRun
 from tests.support.pictures import DEVICES, ENDED, QUEUES, RUNNING, UNITS, WORK
 from tui_balancer.notices import Notice
 from tui_balancer.scheduler.events import WarningEvent
+from tui_balancer.ui import poller
 from tui_balancer.ui.app import BalancerApp
+from tui_balancer.ui.widgets import file_list
 from tui_balancer.view.handle import RunSnapshot
 
 DEADLINE_SECONDS = 60.0
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the screen put nothing off because the machine is slow, and keep what it notifies of."""
+    monkeypatch.setattr(poller, "FILES_SHARE", math.inf)
+    monkeypatch.setattr(file_list, "_SORT_SHARE", math.inf)
+    notify = App.notify
+
+    def notify_for_long(app: App[Any], message: str, **options: Any) -> None:
+        notify(app, message, **{**options, "timeout": 3600.0})
+
+    monkeypatch.setattr(App, "notify", notify_for_long)
 
 
 def fake_run(snapshot: RunSnapshot = RUNNING) -> FakeRun:

@@ -12,8 +12,11 @@ import sys
 from pathlib import Path
 from tests.support.screen import fake_run
 from tui_balancer.ui.app import BalancerApp
+from tui_balancer.ui import showing
 from tui_balancer.ui.screens.run_screen import RunScreen
 from tui_balancer.ui.showing import show
+
+showing.STEADY_SECONDS = 1e6
 
 def broken(screen, event):
     if event.key == "x":
@@ -31,7 +34,10 @@ print("left", show(lambda: BalancerApp(run)).name)
 REAL = """
 import sys
 from tui_balancer.cli import app
+from tui_balancer.ui import showing
 from tui_balancer.ui.screens.run_screen import RunScreen
+
+showing.STEADY_SECONDS = 1e6
 
 def broken(screen, event):
     if event.key == "x":

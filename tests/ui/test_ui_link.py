@@ -22,7 +22,7 @@ from tui_balancer.ui.messages import (
     Picture,
     SnapshotTaken,
 )
-from tui_balancer.ui.poller import RunPoller
+from tui_balancer.ui.poller import FILES_SHARE, RunPoller
 
 
 class Mailbox(MessagePump):
@@ -114,6 +114,7 @@ def test_tables_of_very_many_files_come_less_often(monkeypatch: pytest.MonkeyPat
             now += 0.5
             return super().places(known)
 
+    monkeypatch.setattr("tui_balancer.ui.poller.FILES_SHARE", FILES_SHARE)
     monkeypatch.setattr("tui_balancer.ui.poller.time.perf_counter", lambda: now)
     run, box = Slow(RUNNING, dict(QUEUES), UNITS), Mailbox()
     link = RunPoller(run, box, refresh_hz=4)
