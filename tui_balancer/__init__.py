@@ -1,4 +1,4 @@
-"""Embeddings of many protein FASTA files, balanced over every device of a machine."""
+"""Embeddings of many FASTA files, balanced over every device of a machine."""
 
 import time
 

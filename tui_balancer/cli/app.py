@@ -35,7 +35,7 @@ app = CommandLine(
     name="tui-balancer",
     version=__version__,
     help_flags=("--help", "-h", HELP_ALL),
-    help=f"{TITLES} embeddings of many protein FASTA files, on every device of this machine.\n\n"
+    help=f"{TITLES} embeddings of many FASTA files, on every device of this machine.\n\n"
     "Files are assigned to the devices by cost, and a device that runs out of work steals whole "
     "files from a busy one. Watch and control it on the screen, or run it without one.\n\n"
     + EXIT_CODES,
