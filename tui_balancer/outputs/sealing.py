@@ -70,8 +70,8 @@ class MeasuredFile:
 class ShieldedFile(io.FileIO):
     """A file for libraries that cannot stand a full disk: it fails once they are through.
 
-    HDF5 crashes the process when it cannot write what it holds. From the first failure on nothing
-    more is written, and the library hears of none.
+    HDF5 crashes the process when it cannot write what it holds, and torch reports a mistake of
+    its own. After the first failure nothing more is written, and the library is told of none.
 
     Attributes:
         failure: The first one; None as long as all is well.
