@@ -20,7 +20,7 @@ import pytest
 from tests.support.commands import run_command
 from tests.support.terminal import LEAVE_SCREEN, OpenTerminal, Terminal
 
-DEADLINE_SECONDS = 90.0
+DEADLINE_SECONDS = 200.0
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = """

@@ -31,7 +31,7 @@ from tui_balancer.view.handle import Phase, RunHandle
 
 pytestmark = pytest.mark.usefixtures("preloaded")
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 200.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from tui_balancer.attach.letters import mailbox
 from tui_balancer.attach.point import AttachPoint
 from tui_balancer.inputs.synthetic import write_synthetic
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 200.0
 
 
 def status(folder: Path) -> dict[str, Any]:

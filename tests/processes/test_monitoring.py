@@ -14,7 +14,7 @@ import pytest
 from tests.support.commands import run_command, tui_balancer_here
 from tui_balancer.inputs.synthetic import write_synthetic
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 200.0
 
 
 @pytest.mark.usefixtures("preloaded")

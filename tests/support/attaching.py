@@ -19,7 +19,7 @@ from tui_balancer.attach.point import AttachPoint
 from tui_balancer.attach.server import AttachServer
 from tui_balancer.workers.wire.socket_folder import private_folder
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 200.0
 
 
 @dataclass

@@ -18,9 +18,6 @@ from tui_balancer.cli import app
 COMMAND_SECONDS = 250.0
 """How long a command may take on a machine that is busy with other things too."""
 
-PATIENCE_SECONDS = 60.0
-"""How long a process may take to end there."""
-
 
 def run_command(*inputs: Path, output: Path, workers: int = 1) -> list[str]:
     """Return a run of the smallest model on the CPU, as a person types it."""
@@ -83,7 +80,7 @@ def workers_of(pid: int) -> list[psutil.Process]:
 
 def all_end(processes: list[psutil.Process]) -> bool:
     """Wait until these processes have ended; False if one outlives the patience."""
-    return not survivors(processes, PATIENCE_SECONDS)
+    return not survivors(processes, COMMAND_SECONDS)
 
 
 def survivors(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:

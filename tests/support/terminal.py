@@ -17,7 +17,7 @@ from typing import Any
 
 import pyte
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 200.0
 """How long a screen may take to show what is waited for; far more than it does."""
 
 LEAVE_SCREEN = "\x1b[?1049l"

@@ -11,7 +11,7 @@ from tui_balancer.leases import Directive, Share
 from tui_balancer.samples import Telemetry
 from tui_balancer.workers.wire.protocol import DeviceFacts, Task, TaskProgress, TaskResult, WorkerId
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 200.0
 
 
 @dataclass
