@@ -37,16 +37,12 @@ from tui_balancer.engines.dask.node_check import Look
 from tui_balancer.engines.dask.plugin import SlotEnding, SlotPlugin
 from tui_balancer.engines.dask.request import ClusterRequest
 from tui_balancer.errors import UserError
-from tui_balancer.run.live.session import RunSession
 from tui_balancer.run.prepare.prepare import prepare
 from tui_balancer.scheduler.commands import PauseAll, PauseDevice, ResumeAll
 from tui_balancer.scheduler.events import DoneEvent, ReturnEvent
-from tui_balancer.scheduler.model import DeviceMetrics
 from tui_balancer.settings import RunSettings
 from tui_balancer.view.handle import Step
 from tui_balancer.workers.wire.protocol import TaskResult, WorkerId
-
-FLOOR_SECONDS = 5.0
 
 FOUR = {"node-1/cpu:0", "node-1/cpu:1", "node-2/cpu:0", "node-2/cpu:1"}
 
@@ -61,14 +57,6 @@ def _nodes_are_told(network: Network, record_property: Callable[[str, object], N
 def there(processes: Processes) -> ClusterRequest:
     """The cluster, all of whose four workers are waited for."""
     return ClusterRequest(scheduler=processes.address, expected_workers=4)
-
-
-def alone_in_mid_file(run: RunSession) -> DeviceMetrics:
-    """Wait until a device is in the middle of a file, and pause the others: they take nothing."""
-    row = wait_for_row(run, in_mid_file)
-    for device in FOUR - {row.device}:
-        assert run.execute(PauseDevice(device)).accepted
-    return row
 
 
 def test_four_workers_of_two_nodes_make_the_bytes_of_one_machine(
@@ -116,8 +104,7 @@ def test_a_node_with_other_weights_is_left_out_by_its_name(
     run.start()
     victim = wait_for_row(run, in_mid_file).device
     assert run.execute(PauseAll()).accepted
-    # All have theirs then; whoever loads it now finds another of the same size.
-    wait_until(run, lambda: run.worker_service.facts.keys() == FOUR)
+    # The others have theirs; whoever loads it now finds another of the same size.
     make_checkpoint(tmp_path / "other" / model.name, 4, 160, 8, seed=1).replace(model)
     os.kill(run.engine.pids()[victim], signal.SIGKILL)
     told = f"{victim} is left out: {model} is not the model that the run began with"
@@ -166,10 +153,9 @@ def test_a_killed_worker_comes_back_by_its_nanny_and_costs_no_byte(
 ) -> None:
     run = session_on(there, proteins, checkpoint, tmp_path / "out")
     run.start()
-    victim = alone_in_mid_file(run).device
+    victim = wait_for_row(run, in_mid_file).device
     os.kill(run.engine.pids()[victim], signal.SIGKILL)
     wait_until(run, lambda: f"{victim} worker died: its process was lost; restart 1" in lines(run))
-    assert run.execute(ResumeAll()).accepted
     assert finished(run).done == FILES
     assert outputs(tmp_path / "out") == quiet
 
@@ -177,15 +163,12 @@ def test_a_killed_worker_comes_back_by_its_nanny_and_costs_no_byte(
 def test_a_stopped_worker_is_given_up_by_its_silence_and_its_nanny_kills_it(
     there: ClusterRequest, proteins: Path, checkpoint: Path, quiet: dict[str, bytes], tmp_path: Path
 ) -> None:
-    run = session_on(
-        there, proteins, checkpoint, tmp_path / "out", hang_floor=FLOOR_SECONDS, splitting=False
-    )
+    run = session_on(there, proteins, checkpoint, tmp_path / "out", hang_floor=1.0, splitting=False)
     run.start()
-    victim = alone_in_mid_file(run).device
+    victim = wait_for_row(run, in_mid_file).device
     stopped = psutil.Process(run.engine.pids()[victim])
     stopped.suspend()
     wait_until(run, lambda: any(f"{victim} worker died: no progress" in one for one in lines(run)))
-    assert run.execute(ResumeAll()).accepted
     assert finished(run).done == FILES
     stopped.wait(DEADLINE_SECONDS)
     assert outputs(tmp_path / "out") == quiet
@@ -200,9 +183,7 @@ def test_a_node_that_was_cut_off_is_refused_its_late_answer_and_comes_back(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = session_on(
-        there, proteins, checkpoint, tmp_path / "out", hang_floor=FLOOR_SECONDS, splitting=False
-    )
+    run = session_on(there, proteins, checkpoint, tmp_path / "out", hang_floor=1.0, splitting=False)
     answered: Queue[tuple[str, int, int]] = Queue()
     take_answer = run.worker_service.finish
 
@@ -212,27 +193,28 @@ def test_a_node_that_was_cut_off_is_refused_its_late_answer_and_comes_back(
 
     monkeypatch.setattr(run.worker_service, "finish", finish)
     run.start()
-    victim = alone_in_mid_file(run).device
-    node = victim.partition("/")[0]
+    row = wait_for_row(run, in_mid_file)
+    node, lease = row.device.partition("/")[0], row.running
+    assert lease is not None
+    # Nobody else is to take it meanwhile.
+    for device in FOUR - {row.device}:
+        assert run.execute(PauseDevice(device)).accepted
     # It is told to kill the worker, and hears that only once the answer has come.
     nanny = psutil.Process(processes.nodes[node].pid)
     nanny.suspend()
     processes.cut_off(node)
-    lost = f"{victim} worker died: no progress"
+    lost = f"{row.device} worker died: no progress"
     wait_until(run, lambda: any(lost in one for one in lines(run)))
-    # What it had by then, or was about to hand in.
-    events = run.events_after(0)
-    given_up = next(one for one in events if isinstance(one, ReturnEvent) and one.device == victim)
     processes.connect(node)
-    unit, epoch = given_up.unit_id, given_up.epoch
-    while answered.get(timeout=DEADLINE_SECONDS) != (victim, unit, epoch):
+    unit = lease.unit.unit_id
+    while answered.get(timeout=DEADLINE_SECONDS) != (row.device, unit, lease.epoch):
         pass
     done = [one for one in run.events_after(0) if isinstance(one, DoneEvent)]
-    assert (unit, epoch) not in [(one.unit_id, one.epoch) for one in done]
-    stem = Path(given_up.unit_name).stem
-    assert not list((tmp_path / "out").rglob(f"{stem}_ESM.*.{epoch}.tmp"))
+    assert (unit, lease.epoch) not in [(one.unit_id, one.epoch) for one in done]
+    stem = Path(lease.unit.name).stem
+    assert not list((tmp_path / "out").rglob(f"{stem}_ESM.*.{lease.epoch}.tmp"))
     nanny.resume()
-    wait_until(run, lambda: [*lines(run)].count(f"{victim} model loaded") >= 2)
+    wait_until(run, lambda: [*lines(run)].count(f"{row.device} model loaded") == 2)
     run.execute(ResumeAll())
     assert finished(run).done == FILES
     assert outputs(tmp_path / "out") == quiet
@@ -249,11 +231,10 @@ def test_a_node_that_joins_late_gets_work_and_the_end_of_its_nanny_loses_none(
 ) -> None:
     monkeypatch.setattr(engine, "REJOIN_SECONDS", 0.0)
     run = session_on(there, proteins, checkpoint, tmp_path / "out")
+    processes.add_node("node-3", workers=1)
     run.start()
     wait_for_row(run, in_mid_file)
-    # Those that are there leave it something to do.
     assert run.execute(PauseAll()).accepted
-    processes.add_node("node-3", workers=1)
     wait_until(run, lambda: states(run).get("node-3/cpu:0") == "busy")
     processes.kill_node("node-3")
     wait_until(run, lambda: states(run)["node-3/cpu:0"] == "dead")
@@ -300,10 +281,9 @@ def test_without_its_scheduler_a_run_stops_in_order_and_goes_on_elsewhere(
     quiet: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
-    run = session_on(there, proteins, checkpoint, tmp_path / "out", splitting=False)
+    run = session_on(there, proteins, checkpoint, tmp_path / "out")
     run.start()
-    # The others stay in the middle of their files: the run cannot end before it knows.
-    alone_in_mid_file(run)
+    wait_for_row(run, in_mid_file)
     # The module's last test: nobody needs it any more.
     processes.kill_scheduler()
     summary = finished(run)
