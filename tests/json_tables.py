@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tui_balancer.cli.commands.control import ControlResult
 from tui_balancer.monitoring.alerts import Notification
+from tui_balancer.run.lab.model_list import ModelList
 from tui_balancer.view.status import RunStatus
 from tui_balancer.view.why.facts import Explanations
 
@@ -24,6 +25,9 @@ PRINTED: dict[str, type] = {
     "explain --json": Explanations,
 }
 """What each command prints."""
+
+LISTED: dict[str, type] = {"models --json": ModelList}
+"""What the command prints without a run."""
 
 NOTIFIED = {"notification": Notification}
 """What the command of `--notify` reads."""

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.json_tables import NOTIFIED, PRINTED, field_table
+from tests.json_tables import LISTED, NOTIFIED, PRINTED, field_table
 from tui_balancer.monitoring.metrics import METRICS
 from tui_balancer.ui.keymap import FILTERING, GLOBAL, REPLAY, SECTIONS, SHOWING, Key
 
 _MANUAL = Path(__file__).parents[1] / "tui_balancer" / "manual"
 KEYS_PAGE = _MANUAL / "screen-and-keys.md"
 CONTROL_PAGE = _MANUAL / "control.md"
+MODELS_PAGE = _MANUAL / "models.md"
 MONITORING_PAGE = _MANUAL / "monitoring.md"
 BEGIN, END = "<!-- keys: `python -m tests.manual` writes them -->", "<!-- /keys -->"
 
@@ -78,4 +79,5 @@ def _shown(key: Key) -> str:
 if __name__ == "__main__":
     KEYS_PAGE.write_text(written(KEYS_PAGE.read_text()))
     CONTROL_PAGE.write_text(with_fields(CONTROL_PAGE.read_text()))
+    MODELS_PAGE.write_text(with_fields(MODELS_PAGE.read_text(), LISTED))
     MONITORING_PAGE.write_text(with_metrics(MONITORING_PAGE.read_text()))

@@ -71,6 +71,7 @@ _add("plan:plan", usage="Usage: tui-balancer plan INPUT... [OPTIONS]", config=_p
 _add("virnucpro:virnucpro", help_epilogue=EXIT_CODES)
 _add("plan:devices", config=_preferences)
 _add("plan:bench", config=_preferences)
+_add("models:models", usage="Usage: tui-balancer models [WORD...] [OPTIONS]", config=_preferences)
 _add("export:export")
 _add("export:inspect")
 _add("export:verify")

@@ -79,11 +79,11 @@ class ModelOptions:
             env_var_split=_unsplit,
             show_default=", ".join,
             help=f"A model by name, or the path of a checkpoint, of {TITLES}. "
-            "`tui-balancer manual models` lists the names, and which are downloaded. A "
-            "checkpoint is a file in its makers' format or a folder in Hugging Face's; OWNER/NAME "
-            "is one in the Hugging Face cache. untrained:NAME has random weights (tests and "
-            "benchmarks, not science). Several models, each with --model, embed every input; "
-            "MODEL=INPUT gives a model inputs of its own.",
+            "`tui-balancer models` lists the names. A checkpoint is a file in its makers' format "
+            "or a folder in Hugging Face's; OWNER/NAME is one in the Hugging Face cache. "
+            "untrained:NAME has random weights (tests and benchmarks, not science). Several "
+            "models, each with --model, embed every input; MODEL=INPUT gives a model inputs of "
+            "its own.",
         ),
     ] = (DEFAULT_MODEL,)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from tui_balancer.cli.embedding_options import EmbeddingOptions
 from tui_balancer.cli.options import BalancingOptions, DeviceOptions, ModelOptions, option_name
 from tui_balancer.errors import UserError
-from tui_balancer.export.merge import require_mergeable
 from tui_balancer.inputs.records import OF_THE_MODEL, ReadingRules
 from tui_balancer.outputs.formats import parse_formats, require_room
 from tui_balancer.representations import Representations, kinds_named
@@ -57,6 +56,8 @@ def run_settings(
     formats = parse_formats(embedding.format)
     require_room(formats, Representations(layers, include, width=1))
     if embedding.merge:
+        from tui_balancer.export.merge import require_mergeable
+
         require_mergeable(formats)
     for kind in include:
         if embedding.long == "window" and not kind.joins:

@@ -51,6 +51,10 @@ def test_help_imports_nothing_slow(words: list[str]) -> None:
     assert imported(SLOW, *words) == []
 
 
+def test_the_list_of_models_imports_neither_torch_nor_the_screen() -> None:
+    assert imported("Bio esm numpy pyarrow textual torch", "models", "--devices", "cpu") == []
+
+
 def test_help_of_a_command_imports_no_other_command() -> None:
     others = [one for one in commands() if not one.endswith(".run")]
     assert imported(" ".join(others), "run", "--help") == []

@@ -5,6 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tui_balancer.embedding.families.table import FAMILIES, MODELS
+
+
+def cached_model(name: str) -> Path | None:
+    """Return the file or folder of a named model; None if it is not on this machine."""
+    family = FAMILIES[MODELS[name].family]
+    if not family.downloaded:
+        return cached_snapshot(family.models[name].repository)
+    path = cached_checkpoint(name)
+    return path if path.exists() else None
+
 
 def cached_checkpoint(name: str) -> Path:
     """Return where torch's hub cache keeps a named model's checkpoint, be it there or not.

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from tui_balancer.embedding.checkpoints.caches import (
     cached_checkpoint,
+    cached_model,
     cached_snapshot,
     hub_cache,
 )
@@ -58,12 +59,13 @@ def locate(
         return request.path.absolute()
     if isinstance(request, HubModel):
         return _snapshot(request.repository)
+    if (found := cached_model(request.name)) is not None:
+        return found
     family = FAMILIES[MODELS[request.name].family]
     if not family.downloaded:
         return _snapshot(family.models[request.name].repository)
     path = cached_checkpoint(request.name)
-    if not path.exists():
-        download_checkpoint(request.name, path, on_download, first_byte_seconds, models_url)
+    download_checkpoint(request.name, path, on_download, first_byte_seconds, models_url)
     return path
 
 

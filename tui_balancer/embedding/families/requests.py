@@ -124,4 +124,4 @@ def known_name(name: str) -> str:
     close = containing or difflib.get_close_matches(wanted, by_lower_case, n=1, cutoff=0.5)
     if close:
         raise UserError(f"unknown model {name!r}: did you mean {by_lower_case[close[0]]}?")
-    raise UserError(f"unknown model {name!r}: `tui-balancer manual models` lists the names")
+    raise UserError(f"unknown model {name!r}: `tui-balancer models` lists the names")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from tui_balancer.embedding.models import ModelShape
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.formatting import duration
-from tui_balancer.run.prepare.plan import assumed_flops
 from tui_balancer.run.prepare.prepare import PreparedRun
+from tui_balancer.run.prepare.speeds import assumed_flops
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Unit
 
 PATIENCE = 10.0

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.embedding.models import ModelShape
+from tui_balancer.embedding.settings import Precision
 
 CPU_BATCH_TOKENS = 2048
 """With half as many, one core with AVX-512 took 4 to 7 % longer for 8M and 35M; twice as many
@@ -27,6 +28,7 @@ _STATE_BYTES = 64
 twice the feed-forward's expansion."""
 
 _WEIGHT_BYTES = 4
+_HALF_WEIGHT_BYTES = 2
 
 
 def suitable_batch_tokens(devices: Sequence[SelectedDevice], shape: ModelShape) -> int:
@@ -49,3 +51,13 @@ def gpu_batch_tokens(shape: ModelShape, memories: Sequence[int] = ()) -> int:
         states = min(states, (min(memories) - weights) // (2 * _STATE_BYTES))
     tokens = max(states // shape.activation_width, _LEAST_GPU_TOKENS)
     return 1 << (tokens.bit_length() - 1)
+
+
+def gpu_worker_bytes(shape: ModelShape, precision: Precision) -> int:
+    """Return about how many bytes of a GPU a worker needs: the weights, and a batch that is fast.
+
+    On a smaller GPU batches are smaller.
+    """
+    of_a_weight = _WEIGHT_BYTES if precision == "fp32" else _HALF_WEIGHT_BYTES
+    states = gpu_batch_tokens(shape) * shape.activation_width
+    return of_a_weight * shape.weights + _STATE_BYTES * states

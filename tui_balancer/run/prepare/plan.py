@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-from tui_balancer.devices.info import kind_of
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.scan import FileScan
@@ -16,6 +15,7 @@ from tui_balancer.outputs.layout import output_paths
 from tui_balancer.run.prepare.duplicates import without_copies
 from tui_balancer.run.prepare.models import PreparedModel, model_spec
 from tui_balancer.run.prepare.prepare import PreparedRun
+from tui_balancer.run.prepare.speeds import COMMON_LENGTH, assumed_flops
 from tui_balancer.run_folder.manifest import Manifest, file_records, numbered_from
 from tui_balancer.run_folder.shards import index_parts, with_costs_of
 from tui_balancer.scheduler.model import DeviceSpec, Unit
@@ -25,24 +25,11 @@ from tui_balancer.scheduler.policy.model_shares import assign_by_model
 from tui_balancer.scheduler.simulation.devices import REPORT_SECONDS, Rules, SimulatedDevice
 from tui_balancer.scheduler.simulation.simulate import simulate
 
-CUDA_FLOPS = 15e12
-"""Assumed FLOP/s of a card of weight 1.0 (RTX 3090): under half of its 35.6 TFLOPS in fp32."""
-
-MPS_FLOPS = 2e12
-"""Assumed FLOP/s of an Apple GPU: about half of an M1's fp32 rate in its data sheet."""
-
-CPU_THREAD_FLOPS = 1e11
-"""Assumed FLOP/s of a CPU thread: about half of a core with AVX-512 at 3 GHz."""
-
-
 SIMULATED_FILES = 20_000
 """With more files the end is not simulated: the bound is within 0.1 % of it."""
 
 BATCHES = 20_000
 """Maximum number of simulated batches, for the same reason."""
-
-COMMON_LENGTH = 300
-"""Tokens of an average protein, which has a small effect on the cost of a batch."""
 
 REPORTS = 1000
 """Number of progress reports of a simulated device; more would only take longer."""
@@ -163,11 +150,3 @@ def _batch_cost(prepared: PreparedRun) -> float:
 def _flops(spec: DeviceSpec, selected: SelectedDevice) -> float:
     """Return a device's rate from earlier runs, or else its assumed rate, in FLOP/s."""
     return spec.rate or assumed_flops(spec.device, spec.weight, selected.threads)
-
-
-def assumed_flops(device: str, weight: float, threads: int) -> float:
-    """Return the assumed FLOP/s of a device; a run measures them."""
-    kind = kind_of(device)
-    if kind == "cpu":
-        return CPU_THREAD_FLOPS * threads
-    return MPS_FLOPS if kind == "mps" else CUDA_FLOPS * weight

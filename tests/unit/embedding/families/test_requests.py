@@ -67,7 +67,7 @@ def test_an_unknown_name_is_answered_with_the_one_that_was_meant(text: str, mean
 
 @pytest.mark.parametrize("text", ["", "gpt", "untrained:", "untrained:/some/where.pt"])
 def test_a_name_like_no_other_is_answered_with_the_page_that_lists_them(text: str) -> None:
-    with pytest.raises(UserError, match=r"`tui-balancer manual models` lists the names$") as caught:
+    with pytest.raises(UserError, match=r"`tui-balancer models` lists the names$") as caught:
         parse_model(text, 0)
     assert "\n" not in str(caught.value)
 

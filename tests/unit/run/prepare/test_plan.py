@@ -19,12 +19,12 @@ from tui_balancer.inputs.scan import scan
 from tui_balancer.run.prepare import plan
 from tui_balancer.run.prepare.models import PreparedModel, model_spec
 from tui_balancer.run.prepare.plan import (
-    CUDA_FLOPS,
     ScannedModel,
     planned_manifest,
     predicted_seconds,
 )
 from tui_balancer.run.prepare.prepare import PreparedRun
+from tui_balancer.run.prepare.speeds import CUDA_FLOPS
 from tui_balancer.scheduler.model import TimeSettings
 from tui_balancer.scheduler.simulation.devices import Rules
 from tui_balancer.scheduler.simulation.run import SimulatedRun
