@@ -105,6 +105,16 @@ def hidden_states(
         float32 of shape (tokens, D), EOS and prefix included.
     """
     model = T5EncoderModel.from_pretrained(folder, dtype=torch.float32).eval()
+    return states_of(model, sequences, prefix, numbers)
+
+
+def states_of(
+    model: T5EncoderModel,
+    sequences: Sequence[str],
+    prefix: Sequence[int] = (),
+    numbers: Mapping[str, int] = NUMBERS,
+) -> list[list[torch.Tensor]]:
+    """Return the same of a model that is loaded, see `hidden_states`."""
     tokens = [[*prefix, *(numbers[letter] for letter in sequence), 1] for sequence in sequences]
     longest = max(map(len, tokens))
     padded = torch.tensor([[*one, *[0] * (longest - len(one))] for one in tokens])
