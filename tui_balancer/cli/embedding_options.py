@@ -78,7 +78,7 @@ class EmbeddingOptions:
     MPS is used, else bf16 if all GPUs support it, else fp16. Everything else is fp32."""
 
     reference: Annotated[bool, flag()] = False
-    """Use fair-esm's own forward pass: slower, for comparison."""
+    """Use fair-esm's own forward pass (for its models): slower, for comparison."""
 
     format: Annotated[
         str,
