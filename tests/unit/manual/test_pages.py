@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tui_balancer.embedding.families.table import FAMILIES
+from tui_balancer.embedding.families.table import FAMILIES, MODELS
 from tui_balancer.errors import UserError
 from tui_balancer.manual.pages import PAGES, page, search, sections, title
 
@@ -51,3 +53,12 @@ def test_the_page_of_models_names_every_model_and_its_licence() -> None:
         for name, model in family.models.items():
             assert f"`{name}`" in text
             assert model.licence in text
+
+
+def test_the_table_of_parity_has_every_family_within_the_bound_of_float32() -> None:
+    (parity,) = (one.text for one in sections("models") if one.heading == "Parity")
+    compared = {MODELS[name].family for name in re.findall(r"^\| `([^`]+)`", parity, re.MULTILINE)}
+    assert compared == FAMILIES.keys()
+    errors = [float(one) for one in re.findall(r"\d+e-\d+", parity)]
+    assert len(errors) >= 4 * 5 * len(FAMILIES)
+    assert max(errors) <= 1e-5
