@@ -92,6 +92,16 @@ class FamilyCode(Protocol):
         """
 
 
+def nothing_more(
+    source: ModelSource,
+    request: ModelRequest,
+    kinds: Sequence[Kind],
+    on_download: OnDownload | None,
+    first_byte_seconds: float | None,
+) -> None:
+    """Be the `FamilyCode.require` of a family whose kinds take nothing but the checkpoint."""
+
+
 def code_of(family: str) -> FamilyCode:
     """Return the code of a family."""
     return cast(FamilyCode, import_module(f"{__package__}.{family}.code"))

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from tui_balancer.embedding.checkpoints.download import OnDownload
 from tui_balancer.embedding.checkpoints.sources import read_again
-from tui_balancer.embedding.families.code import Rows
+from tui_balancer.embedding.families.code import Rows, nothing_more
 from tui_balancer.embedding.families.esmc.checkpoint import read
 from tui_balancer.embedding.families.esmc.family import EsmcShape
 from tui_balancer.embedding.families.esmc.layers import PackedForward
 from tui_balancer.embedding.families.esmc.names import parameter_shapes
 from tui_balancer.embedding.families.esmc.weights import packer, take_weights
-from tui_balancer.embedding.families.requests import ModelRequest
 from tui_balancer.embedding.families.seeded import random_weights, seeded_weights
 from tui_balancer.embedding.models import ModelSource
-from tui_balancer.representations import Kind, Representations
+from tui_balancer.representations import Representations
 
 __all__ = ["load", "packed", "read", "require"]
 
@@ -39,14 +37,7 @@ class LoadedModel:
     sha256: str
 
 
-def require(
-    source: ModelSource,
-    request: ModelRequest,
-    kinds: Sequence[Kind],
-    on_download: OnDownload | None,
-    first_byte_seconds: float | None,
-) -> None:
-    """See `code.FamilyCode`: a checkpoint is all that its kinds take."""
+require = nothing_more
 
 
 def load(source: ModelSource, scratch: Path | None = None) -> LoadedModel:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from tui_balancer.embedding.checkpoints.download import OnDownload
 from tui_balancer.embedding.checkpoints.sources import read_again
-from tui_balancer.embedding.families.code import Rows
-from tui_balancer.embedding.families.requests import ModelRequest
+from tui_balancer.embedding.families.code import Rows, nothing_more
 from tui_balancer.embedding.families.seeded import random_weights, seeded_weights
 from tui_balancer.embedding.families.t5.family import T5Shape
 from tui_balancer.embedding.families.t5.huggingface import parameter_shapes, read
@@ -20,7 +18,7 @@ from tui_balancer.embedding.families.t5.layers import PackedForward
 from tui_balancer.embedding.families.t5.tokens import Tokens, untrained_tokens
 from tui_balancer.embedding.families.t5.weights import packer, take_weights
 from tui_balancer.embedding.models import ModelSource
-from tui_balancer.representations import Kind, Representations
+from tui_balancer.representations import Representations
 
 __all__ = ["load", "packed", "read", "require"]
 
@@ -42,14 +40,7 @@ class LoadedModel:
     sha256: str
 
 
-def require(
-    source: ModelSource,
-    request: ModelRequest,
-    kinds: Sequence[Kind],
-    on_download: OnDownload | None,
-    first_byte_seconds: float | None,
-) -> None:
-    """See `code.FamilyCode`: a checkpoint is all that its kinds take."""
+require = nothing_more
 
 
 def load(source: ModelSource, scratch: Path | None = None) -> LoadedModel:
