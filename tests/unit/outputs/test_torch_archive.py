@@ -39,8 +39,9 @@ def large(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bo
     return everything
 
 
-@pytest.mark.parametrize("mapped", [False, True])
-@pytest.mark.parametrize("rows", [0, 1, 3, 70_000])
+@pytest.mark.parametrize(
+    ("rows", "mapped"), [(0, False), (1, False), (3, False), (3, True), (70_000, False)]
+)
 def test_it_loads_as_what_torch_itself_saves(
     rows: int, mapped: bool, large: bool, tmp_path: Path
 ) -> None:
@@ -52,8 +53,11 @@ def test_it_loads_as_what_torch_itself_saves(
     assert len(vectors) == rows
     assert all(vector.dtype == torch.float32 for vector in vectors)
     assert np.array_equal(np.array([vector.numpy() for vector in vectors]).reshape(-1, 5), matrix)
+    for vector in vectors[:1]:
+        vector.fill_(7)
     # A view of each row: a change of one changes no other.
-    assert len({id(vector._backward_hooks) for vector in vectors}) in (rows, 1)
+    others = [vector.numpy() for vector in vectors[1:]]
+    assert np.array_equal(np.array(others).reshape(-1, 5), matrix[1:])
 
 
 def test_the_pickled_object_is_byte_for_byte_that_of_torch(tmp_path: Path) -> None:
