@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,16 +82,15 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_tensors(path: Path) -> Mapping[str, torch.Tensor]:
-    """Return a file's tensors by Hugging Face's names, mapped where the format allows.
-
-    Args:
-        path: One of the folder's `weights_files`.
+def folder_tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield a folder's tensors with Hugging Face's names, mapped where the format allows.
 
     Raises:
-        UserError: It is broken, or it holds something else than tensors.
+        UserError: There are none, a file is broken, or it holds something else than tensors.
     """
-    return {_modern(str(key)): value for key, value in _tensors(path).items()}
+    for path in weights_files(folder):
+        for key, value in _tensors(path).items():
+            yield _modern(str(key)), value
 
 
 def _modern(key: str) -> str:

@@ -30,6 +30,30 @@ def unfit(path: Path, title: str, reason: str) -> UserError:
     return UserError(f"{path} is not a checkpoint of {title} ({reason})")
 
 
+def refuse_misfits(
+    path: Path, title: str, expected: Mapping[str, tuple[int, ...]], tensors: Mapping[str, object]
+) -> None:
+    """Compare what a checkpoint holds with the tensors of a model.
+
+    Args:
+        path: Of the checkpoint.
+        title: Of the family.
+        expected: The shapes of the model's tensors, by name.
+        tensors: The checkpoint's, by name.
+
+    Raises:
+        UserError: One is missing, unknown or of another shape.
+    """
+    for name in expected:
+        if name not in tensors:
+            raise unfit(path, title, f"{name} is missing")
+    for name, value in tensors.items():
+        if name not in expected:
+            raise unfit(path, title, f"{name} is unknown")
+        if not isinstance(value, torch.Tensor) or value.shape != expected[name]:
+            raise unfit(path, title, f"{name} has the wrong shape")
+
+
 def unpickled(path: Path) -> Mapping[str, Any]:
     """Return what a file of torch's holds, read under its safe loading.
 

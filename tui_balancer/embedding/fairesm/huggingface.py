@@ -16,12 +16,7 @@ from typing import Any
 
 import torch
 
-from tui_balancer.embedding.checkpoints.huggingface import (
-    CONFIG_NAME,
-    read_json,
-    read_tensors,
-    weights_files,
-)
+from tui_balancer.embedding.checkpoints.huggingface import CONFIG_NAME, folder_tensors, read_json
 from tui_balancer.embedding.checkpoints.tensors import NotOfFamily, unfit
 from tui_balancer.embedding.fairesm.checkpoint import Checkpoint
 from tui_balancer.embedding.fairesm.shape import FairEsmShape
@@ -114,12 +109,11 @@ def read_folder(folder: Path, wanted: Wanted) -> Checkpoint:
         reason = f"{CONFIG_NAME} does not name its layers, width and heads"
         raise unfit(folder, wanted.title, reason)
     weights: dict[str, torch.Tensor] = {}
-    for path in weights_files(folder):
-        for key, value in read_tensors(path).items():
-            if name := _fair_esm_name(key):
-                weights[name] = value
-            elif _is_of_the_body(key):
-                raise unfit(folder, wanted.title, f"{key} is unknown")
+    for key, value in folder_tensors(folder):
+        if name := _fair_esm_name(key):
+            weights[name] = value
+        elif _is_of_the_body(key):
+            raise unfit(folder, wanted.title, f"{key} is unknown")
     normed = "emb_layer_norm_before.weight" in weights
     if normed != bool(config["emb_layer_norm_before"]):
         said = f"its emb_layer_norm_before is {config['emb_layer_norm_before']!r}"

@@ -18,7 +18,7 @@ from esm.data import Alphabet
 from torch.overrides import TorchFunctionMode
 
 from tui_balancer.embedding.checkpoints.sources import read_again
-from tui_balancer.embedding.checkpoints.tensors import unfit
+from tui_balancer.embedding.checkpoints.tensors import refuse_misfits
 from tui_balancer.embedding.fairesm.checkpoint import Checkpoint
 from tui_balancer.embedding.fairesm.regression import CONTACT_HEAD, read_regression
 from tui_balancer.embedding.fairesm.shape import FairEsmShape
@@ -66,14 +66,13 @@ class Loader:
     def read(self, path: Path) -> Checkpoint:
         """See `code.FamilyCode.read`; only the regression of contacts may be absent."""
         checkpoint = self.read_folder(path) if path.is_dir() else self.read_file(path)
-        weights, expected = checkpoint.weights, self._empty(checkpoint).state_dict()
-        for key in expected.keys() - weights.keys() - set(CONTACT_HEAD):
-            raise unfit(path, self.title, f"{key} is missing")
-        for key, value in weights.items():
-            if key not in expected:
-                raise unfit(path, self.title, f"{key} is unknown")
-            if not isinstance(value, torch.Tensor) or value.shape != expected[key].shape:
-                raise unfit(path, self.title, f"{key} has the wrong shape")
+        weights, model = checkpoint.weights, self._empty(checkpoint)
+        expected = {
+            name: value.shape
+            for name, value in model.state_dict().items()
+            if name in weights or name not in CONTACT_HEAD
+        }
+        refuse_misfits(path, self.title, expected, weights)
         return checkpoint
 
     def load(self, source: ModelSource, scratch: Path | None = None) -> LoadedModel:

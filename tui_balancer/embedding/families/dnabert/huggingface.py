@@ -9,13 +9,8 @@ from pathlib import Path
 
 import torch
 
-from tui_balancer.embedding.checkpoints.huggingface import (
-    CONFIG_NAME,
-    read_json,
-    read_tensors,
-    weights_files,
-)
-from tui_balancer.embedding.checkpoints.tensors import NotOfFamily, unfit
+from tui_balancer.embedding.checkpoints.huggingface import CONFIG_NAME, folder_tensors, read_json
+from tui_balancer.embedding.checkpoints.tensors import NotOfFamily, refuse_misfits, unfit
 from tui_balancer.embedding.families.dnabert.family import FAMILY, DnabertShape
 from tui_balancer.embedding.families.dnabert.tokens import BaseTokens, read_tokens
 
@@ -107,28 +102,10 @@ def read(path: Path) -> Checkpoint:
         if config.get(key, value) != value:
             raise unfit(path, FAMILY.title, f"its {key} is {config[key]!r}, not {value!r}")
     weights: dict[str, torch.Tensor] = {}
-    for file in weights_files(path):
-        for key, value in read_tensors(file).items():
-            name = key.removeprefix(_PREFIX)
-            # What is left out: the pooler, and heads for other tasks.
-            if name.startswith(_BODY):
-                weights[name] = value
-    _refuse_misfits(path, parameter_shapes(shape), weights)
+    for key, value in folder_tensors(path):
+        name = key.removeprefix(_PREFIX)
+        # What is left out: the pooler, and heads for other tasks.
+        if name.startswith(_BODY):
+            weights[name] = value
+    refuse_misfits(path, FAMILY.title, parameter_shapes(shape), weights)
     return Checkpoint(shape, weights, read_tokens(path, shape.vocabulary))
-
-
-def _refuse_misfits(
-    path: Path, expected: Mapping[str, tuple[int, ...]], weights: Mapping[str, object]
-) -> None:
-    """Compare the tensors of a folder with those of the body.
-
-    Raises:
-        UserError: One is missing, unknown or of another shape.
-    """
-    for name in expected.keys() - weights.keys():
-        raise unfit(path, FAMILY.title, f"{name} is missing")
-    for name, value in weights.items():
-        if name not in expected:
-            raise unfit(path, FAMILY.title, f"{name} is unknown")
-        if not isinstance(value, torch.Tensor) or value.shape != expected[name]:
-            raise unfit(path, FAMILY.title, f"{name} has the wrong shape")

@@ -9,16 +9,10 @@ from typing import Any
 
 import torch
 
-from tui_balancer.embedding.checkpoints.huggingface import (
-    CONFIG_NAME,
-    read_json,
-    read_tensors,
-    weights_files,
-)
-from tui_balancer.embedding.checkpoints.tensors import NotOfFamily, unfit, unpickled
+from tui_balancer.embedding.checkpoints.huggingface import CONFIG_NAME, folder_tensors, read_json
+from tui_balancer.embedding.checkpoints.tensors import NotOfFamily, refuse_misfits, unfit, unpickled
 from tui_balancer.embedding.families.esmc.family import FAMILY, EsmcShape, inner_width
 from tui_balancer.embedding.families.esmc.names import parameter_shapes, renamed
-from tui_balancer.errors import UserError
 
 HEAD_WIDTH = 64
 """Of all published models; the makers' files do not say it."""
@@ -52,12 +46,12 @@ def read(path: Path) -> Checkpoint:
     """See `code.FamilyCode.read`."""
     if path.is_dir():
         shape = _shape_of_config(path, read_json(path / CONFIG_NAME))
-        tensors: dict[str, object] = {}
-        for file in weights_files(path):
-            tensors.update(read_tensors(file))
-        return _checked(path, shape, renamed(tensors))
-    weights = renamed(unpickled(path))
-    return _checked(path, _shape_of_weights(path, weights), weights)
+        weights = renamed(dict(folder_tensors(path)))
+    else:
+        weights = renamed(unpickled(path))
+        shape = _shape_of_weights(path, weights)
+    refuse_misfits(path, FAMILY.title, parameter_shapes(shape), weights)
+    return Checkpoint(shape, weights)
 
 
 def _shape_of_config(path: Path, config: Mapping[str, Any]) -> EsmcShape:
@@ -67,14 +61,14 @@ def _shape_of_config(path: Path, config: Mapping[str, Any]) -> EsmcShape:
     layers, width, heads = (config.get(one, config.get(other, 0)) for one, other in _SIZES)
     sizes = (layers, width, heads)
     if not all(isinstance(one, int) and one > 0 for one in sizes) or width % (2 * heads):
-        raise _refusal(path, f"{CONFIG_NAME} does not name its layers, width and heads")
+        raise unfit(path, FAMILY.title, f"{CONFIG_NAME} does not name its layers, width and heads")
     inner = config.get("intermediate_size", inner_width(width))
     if not isinstance(inner, int) or inner < 1:
-        raise _refusal(path, f"its intermediate_size is {inner!r}")
+        raise unfit(path, FAMILY.title, f"its intermediate_size is {inner!r}")
     # What a config leaves out has the library's default, which is the right one.
     for key, right in _required(width, heads).items():
         if config.get(key, right) not in (right, None):
-            raise _refusal(path, f"its {key} is {config[key]!r}, not {right!r}")
+            raise unfit(path, FAMILY.title, f"its {key} is {config[key]!r}, not {right!r}")
     return EsmcShape(layers, width, heads, inner)
 
 
@@ -102,24 +96,5 @@ def _shape_of_weights(path: Path, weights: Mapping[str, object]) -> EsmcShape:
     width, inner = widths
     layers = {name.split(".")[1] for name in weights if name.startswith("layers.")}
     if width % HEAD_WIDTH:
-        raise _refusal(path, f"its width, {width}, is no multiple of {HEAD_WIDTH}")
+        raise unfit(path, FAMILY.title, f"its width, {width}, is no multiple of {HEAD_WIDTH}")
     return EsmcShape(len(layers), width, width // HEAD_WIDTH, inner)
-
-
-def _checked(path: Path, shape: EsmcShape, weights: Mapping[str, object]) -> Checkpoint:
-    """Return the weights, which are those of such a model and no others."""
-    expected = parameter_shapes(shape)
-    for name in expected.keys() - weights.keys():
-        raise _refusal(path, f"{name} is missing")
-    checked: dict[str, torch.Tensor] = {}
-    for name, value in weights.items():
-        if name not in expected:
-            raise _refusal(path, f"{name} is unknown")
-        if not isinstance(value, torch.Tensor) or value.shape != expected[name]:
-            raise _refusal(path, f"{name} has the wrong shape")
-        checked[name] = value
-    return Checkpoint(shape, checked)
-
-
-def _refusal(path: Path, reason: str) -> UserError:
-    return unfit(path, FAMILY.title, reason)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import torch
 
@@ -83,13 +84,13 @@ def parameter_shapes(shape: EsmcShape) -> dict[str, tuple[int, ...]]:
     }
 
 
-def renamed(tensors: Mapping[str, object]) -> dict[str, object]:
+def renamed(tensors: Mapping[str, Any]) -> dict[str, Any]:
     """Return the tensors of the body under our names, whichever a checkpoint has.
 
     A name of the body that is not known stays as it is, for the caller to refuse. Heads for other
     tasks are left out.
     """
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     for key, value in tensors.items():
         name = key.removeprefix(_PREFIX)
         if not name.startswith(_BODY) or name.endswith(_ENGINE_STATE):

@@ -10,16 +10,10 @@ from typing import Any
 
 import torch
 
-from tui_balancer.embedding.checkpoints.huggingface import (
-    CONFIG_NAME,
-    read_json,
-    read_tensors,
-    weights_files,
-)
-from tui_balancer.embedding.checkpoints.tensors import NotOfFamily, unfit
+from tui_balancer.embedding.checkpoints.huggingface import CONFIG_NAME, folder_tensors, read_json
+from tui_balancer.embedding.checkpoints.tensors import NotOfFamily, refuse_misfits, unfit
 from tui_balancer.embedding.families.t5.family import FAMILY, ProstT5Shape, T5Shape
 from tui_balancer.embedding.families.t5.tokens import Tokens, read_tokenizer
-from tui_balancer.errors import UserError
 
 _SIZES = ("num_layers", "d_model", "num_heads", "d_kv", "d_ff")
 _GATED = {"relu": False, "gated-gelu": True}
@@ -94,19 +88,18 @@ def read(path: Path, kind: type[T5Shape] | None = None) -> Checkpoint:
     if tokens is None:
         raise unfit(path, FAMILY.title, "its tokenizer has no token of each letter")
     weights: dict[str, torch.Tensor] = {}
-    for file in weights_files(path):
-        for key, value in read_tensors(file).items():
-            name = _PREFIX.sub("", key)
-            if name == _SAME_AS_EMBEDDING:
-                weights.setdefault(EMBEDDING, value)
-            elif name == EMBEDDING or name.startswith("encoder."):
-                weights[name] = value
+    for key, value in folder_tensors(path):
+        name = _PREFIX.sub("", key)
+        if name == _SAME_AS_EMBEDDING:
+            weights.setdefault(EMBEDDING, value)
+        elif name == EMBEDDING or name.startswith("encoder."):
+            weights[name] = value
     vocabulary = len(weights[EMBEDDING]) if EMBEDDING in weights else 0
     if vocabulary <= tokens.largest:
         raise unfit(
             path, FAMILY.title, f"{EMBEDDING} has {vocabulary} rows, too few for its tokens"
         )
-    _refuse_misfits(path, parameter_shapes(shape, vocabulary), weights)
+    refuse_misfits(path, FAMILY.title, parameter_shapes(shape, vocabulary), weights)
     return Checkpoint(shape, weights, tokens)
 
 
@@ -129,24 +122,3 @@ def _shape(path: Path, config: Mapping[str, Any], of: type[T5Shape]) -> T5Shape:
     return of(
         layers, width, heads, head_width, inner, _GATED[feed], buckets=buckets, distance=distance
     )
-
-
-def _refuse_misfits(
-    path: Path, expected: Mapping[str, tuple[int, ...]], weights: Mapping[str, object]
-) -> None:
-    """Compare the tensors of a folder with those of an encoder.
-
-    Raises:
-        UserError: One is missing, unknown or of another shape.
-    """
-
-    def refused(reason: str) -> UserError:
-        return unfit(path, FAMILY.title, reason)
-
-    for name in (one for one in expected if one not in weights):
-        raise refused(f"{name} is missing")
-    for name, value in weights.items():
-        if name not in expected:
-            raise refused(f"{name} is unknown")
-        if not isinstance(value, torch.Tensor) or value.shape != expected[name]:
-            raise refused(f"{name} has the wrong shape")
