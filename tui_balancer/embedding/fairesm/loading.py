@@ -17,13 +17,21 @@ import torch
 from esm.data import Alphabet
 from torch.overrides import TorchFunctionMode
 
+from tui_balancer.embedding.checkpoints.download import OnDownload
 from tui_balancer.embedding.checkpoints.sources import read_again
 from tui_balancer.embedding.checkpoints.tensors import refuse_misfits
 from tui_balancer.embedding.fairesm.checkpoint import Checkpoint
-from tui_balancer.embedding.fairesm.regression import CONTACT_HEAD, read_regression
+from tui_balancer.embedding.fairesm.regression import (
+    CONTACT_HEAD,
+    read_regression,
+    see_to_regression,
+)
 from tui_balancer.embedding.fairesm.shape import FairEsmShape
+from tui_balancer.embedding.families.requests import ModelRequest
 from tui_balancer.embedding.families.seeded import seeded_weights
 from tui_balancer.embedding.models import ModelSource
+from tui_balancer.errors import UserError
+from tui_balancer.representations import Kind
 
 _FILLS = {"fill_", "normal_", "uniform_", "zero_"}
 """What torch's layers fill their new parameters with, or its `init` functions."""
@@ -56,12 +64,14 @@ class Loader:
         read_folder: Likewise of a folder in Hugging Face's format.
         build: Makes fair-esm's model for a checkpoint; its first values come from torch's global
             generator.
+        without_regression: Part of the names of models that cannot predict contacts.
     """
 
     title: str
     read_file: Callable[[Path], Checkpoint]
     read_folder: Callable[[Path], Checkpoint]
     build: Callable[[Checkpoint, Alphabet], torch.nn.Module]
+    without_regression: str | None = None
 
     def read(self, path: Path) -> Checkpoint:
         """See `code.FamilyCode.read`; only the regression of contacts may be absent."""
@@ -74,6 +84,24 @@ class Loader:
         }
         refuse_misfits(path, self.title, expected, weights)
         return checkpoint
+
+    def require(
+        self,
+        source: ModelSource,
+        request: ModelRequest,
+        kinds: Sequence[Kind],
+        on_download: OnDownload | None,
+        first_byte_seconds: float | None,
+    ) -> None:
+        """See `code.FamilyCode`: what is predicted from the attention takes a regression."""
+        if not any(kind.source == "attention" for kind in kinds):
+            return
+        if self.without_regression is not None and self.without_regression in source.name:
+            raise UserError(
+                f"fair-esm has no contact regression for {source.name}: "
+                "leave contacts out of --include"
+            )
+        see_to_regression(source, request, self.read, on_download, first_byte_seconds)
 
     def load(self, source: ModelSource, scratch: Path | None = None) -> LoadedModel:
         """See `code.load`; the model takes the tensors themselves where they are in float32."""

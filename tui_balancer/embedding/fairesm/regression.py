@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
 from tui_balancer.embedding.checkpoints.download import OnDownload, download_checkpoint
 from tui_balancer.embedding.checkpoints.tensors import unpickled
+from tui_balancer.embedding.fairesm.checkpoint import Checkpoint
 from tui_balancer.embedding.families.requests import ModelRequest, NamedModel
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.errors import UserError
@@ -17,14 +17,6 @@ from tui_balancer.errors import UserError
 REGRESSIONS_URL = "https://dl.fbaipublicfiles.com/fair-esm/regression"
 
 CONTACT_HEAD = ("contact_head.regression.weight", "contact_head.regression.bias")
-
-
-class FairEsmCheckpoint(Protocol):
-    """A checkpoint with its tensors by their names in fair-esm's model."""
-
-    @property
-    def weights(self) -> Mapping[str, torch.Tensor]:
-        """By name."""
 
 
 def regression_path(checkpoint: Path) -> Path:
@@ -50,7 +42,7 @@ def read_regression(checkpoint: Path) -> Mapping[str, torch.Tensor]:
 def see_to_regression(
     source: ModelSource,
     request: ModelRequest,
-    read: Callable[[Path], FairEsmCheckpoint],
+    read: Callable[[Path], Checkpoint],
     on_download: OnDownload | None = None,
     first_byte_seconds: float | None = None,
     url: str = REGRESSIONS_URL,

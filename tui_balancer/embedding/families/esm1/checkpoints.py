@@ -90,5 +90,5 @@ def _build(checkpoint: Checkpoint, alphabet: Alphabet) -> ProteinBertModel:
     return model
 
 
-_LOADER = Loader(FAMILY.title, _read_file, _read_folder, _build)
-read, load = _LOADER.read, _LOADER.load
+_LOADER = Loader(FAMILY.title, _read_file, _read_folder, _build, without_regression="esm1v")
+read, load, require = _LOADER.read, _LOADER.load, _LOADER.require

@@ -64,4 +64,4 @@ def _build(checkpoint: Checkpoint, alphabet: Alphabet) -> ESM2:
 
 
 _LOADER = Loader(FAMILY.title, _read_file, _read_folder, _build)
-read, load = _LOADER.read, _LOADER.load
+read, load, require = _LOADER.read, _LOADER.load, _LOADER.require
