@@ -16,8 +16,8 @@ import torch
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import tui_balancer_here
+from tests.support.fair_esm import extract, write_regression
 from tests.support.sessions import finished, leftovers, session
-from tui_balancer.embedding.fairesm.regression import CONTACT_HEAD, regression_path
 from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.esm2.checkpoints import load
 from tui_balancer.embedding.families.requests import CheckpointModel
@@ -35,8 +35,7 @@ pytestmark = pytest.mark.usefixtures("preloaded")
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = make_checkpoint(tmp_path_factory.mktemp("models") / "esm2_tiny.pt")
-    head = (torch.linspace(-2, 3, 8)[None], torch.ones(1))
-    torch.save({"model": dict(zip(CONTACT_HEAD, head, strict=True))}, regression_path(path))
+    write_regression(path, maps=8)
     return path
 
 
@@ -65,25 +64,12 @@ def run_folder(proteins: Path, checkpoint: Path, tmp_path_factory: pytest.TempPa
     return output
 
 
-def extract(checkpoint: Path, sequence: str) -> dict[str, torch.Tensor]:
-    """What `extract.py --include mean bos per_tok contacts --repr_layers 0 2` has of a sequence."""
-    loaded = load(resolve(CheckpointModel(checkpoint)))
-    _, _, tokens = loaded.alphabet.get_batch_converter()([("", sequence)])
-    with torch.no_grad():
-        result = loaded.model(tokens, repr_layers=[0, 2], return_contacts=True)
-    found = {"contacts": result["contacts"][0]}
-    for layer, states in result["representations"].items():
-        residues = states[0, 1 : len(sequence) + 1]
-        found |= {f"mean_{layer}": residues.mean(0), f"bos_{layer}": states[0, 0]}
-        found[f"per_tok_{layer}"] = residues
-    return found
-
-
 def test_every_format_has_what_extract_writes(run_folder: Path, checkpoint: Path) -> None:
+    loaded = load(resolve(CheckpointModel(checkpoint)))
     table = {row["id"]: row for row in pq.read_table(run_folder / "a_ESM.parquet").to_pylist()}
     with h5py.File(run_folder / "a_ESM.h5") as file:
         for id, sequence in SEQUENCES.items():
-            expected = extract(checkpoint, sequence)
+            expected = extract(loaded.model, loaded.alphabet, sequence, (0, 2))
             one = torch.load(run_folder / f"a_ESM.esm/00000/{id}.pt", weights_only=True)
             assert set(file[id]) == expected.keys()
             for name, values in expected.items():

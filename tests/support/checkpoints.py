@@ -11,7 +11,9 @@ import torch
 from esm.data import Alphabet
 from esm.model.esm1 import ProteinBertModel
 from esm.model.esm2 import ESM2
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+
+from tests.support.fair_esm import read_checkpoint
 
 
 def make_checkpoint(
@@ -111,9 +113,8 @@ HUGGING_FACE_MODULES = (
 
 
 def make_hugging_face_folder(folder: Path, checkpoint: Path, suffix: str = ".safetensors") -> Path:
-    """Write a checkpoint of fair-esm's anew as `EsmForMaskedLM` saves it, and return the folder."""
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        data = torch.load(checkpoint, weights_only=True)
+    """Write a checkpoint of fair-esm's as `EsmForMaskedLM` saves it, and return the folder."""
+    data = read_checkpoint(checkpoint)
     arguments = data["cfg"]["model"]
     state = {}
     for key, value in data["model"].items():
@@ -149,3 +150,19 @@ def make_hugging_face_folder(folder: Path, checkpoint: Path, suffix: str = ".saf
     else:
         torch.save(state, folder / "pytorch_model.bin")
     return folder
+
+
+def change_config(folder: Path, **changes: object) -> None:
+    """Change the configuration of a folder in Hugging Face's format; None takes a key away."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
+
+
+def change_tensors(folder: Path, **changes: torch.Tensor | None) -> None:
+    """Change, add or (by None) remove tensors of such a folder."""
+    path = folder / "model.safetensors"
+    state = {**load_file(path), **changes}
+    # It may be mapped.
+    path.unlink()
+    save_file({name: value for name, value in state.items() if value is not None}, path)

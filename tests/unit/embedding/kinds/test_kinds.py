@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import copy
-import random
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint, make_hugging_face_folder
+from tests.support.fair_esm import extract, proteins, write_regression
 from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.embedding.fairesm.loading import LoadedModel
-from tui_balancer.embedding.fairesm.regression import (
-    CONTACT_HEAD,
-    regression_path,
-    see_to_regression,
-)
+from tui_balancer.embedding.fairesm.regression import regression_path, see_to_regression
 from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.esm2.checkpoints import load, read
 from tui_balancer.embedding.families.requests import CheckpointModel, NamedModel
@@ -35,38 +31,10 @@ def checkpoint(tmp_path: Path) -> Path:
     return make_checkpoint(tmp_path / "esm2_small.pt", LAYERS, width=40, heads=HEADS)
 
 
-def put_regression(checkpoint: Path) -> dict[str, torch.Tensor]:
-    """Write weights that predict contacts beside a checkpoint, as fair-esm has them."""
-    weights = dict(
-        zip(CONTACT_HEAD, (torch.linspace(-2, 3, LAYERS * HEADS)[None], torch.ones(1)), strict=True)
-    )
-    torch.save({"model": weights}, regression_path(checkpoint))
-    return weights
-
-
 @pytest.fixture
 def loaded(checkpoint: Path) -> LoadedModel:
-    put_regression(checkpoint)
+    write_regression(checkpoint, LAYERS * HEADS)
     return load(resolve(CheckpointModel(checkpoint)))
-
-
-def sequences() -> list[str]:
-    rng = random.Random(3)
-    lengths = [1, 2, 9, 9, 30, 4]
-    return ["".join(rng.choices("LAGVSERTIDPKQNFYMHWC", k=length)) for length in lengths]
-
-
-def extract(loaded: LoadedModel, sequence: str) -> dict[str, torch.Tensor]:
-    """What `extract.py --include mean bos per_tok contacts` has of a sequence, by parts' names."""
-    _, _, tokens = loaded.alphabet.get_batch_converter()([("", sequence)])
-    with torch.no_grad():
-        result = loaded.model(tokens, repr_layers=range(LAYERS + 1), return_contacts=True)
-    found = {"contacts": result["contacts"][0]}
-    for layer, states in result["representations"].items():
-        residues = states[0, 1 : len(sequence) + 1]
-        found |= {f"mean_{layer}": residues.mean(0), f"bos_{layer}": states[0, 0]}
-        found[f"per_tok_{layer}"] = residues
-    return found
 
 
 @pytest.mark.parametrize("reference", [False, True])
@@ -75,10 +43,10 @@ def test_every_kind_of_every_layer_equals_fair_esms_extract(
 ) -> None:
     settings = EmbeddingSettings(EVERYTHING.repr_layers, include=tuple(KINDS), reference=reference)
     embedder = Embedder(loaded, "cpu:0", settings)
-    texts = sequences()
+    texts = proteins((1, 2, 9, 9, 30, 4))
     sizes = [embedder.kept.numbers(len(text)) for text in texts]
     for text, row in zip(texts, torch.split(embedder.embed(texts), sizes), strict=True):
-        expected = extract(loaded, text)
+        expected = extract(loaded.model, loaded.alphabet, text, EVERYTHING.repr_layers)
         for part in embedder.kept.parts(len(text)):
             actual = row[part.numbers].view(part.shape)
             torch.testing.assert_close(actual, expected[part.name], rtol=1e-5, atol=1e-5)
@@ -118,7 +86,7 @@ def test_contacts_need_the_regression_beside_the_checkpoint(checkpoint: Path) ->
     torch.save({"model": {}}, regression_path(checkpoint))
     with pytest.raises(UserError, match="is no contact regression"):
         see_to_regression(source, request, read)
-    put_regression(checkpoint)
+    write_regression(checkpoint, LAYERS * HEADS)
     see_to_regression(source, request, read)
 
 
@@ -131,7 +99,7 @@ def test_a_folder_in_hugging_faces_format_brings_its_regression(
 
 def test_the_regression_of_a_named_model_is_downloaded(checkpoint: Path, tmp_path: Path) -> None:
     source = resolve(CheckpointModel(checkpoint))
-    put_regression(checkpoint)
+    write_regression(checkpoint, LAYERS * HEADS)
     theirs = tmp_path / "theirs" / regression_path(checkpoint).name
     theirs.parent.mkdir()
     regression_path(checkpoint).rename(theirs)

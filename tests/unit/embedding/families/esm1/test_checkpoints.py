@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint, make_esm1_checkpoint
-from tests.unit.embedding.families.esm1.test_parity import fair_esm_loads
+from tests.support.fair_esm import load_model, read_checkpoint
 from tui_balancer.embedding.checkpoints.caches import cached_checkpoint
 from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.embedding.families.code import code_of, load, resolve
@@ -44,7 +44,7 @@ def test_a_checkpoint_loads_as_fair_esm_itself_loads_it(architecture: str, tmp_p
     source = resolve(CheckpointModel(path))
     kind = Esm1bShape if architecture == "roberta_large" else Esm1Shape
     assert source.shape == kind(3, 48, 6)
-    loaded, (theirs, alphabet) = load(source), fair_esm_loads(path, None)
+    loaded, (theirs, alphabet) = load(source), load_model(path)
     ours = loaded.model.state_dict()  # type: ignore[attr-defined]
     for key, value in theirs.state_dict().items():
         if key.endswith(("embed_tokens.weight", "lm_head.weight")):
@@ -62,8 +62,7 @@ def test_each_family_reads_its_own_files(tmp_path: Path) -> None:
 
 
 def altered(path: Path, **arguments: object) -> dict[str, Any]:
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        data: dict[str, Any] = torch.load(path, weights_only=True)
+    data = read_checkpoint(path)
     data["args"] = argparse.Namespace(**(vars(data["args"]) | arguments))
     return data
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import EsmConfig, EsmForMaskedLM, EsmModel
 
 from tests.support.checkpoints import make_checkpoint, make_hugging_face_folder
+from tests.support.fair_esm import proteins
 from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.embedding.families.code import load, resolve
 from tui_balancer.embedding.families.esm1.family import Esm1bShape
@@ -24,7 +24,6 @@ from tui_balancer.errors import UserError
 torch.set_num_threads(1)
 
 LAYERS, WIDTH, POSITIONS = 3, 40, 66
-LETTERS = "LAGVSERTIDPKQNFYMHWCXBUZO"
 
 
 def saved(folder: Path, model_class: Any = EsmForMaskedLM, **config: object) -> Any:
@@ -52,11 +51,6 @@ def saved(folder: Path, model_class: Any = EsmForMaskedLM, **config: object) -> 
     return model
 
 
-def sequences() -> list[str]:
-    rng = random.Random(1)
-    return ["".join(rng.choices(LETTERS, k=length)) for length in (1, 2, 31, 61, 62, 62)]
-
-
 def hidden_states(model: Any, alphabet: Any, texts: list[str]) -> tuple[torch.Tensor, ...]:
     """Return the states of every layer, of sequences that are padded to one length."""
     _, _, tokens = alphabet.get_batch_converter()([("", text) for text in texts])
@@ -77,7 +71,7 @@ def test_every_layer_equals_transformers(
     theirs = saved(folder, model_class, **config)
     source = resolve(CheckpointModel(folder))
     assert source.shape == Esm1bShape(LAYERS, WIDTH, 4, positions=POSITIONS - 2)
-    loaded, texts = load(source), sequences()
+    loaded, texts = load(source), proteins((1, 2, 31, 61, 62, 62))
     settings = EmbeddingSettings(tuple(range(LAYERS + 1)), include=("bos", "mean"))
     embedder = Embedder(loaded, "cpu:0", settings)
     expected = hidden_states(theirs, loaded.alphabet, texts)  # type: ignore[attr-defined]

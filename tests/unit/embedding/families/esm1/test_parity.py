@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-import random
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import esm
 import pytest
 import torch
 
 from tests.support.checkpoints import make_esm1_checkpoint
+from tests.support.fair_esm import LETTERS, extract, load_model, proteins, write_regression
 from tui_balancer.embedding.embedder import Embedder
-from tui_balancer.embedding.fairesm.regression import CONTACT_HEAD, regression_path
 from tui_balancer.embedding.families.code import load, resolve
 from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
@@ -25,7 +19,6 @@ from tui_balancer.representations import KINDS
 torch.set_num_threads(1)
 
 LAYERS, WIDTH, HEADS = 3, 40, 4
-LETTERS = "LAGVSERTIDPKQNFYMHWCXBUZO"
 LENGTHS = (1, 1, 2, 3, 7, 16, 31, 32, 33, 64, 100, 100)
 KINDS_OF_MODELS: dict[str, dict[str, Any]] = {
     "ESM-1b": {},
@@ -46,15 +39,7 @@ class Pair:
 
     def extract(self, sequence: str) -> dict[str, torch.Tensor]:
         """What `extract.py` keeps of a sequence that is alone, by the names of parts."""
-        _, _, tokens = self.alphabet.get_batch_converter()([("", sequence)])
-        with torch.no_grad():
-            result = self.model(tokens, repr_layers=range(LAYERS + 1), return_contacts=True)
-        found = {"contacts": result["contacts"][0]}
-        for layer, states in result["representations"].items():
-            residues = states[0, 1 : len(sequence) + 1]
-            found |= {f"mean_{layer}": residues.mean(0), f"bos_{layer}": states[0, 0]}
-            found[f"per_tok_{layer}"] = residues
-        return found
+        return extract(self.model, self.alphabet, sequence, range(LAYERS + 1))
 
 
 @pytest.fixture(scope="module", params=KINDS_OF_MODELS)
@@ -67,24 +52,9 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         heads=HEADS,
         **KINDS_OF_MODELS[request.param],
     )
-    contacts = (torch.linspace(-2, 3, LAYERS * HEADS)[None], torch.ones(1))
-    regression = {"model": dict(zip(CONTACT_HEAD, contacts, strict=True))}
-    torch.save(regression, regression_path(path))
-    return Pair(load(resolve(CheckpointModel(path))), *fair_esm_loads(path, regression))
-
-
-def fair_esm_loads(path: Path, regression: dict[str, Any] | None) -> tuple[Any, Any]:
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        data = torch.load(path, weights_only=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model, alphabet = esm.pretrained.load_model_and_alphabet_core(path.stem, data, regression)
-    return model.eval(), alphabet
-
-
-def sequences(lengths: Sequence[int] = LENGTHS) -> list[str]:
-    rng = random.Random(3)
-    return ["".join(rng.choices(LETTERS, k=length)) for length in lengths]
+    regression = write_regression(path, LAYERS * HEADS)
+    theirs = load_model(path, regression=regression)
+    return Pair(load(resolve(CheckpointModel(path))), *theirs)
 
 
 def parts(embedder: Embedder, texts: list[str]) -> list[dict[str, torch.Tensor]]:
@@ -109,7 +79,7 @@ def test_every_kind_and_layer_equals_fair_esm_alone_and_in_a_batch(
     pair: Pair, reference: bool
 ) -> None:
     embedder = Embedder(pair.ours, "cpu:0", EmbeddingSettings(**EVERYTHING, reference=reference))
-    texts = sequences()
+    texts = proteins(LENGTHS)
     together = parts(embedder, texts)
     for text, in_batch in zip(texts, together, strict=True):
         expected = pair.extract(text)
@@ -120,13 +90,14 @@ def test_every_kind_and_layer_equals_fair_esm_alone_and_in_a_batch(
 @pytest.mark.parametrize("layer", range(LAYERS + 1))
 def test_a_lower_layer_alone_equals_that_of_all_layers(pair: Pair, layer: int) -> None:
     embedder = Embedder(pair.ours, "cpu:0", EmbeddingSettings((layer,), include=("mean",)))
-    for text, row in zip(sequences(), embedder.embed(sequences()), strict=True):
+    texts = proteins(LENGTHS)
+    for text, row in zip(texts, embedder.embed(texts), strict=True):
         assert_close({f"mean_{layer}": row}, {f"mean_{layer}": pair.extract(text)[f"mean_{layer}"]})
 
 
 def test_the_longest_sequences_equal_fair_esm(pair: Pair) -> None:
     embedder = Embedder(pair.ours, "cpu:0", EmbeddingSettings((0, LAYERS), include=("mean", "bos")))
-    texts = sequences((1022, 1021, 767, 1))
+    texts = proteins((1022, 1021, 767, 1))
     for text, actual in zip(texts, parts(embedder, texts), strict=True):
         expected = pair.extract(text)
         assert_close(actual, {name: expected[name] for name in actual})
@@ -136,7 +107,7 @@ def test_the_longest_sequences_equal_fair_esm(pair: Pair) -> None:
 def test_half_precision_is_close_to_float32(
     pair: Pair, precision: Precision, cosine: float
 ) -> None:
-    texts = sequences((100, 64, 64, 200, 150))
+    texts = proteins((100, 64, 64, 200, 150))
     exact = Embedder(pair.ours, "cpu:0", EmbeddingSettings()).embed(texts)
     half = Embedder(pair.ours, "cpu:0", EmbeddingSettings(precision=precision)).embed(texts)
     assert torch.cosine_similarity(exact, half).min() > cosine

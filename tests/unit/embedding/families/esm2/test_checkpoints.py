@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import warnings
 from pathlib import Path
 
-import esm
 import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
+from tests.support.fair_esm import load_model, read_checkpoint
 from tui_balancer.embedding.checkpoints import download, sources
 from tui_balancer.embedding.checkpoints.caches import cached_checkpoint
 from tui_balancer.embedding.families.code import resolve
@@ -27,15 +26,6 @@ torch.set_num_threads(1)
 UNTRAINED = UntrainedModel("esm2_t6_8M_UR50D", seed=3)
 
 
-def _fair_esm_loads(path: Path) -> dict[str, torch.Tensor]:
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        data = torch.load(path, weights_only=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model, _ = esm.pretrained.load_model_and_alphabet_core("esm2", data, None)
-    return {k: v for k, v in model.state_dict().items() if not k.startswith("contact_head")}
-
-
 def test_a_checkpoint_loads_as_fair_esm_itself_loads_it(tmp_path: Path) -> None:
     path = make_checkpoint(tmp_path / "mine.pt", layers=3, width=48, heads=6)
     source = resolve(CheckpointModel(path))
@@ -44,7 +34,8 @@ def test_a_checkpoint_loads_as_fair_esm_itself_loads_it(tmp_path: Path) -> None:
     assert source.name == source.label == "mine"
     assert not source.untrained
     state = loaded.model.state_dict()
-    expected = _fair_esm_loads(path)
+    theirs, _ = load_model(path, "esm2")
+    expected = {k: v for k, v in theirs.state_dict().items() if not k.startswith("contact_head")}
     assert state.keys() - expected.keys() == {
         "contact_head.regression.weight",
         "contact_head.regression.bias",
@@ -66,8 +57,7 @@ def test_nothing_is_said_while_loading(
 
 def test_half_precision_weights_are_widened(tmp_path: Path) -> None:
     path = make_checkpoint(tmp_path / "large.pt")
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        data = torch.load(path, weights_only=True)
+    data = read_checkpoint(path)
     data["model"] = {key: value.half() for key, value in data["model"].items()}
     torch.save(data, path)
     weight = load(resolve(CheckpointModel(path))).model.layers[0].fc1.weight
@@ -79,10 +69,8 @@ def test_half_precision_weights_are_widened(tmp_path: Path) -> None:
 def test_the_old_file_format_is_read_too(tmp_path: Path) -> None:
     path = make_checkpoint(tmp_path / "new.pt")
     new = load(resolve(CheckpointModel(path))).model.state_dict()
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        data = torch.load(path, weights_only=True)
     old_path = tmp_path / "old.pt"
-    torch.save(data, old_path, _use_new_zipfile_serialization=False)
+    torch.save(read_checkpoint(path), old_path, _use_new_zipfile_serialization=False)
     old = load(resolve(CheckpointModel(old_path))).model.state_dict()
     assert all(torch.equal(new[key], old[key]) for key in new)
 
@@ -148,8 +136,7 @@ def _saved(content: object) -> bytes:
 
 
 def _altered(path: Path, key: str, value: torch.Tensor | None) -> bytes:
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        data = torch.load(path, weights_only=True)
+    data = read_checkpoint(path)
     if value is None:
         del data["model"][key]
     else:
