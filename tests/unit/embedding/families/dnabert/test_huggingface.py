@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
+from tests.support.checkpoints import change_config, change_tensors
 from tests.support.dnabert import SIZES, make_folder, random_weights
 from tui_balancer.embedding.checkpoints.tensors import NotOfFamily
 from tui_balancer.embedding.families.code import load, resolve
@@ -47,23 +47,17 @@ def test_code_that_comes_with_a_folder_is_never_executed(folder: Path) -> None:
     assert not trap.exists()
 
 
-def changed(folder: Path, **changes: object) -> None:
-    path = folder / "config.json"
-    config = json.loads(path.read_text()) | changes
-    path.write_text(json.dumps({key: one for key, one in config.items() if one is not None}))
-
-
 @pytest.mark.parametrize(
     "changes", [{"model_type": "esm"}, {"model_type": "t5"}, {"alibi_starting_size": None}]
 )
 def test_another_model_is_of_another_family(folder: Path, changes: dict[str, object]) -> None:
-    changed(folder, **changes)
+    change_config(folder, **changes)
     with pytest.raises(NotOfFamily, match="DNABERT"):
         read(folder)
 
 
 def test_the_makers_first_files_name_no_type(folder: Path) -> None:
-    changed(folder, model_type=None)
+    change_config(folder, model_type=None)
     assert read(folder).shape == SHAPE
 
 
@@ -82,14 +76,13 @@ def test_the_makers_first_files_name_no_type(folder: Path) -> None:
 def test_what_does_not_fit_is_refused(
     folder: Path, changes: dict[str, object], reason: str
 ) -> None:
-    changed(folder, **changes)
+    change_config(folder, **changes)
     with pytest.raises(UserError, match=reason):
         read(folder)
 
 
 def test_a_tensor_of_the_body_that_is_not_known_is_refused(folder: Path) -> None:
-    path = folder / "model.safetensors"
-    save_file(load_file(path) | {"bert.encoder.rotary": torch.zeros(1)}, path)
+    change_tensors(folder, **{"bert.encoder.rotary": torch.zeros(1)})
     with pytest.raises(UserError, match=r"encoder\.rotary is unknown"):
         read(folder)
 

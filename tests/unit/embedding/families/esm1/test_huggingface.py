@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from transformers import EsmConfig, EsmForMaskedLM, EsmModel
 
-from tests.support.checkpoints import make_checkpoint, make_hugging_face_folder
+from tests.support.checkpoints import (
+    change_config,
+    change_tensors,
+    make_checkpoint,
+    make_hugging_face_folder,
+)
 from tests.support.fair_esm import proteins
 from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.embedding.families.code import load, resolve
@@ -118,8 +122,7 @@ def test_a_config_of_another_model_is_refused(
     change: dict[str, object], message: str, tmp_path: Path
 ) -> None:
     saved(tmp_path / "theirs")
-    path = tmp_path / "theirs" / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    change_config(tmp_path / "theirs", **change)
     with pytest.raises(UserError, match=message) as caught:
         resolve(CheckpointModel(tmp_path / "theirs"))
     assert "\n" not in str(caught.value)
@@ -127,9 +130,7 @@ def test_a_config_of_another_model_is_refused(
 
 def test_weights_that_are_said_and_missing_are_named(tmp_path: Path) -> None:
     saved(tmp_path / "theirs")
-    path = tmp_path / "theirs" / "model.safetensors"
-    weights = load_file(path)
-    path.unlink()
-    save_file({key: one for key, one in weights.items() if ".layer_norm." not in key}, path)
+    weights = load_file(tmp_path / "theirs" / "model.safetensors")
+    change_tensors(tmp_path / "theirs", **{one: None for one in weights if ".layer_norm." in one})
     with pytest.raises(UserError, match="is True, and it lacks the weights of one"):
         resolve(CheckpointModel(tmp_path / "theirs"))

@@ -9,7 +9,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.support.checkpoints import make_checkpoint, make_hugging_face_folder
+from tests.support.checkpoints import (
+    change_config,
+    change_tensors,
+    make_checkpoint,
+    make_hugging_face_folder,
+)
 from tui_balancer.embedding.checkpoints.tensors import file_sha256
 from tui_balancer.embedding.embedder import load_embedder
 from tui_balancer.embedding.families.code import resolve
@@ -32,23 +37,6 @@ def checkpoint(tmp_path: Path) -> Path:
 @pytest.fixture
 def folder(tmp_path: Path, checkpoint: Path) -> Path:
     return make_hugging_face_folder(tmp_path / "tiny", checkpoint)
-
-
-def rewrite(folder: Path, **changes: torch.Tensor | None) -> None:
-    """Change, add or remove tensors of a folder."""
-    path = folder / "model.safetensors"
-    state = load_file(path)
-    for name, value in changes.items():
-        state.pop(name, None)
-        if value is not None:
-            state[name] = value
-    path.unlink()
-    save_file(state, path)
-
-
-def set_config(folder: Path, **changes: object) -> None:
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
@@ -97,7 +85,7 @@ def test_weights_in_several_files_are_put_together(folder: Path, checkpoint: Pat
 def test_what_a_fine_tuned_model_lacks_is_made_up(folder: Path) -> None:
     expected = load(resolve(CheckpointModel(folder))).model.state_dict()
     frequencies = "encoder.layer.1.attention.self.rotary_embeddings.inv_freq"
-    rewrite(
+    change_tensors(
         folder,
         **{name: None for name in load_file(folder / "model.safetensors") if "lm_head" in name},
         **{f"esm.{frequencies}": None},
@@ -149,7 +137,7 @@ def test_a_bare_model_has_names_without_a_prefix(folder: Path) -> None:
 def test_a_config_of_another_model_is_refused(
     change: dict[str, object], message: str, folder: Path
 ) -> None:
-    set_config(folder, **change)
+    change_config(folder, **change)
     with pytest.raises(UserError, match=message) as caught:
         resolve(CheckpointModel(folder))
     assert "\n" not in str(caught.value)
@@ -168,7 +156,7 @@ def test_a_config_of_another_model_is_refused(
 def test_weights_that_change_an_embedding_are_never_left_aside(
     name: str, value: torch.Tensor | None, message: str, folder: Path
 ) -> None:
-    rewrite(folder, **{name: value})
+    change_tensors(folder, **{name: value})
     with pytest.raises(UserError, match=message):
         resolve(CheckpointModel(folder))
 
@@ -196,13 +184,15 @@ def test_what_is_broken_or_not_there_is_named(folder: Path) -> None:
 def test_a_folder_that_changed_during_the_run_is_refused(folder: Path) -> None:
     frequencies = "attention.self.rotary_embeddings.inv_freq"
     head = "esm.contact_head.regression.weight"
-    rewrite(folder, **{head: None} | {f"esm.encoder.layer.{n}.{frequencies}": None for n in (0, 1)})
+    change_tensors(
+        folder, **{head: None} | {f"esm.encoder.layer.{n}.{frequencies}": None for n in (0, 1)}
+    )
     source = resolve(CheckpointModel(folder))
-    set_config(folder, num_attention_heads=2)
+    change_config(folder, num_attention_heads=2)
     with pytest.raises(UserError, match="not the model that the run began with"):
         load(source)
-    set_config(folder, num_attention_heads=4)
-    rewrite(folder, **{"classifier.bias": torch.ones(1)})
+    change_config(folder, num_attention_heads=4)
+    change_tensors(folder, **{"classifier.bias": torch.ones(1)})
     with pytest.raises(UserError, match="not the model that the run began with"):
         load(source)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
+from tests.support.checkpoints import change_config, change_tensors
 from tests.support.esmc import (
     HEADS,
     INNER,
@@ -31,6 +32,12 @@ SHAPE = EsmcShape(LAYERS, WIDTH, HEADS, INNER)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_folder(tmp_path_factory.mktemp("models") / "small", make_model())
+
+
+@pytest.fixture
+def copied(folder: Path, tmp_path: Path) -> Path:
+    """A folder to change."""
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
 
 
 @pytest.mark.parametrize("make", [make_file, make_first_folder])
@@ -62,16 +69,6 @@ def test_the_feed_forward_may_have_another_width(tmp_path: Path) -> None:
     assert read(make_file(tmp_path / "esmc.pth", model)).shape == shape
 
 
-def set_config(folder: Path, tmp_path: Path, **changes: object) -> Path:
-    """Copy a folder, with another config."""
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    (copy / "model.safetensors").symlink_to(folder / "model.safetensors")
-    config = json.loads((folder / "config.json").read_text()) | changes
-    (copy / "config.json").write_text(json.dumps(config))
-    return copy
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -89,10 +86,11 @@ def set_config(folder: Path, tmp_path: Path, **changes: object) -> Path:
     ],
 )
 def test_a_config_of_another_model_is_refused(
-    change: dict[str, object], message: str, folder: Path, tmp_path: Path
+    change: dict[str, object], message: str, copied: Path
 ) -> None:
+    change_config(copied, **change)
     with pytest.raises(UserError, match=rf"ESM C.*\(.*{message}") as caught:
-        read(set_config(folder, tmp_path, **change))
+        read(copied)
     assert "\n" not in str(caught.value)
 
 
@@ -107,17 +105,11 @@ def test_a_config_of_another_model_is_refused(
     ],
 )
 def test_weights_that_change_an_embedding_are_never_left_aside(
-    name: str, value: torch.Tensor | None, message: str, folder: Path, tmp_path: Path
+    name: str, value: torch.Tensor | None, message: str, copied: Path
 ) -> None:
-    copy = set_config(folder, tmp_path)
-    state = load_file(copy / "model.safetensors")
-    state.pop(name, None)
-    if value is not None:
-        state[name] = value
-    (copy / "model.safetensors").unlink()
-    save_file(state, copy / "model.safetensors")
+    change_tensors(copied, **{name: value})
     with pytest.raises(UserError, match=message):
-        read(copy)
+        read(copied)
 
 
 @pytest.mark.parametrize(

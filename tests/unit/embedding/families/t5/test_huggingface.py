@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
+from tests.support.checkpoints import change_config, change_tensors
 from tests.support.t5 import make_t5_folder, sentencepiece_model
 from tui_balancer.embedding.embedder import load_embedder
 from tui_balancer.embedding.families.code import resolve
@@ -36,23 +36,6 @@ def embedded(folder: Path) -> torch.Tensor:
     return load_embedder(source, "cpu:0", 1, EmbeddingSettings()).embed(["MKTAYIAKQR", "G", "MXW"])
 
 
-def set_config(folder: Path, **changes: object) -> None:
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
-def rewrite(folder: Path, **changes: torch.Tensor | None) -> None:
-    """Change, add or remove tensors of a folder."""
-    path = folder / "model.safetensors"
-    state = load_file(path)
-    for name, value in changes.items():
-        state.pop(name, None)
-        if value is not None:
-            state[name] = value
-    path.unlink()
-    save_file(state, path)
-
-
 @pytest.mark.parametrize("how", [{"safe": False}, {"tokenizer": "tokenizer.json"}])
 def test_every_format_gives_the_same_vectors(
     how: dict[str, Any], folder: Path, tmp_path: Path
@@ -70,16 +53,16 @@ def test_the_encoder_of_a_whole_model_is_taken(folder: Path, tmp_path: Path) -> 
         if name == "shared.weight" or name.startswith("encoder.")
     }
     assert len(encoder) < len(load_file(whole / "model.safetensors"))
-    rewrite(folder, **encoder)
+    change_tensors(folder, **encoder)
     assert torch.equal(embedded(whole), embedded(folder))
 
 
 def test_the_embedding_may_be_saved_twice_or_with_the_encoder(folder: Path) -> None:
     expected = embedded(folder)
     shared = load_file(folder / "model.safetensors")["shared.weight"]
-    rewrite(folder, **{"encoder.embed_tokens.weight": shared.clone()})
+    change_tensors(folder, **{"encoder.embed_tokens.weight": shared.clone()})
     assert torch.equal(embedded(folder), expected)
-    rewrite(folder, **{"shared.weight": None})
+    change_tensors(folder, **{"shared.weight": None})
     assert torch.equal(embedded(folder), expected)
 
 
@@ -87,7 +70,9 @@ def test_a_model_with_a_head_for_another_task_is_taken_without_it(folder: Path) 
     expected = embedded(folder)
     state = load_file(folder / "model.safetensors")
     moved = {f"transformer.{name}": value for name, value in state.items()}
-    rewrite(folder, **dict.fromkeys(state), **moved, **{"classifier.weight": torch.ones(2, 48)})
+    change_tensors(
+        folder, **dict.fromkeys(state), **moved, **{"classifier.weight": torch.ones(2, 48)}
+    )
     assert torch.equal(embedded(folder), expected)
 
 
@@ -97,7 +82,7 @@ def test_half_precision_weights_are_computed_with_in_float32(folder: Path, tmp_p
         name: value.half().float()
         for name, value in load_file(folder / "model.safetensors").items()
     }
-    rewrite(folder, **rounded)
+    change_tensors(folder, **rounded)
     assert torch.equal(embedded(half), embedded(folder))
 
 
@@ -117,7 +102,7 @@ def test_half_precision_weights_are_computed_with_in_float32(folder: Path, tmp_p
     ],
 )
 def test_another_model_is_refused(folder: Path, changes: dict[str, object], reason: str) -> None:
-    set_config(folder, **changes)
+    change_config(folder, **changes)
     with pytest.raises(UserError, match=reason) as refused:
         resolve(CheckpointModel(folder))
     assert "\n" not in str(refused.value)
@@ -135,7 +120,7 @@ def test_another_model_is_refused(folder: Path, changes: dict[str, object], reas
 def test_weights_that_are_not_those_of_an_encoder_are_refused(
     folder: Path, changes: dict[str, torch.Tensor | None], reason: str
 ) -> None:
-    rewrite(folder, **changes)
+    change_tensors(folder, **changes)
     with pytest.raises(UserError, match=reason):
         resolve(CheckpointModel(folder))
 
@@ -149,7 +134,7 @@ def test_a_tokenizer_of_other_tokens_is_refused(folder: Path) -> None:
 def test_weights_that_changed_since_are_refused(folder: Path) -> None:
     source = resolve(CheckpointModel(folder))
     load(source)
-    rewrite(folder, **{f"{FEED}.wo.weight": torch.ones(48, 80)})
+    change_tensors(folder, **{f"{FEED}.wo.weight": torch.ones(48, 80)})
     with pytest.raises(UserError, match="not the model that the run began with"):
         load(source)
 
