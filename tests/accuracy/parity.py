@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import EsmcConfig, EsmcForMaskedLM, EsmcTokenizer, T5Config, T5EncoderModel
+from transformers import EsmcConfig, EsmcForMaskedLM, EsmcTokenizer, T5EncoderModel
 
 from tests.support import dnabert, esmc, t5
 from tui_balancer.embedding.embedder import Embedder
@@ -138,18 +138,7 @@ def _by_esmc(loaded: Any) -> Oracle:
 
 
 def _by_t5(loaded: Any) -> Oracle:
-    shape = loaded.shape
-    config = T5Config(
-        vocab_size=loaded.tokens.largest + 1,
-        d_model=shape.width,
-        d_kv=shape.head_width,
-        d_ff=shape.inner,
-        num_layers=shape.layers,
-        num_heads=shape.heads,
-        relative_attention_num_buckets=shape.buckets,
-        relative_attention_max_distance=shape.distance,
-        feed_forward_proj="gated-gelu" if shape.gated else "relu",
-    )
+    config = t5.config_of(loaded.shape, loaded.tokens.largest + 1)
     model = T5EncoderModel(config).eval()
     tied = {"encoder.embed_tokens.weight": loaded.weights["shared.weight"]}
     model.load_state_dict({**loaded.weights, **tied})

@@ -16,11 +16,11 @@ from transformers import (
     EsmcModel,
     EsmConfig,
     EsmModel,
-    T5Config,
     T5EncoderModel,
 )
 
 from tests.support.dnabert import MASKED, alibi_slopes
+from tests.support.t5 import config_of
 from tui_balancer.embedding.families.dnabert.family import DnabertShape
 from tui_balancer.embedding.families.dnabert.tokens import untrained_tokens
 from tui_balancer.embedding.families.esm1.family import Esm1bShape
@@ -98,18 +98,7 @@ def _esmc(shape: ModelShape) -> torch.nn.Module:
 
 def _t5(shape: ModelShape) -> torch.nn.Module:
     assert isinstance(shape, T5Shape), "of this family"
-    config = T5Config(
-        vocab_size=128,
-        pad_token_id=PADDING,
-        d_model=shape.width,
-        d_kv=shape.head_width,
-        d_ff=shape.inner,
-        num_layers=shape.layers,
-        num_heads=shape.heads,
-        relative_attention_num_buckets=shape.buckets,
-        relative_attention_max_distance=shape.distance,
-        feed_forward_proj="gated-gelu" if shape.gated else "relu",
-    )
+    config = config_of(shape, 128, pad_token_id=PADDING)
     model: torch.nn.Module = T5EncoderModel._from_config(config, attn_implementation="sdpa")
     return model
 

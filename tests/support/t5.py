@@ -16,6 +16,8 @@ from transformers import (
     T5Tokenizer,
 )
 
+from tui_balancer.embedding.families.t5.family import T5Shape
+
 LETTERS = "ALGVSREDTIPKFQNYMHWCXBOUZ"
 """In the order of ProtT5's tokens."""
 
@@ -28,6 +30,22 @@ STRUCTURE = {letter: number for number, letter in enumerate("acdefghiklmnpqrstvw
 """ProstT5's tokens for the letters of structures; the makers' order may be another."""
 
 Tokenizer = Literal["spiece.model", "tokenizer.json"]
+
+
+def config_of(shape: T5Shape, vocabulary: int, **others: Any) -> T5Config:
+    """Return an architecture of ours in transformers' words."""
+    return T5Config(
+        vocab_size=vocabulary,
+        d_model=shape.width,
+        d_kv=shape.head_width,
+        d_ff=shape.inner,
+        num_layers=shape.layers,
+        num_heads=shape.heads,
+        relative_attention_num_buckets=shape.buckets,
+        relative_attention_max_distance=shape.distance,
+        feed_forward_proj="gated-gelu" if shape.gated else "relu",
+        **others,
+    )
 
 
 def make_t5_folder(
