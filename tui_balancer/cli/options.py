@@ -132,6 +132,55 @@ class DeviceOptions:
     ] = None
 
 
+GainSeconds = Annotated[
+    float | None,
+    decimal(
+        0,
+        MOST_SECONDS,
+        name="--threshold",
+        help=f"Policy time: minimum gain of a steal in seconds (default: {_TIME.gain_seconds:g}).",
+    ),
+]
+Ratio = Annotated[
+    float | None,
+    decimal(
+        1,
+        MOST_FILES,
+        name="--threshold-ratio",
+        help=f"Policy count: steal when longest > ratio x shortest (default: {_COUNT.ratio:g}).",
+    ),
+]
+Difference = Annotated[
+    int | None,
+    whole(
+        1,
+        MOST_FILES,
+        name="--threshold-difference",
+        help="Policy count: or when the longest is longer by this many files (default: "
+        f"{_COUNT.difference}).",
+    ),
+]
+Minimum = Annotated[
+    int | None,
+    whole(
+        1,
+        MOST_FILES,
+        name="--threshold-minimum",
+        help=f"Policy count: and the longest has at least this many (default: {_COUNT.minimum}).",
+    ),
+]
+IntervalSeconds = Annotated[
+    float | None,
+    decimal(
+        0.1,
+        MOST_SECONDS,
+        name="--steal-interval",
+        help="Policy count: seconds between checks of an idle device (default: "
+        f"{_COUNT.interval_seconds:g}).",
+    ),
+]
+
+
 @Parameter(name="*", group=BALANCING)
 @dataclass(frozen=True)
 class BalancingOptions:
@@ -141,60 +190,15 @@ class BalancingOptions:
     """time: an idle device steals the file that ends the run soonest. count: it steals if the
     longest queue is longer by enough files."""
 
-    gain_seconds: Annotated[
-        float | None,
-        decimal(
-            0,
-            MOST_SECONDS,
-            name="--threshold",
-            help="Policy time: minimum gain of a steal in seconds (default: "
-            f"{_TIME.gain_seconds:g}).",
-        ),
-    ] = None
+    gain_seconds: GainSeconds = None
 
-    ratio: Annotated[
-        float | None,
-        decimal(
-            1,
-            MOST_FILES,
-            name="--threshold-ratio",
-            help="Policy count: steal when longest > ratio x shortest (default: "
-            f"{_COUNT.ratio:g}).",
-        ),
-    ] = None
+    ratio: Ratio = None
 
-    difference: Annotated[
-        int | None,
-        whole(
-            1,
-            MOST_FILES,
-            name="--threshold-difference",
-            help="Policy count: or when the longest is longer by this many files (default: "
-            f"{_COUNT.difference}).",
-        ),
-    ] = None
+    difference: Difference = None
 
-    minimum: Annotated[
-        int | None,
-        whole(
-            1,
-            MOST_FILES,
-            name="--threshold-minimum",
-            help="Policy count: and the longest has at least this many (default: "
-            f"{_COUNT.minimum}).",
-        ),
-    ] = None
+    minimum: Minimum = None
 
-    interval_seconds: Annotated[
-        float | None,
-        decimal(
-            0.1,
-            MOST_SECONDS,
-            name="--steal-interval",
-            help="Policy count: seconds between checks of an idle device (default: "
-            f"{_COUNT.interval_seconds:g}).",
-        ),
-    ] = None
+    interval_seconds: IntervalSeconds = None
 
     no_stealing: Annotated[bool, flag()] = False
     """Keep the initial assignment: no steals."""

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
-from tui_balancer.cli.declarations import decimal, flag, whole
-from tui_balancer.cli.options import MOST_FILES, MOST_SECONDS, RunFolder
+from tui_balancer.cli.declarations import flag
+from tui_balancer.cli.options import (
+    Difference,
+    GainSeconds,
+    IntervalSeconds,
+    Minimum,
+    Ratio,
+    RunFolder,
+)
 from tui_balancer.errors import UserError
 from tui_balancer.exit_codes import EXIT_DONE, EXIT_FAILED
 
@@ -81,49 +88,21 @@ def control(
     ] = None,
     now: Annotated[bool, flag(help="stop: end after the batches in flight.")] = False,
     gain_seconds: Annotated[
-        float | None,
-        decimal(
-            0,
-            MOST_SECONDS,
-            name="--threshold",
-            help="policy time: minimum gain of a steal in seconds.",
-        ),
+        GainSeconds, Parameter(help="policy time: minimum gain of a steal in seconds.")
     ] = None,
     ratio: Annotated[
-        float | None,
-        decimal(
-            1,
-            MOST_FILES,
-            name="--threshold-ratio",
-            help="policy count: steal when longest > ratio x shortest.",
-        ),
+        Ratio, Parameter(help="policy count: steal when longest > ratio x shortest.")
     ] = None,
     difference: Annotated[
-        int | None,
-        whole(
-            1,
-            MOST_FILES,
-            name="--threshold-difference",
-            help="policy count: or when the longest is longer by this many files.",
-        ),
+        Difference,
+        Parameter(help="policy count: or when the longest is longer by this many files."),
     ] = None,
     minimum: Annotated[
-        int | None,
-        whole(
-            1,
-            MOST_FILES,
-            name="--threshold-minimum",
-            help="policy count: and the longest has at least this many.",
-        ),
+        Minimum, Parameter(help="policy count: and the longest has at least this many.")
     ] = None,
     interval_seconds: Annotated[
-        float | None,
-        decimal(
-            0.1,
-            MOST_SECONDS,
-            name="--steal-interval",
-            help="policy count: seconds between checks of an idle device.",
-        ),
+        IntervalSeconds,
+        Parameter(help="policy count: seconds between checks of an idle device."),
     ] = None,
     json: Annotated[bool, flag(help="Print a JSON object.")] = False,
 ) -> int:
