@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from tui_balancer.embedding.fairesm.weights import Layer, Weights
-from tui_balancer.embedding.forward.attention import choose_attention
+from tui_balancer.embedding.forward.attention import attention_dtype, choose_attention
 from tui_balancer.embedding.forward.products import Linear, choose_products
 from tui_balancer.embedding.forward.rotation import choose_rotation
 from tui_balancer.embedding.kinds.gathering import Gathering
@@ -60,9 +60,7 @@ class PackedForward:
         self._weights = weights
         self._gathering, self._attending = Gathering(kept), attending
         self._products = choose_products(weights.device, weights.dtype)
-        # A CPU's attention in half precision is less exact and no faster.
-        on_cpu = weights.device.type == "cpu"
-        self._attention_dtype = torch.float32 if on_cpu else weights.dtype
+        self._attention_dtype = attention_dtype(weights.device, weights.dtype)
         self._attention = choose_attention(weights.device, self._attention_dtype)
         self._rotation = (
             choose_rotation(weights.frequencies, weights.heads)

@@ -165,6 +165,11 @@ class VarlenAttention:
         return result
 
 
+def attention_dtype(device: torch.device, dtype: torch.dtype) -> torch.dtype:
+    """Return the format of attention: a CPU's in half precision is less exact and no faster."""
+    return torch.float32 if device.type == "cpu" else dtype
+
+
 def choose_attention(
     device: torch.device, dtype: torch.dtype
 ) -> Callable[[PackedBatch], Attention]:

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from tui_balancer.embedding.families.esmc.weights import Layer, Weights
-from tui_balancer.embedding.forward.attention import choose_attention
+from tui_balancer.embedding.forward.attention import attention_dtype, choose_attention
 from tui_balancer.embedding.forward.products import Linear, choose_products
 from tui_balancer.embedding.forward.rotation import choose_rotation
 from tui_balancer.embedding.kinds.gathering import Gathering
@@ -28,9 +28,7 @@ class PackedForward:
         """Take the weights, which say where and in which format to compute, and what is kept."""
         self._weights, self._gathering = weights, Gathering(kept)
         self._products = choose_products(weights.device, weights.dtype)
-        # A CPU's attention in half precision is less exact and no faster.
-        on_cpu = weights.device.type == "cpu"
-        self._attention_dtype = torch.float32 if on_cpu else weights.dtype
+        self._attention_dtype = attention_dtype(weights.device, weights.dtype)
         self._attention = choose_attention(weights.device, self._attention_dtype)
         self._rotation = choose_rotation(weights.frequencies, weights.heads)
         # The first layer knows a token by its letter alone: an alphabet is all it ever projects.

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from tui_balancer.embedding.families.t5.weights import Layer, Weights
-from tui_balancer.embedding.forward.attention import choose_biased_attention
+from tui_balancer.embedding.forward.attention import attention_dtype, choose_biased_attention
 from tui_balancer.embedding.forward.products import choose_products
 from tui_balancer.embedding.kinds.gathering import Gathering
 from tui_balancer.embedding.packing import PackedBatch
@@ -29,9 +29,7 @@ class PackedForward:
         """Take the weights, which say where and in which format to compute, and what is kept."""
         self._weights, self._gathering = weights, Gathering(kept)
         self._products = choose_products(weights.device, weights.dtype)
-        # A CPU's attention in half precision is less exact and no faster.
-        on_cpu = weights.device.type == "cpu"
-        self._attention_dtype = torch.float32 if on_cpu else weights.dtype
+        self._attention_dtype = attention_dtype(weights.device, weights.dtype)
         shape = weights.shape
         self._attention = choose_biased_attention(
             weights.device, self._attention_dtype, shape.heads, shape.head_width, scale=1.0
