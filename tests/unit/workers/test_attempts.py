@@ -135,18 +135,6 @@ def test_a_partial_result_cut_short_costs_batches_but_no_bytes(
     assert attempts.finish() == (checksum, progress[max(0, batches_kept - 1) :])
 
 
-def test_a_damaged_partial_result_costs_batches_but_no_bytes(
-    attempts: Attempts, undisturbed: tuple[str, list[int]]
-) -> None:
-    checksum, progress = undisturbed
-    attempts.cut_short()
-    damaged = bytearray(attempts.task.partial.read_bytes())
-    damaged[-1] ^= 1
-    attempts.task.partial.write_bytes(damaged)
-
-    assert attempts.finish() == (checksum, progress[KEPT - 2 :])
-
-
 def test_nothing_is_taken_over_from_another_input(
     attempts: Attempts, tmp_path: Path, setup: WorkerSetup
 ) -> None:
