@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace as with_fields
 
 from tests.support.outputs import METADATA
 from tui_balancer.devices.selection import SelectedDevice
@@ -64,7 +65,8 @@ def finish_run(inputs: Path, folder: Path, formats: Sequence[FormatName] = ("vir
             FileDone(
                 *(file.file_id, first.sha256, first.bytes, file.sequences),
                 others=tuple(
-                    replace(one, output=str(Path(one.output).relative_to(folder))) for one in others
+                    with_fields(one, output=str(Path(one.output).relative_to(folder)))
+                    for one in others
                 ),
                 output_mtime_ns=first.mtime_ns,
             ),

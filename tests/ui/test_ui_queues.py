@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as with_fields
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -174,7 +175,7 @@ async def test_a_filter_by_device_alone_shows_also_what_was_done_there() -> None
 
 
 async def test_a_quoted_word_is_part_of_a_name_whatever_it_is() -> None:
-    units = (*UNITS[:100], replace(UNITS[100], name="all done.faa"), *UNITS[101:])
+    units = (*UNITS[:100], with_fields(UNITS[100], name="all done.faa"), *UNITS[101:])
     async with shown(FakeRun(RUNNING, dict(QUEUES), units, dict(ENDED))) as pilot:
         await open_queues(pilot)
         await pilot.press("slash", *'"done"', "enter")
@@ -520,7 +521,7 @@ async def test_typing_in_the_filter_steers_nothing() -> None:
     [("contigs_0001.faa", True), ("GCF_000005845.2_ASM584v2_protein.faa", False)],
 )
 async def test_counts_give_way_to_names_that_could_not_be_read(name: str, columns: bool) -> None:
-    units = (*UNITS[:100], replace(UNITS[100], name=name), *UNITS[101:])
+    units = (*UNITS[:100], with_fields(UNITS[100], name=name), *UNITS[101:])
     async with shown(FakeRun(RUNNING, dict(QUEUES), units, dict(ENDED)), (100, 30)) as pilot:
         await pilot.press("2")
         await look(pilot)

@@ -9,8 +9,10 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, fields
+from dataclasses import astuple
 from itertools import groupby
+
+from msgspec.structs import astuple as values_of
 
 from tui_balancer.ledger.changes import (
     Change,
@@ -228,7 +230,7 @@ def _update_each(
 
 
 def _file_values(file: FileRecord) -> list[object]:
-    return [_storable(getattr(file, field.name)) for field in fields(file)]
+    return list(map(_storable, values_of(file)))
 
 
 def _storable(value: object) -> object:

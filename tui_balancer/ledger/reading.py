@@ -131,6 +131,12 @@ class LedgerReader:
             for (sequence, seconds, kind, _), payload in zip(rows, payloads, strict=True)
         )
 
+    def event_texts(self, session: int) -> list[tuple[float, str, str]]:
+        """Return the seconds, the kind and the payload as JSON of a session's events, in order."""
+        return self._select(
+            "SELECT seconds, kind, payload FROM events WHERE session = ? ORDER BY sequence", session
+        )
+
     def payloads(self, kind: str) -> tuple[dict[str, Any], ...]:
         """Return what the events of a kind hold, of all sessions, oldest first."""
         rows = self._select(

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from msgspec import Struct
+
 from tui_balancer.failures import FailureCause
 
 
@@ -85,8 +87,7 @@ class SessionRecord:
     age_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class FileRecord:
+class FileRecord(Struct, frozen=True, gc=False):
     """An input as the scan found it, or a shard of a large one.
 
     Attributes:
@@ -144,8 +145,7 @@ class FileRecord:
         return self.whole >= 0
 
 
-@dataclass(frozen=True, slots=True)
-class OutputRecord:
+class OutputRecord(Struct, frozen=True, gc=False):
     """A published output.
 
     Attributes:
@@ -159,8 +159,7 @@ class OutputRecord:
     mtime_ns: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class FileRow:
+class FileRow(Struct, frozen=True, gc=False):
     """A file and its state; what is not known yet is empty or 0.
 
     Attributes:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path, PurePath
+
+from msgspec.structs import replace
 
 from tui_balancer.embedding.models import ModelShape
 from tui_balancer.inputs.bundling import bundle_files

@@ -17,8 +17,7 @@ from tui_balancer.leases import Spans
 from tui_balancer.samples import DeviceSample
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True, gc=False):
     """A unit of work: one file, a bundle of tiny files, or a shard.
 
     A large file may be divided into shards, units with their own numbers. Its own unit waits
@@ -62,8 +61,7 @@ class Unit:
         return tuple(part.unit_id for part in self.parts) or (self.unit_id,)
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """A unit leased to a worker.
 
     Attributes:

@@ -10,8 +10,10 @@ from tui_balancer.formatting import plural
 from tui_balancer.notices import Example, with_examples
 from tui_balancer.scheduler.events import (
     DeviceEvent,
+    DoneEvent,
     Event,
     FailureEvent,
+    LeaseEvent,
     MoveEvent,
     RetryEvent,
     ReturnEvent,
@@ -99,6 +101,9 @@ class EventLine:
 
 def event_line(event: Event) -> EventLine | None:
     """Return the line of an event, or None for routine events."""
+    # Nearly all are: without this, each would be compared with every class below.
+    if isinstance(event, (LeaseEvent, DoneEvent)):
+        return None
     match event:
         case StealEvent(source=source, target=target, reason=reason):
             return _of_unit(event, Label.STEAL, Category.BALANCING, reason, source, target)

@@ -141,7 +141,14 @@ class RunState:
         self.last_event = 0
         self.leases: dict[int, dict[int, LeaseEvent]] = {}
         self.devices: dict[str, DeviceEvent] = {}
-        self._views = views
+        # By verb, the views that do something then: most events concern few of them.
+        self._told: dict[str, list[Callable[..., None]]] = {
+            verb: [
+                getattr(view, verb) for view in views if getattr(type(view), verb) is not nothing
+            ]
+            for verb, nothing in vars(RunView).items()
+            if not verb.startswith("_")
+        }
         self._files: Sequence[Unit] = ()
         self._by_parts: dict[int, Work] = {}
         self._failed: dict[tuple[int, int], LeaseEvent] = {}
@@ -149,8 +156,8 @@ class RunState:
     def expect(self, files: Sequence[Unit]) -> None:
         """Set the files, which events refer to by number; without them no work is counted."""
         self._files = files
-        for view in self._views:
-            view.expect(files)
+        for tell in self._told["expect"]:
+            tell(files)
 
     def copy(self, *views: RunView) -> RunState:
         """Return an independent copy that updates these views."""
@@ -173,59 +180,60 @@ class RunState:
             self.apply(event)
 
     def _skip(self, event: SkipEvent) -> None:
-        for view in self._views:
-            view.failed(event, event.files or (event.unit_id,))
+        for tell in self._told["failed"]:
+            tell(event, event.files or (event.unit_id,))
 
     def _retry(self, event: RetryEvent) -> None:
-        for view in self._views:
-            view.reopened(event, event.files or (event.unit_id,))
+        for tell in self._told["reopened"]:
+            tell(event, event.files or (event.unit_id,))
 
     def _lease(self, event: LeaseEvent) -> None:
         self.leases.setdefault(event.unit_id, {})[event.epoch] = event
-        for view in self._views:
-            view.leased(event)
+        for tell in self._told["leased"]:
+            tell(event)
 
     def _part(self, event: PartEvent) -> None:
         work = Work(0, event.sequences, event.residues, event.cost)
         self._by_parts.setdefault(event.unit_id, Work()).add(work)
         kept = event.compute_seconds if event.cost else 0.0
         self._release(event, Release(event.seconds, SpanEnd.PART, work, kept, event.reason))
-        for view in self._views:
-            view.worked(event, work)
+        for tell in self._told["worked"]:
+            tell(event, work)
 
     def _return(self, event: ReturnEvent) -> None:
         self._release(event, Release(event.seconds, SpanEnd.RETURNED, _NONE, reason=event.reason))
         if event.unit_id not in self.leases:
-            for view in self._views:
-                view.returned(event)
+            for tell in self._told["returned"]:
+                tell(event)
 
     def _unbundle(self, event: UnbundleEvent) -> None:
         self._release(event, Release(event.seconds, SpanEnd.RETURNED, _NONE, reason=event.reason))
-        for view in self._views:
-            view.unbundled(event)
+        for tell in self._told["unbundled"]:
+            tell(event)
 
     def _done(self, event: DoneEvent) -> None:
         numbers = event.files or (event.unit_id,)
         work = self._rest(event.unit_id, numbers)
         self._release(event, Release(event.seconds, SpanEnd.DONE, work, event.compute_seconds))
-        for view in self._views:
-            view.worked(event, work)
-            view.done(event, numbers)
+        for tell in self._told["worked"]:
+            tell(event, work)
+        for tell in self._told["done"]:
+            tell(event, numbers)
 
     def _failure(self, event: FailureEvent) -> None:
         # This may be a file with its bundle's number; the end of the bundle follows.
         for lease in self.leases.pop(event.unit_id, {}).values():
             self._failed[lease.unit_id, lease.epoch] = lease
             end = Release(event.seconds, SpanEnd.FAILED, _NONE, reason=event.reason)
-            for view in self._views:
-                view.released(lease, end)
-        for view in self._views:
-            view.failed(event, (event.unit_id,))
+            for tell in self._told["released"]:
+                tell(lease, end)
+        for tell in self._told["failed"]:
+            tell(event, (event.unit_id,))
 
     def _device(self, event: DeviceEvent) -> None:
         self.devices[event.device] = event
-        for view in self._views:
-            view.device_changed(event)
+        for tell in self._told["device_changed"]:
+            tell(event)
 
     def _release(self, event: AttemptEvent, end: Release) -> None:
         leases = self.leases.get(event.unit_id, {})
@@ -234,8 +242,8 @@ class RunState:
             self.leases.pop(event.unit_id, None)
         lease = lease or self._failed.pop((event.unit_id, event.epoch), None)
         if lease is not None:
-            for view in self._views:
-                view.released(lease, end)
+            for tell in self._told["released"]:
+                tell(lease, end)
 
     def _rest(self, unit_id: int, numbers: Sequence[int]) -> Work:
         """Return the work in files without the parts of other devices."""
@@ -259,8 +267,8 @@ def _told(verb: str) -> Callable[[RunState, Any], None]:
     """Return a handler that passes the event to the views unchanged."""
 
     def tell(state: RunState, event: Event) -> None:
-        for view in state._views:
-            getattr(view, verb)(event)
+        for one in state._told[verb]:
+            one(event)
 
     return tell
 

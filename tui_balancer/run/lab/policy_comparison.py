@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from statistics import median, quantiles
+
+from msgspec.structs import replace
 
 from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.inputs.discovery import find_inputs

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
+from msgspec.structs import replace as with_fields
 
 from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.embedding.settings import EmbeddingSettings
@@ -92,7 +93,7 @@ def test_the_deadline_follows_from_the_largest_batch_and_the_measured_rate() -> 
 
 
 def test_a_file_smaller_than_a_batch_is_not_given_a_batchs_time() -> None:
-    small = replace(TINY, cost=1e12)
+    small = with_fields(TINY, cost=1e12)
     assert DEADLINES.of(busy(small, rate=1e10)) == pytest.approx(1000, rel=0.01)
 
 
@@ -101,7 +102,7 @@ def test_before_anything_was_measured_the_assumed_rate_counts() -> None:
 
 
 def test_a_large_output_has_time_to_be_written_on_a_slow_disk() -> None:
-    large = replace(TINY, sequences=2_000_000)
+    large = with_fields(TINY, sequences=2_000_000)
     deadline = DEADLINES.of(busy(large))
     assert deadline is not None
     assert deadline >= 2 * (2_000_000 * 1280 * 4) / 5e6
@@ -130,7 +131,7 @@ def test_a_worker_that_does_not_die_is_not_killed_at_every_look() -> None:
     "sign",
     [
         busy(fraction=0.1),
-        busy(replace(TINY, unit_id=9)),
+        busy(with_fields(TINY, unit_id=9)),
         replace(busy(), running=RunningUnit(TINY, epoch=2, fraction=0.0, seconds=0.0)),
         device(DeviceState.PAUSED),
     ],

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as with_fields
 
 from tui_balancer.embedding.families.esm2.family import Esm2Shape
 from tui_balancer.errors import UserError
@@ -137,7 +138,7 @@ def test_an_output_that_lacks_sequences_is_made_anew_when_failed_ones_are_retrie
     proteins: Path,
 ) -> None:
     run = stored(proteins, DONE, DONE, DONE)
-    lacking = replace(run, files=(run.files[0], replace(run.files[1], vectors=0), run.files[2]))
+    lacking = replace(run, files=(run.files[0], with_fields(run.files[1], vectors=0), run.files[2]))
     assert not plan_resume(lacking, [str(proteins)], Resuming()).has_work
     retried = plan_resume(lacking, [str(proteins)], Resuming(retry_failed=True))
     assert (retried.rescanned, retried.reopened) == (set(), {1})
