@@ -160,16 +160,16 @@ class Balancer:
         return False
 
     def _decide(self, thief: DeviceRecord, now: float) -> StealDecision | None:
-        seen = self._device_pool.thief(thief)
+        pool = self._device_pool
         free = self.finish_times.free(thief, dead_only=not self.stealing)
         if free:
-            return decide_free(seen, free, self.finish_times.even_end(now))
+            return decide_free(pool.thief(thief), free, self.finish_times.even_end(now))
         if not self.stealing:
             return None
         if isinstance(self.policy, TimePolicy):
             # Work for the model that it has comes first, even if another steal gains more.
-            for changing in (False, True) if self._device_pool.models.several else (False,):
-                seen = self._device_pool.thief(thief, changing=changing)
+            for changing in (False, True) if pool.models.several else (False,):
+                seen = pool.thief(thief, changing=changing)
                 victims = self.finish_times.victims(thief, now, changing=changing)
                 if (decision := self.policy.decide(seen, victims)) is not None:
                     return decision
@@ -178,7 +178,7 @@ class Balancer:
         if check is not None and check > now:
             return None
         thief.checked = now
-        return self.policy.decide(seen, self._device_pool.victims(thief, now))
+        return self.policy.decide(pool.thief(thief), pool.victims(thief, now))
 
     def _carry_out(self, decision: StealDecision, *, first: bool = True) -> None:
         """Remove a unit from its queue; the caller gives it to the device."""

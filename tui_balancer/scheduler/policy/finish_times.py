@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
 from itertools import islice, takewhile
 from math import inf
+
+from msgspec import Struct
 
 from tui_balancer.scheduler.policy.stealing import Victim
 from tui_balancer.scheduler.state.device_pool import DevicePool
@@ -21,8 +22,7 @@ TOLERANCE = 0.05
 """Maximum relative change of a rate before estimates with the old one are discarded."""
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(Struct):
     """A device's contribution to the sums, and its places in the lists.
 
     Attributes:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings, Unit
 from tui_balancer.scheduler.policy.rule_settings import sooner
@@ -16,8 +17,7 @@ from tui_balancer.scheduler.state.cost_index import CostIndex
 from tui_balancer.scheduler.state.queues import WorkQueue
 
 
-@dataclass(frozen=True, slots=True)
-class ModelPace:
+class ModelPace(Struct, frozen=True):
     """How fast a device computes a model, and how soon.
 
     Attributes:
@@ -33,8 +33,7 @@ class ModelPace:
         return self.start + cost / self.rate
 
 
-@dataclass(frozen=True, slots=True)
-class Thief:
+class Thief(Struct, frozen=True):
     """An idle device.
 
     Attributes:
@@ -56,8 +55,7 @@ class Thief:
         return {0: ModelPace(self.rate)} if self.rate is not None else {}
 
 
-@dataclass(frozen=True, slots=True)
-class Victim:
+class Victim(Struct, frozen=True):
     """A device with a queue that may be stolen from.
 
     Attributes:
@@ -83,8 +81,7 @@ class Victim:
         return ModelPace(self.rate) if self.rate is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class StealDecision:
+class StealDecision(Struct, frozen=True):
     """A unit to move from one queue to another, with the reason.
 
     Attributes:

@@ -173,9 +173,10 @@ class DevicePool:
 
     def victim(self, record: DeviceRecord, now: float) -> Victim:
         """Return a device at work as the policies see it."""
-        remaining = self.remaining_seconds(record, now)
+        rate = self.rate(record)
+        remaining = self.remaining_cost(record, now, rate) / rate if rate else None
         models = self._paces(record, self.models.places)
-        return Victim(record.device, record.queue, self.rate(record), remaining, models=models)
+        return Victim(record.device, record.queue, rate, remaining, models=models)
 
     def _paces(self, record: DeviceRecord, models: Sequence[int]) -> dict[int, ModelPace] | None:
         """Return the paces of a device in a run with several models, that of its model first."""

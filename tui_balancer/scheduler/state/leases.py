@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
+
+from msgspec import Struct
 
 from tui_balancer.leases import Progress, Spans
 from tui_balancer.scheduler.model import Lease, Unit
@@ -12,8 +13,7 @@ from tui_balancer.scheduler.splitting.batches import BatchPlan
 NOTHING_YET = Progress(0, 0, 0.0)
 
 
-@dataclass(slots=True, eq=False)
-class ActiveLease:
+class ActiveLease(Struct, eq=False):
     """A current lease.
 
     Attributes:
@@ -61,8 +61,7 @@ class ActiveLease:
         self.left = self.lease.unit.cost
 
 
-@dataclass(slots=True, eq=False)
-class UnitAtWork:
+class UnitAtWork(Struct, eq=False):
     """A running unit: who computes it, and what is known of its batches.
 
     Attributes:

@@ -11,21 +11,17 @@ class ModelLoads:
     """The time to load each model: estimated from its size, then as last measured.
 
     One figure holds for all devices: the weights come from the same disk or page cache.
+
+    Attributes:
+        several: Whether the run has several models.
+        places: The places of the models in the run.
     """
 
     def __init__(self, models: Sequence[ModelSpec]) -> None:
         self._models = models
+        self.several = len(models) > 1
+        self.places = range(len(models))
         self._seconds = [one.load_seconds for one in models]
-
-    @property
-    def several(self) -> bool:
-        """Whether the run has several models."""
-        return len(self._models) > 1
-
-    @property
-    def places(self) -> range:
-        """The places of the models in the run."""
-        return range(len(self._models))
 
     def name(self, model: int) -> str:
         """Return the name of a model."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from tui_balancer.leases import Progress
 
 WINDOW_SECONDS = 60.0
@@ -41,8 +43,7 @@ class Throughput:
     flops_per_second: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
+class _Mark(Struct, frozen=True):
     seconds: float
     sequences: int
     residues: int
