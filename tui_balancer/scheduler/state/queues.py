@@ -37,8 +37,8 @@ class WorkQueue:
     """Units in the order in which a device will take them.
 
     Both ends, any removal and the totals cost O(1); a search by cost O(log n) plus, for a
-    removal while the search index exists, one shift of n pointers. The index is made by the
-    first search, so queues that nobody steals from never pay for it.
+    removal while the search index exists, one shift of n pointers. The indexes by number and by
+    cost are made by the first search, so queues that nobody steals from never pay for them.
 
     A unit taken out of the middle leaves its place behind, which is skipped, and cleared once
     it comes to an end of the queue: a dictionary that keeps an order and gives up its first
@@ -51,10 +51,14 @@ class WorkQueue:
         by_model: Units, FLOPs and residues of each model that units here have.
     """
 
-    __slots__ = ("_by_cost", "_gone", "_order", "_units", "by_model", "cost", "files", "residues")
+    __slots__ = (
+        *("_by_cost", "_by_number", "_gone", "_length", "_order"),
+        *("by_model", "cost", "files", "residues"),
+    )
 
     def __init__(self) -> None:
-        self._units: dict[int, Unit] = {}
+        self._length = 0
+        self._by_number: dict[int, Unit] | None = None
         # Both ends are always units that are here.
         self._order: deque[Unit] = deque()
         self._gone: set[int] = set()
@@ -65,13 +69,13 @@ class WorkQueue:
         self.residues = 0
 
     def __len__(self) -> int:
-        return len(self._units)
+        return self._length
 
     def __contains__(self, unit_id: int) -> bool:
-        return unit_id in self._units
+        return unit_id in self._numbered()
 
     def __getitem__(self, unit_id: int) -> Unit:
-        return self._units[unit_id]
+        return self._numbered()[unit_id]
 
     def __iter__(self) -> Iterator[Unit]:
         return (unit for unit in self._order if unit.unit_id not in self._gone)
@@ -115,7 +119,6 @@ class WorkQueue:
         self._order = kept
         self._gone.clear()
         for unit in taken.values():
-            del self._units[unit.unit_id]
             self._removed(unit)
         return taken
 
@@ -142,7 +145,8 @@ class WorkQueue:
 
     def remove(self, unit_id: int) -> Unit:
         """Take a unit out of the middle; KeyError when it is not here."""
-        unit = self._units.pop(unit_id)
+        first = self._order[0] if self._order else None
+        unit = first if first is not None and first.unit_id == unit_id else self[unit_id]
         self._gone.add(unit_id)
         order, gone = self._order, self._gone
         while order and order[0].unit_id in gone:
@@ -183,12 +187,18 @@ class WorkQueue:
         """Return the units of a model by their costs; made at the first call."""
         if self._by_cost is None:
             sorted_out: dict[int, list[Unit]] = {}
-            for unit in self._units.values():
+            for unit in self:
                 sorted_out.setdefault(unit.model, []).append(unit)
             self._by_cost = {one: CostIndex(units) for one, units in sorted_out.items()}
         if model not in self._by_cost:
             self._by_cost[model] = CostIndex(())
         return self._by_cost[model]
+
+    def _numbered(self) -> dict[int, Unit]:
+        """Return the units by their numbers; made at the first call."""
+        if self._by_number is None:
+            self._by_number = {unit.unit_id: unit for unit in self}
+        return self._by_number
 
     def _clear_place(self, unit: Unit) -> None:
         """Forget the place that a unit left behind when it was here before."""
@@ -199,7 +209,9 @@ class WorkQueue:
             self._gone.remove(unit.unit_id)
 
     def _added(self, unit: Unit) -> None:
-        self._units[unit.unit_id] = unit
+        self._length += 1
+        if self._by_number is not None:
+            self._by_number[unit.unit_id] = unit
         self.cost += unit.cost
         self.files += unit.files
         self.residues += unit.residues
@@ -211,8 +223,11 @@ class WorkQueue:
             self.index(unit.model).add(unit)
 
     def _removed(self, unit: Unit) -> None:
+        self._length -= 1
+        if self._by_number is not None:
+            del self._by_number[unit.unit_id]
         # Sums of floats drift; an empty queue is the moment to set them right.
-        self.cost = self.cost - unit.cost if self._units else 0.0
+        self.cost = self.cost - unit.cost if self._length else 0.0
         self.files -= unit.files
         self.residues -= unit.residues
         work = self.by_model[unit.model]
