@@ -13,6 +13,7 @@ from msgspec import Struct
 from tui_balancer.cli.commands.control import ControlResult
 from tui_balancer.monitoring.alerts import Notification
 from tui_balancer.run.lab.model_list import ModelList
+from tui_balancer.store.maintenance import StoreCheck, StorePruned, StoreStats
 from tui_balancer.view.status import RunStatus
 from tui_balancer.view.why.facts import Explanations
 
@@ -28,6 +29,13 @@ PRINTED: dict[str, type] = {
 
 LISTED: dict[str, type] = {"models --json": ModelList}
 """What the command prints without a run."""
+
+STORED: dict[str, type] = {
+    "store stats --json": StoreStats,
+    "store verify --json": StoreCheck,
+    "store prune --json": StorePruned,
+}
+"""What the command prints about a store."""
 
 NOTIFIED = {"notification": Notification}
 """What the command of `--notify` reads."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.json_tables import LISTED, NOTIFIED, PRINTED, field_table
+from tests.json_tables import LISTED, NOTIFIED, PRINTED, STORED, field_table
 from tui_balancer.monitoring.metrics import METRICS
 from tui_balancer.ui.keymap import FILTERING, GLOBAL, REPLAY, SECTIONS, SHOWING, Key
 
@@ -15,6 +15,7 @@ KEYS_PAGE = _MANUAL / "screen-and-keys.md"
 CONTROL_PAGE = _MANUAL / "control.md"
 MODELS_PAGE = _MANUAL / "models.md"
 MONITORING_PAGE = _MANUAL / "monitoring.md"
+STORE_PAGE = _MANUAL / "store.md"
 BEGIN, END = "<!-- keys: `python -m tests.manual` writes them -->", "<!-- /keys -->"
 
 _TABS = {name: keys for name, keys in SECTIONS.items() if keys not in (SHOWING, GLOBAL)}
@@ -80,4 +81,5 @@ if __name__ == "__main__":
     KEYS_PAGE.write_text(written(KEYS_PAGE.read_text()))
     CONTROL_PAGE.write_text(with_fields(CONTROL_PAGE.read_text()))
     MODELS_PAGE.write_text(with_fields(MODELS_PAGE.read_text(), LISTED))
+    STORE_PAGE.write_text(with_fields(STORE_PAGE.read_text(), STORED))
     MONITORING_PAGE.write_text(with_metrics(MONITORING_PAGE.read_text()))

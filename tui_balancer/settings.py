@@ -125,6 +125,19 @@ class OutputSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Which vectors of earlier runs are used.
+
+    Attributes:
+        folder: Of the store, absolute; None for a run without one.
+        until: Number of the newest vector that the run reads; None before it begins.
+    """
+
+    folder: str | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FurtherModel:
     """One more model of a run; see `RunSettings` for its attributes."""
 
@@ -154,6 +167,7 @@ class RunSettings:
         balancing: How work is assigned and moved.
         shards: Whether large files are divided.
         cluster: Where to compute; None for this machine.
+        store: Vectors of earlier runs.
         overwrite: Whether files that this run did not write are replaced by its outputs.
         further: The other models.
         marks: Of all models in the names of outputs, as settled; none for one with the usual mark.
@@ -171,6 +185,7 @@ class RunSettings:
     balancing: BalancingSettings = BalancingSettings()
     shards: Shards = Shards()
     cluster: EngineRequest | None = None
+    store: StoreSettings = StoreSettings()
     overwrite: bool = False
     further: tuple[FurtherModel, ...] = ()
     marks: tuple[str, ...] = ()

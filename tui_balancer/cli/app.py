@@ -75,6 +75,7 @@ _add("models:models", usage="Usage: tui-balancer models [WORD...] [OPTIONS]", co
 _add("export:export")
 _add("export:inspect")
 _add("export:verify")
+_add("store:store", usage="Usage: tui-balancer store stats|verify|prune DIR [OPTIONS]")
 _add("simulate:simulate")
 _add("report:report")
 _add("replay:replay")

@@ -61,6 +61,11 @@ class EmbeddingOptions:
     no_dereplication: Annotated[bool, flag()] = False
     """Compute repeated sequences each time instead of once."""
 
+    store: str | None = None
+    """Folder of vectors that runs share: a sequence that an earlier run with this folder has
+    embedded, with the same model, settings and kind of device, is not computed again. For mean
+    and bos. See `tui-balancer store`."""
+
     batch_tokens: Annotated[
         int | None,
         whole(

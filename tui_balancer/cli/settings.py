@@ -12,7 +12,7 @@ from tui_balancer.cli.options import BalancingOptions, DeviceOptions, ModelOptio
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.records import OF_THE_MODEL, ReadingRules
 from tui_balancer.outputs.formats import parse_formats, require_room
-from tui_balancer.representations import Representations, kinds_named
+from tui_balancer.representations import Kind, Representations, kinds_named
 from tui_balancer.scheduler.model import CountSettings, PolicySettings, TimeSettings
 from tui_balancer.scheduler.policy.rule_settings import validate
 from tui_balancer.settings import (
@@ -22,6 +22,7 @@ from tui_balancer.settings import (
     OutputSettings,
     RunSettings,
     Shards,
+    StoreSettings,
     overlaid,
 )
 
@@ -79,6 +80,7 @@ def run_settings(
         devices=overlaid(DeviceSettings(), devices or DeviceOptions()),
         balancing=_balanced(balancing or BalancingOptions()),
         shards=_shards(embedding.shard),
+        store=_store(embedding, include),
     )
     others = [replace(first, model=one.model, inputs=one.inputs) for one in named[1:]]
     return RunSettings.of_models([first, *others])
@@ -173,12 +175,32 @@ def _balanced(options: BalancingOptions) -> BalancingSettings:
     )
 
 
+def _store(options: EmbeddingOptions, include: Sequence[Kind]) -> StoreSettings:
+    """Return the settings of the store."""
+    if options.store is None:
+        return StoreSettings()
+    for kind in include:
+        if not kind.fixed:
+            raise UserError(
+                f"--store does not keep {kind.name}, which is as large as its output: leave "
+                "--store out, or choose mean and bos with --include"
+            )
+    if options.no_dereplication:
+        raise UserError("--store computes no sequence twice: leave out --no-dereplication")
+    return StoreSettings(str(Path(options.store).expanduser().absolute()))
+
+
+def parse_size(text: str) -> float | None:
+    """Return the bytes of a size such as `64MB`; None if it is none."""
+    found = _SIZE.fullmatch(text.strip())
+    return float(found["number"]) * _UNITS[found["unit"].upper()] if found is not None else None
+
+
 def _shards(text: str) -> Shards:
     """Return the sharding settings."""
     if text in ("auto", "off"):
         return Shards() if text == "auto" else Shards(None)
-    found = _SIZE.fullmatch(text.strip())
-    size = float(found["number"]) * _UNITS[found["unit"].upper()] if found is not None else 0.0
+    size = parse_size(text) or 0.0
     if not 0 < size <= _MOST_SHARD:
         raise UserError(f"--shard {text} is not a size: write it as 64MB, or auto, or off")
     return Shards(round(size), explicit=True)

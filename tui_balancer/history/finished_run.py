@@ -12,7 +12,7 @@ from tui_balancer.embedding.families.requests import UntrainedModel, parse_model
 from tui_balancer.history.history import CUT_OFF, RunHistory, read_history
 from tui_balancer.ledger.records import FileRow, FileState, SessionEnd
 from tui_balancer.notices import notice_line
-from tui_balancer.outputs.dereplication import planned_copies
+from tui_balancer.outputs.dereplication import planned_copies, planned_stored
 from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.run_folder.output_counts import OutputCounts
 from tui_balancer.run_folder.settings_json import stored_settings
@@ -233,4 +233,5 @@ def _summary(
         efficiency=run_stats.efficiency(),
         first_batch_seconds=None if first_lease is None else age_seconds + first_lease,
         copies=planned_copies(Path(snapshot.output)),
+        from_store=planned_stored(Path(snapshot.output)),
     )

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from tui_balancer.history.history import CUT_OFF, RunHistory
 from tui_balancer.ledger.records import DeviceUsed, FileState, SessionRecord
 from tui_balancer.notices import Notice
-from tui_balancer.outputs.dereplication import planned_copies
+from tui_balancer.outputs.dereplication import planned_copies, planned_stored
 from tui_balancer.scheduler.events import Event
 from tui_balancer.view.event_lines import TRANSFERS, event_line
 from tui_balancer.view.handle import DeviceSummary
@@ -131,6 +131,7 @@ class RunReport:
         splits: How often a device joined another one in a running file.
         moves: Files moved by hand.
         copies: Sequences with the residues of an earlier one, which were computed once with it.
+        from_store: Sequences whose vectors an earlier run had stored.
         warnings: In the order they came, each once.
         sessions: Oldest first.
         devices: In order of appearance; a file counts where it was finished.
@@ -157,6 +158,7 @@ class RunReport:
     splits: int
     moves: int
     copies: int
+    from_store: int
     warnings: tuple[Notice, ...]
     sessions: tuple[SessionReport, ...]
     devices: tuple[DeviceSummary, ...]
@@ -191,6 +193,7 @@ def account_of(history: RunHistory) -> RunReport:
         splits=run_stats.splits,
         moves=run_stats.moves,
         copies=planned_copies(history.folder),
+        from_store=planned_stored(history.folder),
         warnings=tuple(dict.fromkeys(run_stats.warnings)),
         sessions=_sessions(history),
         devices=tuple(_devices(history, run_stats)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,8 @@ class DuplicateIndex:
         hashes: Of each piece, of this process alone.
         lengths: Its residues.
         firsts: 1 for the first piece of a sequence, 0 for its further windows.
+        known: Returns 1 for each piece whose vectors are stored; None without a store.
+        stored: That of each piece; empty without a store.
         ends: Where the pieces of each file end; of one that has segments, those of each of them.
     """
 
@@ -29,12 +31,15 @@ class DuplicateIndex:
     lengths: array[int] = field(default_factory=lambda: array("i"))
     firsts: bytearray = field(default_factory=bytearray)
     ends: array[int] = field(default_factory=lambda: array("q"))
+    known: Callable[[Sequence[bytes]], bytes] | None = None
+    stored: bytearray = field(default_factory=bytearray)
 
     def add(self, piece: bytes, *, first: bool) -> None:
         """Note a piece of the file that is scanned."""
         self.hashes.append(hash(piece))
         self.lengths.append(len(piece))
         self.firsts.append(first)
+        self._look_up([piece])
 
     def extend(
         self, pieces: Sequence[bytes], lengths: npt.NDArray[np.int64], firsts: bytes
@@ -44,11 +49,16 @@ class DuplicateIndex:
         self.hashes.frombytes(hashes.tobytes())
         self.lengths.frombytes(lengths.astype(np.int32).tobytes())
         self.firsts.extend(firsts)
+        self._look_up(pieces)
+
+    def _look_up(self, pieces: Sequence[bytes]) -> None:
+        if self.known is not None:
+            self.stored.extend(self.known(pieces))
 
     def forget_file(self) -> None:
         """Forget the pieces of the file that is scanned."""
         start = self.ends[-1] if self.ends else 0
-        del self.hashes[start:], self.lengths[start:], self.firsts[start:]
+        del self.hashes[start:], self.lengths[start:], self.firsts[start:], self.stored[start:]
 
     def forget_files(self, files: int) -> None:
         """Forget all files but the first ones."""

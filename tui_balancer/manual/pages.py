@@ -16,6 +16,7 @@ PAGES: Final = (
     "inputs",
     "models",
     "outputs",
+    "store",
     "screen-and-keys",
     "control",
     "monitoring",

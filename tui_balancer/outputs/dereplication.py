@@ -73,13 +73,14 @@ def discard_plan(place: Path) -> None:
         shutil.rmtree(place)
 
 
-def write_plan(place: Path, copies: int, blocks: Iterable[Block]) -> None:
+def write_plan(place: Path, copies: int, blocks: Iterable[Block], stored: int = 0) -> None:
     """Write a run's plan.
 
     Args:
         place: See `plan_folder`.
         copies: Sequences that have the residues of an earlier one.
         blocks: The shared pieces; all are distinct.
+        stored: Sequences whose vectors are in the run's store.
 
     Raises:
         OSError: It cannot be written.
@@ -114,7 +115,12 @@ def write_plan(place: Path, copies: int, blocks: Iterable[Block]) -> None:
             np.save(file, array)
             file.flush()
             os.fsync(file.fileno())
-    summary = {"copies": copies, "pieces": len(lengths), "sha256": digest.hexdigest()}
+    summary = {
+        "copies": copies,
+        "stored": stored,
+        "pieces": len(lengths),
+        "sha256": digest.hexdigest(),
+    }
     unfinished = place / f"{_SUMMARY}.tmp"
     unfinished.write_text(json.dumps(summary) + "\n")
     unfinished.replace(place / _SUMMARY)
@@ -124,8 +130,17 @@ def write_plan(place: Path, copies: int, blocks: Iterable[Block]) -> None:
 
 def planned_copies(folder: Path) -> int:
     """Return the number of sequences of a run with the same residues as an earlier one."""
+    return _planned(folder, "copies")
+
+
+def planned_stored(folder: Path) -> int:
+    """Return the number of sequences of a run whose vectors were in its store at the scan."""
+    return _planned(folder, "stored")
+
+
+def _planned(folder: Path, name: str) -> int:
     summaries = (folder / PLAN_FOLDER).rglob(_SUMMARY)
-    return sum(int(json.loads(summary.read_text())["copies"]) for summary in summaries)
+    return sum(int(json.loads(summary.read_text()).get(name, 0)) for summary in summaries)
 
 
 class SharedPlan:

@@ -7,10 +7,16 @@ vectors make equal files.
 from __future__ import annotations
 
 import os
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
-_COUNTS = frozenset({"replaced", "sequences", "skipped", "split_batches", "truncated", "windowed"})
+_COUNTS = frozenset(
+    {
+        *("from_store", "replaced", "sequences", "skipped", "split_batches", "truncated"),
+        "windowed",
+    }
+)
 _IDS = frozenset({"failed_ids", "skipped_ids", "truncated_ids"})
 
 MetadataValue = str | int | bool | list[str] | list[int]
@@ -32,8 +38,8 @@ def joined_provenance(
         names: What the ids in the shards' lists are called in the output.
     """
     joined: dict[str, MetadataValue] = {}
-    for name, value in shards[0].items():
-        values = [shard[name] for shard in shards]
+    for name, value in sorted(ChainMap(*map(dict, shards)).items()):
+        values = [shard[name] for shard in shards if name in shard]
         if name in _COUNTS:
             joined[name] = sum(one for one in values if isinstance(one, int))
         elif name in _IDS:

@@ -37,7 +37,14 @@ _FURTHER = "further"
 _SEVERAL = (_FURTHER, "marks")
 """What only the JSON of a run with several models has."""
 
-_DECISIVE = ("embedding.", "reading.", "outputs.formats", "devices.cpu_threads", f"{_CHECKPOINT}.")
+_DECISIVE = (
+    "embedding.",
+    "reading.",
+    "outputs.formats",
+    "devices.cpu_threads",
+    "store.folder",
+    f"{_CHECKPOINT}.",
+)
 """The settings that decide a result, and the groups of which each setting does."""
 
 _OF_A_MODEL = ("checkpoint.sha256", "reading.alphabet.")
@@ -49,6 +56,7 @@ _NAMES = {
     "embedding.dereplicate": "computing copies once (--no-dereplication)",
     "reading.segment_bytes": "the size of a file's segments",
     "outputs.formats": "--format",
+    "store.folder": "--store",
 }
 """What a person calls settings that are not named as their options."""
 
@@ -164,6 +172,7 @@ def _with_defaults_of(settings: RunSettings, stored: RunSettings) -> RunSettings
             settings.devices,
             cpu_threads=settings.devices.cpu_threads or stored.devices.cpu_threads,
         ),
+        store=replace(settings.store, until=stored.store.until),
     )
 
 

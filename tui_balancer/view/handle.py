@@ -189,6 +189,7 @@ class RunSummary:
             the devices' measured speeds; None if nothing was done.
         first_batch_seconds: Seconds from the command to the first lease; None without one.
         copies: Sequences with the same residues as an earlier one, computed once with it.
+        from_store: Sequences whose vectors an earlier run had stored.
         skips: Files that a person skipped.
         damaged: Whether finished outputs are missing; `stop_reason` says which.
     """
@@ -217,6 +218,7 @@ class RunSummary:
     prediction_errors: tuple[float, float] | None = None
     first_batch_seconds: float | None = None
     copies: int = 0
+    from_store: int = 0
     skips: tuple[FailedFile, ...] = ()
     damaged: bool = False
 

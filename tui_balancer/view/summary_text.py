@@ -38,6 +38,8 @@ def summary_lines(summary: RunSummary) -> tuple[str, ...]:
         )
     if summary.copies:
         lines.append(f"{plural(summary.copies, 'sequence')} equal earlier ones: computed once")
+    if summary.from_store:
+        lines.append(f"{plural(summary.from_store, 'sequence')} in the store: not computed")
     if summary.missing:
         lines.append(
             f"{plural(summary.missing, 'sequence')} did not fit into memory and are not in their "

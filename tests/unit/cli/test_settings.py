@@ -55,10 +55,12 @@ WORDS: dict[str, Any] = {
 
 POLICY_NUMBERS = {*TimeSettings.__struct_fields__, *CountSettings.__struct_fields__}
 
-NO_OPTION = {"inputs", "output", "cluster", "overwrite", "marks", "reading.segment_bytes"} | {
+NO_OPTION = {
+    *("inputs", "output", "cluster", "overwrite", "marks", "reading.segment_bytes"),
+    # As the store is at the beginning of the run.
+    "store.until",
     # The model's.
-    f"reading.alphabet.{one.name}"
-    for one in fields(Alphabet)
+    *(f"reading.alphabet.{one.name}" for one in fields(Alphabet)),
 }
 
 
@@ -203,6 +205,11 @@ def test_what_is_kept_reaches_the_run_in_an_order_of_its_own() -> None:
             "contacts cannot be joined from windows",
         ),
         ({"format": "h5,esm", "merge": True}, "--format esm many of one"),
+        (
+            {"include": "mean,per_tok", "format": "h5", "store": "shared"},
+            "--store does not keep per_tok",
+        ),
+        ({"no_dereplication": True, "store": "shared"}, "leave out --no-dereplication"),
     ],
 )
 def test_what_cannot_be_had_together_is_refused_before_anything_starts(

@@ -43,6 +43,7 @@ _EXAMPLES: dict[str, object] = {
     "notify": "./tell",
     "metrics": "9100",
     "batch-tokens": CPU_BATCH_TOKENS,
+    "store": "~/embeddings-store",
 }
 """Example values of options without a fixed default."""
 

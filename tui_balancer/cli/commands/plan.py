@@ -38,13 +38,13 @@ def plan(
     from tui_balancer.cli.settings import run_settings
     from tui_balancer.cli.tables import plan_table
     from tui_balancer.formatting import estimate, plural
-    from tui_balancer.inputs.duplicates import DuplicateIndex
     from tui_balancer.inputs.scan import scan
     from tui_balancer.notices import Notice, Notices, notice_line
     from tui_balancer.run.prepare.plan import ScannedModel, planned_manifest, predicted_seconds
     from tui_balancer.run.prepare.plan import plan as plan_units
     from tui_balancer.run.prepare.prepare import prepare
     from tui_balancer.run.prepare.run_files import undivided_warnings
+    from tui_balancer.run.prepare.stored import duplicate_index
 
     stdout = stdout_console()
     settings = run_settings(
@@ -56,23 +56,25 @@ def plan(
     notices: list[Notice] = []
     with bar("counting", prepared.files_found) as update:
         for one in prepared.models:
-            duplicate_index = DuplicateIndex() if one.embedding.dereplicate else None
             noticed = Notices()
-            scans = scan(
-                one.inputs,
-                one.reading,
-                on_progress=lambda _: update(advance=1),
-                duplicate_index=duplicate_index,
-                shard_bytes=settings.shards.size,
-                notices=noticed,
-            )
-            found.append(ScannedModel(one, scans, duplicate_index))
+            with duplicate_index(one, settings.store, prepared.devices) as seen:
+                scans = scan(
+                    one.inputs,
+                    one.reading,
+                    on_progress=lambda _: update(advance=1),
+                    duplicate_index=seen,
+                    shard_bytes=settings.shards.size,
+                    notices=noticed,
+                )
+            found.append(ScannedModel(one, scans, seen))
             notices += noticed.all()
-    manifest, copies = planned_manifest(found)
+    manifest, spared = planned_manifest(found)
     for scanned in found:
         stdout.print(f"{scanned.model.source.label}, {len(scanned.scans):,} files")
-    if copies:
-        stdout.print(f"{plural(copies, 'sequence')} identical to others: computed once")
+    if spared.copies:
+        stdout.print(f"{plural(spared.copies, 'sequence')} identical to others: computed once")
+    if spared.stored:
+        stdout.print(f"{plural(spared.stored, 'sequence')} in the store: not computed")
     stdout.print(plan_table(plan_units(prepared, manifest.good_units)))
     finish = estimate(predicted_seconds(prepared, manifest.good_units))
     stdout.print(f"estimated finish with stealing: {finish} after the models are loaded")

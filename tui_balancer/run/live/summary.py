@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 from tui_balancer.ledger.records import FileState
 from tui_balancer.notices import notice_line
-from tui_balancer.outputs.dereplication import planned_copies
+from tui_balancer.outputs.dereplication import planned_copies, planned_stored
 from tui_balancer.run.live.worker_service import WorkerService
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run.prepare.run_files import RunFiles
@@ -83,6 +83,7 @@ def summarise(
         efficiency=run_stats.efficiency(),
         first_batch_seconds=first_batch,
         copies=planned_copies(prepared.folder),
+        from_store=planned_stored(prepared.folder),
     )
 
 

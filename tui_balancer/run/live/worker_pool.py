@@ -13,6 +13,7 @@ from tui_balancer.run.live.worker_service import WorkerService
 from tui_balancer.run.prepare.cluster import Newcomers
 from tui_balancer.run.prepare.devices import late_spec
 from tui_balancer.run.prepare.prepare import PreparedRun
+from tui_balancer.run.prepare.stored import store_use
 from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.workers.wire.config import WorkerModel, WorkerSetup
@@ -78,6 +79,7 @@ class WorkerPool:
             folder=self._folder,
             mark=self._models[0].mark if self._models else "",
             models=self._models,
+            store=store_use(self._prepared.settings.store, selected, self._prepared.devices),
         )
         return setup.with_model(self._coordinator.model_of(device))
 

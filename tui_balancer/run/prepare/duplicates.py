@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -52,31 +53,50 @@ def dereplicated(
     """
     discard_plan(place)
     found = _Copies(duplicate_index, files, shape)
-    if not found.is_copy.any():
+    if not found.is_free.any():
         return list(files)
     texts = _texts(files, found, rules)
-    write_plan(place, found.sequences, _blocks(texts, batch_tokens, shape.alphabet, first))
+    blocks = _blocks(texts, batch_tokens, shape.alphabet, first)
+    write_plan(place, found.spared.copies, blocks, found.spared.stored)
     return found.costed(files, shape)
 
 
 def without_copies(
     files: Sequence[FileRecord], duplicate_index: DuplicateIndex, shape: ModelShape
-) -> tuple[list[FileRecord], int]:
-    """Return the files with the cost of their first occurrences, and the number of copies.
+) -> tuple[list[FileRecord], Spared]:
+    """Return the files with the cost of their first occurrences, and what need not be computed.
 
     Like `dereplicated`, without a run folder.
     """
     found = _Copies(duplicate_index, files, shape)
-    return found.costed(files, shape), found.sequences
+    return found.costed(files, shape), found.spared
+
+
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """Sequences that are not computed; windows of one count together.
+
+    Attributes:
+        copies: Those with the residues of an earlier one.
+        stored: Those whose vectors are in the store.
+    """
+
+    copies: int = 0
+    stored: int = 0
+
+    def plus(self, other: Spared) -> Spared:
+        """Return the sum."""
+        return Spared(self.copies + other.copies, self.stored + other.stored)
 
 
 class _Copies:
     """Identical pieces of a run, by position in its index.
 
     Attributes:
-        is_copy: Whether a piece occurred before.
-        is_shared: Whether a piece is the first occurrence and several units have it.
-        sequences: Number of sequences that are copies; windows of one count together.
+        is_free: Whether a piece occurred before or is in the store.
+        is_shared: Whether a piece is the first occurrence, several units have it, and the store
+            does not.
+        spared: What need not be computed.
     """
 
     def __init__(
@@ -92,15 +112,21 @@ class _Copies:
         order = np.argsort(hashes, kind="stable")
         begins = np.ones(len(order), np.bool_)
         begins[1:] = hashes[order][1:] != hashes[order][:-1]
-        self.is_copy = np.zeros(len(order), np.bool_)
-        self.is_copy[order[~begins]] = True
+        is_copy = np.zeros(len(order), np.bool_)
+        is_copy[order[~begins]] = True
         self.is_shared = np.zeros(len(order), np.bool_)
         if len(order):
             unit_of = units[self.file_of][order]
             groups = np.flatnonzero(begins)
             several = np.minimum.reduceat(unit_of, groups) < np.maximum.reduceat(unit_of, groups)
             self.is_shared[order[groups[several]]] = True
-        self.sequences = int((self.is_copy & np.array(duplicate_index.firsts, np.bool_)).sum())
+        stored = np.zeros(len(order), np.bool_)
+        if duplicate_index.known is not None:
+            stored |= np.array(duplicate_index.stored, np.bool_)
+        self.is_free = is_copy | stored
+        self.is_shared &= ~stored
+        begun = np.array(duplicate_index.firsts, np.bool_)
+        self.spared = Spared(int((is_copy & ~stored & begun).sum()), int((stored & begun).sum()))
 
     def span(self, file: int) -> slice:
         """Return the positions of a file's pieces."""
@@ -108,9 +134,9 @@ class _Copies:
 
     def costed(self, files: Sequence[FileRecord], shape: ModelShape) -> list[FileRecord]:
         """Return the files with the cost of their first occurrences."""
-        if not self.is_copy.any():
+        if not self.is_free.any():
             return list(files)
-        own = np.where(self.is_copy, 0, self._tokens)
+        own = np.where(self.is_free, 0, self._tokens)
         tokens, squared = self._by_file(own), self._by_file(own**2)
         return [
             replace(

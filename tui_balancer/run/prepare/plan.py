@@ -12,7 +12,7 @@ from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.scan import FileScan
 from tui_balancer.ledger.records import FileRecord
 from tui_balancer.outputs.layout import output_paths
-from tui_balancer.run.prepare.duplicates import without_copies
+from tui_balancer.run.prepare.duplicates import Spared, without_copies
 from tui_balancer.run.prepare.models import PreparedModel, model_spec
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run.prepare.speeds import COMMON_LENGTH, assumed_flops
@@ -70,10 +70,10 @@ class ScannedModel:
     duplicate_index: DuplicateIndex | None
 
 
-def planned_manifest(scanned: Sequence[ScannedModel]) -> tuple[Manifest, int]:
-    """Return the scanned files as units of a run, and the number of copies."""
+def planned_manifest(scanned: Sequence[ScannedModel]) -> tuple[Manifest, Spared]:
+    """Return the scanned files as units of a run, and what need not be computed."""
     files: list[FileRecord] = []
-    copies = 0
+    spared = Spared()
     for one in scanned:
         shape, tokens = one.model.source.shape, one.model.embedding.batch_tokens
         paths = output_paths([scan.input for scan in one.scans], mark=one.model.mark)
@@ -81,9 +81,9 @@ def planned_manifest(scanned: Sequence[ScannedModel]) -> tuple[Manifest, int]:
         if one.duplicate_index is not None:
             parts = index_parts(one.scans, records)
             costed, own = without_copies(parts, one.duplicate_index, shape)
-            records, copies = with_costs_of(costed, records), copies + own
+            records, spared = with_costs_of(costed, records), spared.plus(own)
         files += numbered_from(len(files), records)
-    return Manifest.of(files, Path(), marks=tuple(one.model.mark for one in scanned)), copies
+    return Manifest.of(files, Path(), marks=tuple(one.model.mark for one in scanned)), spared
 
 
 def plan(prepared: PreparedRun, units: Sequence[Unit]) -> tuple[PlannedDevice, ...]:

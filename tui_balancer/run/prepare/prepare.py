@@ -43,6 +43,7 @@ from tui_balancer.run.prepare.resume import (
     find_run,
     plan_resume,
 )
+from tui_balancer.run.prepare.stored import with_newest
 from tui_balancer.run_folder.conflicts import output_conflicts, refuse_conflicts
 from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.run_folder.settings_json import (
@@ -150,6 +151,7 @@ def prepare(
     stored = find_run(settings.output) if resuming is not None else None
     if stored is not None:
         settings = with_stored_defaults(settings, stored.run)
+    settings = with_newest(settings, create=resuming is not None)
 
     def found(files: int) -> None:
         on_step(Step("finding the inputs", files, unit="files"))

@@ -14,7 +14,6 @@ from msgspec import convert
 from tui_balancer.failures import Failure
 from tui_balancer.formatting import plural
 from tui_balancer.inputs.discovery import InputFile
-from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.scan import FileScan, ScanStopped, scan, scan_file
 from tui_balancer.ledger.changes import Change, FileReopened, FileRescanned
 from tui_balancer.ledger.records import FileRecord, FileRow, FileState
@@ -30,6 +29,7 @@ from tui_balancer.run.prepare.duplicates import dereplicated
 from tui_balancer.run.prepare.models import PreparedModel
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run.prepare.resume import ResumePlan
+from tui_balancer.run.prepare.stored import duplicate_index
 from tui_balancer.run_folder.disk_space import ToWrite, check_space
 from tui_balancer.run_folder.folder import RunFolder
 from tui_balancer.run_folder.manifest import Manifest, file_records, numbered_from
@@ -37,7 +37,7 @@ from tui_balancer.run_folder.shards import index_parts, with_costs_of
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import WarningEvent
 from tui_balancer.scheduler.model import Unit
-from tui_balancer.settings import RunSettings, Shards
+from tui_balancer.settings import Shards
 
 OnFile = Callable[[int, int], None]
 """Called with the sequences and residues of every file read."""
@@ -157,7 +157,7 @@ def _scan_all(
     files: list[FileRecord] = []
     warnings: list[Notice] = []
     for model in prepared.models:
-        scanned = _scan_for(model, prepared.settings, folder, len(files), on_file, stop)
+        scanned = _scan_for(model, prepared, folder, len(files), on_file, stop)
         files += numbered_from(len(files), scanned.files)
         warnings += scanned.warnings
     folder.ledger.record_scan(files, time.time())
@@ -174,24 +174,25 @@ class _Scanned:
 
 def _scan_for(
     model: PreparedModel,
-    settings: RunSettings,
+    prepared: PreparedRun,
     folder: RunFolder,
     first: int,
     on_file: OnFile,
     stop: threading.Event,
 ) -> _Scanned:
     """Scan a model's inputs, the first of which has this number in the run."""
-    duplicate_index = DuplicateIndex() if model.embedding.dereplicate else None
+    settings = prepared.settings
     notices = Notices()
-    scans = scan(
-        model.inputs,
-        model.reading,
-        on_progress=lambda done: on_file(done.counts.sequences, done.counts.residues),
-        stop=stop,
-        duplicate_index=duplicate_index,
-        shard_bytes=settings.shards.size,
-        notices=notices,
-    )
+    with duplicate_index(model, settings.store, prepared.devices) as seen:
+        scans = scan(
+            model.inputs,
+            model.reading,
+            on_progress=lambda done: on_file(done.counts.sequences, done.counts.residues),
+            stop=stop,
+            duplicate_index=seen,
+            shard_bytes=settings.shards.size,
+            notices=notices,
+        )
     if stop.is_set():
         raise ScanStopped
     suffix = FORMATS[settings.outputs.formats[0]].suffix
@@ -203,10 +204,10 @@ def _scan_for(
         outputs = [file.output for file in files]
         sweep_temporaries(folder.path, outputs)
         sweep_partials(folder.path, outputs)
-    if duplicate_index is not None:
+    if seen is not None:
         parts = index_parts(scans, files)
         place = plan_folder(folder.path, model.mark if settings.further else "")
-        costed = dereplicated(parts, duplicate_index, place, shape, model.reading, tokens, first)
+        costed = dereplicated(parts, seen, place, shape, model.reading, tokens, first)
         files = with_costs_of(costed, files)
     undivided = undivided_warnings(scans, settings.shards, model.reading.segment_bytes)
     return _Scanned(files, (*notices.all(), *undivided))

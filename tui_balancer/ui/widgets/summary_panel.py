@@ -50,6 +50,7 @@ def _work(summary: RunSummary) -> list[Content]:
             (summary.truncated, "truncated"),
             (summary.skipped, "left out"),
             (summary.copies, "were copies"),
+            (summary.from_store, "from the store"),
         )
         if number
     ]

@@ -169,7 +169,7 @@ def work_until_over(bench: WorkerContext) -> None:
 
     def first(task: Task, records: Sequence[ProteinRecord]) -> tuple[list[str], ...]:
         setup = bench.setup
-        if task.model != setup.number:
+        if task.model != setup.number or setup.store is not None:
             return ()
         return first_batch(
             records,

@@ -42,9 +42,11 @@ def file_provenance(
     read: ReadFile,
     failed_ids: Sequence[str] = (),
     split_batches: int = 0,
+    from_store: int = 0,
 ) -> dict[str, MetadataValue]:
     """Return the metadata of a file's output, its keys in alphabetical order.
 
+    `from_store` counts sequences whose vectors an earlier run has computed, in other batches.
     `batch_tokens`, `cpu_threads`, `dereplicated` (copies were computed once) and `split_batches`
     decide the last bits of a vector; of them only the last depends on chance. `replaced` counts
     residues read as unknown, `skipped` sequences left out as empty or too long, `truncated` those
@@ -58,6 +60,7 @@ def file_provenance(
         read: The readable file.
         failed_ids: Its sequences that did not fit into memory.
         split_batches: Number of batches with its sequences that were computed in parts.
+        from_store: Number of its sequences whose vectors an earlier run has stored.
     """
     content, layers = read.content, embedder.kept.layers
     assert content is not None, "only what could be read has an output"
@@ -73,6 +76,8 @@ def file_provenance(
         "failed_ids": list(failed_ids),
         "format_version": FORMAT_VERSION,
         "forward": settings.forward,
+        # An output without them has the same bytes as that of a run without a store.
+        **({"from_store": from_store} if from_store else {}),
         "include": list(embedder.kept.names),
         "input_name": utf8_name(read.task.source.name),
         "input_sha256": content.sha256,

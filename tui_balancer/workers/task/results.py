@@ -69,11 +69,16 @@ class EmbeddedFile:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedTask:
-    """A task with files to write; its batches were in flight for `compute_seconds`."""
+    """A task with files to write; its batches were in flight for `compute_seconds`.
+
+    Attributes:
+        keep: Stores its vectors for later runs; raises nothing. None if there are none.
+    """
 
     task: Task
     files: tuple[Writable, ...]
     compute_seconds: float
+    keep: Callable[[], None] | None = None
 
 
 def _entry(record: ProteinRecord) -> Entry:

@@ -23,6 +23,7 @@ from tui_balancer.workers.task.results import EmbeddedTask
 from tui_balancer.workers.task.task_files import TaskFiles
 from tui_balancer.workers.vectors.shard_merge import DividedFile
 from tui_balancer.workers.vectors.shared_blocks import shared_blocks
+from tui_balancer.workers.vectors.stored import stored_vectors
 from tui_balancer.workers.vectors.vectors import UnitVectors
 from tui_balancer.workers.wire.config import WorkerSetup
 from tui_balancer.workers.wire.protocol import Task, TaskProgress
@@ -81,6 +82,7 @@ class TaskRun:
         self._busy_before = bench.busy.seconds()
         self._done = Progress(0, 0, 0.0)
         self._is_computed = False
+        self._stored_counted = False
 
     def embed(self) -> EmbeddedTask:
         """Embed the files.
@@ -98,7 +100,8 @@ class TaskRun:
         if not self._is_computed:
             self._report(vectors, computed=True)
         files = self._files.embedded(vectors, self._bench.setup, self._bench.embedder)
-        return EmbeddedTask(self._task, files, self._compute_seconds)
+        keep = vectors.keep_for_others if vectors is not None else None
+        return EmbeddedTask(self._task, files, self._compute_seconds, keep)
 
     @property
     def _compute_seconds(self) -> float:
@@ -113,6 +116,7 @@ class TaskRun:
         """
         vectors = self._planned()
         if self._spans is None:
+            self._count_stored(vectors)
             self._take_over(vectors, self._task.epoch - 1)
             if len(vectors) > 1 and not vectors.complete:
                 self._bench.queue.planned(self._task, self._costs(vectors))
@@ -169,6 +173,18 @@ class TaskRun:
             _log.info("%d of its sequences were embedded before", there)
             self._report(vectors, computed=self._all_there(vectors))
 
+    def _count_stored(self, vectors: UnitVectors) -> None:
+        """Count the sequences from the store once; they are not in the estimate of the cost."""
+        if self._stored_counted or not (records := vectors.stored_records()):
+            return
+        self._stored_counted = True
+        done, residues = self._done, sum(len(record.residues) for record in records)
+        self._done = Progress(
+            done.sequences + len(records), done.residues + residues, done.cost, True
+        )
+        _log.info("%d of its sequences are in the store", len(records))
+        self._report(vectors, computed=self._all_there(vectors))
+
     def _costs(self, vectors: UnitVectors) -> array[float]:
         """Return the FLOPs of each batch; 0 for those that are done or not needed."""
         costs = array("d", bytes(8 * len(vectors)))
@@ -194,6 +210,7 @@ class TaskRun:
                 PartialResult(partial, self._origin()),
                 dereplicate=setup.settings.dereplicate,
                 shared=shared_blocks(setup, embedder.sha256),
+                stored=stored_vectors(setup),
                 unwanted=self._files.unwanted,
                 segments=self._files.segments,
             )
@@ -249,6 +266,7 @@ class TaskRun:
             raise Abandoned
         self._spans = share.spans
         if share.spans is None:
+            self._count_stored(vectors)
             self._take_over(vectors, share.newest)
 
 

@@ -103,5 +103,6 @@ class TaskFiles:
         if failed and not ids and read.task.stretch is None:
             failure = NoMemory()
         split = vectors.split_batches(records)
-        metadata = file_provenance(setup, embedder, read, failed, split)
+        stored = vectors.from_store(records)
+        metadata = file_provenance(setup, embedder, read, failed, split, stored)
         return EmbeddedFile(read, embedder.kept, ids, found, metadata, failure)

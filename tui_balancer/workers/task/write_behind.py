@@ -80,6 +80,8 @@ def write_outputs(embedded: EmbeddedTask) -> TaskResult:
         one if one.error else _result(file, partial(_synced, file.task, one))
         for file, one in zip(embedded.files, written, strict=True)
     )
+    if embedded.keep is not None:
+        embedded.keep()
     return TaskResult(embedded.task.unit_id, embedded.task.epoch, results, embedded.compute_seconds)
 
 

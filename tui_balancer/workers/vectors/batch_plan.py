@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, pairwise
 
 from tui_balancer.alphabets import Alphabet
@@ -48,16 +48,29 @@ class UnitPlan:
         batch_tokens: int,
         alphabet: Alphabet,
         shared: SharedBlocks | None = None,
+        stored: Collection[int] = (),
     ) -> None:
-        """Divide the pieces into batches, see `plan_batches`."""
+        """Divide the pieces into batches, see `plan_batches`.
+
+        Args:
+            pieces: The unit's pieces.
+            batch_tokens: Maximum tokens of a batch.
+            alphabet: Tells the tokens of a piece.
+            shared: Blocks shared with other units.
+            stored: Rows that need no batch.
+        """
         self.pieces = pieces
         self.blocks: list[int] = []
         self._foreign: list[str] = []
         self._shared = shared
         texts = pieces.texts
-        elsewhere: set[int] = set()
+        elsewhere = set(stored)
         planned: list[tuple[int, ...]] = []
-        for block, rows in (shared.find(texts) if shared is not None else {}).items():
+        for block, found in (shared.find(texts) if shared is not None else {}).items():
+            # A stored piece of a block is not one of this unit's.
+            rows = {piece: row for piece, row in found.items() if row not in stored}
+            if not rows:
+                continue
             self.blocks.append(block)
             elsewhere.update(rows.values())
             planned.append(self._block(block, rows))

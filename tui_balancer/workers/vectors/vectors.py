@@ -19,6 +19,7 @@ from tui_balancer.workers.vectors.batch_plan import UnitPlan
 from tui_balancer.workers.vectors.pieces import UnitPieces
 from tui_balancer.workers.vectors.row_store import PlacedBatch, joined_row, rows_for
 from tui_balancer.workers.vectors.shared_blocks import SharedBlocks
+from tui_balancer.workers.vectors.stored import StoredVectors
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class UnitVectors:
         *,
         dereplicate: bool = True,
         shared: SharedBlocks | None = None,
+        stored: StoredVectors | None = None,
         unwanted: Collection[int] = (),
         segments: Sequence[int] = (),
     ) -> None:
@@ -62,6 +64,7 @@ class UnitVectors:
             partial: Path of the partial result.
             dereplicate: Whether the same residues are computed once.
             shared: Blocks shared with other units.
+            stored: Vectors of earlier runs.
             unwanted: Records that are not needed.
             segments: First record of each segment of a large file.
 
@@ -78,8 +81,11 @@ class UnitVectors:
             records, rules, dereplicate=dereplicate, segments=segments, common=common
         )
         self._shared = shared
-        self.plan = UnitPlan(self._pieces, batch_tokens, rules.alphabet, shared)
         self._store = rows_for(self._pieces.texts, kept)
+        self._stored = stored
+        self._from_store = self._load_stored()
+        self._to_store: list[int] = []
+        self.plan = UnitPlan(self._pieces, batch_tokens, rules.alphabet, shared, self._from_store)
         self._missing = dict.fromkeys(range(len(self)))
         self._unwanted: set[int] = set()
         self._failed: set[int] = set()
@@ -212,6 +218,35 @@ class UnitVectors:
             for number in self._split
         )
 
+    def from_store(self, records: range) -> int:
+        """Return the number of these records whose vectors all came from the store."""
+        return sum(map(self._is_stored, records)) if self._from_store else 0
+
+    def stored_records(self) -> list[ProteinRecord]:
+        """Return the needed records that start with a piece from the store."""
+        begun = (one for row in self._from_store for one in self._pieces.begun_by(row))
+        return [self._records[one] for one in begun if one not in self._unwanted]
+
+    def keep_for_others(self) -> None:
+        """Store what was computed for later runs, but what chance has decided: split batches."""
+        if self._stored is not None:
+            texts = self._pieces.texts
+            self._stored.keep((texts[row], self._store.row(row)) for row in self._to_store)
+
+    def _load_stored(self) -> frozenset[int]:
+        """Load the rows that are in the store, and return them."""
+        if self._stored is None or not self._kept.fixed:
+            return frozenset()
+        found: list[int] = []
+        for row, numbers in self._stored.find(self._pieces.texts):
+            flat = torch.from_numpy(numbers)
+            self._store.put(PlacedBatch([row], [len(numbers)], flat, Path(), 0))
+            found.append(row)
+        return frozenset(found)
+
+    def _is_stored(self, record: int) -> bool:
+        return self._from_store.issuperset(self._pieces.rows(record))
+
     def _is_wanted(self, row: int) -> bool:
         return any(user not in self._unwanted for user in self.plan.users(row))
 
@@ -266,6 +301,8 @@ class UnitVectors:
         self._store.put(PlacedBatch(rows, self._sizes(rows), flat, path, place))
         if split:
             self._split.add(number)
+        else:
+            self._to_store += (row for row in rows if row < len(self._pieces))
         del self._missing[number]
 
     def _keep(self, number: int, batch: KeptBatch, *, whole: bool) -> tuple[Path, int]:

@@ -13,6 +13,23 @@ from tui_balancer.workers.wire.queues import SharedWorkQueues
 
 
 @dataclass(frozen=True, slots=True)
+class StoreUse:
+    """How a run uses a store of vectors.
+
+    Attributes:
+        folder: The store's folder, absolute.
+        until: Number of the newest vector that the run reads.
+        arithmetic: Of the worker's device: what computes in the same way has the same.
+        arithmetics: Of the run's devices, in their order; vectors of each are used.
+    """
+
+    folder: Path
+    until: int
+    arithmetic: str
+    arithmetics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerModel:
     """One of several models of a run; see `WorkerSetup` for its attributes."""
 
@@ -44,6 +61,7 @@ class WorkerSetup:
             `layout.distinct_marks`.
         number: The model's place in the run.
         models: All models of a run with several.
+        store: The vectors of earlier runs; None for a run that uses none.
     """
 
     worker: WorkerId
@@ -60,6 +78,7 @@ class WorkerSetup:
     mark: str = ""
     number: int = 0
     models: tuple[WorkerModel, ...] = ()
+    store: StoreUse | None = None
 
     def with_model(self, number: int) -> WorkerSetup:
         """Return the same setup with another model of the run to load."""
