@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tui_balancer.store.vector_store import StoreError, VectorStore, checksum, model_of
+from tui_balancer.store.vector_store import StoreError, VectorStore, is_undamaged, model_of
 
 _MANY = 1000
 """Vectors in a step, so that the locks are short."""
@@ -233,8 +233,7 @@ def _checked(store: VectorStore) -> Iterator[tuple[int, bool]]:
             return
         spaces = store.spaces()
         for number, space, key, own, vector in found:
-            text = spaces.get(space)
-            yield number, text is not None and own == checksum(text, key, vector)
+            yield number, is_undamaged(spaces.get(space), key, own, vector)
         last = found[-1][0]
 
 

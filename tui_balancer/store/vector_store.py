@@ -77,6 +77,16 @@ def checksum(space: str, key: bytes, vector: bytes) -> bytes:
     return digest.digest()
 
 
+def is_undamaged(space: object, key: object, own: object, vector: object) -> bool:
+    """Whether a row of the database is as it was stored; damage may change even its types."""
+    return (
+        isinstance(space, str)
+        and isinstance(key, bytes)
+        and isinstance(vector, bytes)
+        and own == checksum(space, key, vector)
+    )
+
+
 class VectorStore:
     """A store, for all threads of a process.
 
@@ -127,6 +137,8 @@ class VectorStore:
             )
         except sqlite3.Error as error:
             raise UserError(f"the store {path} cannot be opened: {error}") from error
+        # A damaged row must not hide the others.
+        connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
         store = cls(path, connection)
         try:
             store._prepare(tables=tables)
@@ -179,7 +191,7 @@ class VectorStore:
         for number, key, own, vector in self._chosen(
             "id, key, checksum, vector", space, keys, until
         ):
-            if own == checksum(space, key, vector):
+            if is_undamaged(space, key, own, vector):
                 found[key] = np.frombuffer(vector, "<f4").astype(np.float32)
             else:
                 damaged.append(number)

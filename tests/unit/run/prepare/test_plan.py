@@ -17,6 +17,7 @@ from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.run.prepare import plan
+from tui_balancer.run.prepare.duplicates import Spared
 from tui_balancer.run.prepare.models import PreparedModel, model_spec
 from tui_balancer.run.prepare.plan import (
     ScannedModel,
@@ -93,9 +94,9 @@ def test_what_is_there_several_times_costs_only_whoever_has_it_first(tmp_path: P
     duplicate_index = DuplicateIndex()
     scans = scan(find_inputs([tmp_path]), ReadingRules(), duplicate_index=duplicate_index)
     every, none = planned_manifest([ScannedModel(MODEL, scans, None)])
-    once, copies = planned_manifest([ScannedModel(MODEL, scans, duplicate_index)])
+    once, spared = planned_manifest([ScannedModel(MODEL, scans, duplicate_index)])
     (first,) = {file.cost for file in every.files}
-    assert (none, copies) == (0, 5)
+    assert (none, spared) == (Spared(), Spared(copies=5))
     assert [file.cost for file in once.files] == pytest.approx(
         [first * 2 / 3, first / 3, first / 3]
     )
