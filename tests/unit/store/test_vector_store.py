@@ -98,8 +98,8 @@ def test_more_keys_than_a_statement_takes_are_found(store: VectorStore) -> None:
     [
         "UPDATE vectors SET vector = x'0000803f' WHERE id = 1",
         "UPDATE vectors SET vector = substr(vector, 1, 3) WHERE id = 1",
-        "UPDATE vectors SET key = (SELECT substr(key, 2) || x'00' FROM vectors WHERE id = 1) "
-        "WHERE id = 1",
+        "UPDATE vectors SET vector = CAST(x'fffefd' AS TEXT) WHERE id = 1",
+        "UPDATE vectors SET key = CAST(substr(key, 2) || x'00' AS BLOB) WHERE id = 1",
         "UPDATE vectors SET checksum = x'' WHERE id = 1",
         'UPDATE spaces SET content = \'{"model": "C"}\' WHERE id = 1',
     ],
