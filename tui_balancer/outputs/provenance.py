@@ -38,7 +38,7 @@ def joined_provenance(
         names: What the ids in the shards' lists are called in the output.
     """
     joined: dict[str, MetadataValue] = {}
-    for name, value in sorted(ChainMap(*map(dict, shards)).items()):
+    for name, value in sorted(ChainMap(*(dict(one) for one in shards)).items()):
         values = [shard[name] for shard in shards if name in shard]
         if name in _COUNTS:
             joined[name] = sum(one for one in values if isinstance(one, int))

@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -112,7 +113,7 @@ def test_a_damaged_vector_is_found_by_verify_and_never_read(
     assert (verify(store).damaged, verify(store).clean) == (1, False)
     spaces = [SPACES[0], space_of(model="C")]
     every = [key for (key,) in store.rows("SELECT key FROM vectors")]
-    assert [store.read(one, every, ALL) for one in spaces] == [{}, {}]  # type: ignore[arg-type]
+    assert [store.read(one, every, ALL) for one in spaces] == [{}, {}]
     assert list(store.read(SPACES[1], keys("A"), ALL)) == keys("A")
     assert stats(store).damaged == 1
     assert verify(store).clean
@@ -132,7 +133,7 @@ def test_what_was_damaged_is_stored_again_but_not_for_a_run_that_began_before(
 
 
 def test_a_transaction_that_fails_stores_nothing(store: VectorStore) -> None:
-    def failing():  # type: ignore[no-untyped-def]
+    def failing() -> Iterator[tuple[str, bytes, Vector]]:
         yield SPACES[0], *keys("A"), vector(1)
         raise OSError("gone")
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.json_tables import STORED, rows
 from tests.manual import STORE_PAGE, with_fields
-from tui_balancer.cli.commands.store import store
+from tui_balancer.cli.commands.store import StoreAction, store
 from tui_balancer.errors import UserError
 from tui_balancer.store.vector_store import VectorStore, sequence_key, space_of
 
@@ -53,8 +53,9 @@ def test_json_has_the_fields_of_the_manual(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     printed = {}
-    for action, options in (("stats", {}), ("verify", {}), ("prune", {"keep": "1GB"})):
-        store(action, folder, json=True, **options)  # type: ignore[arg-type]
+    actions: tuple[StoreAction, ...] = ("stats", "verify", "prune")
+    for action in actions:
+        store(action, folder, json=True, keep="1GB" if action == "prune" else None)
         printed[f"store {action} --json"] = set(json.loads(capsys.readouterr().out))
     for name, kind in STORED.items():
         told = {path for path, _, _ in rows(kind)}
