@@ -37,7 +37,16 @@ LATEST_KILL_SECONDS = 8.0
 
 def begun(inputs: Sequence[Path], output: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start a command as the leader of its own group."""
-    words = [sys.executable, "-m", "tui_balancer", "run", *inputs, "-o", output, "--headless"]
+    words: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "tui_balancer",
+        "run",
+        *inputs,
+        "-o",
+        output,
+        "--headless",
+    ]
     return subprocess.Popen(
         [*words, *options],
         start_new_session=True,
@@ -106,7 +115,7 @@ def main() -> int:
             bad += not (check.clean and close and not held.damaged)
             print(
                 f"round {round_}: {kills} kills, {held.vectors} vectors, "
-                f"{len(check.damaged)} damaged, vectors {'equal' if close else 'DIFFER'}",
+                f"{check.damaged} damaged, vectors {'equal' if close else 'DIFFER'}",
                 flush=True,
             )
     print(f"{given.rounds} rounds, {bad} bad")

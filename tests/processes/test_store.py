@@ -8,6 +8,7 @@ import shutil
 import signal
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +46,7 @@ def write(path: Path, sequences: list[str]) -> None:
     path.write_text("".join(f">p{n}\n{one}\n" for n, one in enumerate(sequences)))
 
 
-def run(proteins: Path, checkpoint: Path, folder: Path, **settings: object) -> tuple[int, int]:
+def run(proteins: Path, checkpoint: Path, folder: Path, **settings: Any) -> tuple[int, int]:
     """Run to the end; return the numbers of sequences written, and from the store."""
     one = session(proteins, checkpoint, folder, **settings)
     one.start()

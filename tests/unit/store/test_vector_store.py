@@ -36,8 +36,12 @@ def vector(*numbers: float) -> Vector:
     return np.array(numbers, np.float32)
 
 
+def key(text: str) -> bytes:
+    return sequence_key(text.encode())
+
+
 def keys(*texts: str) -> list[bytes]:
-    return [sequence_key(text.encode()) for text in texts]
+    return [key(text) for text in texts]
 
 
 @pytest.fixture
@@ -69,7 +73,7 @@ def test_what_a_run_reads_is_what_was_there_at_its_start_and_first(
     with TemporaryDirectory() as folder:
         stores = [VectorStore.create(Path(folder)) for _ in range(2)]
         for number, batch in enumerate(batches):
-            stores[number % 2].put((space, *keys(text), vector(*of)) for space, text, of in batch)
+            stores[number % 2].put((space, key(text), vector(*of)) for space, text, of in batch)
             if number < cut:
                 for space, text, of in batch:
                     first.setdefault((space, text), vector(*of))
@@ -78,8 +82,8 @@ def test_what_a_run_reads_is_what_was_there_at_its_start_and_first(
         for space in SPACES:
             found = stores[1].read(space, keys(*texts), until)
             there = {text: one for (of, text), one in first.items() if of == space}
-            assert {key: one.tobytes() for key, one in found.items()} == {
-                keys(text)[0]: one.tobytes() for text, one in there.items()
+            assert {name: one.tobytes() for name, one in found.items()} == {
+                key(text): one.tobytes() for text, one in there.items()
             }
             assert stores[1].find(space, keys(*texts), until) == set(found)
         assert verify(stores[0]).clean
@@ -89,9 +93,9 @@ def test_what_a_run_reads_is_what_was_there_at_its_start_and_first(
 
 def test_more_keys_than_a_statement_takes_are_found(store: VectorStore) -> None:
     texts = [f"{number:b}" for number in range(1201)]
-    store.put((SPACES[0], *keys(text), vector(n)) for n, text in enumerate(texts))
+    store.put((SPACES[0], key(text), vector(n)) for n, text in enumerate(texts))
     found = store.read(SPACES[0], keys(*texts), ALL)
-    assert [found[key].tolist() for key in keys(*texts)] == [[n] for n in range(1201)]
+    assert [found[one].tolist() for one in keys(*texts)] == [[n] for n in range(1201)]
 
 
 @pytest.mark.parametrize(
@@ -108,12 +112,12 @@ def test_more_keys_than_a_statement_takes_are_found(store: VectorStore) -> None:
 def test_a_damaged_vector_is_found_by_verify_and_never_read(
     store: VectorStore, damage: str
 ) -> None:
-    store.put([(SPACES[0], *keys("A"), vector(2.5)), (SPACES[1], *keys("A"), vector(3.5))])
+    store.put([(SPACES[0], key("A"), vector(2.5)), (SPACES[1], key("A"), vector(3.5))])
     overwrite(store, damage)
     assert (verify(store).damaged, verify(store).clean) == (1, False)
     spaces = [SPACES[0], space_of(model="C")]
-    every = [key for (key,) in store.rows("SELECT key FROM vectors")]
-    assert [store.read(one, every, ALL) for one in spaces] == [{}, {}]
+    every = [one for (one,) in store.rows("SELECT key FROM vectors")]
+    assert [store.read(space, every, ALL) for space in spaces] == [{}, {}]
     assert list(store.read(SPACES[1], keys("A"), ALL)) == keys("A")
     assert stats(store).damaged == 1
     assert verify(store).clean
@@ -122,11 +126,11 @@ def test_a_damaged_vector_is_found_by_verify_and_never_read(
 def test_what_was_damaged_is_stored_again_but_not_for_a_run_that_began_before(
     store: VectorStore,
 ) -> None:
-    store.put([(SPACES[0], *keys("A"), vector(1))])
+    store.put([(SPACES[0], key("A"), vector(1))])
     until = store.newest()
     overwrite(store, "UPDATE vectors SET vector = x'0000'")
     assert store.read(SPACES[0], keys("A"), until) == {}
-    store.put([(SPACES[0], *keys("A"), vector(2))])
+    store.put([(SPACES[0], key("A"), vector(2))])
     assert store.read(SPACES[0], keys("A"), until) == {}
     (again,) = store.read(SPACES[0], keys("A"), store.newest()).values()
     assert again.tolist() == [2]
@@ -134,13 +138,13 @@ def test_what_was_damaged_is_stored_again_but_not_for_a_run_that_began_before(
 
 def test_a_transaction_that_fails_stores_nothing(store: VectorStore) -> None:
     def failing() -> Iterator[tuple[str, bytes, Vector]]:
-        yield SPACES[0], *keys("A"), vector(1)
+        yield SPACES[0], key("A"), vector(1)
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
         store.put(failing())
     assert store.newest() == 0
-    store.put([(SPACES[0], *keys("B"), vector(1))])
+    store.put([(SPACES[0], key("B"), vector(1))])
     assert store.find(SPACES[0], keys("A", "B"), ALL) == set(keys("B"))
 
 
@@ -177,7 +181,7 @@ def test_prune_removes_by_age_size_and_model(
     monkeypatch.setattr(maintenance, "_MANY", 2)
     for second, text in enumerate("ACDEF"):
         moment[0] = 1000.0 + second
-        store.put((space, *keys(text), vector(1, 2)) for space in (SPACES[0], SPACES[2]))
+        store.put((space, key(text), vector(1, 2)) for space in (SPACES[0], SPACES[2]))
     assert [(one.model, one.vectors, one.bytes) for one in stats(store).models] == [
         ("A", 5, 40),
         ("B", 5, 40),
@@ -193,7 +197,7 @@ def test_prune_removes_by_age_size_and_model(
 
 
 def test_prune_gives_the_space_back(store: VectorStore) -> None:
-    store.put(("{}", *keys(f"{n}"), np.zeros(5000, np.float32)) for n in range(100))
+    store.put(("{}", key(f"{n}"), np.zeros(5000, np.float32)) for n in range(100))
     before = store.path.stat().st_size
     prune(store, most_bytes=0)
     assert store.path.stat().st_size < before / 10
