@@ -28,6 +28,7 @@ NEEDED = {
     "resume": ("out",),
     "replay": ("out",),
     "control": ("out", "policy", "count"),
+    "store": ("prune", "vectors"),
 }
 
 NUMERIC = [pytest.param(*one, id=f"{one[0]} {one[1].name}") for one in numeric()]

@@ -46,6 +46,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "--precision": ("fp32", "bf16", "fp16", "fp32"),
     "--format": ("h5",),
     "--shard": ("64MB",),
+    "--keep": ("20GB",),
     "--scheduler": ("tcp://head:8786", "tls://head:8786"),
     "--engine": ("four",),
     "--hosts": ("two", "twice"),

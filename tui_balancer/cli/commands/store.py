@@ -44,10 +44,10 @@ def store(
     damaged: Annotated[bool, flag(help="prune: vectors that verify finds damaged.")] = False,
     json: Annotated[bool, flag(help="Print a JSON object.")] = False,
 ) -> int:
-    """Count, check or remove the vectors that runs share with --store.
+    """Count, check or remove the vectors of a store.
 
-    verify reads every vector and exits with code 1 if one is damaged. prune takes at least one of
-    its options; runs may use the store meanwhile.
+    Runs share them with --store, and may use them meanwhile. verify reads every vector; prune takes
+    at least one of its options. Exit code 1 if verify finds damage.
     """
     from tui_balancer.store.maintenance import FORMAT, StorePruned, prune, stats, verify
     from tui_balancer.store.vector_store import StoreError, VectorStore
