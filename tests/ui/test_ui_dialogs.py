@@ -33,14 +33,6 @@ async def open_queues(pilot: Pilot[int], *keys: str) -> None:
     await pilot.pause()
 
 
-async def test_three_keys_move_the_next_file_to_the_device_that_ends_first() -> None:
-    run = fake_run()
-    async with shown(run) as pilot:
-        await open_queues(pilot, "m", "enter")
-        await until(pilot, lambda: run.commands)
-        assert run.commands == [MoveUnits((100,), "cuda:3")]
-
-
 async def test_arrows_choose_another_device() -> None:
     run = fake_run()
     async with shown(run) as pilot:

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widgets import OptionList
 
 from tests.support.fake_run import FakeRun
-from tests.support.pictures import DEVICES, FINISHED, PAUSED, PREPARING, RUNNING, SUMMARY
+from tests.support.pictures import DEVICES, FINISHED, PREPARING, RUNNING, SUMMARY
 from tests.support.screen import (
     app_of,
     fake_run,
@@ -27,10 +27,8 @@ from tui_balancer.scheduler.commands import (
     Outcome,
     PauseAll,
     PauseDevice,
-    ResumeAll,
     ResumeDevice,
     SetPolicy,
-    Undo,
 )
 from tui_balancer.scheduler.events import SettingEvent
 from tui_balancer.scheduler.model import CountSettings, DeviceState, TimeSettings
@@ -46,22 +44,6 @@ async def commands_after(run: FakeRun, *keys: str, awaited: int = 1) -> list[Com
         await pilot.press(*keys)
         await until(pilot, lambda: len(run.commands) >= awaited)
         return run.commands
-
-
-async def test_p_pauses_the_device_under_the_cursor() -> None:
-    assert await commands_after(fake_run(), "down", "p") == [PauseDevice("cuda:1")]
-
-
-async def test_p_lets_a_paused_device_go_on() -> None:
-    assert await commands_after(fake_run(), "down", "down", "p") == [ResumeDevice("cuda:2")]
-
-
-async def test_capital_p_pauses_all() -> None:
-    assert await commands_after(fake_run(), "P") == [PauseAll()]
-
-
-async def test_capital_p_lets_all_go_on_when_all_are_paused() -> None:
-    assert await commands_after(fake_run(PAUSED), "P") == [ResumeAll()]
 
 
 async def test_the_footer_names_what_p_does_now() -> None:
@@ -344,14 +326,6 @@ async def test_y_copies_a_line_of_the_log_uncut() -> None:
         )
 
 
-async def test_a_key_that_is_held_down_leaves_one_toast() -> None:
-    async with shown(fake_run(), (80, 24)) as pilot:
-        await pilot.press("4", *("y",) * 9)
-        await until(pilot, lambda: toasts(pilot))
-        await settled(pilot)
-        assert len(toasts(pilot)) == 1
-
-
 async def test_f8_saves_the_screen_as_an_svg(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -383,10 +357,6 @@ async def test_f8_takes_the_run_folder_where_the_working_folder_cannot_be_writte
         out.rmdir()
         await pilot.press("f8")
         await until(pilot, lambda: any("No such file" in one for one in toasts(pilot)))
-
-
-async def test_u_undoes_the_last_change_from_any_tab() -> None:
-    assert await commands_after(fake_run(), "5", "u") == [Undo()]
 
 
 async def test_a_read_only_screen_offers_and_sends_nothing_that_steers() -> None:

@@ -55,26 +55,12 @@ async def test_the_tab_counts_the_causes_from_every_tab() -> None:
         assert " 3 Problems 7 " in await seen(pilot)
 
 
-async def test_the_mark_key_opens_them() -> None:
-    async with shown(run_with_problems()) as pilot:
-        await pilot.press("exclamation_mark")
-        assert "Problems · 7 causes" in await seen(pilot)
-        assert list_of(pilot).has_focus
-
-
 async def test_a_run_without_problems_says_so() -> None:
     async with shown(FakeRun(SCANNING), (80, 24)) as pilot:
         await pilot.press("3")
         assert "No problems: no file has failed" in await seen(pilot)
         await pilot.press("r", "x", "enter")
         assert app_of(pilot).screen is app_of(pilot).run_screen
-
-
-async def test_two_keys_retry_the_cause_of_most_files() -> None:
-    run = run_with_problems()
-    async with shown(run, (80, 24)) as pilot:
-        await pilot.press("3", "r")
-        await until(pilot, lambda: run.commands == [RetryUnits(EMPTY)])
 
 
 async def test_enter_unfolds_the_files_and_r_retries_the_one_under_the_cursor() -> None:

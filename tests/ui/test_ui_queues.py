@@ -19,7 +19,6 @@ from tui_balancer.scheduler.commands import (
     RetryUnits,
     SkipUnits,
     SplitUnit,
-    Undo,
 )
 from tui_balancer.scheduler.events import DoneEvent, FailureEvent, SkipEvent, StealEvent
 from tui_balancer.scheduler.model import Ended, RunningUnit
@@ -305,24 +304,6 @@ async def test_a_click_on_the_tag_column_tags_and_one_on_a_name_does_not() -> No
         assert files_of(pilot).cursor == 2
 
 
-@pytest.mark.parametrize(
-    ("key", "command"),
-    [
-        ("f", ReorderUnits((100,), first=True)),
-        ("l", ReorderUnits((100,), first=False)),
-        ("x", SkipUnits((100,))),
-        ("u", Undo()),
-    ],
-)
-async def test_keys_act_on_the_file_under_the_cursor(key: str, command: object) -> None:
-    run = fake_run()
-    async with shown(run) as pilot:
-        await open_queues(pilot)
-        await pilot.press(key)
-        await until(pilot, lambda: run.commands)
-        assert run.commands == [command]
-
-
 async def test_keys_act_on_all_tagged_files_and_take_the_tags_away() -> None:
     run = fake_run()
     async with shown(run) as pilot:
@@ -331,15 +312,6 @@ async def test_keys_act_on_all_tagged_files_and_take_the_tags_away() -> None:
         await until(pilot, lambda: toasts(pilot))
         assert run.commands == [SkipUnits((100, 102))]
         assert files_of(pilot).tagged == ()
-
-
-async def test_r_tries_a_failed_file_again() -> None:
-    run = failing_run()
-    async with shown(run) as pilot:
-        await open_queues(pilot, "failed")
-        await pilot.press("r")
-        await until(pilot, lambda: run.commands)
-        assert run.commands == [RetryUnits((FAILED,))]
 
 
 async def test_the_cursor_stays_in_its_place_when_its_file_is_moved_away() -> None:

@@ -67,33 +67,6 @@ async def test_space_plays_and_pauses(run: ReplayRun, clock: Clock) -> None:
         assert not run.playback().playing
 
 
-@pytest.mark.parametrize(
-    ("keys", "position"),
-    [
-        (["full_stop"], 4.4),
-        (["comma", "comma"], 3.2),
-        (["backspace"], 0.0),
-        (["n"], 6.0),
-        (["n", "n"], 14.5),
-        (["n", "n", "N"], 6.0),
-        (["b"], 10.1),
-        (["B"], 0.6),
-    ],
-)
-async def test_keys_go_to_other_moments(run: ReplayRun, keys: list[str], position: float) -> None:
-    async with replayed(run) as pilot:
-        await pilot.press(*keys)
-        assert run.playback().position == pytest.approx(position)
-
-
-async def test_plus_and_minus_change_the_speed_and_not_the_threshold(run: ReplayRun) -> None:
-    async with replayed(run) as pilot:
-        await pilot.press("plus", "plus")
-        assert "5×" in await seen(pilot)
-        await pilot.press("minus")
-        assert run.playback().speed == 2
-
-
 async def test_a_jump_without_a_landmark_says_so_and_stays(run: ReplayRun) -> None:
     async with replayed(run) as pilot:
         await pilot.press("N")

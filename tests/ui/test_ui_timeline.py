@@ -179,17 +179,6 @@ async def test_the_picture_moves_along_while_it_is_followed_and_stands_while_it_
         assert gantt_of(pilot).moment[1] >= 830.0
 
 
-async def test_panning_goes_back_and_on_by_half_a_screen() -> None:
-    async with shown(fake_run()) as pilot:
-        await pilot.press("5", *["right_square_bracket"] * 4)
-        first = gantt_of(pilot).window.first
-        await pilot.press("less_than_sign")
-        back = gantt_of(pilot).window.first
-        assert back < first
-        await pilot.press("greater_than_sign")
-        assert gantt_of(pilot).window.first == first
-
-
 async def test_the_line_below_tells_what_the_cursor_stands_on() -> None:
     async with shown(fake_run(), (200, 50)) as pilot:
         await pilot.press("5", "down", *["right_square_bracket"] * 3, *["left"] * 6)
