@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tui_balancer.failures import FailureCause
-from tui_balancer.formatting import count
+from tui_balancer.formatting import clock_time, count
 from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.events import Event
 from tui_balancer.scheduler.model import Unit
@@ -110,6 +110,15 @@ class RunSnapshot(CoordinatorSnapshot):
     trouble: str = ""
     step: Step | None = None
     splitting: bool = True
+
+    @property
+    def taken_at(self) -> float:
+        """Its own moment, a Unix time in seconds."""
+        return self.started_at + self.elapsed_seconds
+
+    def time_at(self, seconds: float) -> str:
+        """Return the local time at so many seconds after the start, see `clock_time`."""
+        return clock_time(self.started_at + seconds, self.taken_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from textual.content import Content
 
 from tui_balancer.formatting import (
     NONE,
-    clock_time,
     count,
     duration,
     estimate,
@@ -118,10 +117,9 @@ def _files(run_state: ScreenState, device: str) -> list[Content]:
     track, snapshot = run_state.timeline.tracks.get(device), run_state.snapshot
     if track is None or snapshot is None:
         return []
-    now = snapshot.started_at + snapshot.elapsed_seconds
     lines = [
         Content(
-            f"  {clock_time(snapshot.started_at + span.start, now)}  "
+            f"  {snapshot.time_at(span.start)}  "
             f"{span.end - span.start:>7.1f}s  {span.word:<9} {shorten(span.name, 40)}"
         )
         for span in track.latest(_SHOWN_FILES, snapshot.elapsed_seconds)
@@ -134,10 +132,9 @@ def _events(run_state: ScreenState, device: str) -> list[Content]:
     rows = [row for row in run_state.events.rows if device in row.line.devices]
     if not rows or snapshot is None:
         return []
-    now = snapshot.started_at + snapshot.elapsed_seconds
     lines = [Content(""), heading("Events")]
     for row in rows[:_SHOWN_EVENTS]:
-        time = clock_time(snapshot.started_at + row.seconds, now)
+        time = snapshot.time_at(row.seconds)
         line = row.line
         what = f"{shorten(line.name, 30)}  {line.reason}" if line.name else line.reason
         lines.append(Content(f"  {time}  {line.label.value:<9}{what}"))

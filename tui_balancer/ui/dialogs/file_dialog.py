@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tui_balancer.formatting import clock_time, count, duration, quantity
+from tui_balancer.formatting import count, duration, quantity
 from tui_balancer.ui.dialogs.detail_dialog import DetailDialog, field, heading
 from tui_balancer.ui.formatting import fine_estimate, floating
 from tui_balancer.ui.state.file_rows import FileRow, file_row
@@ -68,14 +68,13 @@ def _attempts(run_state: ScreenState, unit_id: int) -> list[Content]:
     snapshot = run_state.snapshot
     if snapshot is None:
         return []
-    now = snapshot.started_at + snapshot.elapsed_seconds
     spans = run_state.timeline.history(unit_id, snapshot.elapsed_seconds)
     if not spans:
         return []
     lines = [Content(""), heading("Attempts")]
     for device, span in spans:
-        begin = clock_time(snapshot.started_at + span.start, now)
-        lines.append(Content(f"  {begin}  {device:<8} {span.end - span.start:>7.1f}s  {span.word}"))
+        times = f"{snapshot.time_at(span.start)}  {device:<8} {span.end - span.start:>7.1f}s"
+        lines.append(Content(f"  {times}  {span.word}"))
     return lines
 
 
@@ -84,10 +83,9 @@ def _events(run_state: ScreenState, name: str) -> list[Content]:
     rows = [row for row in run_state.events.rows if row.line.name == name][:_SHOWN_EVENTS]
     if not rows or snapshot is None:
         return []
-    now = snapshot.started_at + snapshot.elapsed_seconds
     lines = [Content(""), heading("Events")]
     for row in reversed(rows):
-        time = clock_time(snapshot.started_at + row.seconds, now)
+        time = snapshot.time_at(row.seconds)
         line = row.line
         lines.append(Content(f"  {time}  {line.label.value:<9}{line.route}  {line.reason}"))
     return lines

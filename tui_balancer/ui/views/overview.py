@@ -97,7 +97,7 @@ class OverviewView(View):
             # It accepts focus only once it is displayed.
             if self.devices.has_focus:
                 self.call_after_refresh(self.summary.focus)
-        self.log_list.show(snapshot.started_at, snapshot.started_at + snapshot.elapsed_seconds)
+        self.log_list.show(snapshot.started_at, snapshot.taken_at)
 
     def on_resize(self) -> None:
         """Adapt to the new height."""

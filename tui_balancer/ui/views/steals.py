@@ -50,7 +50,7 @@ class StealsView(View):
     def show(self, picture: Picture) -> None:
         """Draw a picture."""
         snapshot = picture.snapshot
-        self.log_list.show(snapshot.started_at, snapshot.started_at + snapshot.elapsed_seconds)
+        self.log_list.show(snapshot.started_at, snapshot.taken_at)
         self.matrix.show(self.run_state.events.steals, [one.device for one in snapshot.devices])
 
     def action_filter(self) -> None:

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from tui_balancer.formatting import clock_time, duration, percent, plural
+from tui_balancer.formatting import duration, percent, plural
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.formatting import shorten
 from tui_balancer.ui.keymap import TIMELINE, bindings
@@ -99,10 +99,9 @@ class TimelineView(View):
         if cell is None or snapshot is None:
             return []
         start, _ = self.gantt.moment
-        now = snapshot.started_at + snapshot.elapsed_seconds
         where: list[Line] = [
             [(self.gantt.cursor_row or "", "strong")],
-            [(f"{clock_time(snapshot.started_at + start, now)}", "plain")],
+            [(snapshot.time_at(start), "plain")],
         ]
         more: list[Line] = []
         if cell.files:

@@ -88,7 +88,7 @@ def progress_line(snapshot: RunSnapshot, width: int) -> Line:
         if snapshot.phase is not Phase.FINISHED:
             tail.append((f"  ETA {estimate(snapshot.eta_seconds)}", "strong"))
             if snapshot.eta_seconds is not None:
-                now = snapshot.started_at + snapshot.elapsed_seconds
+                now = snapshot.taken_at
                 end = clock_time(now + snapshot.eta_seconds, now, seconds=False)
                 clock: Line = [(f" (at {end})", "dim")]
                 if line_width([*head, *tail, *clock]) + 2 + _LEAST_BAR <= width:

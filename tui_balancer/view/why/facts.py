@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from tui_balancer.formatting import clock_time
 from tui_balancer.scheduler.events import Event
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Ended, Unit
 from tui_balancer.scheduler.read_api import Places
@@ -128,8 +127,7 @@ class Facts:
 
     def time(self, seconds: float) -> str:
         """Return the clock time of a moment of the run."""
-        start = self.snapshot.started_at
-        return clock_time(start + seconds, start + self.snapshot.elapsed_seconds)
+        return self.snapshot.time_at(seconds)
 
     def place(self, number: int) -> Place:
         """Return the place of a file."""
