@@ -49,81 +49,74 @@ class Picture:
     why: Answer | None = None
 
 
+@dataclass
 class SnapshotTaken(Message):
     """A newer picture of the run; it may replace one that was not drawn yet."""
 
-    def __init__(self, picture: Picture) -> None:
-        self.picture = picture
-        super().__init__()
+    picture: Picture
 
     def can_replace(self, message: Message) -> bool:
         """Keep only the newest picture."""
         return isinstance(message, SnapshotTaken)
 
 
+@dataclass
 class EventsArrived(Message):
     """New events; never dropped."""
 
-    def __init__(self, events: tuple[Event, ...]) -> None:
-        self.events = events
-        super().__init__()
+    events: tuple[Event, ...]
 
 
 class WentBack(Message):
     """The replay has gone back in time: its events are sent again from the first one."""
 
 
+@dataclass
 class CommandAnswered(Message):
     """The run's answer to a command."""
 
-    def __init__(self, command: Command, outcome: Outcome) -> None:
-        self.command = command
-        self.outcome = outcome
-        super().__init__()
+    command: Command
+    outcome: Outcome
 
 
+@dataclass
 class CommandWanted(Message):
     """The user sends a command to the run."""
 
-    def __init__(self, command: Command) -> None:
-        self.command = command
-        super().__init__()
+    command: Command
 
 
+@dataclass
 class FileWanted(Message):
     """A person wants to know all about a file.
 
-    Args:
+    Attributes:
         number: Its number in the run.
         name: Its name.
     """
 
-    def __init__(self, number: int, name: str) -> None:
-        self.number = number
-        self.name = name
-        super().__init__()
+    number: int
+    name: str
 
 
+@dataclass
 class WhyWanted(Message):
     """The user asks for an explanation.
 
-    Args:
+    Attributes:
         question: The question.
         title: Name of what is explained.
     """
 
-    def __init__(self, question: Question, title: str) -> None:
-        self.question = question
-        self.title = title
-        super().__init__()
+    question: Question
+    title: str
 
 
+@dataclass
 class LinkBroke(Message):
     """Reading or commanding the run raised an error; the app cannot continue."""
 
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-        super().__init__()
+    error: Exception
 
 
 class TerminalLost(Message):

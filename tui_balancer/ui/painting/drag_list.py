@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Generic
 
 from textual import events
@@ -14,6 +15,7 @@ from tui_balancer.ui.painting.row_list import RowList
 class DragList(RowList[RowT], Generic[RowT]):
     """Posts a message when a row is dragged or dropped; the parent decides what that does."""
 
+    @dataclass
     class Dragged(Message):
         """A row is being dragged; `dropped` when the button is released.
 
@@ -23,12 +25,10 @@ class DragList(RowList[RowT], Generic[RowT]):
             y: Screen line of the mouse.
         """
 
-        def __init__(self, row: Any, x: int, y: int, *, dropped: bool) -> None:
-            self.row = row
-            self.x = x
-            self.y = y
-            self.dropped = dropped
-            super().__init__()
+        row: Any
+        x: int
+        y: int
+        dropped: bool
 
     _drag: RowT | None = None
     _dragging = False

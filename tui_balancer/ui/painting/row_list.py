@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar, Final, Generic
 
@@ -25,6 +26,18 @@ ROOMY: Final = 110
 def gap(width: int) -> int:
     """Return the number of cells between the columns of a list of this width."""
     return 2 if width >= ROOMY else 1
+
+
+@dataclass
+class ListMessage(Message):
+    """A message of a list."""
+
+    row_list: RowList[Any]
+
+    @property
+    def control(self) -> RowList[Any]:
+        """The list."""
+        return self.row_list
 
 
 class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
@@ -56,42 +69,17 @@ class RowList(ScrollView, Painted, Generic[RowT], can_focus=True):
     cursor: reactive[int] = reactive(0, repaint=False)
     """Index of the row under the cursor; 0 in an empty list."""
 
-    class CursorMoved(Message):
+    class CursorMoved(ListMessage):
         """The cursor is on another row: the user moved it, or its row was removed."""
 
-        def __init__(self, row_list: RowList[Any]) -> None:
-            self.row_list = row_list
-            super().__init__()
-
-        @property
-        def control(self) -> RowList[Any]:
-            """The list."""
-            return self.row_list
-
-    class Chosen(Message):
+    class Chosen(ListMessage):
         """The row under the cursor was selected by enter or a double click."""
 
-        def __init__(self, row_list: RowList[Any]) -> None:
-            self.row_list = row_list
-            super().__init__()
-
-        @property
-        def control(self) -> RowList[Any]:
-            """The list."""
-            return self.row_list
-
-    class HeadingClicked(Message):
+    @dataclass
+    class HeadingClicked(ListMessage):
         """The heading of a sortable column was clicked."""
 
-        def __init__(self, row_list: RowList[Any], key: str) -> None:
-            self.row_list = row_list
-            self.key = key
-            super().__init__()
-
-        @property
-        def control(self) -> RowList[Any]:
-            """The list."""
-            return self.row_list
+        key: str
 
     def __init__(
         self, columns: Sequence[Column[RowT]], *, heading: bool = True, id: str | None = None

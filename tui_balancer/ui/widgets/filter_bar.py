@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
@@ -23,12 +24,11 @@ class FilterBar(Input):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(*FILTERING)
 
+    @dataclass
     class Narrowed(Message):
         """The text has changed."""
 
-        def __init__(self, text: str) -> None:
-            self.text = text
-            super().__init__()
+        text: str
 
     class Left(Message):
         """The user has finished typing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from textual import events
@@ -49,12 +50,11 @@ class KeyBar(Painted):
 
     keys: reactive[tuple[Key, ...]] = reactive((), repaint=False)
 
+    @dataclass
     class Clicked(Message):
         """A key was clicked."""
 
-        def __init__(self, key: Key) -> None:
-            self.key = key
-            super().__init__()
+        key: Key
 
     def __init__(self) -> None:
         super().__init__(id="keys")

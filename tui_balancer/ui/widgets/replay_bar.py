@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from textual import events
 from textual.message import Message
@@ -58,12 +59,11 @@ class ReplayBar(Painted):
 
     playback: reactive[Playback | None] = reactive(None, repaint=False)
 
+    @dataclass
     class Clicked(Message):
         """A moment was clicked, in seconds since the run started."""
 
-        def __init__(self, seconds: float) -> None:
-            self.seconds = seconds
-            super().__init__()
+        seconds: float
 
     def __init__(self, steals: tuple[float, ...], failures: tuple[float, ...]) -> None:
         super().__init__(id="replay")

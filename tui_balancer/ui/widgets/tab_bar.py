@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from textual import events
@@ -26,12 +27,11 @@ class TabBar(Painted):
     notes: reactive[Mapping[str, str]] = reactive(dict, repaint=False)
     """Short notes after tab names, by tab."""
 
+    @dataclass
     class Clicked(Message):
         """A tab was clicked."""
 
-        def __init__(self, tab: str) -> None:
-            self.tab = tab
-            super().__init__()
+        tab: str
 
     def __init__(self) -> None:
         super().__init__(id="tabs")
