@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui_balancer.ui.dialogs.dialog import Dialog
+from tui_balancer.ui.dialogs.dialog import Choices, Dialog
 from tui_balancer.ui.painting.column_layout import ColumnLayout
 from tui_balancer.ui.painting.columns import Column
 
@@ -32,8 +32,6 @@ class ColumnsDialog(Dialog[ColumnLayout | None]):
         Binding("shift+up,left_square_bracket", "move(-1)", "Left", show=False),
         Binding("shift+down,right_square_bracket", "move(1)", "Right", show=False),
         Binding("d", "use_default", "Default", show=False),
-        Binding("j", "cursor(1)", "Down", show=False),
-        Binding("k", "cursor(-1)", "Up", show=False),
     ]
 
     def __init__(
@@ -46,7 +44,7 @@ class ColumnsDialog(Dialog[ColumnLayout | None]):
         self._columns = [column for column in columns if column.title]
         self._crowded_out = crowded_out
         self._entries = layout.of(self._columns)
-        self._offer = OptionList(compact=True)
+        self._offer = Choices(compact=True)
 
     def compose(self) -> ComposeResult:
         """List the columns, the leftmost at the top."""
@@ -96,13 +94,6 @@ class ColumnsDialog(Dialog[ColumnLayout | None]):
         """Restore the default layout."""
         self._entries = ColumnLayout().of(self._columns)
         self._draw(self._offer.highlighted or 0)
-
-    def action_cursor(self, step: int) -> None:
-        """Go to the next or the previous column."""
-        if step > 0:
-            self._offer.action_cursor_down()
-        else:
-            self._offer.action_cursor_up()
 
     @on(OptionList.OptionSelected)
     def _keep(self) -> None:

@@ -9,6 +9,7 @@ from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.screen import ModalScreen
+from textual.widgets import OptionList
 
 ResultT = TypeVar("ResultT")
 
@@ -23,6 +24,15 @@ class Dialog(ModalScreen[ResultT]):
     def dismiss(self, result: ResultT | None = None) -> AwaitComplete:
         """Close the dialog with this answer; ignore a second answer."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
+
+
+class Choices(OptionList):
+    """What a dialog offers, a line each; j and k move the cursor too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", "Down", show=False),
+        Binding("k", "cursor_up", "Up", show=False),
+    ]
 
 
 class Palette(CommandPalette):

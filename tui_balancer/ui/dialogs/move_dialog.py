@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import OptionList, Static
@@ -17,7 +15,7 @@ from textual.widgets.option_list import Option
 from tui_balancer.formatting import count, estimate, plural, quantity
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Unit
 from tui_balancer.ui import glyphs
-from tui_balancer.ui.dialogs.dialog import Dialog
+from tui_balancer.ui.dialogs.dialog import Choices, Dialog
 from tui_balancer.ui.formatting import shorten
 from tui_balancer.ui.state.forecast import CLOSED, end_after, last_end
 
@@ -42,11 +40,6 @@ class MoveDialog(Dialog[str | None]):
         share: Whether to share a running file: the device takes a part of it.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "cursor(1)", "Down", show=False),
-        Binding("k", "cursor(-1)", "Up", show=False),
-    ]
-
     def __init__(
         self,
         units: Sequence[Unit],
@@ -63,7 +56,7 @@ class MoveDialog(Dialog[str | None]):
         self._devices = devices
         self._costs = costs
         self._source = next(iter(costs)) if len(costs) == 1 else None
-        self._offer = OptionList(
+        self._offer = Choices(
             *(
                 Option(
                     Content(device_line(device, self._coming(device.device))),
@@ -92,13 +85,6 @@ class MoveDialog(Dialog[str | None]):
         """Select the device that would finish first."""
         self._offer.highlighted = self._best()
         self._offer.focus()
-
-    def action_cursor(self, step: int) -> None:
-        """Go to the next or the previous device."""
-        if step > 0:
-            self._offer.action_cursor_down()
-        else:
-            self._offer.action_cursor_up()
 
     def _choosable(self, device: DeviceMetrics) -> bool:
         return device.state not in CLOSED and device.device != self._source
