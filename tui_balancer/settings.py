@@ -77,6 +77,7 @@ class DeviceSettings:
         cpu_threads: Threads of each; None shares out the cores.
         weights: `--weights` as written; None takes the table's.
         hang_floor: Seconds without progress that are never held against a worker.
+        release_idle: Seconds without work after which a device is drained; None for never.
     """
 
     devices: str = AUTO
@@ -84,6 +85,7 @@ class DeviceSettings:
     cpu_threads: int | None = None
     weights: str | None = None
     hang_floor: float = HANG_FLOOR_SECONDS
+    release_idle: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

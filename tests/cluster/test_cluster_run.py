@@ -37,9 +37,17 @@ from tui_balancer.engines.dask.node_check import Look
 from tui_balancer.engines.dask.plugin import SlotEnding, SlotPlugin
 from tui_balancer.engines.dask.request import ClusterRequest
 from tui_balancer.errors import UserError
+from tui_balancer.run.live.session import RunSession
 from tui_balancer.run.prepare.prepare import prepare
-from tui_balancer.scheduler.commands import PauseAll, PauseDevice, ResumeAll
-from tui_balancer.scheduler.events import DoneEvent, ReturnEvent
+from tui_balancer.scheduler.commands import (
+    DrainDevice,
+    PauseAll,
+    PauseDevice,
+    ResumeAll,
+    StartDevice,
+)
+from tui_balancer.scheduler.events import DeviceEvent, DoneEvent, ReturnEvent
+from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.settings import RunSettings
 from tui_balancer.view.handle import Step
 from tui_balancer.workers.wire.protocol import TaskResult, WorkerId
@@ -158,6 +166,36 @@ def test_a_killed_worker_comes_back_by_its_nanny_and_costs_no_byte(
     wait_until(run, lambda: f"{victim} worker died: its process was lost; restart 1" in lines(run))
     assert finished(run).done == FILES
     assert outputs(tmp_path / "out") == quiet
+
+
+def test_a_drained_worker_gives_its_memory_back_and_computes_again_when_it_is_started(
+    there: ClusterRequest, proteins: Path, checkpoint: Path, quiet: dict[str, bytes], tmp_path: Path
+) -> None:
+    run = session_on(there, proteins, checkpoint, tmp_path / "out")
+    run.start()
+    victim = wait_for_row(run, in_mid_file).device
+    process = psutil.Process(run.engine.pids()[victim])
+    # The run cannot end before the worker is back.
+    assert run.execute(PauseAll()).accepted
+    assert run.execute(DrainDevice(victim)).accepted
+    wait_for_row(run, lambda one: one.device == victim and one.state is DeviceState.DRAINED)
+    process.wait(DEADLINE_SECONDS)
+    assert run.execute(StartDevice(victim)).accepted
+    wait_until(run, lambda: _ready_again(run, victim))
+    run.execute(ResumeAll())
+    assert finished(run).done == FILES
+    assert outputs(tmp_path / "out") == quiet
+
+
+def _ready_again(run: RunSession, device: str) -> bool:
+    """Whether a device has a worker that loaded its model after the device was drained."""
+    changes = [
+        event.state
+        for event in run.events_after(0)
+        if isinstance(event, DeviceEvent) and event.device == device
+    ]
+    last = len(changes) - changes[::-1].index(DeviceState.DRAINED)
+    return DeviceState.IDLE in changes[last:]
 
 
 def test_a_stopped_worker_is_given_up_by_its_silence_and_its_nanny_kills_it(

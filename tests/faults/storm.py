@@ -4,7 +4,8 @@ Every round is one run over uneven files with a tiny model, on three CPU workers
 each other all the time. Workers are killed while they load, wait, compute, are held, or are
 between their output and their report, and in the middle of steals and moves; the whole app is
 killed too, also while it starts and while it ends, and the run taken up again until it is done.
-The seed decides who is killed, and when. Then every output must be byte-equal to that of an
+The seed decides who is killed, and when. With `--steered` a person drains and starts devices, moves
+files and changes the policy at random meanwhile. Then every output must be byte-equal to that of an
 undisturbed run on one worker, every file must have been finished exactly once, and no process and
 no other file may be left.
 
@@ -19,7 +20,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from tests.faults.storm_findings import (
     strays,
     told,
 )
+from tests.faults.storm_person import Person
 from tests.faults.storm_strikes import PATIENCE_SECONDS, Striker
 from tests.faults.storm_victim import Victim
 from tests.support.checkpoints import make_checkpoint
@@ -75,6 +77,7 @@ class Size:
         worker_strikes: Kills of workers that are tried.
         app_strikes: The same of the app.
         models: With so many every file is embedded, so that workers also change their model.
+        steered: Whether a person steers it.
     """
 
     files: int = 24
@@ -82,6 +85,7 @@ class Size:
     worker_strikes: int = 8
     app_strikes: int = 2
     models: int = 1
+    steered: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,17 @@ class Round:
 
     def carry_out(self) -> None:
         """Start, kill, start again; in the end, look at what is there."""
+        if not self._stage.size.steered:
+            self._go_through(lambda: None)
+        else:
+            with Person(self.out, random.Random(self._rng.random())) as person:
+                self._go_through(person.calm_down)
+            self.findings.done.update(person.accepted)
+            self.findings.done["refused"] += person.refused.total()
+        self.check()
+
+    def _go_through(self, calm_down: Callable[[], None]) -> None:
+        """Strike so often as the size says, and wait for the end."""
         size, rng = self._stage.size, self._rng
         aims = [rng.choice(WORKER_AIMS) for _ in range(size.worker_strikes)]
         for _ in range(size.app_strikes):
@@ -192,12 +207,12 @@ class Round:
         if rng.random() < ENDING:
             self._strike_app("ending")
         self.findings.add(self._striker)
+        calm_down()
         code = self._run.wait_for_the_end(PATIENCE_SECONDS)
         if code is None:
             self._run.kill_app()
         last = self.log.read_text().strip().rpartition("\n")[2]
         self.findings.blame("bad exits", () if code == 0 else (f"exit code {code}: {last}",))
-        self.check()
 
     def remove(self) -> None:
         """Leave nothing of it."""
@@ -276,10 +291,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=30, help="runs that are stormed")
     parser.add_argument("--seed", type=int, default=1, help="decides who is killed, and when")
     parser.add_argument("--models", type=int, default=1, help="models of each run")
+    parser.add_argument("--steered", action="store_true", help="a person steers the runs")
     options = parser.parse_args(arguments)
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="storm-"))
-    total = storm(options.rounds, options.seed, folder, Size(models=options.models))
+    total = storm(
+        options.rounds, options.seed, folder, Size(models=options.models, steered=options.steered)
+    )
     if not total.wrong.total():
         shutil.rmtree(folder)
     print(f"{options.rounds} rounds in {time.monotonic() - began:.0f} s, seed {options.seed}")

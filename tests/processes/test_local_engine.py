@@ -138,6 +138,41 @@ def test_a_worker_that_dies_while_the_end_of_another_is_dealt_with_is_noticed(
         engine.stop()
 
 
+def test_a_device_that_should_have_a_worker_gets_one_and_no_second_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: Queue[str] = Queue()
+
+    def spawn(_main: object, args: tuple[WorkerSetup], name: str) -> SpawnProcess:
+        process = multiprocessing.get_context("spawn").Process(target=signal.pause)
+        process.start()
+        started.put(args[0].worker.device)
+        return process
+
+    def setup(device: str) -> SimpleNamespace:
+        return SimpleNamespace(worker=WorkerId(device, 1), log=tmp_path / "log")
+
+    absent = ["cpu:0", "cpu:1"]
+    monkeypatch.setattr(local, "spawn", spawn)
+    engine = local.LocalEngine(
+        ["cpu:0"],
+        setup,  # type: ignore[arg-type]
+        lambda worker, end: False,
+        lambda: absent,
+    )
+    engine.start()
+    try:
+        assert started.get(timeout=DEADLINE_SECONDS) == "cpu:0"
+        engine.start_absent()
+        assert started.get(timeout=DEADLINE_SECONDS) == "cpu:1"
+        absent.append("cpu:2")
+        engine.start_absent()
+        assert started.get(timeout=DEADLINE_SECONDS) == "cpu:2"
+        assert started.empty()
+    finally:
+        engine.stop()
+
+
 def test_stopping_kills_a_worker_that_hangs(workshop: Workshop) -> None:
     workshop.engine.start()
     workshop.board.wait_until(lambda: bool(workshop.board.idle))

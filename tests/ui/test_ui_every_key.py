@@ -22,6 +22,7 @@ from tui_balancer.history.replay.replay_run import ReplayRun
 from tui_balancer.scheduler.commands import (
     Command,
     Drain,
+    DrainDevice,
     MoveUnits,
     PauseAll,
     PauseDevice,
@@ -220,6 +221,7 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
             Step("RunScreen", "1", tab, ("overview",)),
             Step("RunScreen", "p", told, (PauseDevice("cuda:0"),)),
             Step("RunScreen", "p", told, (ResumeDevice("cuda:2"),), "down down"),
+            Step("RunScreen", "D", told, (DrainDevice("cuda:0"),), "home"),
             Step("RunScreen", "P", told, (PauseAll(),)),
             Step("RunScreen", "u", told, (Undo(),)),
             Step("RunScreen", "plus", kind_told, ("SetPolicy",)),

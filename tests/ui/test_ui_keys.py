@@ -29,6 +29,7 @@ from tui_balancer.scheduler.commands import (
     PauseDevice,
     ResumeDevice,
     SetPolicy,
+    StartDevice,
 )
 from tui_balancer.scheduler.events import SettingEvent
 from tui_balancer.scheduler.model import CountSettings, DeviceState, TimeSettings
@@ -44,6 +45,19 @@ async def commands_after(run: FakeRun, *keys: str, awaited: int = 1) -> list[Com
         await pilot.press(*keys)
         await until(pilot, lambda: len(run.commands) >= awaited)
         return run.commands
+
+
+@pytest.mark.parametrize("off", [DeviceState.DRAINED, DeviceState.DEAD])
+async def test_capital_d_starts_a_device_without_a_worker(off: DeviceState) -> None:
+    first, *others = DEVICES
+    run = fake_run(replace(RUNNING, devices=(replace(first, state=off), *others)))
+    assert await commands_after(run, "D") == [StartDevice("cuda:0")]
+
+
+async def test_a_run_without_a_device_says_so() -> None:
+    drained = tuple(replace(one, state=DeviceState.DRAINED) for one in DEVICES)
+    async with shown(fake_run(replace(RUNNING, devices=drained))) as pilot:
+        assert " NO DEVICE " in await seen(pilot)
 
 
 async def test_the_footer_names_what_p_does_now() -> None:
@@ -257,7 +271,11 @@ async def test_the_palette_offers_every_action_that_makes_sense_now() -> None:
             command.title
             for command in app.get_system_commands(cast(Screen[object], app.run_screen))
         }
-        unfit = {"Resume the selected device", "Resume all devices"}
+        unfit = {
+            "Resume the selected device",
+            "Resume all devices",
+            "Start the selected device again",
+        }
         assert {key.help for key in KEYS} - titles == unfit
         assert "Theme" in titles
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, get_type_hints
 
 from cyclopts import Group, Parameter
 
-from tui_balancer.cli.declarations import decimal, flag, whole
+from tui_balancer.cli.declarations import decimal, flag, seconds, whole
 from tui_balancer.cli.help import COMMON
 from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.families.table import DEFAULT_MODEL, TITLES
@@ -130,6 +130,10 @@ class DeviceOptions:
             "long.",
         ),
     ] = None
+
+    release_idle: Annotated[float | None, seconds(0, MOST_SECONDS, above=True)] = None
+    """Drain a device that has had nothing left to do for this long, such as 5m: its worker ends and
+    its memory is free. New files start it again."""
 
 
 GainSeconds = Annotated[

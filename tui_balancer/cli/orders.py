@@ -14,6 +14,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.scheduler.commands import (
     Command,
     Drain,
+    DrainDevice,
     MoveUnits,
     PauseAll,
     PauseDevice,
@@ -24,6 +25,7 @@ from tui_balancer.scheduler.commands import (
     SetPolicy,
     SkipUnits,
     SplitUnit,
+    StartDevice,
     StopNow,
     Undo,
 )
@@ -111,6 +113,14 @@ def _continue(order: Order, _run: AttachClient) -> Commands:
     return tuple(map(ResumeDevice, order.words)) or (ResumeAll(),)
 
 
+def _drain(order: Order, _run: AttachClient) -> Commands:
+    return tuple(map(DrainDevice, order.words))
+
+
+def _start(order: Order, _run: AttachClient) -> Commands:
+    return tuple(map(StartDevice, order.words))
+
+
 def _threshold(order: Order, run: AttachClient) -> Commands:
     (word,) = order.words
     try:
@@ -190,6 +200,8 @@ _CHOICE: Final = ("failed", "waiting")
 ACTIONS: Final[Mapping[str, Action]] = {
     "pause": Action(_pause, words=(0, math.inf)),
     "continue": Action(_continue, words=(0, math.inf)),
+    "drain": Action(_drain, words=_MANY),
+    "start": Action(_start, words=_MANY),
     "threshold": Action(_threshold, words=(1, 1)),
     "policy": Action(_policy, options=("numbers",), words=(1, 1)),
     "move": Action(_move, options=("to", *_CHOICE), required=("to",), words=_MANY),
@@ -204,6 +216,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
 """Every action. To add one: a function here and a line, a word in `cli.commands.control`."""
 
 _WORDS: Final = {
+    **dict.fromkeys(("drain", "start"), "the names of devices"),
     "threshold": "a number of seconds",
     "policy": f"one of {', '.join(choices(TimeSettings()))}",
     "share": "the names of running files",

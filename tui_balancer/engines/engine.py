@@ -31,6 +31,9 @@ class Engine(Protocol):
     def stop(self) -> None:
         """Stop every worker at once; return when all are gone."""
 
+    def start_absent(self) -> None:
+        """Start a worker for each device that should have one and has none; return at once."""
+
     def kill(self, device: str, pid: int, reason: str) -> None:
         """Kill a worker; its end is reported with the reason.
 

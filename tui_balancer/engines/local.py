@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
@@ -60,13 +60,25 @@ class LocalEngine:
     One thread owns the processes: it starts them, waits for any of them to end, and asks
     `on_exit` whether to start another. They are daemons of this process, and each watches it.
     An end that may be the first of all is reported later, see `SETTLING_SECONDS`.
+
+    Args:
+        devices: The first devices.
+        setup_for: See `SetupFor`; called on the engine's thread.
+        on_exit: See `OnExit`; likewise.
+        absent: See `Membership.absent`; likewise.
     """
 
     broken = ""  # A process can always be started here.
 
-    def __init__(self, devices: Sequence[str], setup_for: SetupFor, on_exit: OnExit) -> None:
-        """Take the devices and the two callbacks, called on the engine's thread."""
+    def __init__(
+        self,
+        devices: Sequence[str],
+        setup_for: SetupFor,
+        on_exit: OnExit,
+        absent: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
         self._devices = devices
+        self._absent = absent
         self._setup_for = setup_for
         self._on_exit = on_exit
         self._running: dict[str, _Running] = {}
@@ -87,6 +99,10 @@ class LocalEngine:
         self._waker.send(None)
         if self._thread.ident is not None:
             self._thread.join()
+
+    def start_absent(self) -> None:
+        """See `Engine.start_absent`."""
+        self._waker.send(None)
 
     def kill(self, device: str, pid: int, reason: str) -> None:
         """See `Engine.kill`."""
@@ -109,6 +125,9 @@ class LocalEngine:
             self._start(device)
         while not self._stopping.is_set():
             self._await_an_end()
+            for device in self._absent():
+                if device not in self._running:
+                    self._start(device)
             for device, running in self._running.copy().items():
                 if running.settled_at <= time.monotonic() and not self._stopping.is_set():
                     del self._running[device]
@@ -173,8 +192,8 @@ class LocalAccess:
         on_exit: OnExit,
         membership: Membership,
     ) -> LocalEngine:
-        """See `EngineAccess.engine`; `setup_for` names the board, and no device comes later."""
-        return LocalEngine(devices, setup_for, on_exit)
+        """See `EngineAccess.engine`; `setup_for` names the board."""
+        return LocalEngine(devices, setup_for, on_exit, membership.absent)
 
     def close(self) -> None:
         """See `EngineAccess.close`."""

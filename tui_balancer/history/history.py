@@ -199,5 +199,5 @@ def _cut_off(events: Iterable[Event], end: float) -> Iterator[Event]:
         held = (lease.unit_id, lease.unit_name, lease.device, lease.epoch)
         yield ReturnEvent(0, end, *held, ReturnCause.APP_DIED)
     for device, newest in state.devices.items():
-        if newest.state not in (DeviceState.DEAD, DeviceState.STOPPED):
+        if newest.state not in (DeviceState.DRAINED, DeviceState.DEAD, DeviceState.STOPPED):
             yield DeviceEvent(0, end, device, DeviceState.STOPPED, CUT_OFF)

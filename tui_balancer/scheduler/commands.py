@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from tui_balancer.errors import UserError
-from tui_balancer.scheduler.actions import pausing, policy, queue_edits
-from tui_balancer.scheduler.actions.refusal import Refused, live_device
+from tui_balancer.scheduler.actions import draining, pausing, policy, queue_edits
+from tui_balancer.scheduler.actions.refusal import Refused, known_device, live_device
 from tui_balancer.scheduler.actions.undo import Undoable
 from tui_balancer.scheduler.events import SettingEvent
 from tui_balancer.scheduler.model import PolicySettings
@@ -113,6 +113,38 @@ class ResumeAll(Command, frozen=True, tag="resume_all"):
     def carry_out(self, state: SchedulerState) -> str | Undoable:
         """See `Command.carry_out`."""
         return pausing.resume_all(state, self.reason)
+
+
+class DrainDevice(Command, frozen=True, tag="drain_device"):
+    """Free one device: end its worker after the batch in flight, give its files to the others.
+
+    Attributes:
+        device: The device.
+        reason: Why; empty if a person requested it.
+    """
+
+    device: str
+    reason: str = ""
+
+    def carry_out(self, state: SchedulerState) -> str | Undoable:
+        """See `Command.carry_out`."""
+        return draining.drain(state, known_device(state, self.device), self.reason)
+
+
+class StartDevice(Command, frozen=True, tag="start_device"):
+    """Start the worker of a drained or dead device again.
+
+    Attributes:
+        device: The device.
+        reason: Why; empty if a person requested it.
+    """
+
+    device: str
+    reason: str = ""
+
+    def carry_out(self, state: SchedulerState) -> str | Undoable:
+        """See `Command.carry_out`."""
+        return draining.start(state, known_device(state, self.device), self.reason)
 
 
 class SetPolicy(Command, frozen=True, tag="set_policy"):
@@ -241,6 +273,8 @@ AnyCommand = (
     | ResumeDevice
     | PauseAll
     | ResumeAll
+    | DrainDevice
+    | StartDevice
     | SetPolicy
     | MoveUnits
     | SplitUnit

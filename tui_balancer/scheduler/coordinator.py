@@ -114,13 +114,20 @@ class WorkStealingCoordinator(LeaseApi):
             for notice in notices:
                 self._state.log.add(WarningEvent, notice)
 
-    def add_device(self, spec: DeviceSpec) -> None:
+    def add_device(self, spec: DeviceSpec, *, drained: bool = False) -> None:
         """Add a device that joins after the start of the run.
 
         Its queue is empty; it gets units by steals or moves.
+
+        Args:
+            spec: The device.
+            drained: Whether it has no worker before `StartDevice`.
         """
         with self._changing() as state:
             record = state.device_pool.add(spec)
+            record.drained = drained
+            if drained:
+                record.absence.begin(0.0)
             state.announce(record, "joined the run")
 
     def device_lost(self, device: str, reason: str, *, idle_only: bool = False) -> bool:
@@ -134,7 +141,7 @@ class WorkStealingCoordinator(LeaseApi):
             return worker_deaths.device_lost(state, record, reason, idle_only=idle_only)
 
     def device_back(self, device: str) -> bool:
-        """Restore a lost device; return False if too many deaths count against it."""
+        """Restore a lost device; return False if it is drained or too many deaths count."""
         with self._changing() as state:
             return worker_deaths.device_back(state, state.device_pool[device])
 
@@ -148,6 +155,7 @@ class WorkStealingCoordinator(LeaseApi):
                     completion.give_back(state, active, cause, to=record)
             record.incarnation += 1
             record.present = True
+            record.leaving_since = state.clock() if record.drained else None
             record.ready = record.loading = False
             record.model = state.model_for(record)
             again = f"worker {record.incarnation} is starting" if record.incarnation > 1 else ""
@@ -260,8 +268,8 @@ class WorkStealingCoordinator(LeaseApi):
         that has killed `poison_limit` workers fails; if they were on different devices, these
         deaths do not count against the devices. A device with more than `max_restarts` counted
         deaths is dead, and its queue is free to steal. While the run ends, a death is a
-        departure. A death that is not `charged`, because something outside ended the worker,
-        counts only against the device.
+        departure, and so is that of a drained device's worker. A death that is not `charged`,
+        because something outside ended the worker, counts only against the device.
         """
         with self._changing() as state:
             record = self._present(device, incarnation)
@@ -273,7 +281,9 @@ class WorkStealingCoordinator(LeaseApi):
         """Whether a worker without a lease should exit."""
         with self._condition:
             record = self._present(device, incarnation)
-            return record is None or self._state.ending or self._state.over
+            if record is None or record.leaving_since is not None:
+                return True
+            return self._state.ending or self._state.over
 
     def execute(self, command: Command) -> Outcome:
         """Execute a command, or refuse it with a reason."""

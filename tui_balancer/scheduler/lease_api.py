@@ -142,12 +142,18 @@ class LeaseApi(ReadApi):
     def return_lease(
         self, device: str, incarnation: int, unit_id: int, epoch: int, cause: ReturnCause
     ) -> bool:
-        """Return an abandoned unit to its queue, uncharged; return False if stale."""
+        """Return an abandoned unit to a queue, uncharged; return False if stale.
+
+        That is the queue of its device, or of another one if this one is drained.
+        """
         with self._changing() as state:
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is None or active.claimed:
                 return False
-            completion.give_back(state, active, cause, to=state.device_pool[device])
+            record = state.device_pool[device]
+            if cause is ReturnCause.STOPPED and record.leaving_since is not None:
+                cause = ReturnCause.DRAINED
+            completion.give_back(state, active, cause, to=state.heir(record))
             return True
 
     def give_up_completion(self, unit_id: int, epoch: int, cause: ReturnCause) -> bool:
@@ -159,7 +165,8 @@ class LeaseApi(ReadApi):
             active = state.units.current(unit_id, epoch)
             if active is None:
                 return False
-            completion.give_back(state, active, cause, to=state.device_pool[active.lease.device])
+            record = state.device_pool[active.lease.device]
+            completion.give_back(state, active, cause, to=state.heir(record))
             return True
 
     @contextmanager

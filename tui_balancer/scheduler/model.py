@@ -130,6 +130,7 @@ class ReturnCause(str, Enum):
     DISK_FULL = "disk_full"
     FOLDER_LOST = "folder_lost"
     NOT_RECORDED = "not_recorded"
+    DRAINED = "drained"
 
     @property
     def worker_lost(self) -> bool:
@@ -145,17 +146,22 @@ RETURNED = {
     ReturnCause.DISK_FULL: "there was no space for its output",
     ReturnCause.FOLDER_LOST: "the run folder was gone",
     ReturnCause.NOT_RECORDED: "the ledger could not record the lease",
+    ReturnCause.DRAINED: "its device was drained",
 }
 """The text of each."""
 
 
 class DeviceState(str, Enum):
-    """State of a device; the value is its name on the screen."""
+    """State of a device; the value is its name on the screen.
+
+    A device is `DRAINED` once its worker has ended and its memory is free.
+    """
 
     STARTING = "starting"
     IDLE = "idle"
     BUSY = "busy"
     PAUSED = "paused"
+    DRAINED = "drained"
     DEAD = "dead"
     STOPPED = "stopped"
 
@@ -215,7 +221,7 @@ class DeviceMetrics:
         sample: The newest sample of its sensors.
         finish_seconds: Estimated seconds until it has no work left, at its measured or first rate.
         restarts: Number of restarts of its worker.
-        note: Why it is dead or slow to start; empty otherwise.
+        note: Why it is dead or slow to start, or that its worker ends; empty otherwise.
         rate: FLOP/s for estimates: its current rate, else its initial one.
         residues_done: Residues embedded in this session, including the running file's.
         next_units: The front of its queue, next first; see `next_units_each`.

@@ -103,6 +103,27 @@ class ReadApi:
                 rows.append(record.metrics(now, rate, waiting, ahead))
             return tuple(rows)
 
+    def absent(self) -> tuple[str, ...]:
+        """Return the devices that should have a worker and have none."""
+        with self._condition:
+            pool = self._state.device_pool
+            return tuple(one.device for one in pool if one.live and not one.present)
+
+    def is_drained(self, device: str) -> bool:
+        """Whether a device should have no worker until it is started again."""
+        with self._condition:
+            return self._state.device_pool[device].drained
+
+    def leaving(self, seconds: float) -> tuple[str, ...]:
+        """Return the devices whose workers were told to end at least so many seconds ago."""
+        with self._condition:
+            told = self._state.clock() - seconds
+            return tuple(
+                one.device
+                for one in self._state.device_pool
+                if one.leaving_since is not None and one.leaving_since <= told
+            )
+
     def measured_rates(self, model: int = 0) -> dict[str, float]:
         """Return the latest measured FLOP/s of each device with a model."""
         with self._condition:

@@ -35,6 +35,7 @@ DEVICE_STATES: Final = {
     DeviceState.IDLE: "○",
     DeviceState.BUSY: "●",
     DeviceState.PAUSED: "‖",
+    DeviceState.DRAINED: "□",
     DeviceState.DEAD: FAILURE,
     DeviceState.STOPPED: "■",
 }
@@ -56,8 +57,8 @@ LIGHT: Final = "░"
 STOLEN: Final = "◆"
 
 ASCII: Final = str.maketrans(
-    "…▸●→·▲✗✓━╸─┃▾▴◌○‖■◐█▓▒░◆▁▂▃▄▅▆▇−–—≥“”’×┆│╷╵▏▎▍▌▋▊▉▐▔▕╭╮╰╯┌┐└┘├┤┬┴┼╋╺╻╹┏┓┗┛║═⟨⟩",
-    '*>*>.!xv=--|v^o.|#o#%+:@_.-:=+*--->""\'x||||||||||||^|++++++++++++++-||++++|=<>',
+    "…▸●→·▲✗✓━╸─┃▾▴◌○‖□■◐█▓▒░◆▁▂▃▄▅▆▇−–—≥“”’×┆│╷╵▏▎▍▌▋▊▉▐▔▕╭╮╰╯┌┐└┘├┤┬┴┼╋╺╻╹┏┓┗┛║═⟨⟩",
+    '*>*>.!xv=--|v^o.|_#o#%+:@_.-:=+*--->""\'x||||||||||||^|++++++++++++++-||++++|=<>',
 )
 """One ASCII character for each glyph and each piece of a frame.
 

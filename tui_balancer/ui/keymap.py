@@ -62,6 +62,8 @@ TABS: Final = ("overview", "queues", "problems", "steals", "timeline", "logs")
 GLOBAL: Final = (
     _steering("device.pause", "p", "p", "pause_device", "Pause", "Pause the selected device"),
     _steering("device.resume", "p", "p", "resume_device", "Resume", "Resume the selected device"),
+    _steering("device.drain", "D", "D", "drain_device", "", "Drain the selected device"),
+    _steering("device.start", "D", "D", "start_device", "", "Start the selected device again"),
     _steering("all.pause", "P", "P", "pause_all", "Pause all", "Pause all devices", rank=5),
     _steering("all.resume", "P", "P", "resume_all", "Resume all", "Resume all devices", rank=1),
     Key(

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from tui_balancer.failures import FailureCause
 from tui_balancer.formatting import clock_time, count
 from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.events import Event
-from tui_balancer.scheduler.model import Unit
+from tui_balancer.scheduler.model import DeviceState, Unit
 from tui_balancer.scheduler.read_api import CoordinatorSnapshot, Places
 
 
@@ -77,6 +77,9 @@ class ScanProgress:
         )
 
 
+_WITHOUT_WORKER: Final = {DeviceState.DRAINED, DeviceState.DEAD, DeviceState.STOPPED}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSnapshot(CoordinatorSnapshot):
     """An immutable snapshot of the whole run.
@@ -119,6 +122,13 @@ class RunSnapshot(CoordinatorSnapshot):
     def time_at(self, seconds: float) -> str:
         """Return the local time at so many seconds after the start, see `clock_time`."""
         return clock_time(self.started_at + seconds, self.taken_at)
+
+    @property
+    def no_device(self) -> bool:
+        """Whether the run waits until a drained device is started."""
+        states = {one.state for one in self.devices}
+        ended = self.phase is Phase.FINISHED
+        return not ended and DeviceState.DRAINED in states and states <= _WITHOUT_WORKER
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import median, quantiles
 
 from tui_balancer.failures import FailureCause
@@ -27,6 +27,7 @@ from tui_balancer.scheduler.events import (
 )
 from tui_balancer.scheduler.model import DeviceState, Unit
 from tui_balancer.scheduler.policy.bounds import fluid_efficiency
+from tui_balancer.scheduler.state.absence import Absence
 from tui_balancer.view.handle import DeviceSummary, FailedFile
 from tui_balancer.view.run_state import RunView, Work
 
@@ -39,13 +40,15 @@ class DeviceTally(Work):
         compute_seconds: Seconds with batches in flight.
         stolen_to: Files that it received by stealing.
         stolen_from: Files stolen from it.
-        starts: Workers started for it.
+        starts: Workers started for it, without those that follow a drain.
+        absence: How long it was drained.
     """
 
     compute_seconds: float = 0.0
     stolen_to: int = 0
     stolen_from: int = 0
     starts: int = 0
+    absence: Absence = field(default_factory=Absence)
 
 
 class RunStats(RunView):
@@ -78,7 +81,11 @@ class RunStats(RunView):
         twin.warnings, twin._errors = self.warnings[:], self._errors[:]
         twin._failures = dict(self._failures)
         twin.devices = defaultdict(
-            DeviceTally, {device: replace(tally) for device, tally in self.devices.items()}
+            DeviceTally,
+            {
+                device: replace(tally, absence=replace(tally.absence))
+                for device, tally in self.devices.items()
+            },
         )
         return twin
 
@@ -132,7 +139,14 @@ class RunStats(RunView):
 
     def device_changed(self, event: DeviceEvent) -> None:
         """See `RunView`."""
-        self.devices[event.device].starts += event.state is DeviceState.STARTING
+        device = self.devices[event.device]
+        if event.state is DeviceState.DRAINED:
+            # One that joins the run late has been away so far.
+            device.absence.begin(event.seconds if device.starts else 0.0)
+            device.starts = max(0, device.starts - 1)
+        else:
+            device.absence.end(event.seconds)
+            device.starts += event.state is DeviceState.STARTING
 
     def warned(self, event: WarningEvent) -> None:
         """See `RunView`."""
@@ -149,13 +163,14 @@ class RunStats(RunView):
         return tuple(one for one in self._failures.values() if one.by_hand)
 
     def idle_seconds(self, device: str) -> float | None:
-        """Return how long a device had no batches of finished files in flight.
+        """Return how long a device was there without batches of finished files in flight.
 
         From the first lease to the last finished file; None if nothing was finished.
         """
         if not self._working_seconds:
             return None
-        return max(0.0, self._working_seconds - self.devices[device].compute_seconds)
+        there = self._working_seconds - self._away(self.devices[device])
+        return max(0.0, there - self.devices[device].compute_seconds)
 
     def device_summary(self, device: str, used: DeviceUsed | None) -> DeviceSummary:
         """Return a device's results; `used` is its row of the ledger, if any."""
@@ -188,10 +203,15 @@ class RunStats(RunView):
     def efficiency(self) -> float | None:
         """Return the bound over the time taken; None if nothing was finished.
 
-        Model loading before the first lease is not counted.
+        Model loading before the first lease and the time of drained devices are not counted.
         """
         work = [(one.cost, one.compute_seconds) for one in self.devices.values()]
-        return fluid_efficiency(work, self._working_seconds)
+        away = [self._away(one) for one in self.devices.values()]
+        return fluid_efficiency(work, self._working_seconds, away)
+
+    def _away(self, device: DeviceTally) -> float:
+        """Return how long a device was drained while files were worked on."""
+        return device.absence.within(self.first_lease or 0.0, self._last_done)
 
     @property
     def _working_seconds(self) -> float:

@@ -59,6 +59,7 @@ class RunStatus:
         started_at: Start of the session, as Unix time in seconds.
         elapsed_seconds: Seconds since then.
         paused: Whether all devices are paused.
+        no_device: Whether it waits until a drained device is started.
         held: Why the run is held (a full disk); empty otherwise.
         stop_reason: Why it ended early; empty otherwise.
         warnings: Number of different warnings.
@@ -80,6 +81,7 @@ class RunStatus:
     started_at: float
     elapsed_seconds: float
     paused: bool
+    no_device: bool
     held: str
     stop_reason: str
     warnings: int
@@ -103,6 +105,7 @@ def status_of(snapshot: RunSnapshot) -> RunStatus:
         started_at=snapshot.started_at,
         elapsed_seconds=snapshot.elapsed_seconds,
         paused=snapshot.paused,
+        no_device=snapshot.no_device,
         held=snapshot.trouble,
         stop_reason=snapshot.stop_reason,
         warnings=len(snapshot.warnings),
@@ -146,6 +149,8 @@ def _phase(status: RunStatus) -> str:
     """Return the activity of the run as a whole."""
     if status.held:
         return f"HELD: {status.held}"
+    if status.no_device:
+        return "no device, waiting for `start`"
     return "paused" if status.paused else status.phase.value
 
 

@@ -59,6 +59,14 @@ def test_what_is_out_of_it_is_refused_in_one_line(
         ("--cpu-threads 1000000", "--cpu-threads must be a whole number from 1 to 1,024, not"),
         ("--seed 9223372036854775808", "from 0 to 9,223,372,036,854,775,807, not"),
         ("--max-length 0", "--max-length must be a whole number from 1 to 1,000,000,000, not 0"),
+        (
+            "--release-idle 5w",
+            "--release-idle must be a time such as 90s, 5m or 2h, in seconds more",
+        ),
+        (
+            "--release-idle 0m",
+            "--release-idle must be a time such as 90s, 5m or 2h, in seconds more",
+        ),
         ("--hang-floor 0", "--hang-floor must be a number more than 0 and at most 10,000,000,"),
     ],
 )
@@ -66,6 +74,15 @@ def test_the_line_says_the_range(words: str, line: str) -> None:
     refused = tui_balancer_here("run", "proteins", "-o", "out", *words.split())
     assert refused.returncode == 2
     assert line in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("5m", 300), ("1.5h", 5400), ("1d", 86400)]
+)
+def test_a_time_has_a_unit_or_is_in_seconds(text: str, seconds: float) -> None:
+    words = ["plan", "proteins", f"--release-idle={text}"]
+    _, bound, _ = app.parse_args(words, exit_on_error=False)
+    assert bound.arguments["devices"].release_idle == seconds
 
 
 def test_the_ends_of_a_range_are_in_it() -> None:

@@ -42,6 +42,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "--as": ("3di", "ProstT5"),
     "--devices": ("cuda:0,cuda:2",),
     "--weights": ("cuda:0=1.5,cuda:1=1", "1.5,1"),
+    "--release-idle": ("5m",),
     "--repr-layers": ("0,5,-1",),
     "--precision": ("fp32", "bf16", "fp16", "fp32"),
     "--format": ("h5",),

@@ -21,13 +21,16 @@ from tui_balancer.samples import DeviceSample, Telemetry
 from tui_balancer.scheduler.commands import (
     Command,
     Drain,
+    DrainDevice,
     MoveUnits,
     PauseAll,
     PauseDevice,
     ResumeAll,
     ResumeDevice,
     SetPolicy,
+    StartDevice,
     StopNow,
+    Undo,
 )
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import (
@@ -303,6 +306,40 @@ class AnyInterleaving(RuleBasedStateMachine):
         assert outcome.accepted == bool(moved)
         assert moved in ((set(chosen) & before) - here, set())
 
+    @rule(number=DEVICES, pick=st.sampled_from(["drain", "drain", "start", "undo"]))
+    def drain_or_start(self, number: int, pick: str) -> None:
+        device = self.devices[number % len(self.devices)]
+        commands = {"drain": DrainDevice(device), "start": StartDevice(device), "undo": Undo()}
+        before = self.coordinator.snapshot().last_event
+        outcome = self.coordinator.execute(commands[pick])
+        assert outcome.accepted == (self.coordinator.snapshot().last_event > before)
+        if outcome.accepted and pick == "drain":
+            worker = self.workers.get(device)
+            if worker is not None:
+                assert self.coordinator.finished_for(device, worker.incarnation)
+            off = {DeviceState.DEAD, DeviceState.DRAINED, DeviceState.STOPPED}
+            others = [one for one in self.devices if one != device]
+            drained = [one for one in others if self.coordinator.is_drained(one)]
+            if any(one not in drained and self._state(one) not in off for one in others):
+                assert not self.coordinator.queue(device)
+
+    @rule(number=DEVICES)
+    def leave_when_told_to(self, number: int) -> None:
+        worker = self._worker(number)
+        if worker is None or worker.lease is not None:
+            return
+        if not self.coordinator.finished_for(worker.device, worker.incarnation):
+            return
+        del self.workers[worker.device]
+        if self.coordinator.worker_died(worker.device, worker.incarnation, ""):
+            self._start(worker.device)
+
+    @rule()
+    def start_what_is_absent(self) -> None:
+        for device in self.coordinator.absent():
+            assert device not in self.workers
+            self._start(device)
+
     @rule(stop=st.booleans(), really=st.integers(0, 9))
     def end_early(self, stop: bool, really: int) -> None:
         if really:
@@ -360,7 +397,9 @@ class AnyInterleaving(RuleBasedStateMachine):
     @invariant()
     def it_is_over_exactly_when_nothing_can_happen_any_more(self) -> None:
         nothing_runs = not self._leased()
-        nothing_starts = not self._queued() or self.ended_early or not self.workers
+        given_up = {DeviceState.DEAD, DeviceState.STOPPED}
+        all_given_up = all(self._state(device) in given_up for device in self.devices)
+        nothing_starts = not self._queued() or self.ended_early or all_given_up
         assert self.coordinator.over == (nothing_runs and nothing_starts)
 
     def teardown(self) -> None:
@@ -368,6 +407,8 @@ class AnyInterleaving(RuleBasedStateMachine):
         if not hasattr(self, "coordinator"):
             return
         self.coordinator.execute(ResumeAll())
+        for device in self.devices:
+            self.coordinator.execute(StartDevice(device))
         while self.publishing:
             self.publish_after_a_death(fails=False)
         for number in range(len(self.devices)):
@@ -377,7 +418,9 @@ class AnyInterleaving(RuleBasedStateMachine):
         while not self.coordinator.over:
             self.clock.now += 10.0
             before = sum(self.finished.values())
+            self.start_what_is_absent()
             for number in range(len(self.devices)):
+                self.leave_when_told_to(number)
                 self.take(number)
                 self.claim(number)
                 self.publish(number, fails=False)

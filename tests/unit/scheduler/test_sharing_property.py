@@ -16,10 +16,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.support.balance import Clock, unit
 from tui_balancer.leases import Directive, Progress, Spans
-from tui_balancer.scheduler.commands import PauseDevice, ResumeAll, SplitUnit
+from tui_balancer.scheduler.commands import (
+    DrainDevice,
+    PauseDevice,
+    ResumeAll,
+    SplitUnit,
+    StartDevice,
+)
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import Event, SplitEvent
-from tui_balancer.scheduler.model import CountSettings, DeviceSpec, Lease, TimeSettings
+from tui_balancer.scheduler.model import CountSettings, DeviceSpec, Lease, ReturnCause, TimeSettings
 from tui_balancer.scheduler.splitting.batches import numbers
 
 DEVICES = st.integers(0, 3)
@@ -145,6 +151,8 @@ class AnyDivision(RuleBasedStateMachine):
     def _obey(self, worker: Worker, directive: Directive) -> None:
         worker.held = directive is Directive.PAUSE
         if directive is Directive.ABANDON:
+            # Nobody else has its batches by now, if its device is drained.
+            self.coordinator.return_lease(*self._address(worker), ReturnCause.STOPPED)
             worker.lease = None
         elif directive is Directive.RESHARE:
             share = self.coordinator.share(*self._address(worker))
@@ -193,6 +201,22 @@ class AnyDivision(RuleBasedStateMachine):
         device = self.devices[number % len(self.devices)]
         self.coordinator.execute(PauseDevice(device) if pause else ResumeAll())
 
+    @rule(number=DEVICES, drain=st.booleans())
+    def drain_or_start(self, number: int, drain: bool) -> None:
+        device = self.devices[number % len(self.devices)]
+        self.coordinator.execute(DrainDevice(device) if drain else StartDevice(device))
+
+    @rule()
+    def workers_come_and_go(self) -> None:
+        for worker in list(self.workers.values()):
+            device, incarnation = worker.device, worker.incarnation
+            if worker.lease is None and self.coordinator.finished_for(device, incarnation):
+                del self.workers[device]
+                if self.coordinator.worker_died(device, incarnation, ""):
+                    self._start(device)
+        for device in self.coordinator.absent():
+            self._start(device)
+
     @rule(number=DEVICES, unit_id=st.integers(0, 3))
     def split_by_hand(self, number: int, unit_id: int) -> None:
         device = self.devices[number % len(self.devices)]
@@ -228,8 +252,11 @@ class AnyDivision(RuleBasedStateMachine):
         if not hasattr(self, "coordinator"):
             return
         self.coordinator.execute(ResumeAll())
+        for device in self.devices:
+            self.coordinator.execute(StartDevice(device))
         rounds = 0
         while not self.coordinator.over:
+            self.workers_come_and_go()
             for number in range(len(self.devices)):
                 self.take(number)
                 self.compute(number, 1.0)

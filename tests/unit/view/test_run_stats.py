@@ -9,7 +9,15 @@ import pytest
 
 from tests.support import pictures
 from tests.support.balance import units
-from tui_balancer.scheduler.events import DoneEvent, Event, LeaseEvent, PartEvent, SplitEvent
+from tui_balancer.scheduler.events import (
+    DeviceEvent,
+    DoneEvent,
+    Event,
+    LeaseEvent,
+    PartEvent,
+    SplitEvent,
+)
+from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.view.run_state import RunState
 from tui_balancer.view.run_stats import RunStats
 from tui_balancer.view.summary_text import summary_lines
@@ -41,6 +49,37 @@ def test_the_bound_shares_the_work_evenly_and_leaves_loading_aside() -> None:
 def test_a_device_is_idle_while_another_one_still_works() -> None:
     told = run_stats()
     assert [told.idle_seconds(device) for device in ("cuda:0", "cuda:1", "cuda:2")] == [0, 20, 30]
+
+
+def test_a_device_is_neither_idle_nor_a_loss_while_it_is_drained() -> None:
+    """Two devices of 1 FLOP/s: one is drained for 15 of 30 seconds, and computes for 10."""
+    told = stats_of(
+        (30.0, 10.0),
+        DeviceEvent(1, 90.0, "cuda:0", DeviceState.STARTING, ""),
+        DeviceEvent(2, 90.0, "cuda:1", DeviceState.STARTING, ""),
+        LeaseEvent(3, 100.0, 0, "a", "cuda:0", 1),
+        LeaseEvent(4, 100.0, 1, "b", "cuda:1", 1),
+        DoneEvent(5, 110.0, 1, "b", "cuda:1", 1, 10.0),
+        DeviceEvent(6, 112.0, "cuda:1", DeviceState.DRAINED, ""),
+        DeviceEvent(7, 127.0, "cuda:1", DeviceState.STARTING, ""),
+        DoneEvent(8, 130.0, 0, "a", "cuda:0", 1, 30.0),
+    )
+    assert told.efficiency() == pytest.approx(40 / (30 + 15))
+    assert told.copy().idle_seconds("cuda:1") == 5
+    assert told.devices["cuda:1"].starts == 1
+
+
+def test_a_device_that_joins_late_was_away_before() -> None:
+    told = stats_of(
+        (30.0, 10.0),
+        LeaseEvent(1, 100.0, 0, "a", "cuda:0", 1),
+        DeviceEvent(2, 115.0, "cuda:1", DeviceState.DRAINED, "joined the run"),
+        DeviceEvent(3, 115.0, "cuda:1", DeviceState.STARTING, ""),
+        LeaseEvent(4, 120.0, 1, "b", "cuda:1", 1),
+        DoneEvent(5, 130.0, 1, "b", "cuda:1", 1, 10.0),
+        DoneEvent(6, 130.0, 0, "a", "cuda:0", 1, 30.0),
+    )
+    assert told.efficiency() == pytest.approx(40 / (30 + 15))
 
 
 def test_where_nothing_was_done_nothing_is_claimed() -> None:

@@ -31,6 +31,8 @@ FORMAT: Final = 1
 ActionName = Literal[
     "pause",
     "continue",
+    "drain",
+    "start",
     "threshold",
     "policy",
     "move",
@@ -108,7 +110,9 @@ def control(
 ) -> int:
     """Control a live run from the command line, with the answers of the screen.
 
-    pause, continue: the named devices, or all. threshold SECONDS: the minimum gain of a steal.
+    pause, continue: the named devices, or all. drain, start DEVICE...: end its worker and free
+    its memory; start it again, or another device of this machine. threshold SECONDS: the minimum
+    gain of a steal.
     policy time or count: the rule, and its numbers by options. move, share FILE... --to DEVICE:
     waiting files; batches of running ones. first, last, skip, retry FILE...: in their queues, out
     of them, again. undo: the last change. stop: finish the running files, then end.

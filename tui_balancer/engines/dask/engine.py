@@ -89,6 +89,7 @@ class DaskEngine:
         self._missing: dict[str, float] = {}
         self._settling: dict[WorkerId, tuple[float, AppSlot, WorkerEnd]] = {}
         self._spare: dict[str, Joined] = {}
+        self._resting: dict[str, Joined] = {}
         self.broken = ""
         self._happenings: queue.SimpleQueue[_Happening | None] = queue.SimpleQueue()
         self._link = ClusterLink(self._cluster.client, look, self._hear, self._happenings.put)
@@ -118,6 +119,9 @@ class DaskEngine:
             self._link.close(_CLOSING_SECONDS)
             self._cluster.close()
             self._stopped.set()
+
+    def start_absent(self) -> None:
+        """See `Engine.start_absent`; the engine's thread looks for them by itself."""
 
     def kill(self, device: str, pid: int, reason: str) -> None:
         """See `Engine.kill`; the worker's Nanny kills it, if it has one."""
@@ -174,6 +178,9 @@ class DaskEngine:
                 self._ended(self._slots[worker], _DEPARTED)
             case Gone(address, expected):
                 self._spare.pop(address, None)
+                for device, joined in tuple(self._resting.items()):
+                    if joined.report.address == address:
+                        del self._resting[device]
                 for slot in tuple(self._slots.values()):
                     if slot.report.address == address:
                         self._settle(slot, _DEPARTED if expected else _LOST)
@@ -201,6 +208,7 @@ class DaskEngine:
         device = given.device.device
         if not self._membership.admit(given.device):
             _log.info("%s is left out", device)
+            self._resting[device] = joined
             return
         self._missing.pop(device, None)
         slot = AppSlot(
@@ -235,6 +243,9 @@ class DaskEngine:
         """Report the end of a slot whose process is alive; it may open another."""
         if self._ended(slot, end):
             self._give_slot(Joined(slot.report))
+        elif self._membership.is_drained(slot.worker.device):
+            # A process that has used a card keeps some of its memory without a model, too.
+            self._link.restart(slot.report.address)
 
     def _settle(self, slot: AppSlot, end: WorkerEnd) -> None:
         """Report a slot's end, delayed if it may be the first sign that everything ends."""
@@ -269,8 +280,16 @@ class DaskEngine:
         return given_up
 
     def _look_at_the_clock(self) -> None:
-        """Report delayed ends that are due; give up devices whose workers stay away."""
+        """Report delayed ends that are due; give up devices whose workers stay away.
+
+        A device that was started again gets the worker that is there for it.
+        """
         now = time.monotonic()
+        for device in () if self.broken else self._membership.absent():
+            if (joined := self._resting.pop(device, None)) is not None:
+                self._give_slot(joined)
+            else:
+                self._missing.setdefault(device, now + REJOIN_SECONDS)
         for until, slot, end in tuple(self._settling.values()):
             if until <= now:
                 self._ended(slot, end)
@@ -289,6 +308,7 @@ class DaskEngine:
         self._slots.clear()
         self._missing.clear()
         self._spare.clear()
+        self._resting.clear()
         self._settling.clear()
         for slot in slots:
             slot.lose()

@@ -1,7 +1,8 @@
-"""A run's interface for engines whose devices come and go. Imports no dask."""
+"""A run's interface for engines, whose devices come and go. Imports no dask."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from tui_balancer.devices.selection import SelectedDevice
@@ -18,6 +19,12 @@ class Membership(Protocol):
 
         Returns False if it was given up before, or has a lease and `idle_only`.
         """
+
+    def absent(self) -> Sequence[str]:
+        """Return the devices that should have a worker and have none."""
+
+    def is_drained(self, device: str) -> bool:
+        """Whether a device should have no worker until it is started again."""
 
     def waiting(self) -> int:
         """Return the number of waiting files."""

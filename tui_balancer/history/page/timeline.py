@@ -24,6 +24,7 @@ NARROWEST: Final = 1.0
 _STANDINGS: Final = {
     DeviceState.STARTING: "loading",
     DeviceState.PAUSED: "paused",
+    DeviceState.DRAINED: "drained",
     DeviceState.DEAD: "dead",
 }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tui_balancer.engines.engine import Engine
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.run.live.disk_full import DiskFullPause
+from tui_balancer.run.live.idle_release import IdleRelease
+from tui_balancer.run.live.stopping import STOP_GRACE_SECONDS
 from tui_balancer.run.live.watchdog import Watchdog
 from tui_balancer.run.live.worker_service import WorkerService
 from tui_balancer.run.prepare.prepare import PreparedRun
@@ -26,9 +28,10 @@ DEVICES_SECONDS = 10.0
 
 @dataclass(eq=False, slots=True)
 class Maintenance:
-    """The periodic tasks: watchdog, ledger, end of a pause for a full disk.
+    """The periodic tasks: workers, watchdog, ledger, end of a pause for a full disk.
 
     Attributes:
+        idle_release: Drains idle devices, if that is asked for.
         clock: Seconds that never go back.
     """
 
@@ -40,6 +43,7 @@ class Maintenance:
     watchdog: Watchdog
     folder: RunFolder
     prepared: PreparedRun
+    idle_release: IdleRelease | None
     clock: Callable[[], float]
     _next_space_check: float = 0.0
     _next_device_note: float = 0.0
@@ -57,7 +61,11 @@ class Maintenance:
         if loss := self.folder.presence.loss():
             raise FolderLost(loss)
         pids = self.engine.pids()
-        self.watchdog.check(pids, self.coordinator.get_gpu_metrics(), self.worker_service.asked)
+        self._follow_devices(pids)
+        rows = self.coordinator.get_gpu_metrics()
+        self.watchdog.check(pids, rows, self.worker_service.asked)
+        if self.idle_release is not None:
+            self.idle_release.tick(rows, self.coordinator.totals())
         if self.clock() >= self._next_device_note and not self.disk_pause.trouble:
             self._next_device_note = self.clock() + DEVICES_SECONDS
             self.note_devices()
@@ -65,6 +73,14 @@ class Maintenance:
         if unattended and self.clock() >= self._next_space_check:
             self._next_space_check = self.clock() + SPACE_CHECK_SECONDS
             self.disk_pause.end_if_room(self._has_room)
+
+    def _follow_devices(self, pids: Mapping[str, int]) -> None:
+        """Start the workers that are missing, and kill those that do not end when told to."""
+        if self.coordinator.absent():
+            self.engine.start_absent()
+        for device in self.coordinator.leaving(STOP_GRACE_SECONDS):
+            if device in pids:
+                self.engine.kill(device, pids[device], "it did not end in time")
 
     def note_devices(self) -> None:
         """Record the devices' busy time."""

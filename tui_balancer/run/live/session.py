@@ -17,6 +17,7 @@ from tui_balancer.notices import notice_line
 from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.run.live.disk_full import DiskFullPause
+from tui_balancer.run.live.idle_release import IdleRelease
 from tui_balancer.run.live.maintenance import Maintenance
 from tui_balancer.run.live.stopping import Stopping
 from tui_balancer.run.live.summary import summarise
@@ -33,7 +34,14 @@ from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.run_folder.output_counts import OutputCounts
 from tui_balancer.run_folder.presence import FolderLost
 from tui_balancer.run_folder.shards import shown
-from tui_balancer.scheduler.commands import Command, Drain, Outcome, ResumeAll, StopNow
+from tui_balancer.scheduler.commands import (
+    Command,
+    Drain,
+    Outcome,
+    ResumeAll,
+    StartDevice,
+    StopNow,
+)
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import Event, UnbundleEvent
 from tui_balancer.scheduler.model import Unit
@@ -135,6 +143,10 @@ class RunSession:
             on_exit=lambda: self._maintenance.write_down(),
         )
         self.engine = self._worker_pool.engine
+        idle_seconds = self._settings.devices.release_idle
+        idle_release = None
+        if idle_seconds is not None:
+            idle_release = IdleRelease(idle_seconds, self.coordinator.execute, time.monotonic)
         watchdog = Watchdog(deadlines(prepared), self.engine.kill, time.monotonic)
         self._maintenance = Maintenance(
             self.engine,
@@ -145,6 +157,7 @@ class RunSession:
             watchdog,
             self._folder,
             prepared,
+            idle_release,
             time.monotonic,
         )
         self._thread = threading.Thread(target=self._run, name="run-session", daemon=True)
@@ -227,6 +240,11 @@ class RunSession:
             return Outcome(False, "the run has ended")
         if isinstance(command, ResumeAll) and self._disk_pause.end(command.reason):
             return Outcome(True, "resumed; if the disk is still full, the run is paused again")
+        if isinstance(command, StartDevice) and self._stopping.asked is None:
+            try:
+                self._worker_pool.add(command.device)
+            except UserError as problem:
+                return Outcome(False, str(problem))
         outcome = self.coordinator.execute(command)
         if outcome.accepted and isinstance(command, (Drain, StopNow)):
             self._stopping.ask(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from tui_balancer.engines.worker_end import WorkerEnd
 from tui_balancer.run.live.worker_service import WorkerService
 from tui_balancer.run.prepare.cluster import Newcomers
 from tui_balancer.run.prepare.devices import late_spec
+from tui_balancer.run.prepare.new_device import new_device
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run.prepare.stored import store_use
 from tui_balancer.run_folder.names import LOGS_FOLDER
@@ -25,7 +27,7 @@ class WorkerPool:
     """Starts workers here or on a cluster, and reports their ends to the coordinator.
 
     Attributes:
-        devices: Their devices by name; on a cluster some join late.
+        devices: Their devices by name; some join late.
         engine: Starts and stops them.
     """
 
@@ -52,12 +54,27 @@ class WorkerPool:
         self._on_exit = on_exit
         self.devices = {one.device: one for one in prepared.devices}
         self._models = _worker_models(prepared)
+        self._spec = partial(late_spec, models=[one.rate_name for one in prepared.models])
+        self._adding = threading.Lock()
         self.engine = self._engine(worker_service)
+
+    def add(self, device: str) -> None:
+        """Add a device of this machine that the run does not have, without a worker.
+
+        Does nothing if it has it. May take seconds, see `new_device`.
+
+        Raises:
+            UserError: There is none, or it cannot compute in this run.
+        """
+        with self._adding:
+            if device not in self.devices:
+                found = new_device(self._prepared, device, self.devices.values())
+                self.devices[device] = found
+                self._coordinator.add_device(self._spec(found), drained=True)
 
     def _engine(self, worker_service: WorkerService) -> Engine:
         prepared = self._prepared
-        spec = partial(late_spec, models=[one.rate_name for one in prepared.models])
-        newcomers = Newcomers(self._coordinator, self.devices, prepared.embedding, spec)
+        newcomers = Newcomers(self._coordinator, self.devices, prepared.embedding, self._spec)
         return prepared.access.engine(
             tuple(self.devices), worker_service, self._setup, self._exited, newcomers
         )

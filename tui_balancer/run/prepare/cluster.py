@@ -60,6 +60,14 @@ class Newcomers:
         """See `Membership.lost`."""
         return self._coordinator.device_lost(device, reason, idle_only=idle_only)
 
+    def absent(self) -> tuple[str, ...]:
+        """See `Membership.absent`."""
+        return self._coordinator.absent()
+
+    def is_drained(self, device: str) -> bool:
+        """See `Membership.is_drained`."""
+        return self._coordinator.is_drained(device)
+
     def waiting(self) -> int:
         """See `Membership.waiting`."""
         return self._coordinator.totals().waiting

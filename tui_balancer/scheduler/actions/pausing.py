@@ -35,7 +35,8 @@ def pause_all(state: SchedulerState, reason: str) -> str | Undoable:
     """Pause every device after its batch in flight; with a `reason` if no person requested it."""
     at_work = state.device_pool.at_work
     if not at_work:
-        raise Refused("all devices are already paused")
+        paused = bool(state.device_pool.live)
+        raise Refused("all devices are already paused" if paused else "no device has a worker")
     devices = [record.device for record in at_work]
     for record in at_work:
         _pause(state, record, reason)

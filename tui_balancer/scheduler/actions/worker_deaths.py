@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tui_balancer.failures import Failure, FailureCause
 from tui_balancer.scheduler.actions.completion import fail, give_back, unbundle
-from tui_balancer.scheduler.model import ReturnCause
+from tui_balancer.scheduler.events import DeviceEvent
+from tui_balancer.scheduler.model import DeviceState, ReturnCause
 from tui_balancer.scheduler.state.device_record import DeviceRecord
 from tui_balancer.scheduler.state.leases import ActiveLease
 from tui_balancer.scheduler.state.state import SchedulerState
@@ -16,12 +19,15 @@ def worker_died(state: SchedulerState, record: DeviceRecord, reason: str, *, cha
     lost = [one for one in (record.active, *record.behind) if one and not one.claimed]
     record.active = None
     record.behind = [one for one in record.behind if one.claimed]
+    leaving, record.leaving_since = record.leaving_since is not None, None
     if state.over or state.ending:
         record.left = True
         for active in lost:
             give_back(state, active, ReturnCause.WORKER_DIED, reason, to=record)
         state.announce(record, reason)
         return False
+    if leaving or record.drained:
+        return _left(state, record, lost, reason)
     record.strikes += 1
     poisonous = bool(lost) and charged and _blame(state, lost[0])
     record.dead = record.strikes > state.max_restarts
@@ -43,6 +49,24 @@ def worker_died(state: SchedulerState, record: DeviceRecord, reason: str, *, cha
         record.restarts += 1
         state.announce(record, f"worker died: {reason}; restart {record.restarts}")
     return not record.dead
+
+
+def _left(
+    state: SchedulerState, record: DeviceRecord, lost: Sequence[ActiveLease], reason: str
+) -> bool:
+    """Handle the end of a worker that was told to end; return whether to start another.
+
+    Its device may have been started again meanwhile.
+    """
+    for active in reversed(lost):
+        give_back(state, active, ReturnCause.DRAINED, reason, to=state.heir(record))
+    record.note = ""
+    if record.drained:
+        record.absence.begin(state.clock())
+    state.log.add(DeviceEvent, record.device, DeviceState.DRAINED, "its worker has ended")
+    state.balancer.forget()
+    state.changed()
+    return not record.drained
 
 
 def device_lost(
@@ -67,7 +91,7 @@ def device_lost(
 
 def device_back(state: SchedulerState, record: DeviceRecord) -> bool:
     """See `WorkStealingCoordinator.device_back`."""
-    if record.strikes > state.max_restarts:
+    if record.drained or record.strikes > state.max_restarts:
         return False
     if record.dead:
         record.dead = False

@@ -61,24 +61,31 @@ def fluid_bound(costs: Sequence[float], speeds: Sequence[Speed]) -> float:
     return Speed(together).finish(0.0, sum(costs))
 
 
-def fluid_efficiency(work: Sequence[tuple[float, float]], seconds: float) -> float | None:
+def fluid_efficiency(
+    work: Sequence[tuple[float, float]], seconds: float, away: Sequence[float] = ()
+) -> float | None:
     """Return the fluid bound of completed work over the time it took, in [0, 1].
 
     The bound uses the devices' speeds while computing, so the loss is the time in which they did
-    not compute.
+    not compute, although they were there.
 
     Args:
         work: FLOPs and computing seconds of each device.
         seconds: Total time.
+        away: How long each device was not there; empty if all were there all the time.
 
     Returns:
         The share; None if nothing was done.
     """
-    worked = [(cost, computing) for cost, computing in work if cost and computing]
+    worked = [
+        (cost, cost / computing * max(0.0, seconds - gone))
+        for (cost, computing), gone in zip(work, away or [0.0] * len(work), strict=True)
+        if cost and computing
+    ]
+    possible = sum(most for _, most in worked)
     if not worked or seconds <= 0:
         return None
-    speed = sum(cost / computing for cost, computing in worked)
-    return min(1.0, sum(cost for cost, _ in worked) / speed / seconds)
+    return min(1.0, sum(cost for cost, _ in worked) / possible) if possible else 1.0
 
 
 def _rate_at(speed: Speed, moment: float) -> float:

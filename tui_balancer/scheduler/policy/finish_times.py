@@ -88,11 +88,16 @@ class FinishTimes:
         return max(0.0, (self._work - now * self._flow) / self._rates, self._running[-1][0] - now)
 
     def free(self, thief: DeviceRecord, *, dead_only: bool) -> list[Victim]:
-        """Return paused and dead devices with waiting units."""
+        """Return paused, drained and dead devices with waiting units.
+
+        Args:
+            thief: An idle device.
+            dead_only: Whether to leave out those that will compute again by themselves.
+        """
         return [
             Victim(record.device, record.queue, None, None, record.free)
             for record in self._free
-            if record is not thief and record.queue and (record.dead or not dead_only)
+            if record is not thief and record.queue and (not record.live or not dead_only)
         ]
 
     def victims(

@@ -68,6 +68,7 @@ class SimulatedRun:
 
     def advance(self, until: float) -> None:
         """Run the events up to a moment, or until the run ends."""
+        self._start_absent()
         self._resume_held()
         self._wake_the_idle()
         world, events = self._world, self._world.events
@@ -78,6 +79,13 @@ class SimulatedRun:
                 self._wake_the_idle()
         if until < inf and not self.coordinator.over:
             world.now = until
+
+    def _start_absent(self) -> None:
+        """Start workers on devices that were drained and are not any more."""
+        absent = self.coordinator.absent()
+        for worker in self._workers:
+            if worker.name in absent:
+                worker.start()
 
     def _resume_held(self) -> None:
         """Resume workers whose device is not paused any more."""

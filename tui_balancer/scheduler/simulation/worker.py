@@ -117,7 +117,7 @@ class SimulatedWorker:
         self._schedule(self._world.now + self.device.load_seconds, self._ready)
 
     def die(self) -> None:
-        """Kill the process, and start another one if needed."""
+        """End the process, and start another one if needed."""
         self._world.idle.pop(self.position, None)
         self._world.held.pop(self.position, None)
         self._lease = None
@@ -139,6 +139,10 @@ class SimulatedWorker:
         if self._world.stopwatch and queue_was_empty:
             self._world.decisions.append(self._world.stopwatch() - began)
         if lease is None:
+            over = self._coordinator.over
+            if not over and self._coordinator.finished_for(self.name, self.incarnation):
+                self.die()
+                return
             self._world.idle[self.position] = self
             check = self._coordinator.next_check(self.name)
             if check is not None and check != self._checks_at:

@@ -65,9 +65,9 @@ class DevicePool:
         return [record for record in self if record.live]
 
     @property
-    def any_live(self) -> bool:
-        """Whether any device can still compute."""
-        return any(record.live for record in self)
+    def any_left(self) -> bool:
+        """Whether any device can still compute, perhaps after it is started again."""
+        return any(record.live or record.drained for record in self)
 
     @property
     def at_work(self) -> list[DeviceRecord]:
@@ -221,11 +221,11 @@ class DevicePool:
         return max(ends, default=None)
 
     def fallback(self, record: DeviceRecord, *, stealing: bool) -> DeviceRecord:
-        """Return the device that a unit goes to after a worker of `record` died with it.
+        """Return the device that a unit goes to after a worker of `record` died or left with it.
 
         Another one of comparable speed, so that a broken device does not spoil the unit and a
         bad unit shows itself on healthy hardware; else its own. Without stealing it stays.
-        The units of a dead device go to the best live one; without any, they stay too.
+        The units of a dead or drained device go to the best live one; without any, they stay too.
         """
         others = [other for other in self.at_work if other is not record and other.ready]
         rate = self.rate(record) or record.spec.weight
@@ -234,7 +234,7 @@ class DevicePool:
             for other in others
             if (self.rate(other) or other.spec.weight) >= COMPARABLE_RATE * rate
         ]
-        if record.dead:
+        if not record.live:
             candidates = comparable or others or [one for one in self.live if one is not record]
         else:
             candidates = comparable if stealing else []

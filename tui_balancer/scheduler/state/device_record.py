@@ -16,6 +16,7 @@ from tui_balancer.scheduler.model import (
     Unit,
     WaitingUnit,
 )
+from tui_balancer.scheduler.state.absence import Absence
 from tui_balancer.scheduler.state.calibration import Calibration
 from tui_balancer.scheduler.state.leases import NOTHING_YET, ActiveLease
 from tui_balancer.scheduler.state.queues import WorkQueue
@@ -39,9 +40,12 @@ class DeviceRecord:
         paused: Whether the user has paused it.
         dead: Whether it is given up.
         left: Whether its worker has ended regularly.
+        drained: Whether it is to have no worker until it is started again.
+        absence: How long it was drained.
+        leaving_since: When its present worker was told to end; None if it was not.
         strikes: Deaths held against it; more than the limit make it dead.
         restarts: How often its worker was started again.
-        note: Why it is dead; empty otherwise.
+        note: Why it is dead, or that its worker ends; empty otherwise.
         held_up: Whether its worker, in a batch without end, lost its lease to another device and
             has not reported since.
         wanted: Running units of which a person wants it to have a share.
@@ -73,6 +77,9 @@ class DeviceRecord:
     paused: bool = False
     dead: bool = False
     left: bool = False
+    drained: bool = False
+    absence: Absence = field(default_factory=Absence)
+    leaving_since: float | None = None
     strikes: int = 0
     restarts: int = 0
     note: str = ""
@@ -123,6 +130,8 @@ class DeviceRecord:
             return DeviceState.DEAD
         if self.left:
             return DeviceState.STOPPED
+        if self.drained and not self.present:
+            return DeviceState.DRAINED
         if self.paused:
             return DeviceState.PAUSED
         if not self.ready:
@@ -131,14 +140,16 @@ class DeviceRecord:
 
     @property
     def live(self) -> bool:
-        """Whether it can still compute in this run."""
-        return not (self.dead or self.left)
+        """Whether it computes in this run, now or later without a command."""
+        return not (self.dead or self.left or self.drained)
 
     @property
     def free(self) -> str:
         """Why any device may take from its queue, as text; empty while it is active."""
         if self.dead:
             return f"{self.device} is dead"
+        if self.drained:
+            return f"{self.device} is drained"
         if self.held_up:
             return f"{self.device} is held up"
         return f"{self.device} is paused" if self.paused else ""

@@ -78,6 +78,8 @@ class WorkQueue:
         return self._numbered()[unit_id]
 
     def __iter__(self) -> Iterator[Unit]:
+        if not self._gone:
+            return iter(self._order)
         return (unit for unit in self._order if unit.unit_id not in self._gone)
 
     def append(self, unit: Unit) -> None:
@@ -140,7 +142,8 @@ class WorkQueue:
         order = array("i")
         for unit in self:
             order.append(unit.unit_id)
-            order.extend([~part.unit_id for part in unit.parts[1:]])
+            if unit.parts:
+                order.extend([~part.unit_id for part in unit.parts[1:]])
         return order.tobytes()
 
     def remove(self, unit_id: int) -> Unit:

@@ -105,7 +105,7 @@ class SchedulerState:
         if self.units.active:
             return False
         return (
-            self.ending or (self.assigned and not self.units.home) or not self.device_pool.any_live
+            self.ending or (self.assigned and not self.units.home) or not self.device_pool.any_left
         )
 
     def changed(self) -> None:
@@ -173,10 +173,10 @@ class SchedulerState:
         )
 
     def first_free(self) -> DeviceRecord:
-        """Return the live device that finishes its queue first."""
+        """Return the live device that finishes its queue first; without any, a drained one."""
         now = self.clock()
         return min(
-            self.device_pool.live,
+            self.device_pool.live or [one for one in self.device_pool if one.drained],
             key=lambda record: (
                 record.paused,
                 self.device_pool.remaining_seconds(record, now) or 0.0,
@@ -228,7 +228,7 @@ class SchedulerState:
 
     def directive(self, record: DeviceRecord, active: ActiveLease) -> Directive:
         """Return what a worker does with its lease at this batch boundary."""
-        if self.stopping:
+        if self.stopping or (record.leaving_since is not None and not active.computed):
             return Directive.ABANDON
         if record.paused:
             active.held = True
@@ -238,7 +238,8 @@ class SchedulerState:
 
     def finish_part(self, active: ActiveLease, compute_seconds: float) -> Directive:
         """Return the directive for a worker that has finished its batches."""
-        if self.stopping:
+        leaving = self.device_pool[active.lease.device].leaving_since is not None
+        if self.stopping or leaving:
             return Directive.ABANDON
         return self.sharer.finish_part(active, compute_seconds)
 
@@ -246,6 +247,12 @@ class SchedulerState:
         """Claim a unit for a lease: its others are over."""
         self.sharer.end_others(active)
         active.claimed = True
+
+    def heir(self, record: DeviceRecord) -> DeviceRecord:
+        """Return the device that a returned unit of a device waits for."""
+        if record.live:
+            return record
+        return self.device_pool.fallback(record, stealing=self.balancer.stealing)
 
     def computed(self, record: DeviceRecord, active: ActiveLease) -> None:
         """Note that a device writes what it has computed, and can take more work."""
@@ -264,8 +271,10 @@ class SchedulerState:
         """Return the fluid bound of the work done over the time since the first lease."""
         if self.began is None:
             return None
-        work = [(one.computed_cost, one.computing_seconds) for one in self.device_pool]
-        return fluid_efficiency(work, self.clock() - self.began)
+        now, devices = self.clock(), list(self.device_pool)
+        work = [(one.computed_cost, one.computing_seconds) for one in devices]
+        away = [one.absence.within(self.began, now) for one in devices]
+        return fluid_efficiency(work, now - self.began, away)
 
     def eta_seconds(self) -> float | None:
         """Return the estimated seconds to the end; None while it cannot be known."""
@@ -284,7 +293,8 @@ class SchedulerState:
         return min((check for check in checks if check is not None), default=None)
 
     def _may_start(self, record: DeviceRecord) -> bool:
-        return self.assigned and not self.ending and record.live and not record.paused
+        ready = record.live and not record.paused and record.leaving_since is None
+        return self.assigned and not self.ending and ready
 
     def _take_whole(self, record: DeviceRecord) -> ActiveLease | None:
         unit = self.balancer.next_unit(record)

@@ -52,7 +52,7 @@ def _state(metrics: DeviceMetrics) -> list[Content]:
         field("State", (f"{glyphs.DEVICE_STATES[metrics.state]} {metrics.state.value}", style)),
     ]
     if metrics.note:
-        lines.append(field("Why", (metrics.note, "$text-error")))
+        lines.append(field("Why", (metrics.note, style)))
     if metrics.running is not None:
         running = metrics.running
         filled, track = bar(running.fraction, 20)

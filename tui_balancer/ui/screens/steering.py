@@ -8,11 +8,13 @@ from textual.screen import Screen
 
 from tui_balancer.scheduler.commands import (
     Command,
+    DrainDevice,
     PauseAll,
     PauseDevice,
     ResumeAll,
     ResumeDevice,
     SetPolicy,
+    StartDevice,
     Undo,
 )
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, PolicySettings
@@ -69,6 +71,16 @@ class SteeringScreen(Screen[None]):
         if (device := self._with_device()) is not None:
             self.send(ResumeDevice(device.device))
 
+    def action_drain_device(self) -> None:
+        """End the worker of the selected device, which frees its memory."""
+        if (device := self._with_device()) is not None:
+            self.send(DrainDevice(device.device))
+
+    def action_start_device(self) -> None:
+        """Start the worker of the selected device again."""
+        if (device := self._with_device()) is not None:
+            self.send(StartDevice(device.device))
+
     def action_pause_all(self) -> None:
         """Pause all devices."""
         self.send(PauseAll())
@@ -123,10 +135,13 @@ class SteeringScreen(Screen[None]):
         """Return which of the paired actions on one key has an effect now."""
         device, snapshot = self.device, self.run_state.snapshot
         device_paused = device is not None and device.state is DeviceState.PAUSED
+        off = device is not None and device.state in (DeviceState.DRAINED, DeviceState.DEAD)
         all_paused = snapshot is not None and snapshot.paused
         return {
             "pause_device": not device_paused,
             "resume_device": device_paused,
+            "drain_device": not off,
+            "start_device": off,
             "pause_all": not all_paused,
             "resume_all": all_paused,
         }

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 
-CLOSED = (DeviceState.DEAD, DeviceState.STOPPED)
-"""Devices in these states no longer compute in this run."""
+CLOSED = (DeviceState.DRAINED, DeviceState.DEAD, DeviceState.STOPPED)
+"""Devices in these states no longer compute in this run, unless they are started again."""
 
 HELD = (*CLOSED, DeviceState.PAUSED)
 

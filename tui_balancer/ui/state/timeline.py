@@ -164,6 +164,7 @@ _ACTIVITIES: Final = {
     DeviceState.IDLE: Activity.IDLE,
     DeviceState.BUSY: Activity.IDLE,
     DeviceState.PAUSED: Activity.PAUSED,
+    DeviceState.DRAINED: Activity.GONE,
     DeviceState.DEAD: Activity.DEAD,
     DeviceState.STOPPED: Activity.GONE,
 }

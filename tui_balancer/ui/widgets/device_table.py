@@ -28,6 +28,7 @@ _STATE_TONES: Final[dict[DeviceState, Tone]] = {
     DeviceState.IDLE: "fair",
     DeviceState.BUSY: "good",
     DeviceState.PAUSED: "fair",
+    DeviceState.DRAINED: "dim",
     DeviceState.DEAD: "bad",
     DeviceState.STOPPED: "dim",
 }

@@ -49,6 +49,8 @@ def state_line(snapshot: RunSnapshot, width: int, *, frozen: bool, read_only: bo
     left = [phase]
     if snapshot.paused:
         left.append([(" PAUSED ", "badge")])
+    if snapshot.no_device:
+        left.append([(" NO DEVICE ", "badge")])
     if frozen:
         left.append([(" FROZEN ", "badge")])
     if read_only:

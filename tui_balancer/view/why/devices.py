@@ -81,6 +81,20 @@ def _paused(facts: Facts, one: DeviceMetrics) -> str:
     )
 
 
+def _drained(facts: Facts, one: DeviceMetrics) -> str:
+    reason = _reason(facts, one)
+    what = _open(one, "take")
+    if facts.snapshot.no_device:
+        what = "; no device is left, and the run waits until one is started"
+    return paragraph(
+        (
+            f"{_is(facts, one)}{f': {reason}' if reason else ''}, and its memory is free",
+            _waiting(one, what),
+            "D starts it again",
+        )
+    )
+
+
 def _dead(facts: Facts, one: DeviceMetrics) -> str:
     reason = _reason(facts, one) or one.note
     lost = facts.record.freed.get(one.device)
@@ -108,6 +122,7 @@ _TEXTS: Final[dict[DeviceState, Callable[[Facts, DeviceMetrics], str]]] = {
     DeviceState.IDLE: _idle,
     DeviceState.BUSY: _busy,
     DeviceState.PAUSED: _paused,
+    DeviceState.DRAINED: _drained,
     DeviceState.DEAD: _dead,
     DeviceState.STOPPED: _stopped,
 }

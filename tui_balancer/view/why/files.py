@@ -60,7 +60,9 @@ def _in_queue(facts: Facts, place: Place) -> str:
         return (
             f"{queued}, which is paused; it starts when {device} is resumed or another one is idle"
         )
-    if state in (DeviceState.DEAD, DeviceState.STOPPED):
+    if facts.snapshot.no_device:
+        return f"{queued}, which is {state.value}; it starts when a device is started"
+    if state in (DeviceState.DRAINED, DeviceState.DEAD, DeviceState.STOPPED):
         return f"{queued}, which is {state.value}; it starts when another device is idle"
     starts = facts.starts_in(place)
     if starts is None:

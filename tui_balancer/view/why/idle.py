@@ -47,8 +47,9 @@ def _others(facts: Facts, idle: DeviceMetrics) -> str:
     victims = [one for one in snapshot.devices if one.queued_files and one is not idle]
     if not victims:
         return _nothing_waits(facts, idle)
-    # Regardless of the threshold; without stealing, only from dead devices.
-    states = (DeviceState.DEAD, *((DeviceState.PAUSED,) if snapshot.stealing else ()))
+    # Regardless of the threshold; without stealing, only from dead and drained devices.
+    paused = (DeviceState.PAUSED,) if snapshot.stealing else ()
+    states = (DeviceState.DEAD, DeviceState.DRAINED, *paused)
     if free := [one for one in victims if one.state in states]:
         one = max(free, key=lambda one: one.queued_cost)
         return f"it is about to take a file from {one.device}, which is {one.state.value}"

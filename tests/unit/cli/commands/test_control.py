@@ -23,6 +23,7 @@ from tui_balancer.cli.orders import ACTIONS
 from tui_balancer.scheduler.commands import (
     Command,
     Drain,
+    DrainDevice,
     MoveUnits,
     Outcome,
     PauseAll,
@@ -34,6 +35,7 @@ from tui_balancer.scheduler.commands import (
     SetPolicy,
     SkipUnits,
     SplitUnit,
+    StartDevice,
     StopNow,
     Undo,
 )
@@ -57,6 +59,8 @@ def served(tmp_path: Path) -> ServedRun:
     [
         (("pause",), [PauseAll()]),
         (("pause", "cuda:0", "cuda:2"), [PauseDevice("cuda:0"), PauseDevice("cuda:2")]),
+        (("drain", "cuda:0", "cuda:1"), [DrainDevice("cuda:0"), DrainDevice("cuda:1")]),
+        (("start", "cuda:0", "cpu:2"), [StartDevice("cuda:0"), StartDevice("cpu:2")]),
         (("continue",), [ResumeAll()]),
         (("continue", "cuda:2"), [ResumeDevice("cuda:2")]),
         (("threshold", "5"), [SetPolicy(TimeSettings(5.0))]),
@@ -137,6 +141,7 @@ def test_before_the_files_are_known_none_is_found(tmp_path: Path) -> None:
     [
         (("dance",), "dance"),
         (("pause", "--now"), "--now does not belong to pause"),
+        (("drain",), "drain needs the names of devices"),
         (("threshold",), "threshold needs a number of seconds"),
         (("threshold", "soon"), "must be a number of at least 0, not nan"),
         (("threshold", "1", "2"), "threshold does not understand '2'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from queue import Queue
 from types import SimpleNamespace
@@ -20,10 +21,10 @@ from tui_balancer.engines.dask import engine
 from tui_balancer.engines.dask.cluster import DaskCluster
 from tui_balancer.engines.dask.node_check import Look, sweep_tokens
 from tui_balancer.engines.dask.request import ClusterRequest
-from tui_balancer.engines.remote.messages import Joined, Unfit, Word
+from tui_balancer.engines.remote.messages import Joined, Said, Unfit, Word
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.workers.wire.config import WorkerSetup
-from tui_balancer.workers.wire.protocol import WorkerId
+from tui_balancer.workers.wire.protocol import DeviceFacts, WorkerId
 
 DEADLINE_SECONDS = 60.0
 
@@ -60,10 +61,19 @@ class Company:
         self.admitted: Queue[str] = Queue()
         self.gone: Queue[tuple[str, str]] = Queue()
         self.told: Queue[str] = Queue()
+        self.drained: set[str] = set()
+        self.wanted: tuple[str, ...] = ()
 
     def admit(self, device: SelectedDevice) -> bool:
         self.admitted.put(device.device)
-        return True
+        return device.device not in self.drained
+
+    def absent(self) -> tuple[str, ...]:
+        wanted, self.wanted = self.wanted, ()
+        return wanted
+
+    def is_drained(self, device: str) -> bool:
+        return device in self.drained
 
     def lost(self, device: str, reason: str, *, idle_only: bool = False) -> bool:
         self.gone.put((device, reason))
@@ -82,15 +92,16 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self.client = Scheduler()
         self.membership = Company()
+        self.board = ListBoard()
         self._folder = folder
         self._incarnations: dict[str, int] = {}
         self.engine = engine.DaskEngine(
             DaskCluster(self.client, ClusterRequest(scheduler="tcp://head:8786")),
             nodes("cuda"),
             Look(folder / "token", "", (), processor_only=False),
-            ListBoard(),
+            self.board,
             self._setup,
-            lambda worker, end: True,
+            lambda worker, end: worker.device not in self.membership.drained,
             self.membership,
         )
         self.engine.start()
@@ -150,6 +161,40 @@ def test_a_slot_whose_model_will_never_do_is_left_out_and_told_by_its_name(
     assert told == "node-1/cuda:0 is left out: m.pt is another"
     gone = cluster.membership.gone.get(timeout=DEADLINE_SECONDS)
     assert gone == ("node-1/cuda:0", "m.pt is another")
+
+
+def test_a_drained_device_gets_a_new_process_and_a_slot_only_when_it_is_started(
+    cluster: Cluster,
+) -> None:
+    first, again = report("0", devices=CARDS[:1]), report("0", devices=CARDS[:1])
+    again = replace(again, address="tcp://again", pid=first.pid + 1)
+    device, membership = "node-1/cuda:0", cluster.membership
+    cluster.say(Joined(first))
+    assert membership.admitted.get(timeout=DEADLINE_SECONDS) == device
+    # A slot is asked to open once it is the engine's.
+    cluster.client.asked.get(timeout=DEADLINE_SECONDS)
+    membership.drained.add(device)
+    cluster.board.end()
+    facts = DeviceFacts("card", None, 1.0, "", 1)
+    cluster.say(Said(WorkerId(device, 1), "hello", (facts,)))
+    restarted = cluster.client.asked.get(timeout=DEADLINE_SECONDS)
+    assert restarted.__qualname__ == "ClusterLink.restart.<locals>.restart"  # type: ignore[attr-defined]
+    assert cluster.engine.pids() == {}
+
+    cluster.leave(first.address)
+    cluster.say(Joined(again))
+    assert membership.admitted.get(timeout=DEADLINE_SECONDS) == device
+    membership.drained.clear()
+    membership.wanted = (device,)
+    assert membership.admitted.get(timeout=DEADLINE_SECONDS) == device
+    cluster.client.asked.get(timeout=DEADLINE_SECONDS)
+    assert cluster.engine.pids() == {device: again.pid}
+
+
+def test_a_device_that_is_started_without_a_process_for_it_is_given_up(cluster: Cluster) -> None:
+    cluster.membership.wanted = ("node-1/cuda:0",)
+    gone = cluster.membership.gone.get(timeout=DEADLINE_SECONDS)
+    assert gone == ("node-1/cuda:0", "its worker did not return")
 
 
 def test_the_tokens_of_killed_apps_are_swept_and_one_s_own_is_kept(tmp_path: Path) -> None:

@@ -9,7 +9,14 @@ import pytest
 from tests.support.balance import Bench, units
 from tests.support.explaining import Told, facts_of, told
 from tui_balancer.notices import Notice
-from tui_balancer.scheduler.commands import MoveUnits, PauseAll, PauseDevice, ResumeAll, SetPolicy
+from tui_balancer.scheduler.commands import (
+    DrainDevice,
+    MoveUnits,
+    PauseAll,
+    PauseDevice,
+    ResumeAll,
+    SetPolicy,
+)
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import StealEvent
 from tui_balancer.scheduler.model import CountSettings, DeviceSpec, TimeSettings
@@ -223,6 +230,26 @@ def test_a_dead_device_says_why_and_what_it_leaves() -> None:
     assert run.why("cuda:0") == (
         "cuda:0 has been dead since 08:53:25: given up after 0 restarts: killed by SIGKILL. Its "
         "last unit was virus_0.faa. 1 file waits for it; other devices may take it."
+    )
+
+
+def test_a_drained_device_says_that_its_memory_is_free_and_how_to_start_it() -> None:
+    run = told([10.0] * 4)
+    for device in ("cuda:0", "cuda:1"):
+        run.bench.coordinator.execute(DrainDevice(device))
+        run.bench.clock.now += 1
+        run.bench.die(device, "")
+    assert run.why("cuda:0") == (
+        "cuda:0 has been drained since 08:53:21: its worker has ended, and its memory is free. D "
+        "starts it again."
+    )
+    assert run.why("cuda:1") == (
+        "cuda:1 has been drained since 08:53:22: its worker has ended, and its memory is free. 4 "
+        "files wait for it; no device is left, and the run waits until one is started. D starts it "
+        "again."
+    )
+    assert run.why("virus_1.faa").endswith(
+        "it is the next file of cuda:1, which is drained; it starts when a device is started."
     )
 
 
