@@ -32,6 +32,7 @@ _EXAMPLES: dict[str, object] = {
     "cpu-threads": 4,
     "weights": "cuda:0=1.5,cuda:1=1",
     "hang-floor": HANG_FLOOR_SECONDS,
+    "release-idle": "5m",
     "threshold": TimeSettings().gain_seconds,
     "threshold-ratio": _COUNT.ratio,
     "threshold-difference": _COUNT.difference,
