@@ -59,18 +59,27 @@ class Source(Protocol):
 
 
 def output_paths(
-    sources: Sequence[Source], suffix: str = ".pt", mark: str = STEM_SUFFIX
+    sources: Sequence[Source],
+    suffix: str = ".pt",
+    mark: str = STEM_SUFFIX,
+    taken: Collection[str] = (),
 ) -> tuple[PurePath, ...]:
     """Return each source's output, relative to the run folder.
 
     Args:
-        sources: All inputs of the run.
+        sources: All inputs of the run, or those that are added to it.
         suffix: Of the outputs' format; the rest of the paths does not depend on it.
         mark: Of the model that makes them.
+        taken: Outputs of other inputs, as `comparable` has them: what collides with one gives way,
+            unless no name is left.
 
     Raises:
         ValueError: Two sources are the same.
     """
+
+    def final(output: PurePath) -> PurePath:
+        return _marked(output, mark).with_suffix(suffix)
+
     if len({(source.relative, source.suffix) for source in sources}) < len(sources):
         raise ValueError("an input is listed twice")
     namings = [_by_stem] * len(sources)
@@ -80,10 +89,12 @@ def output_paths(
         for index, output in enumerate(outputs):
             sharing[comparable(str(output))].append(index)
         crowded = [index for group in sharing.values() if len(group) > 1 for index in group]
+        if taken:
+            crowded += [n for n, one in enumerate(outputs) if comparable(str(final(one))) in taken]
         movable = [index for index in crowded if namings[index] in _NEXT_NAMING]
         if not movable:
-            return tuple(_marked(output, mark).with_suffix(suffix) for output in outputs)
-        for index in movable:
+            return tuple(map(final, outputs))
+        for index in dict.fromkeys(movable):
             namings[index] = _NEXT_NAMING[namings[index]]
             outputs[index] = namings[index](sources[index])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tui_balancer.errors import UserError
 from tui_balancer.formatting import plural
-from tui_balancer.ledger.records import FileRecord, FileRow
+from tui_balancer.ledger.records import FileRecord
 from tui_balancer.outputs.formats import DEFAULT_FORMATS, SHARD, FormatName
 from tui_balancer.outputs.space import FLOAT_BYTES, has_room, output_bytes
 from tui_balancer.representations import Representations
@@ -29,18 +29,18 @@ class ToWrite:
         shards: To be computed of those files, and kept until all of a file are there.
     """
 
-    waiting: Sequence[FileRow]
+    waiting: Sequence[FileRecord]
     kept: Representations
-    shards: Sequence[FileRow] = ()
+    shards: Sequence[FileRecord] = ()
 
     def bytes(self, formats: Sequence[FormatName]) -> int:
         """Return the size of it all."""
-        sequences = sum(row.file.sequences for row in self.waiting)
-        residues = sum(row.file.residues for row in self.waiting)
+        sequences = sum(file.sequences for file in self.waiting)
+        residues = sum(file.residues for file in self.waiting)
         needed = output_bytes(sequences, residues, self.kept, len(self.waiting), formats)
         if self.kept.fixed:
             # Rows of any size are in partial results as well, which that has counted.
-            sequences = sum(row.file.sequences for row in self.shards)
+            sequences = sum(file.sequences for file in self.shards)
             needed += sequences * (self.kept.numbers(0) * FLOAT_BYTES + SHARD.entry_bytes)
         return needed
 

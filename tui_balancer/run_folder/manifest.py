@@ -38,7 +38,8 @@ class Manifest:
 
     Attributes:
         folder: The run folder, absolute.
-        files: Every input, the bad ones too, shards behind their file; a number is a position.
+        files: Every input, the bad ones too, shards behind their file; a number is a position. A
+            run at work may `extend` them.
         bundles: The numbers of the files that share batches, by that of the first one; files
             that share with none are left out.
         formats: Of the outputs, at least one.
@@ -46,7 +47,7 @@ class Manifest:
     """
 
     folder: Path
-    files: tuple[FileRecord, ...]
+    files: list[FileRecord]
     bundles: dict[int, tuple[int, ...]] = field(default_factory=dict)
     formats: tuple[FormatName, ...] = DEFAULT_FORMATS
     marks: tuple[str, ...] = (STEM_SUFFIX,)
@@ -75,11 +76,12 @@ class Manifest:
         marks: tuple[str, ...] = (STEM_SUFFIX,),
     ) -> Manifest:
         """Return the manifest of recorded files."""
-        sharing: defaultdict[int, list[int]] = defaultdict(list)
-        for file in files:
-            sharing[file.bundle].append(file.file_id)
-        bundles = {first: tuple(ids) for first, ids in sharing.items() if len(ids) > 1}
-        return cls(folder, tuple(files), bundles, formats, marks)
+        return cls(folder, list(files), _bundles(files), formats, marks)
+
+    def extend(self, files: Sequence[FileRecord]) -> None:
+        """Add files with the next numbers; other threads may read meanwhile."""
+        self.bundles.update(_bundles(files))
+        self.files.extend(files)
 
     def model(self, file_id: int) -> int:
         """Return the place of a file's model in the run, which its output tells."""
@@ -272,6 +274,14 @@ def stretch_of(file: FileRecord) -> Stretch | None:
     if not file.is_shard:
         return None
     return Stretch(file.first_byte, file.end_byte, file.records_before)
+
+
+def _bundles(files: Iterable[FileRecord]) -> dict[int, tuple[int, ...]]:
+    """Return the numbers of files that share batches, see `Manifest.bundles`."""
+    sharing: defaultdict[int, list[int]] = defaultdict(list)
+    for file in files:
+        sharing[file.bundle].append(file.file_id)
+    return {first: tuple(ids) for first, ids in sharing.items() if len(ids) > 1}
 
 
 def _bundle(files: Sequence[Unit]) -> Unit:

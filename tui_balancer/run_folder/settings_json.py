@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -18,6 +17,7 @@ from tui_balancer.embedding.families.requests import CheckpointModel, parse_mode
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
+from tui_balancer.inputs.patterns import absolute_pattern
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import RunRecord
@@ -218,11 +218,6 @@ def _refuse_different(
             for name in different
         )
         raise _other_settings(settings, differences)
-
-
-def absolute_pattern(pattern: str) -> str:
-    """Return an input as it is meant from any folder."""
-    return os.path.abspath(Path(pattern).expanduser())  # noqa: PTH100
 
 
 def cpu_threads(devices: Sequence[SelectedDevice]) -> int | None:

@@ -61,10 +61,10 @@ def with_costs_of(parts: Sequence[FileRecord], records: Sequence[FileRecord]) ->
     return costed
 
 
-def shown(units: tuple[Unit, ...]) -> tuple[Unit, ...]:
+def shown(units: Sequence[Unit]) -> tuple[Unit, ...]:
     """Return units as people see them: a divided file with what is in its shards."""
     if not any(unit.shards for unit in units):
-        return units
+        return tuple(units)
     return tuple(
         replace(unit, sequences=unit.joined[0], residues=unit.joined[1], cost=unit.joined[2])
         if unit.shards

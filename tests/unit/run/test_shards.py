@@ -20,7 +20,7 @@ from tui_balancer.ledger.records import FileState, RunRecord, SessionRecord
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.outputs.layout import output_paths
 from tui_balancer.outputs.partials import sweep_partials
-from tui_balancer.run.prepare.run_files import undivided_warnings
+from tui_balancer.run.prepare.scanning import undivided_warnings
 from tui_balancer.run_folder.manifest import Manifest, file_records
 from tui_balancer.run_folder.shards import index_parts, shown, with_costs_of
 from tui_balancer.settings import Shards

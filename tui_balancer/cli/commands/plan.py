@@ -43,7 +43,7 @@ def plan(
     from tui_balancer.run.prepare.plan import ScannedModel, planned_manifest, predicted_seconds
     from tui_balancer.run.prepare.plan import plan as plan_units
     from tui_balancer.run.prepare.prepare import prepare
-    from tui_balancer.run.prepare.run_files import undivided_warnings
+    from tui_balancer.run.prepare.scanning import undivided_warnings
     from tui_balancer.run.prepare.stored import duplicate_index
 
     stdout = stdout_console()

@@ -12,6 +12,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.extras import versions
 from tui_balancer.formatting import listed, plural
 from tui_balancer.inputs.discovery import InputFile, find_inputs
+from tui_balancer.inputs.patterns import absolute_pattern
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.lock import RunLock
 from tui_balancer.ledger.reading import is_blank, read_ledger
@@ -19,7 +20,6 @@ from tui_balancer.ledger.records import FileRow, FileState, RunRecord, SessionRe
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.layout import STEM_SUFFIX, marked_output, output_paths
 from tui_balancer.outputs.sealing import sha256_of
-from tui_balancer.run_folder.settings_json import absolute_pattern
 
 _NAMED = 5
 """Maximum number of files that a message names."""

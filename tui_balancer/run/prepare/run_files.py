@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path, PurePath
@@ -14,33 +14,24 @@ from msgspec import convert
 from tui_balancer.failures import Failure
 from tui_balancer.formatting import plural
 from tui_balancer.inputs.discovery import InputFile
-from tui_balancer.inputs.scan import FileScan, ScanStopped, scan, scan_file
+from tui_balancer.inputs.scan import FileScan, ScanStopped, scan_file
 from tui_balancer.ledger.changes import Change, FileReopened, FileRescanned
 from tui_balancer.ledger.records import FileRecord, FileRow, FileState
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.notices import Notice, NoticeKind, Notices
-from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.outputs.checking import flaw
 from tui_balancer.outputs.dereplication import plan_folder
-from tui_balancer.outputs.formats import FORMATS
-from tui_balancer.outputs.layout import marked_output, output_paths
-from tui_balancer.outputs.partials import sweep_partials
-from tui_balancer.run.prepare.duplicates import dereplicated
+from tui_balancer.outputs.layout import marked_output
 from tui_balancer.run.prepare.models import PreparedModel
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run.prepare.resume import ResumePlan
-from tui_balancer.run.prepare.stored import duplicate_index
+from tui_balancer.run.prepare.scanning import OnFile, scan_model
 from tui_balancer.run_folder.disk_space import ToWrite, check_space
 from tui_balancer.run_folder.folder import RunFolder
-from tui_balancer.run_folder.manifest import Manifest, file_records, numbered_from
-from tui_balancer.run_folder.shards import index_parts, with_costs_of
+from tui_balancer.run_folder.manifest import Manifest, file_records
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import WarningEvent
 from tui_balancer.scheduler.model import Unit
-from tui_balancer.settings import Shards
-
-OnFile = Callable[[int, int], None]
-"""Called with the sequences and residues of every file read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +122,10 @@ def find_run_files(
     for number, model in enumerate(prepared.models):
         waiting = run_files.waiting_for(number)
         shards = [row for row in run_files.shards_of(waiting) if row.state is FileState.WAITING]
-        to_write.append(ToWrite(waiting, model.kept, shards))
+        files, parts = ([row.file for row in rows] for rows in (waiting, shards))
+        to_write.append(ToWrite(files, model.kept, parts))
     warnings += map(Notice, check_space(folder.path, to_write, formats))
     return replace(run_files, warnings=tuple(warnings))
-
-
-def undivided_warnings(
-    scans: Sequence[FileScan], shards: Shards, segment_bytes: int
-) -> list[Notice]:
-    """Return a warning if files are larger than a shard but not divided."""
-    if not shards.explicit or shards.size is None:
-        return []
-    size = max(shards.size, segment_bytes)
-    whole = [one for one in scans if one.size_bytes > size and not (one.segments or one.error)]
-    if not whole:
-        return []
-    where = whole[0].input.name if len(whole) == 1 else plural(len(whole), "file")
-    return [Notice(f"--shard cannot divide compressed files or a single record: {where}")]
 
 
 def _scan_all(
@@ -157,60 +135,12 @@ def _scan_all(
     files: list[FileRecord] = []
     warnings: list[Notice] = []
     for model in prepared.models:
-        scanned = _scan_for(model, prepared, folder, len(files), on_file, stop)
-        files += numbered_from(len(files), scanned.files)
+        place = plan_folder(folder.path, model.mark if prepared.further else "")
+        scanned = scan_model(model, prepared, folder.path, len(files), on_file, stop, place=place)
+        files += scanned.files
         warnings += scanned.warnings
     folder.ledger.record_scan(files, time.time())
     return list(dict.fromkeys(warnings))
-
-
-@dataclass(frozen=True, slots=True)
-class _Scanned:
-    """The files of a model, numbered from 0, and what was found in them."""
-
-    files: Sequence[FileRecord]
-    warnings: Sequence[Notice]
-
-
-def _scan_for(
-    model: PreparedModel,
-    prepared: PreparedRun,
-    folder: RunFolder,
-    first: int,
-    on_file: OnFile,
-    stop: threading.Event,
-) -> _Scanned:
-    """Scan a model's inputs, the first of which has this number in the run."""
-    settings = prepared.settings
-    notices = Notices()
-    with duplicate_index(model, settings.store, prepared.devices) as seen:
-        scans = scan(
-            model.inputs,
-            model.reading,
-            on_progress=lambda done: on_file(done.counts.sequences, done.counts.residues),
-            stop=stop,
-            duplicate_index=seen,
-            shard_bytes=settings.shards.size,
-            notices=notices,
-        )
-    if stop.is_set():
-        raise ScanStopped
-    suffix = FORMATS[settings.outputs.formats[0]].suffix
-    paths = output_paths([one.input for one in scans], suffix, model.mark)
-    shape, tokens = model.source.shape, model.embedding.batch_tokens
-    files = file_records(scans, paths, shape, tokens, label=model.label)
-    if settings.overwrite:
-        # Leftovers of a run whose ledger is lost.
-        outputs = [file.output for file in files]
-        sweep_temporaries(folder.path, outputs)
-        sweep_partials(folder.path, outputs)
-    if seen is not None:
-        parts = index_parts(scans, files)
-        place = plan_folder(folder.path, model.mark if settings.further else "")
-        costed = dereplicated(parts, seen, place, shape, model.reading, tokens, first)
-        files = with_costs_of(costed, files)
-    undivided = undivided_warnings(scans, settings.shards, model.reading.segment_bytes)
-    return _Scanned(files, (*notices.all(), *undivided))
 
 
 def _check(

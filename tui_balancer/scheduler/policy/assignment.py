@@ -17,7 +17,7 @@ _cost = attrgetter("cost")
 
 
 def assign_files_weighted(
-    units: Iterable[Unit], devices: Sequence[DeviceSpec]
+    units: Iterable[Unit], devices: Sequence[DeviceSpec], loads: Sequence[float] | None = None
 ) -> dict[str, tuple[Unit, ...]]:
     """Assign units by weighted greedy bin packing.
 
@@ -28,21 +28,25 @@ def assign_files_weighted(
 
     Args:
         devices: The devices, with positive weights. A rate from earlier runs replaces the weight.
+        loads: FLOPs that each device has to do before; nothing by default.
 
     Returns:
         The units of every device by descending cost; () for a device without any.
     """
     queues: list[list[Unit]] = [[] for _ in devices]
+    totals = [0.0] * len(devices) if loads is None else list(loads)
     # The heap's order is the rule: load / weight, then higher weight, then position.
-    loads = [(0.0, -speed, position) for position, speed in enumerate(known_speeds(devices))]
-    totals = [0.0] * len(devices)
-    heapify(loads)
+    heap = [
+        (totals[position] / speed, -speed, position)
+        for position, speed in enumerate(known_speeds(devices))
+    ]
+    heapify(heap)
     # Two stable sorts by existing values: tuples as keys would cost 100 bytes per unit.
     for unit in sorted(sorted(units, key=_number), key=_cost, reverse=True):
-        _, minus_speed, position = loads[0]
+        _, minus_speed, position = heap[0]
         queues[position].append(unit)
         totals[position] += unit.cost
-        heapreplace(loads, (totals[position] / -minus_speed, minus_speed, position))
+        heapreplace(heap, (totals[position] / -minus_speed, minus_speed, position))
     return {spec.device: tuple(queue) for spec, queue in zip(devices, queues, strict=True)}
 
 

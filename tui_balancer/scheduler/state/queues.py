@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -31,6 +31,19 @@ class ModelWork:
         self.units -= 1
         self.cost -= unit.cost
         self.residues -= unit.residues
+
+
+def queue_order(units: Iterable[Unit]) -> bytes:
+    """Return the numbers of the files of units in their order, as 32-bit integers.
+
+    Files that share a unit with the previous one are encoded as -1 minus the number.
+    """
+    order = array("i")
+    for unit in units:
+        order.append(unit.unit_id)
+        if unit.parts:
+            order.extend([~part.unit_id for part in unit.parts[1:]])
+    return order.tobytes()
 
 
 class WorkQueue:
@@ -135,16 +148,8 @@ class WorkQueue:
         return numbers
 
     def order(self) -> bytes:
-        """Return the numbers of the files, next first, as 32-bit integers.
-
-        Files that share a unit with the previous one are encoded as -1 minus the number.
-        """
-        order = array("i")
-        for unit in self:
-            order.append(unit.unit_id)
-            if unit.parts:
-                order.extend([~part.unit_id for part in unit.parts[1:]])
-        return order.tobytes()
+        """Return the numbers of the files, next first, see `queue_order`."""
+        return queue_order(self)
 
     def remove(self, unit_id: int) -> Unit:
         """Take a unit out of the middle; KeyError when it is not here."""
