@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     Settings = TypeVar("Settings", bound=DataclassInstance)
 
+SETTLE_SECONDS = 5.0
+"""How long a file must not have changed to be complete, unless a person says otherwise."""
+
 HANG_FLOOR_SECONDS = 300.0
 """How long a worker may be silent in any case, unless a person says otherwise."""
 
@@ -89,6 +92,19 @@ class DeviceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Priority:
+    """The priority of some files: higher ones come first in each queue.
+
+    Attributes:
+        pattern: A glob; without a slash it is compared with the last part of a file's path.
+        number: The priority; files without any have 0.
+    """
+
+    pattern: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class BalancingSettings:
     """How work is assigned and moved.
 
@@ -96,11 +112,13 @@ class BalancingSettings:
         policy: The stealing rule.
         stealing: False leaves the assignment alone.
         splitting: Whether idle devices take over batches of running files.
+        priorities: Which files come first; the last one that matches a file counts.
     """
 
     policy: PolicySettings = field(default_factory=TimeSettings)
     stealing: bool = True
     splitting: bool = True
+    priorities: tuple[Priority, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +158,21 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """Whether the inputs, which are folders then, are watched, and how.
+
+    Attributes:
+        watch: Whether what arrives in them is added to the run.
+        settle: Seconds without a change after which a file is complete.
+        idle_exit: Seconds without anything to do after which the run ends; None for never.
+    """
+
+    watch: bool = False
+    settle: float = SETTLE_SECONDS
+    idle_exit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FurtherModel:
     """One more model of a run; see `RunSettings` for its attributes."""
 
@@ -170,6 +203,7 @@ class RunSettings:
         shards: Whether large files are divided.
         cluster: Where to compute; None for this machine.
         store: Vectors of earlier runs.
+        watching: Whether the inputs are watched.
         overwrite: Whether files that this run did not write are replaced by its outputs.
         further: The other models.
         marks: Of all models in the names of outputs, as settled; none for one with the usual mark.
@@ -189,6 +223,7 @@ class RunSettings:
     cluster: EngineRequest | None = None
     store: StoreSettings = StoreSettings()
     overwrite: bool = False
+    watching: WatchSettings = WatchSettings()
     further: tuple[FurtherModel, ...] = ()
     marks: tuple[str, ...] = ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from tests.support.sessions import (
     leftovers,
     outputs,
     session,
+    wait_until,
 )
 from tui_balancer.outputs.dereplication import PLAN_FOLDER
+from tui_balancer.scheduler.commands import AddFiles
 
 FILES = 6
 
@@ -60,6 +63,38 @@ def test_a_worker_killed_beside_another_changes_no_byte(
         os.kill(run.engine.pids()[row.device], signal.SIGKILL)
     assert finished(run).done == FILES
     assert outputs(tmp_path / "out") == outputs(quiet)
+    assert leftovers(tmp_path / "out") == []
+
+
+def copies(paths: list[Path]) -> int:
+    """Count the sequences of some files that occurred in them before."""
+    found = [line for path in paths for line in path.read_text().splitlines()[1::2]]
+    return len(found) - len(set(found))
+
+
+def test_what_added_files_share_is_computed_once_and_again_with_the_same_bytes(
+    proteins: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    started, late = tmp_path / "in", sorted(proteins.iterdir())[2:]
+    started.mkdir()
+    for path in sorted(proteins.iterdir())[:2]:
+        shutil.copy(path, started)
+    run = session(started, checkpoint, tmp_path / "out")
+    run.start()
+    with held(run):
+        for path in late:
+            shutil.copy(path, started)
+        assert run.execute(AddFiles((str(started),))).accepted
+        wait_until(run, lambda: run.snapshot().totals.files == FILES)
+    summary = finished(run)
+    assert summary.done == FILES
+    assert summary.copies == copies(sorted(proteins.iterdir())[:2]) + copies(late)
+    before = outputs(tmp_path / "out")
+    (tmp_path / "out" / "4_ESM.pt").unlink()
+    again = session(started, checkpoint, tmp_path / "out")
+    again.start()
+    assert finished(again).done == FILES
+    assert outputs(tmp_path / "out") == before
     assert leftovers(tmp_path / "out") == []
 
 

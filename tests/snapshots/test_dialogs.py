@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tests.support.fake_run import FakeRun
 from tests.support.pictures import BROKEN, RUNNING, unit
@@ -29,6 +30,7 @@ DIALOGS = {
     "columns-devices": (RUNNING, ("c",)),
     "share-running": (RUNNING, ("2", "home", "m")),
     "rule-by-time": (RUNNING, ("e",)),
+    "add": (RUNNING, ("A", *"plates/")),
     "rule-by-count": (BY_COUNT, ("e", "tab")),
     "rule-mistaken": (BY_COUNT, ("e", "x", "enter")),
     "help": (RUNNING, ("question_mark",)),
@@ -67,7 +69,7 @@ def app_and_preparation(dialog: str, *, attached: bool = False) -> tuple[Balance
     async def prepare(pilot: Pilot[int]) -> None:
         for key in keys:
             await pilot.press(key)
-            typing = isinstance(pilot.app.focused, FilterBar)
+            typing = isinstance(pilot.app.focused, FilterBar | Input)
             if key in (*"123456", "w") and not typing:
                 await look(pilot)
 
@@ -75,7 +77,10 @@ def app_and_preparation(dialog: str, *, attached: bool = False) -> tuple[Balance
 
 
 @pytest.mark.parametrize("dialog", DIALOGS)
-async def test_the_dialog(snapshot: SnapshotAssertion, dialog: str) -> None:
+async def test_the_dialog(
+    snapshot: SnapshotAssertion, dialog: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
     await assert_pictures(snapshot, *app_and_preparation(dialog))
 
 

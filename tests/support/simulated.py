@@ -1,4 +1,6 @@
-"""Simulated runs with all that can befall one: bundles, shards, deaths, and a person's commands."""
+"""Simulated runs with all that can befall one: bundles, shards, deaths, a person's commands, and
+files that are added.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from math import inf
 from hypothesis import Phase
 from hypothesis import strategies as st
 
+from tui_balancer.failures import Failure
 from tui_balancer.scheduler.commands import (
     Command,
     MoveUnits,
@@ -49,16 +52,14 @@ class Story:
     """A run step by step.
 
     Attributes:
-        files: Each as a unit of its own, at its number.
+        files: Each as a unit of its own, at its number; grows when files are added.
         run: The run; `go` moves it on.
     """
 
     def __init__(self, draw: st.DataObject, journal: EventSink) -> None:
         self.files: list[Unit] = []
-        units: list[Unit] = []
-        for kind in draw.draw(st.lists(st.sampled_from("fffbbd"), min_size=4, max_size=14)):
-            units += self._units(kind, draw.draw(st.lists(st.floats(1, 9), min_size=3, max_size=3)))
         self._draw = draw
+        units = self._drawn(4, 14)
         deaths = draw.draw(st.lists(st.lists(st.floats(0, 60), max_size=4), min_size=3, max_size=3))
         devices = [
             SimulatedDevice(DeviceSpec(name, "card", 1.0), Speed.steady(1 + n), 1.0, tuple(moments))
@@ -73,18 +74,45 @@ class Story:
         """Let the run pass, a few seconds or a command at a time, until it is over."""
         self.run.begin(self._todo)
         yield
-        left = 40
+        left, more, coordinator = 40, self._draw.draw(st.integers(0, 2)), self.run.coordinator
+        for _ in range(more):
+            coordinator.await_files()
         while not self.run.coordinator.over and left:
             left -= 1
-            if left and self._draw.draw(st.booleans()):
+            if more and self._draw.draw(st.integers(0, 3)) == 0:
+                more -= 1
+                self._add()
+                coordinator.files_settled()
+            elif left and self._draw.draw(st.booleans()):
                 self.run.coordinator.execute(self._draw.draw(commands(len(self.files))))
             else:
                 seconds = self._draw.draw(st.sampled_from([0.0, 0.5, 3.0]))
                 self.run.advance(self.run.now + seconds)
             yield
-        self.run.coordinator.execute(ResumeAll())
+        for _ in range(more):
+            coordinator.files_settled()
+        coordinator.execute(ResumeAll())
         self.run.advance(self.run.now + 1000.0)
         yield
+
+    def _add(self) -> None:
+        """Add some files to the run, of which the last one may be bad."""
+        units = self._drawn(1, 3)
+        failed = []
+        if self._draw.draw(st.booleans()):
+            bad = Unit(len(self.files), f"f{len(self.files)}", 0, 0, 0.0)
+            self.files.append(bad)
+            failed = [(bad, Failure("no sequences"))]
+        self.run.coordinator.add(units, failed, "more files")
+
+    def _drawn(self, least: int, most: int) -> list[Unit]:
+        """Return new units: files, bundles of three, and files in three shards."""
+        units: list[Unit] = []
+        kinds = st.lists(st.sampled_from("fffbbd"), min_size=least, max_size=most)
+        for kind in self._draw.draw(kinds):
+            costs = st.lists(st.floats(1, 9), min_size=3, max_size=3)
+            units += self._units(kind, self._draw.draw(costs))
+        return units
 
     def _units(self, kind: str, costs: list[float]) -> list[Unit]:
         first = len(self.files)

@@ -6,6 +6,7 @@ from typing import Final
 
 from tui_balancer.notices import Example, Notice
 from tui_balancer.scheduler.events import (
+    AddedEvent,
     AssignmentEvent,
     DeviceEvent,
     DoneEvent,
@@ -67,6 +68,7 @@ TOLD: Final[dict[Event, str]] = {
     WarningEvent(16, 0.0, Notice("empty: 2 in 1 file", examples=EMPTY_ONES)): (
         "warning  empty: 2 in 1 file (a.faa line 3: P1; a.faa line 9: P2)"
     ),
+    AddedEvent(21, 0.0, 12, 2, 2, "2 files: b.faa, c.faa"): "added    2 files: b.faa, c.faa",
     AssignmentEvent(20, 0.0, (("cuda:1", b"\4\0\0\0"),)): "",
     LeaseEvent(17, 0.0, *UNIT, "cuda:1", 1): "",
     PartEvent(18, 0.0, *UNIT, "cuda:1", 1, 3, 300, 1e9, 0.5): "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -10,7 +11,7 @@ from textual.widgets import Input, OptionList, Static
 
 from tests.support.pictures import BROKEN, DEVICES, RUNNING
 from tests.support.screen import app_of, fake_run, look, seen, settled, shown, toasts, until
-from tui_balancer.scheduler.commands import MoveUnits, Outcome, SetPolicy, SplitUnit
+from tui_balancer.scheduler.commands import AddFiles, MoveUnits, Outcome, SetPolicy, SplitUnit
 from tui_balancer.scheduler.model import (
     CountSettings,
     DeviceMetrics,
@@ -95,6 +96,21 @@ async def test_a_refused_move_keeps_the_tags_and_says_why() -> None:
         await until(pilot, lambda: toasts(pilot))
         assert toasts(pilot) == ["Refused\nnot moved: contigs_0100.faa has started on cuda:0"]
         assert app_of(pilot).run_screen.queues.files.tagged == (100,)
+
+
+async def test_a_path_is_added_as_it_is_meant_from_this_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = fake_run()
+    async with shown(run) as pilot:
+        await pilot.press("A")
+        await look(pilot)
+        await pilot.press("enter")
+        assert "Write a path first." in await seen(pilot)
+        await pilot.press(*"new/", "asterisk", "enter")
+        await until(pilot, lambda: run.commands)
+        assert run.commands == [AddFiles((str(tmp_path / "new" / "*"),))]
 
 
 async def test_the_move_dialog_shows_what_helps_to_choose() -> None:

@@ -68,6 +68,7 @@ class AttachClient:
         self._folder = folder
         self._queues: dict[str, tuple[Unit, ...]] = {}
         self._units: tuple[Unit, ...] = ()
+        self._learning = threading.Lock()
 
     def snapshot(self) -> RunSnapshot:
         """See `RunHandle.snapshot`."""
@@ -87,10 +88,10 @@ class AttachClient:
         return news
 
     def units(self) -> Sequence[Unit]:
-        """See `RunHandle.units`; they cross over once."""
-        if not self._units:
-            self._units = self._ask(AskUnits())
-        return self._units
+        """See `RunHandle.units`; each crosses over once."""
+        with self._learning:
+            self._units += self._ask(AskUnits(len(self._units)))
+            return self._units
 
     def places(self, known: int) -> Places | None:
         """See `RunHandle.places`."""

@@ -107,7 +107,13 @@ class AskQueue(Request[tuple[Unit, ...] | None], frozen=True, tag="queue_unless"
 
 
 class AskUnits(Request[tuple[Unit, ...]], frozen=True, tag="units"):
-    """See `RunHandle.units`."""
+    """The units of `RunHandle.units` behind the first ones, which the screen knows."""
+
+    known: int
+
+    def answer(self, run: RunHandle) -> tuple[Unit, ...]:
+        """Return the run's answer."""
+        return tuple(run.units()[self.known :])
 
 
 class PlacesMessage(Struct, frozen=True):

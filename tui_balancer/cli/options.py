@@ -18,12 +18,13 @@ from tui_balancer.devices.selection import AUTO
 from tui_balancer.embedding.families.table import DEFAULT_MODEL, TITLES
 from tui_balancer.embedding.settings import ReadAs
 from tui_balancer.scheduler.model import CountSettings, TimeSettings
-from tui_balancer.settings import HANG_FLOOR_SECONDS
+from tui_balancer.settings import HANG_FLOOR_SECONDS, SETTLE_SECONDS
 
 MODEL = Group("Model", sort_key=1)
 DEVICES = Group("Devices", sort_key=2)
 BALANCING = Group("Balancing", sort_key=3)
 RESUMING = Group("Resuming", sort_key=5)
+WATCHING = Group("Watching", sort_key=5.5)
 SCREEN = Group("Screen", sort_key=6)
 MONITORING = Group("Monitoring", sort_key=8)
 SCRIPTS = Group("In scripts", sort_key=9)
@@ -210,6 +211,16 @@ class BalancingOptions:
     split: Literal["auto", "off"] = "auto"
     """Whether idle devices take over batches of running files if that ends them sooner."""
 
+    priority: Annotated[
+        tuple[str, ...],
+        Parameter(
+            negative=(),
+            help="PATTERN=N, several times: files that match come before those with a lower N in "
+            "each queue, also if they come later. Files that match none have 0. A pattern without "
+            "a slash is compared with the last part of the path.",
+        ),
+    ] = ()
+
 
 @Parameter(name="*", group=RESUMING)
 @dataclass(frozen=True)
@@ -229,6 +240,30 @@ class ResumingOptions:
     overwrite: Annotated[bool, COMMON, flag()] = False
     """Replace other files at the paths of outputs. Without it they stop the run before any
     work. Folders are never replaced."""
+
+
+@Parameter(name="*", group=WATCHING)
+@dataclass(frozen=True)
+class WatchOptions:
+    """Options for folders in which files arrive during the run."""
+
+    watch: Annotated[bool, flag()] = False
+    """Watch the folders named as inputs, and embed what arrives in them once it is complete. The
+    run continues until it is stopped."""
+
+    settle: Annotated[
+        float | None,
+        seconds(
+            0,
+            MOST_SECONDS,
+            above=True,
+            help="With --watch: a file is complete when it is closed and has not changed for this "
+            f"long (default: {SETTLE_SECONDS:g} s).",
+        ),
+    ] = None
+
+    idle_exit: Annotated[float | None, seconds(0, MOST_SECONDS)] = None
+    """With --watch: end the run when there was nothing to do for this long, such as 10m."""
 
 
 @Parameter(name="*", group=SCREEN)

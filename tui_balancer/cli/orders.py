@@ -11,7 +11,9 @@ from msgspec.structs import replace
 
 from tui_balancer.attach.client import AttachClient
 from tui_balancer.errors import UserError
+from tui_balancer.inputs.patterns import absolute_pattern
 from tui_balancer.scheduler.commands import (
+    AddFiles,
     Command,
     Drain,
     DrainDevice,
@@ -42,12 +44,13 @@ class Order:
 
     Attributes:
         action: A key of `ACTIONS`.
-        words: Devices, files, a number or a policy.
+        words: Devices, files, a number, a policy or inputs.
         to: The device that gets files.
         failed: Whether all failed files are meant too.
         waiting: A glob for waiting files that are meant too.
         now: Whether to stop without finishing the running files.
         numbers: Numbers of the policy by their names in its settings.
+        model: Models with an input of their own, each as `MODEL=INPUT`.
     """
 
     action: str
@@ -57,6 +60,7 @@ class Order:
     waiting: str = ""
     now: bool = False
     numbers: Mapping[str, float] = field(default_factory=dict)
+    model: tuple[str, ...] = ()
 
     @property
     def selection(self) -> FileSelection:
@@ -98,7 +102,7 @@ def require_sense(order: Order) -> None:
         if one.name in action.required and not given:
             raise UserError(f"{order.action} needs {option}: see `tui-balancer control --help`")
     least, most = action.words
-    selects = order.failed or order.waiting
+    selects = order.failed or order.waiting or order.model
     if len(order.words) < least and not selects:
         raise UserError(f"{order.action} needs {_WORDS[order.action]}")
     if len(order.words) > most:
@@ -186,6 +190,16 @@ def _retry(order: Order, run: AttachClient) -> Commands:
     return (RetryUnits(_files(order, run)),)
 
 
+def _add(order: Order, _run: AttachClient) -> Commands:
+    by_model = []
+    for one in order.model:
+        name, equals, place = one.rpartition("=")
+        if not equals:
+            raise UserError(f"--model {one} has no input: write it as --model {one}=INPUT")
+        by_model.append((name, absolute_pattern(place)))
+    return (AddFiles(tuple(map(absolute_pattern, order.words)), tuple(by_model)),)
+
+
 def _undo(_order: Order, _run: AttachClient) -> Commands:
     return (Undo(),)
 
@@ -210,6 +224,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "last": Action(_last, options=_CHOICE, words=_MANY),
     "skip": Action(_skip, options=_CHOICE, words=_MANY),
     "retry": Action(_retry, options=_CHOICE, words=_MANY),
+    "add": Action(_add, options=("model",), words=_MANY),
     "undo": Action(_undo),
     "stop": Action(_stop, options=("now",)),
 }
@@ -220,6 +235,7 @@ _WORDS: Final = {
     "threshold": "a number of seconds",
     "policy": f"one of {', '.join(choices(TimeSettings()))}",
     "share": "the names of running files",
+    "add": "FASTA files, folders or globs",
     **dict.fromkeys(
         ("move", "first", "last", "skip", "retry"), "the names of files, --failed or --waiting GLOB"
     ),

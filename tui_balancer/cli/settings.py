@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tui_balancer.cli.embedding_options import EmbeddingOptions
-from tui_balancer.cli.options import BalancingOptions, DeviceOptions, ModelOptions, option_name
+from tui_balancer.cli.options import (
+    BalancingOptions,
+    DeviceOptions,
+    ModelOptions,
+    WatchOptions,
+    option_name,
+)
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.records import OF_THE_MODEL, ReadingRules
 from tui_balancer.outputs.formats import parse_formats, require_room
@@ -20,9 +26,11 @@ from tui_balancer.settings import (
     DeviceSettings,
     EmbeddingChoice,
     OutputSettings,
+    Priority,
     RunSettings,
     Shards,
     StoreSettings,
+    WatchSettings,
     overlaid,
 )
 
@@ -35,6 +43,8 @@ _UNITS = {"B": 1, "IB": 1} | {
 
 _MOST_SHARD = 1 << 60
 
+_PRIORITY = re.compile(r"(?P<pattern>.+)=(?P<number>-?\d{1,9})", re.DOTALL)
+
 _POLICIES: Mapping[str, type[PolicySettings]] = {"time": TimeSettings, "count": CountSettings}
 
 
@@ -45,6 +55,7 @@ def run_settings(
     devices: DeviceOptions | None = None,
     balancing: BalancingOptions | None = None,
     embedding: EmbeddingOptions | None = None,
+    watching: WatchOptions | None = None,
 ) -> RunSettings:
     """Return the settings of the options; groups that are None have their defaults.
 
@@ -81,6 +92,7 @@ def run_settings(
         balancing=_balanced(balancing or BalancingOptions()),
         shards=_shards(embedding.shard),
         store=_store(embedding, include),
+        watching=overlaid(WatchSettings(), watching or WatchOptions()),
     )
     others = [replace(first, model=one.model, inputs=one.inputs) for one in named[1:]]
     return RunSettings.of_models([first, *others])
@@ -126,14 +138,19 @@ def _models(texts: Sequence[str], inputs: tuple[str, ...]) -> list[_Model]:
 
 
 def resumed_settings(
-    stored: RunSettings, devices: DeviceOptions | None, balancing: BalancingOptions | None
+    stored: RunSettings,
+    devices: DeviceOptions | None,
+    balancing: BalancingOptions | None,
+    watching: WatchOptions | None = None,
 ) -> RunSettings:
-    """Return a stored run's settings, changed by the options for devices and balancing.
+    """Return a stored run's settings, changed by options that do not affect results.
 
     Args:
         stored: Settings at the start of the run.
         devices: Each given option replaces the stored one.
-        balancing: Replaces the stored policy as a whole; None keeps it.
+        balancing: Replaces the stored policy as a whole; None keeps it. Priorities stay unless
+            there are others.
+        watching: Each given option replaces the stored one.
 
     Raises:
         UserError: Two options contradict each other.
@@ -141,8 +158,24 @@ def resumed_settings(
     return replace(
         stored,
         devices=overlaid(stored.devices, devices or DeviceOptions()),
-        balancing=stored.balancing if balancing is None else _balanced(balancing),
+        balancing=_rebalanced(stored.balancing, balancing),
+        watching=overlaid(
+            stored.watching,
+            watching or WatchOptions(),
+            watch=stored.watching.watch or (watching is not None and watching.watch),
+        ),
     )
+
+
+def require_watch(options: WatchOptions | None, settings: RunSettings) -> None:
+    """Refuse options about watching in a run that does not watch.
+
+    Raises:
+        UserError: There is one.
+    """
+    for name in ("settle", "idle_exit"):
+        if getattr(options, name, None) is not None and not settings.watching.watch:
+            raise UserError(f"{option_name(WatchOptions, name)} needs --watch")
 
 
 def policy_settings(balancing: BalancingOptions) -> PolicySettings:
@@ -172,6 +205,7 @@ def _balanced(options: BalancingOptions) -> BalancingSettings:
         policy=policy_settings(options),
         stealing=not options.no_stealing,
         splitting=options.split == "auto",
+        priorities=tuple(map(_priority, options.priority)),
     )
 
 
@@ -194,6 +228,22 @@ def parse_size(text: str) -> float | None:
     """Return the bytes of a size such as `64MB`; None if it is none."""
     found = _SIZE.fullmatch(text.strip())
     return float(found["number"]) * _UNITS[found["unit"].upper()] if found is not None else None
+
+
+def _rebalanced(stored: BalancingSettings, options: BalancingOptions | None) -> BalancingSettings:
+    """Return the balancing settings of a resumed run."""
+    if options is None:
+        return stored
+    settings = _balanced(options)
+    return replace(settings, priorities=settings.priorities or stored.priorities)
+
+
+def _priority(text: str) -> Priority:
+    """Return the priority of some files."""
+    found = _PRIORITY.fullmatch(text)
+    if found is None:
+        raise UserError(f"--priority {text} is not PATTERN=N: write it as --priority 'plate7/*=5'")
+    return Priority(found["pattern"], int(found["number"]))
 
 
 def _shards(text: str) -> Shards:

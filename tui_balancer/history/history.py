@@ -26,7 +26,13 @@ from tui_balancer.ledger.records import (
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.run_folder.manifest import Manifest
 from tui_balancer.run_folder.settings_json import marks_of
-from tui_balancer.scheduler.events import DeviceEvent, Event, ReturnEvent, RunEvent
+from tui_balancer.scheduler.events import (
+    AddedEvent,
+    DeviceEvent,
+    Event,
+    ReturnEvent,
+    RunEvent,
+)
 from tui_balancer.scheduler.model import DeviceState, ReturnCause, Unit
 from tui_balancer.view.run_state import RunState, RunView
 
@@ -85,6 +91,12 @@ class RunHistory:
         """Total duration of all sessions."""
         last = self.sessions[-1]
         return last.start + last.seconds
+
+    @property
+    def known(self) -> int:
+        """Number of files and shards before others were added to the run at work."""
+        added = (event.first for event in self.events if isinstance(event, AddedEvent))
+        return min(added, default=len(self.units))
 
     def fold(self, *views: RunView) -> RunState:
         """Fold the whole run into these views, and return the final state."""

@@ -83,7 +83,8 @@ def find_inputs(
         The inputs in the order of `patterns`, sorted within each.
 
     Raises:
-        UserError: A pattern matches nothing or cannot be searched.
+        UserError: A pattern matches nothing or cannot be searched; `NoInputs` if it is a folder
+            without any.
     """
     if not patterns:
         raise UserError("no input given: name FASTA files, folders or globs")

@@ -18,6 +18,11 @@ from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.inputs.unpacking import SUFFIXES, BrokenPacking, UnreadableContent, unpacked
 from tui_balancer.notices import NoticeKind, Notices
 
+
+class NoInputs(UserError):
+    """A folder holds no input."""
+
+
 OnLeftOut = Callable[[NoticeKind, str], None]
 """Called with the kind of an entry that is left out, and its name below the folder's parent."""
 
@@ -53,7 +58,7 @@ def matches(pattern: str, on_left_out: OnLeftOut) -> Iterator[tuple[Path, Iterab
         first = next(files, None)
         if first is None:
             why = "; ".join(one.text for one in left_out.all())
-            raise UserError(
+            raise NoInputs(
                 f"no FASTA file in the folder {terminal_safe(pattern)}"
                 + (f" ({why})" if why else "")
             )
@@ -103,7 +108,7 @@ def _fasta_below(folder: Path, on_left_out: OnLeftOut) -> Iterator[Match]:
         on_left_out(kind, terminal_safe(path[above:]))
 
     for path, is_link in _files_below(folder, leave_out):
-        kind = _no_input(path, is_link)
+        kind = no_input(path, is_link)
         if kind is None:
             yield path, is_link
         else:
@@ -157,7 +162,7 @@ def _files_below(folder: Path, leave_out: OnLeftOut) -> Iterator[Match]:
                 leave_out(NoticeKind.SPECIAL, entry.path)
 
 
-def _no_input(path: str, is_link: bool) -> NoticeKind | None:
+def no_input(path: str, is_link: bool) -> NoticeKind | None:
     """Return why a folder's file is no input; None if it is one, which may fail."""
     if claims_fasta(path):
         return None

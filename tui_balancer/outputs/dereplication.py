@@ -7,10 +7,12 @@ and kept in the run folder as long as that exists. So the bytes of an output sti
 on who computes what and when, and a repeated output has the same bytes. How a block comes
 to be computed once, `workers.vectors.shared_blocks` says.
 
-Each block belongs to the unit that has its pieces first in input order, and is part of that
-unit's estimated cost. A unit that needs a block nobody has computed yet does so, whoever it
-belongs to; the plan has the residues, so that no other input need be read. The plan is as large as
-the sequences that several units have; workers map it and hold none of it. Imports no torch.
+Each block belongs to the unit that has its pieces first in input order, and is part of that unit's
+estimated cost. Files that are added to a run at work have a plan of their own for what several of
+their units share, in a folder of it with the number of the first one. A unit that needs a block
+nobody has computed yet does so, whoever it belongs to; the plan has the residues, so that no other
+input need be read. The plan is as large as the sequences that several units have; workers map it
+and hold none of it. Imports no torch.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from tui_balancer.outputs.sealing import sync_folder
 PLAN_FOLDER = "dereplication"
 """Folder in the run folder; exists if a sequence occurs more than once."""
 
+_ADDED = "from-"
 _SUMMARY = "plan.json"
 _TEXTS, _ENDS, _KEYS, _ORDER, _BLOCKS, _OWNERS = (
     *("residues.npy", "ends.npy", "keys.npy", "order.npy", "blocks.npy", "owners.npy"),
@@ -58,6 +61,22 @@ def plan_folder(folder: Path, mark: str = "") -> Path:
         mark: Of the model whose plan it is, in a run with several, see `layout.distinct_marks`.
     """
     return folder / PLAN_FOLDER / mark
+
+
+def added_plan(place: Path, first: int) -> Path:
+    """Return where the plan of files is that were added to a run.
+
+    Args:
+        place: See `plan_folder`.
+        first: Number of the first one; 0 for the files of the start.
+    """
+    return place / f"{_ADDED}{first}" if first else place
+
+
+def added_plans(place: Path) -> list[int]:
+    """Return the first numbers of added files that have a plan, sorted; see `added_plan`."""
+    numbers = (one.name.removeprefix(_ADDED) for one in place.glob(f"{_ADDED}*"))
+    return sorted(int(number) for number in numbers if number.isdecimal())
 
 
 def discard_plan(place: Path) -> None:
@@ -85,9 +104,7 @@ def write_plan(place: Path, copies: int, blocks: Iterable[Block], stored: int = 
     Raises:
         OSError: It cannot be written.
     """
-    if place.name != PLAN_FOLDER:
-        place.parent.mkdir(exist_ok=True)
-    place.mkdir(exist_ok=True)
+    place.mkdir(parents=True, exist_ok=True)
     lengths: list[int] = []
     keys: list[int] = []
     bounds, owners = [0], []
@@ -124,8 +141,10 @@ def write_plan(place: Path, copies: int, blocks: Iterable[Block], stored: int = 
     unfinished = place / f"{_SUMMARY}.tmp"
     unfinished.write_text(json.dumps(summary) + "\n")
     unfinished.replace(place / _SUMMARY)
-    sync_folder(place)
-    sync_folder(place.parent)
+    for folder in (place, *place.parents):
+        sync_folder(folder)
+        if (folder / PLAN_FOLDER).exists():
+            break
 
 
 def planned_copies(folder: Path) -> int:

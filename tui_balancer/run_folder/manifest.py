@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from itertools import accumulate
 from pathlib import Path, PurePath
 
@@ -16,6 +18,7 @@ from tui_balancer.inputs.counts import Counts
 from tui_balancer.inputs.scan import FileScan
 from tui_balancer.inputs.segments import Stretch
 from tui_balancer.ledger.records import FileRecord
+from tui_balancer.outputs.dereplication import added_plans, plan_folder
 from tui_balancer.outputs.formats import DEFAULT_FORMATS, SHARD, FormatName, outputs_of
 from tui_balancer.outputs.layout import (
     STEM_SUFFIX,
@@ -26,6 +29,7 @@ from tui_balancer.outputs.layout import (
 )
 from tui_balancer.outputs.partials import partial_path
 from tui_balancer.scheduler.model import Lease, Unit
+from tui_balancer.settings import Priority
 from tui_balancer.workers.wire.protocol import FileTask, OutputTask, Task
 
 JOINING_COST = 1.0
@@ -44,6 +48,9 @@ class Manifest:
             that share with none are left out.
         formats: Of the outputs, at least one.
         marks: Of the run's models, in their order; see `layout.distinct_marks`.
+        priorities: Of files by their names; only the units of a run at work need them.
+        plans: Of each model, the first numbers of added files with a plan of their own for their
+            duplicates, see `dereplication.added_plan`.
     """
 
     folder: Path
@@ -51,6 +58,8 @@ class Manifest:
     bundles: dict[int, tuple[int, ...]] = field(default_factory=dict)
     formats: tuple[FormatName, ...] = DEFAULT_FORMATS
     marks: tuple[str, ...] = (STEM_SUFFIX,)
+    priorities: tuple[Priority, ...] = ()
+    plans: dict[int, list[int]] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -74,9 +83,10 @@ class Manifest:
         folder: Path,
         formats: tuple[FormatName, ...] = DEFAULT_FORMATS,
         marks: tuple[str, ...] = (STEM_SUFFIX,),
+        priorities: tuple[Priority, ...] = (),
     ) -> Manifest:
         """Return the manifest of recorded files."""
-        return cls(folder, list(files), _bundles(files), formats, marks)
+        return cls(folder, list(files), _bundles(files), formats, marks, priorities)
 
     def extend(self, files: Sequence[FileRecord]) -> None:
         """Add files with the next numbers; other threads may read meanwhile."""
@@ -90,18 +100,21 @@ class Manifest:
     def file_unit(self, file_id: int) -> Unit:
         """Return a file or a shard as a single unit."""
         file = self.files[file_id]
+        model, priority = self.model(file_id), self._priority(file)
         if not file.shards:
             whole = file.whole if file.is_shard else None
             counts = (file.sequences, file.residues, file.cost)
-            model = self.model(file_id)
-            return Unit(file.file_id, file.name, *counts, whole=whole, model=model)
+            return Unit(
+                file.file_id, file.name, *counts, whole=whole, model=model, priority=priority
+            )
         return Unit(
             file.file_id,
             file.name,
             *(0, 0, JOINING_COST),
             shards=tuple(self.shards(file_id)),
             joined=(file.sequences, file.residues, file.cost),
-            model=self.model(file_id),
+            model=model,
+            priority=priority,
         )
 
     def shards(self, file_id: int) -> range:
@@ -114,6 +127,21 @@ class Manifest:
         for file_id in file_ids:
             grouped[self.files[file_id].unit].append(self.file_unit(file_id))
         return [files[0] if len(files) == 1 else _bundle(files) for files in grouped.values()]
+
+    def _priority(self, file: FileRecord) -> int:
+        """Return the priority of a file or of a shard's file."""
+        if not self.priorities:
+            return 0
+        name = self.files[file.whole].full_name if file.is_shard else file.full_name
+        last = name.rpartition("/")[2]
+        return next(
+            (
+                one.number
+                for one in reversed(self.priorities)
+                if fnmatchcase(name if "/" in one.pattern else last, one.pattern)
+            ),
+            0,
+        )
 
     @property
     def good_units(self) -> list[Unit]:
@@ -157,7 +185,20 @@ class Manifest:
             partial=self.partial(unit.unit_id),
             spans=lease.spans,
             model=unit.model,
+            plan=self._plan(unit),
         )
+
+    def find_plans(self) -> None:
+        """Look which plans for duplicates of added files there are."""
+        for number, mark in enumerate(self.marks):
+            place = plan_folder(self.folder, mark if len(self.marks) > 1 else "")
+            self.plans[number] = added_plans(place)
+
+    def _plan(self, unit: Unit) -> int:
+        """Return the first number of the files whose plan a unit uses; 0 for those of the start."""
+        plans = self.plans.get(unit.model, [])
+        before = bisect_right(plans, unit.unit_id)
+        return plans[before - 1] if before else 0
 
     def _file_task(self, file_id: int, epoch: int, *, wanted: bool) -> FileTask:
         file = self.files[file_id]
@@ -295,4 +336,5 @@ def _bundle(files: Sequence[Unit]) -> Unit:
         files=len(files),
         parts=tuple(files),
         model=files[0].model,
+        priority=max(file.priority for file in files),
     )

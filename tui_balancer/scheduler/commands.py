@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from tui_balancer.errors import UserError
-from tui_balancer.scheduler.actions import draining, pausing, policy, queue_edits
+from tui_balancer.scheduler.actions import adding, draining, pausing, policy, queue_edits
 from tui_balancer.scheduler.actions.refusal import Refused, known_device, live_device
 from tui_balancer.scheduler.actions.undo import Undoable
 from tui_balancer.scheduler.events import SettingEvent
@@ -241,6 +241,25 @@ class RetryUnits(Command, frozen=True, tag="retry_units"):
         return queue_edits.retry(state, self.unit_ids)
 
 
+class AddFiles(Command, frozen=True, tag="add_files"):
+    """Add inputs to the run, which is not over before they are scanned and added.
+
+    The run's handle finds and scans them, and calls `files_settled` in any case.
+
+    Attributes:
+        inputs: Files, folders and globs, absolute; for the models without inputs of their own.
+        by_model: Pairs of a model and an input of its own, as in `--model MODEL=INPUT`.
+    """
+
+    inputs: tuple[str, ...]
+    by_model: tuple[tuple[str, str], ...] = ()
+
+    def carry_out(self, state: SchedulerState) -> str:
+        """See `Command.carry_out`."""
+        adding.await_files(state)
+        return "looking for files"
+
+
 class Drain(Command, frozen=True, tag="drain"):
     """Finish the running files, start no others, then end the run."""
 
@@ -282,6 +301,7 @@ AnyCommand = (
     | Undo
     | SkipUnits
     | RetryUnits
+    | AddFiles
     | Drain
     | StopNow
 )

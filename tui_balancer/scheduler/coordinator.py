@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from tui_balancer.failures import Failure
 from tui_balancer.notices import Notice
 from tui_balancer.samples import Telemetry
-from tui_balancer.scheduler.actions import completion, worker_deaths
+from tui_balancer.scheduler.actions import adding, completion, worker_deaths
 from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.event_log import EventSink
 from tui_balancer.scheduler.events import WarningEvent
@@ -107,6 +107,27 @@ class WorkStealingCoordinator(LeaseApi):
         """Count a unit that cannot be computed (an invalid input) as failed."""
         with self._changing() as state:
             state.add_failed(unit, failure, by_hand=by_hand)
+
+    def await_files(self) -> None:
+        """Keep the run from ending when nothing is left to do, until `files_settled`."""
+        with self._changing() as state:
+            adding.await_files(state)
+
+    def files_settled(self) -> None:
+        """End one wait for files, which were added or will not be."""
+        with self._changing() as state:
+            adding.files_settled(state)
+
+    def add(self, units: Sequence[Unit], failed: Sequence[tuple[Unit, Failure]], text: str) -> None:
+        """Add new files to the run at work, behind those that wait.
+
+        Args:
+            units: The units to compute.
+            failed: Files that cannot be computed, with the reason.
+            text: Which files, for the log.
+        """
+        with self._changing() as state:
+            adding.add(state, units, failed, text)
 
     def warn(self, *notices: Notice) -> None:
         """Record warnings with their numbers and times."""

@@ -40,13 +40,31 @@ class AttemptEvent(UnitEvent, frozen=True):
 
 
 class AssignmentEvent(Event, frozen=True, tag="assignment"):
-    """The new queues of devices: at the start of the work, or after an undone move.
+    """Units are now the last ones in queues: all of a queue, or those that were added to it.
 
     Attributes:
-        queues: Queue of each named device, as in `WorkQueue.order`.
+        queues: Units of each named device, next first, as `queue_order` encodes them.
     """
 
     queues: tuple[tuple[str, bytes], ...]
+
+
+class AddedEvent(Event, frozen=True, tag="added"):
+    """Files were added to a run at work; the next events assign them, or say why they failed.
+
+    Attributes:
+        first: Number of the first one; the others follow.
+        count: Number of files and shards.
+        files: Number of files.
+        text: Which, as text for the log.
+        idle_seconds: Seconds before it in which the run had nothing to do.
+    """
+
+    first: int
+    count: int
+    files: int
+    text: str
+    idle_seconds: float = 0.0
 
 
 class StealEvent(UnitEvent, frozen=True, tag="steal"):
@@ -271,6 +289,7 @@ class WarningEvent(Event, frozen=True, tag="warning"):
 
 RunEvent = (
     AssignmentEvent
+    | AddedEvent
     | StealEvent
     | MoveEvent
     | SkipEvent

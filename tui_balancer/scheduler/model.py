@@ -36,6 +36,7 @@ class Unit(Struct, frozen=True, gc=False):
         shards: Numbers of a divided file's shards.
         joined: Sequences, residues and FLOPs of the shards; its own are 0.
         model: The place of its model in the run.
+        priority: Units of higher ones come first in a queue.
     """
 
     unit_id: int
@@ -49,6 +50,7 @@ class Unit(Struct, frozen=True, gc=False):
     shards: tuple[int, ...] = ()
     joined: tuple[int, int, float] = (0, 0, 0.0)
     model: int = 0
+    priority: int = 0
 
     @property
     def inputs(self) -> int:

@@ -9,6 +9,7 @@ from typing import Final
 from tui_balancer.formatting import plural
 from tui_balancer.notices import Example, with_examples
 from tui_balancer.scheduler.events import (
+    AddedEvent,
     DeviceEvent,
     DoneEvent,
     Event,
@@ -41,6 +42,7 @@ class Label(str, Enum):
     RETRY = "retry"
     DEVICE = "device"
     SETTING = "setting"
+    ADDED = "added"
     WARNING = "warning"
 
 
@@ -135,6 +137,8 @@ def event_line(event: Event) -> EventLine | None:
             category = _DEVICE_CATEGORIES.get(event.state, Category.NEWS)
             reason = f"{event.state.value}: {event.reason}" if event.reason else event.state.value
             return EventLine(Label.DEVICE, category, (event.device,), reason=reason)
+        case AddedEvent():
+            return EventLine(Label.ADDED, Category.BY_HAND, reason=event.text)
         case SettingEvent():
             return EventLine(Label.SETTING, Category.BY_HAND, reason=event.text)
         case WarningEvent(notice=notice):

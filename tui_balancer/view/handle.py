@@ -270,8 +270,9 @@ class RunHandle(Protocol):
         """Return the units waiting for a device, next first."""
 
     def units(self) -> Sequence[Unit]:
-        """Return every file as a unit at its number; none before they are known, then always
-        the same.
+        """Return every file as a unit at its number; none before they are known.
+
+        Files that are added come to the end.
         """
 
     def places(self, known: int) -> Places | None:

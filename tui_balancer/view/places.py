@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tui_balancer.scheduler.events import (
+    AddedEvent,
     AssignmentEvent,
     DoneEvent,
     FailureEvent,
@@ -37,9 +38,13 @@ class FilePlaces(RunView):
     A place is the number of the device for which a file waits, -1 for none, or -2 minus its
     `Ended`; one that has not ended runs. In a queue, the file with the smallest rank is next.
     Shards have their own places; their file waits for no device until it is joined.
+
+    Args:
+        known: Number of files that the run has at its start; None for all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: int | None = None) -> None:
+        self._known = known
         self._files: Sequence[Unit] = ()
         self._place = array("h")
         self._rank = array("i")
@@ -51,8 +56,7 @@ class FilePlaces(RunView):
     def expect(self, files: Sequence[Unit]) -> None:
         """See `RunView`."""
         self._files = files
-        self._place = array("h", [_WAITS]) * len(files)
-        self._rank = array("i", [0]) * len(files)
+        self._make_room(len(files) if self._known is None else self._known)
 
     def copy(self) -> FilePlaces:
         """Return an independent copy."""
@@ -63,10 +67,21 @@ class FilePlaces(RunView):
         twin._devices, twin._bundles = dict(self._devices), dict(self._bundles)
         return twin
 
-    def assigned(self, event: AssignmentEvent) -> None:
+    @property
+    def files(self) -> int:
+        """Number of files and shards that the run has."""
+        return len(self._place)
+
+    def added(self, event: AddedEvent) -> None:
         """See `RunView`."""
+        self._make_room(event.first + event.count)
+
+    def assigned(self, event: AssignmentEvent) -> None:
+        """See `RunView`; a process that died may have recorded files that it did not add."""
         for device, order in event.queues:
             numbers = np.frombuffer(order, np.int32)
+            if len(numbers):
+                self._make_room(int(np.maximum(numbers, ~numbers).max()) + 1)
             begins = np.flatnonzero(numbers >= 0)
             files = np.maximum(numbers, ~numbers)
             if self._bundles or len(begins) < len(files):
@@ -116,6 +131,7 @@ class FilePlaces(RunView):
     def failed(self, event: FailureEvent | SkipEvent, files: Sequence[int]) -> None:
         """See `RunView`; shards of these files are left that nobody has."""
         ended = _RUNS - (Ended.SKIPPED if event.by_hand else Ended.FAILED)
+        self._make_room(max(files) + 1)
         for number in files:
             self._set(ended, filter(self._waits, self._files[number].shards))
             # A worker's bundle has failed except for files that the next events report done.
@@ -213,11 +229,17 @@ class FilePlaces(RunView):
 
     def _column(self, name: str) -> NDArray[Any]:
         """Return a constant amount of every file."""
-        if name not in self._columns:
+        if len(self._columns.get(name, ())) < len(self._place):
             kind = np.float64 if name == "cost" else np.int64
             amounts = (getattr(file, name) for file in self._files)
             self._columns[name] = np.fromiter(amounts, kind, len(self._files))
-        return self._columns[name]
+        return self._columns[name][: len(self._place)]
+
+    def _make_room(self, files: int) -> None:
+        missing = files - len(self._place)
+        if missing > 0:
+            self._place.extend([_WAITS] * missing)
+            self._rank.extend([0] * missing)
 
     def _members(self, unit_id: int) -> Sequence[int]:
         return self._bundles.get(unit_id) or (unit_id,)

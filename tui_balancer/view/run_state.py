@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from tui_balancer.scheduler.events import (
+    AddedEvent,
     AssignmentEvent,
     AttemptEvent,
     DeviceEvent,
@@ -80,10 +81,13 @@ class RunView:
     """A view of a run; the fold calls its methods, which do nothing by default."""
 
     def expect(self, files: Sequence[Unit]) -> None:
-        """Set the files; events refer to them by number."""
+        """Set the files, which events refer to by number; those added later come to its end."""
 
     def assigned(self, event: AssignmentEvent) -> None:
-        """The devices' queues were assigned."""
+        """Units were assigned to the ends of queues."""
+
+    def added(self, event: AddedEvent) -> None:
+        """Files were added to the run."""
 
     def stolen(self, event: StealEvent) -> None:
         """A unit is now first in another device's queue."""
@@ -154,7 +158,11 @@ class RunState:
         self._failed: dict[tuple[int, int], LeaseEvent] = {}
 
     def expect(self, files: Sequence[Unit]) -> None:
-        """Set the files, which events refer to by number; without them no work is counted."""
+        """Set the files, which events refer to by number; without them no work is counted.
+
+        Args:
+            files: Those added later come to its end before their event.
+        """
         self._files = files
         for tell in self._told["expect"]:
             tell(files)
@@ -275,6 +283,7 @@ def _told(verb: str) -> Callable[[RunState, Any], None]:
 
 _MEANINGS: Final[dict[type[Event], Callable[[RunState, Any], None]]] = {
     AssignmentEvent: _told("assigned"),
+    AddedEvent: _told("added"),
     StealEvent: _told("stolen"),
     MoveEvent: _told("moved"),
     SkipEvent: RunState._skip,

@@ -13,6 +13,7 @@ from tui_balancer.failures import FailureCause
 from tui_balancer.ledger.records import DeviceUsed
 from tui_balancer.notices import Notice
 from tui_balancer.scheduler.events import (
+    AddedEvent,
     DeviceEvent,
     DoneEvent,
     FailureEvent,
@@ -61,12 +62,14 @@ class RunStats(RunView):
         warnings: Oldest first.
         devices: Statistics of each device.
         first_lease: Time of the first lease; None before.
+        added_files: Files added while the run was at work.
     """
 
     def __init__(self) -> None:
         self.steals = 0
         self.splits = 0
         self.moves = 0
+        self.added_files = 0
         self.warnings: list[Notice] = []
         self.devices: defaultdict[str, DeviceTally] = defaultdict(DeviceTally)
         self.first_lease: float | None = None
@@ -74,6 +77,8 @@ class RunStats(RunView):
         self._files: Sequence[Unit] = ()
         self._errors = array("f")
         self._last_done = 0.0
+        self._idle_seconds = 0.0
+        self._idle_before_next = 0.0
 
     def copy(self) -> RunStats:
         """Return an independent copy."""
@@ -107,6 +112,11 @@ class RunStats(RunView):
         """See `RunView`."""
         self.moves += 1
 
+    def added(self, event: AddedEvent) -> None:
+        """See `RunView`."""
+        self.added_files += event.files
+        self._idle_before_next += event.idle_seconds
+
     def leased(self, event: LeaseEvent) -> None:
         """See `RunView`."""
         if self.first_lease is None:
@@ -121,6 +131,8 @@ class RunStats(RunView):
     def done(self, event: DoneEvent, _files: Sequence[int]) -> None:
         """See `RunView`."""
         self._last_done = event.seconds
+        self._idle_seconds += self._idle_before_next
+        self._idle_before_next = 0.0
         if event.predicted_seconds is not None and event.compute_seconds > 0:
             self._errors.append(abs(event.predicted_seconds / event.compute_seconds - 1))
 
@@ -215,5 +227,7 @@ class RunStats(RunView):
 
     @property
     def _working_seconds(self) -> float:
-        """Seconds from the first lease to the last finished file."""
-        return 0.0 if self.first_lease is None else max(0.0, self._last_done - self.first_lease)
+        """Seconds from the first lease to the last finished file in which there was work."""
+        if self.first_lease is None:
+            return 0.0
+        return max(0.0, self._last_done - self.first_lease - self._idle_seconds)

@@ -40,6 +40,7 @@ from tui_balancer.attach.messages import (
 )
 from tui_balancer.notices import Example, Notice, NoticeKind
 from tui_balancer.scheduler.commands import (
+    AddFiles,
     AnyCommand,
     Drain,
     MoveUnits,
@@ -57,6 +58,7 @@ from tui_balancer.scheduler.commands import (
     Undo,
 )
 from tui_balancer.scheduler.events import (
+    AddedEvent,
     AssignmentEvent,
     DoneEvent,
     PartEvent,
@@ -87,12 +89,14 @@ COMMANDS = (
     Undo(),
     SkipUnits((5,)),
     RetryUnits((5, 6)),
+    AddFiles(("/data/more", "/data/*.faa"), (("esm2_t6_8M_UR50D", "/data/late.faa"),)),
     Drain(),
     StopNow(),
 )
 
 EVENTS = (
     *WORK,
+    AddedEvent(0, 1.5, 8, 3, 2, "2 files: a.faa, b.faa", 4.5),
     DoneEvent(1, 2.0, 3, "a bundle", "cpu:0", 1, 1.5, (3, 4), 1.25),
     SkipEvent(2, 2.0, 3, "f3", "cpu:0", "skipped by hand", (3,)),
     RetryEvent(3, 2.0, 3, "f3", "cpu:0"),
@@ -160,7 +164,7 @@ def test_every_command_arrives_as_it_was() -> None:
 
 def test_every_kind_of_unit_arrives_as_it_was() -> None:
     units = (*UNITS[:4], BUNDLE, SHARDED, SHARD)
-    assert asked(AskUnits(), FakeRun(RUNNING, units=list(units))) == units
+    assert asked(AskUnits(0), FakeRun(RUNNING, units=list(units))) == units
 
 
 def test_a_queue_is_sent_when_it_changed_and_only_then() -> None:

@@ -232,7 +232,7 @@ def test_a_client_that_stalls_is_given_up_and_holds_up_nobody(
     stalled = served.greeted() if begun == "greeted" else served.stranger()
     if begun == "greeted":
         # It never reads the answer, which is far more than a socket holds.
-        say(stalled, AskUnits())
+        say(stalled, AskUnits(0))
     elif isinstance(begun, bytes):
         stalled.sendall(begun)
     assert served.client().snapshot() == served.run.snapshot()

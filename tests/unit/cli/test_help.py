@@ -24,7 +24,12 @@ from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.run.lab.cases import THROTTLED_TO
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS, gpu_batch_tokens
 from tui_balancer.scheduler.model import CountSettings, TimeSettings
-from tui_balancer.settings import HANG_FLOOR_SECONDS, DeviceSettings, Shards
+from tui_balancer.settings import (
+    HANG_FLOOR_SECONDS,
+    SETTLE_SECONDS,
+    DeviceSettings,
+    Shards,
+)
 
 COMMANDS = tuple(name for name in app if not name.startswith("-"))
 
@@ -51,11 +56,14 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "--scheduler": ("tcp://head:8786", "tls://head:8786"),
     "--engine": ("four",),
     "--hosts": ("two", "twice"),
+    "--priority": ("0",),
+    "--idle-exit": ("10m",),
 }
 """Words with a number in them that are no defaults, by the option whose text has them."""
 
 NUMBERS: Mapping[str, tuple[object, ...]] = {
     "--hang-floor": (HANG_FLOOR_SECONDS,),
+    "--settle": (SETTLE_SECONDS,),
     "--threshold": (TIME.gain_seconds,),
     "--threshold-ratio": (COUNT.ratio,),
     "--threshold-difference": (COUNT.difference,),

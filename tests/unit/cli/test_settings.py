@@ -12,11 +12,28 @@ import pytest
 from tui_balancer.alphabets import Alphabet
 from tui_balancer.cli.app import app
 from tui_balancer.cli.embedding_options import EmbeddingOptions
-from tui_balancer.cli.options import BalancingOptions, DeviceOptions, ModelOptions
-from tui_balancer.cli.settings import policy_settings, resumed_settings, run_settings
+from tui_balancer.cli.options import (
+    BalancingOptions,
+    DeviceOptions,
+    ModelOptions,
+    WatchOptions,
+)
+from tui_balancer.cli.settings import (
+    policy_settings,
+    require_watch,
+    resumed_settings,
+    run_settings,
+)
 from tui_balancer.errors import UserError
 from tui_balancer.scheduler.model import CountSettings, TimeSettings
-from tui_balancer.settings import DeviceSettings, RunSettings, Shards, overlaid
+from tui_balancer.settings import (
+    DeviceSettings,
+    Priority,
+    RunSettings,
+    Shards,
+    WatchSettings,
+    overlaid,
+)
 
 
 def test_numbers_that_were_not_given_keep_the_policys_defaults() -> None:
@@ -41,7 +58,7 @@ def test_a_threshold_that_makes_no_sense_is_refused(
         policy_settings(options)
 
 
-GROUPS = (ModelOptions, DeviceOptions, BalancingOptions, EmbeddingOptions)
+GROUPS = (ModelOptions, DeviceOptions, BalancingOptions, EmbeddingOptions, WatchOptions)
 
 WORDS: dict[str, Any] = {
     "repr_layers": "0,5",
@@ -50,6 +67,7 @@ WORDS: dict[str, Any] = {
     "shard": "64MB",
     "policy": "count",
     "model": ("A", "B"),
+    "priority": ("*.faa=5",),
 }
 """What is written for options whose text is read."""
 
@@ -144,6 +162,28 @@ def test_shards_are_asked_for_by_a_size_with_its_unit(text: str, shards: Shards 
         return
     with pytest.raises(UserError, match=f"--shard {text} is not a size: write it as 64MB"):
         asked_of(shard=text)
+
+
+def test_a_resumed_run_watches_as_before_unless_it_is_told_otherwise() -> None:
+    watched = run_settings(("in",), watching=WatchOptions(watch=True, settle=2.0))
+    again = resumed_settings(watched, None, None, WatchOptions(idle_exit=60.0))
+    assert again.watching == WatchSettings(watch=True, settle=2.0, idle_exit=60.0)
+    require_watch(WatchOptions(idle_exit=60.0), again)
+    with pytest.raises(UserError, match=r"^--idle-exit needs --watch$"):
+        require_watch(WatchOptions(idle_exit=60.0), run_settings(("in",)))
+
+
+def test_priorities_are_patterns_with_numbers_and_stay_with_the_run() -> None:
+    asked = run_settings(("in",), balancing=BalancingOptions(priority=("plate7/*=5", "a=b.faa=-1")))
+    priorities = (Priority("plate7/*", 5), Priority("a=b.faa", -1))
+    assert asked.balancing.priorities == priorities
+    again = resumed_settings(asked, None, BalancingOptions(policy="count"))
+    assert again.balancing.priorities == priorities
+    other = resumed_settings(asked, None, BalancingOptions(priority=("x=1",)))
+    assert other.balancing.priorities == (Priority("x", 1),)
+    for wrong in ("plate7", "=5", "x=high", "x="):
+        with pytest.raises(UserError, match="is not PATTERN=N"):
+            run_settings(("in",), balancing=BalancingOptions(priority=(wrong,)))
 
 
 def test_the_hang_floor_reaches_the_run() -> None:

@@ -17,6 +17,7 @@ from tui_balancer.outputs.dereplication import PLAN_FOLDER
 from tui_balancer.outputs.formats import FORMATS, INDEX
 from tui_balancer.outputs.layout import (
     OUTPUT_SUFFIX,
+    comparable,
     distinct_marks,
     marked_output,
     output_paths,
@@ -155,6 +156,29 @@ def test_any_inputs_have_outputs_of_their_own_inside_whatever_their_order(
     assert dict(zip(inputs, paths, strict=True)) == dict(
         zip(shuffled, output_paths(shuffled), strict=True)
     )
+
+
+@given(
+    st.lists(places, max_size=8, unique=True),
+    st.lists(places, max_size=4, unique=True),
+    st.sampled_from([".pt", ".h5"]),
+)
+def test_inputs_that_come_later_give_way_and_leave_the_others_where_they_are(
+    first: list[Place], later: list[Place], suffix: str
+) -> None:
+    taken = {comparable(str(path)) for path in output_paths(first, suffix)}
+    new = [one for one in later if one not in first]
+    paths = output_paths(new, suffix, taken=taken)
+    assert len({comparable(str(path)) for path in paths}) == len(new)
+    assert taken.isdisjoint(comparable(str(path)) for path in paths)
+
+
+def test_a_later_input_that_collides_keeps_its_suffix() -> None:
+    taken = {comparable("A_ESM.pt")}
+    (path,) = output_paths([Place(PurePath("a"), ".faa")], taken=taken)
+    assert str(path) == "a.faa_ESM.pt"
+    (path,) = output_paths([Place(PurePath("b"), ".faa")], taken=taken)
+    assert str(path) == "b_ESM.pt"
 
 
 def test_an_attempt_writes_beside_the_output_under_its_own_name(tmp_path: Path) -> None:

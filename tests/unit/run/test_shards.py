@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path, PurePath
 
 import pytest
+from msgspec import structs
 
 from tui_balancer.embedding.families.esm2.family import Esm2Shape
 from tui_balancer.inputs.discovery import find_inputs
@@ -90,7 +91,7 @@ def test_segments_are_in_bundles_of_their_own_when_copies_are_looked_for(
     owners = {part.unit for part in segments}
     assert owners == ({1} if shard_bytes is None else set(range(2, 2 + files[1].shards)))
 
-    costed = with_costs_of([replace(part, cost=1.0) for part in parts], files)
+    costed = with_costs_of([structs.replace(part, cost=1.0) for part in parts], files)
     assert costed[0].cost == costed[-1].cost == 1.0
     assert costed[1].cost == len(segments)
     assert sum(file.cost for file in costed[2:-1]) == (len(segments) if shard_bytes else 0)
@@ -102,7 +103,7 @@ def test_a_ledger_has_shards_in_rows_after_their_file(
     session = SessionRecord(0.0, "host", 1, {})
     with closing(Ledger.create(tmp_path / "ledger", RunRecord(0.0, "m", {}), session)) as ledger:
         ledger.record_scan(manifest.files, 1.0)
-        assert tuple(row.file for row in ledger.files()) == manifest.files
+        assert [row.file for row in ledger.files()] == manifest.files
         assert {row.state for row in ledger.files()} == {FileState.WAITING}
 
         # Another file in its place is whole; of what were its shards nothing is left to be done.

@@ -19,6 +19,7 @@ from tui_balancer.failures import Failure
 from tui_balancer.leases import Directive, Progress
 from tui_balancer.samples import DeviceSample, Telemetry
 from tui_balancer.scheduler.commands import (
+    AddFiles,
     Command,
     Drain,
     DrainDevice,
@@ -100,6 +101,8 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.bad = Unit(len(costs), "empty.faa", 0, 0, 0.0)
         self.coordinator.add_failed(self.bad, Failure("no sequences"))
         self.coordinator.assign(self.units.values())
+        self.bad_units = {self.bad.unit_id}
+        self.awaiting = 0
         self.workers: dict[str, Worker] = {}
         self.publishing: list[Lease] = []
         self.finished: Counter[int] = Counter()
@@ -340,6 +343,34 @@ class AnyInterleaving(RuleBasedStateMachine):
             assert device not in self.workers
             self._start(device)
 
+    @rule()
+    def ask_to_add(self) -> None:
+        over = self.coordinator.over
+        accepted = self.coordinator.execute(AddFiles(("more",))).accepted
+        assert accepted == (not over and not self.ended_early)
+        self.awaiting += accepted
+
+    @rule(costs=st.lists(st.integers(0, 50), max_size=4), bad=st.booleans())
+    def add(self, costs: list[int], bad: bool) -> None:
+        if not self.awaiting or not (costs or bad):
+            return
+        first = len(self.units) + len(self.bad_units)
+        new = {first + place: unit(first + place, float(cost)) for place, cost in enumerate(costs)}
+        self.units |= new
+        failed = []
+        if bad:
+            number = first + len(costs)
+            failed = [(Unit(number, "bad.faa", 0, 0, 0.0), Failure("no sequences"))]
+            self.bad_units.add(number)
+            self.failed.add(number)
+        self.coordinator.add([*new.values()], failed, "more")
+
+    @rule()
+    def nothing_more_comes(self) -> None:
+        if self.awaiting:
+            self.awaiting -= 1
+            self.coordinator.files_settled()
+
     @rule(stop=st.booleans(), really=st.integers(0, 9))
     def end_early(self, stop: bool, really: int) -> None:
         if really:
@@ -357,7 +388,7 @@ class AnyInterleaving(RuleBasedStateMachine):
     @invariant()
     def every_unit_is_in_exactly_one_place(self) -> None:
         places = [*self._queued(), *self._leased(), *self.finished.elements(), *self.failed]
-        assert sorted(places) == [*self.units, self.bad.unit_id]
+        assert sorted(places) == sorted([*self.units, *self.bad_units])
 
     @invariant()
     def totals_add_up(self) -> None:
@@ -365,9 +396,9 @@ class AnyInterleaving(RuleBasedStateMachine):
             return sum(self.units[number].files for number in numbers)
 
         totals = self.coordinator.totals()
-        assert totals.files == files(list(self.units)) + 1
+        assert totals.files == files(list(self.units)) + len(self.bad_units)
         assert totals.done == files(list(self.finished))
-        assert totals.failed == files(list(self.failed - {self.bad.unit_id})) + 1
+        assert totals.failed == files(list(self.failed - self.bad_units)) + len(self.bad_units)
         assert totals.running == files(self._leased())
         assert totals.waiting == files(self._queued())
         assert 0 <= totals.cost_done <= totals.cost
@@ -399,7 +430,8 @@ class AnyInterleaving(RuleBasedStateMachine):
         nothing_runs = not self._leased()
         given_up = {DeviceState.DEAD, DeviceState.STOPPED}
         all_given_up = all(self._state(device) in given_up for device in self.devices)
-        nothing_starts = not self._queued() or self.ended_early or all_given_up
+        nothing_left = not self._queued() and not self.awaiting
+        nothing_starts = nothing_left or self.ended_early or all_given_up
         assert self.coordinator.over == (nothing_runs and nothing_starts)
 
     def teardown(self) -> None:
@@ -409,6 +441,8 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.coordinator.execute(ResumeAll())
         for device in self.devices:
             self.coordinator.execute(StartDevice(device))
+        while self.awaiting:
+            self.nothing_more_comes()
         while self.publishing:
             self.publish_after_a_death(fails=False)
         for number in range(len(self.devices)):

@@ -41,6 +41,7 @@ ActionName = Literal[
     "last",
     "skip",
     "retry",
+    "add",
     "undo",
     "stop",
 ]
@@ -80,7 +81,9 @@ def control(
     output: RunFolder,
     action: Annotated[ActionName, Parameter(name="ACTION", help="What to do.")],
     /,
-    *words: Annotated[str, Parameter(name="WORD", help="Devices, files, a number or a policy.")],
+    *words: Annotated[
+        str, Parameter(name="WORD", help="Devices, files, a number, a policy or inputs.")
+    ],
     to: Annotated[
         str | None, Parameter(help="move, share: the device that gets the files.")
     ] = None,
@@ -89,6 +92,10 @@ def control(
         str | None, Parameter(help="Waiting files by a glob: 'plate/*' or '*.faa'.")
     ] = None,
     now: Annotated[bool, flag(help="stop: end after the batches in flight.")] = False,
+    model: Annotated[
+        tuple[str, ...],
+        Parameter(negative=(), help="add: MODEL=INPUT, an input of one of several models."),
+    ] = (),
     gain_seconds: Annotated[
         GainSeconds, Parameter(help="policy time: minimum gain of a steal in seconds.")
     ] = None,
@@ -115,7 +122,8 @@ def control(
     gain of a steal.
     policy time or count: the rule, and its numbers by options. move, share FILE... --to DEVICE:
     waiting files; batches of running ones. first, last, skip, retry FILE...: in their queues, out
-    of them, again. undo: the last change. stop: finish the running files, then end.
+    of them, again. add INPUT...: FASTA files, folders or globs, for a run at work. undo: the last
+    change. stop: finish the running files, then end.
 
     Exit code 1 if the run refuses (the line says why), 2 if no run is live.
     """
@@ -129,7 +137,7 @@ def control(
         "interval_seconds": interval_seconds,
     }
     given = {name: number for name, number in numbers.items() if number is not None}
-    order = Order(action, words, to or "", failed, waiting or "", now, given)
+    order = Order(action, words, to or "", failed, waiting or "", now, given, model)
     result = _carried_out(output, order)
     if json:
         print(json_module.dumps(asdict(result), indent=1))

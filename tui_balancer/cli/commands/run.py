@@ -22,6 +22,7 @@ from tui_balancer.cli.options import (
     ResumingOptions,
     ScreenOptions,
     ScriptOptions,
+    WatchOptions,
 )
 from tui_balancer.errors import UserError
 from tui_balancer.exit_codes import EXIT_FAILED
@@ -39,6 +40,7 @@ def run(
     balancing: BalancingOptions | None = None,
     embedding: EmbeddingOptions | None = None,
     resuming: ResumingOptions | None = None,
+    watching: WatchOptions | None = None,
     cluster: ClusterOptions | None = None,
     screen: ScreenOptions | None = None,
     monitoring: MonitoringOptions | None = None,
@@ -51,7 +53,7 @@ def run(
     resumes an unfinished run; finished outputs are checked, not repeated.
     """
     from tui_balancer.cli.inputs import named_inputs
-    from tui_balancer.cli.settings import run_settings
+    from tui_balancer.cli.settings import require_watch, run_settings
 
     settings = run_settings(
         named_inputs(inputs, listed, output),
@@ -60,7 +62,9 @@ def run(
         devices,
         balancing,
         embedding,
+        watching,
     )
+    require_watch(watching, settings)
     settings = replace(settings, cluster=(cluster or ClusterOptions()).request())
     return carried_out(settings, resuming, screen, monitoring, script)
 
@@ -72,6 +76,7 @@ def resume(
     devices: DeviceOptions | None = None,
     balancing: BalancingOptions | None = None,
     resuming: ResumingOptions | None = None,
+    watching: WatchOptions | None = None,
     cluster: ClusterOptions | None = None,
     screen: ScreenOptions | None = None,
     monitoring: MonitoringOptions | None = None,
@@ -82,11 +87,12 @@ def resume(
     Inputs, model and all other settings come from the run's ledger. Options can change those that
     do not affect the results.
     """
-    from tui_balancer.cli.settings import resumed_settings
+    from tui_balancer.cli.settings import require_watch, resumed_settings
     from tui_balancer.run_folder.settings_json import settings_of
 
     request = (cluster or ClusterOptions()).request()
-    settings = resumed_settings(settings_of(output), devices, balancing)
+    settings = resumed_settings(settings_of(output), devices, balancing, watching)
+    require_watch(watching, settings)
     settings = replace(settings, cluster=request)
     return carried_out(settings, resuming, screen, monitoring, script)
 

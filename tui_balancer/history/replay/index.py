@@ -39,7 +39,7 @@ class ReplayIndex:
         self._apart = max(APART, ceil(len(self._events) / KEYFRAMES))
         self._keyframes: list[ReplayState] = []
         self.run_stats = RunStats()
-        record, file_places = SpanRecord(history.seconds), FilePlaces()
+        record, file_places = SpanRecord(history.seconds), FilePlaces(history.known)
         fold = RunState(self.run_stats, file_places, record, *views)
         fold.expect(history.units)
         state = ReplayState(fold, self.run_stats, file_places)

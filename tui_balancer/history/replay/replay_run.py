@@ -75,7 +75,7 @@ class ReplayRun:
         self._since = clock()
         with collector_paused():
             self._history = history = read_history(folder)
-            self._units = shown(history.units)
+            self._units = self._units_now = shown(history.units)
             now = FilesDone()
             self._index = ReplayIndex(history, now)
             alone = len(history.sessions) == 1
@@ -187,7 +187,11 @@ class ReplayRun:
 
     def units(self) -> tuple[Unit, ...]:
         """See `RunHandle.units`."""
-        return self._units
+        with self._lock:
+            known = self._at_now().file_places.files
+            if len(self._units_now) != known:
+                self._units_now = self._units[:known]
+            return self._units_now
 
     def places(self, known: int) -> Places | None:
         """See `RunHandle.places`."""

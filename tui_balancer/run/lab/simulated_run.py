@@ -10,7 +10,7 @@ from dataclasses import replace
 from math import inf
 from pathlib import Path
 
-from tui_balancer.scheduler.commands import Command, Outcome
+from tui_balancer.scheduler.commands import AddFiles, Command, Outcome
 from tui_balancer.scheduler.events import Event
 from tui_balancer.scheduler.model import DeviceMetrics, Unit
 from tui_balancer.scheduler.read_api import Places
@@ -110,6 +110,8 @@ class SimulatedHandle:
 
     def execute(self, command: Command) -> Outcome:
         """See `RunHandle.execute`."""
+        if isinstance(command, AddFiles):
+            return Outcome(False, "a simulated run reads no files")
         return self._run.coordinator.execute(command)
 
     def summary(self) -> RunSummary | None:

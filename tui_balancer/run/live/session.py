@@ -5,23 +5,26 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from tui_balancer.errors import UserError
+from tui_balancer.failures import Failure
 from tui_balancer.inputs.scan import ScanStopped
 from tui_balancer.ledger.errors import LedgerError
-from tui_balancer.ledger.records import FileState, SessionEnd
+from tui_balancer.ledger.records import FileRecord, FileState, SessionEnd
 from tui_balancer.notices import notice_line
 from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.outputs.partials import sweep_partials
+from tui_balancer.run.live.additions import Additions
 from tui_balancer.run.live.disk_full import DiskFullPause
 from tui_balancer.run.live.idle_release import IdleRelease
 from tui_balancer.run.live.maintenance import Maintenance
 from tui_balancer.run.live.stopping import Stopping
 from tui_balancer.run.live.summary import summarise
 from tui_balancer.run.live.watchdog import Watchdog, deadlines
+from tui_balancer.run.live.watching import Watcher
 from tui_balancer.run.live.worker_pool import WorkerPool
 from tui_balancer.run.live.worker_service import WorkerService
 from tui_balancer.run.prepare.learned_rates import remember
@@ -35,6 +38,7 @@ from tui_balancer.run_folder.output_counts import OutputCounts
 from tui_balancer.run_folder.presence import FolderLost
 from tui_balancer.run_folder.shards import shown
 from tui_balancer.scheduler.commands import (
+    AddFiles,
     Command,
     Drain,
     Outcome,
@@ -105,7 +109,8 @@ class RunSession:
         self._started_at = time.time()
         self._scan_progress = ScanProgress(files_found=prepared.files_found)
         self._run_files: RunFiles | None = None
-        self._shown: tuple[Unit, ...] = ()
+        self._files: list[Unit] = []
+        self._shown: list[Unit] = []
         self.unattended = False
         self.refusal: UserError | None = None
         self._stopping = Stopping(time.monotonic)
@@ -134,6 +139,8 @@ class RunSession:
             self, self._folder.path, self._queues.folder
         )
         # A file that kills the app too must already be charged for the worker.
+        self._starting = threading.Lock()
+        self._started = False
         self._worker_pool = WorkerPool(
             prepared,
             self._folder.path,
@@ -160,10 +167,19 @@ class RunSession:
             idle_release,
             time.monotonic,
         )
+        self._additions = Additions(
+            prepared, self._folder, self.coordinator, self._take_in, self._stopping.scan
+        )
+        self._watcher = None
+        if self._settings.watching.watch:
+            self._watcher = Watcher(
+                prepared, self.coordinator, self._additions, self._stopping.scan
+            )
         self._thread = threading.Thread(target=self._run, name="run-session", daemon=True)
 
     def start(self) -> None:
         """Start scanning and loading; return at once."""
+        self._additions.start()
         if self._attach is not None:
             self._attach.open()
         self._thread.start()
@@ -218,7 +234,7 @@ class RunSession:
         """See `RunHandle.queue`."""
         return self.coordinator.queue(device)
 
-    def units(self) -> tuple[Unit, ...]:
+    def units(self) -> Sequence[Unit]:
         """See `RunHandle.units`."""
         return self._shown
 
@@ -245,6 +261,8 @@ class RunSession:
                 self._worker_pool.add(command.device)
             except UserError as problem:
                 return Outcome(False, str(problem))
+        if isinstance(command, AddFiles):
+            return self._additions.execute(command)
         outcome = self.coordinator.execute(command)
         if outcome.accepted and isinstance(command, (Drain, StopNow)):
             self._stopping.ask(command)
@@ -265,14 +283,12 @@ class RunSession:
         try:
             resume_plan = self._prepared.resume_plan
             if resume_plan is None or resume_plan.has_work:
-                self.engine.start()
+                self._start_engine()
             run_files = find_run_files(
                 self._prepared, self._folder, self._note_scan, self._stopping.scan
             )
-            if not (resume_plan is None or resume_plan.has_work) and run_files.in_state(
-                FileState.WAITING
-            ):
-                self.engine.start()
+            if run_files.in_state(FileState.WAITING):
+                self._start_engine()
             self._assign(run_files)
             self._await_the_end()
         except FolderLost as problem:
@@ -292,8 +308,11 @@ class RunSession:
     def _finish(self) -> None:
         """Stop what still runs, release the run folder and make the summary."""
         self._disk_pause.give_up()
+        if self._watcher is not None:
+            self._watcher.close()
+        self._additions.close()
         self.engine.stop()
-        files = self._run_files.manifest.files if self._run_files is not None else ()
+        files = self._run_files.manifest.files if self._run_files is not None else []
         outputs = [file.output for file in files]
         damage = self._folder.damage(len(files))
         self._stop_reason = damage or self._stop_reason
@@ -335,7 +354,7 @@ class RunSession:
     def _assign(self, run_files: RunFiles) -> None:
         """Assign the units, after workers, screens and statistics have them."""
         manifest = run_files.manifest
-        files = tuple(map(manifest.file_unit, range(len(manifest.files))))
+        self._files = files = list(map(manifest.file_unit, range(len(manifest.files))))
         self.coordinator.warn(*run_files.warnings)
         self._run_state.expect(files)
         self.worker_service.manifest = manifest
@@ -344,8 +363,36 @@ class RunSession:
         publisher.owned = run_files.owned
         publisher.overwrite = self._settings.overwrite
         self._run_files = run_files
-        self._shown = shown(files)
+        self._shown = list(shown(files))
         run_files.assign_to(self.coordinator, files)
+        self._additions.begin(manifest)
+        if self._watcher is not None:
+            self._watcher.start({file.source for file in manifest.files})
+
+    def _take_in(self, new: Sequence[FileRecord], text: str) -> None:
+        """Assign units that were added, after workers, screens and statistics have them."""
+        assert self._run_files is not None, "files are added to those of the start"
+        manifest = self._run_files.manifest
+        manifest.extend(new)
+        manifest.find_plans()
+        files = [manifest.file_unit(file.file_id) for file in new]
+        self._files += files
+        self._shown += shown(files)
+        good = [file.file_id for file in new if not file.error]
+        failed = [
+            (unit, Failure(file.error, file.cause))
+            for unit, file in zip(files, new, strict=True)
+            if file.error
+        ]
+        self._start_engine()
+        self.coordinator.add(manifest.units(good), failed, text)
+
+    def _start_engine(self) -> None:
+        """Start the workers, unless they are started."""
+        with self._starting:
+            if not self._started:
+                self._started = True
+                self.engine.start()
 
     def _note(self, event: Event) -> None:
         """Forward an event; called under the coordinator's lock."""

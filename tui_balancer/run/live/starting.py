@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -129,7 +129,7 @@ class OpeningRun:
         """See `RunHandle.queue`."""
         return self._session.queue(device) if self._session else ()
 
-    def units(self) -> tuple[Unit, ...]:
+    def units(self) -> Sequence[Unit]:
         """See `RunHandle.units`."""
         return self._session.units() if self._session else ()
 

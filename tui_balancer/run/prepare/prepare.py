@@ -15,7 +15,10 @@ from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.engines.engine import DeviceSearch, EngineAccess
 from tui_balancer.engines.local import LocalAccess
 from tui_balancer.engines.table import find_devices
+from tui_balancer.inputs.arrivals import is_complete, watched_folders
 from tui_balancer.inputs.discovery import InputFile, find_inputs, require_inputs
+from tui_balancer.inputs.searching import NoInputs
+from tui_balancer.ledger.mounts import on_network
 from tui_balancer.ledger.reading import is_blank
 from tui_balancer.ledger.records import FileState, RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
@@ -159,9 +162,11 @@ def prepare(
     def checked(done: int, total: int) -> None:
         on_step(Step("checking the inputs", done, total, "files"))
 
+    if settings.watching.watch:
+        watched_folders(settings.all_inputs)
     known = stored is not None and stored.files
     left_out = Notices()
-    inputs = () if known else find_inputs(settings.all_inputs, left_out.leave_out, on_found=found)
+    inputs = () if known else _find(settings, left_out, found)
     if resuming is not None and not settings.further:
         # Before a download, which may be in vain.
         refuse_run_conflicts(settings, [inputs], stored, retry_failed=resuming.retry_failed)
@@ -227,6 +232,27 @@ def prepare(
     return replace(prepared, access=far.access, warnings=warnings)
 
 
+def _find(
+    settings: RunSettings, left_out: Notices, on_found: Callable[[int], None]
+) -> tuple[InputFile, ...]:
+    """Return the inputs; of watched folders the complete ones, and there may be none.
+
+    Raises:
+        UserError: A pattern matches nothing or cannot be searched.
+    """
+    patterns, watching = settings.all_inputs, settings.watching
+    if not watching.watch:
+        return find_inputs(patterns, left_out.leave_out, on_found=on_found)
+    try:
+        found = find_inputs(patterns, left_out.leave_out, on_found=on_found)
+    except NoInputs:
+        return ()
+    far = any(on_network(Path(folder)) for folder in patterns)
+    return tuple(
+        file for file in found if is_complete(file.source, watching.settle, on_network=far)
+    )
+
+
 def _settled(
     settings: RunSettings,
     inputs: Sequence[tuple[InputFile, ...]],
@@ -273,7 +299,13 @@ def _settled(
         if stored.files:
             patterns, *further = (one.inputs for one in settings.by_model)
             resume_plan = plan_resume(
-                stored, patterns, resuming, on_checked, further, settings.output_marks
+                stored,
+                patterns,
+                resuming,
+                on_checked,
+                further,
+                settings.output_marks,
+                watched=settings.watching.watch,
             )
             added = [str(output) for _, output in resume_plan.added]
             conflicts = output_conflicts(

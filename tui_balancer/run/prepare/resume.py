@@ -112,6 +112,8 @@ def plan_resume(
     on_checked: OnChecked | None = None,
     further: Sequence[Sequence[str]] = (),
     marks: Sequence[str] = (STEM_SUFFIX,),
+    *,
+    watched: bool = False,
 ) -> ResumePlan:
     """Decide what a resumed run does with its files; checks every input.
 
@@ -123,6 +125,7 @@ def plan_resume(
         on_checked: Called with the progress of the check.
         further: Those of the run's other models.
         marks: Of all models.
+        watched: Whether the inputs are folders that are watched: new ones are added by that.
 
     Raises:
         UserError: Inputs changed, are missing or differ, and the options do not allow it.
@@ -131,12 +134,12 @@ def plan_resume(
     by_model = (patterns, *further)
     found, problem = _find(_each_once(by_model))
     if problem:
-        warnings.append(problem)
+        warnings += [] if watched else [problem]
     else:
         _refuse_other_inputs(stored, _each_once(by_model), found)
     news = _new_inputs(stored, by_model, found, marks)
     new = list(dict.fromkeys(chain.from_iterable(one.new for one in news)))
-    if new and not resuming.rescan:
+    if new and not (resuming.rescan or watched):
         warnings.append(
             f"{plural(len(new), 'input')} appeared since the scan and "
             f"{'stays' if len(new) == 1 else 'stay'} out: "

@@ -19,9 +19,11 @@ from tui_balancer.ledger.changes import Change, FileReopened, FileRescanned
 from tui_balancer.ledger.records import FileRecord, FileRow, FileState
 from tui_balancer.ledger.writing import Ledger
 from tui_balancer.notices import Notice, NoticeKind, Notices
+from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.outputs.checking import flaw
 from tui_balancer.outputs.dereplication import plan_folder
 from tui_balancer.outputs.layout import marked_output
+from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.run.prepare.models import PreparedModel
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run.prepare.resume import ResumePlan
@@ -116,7 +118,9 @@ def find_run_files(
     rows = folder.ledger.files()
     formats = prepared.settings.outputs.formats
     marks = prepared.settings.output_marks
-    manifest = Manifest.of([row.file for row in rows], folder.path, formats, marks)
+    priorities = prepared.settings.balancing.priorities
+    manifest = Manifest.of([row.file for row in rows], folder.path, formats, marks, priorities)
+    manifest.find_plans()
     run_files = RunFiles(manifest, rows, ())
     to_write = []
     for number, model in enumerate(prepared.models):
@@ -136,9 +140,14 @@ def _scan_all(
     warnings: list[Notice] = []
     for model in prepared.models:
         place = plan_folder(folder.path, model.mark if prepared.further else "")
-        scanned = scan_model(model, prepared, folder.path, len(files), on_file, stop, place=place)
+        scanned = scan_model(model, prepared, len(files), on_file, stop, place=place)
         files += scanned.files
         warnings += scanned.warnings
+    if prepared.settings.overwrite:
+        # Leftovers of a run whose ledger is lost.
+        outputs = [file.output for file in files]
+        sweep_temporaries(folder.path, outputs)
+        sweep_partials(folder.path, outputs)
     folder.ledger.record_scan(files, time.time())
     return list(dict.fromkeys(warnings))
 

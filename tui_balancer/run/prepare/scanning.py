@@ -11,10 +11,8 @@ from tui_balancer.formatting import plural
 from tui_balancer.inputs.scan import FileScan, ScanStopped, scan
 from tui_balancer.ledger.records import FileRecord
 from tui_balancer.notices import Notice, Notices
-from tui_balancer.outputs.atomic import sweep_temporaries
 from tui_balancer.outputs.formats import FORMATS
 from tui_balancer.outputs.layout import output_paths
-from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.run.prepare.duplicates import dereplicated
 from tui_balancer.run.prepare.models import PreparedModel
 from tui_balancer.run.prepare.prepare import PreparedRun
@@ -38,7 +36,6 @@ class ScannedFiles:
 def scan_model(
     model: PreparedModel,
     prepared: PreparedRun,
-    folder: Path,
     first: int,
     on_file: OnFile,
     stop: threading.Event,
@@ -51,7 +48,6 @@ def scan_model(
     Args:
         model: The model with its inputs.
         prepared: The run.
-        folder: The run folder, absolute.
         first: Number of the first file in the run.
         on_file: See `OnFile`.
         stop: Ends the scan early.
@@ -81,11 +77,6 @@ def scan_model(
     paths = output_paths([one.input for one in scans], suffix, model.mark, taken)
     shape, tokens = model.source.shape, model.embedding.batch_tokens
     files = file_records(scans, paths, shape, tokens, label=model.label)
-    if settings.overwrite:
-        # Leftovers of a run whose ledger is lost.
-        outputs = [file.output for file in files]
-        sweep_temporaries(folder, outputs)
-        sweep_partials(folder, outputs)
     if seen is not None:
         parts = index_parts(scans, files)
         costed = dereplicated(parts, seen, place, shape, model.reading, tokens, first)

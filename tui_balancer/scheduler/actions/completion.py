@@ -118,6 +118,7 @@ def _log_failure(state: SchedulerState, unit: Unit, device: str, failure: Failur
 
 
 def _release(state: SchedulerState, active: ActiveLease) -> None:
+    state.last_end = state.clock()
     record = state.device_pool[active.lease.device]
     if record.release(active):
         state.balancer.note(record)

@@ -104,13 +104,13 @@ class Balancer:
     def _keep_model(self, record: DeviceRecord) -> None:
         """Put what a device can do without a change of its model before the rest of its queue.
 
-        What a person put first stays first.
+        What a person put first stays first, and so does what has a priority.
         """
         queue = record.queue
         head = queue.head()
         if head.model == record.model or record.model not in queue.by_model:
             return
-        if head.unit_id not in record.put_first:
+        if head.unit_id not in record.put_first and head.priority <= 0:
             queue.group(record.model)
             self._log.add(AssignmentEvent, ((record.device, queue.order()),))
 

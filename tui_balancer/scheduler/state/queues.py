@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -44,6 +44,11 @@ def queue_order(units: Iterable[Unit]) -> bytes:
         if unit.parts:
             order.extend([~part.unit_id for part in unit.parts[1:]])
     return order.tobytes()
+
+
+def by_priority(units: Iterable[Unit]) -> list[Unit]:
+    """Return units with the highest priority first, else in their order."""
+    return sorted(units, key=lambda unit: -unit.priority)
 
 
 class WorkQueue:
@@ -106,6 +111,29 @@ class WorkQueue:
         self._clear_place(unit)
         self._order.appendleft(unit)
         self._added(unit)
+
+    def insert(self, new: Sequence[Unit]) -> bool:
+        """Add units, each behind those of its priority or a higher one.
+
+        Args:
+            new: Those of the highest priority first.
+
+        Returns:
+            Whether all of them are now the last ones, in their order.
+        """
+        if not new or not self._length or self.tail().priority >= new[0].priority:
+            for unit in new:
+                self.append(unit)
+            return True
+        places, waiting = {}, list(self)
+        for number, unit in enumerate(new):
+            before = next(
+                (n for n, one in enumerate(reversed(waiting)) if one.priority >= unit.priority),
+                len(waiting),
+            )
+            places[len(waiting) - before + number] = unit
+        self.put_back(places)
+        return False
 
     def put_back(self, units: Mapping[int, Unit]) -> None:
         """Add units so that each has its former place again; costs one pass over the queue.

@@ -23,7 +23,7 @@ from tui_balancer.scheduler.policy.assignment import (
 )
 from tui_balancer.scheduler.policy.balancer import Balancer
 from tui_balancer.scheduler.policy.bounds import fluid_efficiency
-from tui_balancer.scheduler.policy.model_shares import assign_by_model
+from tui_balancer.scheduler.policy.model_shares import Assign, assign_by_model
 from tui_balancer.scheduler.policy.stealing import TimePolicy
 from tui_balancer.scheduler.splitting.joining import Joiner
 from tui_balancer.scheduler.splitting.shards import DividedFiles
@@ -31,6 +31,7 @@ from tui_balancer.scheduler.splitting.sharing import Sharer
 from tui_balancer.scheduler.state.device_pool import DevicePool
 from tui_balancer.scheduler.state.device_record import DeviceRecord
 from tui_balancer.scheduler.state.leases import ActiveLease
+from tui_balancer.scheduler.state.queues import by_priority
 from tui_balancer.scheduler.state.unit_store import UnitStore
 
 UNDOS: Final = 20
@@ -57,6 +58,9 @@ class SchedulerState:
         joiner: Decides which idle device joins which running unit.
         divided: Follows the files that are divided into shards.
         began: When the first lease was granted; None before.
+        last_end: When the last lease ended; None before.
+        idle_seconds: Seconds since then in which nothing was to be done, up to the newest files.
+        awaiting: How many wait for files that are to be added: the run is not over before.
     """
 
     def __init__(
@@ -90,6 +94,9 @@ class SchedulerState:
         self.stopping = False
         self.version = 0
         self.began: float | None = None
+        self.last_end: float | None = None
+        self.idle_seconds = 0.0
+        self.awaiting = 0
         self.inverses: deque[Callable[[SchedulerState], str]] = deque(maxlen=UNDOS)
         self.max_restarts = max_restarts
         self.poison_limit = poison_limit
@@ -104,9 +111,13 @@ class SchedulerState:
         """Whether nothing runs and nothing can be started any more."""
         if self.units.active:
             return False
-        return (
-            self.ending or (self.assigned and not self.units.home) or not self.device_pool.any_left
-        )
+        done = self.assigned and not self.units.home and not self.awaiting
+        return self.ending or done or not self.device_pool.any_left
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when there is nothing to do, after the first lease; None while there is."""
+        return None if self.units.active or self.units.home else self.last_end
 
     def changed(self) -> None:
         """Note that idle and paused workers should ask again."""
@@ -120,7 +131,7 @@ class SchedulerState:
         self.units.epochs.update(attempts)
         self.units.killed_before.update(deaths)
         records = self.device_pool.live or list(self.device_pool)
-        assign = assign_files_weighted
+        assign: Assign = assign_files_weighted
         if self.balancer.stealing and isinstance(self.balancer.policy, TimePolicy):
             assign = assign_files_evenly
         given, specs = self.divided.enter(units), [record.spec for record in records]
@@ -135,7 +146,7 @@ class SchedulerState:
         else:
             shares = assign(given, specs)
         for record in records:
-            for unit in shares[record.device]:
+            for unit in by_priority(shares[record.device]):
                 self.units.add(unit, record.device)
                 record.queue.append(unit)
         self.assigned = True
@@ -268,17 +279,23 @@ class SchedulerState:
         self.changed()
 
     def efficiency(self) -> float | None:
-        """Return the fluid bound of the work done over the time since the first lease."""
+        """Return the fluid bound of the work done over the time since the first lease.
+
+        Time in which nothing was to be done does not count.
+        """
         if self.began is None:
             return None
-        now, devices = self.clock(), list(self.device_pool)
+        until = self.clock() if self.idle_since is None else self.idle_since
+        devices = list(self.device_pool)
         work = [(one.computed_cost, one.computing_seconds) for one in devices]
-        away = [one.absence.within(self.began, now) for one in devices]
-        return fluid_efficiency(work, now - self.began, away)
+        away = [one.absence.within(self.began, until) for one in devices]
+        return fluid_efficiency(work, until - self.began - self.idle_seconds, away)
 
     def eta_seconds(self) -> float | None:
         """Return the estimated seconds to the end; None while it cannot be known."""
         if not self.assigned or self.over or not self.device_pool.at_work:
+            return None
+        if not (self.units.home or self.units.active):
             return None
         now = self.clock()
         if self.ending:

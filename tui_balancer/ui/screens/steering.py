@@ -7,6 +7,7 @@ from abc import abstractmethod
 from textual.screen import Screen
 
 from tui_balancer.scheduler.commands import (
+    AddFiles,
     Command,
     DrainDevice,
     PauseAll,
@@ -19,6 +20,7 @@ from tui_balancer.scheduler.commands import (
 )
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, PolicySettings
 from tui_balancer.scheduler.policy.rule_settings import lowered, raised
+from tui_balancer.ui.dialogs.add_dialog import AddDialog
 from tui_balancer.ui.dialogs.threshold_dialog import ThresholdDialog
 from tui_balancer.ui.poller import RunPoller
 from tui_balancer.ui.state.screen_state import ScreenState
@@ -130,6 +132,15 @@ class SteeringScreen(Screen[None]):
                 self._set_policy(settings)
 
         self.app.push_screen(ThresholdDialog(snapshot.policy), answered)
+
+    def action_add_files(self) -> None:
+        """Ask for inputs and add them."""
+
+        def answered(pattern: str | None) -> None:
+            if pattern is not None:
+                self.send(AddFiles((pattern,)))
+
+        self.app.push_screen(AddDialog(), answered)
 
     def offered_pauses(self) -> dict[str, bool]:
         """Return which of the paired actions on one key has an effect now."""

@@ -135,26 +135,37 @@ class FileWatch(RunView):
 
     def read(self, run: RunHandle, snapshot: RunSnapshot) -> FileTable | None:
         """Return the current table; None before the files are known."""
-        if self._columns is None and not self._learn(run.units()):
-            return None
         known = self._places.last_event if self._places is not None else -1
+        # The places first: files are among the units before they have a place.
         news = run.places(known)
-        if news is not None or snapshot.devices != self._seen:
+        more = self._learn(run.units())
+        if self._columns is None:
+            return None
+        if news is not None or more or snapshot.devices != self._seen:
             self._places = news or self._places
             self._seen = snapshot.devices
             self._made = self._table(snapshot) if self._places is not None else None
         return self._made
 
     def _learn(self, units: Sequence[Unit]) -> bool:
-        if not units:
+        """Note the sizes of files that were added; a replay that goes back has fewer again."""
+        length, known = len(units), 0 if self._columns is None else len(self._columns[0])
+        if length == known:
             return False
-        length = len(units)
-        self._units = units
-        self._columns = (
-            np.fromiter((unit.sequences for unit in units), np.int64, length),
-            np.fromiter((unit.residues for unit in units), np.int64, length),
-            np.fromiter((unit.cost for unit in units), np.float64, length),
+        new = units[known:length]
+        columns = (
+            np.fromiter((unit.sequences for unit in new), np.int64, len(new)),
+            np.fromiter((unit.residues for unit in new), np.int64, len(new)),
+            np.fromiter((unit.cost for unit in new), np.float64, len(new)),
         )
+        if self._columns is not None:
+            sequences, residues, cost = (one[:length] for one in self._columns)
+            columns = (
+                np.concatenate((sequences, columns[0])),
+                np.concatenate((residues, columns[1])),
+                np.concatenate((cost, columns[2])),
+            )
+        self._units, self._columns = units[:length], columns
         self._make_room(length - 1)
         return True
 
@@ -169,10 +180,10 @@ class FileWatch(RunView):
         return self._devices.setdefault(device, len(self._devices))
 
     def _table(self, snapshot: RunSnapshot) -> FileTable:
-        places, columns, length = self._places, self._columns, len(self._units)
+        places, columns = self._places, self._columns
         assert places is not None
         assert columns is not None
-        cost = columns[2]
+        length, cost = len(columns[0]), columns[2]
         state = np.full(length, FileState.RUNNING, np.uint8)
         device = self._ended_on[:length].copy()
         position = np.zeros(length, np.int32)
@@ -183,6 +194,7 @@ class FileWatch(RunView):
         rates = {one.device: one for one in snapshot.devices}
         for name, numbers in places.queues.items():
             queue = np.frombuffer(numbers, np.int32)
+            queue = queue[queue < length]
             state[queue] = FileState.WAITING
             device[queue] = self._number(name) if name else NOBODY
             position[queue] = np.arange(len(queue), dtype=np.int32)
@@ -199,7 +211,7 @@ class FileWatch(RunView):
             if running is None:
                 continue
             for number in running.unit.numbers:
-                if state[number] == FileState.RUNNING:
+                if number < length and state[number] == FileState.RUNNING:
                     device[number] = self._number(one.device)
                     if one.rate and one.state is DeviceState.BUSY:
                         ends[number] = (1 - running.fraction) * running.unit.cost / one.rate

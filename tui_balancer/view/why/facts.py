@@ -197,6 +197,7 @@ def read_facts(run: RunHandle, record: WhyRecord, places: Places | None = None) 
         record: Record of its events so far.
         places: Places of its files from an earlier request, if any.
     """
-    snapshot, units = run.snapshot(), run.units()
+    snapshot = run.snapshot()
     news = run.places(_NEVER.last_event if places is None else places.last_event)
-    return Facts(snapshot, units, news or places or _NEVER, record, run.queue)
+    # The places first: files are among the units before they have a place.
+    return Facts(snapshot, run.units(), news or places or _NEVER, record, run.queue)

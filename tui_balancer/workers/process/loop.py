@@ -176,7 +176,7 @@ def work_until_over(bench: WorkerContext) -> None:
             setup.reading,
             setup.settings.batch_tokens,
             dereplicate=setup.settings.dereplicate,
-            shared=shared_blocks(setup, bench.embedder.sha256),
+            shared=shared_blocks(setup, bench.embedder.sha256, task.plan),
         )
 
     ahead = ReadAhead(bench.queue, rules, first)

@@ -209,7 +209,7 @@ class TaskRun:
                 setup.settings.batch_tokens,
                 PartialResult(partial, self._origin()),
                 dereplicate=setup.settings.dereplicate,
-                shared=shared_blocks(setup, embedder.sha256),
+                shared=shared_blocks(setup, embedder.sha256, task.plan),
                 stored=stored_vectors(setup),
                 unwanted=self._files.unwanted,
                 segments=self._files.segments,

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
-from tui_balancer.outputs.dereplication import SharedPlan, plan_folder
+from tui_balancer.outputs.dereplication import SharedPlan, added_plan, plan_folder
 from tui_balancer.outputs.partials import KeptBatch, PartialResult
 from tui_balancer.workers.wire.config import WorkerSetup
 
@@ -83,15 +83,20 @@ class SharedBlocks:
         return folder / f"{block}_ESM.{kind}.partial"
 
 
-def shared_blocks(setup: WorkerSetup, weights_sha256: str) -> SharedBlocks | None:
-    """Return the shared blocks of the worker's run; None if there are none.
+def shared_blocks(setup: WorkerSetup, weights_sha256: str, first: int) -> SharedBlocks | None:
+    """Return the shared blocks of some of a run's files; None if there are none.
+
+    Args:
+        setup: The worker's.
+        weights_sha256: Of its model.
+        first: Of which files, see `dereplication.added_plan`.
 
     Raises:
         UserError: The plan is damaged.
     """
     if setup.folder is None or not setup.settings.dereplicate:
         return None
-    folder = plan_folder(setup.folder, setup.mark)
+    folder = added_plan(plan_folder(setup.folder, setup.mark), first)
     plan = _opened(folder)
     if plan is None:
         return None

@@ -80,6 +80,7 @@ class Task:
         spans: The initial batches of this worker, `first <= number < end`, for a unit that it
             shares with others; None for all.
         model: The place of its model in the run.
+        plan: Which plan says what it shares with others, see `dereplication.added_plan`.
     """
 
     unit_id: int
@@ -88,6 +89,7 @@ class Task:
     partial: Path
     spans: Spans | None = None
     model: int = 0
+    plan: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from tests.support.told_run import told_run
 from tui_balancer.cli.commands.control import ActionName
 from tui_balancer.cli.orders import ACTIONS
 from tui_balancer.scheduler.commands import (
+    AddFiles,
     Command,
     Drain,
     DrainDevice,
@@ -84,6 +85,12 @@ def served(tmp_path: Path) -> ServedRun:
             [ReorderUnits((300, 100, 101), first=True)],
         ),
         (("retry", "--failed"), [RetryUnits(FAILED)]),
+        (("add", "/in/a.faa", "/in/*.fa"), [AddFiles(("/in/a.faa", "/in/*.fa"))]),
+        (("add", "in/../a.faa"), [AddFiles((str(Path.cwd() / "a.faa"),))]),
+        (
+            ("add", "--model", "esm2=/in", "--model", "a=b=/genes"),
+            [AddFiles((), (("esm2", "/in"), ("a=b", "/genes")))],
+        ),
         (("undo",), [Undo()]),
         (("stop",), [Drain()]),
         (("stop", "--now"), [StopNow()]),

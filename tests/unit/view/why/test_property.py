@@ -73,8 +73,9 @@ def assert_all_is_explained(facts: Facts) -> None:
 def test_every_file_and_device_is_explained_at_every_moment(data: st.DataObject) -> None:
     events: list[Event] = []
     story = Story(data, events.append)
-    record, units = WhyRecord(), shown(tuple(story.files))
+    record = WhyRecord()
     for _ in story.go():
+        units = shown(story.files)
         facts = facts_of(story.run.coordinator, units, record, story.run.now)
         assert_all_is_explained(facts)
     for event in events:
