@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.support.checkpoints import make_checkpoint
+from tests.support.commands import complete
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.manual.pages import page
 
@@ -18,12 +19,9 @@ PIPELINES = page("pipelines")
 
 def snakemake(folder: Path, checkpoint: Path) -> subprocess.CompletedProcess[str]:
     scripts = str(Path(sys.executable).parent)
-    return subprocess.run(
+    return complete(
         [sys.executable, "-m", "snakemake", "--cores", "2", "embeddings.json"],
         cwd=folder,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
         env={
             **os.environ,
             "PATH": f"{scripts}:{os.environ['PATH']}",
@@ -49,13 +47,8 @@ def test_a_failed_file_fails_the_rule_and_the_next_try_goes_on(tmp_path: Path) -
     assert len(list((tmp_path / "embeddings").glob("*_ESM.pt"))) == 2
 
     bad.write_bytes(good)
-    subprocess.run(
-        [sys.executable, "-m", "tui_balancer", "resume", "embeddings", "--retry-failed"],
-        cwd=tmp_path,
-        check=True,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-    )
+    retry = [sys.executable, "-m", "tui_balancer", "resume", "embeddings", "--retry-failed"]
+    assert complete(retry, cwd=tmp_path).returncode == 0
     second = snakemake(tmp_path, checkpoint)
     assert second.returncode == 0, second.stderr
     account = json.loads((tmp_path / "embeddings.json").read_text())

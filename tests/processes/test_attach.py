@@ -17,7 +17,14 @@ import psutil
 import pytest
 
 from tests.support.checkpoints import make_checkpoint
-from tests.support.commands import all_end, attach_command, run_command, workers_of
+from tests.support.commands import (
+    all_end,
+    attach_command,
+    begin,
+    complete,
+    run_command,
+    workers_of,
+)
 from tests.support.sessions import at_work, finished, held, session
 from tui_balancer.attach.client import AttachedRun, attach
 from tui_balancer.attach.point import AttachPoint
@@ -44,17 +51,7 @@ class LiveRun:
 
 def start(proteins: Path, folder: Path) -> LiveRun:
     """Start a run and return once its worker is at work."""
-    process = subprocess.Popen(
-        run_command(proteins, output=folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert any("cpu:0  idle" in line for line in process.stdout)
-    # Nobody reads on, and a pipe that is full would hold the run.
-    threading.Thread(target=process.stdout.read, daemon=True).start()
-    return LiveRun(process, folder)
+    return LiveRun(begin(run_command(proteins, output=folder), "cpu:0  idle"), folder)
 
 
 @pytest.fixture(scope="module")
@@ -168,9 +165,7 @@ def test_a_killed_run_is_called_dead_with_the_way_to_go_on(proteins: Path, tmp_p
     assert summary is not None
     assert (summary.done, summary.waiting) == (0, 3)
     assert not watching.execute(PauseAll()).accepted
-    late = subprocess.run(
-        attach_command(run.folder), capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
+    late = complete(attach_command(run.folder))
     assert late.returncode == 2
     assert late.stdout == ""
     assert len(late.stderr.splitlines()) == 1

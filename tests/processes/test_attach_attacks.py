@@ -7,7 +7,6 @@ import os
 import pickle
 import shutil
 import socket
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.support.attaching import DEADLINE_SECONDS, ServedRun
-from tests.support.commands import attach_command
+from tests.support.commands import attach_command, complete
 from tui_balancer import __version__
 from tui_balancer.attach.framing import send
 from tui_balancer.attach.messages import Hello, encode
@@ -127,13 +126,7 @@ def trap(open_folder: Path) -> Iterator[Trap]:
 
 def refusal(folder: Path) -> str:
     """Return the one line with which a person is refused who attaches."""
-    done = subprocess.run(
-        attach_command(folder, "--headless"),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-    )
+    done = complete(attach_command(folder, "--headless"))
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     return done.stderr.removeprefix("tui-balancer: ").rstrip()
 

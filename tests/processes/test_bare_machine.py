@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import COMMAND_SECONDS, run_command
+from tests.support.commands import complete, run_command
 from tui_balancer.cache import CACHE_VARIABLE
 
 STRANGER = """
@@ -46,15 +46,7 @@ def ran(
 ) -> subprocess.CompletedProcess[str]:
     script.write_text(text)
     environment = {name: value for name, value in os.environ.items() if name not in without}
-    return subprocess.run(
-        [sys.executable, str(script), *words],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
-    )
+    return complete([sys.executable, script, *words], env=environment)
 
 
 def test_a_user_without_a_home_works_without_preferences_and_cache(
@@ -68,15 +60,8 @@ def test_a_user_without_a_home_works_without_preferences_and_cache(
 
 
 def test_a_job_of_cron_has_little_more_than_a_path(little: Path, tmp_path: Path) -> None:
-    run = subprocess.run(
-        run_command(little, output=tmp_path / "out"),
-        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "SHELL": "/bin/sh"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
-    )
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "SHELL": "/bin/sh"}
+    run = complete(run_command(little, output=tmp_path / "out"), env=environment)
     assert (run.returncode, run.stderr) == (0, "")
     assert "3 of 3 files done" in run.stdout
 

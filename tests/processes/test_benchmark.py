@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import sys
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -14,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.commands import COMMAND_SECONDS
+from tests.support.commands import complete
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.errors import UserError
 from tui_balancer.workers.benchmark import benchmark as module
@@ -61,16 +60,8 @@ def test_a_crash_is_a_line_for_the_person(
 
 
 def test_the_command_prints_a_table_of_every_format_and_length(model: ModelSource) -> None:
-    result = subprocess.run(
-        [
-            *(sys.executable, "-m", "tui_balancer", "bench", "--model", str(model.checkpoint)),
-            *("--devices", "cpu", "--cpu-workers", "1", "--seconds", "0.1"),
-        ],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=COMMAND_SECONDS,
-    )
+    command = [sys.executable, "-m", "tui_balancer", "bench", "--model", str(model.checkpoint)]
+    result = complete([*command, "--devices", "cpu", "--cpu-workers", "1", "--seconds", "0.1"])
     assert (result.returncode, result.stderr) == (0, "")
     rows = re.findall(r"^ cpu +(\w+) +(\S+) .* \d+% *$", result.stdout, re.MULTILINE)
     lengths = ["30–100", "101–300", "301–1022"]
@@ -78,12 +69,7 @@ def test_the_command_prints_a_table_of_every_format_and_length(model: ModelSourc
 
 
 def test_no_time_at_all_is_refused() -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "tui_balancer", "bench", "--seconds", "0"],
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-    )
+    result = complete([sys.executable, "-m", "tui_balancer", "bench", "--seconds", "0"])
     assert result.returncode == 2
     assert result.stderr == (
         "tui-balancer: --seconds must be a number more than 0 and at most 10,000,000, not 0\n"

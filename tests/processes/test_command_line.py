@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
-from tests.support.commands import COMMAND_SECONDS, all_end, tui_balancer_here
+from tests.support.commands import all_end, complete, tui_balancer_here
 from tui_balancer.embedding.fairesm.loading import LoadedModel
 from tui_balancer.embedding.families.esm2.checkpoints import load
 from tui_balancer.embedding.families.requests import UntrainedModel
@@ -36,13 +36,7 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 def tui_balancer(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments),
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=COMMAND_SECONDS,
-    )
+    return complete(command(*arguments))
 
 
 @pytest.fixture(scope="module")
@@ -162,10 +156,8 @@ def test_a_bad_file_fails_with_its_reason_and_the_others_go_on(
     shutil.copytree(proteins, inputs)
     (inputs / "notes.fasta").write_text("these are my notes\n")
     task.mkdir(parents=True)
-    result = subprocess.run(
+    result = complete(
         ["bash", "-ue", "-c", nextflow_script(inputs, tmp_path)],
-        capture_output=True,
-        text=True,
         cwd=task,
         env={
             **os.environ,
@@ -237,11 +229,8 @@ def test_an_interrupt_stops_after_the_batch_in_flight_and_leaves_nothing_half_wr
 
 
 def test_plan_shows_who_would_get_what_and_writes_nothing(proteins: Path, tmp_path: Path) -> None:
-    result = subprocess.run(
-        command("plan", proteins, "--model", f"untrained:{MODEL}", "--devices", "cpu",
-                "--cpu-workers", "2"),
-        capture_output=True, text=True, cwd=tmp_path,
-    )  # fmt: skip
+    words = ("plan", proteins, "--model", f"untrained:{MODEL}")
+    result = complete(command(*words, "--devices", "cpu", "--cpu-workers", "2"), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "7 files" in result.stdout
     assert re.search(r"cpu:0.*cpu:1", result.stdout, re.DOTALL)

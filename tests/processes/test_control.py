@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -13,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.commands import all_end, run_command, tui_balancer_here, workers_of
+from tests.support.commands import (
+    all_end,
+    begin,
+    complete,
+    run_command,
+    tui_balancer_here,
+    workers_of,
+)
 from tui_balancer.attach.letters import mailbox
 from tui_balancer.attach.point import AttachPoint
 from tui_balancer.inputs.synthetic import write_synthetic
@@ -49,17 +55,8 @@ def until(folder: Path, holds: Callable[[dict[str, Any]], bool]) -> dict[str, An
 def test_a_run_is_steered_to_its_end_from_other_processes(tmp_path: Path) -> None:
     inputs, folder = tmp_path / "proteins", tmp_path / "out"
     write_synthetic(inputs, files=6, sequences=9000, seed=2)
-    process = subprocess.Popen(
-        run_command(inputs, output=folder, workers=2),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    process = begin(run_command(inputs, output=folder, workers=2), "cpu:0  idle")
     try:
-        assert process.stdout is not None
-        assert any("cpu:0  idle" in line for line in process.stdout)
-        # Nobody reads on, and a pipe that is full would hold the run.
-        threading.Thread(target=process.stdout.read, daemon=True).start()
         now = until(folder, lambda one: all(device["file"] for device in one["devices"]))
         running = [device["file"] for device in now["devices"]]
         assert now["totals"]["files"] == 6
@@ -80,9 +77,7 @@ def test_a_run_is_steered_to_its_end_from_other_processes(tmp_path: Path) -> Non
         assert status(folder)["policy"] == {"kind": "time", "gain_seconds": 5.0}
 
         command = [sys.executable, "-m", "tui_balancer", "control", str(folder)]
-        started = subprocess.run(
-            [*command, "first", running[0]], capture_output=True, text=True, check=False
-        )
+        started = complete([*command, "first", running[0]])
         assert (started.returncode, started.stdout) == (1, "")
         assert started.stderr == f"tui-balancer: not moved: {running[0]} has started on cpu:0\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import COMMAND_SECONDS
+from tests.support.commands import complete
 
 NAMES = ("signal", "socket", "types", "queue", "tempfile", "selectors", "subprocess")
 
@@ -35,15 +35,7 @@ def installed(tmp_path: Path) -> Path:
 
 
 def ran(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *map(str, command)],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
-    )
+    return complete([sys.executable, *command], cwd=folder)
 
 
 ON_CPU = (

@@ -7,18 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.commands import COMMAND_SECONDS, tui_balancer_here
+from tests.support.commands import complete, tui_balancer_here
 
 
 def demo(output: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tui_balancer", "demo", "--headless", "-o", str(output)]
-    return subprocess.run(
-        [*command, "--devices", "cpu", *options],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=COMMAND_SECONDS,
-    )
+    return complete([*command, "--devices", "cpu", *options])
 
 
 def written(folder: Path) -> dict[str, tuple[bytes, int]]:

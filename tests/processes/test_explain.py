@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import run_command, tui_balancer_here
+from tests.support.commands import begin, complete, run_command, tui_balancer_here
 from tests.support.sessions import session
 
 pytestmark = pytest.mark.usefixtures("preloaded")
@@ -23,16 +22,7 @@ DEADLINE_SECONDS = 200.0
 def live(endless: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a run whose one worker is at work on the first of three files."""
     folder = tmp_path_factory.mktemp("explained")
-    process = subprocess.Popen(
-        run_command(endless, output=folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert any("cpu:0  idle" in line for line in process.stdout)
-    # Nobody reads on, and a pipe that is full would hold the run.
-    threading.Thread(target=process.stdout.read, daemon=True).start()
+    process = begin(run_command(endless, output=folder), "cpu:0  idle")
     yield folder
     process.kill()
     process.wait()
@@ -65,8 +55,7 @@ def test_a_live_run_answers_for_its_files_and_device(live: Path, endless: Path) 
 
 
 def test_a_process_of_its_own_says_by_its_exit_code_that_a_name_is_not_known(live: Path) -> None:
-    command = [sys.executable, "-m", "tui_balancer", "explain", str(live), "cpu:7"]
-    answer = subprocess.run(command, capture_output=True, text=True)
+    answer = complete([sys.executable, "-m", "tui_balancer", "explain", live, "cpu:7"])
     assert (answer.returncode, answer.stdout) == (1, "")
     unknown = "'cpu:7' is neither a file nor a device of this run. The nearest is cpu:0."
     assert unknown in answer.stderr
@@ -91,16 +80,9 @@ def test_a_run_that_has_ended_is_explained_by_its_ledger(
 
 def test_a_run_that_was_killed_is_explained_by_its_ledger(endless: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    process = subprocess.Popen(
-        run_command(endless, output=folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert any("running" in line for line in process.stdout)
+    process = begin(run_command(endless, output=folder), "running")
     process.kill()
-    process.communicate()
+    process.wait()
     names = sorted(path.name for path in endless.iterdir())
     for one in explained(folder, *names):
         assert one["state"] == "waiting"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import COMMAND_SECONDS, run_command
+from tests.support.commands import complete, run_command
 from tui_balancer.extras import EXTRAS
 
 Without = Callable[..., subprocess.CompletedProcess[str]]
@@ -24,7 +24,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, little: Path) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     for name, options in (("columns", ["--format", "parquet"]), ("plain", [])):
         command = [*run_command(little, output=folder / name), "--headless", *options]
-        subprocess.run(command, check=True, capture_output=True, timeout=COMMAND_SECONDS)
+        assert complete(command).returncode == 0
     return folder
 
 
@@ -39,14 +39,8 @@ def without(tmp_path: Path) -> Without:
             f'raise ModuleNotFoundError("No module named {library}", name="{library}")\n'
         )
         path = os.pathsep.join([str(stub), *filter(None, [os.environ.get("PYTHONPATH")])])
-        return subprocess.run(
-            [sys.executable, "-m", "tui_balancer", *map(str, words)],
-            env={**os.environ, "PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=COMMAND_SECONDS,
-        )
+        command = [sys.executable, "-m", "tui_balancer", *words]
+        return complete(command, env={**os.environ, "PYTHONPATH": path})
 
     return carried_out
 

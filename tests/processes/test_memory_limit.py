@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import resource
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import COMMAND_SECONDS, run_command
+from tests.support.commands import complete, run_command
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.run.prepare.limits import limit_warnings
@@ -52,14 +51,7 @@ def test_a_run_that_cannot_get_memory_ends_and_names_the_limit(
     little: Path, tmp_path: Path
 ) -> None:
     limited = ["sh", "-c", 'ulimit -v 400000; OPENBLAS_NUM_THREADS=1 exec "$@"', "sh"]
-    ran = subprocess.run(
-        [*limited, *run_command(little, output=tmp_path / "out")],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
-    )
+    ran = complete([*limited, *run_command(little, output=tmp_path / "out")])
     assert ran.returncode == 1
     assert "warning  `ulimit -v` limits each process to 0.4 GiB" in ran.stdout
     assert "every device is dead" in ran.stdout

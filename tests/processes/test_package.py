@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import COMMAND_SECONDS
+from tests.support.commands import complete
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "tui_balancer"
@@ -29,7 +28,7 @@ NEEDED = (
 def build(source: Path, target: str, folder: Path) -> Path:
     """Build a wheel or an sdist, and return it."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
-    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=COMMAND_SECONDS)
+    assert complete(command, cwd=source).returncode == 0
     (built,) = folder.iterdir()
     return built
 
@@ -87,15 +86,11 @@ def test_it_works_from_a_folder_that_nothing_is_written_into(
         path.chmod(0o555 if path.is_dir() else 0o444)
 
     def carried_out(*words: str | Path) -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", "tui_balancer", *map(str, words)],
+        done = complete(
+            [sys.executable, "-m", "tui_balancer", *words],
             # Root may write in spite of the modes: then Python would keep what it compiles.
             env={**os.environ, "PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"},
             cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=COMMAND_SECONDS,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 

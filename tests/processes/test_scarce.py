@@ -9,19 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import COMMAND_SECONDS, run_command
+from tests.support.commands import COMMAND_SECONDS, complete, run_command
 
 
 def test_a_run_of_many_workers_is_done_with_64_open_files(little: Path, tmp_path: Path) -> None:
     command = run_command(little, output=tmp_path / "out", workers=2)
-    ran = subprocess.run(
-        ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *command],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
-    )
+    ran = complete(["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *command])
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "3 of 3 files done" in ran.stdout
 
@@ -32,14 +25,7 @@ def test_a_run_is_done_with_a_megabyte_of_shared_memory(little: Path, tmp_path: 
     small = (*small, "sh", "-c", mount, "sh")
     if not shutil.which("unshare") or subprocess.run([*small, "true"], check=False).returncode:
         pytest.skip("this user can mount nothing here")
-    ran = subprocess.run(
-        [*small, *run_command(little, output=tmp_path / "out", workers=2)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
-    )
+    ran = complete([*small, *run_command(little, output=tmp_path / "out", workers=2)])
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "3 of 3 files done" in ran.stdout
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkpoints import make_checkpoint
-from tests.support.commands import all_end, workers_of
+from tests.support.commands import all_end, complete, workers_of
 from tests.support.sessions import finished, held, outputs, session
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ledger.reading import read_ledger
@@ -138,6 +138,5 @@ def test_a_sigterm_to_the_whole_group_stops_both_in_order_and_blames_no_file(
     assert all_end(workers)
     with closing(read_ledger(out / LEDGER_NAME)) as ledger:
         assert [(one.state, one.deaths) for one in ledger.files()] == [(FileState.WAITING, 0)]
-    again = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    assert again.returncode == 0
+    assert complete(command).returncode == 0
     assert outputs(out) == undivided

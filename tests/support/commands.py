@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import psutil
@@ -61,6 +63,32 @@ def tui_balancer_here(*arguments: str | Path) -> subprocess.CompletedProcess[str
             code = end.code
     assert isinstance(code, int)
     return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
+
+
+def complete(command: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command without a terminal to its end.
+
+    Args:
+        command: Its words.
+        options: Of `subprocess.run`.
+    """
+    usual: dict[str, Any] = {
+        **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE},
+        **{"text": True, "timeout": COMMAND_SECONDS},
+    }
+    return subprocess.run([*map(str, command)], check=False, **(usual | options))
+
+
+def begin(command: Sequence[str | Path], words: str) -> subprocess.Popen[str]:
+    """Start a command without a terminal, and return it once it has printed these words."""
+    process = subprocess.Popen(
+        [*map(str, command)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert any(words in line for line in process.stdout), f"{words!r} was never printed"
+    # Nobody reads on, and a pipe that is full would hold the command.
+    threading.Thread(target=process.stdout.read, daemon=True).start()
+    return process
 
 
 def attach_command(output: Path, *options: str) -> list[str]:

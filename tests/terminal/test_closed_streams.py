@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import COMMAND_SECONDS, run_command
+from tests.support.commands import complete, run_command
 from tui_balancer import __version__
 
 EACH = ("<&-", ">&-", "2>&-", "<&- >&- 2>&-")
@@ -17,9 +17,7 @@ EACH = ("<&-", ">&-", "2>&-", "<&- >&- 2>&-")
 def started_with(closed: str, command: list[str]) -> subprocess.CompletedProcess[str]:
     """Run a command as a shell does that closes some of its streams."""
     shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *command]
-    return subprocess.run(
-        shell, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
-    )
+    return complete(shell)
 
 
 @pytest.mark.parametrize("closed", EACH)

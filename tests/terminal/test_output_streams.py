@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import COMMAND_SECONDS, run_command
+from tests.support.commands import complete, run_command
 from tests.support.finished_run import finish_run
 
 LATIN_1 = {"PYTHONIOENCODING": "latin-1"}
@@ -20,14 +20,7 @@ program = [sys.executable, "-m", "tui_balancer"]
 
 def ran(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
     without = {name: value for name, value in os.environ.items() if name != "PYTHONIOENCODING"}
-    return subprocess.run(
-        command,
-        env={**without, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
-    )
+    return complete(command, env={**without, **environment}, text=False)  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("environment", [LATIN_1, ASCII], ids=["latin-1", "ascii"])
@@ -72,15 +65,7 @@ def test_lines_that_are_lost_on_a_full_disk_are_told_by_the_exit_code(
     little: Path, tmp_path: Path
 ) -> None:
     with Path("/dev/full").open("w") as full:
-        result = subprocess.run(
-            run_command(little, output=tmp_path / "out"),
-            stdin=subprocess.DEVNULL,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=COMMAND_SECONDS,
-            check=False,
-        )
+        result = complete(run_command(little, output=tmp_path / "out"), stdout=full)
     assert result.returncode == 1
     assert result.stderr == (
         "tui-balancer: cannot write to standard output: No space left on device. Lines are lost; "
@@ -92,9 +77,7 @@ def test_lines_that_are_lost_on_a_full_disk_are_told_by_the_exit_code(
 @pytest.mark.parametrize("words", [["--version"], ["run", "--help"], ["config", "--show"]])
 def test_no_answer_on_a_full_disk_is_no_success(words: list[str]) -> None:
     shell = ["sh", "-c", 'exec "$@" > /dev/full', "sh", *program, *words]
-    result = subprocess.run(
-        shell, stderr=subprocess.PIPE, text=True, timeout=COMMAND_SECONDS, check=False
-    )
+    result = complete(shell)
     assert result.returncode == 1
     assert result.stderr.startswith("tui-balancer: cannot write to standard output")
     assert result.stderr.count("\n") == 1
@@ -103,8 +86,6 @@ def test_no_answer_on_a_full_disk_is_no_success(words: list[str]) -> None:
 def test_a_reader_who_leaves_early_is_no_error(little: Path, tmp_path: Path) -> None:
     command = run_command(little, output=tmp_path / "out")
     shell = ["bash", "-c", 'set -o pipefail; "$@" | head -n 1', "bash", *command]
-    result = subprocess.run(
-        shell, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
-    )
+    result = complete(shell)
     assert (result.returncode, result.stderr) == (0, "")
     assert len(list((tmp_path / "out").glob("*_ESM.pt"))) == 3

@@ -13,6 +13,7 @@ import pytest
 from tests.support.commands import (
     COMMAND_SECONDS,
     all_end,
+    complete,
     patient_run_command,
     run_command,
     workers_of,
@@ -62,7 +63,7 @@ def test_a_terminal_that_is_lost_during_the_preparation_ends_no_run(
     (tmp_path / "early.py").write_text(HUNG_UP_EARLY)
     words = run_command(little, output=tmp_path / "out")
     command = [sys.executable, str(tmp_path / "early.py"), *words[words.index("run") :]]
-    printed = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    printed = complete(command)
     assert (printed.returncode, printed.stderr) == (0, "")
     assert "3 of 3 files done" in printed.stdout
 
