@@ -27,8 +27,8 @@ from tests.support.commands import workers_of
 from tests.support.private_user import private_user
 from tests.support.terminal import PATIENCE_SECONDS, Terminal
 from tui_balancer.inputs.synthetic import write_synthetic
+from tui_balancer.run_folder.names import APP_LOG
 from tui_balancer.ui.app import FAILED
-from tui_balancer.ui.error_log import APP_LOG
 
 ANSWER_TRIES, ANSWER_SECONDS = 12, 10.0
 

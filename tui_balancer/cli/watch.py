@@ -20,7 +20,7 @@ from tui_balancer.cli.screen import can_show, show_run
 from tui_balancer.errors import UserError
 from tui_balancer.exit_codes import EXIT_FAILED
 from tui_balancer.run.live.starting import OpeningRun, Prepare
-from tui_balancer.run_folder.names import LOGS_FOLDER
+from tui_balancer.run_folder.names import APP_LOG, LOGS_FOLDER, RUN_LOG
 from tui_balancer.scheduler.commands import StopNow
 from tui_balancer.settings import RunSettings
 from tui_balancer.ui.exits import ExitCode
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from tui_balancer.monitoring.monitors import Monitors
     from tui_balancer.run.live.session import RunSession
     from tui_balancer.run.prepare.prepare import PreparedRun
-
-RUN_LOG = "run.log"
-APP_LOG = "app.log"
 
 _log = logging.getLogger(__name__)
 

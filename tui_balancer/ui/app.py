@@ -115,7 +115,7 @@ class BalancerApp(App[int]):
         self._memory = look.memory
         self.set_keymap(look.keys)
         self._ascii = AsciiFilter(enabled=ascii_only)
-        self._bulletin = Notifications()
+        self._news = Notifications()
         self._attached = attached
         self._read_only = read_only
         self._painted = painted
@@ -241,7 +241,7 @@ class BalancerApp(App[int]):
 
     def _tell_terminal(self, picture: Picture) -> None:
         """Show progress in the window's title, and ring the bell for news."""
-        title, news = self._bulletin.of(picture)
+        title, news = self._news.of(picture)
         driver = self._driver
         if isinstance(driver, TerminalDriver):
             if title:

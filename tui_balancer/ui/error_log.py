@@ -6,9 +6,8 @@ import traceback
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
-APP_LOG: Final = "app.log"
+from tui_balancer.run_folder.names import APP_LOG
 
 
 def log_error(folder: Path, what: str, error: Exception) -> str:
@@ -20,8 +19,8 @@ def log_error(folder: Path, what: str, error: Exception) -> str:
         error: The error.
     """
     moment = datetime.now().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
-    run_state = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     with suppress(OSError), (folder / APP_LOG).open("a", encoding="utf-8") as log:
-        log.write(f"{moment} ERROR {__name__}: {what}:\n{run_state}")
+        log.write(f"{moment} ERROR {__name__}: {what}:\n{trace}")
         return f"Details: {log.name}"
     return f"The error: {error!r}"
