@@ -28,7 +28,7 @@ from tests.support.private_user import private_user
 from tests.support.terminal import PATIENCE_SECONDS, Terminal
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run_folder.names import APP_LOG
-from tui_balancer.ui.app import FAILED
+from tui_balancer.ui.tolerant_app import FAILED
 
 ANSWER_TRIES, ANSWER_SECONDS = 12, 10.0
 

@@ -11,18 +11,11 @@ from itertools import chain
 from types import FrameType
 from typing import Any, ClassVar, Final, Literal
 
-from textual._context import active_message_pump
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.dom import NoScreen
-from textual.events import Event, InputEvent
-from textual.events import Key as KeyEvent
 from textual.filter import LineFilter
-from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.widget import Widget
-from textual.worker import WorkerFailed, get_current_worker
 
 from tui_balancer.errors import UserError
 from tui_balancer.scheduler.commands import Drain, StopNow
@@ -34,7 +27,6 @@ from tui_balancer.ui.dialogs.detail_dialog import DetailDialog
 from tui_balancer.ui.dialogs.dialog import Palette
 from tui_balancer.ui.dialogs.quit_dialog import LEAVE, QuitDialog
 from tui_balancer.ui.driver import TerminalDriver
-from tui_balancer.ui.error_log import log_error
 from tui_balancer.ui.exits import ExitCode
 from tui_balancer.ui.keymap import TABS
 from tui_balancer.ui.messages import (
@@ -51,6 +43,7 @@ from tui_balancer.ui.poller import RunPoller
 from tui_balancer.ui.screens.run_screen import RunScreen
 from tui_balancer.ui.themes import DARK, LIGHT, OWN_COLORS, THEMES, preferred_theme
 from tui_balancer.ui.toasts import answer_text
+from tui_balancer.ui.tolerant_app import FAILED, TolerantApp
 from tui_balancer.view.handle import Phase, RunHandle
 
 _SIGNALS: Final = {
@@ -59,13 +52,8 @@ _SIGNALS: Final = {
     signal.SIGINT: ExitCode.INTERRUPTED,
 }
 
-FAILED: Final = "The screen failed"
 
-_LOGGED_MOST: Final = 20
-"""Errors that are logged at most: a key that is held down may fail many times a second."""
-
-
-class BalancerApp(App[int]):
+class BalancerApp(TolerantApp):
     """Shows and controls a run; `run()` returns an `ExitCode`.
 
     The app neither starts nor ends the run: after it returns the caller looks at the exit code
@@ -83,6 +71,9 @@ class BalancerApp(App[int]):
         ascii_only: Draw with ASCII only.
         look: The user's preferences.
         screen: Makes the main screen, if it is not `RunScreen`.
+
+    Attributes:
+        reopened_at: The tab at which an earlier screen failed; None if none did.
     """
 
     CSS_PATH = "app.tcss"
@@ -105,7 +96,7 @@ class BalancerApp(App[int]):
         look: Appearance | None = None,
         screen: Callable[[RunPoller], RunScreen] | None = None,
     ) -> None:
-        super().__init__(driver_class=TerminalDriver)
+        super().__init__(run.log_folder, driver_class=TerminalDriver)
         self.link = RunPoller(run, self, refresh_hz=refresh_hz)
         make = screen or partial(RunScreen, read_only=read_only)
         self.run_screen = make(self.link)
@@ -122,11 +113,7 @@ class BalancerApp(App[int]):
         self._interrupted = interrupted
         self._poll = poll
         self._leaving = False
-        self.left: ExitCode | None = None
-        self._reopened_at: str | None = None
-        self.errors: list[Exception] = []
-        self.details = ""
-        self._log_folder = run.log_folder
+        self.reopened_at: str | None = None
         self._handlers: dict[signal.Signals, Any] = {}
         for theme in THEMES:
             self.register_theme(theme)
@@ -166,17 +153,13 @@ class BalancerApp(App[int]):
         """Start reading the run, now that widgets can show it."""
         self.link.start(poll=self._poll)
         self.call_after_refresh(self._painted)
-        if self._reopened_at is not None:
-            await self.run_screen.action_show_tab(self._reopened_at)
+        if self.reopened_at is not None:
+            await self.run_screen.action_show_tab(self.reopened_at)
             self.notify(
                 "The screen was reopened. The error is in logs/app.log.",
                 title=FAILED,
                 severity="warning",
             )
-
-    def reopen(self, tab: str) -> None:
-        """Return to the tab of the screen that failed."""
-        self._reopened_at = tab
 
     async def on_unmount(self) -> None:
         """Stop reading the run and restore the caller's signal handlers."""
@@ -262,56 +245,6 @@ class BalancerApp(App[int]):
     def on_terminal_returned(self, _message: TerminalReturned) -> None:
         """Repaint the whole screen."""
         self.refresh(layout=True)
-
-    async def on_event(self, event: Event) -> None:
-        """Drop a key or a click that fails: its widget may be closing."""
-        if self.left is not None and isinstance(event, InputEvent):
-            return
-        try:
-            await super().on_event(event)
-        except Exception as error:
-            if not isinstance(event, InputEvent):
-                raise
-            self.note(f"{event.__class__.__name__} was dropped", error)
-            if isinstance(event, KeyEvent):
-                self.notify(
-                    f"{event.key}: {error!r}",
-                    title="This key failed",
-                    severity="error",
-                    markup=False,
-                )
-
-    def note(self, what: str, error: Exception) -> None:
-        """Log an error of the screen."""
-        self.errors.append(error)
-        if len(self.errors) <= _LOGGED_MOST:
-            self.details = log_error(self._log_folder(), what, error)
-
-    def _handle_exception(self, error: Exception) -> None:
-        """Log an uncaught error; close the screen unless its widget is gone."""
-        in_worker = isinstance(error, WorkerFailed)
-        if self._is_gone(get_current_worker().node if in_worker else active_message_pump.get(None)):
-            self.note("A closing widget failed", error)
-        else:
-            self.note(FAILED, error)
-            super()._handle_exception(error)
-
-    def _is_gone(self, pump: MessagePump | None) -> bool:
-        """Whether a widget is no longer on the screen."""
-        if not isinstance(pump, Widget):
-            return False
-        try:
-            return not pump.is_attached or pump.screen not in self.screen_stack
-        except NoScreen:
-            return True
-
-    def _fatal_error(self) -> None:
-        """Close the screen; the caller reports why after the terminal is restored."""
-        self._close_messages_no_wait()
-
-    def _print_error_renderables(self) -> None:
-        """Print nothing: see `_fatal_error`."""
-        self._exit_renderables.clear()
 
     def restore_terminal(self) -> None:
         """Restore the terminal if the app has ended without doing so."""

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from tui_balancer.ui.app import FAILED, BalancerApp
+from tui_balancer.ui.app import BalancerApp
 from tui_balancer.ui.exits import ExitCode
 from tui_balancer.ui.terminal import kept_terminal
+from tui_balancer.ui.tolerant_app import FAILED
 
 STEADY_SECONDS: Final = 60.0
 """Seconds; a screen that fails twice within them is not reopened."""
@@ -30,8 +31,7 @@ def show(make: Callable[[], BalancerApp]) -> ExitCode:
     tab, failed_at = None, -STEADY_SECONDS
     while True:
         app = make()
-        if tab is not None:
-            app.reopen(tab)
+        app.reopened_at = tab
         try:
             with kept_terminal():
                 _run(app)
