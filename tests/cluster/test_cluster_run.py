@@ -24,6 +24,7 @@ from tests.support.cluster import (
 from tests.support.network import Network, Switch
 from tests.support.sessions import (
     DEADLINE_SECONDS,
+    completed,
     finished,
     in_mid_file,
     leftovers,
@@ -77,8 +78,7 @@ def test_four_workers_of_two_nodes_make_the_bytes_of_one_machine(
 ) -> None:
     run = session_on(there, proteins, checkpoint, tmp_path / "out")
     assert set(states(run)) == FOUR
-    run.start()
-    assert finished(run).done == FILES
+    assert completed(run).done == FILES
     assert outputs(tmp_path / "out") == quiet
     assert not leftovers(tmp_path / "out")
     assert not list((tmp_path / "out").glob(".*"))
@@ -327,7 +327,5 @@ def test_without_its_scheduler_a_run_stops_in_order_and_goes_on_elsewhere(
     summary = finished(run)
     assert summary.stop_reason == f"the scheduler {processes.address} is gone"
     assert summary.waiting == FILES - summary.done > 0
-    again = session(proteins, checkpoint, tmp_path / "out", cpu_workers=1)
-    again.start()
-    assert finished(again).done == FILES
+    assert completed(session(proteins, checkpoint, tmp_path / "out", cpu_workers=1)).done == FILES
     assert outputs(tmp_path / "out") == quiet

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cluster.conftest import FILES
 from tests.support.cluster import session_on, states
-from tests.support.sessions import finished, outputs
+from tests.support.sessions import completed, outputs
 from tui_balancer.engines.dask.request import ClusterRequest
 
 SBATCH = """#!/bin/sh
@@ -86,8 +86,7 @@ def test_a_slurm_job_is_a_worker_and_is_cancelled_at_the_end(
     request = ClusterRequest(jobs="slurm", config=jobs / "cluster.yaml")
     run = session_on(request, proteins, checkpoint, out)
     assert set(states(run)) == {"node-7/cpu:0"}
-    run.start()
-    assert finished(run).done == FILES
+    assert completed(run).done == FILES
     assert outputs(out) == quiet
     assert (jobs / "cancelled").read_text().strip() == "4242"
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.conftest import FILES
 from tests.support.cluster import lines, session_on, states
-from tests.support.sessions import finished, outputs
+from tests.support.sessions import completed, outputs
 from tests.support.ssh import ssh_server
 from tui_balancer.engines.dask.request import ClusterRequest
 
@@ -28,8 +28,7 @@ def test_a_host_reached_over_ssh_makes_the_bytes_of_this_machine(
         assert set(states(run)) == {"node-8/cpu:0"}
         private = list((out / "logs").glob(".tls-*"))
         assert [folder.stat().st_mode & 0o777 for folder in private] == [0o700]
-        run.start()
-        assert finished(run).done == FILES
+        assert completed(run).done == FILES
     assert outputs(out) == quiet
     assert not any("TLS" in one for one in lines(run))
     assert not list((out / "logs").glob(".tls-*"))

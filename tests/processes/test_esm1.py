@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_esm1_checkpoint
-from tests.support.sessions import finished, session
+from tests.support.sessions import completed, session
 from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.embedding.families.code import load, resolve
 from tui_balancer.embedding.families.requests import CheckpointModel
@@ -34,8 +34,7 @@ def test_long_sequences_go_through_in_windows_of_the_models_positions(tmp_path: 
         cpu_workers=1,
         reading=ReadingRules(max_length=OF_THE_MODEL, long="window"),
     )
-    run.start()
-    assert finished(run).done == 1
+    assert completed(run).done == 1
     reference = Embedder(
         load(resolve(CheckpointModel(checkpoint))), "cpu:0", EmbeddingSettings(reference=True)
     )

@@ -11,7 +11,7 @@ import torch
 from transformers import EsmcTokenizer
 
 from tests.support.esmc import LAYERS, hidden_states, make_file, make_model
-from tests.support.sessions import finished, session
+from tests.support.sessions import completed, session
 from tui_balancer.embedding.families.esmc.family import FAMILY
 from tui_balancer.inputs.records import OF_THE_MODEL, ReadingRules
 
@@ -31,8 +31,7 @@ def test_a_run_with_the_makers_file_writes_the_means_of_transformers(tmp_path: P
         repr_layers=(2, LAYERS),
         reading=ReadingRules(max_length=OF_THE_MODEL),
     )
-    run.start()
-    assert finished(run).done == 1
+    assert completed(run).done == 1
     with h5py.File(tmp_path / "out" / f"a_{FAMILY.mark}.h5") as file:
         assert json.loads(file.attrs["metadata"])["max_length"] == FAMILY.max_length
         for id, sequence in SEQUENCES.items():

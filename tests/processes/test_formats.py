@@ -18,7 +18,7 @@ import torch
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import tui_balancer_here
-from tests.support.sessions import finished, leftovers, session
+from tests.support.sessions import completed, leftovers, session
 from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.esm2.checkpoints import load
 from tui_balancer.embedding.families.requests import CheckpointModel
@@ -70,8 +70,7 @@ def embed(proteins: Path, checkpoint: Path, output: Path) -> None:
         cpu_workers=1,
         reading=ReadingRules(max_length=MAX_LENGTH),
     )
-    run.start()
-    assert finished(run).done == 2
+    assert completed(run).done == 2
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
@@ -213,8 +212,7 @@ def test_an_export_is_what_the_run_would_have_written(
     run = session(
         proteins, checkpoint, plain, cpu_workers=1, reading=ReadingRules(max_length=MAX_LENGTH)
     )
-    run.start()
-    assert finished(run).done == 2
+    assert completed(run).done == 2
     result = tui_balancer_here("export", plain, "--format", ",".join(ALL))
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == f"{2 * len(ALL) - 2} outputs written of 2 inputs\n"
@@ -262,9 +260,7 @@ def test_verify_looks_at_the_vectors_of_exports_too(
     proteins: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "out"
-    run = session(proteins, checkpoint, folder, cpu_workers=1)
-    run.start()
-    finished(run)
+    completed(session(proteins, checkpoint, folder, cpu_workers=1))
     assert tui_balancer_here("export", folder, "--format", "h5").returncode == 0
     for number, problem in ((np.nan, "is not finite"), (1.0, "is not the one of the index")):
         with h5py.File(folder / "b_ESM.h5", "r+") as file:
@@ -307,9 +303,7 @@ def test_the_loading_snippets_of_readme_and_manual_work(
     (example,) = re.findall(r"```python\n(.*?)```", readme.read_text(), re.DOTALL)
     (tmp_path / "sample.fasta").write_text(">P1 a protein\nMKV\n>P2\nMLLW\n>P3\nMAAAC\n")
     output = tmp_path / "embeddings"
-    run = session(tmp_path / "sample.fasta", checkpoint, output, formats=ALL, cpu_workers=1)
-    run.start()
-    finished(run)
+    completed(session(tmp_path / "sample.fasta", checkpoint, output, formats=ALL, cpu_workers=1))
     merge(output, ("npz",))
     monkeypatch.chdir(tmp_path)
 

@@ -17,7 +17,7 @@ import torch
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import tui_balancer_here
 from tests.support.fair_esm import extract, write_regression
-from tests.support.sessions import finished, leftovers, session
+from tests.support.sessions import completed, leftovers, session
 from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.esm2.checkpoints import load
 from tui_balancer.embedding.families.requests import CheckpointModel
@@ -58,8 +58,7 @@ def run_folder(proteins: Path, checkpoint: Path, tmp_path_factory: pytest.TempPa
         cpu_workers=1,
         reading=ReadingRules(max_length=40, long="skip"),
     )
-    run.start()
-    summary = finished(run)
+    summary = completed(run)
     assert (summary.done, summary.skipped, summary.copies) == (2, 1, 2)
     return output
 
@@ -186,8 +185,7 @@ def test_the_snippets_of_the_manual_for_several_kinds_work(
         repr_layers=(1, 2),
         cpu_workers=1,
     )
-    run.start()
-    assert finished(run).done == 1
+    assert completed(run).done == 1
     monkeypatch.chdir(tmp_path)
     found: list[dict[str, Any]] = []
     for snippet in snippets:

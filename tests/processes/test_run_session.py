@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sessions import at_work, finished, held, outputs, session, wait_for_row
+from tests.support.sessions import (
+    at_work,
+    completed,
+    finished,
+    held,
+    outputs,
+    session,
+    wait_for_row,
+)
 from tui_balancer.exit_codes import EXIT_FAILED
 from tui_balancer.export.export import verify
 from tui_balancer.failures import FailureCause
@@ -34,9 +42,7 @@ def proteins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_worker_killed_in_mid_file_costs_nothing_but_time(
     proteins: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    quiet = session(proteins, checkpoint, tmp_path / "quiet", cpu_workers=1)
-    quiet.start()
-    assert finished(quiet).done == 5
+    assert completed(session(proteins, checkpoint, tmp_path / "quiet", cpu_workers=1)).done == 5
 
     run = session(proteins, checkpoint, tmp_path / "killed", cpu_workers=2)
     run.start()
@@ -85,7 +91,5 @@ def test_a_skipped_file_is_no_failure_and_the_run_is_not_complete(
     assert headline(account) == "4 of 5 files done, 1 skipped by hand"
     assert verify(tmp_path / "out").problems == (f"{unit.name}: skipped by hand",)
 
-    again = session(proteins, checkpoint, tmp_path / "out", cpu_workers=1)
-    again.start()
-    summary = finished(again)
+    summary = completed(session(proteins, checkpoint, tmp_path / "out", cpu_workers=1))
     assert (summary.done, summary.failed, summary.skips) == (4, (), skipped)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.flat_settings import flat_settings
-from tests.support.sessions import finished, held, leftovers, session, wait_for_row
+from tests.support.sessions import completed, finished, held, leftovers, session, wait_for_row
 from tui_balancer.errors import UserError
 from tui_balancer.export.export import export, verify
 from tui_balancer.export.merge import merge
@@ -58,9 +58,7 @@ def alone(
     made: dict[str, bytes] = {}
     for model in models:
         folder = tmp_path_factory.mktemp("alone")
-        run = session(proteins, model, folder, cpu_workers=1)
-        run.start()
-        assert finished(run).done == FILES
+        assert completed(session(proteins, model, folder, cpu_workers=1)).done == FILES
         for path in folder.rglob("*_ESM.*"):
             made[path.name.replace("_ESM", f"_{model.stem}")] = path.read_bytes()
     return made

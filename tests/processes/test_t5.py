@@ -9,7 +9,7 @@ import h5py
 import pytest
 import torch
 
-from tests.support.sessions import finished, session
+from tests.support.sessions import completed, session
 from tests.support.t5 import NUMBERS, PREFIXES, STRUCTURE, hidden_states, make_t5_folder
 from tui_balancer.embedding.settings import ReadAs
 
@@ -25,8 +25,7 @@ def test_a_run_writes_the_means_of_transformers(read_as: ReadAs | None, tmp_path
     proteins.write_text("".join(f">{id}\n{one}\n" for id, one in SEQUENCES.items()))
     output = tmp_path / "out"
     run = session(*(proteins, folder, output), formats=("h5",), repr_layers=(1, 3), read_as=read_as)
-    run.start()
-    assert finished(run).done == 1
+    assert completed(run).done == 1
     prefix, numbers = ([], NUMBERS)
     if read_as is not None:
         states = {letter.upper(): number for letter, number in STRUCTURE.items()}

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.preloaded import preloaded_workers
-from tests.support.sessions import finished, outputs, session
+from tests.support.sessions import completed, outputs, session
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,5 @@ def quiet(
     """The outputs of a run on this machine that nothing happened to."""
     folder = tmp_path_factory.mktemp("quiet") / "out"
     with preloaded_workers():
-        run = session(proteins, checkpoint, folder)
-        run.start()
-        assert finished(run).waiting == 0
+        assert completed(session(proteins, checkpoint, folder)).waiting == 0
     return outputs(folder)

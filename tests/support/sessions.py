@@ -121,6 +121,12 @@ def held(
             released.set()
 
 
+def completed(run: RunSession) -> RunSummary:
+    """Start a run, and return its summary once it has ended."""
+    run.start()
+    return finished(run)
+
+
 def finished(run: RunSession) -> RunSummary:
     """Wait for the end of a run and return its summary."""
     assert run.wait(DEADLINE_SECONDS)
