@@ -43,6 +43,7 @@ from tui_balancer.scheduler.commands import (
     AddFiles,
     AnyCommand,
     Drain,
+    DrainDevice,
     MoveUnits,
     Outcome,
     PauseAll,
@@ -54,6 +55,7 @@ from tui_balancer.scheduler.commands import (
     SetPolicy,
     SkipUnits,
     SplitUnit,
+    StartDevice,
     StopNow,
     Undo,
 )
@@ -78,6 +80,8 @@ from tui_balancer.view.status import status_of
 
 COMMANDS = (
     PauseDevice("cuda:0"),
+    DrainDevice("cuda:0"),
+    StartDevice("cpu:1"),
     ResumeDevice("cuda:0"),
     PauseAll("the disk is full"),
     ResumeAll(),
