@@ -11,8 +11,8 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH
 def main() -> None:
     """Run the command line."""
     from tui_balancer.cache import settle_home
-    from tui_balancer.standard_streams import open_missing, take_any_text
-    from tui_balancer.stop_signals import stopping_interrupts
+    from tui_balancer.process.standard_streams import open_missing, take_any_text
+    from tui_balancer.process.stop_signals import stopping_interrupts
 
     open_missing()
     _take_names_as_utf8()

@@ -23,8 +23,8 @@ from unittest.mock import patch
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
 from tui_balancer.inputs import scan as scanning
-from tui_balancer.inputs.discovery import InputFile, find_inputs
 from tui_balancer.inputs.duplicates import DuplicateIndex
+from tui_balancer.inputs.finding.discovery import InputFile, find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.synthetic import RESIDUE_PERCENT
 

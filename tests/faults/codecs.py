@@ -24,7 +24,7 @@ from pathlib import Path
 
 from tests.support.zstandard import zstd
 from tui_balancer.inputs.content import read_fasta
-from tui_balancer.inputs.discovery import InputFile
+from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.inputs.locating import InputError
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan_file

@@ -39,8 +39,8 @@ from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import FileState, LeaseEnd
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.process.stop_signals import STOP_SIGNALS
 from tui_balancer.run_folder.names import ATTACH_FILE, LOGS_FOLDER
-from tui_balancer.stop_signals import STOP_SIGNALS
 
 PATIENCE_SECONDS = 180.0
 """How long a moment or an end may not come, on a machine that is busy with other things too."""

@@ -31,7 +31,7 @@ SHORT_FORM = (
     "tests/unit/cli/test_preferences.py",
     "tests/unit/cli/commands/test_completion.py",
     "tests/unit/run/prepare/test_precision.py",
-    "tests/unit/test_stop_signals.py",
+    "tests/unit/process/test_stop_signals.py",
     "tests/processes/test_command_line.py",
     "tests/processes/test_run_session.py",
     "tests/terminal/test_screen.py",

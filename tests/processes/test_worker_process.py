@@ -15,7 +15,7 @@ from tui_balancer.engines.worker_end import Cause, WorkerEnd
 from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.leases import Directive
-from tui_balancer.stop_signals import GROUP_SIGNALS
+from tui_balancer.process.stop_signals import GROUP_SIGNALS
 from tui_balancer.workers.process import spawning
 from tui_balancer.workers.wire.protocol import WorkerId
 

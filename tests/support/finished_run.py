@@ -16,7 +16,7 @@ from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.content import read_fasta
-from tui_balancer.inputs.discovery import find_inputs
+from tui_balancer.inputs.finding.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.ledger.changes import FileDone, LeaseEnded, LeaseGranted, OutputsOwned

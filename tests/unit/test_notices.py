@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tui_balancer.inputs.content import read_fasta
-from tui_balancer.inputs.discovery import find_inputs
+from tui_balancer.inputs.finding.discovery import find_inputs
 from tui_balancer.inputs.locating import InputError
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan

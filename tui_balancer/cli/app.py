@@ -29,7 +29,7 @@ from tui_balancer.exit_codes import (
     EXIT_INTERRUPTED,
     EXIT_USAGE,
 )
-from tui_balancer.standard_streams import finish_output, output_problem
+from tui_balancer.process.standard_streams import finish_output, output_problem
 
 app = CommandLine(
     name="tui-balancer",

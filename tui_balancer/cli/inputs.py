@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tui_balancer.errors import UserError
-from tui_balancer.inputs.discovery import require_inputs
+from tui_balancer.inputs.finding.discovery import require_inputs
 from tui_balancer.ledger.reading import is_blank
 from tui_balancer.ledger.schema import LEDGER_NAME
 

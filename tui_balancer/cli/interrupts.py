@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
 
-from tui_balancer.stop_signals import STOP_SIGNALS
+from tui_balancer.process.stop_signals import STOP_SIGNALS
 
 TOGETHER_SECONDS = 0.2
 """Signals within this time count as one; nobody presses Ctrl+C twice as fast."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tui_balancer.attach.client import AttachClient
 from tui_balancer.errors import UserError
-from tui_balancer.inputs.patterns import absolute_pattern
+from tui_balancer.inputs.finding.patterns import absolute_pattern
 from tui_balancer.scheduler.commands import (
     AddFiles,
     Command,

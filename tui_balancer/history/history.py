@@ -13,7 +13,6 @@ from msgspec.json import Decoder
 from msgspec.structs import replace as with_fields
 
 from tui_balancer.errors import UserError
-from tui_balancer.gc_pause import collector_paused
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import LedgerReader, read_ledger
 from tui_balancer.ledger.records import (
@@ -24,6 +23,7 @@ from tui_balancer.ledger.records import (
     SessionRecord,
 )
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.process.gc_pause import collector_paused
 from tui_balancer.run_folder.manifest import Manifest
 from tui_balancer.run_folder.settings_json import marks_of
 from tui_balancer.scheduler.events import (

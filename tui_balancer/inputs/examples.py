@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tui_balancer.inputs.counts import Counts
-from tui_balancer.inputs.discovery import InputFile
+from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.inputs.findings import Findings, Spot
 from tui_balancer.inputs.ids import id_of
 from tui_balancer.inputs.locating import InputError, headers

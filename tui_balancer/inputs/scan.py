@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from tui_balancer.failures import FailureCause
 from tui_balancer.inputs.counting import count_plain
 from tui_balancer.inputs.counts import NOTHING, Counted, Counts
-from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.examples import report
 from tui_balancer.inputs.fasta import FastaStream
+from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.inputs.findings import Findings
 from tui_balancer.inputs.locating import InputError
 from tui_balancer.inputs.records import ReadingRules

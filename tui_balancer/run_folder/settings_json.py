@@ -17,7 +17,7 @@ from tui_balancer.embedding.families.requests import CheckpointModel, parse_mode
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
-from tui_balancer.inputs.patterns import absolute_pattern
+from tui_balancer.inputs.finding.patterns import absolute_pattern
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import RunRecord

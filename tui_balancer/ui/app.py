@@ -18,8 +18,8 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from tui_balancer.errors import UserError
+from tui_balancer.process.stop_signals import STOP_SIGNALS
 from tui_balancer.scheduler.commands import Drain, StopNow
-from tui_balancer.stop_signals import STOP_SIGNALS
 from tui_balancer.ui import glyphs
 from tui_balancer.ui.appearance import Appearance
 from tui_balancer.ui.ascii_filter import AsciiFilter

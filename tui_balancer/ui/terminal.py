@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from tui_balancer.stop_signals import GROUP_SIGNALS
+from tui_balancer.process.stop_signals import GROUP_SIGNALS
 
 _DUMB: Final = frozenset({"dumb", "unknown"})
 """Values of TERM for terminals that cannot move the cursor."""

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from tui_balancer.engines.worker_end import Cause, WorkerEnd, end_of
-from tui_balancer.stop_signals import GROUP_SIGNALS
+from tui_balancer.process.stop_signals import GROUP_SIGNALS
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from tui_balancer.alphabets import NUCLEOTIDE, PROTEIN, Alphabet
 from tui_balancer.inputs import counting
 from tui_balancer.inputs import scan as module
 from tui_balancer.inputs.counting import count_plain
-from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.duplicates import DuplicateIndex
+from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import FileScan, scan_file
 from tui_balancer.notices import Notice, Notices

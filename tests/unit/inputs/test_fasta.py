@@ -17,8 +17,8 @@ from tui_balancer.alphabets import PROTEIN
 from tui_balancer.failures import WORDS, FailureCause
 from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.counts import Counts
-from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.fasta import FastaStream
+from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.inputs.findings import Spot
 from tui_balancer.inputs.locating import InputError
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules

@@ -14,7 +14,7 @@ from tui_balancer.failures import FailureCause
 from tui_balancer.inputs import scan as module
 from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.counting import count_plain
-from tui_balancer.inputs.discovery import InputFile
+from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.inputs.locating import InputError
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import FileScan, scan_file

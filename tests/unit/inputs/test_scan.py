@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 from tui_balancer.inputs.counts import NOTHING, Counts
-from tui_balancer.inputs.discovery import find_inputs
+from tui_balancer.inputs.finding.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import FileScan, scan
 

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.counting import count_plain
 from tui_balancer.inputs.counts import NOTHING, Counted
-from tui_balancer.inputs.discovery import InputFile
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.fasta import FastaStream
+from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.inputs.ids import distinct, taken_apart
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan_file

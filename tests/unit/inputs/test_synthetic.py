@@ -6,7 +6,7 @@ from statistics import median
 import pytest
 
 from tui_balancer.inputs.content import read_fasta
-from tui_balancer.inputs.discovery import find_inputs
+from tui_balancer.inputs.finding.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.inputs.synthetic import LONGEST, RESIDUE_PERCENT, SHORTEST, write_synthetic

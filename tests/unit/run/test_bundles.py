@@ -23,7 +23,7 @@ from tui_balancer.embedding.embedder import Embedder, load_embedder
 from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.requests import CheckpointModel
 from tui_balancer.embedding.settings import EmbeddingSettings
-from tui_balancer.inputs.discovery import find_inputs
+from tui_balancer.inputs.finding.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.leases import Directive

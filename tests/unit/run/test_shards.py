@@ -12,7 +12,7 @@ import pytest
 from msgspec import structs
 
 from tui_balancer.embedding.families.esm2.family import Esm2Shape
-from tui_balancer.inputs.discovery import find_inputs
+from tui_balancer.inputs.finding.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import FileScan, scan
 from tui_balancer.ledger.changes import FileRescanned

@@ -24,7 +24,7 @@ from tui_balancer.engines.dask.tls import (
     settings_of,
 )
 from tui_balancer.errors import UserError, one_line
-from tui_balancer.stop_signals import group_signals_blocked
+from tui_balancer.process.stop_signals import group_signals_blocked
 from tui_balancer.workers.process.spawning import start_helper
 
 CONNECT_SECONDS = 30.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tui_balancer.stop_signals import ignore_group_signals
+from tui_balancer.process.stop_signals import ignore_group_signals
 from tui_balancer.workers.process.detach import redirect
 
 LOG_VARIABLE = "TUI_BALANCER_LOG"

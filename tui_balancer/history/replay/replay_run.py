@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from tui_balancer.gc_pause import collector_paused
 from tui_balancer.history.finished_run import FilesDone, FinishedRun
 from tui_balancer.history.history import read_history
 from tui_balancer.history.replay.index import ReplayIndex
 from tui_balancer.history.replay.state import ReplayState
 from tui_balancer.notices import notice_line
+from tui_balancer.process.gc_pause import collector_paused
 from tui_balancer.run_folder.names import LOGS_FOLDER
 from tui_balancer.run_folder.shards import shown
 from tui_balancer.scheduler.commands import Command, Outcome

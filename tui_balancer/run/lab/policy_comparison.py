@@ -13,7 +13,7 @@ from statistics import median, quantiles
 from msgspec.structs import replace
 
 from tui_balancer.embedding.families.table import MODELS
-from tui_balancer.inputs.discovery import find_inputs
+from tui_balancer.inputs.finding.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.run.lab.cases import THROTTLED_TO, PolicyName, Scenario

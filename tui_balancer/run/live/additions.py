@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 
 from tui_balancer.errors import UserError
-from tui_balancer.inputs.discovery import InputFile, find_inputs, require_inputs
+from tui_balancer.inputs.finding.discovery import InputFile, find_inputs, require_inputs
 from tui_balancer.inputs.scan import ScanStopped
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import FileRecord

@@ -9,9 +9,9 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from tui_balancer.inputs.arrivals import Arrivals, watched_folders
-from tui_balancer.inputs.discovery import InputFile
-from tui_balancer.inputs.searching import no_input
+from tui_balancer.inputs.finding.arrivals import Arrivals, watched_folders
+from tui_balancer.inputs.finding.discovery import InputFile
+from tui_balancer.inputs.finding.searching import no_input
 from tui_balancer.ledger.mounts import on_network
 from tui_balancer.notices import Notice, Notices
 from tui_balancer.run.live.additions import Additions

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tui_balancer.errors import UserError
 from tui_balancer.formatting import listed, plural
-from tui_balancer.inputs.discovery import InputFile
+from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.ledger.records import FileRecord
 from tui_balancer.notices import Notice
 from tui_balancer.outputs.dereplication import added_plan, discard_plan, plan_folder

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from tui_balancer.export.merge import merged_conflicts
-from tui_balancer.inputs.discovery import InputFile
+from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.ledger.lock import refuse_foreign_lock
 from tui_balancer.ledger.records import FileState
 from tui_balancer.outputs.formats import FORMATS

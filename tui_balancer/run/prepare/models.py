@@ -15,7 +15,7 @@ from tui_balancer.embedding.families.table import FAMILIES
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
-from tui_balancer.inputs.discovery import InputFile, find_inputs
+from tui_balancer.inputs.finding.discovery import InputFile, find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.outputs.layout import STEM_SUFFIX, distinct_marks
 from tui_balancer.representations import Representations

@@ -15,9 +15,9 @@ from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.engines.engine import DeviceSearch, EngineAccess
 from tui_balancer.engines.local import LocalAccess
 from tui_balancer.engines.table import find_devices
-from tui_balancer.inputs.arrivals import is_complete, watched_folders
-from tui_balancer.inputs.discovery import InputFile, find_inputs, require_inputs
-from tui_balancer.inputs.searching import NoInputs
+from tui_balancer.inputs.finding.arrivals import is_complete, watched_folders
+from tui_balancer.inputs.finding.discovery import InputFile, find_inputs, require_inputs
+from tui_balancer.inputs.finding.searching import NoInputs
 from tui_balancer.ledger.mounts import on_network
 from tui_balancer.ledger.reading import is_blank
 from tui_balancer.ledger.records import FileState, RunRecord

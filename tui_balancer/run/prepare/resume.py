@@ -11,8 +11,8 @@ from pathlib import Path, PurePath
 from tui_balancer.errors import UserError
 from tui_balancer.extras import versions
 from tui_balancer.formatting import listed, plural
-from tui_balancer.inputs.discovery import InputFile, find_inputs
-from tui_balancer.inputs.patterns import absolute_pattern
+from tui_balancer.inputs.finding.discovery import InputFile, find_inputs
+from tui_balancer.inputs.finding.patterns import absolute_pattern
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.lock import RunLock
 from tui_balancer.ledger.reading import is_blank, read_ledger

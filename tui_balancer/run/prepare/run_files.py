@@ -13,7 +13,7 @@ from msgspec import convert
 
 from tui_balancer.failures import Failure
 from tui_balancer.formatting import plural
-from tui_balancer.inputs.discovery import InputFile
+from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.inputs.scan import FileScan, ScanStopped, scan_file
 from tui_balancer.ledger.changes import Change, FileReopened, FileRescanned
 from tui_balancer.ledger.records import FileRecord, FileRow, FileState

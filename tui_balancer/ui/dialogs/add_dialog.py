@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label, Static
 
-from tui_balancer.inputs.patterns import absolute_pattern
+from tui_balancer.inputs.finding.patterns import absolute_pattern
 from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ui.dialogs.dialog import Dialog
 

@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tui_balancer.errors import UserError
-from tui_balancer.gc_pause import collector_paused
+from tui_balancer.process.gc_pause import collector_paused
 from tui_balancer.workers.preflight.messages import PreflightReport, PreflightRequest, Refused
 from tui_balancer.workers.process.detach import detach
 

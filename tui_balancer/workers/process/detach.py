@@ -12,7 +12,7 @@ from multiprocessing import connection
 from pathlib import Path
 
 from tui_balancer.devices.info import VISIBLE_DEVICES
-from tui_balancer.stop_signals import ignore_group_signals
+from tui_balancer.process.stop_signals import ignore_group_signals
 from tui_balancer.workers.process.memory import keep_freed_memory
 
 ORPHANED = 3

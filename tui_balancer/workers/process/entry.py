@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tui_balancer.gc_pause import collector_paused
+from tui_balancer.process.gc_pause import collector_paused
 from tui_balancer.workers.process.detach import detach, prepare_to_compute
 from tui_balancer.workers.wire.config import WorkerSetup
 

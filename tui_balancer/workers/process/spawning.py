@@ -10,7 +10,7 @@ from collections.abc import Callable
 from multiprocessing import resource_tracker, util
 from multiprocessing.context import SpawnProcess
 
-from tui_balancer.stop_signals import group_signals_blocked
+from tui_balancer.process.stop_signals import group_signals_blocked
 
 _NO_CURRENT_FOLDER = "-P" if sys.version_info >= (3, 11) else "-I"
 """The interpreter's flag; multiprocessing passes on the other effects of -I."""

@@ -13,7 +13,7 @@ from tests.support.ledger_story import FILES
 from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
-from tui_balancer.inputs.discovery import InputFile
+from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.run.prepare.adding import InputsHeld, models_of, new_inputs
 from tui_balancer.run.prepare.models import PreparedModel

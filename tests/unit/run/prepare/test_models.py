@@ -11,7 +11,7 @@ from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
-from tui_balancer.inputs.discovery import InputFile, find_inputs
+from tui_balancer.inputs.finding.discovery import InputFile, find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.run.prepare.models import (
     PreparedModel,

@@ -12,7 +12,7 @@ from msgspec.structs import replace as with_fields
 from tui_balancer.embedding.families.esm2.family import Esm2Shape
 from tui_balancer.errors import UserError
 from tui_balancer.extras import versions
-from tui_balancer.inputs.discovery import find_inputs
+from tui_balancer.inputs.finding.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan_file
 from tui_balancer.ledger.records import FileRow, FileState, RunRecord, SessionRecord

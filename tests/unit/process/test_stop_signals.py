@@ -11,7 +11,7 @@ import pytest
 from tests.support.balance import Clock
 from tui_balancer.cli.interrupts import TOGETHER_SECONDS, Interrupts, counted_interrupts
 from tui_balancer.manual.pages import page
-from tui_balancer.stop_signals import STOP_SIGNALS, stopping_interrupts
+from tui_balancer.process.stop_signals import STOP_SIGNALS, stopping_interrupts
 
 
 @pytest.fixture(autouse=True)

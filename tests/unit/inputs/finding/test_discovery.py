@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.zstandard import zstd
 from tui_balancer.errors import UserError
-from tui_balancer.inputs.discovery import find_inputs
+from tui_balancer.inputs.finding.discovery import find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import scan
 from tui_balancer.inputs.suffixes import split_suffix

@@ -21,7 +21,7 @@ from glob import iglob
 from pathlib import Path, PurePath
 
 from tui_balancer.errors import UserError
-from tui_balancer.inputs.searching import OnLeftOut, matches, mode_of
+from tui_balancer.inputs.finding.searching import OnLeftOut, matches, mode_of
 from tui_balancer.inputs.suffixes import split_suffix
 from tui_balancer.inputs.text import terminal_safe
 

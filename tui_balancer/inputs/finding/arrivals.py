@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui_balancer.errors import UserError
-from tui_balancer.inputs.searching import mode_of
+from tui_balancer.inputs.finding.searching import mode_of
 from tui_balancer.inputs.text import terminal_safe
 
 _FRESH_NS = 2_000_000_000
@@ -73,7 +73,7 @@ def is_complete(path: str | Path, settle: float, *, on_network: bool) -> bool:
     try:
         age = time.time() - Path(path).stat().st_mtime
     except OSError:
-        # Whoever reads it says why it cannot be read.
+        # The scan says why it cannot be read.
         return True
     enough = settle + _NETWORK_SECONDS if on_network else settle
     return age >= enough and (on_network or not is_being_written(path))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.balance import Clock
 from tui_balancer.errors import UserError
-from tui_balancer.inputs.arrivals import Arrivals, is_being_written, watched_folders
+from tui_balancer.inputs.finding.arrivals import Arrivals, is_being_written, watched_folders
 
 LATER = time.time() + 1e6
 """A time of change from which no file has settled, however slow the machine is."""
