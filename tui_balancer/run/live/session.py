@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Protocol
 
 from tui_balancer.errors import UserError
-from tui_balancer.failures import Failure
 from tui_balancer.inputs.scan import ScanStopped
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import FileRecord, FileState, SessionEnd
@@ -20,6 +19,7 @@ from tui_balancer.outputs.partials import sweep_partials
 from tui_balancer.run.live.additions import Additions
 from tui_balancer.run.live.disk_full import DiskFullPause
 from tui_balancer.run.live.idle_release import IdleRelease
+from tui_balancer.run.live.live_files import LiveFiles
 from tui_balancer.run.live.maintenance import Maintenance
 from tui_balancer.run.live.stopping import Stopping
 from tui_balancer.run.live.summary import summarise
@@ -34,9 +34,7 @@ from tui_balancer.run.prepare.run_files import RunFiles, find_run_files
 from tui_balancer.run_folder.folder import RunFolder
 from tui_balancer.run_folder.ledger_writer import LedgerWriter
 from tui_balancer.run_folder.names import LOGS_FOLDER
-from tui_balancer.run_folder.output_counts import OutputCounts
 from tui_balancer.run_folder.presence import FolderLost
-from tui_balancer.run_folder.shards import shown
 from tui_balancer.scheduler.commands import (
     AddFiles,
     Command,
@@ -108,9 +106,6 @@ class RunSession:
         self._began = time.monotonic()
         self._started_at = time.time()
         self._scan_progress = ScanProgress(files_found=prepared.files_found)
-        self._run_files: RunFiles | None = None
-        self._files: list[Unit] = []
-        self._shown: list[Unit] = []
         self.unattended = False
         self.refusal: UserError | None = None
         self._stopping = Stopping(time.monotonic)
@@ -134,13 +129,19 @@ class RunSession:
         self.worker_service = WorkerService(
             self.coordinator, self._ledger_writer, self._disk_pause, self._folder.presence
         )
+        self._files = LiveFiles(
+            self.coordinator,
+            self.worker_service,
+            self._run_state,
+            overwrite=self._settings.overwrite,
+        )
         self._queues, self._manager = create_shared_work_queues(self.worker_service)
         self._attach = attach_service and attach_service(
             self, self._folder.path, self._queues.folder
         )
-        # A file that kills the app too must already be charged for the worker.
         self._starting = threading.Lock()
         self._started = False
+        # A file that kills the app too must already be charged for the worker.
         self._worker_pool = WorkerPool(
             prepared,
             self._folder.path,
@@ -168,7 +169,7 @@ class RunSession:
             time.monotonic,
         )
         self._additions = Additions(
-            prepared, self._folder, self.coordinator, self._take_in, self._stopping.scan
+            prepared, self._folder, self.coordinator, self._add, self._stopping.scan
         )
         self._watcher = None
         if self._settings.watching.watch:
@@ -236,7 +237,7 @@ class RunSession:
 
     def units(self) -> Sequence[Unit]:
         """See `RunHandle.units`."""
-        return self._shown
+        return self._files.shown
 
     def places(self, known: int) -> Places | None:
         """See `RunHandle.places`."""
@@ -275,7 +276,7 @@ class RunSession:
             return Phase.FINISHED
         if self._stopping.phase is not None:
             return self._stopping.phase
-        if self._run_files is None:
+        if self._files.run_files is None:
             return Phase.SCANNING
         return Phase.RUNNING if self.worker_service.facts else Phase.LOADING
 
@@ -312,7 +313,8 @@ class RunSession:
             self._watcher.close()
         self._additions.close()
         self.engine.stop()
-        files = self._run_files.manifest.files if self._run_files is not None else []
+        run_files = self._files.run_files
+        files = run_files.manifest.files if run_files is not None else []
         outputs = [file.output for file in files]
         damage = self._folder.damage(len(files))
         self._stop_reason = damage or self._stop_reason
@@ -330,7 +332,7 @@ class RunSession:
             )
         summary = summarise(
             self._prepared,
-            self._run_files,
+            run_files,
             self.coordinator,
             self.worker_service,
             self._run_stats,
@@ -352,40 +354,16 @@ class RunSession:
         self._finished.set()
 
     def _assign(self, run_files: RunFiles) -> None:
-        """Assign the units, after workers, screens and statistics have them."""
-        manifest = run_files.manifest
-        self._files = files = list(map(manifest.file_unit, range(len(manifest.files))))
-        self.coordinator.warn(*run_files.warnings)
-        self._run_state.expect(files)
-        self.worker_service.manifest = manifest
-        publisher = self.worker_service.publisher
-        publisher.output_counts = OutputCounts.of(run_files.in_state(FileState.DONE))
-        publisher.owned = run_files.owned
-        publisher.overwrite = self._settings.overwrite
-        self._run_files = run_files
-        self._shown = list(shown(files))
-        run_files.assign_to(self.coordinator, files)
-        self._additions.begin(manifest)
+        """Assign the files of the start; from then on others can be added."""
+        self._files.assign(run_files)
+        self._additions.begin(run_files.manifest)
         if self._watcher is not None:
-            self._watcher.start({file.source for file in manifest.files})
+            self._watcher.start({file.source for file in run_files.manifest.files})
 
-    def _take_in(self, new: Sequence[FileRecord], text: str) -> None:
-        """Assign units that were added, after workers, screens and statistics have them."""
-        assert self._run_files is not None, "files are added to those of the start"
-        manifest = self._run_files.manifest
-        manifest.extend(new)
-        manifest.find_plans()
-        files = [manifest.file_unit(file.file_id) for file in new]
-        self._files += files
-        self._shown += shown(files)
-        good = [file.file_id for file in new if not file.error]
-        failed = [
-            (unit, Failure(file.error, file.cause))
-            for unit, file in zip(files, new, strict=True)
-            if file.error
-        ]
+    def _add(self, new: Sequence[FileRecord], text: str) -> None:
+        """Assign files that were added, also to a run that had nothing to do so far."""
         self._start_engine()
-        self.coordinator.add(manifest.units(good), failed, text)
+        self._files.add(new, text)
 
     def _start_engine(self) -> None:
         """Start the workers, unless they are started."""
@@ -398,8 +376,8 @@ class RunSession:
         """Forward an event; called under the coordinator's lock."""
         self._run_state.apply(event)
         self._ledger_writer.note(event)
-        if isinstance(event, UnbundleEvent) and self._run_files is not None:
-            self._run_files.manifest.break_up(event.unit_id)
+        if isinstance(event, UnbundleEvent):
+            self._files.break_up(event.unit_id)
 
     def _note_scan(self, sequences: int, residues: int) -> None:
         self._scan_progress = self._scan_progress.with_file(sequences, residues)

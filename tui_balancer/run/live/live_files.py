@@ -1,0 +1,89 @@
+"""The files of a live run: those of the start, and those that are added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tui_balancer.failures import Failure
+from tui_balancer.ledger.records import FileRecord, FileState
+from tui_balancer.run.live.worker_service import WorkerService
+from tui_balancer.run.prepare.run_files import RunFiles
+from tui_balancer.run_folder.output_counts import OutputCounts
+from tui_balancer.run_folder.shards import shown
+from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
+from tui_balancer.scheduler.model import Unit
+from tui_balancer.view.run_state import RunState
+
+
+class LiveFiles:
+    """Gives files to workers, screens and statistics, and then to the coordinator.
+
+    Args:
+        coordinator: Of the run.
+        worker_service: Turns leases into tasks.
+        run_state: The fold of the run's events.
+        overwrite: Whether files that this run did not write are replaced by its outputs.
+
+    Attributes:
+        run_files: The files of the start; None before they are known. Its manifest grows.
+        shown: What screens list: the files without shards.
+    """
+
+    def __init__(
+        self,
+        coordinator: WorkStealingCoordinator,
+        worker_service: WorkerService,
+        run_state: RunState,
+        *,
+        overwrite: bool,
+    ) -> None:
+        self._coordinator = coordinator
+        self._worker_service = worker_service
+        self._run_state = run_state
+        self._overwrite = overwrite
+        self._files: list[Unit] = []
+        self.run_files: RunFiles | None = None
+        self.shown: list[Unit] = []
+
+    def assign(self, run_files: RunFiles) -> None:
+        """Assign the units of the start."""
+        manifest = run_files.manifest
+        self._files += map(manifest.file_unit, range(len(manifest.files)))
+        self._coordinator.warn(*run_files.warnings)
+        # The fold keeps the list, which grows with added files.
+        self._run_state.expect(self._files)
+        self._worker_service.manifest = manifest
+        publisher = self._worker_service.publisher
+        publisher.output_counts = OutputCounts.of(run_files.in_state(FileState.DONE))
+        publisher.owned = run_files.owned
+        publisher.overwrite = self._overwrite
+        self.run_files = run_files
+        self.shown = list(shown(self._files))
+        run_files.assign_to(self._coordinator, self._files)
+
+    def add(self, new: Sequence[FileRecord], text: str) -> None:
+        """Assign units that come later, after `assign`.
+
+        Args:
+            new: The files with their shards; the ledger has them.
+            text: Which files, for the log.
+        """
+        assert self.run_files is not None, "files are added to those of the start"
+        manifest = self.run_files.manifest
+        manifest.extend(new)
+        manifest.find_plans()
+        files = [manifest.file_unit(file.file_id) for file in new]
+        self._files += files
+        self.shown += shown(files)
+        good = [file.file_id for file in new if not file.error]
+        failed = [
+            (unit, Failure(file.error, file.cause))
+            for unit, file in zip(files, new, strict=True)
+            if file.error
+        ]
+        self._coordinator.add(manifest.units(good), failed, text)
+
+    def break_up(self, unit_id: int) -> None:
+        """Note that the files of a bundle are units of their own from now on."""
+        if self.run_files is not None:
+            self.run_files.manifest.break_up(unit_id)
