@@ -10,7 +10,7 @@ to be computed once, `workers.vectors.shared_blocks` says.
 Each block belongs to the unit that has its pieces first in input order, and is part of that unit's
 estimated cost. Files that are added to a run at work have a plan of their own for what several of
 their units share, in a folder of it with the number of the first one. A unit that needs a block
-nobody has computed yet does so, whoever it belongs to; the plan has the residues, so that no other
+nobody has computed yet does so, whichever unit owns it; the plan has the residues, so that no other
 input need be read. The plan is as large as the sequences that several units have; workers map it
 and hold none of it. Imports no torch.
 """

@@ -248,7 +248,7 @@ class AddFiles(Command, frozen=True, tag="add_files"):
 
     Attributes:
         inputs: Files, folders and globs, absolute; for the models without inputs of their own.
-        by_model: Pairs of a model and an input of its own, as in `--model MODEL=INPUT`.
+        by_model: Pairs of a model and its own input, as in `--model MODEL=INPUT`.
     """
 
     inputs: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Adds inputs to a run at work: finds, checks and scans them in a thread of its own."""
+"""Adds inputs to a run at work: finds, checks and scans them in its own thread."""
 
 from __future__ import annotations
 
