@@ -1,16 +1,18 @@
 """How fast inputs are scanned: `python -m tests.benchmarks.scan`.
 
-Scans 10,000 uneven files of made-up proteins by turns as a run does, copies noted, and by way of
-Biopython, which the scan itself takes for whatever is not plain; and lets Biopython's parser alone
-go over the same files, counting nothing. All are in the page cache. Prints megabytes a second of
-one core's time, for proteins that are as long on average as those of UniProtKB/Swiss-Prot (about
-360 residues), and for shorter ones, as they are predicted on viral contigs (250): what a sequence
-takes however short it is weighs more there.
+Scans 10,000 uneven files of made-up proteins by turns as a run does, copies noted; without a C
+compiler; and by way of Biopython, which the scan itself takes for whatever is not plain. Lets
+Biopython's parser alone go over the same files, counting nothing; and reads and hashes them, doing
+nothing else: the ceiling of whatever notes the SHA-256 of its inputs. All are in the page cache.
+Prints megabytes a second of one core's time, for proteins that are as long on average as those of
+UniProtKB/Swiss-Prot (about 360 residues), and for shorter ones, as they are predicted on viral
+contigs (250): what a sequence takes however short it is weighs more there.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import math
 import random
 import tempfile
@@ -22,7 +24,9 @@ from unittest.mock import patch
 
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
+from tui_balancer.inputs import counting, duplicates
 from tui_balancer.inputs import scan as scanning
+from tui_balancer.inputs.blocks import PlainDivider
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.finding.discovery import InputFile, find_inputs
 from tui_balancer.inputs.records import ReadingRules
@@ -56,6 +60,15 @@ def as_a_run_does(inputs: Sequence[InputFile]) -> int:
     return sum(one.counts.sequences for one in scans)
 
 
+def without_a_compiler(inputs: Sequence[InputFile]) -> int:
+    plain = PlainDivider()
+    with (
+        patch.object(counting, "divider", lambda: plain),
+        patch.object(duplicates, "divider", lambda: plain),
+    ):
+        return as_a_run_does(inputs)
+
+
 def by_way_of_biopython(inputs: Sequence[InputFile]) -> int:
     with patch.object(scanning, "count_plain", lambda *_: None):
         return as_a_run_does(inputs)
@@ -69,8 +82,18 @@ def by_its_parser_alone(inputs: Sequence[InputFile]) -> int:
     return sequences
 
 
-WAYS: dict[str, Callable[[Sequence[InputFile]], int]] = {
+def hashes_alone(inputs: Sequence[InputFile]) -> None:
+    for one in inputs:
+        with one.path.open("rb", buffering=0) as file:
+            digest = hashlib.sha256()
+            while data := file.read(1 << 18):
+                digest.update(data)
+
+
+WAYS: dict[str, Callable[[Sequence[InputFile]], int | None]] = {
+    "read and hashed alone": hashes_alone,
     "the scan": as_a_run_does,
+    "the scan without a compiler": without_a_compiler,
     "the scan by way of Biopython": by_way_of_biopython,
     "Biopython's parser alone": by_its_parser_alone,
 }
@@ -89,6 +112,7 @@ def measure(files: int, sequences: int, mean: int, rounds: int) -> None:
                 began = time.process_time()
                 counted.add(go(inputs))
                 speeds[way].append(megabytes / (time.process_time() - began))
+    counted.discard(None)
     assert len(counted) == 1, f"they disagree on how many sequences there are: {counted}"
     print(
         f"{len(inputs):,} files, {counted.pop():,} sequences of {mean} residues on average, "

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tui_balancer.embedding.forward.compiled import COMPILERS
+from tui_balancer.process.compiled import COMPILERS
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534

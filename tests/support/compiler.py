@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tui_balancer.embedding.forward.compiled import COMPILERS
+from tui_balancer.process.compiled import COMPILERS
 
 
 def require_compiler() -> None:

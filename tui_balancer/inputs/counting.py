@@ -1,9 +1,9 @@
 """What a plain FASTA file holds, counted block by block instead of record by record.
 
-One expression divides a block into headers and sequences, and what can be said of all residues
-is asked of all of them at once. What is unusual (packed files, CRLF, gaps, letters that become X,
-records without an id) is left to `fasta.FastaStream`, which is slower, says what is wrong and
-where, and counts the same.
+`blocks` divides a block into ids and letters, and what can be said of all records is asked of all
+of them at once. What is unusual (packed files, CRLF, gaps, letters that become X, records without
+an id) is left to `fasta.FastaStream`, which is slower, says what is wrong and where, and counts
+the same.
 """
 
 from __future__ import annotations
@@ -11,31 +11,26 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from tui_balancer.alphabets import Alphabet
+from tui_balancer.inputs.blocks import Block, Integers, divider, in_alphabet
 from tui_balancer.inputs.counts import NOTHING, Counted, Counts
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.fasta import LONG_KINDS, NUCLEOTIDE_SHARE, looks_like_nucleotides
 from tui_balancer.inputs.findings import Findings
-from tui_balancer.inputs.lines import is_utf8
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.residues import NUCLEOTIDES
 from tui_balancer.inputs.segments import Stretch
 from tui_balancer.inputs.suspects import (
     LONGEST_ID,
-    begins_in_both_cases,
     is_pir,
     is_short_nucleotides,
     may_be_id,
     may_be_nothing,
-    may_have_words,
     suspicion,
 )
 from tui_balancer.inputs.windows import windows
@@ -50,12 +45,8 @@ _LONGEST_BLOCKS = 64
 _SAMPLE_BYTES = 1 << 12
 """Letters looked at in one go for those that no nucleic acid has; few files take many."""
 
-_HEADER = re.compile(rb">(?<![^\n]>)([!-~]+)(?:[ \t].*)?(?:\n|\Z)")
-"""A header with an id, which is captured; of others the `>` stays where residues should be. It
-begins with what is searched for, which is faster than a line feed before it."""
-
 _SEMICOLON = ord(";")
-_A, _F, _Q, _Z = b"AFQZ"
+_A, _O, _U, _Z, _a, _z = b"AOUZaz"
 
 
 @dataclass(slots=True)
@@ -66,7 +57,9 @@ class _Found:
         size_bytes: Of the file, or the stretch of it.
         letters: Residues of all sequences, before truncation.
         others: Of those, letters that no nucleic acid has; counted until it can be none.
-        ids: Of all sequences that are not empty.
+        ids: Hashes of those of all sequences that are not empty, block by block. Two different ids
+            with the same one would make a number in a warning wrong, with a chance of one in 10^5
+            among 10^7 ids.
         records: All of them so far, and those of the file before the stretch.
         findings: What is odd about them.
     """
@@ -75,7 +68,7 @@ class _Found:
     counts: Counts = NOTHING
     letters: int = 0
     others: int = 0
-    ids: set[bytes] = field(default_factory=set)
+    ids: list[Integers] = field(default_factory=list)
     records: int = 0
     findings: Findings = field(default_factory=Findings)
 
@@ -110,7 +103,8 @@ def count_plain(
                 break
         else:
             if stretch is not None or _is_good(found, rules):
-                return Counted(found.counts, digest.hexdigest(), found.findings)
+                counts = replace(found.counts, duplicates=_repeats(found.ids))
+                return Counted(counts, digest.hexdigest(), found.findings)
     if duplicate_index is not None:
         duplicate_index.forget_file()
     return None
@@ -129,7 +123,7 @@ def _blocks(file: io.FileIO, part: Stretch, on_read: Callable[[bytes], None]) ->
         following = file.read(min(left, _BLOCK_BYTES))
         cut = data.rfind(b"\n>") if following else len(data)
         if cut >= 0:
-            yield b"".join((*held, data[:cut]))
+            yield b"".join((*held, memoryview(data)[:cut]))
             held = [data[cut:]]
         elif len(held) < _LONGEST_BLOCKS:
             held.append(data)
@@ -140,99 +134,82 @@ def _blocks(file: io.FileIO, part: Stretch, on_read: Callable[[bytes], None]) ->
 
 def _add(
     found: _Found,
-    block: bytes,
+    data: bytes,
     rules: ReadingRules,
     duplicate_index: DuplicateIndex | None,
 ) -> bool:
     """Count some whole records; return whether they are plain."""
-    if b"\r" in block or b"\0" in block or not (block.isascii() or is_utf8(block)):
-        return False
-    begin, *parts = _HEADER.split(block)
-    # All but the first block of a file begin with the end of a line.
-    if begin not in (b"", b"\n") or not parts:
-        return False
-    ids, sequences = parts[::2], [lines.replace(b"\n", b"") for lines in parts[1::2]]
     alphabet = rules.alphabet
-    written, absent = sequences, alphabet.absent
-    text = b"".join(sequences)
-    if not _in_alphabet(text, absent):
-        if not alphabet.nucleotides:
-            written = [one.rstrip(b"*") for one in sequences]
-        sequences = [one.upper() for one in written]
-        text = b"".join(sequences)
-        if not _in_alphabet(text, absent):
-            return False
-    lengths = _lengths(sequences)
-    positions: Sequence[int] = range(found.records + 1, found.records + 1 + len(sequences))
-    found.records += len(sequences)
-    if _SEMICOLON in block and any(map(is_pir, ids)):
+    block = divider().divide(data, alphabet)
+    if block is None:
         return False
-    for number in _candidates(ids, written, sequences, lengths, text, alphabet):
+    letters = block.letters
+    if not block.capitals:
+        letters = letters.upper()
+        if not in_alphabet(letters, alphabet):
+            return False
+    begins, lengths, ids = block.begins, block.lengths, block.id_hashes
+    before = found.records + 1
+    found.records += len(lengths)
+    if _SEMICOLON in data and any(is_pir(block.id_of(number)) for number in range(len(lengths))):
+        return False
+    for number in _candidates(block, letters, alphabet.nucleotides):
+        place = slice(begins[number], begins[number] + lengths[number])
         suspect = suspicion(
-            ids[number], written[number], alphabet, nucleotides=rules.refuses_nucleotides
+            block.id_of(number),
+            block.letters[place],
+            alphabet,
+            nucleotides=rules.refuses_nucleotides,
         )
         if suspect is not None:
             if suspect.refusal:
                 return False
-            found.findings.suspect(suspect, positions[number])
-        elif rules.refuses_nucleotides and is_short_nucleotides(sequences[number]):
-            found.findings.short_nucleotides(len(sequences[number]), positions[number])
-    if b"" in sequences:
-        empty = [place for place, one in zip(positions, sequences, strict=True) if not one]
-        found.findings.add_all(NoticeKind.EMPTY, empty)
-        positions = [place for place, one in zip(positions, sequences, strict=True) if one]
-        ids = [id for id, one in zip(ids, sequences, strict=True) if one]
-        sequences = [one for one in sequences if one]
-        lengths = lengths[lengths > 0]
-    known = len(found.ids)
-    found.ids.update(ids)
-    duplicates = len(ids) - (len(found.ids) - known)
-    _add_letters(found, text, rules)
-    long = (lengths > rules.max_length).nonzero()[0].tolist()
-    if long:
-        found.findings.add_all(LONG_KINDS[rules.long], [positions[number] for number in long])
-    found.counts += _counts(sequences, lengths, long, rules, duplicate_index, duplicates)
+            found.findings.suspect(suspect, before + number)
+        elif rules.refuses_nucleotides and is_short_nucleotides(letters[place]):
+            found.findings.short_nucleotides(int(lengths[number]), before + number)
+    long = lengths > rules.max_length
+    if long.any():
+        found.findings.add_all(LONG_KINDS[rules.long], (before + long.nonzero()[0]).tolist())
+    if not lengths.all():
+        found.findings.add_all(NoticeKind.EMPTY, (before + (lengths == 0).nonzero()[0]).tolist())
+        begins, lengths, ids = (one[block.lengths > 0] for one in (begins, lengths, ids))
+    found.ids.append(ids)
+    _add_letters(found, letters, rules)
+    found.counts += _counts(letters, begins, lengths, rules, duplicate_index)
     return True
 
 
-def _candidates(
-    ids: list[bytes],
-    written: list[bytes],
-    sequences: list[bytes],
-    lengths: npt.NDArray[np.int64],
-    text: bytes,
-    alphabet: Alphabet,
-) -> list[int]:
+def _candidates(block: Block, letters: bytes, nucleotides: bool) -> list[int]:
     """Return which records may be suspect, as far as that is quickly told.
 
     Args:
-        written: Their sequences as in the file.
-        sequences: The same in upper case.
+        block: The records.
+        letters: Its letters in upper case.
+        nucleotides: Whether they are in the alphabet.
     """
-    # Of most blocks this is all that takes time: `may_be_coded`, without a call for each record.
-    found = (
-        []
-        if alphabet.nucleotides
-        else [number for number, one in enumerate(sequences) if _F not in one and _Q not in one]
-    )
-    short = (lengths <= LONGEST_ID).nonzero()[0].tolist()
-    if short:
-        found += [number for number in short if may_be_id(ids[number], written[number])]
-    if may_have_words(text):
-        found += [number for number, one in enumerate(sequences) if may_have_words(one)]
-    if written is not sequences:
-        found += [
-            number
-            for number, one in enumerate(written)
-            if begins_in_both_cases(one) or may_be_nothing(one)
-        ]
-    return sorted(number for number in set(found) if lengths[number]) if found else found
+    begins, lengths = block.begins, block.lengths
+    found = set() if nucleotides else set(block.coded)
+    for number in (lengths <= LONGEST_ID).nonzero()[0].tolist():
+        written = block.letters[begins[number] : begins[number] + lengths[number]]
+        if may_be_nothing(written) or may_be_id(block.id_of(number), written):
+            found.add(number)
+    if block.words:
+        each = np.frombuffer(letters, np.uint8)
+        places = ((each == _O) | (each == _U)).nonzero()[0]
+        found.update(np.searchsorted(begins + lengths, places, side="right").tolist())
+    if not block.capitals:
+        found.update(_in_both_cases(block))
+    return sorted(number for number in found if lengths[number])
 
 
-def _in_alphabet(text: bytes, absent: bytes) -> bool:
-    """Whether there are only capitals, and none of those that the alphabet has not."""
-    beyond = np.frombuffer(text, np.uint8) - _A > _Z - _A
-    return not any(letter in text for letter in absent) and not beyond.any()
+def _in_both_cases(block: Block) -> list[int]:
+    """Return the sequences that begin with a capital and a small letter."""
+    several = (block.lengths > 1).nonzero()[0]
+    each, first = np.frombuffer(block.letters, np.uint8), block.begins[several]
+    # Of numbers without a sign, those that are too small become too large.
+    capital, small = each[first] - _A <= _Z - _A, each[first + 1] - _a <= _z - _a
+    both: list[int] = several[capital & small].tolist()
+    return both
 
 
 def _add_letters(found: _Found, text: bytes, rules: ReadingRules) -> None:
@@ -249,45 +226,43 @@ def _add_letters(found: _Found, text: bytes, rules: ReadingRules) -> None:
 
 
 def _counts(
-    sequences: list[bytes],
-    lengths: npt.NDArray[np.int64],
-    long: list[int],
+    letters: bytes,
+    begins: Integers,
+    lengths: Integers,
     rules: ReadingRules,
     duplicate_index: DuplicateIndex | None,
-    duplicates: int,
 ) -> Counts:
-    """Count what of a block's sequences, `long` of them too long, goes through the model."""
+    """Count what of a block's sequences goes through the model; ids are not counted."""
     longest = rules.max_length
-    firsts = bytes((True,)) * len(sequences)
-    if long and rules.long == "truncate":
-        for number in long:
-            sequences[number] = sequences[number][:longest]
+    firsts = np.ones(len(lengths), np.bool_)
+    long = lengths > longest
+    if rules.long == "truncate":
         lengths = np.minimum(lengths, longest)
-    elif long and rules.long == "skip":
-        sequences = [one for one in sequences if len(one) <= longest]
-        lengths, firsts = lengths[lengths <= longest], firsts[len(long) :]
-    embedded, residues = len(sequences), int(lengths.sum())
-    if long and rules.long == "window":
-        cuts = [windows(length, longest) for length in lengths.tolist()]
-        sequences = [
-            one[start:end] for one, own in zip(sequences, cuts, strict=True) for start, end in own
+    elif rules.long == "skip":
+        begins, lengths, firsts = begins[~long], lengths[~long], firsts[~long]
+    embedded, residues = len(lengths), int(lengths.sum())
+    if rules.long == "window" and long.any():
+        cuts = [
+            (begin + start, end - start, start == 0)
+            for begin, length in zip(begins.tolist(), lengths.tolist(), strict=True)
+            for start, end in windows(length, longest)
         ]
-        lengths = _lengths(sequences)
-        firsts = bytes(not number for own in cuts for number in range(len(own)))
+        begins, lengths, firsts = np.array(cuts).T
     if duplicate_index is not None:
-        duplicate_index.extend(sequences, lengths, firsts)
+        duplicate_index.extend(letters, begins, lengths, firsts)
     tokens = rules.alphabet.tokens(lengths)
     return Counts(
         sequences=embedded,
         residues=residues,
         tokens=int(tokens.sum()),
         squared_tokens=int(tokens @ tokens),
-        duplicates=duplicates,
     )
 
 
-def _lengths(sequences: list[bytes]) -> npt.NDArray[np.int64]:
-    return np.fromiter(map(len, sequences), np.int64, len(sequences))
+def _repeats(ids: list[Integers]) -> int:
+    """Return how many ids occurred before, by the hashes of all of them."""
+    ordered = np.sort(np.concatenate(ids)) if ids else np.empty(0, np.int64)
+    return int(np.count_nonzero(ordered[1:] == ordered[:-1]))
 
 
 def _is_good(found: _Found, rules: ReadingRules) -> bool:

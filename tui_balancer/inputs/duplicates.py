@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from tui_balancer.inputs.blocks import Integers, divider
+
 
 @dataclass
 class DuplicateIndex:
@@ -36,24 +38,22 @@ class DuplicateIndex:
 
     def add(self, piece: bytes, *, first: bool) -> None:
         """Note a piece of the file that is scanned."""
-        self.hashes.append(hash(piece))
+        self.hashes.append(divider().hash(piece))
         self.lengths.append(len(piece))
         self.firsts.append(first)
-        self._look_up([piece])
+        if self.known is not None:
+            self.stored.extend(self.known([piece]))
 
     def extend(
-        self, pieces: Sequence[bytes], lengths: npt.NDArray[np.int64], firsts: bytes
+        self, text: bytes, begins: Integers, lengths: Integers, firsts: npt.NDArray[np.bool_]
     ) -> None:
-        """Note many pieces, see `add`."""
-        hashes = np.fromiter(map(hash, pieces), np.int64, len(pieces))
-        self.hashes.frombytes(hashes.tobytes())
+        """Note many pieces of a text, see `add`."""
+        self.hashes.frombytes(divider().hashes(text, begins, lengths).tobytes())
         self.lengths.frombytes(lengths.astype(np.int32).tobytes())
-        self.firsts.extend(firsts)
-        self._look_up(pieces)
-
-    def _look_up(self, pieces: Sequence[bytes]) -> None:
+        self.firsts.extend(firsts.astype(np.bool_).tobytes())
         if self.known is not None:
-            self.stored.extend(self.known(pieces))
+            places = zip(begins.tolist(), (begins + lengths).tolist(), strict=True)
+            self.stored.extend(self.known([text[begin:end] for begin, end in places]))
 
     def forget_file(self) -> None:
         """Forget the pieces of the file that is scanned."""

@@ -1,1 +1,1 @@
-"""What every process of the program needs: standard streams, stop signals, collector pauses."""
+"""What every process of the program needs: standard streams, stop signals, collector pauses, C."""

@@ -82,8 +82,10 @@ def test_the_census_knows_the_pieces_of_usable_files(tmp_path: Path) -> None:
     (tmp_path / "c.fasta").write_text(">e\nMKVL\n")
     duplicate_index, rules = DuplicateIndex(), ReadingRules(4, long="window")
     scan(find_inputs([str(tmp_path)]), rules, duplicate_index=duplicate_index)
-    expected = [*pieces("MKVLAAGW", rules), "MKVL", "MKVL"]
-    assert list(duplicate_index.hashes) == [hash(piece) for piece in expected]
+    expected = DuplicateIndex()
+    for piece in (*pieces("MKVLAAGW", rules), "MKVL", "MKVL"):
+        expected.add(piece.encode(), first=True)
+    assert duplicate_index.hashes == expected.hashes
     assert list(duplicate_index.lengths) == [4] * 5
     assert list(duplicate_index.firsts) == [1, 0, 0, 1, 1]
     assert list(duplicate_index.ends) == [4, 4, 5]

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from tui_balancer.embedding.forward.compiled import NotCompiled, compiled
 from tui_balancer.embedding.packing import PackedBatch
+from tui_balancer.process.compiled import NotCompiled, compiled
 
 _SOURCE = Path(__file__).with_name("attention.c")
 _PROBE_ERROR = 1e-5

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from tests.support.compiler import require_compiler
 from tui_balancer.cache import CACHE_VARIABLE
-from tui_balancer.embedding.forward import compiled as compiling
 from tui_balancer.embedding.forward import compiled_attention
-from tui_balancer.embedding.forward.compiled import NotCompiled, compiled
 from tui_balancer.embedding.forward.compiled_attention import Library, attention_library
+from tui_balancer.process import compiled as compiling
+from tui_balancer.process.compiled import NotCompiled, compiled
 
 torch.set_num_threads(1)
 

@@ -204,8 +204,9 @@ def refusing(monkeypatch: pytest.MonkeyPatch, refused: Path) -> None:
     """Let nobody read a file or folder, not even root."""
     search, open_file = os.scandir, Path.open
 
-    def scandir(path: str) -> Any:
-        if Path(path) == refused:
+    def scandir(path: str | int) -> Any:
+        # A descriptor is what Python removes folders by.
+        if not isinstance(path, int) and Path(path) == refused:
             raise PermissionError(errno.EACCES, "Permission denied")
         return search(path)
 

@@ -13,8 +13,8 @@ import pytest
 
 from tests.support.compiler import require_compiler
 from tui_balancer.cache import CACHE_VARIABLE
-from tui_balancer.embedding.forward import compiled as compiling
-from tui_balancer.embedding.forward.compiled import NotCompiled, compiled
+from tui_balancer.process import compiled as compiling
+from tui_balancer.process.compiled import NotCompiled, compiled
 
 
 @pytest.fixture

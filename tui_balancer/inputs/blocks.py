@@ -1,0 +1,200 @@
+"""Whole FASTA records, divided into ids and letters: by C of our own, or by an expression.
+
+Both divide alike; without a C compiler it takes longer. What is not plain is divided by neither.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from ctypes import CDLL, addressof, c_char_p, c_int, c_int64, c_long, c_void_p
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from tui_balancer.alphabets import Alphabet
+from tui_balancer.inputs.lines import is_utf8
+from tui_balancer.inputs.suspects import may_be_coded, may_have_words
+from tui_balancer.process.compiled import NotCompiled, compiled
+
+Integers: TypeAlias = "npt.NDArray[np.int64]"
+
+_SOURCE = Path(__file__).with_name("blocks.c")
+
+_HEADER = re.compile(rb">(?<![^\n]>)([!-~]+)(?:[ \t].*)?(?:\n|\Z)")
+"""A header with an id, which is captured; of others the `>` stays where residues should be. It
+begins with what is searched for, which is faster than a line feed before it."""
+
+_BEGIN = ord(">")
+_A, _Z = b"AZ"
+
+_CONTROL, _FOREIGN, _OTHERS, _WORDS = 1, 2, 4, 8
+"""What `blocks.c` says of a block."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some whole records.
+
+    Attributes:
+        letters: Of all sequences as in the file, without line feeds and `*` at their ends.
+        begins: Where each sequence begins in them.
+        lengths: Letters of each sequence.
+        id_of: Returns the id of a record, by its number from 0.
+        id_hashes: Of each record, see `Divider.hashes`.
+        coded: Numbers of the records that may be coded, see `suspects.may_be_coded`.
+        capitals: Whether the letters are capitals of the alphabet alone.
+        words: Whether there may be words, see `suspects.may_have_words`.
+    """
+
+    letters: bytes
+    begins: Integers
+    lengths: Integers
+    id_of: Callable[[int], bytes]
+    id_hashes: Integers
+    coded: list[int]
+    capitals: bool
+    words: bool
+
+
+class Divider(Protocol):
+    """A way to divide blocks."""
+
+    def divide(self, data: bytes, alphabet: Alphabet) -> Block | None:
+        """Divide whole records; return None, or letters with a `>`, if they are not plain.
+
+        Args:
+            data: Begins with a header, or with the end of the line before it.
+            alphabet: What the model reads. At the end of proteins, `*` is left out.
+        """
+
+    def hash(self, piece: bytes) -> int:
+        """Return a 64-bit hash, the same for all calls in a process."""
+
+    def hashes(self, text: bytes, begins: Integers, lengths: Integers) -> Integers:
+        """Return the hash of each piece of a text."""
+
+
+class PlainDivider:
+    """Python alone."""
+
+    def divide(self, data: bytes, alphabet: Alphabet) -> Block | None:
+        """See `Divider.divide`."""
+        if b"\r" in data or b"\0" in data or not (data.isascii() or is_utf8(data)):
+            return None
+        begin, *parts = _HEADER.split(data)
+        if begin not in (b"", b"\n") or not parts:
+            return None
+        ids, sequences = parts[::2], [lines.replace(b"\n", b"") for lines in parts[1::2]]
+        if b"*" in data and not alphabet.nucleotides:
+            sequences = [one.rstrip(b"*") for one in sequences]
+        # Most proteins have an F or a Q; a look for the capitals is quick.
+        coded = [
+            number
+            for number, one in enumerate(sequences)
+            if may_be_coded(one) and may_be_coded(one.upper())
+        ]
+        letters = b"".join(sequences)
+        lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
+        capitals = in_alphabet(letters, alphabet)
+        return Block(
+            letters,
+            np.cumsum(lengths) - lengths,
+            lengths,
+            ids.__getitem__,
+            np.fromiter(map(hash, ids), np.int64, len(ids)),
+            coded,
+            capitals,
+            may_have_words(letters if capitals else letters.upper()),
+        )
+
+    def hash(self, piece: bytes) -> int:
+        """See `Divider.hash`."""
+        return hash(piece)
+
+    def hashes(self, text: bytes, begins: Integers, lengths: Integers) -> Integers:
+        """See `Divider.hashes`."""
+        places = zip(begins.tolist(), (begins + lengths).tolist(), strict=True)
+        return np.fromiter((hash(text[begin:end]) for begin, end in places), np.int64, len(begins))
+
+
+class CompiledDivider:
+    """The compiled functions, which let other threads run meanwhile."""
+
+    def __init__(self, library: CDLL) -> None:
+        self._divide, self._hash = library.divide, library.hash_piece
+        self._hash_pieces = library.hash_pieces
+        self._divide.argtypes = (c_char_p, c_long, c_int, c_char_p, *[c_void_p] * 8)
+        self._divide.restype = c_long
+        self._hash.argtypes = (c_char_p, c_int64)
+        self._hash.restype = c_int64
+        self._hash_pieces.argtypes = (c_char_p, c_void_p, c_void_p, c_long, c_void_p)
+        self._hash_pieces.restype = None
+
+    def divide(self, data: bytes, alphabet: Alphabet) -> Block | None:
+        """See `Divider.divide`."""
+        # Where there are few, bytes.count takes six times as long.
+        most = int(np.count_nonzero(np.frombuffer(data, np.uint8) == _BEGIN))
+        letters, facts = np.empty(len(data), np.uint8), c_int64()
+        numbers = np.empty((6, most), np.int64)
+        count = self._divide(
+            *(data, len(data), not alphabet.nucleotides, alphabet.absent),
+            *(letters.ctypes.data, addressof(facts)),
+            *(numbers.ctypes.data + row * numbers.strides[0] for row in range(6)),
+        )
+        has = facts.value
+        if count < 1 or has & _CONTROL or (has & _FOREIGN and not is_utf8(data)):
+            return None
+        begins, lengths, id_begins, id_lengths, id_hashes, coded = numbers[:, :count]
+
+        def id_of(number: int) -> bytes:
+            begin = id_begins[number]
+            return data[begin : begin + id_lengths[number]]
+
+        return Block(
+            letters[: begins[-1] + lengths[-1]].tobytes(),
+            begins,
+            lengths,
+            id_of,
+            id_hashes,
+            coded.nonzero()[0].tolist(),
+            not has & _OTHERS,
+            bool(has & _WORDS),
+        )
+
+    def hash(self, piece: bytes) -> int:
+        """See `Divider.hash`."""
+        found: int = self._hash(piece, len(piece))
+        return found
+
+    def hashes(self, text: bytes, begins: Integers, lengths: Integers) -> Integers:
+        """See `Divider.hashes`."""
+        begins, lengths = np.ascontiguousarray(begins), np.ascontiguousarray(lengths)
+        hashes = np.empty(len(begins), np.int64)
+        places = (begins.ctypes.data, lengths.ctypes.data)
+        self._hash_pieces(text, *places, len(begins), hashes.ctypes.data)
+        return hashes
+
+
+def in_alphabet(letters: bytes, alphabet: Alphabet) -> bool:
+    """Whether there are only capitals of the alphabet."""
+    # Of numbers without a sign, those that are too small become too large.
+    beyond = np.frombuffer(letters, np.uint8) - _A > _Z - _A
+    return not any(letter in letters for letter in alphabet.absent) and not beyond.any()
+
+
+@cache
+def divider() -> Divider:
+    """Return the quickest way there is on this machine."""
+    try:
+        return CompiledDivider(compiled(_SOURCE))
+    except NotCompiled as error:
+        _log.info("scanning without a C compiler's help, which is slower: %s", error)
+        return PlainDivider()
