@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
+from typing import TypeVar
 
 CACHE_VARIABLE = "TUI_BALANCER_CACHE"
 """Environment variable that names another folder than the user's cache."""
+
+Kept = TypeVar("Kept")
 
 COMPILED = "compiled"
 """Its folder of libraries made of C of our own."""
@@ -33,3 +37,27 @@ def cache_folder() -> Path:
 
     folder = os.environ.get(CACHE_VARIABLE)
     return Path(folder) if folder else user_cache_path("tui-balancer")
+
+
+def read_cached(name: str, kind: type[Kept]) -> Kept | None:
+    """Return what a file of the folder has as JSON; None without a valid one."""
+    import msgspec
+
+    try:
+        return msgspec.json.decode((cache_folder() / name).read_bytes(), type=kind)
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def write_cached(name: str, content: bytes) -> None:
+    """Write a file of the folder as a whole, so that a reader never finds a part of it.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    path = cache_folder() / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=name)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    Path(temporary).replace(path)

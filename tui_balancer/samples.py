@@ -14,11 +14,14 @@ class DeviceSample:
         memory_total: Bytes.
         sensor_utilisation: In [0, 1]: NVML's figure for a CUDA device, the share of its
             threads that the worker process keeps running for the processor.
+        process_memory: Bytes of a CUDA device that the worker process has; its workers share the
+            other figures.
     """
 
     memory_used: int | None = None
     memory_total: int | None = None
     sensor_utilisation: float | None = None
+    process_memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

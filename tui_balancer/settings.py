@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tui_balancer.devices.selection import AUTO
+from tui_balancer.devices.selection import AUTO, WorkersPerGpu
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision, PrecisionChoice, ReadAs
 from tui_balancer.engines.request import EngineRequest
 from tui_balancer.inputs.records import ReadingRules
@@ -76,6 +76,7 @@ class DeviceSettings:
 
     Attributes:
         devices: `auto`, or a list such as `cuda:0,cuda:2`, `cuda`, `mps`, `cpu`.
+        workers_per_gpu: Workers of each card; no output hangs on it.
         cpu_workers: Workers on the CPU; None shares out the cores.
         cpu_threads: Threads of each; None shares out the cores.
         weights: `--weights` as written; None takes the table's.
@@ -84,6 +85,7 @@ class DeviceSettings:
     """
 
     devices: str = AUTO
+    workers_per_gpu: WorkersPerGpu = 1
     cpu_workers: int | None = None
     cpu_threads: int | None = None
     weights: str | None = None

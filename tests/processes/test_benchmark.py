@@ -63,7 +63,7 @@ def test_the_command_prints_a_table_of_every_format_and_length(model: ModelSourc
     command = [sys.executable, "-m", "tui_balancer", "bench", "--model", str(model.checkpoint)]
     result = complete([*command, "--devices", "cpu", "--cpu-workers", "1", "--seconds", "0.1"])
     assert (result.returncode, result.stderr) == (0, "")
-    rows = re.findall(r"^ cpu +(\w+) +(\S+) .* \d+% *$", result.stdout, re.MULTILINE)
+    rows = re.findall(r"^ cpu +(\w+) +1 +(\S+) .* \d+% *$", result.stdout, re.MULTILINE)
     lengths = ["30–100", "101–300", "301–1022"]
     assert rows == [(precision, one) for precision in ("fp32", "bf16") for one in lengths]
 

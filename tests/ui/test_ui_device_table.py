@@ -104,6 +104,35 @@ def test_a_dead_device_says_why() -> None:
     assert plain(running_cell(row(BROKEN.devices[1]), 60)) == "CUDA out of memory, three times"
 
 
+def test_the_figures_of_a_card_stand_once() -> None:
+    workers = tuple(
+        replace(one, device=device)
+        for one, device in zip(DEVICES, ("cuda:0/0", "cuda:0/1", "cuda:1", "cuda:0/2"), strict=True)
+    )
+    rows = device_rows(replace(RUNNING, devices=workers), ())
+    cells = {
+        one.title: [plain(one.cell(row, one.width)).strip() for row in rows]
+        for one in columns(no_samples, 8)
+        if one.title in ("Device", "Memory", "Load")
+    }
+    assert cells == {
+        "Device": ["cuda:0/0", "cuda:0/1", "cuda:1", "cuda:0/2"],
+        "Memory": ["31.0/80.0 GiB", '"', "17.0/24.0 GiB", '"'],
+        "Load": ["93%", '"', "–", "–"],
+    }
+
+
+async def test_names_of_workers_are_shown_whole() -> None:
+    workers = tuple(replace(one, device=f"cuda:1/{n}") for n, one in enumerate(DEVICES))
+    run = fake_run(replace(RUNNING, devices=workers))
+    async with shown(run) as pilot:
+        text = await seen(pilot)
+        assert "▸ cuda:1/0 ● busy" in text
+        run.change(devices=DEVICES)
+        await look(pilot)
+        assert "▸ cuda:0  ● busy" in await seen(pilot)
+
+
 def test_an_idle_device_has_no_file() -> None:
     assert plain(running_cell(row(IDLE), 20)) == "–"
 

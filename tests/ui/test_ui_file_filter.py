@@ -67,6 +67,22 @@ def test_a_word_names_the_devices_of_a_node_or_of_each_node(
     assert parse_filter(word, NODES).devices == devices
 
 
+@pytest.mark.parametrize(
+    ("word", "devices"),
+    [
+        ("cuda:0", ("cuda:0/0", "cuda:0/1", "n1/cuda:0/1")),
+        ("cuda:0/1", ("cuda:0/1", "n1/cuda:0/1")),
+        ("cuda", ("cuda:0/0", "cuda:0/1", "cuda:1", "n1/cuda:0/1")),
+        ("1", ()),
+    ],
+)
+def test_a_word_names_the_workers_of_a_card_or_one_of_them(
+    word: str, devices: tuple[str, ...]
+) -> None:
+    several = ("cuda:0/0", "cuda:0/1", "cuda:1", "n1/cuda:0/1")
+    assert parse_filter(word, several).devices == devices
+
+
 @given(texts)
 def test_words_written_down_are_read_back_as_words(text: str) -> None:
     found = parse_filter(text, DEVICES).words

@@ -23,6 +23,7 @@ class Range:
         whole: Whether it must be an integer.
         above: Whether the minimum itself is excluded.
         time: Whether it is a time, in seconds or with a unit: `90`, `90s`, `5m`, `2h`, `1d`.
+        word: What is understood instead of a number; empty for nothing.
     """
 
     least: float
@@ -30,14 +31,17 @@ class Range:
     whole: bool
     above: bool = False
     time: bool = False
+    word: str = ""
 
-    def __call__(self, _type: object, tokens: Sequence[Token]) -> float:
-        """Return the parsed number.
+    def __call__(self, _type: object, tokens: Sequence[Token]) -> float | str:
+        """Return the parsed number, or the word.
 
         Raises:
             UserError: It is not a number, or out of range.
         """
         (token,) = tokens
+        if self.word and token.value == self.word:
+            return self.word
         try:
             number = self._read(token.value)
         except ValueError:
@@ -50,6 +54,7 @@ class Range:
     def __str__(self) -> str:
         kind = "a whole number" if self.whole else "a number"
         kind = "a time such as 90s, 5m or 2h, in seconds" if self.time else kind
+        kind = f"{self.word} or {kind}" if self.word else kind
         least = f"more than {self.least:g} and at most" if self.above else f"from {self.least:g} to"
         most = f"{self.most:,}" if self.whole else f"{self.most:,.0f}"
         return f"{kind} {least} {most}"
@@ -66,9 +71,9 @@ _TIME = re.compile(r"([\d.]+)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def whole(least: int, most: int, **others: Any) -> Parameter:
-    """Return the declaration of an option with an integer."""
-    return Parameter(converter=Range(least, most, whole=True), n_tokens=1, **others)
+def whole(least: int, most: int, *, word: str = "", **others: Any) -> Parameter:
+    """Return the declaration of an option with an integer, or a word instead."""
+    return Parameter(converter=Range(least, most, whole=True, word=word), n_tokens=1, **others)
 
 
 def decimal(least: float, most: float, *, above: bool = False, **others: Any) -> Parameter:

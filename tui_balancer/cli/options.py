@@ -14,11 +14,12 @@ from cyclopts import Group, Parameter
 
 from tui_balancer.cli.declarations import decimal, flag, seconds, whole
 from tui_balancer.cli.help import COMMON
-from tui_balancer.devices.selection import AUTO
+from tui_balancer.device_names import MOST_CARD_WORKERS
+from tui_balancer.devices.selection import AUTO, WorkersPerGpu
 from tui_balancer.embedding.families.table import DEFAULT_MODEL, TITLES
 from tui_balancer.embedding.settings import ReadAs
 from tui_balancer.scheduler.model import CountSettings, TimeSettings
-from tui_balancer.settings import HANG_FLOOR_SECONDS, SETTLE_SECONDS
+from tui_balancer.settings import HANG_FLOOR_SECONDS, SETTLE_SECONDS, DeviceSettings
 
 MODEL = Group("Model", sort_key=1)
 DEVICES = Group("Devices", sort_key=2)
@@ -107,6 +108,19 @@ class DeviceOptions:
         Parameter(
             help=f"{AUTO} (default) takes every CUDA device, else MPS, else the CPU; or a list: "
             "cuda:0,cuda:2 or cuda or mps or cpu."
+        ),
+    ] = None
+
+    workers_per_gpu: Annotated[
+        WorkersPerGpu | None,
+        whole(
+            1,
+            MOST_CARD_WORKERS,
+            word=AUTO,
+            help="Workers of each CUDA device (default: "
+            f"{DeviceSettings().workers_per_gpu}), which share its memory and are named cuda:0/0, "
+            "cuda:0/1. A small model may need several to keep a card busy; auto takes what bench "
+            "measured. No output depends on it.",
         ),
     ] = None
 

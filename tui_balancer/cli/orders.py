@@ -33,7 +33,7 @@ from tui_balancer.scheduler.commands import (
 )
 from tui_balancer.scheduler.model import PolicySettings, TimeSettings
 from tui_balancer.scheduler.policy.rule_settings import choices, validate
-from tui_balancer.view.names import FileSelection, UnknownName
+from tui_balancer.view.names import FileSelection, UnknownName, find_devices
 
 Commands = tuple[Command, ...]
 
@@ -109,20 +109,29 @@ def require_sense(order: Order) -> None:
         raise UserError(f"{order.action} does not understand {order.words[int(most)]!r}")
 
 
-def _pause(order: Order, _run: AttachClient) -> Commands:
-    return tuple(map(PauseDevice, order.words)) or (PauseAll(),)
+def _devices(order: Order, run: AttachClient) -> tuple[str, ...]:
+    """Return the devices that an order's words mean."""
+    return find_devices(order.words, [one.device for one in run.status().devices])
 
 
-def _continue(order: Order, _run: AttachClient) -> Commands:
-    return tuple(map(ResumeDevice, order.words)) or (ResumeAll(),)
+def _pause(order: Order, run: AttachClient) -> Commands:
+    if not order.words:
+        return (PauseAll(),)
+    return tuple(map(PauseDevice, _devices(order, run)))
 
 
-def _drain(order: Order, _run: AttachClient) -> Commands:
-    return tuple(map(DrainDevice, order.words))
+def _continue(order: Order, run: AttachClient) -> Commands:
+    if not order.words:
+        return (ResumeAll(),)
+    return tuple(map(ResumeDevice, _devices(order, run)))
 
 
-def _start(order: Order, _run: AttachClient) -> Commands:
-    return tuple(map(StartDevice, order.words))
+def _drain(order: Order, run: AttachClient) -> Commands:
+    return tuple(map(DrainDevice, _devices(order, run)))
+
+
+def _start(order: Order, run: AttachClient) -> Commands:
+    return tuple(map(StartDevice, _devices(order, run)))
 
 
 def _threshold(order: Order, run: AttachClient) -> Commands:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich import box
 from rich.table import Table
 
+from tui_balancer.device_names import card_workers
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.formatting import count, estimate, memory, percent, quantity
 from tui_balancer.run.prepare.learned_rates import learned_words, load_rates
@@ -38,17 +39,18 @@ def plan_table(planned: Sequence[PlannedDevice]) -> Table:
 def devices_table(devices: Sequence[SelectedDevice], specs: Sequence[DeviceSpec]) -> Table:
     """Return the devices with weights, reasons, and the speeds that earlier runs measured."""
     table = _table(("device", "name"), ("memory", "threads", "weight"), ("why", "learned"))
-    rates = load_rates()
+    rates, workers = load_rates(), card_workers(one.device for one in devices)
     for one, spec in zip(devices, specs, strict=True):
-        match = match_device_weight(one.device, one.name)
+        sharing = workers[one.device]
+        match = match_device_weight(one.device, one.name).shared(sharing)
         table.add_row(
             one.device,
             one.name,
-            memory(one.memory_total),
+            memory(one.memory_total) + (f" / {sharing}" if sharing > 1 else ""),
             str(one.threads),
             f"{spec.weight:.2f}",
             match.reason if spec.weight == match.weight else "given by --weights",
-            learned_words(one, rates),
+            learned_words(one, rates, workers=sharing),
         )
     return table
 
@@ -56,12 +58,14 @@ def devices_table(devices: Sequence[SelectedDevice], specs: Sequence[DeviceSpec]
 def bench_table(measured: Sequence[Measurement]) -> Table:
     """Return each device's speed by number format and length of the proteins."""
     table = _table(
-        ("device", "precision"), ("residues", "residues/s", "FLOP/s", "ceiling", "of ceiling")
+        ("device", "precision"),
+        ("workers", "residues", "residues/s", "FLOP/s", "ceiling", "of ceiling"),
     )
     for one in measured:
         table.add_row(
             one.device,
             one.precision,
+            str(one.workers),
             f"{one.bucket.shortest}–{one.bucket.longest}",
             quantity(one.residues_per_second),
             quantity(one.flops_per_second),

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tui_balancer.device_names import device_name
+
 VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
 """Environment variable that tells CUDA, when it begins, which cards there are."""
 
 
-def kind_of(device: str) -> str:
-    """Return the kind of a device by its name, also on a node: `cuda`, `mps` or `cpu`."""
-    return device.rpartition("/")[2].partition(":")[0]
+def local_device(device: str, visible: str) -> str:
+    """Return the name that torch has for a device in the process of its worker.
+
+    Args:
+        device: Its name in the run.
+        visible: See `DeviceInfo`.
+    """
+    return "cuda:0" if visible else device_name(device).place
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +31,7 @@ class DeviceInfo:
         uuid: By which NVML knows it: `GPU-…` or `MIG-…`; None where there is none.
         capability: CUDA's compute capability, (8, 0) for an A100; None for other devices.
         visible: What `CUDA_VISIBLE_DEVICES` must say in its worker's process; empty where that
-            sees all cards. To such a worker the device is `cuda:0`.
+            sees all cards; see `local_device`.
         relative_speed: Of its matrix products in the number format that was asked for, as a
             multiple of that in float32; None where it was not measured.
     """
@@ -40,4 +47,4 @@ class DeviceInfo:
     @property
     def kind(self) -> str:
         """What it is: `cuda`, `mps` or `cpu`."""
-        return kind_of(self.device)
+        return device_name(self.device).kind

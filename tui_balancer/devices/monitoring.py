@@ -5,6 +5,7 @@ A sensor that is missing or fails is a value, None, and never an error.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 
@@ -36,15 +37,18 @@ def open_monitor(device: DeviceInfo, threads: int) -> DeviceMonitor:
 
 
 def _card_sample(device: DeviceInfo, handle: object | None) -> DeviceSample:
-    """Return memory as torch tells it, and NVML's utilisation."""
+    """Return memory as torch tells it, and NVML's utilisation and memory of this process."""
     import torch
 
     utilisation = nvml_utilisation(handle)
+    own = nvml_process_memory(handle)
     try:
         free, total = torch.cuda.mem_get_info(device.device)
+        if own is None:
+            own = torch.cuda.memory_reserved(device.device)
     except RuntimeError:
-        return DeviceSample(None, device.memory_total, utilisation)
-    return DeviceSample(total - free, total, utilisation)
+        return DeviceSample(None, device.memory_total, utilisation, own)
+    return DeviceSample(total - free, total, utilisation, own)
 
 
 def _mps_sample(device: DeviceInfo) -> DeviceSample:
@@ -80,3 +84,18 @@ def nvml_utilisation(handle: object | None) -> float | None:
         return float(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu) / 100
     except pynvml.NVMLError:
         return None
+
+
+def nvml_process_memory(handle: object | None) -> int | None:
+    """Return the bytes of a card that this process has.
+
+    None where the driver does not tell, or knows the process by another number, as in a container.
+    """
+    if handle is None:
+        return None
+    try:
+        processes = pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
+    except pynvml.NVMLError:
+        return None
+    mine = (one.usedGpuMemory for one in processes if one.pid == os.getpid())
+    return next((int(used) for used in mine if used is not None), None)

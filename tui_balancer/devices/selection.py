@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
+from tui_balancer.device_names import MOST_CARD_WORKERS, device_name
 from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.processor import CPU
 from tui_balancer.errors import UserError
 
 AUTO = "auto"
+
+WorkersPerGpu = int | Literal["auto"]
+"""Workers of each card, or as many as suit it."""
+
 _FORMS = "auto, cuda, cuda:N, mps, cpu, or a list such as cuda:0,cuda:2"
-_NUMBERED = re.compile(r"cuda:(\d+)")
+_NUMBERED = re.compile(r"cuda:(\d+)(?:/(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +26,7 @@ class DeviceRequest:
     """What a person wrote for `--devices`.
 
     Attributes:
-        names: `auto` alone, or any of `cuda`, `cuda:N`, `mps` and `cpu`, none twice.
+        names: `auto` alone, or any of `cuda`, `cuda:N`, `cuda:N/M`, `mps` and `cpu`, none twice.
     """
 
     names: tuple[str, ...]
@@ -35,7 +41,7 @@ class DeviceRequest:
 class SelectedDevice(DeviceInfo):
     """A device of the run: it gets one worker.
 
-    Its `device` is `cuda:0`, `mps`, `cpu:0`; on a cluster with its node before it, `NODE/cuda:0`.
+    Its `device` is its name in the run, see `device_names`.
 
     Attributes:
         threads: CPU threads of its worker.
@@ -79,6 +85,9 @@ def parse_devices(text: str) -> DeviceRequest:
         name = word.strip()
         if numbered := _NUMBERED.fullmatch(name):
             name = f"cuda:{int(numbered[1])}"
+            if numbered[2]:
+                name += f"/{int(numbered[2])}"
+                require_slot(name)
         elif name.startswith("cpu:"):
             raise UserError(f"--devices {name}: write cpu, and --cpu-workers for their number")
         elif name not in (AUTO, "cuda", "mps", CPU):
@@ -114,18 +123,32 @@ def select_devices(
     cuda = [info for info in found if info.device.startswith("cuda:")]
     chosen: dict[str, DeviceInfo] = {}
     for name in names:
+        place = device_name(name).place
         if name == "cuda" and cuda:
             chosen.update((info.device, info) for info in cuda)
-        elif name != CPU and name in by_name:
-            chosen[name] = by_name[name]
+        elif name != CPU and place in by_name:
+            chosen[name] = by_name[place]
         elif name != CPU:
             raise UserError(_missing(name, cuda))
-    selected = [
-        SelectedDevice.of(info, info.device) for info in sorted(chosen.values(), key=found.index)
-    ]
+
+    def order(name: str) -> tuple[int, int]:
+        return found.index(chosen[name]), device_name(name).slot or 0
+
+    selected = [SelectedDevice.of(chosen[name], name) for name in sorted(chosen, key=order)]
     if CPU in names:
-        selected += _processor_workers(by_name[CPU], shares, len(selected))
+        accelerators = len({device_name(one.device).card for one in selected})
+        selected += _processor_workers(by_name[CPU], shares, accelerators)
     return tuple(selected)
+
+
+def require_slot(name: str) -> None:
+    """Refuse a worker of a card whose number is too high.
+
+    Raises:
+        UserError: It is.
+    """
+    if (device_name(name).slot or 0) >= MOST_CARD_WORKERS:
+        raise UserError(f"{name}: a card has at most {MOST_CARD_WORKERS} workers, from /0")
 
 
 def _automatic(found: Sequence[DeviceInfo], shares: ProcessorShares) -> tuple[str, ...]:
@@ -138,7 +161,10 @@ def _automatic(found: Sequence[DeviceInfo], shares: ProcessorShares) -> tuple[st
 def _processor_workers(
     processor: DeviceInfo, shares: ProcessorShares, accelerators: int
 ) -> list[SelectedDevice]:
-    """Return the processor's workers; every accelerator's worker keeps a core for itself."""
+    """Return the processor's workers; a core is left for every accelerator.
+
+    However many workers an accelerator has: the processor's outputs depend on its threads.
+    """
     cores = max(1, shares.cores - accelerators)
     workers = shares.workers
     if workers is None:

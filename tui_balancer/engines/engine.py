@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tui_balancer.devices.selection import SelectedDevice
+from tui_balancer.devices.selection import SelectedDevice, WorkersPerGpu
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import Precision
 from tui_balancer.engines.remote.membership import Membership
@@ -63,6 +63,7 @@ class DeviceSearch:
         folder: The run folder.
         logs: Folder for the workers' output.
         devices: Value of `--devices`.
+        workers_per_gpu: Most workers of a card.
         cpu_workers: Requested number; None for the default.
         cpu_threads: Requested threads per worker; None for the default.
         inputs: The run's input files: nodes must see one of each folder.
@@ -74,6 +75,7 @@ class DeviceSearch:
     folder: Path
     logs: Path
     devices: str
+    workers_per_gpu: WorkersPerGpu
     cpu_workers: int | None
     cpu_threads: int | None
     inputs: tuple[Path, ...]

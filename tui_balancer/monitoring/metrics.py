@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from tui_balancer.device_names import device_name
+from tui_balancer.samples import DeviceSample
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 from tui_balancer.view.handle import Phase, RunSnapshot
 
@@ -62,6 +64,20 @@ def _device(
     return MetricOf(f"device_{name}", kind, about, ("device",), samples)
 
 
+def _card(name: str, about: str, read: Callable[[DeviceSample], float | None]) -> MetricOf:
+    """Return a metric of a card as a whole: however many workers it has, there is one figure."""
+
+    def samples(snapshot: RunSnapshot) -> Iterable[Sample]:
+        figures: dict[str, float] = {}
+        for one in snapshot.devices:
+            value = read(one.sample)
+            if value is not None:
+                figures.setdefault(device_name(one.device).card, value)
+        return (((card,), value) for card, value in figures.items())
+
+    return MetricOf(f"device_{name}", "gauge", about, ("device",), samples)
+
+
 def _files(snapshot: RunSnapshot) -> Iterable[Sample]:
     totals = snapshot.totals
     for state in ("waiting", "running", "done", "failed", "skipped"):
@@ -111,13 +127,20 @@ METRICS: Final = (
     _device("queued_flops", "FLOPs in its queue", lambda one: one.queued_cost),
     _device("finish_seconds", "Estimated seconds to its end", lambda one: one.finish_seconds),
     _device("busy_ratio", "Recent share of time with a batch", lambda one: one.utilisation),
-    _device(
+    _card(
         "sensor_ratio",
-        "Utilisation that its sensor reports, from 0 to 1",
-        lambda one: one.sample.sensor_utilisation,
+        "Utilisation that its sensor reports, from 0 to 1; one figure a card",
+        lambda sample: sample.sensor_utilisation,
     ),
-    _device("memory_used_bytes", "Memory in use", lambda one: one.sample.memory_used),
-    _device("memory_bytes", "Memory in all", lambda one: one.sample.memory_total),
+    _card(
+        "memory_used_bytes", "Memory in use; one figure a card", lambda sample: sample.memory_used
+    ),
+    _card("memory_bytes", "Memory in all; one figure a card", lambda sample: sample.memory_total),
+    _device(
+        "process_memory_bytes",
+        "Memory of a CUDA device that its worker has",
+        lambda one: one.sample.process_memory,
+    ),
     _device(
         "residues_per_second", "Its recent speed in residues", lambda one: one.residues_per_second
     ),

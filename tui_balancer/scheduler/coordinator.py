@@ -10,7 +10,7 @@ from tui_balancer.samples import Telemetry
 from tui_balancer.scheduler.actions import adding, completion, worker_deaths
 from tui_balancer.scheduler.commands import Command, Outcome
 from tui_balancer.scheduler.event_log import EventSink
-from tui_balancer.scheduler.events import WarningEvent
+from tui_balancer.scheduler.events import SettingEvent, WarningEvent
 from tui_balancer.scheduler.lease_api import LeaseApi
 from tui_balancer.scheduler.model import (
     DeviceSpec,
@@ -134,6 +134,12 @@ class WorkStealingCoordinator(LeaseApi):
         with self._condition:
             for notice in notices:
                 self._state.log.add(WarningEvent, notice)
+
+    def decided(self, *lines: str) -> None:
+        """Record what was decided for settings of the run that were left open."""
+        with self._condition:
+            for line in lines:
+                self._state.log.add(SettingEvent, line, by_hand=False)
 
     def add_device(self, spec: DeviceSpec, *, drained: bool = False) -> None:
         """Add a device that joins after the start of the run.

@@ -276,9 +276,14 @@ class DeviceEvent(Event, frozen=True, tag="device"):
 
 
 class SettingEvent(Event, frozen=True, tag="setting"):
-    """A person changed a setting of the run; `text` says the new value."""
+    """A setting of the run was changed, or decided by the program; `text` says the new value.
+
+    Attributes:
+        by_hand: Whether a person changed it.
+    """
 
     text: str
+    by_hand: bool = True
 
 
 class WarningEvent(Event, frozen=True, tag="warning"):

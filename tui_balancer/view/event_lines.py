@@ -140,7 +140,8 @@ def event_line(event: Event) -> EventLine | None:
         case AddedEvent():
             return EventLine(Label.ADDED, Category.BY_HAND, reason=event.text)
         case SettingEvent():
-            return EventLine(Label.SETTING, Category.BY_HAND, reason=event.text)
+            category = Category.BY_HAND if event.by_hand else Category.NEWS
+            return EventLine(Label.SETTING, category, reason=event.text)
         case WarningEvent(notice=notice):
             examples = notice.examples
             return EventLine(Label.WARNING, Category.SETBACK, reason=notice.text, examples=examples)

@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from tui_balancer.device_names import device_name
 from tui_balancer.scheduler.model import Ended, Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import RunHandle
@@ -45,6 +46,20 @@ class FileSelection(Struct, frozen=True, forbid_unknown_fields=True):
     names: tuple[str, ...] = ()
     failed: bool = False
     waiting: str = ""
+
+
+def find_devices(names: Iterable[str], devices: Sequence[str]) -> tuple[str, ...]:
+    """Return devices by their names, each once; the name of a card means all of its workers.
+
+    Args:
+        names: Names of devices, of cards, or of what the run does not have, which stays.
+        devices: The run's.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        of_card = [one for one in devices if device_name(one).card == name]
+        found |= dict.fromkeys([name] if name in devices else of_card or [name])
+    return tuple(found)
 
 
 def find_files(

@@ -56,6 +56,8 @@ def test_what_is_out_of_it_is_refused_in_one_line(
     [
         ("--cpu-workers 0", "--cpu-workers must be a whole number from 1 to 1,024, not 0"),
         ("--cpu-workers 2.5", "--cpu-workers must be a whole number from 1 to 1,024, not 2.5"),
+        ("--workers-per-gpu 0", "must be auto or a whole number from 1 to 64, not 0\n"),
+        ("--workers-per-gpu many", "must be auto or a whole number from 1 to 64, not many\n"),
         ("--cpu-threads 1000000", "--cpu-threads must be a whole number from 1 to 1,024, not"),
         ("--seed 9223372036854775808", "from 0 to 9,223,372,036,854,775,807, not"),
         ("--max-length 0", "--max-length must be a whole number from 1 to 1,000,000,000, not 0"),

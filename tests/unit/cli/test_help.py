@@ -46,6 +46,7 @@ EXIT_CODES = [str(code) for code in (EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_IN
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "--as": ("3di", "ProstT5"),
     "--devices": ("cuda:0,cuda:2",),
+    "--workers-per-gpu": ("cuda:0/0", "cuda:0/1"),
     "--weights": ("cuda:0=1.5,cuda:1=1", "1.5,1"),
     "--release-idle": ("5m",),
     "--repr-layers": ("0,5,-1",),
@@ -62,6 +63,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
 """Words with a number in them that are no defaults, by the option whose text has them."""
 
 NUMBERS: Mapping[str, tuple[object, ...]] = {
+    "--workers-per-gpu": (DeviceSettings().workers_per_gpu,),
     "--hang-floor": (HANG_FLOOR_SECONDS,),
     "--settle": (SETTLE_SECONDS,),
     "--threshold": (TIME.gain_seconds,),
@@ -108,7 +110,7 @@ def help_of(command: str) -> tuple[dict[str, str], str]:
     """Return the text of each option of a command, and all else that its help says."""
     options, rest = {}, []
     for line in printed(command, HELP_ALL, columns=1000).splitlines():
-        row = re.match(r" +(--[a-z-]+)(?: -\w)?(?: [A-Z.]+)?  +(.*?) *$", line)
+        row = re.match(r" +(--[a-z-]+)(?: -\w)?(?: [A-Z.|]+)?  +(.*?) *$", line)
         if row is None:
             rest.append(line)
         else:

@@ -11,7 +11,12 @@ import pytest
 import torch
 
 from tui_balancer.devices.info import DeviceInfo
-from tui_balancer.devices.monitoring import nvml_handle, nvml_utilisation, open_monitor
+from tui_balancer.devices.monitoring import (
+    nvml_handle,
+    nvml_process_memory,
+    nvml_utilisation,
+    open_monitor,
+)
 from tui_balancer.samples import DeviceSample
 
 GIB = 1 << 30
@@ -35,6 +40,12 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         pynvml,
         "nvmlDeviceGetUtilizationRates",
         lambda handle: SimpleNamespace(gpu={"handle of GPU-1234": 37}[handle], memory=5),
+    )
+    processes = [(os.getpid() + 1, 5 * GIB), (os.getpid(), 2 * GIB)]
+    monkeypatch.setattr(
+        pynvml,
+        "nvmlDeviceGetComputeRunningProcesses",
+        lambda handle: [SimpleNamespace(pid=pid, usedGpuMemory=used) for pid, used in processes],
     )
     return monkeypatch
 
@@ -68,7 +79,7 @@ def test_a_card_tells_the_memory_in_use_by_whomever(nvml: pytest.MonkeyPatch) ->
 
     nvml.setattr(torch.cuda, "mem_get_info", mem_get_info)
 
-    assert open_monitor(CARD, threads=1)() == DeviceSample(19 * GIB, 79 * GIB, 0.37)
+    assert open_monitor(CARD, threads=1)() == DeviceSample(19 * GIB, 79 * GIB, 0.37, 2 * GIB)
     assert asked == ["cuda:1"]
 
 
@@ -80,7 +91,27 @@ def test_a_card_whose_memory_cannot_be_asked_keeps_its_other_figures(
 
     nvml.setattr(torch.cuda, "mem_get_info", mem_get_info)
 
-    assert open_monitor(CARD, threads=1)() == DeviceSample(None, 80 * GIB, 0.37)
+    assert open_monitor(CARD, threads=1)() == DeviceSample(None, 80 * GIB, 0.37, 2 * GIB)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        fail,
+        lambda handle: [],
+        lambda handle: [SimpleNamespace(pid=os.getpid(), usedGpuMemory=None)],
+    ],
+    ids=["it fails", "it knows other numbers of processes", "it does not know the memory"],
+)
+def test_a_driver_that_does_not_tell_a_process_s_memory_leaves_it_to_torch(
+    nvml: pytest.MonkeyPatch, told: object
+) -> None:
+    nvml.setattr(pynvml, "nvmlDeviceGetComputeRunningProcesses", told)
+    nvml.setattr(torch.cuda, "mem_get_info", lambda device: (60 * GIB, 79 * GIB))
+    nvml.setattr(torch.cuda, "memory_reserved", {"cuda:1": 3 * GIB}.__getitem__)
+
+    assert nvml_process_memory(nvml_handle("GPU-1234")) is None
+    assert open_monitor(CARD, threads=1)().process_memory == 3 * GIB
 
 
 def test_mps_tells_its_memory_only(monkeypatch: pytest.MonkeyPatch) -> None:

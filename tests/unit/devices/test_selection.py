@@ -40,6 +40,7 @@ def threads(text: str, found: tuple[DeviceInfo, ...], shares: ProcessorShares) -
         ("cuda", ("cuda",)),
         (" CUDA:0 , cuda:02,cuda:0", ("cuda:0", "cuda:2")),
         ("cuda,cpu", ("cuda", "cpu")),
+        ("cuda:00/01,CUDA:0/1", ("cuda:0/1",)),
     ],
 )
 def test_a_list_is_read_whatever_its_case_spaces_and_repetitions(
@@ -55,6 +56,10 @@ def test_a_list_is_read_whatever_its_case_spaces_and_repetitions(
         ("", "unknown device ''"),
         ("cuda:0,", "unknown device ''"),
         ("cuda:-1", "unknown device 'cuda:-1'"),
+        ("cuda:0/", "unknown device 'cuda:0/'"),
+        ("cuda:0/a", "unknown device 'cuda:0/a'"),
+        ("cuda/1", "unknown device 'cuda/1'"),
+        ("cuda:0/64", "^cuda:0/64: a card has at most 64 workers"),
         ("auto,cpu", "auto stands alone"),
         ("cpu:0", "--cpu-workers"),
     ],
@@ -90,6 +95,15 @@ def test_devices_come_in_the_machines_order_each_once() -> None:
     assert chosen("cuda:1,cuda:0", NODE) == ["cuda:0", "cuda:1"]
 
 
+def test_workers_of_a_card_are_selected_by_their_names_and_leave_one_core_together() -> None:
+    assert chosen("cuda:1,cuda:0/10,cuda:0/2,cpu", NODE) == [
+        *("cuda:0/2", "cuda:0/10", "cuda:1"),
+        *(f"cpu:{n}" for n in range(6)),
+    ]
+    (worker,) = select_devices(parse_devices("cuda:1/3"), NODE, SHARES)
+    assert (worker.name, worker.uuid) == ("card 1", "GPU-1")
+
+
 def test_cards_keep_a_core_each_and_the_processor_comes_last() -> None:
     assert chosen("cpu,cuda", NODE) == ["cuda:0", "cuda:1", *(f"cpu:{n}" for n in range(6))]
 
@@ -101,6 +115,7 @@ def test_auto_takes_the_processor_along_when_its_workers_are_counted() -> None:
 @pytest.mark.parametrize(
     ("text", "found", "reason"),
     [
+        ("cuda:3/1", NODE, r"cuda:3/1: this machine has 2 CUDA devices"),
         ("cuda:3", NODE, r"cuda:3: this machine has 2 CUDA devices \(cuda:0, cuda:1\)"),
         ("cuda:1", (CARDS[0], CPU), r"has 1 CUDA device \(cuda:0\)"),
         ("cuda", LAPTOP, "torch finds no CUDA device"),

@@ -19,6 +19,7 @@ from tui_balancer.errors import UserError
 from tui_balancer.manual.pages import page
 from tui_balancer.monitoring.metrics import METRICS
 from tui_balancer.monitoring.metrics_server import Address, MetricsServer, parse_address
+from tui_balancer.samples import DeviceSample
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
 
@@ -73,8 +74,34 @@ def test_a_run_that_is_held_or_not_there_yet_is_served_too(server: MetricsServer
     assert scraped(server)["tui_balancer_held", ()] == 1
 
 
+def test_a_card_s_figures_are_served_once_and_each_worker_s_own(server: MetricsServer) -> None:
+    first, second, *_ = RUNNING.devices
+    sample = replace(first.sample, process_memory=5)
+    server.serve(
+        FakeRun(
+            replace(
+                RUNNING,
+                devices=(
+                    replace(first, device="cuda:0/0", sample=DeviceSample()),
+                    replace(second, device="cuda:0/1", sample=sample),
+                    replace(second, device="cuda:0/2", sample=replace(sample, process_memory=7)),
+                ),
+            )
+        )
+    )
+    found = {key: value for key, value in scraped(server).items() if "memory" in key[0]}
+    assert found == {
+        ("tui_balancer_device_memory_used_bytes", ("cuda:0",)): 31 * 2**30,
+        ("tui_balancer_device_memory_bytes", ("cuda:0",)): 80 * 2**30,
+        ("tui_balancer_device_process_memory_bytes", ("cuda:0/1",)): 5,
+        ("tui_balancer_device_process_memory_bytes", ("cuda:0/2",)): 7,
+    }
+
+
 def test_every_metric_is_served(server: MetricsServer) -> None:
-    server.serve(FakeRun(RUNNING))
+    first, *others = RUNNING.devices
+    first = replace(first, sample=replace(first.sample, process_memory=1))
+    server.serve(FakeRun(replace(RUNNING, devices=(first, *others))))
     assert {name for name, _ in scraped(server)} == {one.sample_name for one in METRICS}
 
 

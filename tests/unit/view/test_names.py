@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from tests.support.fake_run import FakeRun
 from tests.support.pictures import RUNNING
 from tui_balancer.scheduler.model import Ended, Unit
-from tui_balancer.view.names import FileSelection, UnknownName, find_files, select_files
+from tui_balancer.view.names import (
+    FileSelection,
+    UnknownName,
+    find_devices,
+    find_files,
+    select_files,
+)
 
 PARTS = st.sampled_from(("a", "b", "ab", "x.faa", "y.faa"))
 PATHS = st.lists(PARTS, min_size=1, max_size=3).map("/".join)
@@ -103,3 +109,23 @@ def test_among_very_many_names_the_nearest_is_found_too() -> None:
     ):
         with pytest.raises(UnknownName, match=f"The nearest is .*{near}"):
             find_files(units, [wrong])
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("cuda:1",), ("cuda:1",)),
+        (("cuda:0",), ("cuda:0/0", "cuda:0/1")),
+        (("cuda:0/1", "cuda:0"), ("cuda:0/1", "cuda:0/0")),
+        (("n/cuda:0", "cpu:0"), ("n/cuda:0/0", "cpu:0")),
+        (("cuda:3", "cuda:0/2"), ("cuda:3", "cuda:0/2")),
+        ((), ()),
+    ],
+)
+def test_a_card_means_its_workers(names: tuple[str, ...], found: tuple[str, ...]) -> None:
+    devices = ("cuda:0/0", "cuda:0/1", "cuda:1", "cpu:0", "n/cuda:0/0")
+    assert find_devices(names, devices) == found
+
+
+def test_a_device_that_has_a_card_s_name_is_meant_alone() -> None:
+    assert find_devices(("cuda:0",), ("cuda:0", "cuda:0/1")) == ("cuda:0",)

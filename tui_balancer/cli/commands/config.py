@@ -28,6 +28,7 @@ _COUNT = CountSettings()
 
 _EXAMPLES: dict[str, object] = {
     "devices": AUTO,
+    "workers-per-gpu": AUTO,
     "cpu-workers": 2,
     "cpu-threads": 4,
     "weights": "cuda:0=1.5,cuda:1=1",

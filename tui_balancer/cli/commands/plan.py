@@ -76,6 +76,8 @@ def plan(
     if spared.stored:
         stdout.print(f"{plural(spared.stored, 'sequence')} in the store: not computed")
     stdout.print(plan_table(plan_units(prepared, manifest.good_units)))
+    for line in prepared.decided:
+        _print_line(stdout, line)
     finish = estimate(predicted_seconds(prepared, manifest.good_units))
     stdout.print(f"estimated finish with stealing: {finish} after the models are loaded")
     for scanned in found:
@@ -125,13 +127,15 @@ def bench(
     """Measure how fast the devices embed.
 
     All devices work at once, as in a run, on made-up proteins, from short to long. The ceiling is
-    each device's speed in the model's matrix products alone.
+    each device's speed in the model's matrix products alone. A card is measured with several
+    numbers of workers, unless --workers-per-gpu is a number; auto of a run takes the best.
     """
     from tui_balancer.cli.console import stdout_console
     from tui_balancer.cli.progress import bar, bars
     from tui_balancer.cli.settings import run_settings
     from tui_balancer.cli.tables import bench_table
-    from tui_balancer.run.lab.bench import prepare_benchmark
+    from tui_balancer.devices.selection import AUTO
+    from tui_balancer.run.lab.bench import comparison_lines, prepare_benchmark
 
     stdout = stdout_console()
     settings = run_settings(
@@ -139,8 +143,9 @@ def bench(
         devices=devices,
         embedding=EmbeddingOptions(precision=precision),
     )
+    compare = devices is None or devices.workers_per_gpu in (None, AUTO)
     with bars() as on_step:
-        benchmark = prepare_benchmark(settings, seconds, on_step)
+        benchmark = prepare_benchmark(settings, seconds, on_step, compare=compare)
     for warning in benchmark.warnings:
         _print_line(stdout, f"warning  {warning}")
     with bar("measuring", benchmark.measurements) as update:
@@ -149,6 +154,8 @@ def bench(
     for line in benchmark.device_lines():
         _print_line(stdout, line)
     stdout.print(bench_table(measured))
+    for line in comparison_lines(measured):
+        _print_line(stdout, line)
     return EXIT_DONE
 
 

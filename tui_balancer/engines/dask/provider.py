@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui_balancer.devices.selection import parse_devices
+from tui_balancer.devices.selection import AUTO, parse_devices
 from tui_balancer.engines.dask.request import ClusterRequest
 from tui_balancer.engines.engine import DeviceSearch, DevicesFound
 from tui_balancer.errors import UserError
@@ -22,7 +22,12 @@ def find(request: ClusterRequest, search: DeviceSearch) -> DevicesFound:
             "--cpu-workers is for one machine: on a cluster each Dask worker is one, and --local N "
             "starts N of them"
         )
-    nodes = Nodes(parse_devices(search.devices), search.cpu_threads)
+    if search.workers_per_gpu == AUTO:
+        raise UserError(
+            "--workers-per-gpu auto is for one machine: on a cluster start several workers for "
+            "each card, and write how many"
+        )
+    nodes = Nodes(parse_devices(search.devices), search.cpu_threads, search.workers_per_gpu)
     # One file of each folder: a folder is on a shared disk or not.
     paths = list({path.parent: path for path in search.inputs}.values())
     paths += [one.checkpoint for one in search.models if one.checkpoint is not None]

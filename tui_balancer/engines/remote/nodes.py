@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from tui_balancer.devices.info import DeviceInfo
+from tui_balancer.devices.info import DeviceInfo, local_device
 from tui_balancer.devices.processor import CPU
 from tui_balancer.devices.selection import AUTO, DeviceRequest, SelectedDevice
 from tui_balancer.engines.remote.messages import NodeReport
@@ -46,15 +46,17 @@ class Nodes:
     """Assigns devices to the workers of a cluster, and keeps the assignment.
 
     A worker is identified by its node and its name there, so it keeps its device after restarts.
-    On a node a GPU goes to the first worker that can use it: workers with `CUDA_VISIBLE_DEVICES`,
-    one per GPU, get their own; workers without it divide the GPUs.
+    On a node a GPU goes to the first worker that can use it: workers with `CUDA_VISIBLE_DEVICES`
+    get their own; workers without it divide the GPUs. A second one is given to a GPU only if each
+    has one, and if several may be.
 
     Args:
         request: `--devices`.
         threads: `--cpu-threads`; None divides each node's cores, and takes the smallest share.
+        card_workers: Most workers of a card, see `device_names`.
     """
 
-    def __init__(self, request: DeviceRequest, threads: int | None) -> None:
+    def __init__(self, request: DeviceRequest, threads: int | None, card_workers: int = 1) -> None:
         numbered = [name for name in request.names if ":" in name]
         if numbered or len(request.names) > 1:
             raise UserError(
@@ -63,6 +65,7 @@ class Nodes:
             )
         (self._kind,) = request.names
         self._threads = threads
+        self._card_workers = card_workers
         self._slots: dict[tuple[str, str], Slot] = {}
         self._cards: dict[str, dict[str, int]] = {}
         self._reference: NodeReport | None = None
@@ -123,7 +126,7 @@ class Nodes:
         threads = (self._threads or 1) if self._kind == CPU else 1
         slot = Slot(
             SelectedDevice.of(info, f"{report.node}/{name}", threads),
-            "cuda:0" if info.visible else info.device if info.device != CPU else name,
+            local_device(info.device if info.device != CPU else name, info.visible),
         )
         self._slots[key] = slot
         return slot
@@ -161,15 +164,17 @@ class Nodes:
 
     def _candidates(self, report: NodeReport) -> Iterable[tuple[str, DeviceInfo]]:
         """Yield a worker's possible devices: names within the node, and their facts."""
-        for info in report.devices:
-            if info.kind != self._kind:
-                continue
-            if info.device == CPU:
+        found = [info for info in report.devices if info.kind == self._kind]
+        if self._kind == CPU:
+            for info in found:
                 yield from ((f"{CPU}:{number}", info) for number in itertools.count())
-            elif info.uuid is not None:
-                yield f"{self._kind}:{self._number(report.node, info.uuid)}", info
-            else:
-                yield info.device, info
+        workers = self._card_workers if self._kind == "cuda" else 1
+        for slot in range(workers):
+            for info in found:
+                name = info.device
+                if info.uuid is not None:
+                    name = f"{self._kind}:{self._number(report.node, info.uuid)}"
+                yield f"{name}/{slot}" if workers > 1 else name, info
 
     def _number(self, node: str, uuid: str) -> int:
         """Return a card's number on its node: workers may see cards in different order."""

@@ -125,6 +125,7 @@ class RunSession:
             models=[model_spec(one.source) for one in prepared.models],
         )
         self.coordinator.warn(*prepared.warnings)
+        self.coordinator.decided(*prepared.decided)
         self._disk_pause = DiskFullPause(self.coordinator)
         self.worker_service = WorkerService(
             self.coordinator, self._ledger_writer, self._disk_pause, self._folder.presence

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from tui_balancer.device_names import card_workers
+from tui_balancer.devices.sharing import memory_share
 from tui_balancer.engines.engine import Engine
 from tui_balancer.engines.worker_end import WorkerEnd
 from tui_balancer.run.live.worker_service import WorkerService
@@ -54,7 +56,11 @@ class WorkerPool:
         self._on_exit = on_exit
         self.devices = {one.device: one for one in prepared.devices}
         self._models = _worker_models(prepared)
-        self._spec = partial(late_spec, models=[one.rate_name for one in prepared.models])
+        self._spec = partial(
+            late_spec,
+            models=[one.rate_name for one in prepared.models],
+            among=self.devices.values(),
+        )
         self._adding = threading.Lock()
         self.engine = self._engine(worker_service)
 
@@ -97,6 +103,7 @@ class WorkerPool:
             mark=self._models[0].mark if self._models else "",
             models=self._models,
             store=store_use(self._prepared.settings.store, selected, self._prepared.devices),
+            memory_share=memory_share(selected.memory_total, card_workers(self.devices)[device]),
         )
         return setup.with_model(self._coordinator.model_of(device))
 

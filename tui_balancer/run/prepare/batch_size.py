@@ -1,7 +1,9 @@
 """The default batch budget in tokens, without `--batch-tokens`.
 
 One budget holds for the whole run: batches decide the last bits of a vector, which must not
-depend on the worker. So it depends only on the model and the weakest device.
+depend on the worker. So it depends only on the model and the weakest device: neither on how much
+of its memory is free, nor on how many workers share it. A card that is too small for that has fewer
+workers, see `card_workers`.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui_balancer.devices.selection import SelectedDevice
+from tui_balancer.devices.sharing import CONTEXT_BYTES
 from tui_balancer.embedding.models import ModelShape
 from tui_balancer.embedding.settings import Precision
 
@@ -53,11 +56,27 @@ def gpu_batch_tokens(shape: ModelShape, memories: Sequence[int] = ()) -> int:
     return 1 << (tokens.bit_length() - 1)
 
 
+def shared_worker_bytes(shape: ModelShape, precision: Precision, batch_tokens: int) -> int:
+    """Return the bytes of a GPU that each of several workers needs, so that no batch is split.
+
+    As for a worker alone, a batch takes half of what the weights leave.
+
+    Args:
+        batch_tokens: Of the run.
+    """
+    states = batch_tokens * shape.activation_width
+    weights = _weight_bytes(precision) * shape.weights
+    return CONTEXT_BYTES + weights + 2 * _STATE_BYTES * states
+
+
 def gpu_worker_bytes(shape: ModelShape, precision: Precision) -> int:
     """Return about how many bytes of a GPU a worker needs: the weights, and a batch that is fast.
 
     On a smaller GPU batches are smaller.
     """
-    of_a_weight = _WEIGHT_BYTES if precision == "fp32" else _HALF_WEIGHT_BYTES
     states = gpu_batch_tokens(shape) * shape.activation_width
-    return of_a_weight * shape.weights + _STATE_BYTES * states
+    return _weight_bytes(precision) * shape.weights + _STATE_BYTES * states
+
+
+def _weight_bytes(precision: Precision) -> int:
+    return _WEIGHT_BYTES if precision == "fp32" else _HALF_WEIGHT_BYTES

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from tui_balancer.device_names import card_workers
 from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.processor import available_memory, usable_cores
 from tui_balancer.devices.selection import (
+    AUTO,
     ProcessorShares,
     SelectedDevice,
     parse_devices,
     select_devices,
 )
+from tui_balancer.devices.sharing import with_workers
 from tui_balancer.embedding.families.table import MODELS, SMALLEST_MODEL
 from tui_balancer.embedding.models import ModelShape
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
@@ -29,21 +32,29 @@ def prepare_devices(
 ) -> tuple[tuple[SelectedDevice, ...], tuple[DeviceSpec, ...], tuple[str, ...]]:
     """Return the devices that a run would use, their weights, and warnings.
 
+    Where the workers of a card hang on the model, a card has one.
+
     Raises:
         UserError: A device does not exist.
     """
     report = preflight(
         PreflightRequest(model=None, devices=parse_devices(settings.devices.devices))
     )
-    devices = selected_devices(settings, report.devices, shape=None)
+    asked = settings.devices.workers_per_gpu
+    devices = with_workers(
+        selected_devices(settings, report.devices, shape=None),
+        lambda _: 1 if asked == AUTO else asked,
+    )
     specs, warnings = device_specs(devices, settings.devices.weights)
+    if asked == AUTO:
+        warnings += ("--workers-per-gpu auto depends on the model: `tui-balancer plan` shows it",)
     return devices, specs, (*report.warnings, *warnings)
 
 
 def selected_devices(
     settings: RunSettings, found: Sequence[DeviceInfo], shape: ModelShape | None
 ) -> tuple[SelectedDevice, ...]:
-    """Return the devices of a run, with as many CPU workers as memory allows.
+    """Return the devices of a run, a card once, with as many CPU workers as memory allows.
 
     Args:
         settings: The requested run.
@@ -67,21 +78,25 @@ def selected_devices(
 
 
 def device_specs(
-    devices: Sequence[SelectedDevice], weights: str | None
+    devices: Sequence[SelectedDevice],
+    weights: str | None,
+    among: Collection[SelectedDevice] = (),
 ) -> tuple[tuple[DeviceSpec, ...], tuple[str, ...]]:
     """Return the coordinator's view of devices, and a line for each with a guessed speed.
 
     Args:
         devices: The devices in order.
         weights: The user's weights; None for those of the table.
+        among: All devices of the run, if those are some of them.
 
     Raises:
         UserError: The weights are invalid.
     """
     given = parse_weights(weights, [one.device for one in devices]) if weights else {}
+    workers = card_workers(one.device for one in among or devices)
     specs, warnings = [], []
     for one in devices:
-        match = match_device_weight(one.device, one.name)
+        match = match_device_weight(one.device, one.name).shared(workers[one.device])
         if one.device not in given and not match.known:
             warnings.append(
                 f"{one.device}: {one.name} is not in the table of weights: {match.weight:g} until "
@@ -91,12 +106,17 @@ def device_specs(
     return tuple(specs), tuple(warnings)
 
 
-def late_spec(device: SelectedDevice, models: Sequence[tuple[str, str]]) -> DeviceSpec:
+def late_spec(
+    device: SelectedDevice,
+    models: Sequence[tuple[str, str]],
+    among: Collection[SelectedDevice],
+) -> DeviceSpec:
     """Return the coordinator's view of a device that joins a running run.
 
     Args:
         device: The device.
         models: See `with_rates`.
+        among: All devices of the run, with that one.
     """
-    specs, _ = device_specs([device], None)
-    return with_rates(specs, [device], models)[0]
+    specs, _ = device_specs([device], None, among)
+    return with_rates(specs, [device], models, among)[0]

@@ -25,6 +25,7 @@ from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.notices import Notice, Notices
 from tui_balancer.outputs.formats import FORMATS, require_installed
 from tui_balancer.outputs.layout import marked_output
+from tui_balancer.run.prepare.card_workers import share_cards
 from tui_balancer.run.prepare.conflicts import refuse_run_conflicts
 from tui_balancer.run.prepare.devices import device_specs, selected_devices
 from tui_balancer.run.prepare.learned_rates import with_rates
@@ -73,7 +74,7 @@ class PreparedRun:
         inputs: The files found, not yet read; none if the ledger has them. In a run with several
             models these are the first one's, and so are the next three.
         model: The model, checked to load.
-        devices: The devices, in order.
+        devices: The devices, in order, one for each worker.
         specs: The coordinator's view of them.
         embedding: Settings that determine the bytes of outputs, the same for all devices.
         warnings: Warnings for the user.
@@ -82,6 +83,7 @@ class PreparedRun:
         resume_plan: Its remaining work; None before all inputs are scanned.
         access: Access to the devices.
         further: The other models of a run with several.
+        decided: What was decided for a setting of `auto`, as lines.
     """
 
     settings: RunSettings
@@ -96,6 +98,7 @@ class PreparedRun:
     resume_plan: ResumePlan | None = None
     access: EngineAccess = field(default_factory=LocalAccess)
     further: tuple[PreparedModel, ...] = ()
+    decided: tuple[str, ...] = ()
 
     @property
     def models(self) -> tuple[PreparedModel, ...]:
@@ -212,6 +215,7 @@ def prepare(
         folder=settings.output.absolute(),
         logs=settings.output.absolute() / LOGS_FOLDER,
         devices=settings.devices.devices,
+        workers_per_gpu=settings.devices.workers_per_gpu,
         cpu_workers=settings.devices.cpu_workers,
         cpu_threads=settings.devices.cpu_threads,
         inputs=tuple(file.path for file in inputs) or tuple(known_paths),
@@ -270,7 +274,7 @@ def _settled(
         inputs: Of each model.
         sources: The models.
         said: Warnings so far.
-        devices: Of the run.
+        devices: As selected, a card once.
         stored: The stored run; None if it is new.
         resuming: Options for a stored run.
         on_checked: See `OnChecked`.
@@ -286,13 +290,16 @@ def _settled(
         strict=True,
     )
     settings = RunSettings.of_models(alone, settings.marks)
+    # Only now: no output may depend on the number of workers.
+    models = tuple(zip(sources, embeddings, strict=True))
+    devices, decided = share_cards(devices, settings.devices.workers_per_gpu, models)
     specs, warnings = device_specs(devices, settings.devices.weights)
     embedding, model = embeddings[0], sources[0]
     warnings += slow_precision_warnings(embedding.precision, devices)
     if settings.cluster is None:
         largest = max((source.shape for source in sources), key=lambda shape: shape.weights)
         warnings += limit_warnings(devices, largest, embedding)
-    others = tuple(zip(sources, embeddings, strict=True))[1:]
+    others = models[1:]
     resume_plan = None
     if stored is not None and resuming is not None:
         refuse_differences(stored.run, settings, model, embedding, devices, others)
@@ -330,6 +337,7 @@ def _settled(
                 others, alone[1:], inputs[1:], settings.marks[1:], strict=True
             )
         ),
+        decided=decided,
     )
     refuse_wrong_alphabets(run.models)
     if not settings.devices.weights:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui_balancer.devices.info import kind_of
+from tui_balancer.device_names import device_name
 
 CUDA_FLOPS = 15e12
 """Assumed FLOP/s of a card of weight 1.0 (RTX 3090): under half of its 35.6 TFLOPS in fp32."""
@@ -19,7 +19,7 @@ COMMON_LENGTH = 300
 
 def assumed_flops(device: str, weight: float, threads: int) -> float:
     """Return the assumed FLOP/s of a device; a run measures them."""
-    kind = kind_of(device)
+    kind = device_name(device).kind
     if kind == "cpu":
         return CPU_THREAD_FLOPS * threads
     return MPS_FLOPS if kind == "mps" else CUDA_FLOPS * weight

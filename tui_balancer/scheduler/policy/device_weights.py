@@ -19,8 +19,9 @@ import math
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tui_balancer.device_names import device_name
 from tui_balancer.errors import UserError
 
 UNKNOWN_WEIGHT = 1.0
@@ -96,6 +97,13 @@ class WeightMatch:
     reason: str
     known: bool = True
 
+    def shared(self, workers: int) -> WeightMatch:
+        """Return the weight of one of so many workers of the device."""
+        if workers == 1:
+            return self
+        reason = f"{self.reason}, one of {workers} workers"
+        return replace(self, weight=self.weight / workers, reason=reason)
+
 
 def match_gpu_weight(name: str) -> WeightMatch:
     """Find the weight of a card by its name, with the reason.
@@ -132,7 +140,7 @@ def get_gpu_weight(name: str) -> float:
 
 def match_device_weight(device: str, name: str) -> WeightMatch:
     """Find the weight of any device: a card by its name, a CPU worker or MPS by its kind."""
-    kind = device.rpartition("/")[2].partition(":")[0]
+    kind = device_name(device).kind
     if kind == "cpu":
         return WeightMatch(CPU_WEIGHT, "a CPU worker")
     if kind == "mps":

@@ -96,9 +96,17 @@ def _rates(run_state: ScreenState, metrics: DeviceMetrics) -> list[Content]:
         ),
         *(history if samples else []),
         field("Busy", f"{percent(metrics.utilisation)} of the last seconds"),
-        field("Load", percent(metrics.sample.sensor_utilisation)),
-        field("Memory", memory(metrics.sample.memory_used, metrics.sample.memory_total)),
+        *_sensors(metrics),
     ]
+
+
+def _sensors(metrics: DeviceMetrics) -> list[Content]:
+    """Return the figures of the device; of a card also this worker's part of its memory."""
+    sample = metrics.sample
+    whole = memory(sample.memory_used, sample.memory_total)
+    if sample.process_memory is not None:
+        whole = f"{whole} of the card, {memory(sample.process_memory)} by this worker"
+    return [field("Load", percent(sample.sensor_utilisation)), field("Memory", whole)]
 
 
 def _balance(metrics: DeviceMetrics) -> list[Content]:

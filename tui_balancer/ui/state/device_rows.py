@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
+from tui_balancer.device_names import device_name
 from tui_balancer.formatting import NONE, estimate
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
 from tui_balancer.ui.state.forecast import HELD, LATE, fluid_end
@@ -33,6 +34,7 @@ class DeviceRow:
         dead: Number of dead devices of the group.
         folded: Whether the group shows only its outliers.
         group: Name of the group, also for its devices; empty without groups.
+        repeated: Whether a row above is of the same card, and shows the card's figures.
     """
 
     metrics: DeviceMetrics
@@ -42,6 +44,7 @@ class DeviceRow:
     dead: int = 0
     folded: bool = False
     group: str = ""
+    repeated: bool = False
 
     @property
     def key(self) -> tuple[bool, str]:
@@ -58,18 +61,29 @@ def device_rows(snapshot: RunSnapshot, toggled: Collection[str]) -> tuple[Device
     """
     devices = snapshot.devices
     many = len(devices) >= GROUPED_FROM
-    if not many and not any(node_of(one.device) for one in devices):
-        return tuple(DeviceRow(one, is_finished(one, snapshot)) for one in devices)
+    if not many and not any(device_name(one.device).node for one in devices):
+        return _repeating([DeviceRow(one, is_finished(one, snapshot)) for one in devices])
     groups: dict[str, list[DeviceMetrics]] = {}
     for one in devices:
-        groups.setdefault(node_of(one.device) or one.name, []).append(one)
+        groups.setdefault(device_name(one.device).node or one.name, []).append(one)
     rows: list[DeviceRow] = []
     for name, members in groups.items():
         folded = many != (name in toggled)
         rows.append(_group(name, members, folded))
         shown = outliers(members, snapshot) if folded else members
         rows += [DeviceRow(one, is_finished(one, snapshot), group=name) for one in shown]
-    return tuple(rows)
+    return _repeating(rows)
+
+
+def _repeating(rows: Sequence[DeviceRow]) -> tuple[DeviceRow, ...]:
+    """Return rows of which only the first of each card shows the card's figures."""
+    seen: set[str] = set()
+    told: list[DeviceRow] = []
+    for row in rows:
+        card = device_name(row.metrics.device).card
+        told.append(replace(row, repeated=True) if not row.members and card in seen else row)
+        seen.add(card)
+    return tuple(told)
 
 
 def outliers(members: Sequence[DeviceMetrics], snapshot: RunSnapshot) -> list[DeviceMetrics]:
@@ -92,11 +106,6 @@ def outliers(members: Sequence[DeviceMetrics], snapshot: RunSnapshot) -> list[De
 
     ranked = sorted((one for one in members if rank(one)[0] < 4), key=rank)
     return ranked[:MOST_OUTLIERS]
-
-
-def node_of(device: str) -> str:
-    """Return the cluster node of a device; empty for one of this machine."""
-    return device.rpartition("/")[0]
 
 
 def is_finished(device: DeviceMetrics, snapshot: RunSnapshot) -> bool:

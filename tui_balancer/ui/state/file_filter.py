@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tui_balancer.device_names import device_name
 from tui_balancer.ui.state.file_table import FileState
 
 _TOKEN: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
@@ -59,15 +60,18 @@ def parse_filter(text: str, devices: Sequence[str]) -> FileFilter:
 
 
 def devices_of(word: str, devices: Iterable[str]) -> tuple[str, ...]:
-    """Return the devices that a word matches: whole parts of their ids, between `/` and `:`.
+    """Return the devices that a word matches: whole parts of their names, from the first.
 
-    `cuda` matches all of that kind, `node1` all of that node, and `cuda:1` one of each node.
+    `cuda` matches all of that kind, `node1` all of that node, and `cuda:1` that card of each node,
+    with all of its workers.
     """
     parts = re.escape(word.rstrip("/:"))
     if not parts:
         return ()
-    named = re.compile(rf"(?:^|.*/){parts}(?:[/:]|$)", re.IGNORECASE).match
-    return tuple(device for device in devices if named(device))
+    named = re.compile(rf"{parts}(?:[/:]|$)", re.IGNORECASE).match
+    return tuple(
+        device for device in devices if named(device) or named(device_name(device).on_node)
+    )
 
 
 def filter_text(words: Iterable[str], devices: Sequence[str]) -> str:

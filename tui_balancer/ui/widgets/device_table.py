@@ -7,6 +7,7 @@ from typing import Final
 
 from rich.cells import cell_len
 
+from tui_balancer.device_names import device_name
 from tui_balancer.formatting import NONE, count, estimate, memory, percent, quantity
 from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.ui import glyphs
@@ -20,6 +21,10 @@ from tui_balancer.view.handle import RunSnapshot
 WELL_USED: Final = 0.8
 HALF_USED: Final = 0.5
 SPARK_WIDTH: Final = 10
+
+DITTO: Final = '"'
+NAME_WIDTH: Final = 7
+WIDEST_NAME: Final = 12
 
 Samples = Callable[[str, int], Sequence[float]]
 
@@ -37,7 +42,7 @@ _STATE_TONES: Final[dict[DeviceState, Tone]] = {
 def device_cell(row: DeviceRow, _width: int) -> Line:
     """Draw the device's id without its node, or the group's glyph and size."""
     if not row.members:
-        return [(row.metrics.device.rpartition("/")[2], "strong")]
+        return [(device_name(row.metrics.device).on_node, "strong")]
     sign = glyphs.FOLDED if row.folded else glyphs.UNFOLDED
     return [(f"{sign} {row.members} ×", "accent")]
 
@@ -104,12 +109,22 @@ def _rate(row: DeviceRow, a_second: float | None) -> str:
     return quantity(None if row.finished else a_second)
 
 
+def _of_card(row: DeviceRow, text: str) -> str:
+    """Return a figure of a card in the first row of its workers, a ditto mark in the others."""
+    return DITTO if row.repeated and text != NONE else text
+
+
 def _memory(row: DeviceRow) -> str:
-    return memory(row.metrics.sample.memory_used, row.metrics.sample.memory_total)
+    sample = row.metrics.sample
+    return _of_card(row, memory(sample.memory_used, sample.memory_total))
+
+
+def _load(row: DeviceRow) -> str:
+    return _of_card(row, percent(row.metrics.sample.sensor_utilisation))
 
 
 def _number(text: str) -> Line:
-    return [(text, "dim" if text in (NONE, "0") else "plain")]
+    return [(text, "dim" if text in (NONE, "0", DITTO) else "plain")]
 
 
 def _figure(
@@ -134,14 +149,15 @@ def hardware_cell(row: DeviceRow, width: int) -> Line:
     return [("" if row.members else shorten(row.metrics.name, width), "dim")]
 
 
-def columns(samples: Samples) -> tuple[Column[DeviceRow], ...]:
+def columns(samples: Samples, name_width: int = NAME_WIDTH) -> tuple[Column[DeviceRow], ...]:
     """Return the columns; add a new one here.
 
     Args:
         samples: Returns the last so many samples of a device's rate, oldest first.
+        name_width: Cells of a device's name.
     """
     return (
-        Column("Device", 7, device_cell, always=True),
+        Column("Device", name_width, device_cell, always=True),
         Column("State", 10, state_cell),
         Column("Busy", 9, utilisation_cell, right=True),
         _spark_column(samples),
@@ -153,7 +169,7 @@ def columns(samples: Samples) -> tuple[Column[DeviceRow], ...]:
         Column("Current file", 17, running_cell, flexible=True, most=48),
         _figure("ETA", 8, _end, rank=7),
         _figure("Memory", 14, _memory, rank=8),
-        _figure("Load", 6, lambda row: percent(row.metrics.sample.sensor_utilisation), rank=9),
+        _figure("Load", 6, _load, rank=9),
         Column("Hardware", 26, hardware_cell, rank=10),
         _figure("Restarts", 8, lambda row: count(row.metrics.restarts), rank=11),
     )
@@ -171,6 +187,8 @@ class DeviceTable(ChosenColumns[DeviceRow]):
 
     def __init__(self, samples: Samples) -> None:
         super().__init__(columns(samples), id="devices")
+        self._samples = samples
+        self._name_width = NAME_WIDTH
         self._toggled: set[str] = set()
         self._snapshot: RunSnapshot | None = None
         self.retitle("Devices")
@@ -188,7 +206,12 @@ class DeviceTable(ChosenColumns[DeviceRow]):
     def show(self, snapshot: RunSnapshot) -> None:
         """Show the devices of a snapshot."""
         self._snapshot = snapshot
-        self.set_rows(device_rows(snapshot, self._toggled))
+        rows = device_rows(snapshot, self._toggled)
+        names = (len(device_name(row.metrics.device).on_node) for row in rows)
+        if (width := min(WIDEST_NAME, max(NAME_WIDTH, *names, 0))) != self._name_width:
+            self._name_width = width
+            self.set_columns(columns(self._samples, width))
+        self.set_rows(rows)
         busy = sum(row.state is DeviceState.BUSY for row in snapshot.devices)
         parts = [f"{busy} of {count(len(snapshot.devices))} busy"] if snapshot.devices else []
         if any(row.folded for row in self.rows):

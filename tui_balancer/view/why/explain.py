@@ -68,7 +68,9 @@ def _happened(facts: Facts, event: Event, line: EventLine) -> str:
     if isinstance(event, DeviceEvent):
         why = f": {event.reason}" if event.reason else ""
         return f"{event.device} was {event.state.value} at {when}{why}"
-    changed = f"Changed by hand at {when}: " if isinstance(event, SettingEvent) else ""
+    changed = ""
+    if isinstance(event, SettingEvent):
+        changed = f"{'Changed by hand' if event.by_hand else 'Decided'} at {when}: "
     return f"{changed}{with_examples(line.reason, line.examples)}"
 
 

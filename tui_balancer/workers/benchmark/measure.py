@@ -23,6 +23,7 @@ from tui_balancer.workers.benchmark.messages import (
     LengthBucket,
     Measurement,
 )
+from tui_balancer.workers.process.card import use_device
 
 SEED = 0
 AMINO_ACIDS = "LAGVSERTIDPKQNFYMHWC"
@@ -48,9 +49,7 @@ def measure(
         UserError: The model cannot be loaded.
     """
     prepare_torch(task.threads)
-    if task.local_device.startswith("cuda"):
-        # Code that uses the current device must not open a context on another card.
-        torch.cuda.set_device(task.local_device)
+    use_device(task.local_device, task.memory_share)
     loaded = load(task.model)
     begin()
     for precision in task.precisions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tui_balancer.devices.info import local_device
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import Precision
 from tui_balancer.workers.preflight.messages import Refused
@@ -32,6 +33,7 @@ class BenchmarkTask:
         batch_tokens: Maximum tokens of a batch.
         seconds: Length of each measurement; a slow batch may exceed it.
         visible: See `DeviceInfo`.
+        memory_share: See `WorkerSetup`.
     """
 
     device: str
@@ -41,11 +43,12 @@ class BenchmarkTask:
     batch_tokens: int
     seconds: float
     visible: str = ""
+    memory_share: float = 1.0
 
     @property
     def local_device(self) -> str:
         """The device's name in the process that measures it."""
-        return "cuda:0" if self.visible else self.device
+        return local_device(self.device, self.visible)
 
     @property
     def measurements(self) -> int:
@@ -64,6 +67,7 @@ class Measurement:
         residues_per_second: Speed of the whole path from text to vectors.
         flops_per_second: The same, by the formula for the forward pass.
         ceiling: FLOP/s of the model's matrix products alone, on this device in this format.
+        workers: How many processes this is the sum of.
     """
 
     device: str
@@ -72,6 +76,7 @@ class Measurement:
     residues_per_second: float
     flops_per_second: float
     ceiling: float
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
-import torch
-
 from tui_balancer.devices.discovery import describe
 from tui_balancer.devices.monitoring import DeviceMonitor, open_monitor
 from tui_balancer.embedding.embedder import Embedder, load_embedder
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
 from tui_balancer.samples import Telemetry
 from tui_balancer.workers.process.busy import BusyClock
+from tui_balancer.workers.process.card import use_device
 from tui_balancer.workers.process.memory import give_back_freed_memory
 from tui_balancer.workers.task.oom import free_caches
 from tui_balancer.workers.task.prefetch import Prefetch
@@ -63,7 +62,7 @@ def load_onto_device(setup: WorkerSetup) -> Embedder:
         UserError: The model cannot be loaded, or lacks a layer.
     """
     _log.info("loading %s onto %s", setup.model.label, setup.worker.device)
-    make_current(setup)
+    use_device(setup.local_device, setup.memory_share)
     embedder = load_embedder(
         setup.model, setup.local_device, setup.threads, setup.settings, setup.scratch
     )
@@ -75,13 +74,6 @@ def load_onto_device(setup: WorkerSetup) -> Embedder:
     # Existing objects stay: a garbage collection over all of torch takes a tenth of a second.
     gc.freeze()
     return embedder
-
-
-def make_current(setup: WorkerSetup) -> None:
-    """Set up this thread to compute on the worker's device."""
-    if setup.local_device.startswith("cuda"):
-        # Code that uses the current device must not open a context on another card.
-        torch.cuda.set_device(setup.local_device)
 
 
 def change_model(bench: WorkerContext, number: int) -> None:

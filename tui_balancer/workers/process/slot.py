@@ -15,11 +15,11 @@ from contextlib import ExitStack
 import torch
 
 from tui_balancer.embedding.embedder import Embedder
+from tui_balancer.workers.process.card import leave_device, use_device
 from tui_balancer.workers.process.loop import (
     at_work,
     change_model,
     load_onto_device,
-    make_current,
     say_hello,
 )
 from tui_balancer.workers.task.read_ahead import read_files
@@ -73,7 +73,7 @@ class Slot:
             if self._bench is None:
                 raise LookupError(f"the slot of {self._setup.worker.device} is closed")
             # Both belong to a thread, and each lease has its own.
-            make_current(self._setup)
+            use_device(self._setup.local_device, self._setup.memory_share)
             torch.set_num_threads(self._setup.threads)
             change_model(self._bench, task.model)
             try:
@@ -89,4 +89,4 @@ class Slot:
             self._until_closed.close()
             self._loaded.clear()
             self._bench = None
-            torch.cuda.empty_cache()
+            leave_device(self._setup.local_device, self._setup.memory_share)

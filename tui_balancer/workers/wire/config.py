@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tui_balancer.devices.info import local_device
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.records import ReadingRules
@@ -62,6 +63,7 @@ class WorkerSetup:
         number: The model's place in the run.
         models: All models of a run with several.
         store: The vectors of earlier runs; None for a run that uses none.
+        memory_share: How much of its card's memory it may use, in (0, 1].
     """
 
     worker: WorkerId
@@ -79,6 +81,7 @@ class WorkerSetup:
     number: int = 0
     models: tuple[WorkerModel, ...] = ()
     store: StoreUse | None = None
+    memory_share: float = 1.0
 
     def with_model(self, number: int) -> WorkerSetup:
         """Return the same setup with another model of the run to load."""
@@ -96,5 +99,5 @@ class WorkerSetup:
 
     @property
     def local_device(self) -> str:
-        """The device's name in the worker's process, where a slice of a card is the only device."""
-        return self.place or ("cuda:0" if self.visible else self.worker.device)
+        """The device's name in the worker's process."""
+        return self.place or local_device(self.worker.device, self.visible)

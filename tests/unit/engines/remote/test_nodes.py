@@ -42,8 +42,8 @@ def report(
     )
 
 
-def nodes(devices: str = "auto", threads: int | None = None) -> Nodes:
-    return Nodes(DeviceRequest((devices,)), threads)
+def nodes(devices: str = "auto", threads: int | None = None, card_workers: int = 1) -> Nodes:
+    return Nodes(DeviceRequest((devices,)), threads, card_workers)
 
 
 def test_cores_are_shared_out_alike_on_all_nodes() -> None:
@@ -68,6 +68,33 @@ def test_workers_that_see_all_cards_share_them_out_and_a_surplus_one_is_told() -
     devices, warnings = nodes().settle(reports)
     assert [one.device for one in devices] == [f"node-1/cuda:{n}" for n in range(3)]
     assert warnings == ["the node node-1 (worker 3) has no free cuda device"]
+
+
+def test_a_card_gets_a_second_worker_once_each_has_one() -> None:
+    reports = [report(str(n), devices=(*CARDS[:2], CPU)) for n in range(5)]
+    cluster = nodes(card_workers=2)
+    devices, warnings = cluster.settle(reports)
+    assert [one.device for one in devices] == [
+        *("node-1/cuda:0/0", "node-1/cuda:1/0", "node-1/cuda:0/1", "node-1/cuda:1/1")
+    ]
+    assert warnings == ["the node node-1 (worker 4) has no free cuda device"]
+    slots = [cluster.slot(one) for one in reports[:4]]
+    places = [slot.place for slot in slots if not isinstance(slot, str)]
+    assert places == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
+
+
+def test_workers_that_were_given_the_same_card_share_it() -> None:
+    mine = (replace(CARDS[2], device="cuda:0"), CPU)
+    devices, _ = nodes("cuda", card_workers=2).settle(
+        [report("0", devices=mine), report("1", devices=mine)]
+    )
+    assert [one.device for one in devices] == ["node-1/cuda:0/0", "node-1/cuda:0/1"]
+    assert {one.uuid for one in devices} == {"GPU-2"}
+
+
+def test_only_cards_have_several_workers() -> None:
+    devices, _ = nodes("cpu", card_workers=2).settle([report("0"), report("1")])
+    assert [one.device for one in devices] == ["node-1/cpu:0", "node-1/cpu:1"]
 
 
 def test_a_worker_that_was_given_a_card_computes_on_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,18 @@ def test_processor_workers_of_other_thread_counts_are_another_kind() -> None:
     remember({"cpu:0": 5.0}, (four,), "esm2", "fp32")
     assert "5FLOP/s, esm2, fp32" in learned_words(four, load_rates())
     assert learned_words(one, load_rates()) == "–"
+
+
+def test_a_worker_that_shares_its_card_is_another_kind() -> None:
+    workers = tuple(replace(CARDS[0], device=f"cuda:0/{slot}") for slot in range(2))
+    specs = tuple(DeviceSpec(one.device, one.name, 1.0) for one in workers)
+    remember({"cuda:0/0": 6.0, "cuda:0/1": 7.0}, workers, "esm2", "fp16")
+    models = [("esm2", "fp16")]
+    assert [one.rate for one in with_rates(specs, workers, models)] == [6.5, 6.5]
+    assert [one.rate for one in with_rates(SPECS, CARDS, models)] == [None] * 3
+    (late,) = with_rates(specs[1:], workers[1:], models, workers)
+    assert late.rate == 6.5
+    assert "6.5FLOP/s" in learned_words(workers[0], load_rates(), workers=2)
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,13 @@ def test_cpu_and_mps_are_weighed_by_kind() -> None:
     assert match_device_weight("cuda:0", "NVIDIA L4").weight == 1.15
 
 
+def test_a_worker_of_a_shared_card_has_its_part_of_the_weight() -> None:
+    alone = match_device_weight("node-1/cuda:0/1", "NVIDIA L4")
+    assert (alone.weight, alone.shared(1)) == (1.15, alone)
+    half = alone.shared(2)
+    assert (half.weight, half.reason) == (1.15 / 2, "in the table, one of 2 workers")
+
+
 def test_weights_are_given_by_name_or_in_order() -> None:
     devices = ["cuda:0", "cuda:1"]
     assert parse_weights("cuda:0=1.5, cuda:1=1", devices) == {"cuda:0": 1.5, "cuda:1": 1.0}
