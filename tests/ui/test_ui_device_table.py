@@ -127,10 +127,10 @@ async def test_names_of_workers_are_shown_whole() -> None:
     run = fake_run(replace(RUNNING, devices=workers))
     async with shown(run) as pilot:
         text = await seen(pilot)
-        assert "▸ cuda:1/0 ● busy" in text
+        assert "▸ cuda:1/0  ● busy" in text
         run.change(devices=DEVICES)
         await look(pilot)
-        assert "▸ cuda:0  ● busy" in await seen(pilot)
+        assert "▸ cuda:0   ● busy" in await seen(pilot)
 
 
 def test_an_idle_device_has_no_file() -> None:

@@ -29,13 +29,14 @@ def with_workers(
     shared: list[SelectedDevice] = []
     for card, members in groupby(devices, key=lambda one: device_name(one.device).card):
         first, *others = members
-        slots = {device_name(one.device).slot for one in (first, *others)}
-        if first.kind == "cuda" and None in slots:
-            slots = slots - {None} | set(range(workers(first)))
-        if None in slots or (slots == {0} and first.device == card and not others):
+        names = [device_name(one.device) for one in (first, *others)]
+        slots = {name.slot for name in names if name.slot is not None}
+        if len(slots) < len(names) and first.kind == "cuda":
+            slots |= set(range(workers(first)))
+        if first.device == card and not others and len(slots) < 2:
             shared.append(first)
         else:
-            shared += [replace(first, device=f"{card}/{slot}") for slot in sorted(slots - {None})]
+            shared += [replace(first, device=f"{card}/{slot}") for slot in sorted(slots)]
     return tuple(shared)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui_balancer.devices.selection import AUTO, parse_devices
+from tui_balancer.devices.selection import parse_devices
 from tui_balancer.engines.dask.request import ClusterRequest
 from tui_balancer.engines.engine import DeviceSearch, DevicesFound
 from tui_balancer.errors import UserError
@@ -22,7 +22,7 @@ def find(request: ClusterRequest, search: DeviceSearch) -> DevicesFound:
             "--cpu-workers is for one machine: on a cluster each Dask worker is one, and --local N "
             "starts N of them"
         )
-    if search.workers_per_gpu == AUTO:
+    if not isinstance(search.workers_per_gpu, int):
         raise UserError(
             "--workers-per-gpu auto is for one machine: on a cluster start several workers for "
             "each card, and write how many"

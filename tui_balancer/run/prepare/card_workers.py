@@ -12,7 +12,7 @@ import msgspec
 
 from tui_balancer.cache import read_cached, write_cached
 from tui_balancer.device_names import MOST_CARD_WORKERS, card_workers, device_name
-from tui_balancer.devices.selection import AUTO, SelectedDevice, WorkersPerGpu
+from tui_balancer.devices.selection import SelectedDevice, WorkersPerGpu
 from tui_balancer.devices.sharing import with_workers
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
@@ -87,8 +87,9 @@ def share_cards(
     Raises:
         UserError: A card has not enough memory for so many workers.
     """
-    if asked != AUTO:
-        chosen = with_workers(devices, lambda _: asked)
+    if isinstance(asked, int):
+        number = asked
+        chosen = with_workers(devices, lambda _: number)
         require_room(chosen, models)
         return chosen, ()
     decide = partial(_automatic, models=models)

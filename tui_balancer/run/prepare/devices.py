@@ -8,7 +8,6 @@ from tui_balancer.device_names import card_workers
 from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.processor import available_memory, usable_cores
 from tui_balancer.devices.selection import (
-    AUTO,
     ProcessorShares,
     SelectedDevice,
     parse_devices,
@@ -41,12 +40,10 @@ def prepare_devices(
         PreflightRequest(model=None, devices=parse_devices(settings.devices.devices))
     )
     asked = settings.devices.workers_per_gpu
-    devices = with_workers(
-        selected_devices(settings, report.devices, shape=None),
-        lambda _: 1 if asked == AUTO else asked,
-    )
+    number = asked if isinstance(asked, int) else 1
+    devices = with_workers(selected_devices(settings, report.devices, shape=None), lambda _: number)
     specs, warnings = device_specs(devices, settings.devices.weights)
-    if asked == AUTO:
+    if not isinstance(asked, int):
         warnings += ("--workers-per-gpu auto depends on the model: `tui-balancer plan` shows it",)
     return devices, specs, (*report.warnings, *warnings)
 

@@ -55,7 +55,7 @@ def test_without_dask_the_program_is_whole_and_says_what_is_missing(
     monkeypatch.setitem(sys.modules, "distributed", None)
     model = UntrainedModel("esm2_t6_8M_UR50D", 0).source()
     search = DeviceSearch(
-        tmp_path, tmp_path, "auto", None, None, (), (model,), None, lambda *_: None
+        tmp_path, tmp_path, "auto", 1, None, None, (), (model,), None, lambda *_: None
     )
     with pytest.raises(UserError, match=r"pip install 'tui-balancer\[dask\]'"):
         find_devices(ClusterRequest(local=1), search)

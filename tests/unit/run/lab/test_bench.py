@@ -113,7 +113,7 @@ def cards(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """A machine with a large card and one for two workers; the devices of each round."""
     found = (
         DeviceInfo("cuda:0", "Large", 80 * GIB, "GPU-0", (8, 0)),
-        DeviceInfo("cuda:1", "Small", 8 * GIB, "GPU-1", (8, 0)),
+        DeviceInfo("cuda:1", "Small", 2 * GIB, "GPU-1", (8, 0)),
         DeviceInfo("cpu", "EPYC", 64 * GIB),
     )
     source = UntrainedModel(MODEL, 0).source()

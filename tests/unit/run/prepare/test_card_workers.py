@@ -28,6 +28,7 @@ from tui_balancer.run.prepare.card_workers import (
 )
 from tui_balancer.run.prepare.learned_rates import RateKey
 from tui_balancer.run.prepare.prepare import PreparedRun, prepare
+from tui_balancer.run_folder.settings_json import Embedded
 from tui_balancer.workers.preflight.messages import PreflightReport
 
 GIB = 1 << 30
@@ -36,12 +37,12 @@ CARDS = tuple(SelectedDevice(f"cuda:{n}", "A Card", 24 * GIB, f"GPU-{n}", (8, 0)
 EMBEDDING = EmbeddingSettings(batch_tokens=16384, precision="bf16")
 
 
-def models(name: str = SMALL, tokens: int = 16384) -> list[tuple[object, EmbeddingSettings]]:
+def models(name: str = SMALL, tokens: int = 16384) -> list[Embedded]:
     return [(UntrainedModel(name, 0).source(), replace(EMBEDDING, batch_tokens=tokens))]
 
 
-def names(asked: WorkersPerGpu, *of: object) -> list[str]:
-    devices, _ = share_cards(CARDS, asked, list(of) or models())  # type: ignore[arg-type]
+def names(asked: WorkersPerGpu, *of: Embedded) -> list[str]:
+    devices, _ = share_cards(CARDS, asked, of or models())
     return [one.device for one in devices]
 
 
@@ -65,9 +66,9 @@ def test_what_does_not_fit_is_refused_and_what_fits_is_named() -> None:
 def test_the_weights_count_once_for_each_worker_and_of_several_models_the_largest() -> None:
     card = replace(CARDS[0], memory_total=80 * GIB)
     both = [*models(), *models(LARGE)]
-    assert most_workers(card, both) == most_workers(card, models(LARGE))  # type: ignore[arg-type]
+    assert most_workers(card, both) == most_workers(card, models(LARGE))
     weights = 2 * MODELS[LARGE].weights
-    fewer = replace(card, memory_total=card.memory_total - weights)  # type: ignore[operator]
+    fewer = replace(card, memory_total=80 * GIB - weights)
     lost = most_workers(card, models(LARGE)) - most_workers(fewer, models(LARGE))
     assert 0 <= lost <= 1
 

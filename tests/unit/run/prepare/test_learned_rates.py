@@ -57,7 +57,7 @@ def test_a_worker_that_shares_its_card_is_another_kind() -> None:
     assert [one.rate for one in with_rates(SPECS, CARDS, models)] == [None] * 3
     (late,) = with_rates(specs[1:], workers[1:], models, workers)
     assert late.rate == 6.5
-    assert "6.5FLOP/s" in learned_words(workers[0], load_rates(), workers=2)
+    assert "6.50FLOP/s" in learned_words(workers[0], load_rates(), workers=2)
 
 
 @pytest.mark.parametrize(
