@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from contextlib import closing
 from pathlib import Path
 from unittest.mock import patch
@@ -21,9 +22,11 @@ from tests.support.sessions import (
 from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.history.history import read_history
 from tui_balancer.history.replay.replay_run import ReplayRun
+from tui_balancer.inputs.scan import ScanStopped
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.ledger.reading import read_ledger
 from tui_balancer.ledger.schema import LEDGER_NAME
+from tui_balancer.run.live import additions
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.scheduler.commands import AddFiles
 from tui_balancer.scheduler.events import AddedEvent
@@ -135,6 +138,36 @@ def test_a_run_that_died_before_it_assigned_new_files_resumes_with_them(
     ReplayRun(tmp_path / "out", clock=lambda: 0.0).seek(1e9)
 
 
+def test_what_a_run_accepted_and_did_not_add_is_added_by_the_next_session(
+    proteins: Path, checkpoint: Path, tmp_path: Path, whole: dict[str, bytes]
+) -> None:
+    run = begun(proteins, checkpoint, tmp_path, 2)
+
+    def scan(_prepared: object, _held: object, _new: object, stop: threading.Event) -> None:
+        """Take until the run is stopped."""
+        stop.wait()
+        raise ScanStopped
+
+    with patch.object(additions, "scan_added", scan):
+        arrive(proteins, tmp_path)
+        assert run.execute(AddFiles((str(tmp_path / "proteins"),))).accepted
+        # The run is not over, although it has nothing to do.
+        wait_until(run, lambda: run.snapshot().totals.done == 2)
+        run.close()
+    assert "resume adds them" in str(run.snapshot().warnings[-1])
+    again = session(tmp_path / "proteins", checkpoint, tmp_path / "out")
+    again.start()
+    summary = finished(again)
+    assert (summary.done, summary.waiting) == (5, 0)
+    assert outputs(tmp_path / "out") == whole
+    assert kept_additions(tmp_path / "out") == ()
+
+
+def kept_additions(folder: Path) -> tuple[tuple[int, str], ...]:
+    with closing(read_ledger(folder / LEDGER_NAME)) as ledger:
+        return ledger.additions()
+
+
 def test_what_cannot_be_added_is_refused_in_the_words_of_the_start(
     proteins: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -162,6 +195,7 @@ def test_what_cannot_be_added_is_refused_in_the_words_of_the_start(
         assert run.snapshot().totals.files == 2
         other = AddFiles((), (("esm2_none", str(elsewhere)),))
         assert "esm2_none is not a model of this run" in run.execute(other).message
+        wait_until(run, lambda: kept_additions(tmp_path / "out") == ())
 
         # Named from the folder that holds both, its output is none of another file.
         assert run.execute(AddFiles((str(elsewhere / "sample_1.fasta"),))).accepted

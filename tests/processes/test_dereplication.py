@@ -84,8 +84,12 @@ def test_what_added_files_share_is_computed_once_and_again_with_the_same_bytes(
     with held(run):
         for path in late:
             shutil.copy(path, started)
+        # An app that died before the ledger had its files has left this.
+        left = tmp_path / "out" / PLAN_FOLDER / "from-99"
+        left.mkdir(parents=True)
         assert run.execute(AddFiles((str(started),))).accepted
         wait_until(run, lambda: run.snapshot().totals.files == FILES)
+        assert not left.exists()
     summary = finished(run)
     assert summary.done == FILES
     assert summary.copies == copies(sorted(proteins.iterdir())[:2]) + copies(late)

@@ -92,6 +92,10 @@ class LedgerReader:
             others[file_id].append(OutputRecord(_text(output), *known))
         return tuple(_file_row(row, tuple(others[row[0]])) for row in rows)
 
+    def additions(self) -> tuple[tuple[int, str], ...]:
+        """Return the accepted commands to add inputs that are not done: number and JSON."""
+        return tuple(self._select("SELECT id, command FROM additions ORDER BY id"))
+
     def outputs(self) -> tuple[str, ...]:
         """Return the first output of every file, as a path in the run folder."""
         return tuple(_text(output) for (output,) in self._select("SELECT output FROM files"))

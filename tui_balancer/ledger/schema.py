@@ -18,6 +18,9 @@ a `FailureCause`, and empty in other states; `attempts` is the epoch of the newe
 large file that is divided has so many `shards` in the rows after it, each with the file's number as
 `whole`, which is -1 in all other rows; what a shard's `output` holds becomes part of the file's.
 
+`additions`: one row for every command to add inputs that was accepted and is not done; `command` is
+JSON. A session that takes up the run does it.
+
 `outputs`: one row for every output of a done file but the first: in other formats, and the
 index. The first one's is in `files`. The `mtime_ns` of an output is its last change, Unix time in
 nanoseconds, or 0 for a folder.
@@ -37,7 +40,7 @@ from __future__ import annotations
 
 LEDGER_NAME = "ledger.sqlite"
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 APPLICATION_ID = 0x54554942
 """`TUIB` in ASCII: tells a ledger from any other SQLite file."""
@@ -98,6 +101,7 @@ TABLES = (
         output_mtime_ns INTEGER NOT NULL DEFAULT 0
     )""",
     "CREATE INDEX files_of_unit ON files (unit)",
+    "CREATE TABLE additions (id INTEGER PRIMARY KEY, command TEXT NOT NULL)",
     """CREATE TABLE outputs (
         file INTEGER NOT NULL REFERENCES files (id),
         output TEXT NOT NULL,

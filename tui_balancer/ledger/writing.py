@@ -102,12 +102,44 @@ class Ledger(LedgerReader):
                 ledger._begin(session)
         return ledger
 
-    def record_scan(self, files: Sequence[FileRecord], at: float) -> None:
+    def keep_addition(self, command: str) -> int:
+        """Record an accepted command to add inputs, until `record_scan` or `drop_addition`.
+
+        Args:
+            command: As JSON.
+
+        Returns:
+            Its number.
+
+        Raises:
+            LedgerError: It did not happen.
+        """
+        with self._transaction(durable=True):
+            return (
+                self._connection.execute(
+                    "INSERT INTO additions (command) VALUES (?)", (command,)
+                ).lastrowid
+                or 0
+            )
+
+    def drop_addition(self, number: int) -> None:
+        """Record that a command to add inputs is done, or adds nothing.
+
+        Raises:
+            LedgerError: It did not happen.
+        """
+        with self._transaction(durable=True):
+            self._connection.execute("DELETE FROM additions WHERE id = ?", (number,))
+
+    def record_scan(
+        self, files: Sequence[FileRecord], at: float, addition: int | None = None
+    ) -> None:
         """Record the run's files, all at once: those without an error wait.
 
         Args:
             files: Every input, in the order of the catalogue.
             at: Unix time of the end of the scan.
+            addition: Number of the command that adds them, which is done.
 
         Raises:
             LedgerError: It did not happen.
@@ -115,6 +147,7 @@ class Ledger(LedgerReader):
         with self._transaction(durable=True):
             insert_files(self._connection, files)
             update(self._connection, "UPDATE run SET scanned_at = ?", at)
+            self._connection.execute("DELETE FROM additions WHERE id = ?", (addition,))
 
     def append(self, event: EventRecord | None, *changes: Change) -> None:
         """Record an event and what it changes, in one transaction.

@@ -29,11 +29,13 @@ class RunFolder:
         path: Absolute.
         ledger: Open for writing.
         presence: Checks that they still exist.
+        additions: Commands to add inputs that earlier sessions left, see `Ledger.additions`.
     """
 
     path: Path
     ledger: Ledger
     presence: Presence
+    additions: tuple[tuple[int, str], ...]
     _lock: RunLock
 
     @classmethod
@@ -76,13 +78,14 @@ class RunFolder:
                 raise UserError(f"another process has just worked in {path}: start again")
             sweep_temporaries(path, ledger.outputs())
             presence = Presence(path, ledger.path)
+            additions = ledger.additions()
         except LedgerError as problem:
             lock.release()
             raise UserError(f"{problem} ({path / LEDGER_NAME})") from problem
         except BaseException:
             lock.release()
             raise
-        return cls(path, ledger, presence, lock)
+        return cls(path, ledger, presence, additions, lock)
 
     def damage(self, files: int) -> str:
         """Return what is missing of the run, in one line; empty if nothing is.

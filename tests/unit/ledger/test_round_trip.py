@@ -68,6 +68,17 @@ def test_files_wait_after_the_scan_unless_they_cannot_be_read(ledger: Ledger) ->
     assert ledger.files()[2].reason == "the file is empty"
 
 
+def test_an_accepted_addition_is_kept_until_it_is_done_or_dropped(ledger: Ledger) -> None:
+    first, second, third = map(ledger.keep_addition, ("one", "two", "three"))
+    assert ledger.additions() == ((first, "one"), (second, "two"), (third, "three"))
+    ledger.drop_addition(third)
+    ledger.record_scan([file(5)], at=1003.0, addition=first)
+    assert ledger.additions() == ((second, "two"),)
+    with pytest.raises(LedgerError):
+        ledger.record_scan([file(5)], at=1003.0, addition=second)
+    assert ledger.additions() == ((second, "two"),)
+
+
 def test_a_story_ends_as_it_was_told(ledger: Ledger) -> None:
     for event, changes in STORY:
         ledger.append(event, *changes)

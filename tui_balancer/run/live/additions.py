@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
+
+from msgspec import convert, to_builtins
 
 from tui_balancer.errors import UserError
 from tui_balancer.inputs.finding.discovery import InputFile, find_inputs, require_inputs
@@ -44,9 +48,16 @@ TakeIn = Callable[[Sequence[FileRecord], str], None]
 
 @dataclass(eq=False, slots=True)
 class _Request:
-    """Inputs to add, and the answer that somebody may wait for."""
+    """Inputs to add, and the answer that somebody may wait for.
+
+    Attributes:
+        find: Finds them.
+        addition: Number of the command in the ledger; None for files of a watched folder, which
+            are found there again.
+    """
 
     find: Find
+    addition: int | None = None
     outcome: Outcome | None = None
     nothing_new: bool = False
     awaited: bool = True
@@ -73,9 +84,9 @@ class Additions:
     """Adds inputs to a run, one request after the other.
 
     Reading files blocks neither the coordinator nor the one who asks: the answer says how many
-    are scanned, events say what was added. The ledger has the new files before the coordinator
-    does, so a run that dies in between resumes with them. The run is not over before all that was
-    accepted is added or refused.
+    are scanned, events say what was added. The ledger has an accepted command before its answer,
+    and new files before the coordinator, so a run that dies or stops in between resumes with
+    them. The run is not over before all that was accepted is added or refused.
 
     Args:
         prepared: The run.
@@ -104,7 +115,11 @@ class Additions:
         self._thread = threading.Thread(target=self._work, name="additions", daemon=True)
 
     def start(self) -> None:
-        """Accept inputs; they are added after `begin`."""
+        """Accept inputs, first those that earlier sessions left; they are added after `begin`."""
+        for number, command in self._folder.additions:
+            self._coordinator.await_files()
+            find = self._find(convert(json.loads(command), AddFiles))
+            self._requests.put(_Request(find, number, awaited=False))
         self._thread.start()
 
     def begin(self, manifest: Manifest) -> None:
@@ -117,7 +132,7 @@ class Additions:
         self._begun.set()
 
     def close(self) -> None:
-        """Refuse what is not added yet, and return when no file is read any more."""
+        """Leave what is not added to the next session; return when no file is read any more."""
         self._stop.set()
         self._begun.set()
         self._requests.put(None)
@@ -135,16 +150,22 @@ class Additions:
         try:
             patterns = models_of(self._prepared, command)
             require_inputs([one for own in patterns.values() for one in own])
-        except UserError as problem:
+            number = self._folder.ledger.keep_addition(json.dumps(to_builtins(command)))
+        except (UserError, LedgerError) as problem:
             self._coordinator.files_settled()
             return Outcome(False, str(problem))
-
-        def find(left_out: Notices) -> Mapping[int, Sequence[InputFile]]:
-            return {model: find_inputs(own, left_out.leave_out) for model, own in patterns.items()}
-
-        request = _Request(find)
+        request = _Request(self._find(command), number)
         self._requests.put(request)
         return request.wait(ANSWER_SECONDS) or outcome
+
+    def _find(self, command: AddFiles) -> Find:
+        """Return what finds the inputs that a command names."""
+
+        def find(left_out: Notices) -> Mapping[int, Sequence[InputFile]]:
+            patterns = models_of(self._prepared, command)
+            return {model: find_inputs(own, left_out.leave_out) for model, own in patterns.items()}
+
+        return find
 
     def add(self, files: Mapping[int, Sequence[InputFile]]) -> str:
         """Add files, and return when they are added, or why new ones are not.
@@ -167,7 +188,7 @@ class Additions:
             except (UserError, LedgerError, OSError) as problem:
                 self._refuse(request, str(problem))
             except ScanStopped:
-                self._refuse(request, _STOPPING)
+                self._postpone(request)
             except Exception as problem:
                 _log.exception("cannot add files")
                 self._refuse(request, f"internal error: {problem!r}")
@@ -196,11 +217,25 @@ class Additions:
         scanned = scan_added(self._prepared, held, new, self._stop)
         if self._stop.is_set():
             raise ScanStopped
-        self._folder.ledger.record_scan(scanned.files, time.time())
+        self._folder.ledger.record_scan(scanned.files, time.time(), request.addition)
         self._coordinator.warn(*scanned.warnings)
         self._take_in(scanned.files, added_text(scanned.files, new.known))
 
     def _refuse(self, request: _Request, reason: str) -> None:
         """Say why nothing is added: to the one who asks, or else in the log."""
+        self._drop(request)
         if not request.answer(Outcome(False, reason)):
             self._coordinator.warn(Notice(f"nothing was added: {reason}"))
+
+    def _postpone(self, request: _Request) -> None:
+        """Leave an accepted command to the next session of the run; refuse another."""
+        if request.answer(Outcome(False, _STOPPING)):
+            self._drop(request)
+        elif request.addition is not None:
+            self._coordinator.warn(Notice("files were not added before the stop: resume adds them"))
+
+    def _drop(self, request: _Request) -> None:
+        if request.addition is not None:
+            # At worst the next session refuses it again.
+            with suppress(LedgerError):
+                self._folder.ledger.drop_addition(request.addition)

@@ -13,7 +13,12 @@ from tui_balancer.formatting import listed, plural
 from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.ledger.records import FileRecord
 from tui_balancer.notices import Notice
-from tui_balancer.outputs.dereplication import added_plan, discard_plan, plan_folder
+from tui_balancer.outputs.dereplication import (
+    added_plan,
+    added_plans,
+    discard_plan,
+    plan_folder,
+)
 from tui_balancer.outputs.formats import FORMATS
 from tui_balancer.outputs.layout import comparable, output_paths
 from tui_balancer.run.prepare.models import PreparedModel, refuse_wrong_alphabets
@@ -173,6 +178,10 @@ def scan_added(
         for model in new.models:
             first = len(manifest.files) + len(files)
             place = plan_folder(manifest.folder, model.mark if prepared.further else "")
+            for left in added_plans(place):
+                if left >= len(manifest.files):
+                    # An app that died left it, before the ledger had its files.
+                    discard_plan(added_plan(place, left))
             plans.append(added_plan(place, first))
             scanned = scan_model(
                 model,
