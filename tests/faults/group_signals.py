@@ -29,9 +29,9 @@ from pathlib import Path
 
 import psutil
 
-from tests.faults.storm import Size, Stage
 from tests.faults.storm_app import PRELOADED
 from tests.faults.storm_findings import made_in, not_done_once, strays
+from tests.faults.storm_round import Size, Stage
 from tests.support.leases import leases_of
 from tests.support.private_user import private_user
 from tui_balancer.attach.point import AttachPoint

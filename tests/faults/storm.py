@@ -5,9 +5,10 @@ each other all the time. Workers are killed while they load, wait, compute, are 
 between their output and their report, and in the middle of steals and moves; the whole app is
 killed too, also while it starts and while it ends, and the run taken up again until it is done.
 The seed decides who is killed, and when. With `--steered` a person drains and starts devices, moves
-files and changes the policy at random meanwhile. Then every output must be byte-equal to that of an
-undisturbed run on one worker, every file must have been finished exactly once, and no process and
-no other file may be left.
+and skips files, changes the policy, pauses and undoes at random meanwhile, and a third of the files
+is added by `tui-balancer control OUT add`, also while the app is killed. Then every output must be
+byte-equal to that of an undisturbed run on one worker, every file must have been finished exactly
+once, and no process and no other file may be left.
 
 Prints a line a round and the counts; exit code 1 if anything is not so.
 """
@@ -20,245 +21,16 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.faults.storm_findings import (
-    Findings,
-    happened,
-    made_in,
-    not_done_once,
-    strays,
-    told,
-)
-from tests.faults.storm_person import Person
-from tests.faults.storm_strikes import PATIENCE_SECONDS, Striker
-from tests.faults.storm_victim import Victim
-from tests.support.checkpoints import make_checkpoint
+from tests.faults.storm_findings import Findings, told
+from tests.faults.storm_round import Round, Size, Stage
 from tests.support.private_user import private_user
-from tui_balancer.inputs.synthetic import write_synthetic
-from tui_balancer.ledger.reading import is_blank
-from tui_balancer.ledger.schema import LEDGER_NAME
 
-WORKER_AIMS = ("loading", "idle", *(2 * ("computing", "writing")), "stealing", "moving")
-APP_AIMS = ("loading", "computing", "writing")
-AGAIN_STARTING = 0.5
-"""How often an app that goes on with a run is killed again before it is as far as to work."""
-GIANT = 3
-"""Times the largest file is in itself: it outlasts the others, and so is divided among devices."""
-
-ENDING = 0.3
-"""How often the last app is killed when all is done but its own end."""
 SPAWNED_EVERY = 13
 """Every so many rounds workers are spawned as ever; in the others they are forked from a process
 that has imported torch, which takes a worker far longer than all that the storm is about."""
-
-EVERYTHING = ("--cpu-threads", "1", "--batch-tokens", "512", "--headless")
-WAYS = (
-    ("--threshold", "0", "--weights", "8,1,1"),
-    ("--threshold", "0", "--weights", "1,1,8"),
-    ("--policy", "count", "--steal-interval", "0.2", "--weights", "1,8,1"),
-)
-"""Settings that change who does what, and no byte: a worker believed to be eight times as fast
-is given so many files that the others steal."""
-
-_FORKING = "pymp-"
-"""Belongs to the process that forks preloaded workers, and stays if that is killed."""
-
-
-@dataclass(frozen=True)
-class Size:
-    """What a round takes.
-
-    Attributes:
-        files: Inputs.
-        sequences: In all of them.
-        worker_strikes: Kills of workers that are tried.
-        app_strikes: The same of the app.
-        models: With so many every file is embedded, so that workers also change their model.
-        steered: Whether a person steers it.
-    """
-
-    files: int = 24
-    sequences: int = 600
-    worker_strikes: int = 8
-    app_strikes: int = 2
-    models: int = 1
-    steered: bool = False
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What all rounds share.
-
-    Attributes:
-        folder: Everything lies here.
-        size: Of every round.
-        quiet: The outputs of an undisturbed run.
-        starting_cpu_seconds: What its app had computed when it could be attached to.
-    """
-
-    folder: Path
-    size: Size
-    quiet: dict[str, bytes]
-    starting_cpu_seconds: float = 1.0
-
-    @property
-    def proteins(self) -> Path:
-        """The inputs."""
-        return self.folder / "proteins"
-
-    @property
-    def checkpoints(self) -> list[Path]:
-        """The models."""
-        return [self.folder / f"storm{number}.pt" for number in range(self.size.models)]
-
-    @classmethod
-    def build(cls, folder: Path, seed: int, size: Size) -> Stage:
-        """Write inputs and model, and let one worker go through them in peace."""
-        stage = cls(folder, size, {})
-        write_synthetic(stage.proteins, files=size.files, sequences=size.sequences, seed=seed)
-        giant = max(stage.proteins.iterdir(), key=lambda file: file.stat().st_size)
-        giant.write_text(GIANT * giant.read_text())
-        for number, checkpoint in enumerate(stage.checkpoints):
-            make_checkpoint(checkpoint, width=64, seed=number)
-        quiet = Round(stage, "quiet", random.Random(seed), preloaded=False)
-        run = quiet.start(*quiet.command(1))
-        while run.live and not run.rows():
-            run.pause(0.01)
-        starting = run.cpu_seconds()
-        code = run.wait_for_the_end(PATIENCE_SECONDS)
-        assert code == 0, quiet.log.read_text()
-        stage.quiet.update(made_in(quiet.out))
-        made = 2 * size.files * size.models
-        assert len(stage.quiet) == made, "an output and its index for each file and model"
-        quiet.check()
-        assert not quiet.findings.remarks, quiet.findings.remarks
-        quiet.remove()
-        return replace(stage, starting_cpu_seconds=starting)
-
-
-class Round:
-    """One run, from its first start to its last file.
-
-    Attributes:
-        findings: What was done and came of it.
-        folder: Its own.
-        out: The run folder.
-        log: What all its sessions print.
-        temporary: Where their processes put what is temporary.
-    """
-
-    def __init__(self, stage: Stage, name: str, rng: random.Random, *, preloaded: bool) -> None:
-        self._preloaded = preloaded
-        self.findings = Findings()
-        self.folder = stage.folder / name
-        self.out = self.folder / "out"
-        self.log = self.folder / "app.log"
-        self.folder.mkdir(parents=True)
-        # Sockets lie in it, whose paths must be short.
-        self.temporary = Path(tempfile.mkdtemp(prefix="storm-"))
-        self._stage = stage
-        self._rng = rng
-        self._sessions: list[Victim] = []
-
-    def command(self, workers: int) -> tuple[str | Path, ...]:
-        """Return a command line that begins the run or goes on with it."""
-        stage = self._stage
-        models: list[str | Path] = []
-        for one in stage.checkpoints:
-            models += ["--model", one]
-        return (
-            *("run", stage.proteins, "-o", self.out, *models),
-            *("--devices", "cpu", "--cpu-workers", str(workers), *EVERYTHING),
-        )
-
-    def start(self, *arguments: str | Path) -> Victim:
-        """Start a session."""
-        self._sessions.append(
-            Victim(arguments, self.out, self.temporary, self.log, preloaded=self._preloaded)
-        )
-        return self._sessions[-1]
-
-    def carry_out(self) -> None:
-        """Start, kill, start again; in the end, look at what is there."""
-        if not self._stage.size.steered:
-            self._go_through(lambda: None)
-        else:
-            with Person(self.out, random.Random(self._rng.random())) as person:
-                self._go_through(person.calm_down)
-            self.findings.done.update(person.accepted)
-            self.findings.done["refused"] += person.refused.total()
-        self.check()
-
-    def _go_through(self, calm_down: Callable[[], None]) -> None:
-        """Strike so often as the size says, and wait for the end."""
-        size, rng = self._stage.size, self._rng
-        aims = [rng.choice(WORKER_AIMS) for _ in range(size.worker_strikes)]
-        for _ in range(size.app_strikes):
-            aims.insert(rng.randrange(len(aims) + 1), "app")
-        self._begin()
-        for aim in aims:
-            if aim != "app":
-                self._striker.strike_worker(aim)
-            elif self._strike_app(rng.choice(APP_AIMS)) and rng.random() < AGAIN_STARTING:
-                self._strike_app("starting")
-        if rng.random() < ENDING:
-            self._strike_app("ending")
-        self.findings.add(self._striker)
-        calm_down()
-        code = self._run.wait_for_the_end(PATIENCE_SECONDS)
-        if code is None:
-            self._run.kill_app()
-        last = self.log.read_text().strip().rpartition("\n")[2]
-        self.findings.blame("bad exits", () if code == 0 else (f"exit code {code}: {last}",))
-
-    def remove(self) -> None:
-        """Leave nothing of it."""
-        shutil.rmtree(self.folder)
-        shutil.rmtree(self.temporary)
-
-    def _begin(self) -> None:
-        """Begin the run, or go on with it by one of the ways to do so."""
-        if not is_blank(self.out / LEDGER_NAME) and self._rng.random() < 0.5:
-            self._run = self.start("resume", self.out, "--headless")
-        else:
-            self._run = self.start(*self.command(3), *self._rng.choice(WAYS))
-        self._striker = Striker(self._run, self._rng, self._stage.starting_cpu_seconds)
-
-    def _strike_app(self, aim: str) -> bool:
-        """Kill the app at such a moment and go on with the run, if it is not over before."""
-        struck = self._striker.strike_app(aim)
-        if struck:
-            self.findings.add(self._striker)
-            self._begin()
-        return struck
-
-    def check(self) -> None:
-        """Hold what is there against what must be."""
-        findings, quiet = self.findings, self._stage.quiet
-        survivors = [one for run in self._sessions for one in run.survivors(PATIENCE_SECONDS / 10)]
-        findings.blame("orphans", survivors)
-        for process in survivors:
-            process.kill()
-        made = made_in(self.out)
-        differing = [name for name in made.keys() | quiet if made.get(name) != quiet.get(name)]
-        findings.blame("mismatches", differing)
-        if not is_blank(self.out / LEDGER_NAME):
-            findings.blame("files not done once", not_done_once(self.out / LEDGER_NAME))
-            findings.done.update(happened(self.out / LEDGER_NAME))
-        temporary = [
-            path
-            for path in self.temporary.iterdir()
-            if not (self._preloaded and path.name.startswith(_FORKING))
-        ]
-        findings.blame("strays", [*strays(self.out, quiet), *temporary])
-        findings.done.update(
-            sessions=len(self._sessions),
-            files=self._stage.size.files * self._stage.size.models,
-            outputs_compared=len(made),
-        )
 
 
 def storm(rounds: int, seed: int, folder: Path, size: Size) -> Findings:
@@ -295,9 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="storm-"))
-    total = storm(
-        options.rounds, options.seed, folder, Size(models=options.models, steered=options.steered)
-    )
+    # What is added comes when much of the rest is done.
+    files, sequences = (36, 900) if options.steered else (24, 600)
+    size = Size(files, sequences, models=options.models, steered=options.steered)
+    total = storm(options.rounds, options.seed, folder, size)
     if not total.wrong.total():
         shutil.rmtree(folder)
     print(f"{options.rounds} rounds in {time.monotonic() - began:.0f} s, seed {options.seed}")

@@ -12,7 +12,7 @@ from typing import Any
 from tests.faults.storm_strikes import Striker
 from tests.faults.storm_victim import Moment
 from tests.support.leases import LeaseRow, leases_of
-from tui_balancer.ledger.reading import read_ledger
+from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import FileRow, FileState, LeaseEnd
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.dereplication import PLAN_FOLDER
@@ -103,6 +103,23 @@ def _done_once(row: FileRow, leases: Sequence[LeaseRow]) -> bool:
     end = (done[0].session, done[0].ended_seconds)
     later = [lease for lease in leases if (lease.session, lease.granted_seconds) > end]
     return not later and row.attempts == max(lease.epoch for lease in leases)
+
+
+def by_hand(out: Path) -> list[str]:
+    """Return the files of a run that a person skipped."""
+    return [row.file.name for row in _rows(out) if row.by_hand and row.state is FileState.FAILED]
+
+
+def not_in_the_run(out: Path, files: Collection[str]) -> list[str]:
+    """Return those of these files that a run does not have, although it accepted them."""
+    return sorted({*files} - {Path(row.file.source).name for row in _rows(out)})
+
+
+def _rows(out: Path) -> tuple[FileRow, ...]:
+    if is_blank(out / LEDGER_NAME):
+        return ()
+    with closing(read_ledger(out / LEDGER_NAME)) as reader:
+        return reader.files()
 
 
 def happened(ledger: Path) -> Counter[str]:

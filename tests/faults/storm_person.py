@@ -1,4 +1,4 @@
-"""Somebody who steers a run in the middle of a storm: drains and starts devices, moves, undoes."""
+"""Somebody who steers a run in the middle of a storm: devices, files, policy, undo."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ from tui_balancer.scheduler.commands import (
     Command,
     DrainDevice,
     MoveUnits,
+    PauseAll,
     PauseDevice,
     ReorderUnits,
+    ResumeAll,
     ResumeDevice,
+    RetryUnits,
     SetPolicy,
+    SkipUnits,
+    SplitUnit,
     StartDevice,
     Undo,
 )
@@ -27,12 +32,18 @@ from tui_balancer.scheduler.model import (
     CountSettings,
     DeviceMetrics,
     DeviceState,
+    Ended,
     PolicySettings,
     TimeSettings,
 )
 
-LONGEST_THOUGHT_SECONDS = 0.6
+LONGEST_THOUGHT_SECONDS = 0.4
 """The longest time between two commands."""
+
+KINDS = (
+    *(4 * ("drain", "start")),
+    *("move", "order", "pause", "pause all", "policy", "share", "skip", "retry", "retry", "undo"),
+)
 
 NEW_DEVICE = "cpu:3"
 """A worker that the run does not have; without so many cores it is refused."""
@@ -95,9 +106,9 @@ class Person:
                 return
             self._client, self._pid = AttachClient(connection, self._folder), point.pid
         rows = {row.device: row for row in self._client.snapshot().devices}
-        commands = _needed(rows) if self._calm else [self._any(self._client, rows)]
-        for command in commands:
-            outcome = self._client.execute(command)
+        run = self._client
+        for command in _needed(run, rows) if self._calm else [self._any(run, rows)]:
+            outcome = run.execute(command)
             name = type(command).__name__
             (self.accepted if outcome.accepted else self.refused)[name] += 1
 
@@ -105,20 +116,28 @@ class Person:
         """Return a command, of which most drain or start a device."""
         rng = self._rng
         device = rng.choice([*rows, NEW_DEVICE])
-        kind = rng.choice(
-            ["drain"] * 4 + ["start"] * 4 + ["move", "first", "pause", "policy", "undo"]
-        )
+        kind = rng.choice(KINDS)
         if kind == "drain":
             return DrainDevice(device)
         if kind == "start":
             off = [name for name, row in rows.items() if row.state is DeviceState.DRAINED]
             return StartDevice(rng.choice(off or [device]))
-        if kind in ("move", "first"):
+        if kind in ("move", "order", "skip"):
             queue = run.queue(rng.choice([*rows]))
             chosen = tuple(unit.unit_id for unit in queue if rng.random() < 0.5)
-            return MoveUnits(chosen, device) if kind == "move" else ReorderUnits(chosen, first=True)
+            if kind == "skip":
+                return SkipUnits(chosen[:2])
+            first = rng.random() < 0.5
+            return MoveUnits(chosen, device) if kind == "move" else ReorderUnits(chosen, first)
+        if kind == "retry":
+            return RetryUnits(_skipped(run))
+        if kind == "share":
+            running = [row.running.unit.unit_id for row in rows.values() if row.running]
+            return SplitUnit(rng.choice(running or [0]), device)
         if kind == "pause":
             return PauseDevice(device) if rng.random() < 0.5 else ResumeDevice(device)
+        if kind == "pause all":
+            return PauseAll() if rng.random() < 0.5 else ResumeAll()
         if kind == "policy":
             rules: list[PolicySettings] = [
                 TimeSettings(0.0),
@@ -129,9 +148,18 @@ class Person:
         return Undo()
 
 
-def _needed(rows: Mapping[str, DeviceMetrics]) -> list[Command]:
-    """Return what lets every device compute again."""
+def _skipped(run: AttachClient) -> tuple[int, ...]:
+    """Return the files that were skipped."""
+    places = run.places(-1)
+    ended = b"" if places is None else places.ended
+    return tuple(number for number, end in enumerate(ended) if end == Ended.SKIPPED)
+
+
+def _needed(run: AttachClient, rows: Mapping[str, DeviceMetrics]) -> list[Command]:
+    """Return what lets every device compute again, and all that can be tried again wait."""
     commands: list[Command] = []
+    if skipped := _skipped(run):
+        commands.append(RetryUnits(skipped))
     for device, row in rows.items():
         if row.state is DeviceState.DRAINED:
             commands.append(StartDevice(device))

@@ -49,6 +49,7 @@ class Striker:
         run: The session.
         rng: Decides.
         starting_cpu_seconds: What an app has computed when its run can be attached to.
+        come_in: Whether a chosen moment of adding files is there, see `Latecomers`.
 
     Attributes:
         worker_kills: By what the worker was at.
@@ -56,8 +57,15 @@ class Striker:
         app_kills: By what the app was at.
     """
 
-    def __init__(self, run: Victim, rng: random.Random, starting_cpu_seconds: float) -> None:
+    def __init__(
+        self,
+        run: Victim,
+        rng: random.Random,
+        starting_cpu_seconds: float,
+        come_in: Callable[[float], bool] | None = None,
+    ) -> None:
         self._run = run
+        self._come_in = come_in
         self._rng = rng
         self._starting_cpu_seconds = starting_cpu_seconds
         self._last_event = 0
@@ -79,6 +87,7 @@ class Striker:
             "computing": self._app_computes,
             "writing": self._app_writes,
             "ending": self._app_ends,
+            "adding": self._app_adds,
         }
 
     def strike_worker(self, aim: str) -> None:
@@ -106,7 +115,7 @@ class Striker:
         while self._run.live and time.monotonic() < deadline:
             rows = self._run.rows()
             moment = self.app_aims[aim](rows)
-            if moment is None and aim != "ending" and _ends_soon(rows):
+            if moment is None and aim not in ("ending", "adding") and _ends_soon(rows):
                 moment = Moment.MID_BATCH
             if moment is not None:
                 self.app_kills[moment] += 1
@@ -187,6 +196,15 @@ class Striker:
         running = [row.running.fraction for row in rows.values() if row.running is not None]
         ripe = any(fraction >= self._share for fraction in running)
         return Moment.MID_BATCH if ripe else None
+
+    def _app_adds(self, rows: Rows) -> Moment | None:
+        """Look closely for a while whether the moment of an addition has come."""
+        if self._come_in is not None and rows:
+            for _ in range(CLOSEST_LOOKS):
+                if self._come_in(self._share):
+                    return Moment.ADDING
+                self._run.pause(CLOSEST_LOOK_SECONDS)
+        return None
 
     def _app_ends(self, rows: Rows) -> Moment | None:
         """Strike when all files are through and the run is not over yet."""

@@ -38,6 +38,7 @@ class Moment(str, Enum):
     HELD = "held in mid-file"
     WRITING = "between output and report"
     ENDING = "ending"
+    ADDING = "adding files"
 
 
 class Victim:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.faults.group_signals import group_signals
-from tests.faults.storm import Size
+from tests.faults.storm_round import Size
 
 
 def test_signals_to_the_whole_group_blame_no_file_and_cost_no_batch(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.faults.storm import Round, Size, Stage, storm
+from tests.faults.storm import storm
 from tests.faults.storm_findings import not_done_once
+from tests.faults.storm_round import Round, Size, Stage
 from tests.faults.storm_victim import Victim
 from tests.support.ledger_story import RUN, SESSION, file
 from tui_balancer.ledger.changes import FileDone, LeaseEnded, LeaseGranted
@@ -34,11 +35,11 @@ def test_a_storm_loses_nothing_repeats_nothing_and_leaves_nothing(tmp_path: Path
     assert findings.done["outputs_compared"] == 2 * 10
 
 
-def test_a_storm_over_a_run_with_two_models_leaves_what_a_quiet_one_leaves(
+def test_a_steered_storm_over_a_run_with_two_models_leaves_what_a_quiet_one_leaves(
     tmp_path: Path,
 ) -> None:
-    size = Size(files=6, sequences=120, worker_strikes=4, app_strikes=1, models=2)
-    findings = storm(2, 3, tmp_path, size)
+    size = Size(6, 120, worker_strikes=4, app_strikes=1, models=2, steered=True)
+    findings = storm(1, 3, tmp_path, size)
     assert findings.remarks == []
     assert findings.wrong.total() == 0
     assert findings.worker_kills.total() + findings.app_kills.total() >= 2
