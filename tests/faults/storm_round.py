@@ -278,7 +278,7 @@ class Round:
     def check(self) -> None:
         """Hold what is there against what must be."""
         findings, quiet = self.findings, self._stage.quiet
-        survivors = [one for run in self._sessions for one in run.survivors(PATIENCE_SECONDS / 10)]
+        survivors = [one for run in self._sessions for one in run.survivors(PATIENCE_SECONDS)]
         findings.blame("orphans", survivors)
         for process in survivors:
             process.kill()
