@@ -143,7 +143,7 @@ def test_the_checksum_of_the_index_covers_all_that_is_kept(tmp_path: Path) -> No
     ("formats", "layers", "kinds", "answer"),
     [
         (("h5", "virnucpro"), (6,), ("bos",), "virnucpro holds the mean of one layer alone"),
-        (("virnucpro",), (5, 6), ("mean",), "choose esm, h5, npz.* or parquet"),
+        (("virnucpro",), (5, 6), ("mean",), "choose esm, h5, npz"),
         (("npz",), (6,), ("mean", "per_tok"), "npz holds vectors, neither per_tok nor contacts"),
     ],
 )

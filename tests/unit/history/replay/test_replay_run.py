@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,21 @@ def test_a_device_is_shown_with_what_it_had_in_hand(replay: ReplayRun) -> None:
     replay.seek(10.0 - 1e-6)
     assert (row(replay, "cpu:0").stolen_to, row(replay, "cpu:1").stolen_from) == (1, 1)
     assert row(replay, "cpu:1").files_done == 1
+
+
+def test_a_device_has_every_figure_that_the_ledger_tells(replay: ReplayRun) -> None:
+    rows: list[DeviceMetrics] = []
+    for halves in range(int(2 * LENGTH)):
+        replay.seek(halves / 2)
+        rows += replay.snapshot().devices
+    bare = DeviceMetrics("", "", DeviceState.IDLE, 1.0)
+    missing = {
+        one.name
+        for one in fields(DeviceMetrics)
+        if all(getattr(row, one.name) == getattr(bare, one.name) for row in rows)
+    }
+    # The last one is of dead devices; this run has none.
+    assert missing == {"utilisation", "sample", "model", "loading", "note"}
 
 
 def test_between_sessions_nothing_is_in_hand_and_after_them_the_run_goes_on(
