@@ -6,11 +6,12 @@
     python -m tests.benchmarks.forward --models ESM-1b ESMC-300M ProtT5-XL DNABERT-S
 
 Every contender runs in processes of its own, on the same architecture and sequences, by turns,
-so that a busy moment of the machine meets all of them alike; the table shows medians. DNABERT-S
-reads bases, not residues. A peer that is not installed is left out. faesm needs an older
-transformers than the one that has attention by `scaled_dot_product_attention`: it runs in an
-environment of its own, made with `pip install -e '.[benchmark-faesm]'` and named by
-`--faesm-python`.
+so that a busy moment of the machine meets all of them alike; the table shows medians, and which
+share of the ceiling they are: of the rate at which the machine computes as many FLOPs in the
+model's largest matrix product, in the same number format. DNABERT-S reads bases, not residues. A
+peer that is not installed is left out. faesm needs an older transformers than the one that has
+attention by `scaled_dot_product_attention`: it runs in an environment of its own, made with
+`pip install -e '.[benchmark-faesm]'` and named by `--faesm-python`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from tests.benchmarks.forward_contenders import (
     Contender,
     contenders_for,
     sequences_for,
+    share,
 )
 from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.models import ModelSource
@@ -50,7 +52,7 @@ def main() -> None:
         contender = next(one for one in contenders if one.name == name)
         run_process(contender, model, arguments.device, int(part), Path(scratch))
         return
-    print(f"{'model':11}{'contender':34}{'residues/s':>12}{'ratio':>8}")
+    print(f"{'model':11}{'contender':36}{'residues/s':>12}{'ratio':>8}{'of ceiling':>12}")
     for model in arguments.models:
         residues = sum(map(len, sequences_for(model, arguments.device)))
         contenders = contenders_for(source_of(model).shape.family, arguments.device)
@@ -64,10 +66,14 @@ def main() -> None:
                     took = measure(one, model, arguments.device, pythons[one], Path(folder))
                     seconds[one].append(took)
         medians = {one: statistics.median(times) for one, times in seconds.items()}
+        ceilings = {one.precision: medians[one] for one in contenders if one.forward == "product"}
         for contender, median in medians.items():
-            ratio = medians[contenders[0]] / median
-            rate = f"{residues / median:12,.0f}{ratio:8.2f}"
-            print(f"{model:11}{contender.name:34}{rate}", flush=True)
+            ratio, of_ceiling = (
+                medians[contenders[0]] / median,
+                ceilings[contender.precision] / median,
+            )
+            rate = f"{residues / median:12,.0f}{ratio:8.2f}{of_ceiling:12.0%}"
+            print(f"{model:11}{contender.name:36}{rate}", flush=True)
 
 
 def source_of(model: str) -> ModelSource:
@@ -100,16 +106,16 @@ def measure(contender: Contender, model: str, device: str, python: str, scratch:
         )
         for part in range(contender.processes)
     ]
-    for share in shares:
-        assert share.stdout is not None
-        while (line := share.stdout.readline()) != "ready\n":
+    for one in shares:
+        assert one.stdout is not None
+        while (line := one.stdout.readline()) != "ready\n":
             assert line, "a process ended before its start"
     started = time.perf_counter()
-    for share in shares:
-        assert share.stdin is not None
-        share.stdin.close()
-    for share in shares:
-        share.wait()
+    for one in shares:
+        assert one.stdin is not None
+        one.stdin.close()
+    for one in shares:
+        one.wait()
     return time.perf_counter() - started
 
 
@@ -123,8 +129,7 @@ def run_process(contender: Contender, model: str, device: str, part: int, scratc
         keep_freed_memory()
     from tests.benchmarks.forward_passes import work_of
 
-    # Shared out by length, as a balanced run would.
-    mine = sorted(sequences_for(model, device), key=len)[part :: contender.processes]
+    mine = share(sequences_for(model, device), part, contender.processes)
     work = work_of(contender, source_of(model), scratch, device)
     work(mine[:4])
     print("ready", flush=True)

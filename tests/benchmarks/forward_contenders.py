@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,7 +44,8 @@ class Contender:
 
     Attributes:
         name: In the table.
-        forward: Which forward pass; fair-esm's and faesm's are of ESM-2 alone.
+        forward: Which forward pass; fair-esm's and faesm's are of ESM-2 alone. `product` computes
+            as many FLOPs in the model's largest matrix product, which no forward pass exceeds.
         precision: Its number format.
         processes: How many compute at once.
         threads: Of each.
@@ -51,7 +53,7 @@ class Contender:
     """
 
     name: str
-    forward: Literal["extract", "transformers", "faesm", "packed"]
+    forward: Literal["extract", "transformers", "faesm", "packed", "product"]
     precision: Literal["fp32", "bf16"] = "fp32"
     processes: int = 1
     threads: int = CORES
@@ -65,6 +67,8 @@ PROCESSOR_CONTENDERS = (
     Contender("packed fp32", "packed"),
     Contender("packed fp32, a process a core", "packed", processes=CORES, threads=1),
     Contender("packed bf16, a process a core", "packed", "bf16", processes=CORES, threads=1),
+    Contender("one product fp32, a process a core", "product", processes=CORES, threads=1),
+    Contender("one product bf16, a process a core", "product", "bf16", processes=CORES, threads=1),
 )
 GPU_CONTENDERS = (
     Contender("fair-esm extract.py", "extract"),
@@ -72,6 +76,8 @@ GPU_CONTENDERS = (
     Contender("HF, sdpa, bf16, large batches", "transformers", "bf16", large_batches=True),
     Contender("packed fp32", "packed"),
     Contender("packed bf16", "packed", "bf16"),
+    Contender("one product fp32", "product"),
+    Contender("one product bf16", "product", "bf16"),
 )
 
 
@@ -80,6 +86,14 @@ def contenders_for(family: str, device: str) -> tuple[Contender, ...]:
     everybody = PROCESSOR_CONTENDERS if device == "cpu" else GPU_CONTENDERS
     alone = ("extract", "faesm")
     return tuple(one for one in everybody if family == "esm2" or one.forward not in alone)
+
+
+def share(sequences: Sequence[str], part: int, parts: int) -> list[str]:
+    """Return one of so many shares of about as many letters each, as a balanced run would."""
+    shares: list[list[str]] = [[] for _ in range(parts)]
+    for one in sorted(sequences, key=len, reverse=True):
+        min(shares, key=lambda mine: sum(map(len, mine))).append(one)
+    return shares[part]
 
 
 def sequences_for(model: str, device: str) -> list[str]:

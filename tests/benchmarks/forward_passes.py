@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +15,12 @@ from tui_balancer.embedding.batching import plan_batches
 from tui_balancer.embedding.embedder import DTYPES, Embedder, prepare_torch
 from tui_balancer.embedding.fairesm.loading import LoadedModel
 from tui_balancer.embedding.families.code import load
+from tui_balancer.embedding.forward.products import (
+    Linear,
+    Products,
+    PublicProducts,
+    choose_products,
+)
 from tui_balancer.embedding.models import ModelShape, ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS, gpu_batch_tokens
@@ -40,6 +48,9 @@ def work_of(contender: Contender, source: ModelSource, scratch: Path, device: st
     tokens = large if contender.large_batches else EXTRACT_TOKENS
     if contender.forward == "packed":
         return packed(contender, source, scratch, device if on_gpu else "cpu:0", large)
+    if contender.forward == "product":
+        prepare_torch(contender.threads)
+        return one_product(source.shape, torch.device(device), dtype, large)
     if contender.forward == "transformers":
         return transformers(source.shape, device, dtype, tokens)
     loaded = load(source, scratch)
@@ -61,6 +72,32 @@ def packed(
         for number, batch in enumerate(batches):
             flight.have(*batches[number : number + 2])
             flight.embed(batch)
+
+    return run
+
+
+def one_product(shape: ModelShape, device: torch.device, dtype: torch.dtype, tokens: int) -> Work:
+    """Return a loop over the feed-forward's first product, of as many FLOPs as a forward pass.
+
+    The faster of torch's public product and ours computes.
+    """
+    inputs = torch.randn(tokens, shape.width).to(device, dtype)
+    weight = torch.randn(4 * shape.width, shape.width).to(device, dtype)
+    layer = Linear(weight, torch.zeros(len(weight), device=device, dtype=dtype))
+    both = (PublicProducts(), choose_products(device, dtype))
+
+    def seconds(products: Products, repeats: int) -> float:
+        began = time.perf_counter()
+        for _ in range(repeats):
+            result = products.linear(inputs, layer)
+        result[0, 0].item()
+        return time.perf_counter() - began
+
+    @torch.inference_mode()
+    def run(texts: list[str]) -> None:
+        faster = min(both, key=lambda products: seconds(products, 1))
+        flops = sum(shape.sequence_flops(len(text)) for text in texts)
+        seconds(faster, math.ceil(flops / (2 * inputs.numel() * len(weight))))
 
     return run
 
