@@ -27,7 +27,15 @@ SMALL = (
 )
 """A model of each family."""
 
-HEADINGS = ("", "length", "fp32, alone", "fp32, with others", "bf16, alone", "bf16, with others")
+HEADINGS = (
+    "",
+    "length",
+    "fp32, alone",
+    "fp32, with others",
+    "bf16, alone",
+    "bf16, with others",
+    "bf16, theirs",
+)
 
 
 def main() -> None:
@@ -43,8 +51,9 @@ def main() -> None:
         label = f"`{name}`, {COMPARED[MODELS[name].family].against}"
         for row in compare(name):
             both = (row.alone, row.together)
+            cosines = (row.alone.cosines, row.together.cosines, row.theirs)
             print(
-                _row((label, f"{row.length:,}", *map(_errors, both), *map(_cosines, both))),
+                _row((label, f"{row.length:,}", *map(_errors, both), *map(_cosines, cosines))),
                 flush=True,
             )
             label = ""
@@ -59,10 +68,10 @@ def _errors(found: Differences) -> str:
     return " / ".join(f"{_rounded_up(one):.0e}" for one in (found.errors.max(), found.errors[-1]))
 
 
-def _cosines(found: Differences) -> str:
+def _cosines(found: torch.Tensor) -> str:
     """Return the cosine of the worst layer, and that of the last; rounded down."""
     places = 1e6
-    cosines = (found.cosines.min(), found.cosines[-1])
+    cosines = (found.min(), found[-1])
     return " / ".join(f"{math.floor(float(one) * places) / places:.6f}" for one in cosines)
 
 

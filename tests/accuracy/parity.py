@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,13 +32,13 @@ class Family:
     Attributes:
         lengths: Of the sequences; the longest is the family's `--max-length`.
         against: The code that ours is compared with.
-        oracle: Makes it, from a model that is loaded.
+        oracle: Makes it, from a model that is loaded, to compute in a number format.
         kinds: What is compared: every residue, or the mean where a token is no residue.
     """
 
     lengths: Sequence[int]
     against: str
-    oracle: Callable[[Any], Oracle]
+    oracle: Callable[[Any, torch.dtype], Oracle]
     kinds: tuple[str, ...] = ("per_tok",)
 
 
@@ -56,11 +57,19 @@ class Differences:
 
 @dataclass(frozen=True)
 class Row:
-    """The differences of a sequence that is alone, and of the same one in a batch with others."""
+    """The differences of one sequence.
+
+    Attributes:
+        length: Residues or bases.
+        alone: Computed alone.
+        together: Computed in a batch with others.
+        theirs: The cosines of the makers' code in bf16 to the same code in its exact format.
+    """
 
     length: int
     alone: Differences
     together: Differences
+    theirs: torch.Tensor
 
 
 def compare(name: str) -> Iterator[Row]:
@@ -72,7 +81,7 @@ def compare(name: str) -> Iterator[Row]:
     shape = MODELS[name]
     family = COMPARED[shape.family]
     loaded = load(UntrainedModel(name, seed=0).source())
-    oracle = family.oracle(loaded)
+    oracle, theirs = (family.oracle(loaded, one) for one in (torch.float32, torch.bfloat16))
     rng = random.Random(3)
     letters = "ACGT" if shape.alphabet.nucleotides else _RESIDUES
     texts = ["".join(rng.choices(letters, k=length)) for length in family.lengths]
@@ -84,6 +93,7 @@ def compare(name: str) -> Iterator[Row]:
             len(text),
             _differences(alone[0], alone[1], expected),
             _differences(single[place], half[place], expected),
+            _cosines(theirs(text), expected),
         )
 
 
@@ -107,18 +117,28 @@ def _divided(embedder: Embedder, texts: Sequence[str]) -> list[torch.Tensor]:
 
 def _differences(single: torch.Tensor, half: torch.Tensor, expected: torch.Tensor) -> Differences:
     errors = (single - expected).abs().amax((1, 2)) / expected.abs().amax((1, 2))
+    return Differences(errors, _cosines(half, expected))
+
+
+def _cosines(half: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
     ours, theirs = (states.double().mean(1) for states in (half, expected))
-    return Differences(errors, torch.cosine_similarity(ours, theirs, dim=-1))
+    return torch.cosine_similarity(ours, theirs, dim=-1)
 
 
-def _by_fair_esm(loaded: Any) -> Oracle:
-    layers = tuple(range(loaded.shape.layers + 1))
-    settings = EmbeddingSettings(layers, include=("per_tok",), reference=True)
-    embedder = Embedder(loaded, "cpu:0", settings)
-    return lambda text: _divided(embedder, [text])[0]
+def _by_fair_esm(loaded: Any, dtype: torch.dtype) -> Oracle:
+    layers = range(loaded.shape.layers + 1)
+    model = deepcopy(loaded.model).to(dtype)
+    rows = loaded.alphabet.get_batch_converter()
+
+    def states(text: str) -> torch.Tensor:
+        found = model(rows([("", text)])[2], repr_layers=layers)["representations"]
+        first = int(loaded.alphabet.prepend_bos)
+        return torch.stack([found[layer][0, first : first + len(text)] for layer in layers])
+
+    return torch.inference_mode()(states)
 
 
-def _by_esmc(loaded: Any) -> Oracle:
+def _by_esmc(loaded: Any, dtype: torch.dtype) -> Oracle:
     shape = loaded.shape
     config = EsmcConfig(
         hidden_size=shape.width,
@@ -128,6 +148,7 @@ def _by_esmc(loaded: Any) -> Oracle:
     )
     model = EsmcForMaskedLM(config).eval()
     model.esmc.load_state_dict(loaded.weights)
+    model.to(dtype)
     tokenizer = EsmcTokenizer()
 
     def states(text: str) -> torch.Tensor:
@@ -137,11 +158,12 @@ def _by_esmc(loaded: Any) -> Oracle:
     return states
 
 
-def _by_t5(loaded: Any) -> Oracle:
+def _by_t5(loaded: Any, dtype: torch.dtype) -> Oracle:
     config = t5.config_of(loaded.shape, loaded.tokens.largest + 1)
     model = T5EncoderModel(config).eval()
     tied = {"encoder.embed_tokens.weight": loaded.weights["shared.weight"]}
     model.load_state_dict({**loaded.weights, **tied})
+    model.to(dtype)
 
     def states(text: str) -> torch.Tensor:
         layers = t5.states_of(model, [text])
@@ -150,10 +172,11 @@ def _by_t5(loaded: Any) -> Oracle:
     return states
 
 
-def _by_formulas(loaded: Any) -> Oracle:
+def _by_formulas(loaded: Any, dtype: torch.dtype) -> Oracle:
     shape = loaded.shape
     sizes = dnabert.Sizes(shape.layers, shape.width, shape.heads, shape.inner, shape.vocabulary)
-    weights = {name: value.double() for name, value in loaded.weights.items()}
+    exact = torch.float64 if dtype == torch.float32 else dtype
+    weights = {name: value.to(exact) for name, value in loaded.weights.items()}
 
     def states(text: str) -> torch.Tensor:
         layers = dnabert.hidden_states(weights, sizes, loaded.tokens.pack([text]).tokens[None])
