@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui_balancer.formatting import count, duration, estimate, percent
+from tui_balancer.formatting import count, duration, estimate, percent, plural
 from tui_balancer.scheduler.model import DeviceState
 from tui_balancer.ui.messages import Picture
 from tui_balancer.view.handle import Phase, RunSnapshot
@@ -52,9 +52,9 @@ def _news(picture: Picture) -> dict[str, str]:
     if snapshot.totals.failed and summary is None:
         news["failed"] = f"{count(snapshot.totals.failed)} failed"
     if summary is not None:
-        news["end"] = f"{count(summary.done)} files done in {duration(summary.elapsed_seconds)}" + (
-            f", {count(len(summary.failed))} failed" if summary.failed else ""
-        )
+        failed = f", {count(len(summary.failed))} failed" if summary.failed else ""
+        done = plural(summary.done, "file")
+        news["end"] = f"{done} done in {duration(summary.elapsed_seconds)}{failed}"
         if summary.skips:
             news["end"] += f", {count(len(summary.skips))} skipped"
     return news

@@ -70,7 +70,7 @@ def plan(
             notices += noticed.all()
     manifest, spared = planned_manifest(found)
     for scanned in found:
-        stdout.print(f"{scanned.model.source.label}, {len(scanned.scans):,} files")
+        stdout.print(f"{scanned.model.source.label}, {plural(len(scanned.scans), 'file')}")
     if spared.copies:
         stdout.print(f"{plural(spared.copies, 'sequence')} identical to others: computed once")
     if spared.stored:

@@ -11,6 +11,7 @@ from tui_balancer.formatting import (
     estimate,
     memory,
     percent,
+    plural,
     quantity,
 )
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState
@@ -112,9 +113,9 @@ def _sensors(metrics: DeviceMetrics) -> list[Content]:
 def _balance(metrics: DeviceMetrics) -> list[Content]:
     return [
         Content(""),
-        field("Queue", f"{count(metrics.queued_files)} files, {floating(metrics.queued_cost)}"),
+        field("Queue", f"{plural(metrics.queued_files, 'file')}, {floating(metrics.queued_cost)}"),
         field("ETA", estimate(metrics.finish_seconds)),
-        field("Done", f"{count(metrics.files_done)} files"),
+        field("Done", plural(metrics.files_done, "file")),
         field("Stolen", f"+{metrics.stolen_to} to it, −{metrics.stolen_from} from it"),
         field("Weight", f"{metrics.weight:g} at the start"),
         field("Restarts", count(metrics.restarts)),

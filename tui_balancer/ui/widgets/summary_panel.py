@@ -86,7 +86,7 @@ def _device(device: DeviceSummary, elapsed_seconds: float) -> Content:
     restarts = f", {plural(device.restarts, 'restart')}" if device.restarts else ""
     return Content.assemble(
         (f"  {device.device:<{_LABEL - 2}}", "bold"),
-        f"{count(device.files):>8} files  busy {share:>4}  "
+        f"{plural(device.files, 'file'):>14}  busy {share:>4}  "
         f"stolen +{device.stolen_to} −{device.stolen_from}{restarts}",
     )
 
