@@ -14,6 +14,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from queue import Queue
 from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -26,7 +27,7 @@ from tui_balancer.engines import local
 from tui_balancer.engines.worker_end import Cause, WorkerEnd
 from tui_balancer.leases import Directive
 from tui_balancer.workers.process.memory import limit_note
-from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.process.warm import WarmPool, WarmProcess
 from tui_balancer.workers.wire.protocol import WorkerId
 
 REPOSITORY = Path(__file__).parents[2]
@@ -100,38 +101,66 @@ def test_a_successor_is_not_killed_for_what_its_predecessor_did(workshop: Worksh
     ]
 
 
+class Idler(WarmProcess):
+    """A process that does nothing, whatever it is asked."""
+
+    def __init__(self, idlers: Idlers) -> None:
+        self._idlers = idlers
+        self.process = multiprocessing.get_context("spawn").Process(target=signal.pause)
+        self.process.start()
+
+    def call_last(self, function: object, *args: Any) -> None:
+        device = args[0].worker.device
+        self._idlers.processes[device] = self.process
+        self._idlers.started.put(device)
+
+
+class Idlers(WarmPool):
+    """Starts processes that do nothing.
+
+    Attributes:
+        processes: By device.
+        started: The devices, in the order of their starts.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.processes: dict[str, SpawnProcess] = {}
+        self.started: Queue[str] = Queue()
+
+    def take(self, *_: object) -> Idler:
+        return Idler(self)
+
+
+def setup_of_idler(device: str) -> SimpleNamespace:
+    return SimpleNamespace(worker=WorkerId(device, 1), log=Path(os.devnull), threads=1, visible="")
+
+
 def test_a_worker_that_dies_while_the_end_of_another_is_dealt_with_is_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    processes: dict[str, SpawnProcess] = {}
-    started: Queue[str] = Queue()
-
-    def spawn(_main: object, args: tuple[WorkerSetup], name: str) -> SpawnProcess:
-        process = multiprocessing.get_context("spawn").Process(target=signal.pause)
-        process.start()
-        processes[name] = process
-        started.put(args[0].worker.device)
-        return process
-
-    def setup(device: str) -> SimpleNamespace:
-        return SimpleNamespace(worker=WorkerId(device, 1), log=tmp_path / "log")
+    idlers = Idlers()
 
     exits: Queue[str] = Queue()
 
     def on_exit(worker: WorkerId, end: WorkerEnd) -> bool:
         if worker.device == "cpu:1":
-            other = processes["worker cpu:0"]
+            other = idlers.processes["cpu:0"]
             other.kill()
             other.join()
         exits.put(worker.device)
         return False
 
-    monkeypatch.setattr(local, "spawn", spawn)
     monkeypatch.setattr(local, "SETTLING_SECONDS", 0.0)
-    engine = local.LocalEngine(["cpu:0", "cpu:1"], setup, on_exit)  # type: ignore[arg-type]
+    engine = local.LocalEngine(
+        ["cpu:0", "cpu:1"],
+        setup_of_idler,  # type: ignore[arg-type]
+        on_exit,
+        pool=idlers,
+    )
     engine.start()
-    assert {started.get(timeout=DEADLINE_SECONDS) for _ in range(2)} == {"cpu:0", "cpu:1"}
-    processes["worker cpu:1"].kill()
+    assert {idlers.started.get(timeout=DEADLINE_SECONDS) for _ in range(2)} == {"cpu:0", "cpu:1"}
+    idlers.processes["cpu:1"].kill()
     try:
         assert exits.get(timeout=DEADLINE_SECONDS) == "cpu:1"
         assert exits.get(timeout=DEADLINE_SECONDS) == "cpu:0"
@@ -139,27 +168,15 @@ def test_a_worker_that_dies_while_the_end_of_another_is_dealt_with_is_noticed(
         engine.stop()
 
 
-def test_a_device_that_should_have_a_worker_gets_one_and_no_second_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    started: Queue[str] = Queue()
-
-    def spawn(_main: object, args: tuple[WorkerSetup], name: str) -> SpawnProcess:
-        process = multiprocessing.get_context("spawn").Process(target=signal.pause)
-        process.start()
-        started.put(args[0].worker.device)
-        return process
-
-    def setup(device: str) -> SimpleNamespace:
-        return SimpleNamespace(worker=WorkerId(device, 1), log=tmp_path / "log")
-
-    absent = ["cpu:0", "cpu:1"]
-    monkeypatch.setattr(local, "spawn", spawn)
+def test_a_device_that_should_have_a_worker_gets_one_and_no_second_one() -> None:
+    idlers = Idlers()
+    started, absent = idlers.started, ["cpu:0", "cpu:1"]
     engine = local.LocalEngine(
         ["cpu:0"],
-        setup,  # type: ignore[arg-type]
+        setup_of_idler,  # type: ignore[arg-type]
         lambda worker, end: False,
         lambda: absent,
+        idlers,
     )
     engine.start()
     try:

@@ -18,7 +18,7 @@ from tui_balancer.workers.preflight import messages
 from tui_balancer.workers.preflight import preflight as module
 from tui_balancer.workers.preflight.messages import PreflightReport, PreflightRequest, Received
 from tui_balancer.workers.preflight.preflight import preflight
-from tui_balancer.workers.process.detach import detach
+from tui_balancer.workers.process import warm
 
 AUTO = DeviceRequest(("auto",))
 PROCESSOR = DeviceRequest(("cpu",))
@@ -62,7 +62,7 @@ def no_process(*_: object, **__: object) -> None:
 def test_an_untrained_model_on_the_processor_takes_no_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "spawn", no_process)
+    monkeypatch.setattr(warm, "spawn", no_process)
     report = preflight(PreflightRequest(UNTRAINED, PROCESSOR))
 
     assert report.model == UNTRAINED.source()
@@ -71,40 +71,37 @@ def test_an_untrained_model_on_the_processor_takes_no_process(
 
 def test_where_no_gpu_can_be_no_process_looks_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "may_have_gpus", lambda: False)
-    monkeypatch.setattr(module, "spawn", no_process)
+    monkeypatch.setattr(warm, "spawn", no_process)
 
     assert [info.device for info in preflight(PreflightRequest(UNTRAINED, AUTO)).devices] == ["cpu"]
 
 
 def test_a_layer_is_checked_without_a_process_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "spawn", no_process)
+    monkeypatch.setattr(warm, "spawn", no_process)
     with pytest.raises(UserError, match="no layer 7"):
         preflight(PreflightRequest(UNTRAINED, PROCESSOR, repr_layers=(7,)))
 
 
-def downloads(request: PreflightRequest, log: Path, channel: Connection) -> None:
+def downloads(request: PreflightRequest, channel: Connection) -> None:
     """Stand in for the process: a download of two pieces."""
-    detach(log)
     print("a line from the depths", flush=True)
     channel.send(Received(10, 30))
     channel.send(Received(30, 30))
     channel.send(PreflightReport(None, ()))
 
 
-def test_a_download_is_followed_and_the_processs_own_words_go_to_the_log(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+def test_a_download_is_followed_and_the_processs_own_words_go_nowhere(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(module, "preflight_main", downloads)
     heard: list[tuple[int, int]] = []
-    log = tmp_path / "preflight.log"
-    preflight(PreflightRequest(None, AUTO), lambda *bytes: heard.append(bytes), log)
+    preflight(PreflightRequest(None, AUTO), lambda *bytes: heard.append(bytes))
 
     assert heard == [(10, 30), (30, 30)]
-    assert log.read_text() == "a line from the depths\n"
     assert capfd.readouterr() == ("", "")
 
 
-def crashes(request: PreflightRequest, log: Path, channel: Connection) -> None:
+def crashes(request: PreflightRequest, channel: Connection) -> None:
     """Stand in for the process: a driver takes it down."""
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -115,7 +112,7 @@ def test_a_crash_is_a_line_for_the_person(monkeypatch: pytest.MonkeyPatch) -> No
         preflight(PreflightRequest(None, AUTO))
 
 
-def hangs(request: PreflightRequest, log: Path, channel: Connection) -> None:
+def hangs(request: PreflightRequest, channel: Connection) -> None:
     """Stand in for the process: a driver never answers."""
     signal.pause()
 

@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 
@@ -16,7 +16,8 @@ from tui_balancer.engines.remote.membership import Membership
 from tui_balancer.engines.worker_end import SETTLING_SECONDS, Cause, WorkerEnd, end_of
 from tui_balancer.workers.process.entry import worker_main
 from tui_balancer.workers.process.memory import limit_note
-from tui_balancer.workers.process.spawning import exit_words, spawn
+from tui_balancer.workers.process.spawning import exit_words
+from tui_balancer.workers.process.warm import WarmPool
 from tui_balancer.workers.wire.config import WorkerSetup
 from tui_balancer.workers.wire.protocol import WorkerApi
 
@@ -66,6 +67,7 @@ class LocalEngine:
         setup_for: See `SetupFor`; called on the engine's thread.
         on_exit: See `OnExit`; likewise.
         absent: See `Membership.absent`; likewise.
+        pool: Starts the processes; those that wait for no worker end.
     """
 
     broken = ""  # A process can always be started here.
@@ -76,8 +78,10 @@ class LocalEngine:
         setup_for: SetupFor,
         on_exit: OnExit,
         absent: Callable[[], Sequence[str]] = tuple,
+        pool: WarmPool | None = None,
     ) -> None:
         self._devices = devices
+        self._pool = pool or WarmPool()
         self._absent = absent
         self._setup_for = setup_for
         self._on_exit = on_exit
@@ -123,6 +127,7 @@ class LocalEngine:
         """Start the workers and watch them until `stop` is called."""
         for device in self._devices:
             self._start(device)
+        self._pool.clear()
         while not self._stopping.is_set():
             self._await_an_end()
             for device in self._absent():
@@ -140,12 +145,13 @@ class LocalEngine:
             return
         setup = self._setup_for(device)
         try:
-            process = spawn(worker_main, (setup,), name=f"worker {device}")
+            warm = self._pool.take(setup.threads, setup.visible, setup.log)
         except OSError as error:
             words = f"could not be started: {error.strerror or error}"
             self._ended(setup, WorkerEnd(Cause.NOT_STARTED, words))
         else:
-            self._running[device] = _Running(process, setup)
+            warm.call_last(worker_main, setup)
+            self._running[device] = _Running(warm.process, setup)
 
     def _ended(self, setup: WorkerSetup, end: WorkerEnd) -> None:
         """Report a worker's end, and start a successor if requested."""
@@ -181,8 +187,15 @@ class LocalEngine:
                 running.settled_at = time.monotonic() + settling
 
 
+@dataclass(frozen=True, slots=True)
 class LocalAccess:
-    """This machine, see `EngineAccess`."""
+    """This machine, see `EngineAccess`.
+
+    Attributes:
+        pool: Starts the workers' processes.
+    """
+
+    pool: WarmPool = field(default_factory=WarmPool)
 
     def engine(
         self,
@@ -193,7 +206,7 @@ class LocalAccess:
         membership: Membership,
     ) -> LocalEngine:
         """See `EngineAccess.engine`; `setup_for` names the board."""
-        return LocalEngine(devices, setup_for, on_exit, membership.absent)
+        return LocalEngine(devices, setup_for, on_exit, membership.absent, self.pool)
 
     def close(self) -> None:
         """See `EngineAccess.close`."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 
 import pynvml
@@ -13,6 +12,11 @@ import pytest
 from tui_balancer.devices.info import VISIBLE_DEVICES, DeviceInfo
 from tui_balancer.devices.selection import ProcessorShares, parse_devices, select_devices
 from tui_balancer.devices.slices import sliced_cards
+from tui_balancer.embedding.families.requests import UntrainedModel
+from tui_balancer.embedding.settings import EmbeddingSettings
+from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.workers.wire.config import WorkerSetup
+from tui_balancer.workers.wire.protocol import WorkerId
 
 
 @dataclass(frozen=True)
@@ -113,30 +117,16 @@ def test_a_selected_slice_keeps_what_its_worker_must_see(monkeypatch: pytest.Mon
     assert [(one.device, one.visible) for one in selected] == [("cuda:1", "MIG-s")]
 
 
-def test_a_worker_is_told_its_slice_before_torch_is_loaded() -> None:
-    program = """
-import os, sys, types
-from pathlib import Path
-from tui_balancer.embedding.families.requests import UntrainedModel
-from tui_balancer.embedding.settings import EmbeddingSettings
-from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.workers.process import entry
-from tui_balancer.workers.wire.protocol import WorkerId
-from tui_balancer.workers.wire.config import WorkerSetup
-
-def report(setup, started):
-    print(os.environ["CUDA_VISIBLE_DEVICES"], setup.local_device, "torch" in sys.modules)
-
-loop = types.ModuleType("tui_balancer.workers.process.loop")
-loop.run_worker = report
-sys.modules[loop.__name__] = loop
-entry.detach = lambda log: None
-model = UntrainedModel("esm2_t6_8M_UR50D", 0).source()
-entry.worker_main(WorkerSetup(WorkerId("cuda:5", 1), 1, model, EmbeddingSettings(),
-    ReadingRules(), Path("log"), None, visible="MIG-s"))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+def test_in_its_worker_a_slice_is_the_only_card() -> None:
+    setup = WorkerSetup(
+        WorkerId("cuda:5", 1),
+        1,
+        UntrainedModel("esm2_t6_8M_UR50D", 0).source(),
+        EmbeddingSettings(),
+        ReadingRules(),
+        Path("log"),
+        None,
+        visible="MIG-s",
     )
 
-    assert done.stdout.split() == ["MIG-s", "cuda:0", "False"]
+    assert setup.local_device == "cuda:0"

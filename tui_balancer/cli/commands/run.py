@@ -29,6 +29,7 @@ from tui_balancer.exit_codes import EXIT_FAILED
 
 if TYPE_CHECKING:
     from tui_balancer.settings import RunSettings
+    from tui_balancer.workers.process.warm import WarmPool
 
 
 def run(
@@ -105,6 +106,24 @@ def carried_out(
     script: ScriptOptions | None,
 ) -> int:
     """Watch a run from preparation to end, and print its report if asked."""
+    from tui_balancer.run.prepare.devices import warm_workers
+    from tui_balancer.workers.process.warm import WarmPool
+
+    with WarmPool() as pool:
+        # The process imports torch while this one imports what follows.
+        warm_workers(pool, settings, work=False)
+        return _watched(settings, resuming, screen, monitoring, script, pool)
+
+
+def _watched(
+    settings: RunSettings,
+    resuming: ResumingOptions | None,
+    screen: ScreenOptions | None,
+    monitoring: MonitoringOptions | None,
+    script: ScriptOptions | None,
+    pool: WarmPool,
+) -> int:
+    """See `carried_out`; processes come from `pool`."""
     from tui_balancer.cli.commands.report import print_report
     from tui_balancer.cli.watch import watch
     from tui_balancer.monitoring.metrics_server import parse_address
@@ -124,7 +143,7 @@ def carried_out(
             print(f"metrics  {monitors.address}", file=lines, flush=True)
         code = watch(
             settings,
-            lambda on_step: prepare(settings, resuming=allowed, on_step=on_step),
+            lambda on_step: prepare(settings, resuming=allowed, on_step=on_step, pool=pool),
             headless=screen.headless,
             ascii_only=screen.ascii,
             quiet=script.quiet,

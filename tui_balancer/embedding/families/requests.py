@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tui_balancer.embedding.checkpoints.caches import cached_snapshot
 from tui_balancer.embedding.families.table import FAMILIES, MODELS
-from tui_balancer.embedding.models import ModelSource
+from tui_balancer.embedding.models import ModelShape, ModelSource
 from tui_balancer.errors import UserError
 
 UNTRAINED_PREFIX = "untrained:"
@@ -88,6 +88,11 @@ def parse_model(text: str, seed: int) -> ModelRequest:
     if text and path.exists():
         return CheckpointModel(path)
     return NamedModel(known_name(text))
+
+
+def likely_shape(request: ModelRequest) -> ModelShape | None:
+    """Return the architecture that a model's name stands for, without a look at its weights."""
+    return MODELS.get(request.path.stem if isinstance(request, CheckpointModel) else request.name)
 
 
 def _on_the_hub(text: str) -> HubModel | None:

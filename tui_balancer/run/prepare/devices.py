@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from tui_balancer.device_names import card_workers
+from tui_balancer.devices.drivers import may_have_gpus
 from tui_balancer.devices.info import DeviceInfo
-from tui_balancer.devices.processor import available_memory, usable_cores
+from tui_balancer.devices.processor import available_memory, describe_processor, usable_cores
 from tui_balancer.devices.selection import (
     ProcessorShares,
     SelectedDevice,
@@ -14,6 +15,7 @@ from tui_balancer.devices.selection import (
     select_devices,
 )
 from tui_balancer.devices.sharing import with_workers
+from tui_balancer.embedding.families.requests import likely_shape, parse_model
 from tui_balancer.embedding.families.table import MODELS, SMALLEST_MODEL
 from tui_balancer.embedding.models import ModelShape
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
@@ -24,6 +26,7 @@ from tui_balancer.settings import RunSettings
 from tui_balancer.workers.preflight.messages import PreflightRequest
 from tui_balancer.workers.preflight.preflight import preflight
 from tui_balancer.workers.process.memory import cpu_worker_bytes
+from tui_balancer.workers.process.warm import WarmPool
 
 
 def prepare_devices(
@@ -72,6 +75,32 @@ def selected_devices(
         worker_bytes=cpu_worker_bytes(shape or MODELS[SMALLEST_MODEL], on_cpu),
     )
     return select_devices(parse_devices(settings.devices.devices), found, shares)
+
+
+def warm_workers(pool: WarmPool, settings: RunSettings, *, work: bool) -> None:
+    """Start the process that checks a run, and those of its workers that are known before that.
+
+    Only the processor's workers are, where no GPU can be used, and if the model's name tells its
+    size, which limits their number. One of them does the check.
+
+    Args:
+        pool: Starts the processes.
+        settings: The requested run.
+        work: Whether workers are known to be needed.
+
+    Raises:
+        UserError: A device or a model does not exist.
+    """
+    asked = parse_devices(settings.devices.devices)
+    if settings.cluster is not None or (may_have_gpus() and not asked.processor_only):
+        pool.warm(1, threads=1)
+        return
+    models = [parse_model(one.model, one.seed) for one in settings.by_model]
+    shapes = [shape for shape in map(likely_shape, models) if shape is not None]
+    largest = max(shapes, key=lambda shape: shape.weights, default=None)
+    workers = selected_devices(settings, [describe_processor()], largest)
+    certain = work and len(shapes) == len(models)
+    pool.warm(len(workers) if certain else 1, workers[0].threads)
 
 
 def device_specs(

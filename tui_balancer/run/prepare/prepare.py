@@ -27,7 +27,7 @@ from tui_balancer.outputs.formats import FORMATS, require_installed
 from tui_balancer.outputs.layout import marked_output
 from tui_balancer.run.prepare.card_workers import share_cards
 from tui_balancer.run.prepare.conflicts import refuse_run_conflicts
-from tui_balancer.run.prepare.devices import device_specs, selected_devices
+from tui_balancer.run.prepare.devices import device_specs, selected_devices, warm_workers
 from tui_balancer.run.prepare.learned_rates import with_rates
 from tui_balancer.run.prepare.limits import limit_warnings
 from tui_balancer.run.prepare.models import (
@@ -60,6 +60,7 @@ from tui_balancer.settings import MODELS_JOINED, RunSettings
 from tui_balancer.view.handle import Step
 from tui_balancer.workers.preflight.messages import PreflightReport, PreflightRequest
 from tui_balancer.workers.preflight.preflight import OnDownload, preflight
+from tui_balancer.workers.process.warm import WarmPool
 from tui_balancer.workers.wire.socket_folder import temporary_folder
 
 OnStep = Callable[[Step], None]
@@ -134,6 +135,7 @@ def prepare(
     resuming: Resuming | None = Resuming(),  # noqa: B008 - frozen
     on_step: OnStep = lambda _: None,
     first_byte_seconds: float | None = None,
+    pool: WarmPool | None = None,
 ) -> PreparedRun:
     """Check everything possible before work starts; download the model if needed.
 
@@ -146,6 +148,7 @@ def prepare(
         on_step: Called with the progress: files found, a download, the check of a stored run's
             inputs.
         first_byte_seconds: Longest wait for a download to start; None for the default.
+        pool: Starts the processes that check, and then those of the run.
 
     Raises:
         UserError: Something is missing or wrong; nothing was started.
@@ -158,6 +161,8 @@ def prepare(
     if stored is not None:
         settings = with_stored_defaults(settings, stored.run)
     settings = with_newest(settings, create=resuming is not None)
+    if pool is not None:
+        warm_workers(pool, settings, work=stored is None or not stored.finished)
 
     def found(files: int) -> None:
         on_step(Step("finding the inputs", files, unit="files"))
@@ -191,7 +196,7 @@ def prepare(
         )
         if request.needs_torch:
             on_step(Step("checking the model and the devices"))
-        reports.append(preflight(request, downloading(on_step)))
+        reports.append(preflight(request, downloading(on_step), pool))
     report, sources = reports[0], [one.model for one in reports if one.model is not None]
     if settings.read_as == "3di":
         sources = [of_structures(source) for source in sources]
@@ -205,7 +210,9 @@ def prepare(
         prepared = _settled(
             settings, found_by_model, sources, report.warnings, devices, stored, resuming, checked
         )
-        return replace(prepared, warnings=(*left_out.all(), *prepared.warnings))
+        access = LocalAccess() if pool is None else LocalAccess(pool)
+        warnings = (*left_out.all(), *prepared.warnings)
+        return replace(prepared, access=access, warnings=warnings)
 
     def on_workers(there: int, expected: int) -> None:
         on_step(Step("waiting for workers", there, expected, "workers"))

@@ -57,6 +57,11 @@ class StoredRun:
     sessions: tuple[SessionRecord, ...]
     files: tuple[FileRow, ...]
 
+    @property
+    def finished(self) -> bool:
+        """Whether its inputs were scanned, and none of them waits."""
+        return bool(self.files) and all(row.state in _ENDS for row in self.files)
+
 
 @dataclass(frozen=True, slots=True)
 class ResumePlan:
@@ -153,7 +158,7 @@ def plan_resume(
         )
     return ResumePlan(
         files=len(stored.files),
-        unfinished=any(row.state not in _ENDS for row in stored.files),
+        unfinished=not stored.finished,
         rescanned=rescanned,
         reopened=reopened,
         added=_placed(stored, news) if resuming.rescan else (),

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import logging
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from tui_balancer.errors import UserError
-from tui_balancer.process.gc_pause import collector_paused
 from tui_balancer.workers.preflight.messages import PreflightReport, PreflightRequest, Refused
-from tui_balancer.workers.process.detach import detach
 
 
-def preflight_main(request: PreflightRequest, log: Path, channel: Connection) -> None:
-    """Check model and devices and send the report; spawned by `preflight`."""
-    detach(log)
+def preflight_main(request: PreflightRequest, channel: Connection) -> None:
+    """Check model and devices and send the report; called in a process of its own."""
     answer: PreflightReport | Refused
     try:
-        with collector_paused():
-            from tui_balancer.workers.preflight.probe import probe
+        from tui_balancer.workers.preflight.probe import probe
 
         answer = probe(request, channel)
     except UserError as error:

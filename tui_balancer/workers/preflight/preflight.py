@@ -1,4 +1,4 @@
-"""The check of model and devices before a run, in a short-lived process.
+"""The check of model and devices before a run, in another process.
 
 It needs torch and an initialised CUDA; the app process has neither, and stays small.
 """
@@ -8,11 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing import connection
-from pathlib import Path
 
 from tui_balancer.devices.drivers import missing_cards
-from tui_balancer.devices.processor import describe_processor
+from tui_balancer.devices.processor import CPU, describe_processor
 from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.errors import UserError
 from tui_balancer.workers.preflight.entry import preflight_main
@@ -22,7 +20,8 @@ from tui_balancer.workers.preflight.messages import (
     Received,
     Refused,
 )
-from tui_balancer.workers.process.spawning import exit_words, spawn
+from tui_balancer.workers.process.spawning import exit_words
+from tui_balancer.workers.process.warm import WarmPool
 
 OnDownload = Callable[[int, int], None]
 """Called with a download's progress: bytes received, and bytes expected or 0 if unknown."""
@@ -34,19 +33,26 @@ SILENCE_SECONDS = 300.0
 def preflight(
     request: PreflightRequest,
     on_download: OnDownload | None = None,
-    log: Path = Path(os.devnull),
+    pool: WarmPool | None = None,
 ) -> PreflightReport:
     """Check what a run needs; download the model if needed.
 
     Args:
         request: The checks; answered at once if they need no torch.
         on_download: Called in this thread while a model is downloaded.
-        log: File for the process's output.
+        pool: Has the process that checks, which can be a worker afterwards; None for a process
+            that ends with the check.
 
     Raises:
         UserError: The model is not available, or torch does not work here.
     """
-    report = _looked(request, on_download, log) if request.needs_torch else _without_torch(request)
+    if not request.needs_torch:
+        report = _without_torch(request)
+    elif pool is not None:
+        report = _looked(request, on_download, pool)
+    else:
+        with WarmPool() as alone:
+            report = _looked(request, on_download, alone)
     found = sum(one.kind == "cuda" for one in report.devices)
     missing = missing_cards(os.environ, found)
     if not missing or request.devices.processor_only:
@@ -55,41 +61,43 @@ def preflight(
 
 
 def _looked(
-    request: PreflightRequest, on_download: OnDownload | None, log: Path
+    request: PreflightRequest, on_download: OnDownload | None, pool: WarmPool
 ) -> PreflightReport:
     """Run the checks in a process, and return its report.
 
     Raises:
         UserError: It refuses, or ends without a report.
     """
-    receiver, sender = connection.Pipe(duplex=False)
-    process = spawn(preflight_main, (request, log, sender), name="preflight")
-    sender.close()
+    process, reusable = pool.take(), False
+    process.call(preflight_main, request)
     try:
-        while receiver.poll(SILENCE_SECONDS):
-            match receiver.recv():
+        while process.channel.poll(SILENCE_SECONDS):
+            match process.channel.recv():
                 case Received(received, expected):
                     if on_download is not None:
                         on_download(received, expected)
                 case Refused(line):
                     raise UserError(line)
                 case PreflightReport() as report:
+                    # CUDA stays initialised, on cards that a worker leaves alone.
+                    reusable = all(one.kind == CPU for one in report.devices)
                     return report
         raise UserError(
             f"the check of model and devices took more than {SILENCE_SECONDS:.0f} s: "
             "check the drivers and the disk with torch, or use --devices cpu"
         )
-    except EOFError:
-        process.join()
-        ending = exit_words(process.exitcode)
+    except (EOFError, ConnectionResetError):
+        process.process.join()
+        ending = exit_words(process.process.exitcode)
         raise UserError(
             f"the check of model and devices ended early ({ending}): "
             'check that `python -c "import torch"` works here'
         ) from None
     finally:
-        process.kill()
-        process.join()
-        receiver.close()
+        if reusable:
+            pool.give_back(process)
+        else:
+            process.kill()
 
 
 def _without_torch(request: PreflightRequest) -> PreflightReport:

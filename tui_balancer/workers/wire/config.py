@@ -50,7 +50,7 @@ class WorkerSetup:
         model: The model to load.
         settings: Settings that determine the outputs' bytes.
         reading: How FASTA is read.
-        log: File for the worker's stdout and stderr, set before torch is imported.
+        log: File for the worker's stdout and stderr.
         queues: Source of its tasks; None if they are sent to it.
         visible: Value of `CUDA_VISIBLE_DEVICES` before torch is loaded; empty leaves it.
         scratch: A folder shared by the run's processes that ends with the app; None without
