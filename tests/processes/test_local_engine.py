@@ -109,7 +109,7 @@ class Idler(WarmProcess):
         self.process = multiprocessing.get_context("spawn").Process(target=signal.pause)
         self.process.start()
 
-    def call_last(self, function: object, *args: Any) -> None:
+    def call_last(self, function: object, *args: Any, log: Path) -> None:
         device = args[0].worker.device
         self._idlers.processes[device] = self.process
         self._idlers.started.put(device)

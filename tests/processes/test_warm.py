@@ -24,6 +24,10 @@ def describes_itself(channel: Connection) -> None:
     channel.send((os.getpid(), os.environ["OMP_NUM_THREADS"], "torch" in sys.modules))
 
 
+def prints_early(channel: Connection) -> None:
+    print("early", flush=True)
+
+
 def ends_abruptly(channel: Connection) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -70,10 +74,24 @@ def test_a_process_for_another_number_of_threads_or_another_card_is_left_alone()
 @pytest.mark.usefixtures("forked")
 def test_a_process_ends_when_its_last_call_returns() -> None:
     process = WarmProcess(threads=1)
-    process.call_last(print, "unread")
+    process.call_last(print, "unread", log=Path(os.devnull))
     process.process.join()
 
     assert process.process.exitcode == 0
+
+
+@pytest.mark.usefixtures("forked")
+def test_what_a_process_prints_before_it_has_a_log_is_put_there_too(tmp_path: Path) -> None:
+    process = WarmProcess(threads=1)
+    process.call(prints_early)
+    log = tmp_path / "worker.log"
+    log.write_text("of another\n")
+    process.call_last(print, "late", log=log)
+    process.process.join()
+
+    before, early, late = log.read_text().splitlines()
+    assert before == "of another"
+    assert (early, late.split()[0]) == ("early", "late")
 
 
 @pytest.mark.usefixtures("forked")
@@ -81,7 +99,7 @@ def test_who_calls_a_process_that_has_ended_hears_of_it_by_its_end() -> None:
     process = WarmProcess(threads=1)
     process.call(ends_abruptly)
     process.process.join()
-    process.call_last(describes_itself)
+    process.call_last(describes_itself, log=Path(os.devnull))
 
     assert process.process.exitcode == -signal.SIGKILL
 
@@ -125,7 +143,7 @@ def test_what_torch_reads_once_is_set_before_it_is_imported(
     )
     monkeypatch.syspath_prepend(tmp_path)
     process = WarmProcess(threads=5, visible="MIG-s")
-    process.call_last(print)
+    process.call_last(print, log=Path(os.devnull))
     process.process.join()
 
     environment = json.loads(seen.read_text())

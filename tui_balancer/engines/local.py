@@ -150,7 +150,7 @@ class LocalEngine:
             words = f"could not be started: {error.strerror or error}"
             self._ended(setup, WorkerEnd(Cause.NOT_STARTED, words))
         else:
-            warm.call_last(worker_main, setup)
+            warm.call_last(worker_main, setup, log=setup.log)
             self._running[device] = _Running(warm.process, setup)
 
     def _ended(self, setup: WorkerSetup, end: WorkerEnd) -> None:

@@ -106,12 +106,15 @@ def carried_out(
     script: ScriptOptions | None,
 ) -> int:
     """Watch a run from preparation to end, and print its report if asked."""
+    from tui_balancer.ledger.reading import is_blank
+    from tui_balancer.ledger.schema import LEDGER_NAME
     from tui_balancer.run.prepare.devices import warm_workers
     from tui_balancer.workers.process.warm import WarmPool
 
     with WarmPool() as pool:
-        # The process imports torch while this one imports what follows.
-        warm_workers(pool, settings, work=False)
+        if is_blank(settings.output / LEDGER_NAME):
+            # The process imports torch while this one imports what follows.
+            warm_workers(pool, settings, work=False)
         return _watched(settings, resuming, screen, monitoring, script, pool)
 
 

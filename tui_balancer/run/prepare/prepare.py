@@ -161,8 +161,6 @@ def prepare(
     if stored is not None:
         settings = with_stored_defaults(settings, stored.run)
     settings = with_newest(settings, create=resuming is not None)
-    if pool is not None:
-        warm_workers(pool, settings, work=stored is None or not stored.finished)
 
     def found(files: int) -> None:
         on_step(Step("finding the inputs", files, unit="files"))
@@ -178,6 +176,8 @@ def prepare(
     if resuming is not None and not settings.further:
         # Before a download, which may be in vain.
         refuse_run_conflicts(settings, [inputs], stored, retry_failed=resuming.retry_failed)
+    if pool is not None and (stored is None or not stored.finished):
+        warm_workers(pool, settings, work=True)
     here = settings.cluster is None
     asked = parse_devices(settings.devices.devices)
     # A resumed run keeps its number format, even if slow.

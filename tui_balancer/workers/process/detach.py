@@ -29,12 +29,15 @@ def prepare_to_compute(threads: int, visible: str) -> None:
     keep_freed_memory()
 
 
-def detach(log: Path) -> None:
+def detach(log: Path | int) -> None:
     """Detach this process from the terminal and tie its life to the app's.
 
     Everything written to stdout or stderr, by Python, C or CUDA, goes to the end of `log`;
     signals to the whole group are left to the app; and the process ends when the app does, for any
     reason.
+
+    Args:
+        log: A file, or the descriptor of an open one.
     """
     redirect(log)
     ignore_group_signals()
@@ -49,9 +52,12 @@ def detach(log: Path) -> None:
     )
 
 
-def redirect(log: Path) -> None:
-    """Redirect stdout and stderr to `log`, and stdin to nothing."""
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+def redirect(log: Path | int) -> None:
+    """Redirect stdout and stderr to `log`, see `detach`, and stdin to nothing."""
+    if isinstance(log, int):
+        output = os.dup(log)
+    else:
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(output, 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from multiprocessing.connection import Connection
 
-from tui_balancer.workers.process.detach import redirect
 from tui_balancer.workers.wire.config import WorkerSetup
 
 
@@ -16,8 +15,6 @@ def worker_main(setup: WorkerSetup, _channel: Connection) -> None:
     traceback and ends the process with exit code 1.
     """
     started = time.monotonic()
-    redirect(setup.log)
-
     from tui_balancer.workers.process.loop import run_worker
 
     run_worker(setup, started)

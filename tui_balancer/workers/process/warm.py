@@ -14,13 +14,11 @@ from types import TracebackType
 from typing import Any
 
 from tui_balancer.process.gc_pause import collector_paused
-from tui_balancer.workers.process.detach import detach, prepare_to_compute
+from tui_balancer.workers.process.detach import detach, prepare_to_compute, redirect
 from tui_balancer.workers.process.spawning import spawn
 
 _WORKER_CODE = "tui_balancer.workers.process.loop"
 """What a worker runs; it imports torch."""
-
-_NO_LOG = Path(os.devnull)
 
 
 class WarmProcess:
@@ -29,7 +27,7 @@ class WarmProcess:
     Args:
         threads: CPU threads to compute with.
         visible: See `WorkerSetup`.
-        log: File for its output.
+        log: File for its output; None keeps that until a call has a file for it.
 
     Attributes:
         threads: As given.
@@ -38,7 +36,7 @@ class WarmProcess:
         channel: The app's end of its pipe.
     """
 
-    def __init__(self, threads: int, visible: str = "", log: Path = _NO_LOG) -> None:
+    def __init__(self, threads: int, visible: str = "", log: Path | None = None) -> None:
         """Start the process; return before it runs.
 
         Raises:
@@ -54,17 +52,22 @@ class WarmProcess:
         finally:
             theirs.close()
 
-    def call(self, function: Callable[..., None], *args: Any) -> None:
+    def call(self, function: Callable[..., None], *args: Any, log: Path | None = None) -> None:
         """Call a function of a module in the process, with `args` and its end of the pipe.
 
         A process that has ended calls nothing: its sentinel tells.
+
+        Args:
+            function: The function.
+            args: Its arguments before the pipe.
+            log: File for the process's output, also that from before; None changes nothing.
         """
         with suppress(BrokenPipeError, ConnectionResetError):
-            self.channel.send((function, args))
+            self.channel.send((function, args, log))
 
-    def call_last(self, function: Callable[..., None], *args: Any) -> None:
+    def call_last(self, function: Callable[..., None], *args: Any, log: Path) -> None:
         """Call a function in the process, which ends when that returns."""
-        self.call(function, *args)
+        self.call(function, *args, log=log)
         self.channel.close()
 
     def kill(self) -> None:
@@ -109,14 +112,14 @@ class WarmPool:
                 self._waiting.append(WarmProcess(threads))
 
     def take(
-        self, threads: int | None = None, visible: str = "", log: Path = _NO_LOG
+        self, threads: int | None = None, visible: str = "", log: Path | None = None
     ) -> WarmProcess:
         """Return a waiting process, or else a new one.
 
         Args:
             threads: CPU threads that it computes with; None for any number.
             visible: See `WorkerSetup`.
-            log: File for the output of a new one.
+            log: File for the output of a new one, also if it fails before its first call.
 
         Raises:
             OSError: The system refuses another process.
@@ -144,22 +147,39 @@ class WarmPool:
             one.kill()
 
 
-def _serve(threads: int, visible: str, log: Path, channel: Connection) -> None:
+def _serve(threads: int, visible: str, log: Path | None, channel: Connection) -> None:
     """Import what workers run, then make the calls that come; spawned by `WarmProcess`."""
-    detach(log)
+    output = _file_in_memory() if log is None else log
+    detach(output)
     prepare_to_compute(threads, visible)
     # What cannot be imported is reported by the first call that needs it.
     with suppress(Exception), collector_paused():
         import_module(_WORKER_CODE)
     while (call := _next(channel)) is not None:
-        function, args = call
+        function, args, log = call
+        if log is not None and isinstance(output, int):
+            redirect(log)
+            os.write(1, os.pread(output, os.fstat(output).st_size, 0))
+            os.close(output)
+            output = log
         function(*args, channel)
 
 
-def _next(channel: Connection) -> tuple[Callable[..., None], tuple[Any, ...]] | None:
+_Call = tuple[Callable[..., None], tuple[Any, ...], Path | None]
+"""A function, its arguments, and a file for the output."""
+
+
+def _next(channel: Connection) -> _Call | None:
     """Return the next call; None when there is none to come."""
     try:
-        call: tuple[Callable[..., None], tuple[Any, ...]] = channel.recv()
+        call: _Call = channel.recv()
     except (EOFError, ConnectionResetError):
         return None
     return call
+
+
+def _file_in_memory() -> int:
+    """Return the descriptor of a file without a name; where there are none, nothing is kept."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("early output")
+    return os.open(os.devnull, os.O_RDWR)
