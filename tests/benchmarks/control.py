@@ -5,6 +5,8 @@ Prints how long each kind of request takes until its answer is there, median and
 share of a core that the run's process takes for 20 clients at once, above what it takes without
 them: `status` as a command in a loop, each on a core of its own (a connection each time, with the
 pause that the start of the program takes), and clients that ask on one connection without a pause.
+Then drains, starts devices and adds files in a real run of as many files, and prints how long that
+takes, and how long others wait while many files are added. `--only` prints one of the two.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
+from tests.benchmarks.changes import print_changes
+from tests.benchmarks.changes import serve as serve_changes
 from tests.benchmarks.screen import MadeUpRun
 from tui_balancer.attach.client import AttachClient, live_connection
 from tui_balancer.attach.server import AttachServer
@@ -181,10 +185,15 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--serve-changes", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=["requests", "changes"])
     parser.add_argument("--ask", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         serve(options.serve, options.devices, options.files)
+        return
+    if options.serve_changes:
+        serve_changes(options.serve_changes, options.files)
         return
     if options.ask:
         folder, seconds, pause = options.ask
@@ -192,8 +201,19 @@ def main() -> None:
             ask_in_a_loop(Path(folder), float(seconds), None if pause == "none" else float(pause))
         )
         return
+    print(f"{options.files:,} files, {options.devices} devices")
+    if options.only != "changes":
+        requests(options.devices, options.files, options.times, options.seconds)
+    if options.only != "requests":
+        print(f"\n{'a real run, 2 devices':<34}{'median ms':>10}{'worst ms':>10}")
+        with TemporaryDirectory() as name:
+            print_changes(Path(name), options.files)
+
+
+def requests(devices: int, files: int, times: int, seconds: float) -> None:
+    """Serve a made-up run in a process of its own, and print what asking it takes."""
     with TemporaryDirectory() as name:
-        size = ["--devices", str(options.devices), "--files", str(options.files)]
+        size = ["--devices", str(devices), "--files", str(files)]
         app = subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.control", "--serve", name, *size],
             stdin=subprocess.PIPE,
@@ -202,9 +222,8 @@ def main() -> None:
         )
         assert app.stdout is not None
         assert app.stdout.readline() == "served\n"
-        print(f"{options.files:,} files, {options.devices} devices")
-        answers(Path(name), options.files, options.times)
-        crowds(Path(name), psutil.Process(app.pid), options.seconds)
+        answers(Path(name), files, times)
+        crowds(Path(name), psutil.Process(app.pid), seconds)
         app.communicate()
 
 

@@ -21,7 +21,6 @@ from tui_balancer.ledger.records import FileRecord
 from tui_balancer.notices import Notice, Notices
 from tui_balancer.run.prepare.adding import (
     InputsHeld,
-    added_text,
     models_of,
     new_inputs,
     scan_added,
@@ -32,7 +31,7 @@ from tui_balancer.run_folder.manifest import Manifest
 from tui_balancer.scheduler.commands import AddFiles, Outcome
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 
-ANSWER_SECONDS = 0.5
+ANSWER_SECONDS = 0.08
 """How long an answer waits for the number of files that were found."""
 
 _STOPPING = "the run is being stopped"
@@ -42,8 +41,8 @@ _log = logging.getLogger(__name__)
 Find = Callable[[Notices], Mapping[int, Sequence[InputFile]]]
 """Finds the inputs of some models, by their places in the run, and what is left out."""
 
-TakeIn = Callable[[Sequence[FileRecord], str], None]
-"""Gives the run new files, which are in its ledger, and says which in the log."""
+TakeIn = Callable[[Sequence[FileRecord], int], None]
+"""Gives the run new files, which are in its ledger, and how many of the command it had before."""
 
 
 @dataclass(eq=False, slots=True)
@@ -181,9 +180,12 @@ class Additions:
         return outcome.message if outcome is not None and refused else ""
 
     def _work(self) -> None:
+        self._begun.wait()
+        if self._held is not None:
+            # Of many files this takes longer than an answer may.
+            self._held.update()
         while (request := self._requests.get()) is not None:
             try:
-                self._begun.wait()
                 self._serve(request)
             except (UserError, LedgerError, OSError) as problem:
                 self._refuse(request, str(problem))
@@ -219,7 +221,7 @@ class Additions:
             raise ScanStopped
         self._folder.ledger.record_scan(scanned.files, time.time(), request.addition)
         self._coordinator.warn(*scanned.warnings)
-        self._take_in(scanned.files, added_text(scanned.files, new.known))
+        self._take_in(scanned.files, new.known)
 
     def _refuse(self, request: _Request, reason: str) -> None:
         """Say why nothing is added: to the one who asks, or else in the log."""

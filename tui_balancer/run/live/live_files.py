@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from tui_balancer.failures import Failure
 from tui_balancer.ledger.records import FileRecord, FileState
 from tui_balancer.run.live.worker_service import WorkerService
+from tui_balancer.run.prepare.adding import added_text
 from tui_balancer.run.prepare.run_files import RunFiles
 from tui_balancer.run_folder.output_counts import OutputCounts
 from tui_balancer.run_folder.shards import shown
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.view.run_state import RunState
+
+SLICE = 1000
+"""Files that are given to the coordinator at a time, about: it answers nobody else meanwhile."""
+
+_TURN_SECONDS = 0.001
+"""The pause between two slices: without one the same thread would take the lock again."""
 
 
 class LiveFiles:
@@ -61,17 +70,25 @@ class LiveFiles:
         self.shown = list(shown(self._files))
         run_files.assign_to(self._coordinator, self._files)
 
-    def add(self, new: Sequence[FileRecord], text: str) -> None:
-        """Assign units that come later, after `assign`.
+    def add(self, new: Sequence[FileRecord], known: int) -> None:
+        """Assign units that come later, after `assign`, in slices: others get their turn.
 
         Args:
             new: The files with their shards; the ledger has them.
-            text: Which files, for the log.
+            known: Number of inputs of the same command that the run had before, for the log.
         """
         assert self.run_files is not None, "files are added to those of the start"
         manifest = self.run_files.manifest
         manifest.extend(new)
         manifest.find_plans()
+        for number, files in enumerate(slices(new, SLICE)):
+            if number:
+                time.sleep(_TURN_SECONDS)
+            self._add_slice(files, added_text(files, 0 if number else known))
+
+    def _add_slice(self, new: Sequence[FileRecord], text: str) -> None:
+        assert self.run_files is not None, "files are added to those of the start"
+        manifest = self.run_files.manifest
         files = [manifest.file_unit(file.file_id) for file in new]
         self._files += files
         self.shown += shown(files)
@@ -87,3 +104,21 @@ class LiveFiles:
         """Note that the files of a bundle are units of their own from now on."""
         if self.run_files is not None:
             self.run_files.manifest.break_up(unit_id)
+
+
+def slices(files: Sequence[FileRecord], most: int) -> Iterator[Sequence[FileRecord]]:
+    """Yield files in slices that cut neither a unit nor a divided file.
+
+    Args:
+        files: In the order of their numbers.
+        most: Files of a slice; more where units lie across its end.
+    """
+    # The first file that each file and those after it belong together with.
+    firsts = [file.whole if file.is_shard else file.unit for file in files]
+    lowest = [*accumulate(reversed(firsts), min)][::-1]
+    begin = 0
+    for end in range(1, len(files)):
+        if end - begin >= most and lowest[end] >= files[end].file_id:
+            yield files[begin:end]
+            begin = end
+    yield files[begin:]

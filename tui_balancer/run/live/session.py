@@ -361,10 +361,10 @@ class RunSession:
         if self._watcher is not None:
             self._watcher.start({file.source for file in run_files.manifest.files})
 
-    def _add(self, new: Sequence[FileRecord], text: str) -> None:
+    def _add(self, new: Sequence[FileRecord], known: int) -> None:
         """Assign files that were added, also to a run that had nothing to do so far."""
         self._start_engine()
-        self._files.add(new, text)
+        self._files.add(new, known)
 
     def _start_engine(self) -> None:
         """Start the workers, unless they are started."""

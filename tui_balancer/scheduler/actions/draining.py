@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from heapq import heapify, heapreplace
+from operator import attrgetter
 
 from tui_balancer.formatting import plural
 from tui_balancer.scheduler.actions.refusal import Refused
@@ -87,12 +88,13 @@ def share_out(state: SchedulerState, record: DeviceRecord) -> int:
     if not (heirs and queue):
         return 0
     files = queue.files
-    units = [*queue.take_out({unit.unit_id for unit in queue}).values()]
+    units = queue.take_all()
     first, record.put_first = record.put_first, set()
     for heir, share in zip(heirs, _shares(state, units, heirs), strict=True):
-        heir.put_first |= first & {unit.unit_id for unit in share}
-        heir.queue.put_back(_places(heir, share))
-        state.units.home.update((unit.unit_id, heir.device) for unit in share)
+        if first:
+            heir.put_first |= first.intersection(unit.unit_id for unit in share)
+        heir.queue.arrange(_merged(heir, share), share)
+        state.units.home.update(dict.fromkeys([unit.unit_id for unit in share], heir.device))
     state.note_queues((record, *heirs))
     return files
 
@@ -105,7 +107,7 @@ def _shares(
     shares: list[list[Unit]] = [[] for _ in heirs]
     ends = [pool.remaining_seconds(one, now) or one.queue.cost / one.spec.weight for one in heirs]
     by_model: dict[int, list[Unit]] = {}
-    for unit in sorted(units, key=lambda one: (-one.cost, one.unit_id)):
+    for unit in sorted(units, key=attrgetter("cost"), reverse=True):
         by_model.setdefault(unit.model, []).append(unit)
     for model, own in by_model.items():
         speeds = [pool.rate(one, model) or one.spec.weight for one in heirs]
@@ -115,6 +117,11 @@ def _shares(
             if model == one.model or model in one.queue.by_model
         ]
         heap = [(ends[one], -speeds[one], one) for one in takers or range(len(heirs))]
+        if len(heap) == 1:
+            _, minus_speed, number = heap[0]
+            shares[number] += own
+            ends[number] -= sum(unit.cost for unit in own) / minus_speed
+            continue
         heapify(heap)
         for unit in own:
             end, minus_speed, number = heap[0]
@@ -124,21 +131,20 @@ def _shares(
     return shares
 
 
-def _places(heir: DeviceRecord, share: Sequence[Unit]) -> dict[int, Unit]:
-    """Return the places of units in a queue: before smaller ones, those put first before all."""
-    first = [unit for unit in share if unit.unit_id in heir.put_first]
-    rest = [unit for unit in reversed(share) if unit.unit_id not in heir.put_first]
-    places = dict(enumerate(first))
-    place = len(first)
+def _merged(heir: DeviceRecord, share: Sequence[Unit]) -> list[Unit]:
+    """Return a queue with more units: before smaller ones, those put first before all."""
+    first = heir.put_first
+    order = [unit for unit in share if unit.unit_id in first] if first else []
+    rest = [unit for unit in share if unit.unit_id not in first] if first else [*share]
+    rest.reverse()
+    largest = rest[-1].cost if rest else 0.0
     for unit in heir.queue:
-        if not rest:
-            break
-        while rest and unit.unit_id not in heir.put_first and rest[-1].cost > unit.cost:
-            places[place] = rest.pop()
-            place += 1
-        place += 1
-    places.update(enumerate(reversed(rest), place))
-    return places
+        if unit.cost < largest and unit.unit_id not in first:
+            while rest and rest[-1].cost > unit.cost:
+                order.append(rest.pop())
+            largest = rest[-1].cost if rest else 0.0
+        order.append(unit)
+    return order + rest[::-1]
 
 
 def _start_again(state: SchedulerState, device: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from itertools import chain
 from operator import attrgetter
 
 from tui_balancer.scheduler.model import Unit
@@ -23,14 +24,21 @@ class CostIndex:
     __slots__ = ("_costs", "_units")
 
     def __init__(self, units: Iterable[Unit]) -> None:
-        self._units = sorted(units, key=_cost_then_id)
-        self._costs = array("d", (unit.cost for unit in self._units))
+        self._set(sorted(units, key=_cost_then_id))
 
     def add(self, unit: Unit) -> None:
         """Enter a unit that is not here."""
         place = self._place(unit)
         self._units.insert(place, unit)
         self._costs.insert(place, unit.cost)
+
+    def add_all(self, units: Iterable[Unit]) -> None:
+        """Enter many units that are not here, in one pass."""
+        self._set(sorted(chain(self._units, units), key=_cost_then_id))
+
+    def remove_all(self, unit_ids: Container[int]) -> None:
+        """Remove many units, in one pass."""
+        self._set([unit for unit in self._units if unit.unit_id not in unit_ids])
 
     def remove(self, unit: Unit) -> None:
         """Remove a unit that is here."""
@@ -48,6 +56,10 @@ class CostIndex:
     def count_up_to(self, cost: float) -> int:
         """Return how many units cost at most so many FLOPs."""
         return bisect_right(self._costs, cost)
+
+    def _set(self, ordered: list[Unit]) -> None:
+        self._units = ordered
+        self._costs = array("d", [unit.cost for unit in ordered])
 
     def _place(self, unit: Unit) -> int:
         first = bisect_left(self._costs, unit.cost)

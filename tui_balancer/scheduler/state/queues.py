@@ -5,32 +5,11 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.state.cost_index import CostIndex
-
-
-@dataclass(slots=True)
-class ModelWork:
-    """What waits in a queue for one model."""
-
-    units: int = 0
-    cost: float = 0.0
-    residues: int = 0
-
-    def add(self, unit: Unit) -> None:
-        """Count a unit in."""
-        self.units += 1
-        self.cost += unit.cost
-        self.residues += unit.residues
-
-    def remove(self, unit: Unit) -> None:
-        """Count a unit out."""
-        self.units -= 1
-        self.cost -= unit.cost
-        self.residues -= unit.residues
+from tui_balancer.scheduler.state.model_work import ModelWork, units_by_model
 
 
 def queue_order(units: Iterable[Unit]) -> bytes:
@@ -38,6 +17,9 @@ def queue_order(units: Iterable[Unit]) -> bytes:
 
     Files that share a unit with the previous one are encoded as -1 minus the number.
     """
+    units = list(units)
+    if not any([unit.parts for unit in units]):  # noqa: C419 - half the time
+        return array("i", [unit.unit_id for unit in units]).tobytes()
     order = array("i")
     for unit in units:
         order.append(unit.unit_id)
@@ -75,6 +57,9 @@ class WorkQueue:
     )
 
     def __init__(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
         self._length = 0
         self._by_number: dict[int, Unit] | None = None
         # Both ends are always units that are here.
@@ -146,9 +131,23 @@ class WorkQueue:
         for place, unit in sorted(units.items()):
             order += islice(left, max(0, place - len(order)))
             order.append(unit)
-            self._added(unit)
-        self._order = deque((*order, *left))
+        self.arrange((*order, *left), units.values())
+
+    def arrange(self, order: Iterable[Unit], new: Collection[Unit]) -> None:
+        """Add units, all at once.
+
+        Args:
+            order: All units, with those that were here.
+            new: The others.
+        """
+        self._order = deque(order)
         self._gone.clear()
+        self._count(new, 1)
+        if self._by_number is not None:
+            self._by_number.update((unit.unit_id, unit) for unit in new)
+        if self._by_cost is not None:
+            for model, own in units_by_model(new).items():
+                self.index(model).add_all(own)
 
     def take_out(self, unit_ids: Collection[int]) -> dict[int, Unit]:
         """Take units out, all in one pass over the queue; return them by their places, from 0."""
@@ -161,9 +160,20 @@ class WorkQueue:
                 kept.append(unit)
         self._order = kept
         self._gone.clear()
-        for unit in taken.values():
-            self._removed(unit)
+        self._count(taken.values(), -1)
+        if self._by_number is not None:
+            for unit in taken.values():
+                del self._by_number[unit.unit_id]
+        if self._by_cost is not None:
+            for model in units_by_model(taken.values()):
+                self.index(model).remove_all(unit_ids)
         return taken
+
+    def take_all(self) -> list[Unit]:
+        """Take all units out; return them in their order."""
+        units = list(self)
+        self._clear()
+        return units
 
     def numbers(self) -> array[int]:
         """Return the numbers of the files, next first; quick also for a million of them."""
@@ -222,10 +232,7 @@ class WorkQueue:
     def index(self, model: int) -> CostIndex:
         """Return the units of a model by their costs; made at the first call."""
         if self._by_cost is None:
-            sorted_out: dict[int, list[Unit]] = {}
-            for unit in self:
-                sorted_out.setdefault(unit.model, []).append(unit)
-            self._by_cost = {one: CostIndex(units) for one, units in sorted_out.items()}
+            self._by_cost = {one: CostIndex(units) for one, units in units_by_model(self).items()}
         if model not in self._by_cost:
             self._by_cost[model] = CostIndex(())
         return self._by_cost[model]
@@ -243,6 +250,18 @@ class WorkQueue:
             numbers = (one.unit_id for one in self._order)
             del self._order[next(n for n, one in enumerate(numbers) if one == unit.unit_id)]
             self._gone.remove(unit.unit_id)
+
+    def _count(self, units: Collection[Unit], sign: int) -> None:
+        """Count units in, or out with the sign -1."""
+        self._length += sign * len(units)
+        for model, own in units_by_model(units).items():
+            work = self.by_model.setdefault(model, ModelWork())
+            work.count(own, sign)
+            if not work.units:
+                del self.by_model[model]
+        self.files += sign * sum(unit.files for unit in units)
+        self.cost = sum((work.cost for work in self.by_model.values()), 0.0)
+        self.residues = sum(work.residues for work in self.by_model.values())
 
     def _added(self, unit: Unit) -> None:
         self._length += 1

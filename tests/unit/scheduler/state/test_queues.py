@@ -70,6 +70,17 @@ class QueueAgainstAList(RuleBasedStateMachine):
         for place, one in back.items():
             self.model.insert(place, one)
 
+    @rule(data=st.data(), costs=st.lists(st.integers(0, 6), max_size=4))
+    def get_many_in_any_order(self, data: st.DataObject, costs: list[int]) -> None:
+        new = [self._new(cost) for cost in costs]
+        self.model = data.draw(st.permutations([*self.model, *new]))
+        self.queue.arrange(self.model, new)
+
+    @rule()
+    def lose_all(self) -> None:
+        assert self.queue.take_all() == self.model
+        self.model = []
+
     @rule(cost=st.floats(-1, 8))
     def search(self, cost: float) -> None:
         below, above = self.queue.around(cost)
