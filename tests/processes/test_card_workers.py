@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.support.sessions import (
     wait_for_row,
 )
 from tui_balancer.devices.sharing import memory_share
+from tui_balancer.embedding.models import ModelSource
 from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run.live.session import RunSession
@@ -36,6 +38,8 @@ from tui_balancer.scheduler.commands import (
 )
 from tui_balancer.scheduler.events import ReturnEvent, SettingEvent, StealEvent
 from tui_balancer.scheduler.model import DeviceState, ReturnCause
+from tui_balancer.workers.benchmark.benchmark import benchmark
+from tui_balancer.workers.benchmark.messages import BenchmarkTask
 
 GIB = 1 << 30
 FILES = 4
@@ -156,6 +160,13 @@ def test_workers_of_a_card_are_drained_and_added_while_the_run_works(
     assert [(one.device, one.cause) for one in returned] == [("cuda:0", ReturnCause.DRAINED)]
     limit = f"limited to {memory_share(24 * GIB, 2) * 24:.2f} GiB"
     assert limit in worker_log(tmp_path / "out", "cuda:0/1").read_text()
+
+
+def test_workers_of_a_card_are_measured_at_the_same_time(model: ModelSource) -> None:
+    one = BenchmarkTask("cuda:0/0", 1, model, ("fp32",), 256, seconds=0.01, memory_share=0.4)
+    measured = benchmark([one, replace(one, device="cuda:0/1")], lambda _: None)
+    assert sorted({one.device for one in measured}) == ["cuda:0/0", "cuda:0/1"]
+    assert all(one.residues_per_second > 0 and one.ceiling > 0 for one in measured)
 
 
 def test_auto_says_in_the_log_what_it_takes(

@@ -36,7 +36,7 @@ def workers_with_a_card() -> Iterator[None]:
         patch.object(messages, "may_have_gpus", lambda: True),
         preloaded_workers(),
     ):
-        server.set_forkserver_preload([*_MODULES, "tests.support.pretended_card"])
+        server.set_forkserver_preload(["tests.support.pretended_card", *_MODULES])
         try:
             yield
         finally:

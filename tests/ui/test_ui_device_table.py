@@ -122,6 +122,14 @@ def test_the_figures_of_a_card_stand_once() -> None:
     }
 
 
+async def test_the_details_of_a_worker_say_what_it_has_of_its_card() -> None:
+    sample = replace(BUSY.sample, process_memory=12 << 30)
+    run = fake_run(replace(RUNNING, devices=(replace(BUSY, sample=sample), *DEVICES[1:])))
+    async with shown(run) as pilot:
+        await pilot.press("enter")
+        assert "31.0/80.0 GiB of the card, 12.0 GiB by this worker" in await seen(pilot)
+
+
 async def test_names_of_workers_are_shown_whole() -> None:
     workers = tuple(replace(one, device=f"cuda:1/{n}") for n, one in enumerate(DEVICES))
     run = fake_run(replace(RUNNING, devices=workers))

@@ -38,7 +38,9 @@ SETTINGS = RunSettings(
     inputs=("/data/proteins", "/data/*.faa"),
     output=Path("/runs/out"),
     model="untrained:esm2_t6_8M_UR50D",
-    devices=DeviceSettings("cpu", cpu_workers=2, weights="2,1", hang_floor=12.5),
+    devices=DeviceSettings(
+        "cpu", workers_per_gpu="auto", cpu_workers=2, weights="2,1", hang_floor=12.5
+    ),
     balancing=BalancingSettings(
         CountSettings(ratio=1.5, difference=4, minimum=2, interval_seconds=1.0), stealing=False
     ),

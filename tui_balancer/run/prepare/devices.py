@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from tui_balancer.device_names import card_workers
+from tui_balancer.device_names import card_workers, device_name
 from tui_balancer.devices.drivers import may_have_gpus
 from tui_balancer.devices.info import DeviceInfo
 from tui_balancer.devices.processor import available_memory, describe_processor, usable_cores
@@ -108,7 +108,7 @@ def device_specs(
     weights: str | None,
     among: Collection[SelectedDevice] = (),
 ) -> tuple[tuple[DeviceSpec, ...], tuple[str, ...]]:
-    """Return the coordinator's view of devices, and a line for each with a guessed speed.
+    """Return the coordinator's view of devices, and a line for each card with a guessed speed.
 
     Args:
         devices: The devices in order.
@@ -120,16 +120,19 @@ def device_specs(
     """
     given = parse_weights(weights, [one.device for one in devices]) if weights else {}
     workers = card_workers(one.device for one in among or devices)
-    specs, warnings = [], []
+    specs = []
+    warnings: dict[str, str] = {}
     for one in devices:
-        match = match_device_weight(one.device, one.name).shared(workers[one.device])
+        match = match_device_weight(one.device, one.name)
         if one.device not in given and not match.known:
-            warnings.append(
-                f"{one.device}: {one.name} is not in the table of weights: {match.weight:g} until "
-                "its speed is measured; --weights sets another"
+            card = device_name(one.device).card
+            warnings[card] = (
+                f"{card}: {one.name} is not in the table of weights: {match.weight:g} until its "
+                "speed is measured; --weights sets another"
             )
-        specs.append(DeviceSpec(one.device, one.name, given.get(one.device, match.weight)))
-    return tuple(specs), tuple(warnings)
+        weight = match.shared(workers[one.device]).weight
+        specs.append(DeviceSpec(one.device, one.name, given.get(one.device, weight)))
+    return tuple(specs), tuple(warnings.values())
 
 
 def late_spec(

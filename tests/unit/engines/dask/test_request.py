@@ -41,6 +41,15 @@ def test_a_scheduler_is_protected_by_tls_or_by_being_out_of_reach(
     assert is_protected(address) is protected
 
 
+def test_how_many_workers_suit_a_card_is_not_decided_for_a_cluster(tmp_path: Path) -> None:
+    model = UntrainedModel("esm2_t6_8M_UR50D", 0).source()
+    search = DeviceSearch(
+        tmp_path, tmp_path, "auto", "auto", None, None, (), (model,), None, lambda *_: None
+    )
+    with pytest.raises(UserError, match=r"^--workers-per-gpu auto is for one machine: [^\n]+$"):
+        find_devices(ClusterRequest(local=1), search)
+
+
 def test_long_queues_want_more_workers_and_short_ones_only_those_at_work() -> None:
     assert wanted_workers(busy=2, waiting=0) == 2
     assert wanted_workers(busy=2, waiting=1) == 3

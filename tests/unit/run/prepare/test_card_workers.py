@@ -26,6 +26,7 @@ from tui_balancer.run.prepare.card_workers import (
     remember_comparison,
     share_cards,
 )
+from tui_balancer.run.prepare.devices import device_specs, late_spec
 from tui_balancer.run.prepare.learned_rates import RateKey
 from tui_balancer.run.prepare.prepare import PreparedRun, prepare
 from tui_balancer.run_folder.settings_json import Embedded
@@ -191,3 +192,13 @@ def test_the_budget_of_a_batch_counts_a_card_once() -> None:
     shape = MODELS[LARGE]
     shared = [replace(CARDS[0], device=f"cuda:0/{slot}") for slot in range(4)]
     assert suitable_batch_tokens(shared, shape) == suitable_batch_tokens(CARDS[:1], shape)
+
+
+def test_workers_have_their_part_of_a_card_s_weight_and_an_unknown_card_is_named_once() -> None:
+    devices, _ = share_cards(CARDS, 2, models())
+    specs, warnings = device_specs(devices, "cuda:1/1=3")
+    assert [one.weight for one in specs] == [0.5, 0.5, 0.5, 3.0]
+    assert [line.partition(":")[0] for line in warnings] == ["cuda", "cuda"]
+    assert warnings[0].startswith("cuda:0: A Card is not in the table of weights: 1 until")
+    late = replace(CARDS[0], device="cuda:0/2")
+    assert late_spec(late, [(SMALL, "bf16")], [*devices, late]).weight == 1 / 3

@@ -283,6 +283,8 @@ def test_events_of_the_run_itself_are_told_as_they_are() -> None:
     run.bench.coordinator.execute(SetPolicy(TimeSettings(2.0)))
     run.bench.coordinator.warn(Notice("2 empty", examples=(Example("a.faa", 3, "P1"),)))
     assert run.event(SettingEvent) == "Changed by hand at 08:53:23: steal if ≥ 2 s saved."
+    run.bench.coordinator.decided("--workers-per-gpu auto: 2 workers")
+    assert run.event(SettingEvent) == "Decided at 08:53:23: --workers-per-gpu auto: 2 workers."
     assert run.event(WarningEvent) == "2 empty (a.faa line 3: P1)."
     run.bench.coordinator.execute(PauseDevice("cuda:0"))
     assert run.event(DeviceEvent) == run.why("cuda:0")
