@@ -1,7 +1,9 @@
 """A short form of the tests under other machines and users: `python -m tests.machines [SETTING …]`.
 
 Prints a table; the exit code is 1 if a test failed. What this machine cannot imitate is said and
-left out. `--tests tests` runs all tests there.
+left out. `--tests tests` runs all tests there, and `--module` anything else:
+
+    python -m tests.machines avx2 --module tests.benchmarks.breakdown --models 8M
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -74,6 +77,31 @@ def run(setting: Setting, tests: Sequence[str], processes: int) -> Outcome:
         tests: Patterns of files and folders.
         processes: Of pytest's.
     """
+    try:
+        with started(setting) as (start, written):
+            return _ran(start, tests, processes, written)
+    except NotHere as reason:
+        return Outcome(missing=str(reason))
+
+
+def run_module(setting: Setting, module: Sequence[str]) -> int:
+    """Run a module with its arguments in a setting; return its exit code.
+
+    Raises:
+        NotHere: This machine cannot imitate the setting.
+    """
+    with started(setting) as (start, _):
+        command = (*start.prefix, sys.executable, "-m", *module)
+        return subprocess.run(command, cwd=start.tree, env=_environment(start)).returncode
+
+
+@contextmanager
+def started(setting: Setting) -> Iterator[tuple[Start, Path]]:
+    """Yield how commands are started in a setting, and a folder that they can write into.
+
+    Raises:
+        NotHere: This machine cannot imitate it.
+    """
     with tempfile.TemporaryDirectory(prefix="machine-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         scratch, written = Path(name) / "setting", Path(name) / "written"
@@ -82,13 +110,21 @@ def run(setting: Setting, tests: Sequence[str], processes: int) -> Outcome:
         try:
             start = setting.start(scratch)
             tried = subprocess.run([*start.prefix, "true"], capture_output=True, text=True)
-        except (NotHere, OSError) as reason:
-            return Outcome(missing=str(reason))
+        except OSError as reason:
+            raise NotHere(str(reason)) from reason
         if tried.returncode:
-            return Outcome(missing=tried.stderr.strip().rpartition("\n")[2])
+            raise NotHere(tried.stderr.strip().rpartition("\n")[2])
         if start.user is not None:
             shutil.chown(written, start.user, start.user)
-        return _ran(start, tests, processes, written)
+        yield start, written
+
+
+def _environment(start: Start) -> dict[str, str]:
+    return {
+        **({} if start.whole else os.environ),
+        **start.environment,
+        "PYTHONPATH": os.pathsep.join((str(start.tree), *start.modules)),
+    }
 
 
 def _ran(start: Start, tests: Sequence[str], processes: int, written: Path) -> Outcome:
@@ -102,11 +138,7 @@ def _ran(start: Start, tests: Sequence[str], processes: int, written: Path) -> O
             *(f"--junitxml={results}", *files),
         ],
         cwd=start.tree,
-        env={
-            **({} if start.whole else os.environ),
-            **start.environment,
-            "PYTHONPATH": os.pathsep.join((str(start.tree), *start.modules)),
-        },
+        env=_environment(start),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -146,13 +178,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--tests", nargs="+", metavar="FILE", default=SHORT_FORM, help="instead of the short form"
     )
     parser.add_argument("--processes", type=int, default=2, help="of pytest; 2 by default")
+    parser.add_argument(
+        "--module", nargs=argparse.REMAINDER, default=[], help="a module and its arguments, instead"
+    )
     asked = parser.parse_args(argv)
     if unknown := [name for name in asked.settings if name not in by_name]:
         parser.error(f"no such setting: {', '.join(unknown)}")
-    if nothing := [one for one in asked.tests if not any(ROOT.glob(one))]:
+    if asked.module and not asked.settings:
+        parser.error("--module needs a setting")
+    nothing = [one for one in asked.tests if not any(ROOT.glob(one))]
+    if nothing and not asked.module:
         parser.error(f"no such tests: {', '.join(nothing)}")
     # Who cannot write beside the sources finds them compiled.
     compileall.compile_dir(Path(tui_balancer.__file__).parent, quiet=1)
+    if asked.module:
+        try:
+            return max(run_module(by_name[name], asked.module) for name in asked.settings)
+        except NotHere as reason:
+            parser.error(f"not on this machine: {reason}")
     print(f"{'setting':<14}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>9}", flush=True)
     outcomes = []
     for name in asked.settings or by_name:

@@ -56,7 +56,25 @@ def test_each_setting_is_a_row_and_a_failure_the_exit_code(
     assert failure.startswith("  test_toy::test_where: AssertionError: ")
 
 
-@pytest.mark.parametrize("arguments", [["nowhere"], ["here", "--tests", "tests/none"]])
+@pytest.mark.usefixtures("settings")
+def test_a_module_runs_there_instead(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "toy.py").write_text("import os, sys\nprint(os.environ['WHERE'], *sys.argv[1:])")
+    assert main(["bad", "--module", "toy", "--size", "8M"]) == 0
+    assert capfd.readouterr().out == "here --size 8M\n"
+    (tmp_path / "toy.py").write_text("raise SystemExit(3)")
+    assert main(["bad", "--module", "toy"]) == 3
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nowhere"],
+        ["good", "--tests", "tests/none"],
+        ["--module", "toy"],
+        ["impossible", "--module", "toy"],
+    ],
+)
 def test_a_slip_of_the_pen_runs_nothing(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as refused:
         main(arguments)
