@@ -248,8 +248,8 @@ class ResumingOptions:
     """Retry failed files, and outputs that lack sequences."""
 
     check: Literal["quick", "full"] = "quick"
-    """How inputs and finished outputs are compared with the ledger. quick: by size and time, and
-    by their bytes if only the time differs. full: by their bytes."""
+    """How the model, inputs and finished outputs are compared with the ledger. quick: by size and
+    time, and by their bytes if only the time differs. full: by their bytes."""
 
     overwrite: Annotated[bool, COMMON, flag()] = False
     """Replace other files at the paths of outputs. Without it they stop the run before any

@@ -87,14 +87,15 @@ class RunFolder:
             raise
         return cls(path, ledger, presence, additions, lock)
 
-    def damage(self, files: int) -> str:
+    def damage(self, files: int, *, outputs: bool = True) -> str:
         """Return what is missing of the run, in one line; empty if nothing is.
 
         Args:
             files: How many the run has; of too many the outputs are not looked for.
+            outputs: Whether to look for them at all.
         """
         loss = self.presence.loss()
-        if not loss and files <= MOST_OUTPUTS:
+        if outputs and not loss and files <= MOST_OUTPUTS:
             with suppress(LedgerError):
                 return missing_outputs(self.path, self.ledger.published())
         return loss

@@ -23,13 +23,14 @@ from tui_balancer.ledger.reading import is_blank, read_ledger
 from tui_balancer.ledger.records import RunRecord
 from tui_balancer.ledger.schema import LEDGER_NAME
 from tui_balancer.outputs.layout import STEM_SUFFIX
+from tui_balancer.run_folder.stored_models import model_json, unchanged_model
 from tui_balancer.settings import MODELS_JOINED, RunSettings, overlaid
 
 _NOT_STORED = ("output", "cluster", "overwrite")
 """What each command says for itself; all other settings belong to the run."""
 
 _CHECKPOINT = "checkpoint"
-"""Where the JSON says which weights the model's name meant."""
+"""Where the JSON says which weights the model's name meant, see `model_json`."""
 
 _FURTHER = "further"
 """Where the JSON has the other models of a run, each with its own `checkpoint`."""
@@ -43,7 +44,8 @@ _DECISIVE = (
     "outputs.formats",
     "devices.cpu_threads",
     "store.folder",
-    f"{_CHECKPOINT}.",
+    "checkpoint.label",
+    "checkpoint.sha256",
 )
 """The settings that decide a result, and the groups of which each setting does."""
 
@@ -92,7 +94,7 @@ def run_record(
         )
         for one, (source, how) in zip(settings.by_model, models, strict=True)
     ]
-    checkpoints = [{"label": source.label, "sha256": source.sha256} for source, _ in models]
+    checkpoints = [model_json(source) for source, _ in models]
     content = _as_json(RunSettings.of_models(alone, settings.marks))
     for one, checkpoint in zip(content.get(_FURTHER, ()), checkpoints[1:], strict=True):
         one[_CHECKPOINT] = checkpoint
@@ -122,6 +124,15 @@ def stored_settings(run: RunRecord, output: Path) -> RunSettings:
     if unknown:
         raise _newer(", ".join(sorted(unknown)))
     return settings
+
+
+def unchanged_models(run: RunRecord, settings: RunSettings) -> list[ModelSource | None]:
+    """Return the models of settings that are a stored run's and unchanged; None for the others."""
+    there = {(one["model"], one["seed"]): one[_CHECKPOINT] for one in _by_model(run.settings)}
+    return [
+        unchanged_model(there.get((_lasting_request(one), one.seed), {}))
+        for one in settings.by_model
+    ]
 
 
 def marks_of(run: RunRecord) -> tuple[str, ...]:

@@ -98,10 +98,11 @@ class WorkStealingCoordinator(LeaseApi):
         with self._changing() as state:
             state.assign(units, attempts or {}, deaths or {})
 
-    def add_done(self, unit: Unit) -> None:
-        """Count a unit from an earlier session as done."""
+    def add_done(self, *units: Unit) -> None:
+        """Count units from an earlier session as done."""
         with self._changing() as state:
-            state.units.add_done(unit)
+            for unit in units:
+                state.units.add_done(unit)
 
     def add_failed(self, unit: Unit, failure: Failure, *, by_hand: bool = False) -> None:
         """Count a unit that cannot be computed (an invalid input) as failed."""

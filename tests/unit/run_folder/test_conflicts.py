@@ -12,7 +12,7 @@ from tui_balancer.export.export import export
 from tui_balancer.ledger.lock import LOCK_NAME
 from tui_balancer.outputs.dereplication import PLAN_FOLDER
 from tui_balancer.outputs.formats import FormatName
-from tui_balancer.run.prepare import prepare as module
+from tui_balancer.run.prepare import checking as module
 from tui_balancer.run.prepare.prepare import prepare
 from tui_balancer.run.prepare.resume import Resuming
 from tui_balancer.run_folder.names import ATTACH_FILE

@@ -21,7 +21,8 @@ from tui_balancer.errors import UserError
 from tui_balancer.formatting import estimate
 
 if TYPE_CHECKING:
-    from tui_balancer.run.prepare.prepare import OnStep, PreparedRun
+    from tui_balancer.run.prepare.checking import OnStep
+    from tui_balancer.run.prepare.prepare import PreparedRun
     from tui_balancer.settings import RunSettings
 
 DEMO_SECONDS = 120.0

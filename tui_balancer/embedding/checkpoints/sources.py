@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -15,6 +14,7 @@ from tui_balancer.embedding.checkpoints.caches import (
 )
 from tui_balancer.embedding.checkpoints.download import MODELS_URL, OnDownload, download_checkpoint
 from tui_balancer.embedding.checkpoints.huggingface import folder_sha256
+from tui_balancer.embedding.checkpoints.stamps import stamp_of
 from tui_balancer.embedding.checkpoints.tensors import file_sha256
 from tui_balancer.embedding.families.requests import (
     CheckpointModel,
@@ -81,7 +81,7 @@ def describe(request: TrainedModel, path: Path, read: Callable[[Path], Checkpoin
         UserError: It cannot be read, or is not the named model.
     """
     try:
-        stamp = _stamp(path)
+        stamp = stamp_of(path)
         shape = read(path).shape
         digest = _sha256(path, shape)
     except UserError as error:
@@ -108,21 +108,12 @@ def read_again(source: ModelSource, read: Callable[[Path], AnyCheckpoint]) -> An
     path = source.checkpoint
     assert path is not None, "an untrained model has no checkpoint"
     checkpoint = read(path)
-    changed = _stamp(path) != source.stamp and _sha256(path, source.shape) != source.sha256
+    changed = stamp_of(path) != source.stamp and _sha256(path, source.shape) != source.sha256
     if changed or checkpoint.shape != source.shape:
         raise UserError(
             f"{path} is not the model that the run began with: restore it, or start again"
         )
     return checkpoint
-
-
-def _stamp(path: Path) -> tuple[tuple[int, int], ...]:
-    """Return size and time of change of a checkpoint's files; nothing where they are not there."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    with contextlib.suppress(OSError):
-        found = [file.stat() for file in files]
-        return tuple((one.st_size, one.st_mtime_ns) for one in found)
-    return ()
 
 
 def _sha256(path: Path, shape: ModelShape) -> str:

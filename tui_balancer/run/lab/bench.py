@@ -24,10 +24,10 @@ from tui_balancer.run.prepare.card_workers import (
     remember_comparison,
     share_cards,
 )
+from tui_balancer.run.prepare.checking import OnStep, downloading
 from tui_balancer.run.prepare.devices import selected_devices
 from tui_balancer.run.prepare.learned_rates import rate_key, remember
 from tui_balancer.run.prepare.precision import choose_precision, precisions
-from tui_balancer.run.prepare.prepare import OnStep, downloading
 from tui_balancer.run_folder.settings_json import Embedded
 from tui_balancer.settings import RunSettings
 from tui_balancer.workers.benchmark.benchmark import benchmark

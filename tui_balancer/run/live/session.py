@@ -317,10 +317,12 @@ class RunSession:
         run_files = self._files.run_files
         files = run_files.manifest.files if run_files is not None else []
         outputs = [file.output for file in files]
-        damage = self._folder.damage(len(files))
+        # What was found at the start is still there where no worker has been.
+        worked = self._started
+        damage = self._folder.damage(len(files), outputs=worked)
         self._stop_reason = damage or self._stop_reason
         lost = bool(self._folder.presence.loss())
-        if not lost:
+        if worked and not lost:
             sweep_temporaries(self._folder.path, outputs)
         self._maintenance.note_devices()
         self._ledger_writer.close()

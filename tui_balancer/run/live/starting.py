@@ -19,7 +19,8 @@ from tui_balancer.view.handle import Phase, RunSnapshot, RunSummary, ScanProgres
 if TYPE_CHECKING:
     # These imports are slow: they happen after the first paint.
     from tui_balancer.run.live.session import RunSession
-    from tui_balancer.run.prepare.prepare import OnStep, PreparedRun
+    from tui_balancer.run.prepare.checking import OnStep
+    from tui_balancer.run.prepare.prepare import PreparedRun
 
 Prepare: TypeAlias = "Callable[[OnStep], PreparedRun]"
 """Prepares a run and reports progress; raises UserError."""

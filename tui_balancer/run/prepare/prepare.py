@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tui_balancer.devices.processor import CPU
 from tui_balancer.devices.selection import SelectedDevice, parse_devices
-from tui_balancer.embedding.families.limits import of_structures
 from tui_balancer.embedding.families.requests import parse_model
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
@@ -26,6 +24,7 @@ from tui_balancer.notices import Notice, Notices
 from tui_balancer.outputs.formats import FORMATS, require_installed
 from tui_balancer.outputs.layout import marked_output
 from tui_balancer.run.prepare.card_workers import share_cards
+from tui_balancer.run.prepare.checking import OnStep, check_models
 from tui_balancer.run.prepare.conflicts import refuse_run_conflicts
 from tui_balancer.run.prepare.devices import device_specs, selected_devices, warm_workers
 from tui_balancer.run.prepare.learned_rates import with_rates
@@ -58,13 +57,8 @@ from tui_balancer.run_folder.settings_json import (
 from tui_balancer.scheduler.model import DeviceSpec
 from tui_balancer.settings import MODELS_JOINED, RunSettings
 from tui_balancer.view.handle import Step
-from tui_balancer.workers.preflight.messages import PreflightReport, PreflightRequest
-from tui_balancer.workers.preflight.preflight import OnDownload, preflight
 from tui_balancer.workers.process.warm import WarmPool
 from tui_balancer.workers.wire.socket_folder import temporary_folder
-
-OnStep = Callable[[Step], None]
-"""Called with the progress of the preparation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,28 +172,20 @@ def prepare(
         refuse_run_conflicts(settings, [inputs], stored, retry_failed=resuming.retry_failed)
     if pool is not None and (stored is None or not stored.finished):
         warm_workers(pool, settings, work=True)
-    here = settings.cluster is None
-    asked = parse_devices(settings.devices.devices)
     # A resumed run keeps its number format, even if slow.
-    measured = measured_precision(settings.embedding.precision, asked) if stored is None else None
-    reports: list[PreflightReport] = []
-    for one in settings.by_model:
-        request = PreflightRequest(
-            model=parse_model(one.model, one.seed),
-            devices=asked if here and not reports else parse_devices(CPU),
-            repr_layers=one.embedding.repr_layers,
-            include=one.embedding.include,
-            max_length=one.reading.max_length,
-            reference=one.embedding.reference,
-            first_byte_seconds=first_byte_seconds,
-            measured=measured if here and not reports else None,
-        )
-        if request.needs_torch:
-            on_step(Step("checking the model and the devices"))
-        reports.append(preflight(request, downloading(on_step), pool))
-    report, sources = reports[0], [one.model for one in reports if one.model is not None]
-    if settings.read_as == "3di":
-        sources = [of_structures(source) for source in sources]
+    measured = None
+    if stored is None:
+        asked = parse_devices(settings.devices.devices)
+        measured = measured_precision(settings.embedding.precision, asked)
+    trusted = stored is not None and resuming is not None and not resuming.full_check
+    sources, report = check_models(
+        settings,
+        measured,
+        on_step,
+        first_byte_seconds=first_byte_seconds,
+        pool=pool,
+        run=stored.run if stored is not None and trusted else None,
+    )
     settings = replace(settings, marks=settled_marks(sources))
     found_by_model = inputs_of_models(settings, inputs) if inputs else [()] * len(sources)
     if resuming is not None and settings.marks:
@@ -363,15 +349,6 @@ def _left(stored: StoredRun, settings: RunSettings) -> list[float]:
         if row.state not in (FileState.DONE, FileState.FAILED):
             left[marked_output(row.file.output, marks)] += row.file.cost
     return left
-
-
-def downloading(on_step: OnStep) -> OnDownload:
-    """Return a callback that reports a download as steps."""
-
-    def received(done: int, total: int) -> None:
-        on_step(Step("downloading the model", done // 1_000_000, total // 1_000_000, "MB"))
-
-    return received
 
 
 def require_sense(settings: RunSettings) -> None:

@@ -82,10 +82,10 @@ class RunFiles:
         files_waiting = self.in_state(FileState.WAITING)
         candidates = (*files_waiting, *self.shards_of(files_waiting))
         waiting = {row.file.file_id: row for row in candidates if row.state is FileState.WAITING}
+        done = (row.file.file_id for row in self.rows if row.state is FileState.DONE)
+        coordinator.add_done(*(files[number] for number in done))
         for row in self.rows:
-            if row.state is FileState.DONE:
-                coordinator.add_done(files[row.file.file_id])
-            elif row.file.file_id not in waiting:
+            if row.state is not FileState.DONE and row.file.file_id not in waiting:
                 # A shard of a failed file is not computed, in any state.
                 failure = Failure("its file has failed")
                 if row.state is FileState.FAILED:
@@ -113,9 +113,9 @@ def find_run_files(
     """
     if prepared.resume_plan is None:
         warnings = _scan_all(prepared, folder, on_file, stop)
+        rows = folder.ledger.files()
     else:
-        warnings = _check(prepared, prepared.resume_plan, folder.ledger, on_file, stop)
-    rows = folder.ledger.files()
+        rows, warnings = _check(prepared, prepared.resume_plan, folder.ledger, on_file, stop)
     formats = prepared.settings.outputs.formats
     marks = prepared.settings.output_marks
     priorities = prepared.settings.balancing.priorities
@@ -158,8 +158,11 @@ def _check(
     ledger: Ledger,
     on_file: OnFile,
     stop: threading.Event,
-) -> list[Notice]:
-    """Update the ledger of a stored run to its inputs and outputs."""
+) -> tuple[tuple[FileRow, ...], list[Notice]]:
+    """Update the ledger of a stored run to its inputs and outputs.
+
+    Returns the rows that it has then, and warnings.
+    """
     notices = Notices()
     redone: list[str] = []
     full = resume_plan.full_check
@@ -220,7 +223,7 @@ def _check(
     if redone:
         text = f"{plural(len(redone), 'output')} will be made again ({redone[0]})"
         warnings.append(Notice(text))
-    return warnings
+    return ledger.files() if changes or added else rows, warnings
 
 
 def _earlier_notices(prepared: PreparedRun, ledger: Ledger) -> list[Notice]:

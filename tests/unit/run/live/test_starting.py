@@ -10,7 +10,8 @@ import pytest
 from tui_balancer.errors import UserError
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.run.live.starting import OpeningRun
-from tui_balancer.run.prepare.prepare import OnStep, PreparedRun, prepare, require_sense
+from tui_balancer.run.prepare.checking import OnStep
+from tui_balancer.run.prepare.prepare import PreparedRun, prepare, require_sense
 from tui_balancer.scheduler.commands import PauseAll
 from tui_balancer.settings import DeviceSettings, RunSettings
 from tui_balancer.view.handle import Phase, Step

@@ -13,6 +13,7 @@ from tui_balancer.devices.selection import SelectedDevice, parse_devices
 from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import Precision, PrecisionChoice
 from tui_balancer.errors import UserError
+from tui_balancer.run.prepare import checking
 from tui_balancer.run.prepare import prepare as preparing
 from tui_balancer.run.prepare.precision import (
     choose_precision,
@@ -177,7 +178,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunSettings:
         processor = DeviceInfo("cpu", "AMD EPYC", None, relative_speed=speed)
         return PreflightReport(request.model.source(), (processor,))
 
-    monkeypatch.setattr(preparing, "preflight", preflight)
+    monkeypatch.setattr(checking, "preflight", preflight)
     fasta = tmp_path / "a.faa"
     fasta.write_text(">p\nMKV\n")
     return RunSettings(
