@@ -17,7 +17,7 @@ from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.families.table import MODELS
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.errors import UserError
-from tui_balancer.run.prepare import prepare as module
+from tui_balancer.run.prepare import checking as module
 from tui_balancer.run.prepare.batch_size import suitable_batch_tokens
 from tui_balancer.run.prepare.card_workers import (
     FILE_NAME,
