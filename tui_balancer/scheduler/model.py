@@ -87,7 +87,7 @@ class DeviceSpec:
     """A device at the start of the run.
 
     Attributes:
-        device: `cuda:0`, `mps`, `cpu:0`.
+        device: Its name, see `device_names`: `cuda:0`, `cuda:0/1`, `mps`, `cpu:0`.
         name: Name of the hardware, e.g. `NVIDIA A100-SXM4-80GB`.
         weight: Relative speed, used until rates are measured; see
             `scheduler.policy.device_weights`.
@@ -211,7 +211,7 @@ class DeviceMetrics:
     """The metrics of a device. None means unknown, never zero.
 
     Attributes:
-        device: `cuda:0`, `mps`, `cpu:0`.
+        device: Its name, see `device_names`: `cuda:0`, `cuda:0/1`, `mps`, `cpu:0`.
         weight: Its initial relative speed.
         utilisation: Measured share of the last seconds with a batch in flight, in [0, 1].
         sequences_per_second: Over the last 60 s or the last 10 files, whichever is more.
