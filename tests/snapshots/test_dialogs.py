@@ -31,6 +31,7 @@ DIALOGS = {
     "share-running": (RUNNING, ("2", "home", "m")),
     "rule-by-time": (RUNNING, ("e",)),
     "add": (RUNNING, ("A", *"plates/")),
+    "add-device": (RUNNING, ("d", *"cpu:2")),
     "rule-by-count": (BY_COUNT, ("e", "tab")),
     "rule-mistaken": (BY_COUNT, ("e", "x", "enter")),
     "help": (RUNNING, ("question_mark",)),

@@ -11,7 +11,14 @@ from textual.widgets import Input, OptionList, Static
 
 from tests.support.pictures import BROKEN, DEVICES, RUNNING
 from tests.support.screen import app_of, fake_run, look, seen, settled, shown, toasts, until
-from tui_balancer.scheduler.commands import AddFiles, MoveUnits, Outcome, SetPolicy, SplitUnit
+from tui_balancer.scheduler.commands import (
+    AddFiles,
+    MoveUnits,
+    Outcome,
+    SetPolicy,
+    SplitUnit,
+    StartDevice,
+)
 from tui_balancer.scheduler.model import (
     CountSettings,
     DeviceMetrics,
@@ -111,6 +118,19 @@ async def test_a_path_is_added_as_it_is_meant_from_this_folder(
         await pilot.press(*"new/", "asterisk", "enter")
         await until(pilot, lambda: run.commands)
         assert run.commands == [AddFiles((str(tmp_path / "new" / "*"),))]
+
+
+async def test_a_device_that_the_run_does_not_have_is_started() -> None:
+    run = fake_run()
+    async with shown(run) as pilot:
+        await pilot.press("d")
+        await look(pilot)
+        assert "in the run: cuda:0, cuda:1, cuda:2, cuda:3" in await seen(pilot)
+        await pilot.press("enter")
+        assert "Write a name first." in await seen(pilot)
+        await pilot.press(*"cpu", "colon", "2", "enter")
+        await until(pilot, lambda: run.commands)
+        assert run.commands == [StartDevice("cpu:2")]
 
 
 async def test_the_move_dialog_shows_what_helps_to_choose() -> None:

@@ -225,6 +225,7 @@ SCENES: dict[str, tuple[Callable[[], FakeRun], tuple[Step, ...]]] = {
             Step("RunScreen", "P", told, (PauseAll(),)),
             Step("RunScreen", "u", told, (Undo(),)),
             Step("RunScreen", "A", screen, ("AddDialog",)),
+            Step("RunScreen", "d", screen, ("AddDialog",), "escape"),
             Step("RunScreen", "plus", kind_told, ("SetPolicy",), "escape"),
             Step("RunScreen", "equals_sign", kind_told, ("SetPolicy",), "u"),
             Step("RunScreen", "minus", kind_told, ("SetPolicy",), "u"),

@@ -82,6 +82,7 @@ GLOBAL: Final = (
     ),
     _steering("threshold.edit", "e", "e", "edit_threshold", "", "Edit policy and threshold"),
     _steering("files.add", "A", "A", "add_files", "", "Add files to the run"),
+    _steering("device.add", "d", "d", "add_device", "", "Add a device to the run"),
     _steering("move.undo", "u", "u", "undo", "", "Undo the last change"),
     Key("files.failed", "exclamation_mark", "!", "show_failed", "", "Show failures and warnings"),
     Key(

@@ -1,37 +1,44 @@
-"""Dialog for inputs to add to the run."""
+"""Dialog for what to add to the run, in a line of text."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label, Static
 
-from tui_balancer.inputs.finding.patterns import absolute_pattern
-from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.ui.dialogs.dialog import Dialog
 
 
 class AddDialog(Dialog[str | None]):
-    """Asks for a FASTA file, a folder or a glob; the answer is its absolute path."""
+    """Asks for something to add; the answer is what was written.
+
+    Args:
+        title: What is added.
+        question: What to write.
+        note: A line about it.
+        noun: What is missing if nothing was written.
+    """
+
+    def __init__(self, title: str, question: str, note: str, noun: str) -> None:
+        super().__init__()
+        self._title, self._question, self._note, self._noun = title, question, note, noun
 
     def compose(self) -> ComposeResult:
-        """Ask, and say what a relative path starts from."""
+        """Ask."""
         with Vertical(classes="dialog", id="add") as box:
-            box.border_title = "Add files"
+            box.border_title = self._title
             box.border_subtitle = "enter adds · escape cancels"
-            yield Label("A FASTA file, a folder or a glob:")
-            yield Input(compact=True, id="path")
-            yield Static(f"in {terminal_safe(str(Path.cwd()))}", id="from", markup=False)
+            yield Label(self._question, markup=False)
+            yield Input(compact=True, id="entry")
+            yield Static(self._note, id="note", markup=False)
             yield Static(id="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Add", id="apply")
                 yield Button("Cancel", id="cancel")
 
     def on_mount(self) -> None:
-        """Focus the path."""
+        """Focus the text."""
         field = self.query_one(Input)
         field.cursor_blink = False
         field.focus()
@@ -43,11 +50,11 @@ class AddDialog(Dialog[str | None]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#apply")
     def _apply(self) -> None:
-        path = self.query_one(Input).value.strip()
-        if path:
-            self.dismiss(absolute_pattern(path))
+        text = self.query_one(Input).value.strip()
+        if text:
+            self.dismiss(text)
         else:
-            self.query_one("#problem", Static).update("Write a path first.")
+            self.query_one("#problem", Static).update(f"Write {self._noun} first.")
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:

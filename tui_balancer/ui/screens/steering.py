@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from pathlib import Path
+from typing import Final
 
 from textual.screen import Screen
 
+from tui_balancer.formatting import listed
+from tui_balancer.inputs.finding.patterns import absolute_pattern
+from tui_balancer.inputs.text import terminal_safe
 from tui_balancer.scheduler.commands import (
     AddFiles,
     Command,
@@ -24,6 +29,9 @@ from tui_balancer.ui.dialogs.add_dialog import AddDialog
 from tui_balancer.ui.dialogs.threshold_dialog import ThresholdDialog
 from tui_balancer.ui.poller import RunPoller
 from tui_balancer.ui.state.screen_state import ScreenState
+
+_NAMED: Final = 4
+"""Maximum number of devices that the dialog names."""
 
 
 class SteeringScreen(Screen[None]):
@@ -138,9 +146,24 @@ class SteeringScreen(Screen[None]):
 
         def answered(pattern: str | None) -> None:
             if pattern is not None:
-                self.send(AddFiles((pattern,)))
+                self.send(AddFiles((absolute_pattern(pattern),)))
 
-        self.app.push_screen(AddDialog(), answered)
+        here = f"in {terminal_safe(str(Path.cwd()))}"
+        dialog = AddDialog("Add files", "A FASTA file, a folder or a glob:", here, "a path")
+        self.app.push_screen(dialog, answered)
+
+    def action_add_device(self) -> None:
+        """Ask for a device that the run does not have, and start it."""
+
+        def answered(name: str | None) -> None:
+            if name is not None:
+                self.send(StartDevice(name))
+
+        snapshot = self.run_state.snapshot
+        names = [one.device for one in snapshot.devices] if snapshot is not None else []
+        there = f"in the run: {listed(names, _NAMED)}"
+        dialog = AddDialog("Add a device", "Its name (cuda:N, mps or cpu:N):", there, "a name")
+        self.app.push_screen(dialog, answered)
 
     def offered_pauses(self) -> dict[str, bool]:
         """Return which of the paired actions on one key has an effect now."""
