@@ -134,9 +134,6 @@ class MadeUpRun:
     def events_after(self, sequence: int) -> tuple[Event, ...]:
         return self._coordinator.events_after(sequence)
 
-    def queue(self, device: str) -> tuple[Unit, ...]:
-        return self._coordinator.queue(device)
-
     def units(self) -> Sequence[Unit]:
         return self._units
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -123,8 +123,8 @@ class Person:
             off = [name for name, row in rows.items() if row.state is DeviceState.DRAINED]
             return StartDevice(rng.choice(off or [device]))
         if kind in ("move", "order", "skip"):
-            queue = run.queue(rng.choice([*rows]))
-            chosen = tuple(unit.unit_id for unit in queue if rng.random() < 0.5)
+            queue = _waiting(run, rng.choice([*rows]))
+            chosen = tuple(number for number in queue if rng.random() < 0.5)
             if kind == "skip":
                 return SkipUnits(chosen[:2])
             first = rng.random() < 0.5
@@ -153,6 +153,11 @@ def _skipped(run: AttachClient) -> tuple[int, ...]:
     places = run.places(-1)
     ended = b"" if places is None else places.ended
     return tuple(number for number, end in enumerate(ended) if end == Ended.SKIPPED)
+
+
+def _waiting(run: AttachClient, device: str) -> Sequence[int]:
+    places = run.places(-1)
+    return () if places is None else places.queues.get(device, ())
 
 
 def _needed(run: AttachClient, rows: Mapping[str, DeviceMetrics]) -> list[Command]:

@@ -169,8 +169,9 @@ class Striker:
             return False
         source = self._rng.choice(sources)
         target = self._rng.choice([name for name in rows if name != source])
-        units = self._run.ask(lambda run: run.queue(source)) or ()
-        some = tuple(unit.unit_id for unit in units if self._rng.random() < 0.5)
+        places = self._run.ask(lambda run: run.places(-1))
+        waiting = places.queues.get(source, ()) if places is not None else ()
+        some = tuple(number for number in waiting if self._rng.random() < 0.5)
         worker = self._worker_of(self._rng.choice((source, target)))
         if not some or worker is None:
             return False

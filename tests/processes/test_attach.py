@@ -94,8 +94,10 @@ def test_two_at_once_see_the_same_run_and_what_either_of_them_does_to_it(live: L
     until(one, lambda: state(one) is DeviceState.BUSY)
     assert one.snapshot().totals.files == other.snapshot().totals.files == 3
     assert one.events_after(0)[:3] == other.events_after(0)[:3] != ()
-    assert len(one.queue("cpu:0")) == 2
-    assert one.queue("cpu:0") == other.queue("cpu:0") == one.queue("cpu:0")
+    places = one.places(-1)
+    assert places is not None
+    assert len(places.queues["cpu:0"]) == 2
+    assert other.places(-1) == places
     assert one.execute(PauseAll()).accepted
     until(other, lambda: state(other) is DeviceState.PAUSED)
     assert other.execute(ResumeAll()).accepted

@@ -45,7 +45,7 @@ def test_a_drained_worker_is_gone_with_its_memory_and_its_files_are_done_by_the_
     with held(run) as row:
         process = psutil.Process(run.engine.pids()[row.device])
         assert run.execute(DrainDevice(row.device)).accepted
-        assert run.queue(row.device) == ()
+        assert run.coordinator.queue(row.device) == ()
         # The run cannot end before it is seen that the worker has.
         assert run.execute(PauseAll()).accepted
     wait_for_row(run, lambda one: one.device == row.device and one.state is DeviceState.DRAINED)

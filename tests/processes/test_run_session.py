@@ -76,7 +76,7 @@ def test_a_skipped_file_is_no_failure_and_the_run_is_not_complete(
     run = session(proteins, checkpoint, tmp_path / "out", cpu_workers=1)
     run.start()
     with held(run, at_work):
-        unit = run.queue("cpu:0")[-1]
+        unit = run.coordinator.queue("cpu:0")[-1]
         assert run.execute(SkipUnits((unit.unit_id,))).accepted
     skipped = (FailedFile(unit.name, "skipped by hand", True, FailureCause.NONE),)
     summary = finished(run)

@@ -48,7 +48,7 @@ def facts_of(
     )
     places = coordinator.places(-1)
     assert places is not None
-    return Facts(snapshot, units, places, record, coordinator.queue)
+    return Facts(snapshot, units, places, record)
 
 
 class Told:

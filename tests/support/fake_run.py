@@ -70,9 +70,6 @@ class FakeRun:
         with self._lock:
             return tuple(self._events[sequence:])
 
-    def queue(self, device: str) -> tuple[Unit, ...]:
-        return self.queues.get(device, ())
-
     def units(self) -> Sequence[Unit]:
         return self._units
 

@@ -14,7 +14,6 @@ from tui_balancer.attach.messages import (
     AskEvents,
     AskFiles,
     AskPlaces,
-    AskQueue,
     AskSnapshot,
     AskStatus,
     AskSummary,
@@ -24,7 +23,6 @@ from tui_balancer.attach.messages import (
     Question,
     Request,
     Value,
-    fingerprint,
 )
 from tui_balancer.attach.point import AttachPoint, OutOfReach
 from tui_balancer.errors import UserError
@@ -66,7 +64,6 @@ class AttachClient:
     def __init__(self, connection: Exchange, folder: Path) -> None:
         self._connection = connection
         self._folder = folder
-        self._queues: dict[str, tuple[Unit, ...]] = {}
         self._units: tuple[Unit, ...] = ()
         self._learning = threading.Lock()
 
@@ -77,15 +74,6 @@ class AttachClient:
     def events_after(self, sequence: int) -> tuple[Event, ...]:
         """See `RunHandle.events_after`."""
         return self._ask(AskEvents(sequence))
-
-    def queue(self, device: str) -> tuple[Unit, ...]:
-        """See `RunHandle.queue`; the units cross over when they have changed."""
-        known = self._queues.get(device, ())
-        news = self._ask(AskQueue(device, fingerprint(known)))
-        if news is None:
-            return known
-        self._queues[device] = news
-        return news
 
     def units(self) -> Sequence[Unit]:
         """See `RunHandle.units`; each crosses over once."""

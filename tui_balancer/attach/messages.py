@@ -7,7 +7,6 @@ that its class names, or by a `Refusal`. To add a request: its class, and a line
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 from enum import Enum
 from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar, cast, get_args
@@ -88,24 +87,6 @@ class AskEvents(Request[tuple[RunEvent, ...]], frozen=True, tag="events_after"):
     sequence: int
 
 
-class AskQueue(Request[tuple[Unit, ...] | None], frozen=True, tag="queue_unless"):
-    """The units waiting for a device, or None if they are those that the screen knows.
-
-    Screens ask several times a second, and a queue can hold a hundred thousand units.
-
-    Attributes:
-        known: `fingerprint` of what the screen has.
-    """
-
-    device: str
-    known: int | None
-
-    def answer(self, run: RunHandle) -> tuple[Unit, ...] | None:
-        """Return the run's answer."""
-        units = run.queue(self.device)
-        return None if fingerprint(units) == self.known else units
-
-
 class AskUnits(Request[tuple[Unit, ...]], frozen=True, tag="units"):
     """The units of `RunHandle.units` behind the first ones, which the screen knows."""
 
@@ -184,25 +165,12 @@ class Execute(Request[Outcome], frozen=True, tag="execute"):
 
 
 AnyRequest = (
-    AskSnapshot
-    | AskEvents
-    | AskQueue
-    | AskUnits
-    | AskPlaces
-    | AskSummary
-    | AskStatus
-    | AskFiles
-    | Execute
+    AskSnapshot | AskEvents | AskUnits | AskPlaces | AskSummary | AskStatus | AskFiles | Execute
 )
 
 _encoder = msgspec.msgpack.Encoder()
 _hellos = msgspec.msgpack.Decoder(Hello)
 _requests = msgspec.msgpack.Decoder(AnyRequest)
-
-
-def fingerprint(units: Sequence[Unit]) -> int:
-    """Return a number that two queues of one run share only if they are the same."""
-    return hash(tuple(unit.unit_id for unit in units))
 
 
 def other_version(version: str) -> Refusal:

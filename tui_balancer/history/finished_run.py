@@ -126,10 +126,6 @@ class FinishedRun:
         # Numbered without gaps from 1.
         return self._events[sequence:]
 
-    def queue(self, _device: str) -> tuple[Unit, ...]:
-        """See `RunHandle.queue`; nothing waits for a device when there is none at work."""
-        return ()
-
     def units(self) -> tuple[Unit, ...]:
         """See `RunHandle.units`."""
         return self._units

@@ -28,7 +28,7 @@ from tui_balancer.outputs.layout import (
     temporary_path,
 )
 from tui_balancer.outputs.partials import partial_path
-from tui_balancer.scheduler.model import Lease, Unit
+from tui_balancer.scheduler.model import Lease, Unit, bundle_of
 from tui_balancer.settings import Priority
 from tui_balancer.workers.wire.protocol import FileTask, OutputTask, Task
 
@@ -126,7 +126,7 @@ class Manifest:
         grouped: defaultdict[int, list[Unit]] = defaultdict(list)
         for file_id in file_ids:
             grouped[self.files[file_id].unit].append(self.file_unit(file_id))
-        return [files[0] if len(files) == 1 else _bundle(files) for files in grouped.values()]
+        return [files[0] if len(files) == 1 else bundle_of(files) for files in grouped.values()]
 
     def _priority(self, file: FileRecord) -> int:
         """Return the priority of a file or of a shard's file."""
@@ -323,18 +323,3 @@ def _bundles(files: Iterable[FileRecord]) -> dict[int, tuple[int, ...]]:
     for file in files:
         sharing[file.bundle].append(file.file_id)
     return {first: tuple(ids) for first, ids in sharing.items() if len(ids) > 1}
-
-
-def _bundle(files: Sequence[Unit]) -> Unit:
-    """Return files that wait together as one unit."""
-    return Unit(
-        unit_id=files[0].unit_id,
-        name=f"{len(files)} files: {files[0].name} …",
-        sequences=sum(file.sequences for file in files),
-        residues=sum(file.residues for file in files),
-        cost=sum(file.cost for file in files),
-        files=len(files),
-        parts=tuple(files),
-        model=files[0].model,
-        priority=max(file.priority for file in files),
-    )

@@ -6,7 +6,7 @@ All of them cross process and thread boundaries, so they are immutable and pickl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Final
@@ -61,6 +61,21 @@ class Unit(Struct, frozen=True, gc=False):
     def numbers(self) -> tuple[int, ...]:
         """Numbers of its files."""
         return tuple(part.unit_id for part in self.parts) or (self.unit_id,)
+
+
+def bundle_of(files: Sequence[Unit]) -> Unit:
+    """Return files that wait together as one unit."""
+    return Unit(
+        unit_id=files[0].unit_id,
+        name=f"{len(files)} files: {files[0].name} …",
+        sequences=sum(file.sequences for file in files),
+        residues=sum(file.residues for file in files),
+        cost=sum(file.cost for file in files),
+        files=len(files),
+        parts=tuple(files),
+        model=files[0].model,
+        priority=max(file.priority for file in files),
+    )
 
 
 class Lease(Struct, frozen=True):

@@ -266,9 +266,6 @@ class RunHandle(Protocol):
     def events_after(self, sequence: int) -> tuple[Event, ...]:
         """Return the kept events with a higher number, oldest first."""
 
-    def queue(self, device: str) -> tuple[Unit, ...]:
-        """Return the units waiting for a device, next first."""
-
     def units(self) -> Sequence[Unit]:
         """Return every file as a unit at its number; none before they are known.
 

@@ -164,14 +164,6 @@ class FilePlaces(RunView):
             queues[NOBODY] = array("i", idle)
         return Places(last_event, queues, np.maximum(0, _RUNS - place).astype(np.uint8).tobytes())
 
-    def queue(self, device: str) -> list[int]:
-        """Return the numbers of the files that wait for a device, next first."""
-        place = np.frombuffer(self._place, np.int16)
-        here: list[int] = self._queue(
-            np.flatnonzero(place == self._devices.get(device, _RUNS - len(Ended)))
-        ).tolist()
-        return here
-
     def queued(self) -> dict[str, tuple[int, float]]:
         """Return the number of files and the FLOPs that wait for each device."""
         place = np.frombuffer(self._place, np.int16)

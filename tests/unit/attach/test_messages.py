@@ -22,7 +22,6 @@ from tui_balancer.attach.messages import (
     AskEvents,
     AskFiles,
     AskPlaces,
-    AskQueue,
     AskSnapshot,
     AskStatus,
     AskSummary,
@@ -36,7 +35,6 @@ from tui_balancer.attach.messages import (
     decode_hello,
     decode_request,
     encode,
-    fingerprint,
 )
 from tui_balancer.notices import Example, Notice, NoticeKind
 from tui_balancer.scheduler.commands import (
@@ -171,14 +169,6 @@ def test_every_kind_of_unit_arrives_as_it_was() -> None:
     assert asked(AskUnits(0), FakeRun(RUNNING, units=list(units))) == units
 
 
-def test_a_queue_is_sent_when_it_changed_and_only_then() -> None:
-    run = FakeRun(RUNNING, {"cuda:0": queue(1, 3)})
-    assert asked(AskQueue("cuda:0", None), run) == queue(1, 3)
-    assert asked(AskQueue("cuda:0", fingerprint(())), run) == queue(1, 3)
-    assert asked(AskQueue("cuda:0", fingerprint(queue(1, 3))), run) is None
-    assert asked(AskQueue("cuda:0", fingerprint(queue(1, 3)[::-1])), run) == queue(1, 3)
-
-
 def test_places_arrive_as_they_were() -> None:
     run = FakeRun(RUNNING, {"cuda:0": queue(1, 3), "": ()}, UNITS, {5: 1, 6: 2})
     message: Any = asked(AskPlaces(0), run)
@@ -239,7 +229,7 @@ def _spoilt(message: bytes, place: int, byte: int, length: int) -> bytes:
 
 
 VALID: tuple[Question[Any], ...] = (
-    *(AskSnapshot(), AskEvents(3), AskQueue("cuda:0", 5)),
+    *(AskSnapshot(), AskEvents(3), AskPlaces(5)),
     *(Execute(one) for one in COMMANDS),
 )
 

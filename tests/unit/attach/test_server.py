@@ -85,14 +85,6 @@ def test_a_screen_sees_the_run_as_its_own_process_does(served: ServedRun) -> Non
     assert (outcome.accepted, served.run.commands) == (True, [Drain()])
 
 
-def test_a_queue_follows_the_run_s(served: ServedRun) -> None:
-    client = served.client()
-    for units in (queue(1, 3), queue(1, 3), queue(2, 2), ()):
-        served.run.queues["cuda:0"] = units
-        assert client.queue("cuda:0") == units
-        assert client.queue("cuda:1") == ()
-
-
 def test_the_socket_is_its_user_s_alone(served: ServedRun) -> None:
     path = Path(served.point.address)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -214,13 +206,13 @@ def test_half_a_message_is_given_up(served: ServedRun, greeted: bool) -> None:
 def test_an_error_of_the_run_is_an_answer_and_not_the_end_of_the_screen(
     served: ServedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(_device: str) -> None:
+    def fails(_known: int) -> None:
         raise KeyError("cuda:9")
 
-    monkeypatch.setattr(served.run, "queue", fails)
+    monkeypatch.setattr(served.run, "places", fails)
     client = served.client()
     with pytest.raises(UserError, match=r"The run cannot answer: KeyError\('cuda:9'\)"):
-        client.queue("cuda:9")
+        client.places(0)
     assert client.snapshot() == served.run.snapshot()
 
 

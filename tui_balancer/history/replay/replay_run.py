@@ -179,12 +179,6 @@ class ReplayRun:
         with self._lock:
             return self._history.events[sequence : self._at_now().last_event]
 
-    def queue(self, device: str) -> tuple[Unit, ...]:
-        """See `RunHandle.queue`."""
-        with self._lock:
-            numbers = self._at_now().file_places.queue(device)
-            return tuple(self._history.units[number] for number in numbers)
-
     def units(self) -> tuple[Unit, ...]:
         """See `RunHandle.units`."""
         with self._lock:

@@ -92,10 +92,6 @@ class SimulatedHandle:
         """See `RunHandle.events_after`."""
         return self._run.coordinator.events_after(sequence)
 
-    def queue(self, device: str) -> tuple[Unit, ...]:
-        """See `RunHandle.queue`."""
-        return self._run.coordinator.queue(device)
-
     def units(self) -> Sequence[Unit]:
         """See `RunHandle.units`."""
         return self._units

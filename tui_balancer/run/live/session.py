@@ -232,10 +232,6 @@ class RunSession:
         """See `RunHandle.events_after`."""
         return self.coordinator.events_after(sequence)
 
-    def queue(self, device: str) -> tuple[Unit, ...]:
-        """See `RunHandle.queue`."""
-        return self.coordinator.queue(device)
-
     def units(self) -> Sequence[Unit]:
         """See `RunHandle.units`."""
         return self._files.shown

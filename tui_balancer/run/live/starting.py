@@ -126,10 +126,6 @@ class OpeningRun:
         """See `RunHandle.events_after`."""
         return self._session.events_after(sequence) if self._session else ()
 
-    def queue(self, device: str) -> tuple[Unit, ...]:
-        """See `RunHandle.queue`."""
-        return self._session.queue(device) if self._session else ()
-
     def units(self) -> Sequence[Unit]:
         """See `RunHandle.units`."""
         return self._session.units() if self._session else ()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from tui_balancer.scheduler.events import Event
-from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Ended, Unit
+from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Ended, Unit, bundle_of
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import Phase, RunHandle, RunSnapshot
 from tui_balancer.view.why.record import WhyRecord
@@ -105,7 +105,6 @@ class Facts:
         units: Every file at its number; none before they are known.
         places: Place of each file.
         record: Record of its events.
-        queue: Returns the units that wait for a device, as `RunHandle.queue`.
         told: An event that is already explained and not repeated; None for none.
     """
 
@@ -113,7 +112,6 @@ class Facts:
     units: Sequence[Unit]
     places: Places
     record: WhyRecord
-    queue: Callable[[str], Sequence[Unit]]
     told: Event | None = None
 
     @property
@@ -140,6 +138,13 @@ class Facts:
             except ValueError:
                 continue
         return Place(FileWord.RUNNING if self.assigned else FileWord.WAITING)
+
+    def queue(self, device: str) -> list[Unit]:
+        """Return the units that wait for a device, next first."""
+        files: dict[int, list[Unit]] = {}
+        for number in self.places.queues.get(device, ()):
+            files.setdefault(self.record.unit_of(number), []).append(self.units[number])
+        return [one[0] if len(one) == 1 else bundle_of(one) for one in files.values()]
 
     def failed(self) -> Iterator[int]:
         """Yield the files that failed; of one in shards the file alone."""
@@ -200,4 +205,4 @@ def read_facts(run: RunHandle, record: WhyRecord, places: Places | None = None) 
     snapshot = run.snapshot()
     news = run.places(_NEVER.last_event if places is None else places.last_event)
     # The places first: files are among the units before they have a place.
-    return Facts(snapshot, run.units(), news or places or _NEVER, record, run.queue)
+    return Facts(snapshot, run.units(), news or places or _NEVER, record)

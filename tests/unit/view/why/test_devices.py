@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from tests.support.balance import Bench, units
+from tests.support.balance import Bench, bundle, units
 from tests.support.explaining import Told, facts_of, told
 from tui_balancer.notices import Notice
 from tui_balancer.scheduler.commands import (
@@ -126,6 +126,17 @@ def test_queue_lengths_leave_a_device_idle() -> None:
     assert run.why("cuda:1").endswith(
         "it steals from cuda:0 at its next check, every 4 s: cuda:0 has 2 files waiting."
     )
+
+
+def test_a_bundle_counts_once_in_a_queue_s_length() -> None:
+    bench = Bench((1.0, 1.0), policy=CountSettings(minimum=3))
+    bench.coordinator.assign([bundle(number, 5.0, 5.0) for number in (0, 2, 4, 6)])
+    run = Told(bench, units(*[5.0] * 8))
+    for _ in range(2):
+        bench.run_one("cuda:1", 1.0)
+    assert bench.take("cuda:1") is None
+    assert run.why("cuda:1").endswith("cuda:0 has 2 files waiting and 3 are required.")
+    assert "about to start 2 files: virus_0.faa …, the first of 4 files" in run.why("cuda:0")
 
 
 def test_without_stealing_a_device_does_its_own_files() -> None:
