@@ -62,14 +62,12 @@ class RunStats(RunView):
         warnings: Oldest first.
         devices: Statistics of each device.
         first_lease: Time of the first lease; None before.
-        added_files: Files added while the run was at work.
     """
 
     def __init__(self) -> None:
         self.steals = 0
         self.splits = 0
         self.moves = 0
-        self.added_files = 0
         self.warnings: list[Notice] = []
         self.devices: defaultdict[str, DeviceTally] = defaultdict(DeviceTally)
         self.first_lease: float | None = None
@@ -114,7 +112,6 @@ class RunStats(RunView):
 
     def added(self, event: AddedEvent) -> None:
         """See `RunView`."""
-        self.added_files += event.files
         self._idle_before_next += event.idle_seconds
 
     def leased(self, event: LeaseEvent) -> None:

@@ -81,5 +81,4 @@ def test_every_kind_of_event_has_its_meaning_for_all_that_is_kept() -> None:
     assert [(span.unit_id, span.how) for span in record.spans] == [(4, SpanEnd.PART)]
     assert [one.state for one in record.states] == [DeviceState.DEAD, DeviceState.IDLE]
     assert places.totals().done == 1
-    assert stats.added_files == 2
     assert [span.how for span in timeline.tracks["cuda:1"].latest(2, 9.0)] == [SpanEnd.PART]
