@@ -22,6 +22,7 @@ from tests.support.sessions import (
 )
 from tui_balancer.devices.sharing import memory_share
 from tui_balancer.embedding.models import ModelSource
+from tui_balancer.engines import local
 from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run.live.session import RunSession
@@ -114,8 +115,14 @@ def test_four_workers_make_the_bytes_of_one_in_their_shares_of_the_memory(
 
 
 def test_a_worker_steals_from_another_of_its_card_and_survives_its_death(
-    proteins: Path, checkpoint: Path, tmp_path: Path, alone: dict[str, bytes]
+    proteins: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    alone: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # No other end is to be awaited.
+    monkeypatch.setattr(local, "SETTLING_SECONDS", 0.0)
     weights = "cuda:0/0=1000,cuda:0/1=1"
     run = on_card(proteins, checkpoint, tmp_path / "out", 2, weights=weights)
     run.start()

@@ -115,7 +115,7 @@ def load_embedder(
 
     Args:
         source: The model.
-        device: As the run names it: `cuda:0`, `mps`, `cpu:0`.
+        device: In this process, see `devices.info.local_device`: `cuda:0`, `mps`, `cpu:0`.
         threads: CPU threads that torch computes with from now on.
         settings: What decides the vectors.
         scratch: See `code.load`.

@@ -105,6 +105,17 @@ def test_an_action_becomes_the_commands_of_the_screen(
     assert ended.stdout.splitlines() == ["as you wish"] * len(commands)
 
 
+def test_the_name_of_a_card_means_all_of_its_workers(tmp_path: Path) -> None:
+    names = ("cuda:0/0", "cuda:1", "cuda:0/1")
+    devices = tuple(
+        replace(one, device=name) for one, name in zip(RUNNING.devices, names, strict=False)
+    )
+    served = ServedRun(tmp_path, FakeRun(replace(RUNNING, devices=devices)))
+    ended = tui_balancer_here("control", served.folder, "drain", "cuda:0", "cuda:1", "cuda:0/1")
+    assert ended.returncode == 0
+    assert served.run.commands == [DrainDevice(one) for one in ("cuda:0/0", "cuda:0/1", "cuda:1")]
+
+
 def test_the_run_s_refusal_is_the_line_and_the_exit_code_and_the_rest_is_done(
     served: ServedRun,
 ) -> None:
