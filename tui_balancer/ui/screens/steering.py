@@ -162,7 +162,9 @@ class SteeringScreen(Screen[None]):
         snapshot = self.run_state.snapshot
         names = [one.device for one in snapshot.devices] if snapshot is not None else []
         there = f"in the run: {listed(names, _NAMED)}"
-        dialog = AddDialog("Add a device", "Its name (cuda:N, mps or cpu:N):", there, "a name")
+        dialog = AddDialog(
+            "Add a device", "Its name (cuda:N, cuda:N/M, mps or cpu:N):", there, "a name"
+        )
         self.app.push_screen(dialog, answered)
 
     def offered_pauses(self) -> dict[str, bool]:
