@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from threading import Condition
 
 from tui_balancer.failures import Failure
 from tui_balancer.leases import Directive, Progress, Share
@@ -13,6 +13,29 @@ from tui_balancer.scheduler.read_api import ReadApi
 from tui_balancer.scheduler.state.device_record import DeviceRecord
 from tui_balancer.scheduler.state.leases import ActiveLease
 from tui_balancer.scheduler.state.state import SchedulerState
+
+
+class _Changing:
+    """Holds the lock, and wakes the waiting threads if their answers may have changed.
+
+    A context manager of `contextlib` takes longer than all else that a short call does.
+    """
+
+    __slots__ = ("_before", "_condition", "_state")
+
+    def __init__(self, state: SchedulerState, condition: Condition) -> None:
+        self._state = state
+        self._condition = condition
+
+    def __enter__(self) -> SchedulerState:
+        self._condition.acquire()
+        self._before = self._state.version
+        return self._state
+
+    def __exit__(self, *_: object) -> None:
+        if self._state.version != self._before:
+            self._condition.notify_all()
+        self._condition.release()
 
 
 class LeaseApi(ReadApi):
@@ -169,16 +192,8 @@ class LeaseApi(ReadApi):
             completion.give_back(state, active, cause, to=state.heir(record))
             return True
 
-    @contextmanager
-    def _changing(self) -> Iterator[SchedulerState]:
-        """Hold the lock, and wake the waiting threads if their answers may have changed."""
-        with self._condition:
-            before = self._state.version
-            try:
-                yield self._state
-            finally:
-                if self._state.version != before:
-                    self._condition.notify_all()
+    def _changing(self) -> _Changing:
+        return _Changing(self._state, self._condition)
 
     def _present(self, device: str, incarnation: int) -> DeviceRecord | None:
         """Return the record if this is the device's current worker."""

@@ -63,7 +63,7 @@ def start(state: SchedulerState, record: DeviceRecord, reason: str) -> str | Und
     device = record.device
     if record.live or record.left:
         raise Refused(f"{device} is {record.state.value}: only drained and dead ones are started")
-    record.drained = record.dead = False
+    record.drained = record.dead = record.paused = False
     record.absence.end(state.clock())
     record.strikes = 0
     record.note = ENDING if record.present else ""

@@ -51,7 +51,8 @@ def put_back(state: SchedulerState, places: Places, now: Mapping[int, str]) -> s
         back = {place: one for place, one in before.items() if _waits(state, one, now[one.unit_id])}
         for unit in back.values():
             source = now[unit.unit_id]
-            state.device_pool[source].queue.remove(unit.unit_id)
+            queue = state.device_pool[source].queue
+            queue.remove(queue[unit.unit_id])
             state.units.home[unit.unit_id] = device
             state.log.add(MoveEvent, unit.unit_id, unit.name, source, device, "undone")
         state.device_pool[device].queue.put_back(back)

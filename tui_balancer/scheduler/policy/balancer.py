@@ -96,7 +96,7 @@ class Balancer:
             if decision is None:
                 return unit
             taker = self._device_pool[decision.thief]
-            self._carry_out(decision, first=False)
+            self._carry_out(decision, now, first=False)
             taker.queue.append(unit)
             self.note(taker)
         return None
@@ -124,10 +124,11 @@ class Balancer:
 
     def take_stolen(self, thief: DeviceRecord) -> Unit | None:
         """Remove a unit from another queue, for an idle device that starts it in this step."""
-        decision = self._decide(thief, self._clock())
+        now = self._clock()
+        decision = self._decide(thief, now)
         if decision is None:
             return None
-        self._carry_out(decision)
+        self._carry_out(decision, now)
         return decision.unit
 
     def next_check(self, record: DeviceRecord) -> float | None:
@@ -180,14 +181,14 @@ class Balancer:
         thief.checked = now
         return self.policy.decide(pool.thief(thief), pool.victims(thief, now))
 
-    def _carry_out(self, decision: StealDecision, *, first: bool = True) -> None:
+    def _carry_out(self, decision: StealDecision, now: float, *, first: bool = True) -> None:
         """Remove a unit from its queue; the caller gives it to the device."""
         unit = decision.unit
         victim, thief = self._device_pool[decision.victim], self._device_pool[decision.thief]
-        victim.queue.remove(unit.unit_id)
-        ends = (self._ends(victim, unit), self._ends(thief, unit))
+        victim.queue.remove(unit)
         self._units.home[unit.unit_id] = thief.device
-        self.note(victim)
+        self.finish_times.note(victim, now)
+        source, target = self._ends(victim, unit, now), self._ends(thief, unit, now)
         victim.stolen_from += unit.files
         thief.stolen_to += unit.files
         self._log.add(
@@ -200,18 +201,18 @@ class Balancer:
             decision.reason,
             decision.finish_without,
             decision.finish_with,
-            ends[0] and ends[0][::-1],
-            ends[1],
+            source and source[::-1],
+            target,
             unit.files,
             first,
         )
 
-    def _ends(self, record: DeviceRecord, unit: Unit) -> tuple[float, float] | None:
+    def _ends(self, record: DeviceRecord, unit: Unit, now: float) -> tuple[float, float] | None:
         """Return the seconds until a device finishes, without a unit and with it.
 
         None if unknown.
         """
-        without = self._device_pool.remaining_seconds(record, self._clock())
+        without = self.finish_times.remaining_seconds(record, now)
         pace = self._device_pool.pace(record, unit.model)
         if record.free or without is None or pace is None:
             return None

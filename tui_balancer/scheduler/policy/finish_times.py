@@ -26,6 +26,8 @@ class _Place(Struct):
     """A device's contribution to the sums, and its places in the lists.
 
     Attributes:
+        speed: FLOP/s that the policies reckon with.
+        waiting: FLOPs of its queue, in those that it does at this speed.
         work: Remaining FLOPs of unit and queue, as if the unit had started at moment 0.
         flow: FLOP/s at which `work` shrinks: its rate while a unit runs.
         rate: FLOP/s it adds to the active devices; 0 if it is not active.
@@ -34,6 +36,8 @@ class _Place(Struct):
         running: Moment at which its running unit finishes, if it computes.
     """
 
+    speed: float = 0.0
+    waiting: float = 0.0
     work: float = 0.0
     flow: float = 0.0
     rate: float = 0.0
@@ -87,6 +91,12 @@ class FinishTimes:
             return self._device_pool.even_end(now)
         return max(0.0, (self._work - now * self._flow) / self._rates, self._running[-1][0] - now)
 
+    def remaining_seconds(self, record: DeviceRecord, now: float) -> float | None:
+        """Return when a device finishes its running and waiting units; None without a rate."""
+        if self._stale or (place := self._places.get(record.position)) is None:
+            return self._device_pool.remaining_seconds(record, now)
+        return (place.waiting + record.running_cost(now, place.speed)) / place.speed
+
     def free(self, thief: DeviceRecord, *, dead_only: bool) -> list[Victim]:
         """Return paused, drained and dead devices with waiting units.
 
@@ -127,7 +137,7 @@ class FinishTimes:
             record = self._records[position]
             if record is thief or not self._worth_showing(end, (position, kind), rate):
                 continue
-            yield self._device_pool.victim(record, now)
+            yield self._victim(record, now)
             if record.active is None:
                 # Its finish time moves with the clock until it starts.
                 settled = False
@@ -141,7 +151,7 @@ class FinishTimes:
         self._refresh(now)
         for _, position in self._busy:
             if position != record.position:
-                yield self._device_pool.victim(self._records[position], now)
+                yield self._victim(self._records[position], now)
 
     def held(self) -> list[DeviceRecord]:
         """Return paused devices with a started unit."""
@@ -160,6 +170,11 @@ class FinishTimes:
         """Return the devices whose running units end first or are overdue."""
         self._refresh(now)
         return [self._records[position] for _, position in self._running[:most]]
+
+    def _victim(self, record: DeviceRecord, now: float) -> Victim:
+        """Return a device that has a place as the policies see it."""
+        speed = self._places[record.position].speed
+        return self._device_pool.victim(record, speed, self.remaining_seconds(record, now))
 
     def _worth_showing(self, end: float, pair: Hashable, rate: float) -> bool:
         """Whether a thief of this rate might gain more from a victim than earlier ones."""
@@ -191,7 +206,8 @@ class FinishTimes:
         if rate is None:
             return None
         active, queue = record.active, record.queue
-        self.fastest = max(self.fastest, rate)
+        if rate > self.fastest:
+            self.fastest = rate
         waiting = self._device_pool.waiting_cost(record, rate)
         running_end, work, flow = -inf, waiting, 0.0
         if active is not None and not active.claimed:
@@ -200,11 +216,13 @@ class FinishTimes:
             if not active.held:
                 work += active.reported * rate
                 running_end, flow = active.reported + left / rate, rate
-        end = max(now, running_end) + waiting / rate
+        end = (running_end if running_end > now else now) + waiting / rate
         at_work = not record.free
         if queue and at_work and end - now >= self.gain_seconds:
             self._all_refuse.clear()
         return _Place(
+            rate,
+            waiting,
             work,
             flow,
             rate if at_work else 0.0,
@@ -219,17 +237,18 @@ class FinishTimes:
         self._work += new.work - old.work
         self._flow += new.flow - old.flow
         self._rates += new.rate - old.rate
-        _move(self._queued, position, old.queued, new.queued)
-        _move(self._busy, position, old.busy, new.busy)
-        _move(self._running, position, old.running, new.running)
+        if old.queued != new.queued:
+            _move(self._queued, position, old.queued, new.queued)
+        if old.busy != new.busy:
+            _move(self._busy, position, old.busy, new.busy)
+        if old.running != new.running:
+            _move(self._running, position, old.running, new.running)
 
 
 def _move(
     places: list[tuple[float, int]], position: int, old: float | None, new: float | None
 ) -> None:
     """Move a device to its new place in a sorted list; None means not in it."""
-    if old == new:
-        return
     if old is not None:
         del places[bisect_left(places, (old, position))]
     if new is not None:

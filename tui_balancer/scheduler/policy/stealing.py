@@ -170,15 +170,15 @@ class TimePolicy:
             remaining = victim.remaining_seconds
             if remaining is None or victim.rate is None or remaining < self.settings.gain_seconds:
                 continue
-            offers = [
-                best_to_steal(victim.queue.index(model), remaining, its.rate, pace.rate, pace.start)
-                for model, pace in paces.items()
-                if model in victim.queue.by_model and (its := victim.pace(model))
-            ]
-            if not offers:
-                continue
-            finish, unit = min(offers, key=lambda offer: offer[0])
-            if self._pays(remaining, finish):
+            finish = math.inf
+            unit: Unit | None = None
+            for model, pace in paces.items():
+                if model in victim.queue.by_model and (its := victim.pace(model)):
+                    waiting = victim.queue.index(model)
+                    offer = best_to_steal(waiting, remaining, its.rate, pace.rate, pace.start)
+                    if offer[0] < finish:
+                        finish, unit = offer
+            if unit is not None and self._pays(remaining, finish):
                 return _sooner(victim.device, thief.device, unit, remaining, finish)
         return None
 

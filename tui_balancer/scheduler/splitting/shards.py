@@ -131,7 +131,9 @@ class DividedFiles:
     def _put_aside(self, number: int, *, skipped: bool) -> None:
         """Remove an unneeded shard from its queue."""
         queue = self.device_pool[self.units.home[number]].queue
-        self.units.leave_out(queue.remove(number), skipped=skipped)
+        unit = queue[number]
+        queue.remove(unit)
+        self.units.leave_out(unit, skipped=skipped)
         self._aside.add(number)
 
     def _release(self, unit_id: int, record: DeviceRecord) -> None:

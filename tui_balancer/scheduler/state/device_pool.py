@@ -171,10 +171,14 @@ class DevicePool:
         models = self._paces(record, self.models.places if changing else [record.model])
         return Thief(record.device, self.rate(record), len(record.queue), models)
 
-    def victim(self, record: DeviceRecord, now: float) -> Victim:
-        """Return a device at work as the policies see it."""
-        rate = self.rate(record)
-        remaining = self.remaining_cost(record, now, rate) / rate if rate else None
+    def victim(self, record: DeviceRecord, rate: float | None, remaining: float | None) -> Victim:
+        """Return a device at work as the policies see it.
+
+        Args:
+            record: The device.
+            rate: Its FLOP/s, see `rate`.
+            remaining: See `remaining_seconds`.
+        """
         models = self._paces(record, self.models.places)
         return Victim(record.device, record.queue, rate, remaining, models=models)
 
@@ -189,7 +193,7 @@ class DevicePool:
     def victims(self, thief: DeviceRecord, now: float) -> list[Victim]:
         """Return the other active devices with waiting units, in device order."""
         return [
-            self.victim(record, now)
+            self.victim(record, self.rate(record), self.remaining_seconds(record, now))
             for record in self
             if record is not thief and record.queue and not record.free
         ]

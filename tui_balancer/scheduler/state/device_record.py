@@ -30,6 +30,7 @@ class DeviceRecord:
     Attributes:
         spec: As it entered the run.
         position: Its place in device order.
+        device: Its id.
         name: What the hardware calls itself; the worker's word replaces the spec's.
         queue: The units that wait for it.
         incarnation: How many workers were started for it.
@@ -67,6 +68,7 @@ class DeviceRecord:
 
     spec: DeviceSpec
     position: int
+    device: str = ""
     name: str = ""
     queue: WorkQueue = field(default_factory=WorkQueue)
     incarnation: int = 0
@@ -105,6 +107,7 @@ class DeviceRecord:
     put_first: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.device = self.spec.device
         self.name = self.name or self.spec.name
         self.model = self.spec.model
 
@@ -117,11 +120,6 @@ class DeviceRecord:
     def calibration(self) -> Calibration:
         """Its calibration with the model that it has."""
         return self.calibrations[self.model]
-
-    @property
-    def device(self) -> str:
-        """Its id."""
-        return self.spec.device
 
     @property
     def state(self) -> DeviceState:

@@ -189,18 +189,15 @@ class WorkQueue:
         """Return the numbers of the files, next first, see `queue_order`."""
         return queue_order(self)
 
-    def remove(self, unit_id: int) -> Unit:
-        """Take a unit out of the middle; KeyError when it is not here."""
-        first = self._order[0] if self._order else None
-        unit = first if first is not None and first.unit_id == unit_id else self[unit_id]
-        self._gone.add(unit_id)
+    def remove(self, unit: Unit) -> None:
+        """Take out a unit that is here."""
         order, gone = self._order, self._gone
+        gone.add(unit.unit_id)
         while order and order[0].unit_id in gone:
             gone.remove(order.popleft().unit_id)
         while order and order[-1].unit_id in gone:
             gone.remove(order.pop().unit_id)
         self._removed(unit)
-        return unit
 
     def head(self) -> Unit:
         """Return the unit that comes next; IndexError when there is none."""

@@ -316,7 +316,7 @@ class SchedulerState:
     def _take_whole(self, record: DeviceRecord) -> ActiveLease | None:
         unit = self.balancer.next_unit(record)
         if unit is not None:
-            record.queue.remove(unit.unit_id)
+            record.queue.remove(unit)
         else:
             unit = self.balancer.take_stolen(record)
         if unit is None:

@@ -240,6 +240,14 @@ def test_a_dead_device_gets_another_try() -> None:
     assert row(bench, "cuda:0").note == ""
 
 
+def test_a_device_that_died_in_a_pause_is_not_paused_when_it_is_started() -> None:
+    bench = Bench(costs=[9, 8, 7], max_restarts=0)
+    assert bench.coordinator.execute(PauseDevice("cuda:0")).accepted
+    assert not bench.die("cuda:0")
+    assert start(bench, "cuda:0").accepted
+    assert row(bench, "cuda:0").state is DeviceState.STARTING
+
+
 def test_a_device_is_added_without_a_worker_and_then_started() -> None:
     bench = Bench(costs=[9, 8, 7])
     bench.coordinator.add_device(DeviceSpec("cpu:0", "processor", 1.0), drained=True)

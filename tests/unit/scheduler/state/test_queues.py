@@ -40,14 +40,15 @@ class QueueAgainstAList(RuleBasedStateMachine):
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
         one = data.draw(st.sampled_from(self.model))
-        assert self.queue.remove(one.unit_id) is one
+        assert self.queue[one.unit_id] is one
+        self.queue.remove(one)
         self.model.remove(one)
 
     @precondition(lambda self: self.model)
     @rule(data=st.data(), to_front=st.booleans())
     def come_back(self, data: st.DataObject, to_front: bool) -> None:
         one = data.draw(st.sampled_from(self.model))
-        self.queue.remove(one.unit_id)
+        self.queue.remove(one)
         self.model.remove(one)
         if to_front:
             self.queue.push_front(one)
@@ -107,14 +108,14 @@ def test_an_empty_queue_weighs_nothing_even_after_floats_that_do_not_cancel() ->
     for one in units(0.1, 0.2, 0.3, 1e17):
         queue.append(one)
     for unit_id in (3, 0, 1, 2):
-        queue.remove(unit_id)
+        queue.remove(queue[unit_id])
     assert queue.cost == 0.0
 
 
-def test_what_is_not_there_cannot_be_removed() -> None:
+def test_what_is_not_there_cannot_be_found() -> None:
     queue = WorkQueue()
     with pytest.raises(KeyError):
-        queue.remove(7)
+        queue[7]
     with pytest.raises(IndexError):
         queue.head()
 
@@ -123,6 +124,6 @@ def test_a_unit_may_come_in_the_place_of_another_one_of_its_number() -> None:
     queue = WorkQueue()
     for one in units(1.0, 2.0, 3.0):
         queue.append(one)
-    queue.remove(1)
+    queue.remove(queue[1])
     queue.push_front(unit(1, 9.0))
     assert [(one.unit_id, one.cost) for one in queue] == [(1, 9.0), (0, 1.0), (2, 3.0)]
