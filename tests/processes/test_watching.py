@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sessions import finished, leftovers, outputs, session, wait_until
+from tests.support.sessions import (
+    completed,
+    finished,
+    leftovers,
+    outputs,
+    session,
+    wait_until,
+)
 from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.run.live.session import RunSession
 from tui_balancer.scheduler.commands import Drain
+from tui_balancer.scheduler.events import WarningEvent
 from tui_balancer.settings import WatchSettings
 
 pytestmark = pytest.mark.usefixtures("preloaded")
@@ -78,6 +86,33 @@ def test_files_that_arrive_are_embedded_once_and_whole(
     assert (summary.done, summary.failed, summary.waiting) == (FILES, (), 0)
     assert outputs(tmp_path / "out") == outputs(tmp_path / "whole")
     assert not leftovers(tmp_path / "out")
+
+
+@pytest.mark.parametrize("inputs", [0, 1])
+def test_a_file_that_is_no_input_is_reported_once_until_it_changes(
+    proteins: Path, checkpoint: Path, tmp_path: Path, inputs: int
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for path in sorted(proteins.iterdir())[:inputs]:
+        shutil.copy(path, folder)
+    watching = WatchSettings(watch=True, settle=0.1, idle_exit=0.2)
+
+    def reported() -> list[str]:
+        """Return the files that a session warns of."""
+        run = session(folder, checkpoint, tmp_path / "out", watching=watching)
+        assert completed(run).stop_reason == ""
+        warned = [event for event in run.events_after(0) if isinstance(event, WarningEvent)]
+        return [Path(one.file).name for event in warned for one in event.notice.examples]
+
+    earlier: list[str] = []
+    for new, text in (("notes", "none"), ("late", "none"), ("", ""), ("notes", "still none")):
+        if new:
+            (folder / new).write_text(text)
+        news = [new] if new else []
+        # A run that has files shows what its earlier sessions found.
+        assert reported() == [*(earlier if inputs else ()), *news]
+        earlier += news
 
 
 def test_a_run_that_watches_ends_after_it_had_nothing_to_do(

@@ -18,6 +18,7 @@ from tui_balancer.ledger.changes import (
     Change,
     FileDone,
     FileFailed,
+    FileLeftOut,
     FileReopened,
     FileRescanned,
     LeaseEnded,
@@ -174,6 +175,12 @@ def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
                 "UPDATE files SET state = 'done', reason = '', sequences = 0, residues = 0, "
                 f"cost = 0, {_NO_OUTPUT} WHERE whole = ?",
                 (file.file_id,),
+            )
+        case FileLeftOut(source, size_bytes, mtime_ns):
+            update(
+                connection,
+                "INSERT OR REPLACE INTO left_out VALUES (?, ?, ?)",
+                *(source, size_bytes, mtime_ns),
             )
         case DeviceUsed():
             update(

@@ -118,6 +118,15 @@ class FileRescanned:
     file: FileRecord
 
 
+@dataclass(frozen=True, slots=True)
+class FileLeftOut:
+    """A warning told of a file of a watched folder that is no input; size and time are its own."""
+
+    source: str
+    size_bytes: int
+    mtime_ns: int
+
+
 Change = (
     LeaseGranted
     | LeaseEnded
@@ -130,6 +139,7 @@ Change = (
     | UnitReopened
     | UnitBrokenUp
     | DeviceUsed
+    | FileLeftOut
 )
 
 

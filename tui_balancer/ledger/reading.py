@@ -96,6 +96,11 @@ class LedgerReader:
         """Return the accepted commands to add inputs that are not done: number and JSON."""
         return tuple(self._select("SELECT id, command FROM additions ORDER BY id"))
 
+    def left_out(self) -> dict[str, tuple[int, int]]:
+        """Return the size and time of files that a warning told of, by their paths."""
+        rows = self._select("SELECT source, size_bytes, mtime_ns FROM left_out")
+        return {_text(source): (size, mtime) for source, size, mtime in rows}
+
     def outputs(self) -> tuple[str, ...]:
         """Return the first output of every file, as a path in the run folder."""
         return tuple(_text(output) for (output,) in self._select("SELECT output FROM files"))

@@ -21,6 +21,9 @@ large file that is divided has so many `shards` in the rows after it, each with 
 `additions`: one row for every command to add inputs that was accepted and is not done; `command` is
 JSON. A session that takes up the run does it.
 
+`left_out`: one row for every file of a watched folder that is no input: `source`, and its size and
+time when a warning told of it.
+
 `outputs`: one row for every output of a done file but the first: in other formats, and the
 index. The first one's is in `files`. The `mtime_ns` of an output is its last change, Unix time in
 nanoseconds, or 0 for a folder.
@@ -40,7 +43,7 @@ from __future__ import annotations
 
 LEDGER_NAME = "ledger.sqlite"
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 APPLICATION_ID = 0x54554942
 """`TUIB` in ASCII: tells a ledger from any other SQLite file."""
@@ -102,6 +105,11 @@ TABLES = (
     )""",
     "CREATE INDEX files_of_unit ON files (unit)",
     "CREATE TABLE additions (id INTEGER PRIMARY KEY, command TEXT NOT NULL)",
+    """CREATE TABLE left_out (
+        source TEXT PRIMARY KEY,
+        size_bytes INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL
+    ) WITHOUT ROWID""",
     """CREATE TABLE outputs (
         file INTEGER NOT NULL REFERENCES files (id),
         output TEXT NOT NULL,

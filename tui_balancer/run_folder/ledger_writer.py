@@ -16,6 +16,7 @@ from tui_balancer.ledger.changes import (
     Entry,
     FileDone,
     FileFailed,
+    FileLeftOut,
     LeaseEnded,
     LeaseGranted,
     OutputsOwned,
@@ -93,6 +94,11 @@ class LedgerWriter:
         with self._noting:
             self._out.remove((unit_id, epoch))
             self._waiting.append(Entry(None, (*files, ended)))
+
+    def note_left_out(self, files: Iterable[FileLeftOut]) -> None:
+        """Queue files that a warning, noted before, told of."""
+        with self._noting:
+            self._waiting.append(Entry(None, tuple(files)))
 
     def note_device(self, used: DeviceUsed) -> None:
         """Queue what is known of a device now."""

@@ -175,7 +175,11 @@ class RunSession:
         self._watcher = None
         if self._settings.watching.watch:
             self._watcher = Watcher(
-                prepared, self.coordinator, self._additions, self._stopping.scan
+                prepared,
+                self.coordinator,
+                self._additions,
+                self._ledger_writer,
+                self._stopping.scan,
             )
         self._thread = threading.Thread(target=self._run, name="run-session", daemon=True)
 
@@ -357,7 +361,8 @@ class RunSession:
         self._files.assign(run_files)
         self._additions.begin(run_files.manifest)
         if self._watcher is not None:
-            self._watcher.start({file.source for file in run_files.manifest.files})
+            known = {file.source for file in run_files.manifest.files}
+            self._watcher.start(known, self._folder.ledger.left_out())
 
     def _add(self, new: Sequence[FileRecord], known: int) -> None:
         """Assign files that were added, also to a run that had nothing to do so far."""

@@ -6,16 +6,18 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from tui_balancer.inputs.finding.arrivals import Arrivals, watched_folders
 from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.inputs.finding.searching import no_input
+from tui_balancer.ledger.changes import FileLeftOut
 from tui_balancer.ledger.mounts import on_network
 from tui_balancer.notices import Notice, Notices
 from tui_balancer.run.live.additions import Additions
 from tui_balancer.run.prepare.prepare import PreparedRun
+from tui_balancer.run_folder.ledger_writer import LedgerWriter
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 
 LOOK_SECONDS = 1.0
@@ -34,6 +36,7 @@ class Watcher:
         prepared: The run.
         coordinator: The run's coordinator.
         additions: Adds files to it.
+        ledger_writer: Remembers the files of which a warning told.
         stop: Ends the watching.
     """
 
@@ -42,28 +45,32 @@ class Watcher:
         prepared: PreparedRun,
         coordinator: WorkStealingCoordinator,
         additions: Additions,
+        ledger_writer: LedgerWriter,
         stop: threading.Event,
     ) -> None:
         self._prepared = prepared
         self._watching = prepared.settings.watching
         self._coordinator = coordinator
         self._additions = additions
+        self._ledger_writer = ledger_writer
         self._stop = stop
         self._by_model = [watched_folders(one.inputs) for one in prepared.settings.by_model]
         self._folders = tuple(dict.fromkeys(one for own in self._by_model for one in own))
         self._below = len(os.path.commonpath(self._folders).rstrip("/")) + 1
         # What a new run left out at its start has been reported.
-        self._report = prepared.resume_plan is not None
+        self._report = prepared.sessions > 0
         self._thread = threading.Thread(target=self._work, name="watcher", daemon=True)
         # From now on the run is not over when nothing is left to do.
         coordinator.await_files()
 
-    def start(self, known: Collection[str]) -> None:
+    def start(self, known: Collection[str], left_out: Mapping[str, tuple[int, int]]) -> None:
         """Watch from now on.
 
         Args:
             known: Paths of the inputs that the run has.
+            left_out: Size and time of files that earlier sessions reported, by their paths.
         """
+        self._left_out = left_out
         self._arrivals = Arrivals(
             self._folders,
             self._watching.settle,
@@ -108,18 +115,21 @@ class Watcher:
         return idle_exit is not None and seconds >= idle_exit
 
     def _inputs(self, paths: Sequence[str]) -> list[InputFile]:
-        """Return those files that are inputs, as in any folder; the others are reported."""
+        """Return those files that are inputs, as in any folder; the others are reported once."""
         left_out = Notices()
-        inputs = []
+        inputs, reported = [], []
         for path in paths:
             kind = no_input(path, Path(path).is_symlink())
             if kind is None:
                 inputs.append(InputFile(path, path[self._below :]))
-            else:
+            elif (looks := _looks(path)) != self._left_out.get(path):
                 left_out.leave_out(kind, path[self._below :])
+                reported.append(FileLeftOut(path, *looks))
         if self._report:
             self._coordinator.warn(*left_out.all())
         self._report = True
+        if reported:
+            self._ledger_writer.note_left_out(reported)
         return inputs
 
     def _add(self, files: Sequence[InputFile]) -> None:
@@ -140,3 +150,12 @@ class Watcher:
             for place, folders in enumerate(self._by_model)
         }
         return {place: own for place, own in found.items() if own}
+
+
+def _looks(path: str) -> tuple[int, int]:
+    """Return the size and time of a file; 0 if it is gone."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return (0, 0)
+    return status.st_size, status.st_mtime_ns

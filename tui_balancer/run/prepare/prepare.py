@@ -167,6 +167,9 @@ def prepare(
     known = stored is not None and stored.files
     left_out = Notices()
     inputs = () if known else _find(settings, left_out, found)
+    if settings.watching.watch and stored is not None:
+        # What earlier sessions have not reported, the watcher does.
+        left_out = Notices()
     if resuming is not None and not settings.further:
         # Before a download, which may be in vain.
         refuse_run_conflicts(settings, [inputs], stored, retry_failed=resuming.retry_failed)
