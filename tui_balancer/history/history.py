@@ -178,9 +178,6 @@ def stored_event(record: EventRecord, sequence: int, start: float = 0.0) -> Even
         start: Begin of its session on the clock that it gets.
     """
     fields = {**record.payload, "sequence": sequence, "seconds": start + record.seconds}
-    if record.kind == "unbundle" and isinstance(fields["files"], int):
-        # Earlier versions wrote only how many files a bundle had.
-        fields["files"] = (fields["unit_id"],) * fields["files"]
     return convert(fields, _EVENTS[record.kind])
 
 

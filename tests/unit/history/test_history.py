@@ -30,7 +30,6 @@ from tui_balancer.history.finished_run import FinishedRun
 from tui_balancer.history.history import CUT_OFF, RunHistory, read_history, stored_event
 from tui_balancer.history.replay.replay_run import Landmark, ReplayRun
 from tui_balancer.history.run_report import RunReport, account_of
-from tui_balancer.ledger.records import EventRecord
 from tui_balancer.notices import Example, Notice, NoticeKind
 from tui_balancer.run_folder.ledger_writer import event_record
 from tui_balancer.scheduler.events import (
@@ -49,7 +48,6 @@ from tui_balancer.scheduler.model import DeviceSpec, DeviceState, TimeSettings, 
 from tui_balancer.scheduler.policy.bounds import Speed
 from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
 from tui_balancer.scheduler.simulation.run import SimulatedRun
-from tui_balancer.view.event_lines import event_line
 from tui_balancer.view.run_state import RunState, SpanEnd
 from tui_balancer.view.run_stats import RunStats
 from tui_balancer.view.spans import Span, SpanRecord
@@ -94,14 +92,6 @@ def test_an_event_comes_out_of_the_ledger_as_it_went_in(event: Event) -> None:
     record = event_record(event)
     read = replace(record, payload=json.loads(json.dumps(record.payload)))
     assert stored_event(read, event.sequence) == event
-
-
-def test_a_broken_up_bundle_of_an_earlier_version_is_read_with_its_size() -> None:
-    fields = {"unit_id": 4, "unit_name": "3 files", "device": "cpu:0", "epoch": 2}
-    record = EventRecord(1, 2.0, "unbundle", {**fields, "files": 3, "reason": "killed"})
-    line = event_line(stored_event(record, 1))
-    assert line is not None
-    assert "its 3 files wait one by one" in line.text
 
 
 def test_sessions_follow_each_other_on_one_clock(history: RunHistory) -> None:
