@@ -64,7 +64,9 @@ class Unit(Struct, frozen=True, gc=False):
 
 
 def bundle_of(files: Sequence[Unit]) -> Unit:
-    """Return files that wait together as one unit."""
+    """Return files that wait together as one unit; a single one is its own."""
+    if len(files) == 1:
+        return files[0]
     return Unit(
         unit_id=files[0].unit_id,
         name=f"{len(files)} files: {files[0].name} …",

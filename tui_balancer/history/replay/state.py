@@ -15,6 +15,7 @@ from tui_balancer.scheduler.model import (
     RunningUnit,
     Unit,
     WaitingUnit,
+    bundle_of,
     next_units_each,
 )
 from tui_balancer.view.places import FilePlaces
@@ -153,7 +154,8 @@ class ReplayState:
             span = device.span(lease)
             took = span.end - span.start
             fraction = min(1.0, (now - span.start) / took) if took > 0 else 1.0
-            running = RunningUnit(self._unit(lease), lease.epoch, fraction, now - span.start)
+            unit = bundle_of(self.file_places.members(lease.unit_id))
+            running = RunningUnit(unit, lease.epoch, fraction, now - span.start)
             left += span.cost * (1 - fraction)
             residues += round(span.residues * fraction)
             state = DeviceState.BUSY if state in _AT_WORK else state
@@ -178,20 +180,6 @@ class ReplayState:
             rate=device.rate,
             residues_done=residues,
             next_units=_starting(front, left - queued[1], device.rate),
-        )
-
-    def _unit(self, lease: LeaseEvent) -> Unit:
-        files = self.file_places.members(lease.unit_id)
-        if len(files) == 1:
-            return files[0]
-        return Unit(
-            lease.unit_id,
-            lease.unit_name,
-            sum(file.sequences for file in files),
-            sum(file.residues for file in files),
-            sum(file.cost for file in files),
-            len(files),
-            tuple(files),
         )
 
 

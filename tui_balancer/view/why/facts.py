@@ -144,7 +144,7 @@ class Facts:
         files: dict[int, list[Unit]] = {}
         for number in self.places.queues.get(device, ()):
             files.setdefault(self.record.unit_of(number), []).append(self.units[number])
-        return [one[0] if len(one) == 1 else bundle_of(one) for one in files.values()]
+        return list(map(bundle_of, files.values()))
 
     def failed(self) -> Iterator[int]:
         """Yield the files that failed; of one in shards the file alone."""
