@@ -124,14 +124,12 @@ class LedgerReader:
         )
         return tuple(DeviceUsed(*row) for row in rows)
 
-    def events(self, session: int | None = None, after: int = 0) -> tuple[EventRecord, ...]:
-        """Return a session's events with a greater number; of the newest session by default."""
+    def events(self, session: int | None = None) -> tuple[EventRecord, ...]:
+        """Return a session's events in order; those of the newest session by default."""
         rows = self._select(
             "SELECT sequence, seconds, kind, payload FROM events "
-            "WHERE session = coalesce(?, (SELECT max(id) FROM sessions)) AND sequence > ? "
-            "ORDER BY sequence",
+            "WHERE session = coalesce(?, (SELECT max(id) FROM sessions)) ORDER BY sequence",
             session,
-            after,
         )
         # One call for all of them: a run of 100,000 files has 200,000 events.
         payloads = json.loads(f"[{','.join(payload for *_, payload in rows)}]")

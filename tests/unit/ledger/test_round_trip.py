@@ -176,12 +176,6 @@ def test_taking_a_run_up_loses_open_leases_and_nothing_else(ledger: Ledger, path
     assert len(again.events(session=1)) == 8
 
 
-def test_events_are_read_from_a_number_on(ledger: Ledger) -> None:
-    for event, changes in STORY:
-        ledger.append(event, *changes)
-    assert [event.sequence for event in ledger.events(after=6)] == [7, 8]
-
-
 def test_a_lost_output_or_a_retry_makes_a_file_wait_again(ledger: Ledger) -> None:
     ledger.append(None, LeaseGranted(0, 1, "cpu:0", 1.0))
     ledger.append(None, DONE, LeaseEnded(0, 1, LeaseEnd.DONE, 2.0))
