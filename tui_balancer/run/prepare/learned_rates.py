@@ -9,14 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from statistics import median
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
-from tui_balancer.cache import cache_folder, read_cached, write_cached
+from tui_balancer.cache import read_cached, write_cached
 from tui_balancer.device_names import card_workers
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.formatting import NONE, quantity
@@ -48,11 +47,6 @@ Rates = dict[RateKey, float]
 
 class _Entry(RateKey, frozen=True):
     flops_per_second: Annotated[float, Meta(gt=0)]
-
-
-def rates_file() -> Path:
-    """Return the path of the file, which may not exist."""
-    return cache_folder() / FILE_NAME
 
 
 def load_rates() -> Rates:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.balance import Clock, units
-from tui_balancer.cache import CACHE_VARIABLE
+from tui_balancer.cache import CACHE_VARIABLE, cache_folder
 from tui_balancer.devices.selection import SelectedDevice
 from tui_balancer.run.prepare.learned_rates import (
+    FILE_NAME,
     RateKey,
     learned_words,
     load_rates,
-    rates_file,
     remember,
     save_rates,
     with_rates,
@@ -75,16 +75,16 @@ def test_a_worker_that_shares_its_card_is_another_kind() -> None:
     ],
 )
 def test_a_cache_that_cannot_be_understood_is_as_good_as_none(content: bytes) -> None:
-    rates_file().parent.mkdir(parents=True)
-    rates_file().write_bytes(content)
+    cache_folder().mkdir(parents=True)
+    (cache_folder() / FILE_NAME).write_bytes(content)
     assert load_rates() == {}
     save_rates({KEY: 7.0})
     assert load_rates() == {KEY: 7.0}
 
 
 def test_a_cache_that_cannot_be_written_costs_nothing() -> None:
-    rates_file().parent.parent.mkdir(parents=True, exist_ok=True)
-    rates_file().parent.write_text("in the way")
+    cache_folder().parent.mkdir(parents=True, exist_ok=True)
+    cache_folder().write_text("in the way")
     save_rates({KEY: 7.0})
     assert load_rates() == {}
 
@@ -94,7 +94,7 @@ def test_a_new_measurement_replaces_the_old_one_and_leaves_nothing_behind() -> N
     save_rates({RateKey("Another", "esm2", "fp16"): 1.0})
     save_rates({KEY: 8.0})
     assert list(load_rates().values()) == [1.0, 8.0]
-    assert [path.name for path in rates_file().parent.iterdir()] == [rates_file().name]
+    assert [path.name for path in cache_folder().iterdir()] == [FILE_NAME]
 
 
 def test_known_rates_outweigh_the_table_and_put_the_others_on_their_scale() -> None:
