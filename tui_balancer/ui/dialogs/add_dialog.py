@@ -55,7 +55,3 @@ class AddDialog(Dialog[str | None]):
             self.dismiss(text)
         else:
             self.query_one("#problem", Static).update(f"Write {self._noun} first.")
-
-    @on(Button.Pressed, "#cancel")
-    def _cancel(self) -> None:
-        self.dismiss(None)

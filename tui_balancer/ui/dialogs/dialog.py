@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar, TypeVar
 
+from textual import on
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.screen import ModalScreen
-from textual.widgets import OptionList
+from textual.widgets import Button, OptionList
 
 ResultT = TypeVar("ResultT")
 
 
 class Dialog(ModalScreen[ResultT]):
-    """A dialog over the main screen; escape closes it."""
+    """A dialog over the main screen; escape and a button `cancel` close it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Cancel", show=False),
@@ -24,6 +25,10 @@ class Dialog(ModalScreen[ResultT]):
     def dismiss(self, result: ResultT | None = None) -> AwaitComplete:
         """Close the dialog with this answer; ignore a second answer."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
+
+    @on(Button.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss(None)
 
 
 class Choices(OptionList):

@@ -91,7 +91,3 @@ class QuitDialog(Dialog[Drain | StopNow | Literal["leave"] | None]):
     def action_stop(self) -> None:
         """End the run after the batches in flight."""
         self.dismiss(StopNow())
-
-    @on(Button.Pressed, "#cancel")
-    def _cancel(self) -> None:
-        self.dismiss(None)

@@ -146,9 +146,5 @@ class ThresholdDialog(Dialog[PolicySettings | None]):
         else:
             self.dismiss(settings)
 
-    @on(Button.Pressed, "#cancel")
-    def _cancel(self) -> None:
-        self.dismiss(None)
-
     def _complain(self, problem: str) -> None:
         self.query_one("#problem", Static).update(problem)
