@@ -12,6 +12,19 @@ Spans = tuple[Span, ...]
 """Batches of one lease in the order in which its worker computes them; no span is empty."""
 
 
+def without_head(spans: Spans, number: int) -> Spans:
+    """Return what is left once a worker is through with batch `number`.
+
+    Batches before it in the order of work were there already. A number that is not among
+    them changes nothing.
+    """
+    for position, (first, end) in enumerate(spans):
+        if first <= number < end:
+            rest = spans[position + 1 :]
+            return ((number + 1, end), *rest) if number + 1 < end else rest
+    return spans
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """A worker's share of a unit.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui_balancer.leases import Directive, Progress
+from tui_balancer.leases import Directive, Progress, Spans
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import Event
 from tui_balancer.scheduler.model import DeviceSpec, Lease, PolicySettings, TimeSettings, Unit
@@ -36,6 +36,11 @@ def bundle(unit_id: int, *costs: float) -> Unit:
         len(parts),
         parts,
     )
+
+
+def numbers(spans: Spans) -> list[int]:
+    """Return batches one by one."""
+    return [number for first, end in spans for number in range(first, end)]
 
 
 def units(*costs: float) -> list[Unit]:

@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.support.balance import Clock, unit
+from tests.support.balance import Clock, numbers, unit
 from tui_balancer.leases import Directive, Progress, Spans
 from tui_balancer.scheduler.commands import (
     DrainDevice,
@@ -26,7 +26,6 @@ from tui_balancer.scheduler.commands import (
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import Event, SplitEvent
 from tui_balancer.scheduler.model import CountSettings, DeviceSpec, Lease, ReturnCause, TimeSettings
-from tui_balancer.scheduler.splitting.batches import numbers
 
 DEVICES = st.integers(0, 3)
 BATCH_SECONDS = 4.0

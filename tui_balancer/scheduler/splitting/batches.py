@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import accumulate
 
 from tui_balancer.leases import Span, Spans
@@ -72,19 +72,6 @@ def without_tail(spans: Spans, count: int) -> tuple[Spans, Spans]:
     return tuple(front), tuple(back)
 
 
-def without_head(spans: Spans, number: int) -> Spans:
-    """Return what is left once a worker is through with batch `number`.
-
-    Batches before it in the order of work were there already. A number that is not among
-    them changes nothing.
-    """
-    for position, (first, end) in enumerate(spans):
-        if first <= number < end:
-            rest = spans[position + 1 :]
-            return ((number + 1, end), *rest) if number + 1 < end else rest
-    return spans
-
-
 def joined(spans: Spans, more: Spans) -> Spans:
     """Return batches with others behind them; neighbours become one span."""
     result: list[Span] = []
@@ -94,8 +81,3 @@ def joined(spans: Spans, more: Spans) -> Spans:
         else:
             result.append((first, end))
     return tuple(result)
-
-
-def numbers(spans: Spans) -> Sequence[int]:
-    """Return the batches one by one."""
-    return [number for first, end in spans for number in range(first, end)]

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tui_balancer.leases import Directive, Share, Spans
+from tui_balancer.leases import Directive, Share, Spans, without_head
 from tui_balancer.scheduler.event_log import EventLog
 from tui_balancer.scheduler.events import LeaseEvent, PartEvent, SplitEvent
 from tui_balancer.scheduler.policy.balancer import Balancer
-from tui_balancer.scheduler.splitting.batches import BatchPlan, batches, joined, without_head
+from tui_balancer.scheduler.splitting.batches import BatchPlan, batches, joined
 from tui_balancer.scheduler.splitting.cut import Cut, part_seconds
 from tui_balancer.scheduler.state.device_pool import DevicePool
 from tui_balancer.scheduler.state.device_record import DeviceRecord

@@ -10,7 +10,7 @@ from itertools import islice
 
 from tui_balancer.embedding.embedder import Embedder
 from tui_balancer.inputs.text import terminal_safe
-from tui_balancer.leases import Directive, Progress, Spans
+from tui_balancer.leases import Directive, Progress, without_head
 from tui_balancer.outputs.partials import PartialResult, part_path
 from tui_balancer.workers.process.busy import BusyClock
 from tui_balancer.workers.task.failures import FileFailure, blaming_the_file
@@ -129,7 +129,8 @@ class TaskRun:
                 self._obey(order, vectors)
                 continue
             upcoming = list(islice(vectors.upcoming(self._spans), _IN_FLIGHT))
-            self._spans = _after(self._spans, number)
+            if self._spans is not None:
+                self._spans = without_head(self._spans, number)
             self._bench.flight.have(
                 *(vectors.texts(one) for one in upcoming),
                 *self._following()[: _IN_FLIGHT - len(upcoming)],
@@ -294,11 +295,3 @@ def embed(
         raise Abandoned
     kept = bench.embedder.kept
     return EmbeddedTask(task, tuple(DividedFile(file, kept) for file in task.files), 0.0)
-
-
-def _after(spans: Spans | None, number: int) -> Spans | None:
-    """Return the batches after a number: they start in order."""
-    if spans is None:
-        return None
-    here = next(n for n, (first, end) in enumerate(spans) if first <= number < end)
-    return ((number + 1, spans[here][1]), *spans[here + 1 :])

@@ -5,13 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_balancer.leases import Spans
+from tests.support.balance import numbers
+from tui_balancer.leases import Spans, without_head
 from tui_balancer.scheduler.splitting.batches import (
     BatchPlan,
     batches,
     joined,
-    numbers,
-    without_head,
     without_tail,
 )
 
