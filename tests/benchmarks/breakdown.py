@@ -29,10 +29,10 @@ from tui_balancer.embedding.forward.attention import choose_attention, choose_bi
 from tui_balancer.embedding.forward.products import choose_products
 from tui_balancer.embedding.models import ModelShape
 from tui_balancer.embedding.settings import EmbeddingSettings, Precision
+from tui_balancer.process.heap import keep_freed_memory
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
 from tui_balancer.workers.benchmark.measure import product_rate
 from tui_balancer.workers.benchmark.messages import BenchmarkTask
-from tui_balancer.workers.process.memory import keep_freed_memory
 
 PRODUCTS, ATTENTION, ALL = "products", "attention", "all"
 TURNS = 5

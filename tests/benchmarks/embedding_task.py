@@ -19,8 +19,8 @@ from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.records import ReadingRules
+from tui_balancer.process.heap import keep_freed_memory
 from tui_balancer.run.prepare.batch_size import CPU_BATCH_TOKENS
-from tui_balancer.workers.process.memory import keep_freed_memory
 
 NAME, SEED = "esm2_t6_8M_UR50D", 0
 MODEL = f"untrained:{NAME}"

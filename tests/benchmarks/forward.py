@@ -123,7 +123,7 @@ def run_process(contender: Contender, model: str, device: str, part: int, scratc
     """Load the model, warm up, say so, and embed one share of the sequences when told to."""
     os.environ["OMP_NUM_THREADS"] = str(contender.threads)
 
-    from tui_balancer.workers.process.memory import keep_freed_memory
+    from tui_balancer.process.heap import keep_freed_memory
 
     if contender.forward == "packed":
         keep_freed_memory()

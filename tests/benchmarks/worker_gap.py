@@ -27,9 +27,9 @@ from tui_balancer.inputs.synthetic import write_synthetic
 from tui_balancer.leases import Directive
 from tui_balancer.outputs.formats import FORMATS
 from tui_balancer.outputs.sealing import sha256_of
+from tui_balancer.process.heap import keep_freed_memory
 from tui_balancer.workers.process.busy import BusyClock
 from tui_balancer.workers.process.loop import work_until_over
-from tui_balancer.workers.process.memory import keep_freed_memory
 from tui_balancer.workers.task.prefetch import Prefetch
 from tui_balancer.workers.task.task import WorkerContext
 from tui_balancer.workers.wire.config import WorkerSetup

@@ -42,9 +42,11 @@ def show_run(run: RunHandle, *, ascii_only: bool = False, **options: Any) -> Exi
         UserError: The preferences are invalid.
     """
     from tui_balancer.cli.preferences import read_preferences
+    from tui_balancer.process.heap import return_large_blocks
     from tui_balancer.ui.app import BalancerApp
     from tui_balancer.ui.showing import show
 
+    return_large_blocks()
     look = read_preferences().appearance
     ascii_only = ascii_only or "utf" not in (sys.stderr.encoding or "").lower()
     return show(lambda: BalancerApp(run, ascii_only=ascii_only, look=look, **options))

@@ -131,9 +131,11 @@ def _watched(
     from tui_balancer.cli.watch import watch
     from tui_balancer.monitoring.metrics_server import parse_address
     from tui_balancer.monitoring.monitors import Monitors
+    from tui_balancer.process.heap import return_large_blocks
     from tui_balancer.run.prepare.prepare import prepare
     from tui_balancer.run.prepare.resume import Resuming
 
+    return_large_blocks()
     options = resuming or ResumingOptions()
     settings = replace(settings, overwrite=options.overwrite)
     allowed = Resuming(options.rescan, options.retry_failed, options.check == "full")

@@ -30,8 +30,8 @@ from tui_balancer.engines.remote.messages import (
 )
 from tui_balancer.engines.remote.node_proxy import NodeProxy
 from tui_balancer.errors import UserError, one_line
+from tui_balancer.process.heap import keep_freed_memory
 from tui_balancer.process.stop_signals import IgnoredByChild
-from tui_balancer.workers.process.memory import keep_freed_memory
 from tui_balancer.workers.wire.config import WorkerSetup
 from tui_balancer.workers.wire.protocol import WorkerId
 

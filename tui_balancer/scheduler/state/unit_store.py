@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tui_balancer.leases import Progress, Spans
 from tui_balancer.scheduler.model import Ended, Lease, Totals, Unit
+from tui_balancer.scheduler.state.homes import Homes
 from tui_balancer.scheduler.state.leases import ActiveLease, UnitAtWork
 
 NOBODY = ""
@@ -45,7 +46,7 @@ class UnitStore:
         killed_before: Workers that died with the unit before this session.
     """
 
-    home: dict[int, str] = field(default_factory=dict)
+    home: Homes = field(default_factory=Homes)
     active: dict[int, UnitAtWork] = field(default_factory=dict)
     bundles: dict[int, int] = field(default_factory=dict)
     ended: bytearray = field(default_factory=bytearray)
@@ -222,7 +223,7 @@ class UnitStore:
         """Add up; work done within running units counts, and goes back if they do."""
         running = self.active.values()
         # A divided file runs while a shard of it does, unless it has failed.
-        wholes = {work.unit.whole for work in running} & self.home.keys()
+        wholes = {work.unit.whole for work in running if work.unit.whole in self.home}
         running_files = sum(work.unit.inputs for work in running) + len(wholes)
         done = [work.progress() for work in running]
         ended = self._done.files + self._failed_files + self._skipped_files

@@ -12,8 +12,8 @@ from multiprocessing import connection
 from pathlib import Path
 
 from tui_balancer.devices.info import VISIBLE_DEVICES
+from tui_balancer.process.heap import keep_freed_memory
 from tui_balancer.process.stop_signals import ignore_group_signals
-from tui_balancer.workers.process.memory import keep_freed_memory
 
 ORPHANED = 3
 """Exit code of a worker whose app is gone."""

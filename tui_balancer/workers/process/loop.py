@@ -16,10 +16,10 @@ from tui_balancer.devices.discovery import describe
 from tui_balancer.devices.monitoring import DeviceMonitor, open_monitor
 from tui_balancer.embedding.embedder import Embedder, load_embedder
 from tui_balancer.inputs.records import ProteinRecord, ReadingRules
+from tui_balancer.process.heap import give_back_freed_memory
 from tui_balancer.samples import Telemetry
 from tui_balancer.workers.process.busy import BusyClock
 from tui_balancer.workers.process.card import use_device
-from tui_balancer.workers.process.memory import give_back_freed_memory
 from tui_balancer.workers.task.oom import free_caches
 from tui_balancer.workers.task.prefetch import Prefetch
 from tui_balancer.workers.task.read_ahead import ReadAhead

@@ -1,9 +1,7 @@
-"""Host memory of CPU workers: estimates it, and keeps it between batches. Imports no torch."""
+"""Host memory of CPU workers: estimates it. Imports no torch."""
 
 from __future__ import annotations
 
-import ctypes
-import platform
 import resource
 from typing import Final
 
@@ -29,10 +27,6 @@ _STATE_COPIES = 16
 _PACKED_STATE_COPIES = 36
 """The same in the packed forward pass, as measured: its attention writes no scores, but freed
 blocks of many sizes stay."""
-
-_M_TRIM_THRESHOLD = -1
-_M_MMAP_MAX = -4
-_LARGEST_INT = 2**31 - 1
 
 
 def cpu_worker_bytes(shape: ModelShape, settings: EmbeddingSettings) -> int:
@@ -73,25 +67,3 @@ def limit_note() -> str:
         if limit != resource.RLIM_INFINITY and limit < psutil.virtual_memory().total:
             return f"; `ulimit {option}` allows a process {memory(limit)}"
     return ""
-
-
-def keep_freed_memory() -> None:
-    """Make glibc keep freed memory instead of returning it to the kernel.
-
-    A forward pass allocates the same large blocks for every batch. By default each is made of new
-    pages, and on a CPU a third of the time is spent on their page faults. Without glibc this does
-    nothing.
-    """
-    if (libc := _glibc()) is not None:
-        libc.mallopt(_M_MMAP_MAX, 0)
-        libc.mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT)
-
-
-def give_back_freed_memory() -> None:
-    """Return free memory to the kernel, because memory has run out."""
-    if (libc := _glibc()) is not None:
-        libc.malloc_trim(0)
-
-
-def _glibc() -> ctypes.CDLL | None:
-    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from tui_balancer.workers.process.memory import give_back_freed_memory
+from tui_balancer.process.heap import give_back_freed_memory
 from tui_balancer.workers.task.failures import is_out_of_memory
 
 Embed = Callable[[Sequence[str]], torch.Tensor]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import resource
 import subprocess
 import sys
@@ -57,7 +56,7 @@ def test_a_limit_is_named_that_is_below_what_the_machine_has(
 
 PEAK = """
 from pathlib import Path
-from tui_balancer.workers.process.memory import keep_freed_memory
+from tui_balancer.process.heap import keep_freed_memory
 
 keep_freed_memory()
 from tui_balancer.embedding.embedder import load_embedder
@@ -94,28 +93,3 @@ def test_a_sequence_longer_than_a_batch_counts_whole() -> None:
     assert cpu_worker_bytes(shape, tiny) == cpu_worker_bytes(
         shape, EmbeddingSettings(batch_tokens=1024)
     )
-
-
-FAULTS = """
-import resource
-from tui_balancer.workers.process.memory import keep_freed_memory
-
-def faults_of_a_block():
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    bytearray(64 << 20)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-
-keep_freed_memory()
-print(faults_of_a_block(), faults_of_a_block())
-"""
-
-
-def test_a_block_that_was_freed_is_had_again_without_page_faults() -> None:
-    assert platform.libc_ver()[0] == "glibc", "the C library that this is about"
-    done = subprocess.run(
-        [sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True
-    )
-    first, second = map(int, done.stdout.split())
-
-    assert first > 100
-    assert second < first / 10
