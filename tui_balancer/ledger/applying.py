@@ -67,7 +67,7 @@ def apply_all(connection: sqlite3.Connection, session: int, changes: Iterable[Ch
     """Apply changes to the tables in their order, within the open transaction.
 
     Raises:
-        LedgerError: See `apply`.
+        LedgerError: The ledger disagrees: a change is none of what it has.
     """
     for kind, group in groupby(changes, type):
         # A bundle has hundreds of these two.
@@ -77,18 +77,10 @@ def apply_all(connection: sqlite3.Connection, session: int, changes: Iterable[Ch
             _apply_owned(connection, [one for one in group if isinstance(one, OutputsOwned)])
         else:
             for change in group:
-                apply(connection, session, change)
+                _apply(connection, session, change)
 
 
-def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
-    """Apply a change to the tables, within the open transaction.
-
-    Args:
-        session: Number of the session in which it happens.
-
-    Raises:
-        LedgerError: The ledger disagrees: the change is none of what it has.
-    """
+def _apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
     match change:
         case LeaseGranted(unit, epoch, device, seconds, part):
             connection.execute(
@@ -124,10 +116,6 @@ def apply(connection: sqlite3.Connection, session: int, change: Change) -> None:
                 connection.execute(
                     "UPDATE files SET unit = id WHERE unit = ? AND state = 'failed'", (unit,)
                 )
-        case OutputsOwned():
-            _apply_owned(connection, [change])
-        case FileDone():
-            _apply_done(connection, [change])
         case FileFailed(file_id, reason, cause):
             update(
                 connection,
