@@ -45,7 +45,7 @@ def _cards() -> Iterator[tuple[int, str, DeviceInfo]]:
     """Yield number and UUID of each card with the card, or with each of its slices."""
     for index in range(pynvml.nvmlDeviceGetCount()):
         card = pynvml.nvmlDeviceGetHandleByIndex(index)
-        uuid = _text(pynvml.nvmlDeviceGetUUID(card))
+        uuid = pynvml.nvmlDeviceGetUUID(card)
         capability = tuple(pynvml.nvmlDeviceGetCudaComputeCapability(card))
         for one in _slices(card) if _is_sliced(card) else (card,):
             yield (
@@ -53,9 +53,9 @@ def _cards() -> Iterator[tuple[int, str, DeviceInfo]]:
                 uuid,
                 DeviceInfo(
                     "",
-                    _text(pynvml.nvmlDeviceGetName(one)),
+                    pynvml.nvmlDeviceGetName(one),
                     int(pynvml.nvmlDeviceGetMemoryInfo(one).total),
-                    _text(pynvml.nvmlDeviceGetUUID(one)),
+                    pynvml.nvmlDeviceGetUUID(one),
                     (capability[0], capability[1]),
                 ),
             )
@@ -87,8 +87,3 @@ def _visible(environment: Mapping[str, str], index: int, parent: str, card: Devi
         or (word and (parent.startswith(word) or str(card.uuid).startswith(word)))
         for word in words
     )
-
-
-def _text(value: str | bytes) -> str:
-    """Return what NVML says; older versions of its library answer in bytes."""
-    return value.decode() if isinstance(value, bytes) else value

@@ -53,7 +53,7 @@ def drive(monkeypatch: pytest.MonkeyPatch, *cards: Card) -> None:
         "Init": lambda: None,
         "DeviceGetCount": lambda: len(cards),
         "DeviceGetHandleByIndex": lambda index: cards[index],
-        "DeviceGetUUID": lambda card: card.uuid.encode(),
+        "DeviceGetUUID": lambda card: card.uuid,
         "DeviceGetName": lambda card: card.name,
         "DeviceGetCudaComputeCapability": lambda card: card.capability,
         "DeviceGetMemoryInfo": lambda card: SimpleNamespace(total=card.memory),
