@@ -36,19 +36,8 @@ class DnabertShape(ModelShape):
 
     @property
     def weights(self) -> int:
-        """Numbers in the weights of the layers, `n·(4·d² + 3·d·f)`."""
+        """Numbers in the weights of the layers, `n·(4·d² + 3·d·f)`, with the gate."""
         return self.layers * (4 * self.width**2 + 3 * self.width * self.inner)
-
-    def flops(self, tokens: int, squared_tokens: int) -> float:
-        """Return the FLOPs of forward passes, see `ModelShape.flops`.
-
-        `n·((8·d² + 6·d·f)·ΣL + 4·d·ΣL²)`: per layer and token, queries, keys, values and the output
-        are products with d × d matrices, and gate, its factor and the feed-forward's output with
-        d × f; each number is one multiplication and one addition. The scores of a sequence, and
-        the weighted sum of its values, are L × L × d products each. Softmax, bias, GELU and norms
-        are left out, as for ESM-2. L is an estimate, see `Alphabet.tokens`.
-        """
-        return 2.0 * self.weights * tokens + 4.0 * self.layers * self.width * squared_tokens
 
 
 _SHAPE = DnabertShape(layers=12, width=768, heads=12, inner=3072, vocabulary=4096)

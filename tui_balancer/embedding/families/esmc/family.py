@@ -26,18 +26,8 @@ class EsmcShape(ModelShape):
 
     @property
     def weights(self) -> int:
-        """Numbers in the weights of the layers, `n·(4·d² + 3·d·f)`."""
+        """Numbers in the weights of the layers, `n·(4·d² + 3·d·f)`, with the gate."""
         return self.layers * self.width * (4 * self.width + 3 * self.inner)
-
-    def flops(self, tokens: int, squared_tokens: int) -> float:
-        """Return the FLOPs of forward passes, see `ModelShape.flops`.
-
-        `n·((8·d² + 6·d·f)·ΣL + 4·d·ΣL²)`: per layer and token, the four attention projections are
-        d × d matrices, and the feed-forward has two of d × f (the gate and what it is multiplied
-        with) and one of f × d, each number one multiplication with one addition. Attention is that
-        of ESM-2. Softmax, SiLU, the gate's product and the layer norms are left out.
-        """
-        return 2.0 * self.weights * tokens + 4.0 * self.layers * self.width * squared_tokens
 
 
 def inner_width(width: int) -> int:

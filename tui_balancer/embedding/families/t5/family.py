@@ -46,25 +46,18 @@ class T5Shape(ModelShape):
     def activation_width(self) -> int:
         """See `ModelShape`: ESM-2's feed-forward has four times its width."""
         inner = self.inner * (2 if self.gated else 1)
-        return max(self.width, self.heads * self.head_width, inner // 4)
+        return max(self.width, self.attended_width, inner // 4)
+
+    @property
+    def attended_width(self) -> int:
+        """The width of all heads together, `h·w`."""
+        return self.heads * self.head_width
 
     @property
     def weights(self) -> int:
         """Numbers in the weights of the layers, `n·(4·d·h·w + 2·d·f)`; gated, `3·d·f`."""
-        attention = 4 * self.width * self.heads * self.head_width
+        attention = 4 * self.width * self.attended_width
         return self.layers * (attention + (3 if self.gated else 2) * self.width * self.inner)
-
-    def flops(self, tokens: int, squared_tokens: int) -> float:
-        """Return the FLOPs of forward passes, see `ModelShape.flops`.
-
-        `n·((8·d·h·w + 4·d·f)·ΣL + 4·h·w·ΣL²)`, gated `6·d·f`: per layer and token, queries, keys,
-        values and the output are products with matrices of d × h·w numbers, and the feed-forward's
-        two, or three, have d × f; each number is one multiplication and one addition. The scores of
-        a sequence, and the weighted sum of its values, are L × L × h·w products each. Softmax, the
-        bias, activations and norms are left out, as for ESM-2.
-        """
-        attended = 4.0 * self.layers * self.heads * self.head_width
-        return 2.0 * self.weights * tokens + attended * squared_tokens
 
 
 @dataclass(frozen=True, slots=True)

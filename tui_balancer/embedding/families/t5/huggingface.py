@@ -46,7 +46,7 @@ class Checkpoint:
 
 def parameter_shapes(shape: T5Shape, vocabulary: int) -> dict[str, tuple[int, ...]]:
     """Return the shape of every parameter of an encoder, by its name."""
-    width, attended = shape.width, shape.heads * shape.head_width
+    width, attended = shape.width, shape.attended_width
     attention, feed = "layer.0.SelfAttention", "layer.1.DenseReluDense"
     expanding = ("wi_0", "wi_1") if shape.gated else ("wi",)
     of_a_layer: dict[str, tuple[int, ...]] = {
