@@ -10,7 +10,7 @@ from tui_balancer.devices.selection import SelectedDevice, parse_devices
 from tui_balancer.embedding.families.requests import parse_model
 from tui_balancer.embedding.models import ModelSource
 from tui_balancer.embedding.settings import EmbeddingSettings
-from tui_balancer.engines.engine import DeviceSearch, EngineAccess
+from tui_balancer.engines.engine import DeviceSearch, DevicesFound, EngineAccess
 from tui_balancer.engines.local import LocalAccess
 from tui_balancer.engines.table import find_devices
 from tui_balancer.inputs.finding.arrivals import is_complete, watched_folders
@@ -196,40 +196,35 @@ def prepare(
     if settings.cluster is None:
         largest = max((source.shape for source in sources), key=lambda shape: shape.weights)
         devices = selected_devices(settings, report.devices, largest)
-        prepared = _settled(
-            settings, found_by_model, sources, report.warnings, devices, stored, resuming, checked
-        )
         access = LocalAccess() if pool is None else LocalAccess(pool)
-        warnings = (*left_out.all(), *prepared.warnings)
-        return replace(prepared, access=access, warnings=warnings)
-
-    def on_workers(there: int, expected: int) -> None:
-        on_step(Step("waiting for workers", there, expected, "workers"))
-
-    known_paths = (Path(row.file.source) for row in stored.files) if stored is not None else ()
-    search = DeviceSearch(
-        folder=settings.output.absolute(),
-        logs=settings.output.absolute() / LOGS_FOLDER,
-        devices=settings.devices.devices,
-        workers_per_gpu=settings.devices.workers_per_gpu,
-        cpu_workers=settings.devices.cpu_workers,
-        cpu_threads=settings.devices.cpu_threads,
-        inputs=tuple(file.path for file in inputs) or tuple(known_paths),
-        models=tuple(sources),
-        measured=measured,
-        on_workers=on_workers,
-    )
-    far = find_devices(settings.cluster, search)
-    said = (*report.warnings, *far.warnings)
+        there = DevicesFound(access, devices, ())
+    else:
+        known_paths = [Path(row.file.source) for row in stored.files] if stored is not None else []
+        search = DeviceSearch(
+            folder=settings.output.absolute(),
+            logs=settings.output.absolute() / LOGS_FOLDER,
+            devices=settings.devices.devices,
+            workers_per_gpu=settings.devices.workers_per_gpu,
+            cpu_workers=settings.devices.cpu_workers,
+            cpu_threads=settings.devices.cpu_threads,
+            inputs=tuple(file.path for file in inputs) or tuple(known_paths),
+            models=tuple(sources),
+            measured=measured,
+            on_workers=lambda joined, expected: on_step(
+                Step("waiting for workers", joined, expected, "workers")
+            ),
+        )
+        there = find_devices(settings.cluster, search)
+    said = (*report.warnings, *there.warnings)
     try:
         prepared = _settled(
-            settings, found_by_model, sources, said, far.devices, stored, resuming, checked
+            settings, found_by_model, sources, said, there.devices, stored, resuming, checked
         )
     except BaseException:
-        far.access.close()
+        there.access.close()
         raise
     warnings = (*left_out.all(), *prepared.warnings)
-    return replace(prepared, access=far.access, warnings=warnings)
+    return replace(prepared, access=there.access, warnings=warnings)
 
 
 def _find(
