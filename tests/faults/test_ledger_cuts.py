@@ -104,7 +104,10 @@ def taken_up(prepared: PreparedRun, output: Path) -> PreparedRun:
     """Return the run as it goes on from what a folder holds."""
     stored = find_run(output)
     refuse_run_conflicts(
-        replace(prepared.settings, output=output), [prepared.inputs], stored, retry_failed=False
+        replace(prepared.settings, output=output),
+        [prepared.models[0].inputs],
+        stored,
+        retry_failed=False,
     )
     resume_plan: ResumePlan | None = None
     if stored is not None and stored.files:

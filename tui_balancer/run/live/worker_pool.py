@@ -55,7 +55,10 @@ class WorkerPool:
         self._queues = queues
         self._on_exit = on_exit
         self.devices = {one.device: one for one in prepared.devices}
-        self._models = _worker_models(prepared)
+        self._models = tuple(
+            WorkerModel(one.source, one.embedding, one.reading, one.plan_mark)
+            for one in prepared.models
+        )
         self._spec = partial(
             late_spec,
             models=[one.rate_name for one in prepared.models],
@@ -80,27 +83,28 @@ class WorkerPool:
 
     def _engine(self, worker_service: WorkerService) -> Engine:
         prepared = self._prepared
-        newcomers = Newcomers(self._coordinator, self.devices, prepared.embedding, self._spec)
+        settings = self._models[0].settings
+        newcomers = Newcomers(self._coordinator, self.devices, settings, self._spec)
         return prepared.access.engine(
             tuple(self.devices), worker_service, self._setup, self._exited, newcomers
         )
 
     def _setup(self, device: str) -> WorkerSetup:
         """Called by the engine before each start of a worker."""
-        selected = self.devices[device]
+        first, selected = self._models[0], self.devices[device]
         incarnation = self._coordinator.worker_starting(device)
         setup = WorkerSetup(
             worker=WorkerId(device, incarnation),
             threads=selected.threads,
-            model=self._prepared.model,
-            settings=self._prepared.embedding,
-            reading=self._prepared.settings.reading,
+            model=first.model,
+            settings=first.settings,
+            reading=first.reading,
             log=worker_log(self._folder, device),
             queues=self._queues,
             scratch=self._queues.folder,
             visible=selected.visible,
             folder=self._folder,
-            mark=self._models[0].mark if self._models else "",
+            mark=first.mark,
             models=self._models,
             store=store_use(self._prepared.settings.store, selected, self._prepared.devices),
             memory_share=memory_share(selected.memory_total, card_workers(self.devices)[device]),
@@ -114,15 +118,6 @@ class WorkerPool:
         )
         self._on_exit()
         return restart
-
-
-def _worker_models(prepared: PreparedRun) -> tuple[WorkerModel, ...]:
-    """Return the models of a run that has several."""
-    if not prepared.further:
-        return ()
-    return tuple(
-        WorkerModel(one.source, one.embedding, one.reading, one.mark) for one in prepared.models
-    )
 
 
 def worker_log(folder: Path, device: str) -> Path:

@@ -177,7 +177,7 @@ def scan_added(
     try:
         for model in new.models:
             first = len(manifest.files) + len(files)
-            place = plan_folder(manifest.folder, model.mark if prepared.further else "")
+            place = plan_folder(manifest.folder, model.plan_mark)
             for left in added_plans(place):
                 if left >= len(manifest.files):
                     # An app that died left it, before the ledger had its files.

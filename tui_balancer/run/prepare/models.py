@@ -65,6 +65,11 @@ class PreparedModel:
         return self.source.name, self.embedding.precision
 
     @property
+    def plan_mark(self) -> str:
+        """In the place of its plan of shared sequences, see `dereplication.plan_folder`."""
+        return self.mark if self.label else ""
+
+    @property
     def kept(self) -> Representations:
         """The kinds of embedding to keep."""
         return self.embedding.representations(self.source.shape.layers, self.source.shape.width)

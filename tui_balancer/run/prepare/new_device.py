@@ -62,7 +62,7 @@ def new_device(
         settings = replace(prepared.settings, devices=wanted)
         (device,) = selected_devices(settings, preflight(request).devices, largest)
         require_room([*devices, device], [(one.source, one.embedding) for one in prepared.models])
-    embedding = prepared.embedding
+    embedding = prepared.models[0].embedding
     choose_precision(embedding.precision, [device], reference=embedding.reference)
     return device
 
@@ -97,7 +97,7 @@ def _cpu_worker(
         raise UserError(
             f"there is no device {name}: this machine has {plural(cores, 'core')} for CPU workers"
         )
-    needed = cpu_worker_bytes(shape, prepared.embedding)
+    needed = cpu_worker_bytes(shape, prepared.models[0].embedding)
     if (free := available_memory()) < needed:
         raise UserError(f"{name} needs {memory(needed)} of memory, and {memory(free)} are free")
     threads = next((one.threads for one in devices if one.kind == CPU), None)

@@ -89,7 +89,7 @@ def planned_manifest(scanned: Sequence[ScannedModel]) -> tuple[Manifest, Spared]
 def plan(prepared: PreparedRun, units: Sequence[Unit]) -> tuple[PlannedDevice, ...]:
     """Return the initial assignment of scanned units to a prepared run's devices."""
     specs = prepared.specs
-    if prepared.further:
+    if len(prepared.models) > 1:
         queues = assign_by_model(
             units, specs, known_speeds(specs), lambda _: 0.0, assign_files_weighted
         )

@@ -9,7 +9,6 @@ from pathlib import Path
 from tui_balancer.devices.selection import SelectedDevice, parse_devices
 from tui_balancer.embedding.families.requests import parse_model
 from tui_balancer.embedding.models import ModelSource
-from tui_balancer.embedding.settings import EmbeddingSettings
 from tui_balancer.engines.engine import DeviceSearch, DevicesFound, EngineAccess
 from tui_balancer.engines.local import LocalAccess
 from tui_balancer.engines.table import find_devices
@@ -66,44 +65,27 @@ class PreparedRun:
     """A run that can start: all checks have passed.
 
     Attributes:
-        inputs: The files found, not yet read; none if the ledger has them. In a run with several
-            models these are the first one's, and so are the next three.
-        model: The model, checked to load.
+        models: The models, at least one.
         devices: The devices, in order, one for each worker.
         specs: The coordinator's view of them.
-        embedding: Settings that determine the bytes of outputs, the same for all devices.
         warnings: Warnings for the user.
         record: The first record of its ledger.
         sessions: Number of earlier sessions.
         resume_plan: Its remaining work; None before all inputs are scanned.
         access: Access to the devices.
-        further: The other models of a run with several.
         decided: What was decided for a setting of `auto`, as lines.
     """
 
     settings: RunSettings
-    inputs: tuple[InputFile, ...]
-    model: ModelSource
+    models: tuple[PreparedModel, ...]
     devices: tuple[SelectedDevice, ...]
     specs: tuple[DeviceSpec, ...]
-    embedding: EmbeddingSettings
     warnings: tuple[Notice, ...]
     record: RunRecord
     sessions: int = 0
     resume_plan: ResumePlan | None = None
     access: EngineAccess = field(default_factory=LocalAccess)
-    further: tuple[PreparedModel, ...] = ()
     decided: tuple[str, ...] = ()
-
-    @property
-    def models(self) -> tuple[PreparedModel, ...]:
-        """All models of the run."""
-        mark = self.settings.output_marks[0]
-        label = mark.strip("_") if self.further else ""
-        first = PreparedModel(
-            self.model, self.embedding, self.settings.reading, self.inputs, mark, label
-        )
-        return (first, *self.further)
 
     @property
     def model_label(self) -> str:
@@ -313,27 +295,24 @@ def _settled(
             warnings += resume_plan.warnings
     run = PreparedRun(
         settings=settings,
-        inputs=inputs[0],
-        model=model,
+        models=tuple(
+            PreparedModel(*one, of_it.reading, found, mark, label=mark.strip("_") if others else "")
+            for one, of_it, found, mark in zip(
+                models, alone, inputs, settings.output_marks, strict=True
+            )
+        ),
         devices=devices,
         specs=specs,
-        embedding=embedding,
         warnings=tuple(map(Notice, (*said, *warnings))),
         record=run_record(settings, model, embedding, devices, others),
         sessions=len(stored.sessions) if stored is not None else 0,
         resume_plan=resume_plan,
-        further=tuple(
-            PreparedModel(*one, of_it.reading, found, mark, mark.strip("_"))
-            for one, of_it, found, mark in zip(
-                others, alone[1:], inputs[1:], settings.marks[1:], strict=True
-            )
-        ),
         decided=decided,
     )
     refuse_wrong_alphabets(run.models)
     if not settings.devices.weights:
         specs = with_rates(specs, devices, [one.rate_name for one in run.models])
-    if run.further:
+    if others:
         left = None if resume_plan is None or stored is None else _left(stored, settings)
         specs = first_models(specs, run.models, left)
     return replace(run, specs=specs)

@@ -139,7 +139,7 @@ def _scan_all(
     files: list[FileRecord] = []
     warnings: list[Notice] = []
     for model in prepared.models:
-        place = plan_folder(folder.path, model.mark if prepared.further else "")
+        place = plan_folder(folder.path, model.plan_mark)
         scanned = scan_model(model, prepared, len(files), on_file, stop, place=place)
         files += scanned.files
         warnings += scanned.warnings

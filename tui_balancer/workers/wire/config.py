@@ -32,7 +32,7 @@ class StoreUse:
 
 @dataclass(frozen=True, slots=True)
 class WorkerModel:
-    """One of several models of a run; see `WorkerSetup` for its attributes."""
+    """One of the models of a run; see `WorkerSetup` for its attributes."""
 
     model: ModelSource
     settings: EmbeddingSettings
@@ -61,7 +61,7 @@ class WorkerSetup:
         mark: The model's mark in the names of outputs, in a run with several; see
             `layout.distinct_marks`.
         number: The model's place in the run.
-        models: All models of a run with several.
+        models: All models of the run.
         store: The vectors of earlier runs; None for a run that uses none.
         memory_share: How much of its card's memory it may use, in (0, 1].
     """

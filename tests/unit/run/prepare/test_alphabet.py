@@ -58,7 +58,7 @@ def test_its_maximum_length_is_the_models_unless_one_was_given(fasta: Path, tmp_
             DeviceOptions(devices="cpu"),
             embedding=EmbeddingOptions(max_length=asked),
         )
-        return prepare(settings, resuming=None).embedding.max_length
+        return prepare(settings, resuming=None).models[0].embedding.max_length
 
     assert length(None) == FAMILIES[Esm2Shape.family].max_length
     assert length(9) == 9
@@ -93,7 +93,7 @@ def test_structures_are_read_where_they_are_asked_for(fasta: Path, tmp_path: Pat
 
     structures = prepared("untrained:ProstT5", "3di")
     assert structures.settings.reading.alphabet.structures
-    assert structures.model.label == "untrained ProstT5 (seed 0) of structures"
+    assert structures.models[0].source.label == "untrained ProstT5 (seed 0) of structures"
     assert stored_settings(structures.record, tmp_path / "out").read_as == "3di"
     proteins = prepared("untrained:ProstT5", None)
     assert not proteins.settings.reading.alphabet.structures
@@ -101,8 +101,8 @@ def test_structures_are_read_where_they_are_asked_for(fasta: Path, tmp_path: Pat
         refuse_differences(
             structures.record,
             proteins.settings,
-            proteins.model,
-            proteins.embedding,
+            proteins.models[0].source,
+            proteins.models[0].embedding,
             proteins.devices,
         )
     # The letters follow from the model, and are no option.

@@ -175,11 +175,11 @@ def test_no_setting_that_decides_a_byte_depends_on_the_number_of_workers(
             )
 
     alone = run(1)
-    of_it = [(alone.model, alone.embedding)]
+    of_it = [(alone.models[0].source, alone.models[0].embedding)]
     room = min(most_workers(one, of_it) for one in alone.devices)
     several = run(max(1, min(workers, room)))
     assert len(several.devices) >= len(alone.devices)
-    assert several.embedding == alone.embedding
+    assert several.models[0].embedding == alone.models[0].embedding
     threads = [
         {one.threads for one in each.devices if one.kind == "cpu"} for each in (alone, several)
     ]

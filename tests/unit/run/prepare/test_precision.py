@@ -94,7 +94,7 @@ def test_a_run_of_a_model_goes_by_its_formats(asked: RunSettings) -> None:
     t5 = replace(asked, model="untrained:prot_t5_xl_uniref50")
     with pytest.raises(UserError, match=r"fp16: .* overflow"):
         prepare(choosing(t5, precision="fp16"))
-    assert prepare(choosing(t5, precision="bf16")).embedding.precision == "bf16"
+    assert prepare(choosing(t5, precision="bf16")).models[0].embedding.precision == "bf16"
 
 
 def test_the_reference_computes_in_float32_alone() -> None:
@@ -194,11 +194,11 @@ def choosing(asked: RunSettings, **choice: Any) -> RunSettings:
 
 
 def test_a_run_computes_as_it_was_asked_to(asked: RunSettings) -> None:
-    half = prepare(choosing(asked, precision="bf16")).embedding
-    reference = prepare(choosing(asked, reference=True)).embedding
+    half = prepare(choosing(asked, precision="bf16")).models[0].embedding
+    reference = prepare(choosing(asked, reference=True)).models[0].embedding
     assert (half.precision, half.forward) == ("bf16", "packed")
     assert (reference.precision, reference.forward) == ("fp32", "fair-esm")
-    assert prepare(asked).embedding.precision == "fp32"
+    assert prepare(asked).models[0].embedding.precision == "fp32"
 
 
 def told_of_speed(run: PreparedRun) -> list[str]:
@@ -221,7 +221,7 @@ def test_a_run_that_goes_on_is_not_told_to_leave_out_what_it_must_keep(
     monkeypatch.setattr(preparing, "find_run", lambda folder: begun)
     for again in (half, asked):
         resume_plan = prepare(again)
-        assert resume_plan.embedding.precision == "bf16"
+        assert resume_plan.models[0].embedding.precision == "bf16"
         assert not told_of_speed(resume_plan)
 
 
@@ -254,5 +254,9 @@ def test_another_precision_or_forward_pass_is_refused_in_the_folder_of_a_run(
     begun, differing = prepare(asked), prepare(choosing(asked, **other))
     with pytest.raises(UserError, match=told):
         refuse_differences(
-            begun.record, differing.settings, begun.model, differing.embedding, begun.devices
+            begun.record,
+            differing.settings,
+            begun.models[0].source,
+            differing.models[0].embedding,
+            begun.devices,
         )
