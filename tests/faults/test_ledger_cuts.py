@@ -111,7 +111,7 @@ def taken_up(prepared: PreparedRun, output: Path) -> PreparedRun:
     )
     resume_plan: ResumePlan | None = None
     if stored is not None and stored.files:
-        resume_plan = plan_resume(stored, prepared.settings.inputs, Resuming())
+        resume_plan = plan_resume(stored, [prepared.settings.inputs], Resuming())
     return replace(
         prepared,
         settings=replace(prepared.settings, output=output),

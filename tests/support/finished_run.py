@@ -86,7 +86,8 @@ def _run(inputs: Path, folder: Path, formats: Sequence[FormatName]) -> RunRecord
         devices=DeviceSettings("cpu"),
     )
     model = UntrainedModel(MODEL, seed=0).source()
-    return run_record(settings, model, EmbeddingSettings(max_length=1022, batch_tokens=1024), CPUS)
+    embedding = EmbeddingSettings(max_length=1022, batch_tokens=1024)
+    return run_record(settings, [(model, embedding)], CPUS)
 
 
 def _write(source: Path, output: Path, formats: Sequence[FormatName]) -> list[OutputRecord]:

@@ -150,7 +150,8 @@ def _run(folder: Path) -> RunRecord:
         devices=DeviceSettings("cpu"),
     )
     model = UntrainedModel("esm2_t6_8M_UR50D", seed=0).source()
-    return run_record(settings, model, EmbeddingSettings(max_length=1022, batch_tokens=1024), CPUS)
+    embedding = EmbeddingSettings(max_length=1022, batch_tokens=1024)
+    return run_record(settings, [(model, embedding)], CPUS)
 
 
 def _write(ledger: Ledger, events: Sequence[Event], done: dict[int, str]) -> None:

@@ -68,22 +68,15 @@ Embedded = tuple[ModelSource, EmbeddingSettings]
 
 
 def run_record(
-    settings: RunSettings,
-    model: ModelSource,
-    embedding: EmbeddingSettings,
-    devices: Sequence[SelectedDevice],
-    further: Sequence[Embedded] = (),
+    settings: RunSettings, models: Sequence[Embedded], devices: Sequence[SelectedDevice]
 ) -> RunRecord:
     """Return what the ledger of a new run begins with: settings with nothing left open.
 
     Args:
         settings: As asked for.
-        model: The model, or the first one.
-        embedding: How it computes.
+        models: The models of the settings.
         devices: Of the run.
-        further: The other models of the settings.
     """
-    models = ((model, embedding), *further)
     alone = [
         replace(
             one,
@@ -190,10 +183,8 @@ def _with_defaults_of(settings: RunSettings, stored: RunSettings) -> RunSettings
 def refuse_differences(
     run: RunRecord,
     settings: RunSettings,
-    model: ModelSource,
-    embedding: EmbeddingSettings,
+    models: Sequence[Embedded],
     devices: Sequence[SelectedDevice],
-    further: Sequence[Embedded] = (),
 ) -> None:
     """Check that the settings that affect results are those of the run.
 
@@ -203,7 +194,7 @@ def refuse_differences(
     known = {**run.settings, **_as_json(stored_settings(run, settings.output))}
     for one, there in zip(known.get(_FURTHER, ()), run.settings.get(_FURTHER, ()), strict=True):
         one[_CHECKPOINT] = there[_CHECKPOINT]
-    asked = run_record(settings, model, embedding, devices, further)
+    asked = run_record(settings, models, devices)
     stored, wanted = _by_model(known), _by_model(asked.settings)
     if len(stored) != len(wanted):
         raise _other_settings(settings, f"--model is {run.model} there, {asked.model} was asked")

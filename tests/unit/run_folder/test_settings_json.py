@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,21 +49,24 @@ SETTINGS = RunSettings(
     seed=3,
 )
 EMBEDDING = EmbeddingSettings(max_length=500, batch_tokens=1024)
+EMBEDDED = (MODEL, EMBEDDING)
 CPUS = tuple(SelectedDevice(name, "a CPU", None, threads=4) for name in ("cpu:0", "cpu:1"))
 CARD = (SelectedDevice("cuda:0", "a card", None),)
 
 
 def stored() -> RunRecord:
     """The run as it comes back from the ledger's JSON."""
-    record = run_record(SETTINGS, MODEL, EMBEDDING, CPUS)
+    record = run_record(SETTINGS, [EMBEDDED], CPUS)
     return replace(record, settings=json.loads(json.dumps(record.settings)))
 
 
-def refuse(**asked: Any) -> None:
-    given: dict[str, Any] = {
-        "settings": SETTINGS, "model": MODEL, "embedding": EMBEDDING, "devices": CPUS,
-    }  # fmt: skip
-    refuse_differences(stored(), **(given | asked))
+def refuse(
+    settings: RunSettings = SETTINGS,
+    model: ModelSource = MODEL,
+    embedding: EmbeddingSettings = EMBEDDING,
+    devices: Sequence[SelectedDevice] = CPUS,
+) -> None:
+    refuse_differences(stored(), settings, [(model, embedding)], devices)
 
 
 def test_what_comes_back_is_what_was_asked_with_the_defaults_as_they_were_then() -> None:
@@ -79,14 +83,14 @@ def test_relative_inputs_and_checkpoints_are_meant_from_where_they_were_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     asked = replace(SETTINGS, inputs=("proteins/",), model="models/mine.pt")
-    back = stored_settings(run_record(asked, MODEL, EMBEDDING, CPUS), Path("out"))
+    back = stored_settings(run_record(asked, [EMBEDDED], CPUS), Path("out"))
     assert back.inputs == (str(tmp_path / "proteins"),)
     assert back.model == str(tmp_path / "models" / "mine.pt")
 
 
 def test_a_name_that_is_no_text_survives() -> None:
     odd = "/data/\udcff.fasta"
-    record = run_record(replace(SETTINGS, inputs=(odd,)), MODEL, EMBEDDING, CPUS)
+    record = run_record(replace(SETTINGS, inputs=(odd,)), [EMBEDDED], CPUS)
     back = replace(record, settings=json.loads(json.dumps(record.settings)))
     assert stored_settings(back, SETTINGS.output).inputs == (odd,)
 
@@ -186,18 +190,18 @@ def test_what_an_older_version_did_not_know_is_as_it_was_then() -> None:
     old = stored()
     del old.settings["reading"]["strict"]
     del old.settings["shards"]  # type: ignore[attr-defined]
-    refuse_differences(old, SETTINGS, MODEL, EMBEDDING, CPUS)
+    refuse_differences(old, SETTINGS, [EMBEDDED], CPUS)
 
 
 def test_what_a_newer_version_knew_is_not_ignored() -> None:
     new = stored()
     new.settings["embedding"]["dropout"] = 0.1
     with pytest.raises(UserError, match=r"newer version of the program, with embedding\.dropout"):
-        refuse_differences(new, SETTINGS, MODEL, EMBEDDING, CPUS)
+        refuse_differences(new, SETTINGS, [EMBEDDED], CPUS)
     new = stored()
     new.settings["balancing"]["policy"]["kind"] = "auction"
     with pytest.raises(UserError, match=r"newer version of the program, with .*auction"):
-        refuse_differences(new, SETTINGS, MODEL, EMBEDDING, CPUS)
+        refuse_differences(new, SETTINGS, [EMBEDDED], CPUS)
 
 
 OTHER = UntrainedModel("esm2_t12_35M_UR50D", seed=3).source()
@@ -211,7 +215,7 @@ TWO = replace(
 
 def stored_pair() -> RunRecord:
     """A run with two models as it comes back from the ledger's JSON."""
-    record = run_record(TWO, MODEL, EMBEDDING, CPUS, [(OTHER, replace(EMBEDDING, batch_tokens=64))])
+    record = run_record(TWO, [EMBEDDED, (OTHER, replace(EMBEDDING, batch_tokens=64))], CPUS)
     return replace(record, settings=json.loads(json.dumps(record.settings)))
 
 
@@ -229,7 +233,7 @@ def test_the_settings_of_each_of_two_models_come_back() -> None:
 
 
 def test_one_model_is_stored_as_before_there_could_be_several() -> None:
-    assert not {"further", "marks"} & run_record(SETTINGS, MODEL, EMBEDDING, CPUS).settings.keys()
+    assert not {"further", "marks"} & run_record(SETTINGS, [EMBEDDED], CPUS).settings.keys()
 
 
 @pytest.mark.parametrize(
@@ -245,7 +249,7 @@ def test_one_model_is_stored_as_before_there_could_be_several() -> None:
 )
 def test_a_difference_in_the_second_model_is_told(second: Embedded, difference: str) -> None:
     if not difference:
-        refuse_differences(stored_pair(), TWO, MODEL, EMBEDDING, CPUS, [second])
+        refuse_differences(stored_pair(), TWO, [EMBEDDED, second], CPUS)
         return
     with pytest.raises(UserError, match=re.escape(difference)):
-        refuse_differences(stored_pair(), TWO, MODEL, EMBEDDING, CPUS, [second])
+        refuse_differences(stored_pair(), TWO, [EMBEDDED, second], CPUS)

@@ -267,23 +267,21 @@ def _settled(
     models = tuple(zip(sources, embeddings, strict=True))
     devices, decided = share_cards(devices, settings.devices.workers_per_gpu, models)
     specs, warnings = device_specs(devices, settings.devices.weights)
-    embedding, model = embeddings[0], sources[0]
+    embedding = embeddings[0]
     warnings += slow_precision_warnings(embedding.precision, devices)
     if settings.cluster is None:
         largest = max((source.shape for source in sources), key=lambda shape: shape.weights)
         warnings += limit_warnings(devices, largest, embedding)
-    others = models[1:]
+    several = len(models) > 1
     resume_plan = None
     if stored is not None and resuming is not None:
-        refuse_differences(stored.run, settings, model, embedding, devices, others)
+        refuse_differences(stored.run, settings, models, devices)
         if stored.files:
-            patterns, *further = (one.inputs for one in settings.by_model)
             resume_plan = plan_resume(
                 stored,
-                patterns,
+                [one.inputs for one in settings.by_model],
                 resuming,
                 on_checked,
-                further,
                 settings.output_marks,
                 watched=settings.watching.watch,
             )
@@ -296,7 +294,9 @@ def _settled(
     run = PreparedRun(
         settings=settings,
         models=tuple(
-            PreparedModel(*one, of_it.reading, found, mark, label=mark.strip("_") if others else "")
+            PreparedModel(
+                *one, of_it.reading, found, mark, label=mark.strip("_") if several else ""
+            )
             for one, of_it, found, mark in zip(
                 models, alone, inputs, settings.output_marks, strict=True
             )
@@ -304,7 +304,7 @@ def _settled(
         devices=devices,
         specs=specs,
         warnings=tuple(map(Notice, (*said, *warnings))),
-        record=run_record(settings, model, embedding, devices, others),
+        record=run_record(settings, models, devices),
         sessions=len(stored.sessions) if stored is not None else 0,
         resume_plan=resume_plan,
         decided=decided,
@@ -312,7 +312,7 @@ def _settled(
     refuse_wrong_alphabets(run.models)
     if not settings.devices.weights:
         specs = with_rates(specs, devices, [one.rate_name for one in run.models])
-    if others:
+    if several:
         left = None if resume_plan is None or stored is None else _left(stored, settings)
         specs = first_models(specs, run.models, left)
     return replace(run, specs=specs)

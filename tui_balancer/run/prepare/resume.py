@@ -113,10 +113,9 @@ def find_run(folder: Path) -> StoredRun | None:
 
 def plan_resume(
     stored: StoredRun,
-    patterns: Sequence[str],
+    by_model: Sequence[Sequence[str]],
     resuming: Resuming,
     on_checked: OnChecked | None = None,
-    further: Sequence[Sequence[str]] = (),
     marks: Sequence[str] = (STEM_SUFFIX,),
     *,
     watched: bool = False,
@@ -127,17 +126,15 @@ def plan_resume(
     if its SHA-256 is.
 
     Args:
-        patterns: The inputs as named now; the first model's.
+        by_model: What each model's inputs are named now.
         on_checked: Called with the progress of the check.
-        further: Those of the run's other models.
-        marks: Of all models.
+        marks: Of the models.
         watched: Whether the inputs are folders that are watched: new ones are added by that.
 
     Raises:
         UserError: Inputs changed, are missing or differ, and the options do not allow it.
     """
     warnings = _version_warnings(stored)
-    by_model = (patterns, *further)
     found, problem = _find(_each_once(by_model))
     if problem:
         warnings += [] if watched else [problem]

@@ -101,8 +101,7 @@ def test_structures_are_read_where_they_are_asked_for(fasta: Path, tmp_path: Pat
         refuse_differences(
             structures.record,
             proteins.settings,
-            proteins.models[0].source,
-            proteins.models[0].embedding,
+            [(proteins.models[0].source, proteins.models[0].embedding)],
             proteins.devices,
         )
     # The letters follow from the model, and are no option.

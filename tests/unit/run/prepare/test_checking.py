@@ -52,7 +52,7 @@ def asked(model: str, tmp_path: Path) -> RunSettings:
 
 
 def stored(settings: RunSettings, source: ModelSource) -> RunRecord:
-    return run_record(settings, source, EmbeddingSettings(), DEVICES)
+    return run_record(settings, [(source, EmbeddingSettings())], DEVICES)
 
 
 def test_an_unchanged_model_of_a_stored_run_is_not_checked(

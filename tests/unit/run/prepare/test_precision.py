@@ -256,7 +256,6 @@ def test_another_precision_or_forward_pass_is_refused_in_the_folder_of_a_run(
         refuse_differences(
             begun.record,
             differing.settings,
-            begun.models[0].source,
-            differing.models[0].embedding,
+            [(begun.models[0].source, differing.models[0].embedding)],
             begun.devices,
         )
