@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 import esm
@@ -20,7 +19,7 @@ import torch
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import all_end, complete, tui_balancer_here
-from tui_balancer.embedding.fairesm.loading import LoadedModel
+from tests.support.fair_esm import extracted_means
 from tui_balancer.embedding.families.esm2.checkpoints import load
 from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.inputs.synthetic import write_synthetic
@@ -75,30 +74,6 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_checkpoint(tmp_path_factory.mktemp("models") / "esm2_tiny.pt")
 
 
-@cache
-def untrained() -> LoadedModel:
-    return load(UntrainedModel(MODEL, seed=0).source())
-
-
-def extracted(fasta: Path) -> dict[str, torch.Tensor]:
-    """fair-esm's own answer, by the steps of its `scripts/extract.py --include mean`."""
-    loaded = untrained()
-    dataset = esm.FastaBatchedDataset.from_file(fasta)
-    loader = torch.utils.data.DataLoader(
-        dataset,
-        collate_fn=loaded.alphabet.get_batch_converter(1022),
-        batch_sampler=dataset.get_batch_indices(4096, extra_toks_per_seq=1),
-    )
-    means = {}
-    with torch.no_grad():
-        for labels, strings, tokens in loader:
-            states = loaded.model(tokens, repr_layers=[6])["representations"][6]
-            for row, label in enumerate(labels):
-                length = min(1022, len(strings[row]))
-                means[label.split()[0]] = states[row, 1 : length + 1].mean(0)
-    return means
-
-
 def outputs(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("*_ESM.pt")}
 
@@ -129,9 +104,12 @@ def test_a_folder_is_embedded_with_steals_to_the_bytes_of_one_quiet_worker(
     assert f"untrained {MODEL}" in busy.stdout
     assert len(outputs(tmp_path / "quiet")) == 14
     assert outputs(tmp_path / "stolen") == outputs(tmp_path / "quiet")
+    loaded = load(UntrainedModel(MODEL, seed=0).source())
     for fasta in giants_and_peptides.iterdir():
         output = torch.load(tmp_path / "stolen" / f"{fasta.stem}_ESM.pt", weights_only=True)
-        expected = extracted(fasta)
+        dataset = esm.FastaBatchedDataset.from_file(fasta)
+        means = extracted_means(loaded.model, loaded.alphabet, dataset, layer=6)
+        expected = {label.split()[0]: mean for label, mean in means.items()}
         assert output["proteins"] == [
             line.split()[0][1:] for line in fasta.read_text().splitlines() if line[0] == ">"
         ]

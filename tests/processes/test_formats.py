@@ -18,6 +18,7 @@ import torch
 
 from tests.support.checkpoints import make_checkpoint
 from tests.support.commands import tui_balancer_here
+from tests.support.fair_esm import extracted_means
 from tests.support.sessions import completed, leftovers, session
 from tui_balancer.embedding.families.code import resolve
 from tui_balancer.embedding.families.esm2.checkpoints import load
@@ -91,20 +92,11 @@ def extract(checkpoint: Path, fasta: Path, folder: Path) -> None:
     """Do what fair-esm's `scripts/extract.py --include mean` does, by its own library."""
     loaded = load(resolve(CheckpointModel(checkpoint)))
     dataset = esm.FastaBatchedDataset.from_file(fasta)
-    loader = torch.utils.data.DataLoader(
-        dataset,
-        collate_fn=loaded.alphabet.get_batch_converter(MAX_LENGTH),
-        batch_sampler=dataset.get_batch_indices(4096, extra_toks_per_seq=1),
-    )
-    with torch.no_grad():
-        for labels, strings, tokens in loader:
-            states = loaded.model(tokens, repr_layers=[2])["representations"][2]
-            for row, label in enumerate(labels):
-                length = min(MAX_LENGTH, len(strings[row]))
-                path = folder / f"{label}.pt"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                mean = states[row, 1 : length + 1].mean(0).clone()
-                torch.save({"label": label, "mean_representations": {2: mean}}, path)
+    means = extracted_means(loaded.model, loaded.alphabet, dataset, layer=2, longest=MAX_LENGTH)
+    for label, mean in means.items():
+        path = folder / f"{label}.pt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save({"label": label, "mean_representations": {2: mean}}, path)
 
 
 def test_the_esm_format_is_what_extract_writes(

@@ -68,3 +68,22 @@ def extract(
         found |= {f"mean_{layer}": residues.mean(0), f"bos_{layer}": states[0, 0]}
         found[f"per_tok_{layer}"] = residues
     return found
+
+
+@torch.no_grad()
+def extracted_means(
+    model: Any, alphabet: Any, dataset: esm.FastaBatchedDataset, layer: int, longest: int = 1022
+) -> dict[str, torch.Tensor]:
+    """What `extract.py --include mean` has of the sequences of a file, by their labels."""
+    loader = torch.utils.data.DataLoader(
+        dataset,
+        collate_fn=alphabet.get_batch_converter(longest),
+        batch_sampler=dataset.get_batch_indices(4096, extra_toks_per_seq=1),
+    )
+    means = {}
+    for labels, texts, tokens in loader:
+        states = model(tokens, repr_layers=[layer])["representations"][layer]
+        for row, label in enumerate(labels):
+            length = min(longest, len(texts[row]))
+            means[label] = states[row, 1 : length + 1].mean(0)
+    return means

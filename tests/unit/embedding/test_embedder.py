@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.support.checkpoints import make_checkpoint
+from tests.support.fair_esm import extracted_means
 from tui_balancer.embedding.embedder import Embedder, load_embedder
 from tui_balancer.embedding.fairesm.loading import LoadedModel
 from tui_balancer.embedding.families.code import resolve
@@ -45,19 +46,9 @@ def _sequences(count: int, longest: int) -> list[str]:
 def extract(loaded: LoadedModel, sequences: list[str], layer: int) -> torch.Tensor:
     """What fair-esm's `scripts/extract.py --include mean` computes for one layer."""
     dataset = esm.FastaBatchedDataset([str(n) for n in range(len(sequences))], sequences)
-    batches = dataset.get_batch_indices(4096, extra_toks_per_seq=1)
-    loader = torch.utils.data.DataLoader(
-        dataset, collate_fn=loaded.alphabet.get_batch_converter(1022), batch_sampler=batches
-    )
-    number = (layer + loaded.model.num_layers + 1) % (loaded.model.num_layers + 1)
-    means = torch.empty(len(sequences), loaded.shape.width)
-    with torch.no_grad():
-        for labels, texts, tokens in loader:
-            states = loaded.model(tokens, repr_layers=[number])["representations"][number]
-            for row, label in enumerate(labels):
-                length = min(1022, len(texts[row]))
-                means[int(label)] = states[row, 1 : length + 1].mean(0)
-    return means
+    number = resolve_layer(layer, loaded.model.num_layers)
+    means = extracted_means(loaded.model, loaded.alphabet, dataset, number)
+    return torch.stack([means[str(n)] for n in range(len(sequences))])
 
 
 def assert_close(actual: torch.Tensor, expected: torch.Tensor) -> None:

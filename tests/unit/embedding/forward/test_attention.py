@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn.attention import varlen
 
+from tests.support.attention import by_hand
 from tui_balancer.embedding.forward import attention, flex
 from tui_balancer.embedding.forward.attention import (
     HeadAttention,
@@ -48,29 +49,11 @@ def bias() -> torch.Tensor:
     return torch.randn(4, 15, generator=torch.Generator().manual_seed(4))
 
 
-def _by_hand(
-    states: list[torch.Tensor],
-    lengths: list[int],
-    bias: torch.Tensor | None = None,
-    scale: float | None = None,
-) -> torch.Tensor:
-    """Softmax attention written out, sequence by sequence."""
-    parts = []
-    for query, key, value in zip(*(one.split(lengths) for one in states), strict=True):
-        factor = query.shape[-1] ** -0.5 if scale is None else scale
-        scores = torch.einsum("ihd,jhd->hij", query, key) * factor
-        if bias is not None:
-            near = torch.arange(len(query))
-            scores += bias[:, bias.shape[1] // 2 + near - near[:, None]]
-        parts.append(torch.einsum("hij,jhd->ihd", scores.softmax(-1), value))
-    return torch.cat(parts)
-
-
 def test_attention_by_runs_equals_the_formula(
     batch: PackedBatch, states: list[torch.Tensor]
 ) -> None:
     result = RunAttention(batch)(*states)
-    assert torch.allclose(result, _by_hand(states, batch.bounds.diff().tolist()), atol=1e-6)
+    assert torch.allclose(result, by_hand(states, batch.bounds.diff().tolist()), atol=1e-6)
 
 
 def test_a_bias_is_by_how_much_farther_the_key_is_than_the_query() -> None:
@@ -91,7 +74,7 @@ def test_biased_attention_by_runs_equals_the_formula(
 ) -> None:
     monkeypatch.setattr(attention, "_BIAS_NUMBERS", numbers)
     result = RunAttention(batch, bias, scale)(*states)
-    expected = _by_hand(states, batch.bounds.diff().tolist(), bias, scale)
+    expected = by_hand(states, batch.bounds.diff().tolist(), bias, scale)
     assert torch.allclose(result, expected, atol=1e-6)
 
 
@@ -114,11 +97,11 @@ def test_long_sequences_take_another_way_to_the_same_attention() -> None:
     states = [torch.randn(len(batch.tokens), 2, 16, generator=generator) for _ in range(3)]
     products = Products()
     result = HeadAttention(batch, products)(*states)
-    assert torch.allclose(result, _by_hand(states, batch.bounds.diff().tolist()), atol=1e-6)
+    assert torch.allclose(result, by_hand(states, batch.bounds.diff().tolist()), atol=1e-6)
     assert products.rows == [702] * 8 + [902] * 4
     bias = torch.randn(2, 2 * 902 - 1, generator=generator)
     result = HeadAttention(batch, products, bias, 0.1)(*states)
-    expected = _by_hand(states, batch.bounds.diff().tolist(), bias, 0.1)
+    expected = by_hand(states, batch.bounds.diff().tolist(), bias, 0.1)
     assert torch.allclose(result, expected, atol=1e-6)
     assert products.rows == 2 * ([702] * 8 + [902] * 4)
 
@@ -201,7 +184,7 @@ def test_packed_attention_gets_the_bounds_of_the_sequences(
         assert bounds.dtype == given["cu_seq_k"].dtype == torch.int32
         assert given["max_q"] == given["max_k"] == 7
         lengths = bounds.diff().tolist()
-        return _by_hand([given["query"], given["key"], given["value"]], lengths)
+        return by_hand([given["query"], given["key"], given["value"]], lengths)
 
     monkeypatch.setattr(varlen, "varlen_attn", stand_in)
     result = VarlenAttention(batch)(*states)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.attention import by_hand
 from tests.support.compiler import require_compiler
 from tui_balancer.cache import CACHE_VARIABLE
 from tui_balancer.embedding.forward import compiled_attention
@@ -48,24 +48,6 @@ def library(
         yield library
 
 
-def _by_hand(
-    states: list[torch.Tensor],
-    lengths: list[int],
-    bias: torch.Tensor | None = None,
-    scale: float | None = None,
-) -> torch.Tensor:
-    """Softmax attention written out in double precision, sequence by sequence."""
-    parts = []
-    for query, key, value in zip(*(one.double().split(lengths) for one in states), strict=True):
-        factor = query.shape[-1] ** -0.5 if scale is None else scale
-        scores = torch.einsum("ihd,jhd->hij", query, key) * factor
-        if bias is not None:
-            for i, j in itertools.product(range(len(query)), repeat=2):
-                scores[:, i, j] += bias[:, bias.shape[1] // 2 + j - i]
-        parts.append(torch.einsum("hij,jhd->ihd", scores.softmax(-1), value))
-    return torch.cat(parts).float()
-
-
 def _attended(
     library: Library,
     states: list[torch.Tensor],
@@ -95,7 +77,7 @@ def test_attention_equals_the_formula(
 ) -> None:
     states = _states(lengths, heads, width)
     result = _attended(library, states, lengths)
-    assert torch.allclose(result, _by_hand(states, lengths), atol=5e-6)
+    assert torch.allclose(result, by_hand(states, lengths), atol=5e-6)
 
 
 @settings(deadline=None, max_examples=60)
@@ -119,7 +101,7 @@ def test_biased_attention_equals_the_formula(
     generator = torch.Generator().manual_seed(width)
     bias = 3 * torch.randn(heads, 2 * (max(lengths) + farther) - 1, generator=generator)
     result = _attended(library, states, lengths, bias, scale)
-    assert torch.allclose(result, _by_hand(states, lengths, bias, scale), atol=5e-6)
+    assert torch.allclose(result, by_hand(states, lengths, bias, scale), atol=5e-6)
 
 
 def test_attention_without_a_bias_has_the_bytes_of_one_that_is_zero(library: Library) -> None:
@@ -139,7 +121,7 @@ def test_scores_far_apart_neither_overflow_nor_vanish(library: Library) -> None:
     # Scores in the thousands: one token takes all, and the others' shares are below any float.
     states = _states([40, 33], 2, 16, size=60.0)
     result = _attended(library, states, [40, 33])
-    assert torch.allclose(result, _by_hand(states, [40, 33]), rtol=1e-3, atol=1e-2)
+    assert torch.allclose(result, by_hand(states, [40, 33]), rtol=1e-3, atol=1e-2)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
