@@ -35,7 +35,6 @@ def require(extra: Extra, user: str, *, without: str = "") -> None:
     """Import the libraries of an extra.
 
     Args:
-        extra: The extra.
         user: What needs it, as the person typed it: `--format parquet`.
         without: A library of the extra that is not needed this time.
 

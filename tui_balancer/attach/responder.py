@@ -26,7 +26,6 @@ class Responder:
     """Turns requests into answers; thread-safe.
 
     Args:
-        run: The run.
         clock: Seconds that never go back.
     """
 

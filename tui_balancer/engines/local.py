@@ -29,8 +29,6 @@ class _Running:
     """A worker process and its setup.
 
     Attributes:
-        process: The process.
-        setup: Its setup.
         verdict: Why `LocalEngine.kill` killed it, if it did.
         settled_at: When its end is certain not to be part of a group's; infinite while it lives.
     """

@@ -55,7 +55,6 @@ class SessionHistory:
         first_event: Index of its first event among those of the run.
         start: Its first moment in seconds of the run's joined clock.
         seconds: Its duration.
-        devices: Its devices.
     """
 
     record: SessionRecord

@@ -97,7 +97,6 @@ class AlertBook:
         """Note why the run is held; empty if it is not.
 
         Args:
-            reason: The reason.
             now: Seconds of a clock that never goes back.
         """
         if reason and not self._held and now >= self._calm_from + CALM_SECONDS:

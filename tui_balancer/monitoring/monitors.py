@@ -64,7 +64,6 @@ class Monitors:
         """Follow a run that has just started; return at once.
 
         Args:
-            run: The run.
             wait: Waits for its end for at most this many seconds; True if it has ended.
         """
         if self._server is not None:

@@ -38,7 +38,6 @@ class Notifier:
     """Follows a run and sends notifications.
 
     Args:
-        run: The run.
         command: A line of shell, which gets a JSON object on its standard input.
     """
 

@@ -18,7 +18,6 @@ def refuse_other_vectors(one: Format, path: Path, rows: Iterable[tuple[str, str]
 
     Args:
         one: Its format.
-        path: Its path.
         rows: Id and checksum of each sequence with a checksum in the index.
 
     Raises:

@@ -91,7 +91,6 @@ class Writer(Protocol):
 
         Args:
             path: The path; an existing file is overwritten.
-            content: The content.
 
         Raises:
             OSError: It cannot be written, e.g. because the disk is full.

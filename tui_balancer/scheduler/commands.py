@@ -119,7 +119,6 @@ class DrainDevice(Command, frozen=True, tag="drain_device"):
     """Free one device: end its worker after the batch in flight, give its files to the others.
 
     Attributes:
-        device: The device.
         reason: Why; empty if a person requested it.
     """
 
@@ -135,7 +134,6 @@ class StartDevice(Command, frozen=True, tag="start_device"):
     """Start the worker of a drained or dead device again.
 
     Attributes:
-        device: The device.
         reason: Why; empty if a person requested it.
     """
 

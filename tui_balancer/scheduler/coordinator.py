@@ -206,7 +206,6 @@ class WorkStealingCoordinator(LeaseApi):
         """Record that a worker has loaded a model, and its hardware's name.
 
         Args:
-            device: Its device.
             incarnation: The worker.
             name: Of the hardware.
             model: The place of the model in the run.

@@ -71,7 +71,6 @@ class StealEvent(UnitEvent, frozen=True, tag="steal"):
     """The coordinator moved a file from another device's queue to an idle device.
 
     Attributes:
-        sequences: Its sequences.
         source: The victim.
         target: The idle device.
         reason: Why, as text for the log.
@@ -183,7 +182,6 @@ class PartEvent(AttemptEvent, frozen=True, tag="part"):
 
     Attributes:
         sequences: Sequences that only it embedded.
-        residues: Their residues.
         cost: Their FLOPs.
         compute_seconds: Approximate seconds with batches in flight.
         reason: Why it ended early; empty if it finished.

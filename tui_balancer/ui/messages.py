@@ -92,7 +92,6 @@ class FileWanted(Message):
 
     Attributes:
         number: Its number in the run.
-        name: Its name.
     """
 
     number: int
@@ -104,7 +103,6 @@ class WhyWanted(Message):
     """The user asks for an explanation.
 
     Attributes:
-        question: The question.
         title: Name of what is explained.
     """
 

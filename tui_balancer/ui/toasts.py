@@ -12,7 +12,6 @@ def answer_text(command: Command, outcome: Outcome, keys: Iterable[Key]) -> str:
     """Return the message of an accepted command, with the keys that undo it.
 
     Args:
-        command: The command.
         outcome: Its result.
         keys: All keys, as the user has set them.
     """

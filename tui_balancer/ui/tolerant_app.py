@@ -33,7 +33,6 @@ def log_error(folder: Path, what: str, error: Exception) -> str:
     Args:
         folder: Contains the log; that of an attached or replayed run may be read-only or gone.
         what: What failed.
-        error: The error.
     """
     moment = datetime.now().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))

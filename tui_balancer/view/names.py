@@ -69,7 +69,6 @@ def find_files(
 
     Args:
         units: Every file, at its number; with 100,000 files this takes some milliseconds.
-        names: The names.
         devices: Names that are no files, for the nearest name in the refusal.
 
     Raises:

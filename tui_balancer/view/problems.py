@@ -50,7 +50,6 @@ class FailureGroup:
     """Files that failed for the same cause.
 
     Attributes:
-        cause: The cause.
         reason: Common part of their reasons if `WORDS` has none for the cause; else empty.
         files: Failed files by number with their reasons, in order of failure.
         waiting: Numbers of retried files that no worker has yet.
@@ -99,7 +98,6 @@ class WarningGroup:
     """Warnings of the same kind.
 
     Attributes:
-        kind: The kind.
         said: Their text if `notices.WORDS` has none for the kind; else empty.
         notices: The warnings, each once.
     """

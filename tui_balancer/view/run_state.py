@@ -132,9 +132,6 @@ class RunView:
 class RunState:
     """Folds a run's events one by one and updates its views.
 
-    Args:
-        views: The views.
-
     Attributes:
         last_event: Number of the newest event; 0 before the first.
         leases: Current leases by unit and epoch; a split unit has several.

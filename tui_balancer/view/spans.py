@@ -14,7 +14,6 @@ class Span:
     """A unit's time on a device.
 
     Attributes:
-        device: The device.
         unit_id: The unit.
         epoch: The attempt.
         name: Its name on the screen.
@@ -23,7 +22,6 @@ class Span:
         how: How it ended.
         files: Files that it finished.
         sequences: Sequences embedded in it and kept.
-        residues: Their residues.
         cost: Their cost in FLOPs.
         compute_seconds: Seconds with batches in flight; 0 if nothing was kept.
         reason: Why it was not finished; empty otherwise.

@@ -43,7 +43,6 @@ class LoadedModel:
 
     Attributes:
         model: fair-esm's own model, in float32.
-        alphabet: Its alphabet.
         shape: Its architecture.
         sha256: Of the checkpoint's bytes, or of the seeded parameters when untrained.
     """

@@ -59,7 +59,6 @@ class DaskCluster:
 
     Attributes:
         client: The connection.
-        request: The request.
         warnings: Lines for the user.
         own: The cluster that the run started, closed with it; None for an existing one.
         token: A file by which nodes recognise the run folder, removed at the end.
@@ -96,7 +95,6 @@ def open_cluster(request: ClusterRequest, logs: Path) -> DaskCluster:
     """Connect to a cluster or start one; return before all of its workers have joined.
 
     Args:
-        request: The request.
         logs: Folder for the output of its processes, if the run starts them.
 
     Raises:

@@ -28,7 +28,6 @@ def job_cluster(request: ClusterRequest, security: Any, logs: Path) -> Any:
     walltime, GPUs).
 
     Args:
-        request: The request.
         security: Certificates, or True to make new ones for this cluster.
         logs: Folder for the output of the jobs, on the shared file system.
 

@@ -150,7 +150,6 @@ def look_at_nodes(
     """Wait for the first workers and check each.
 
     Args:
-        cluster: The cluster.
         folder: The run folder; it is created and gets a token.
         paths: Files and folders that every node must see.
         processor_only: Whether GPUs do not matter.

@@ -89,8 +89,6 @@ class Additions:
 
     Args:
         prepared: The run.
-        folder: Its folder.
-        coordinator: Its coordinator.
         take_in: Gives the run the new files.
         stop: Ends a scan early; set when the run stops.
     """

@@ -143,7 +143,6 @@ def late_spec(
     """Return the coordinator's view of a device that joins a running run.
 
     Args:
-        device: The device.
         models: See `with_rates`.
         among: All devices of the run, with that one.
     """

@@ -73,7 +73,6 @@ def rate_key(device: SelectedDevice, model: str, precision: str, *, workers: int
     """Return the key of a device's rate.
 
     Args:
-        device: The device.
         model: Name of the model.
         precision: Number format of the products.
         workers: Number of workers that its card has.

@@ -60,7 +60,6 @@ class ScannedModel:
     """What the scan found in a model's inputs.
 
     Attributes:
-        model: The model.
         scans: Results of the scan.
         duplicate_index: Index of the same scan; None if copies are computed too.
     """

@@ -31,7 +31,6 @@ def model_shares(
 
     Args:
         costs: FLOPs of each model.
-        devices: The devices.
         speeds: Their FLOP/s, or relative ones.
         loads: Seconds to load a model; 0 where speeds are relative.
     """
@@ -70,8 +69,6 @@ def assign_by_model(
     """Assign units of several models: each model's in the proportion of its shares.
 
     Args:
-        units: The units.
-        devices: The devices.
         speeds: See `model_shares`.
         loads: See `model_shares`.
         assign: Assigns the units of one model by the weights of devices.

@@ -31,7 +31,6 @@ class World:
         rules: How the run is balanced.
         stopwatch: Real clock in seconds, to time decisions with; None times nothing.
         now: Virtual seconds since the run began.
-        coordinator: The coordinator.
         events: A heap of future events; simultaneous ones in order of creation.
         idle: Workers without work, by position.
         held: Paused workers, by position.

@@ -20,7 +20,6 @@ class DragList(RowList[RowT], Generic[RowT]):
         """A row is being dragged; `dropped` when the button is released.
 
         Attributes:
-            row: The row.
             x: Screen column of the mouse.
             y: Screen line of the mouse.
         """

@@ -27,7 +27,6 @@ class DeviceRow:
     """A device, or a group of devices with their sums.
 
     Attributes:
-        metrics: Its metrics.
         finished: Whether it has no work left.
         members: Number of devices of the group; 0 for a device.
         busy: Number of devices of the group that compute.

@@ -37,7 +37,6 @@ class LogRow:
         number: Number in order of arrival.
         seconds: Since the run began.
         line: What happened, in words.
-        event: The event.
     """
 
     number: int

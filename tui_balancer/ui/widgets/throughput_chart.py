@@ -46,7 +46,6 @@ class ThroughputChart(Painted):
         """Show a window of time.
 
         Args:
-            window: The window.
             left: Cells at the left for the numbers.
         """
         shown = (window, left, self._throughput.until)

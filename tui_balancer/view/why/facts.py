@@ -86,7 +86,6 @@ class Place:
     """The place of a file.
 
     Attributes:
-        state: The state.
         device: Device of the queue of a waiting file; empty otherwise.
         position: Position in the queue, from 0.
     """
@@ -101,7 +100,6 @@ class Facts:
     """A run at one moment.
 
     Attributes:
-        snapshot: The snapshot.
         units: Every file at its number; none before they are known.
         places: Place of each file.
         record: Record of its events.

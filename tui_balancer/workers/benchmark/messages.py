@@ -28,7 +28,6 @@ class BenchmarkTask:
     Attributes:
         device: Its id in a run: `cuda:0`, `mps`, `cpu:0`.
         threads: CPU threads it computes with.
-        model: The model.
         precisions: Number formats, measured in order.
         batch_tokens: Maximum tokens of a batch.
         seconds: Length of each measurement; a slow batch may exceed it.

@@ -32,7 +32,6 @@ class WarmProcess:
     Attributes:
         threads: As given.
         visible: As given.
-        process: The process.
         channel: The app's end of its pipe.
     """
 
@@ -58,7 +57,6 @@ class WarmProcess:
         A process that has ended calls nothing: its sentinel tells.
 
         Args:
-            function: The function.
             args: Its arguments before the pipe.
             log: File for the process's output, also that from before; None changes nothing.
         """

@@ -281,7 +281,6 @@ def embed(
 
     Args:
         bench: Context of the worker.
-        task: The task.
         files: Its files as read.
         following: See `TaskRun`.
 

@@ -37,7 +37,6 @@ def spaces_of(model: ModelSource, settings: EmbeddingSettings, arithmetic: str) 
     """Return the space of each part of a row, in its order.
 
     Args:
-        model: The model.
         settings: How it computes; all kinds have a fixed size.
         arithmetic: Of the device, see `StoreUse`.
     """
