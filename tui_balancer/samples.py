@@ -31,7 +31,6 @@ class Telemetry:
     Attributes:
         busy_seconds: Cumulative seconds with a batch in flight since the worker began, the running
             batch included.
-        sample: Of its device.
     """
 
     busy_seconds: float

@@ -17,7 +17,6 @@ def send(connection: socket.socket, message: bytes, *, stall: float | None) -> N
     """Send a message.
 
     Args:
-        connection: The socket.
         message: At most 4 GiB.
         stall: Seconds without progress after which to give up; None to wait.
 
@@ -42,7 +41,6 @@ def receive(
     """Return the next message.
 
     Args:
-        connection: The socket.
         most: Bytes that it may have.
         wait: Seconds to wait for its first byte; None for any time.
         stall: Seconds without progress after which to give up then; None to wait.

@@ -114,7 +114,6 @@ def load_embedder(
     """Load a model onto a device, in a process that has only this to do.
 
     Args:
-        source: The model.
         device: In this process, see `devices.info.local_device`: `cuda:0`, `mps`, `cpu:0`.
         threads: CPU threads that torch computes with from now on.
         settings: What decides the vectors.

@@ -148,7 +148,6 @@ class WorkStealingCoordinator(LeaseApi):
         Its queue is empty; it gets units by steals or moves.
 
         Args:
-            spec: The device.
             drained: Whether it has no worker before `StartDevice`.
         """
         with self._changing() as state:

@@ -236,7 +236,6 @@ class DeviceMetrics:
         queued_files: Files waiting in its queue.
         queued_cost: Their FLOPs.
         stolen_to: Files it received by stealing.
-        running: Its running unit.
         sample: The newest sample of its sensors.
         finish_seconds: Estimated seconds until it has no work left, at its measured or first rate.
         restarts: Number of restarts of its worker.

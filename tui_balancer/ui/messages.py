@@ -35,7 +35,6 @@ class Picture:
     """Everything that the screen draws, read from the run at one moment.
 
     Attributes:
-        snapshot: The run.
         files: All files; None if they are not on the screen or not known yet.
         log: A log; None if none is on the screen.
         summary: The run's summary; None before its end.

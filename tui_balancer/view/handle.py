@@ -91,7 +91,6 @@ class RunSnapshot(CoordinatorSnapshot):
         output: The run folder, as the user wrote it.
         started_at: Unix time in seconds at which the run started; event times count from here.
         elapsed_seconds: Since then.
-        scan: Progress of the scan.
         stealing: False under `--no-stealing`.
         warnings: Lines for the user, oldest first (unknown card, duplicate ids, …).
         stop_reason: Why the run ended before its last file; empty otherwise.

@@ -14,7 +14,6 @@ class Span:
     """A unit's time on a device.
 
     Attributes:
-        unit_id: The unit.
         epoch: The attempt.
         name: Its name on the screen.
         start: Start of the lease, in seconds since the run started.

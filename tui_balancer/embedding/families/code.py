@@ -146,7 +146,6 @@ def load(source: ModelSource, scratch: Path | None = None) -> Loaded:
     Float32 weights are mapped from their file, so that processes on one machine hold them once.
 
     Args:
-        source: The model.
         scratch: A folder of the run's processes, in which they share weights that have no file.
 
     Raises:

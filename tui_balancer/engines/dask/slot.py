@@ -73,7 +73,6 @@ class AppSlot:
         plugin: Name of the run's plugin.
         board: The app's board.
         report: Report of its process.
-        setup: Setup of the worker.
         is_refused: Returns whether the node's facts after loading the model exclude it.
         on_end: Called with this slot when its node cannot continue, or when the run has ended and
             nothing runs there any more.

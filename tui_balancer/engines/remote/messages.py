@@ -103,7 +103,6 @@ class Ordered:
     Attributes:
         worker: Worker of the slot.
         number: Increases with every order of the slot: they may arrive out of order.
-        unit_id: The unit.
         epoch: The attempt.
         order: The order; the newest replaces earlier ones.
     """

@@ -25,7 +25,6 @@ class ReplayIndex:
     """Finds the state at any moment of a run.
 
     Args:
-        history: The run.
         views: What takes in all of it as well.
 
     Attributes:

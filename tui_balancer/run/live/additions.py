@@ -88,7 +88,6 @@ class Additions:
     them. The run is not over before all that was accepted is added or refused.
 
     Args:
-        prepared: The run.
         take_in: Gives the run the new files.
         stop: Ends a scan early; set when the run stops.
     """

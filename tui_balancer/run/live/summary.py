@@ -32,7 +32,6 @@ def summarise(
     """Return the summary of a finished run.
 
     Args:
-        prepared: The prepared run.
         run_files: The files at the start; None if the session ended before they were known, and
             then all files count as waiting.
         coordinator: Where every unit ended.

@@ -33,7 +33,6 @@ class Watcher:
     """Adds the complete files of folders to a run, which stays open meanwhile.
 
     Args:
-        prepared: The run.
         coordinator: The run's coordinator.
         additions: Adds files to it.
         ledger_writer: Remembers the files of which a warning told.

@@ -133,7 +133,6 @@ def new_inputs(
     there from the start; others have theirs below the deepest folder that holds both.
 
     Args:
-        prepared: The run.
         held: What it has.
         found: The inputs by the places of their models.
 

@@ -44,7 +44,6 @@ class PreparedModel:
     """A model of a run, checked to load.
 
     Attributes:
-        source: The model.
         embedding: Settings that determine the bytes of its outputs, the same for all devices.
         reading: How its inputs are read.
         inputs: Its inputs, not yet read; none if the ledger has them.

@@ -40,7 +40,6 @@ def new_device(
     Looking for a GPU takes seconds: a process imports torch.
 
     Args:
-        prepared: The run.
         name: `cuda:N`, `cuda:N/M`, `mps` or `cpu:N`.
         devices: Those that the run has, of other names.
 

@@ -245,7 +245,6 @@ def _settled(
     Args:
         settings: The requested run.
         inputs: Of each model.
-        sources: The models.
         said: Warnings so far.
         devices: As selected, a card once.
         stored: The stored run; None if it is new.

@@ -183,7 +183,6 @@ def _new_inputs(
     """Return the new inputs of each model.
 
     Args:
-        stored: The stored run.
         by_model: What each model's inputs are named.
         found: The inputs of all models.
         marks: Of the models.

@@ -47,7 +47,6 @@ def scan_model(
 
     Args:
         model: The model with its inputs.
-        prepared: The run.
         first: Number of the first file in the run.
         on_file: See `OnFile`.
         stop: Ends the scan early.

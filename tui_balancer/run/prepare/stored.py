@@ -24,7 +24,6 @@ def with_newest(settings: RunSettings, *, create: bool = True) -> RunSettings:
     A resumed run reads what it read before, so that its outputs are the same as without a break.
 
     Args:
-        settings: Of the run.
         create: Whether to begin a store where there is none.
 
     Raises:

@@ -80,7 +80,6 @@ class DevicePool:
         What nobody has measured of a model is taken from other models.
 
         Args:
-            record: The device.
             model: The model; None for the one that it has.
         """
         model = record.model if model is None else model
@@ -165,7 +164,6 @@ class DevicePool:
         """Return an idle device as the policies see it.
 
         Args:
-            record: The device.
             changing: Whether it may change its model.
         """
         models = self._paces(record, self.models.places if changing else [record.model])
@@ -175,7 +173,6 @@ class DevicePool:
         """Return a device at work as the policies see it.
 
         Args:
-            record: The device.
             rate: Its FLOP/s, see `rate`.
             remaining: See `remaining_seconds`.
         """

@@ -55,7 +55,6 @@ def device_rows(snapshot: RunSnapshot, toggled: Collection[str]) -> tuple[Device
     """Return the devices in order; those of a cluster, or many, in groups, each under a row.
 
     Args:
-        snapshot: The run.
         toggled: Groups that the user has folded or unfolded.
     """
     devices = snapshot.devices

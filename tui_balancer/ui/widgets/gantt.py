@@ -22,9 +22,6 @@ from tui_balancer.ui.widgets.tracks import STEPS, TrackLines, Window, fitting_st
 class Gantt(RowList[str]):
     """The tracks of a timeline, with a cursor in time.
 
-    Args:
-        record: The timeline.
-
     Attributes:
         following: Whether the window ends at the current time.
     """

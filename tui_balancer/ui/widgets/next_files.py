@@ -84,7 +84,6 @@ class NextFiles(RowList[NextFile]):
         """Show the front of each queue, with as many files per device as fit.
 
         Args:
-            snapshot: The run.
             height: Lines of the whole list.
         """
         waiting = sum(bool(one.next_units) for one in snapshot.devices)

@@ -124,7 +124,6 @@ def rates_line(snapshot: RunSnapshot, width: int, *, focused: bool = False) -> L
     """Return throughput and the stealing policy at the left, and problems at the right.
 
     Args:
-        snapshot: The run.
         width: Width of the line in cells.
         focused: Whether `enter` explains the efficiency now.
     """

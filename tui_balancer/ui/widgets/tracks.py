@@ -102,11 +102,7 @@ def sign_of(cell: Cell) -> tuple[str, Tone]:
 
 
 class TrackLines:
-    """Draws the tracks of a timeline.
-
-    Args:
-        record: The timeline.
-    """
+    """Draws the tracks of a timeline."""
 
     def __init__(self, record: TimelineRecord) -> None:
         self._record = record

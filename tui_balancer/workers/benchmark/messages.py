@@ -62,7 +62,6 @@ class Measurement:
     Attributes:
         device: As in the task.
         precision: The number format.
-        bucket: The lengths.
         residues_per_second: Speed of the whole path from text to vectors.
         flops_per_second: The same, by the formula for the forward pass.
         ceiling: FLOP/s of the model's matrix products alone, on this device in this format.

@@ -40,7 +40,6 @@ def run_worker(setup: WorkerSetup, started: float) -> None:
     """Load the model onto the device, then embed task after task until the run is over.
 
     Args:
-        setup: The worker's setup.
         started: `time.monotonic()` at the worker's first line.
     """
     began = time.monotonic()
@@ -120,7 +119,6 @@ def at_work(
     """Return the worker's context, and report its device's state until the end.
 
     Args:
-        setup: The worker's setup.
         embedder: The model on its device.
         queue: Gets the reports.
         load_seconds: See `WorkerContext`.

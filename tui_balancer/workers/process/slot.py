@@ -39,7 +39,6 @@ class Slot:
         """Load the model; blocks.
 
         Args:
-            setup: The worker's setup.
             board: Gets all reports.
 
         Raises:

@@ -23,7 +23,6 @@ def origin(setup: WorkerSetup, embedder: Embedder, files: Iterable[ReadFile]) ->
     """Return everything that determines a unit's vectors: batches with other values are unusable.
 
     Args:
-        setup: The worker's setup.
         embedder: The model on its device.
         files: Files of the unit, in order; unreadable ones have no effect.
     """
@@ -55,7 +54,6 @@ def file_provenance(
     or of the seeded parameters.
 
     Args:
-        setup: The worker's setup.
         embedder: The model on its device.
         read: The readable file.
         failed_ids: Its sequences that did not fit into memory.

@@ -23,7 +23,6 @@ class ReadFile:
     """One file of a task.
 
     Attributes:
-        task: The file's task.
         content: Its content; None if it is unusable or in shards.
         failure: Why it is unusable.
     """

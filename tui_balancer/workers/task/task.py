@@ -280,8 +280,6 @@ def embed(
     """Embed the rest of a task, before its outputs are written.
 
     Args:
-        bench: Context of the worker.
-        files: Its files as read.
         following: See `TaskRun`.
 
     Raises:

@@ -82,7 +82,6 @@ class TaskFiles:
 
         Args:
             vectors: Vectors of the records; None if all files have failed.
-            setup: The worker's setup.
             embedder: The model on its device.
         """
         return tuple(

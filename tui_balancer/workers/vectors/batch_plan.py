@@ -37,7 +37,6 @@ class UnitPlan:
     numbers after it.
 
     Attributes:
-        pieces: The unit's pieces.
         batches: Rows of each batch.
         blocks: Numbers of the shared blocks, in the order of their batches.
     """
@@ -53,7 +52,6 @@ class UnitPlan:
         """Divide the pieces into batches, see `plan_batches`.
 
         Args:
-            pieces: The unit's pieces.
             batch_tokens: Maximum tokens of a batch.
             alphabet: Tells the tokens of a piece.
             shared: Blocks shared with other units.

@@ -23,7 +23,6 @@ class DividedFile:
     """A file with all of its shards.
 
     Attributes:
-        task: The file's task.
         kept: What is kept of a sequence.
     """
 

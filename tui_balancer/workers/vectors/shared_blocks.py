@@ -87,7 +87,6 @@ def shared_blocks(setup: WorkerSetup, weights_sha256: str, first: int) -> Shared
     """Return the shared blocks of some of a run's files; None if there are none.
 
     Args:
-        setup: The worker's.
         weights_sha256: Of its model.
         first: Of which files, see `dereplication.added_plan`.
 

@@ -71,7 +71,6 @@ class Task:
     """A lease from the worker's view.
 
     Attributes:
-        unit_id: The unit.
         epoch: The attempt.
         files: One file, or all files of a bundle in input order: their sequences share batches,
             so the batches depend only on the unit, not on which files are wanted.
@@ -97,7 +96,6 @@ class TaskProgress:
     """Progress of a task, reported after every batch.
 
     Attributes:
-        unit_id: The unit.
         epoch: The attempt.
         done: The part that is done.
         computed: Whether all vectors are computed: the outputs are written next, while the worker
