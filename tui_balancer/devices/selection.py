@@ -110,11 +110,8 @@ def select_devices(
         shares: How the processor is shared out.
 
     Raises:
-        UserError: A device that is not there, or numbers that make no sense.
+        UserError: A device is not there, or CPU workers are named without the CPU.
     """
-    for option, value in (("--cpu-workers", shares.workers), ("--cpu-threads", shares.threads)):
-        if value is not None and value < 1:
-            raise UserError(f"{option} {value}: write a number from 1")
     names = _automatic(found, shares) if request.names == (AUTO,) else request.names
     if shares.workers is not None and CPU not in names:
         wanted = ",".join((*names, CPU))

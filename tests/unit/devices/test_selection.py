@@ -152,15 +152,6 @@ def test_the_cores_are_shared_out_as_far_as_memory_and_the_person_allow(
     assert threads("cpu", LAPTOP, shares) == expected
 
 
-@pytest.mark.parametrize("option", ["workers", "threads"])
-@pytest.mark.parametrize("value", [0, -1])
-def test_counts_below_one_are_refused(option: str, value: int) -> None:
-    shares = replace(SHARES, **{option: value})
-
-    with pytest.raises(UserError, match=f"--cpu-{option} {value}"):
-        select_devices(parse_devices("cpu"), LAPTOP, shares)
-
-
 def test_cpu_workers_beside_devices_without_the_cpu_are_refused() -> None:
     with pytest.raises(UserError, match="--devices cuda,cpu"):
         select_devices(parse_devices("cuda"), NODE, replace(SHARES, workers=2))
