@@ -35,6 +35,17 @@ void hash_pieces(const char *text, const int64_t *begins, const int64_t *lengths
         hashes[piece] = hash_piece(text + begins[piece], lengths[piece]);
 }
 
+/* Return how many letters, capitals, no nucleic acid has; of more than enough, perhaps not all. */
+long others(const char *letters, long size, double enough) {
+    const uint32_t bases = 1 << ('A' - 'A') | 1 << ('C' - 'A') | 1 << ('G' - 'A') |
+                           1 << ('N' - 'A') | 1 << ('T' - 'A') | 1 << ('U' - 'A');
+    long found = 0;
+    for (long at = 0; at < size && found <= enough;)
+        for (long end = at + 1024 < size ? at + 1024 : size; at < end; at++)
+            found += ~(bases >> (letters[at] - 'A')) & 1;
+    return found;
+}
+
 /* Return whether two letters, also small ones, are absent. */
 static int lacks(const char *letters, long size, char one, char other) {
     return !memchr(letters, one, size) && !memchr(letters, other, size) &&

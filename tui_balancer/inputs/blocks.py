@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from ctypes import CDLL, addressof, c_char_p, c_int, c_int64, c_long, c_void_p
+from ctypes import CDLL, addressof, c_char_p, c_double, c_int, c_int64, c_long, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from tui_balancer.alphabets import Alphabet
 from tui_balancer.inputs.lines import is_utf8
+from tui_balancer.inputs.residues import NUCLEOTIDES
 from tui_balancer.inputs.suspects import may_be_coded, may_have_words
 from tui_balancer.process.compiled import NotCompiled, compiled
 
@@ -29,6 +30,9 @@ _SOURCE = Path(__file__).with_name("blocks.c")
 _HEADER = re.compile(rb">(?<![^\n]>)([!-~]+)(?:[ \t].*)?(?:\n|\Z)")
 """A header with an id, which is captured; of others the `>` stays where residues should be. It
 begins with what is searched for, which is faster than a line feed before it."""
+
+_SAMPLE_BYTES = 1 << 12
+"""Letters looked at in one go for those that no nucleic acid has; few files take many."""
 
 _BEGIN = ord(">")
 _A, _Z = b"AZ"
@@ -75,6 +79,9 @@ class Divider(Protocol):
             alphabet: What the model reads. At the end of proteins, `*` is left out.
         """
 
+    def others(self, letters: bytes, enough: float) -> int:
+        """Return how many letters no nucleic acid has; of more than enough, perhaps not all."""
+
     def hash(self, piece: bytes) -> int:
         """Return a 64-bit hash, the same for all calls in a process."""
 
@@ -115,6 +122,15 @@ class PlainDivider:
             may_have_words(letters if capitals else letters.upper()),
         )
 
+    def others(self, letters: bytes, enough: float) -> int:
+        """See `Divider.others`."""
+        found = 0
+        for start in range(0, len(letters), _SAMPLE_BYTES):
+            if found > enough:
+                break
+            found += len(letters[start : start + _SAMPLE_BYTES].translate(None, NUCLEOTIDES))
+        return found
+
     def hash(self, piece: bytes) -> int:
         """See `Divider.hash`."""
         return hash(piece)
@@ -133,6 +149,9 @@ class CompiledDivider:
         self._hash_pieces = library.hash_pieces
         self._divide.argtypes = (c_char_p, c_long, c_int, c_char_p, *[c_void_p] * 8)
         self._divide.restype = c_long
+        self._others = library.others
+        self._others.argtypes = (c_char_p, c_long, c_double)
+        self._others.restype = c_long
         self._hash.argtypes = (c_char_p, c_int64)
         self._hash.restype = c_int64
         self._hash_pieces.argtypes = (c_char_p, c_void_p, c_void_p, c_long, c_void_p)
@@ -168,6 +187,11 @@ class CompiledDivider:
             not has & _OTHERS,
             bool(has & _WORDS),
         )
+
+    def others(self, letters: bytes, enough: float) -> int:
+        """See `Divider.others`."""
+        found: int = self._others(letters, len(letters), enough)
+        return found
 
     def hash(self, piece: bytes) -> int:
         """See `Divider.hash`."""

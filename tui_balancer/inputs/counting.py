@@ -23,7 +23,6 @@ from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.fasta import LONG_KINDS, NUCLEOTIDE_SHARE, looks_like_nucleotides
 from tui_balancer.inputs.findings import Findings
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.inputs.residues import NUCLEOTIDES
 from tui_balancer.inputs.segments import Stretch
 from tui_balancer.inputs.suspects import (
     LONGEST_ID,
@@ -41,9 +40,6 @@ _BLOCK_BYTES = 1 << 18
 
 _LONGEST_BLOCKS = 64
 """Of a longer record, 16 MiB, several copies are not to be in memory."""
-
-_SAMPLE_BYTES = 1 << 12
-"""Letters looked at in one go for those that no nucleic acid has; few files take many."""
 
 _SEMICOLON = ord(";")
 _A, _O, _U, _Z, _a, _z = b"AOUZaz"
@@ -167,14 +163,19 @@ def _add(
             found.findings.suspect(suspect, before + number)
         elif rules.refuses_nucleotides and is_short_nucleotides(letters[place]):
             found.findings.short_nucleotides(int(lengths[number]), before + number)
-    long = lengths > rules.max_length
-    if long.any():
-        found.findings.add_all(LONG_KINDS[rules.long], (before + long.nonzero()[0]).tolist())
-    if not lengths.all():
+    shortest, longest = int(lengths.min()), int(lengths.max())
+    if longest > rules.max_length:
+        long = (lengths > rules.max_length).nonzero()[0]
+        found.findings.add_all(LONG_KINDS[rules.long], (before + long).tolist())
+    if shortest == 0:
         found.findings.add_all(NoticeKind.EMPTY, (before + (lengths == 0).nonzero()[0]).tolist())
         begins, lengths, ids = (one[block.lengths > 0] for one in (begins, lengths, ids))
     found.ids.append(ids)
-    _add_letters(found, letters, rules)
+    found.letters += len(letters)
+    # More than the share of the whole file that they may be: nothing turns it back.
+    enough = (1 - NUCLEOTIDE_SHARE) * found.size_bytes
+    if rules.refuses_nucleotides and found.others <= enough:
+        found.others += divider().others(letters, enough - found.others)
     found.counts += _counts(letters, begins, lengths, rules, duplicate_index)
     return True
 
@@ -210,19 +211,6 @@ def _in_both_cases(block: Block) -> list[int]:
     capital, small = each[first] - _A <= _Z - _A, each[first + 1] - _a <= _z - _a
     both: list[int] = several[capital & small].tolist()
     return both
-
-
-def _add_letters(found: _Found, text: bytes, rules: ReadingRules) -> None:
-    """Count letters, and until the file cannot be a nucleic acid those that none has."""
-    found.letters += len(text)
-    if not rules.refuses_nucleotides:
-        return
-    for start in range(0, len(text), _SAMPLE_BYTES):
-        # More than the share of the whole file that they may be: nothing turns it back.
-        if found.others > (1 - NUCLEOTIDE_SHARE) * found.size_bytes:
-            break
-        sample = text[start : start + _SAMPLE_BYTES]
-        found.others += len(sample.translate(None, NUCLEOTIDES))
 
 
 def _counts(

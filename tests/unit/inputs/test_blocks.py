@@ -95,6 +95,16 @@ def test_pieces_that_differ_in_one_bit_or_in_trailing_zeros_have_other_hashes(
     assert len(set(hashes.tolist())) == len(pieces)
 
 
+@given(st.text("ACGTUNMKL", max_size=600).map(str.encode), st.integers(-1, 5))
+def test_letters_that_no_nucleic_acid_has_are_counted(
+    compiled_divider: CompiledDivider, letters: bytes, enough: int
+) -> None:
+    right = len(letters.translate(None, b"ACGTUN"))
+    ways: tuple[Divider, ...] = (PlainDivider(), compiled_divider)
+    for way in ways:
+        assert min(way.others(letters, enough), enough + 1) == min(right, enough + 1)
+
+
 def test_without_a_compiler_python_divides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     monkeypatch.setattr("tui_balancer.process.compiled.COMPILERS", ())
