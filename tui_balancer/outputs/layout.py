@@ -18,7 +18,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePath
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tui_balancer.outputs.formats import FORMATS
 
@@ -78,12 +78,14 @@ def output_paths(
     """
 
     def final(output: PurePath) -> PurePath:
-        return _marked(output, mark).with_suffix(suffix)
+        return output.with_name(f"{output.stem.removesuffix(STEM_SUFFIX)}{mark}{suffix}")
 
-    if len({(source.relative, source.suffix) for source in sources}) < len(sources):
+    # Once: there may be a million.
+    places = [_Place(source.relative, source.suffix) for source in sources]
+    if len(set(places)) < len(places):
         raise ValueError("an input is listed twice")
-    namings = [_by_stem] * len(sources)
-    outputs = [_by_stem(source) for source in sources]
+    namings = [_by_stem] * len(places)
+    outputs = list(map(_by_stem, places))
     while True:
         sharing: defaultdict[str, list[int]] = defaultdict(list)
         for index, output in enumerate(outputs):
@@ -96,7 +98,7 @@ def output_paths(
             return tuple(map(final, outputs))
         for index in dict.fromkeys(movable):
             namings[index] = _NEXT_NAMING[namings[index]]
-            outputs[index] = namings[index](sources[index])
+            outputs[index] = namings[index](places[index])
 
 
 def marked_output(output: str, marks: Sequence[str]) -> int:
@@ -136,10 +138,6 @@ def _mixed_up(mark: str, others: Collection[str]) -> bool:
     return any(one.endswith(other) or other.endswith(one) for other in map(comparable, others))
 
 
-def _marked(output: PurePath, mark: str) -> PurePath:
-    return output.with_name(f"{output.stem.removesuffix(STEM_SUFFIX)}{mark}{output.suffix}")
-
-
 def temporary_path(final: Path, epoch: int) -> Path:
     """Return the temporary path of an attempt, next to `final`."""
     return final.with_name(f"{final.name}.{epoch}.tmp")
@@ -155,26 +153,33 @@ def shard_path(output: PurePath, number: int) -> PurePath:
     return output.with_suffix(f".shard{number}")
 
 
-def _by_stem(source: Source) -> PurePath:
-    return _folder(source) / (safe_name(source.relative.name) + OUTPUT_SUFFIX)
+class _Place(NamedTuple):
+    """See `Source`."""
+
+    relative: PurePath
+    suffix: str
 
 
-def _by_whole_name(source: Source) -> PurePath:
-    return _folder(source) / (safe_name(source.relative.name + source.suffix) + OUTPUT_SUFFIX)
+def _by_stem(place: _Place) -> PurePath:
+    return _folder(place) / (safe_name(place.relative.name) + OUTPUT_SUFFIX)
 
 
-def _by_hash(source: Source) -> PurePath:
-    name = safe_name(source.relative.name + source.suffix)
-    place = digest(repr((str(source.relative), source.suffix)))
-    return _folder(source) / f"{name}-{place}{OUTPUT_SUFFIX}"
+def _by_whole_name(place: _Place) -> PurePath:
+    return _folder(place) / (safe_name(place.relative.name + place.suffix) + OUTPUT_SUFFIX)
+
+
+def _by_hash(place: _Place) -> PurePath:
+    name = safe_name(place.relative.name + place.suffix)
+    told = digest(repr((str(place.relative), place.suffix)))
+    return _folder(place) / f"{name}-{told}{OUTPUT_SUFFIX}"
 
 
 _NEXT_NAMING = {_by_stem: _by_whole_name, _by_whole_name: _by_hash}
 
 
-def _folder(source: Source) -> PurePath:
+def _folder(place: _Place) -> PurePath:
     """Return the mirrored folder: relative, without `..`, of bearable length."""
-    mirrored = source.relative.parent
+    mirrored = place.relative.parent
     safe = PurePath(*map(_safe_folder_name, mirrored.parts))
     if safe.parts and _RUN_FILE.fullmatch(comparable(safe.parts[0])):
         safe = PurePath(f"{safe.parts[0]}-{digest(safe.parts[0])}", *safe.parts[1:])

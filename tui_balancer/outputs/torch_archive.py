@@ -127,7 +127,8 @@ class _Archive:
         before = offset + _LOCAL.size + len(path) + len(extra) + _EXTRA.size
         padding = -before % _ALIGNMENT
         padded = extra + _EXTRA.pack(_PADDING_FIELD, padding) + bytes(padding)
-        self._write(_LOCAL.pack(b"PK\3\4", *head, len(padded)), path, padded, data)
+        self._write(_LOCAL.pack(b"PK\3\4", *head, len(padded)) + path + padded)
+        self._write(data)
         if large:
             extra = _EXTRA.pack(_LARGE_FIELD, 24) + struct.pack("<3Q", size, size, offset)
         place = (len(extra), 0, 0, 0, 0, _ELSEWHERE if large else offset)
@@ -136,21 +137,20 @@ class _Archive:
     def finish(self) -> None:
         """Write the directory."""
         start, count = self._end, len(self._directory)
-        self._write(*self._directory)
+        self._write(b"".join(self._directory))
         size, end = self._end - start, self._end
         large = start >= _LIMIT
         if large:
             versions = (_NEEDS_LARGE, _NEEDS_LARGE)
             counts = (0, 0, count, count)
             self._write(
-                _LARGE_END.pack(b"PK\6\6", _LARGE_END.size - 12, *versions, *counts, size, start),
-                _LARGE_PLACE.pack(b"PK\6\7", 0, end, 1),
+                _LARGE_END.pack(b"PK\6\6", _LARGE_END.size - 12, *versions, *counts, size, start)
+                + _LARGE_PLACE.pack(b"PK\6\7", 0, end, 1)
             )
         self._write(
             _END.pack(b"PK\5\6", 0, 0, count, count, size, _ELSEWHERE if large else start, 0)
         )
 
-    def _write(self, *parts: Any) -> None:
-        for part in parts:
-            self._file.write(part)
-            self._end += len(part)
+    def _write(self, data: Any) -> None:
+        self._file.write(data)
+        self._end += len(data)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import accumulate
+from os.path import splitext
 from pathlib import Path, PurePath
 
 from msgspec.structs import replace
@@ -161,10 +162,16 @@ class Manifest:
 
         A shard has one, from which those of its file are made.
         """
-        first = self.output(file_id)
-        if self.files[file_id].is_shard:
-            return (first,)
-        return tuple(first.with_suffix(one.suffix) for one in outputs_of(self.formats))
+        return tuple(self.folder / output for output in self.output_names(file_id))
+
+    def output_names(self, file_id: int) -> tuple[str, ...]:
+        """Return the same as paths in the run folder."""
+        file = self.files[file_id]
+        if file.is_shard:
+            return (file.output,)
+        # A million outputs are named without a million paths.
+        stem, _ = splitext(file.output)  # noqa: PTH122
+        return tuple(f"{stem}{one.suffix}" for one in outputs_of(self.formats))
 
     def partial(self, unit_id: int) -> Path:
         """Return where the finished batches of a unit are kept: next to its first output."""

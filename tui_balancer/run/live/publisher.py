@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 
@@ -229,7 +228,7 @@ class Publisher:
 
 def _file_done(file: FileResult, manifest: Manifest) -> FileDone:
     """Return the ledger's record of a finished file."""
-    (_, first), *others = zip(manifest.outputs(file.file_id), file.written, strict=True)
+    (_, first), *others = zip(manifest.output_names(file.file_id), file.written, strict=True)
     return FileDone(
         file_id=file.file_id,
         output_sha256=first.sha256,
@@ -239,7 +238,7 @@ def _file_done(file: FileResult, manifest: Manifest) -> FileDone:
         replaced=file.replaced,
         skipped=file.skipped,
         others=tuple(
-            OutputRecord(str(output.relative_to(manifest.folder)), *astuple(written))
+            OutputRecord(output, written.sha256, written.bytes, written.mtime_ns)
             for output, written in others
         ),
         output_mtime_ns=first.mtime_ns,
