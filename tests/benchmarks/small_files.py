@@ -4,8 +4,8 @@ Whole runs of a session, by turns. The rate counts from the first batch to the l
 start-up would hide the difference. The processor time is that of the app and its workers, from the
 search for inputs to the end; what of it is beyond the few files is the price of a tiny file.
 
-ext4 takes up to 0.2 ms for a new file where a great many were deleted lately, as where tests run, and
-0.01 ms elsewhere: set TMPDIR to a fresh folder.
+ext4 takes up to 0.2 ms for a new file where a great many were deleted lately, as where tests run,
+and 0.01 ms elsewhere: set TMPDIR to a fresh folder.
 """
 
 from __future__ import annotations

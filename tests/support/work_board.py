@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from msgspec.structs import replace as with_fields
+
 from tui_balancer.leases import Directive, Share
 from tui_balancer.samples import Telemetry
 from tui_balancer.workers.wire.protocol import DeviceFacts, Task, TaskProgress, TaskResult, WorkerId
@@ -90,7 +92,10 @@ class ListBoard:
 
     def peek(self, worker: WorkerId) -> Task | None:
         with self.changed:
-            return replace(self.tasks[0], epoch=0) if self.tasks else None
+            if not self.tasks:
+                return None
+            files = tuple(with_fields(file, outputs=()) for file in self.tasks[0].files)
+            return replace(self.tasks[0], epoch=0, files=files)
 
     def wait_for_work(self, worker: WorkerId, timeout: float) -> None:
         with self.changed:

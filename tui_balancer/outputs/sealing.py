@@ -33,6 +33,10 @@ class Written:
     bytes: int
     mtime_ns: int = field(default=0, compare=False)
 
+    def __reduce__(self) -> tuple[type[Written], tuple[str, int, int]]:
+        """Pickle it in a fraction of the time: there is one a file."""
+        return Written, (self.sha256, self.bytes, self.mtime_ns)
+
 
 class MeasuredFile:
     """A new file that is written from its beginning to its end, and measured meanwhile.

@@ -177,8 +177,8 @@ class Manifest:
         """Return where the finished batches of a unit are kept: next to its first output."""
         return partial_path(self.output(unit_id))
 
-    def task(self, lease: Lease) -> Task:
-        """Return a lease as the worker sees it."""
+    def task(self, lease: Lease, *, to_write: bool = True) -> Task:
+        """Return a lease as the worker sees it; without outputs if it is only read ahead."""
         unit = lease.unit
         together = self.bundles.get(self.files[unit.unit_id].bundle, (unit.unit_id,))
         wanted = frozenset(unit.numbers)
@@ -186,7 +186,9 @@ class Manifest:
             unit_id=unit.unit_id,
             epoch=lease.epoch,
             files=tuple(
-                self._file_task(file_id, lease.epoch, wanted=file_id in wanted)
+                self._file_task(
+                    file_id, lease.epoch if to_write else None, wanted=file_id in wanted
+                )
                 for file_id in together
             ),
             partial=self.partial(unit.unit_id),
@@ -207,15 +209,20 @@ class Manifest:
         before = bisect_right(plans, unit.unit_id)
         return plans[before - 1] if before else 0
 
-    def _file_task(self, file_id: int, epoch: int, *, wanted: bool) -> FileTask:
+    def _file_task(self, file_id: int, epoch: int | None, *, wanted: bool) -> FileTask:
         file = self.files[file_id]
-        formats = (SHARD,) if file.is_shard else outputs_of(self.formats)
-        outputs = zip(formats, self.outputs(file_id), strict=True)
+        outputs: tuple[OutputTask, ...] = ()
+        if epoch is not None:
+            formats = (SHARD,) if file.is_shard else outputs_of(self.formats)
+            outputs = tuple(
+                OutputTask(one, temporary_path(path, epoch))
+                for one, path in zip(formats, self.outputs(file_id), strict=True)
+            )
         return FileTask(
             file_id=file_id,
             source=Path(file.source),
             source_sha256=file.sha256,
-            outputs=tuple(OutputTask(one, temporary_path(path, epoch)) for one, path in outputs),
+            outputs=outputs,
             wanted=wanted,
             stretch=stretch_of(file),
             shards=tuple(map(self.output, self.shards(file_id))),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as with_fields
 
 from tests.support.benches import bench_for, worker_setup
 from tests.support.checkpoints import make_checkpoint
@@ -144,7 +145,7 @@ def test_nothing_is_taken_over_from_another_input(
         source = one.file.source
         source.write_text(source.read_text().replace("MKV", "MKI", 1))
         checksum = hashlib.sha256(source.read_bytes()).hexdigest()
-        one.file = replace(one.file, source_sha256=checksum)
+        one.file = with_fields(one.file, source_sha256=checksum)
 
     assert attempts.finish() == fresh.finish()
 

@@ -74,7 +74,7 @@ class WorkerService:
         unit = self._coordinator.head(worker.device)
         if unit is None or self.manifest is None:
             return None
-        return self.manifest.task(Lease(unit, worker.device, epoch=0))
+        return self.manifest.task(Lease(unit, worker.device, epoch=0), to_write=False)
 
     def wait_for_work(self, worker: WorkerId, timeout: float) -> None:
         """See `WorkerApi.wait_for_work`."""

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import pytest
 import torch
+from msgspec.structs import replace as with_fields
 
 from tests.support.benches import bench_for, worker_setup
 from tests.support.checkpoints import make_checkpoint
@@ -117,7 +118,7 @@ def test_a_file_made_anew_has_the_bytes_that_it_had_in_its_bundle(
     bundle = run_task(bench, task_of(0, *files))
     alone = run_task(bench, task_of(1, files[1]))
     board.progress_reports.clear()
-    wanted = [replace(file, wanted=file is files[1]) for file in files]
+    wanted = [with_fields(file, wanted=file is files[1]) for file in files]
     anew = run_task(bench, task_of(0, *wanted, epoch=2))
 
     assert anew.files == (bundle.files[1],)
@@ -152,7 +153,7 @@ def test_what_was_cut_replaced_and_skipped_is_counted_and_written(
     bench = replace(bench, setup=replace(bench.setup, reading=ReadingRules(max_length=5)))
     file = write_file(tmp_path, 0, sequences=1)
     file.source.write_text(">long\nMKVLAAG\n>empty\n\n>odd\nMJJ\n")
-    file = replace(file, source_sha256=read_fasta(file.source, ReadingRules()).sha256)
+    file = with_fields(file, source_sha256=read_fasta(file.source, ReadingRules()).sha256)
     (result,) = run_task(bench, task_of(0, file)).files
 
     output = torch.load(file.outputs[0].temporary, weights_only=True)

@@ -1,0 +1,39 @@
+"""The files of a run as leases tell of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from tests.support.ledger_story import file
+from tui_balancer.run_folder.manifest import Manifest
+from tui_balancer.scheduler.model import Lease
+
+
+def manifest(tmp_path: Path) -> Manifest:
+    """A run of one file whose name has points, in two formats."""
+    one = replace(file(0), output="plate.7/a.b_ESM.pt")
+    return Manifest.of([one], tmp_path, ("virnucpro", "h5"))
+
+
+def test_a_file_has_an_output_a_format_and_an_index(tmp_path: Path) -> None:
+    run = manifest(tmp_path)
+    assert run.output_names(0) == (
+        "plate.7/a.b_ESM.pt",
+        "plate.7/a.b_ESM.h5",
+        "plate.7/a.b_ESM.tsv",
+    )
+    assert run.outputs(0) == tuple(tmp_path / name for name in run.output_names(0))
+
+
+def test_what_is_read_ahead_has_no_outputs_yet(tmp_path: Path) -> None:
+    run = manifest(tmp_path)
+    lease = Lease(run.file_unit(0), "cpu:0", 3)
+    (leased,) = run.task(lease).files
+    assert [one.temporary.name for one in leased.outputs] == [
+        "a.b_ESM.pt.3.tmp",
+        "a.b_ESM.h5.3.tmp",
+        "a.b_ESM.tsv.3.tmp",
+    ]
+    assert run.task(lease, to_write=False).files == (replace(leased, outputs=()),)
