@@ -67,9 +67,9 @@ SIZES = Sizes()
 Weights = dict[str, torch.Tensor]
 
 
-def random_weights(sizes: Sizes = SIZES, seed: int = 0) -> Weights:
+def random_weights(sizes: Sizes = SIZES) -> Weights:
     """Return the weights of a `BertModel` by the makers' names."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
 
     def matrix(outputs: int, inputs: int) -> torch.Tensor:
         values = torch.randn(outputs, inputs, generator=generator)
@@ -157,9 +157,9 @@ def hidden_states(weights: Weights, sizes: Sizes, tokens: torch.Tensor) -> list[
     return found
 
 
-def random_bases(length: int, seed: int = 0, letters: str = "ACGT") -> str:
+def random_bases(length: int, seed: int = 0) -> str:
     """Return a sequence."""
-    return "".join(random.Random(seed).choices(letters, k=length))
+    return "".join(random.Random(seed).choices("ACGT", k=length))
 
 
 def tokenizer(sizes: Sizes = SIZES) -> Tokenizer:
@@ -186,7 +186,6 @@ def padded(made: Tokenizer, sequences: Sequence[str]) -> torch.Tensor:
 def make_folder(
     folder: Path,
     sizes: Sizes = SIZES,
-    weights: Weights | None = None,
     *,
     prefix: str = "bert.",
     pickled: bool = False,
@@ -196,13 +195,11 @@ def make_folder(
     Args:
         folder: Made if missing.
         sizes: Of the model.
-        weights: Random ones if None.
         prefix: Of the body's names; DNABERT-2 has one, since it was saved with its head.
         pickled: In torch's format instead of safetensors'.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    body = weights if weights is not None else random_weights(sizes)
-    state = {f"{prefix}{name}": value for name, value in body.items()}
+    state = {f"{prefix}{name}": value for name, value in random_weights(sizes).items()}
     if prefix:
         state["cls.predictions.decoder.bias"] = torch.zeros(sizes.vocabulary)
     if pickled:

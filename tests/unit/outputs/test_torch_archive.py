@@ -17,8 +17,8 @@ from tui_balancer.outputs.torch_archive import VectorOf, save
 CONTENT = {"names": ["a", "b", "ä"], "counts": {"n": 3, "large": 2**40, "yes": True}, "none": []}
 
 
-def matrix_of(rows: int, width: int = 5) -> npt.NDArray[np.float32]:
-    numbers = np.arange(rows * width, dtype=np.float32).reshape(rows, width)
+def matrix_of(rows: int) -> npt.NDArray[np.float32]:
+    numbers = np.arange(rows * 5, dtype=np.float32).reshape(rows, 5)
     matrix: npt.NDArray[np.float32] = numbers / np.float32(7)
     return matrix
 

@@ -42,8 +42,8 @@ def report(
     )
 
 
-def nodes(devices: str = "auto", threads: int | None = None, card_workers: int = 1) -> Nodes:
-    return Nodes(DeviceRequest((devices,)), threads, card_workers)
+def nodes(devices: str = "auto", card_workers: int = 1) -> Nodes:
+    return Nodes(DeviceRequest((devices,)), None, card_workers)
 
 
 def test_cores_are_shared_out_alike_on_all_nodes() -> None:

@@ -40,7 +40,7 @@ def run_of(*models: str, inputs: tuple[tuple[str, ...], ...]) -> Any:
     )
 
 
-def held(*files: tuple[str, str], marks: tuple[str, ...] = ("_ESM",)) -> InputsHeld:
+def held(*files: tuple[str, str]) -> InputsHeld:
     """Return what a run has, by the paths and mirrored names of its inputs."""
     records = [
         replace(
@@ -48,13 +48,13 @@ def held(*files: tuple[str, str], marks: tuple[str, ...] = ("_ESM",)) -> InputsH
             file_id=number,
             name=name,
             source=source,
-            output=f"{name}{marks[0]}.pt",
+            output=f"{name}_ESM.pt",
             exact_name="",
             whole=-1,
         )
         for number, (source, name) in enumerate(files)
     ]
-    return InputsHeld(Manifest.of(records, Path("/out"), marks=marks))
+    return InputsHeld(Manifest.of(records, Path("/out"), marks=("_ESM",)))
 
 
 def test_inputs_go_to_every_model_or_to_the_one_that_is_named() -> None:

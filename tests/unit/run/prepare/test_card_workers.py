@@ -38,8 +38,8 @@ CARDS = tuple(SelectedDevice(f"cuda:{n}", "A Card", 24 * GIB, f"GPU-{n}", (8, 0)
 EMBEDDING = EmbeddingSettings(batch_tokens=16384, precision="bf16")
 
 
-def models(name: str = SMALL, tokens: int = 16384) -> list[Embedded]:
-    return [(UntrainedModel(name, 0).source(), replace(EMBEDDING, batch_tokens=tokens))]
+def models(name: str = SMALL) -> list[Embedded]:
+    return [(UntrainedModel(name, 0).source(), EMBEDDING)]
 
 
 def names(asked: WorkersPerGpu, *of: Embedded) -> list[str]:

@@ -26,7 +26,6 @@ from tui_balancer.run.prepare.plan import (
 )
 from tui_balancer.run.prepare.prepare import PreparedRun
 from tui_balancer.run.prepare.speeds import CUDA_FLOPS
-from tui_balancer.scheduler.model import TimeSettings
 from tui_balancer.scheduler.simulation.devices import Rules
 from tui_balancer.scheduler.simulation.run import SimulatedRun
 from tui_balancer.scheduler.simulation.simulate import simulate
@@ -39,16 +38,14 @@ MODEL = PreparedModel(
 
 def prepared(
     *weights: float,
-    stealing: bool = True,
     splitting: bool = False,
     further: tuple[PreparedModel, ...] = (),
 ) -> PreparedRun:
     pretended: Any = SimpleNamespace(
         specs=specs(*weights),
         devices=[SimpleNamespace(threads=1) for _ in weights],
-        settings=SimpleNamespace(balancing=BalancingSettings(TimeSettings(), stealing, splitting)),
+        settings=SimpleNamespace(balancing=BalancingSettings(splitting=splitting)),
         models=(MODEL, *further),
-        further=further,
     )
     return cast("PreparedRun", pretended)
 
