@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import threading
@@ -33,6 +34,9 @@ from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 
 ANSWER_SECONDS = 0.08
 """How long an answer waits for the number of files that were found."""
+
+_MANY = 10_000
+"""So many files are a matter of a tenth of a second for the garbage collector."""
 
 _STOPPING = "the run is being stopped"
 
@@ -181,6 +185,9 @@ class Additions:
         if self._held is not None:
             # Of many files this takes longer than an answer may.
             self._held.update()
+            if len(self._held.sources) > _MANY:
+                # They stay: the collector would hold up all answers while it looks through them.
+                gc.freeze()
         while (request := self._requests.get()) is not None:
             try:
                 self._serve(request)
