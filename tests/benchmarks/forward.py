@@ -83,7 +83,8 @@ def source_of(model: str) -> ModelSource:
 
 def is_there(contender: Contender, python: str) -> bool:
     """Whether a contender can run; say so if not."""
-    module = {"transformers": "transformers.models.esm", "faesm": "faesm.esm"}
+    module = {"faesm": "faesm.esm"}
+    module |= dict.fromkeys(("transformers", "compiled"), "transformers.models.esm")
     if contender.forward not in module:
         return True
     found = subprocess.run(

@@ -44,8 +44,9 @@ class Contender:
 
     Attributes:
         name: In the table.
-        forward: Which forward pass; fair-esm's and faesm's are of ESM-2 alone. `product` computes
-            as many FLOPs in the model's largest matrix product, which no forward pass exceeds.
+        forward: Which forward pass; fair-esm's and faesm's are of ESM-2 alone. `compiled` is
+            transformers' by `torch.compile`. `product` computes as many FLOPs in the model's
+            largest matrix product, which no forward pass exceeds.
         precision: Its number format.
         processes: How many compute at once.
         threads: Of each.
@@ -53,7 +54,7 @@ class Contender:
     """
 
     name: str
-    forward: Literal["extract", "transformers", "faesm", "packed", "product"]
+    forward: Literal["extract", "transformers", "compiled", "faesm", "packed", "product"]
     precision: Literal["fp32", "bf16"] = "fp32"
     processes: int = 1
     threads: int = CORES
@@ -74,6 +75,7 @@ GPU_CONTENDERS = (
     Contender("fair-esm extract.py", "extract"),
     Contender("HF transformers, sdpa", "transformers"),
     Contender("HF, sdpa, bf16, large batches", "transformers", "bf16", large_batches=True),
+    Contender("HF, compiled, bf16, large batches", "compiled", "bf16", large_batches=True),
     Contender("packed fp32", "packed"),
     Contender("packed bf16", "packed", "bf16"),
     Contender("one product fp32", "product"),

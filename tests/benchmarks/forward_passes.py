@@ -44,19 +44,46 @@ def work_of(contender: Contender, source: ModelSource, scratch: Path, device: st
         device: `cpu`, or one of CUDA's.
     """
     on_gpu, dtype = device != "cpu", DTYPES[contender.precision]
-    large = gpu_batch_tokens(source.shape) if on_gpu else CPU_BATCH_TOKENS
-    tokens = large if contender.large_batches else EXTRACT_TOKENS
+    tokens = batch_tokens(contender, source.shape, device)
     if contender.forward == "packed":
-        return packed(contender, source, scratch, device if on_gpu else "cpu:0", large)
+        return packed(contender, source, scratch, device if on_gpu else "cpu:0", tokens)
     if contender.forward == "product":
         prepare_torch(contender.threads)
-        return one_product(source.shape, torch.device(device), dtype, large)
-    if contender.forward == "transformers":
-        return transformers(source.shape, device, dtype, tokens)
+        return one_product(source.shape, torch.device(device), dtype, tokens)
+    if contender.forward in ("transformers", "compiled"):
+        compiled = contender.forward == "compiled"
+        return transformers(source.shape, device, dtype, tokens, compiled=compiled)
     loaded = load(source, scratch)
     assert isinstance(loaded, LoadedModel), "fair-esm's"
     make = fair_esm if contender.forward == "extract" else faesm
     return extracted(make(loaded, device, dtype), loaded, device, tokens)
+
+
+def batch_tokens(contender: Contender, shape: ModelShape, device: str) -> int:
+    """Return the tokens of a contender's batches at most, padding included."""
+    if contender.large_batches or contender.forward in ("packed", "product"):
+        return gpu_batch_tokens(shape) if device != "cpu" else CPU_BATCH_TOKENS
+    return EXTRACT_TOKENS
+
+
+def batches_of(
+    contender: Contender, shape: ModelShape, device: str, texts: Sequence[str]
+) -> list[list[str]]:
+    """Return sequences in the batches that a contender makes of them."""
+    tokens = batch_tokens(contender, shape, device)
+    if contender.forward != "extract":
+        return batched(texts, tokens, shape)
+    indices = fair_esm_dataset(texts).get_batch_indices(tokens, extra_toks_per_seq=1)
+    return [[texts[index] for index in batch] for batch in indices]
+
+
+def computed_tokens(
+    contender: Contender, shape: ModelShape, batches: Sequence[Sequence[str]]
+) -> int:
+    """Return the tokens that a contender computes for its batches: those of padding too."""
+    if contender.forward == "packed":
+        return sum(shape.alphabet.tokens(len(text)) for batch in batches for text in batch)
+    return sum(len(batch) * shape.alphabet.tokens(max(map(len, batch))) for batch in batches)
 
 
 def packed(
@@ -112,7 +139,7 @@ def extracted(states_of: States, loaded: LoadedModel, device: str, tokens: int) 
     """Return the loop of fair-esm's `scripts/extract.py --include mean` on a forward pass."""
 
     def run(texts: list[str]) -> None:
-        dataset = esm.FastaBatchedDataset([str(n) for n in range(len(texts))], texts)
+        dataset = fair_esm_dataset(texts)
         batches = dataset.get_batch_indices(tokens, extra_toks_per_seq=1)
         loader = torch.utils.data.DataLoader(
             dataset, collate_fn=loaded.alphabet.get_batch_converter(1022), batch_sampler=batches
@@ -126,6 +153,11 @@ def extracted(states_of: States, loaded: LoadedModel, device: str, tokens: int) 
     return run
 
 
+def fair_esm_dataset(texts: Sequence[str]) -> esm.FastaBatchedDataset:
+    """Return sequences as `extract.py` reads them."""
+    return esm.FastaBatchedDataset([str(n) for n in range(len(texts))], texts)
+
+
 def fair_esm(loaded: LoadedModel, device: str, dtype: torch.dtype) -> States:
     """Return fair-esm's own forward pass, up to the last layer."""
     layer, model = loaded.shape.layers, loaded.model.to(device, dtype)
@@ -133,11 +165,16 @@ def fair_esm(loaded: LoadedModel, device: str, dtype: torch.dtype) -> States:
     return lambda tokens: model(tokens, repr_layers=[layer])["representations"][layer].cpu()
 
 
-def transformers(shape: ModelShape, device: str, dtype: torch.dtype, tokens: int) -> Work:
+def transformers(
+    shape: ModelShape, device: str, dtype: torch.dtype, tokens: int, *, compiled: bool = False
+) -> Work:
     """Return a loop over padded batches of like lengths, with torch's fused attention."""
     from tests.benchmarks.transformers_models import model_of, padded_tokens
 
     model = model_of(shape, device, dtype)
+    if compiled:
+        # For batches of all sizes at once; else each new one is compiled.
+        model.compile(dynamic=True)
 
     def run(texts: list[str]) -> None:
         with torch.inference_mode():

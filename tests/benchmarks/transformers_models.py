@@ -11,13 +11,7 @@ from typing import Any
 
 import torch
 from torch.nn import functional
-from transformers import (
-    EsmcConfig,
-    EsmcModel,
-    EsmConfig,
-    EsmModel,
-    T5EncoderModel,
-)
+from transformers import EsmConfig, EsmModel, T5EncoderModel
 
 from tests.support.dnabert import MASKED, alibi_slopes
 from tests.support.t5 import config_of
@@ -90,6 +84,9 @@ def _esm1(shape: ModelShape) -> torch.nn.Module:
 
 
 def _esmc(shape: ModelShape) -> torch.nn.Module:
+    # Older versions have no ESM C, and yet the others.
+    from transformers import EsmcConfig, EsmcModel
+
     assert isinstance(shape, EsmcShape), "of this family"
     config = EsmcConfig(**_common(shape), intermediate_size=shape.inner)
     model: torch.nn.Module = EsmcModel._from_config(config, attn_implementation="sdpa")
