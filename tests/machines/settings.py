@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tui_balancer.cache import CACHE_VARIABLE
 from tui_balancer.process.compiled import COMPILERS
 
 ROOT = Path(__file__).parents[2]
@@ -110,7 +111,8 @@ def _processor(march: str, onednn: str, aten: str) -> Callable[[Path], Start]:
     """Return a start on an x86 processor that can do no more than this.
 
     oneDNN, torch and MKL heed variables; what we compile ourselves is compiled by a compiler of
-    the same name that has the last word about the processor.
+    the same name that has the last word about the processor. What is compiled for this one is in
+    another cache.
     """
 
     def start(scratch: Path) -> Start:
@@ -123,6 +125,7 @@ def _processor(march: str, onednn: str, aten: str) -> Callable[[Path], Start]:
                 wrapper.chmod(0o755)
         environment = {
             "PATH": f"{scratch}{os.pathsep}{os.environ['PATH']}",
+            CACHE_VARIABLE: str(scratch / "cache"),
             "ONEDNN_MAX_CPU_ISA": onednn,
             "ATEN_CPU_CAPABILITY": aten,
             "MKL_ENABLE_INSTRUCTIONS": "AVX2" if aten == "avx2" else "SSE4_2",
@@ -140,7 +143,7 @@ def _no_compiler(scratch: Path) -> Start:
                 link = scratch / program.name
                 link.unlink(missing_ok=True)
                 link.symlink_to(program)
-    return Start(environment={"PATH": str(scratch)})
+    return Start(environment={"PATH": str(scratch), CACHE_VARIABLE: str(scratch / "cache")})
 
 
 def _cron(scratch: Path) -> Start:

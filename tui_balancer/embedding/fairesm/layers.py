@@ -44,7 +44,7 @@ class Forward(Protocol):
 class PackedForward:
     """The forward pass for any device: torch's public functions, and on a CPU faster ones.
 
-    Those are oneDNN's products and attention by C of our own.
+    Those are oneDNN's products, or faster ones by C of our own, and attention by C of our own.
     """
 
     def __init__(

@@ -7,7 +7,6 @@ between; three times as fast is what keeps both in registers. It needs a C compi
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from ctypes import CDLL, c_double, c_long, c_void_p
 from functools import cache
 from itertools import pairwise
@@ -16,6 +15,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
+from tui_balancer.embedding.forward.threads import share_out
 from tui_balancer.embedding.packing import PackedBatch
 from tui_balancer.process.compiled import NotCompiled, compiled
 
@@ -40,7 +40,6 @@ class Library:
         self._rotate = library.rotate
         self._rotate.argtypes = [c_void_p] * 3 + [c_long] * 3
         self._rotate.restype = None
-        self._threads = ThreadPoolExecutor(torch.get_num_threads(), "attention")
 
     def attend(
         self,
@@ -86,13 +85,8 @@ class Library:
                 *(bias if bias is None else bias.data_ptr(), reach, scratch.data_ptr()),
             )
 
-        threads = torch.get_num_threads()
-        if threads == 1:
-            attend(0, pairs)
-        else:
-            # Each pair is computed by itself: how they are shared out changes no byte.
-            parts = pairwise(pairs * part // threads for part in range(threads + 1))
-            list(self._threads.map(lambda part: attend(*part), parts))
+        # Each pair is computed by itself: how they are shared out changes no byte.
+        share_out(pairs, attend)
         return result
 
     def rotate(self, states: torch.Tensor, positions: torch.Tensor, turns: torch.Tensor) -> None:

@@ -1,13 +1,15 @@
 """The matrix products of a transformer layer, each with what follows it.
 
 In float32 on a CPU, torch sends them to a BLAS that reaches less than half of some
-processors' speed; oneDNN, which torch carries too, reaches nearly all of it. In bfloat16 torch
-takes oneDNN itself, but for an activation goes over the result once more. oneDNN's operators are
-private, so they are used only where they exist and prove to be right.
+processors' speed; oneDNN, which torch carries too, reaches nearly all of it, and units for
+bfloat16, where a processor has them, go beyond it. In bfloat16 torch takes oneDNN itself, but for
+an activation goes over the result once more. oneDNN's operators are private and the units are
+reached by C of our own, so both are used only where they exist and prove to be right.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -16,6 +18,8 @@ from typing import Literal, NamedTuple, Protocol
 import torch
 from torch.nn import functional
 
+from tui_balancer.embedding.forward.split_products import BLOCK, SplitLibrary, split_library
+
 _PROBE_ERRORS = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 """Relative, of the formats that oneDNN is taken for.
 
@@ -23,6 +27,7 @@ float32 errs by 1e-7, the shorter formats that some processors offer instead by 
 by 4e-3, for that is how far apart its numbers are.
 """
 
+_log = logging.getLogger(__name__)
 
 Activation = Literal["gelu", "gelu_tanh", "relu", "silu"]
 
@@ -35,6 +40,16 @@ _PUBLIC: Mapping[Activation, Callable[[torch.Tensor], torch.Tensor]] = MappingPr
     }
 )
 """The activations in torch's words; GELU is exact, or by the hyperbolic tangent."""
+
+_IN_PLACE: Mapping[Activation, Callable[[torch.Tensor], torch.Tensor]] = MappingProxyType(
+    {
+        "gelu": torch.ops.aten.gelu_,
+        "gelu_tanh": partial(torch.ops.aten.gelu_, approximate="tanh"),
+        "relu": functional.relu_,
+        "silu": partial(functional.silu, inplace=True),
+    }
+)
+"""The same, where the numbers that they are given are needed no more."""
 
 _ONEDNN: Mapping[Activation, tuple[str, str]] = MappingProxyType(
     {
@@ -159,17 +174,61 @@ class OneDnnProducts:
         return result
 
 
+class SplitProducts(OneDnnProducts):
+    """Products in float32 by a CPU's units for bfloat16; few rows are left to oneDNN."""
+
+    def __init__(self, library: SplitLibrary) -> None:
+        """Take what computes them."""
+        super().__init__()
+        self._library = library
+
+    def linear(self, inputs: torch.Tensor, layer: Linear) -> torch.Tensor:
+        """See `Products`."""
+        if len(inputs) < BLOCK:
+            return super().linear(inputs, layer)
+        return self._library.product(inputs, *layer)
+
+    def activated(
+        self, inputs: torch.Tensor, layer: Linear, activation: Activation
+    ) -> torch.Tensor:
+        """See `Products`."""
+        if len(inputs) < BLOCK:
+            return super().activated(inputs, layer, activation)
+        return _IN_PLACE[activation](self._library.product(inputs, *layer))
+
+    def gated(
+        self, inputs: torch.Tensor, gate: Linear, layer: Linear, activation: Activation
+    ) -> torch.Tensor:
+        """See `Products`."""
+        if len(inputs) < BLOCK:
+            return super().gated(inputs, gate, layer, activation)
+        gates = self.activated(inputs, gate, activation)
+        return self._library.product(inputs, *layer, times=gates)
+
+    def added(self, inputs: torch.Tensor, layer: Linear, residual: torch.Tensor) -> torch.Tensor:
+        """See `Products`."""
+        if len(inputs) < BLOCK:
+            return super().added(inputs, layer, residual)
+        return self._library.product(inputs, *layer, added=residual)
+
+
 def choose_products(device: torch.device, dtype: torch.dtype) -> Products:
     """Return the fastest products that are right for a device and a number format."""
-    if device.type == "cpu" and dtype in _PROBE_ERRORS and _onednn_is_right(dtype):
+    if device.type != "cpu" or dtype not in _PROBE_ERRORS:
+        return PublicProducts()
+    if dtype == torch.float32 and (library := split_library()) is not None:
+        if _are_right(lambda: SplitProducts(library), dtype):
+            return SplitProducts(library)
+        _log.warning("the products by AMX err here: multiplying without it, which is slower")
+    if _are_right(OneDnnProducts, dtype):
         return OneDnnProducts()
     return PublicProducts()
 
 
-def _onednn_is_right(dtype: torch.dtype) -> bool:
-    """Whether oneDNN's private operators exist here and compute in the number format they say.
+def _are_right(make: Callable[[], OneDnnProducts], dtype: torch.dtype) -> bool:
+    """Whether products exist here and compute in the number format they say.
 
-    On processors with matrix units, a setting can make them compute float32 in a shorter one.
+    On processors with matrix units, a setting can make oneDNN compute float32 in a shorter one.
     """
     generator = torch.Generator().manual_seed(0)
     inputs, weight, gate, bias = (
@@ -186,7 +245,7 @@ def _onednn_is_right(dtype: torch.dtype) -> bool:
     )
     exact = _computed(PublicProducts(), *doubles)
     try:
-        products = OneDnnProducts()
+        products = make()
         got = _computed(products, *given)
         got.append(products.product(inputs, weight))
     except (AttributeError, RuntimeError, TypeError):

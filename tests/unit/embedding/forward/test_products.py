@@ -9,10 +9,13 @@ from tui_balancer.embedding.forward import products
 from tui_balancer.embedding.forward.products import (
     Activation,
     Linear,
+    OneDnnProducts,
     Products,
     PublicProducts,
+    SplitProducts,
     choose_products,
 )
+from tui_balancer.embedding.forward.split_products import BLOCK, SplitLibrary
 
 torch.set_num_threads(1)
 
@@ -30,13 +33,19 @@ def activations(numbers: torch.Tensor) -> dict[Activation, torch.Tensor]:
     }
 
 
+@pytest.fixture
+def without_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "split_library", lambda: None)
+
+
+@pytest.mark.parametrize("rows", [7, BLOCK])
 @pytest.mark.parametrize("candidate", [PublicProducts(), choose_products(CPU, torch.float32)])
-def test_products_equal_double_precision(candidate: Products) -> None:
+def test_products_equal_double_precision(candidate: Products, rows: int) -> None:
     generator = torch.Generator().manual_seed(1)
-    inputs = torch.randn(7, 48, generator=generator)
+    inputs = torch.randn(rows, 48, generator=generator)
     layer = Linear(torch.randn(96, 48, generator=generator), torch.randn(96, generator=generator))
     bare = Linear(torch.randn(96, 48, generator=generator))
-    residual = torch.randn(7, 96, generator=generator)
+    residual = torch.randn(rows, 96, generator=generator)
     assert layer.bias is not None
     exact = inputs.double() @ layer.weight.double().T + layer.bias.double()
     factor = inputs.double() @ bare.weight.double().T
@@ -103,6 +112,7 @@ class Missing(Right):
         raise AttributeError("no such operator")
 
 
+@pytest.mark.usefixtures("without_units")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_onednn_is_taken_wherever_it_is_right(
     monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
@@ -111,6 +121,7 @@ def test_onednn_is_taken_wherever_it_is_right(
     assert type(choose_products(CPU, dtype)) is Right
 
 
+@pytest.mark.usefixtures("without_units")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("onednn", [Shorter, WithoutUnits, Missing])
 def test_onednn_is_not_taken_where_it_is_wrong_or_cannot(
@@ -128,3 +139,59 @@ def test_onednn_is_not_asked_for_what_it_is_not_faster_in(
 ) -> None:
     monkeypatch.setattr(products, "OneDnnProducts", Right)
     assert type(choose_products(torch.device(device), dtype)) is PublicProducts
+
+
+class Units(SplitLibrary):
+    """Stands in for the compiled products of a processor that has units for them."""
+
+    def __init__(self, error: float = 0.0) -> None:
+        self._error, self.rows = error, list[int]()
+
+    def product(
+        self,
+        inputs: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None = None,
+        added: torch.Tensor | None = None,
+        times: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        self.rows.append(len(inputs))
+        linear = PublicProducts().linear(inputs, Linear(weight, bias)) * (1 + self._error)
+        return (linear + (0 if added is None else added)) * (1 if times is None else times)
+
+
+def test_a_processors_units_are_taken_for_float32_where_they_are_right(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(products, "OneDnnProducts", Right)
+    monkeypatch.setattr(products, "split_library", Units)
+    assert type(choose_products(CPU, torch.float32)) is SplitProducts
+    assert type(choose_products(CPU, torch.bfloat16)) is Right
+    assert type(choose_products(torch.device("mps"), torch.float32)) is PublicProducts
+
+
+def test_units_that_err_are_not_taken_and_the_log_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(products, "OneDnnProducts", Right)
+    monkeypatch.setattr(products, "split_library", lambda: Units(error=1e-4))
+    assert type(choose_products(CPU, torch.float32)) is Right
+    assert "err here" in caplog.text
+
+
+def test_fewer_rows_than_the_units_take_at_once_are_left_to_onednn() -> None:
+    try:
+        onednn = OneDnnProducts()
+    except AttributeError:
+        pytest.skip("torch without oneDNN")
+    units, layer = Units(), Linear(torch.randn(16, 16))
+    split = SplitProducts(units)
+    for rows in (BLOCK - 1, BLOCK):
+        inputs, other = torch.randn(rows, 16), torch.randn(rows, 16)
+        split.linear(inputs, layer)
+        split.added(inputs, layer, other)
+        split.activated(inputs, layer, "silu")
+        split.gated(inputs, layer, layer, "silu")
+    assert set(units.rows) == {BLOCK}
+    few = torch.randn(BLOCK - 1, 16)
+    assert torch.equal(split.linear(few, layer), onednn.linear(few, layer))
