@@ -56,6 +56,7 @@ def test_it_measures_the_processor_with_cut_models(
     command.main([*options, "--results", str(tmp_path)], run_here)
     results = written(tmp_path)
     assert of_kind(results, "failed", "skipped") == []
+    assert [one["name"] for one in results.lines("step")] == ["rates", "passes-8M"]
     assert {one["what"] for one in results.lines("rate")} == {"bf16", "fp32", "bandwidth"}
     forward = of_kind(results, "forward")
     blocks = Counter(one["contender"] for one in forward)

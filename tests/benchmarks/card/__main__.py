@@ -93,6 +93,8 @@ def _measure(steps: Sequence[Step], context: Context, start: Start | None) -> No
                 continue
             print(f"{step.name}: {left:.0f} s are left", flush=True)
             (start or _run_in_a_process)(step, context)
+            # The next estimates.
+            context.results.write("step", name=step.name, seconds=left - context.left)
     finally:
         if making is not None:
             _end(making)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from statistics import median
 
 import torch
 
@@ -92,6 +93,7 @@ def _measure(
 
     works = {name: one.work for name, one in there.items()}
     sizes = {name: _sizes(one, source.shape) for name, one in there.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in there}
     for block in by_turns(works, context.blocks, context.block_seconds, device, failed):
         context.results.write(
             "forward",
@@ -104,10 +106,11 @@ def _measure(
             passes=block.passes,
             **sizes[block.name],
         )
+        seconds[block.name].append(block.seconds / block.passes)
     context.results.write("state", after=model, **state(context.device))
-    for one in () if by_compiler else there.values():
-        if one.contender.forward == OURS and one.contender.precision == "bf16":
-            _write_kernels(context, model, one)
+    for name, one in () if by_compiler else there.items():
+        if one.contender.forward == OURS and one.contender.precision == "bf16" and seconds[name]:
+            _write_kernels(context, model, one, median(seconds[name]))
 
 
 def _prepared(context: Context, source: ModelSource, contender: Contender) -> Prepared:
@@ -154,7 +157,7 @@ def _sizes(one: Prepared, shape: ModelShape) -> dict[str, float]:
     }
 
 
-def _write_kernels(context: Context, model: str, one: Prepared) -> None:
+def _write_kernels(context: Context, model: str, one: Prepared, pass_seconds: float) -> None:
     """Write how long each kernel of a pass takes, next to the pass without a profiler."""
     try:
         seconds = kernel_seconds(one.work, torch.device(context.device))
@@ -162,7 +165,7 @@ def _write_kernels(context: Context, model: str, one: Prepared) -> None:
             "kernels",
             model=model,
             contender=one.contender.name,
-            pass_seconds=one.seconds,
+            pass_seconds=pass_seconds,
             seconds=seconds,
         )
     except Exception as error:

@@ -22,7 +22,7 @@ class Results:
 
         Args:
             kind: `card`, `state`, `tried`, `rate`, `forward`, `kernels`, `workers`, `test`,
-                `skipped` or `failed`.
+                `step`, `skipped` or `failed`.
             facts: The rest of the line.
         """
         with self.path.open("a", encoding="utf-8") as file:

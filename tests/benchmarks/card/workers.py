@@ -70,4 +70,5 @@ def run_tests(context: Context) -> None:
             last = line.strip() or last
             if found := _TEST_LINE.match(line):
                 context.results.write("test", name=found[1], outcome=found[2].lower())
-    context.results.write("test", name=TESTS, outcome=f"exit code {process.returncode}", last=last)
+    outcome = f"exit code {process.returncode} ({last.strip('= ')})"
+    context.results.write("test", name=TESTS, outcome=outcome)
