@@ -142,13 +142,15 @@ def test_a_sample_is_padded_as_the_file_it_stands_for(contender: Contender) -> N
     again = batches_of(contender, shape, "cuda:0", texts)
     assert sorted(map(sorted, again)) == sorted(map(sorted, least))
     assert sum(map(len, least)) < sum(map(len, samples.batches)) / 10
-    of_sample, of_file = (
-        computed_tokens(contender, shape, batches)
-        / sum(shape.alphabet.tokens(len(text)) for batch in batches for text in batch)
-        for batches in (least, samples.batches)
-    )
-    assert of_sample == pytest.approx(of_file, abs=0.01)
-    assert (of_file == 1) == (contender.forward == "packed")
+    padding, flops = [], []
+    for batches in (least, samples.batches):
+        lengths = [len(text) for batch in batches for text in batch]
+        tokens = sum(map(shape.alphabet.tokens, lengths))
+        padding.append(computed_tokens(contender, shape, batches) / tokens)
+        flops.append(sum(map(shape.sequence_flops, lengths)) / sum(lengths))
+    assert padding[0] == pytest.approx(padding[1], abs=0.01)
+    assert (padding[1] == 1) == (contender.forward == "packed")
+    assert flops[0] == pytest.approx(flops[1], rel=0.02)
 
 
 def test_the_table_has_medians_ratios_and_shares(tmp_path: Path) -> None:
