@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -21,14 +23,26 @@ from tui_balancer.scheduler.commands import (
     AddFiles,
     Command,
     DrainDevice,
+    MoveUnits,
     PauseAll,
+    ReorderUnits,
+    RetryUnits,
     SetPolicy,
+    SkipUnits,
     StartDevice,
+    Undo,
 )
 from tui_balancer.scheduler.model import DeviceState, TimeSettings
+from tui_balancer.view.names import FileSelection
 
 ADDED_SHARE = 5
 """A big addition has a file for so many of the run."""
+
+HALF = FileSelection(waiting="*[02468].faa")
+"""Every other file."""
+
+HALVES = 3
+"""How often half of the files are changed in every way."""
 
 SWAPS = 6
 POLL_SECONDS = 0.005
@@ -95,6 +109,25 @@ def swap(run: AttachClient) -> tuple[list[float], list[float]]:
     return drains, starts
 
 
+@contextmanager
+def others(asked: Mapping[str, Callable[[], object]]) -> Iterator[dict[str, float]]:
+    """Ask for something again and again meanwhile; yield the longest that each took."""
+    worst, over = dict.fromkeys(asked, 0.0), threading.Event()
+
+    def ask_all() -> None:
+        while not over.wait(POLL_SECONDS):
+            for kind, ask in asked.items():
+                began = time.perf_counter()
+                ask()
+                worst[kind] = max(worst[kind], 1e3 * (time.perf_counter() - began))
+
+    asking = threading.Thread(target=ask_all)
+    asking.start()
+    yield worst
+    over.set()
+    asking.join()
+
+
 def add_many(folder: Path, run: AttachClient) -> tuple[float, float, dict[str, float]]:
     """Add a folder; return the milliseconds until its answer and until all is added.
 
@@ -102,21 +135,47 @@ def add_many(folder: Path, run: AttachClient) -> tuple[float, float, dict[str, f
     """
     other, before = connected(folder), run.snapshot().totals.files
     added = before + len([*(folder / "late").rglob("*.faa")])
-    asked: dict[str, Callable[[], object]] = {
+    asked = {
         "a snapshot": other.snapshot,
         "a command": lambda: other.execute(SetPolicy(TimeSettings(time.monotonic()))),
     }
-    worst = dict.fromkeys(asked, 0.0)
-    began = time.perf_counter()
-    answer = timed(run, AddFiles((str(folder / "late"),)))
-    while True:
-        for kind, ask in asked.items():
-            since = time.perf_counter()
-            ask()
-            worst[kind] = max(worst[kind], 1e3 * (time.perf_counter() - since))
+    with others(asked) as worst:
+        began = time.perf_counter()
+        answer = timed(run, AddFiles((str(folder / "late"),)))
+        while run.snapshot().totals.files < added:
             time.sleep(POLL_SECONDS)
-        if other.snapshot().totals.files >= added:
-            return answer, 1e3 * (time.perf_counter() - began), worst
+        until = 1e3 * (time.perf_counter() - began)
+    return answer, until, worst
+
+
+def change_half(folder: Path, run: AttachClient) -> dict[str, list[float]]:
+    """Change half of the files in every way; return the milliseconds until each answer.
+
+    What a person names by a glob is looked for in this time.
+    """
+    other, chosen = connected(folder), run.files(HALF).numbers
+    steps: tuple[tuple[str, Callable[[], Command]], ...] = (
+        ("move --waiting GLOB", lambda: MoveUnits(run.files(HALF).numbers, "cpu:0")),
+        ("undo a move", Undo),
+        ("first --waiting GLOB", lambda: ReorderUnits(run.files(HALF).numbers, first=True)),
+        ("undo a reorder", Undo),
+        ("last --waiting GLOB", lambda: ReorderUnits(run.files(HALF).numbers, first=False)),
+        ("undo a reorder", Undo),
+        ("skip --waiting GLOB", lambda: SkipUnits(run.files(HALF).numbers)),
+        ("undo a skip", Undo),
+        ("skip --waiting GLOB", lambda: SkipUnits(run.files(HALF).numbers)),
+        ("retry", lambda: RetryUnits(chosen)),
+    )
+    took: dict[str, list[float]] = {}
+    with others({"meanwhile a snapshot": other.snapshot}) as worst:
+        for _ in range(HALVES):
+            for kind, command in steps:
+                began = time.perf_counter()
+                outcome = run.execute(command())
+                took.setdefault(kind, []).append(1e3 * (time.perf_counter() - began))
+                assert outcome.accepted, outcome
+                time.sleep(1.0)
+    return {**took, **{kind: [one] for kind, one in worst.items()}}
 
 
 def print_changes(folder: Path, files: int) -> None:
@@ -133,8 +192,10 @@ def print_changes(folder: Path, files: int) -> None:
     run = connected(folder)
     drains, starts = swap(run)
     added = [timed(run, AddFiles((str(path),))) for path in (folder / "single").rglob("*.faa")]
+    halves = change_half(folder, run)
     answer, until, worst = add_many(folder, run)
     rows = {
+        **{f"{kind}, {files // 2:,} files": took for kind, took in halves.items()},
         f"drain, {files // 2:,} files": drains[:1],
         f"drain, {files:,} files": drains[1:],
         "start": starts,
@@ -144,5 +205,5 @@ def print_changes(folder: Path, files: int) -> None:
         **{f"meanwhile {kind}": [took] for kind, took in worst.items()},
     }
     for kind, took in rows.items():
-        print(f"{kind:<34}{median(took):>10.1f}{max(took):>10.1f}", flush=True)
+        print(f"{kind:<38}{median(took):>10.1f}{max(took):>10.1f}", flush=True)
     app.communicate()

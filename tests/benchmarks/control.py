@@ -5,8 +5,9 @@ Prints how long each kind of request takes until its answer is there, median and
 share of a core that the run's process takes for 20 clients at once, above what it takes without
 them: `status` as a command in a loop, each on a core of its own (a connection each time, with the
 pause that the start of the program takes), and clients that ask on one connection without a pause.
-Then drains, starts devices and adds files in a real run of as many files, and prints how long that
-takes, and how long others wait while many files are added. `--only` prints one of the two.
+Then drains and starts devices, changes half of the files in every way, and adds files in a real run
+of as many files; prints how long that takes, and how long others wait meanwhile. `--only` prints
+one of the two.
 """
 
 from __future__ import annotations
@@ -205,7 +206,7 @@ def main() -> None:
     if options.only != "changes":
         requests(options.devices, options.files, options.times, options.seconds)
     if options.only != "requests":
-        print(f"\n{'a real run, 2 devices':<34}{'median ms':>10}{'worst ms':>10}")
+        print(f"\n{'a real run, 2 devices':<38}{'median ms':>10}{'worst ms':>10}")
         with TemporaryDirectory() as name:
             print_changes(Path(name), options.files)
 

@@ -21,12 +21,13 @@ from tui_balancer.ledger.changes import (
     FileLeftOut,
     FileReopened,
     FileRescanned,
+    FilesRetried,
+    FilesSkipped,
     LeaseEnded,
     LeaseGranted,
     OutputsOwned,
     UnitBrokenUp,
     UnitFailed,
-    UnitReopened,
 )
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import DeviceUsed, EventRecord, FileRecord, LeaseEnd
@@ -123,19 +124,26 @@ def _apply(connection: sqlite3.Connection, session: int, change: Change) -> None
                 "WHERE id = ? AND state IN ('waiting', 'leased')",
                 *(reason, cause.value, file_id),
             )
-        case UnitFailed(unit, reason, cause, by_hand):
+        case UnitFailed(unit, reason, cause):
             update(
                 connection,
-                "UPDATE files SET state = 'failed', reason = ?, cause = ?, by_hand = ? "
+                "UPDATE files SET state = 'failed', reason = ?, cause = ? "
                 "WHERE unit = ? AND state IN ('waiting', 'leased')",
-                *(reason, cause.value, by_hand, unit),
+                *(reason, cause.value, unit),
             )
-        case UnitReopened(unit, reason):
-            update(
+        case FilesSkipped(file_ids, reason):
+            _update_each(
+                connection,
+                "UPDATE files SET state = 'failed', reason = ?, cause = '', by_hand = 1 "
+                "WHERE id = ? AND state IN ('waiting', 'leased')",
+                [(reason, file_id) for file_id in file_ids],
+            )
+        case FilesRetried(file_ids, reason):
+            _update_each(
                 connection,
                 f"UPDATE files SET state = 'waiting', reason = ?, cause = '', {_NO_OUTPUT} "
-                "WHERE unit = ? AND state = 'failed'",
-                *(reason, unit),
+                "WHERE id = ? AND state = 'failed'",
+                [(reason, file_id) for file_id in file_ids],
             )
         case UnitBrokenUp(unit):
             update(

@@ -88,19 +88,26 @@ class FileReopened:
 
 @dataclass(frozen=True, slots=True)
 class UnitFailed:
-    """The files of a unit, none of which is done, will not be; `by_hand` if a person skipped it."""
+    """The files of a unit, none of which is done, will not be."""
 
     unit: int
     reason: str
     cause: FailureCause = FailureCause.UNEXPECTED
-    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class UnitReopened:
-    """The files of a unit that failed as a whole wait again."""
+class FilesSkipped:
+    """A person skipped waiting files: they have failed."""
 
-    unit: int
+    file_ids: tuple[int, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilesRetried:
+    """Files that failed, in whole units, wait again."""
+
+    file_ids: tuple[int, ...]
     reason: str
 
 
@@ -136,7 +143,8 @@ Change = (
     | FileReopened
     | FileRescanned
     | UnitFailed
-    | UnitReopened
+    | FilesSkipped
+    | FilesRetried
     | UnitBrokenUp
     | DeviceUsed
     | FileLeftOut

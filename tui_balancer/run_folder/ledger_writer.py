@@ -10,19 +10,19 @@ from dataclasses import replace
 
 from msgspec import to_builtins
 
-from tui_balancer.failures import FailureCause
 from tui_balancer.ledger.changes import (
     Change,
     Entry,
     FileDone,
     FileFailed,
     FileLeftOut,
+    FilesRetried,
+    FilesSkipped,
     LeaseEnded,
     LeaseGranted,
     OutputsOwned,
     UnitBrokenUp,
     UnitFailed,
-    UnitReopened,
 )
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.records import DeviceUsed, EventRecord, LeaseEnd
@@ -31,6 +31,7 @@ from tui_balancer.scheduler.events import (
     DoneEvent,
     Event,
     FailureEvent,
+    GroupEvent,
     LeaseEvent,
     PartEvent,
     RetryEvent,
@@ -154,10 +155,10 @@ class LedgerWriter:
             case UnbundleEvent(unit_id=unit_id, epoch=epoch):
                 died = self._ended(unit_id, epoch, LeaseEnd.WORKER_DIED, event.seconds)
                 return (*died, UnitBrokenUp(unit_id))
-            case SkipEvent(unit_id=unit_id):
-                return (UnitFailed(unit_id, event.reason, FailureCause.NONE, by_hand=True),)
-            case RetryEvent(unit_id=unit_id):
-                return (UnitReopened(unit_id, "retried by hand"),)
+            case SkipEvent():
+                return (FilesSkipped(_numbers(event), event.reason),)
+            case RetryEvent():
+                return (FilesRetried(_numbers(event), "retried by hand"),)
         return ()
 
     def _ended(
@@ -165,6 +166,10 @@ class LedgerWriter:
     ) -> tuple[Change, ...]:
         self._out.remove((unit_id, epoch))
         return (LeaseEnded(unit_id, epoch, how, seconds, charged),)
+
+
+def _numbers(event: GroupEvent) -> tuple[int, ...]:
+    return tuple([number for files in event.files for number in files])
 
 
 def event_record(event: Event) -> EventRecord:

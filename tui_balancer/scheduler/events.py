@@ -13,6 +13,7 @@ from msgspec import Struct
 from tui_balancer.failures import FailureCause
 from tui_balancer.notices import Notice
 from tui_balancer.scheduler.model import RETURNED, DeviceState, ReturnCause
+from tui_balancer.scheduler.unit_order import files_by_unit
 
 
 class Event(Struct, frozen=True, tag_field="event"):
@@ -37,6 +38,21 @@ class AttemptEvent(UnitEvent, frozen=True):
 
     device: str
     epoch: int
+
+
+class GroupEvent(UnitEvent, frozen=True, kw_only=True):
+    """An event of one unit or of many; those have the number of the first, and a common name.
+
+    Attributes:
+        units: All of them in their order, as `queue_order` encodes them; empty for a single file.
+    """
+
+    units: bytes = b""
+
+    @property
+    def files(self) -> list[tuple[int, ...]]:
+        """The numbers of the files of each unit, of which the first is the unit's."""
+        return files_by_unit(self.units) or [(self.unit_id,)]
 
 
 class AssignmentEvent(Event, frozen=True, tag="assignment"):
@@ -96,14 +112,14 @@ class StealEvent(UnitEvent, frozen=True, tag="steal"):
     first: bool = True
 
 
-class MoveEvent(UnitEvent, frozen=True, tag="move"):
-    """A person moved a file; within one queue, only its position has changed.
+class MoveEvent(GroupEvent, frozen=True, tag="move"):
+    """A person moved waiting units; within one queue, only their positions have changed.
 
     Attributes:
-        source: The device it waited for.
-        target: The device it waits for now.
+        source: The device they waited for.
+        target: The device they wait for now.
         reason: Details, if any.
-        first: Whether it is at the front of that device's queue, not at the end.
+        first: Whether they are at the front of that device's queue, not at the end.
     """
 
     source: str
@@ -112,30 +128,27 @@ class MoveEvent(UnitEvent, frozen=True, tag="move"):
     first: bool = False
 
 
-class SkipEvent(UnitEvent, frozen=True, tag="skip"):
-    """A person skipped a waiting unit.
+class SkipEvent(GroupEvent, frozen=True, tag="skip"):
+    """A person skipped waiting units.
 
     Attributes:
-        device: The device it waited for.
+        device: The device they waited for.
         reason: The reason as text.
-        files: Numbers of a bundle's files; empty for a single file.
     """
 
     by_hand: ClassVar[bool] = True
 
     device: str
     reason: str
-    files: tuple[int, ...] = ()
 
 
-class RetryEvent(UnitEvent, frozen=True, tag="retry"):
-    """A person retried a failed or skipped unit, which waits for this device; `files` as above.
+class RetryEvent(GroupEvent, frozen=True, tag="retry"):
+    """A person retried failed or skipped units, which wait for this device.
 
-    It is at the end of that device's queue, or at the front if `first`.
+    They are at the end of that device's queue, or at the front if `first`.
     """
 
     device: str
-    files: tuple[int, ...] = ()
     first: bool = False
 
 

@@ -60,7 +60,7 @@ class Unit(Struct, frozen=True, gc=False):
     @property
     def numbers(self) -> tuple[int, ...]:
         """Numbers of its files."""
-        return tuple(part.unit_id for part in self.parts) or (self.unit_id,)
+        return tuple([part.unit_id for part in self.parts]) or (self.unit_id,)
 
 
 def bundle_of(files: Sequence[Unit]) -> Unit:
@@ -69,7 +69,7 @@ def bundle_of(files: Sequence[Unit]) -> Unit:
         return files[0]
     return Unit(
         unit_id=files[0].unit_id,
-        name=f"{len(files)} files: {files[0].name} …",
+        name=name_together(len(files), files[0]),
         sequences=sum(file.sequences for file in files),
         residues=sum(file.residues for file in files),
         cost=sum(file.cost for file in files),
@@ -78,6 +78,11 @@ def bundle_of(files: Sequence[Unit]) -> Unit:
         model=files[0].model,
         priority=max(file.priority for file in files),
     )
+
+
+def name_together(files: int, first: Unit) -> str:
+    """Return the name of several files of which this is the first."""
+    return f"{files:,} files: {first.name} …"
 
 
 class Lease(Struct, frozen=True):

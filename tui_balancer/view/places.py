@@ -97,9 +97,10 @@ class FilePlaces(RunView):
         """See `RunView`."""
         self._put(event.unit_id, event.target, first=event.first)
 
-    def moved(self, event: MoveEvent) -> None:
+    def moved(self, event: MoveEvent, units: Sequence[int]) -> None:
         """See `RunView`."""
-        self._put(event.unit_id, event.target, first=event.first)
+        for unit_id in reversed(units) if event.first else units:
+            self._put(unit_id, event.target, first=event.first)
 
     def leased(self, event: LeaseEvent) -> None:
         """See `RunView`."""
@@ -140,10 +141,11 @@ class FilePlaces(RunView):
 
     def reopened(self, event: RetryEvent, files: Sequence[int]) -> None:
         """See `RunView`."""
-        shards = self._files[event.unit_id].shards
-        if not shards or self._all_done(event.unit_id):
-            self._bundle(event.unit_id, tuple(files))
-            self._put(event.unit_id, event.device, first=event.first)
+        unit_id = files[0]
+        shards = self._files[unit_id].shards
+        if not shards or self._all_done(unit_id):
+            self._bundle(unit_id, files)
+            self._put(unit_id, event.device, first=event.first)
             return
         self._set(_WAITS, files)
         for shard in shards:

@@ -196,7 +196,7 @@ class Problems(RunView):
         if isinstance(event, FailureEvent) and not event.by_hand and event.whole is None:
             self.add_failure(event.unit_id, event.unit_name, event.cause, event.reason)
 
-    def reopened(self, event: RetryEvent, files: Sequence[int]) -> None:
+    def reopened(self, _event: RetryEvent, files: Sequence[int]) -> None:
         """See `RunView`."""
         for number in files:
             group = self._failed.pop(number, None)
@@ -205,7 +205,7 @@ class Problems(RunView):
                 group.waiting[number] = None
                 self._waiting[number] = group
                 self.changes += 1
-        self._retried[event.unit_id] = files
+        self._retried[files[0]] = files
 
     def leased(self, event: LeaseEvent) -> None:
         """See `RunView`."""

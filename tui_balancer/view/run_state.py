@@ -92,8 +92,8 @@ class RunView:
     def stolen(self, event: StealEvent) -> None:
         """A unit is now first in another device's queue."""
 
-    def moved(self, event: MoveEvent) -> None:
-        """A person moved a waiting unit."""
+    def moved(self, event: MoveEvent, units: Sequence[int]) -> None:
+        """A person moved these waiting units."""
 
     def split(self, event: SplitEvent) -> None:
         """A device joined another device's unit."""
@@ -120,7 +120,7 @@ class RunView:
         """These files will have no outputs."""
 
     def reopened(self, event: RetryEvent, files: Sequence[int]) -> None:
-        """These files have failed, and wait again."""
+        """The files of a unit have failed, and wait again; the first has the unit's number."""
 
     def device_changed(self, event: DeviceEvent) -> None:
         """The state of a device has changed."""
@@ -184,13 +184,20 @@ class RunState:
         for event in events:
             self.apply(event)
 
+    def _move(self, event: MoveEvent) -> None:
+        units = [files[0] for files in event.files]
+        for tell in self._told["moved"]:
+            tell(event, units)
+
     def _skip(self, event: SkipEvent) -> None:
+        numbers = [number for files in event.files for number in files]
         for tell in self._told["failed"]:
-            tell(event, event.files or (event.unit_id,))
+            tell(event, numbers)
 
     def _retry(self, event: RetryEvent) -> None:
-        for tell in self._told["reopened"]:
-            tell(event, event.files or (event.unit_id,))
+        for files in event.files:
+            for tell in self._told["reopened"]:
+                tell(event, files)
 
     def _lease(self, event: LeaseEvent) -> None:
         self.leases.setdefault(event.unit_id, {})[event.epoch] = event
@@ -282,7 +289,7 @@ _MEANINGS: Final[dict[type[Event], Callable[[RunState, Any], None]]] = {
     AssignmentEvent: _told("assigned"),
     AddedEvent: _told("added"),
     StealEvent: _told("stolen"),
-    MoveEvent: _told("moved"),
+    MoveEvent: RunState._move,
     SkipEvent: RunState._skip,
     RetryEvent: RunState._retry,
     SplitEvent: _told("split"),

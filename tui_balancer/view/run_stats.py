@@ -71,7 +71,7 @@ class RunStats(RunView):
         self.warnings: list[Notice] = []
         self.devices: defaultdict[str, DeviceTally] = defaultdict(DeviceTally)
         self.first_lease: float | None = None
-        self._failures: dict[int, FailedFile] = {}
+        self._failures: dict[int, FailureEvent | SkipEvent] = {}
         self._files: Sequence[Unit] = ()
         self._errors = array("f")
         self._last_done = 0.0
@@ -106,9 +106,9 @@ class RunStats(RunView):
         """See `RunView`."""
         self.splits += 1
 
-    def moved(self, _event: MoveEvent) -> None:
+    def moved(self, _event: MoveEvent, units: Sequence[int]) -> None:
         """See `RunView`."""
-        self.moves += 1
+        self.moves += len(units)
 
     def added(self, event: AddedEvent) -> None:
         """See `RunView`."""
@@ -134,12 +134,8 @@ class RunStats(RunView):
             self._errors.append(abs(event.predicted_seconds / event.compute_seconds - 1))
 
     def failed(self, event: FailureEvent | SkipEvent, files: Sequence[int]) -> None:
-        """See `RunView`; a shard fails its file, and has nothing to answer for itself."""
-        cause = FailureCause.NONE if isinstance(event, SkipEvent) else event.cause
-        for number in files:
-            if number >= len(self._files) or self._files[number].whole is None:
-                name = event.unit_name if len(files) == 1 else self._files[number].name
-                self._failures[number] = FailedFile(name, event.reason, event.by_hand, cause)
+        """See `RunView`."""
+        self._failures |= dict.fromkeys(files, event)
 
     def reopened(self, _event: RetryEvent, files: Sequence[int]) -> None:
         """See `RunView`."""
@@ -164,12 +160,12 @@ class RunStats(RunView):
     @property
     def failures(self) -> tuple[FailedFile, ...]:
         """The failed files that were not retried, in order of failure."""
-        return tuple(one for one in self._failures.values() if not one.by_hand)
+        return self._without_output(by_hand=False)
 
     @property
     def skips(self) -> tuple[FailedFile, ...]:
         """The files that a person has skipped, in order."""
-        return tuple(one for one in self._failures.values() if one.by_hand)
+        return self._without_output(by_hand=True)
 
     def idle_seconds(self, device: str) -> float | None:
         """Return how long a device was there without batches of finished files in flight.
@@ -217,6 +213,21 @@ class RunStats(RunView):
         work = [(one.cost, one.compute_seconds) for one in self.devices.values()]
         away = [self._away(one) for one in self.devices.values()]
         return fluid_efficiency(work, self._working_seconds, away)
+
+    def _without_output(self, *, by_hand: bool) -> tuple[FailedFile, ...]:
+        # A shard fails its file, and has nothing to answer for itself.
+        return tuple(
+            self._failed_file(number, event)
+            for number, event in self._failures.items()
+            if event.by_hand is by_hand
+            and (number >= len(self._files) or self._files[number].whole is None)
+        )
+
+    def _failed_file(self, number: int, event: FailureEvent | SkipEvent) -> FailedFile:
+        if isinstance(event, FailureEvent):
+            return FailedFile(event.unit_name, event.reason, event.by_hand, event.cause)
+        name = self._files[number].name if event.units else event.unit_name
+        return FailedFile(name, event.reason, event.by_hand, FailureCause.NONE)
 
     def _away(self, device: DeviceTally) -> float:
         """Return how long a device was drained while files were worked on."""

@@ -100,7 +100,7 @@ EVENTS = (
     *WORK,
     AddedEvent(0, 1.5, 8, 3, 2, "2 files: a.faa, b.faa", 4.5),
     DoneEvent(1, 2.0, 3, "a bundle", "cpu:0", 1, 1.5, (3, 4), 1.25),
-    SkipEvent(2, 2.0, 3, "f3", "cpu:0", "skipped by hand", (3,)),
+    SkipEvent(2, 2.0, 3, "f3", "cpu:0", "skipped by hand", units=b"\x03\0\0\0"),
     RetryEvent(3, 2.0, 3, "f3", "cpu:0"),
     SplitEvent(4, 2.0, 3, "f3", "cpu:0", "cpu:1", 2, 5, "idle", copy=True, source_ends=(1.0, 2.0)),
     PartEvent(5, 2.0, 3, "f3", "cpu:0", 1, 10, 100, 1e9, 2.0),

@@ -15,10 +15,10 @@ from tui_balancer.ledger.changes import (
     FileFailed,
     FileReopened,
     FileRescanned,
+    FilesRetried,
     LeaseEnded,
     LeaseGranted,
     UnitFailed,
-    UnitReopened,
 )
 from tui_balancer.ledger.errors import LedgerError
 from tui_balancer.ledger.reading import read_ledger
@@ -133,7 +133,7 @@ def test_a_failed_file_has_its_cause_until_it_is_tried_again(ledger: Ledger) -> 
     ledger.append(None, UnitFailed(0, "died", FailureCause.KILLED_WORKERS))
     causes = [row.file.cause for row in ledger.files()]
     assert (causes[0], causes[3]) == (FailureCause.KILLED_WORKERS, FailureCause.OUT_OF_MEMORY)
-    ledger.append(None, FileReopened(3, "tried again"), UnitReopened(0, "tried again"))
+    ledger.append(None, FileReopened(3, "tried again"), FilesRetried((0,), "tried again"))
     causes = [row.file.cause for row in ledger.files()]
     assert (causes[0], causes[3]) == (FailureCause.NONE, FailureCause.NONE)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -102,10 +103,10 @@ def test_a_skipped_file_is_failed_with_the_reason_and_waits_again_when_it_is_ret
 ) -> None:
     noted(journal, SkipEvent(1, 1.0, 1, "f1", "cpu:0", "skipped by hand"))
     row = ledger.files()[1]
-    assert (row.state, row.reason) == (FileState.FAILED, "skipped by hand")
+    assert (row.state, row.reason, row.by_hand) == (FileState.FAILED, "skipped by hand", True)
     noted(journal, RetryEvent(2, 2.0, 1, "f1", "cpu:1"))
     row = ledger.files()[1]
-    assert row.state is FileState.WAITING
+    assert (row.state, row.by_hand) == (FileState.WAITING, False)
     assert [event.kind for event in ledger.events()] == ["skip", "retry"]
 
 
@@ -117,9 +118,10 @@ def test_all_files_of_a_skipped_bundle_are_failed_and_retried(tmp_path: Path) ->
     def states() -> list[str]:
         return [row.state.value for row in ledger.files()[3:]]
 
-    noted(journal, SkipEvent(1, 1.0, 3, "2 files: f3 …", "cpu:0", "skipped by hand", (3, 4)))
+    both = array("i", [3, ~4]).tobytes()
+    noted(journal, SkipEvent(1, 1.0, 3, "2 files: f3 …", "cpu:0", "by hand", units=both))
     assert states() == ["failed", "failed"]
-    noted(journal, RetryEvent(2, 2.0, 3, "2 files: f3 …", "cpu:0", (3, 4)))
+    noted(journal, RetryEvent(2, 2.0, 3, "2 files: f3 …", "cpu:0", units=both))
     assert states() == ["waiting", "waiting"]
 
 

@@ -104,7 +104,7 @@ def test_files_that_are_tried_again_wait_in_their_group_until_a_worker_has_them(
 
 def test_the_files_of_a_bundle_wait_and_start_together() -> None:
     cause = FailureCause.OUT_OF_MEMORY
-    again = RetryEvent(0, 2.0, 4, "2 files: f4 …", "cpu:0", (4, 5))
+    again = RetryEvent(0, 2.0, 4, "2 files: f4 …", "cpu:0", units=array("i", [4, ~5]).tobytes())
     events = [failure(4, cause), failure(5, cause), again]
     (group,) = problems_of(*events).groups
     assert isinstance(group, FailureGroup)

@@ -12,8 +12,9 @@ from tui_balancer.scheduler.events import AddedEvent, AssignmentEvent
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.policy.assignment import assign_files_weighted
 from tui_balancer.scheduler.state.device_record import DeviceRecord
-from tui_balancer.scheduler.state.queues import by_priority, queue_order
+from tui_balancer.scheduler.state.queues import by_priority
 from tui_balancer.scheduler.state.state import SchedulerState
+from tui_balancer.scheduler.unit_order import queue_order
 
 
 def await_files(state: SchedulerState) -> None:

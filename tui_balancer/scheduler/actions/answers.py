@@ -71,5 +71,5 @@ def report(
     if len(units) == 1:
         message = text.format(units[0].name)
     else:
-        message = (many or text).format(plural(sum(unit.files for unit in units), "file"))
+        message = (many or text).format(plural(sum([unit.files for unit in units]), "file"))
     return f"{message}; {refusals}" if refusals else message

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from heapq import heapify, heapreplace
-from operator import attrgetter
 
 from tui_balancer.formatting import plural
 from tui_balancer.scheduler.actions.refusal import Refused
+from tui_balancer.scheduler.actions.shares import share_by_end
 from tui_balancer.scheduler.actions.undo import Undoable
 from tui_balancer.scheduler.actions.waiting import BY_HAND
 from tui_balancer.scheduler.events import DeviceEvent, SettingEvent
@@ -90,45 +89,13 @@ def share_out(state: SchedulerState, record: DeviceRecord) -> int:
     files = queue.files
     units = queue.take_all()
     first, record.put_first = record.put_first, set()
-    for heir, share in zip(heirs, _shares(state, units, heirs), strict=True):
+    for heir, share in share_by_end(state, units, heirs):
         if first:
             heir.put_first |= first.intersection(unit.unit_id for unit in share)
         heir.queue.arrange(_merged(heir, share), share)
-        state.units.home.update(dict.fromkeys([unit.unit_id for unit in share], heir.device))
+        state.units.home.put([unit.unit_id for unit in share], heir.device)
     state.note_queues((record, *heirs))
     return files
-
-
-def _shares(
-    state: SchedulerState, units: Sequence[Unit], heirs: Sequence[DeviceRecord]
-) -> list[list[Unit]]:
-    """Divide units among devices; those of a model among the devices that work with it."""
-    pool, now = state.device_pool, state.clock()
-    shares: list[list[Unit]] = [[] for _ in heirs]
-    ends = [pool.remaining_seconds(one, now) or one.queue.cost / one.spec.weight for one in heirs]
-    by_model: dict[int, list[Unit]] = {}
-    for unit in sorted(units, key=attrgetter("cost"), reverse=True):
-        by_model.setdefault(unit.model, []).append(unit)
-    for model, own in by_model.items():
-        speeds = [pool.rate(one, model) or one.spec.weight for one in heirs]
-        takers = [
-            number
-            for number, one in enumerate(heirs)
-            if model == one.model or model in one.queue.by_model
-        ]
-        heap = [(ends[one], -speeds[one], one) for one in takers or range(len(heirs))]
-        if len(heap) == 1:
-            _, minus_speed, number = heap[0]
-            shares[number] += own
-            ends[number] -= sum(unit.cost for unit in own) / minus_speed
-            continue
-        heapify(heap)
-        for unit in own:
-            end, minus_speed, number = heap[0]
-            shares[number].append(unit)
-            ends[number] = end - unit.cost / minus_speed
-            heapreplace(heap, (ends[number], minus_speed, number))
-    return shares
 
 
 def _merged(heir: DeviceRecord, share: Sequence[Unit]) -> list[Unit]:

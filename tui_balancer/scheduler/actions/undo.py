@@ -12,8 +12,9 @@ from typing import Final
 
 from tui_balancer.formatting import count, plural
 from tui_balancer.scheduler.actions.answers import Refusals, report
+from tui_balancer.scheduler.actions.groups import by_home, event_fields, event_units, groups
 from tui_balancer.scheduler.actions.refusal import Refused
-from tui_balancer.scheduler.actions.waiting import Places, leave_out
+from tui_balancer.scheduler.actions.waiting import Places, leave_out, take_out
 from tui_balancer.scheduler.events import MoveEvent, RetryEvent
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.state.state import SchedulerState
@@ -46,19 +47,20 @@ def put_back(state: SchedulerState, places: Places, now: Mapping[int, str]) -> s
         places: Their earlier places.
         now: The device each waits for since the move.
     """
-    units: list[Unit] = []
-    for device, before in places.items():
-        back = {place: one for place, one in before.items() if _waits(state, one, now[one.unit_id])}
-        for unit in back.values():
-            source = now[unit.unit_id]
-            queue = state.device_pool[source].queue
-            queue.remove(queue[unit.unit_id])
-            state.units.home[unit.unit_id] = device
-            state.log.add(MoveEvent, unit.unit_id, unit.name, source, device, "undone")
-        state.device_pool[device].queue.put_back(back)
-        units += back.values()
+    left = {device: _still_waiting(state, before, now) for device, before in places.items()}
+    units = [unit for back in left.values() for unit in back.values()]
     if not units:
         raise Refused(f"nothing to undo: what was moved has {CHANGED}")
+    take_out(state, {unit.unit_id: now[unit.unit_id] for unit in units})
+    moved: dict[tuple[str, str], list[Unit]] = {}
+    for device, back in left.items():
+        state.device_pool[device].queue.put_back(back)
+        state.units.home.put([unit.unit_id for unit in back.values()], device)
+        for source, share in by_home(back.values(), now).items():
+            moved[source, device] = share
+    for route, group in groups(moved):
+        fields = (*event_fields(group), *route, "undone")
+        state.log.add(MoveEvent, *fields, units=event_units(group))
     state.note_queues(state.device_pool[device] for device in places)
     text = report(
         state, units, "{} is back in its place", Refusals("undone"), "{} are back in their places"
@@ -75,19 +77,17 @@ def bring_back(state: SchedulerState, places: Places, divided: Sequence[int]) ->
         divided: Numbers of divided files, whose shards wait at the end of a queue.
     """
     refusals = Refusals("brought back")
-    units: list[Unit] = []
+    back: dict[str, list[Unit]] = {}
     for device, before in places.items():
-        queue, back = state.device_pool[device].queue, {}
-        for place, unit in before.items():
-            if not _is_skipped(state, unit.unit_id, refusals):
-                continue
-            back[place] = state.units.retry(unit.unit_id, device)
-            files = unit.numbers if unit.parts else ()
-            state.log.add(RetryEvent, unit.unit_id, unit.name, device, files)
-        queue.put_back(back)
-        units += back.values()
-    for unit_id in divided:
-        if _is_skipped(state, unit_id, refusals) and state.divided.can_retry(unit_id):
+        skipped = _skipped(state, [unit.unit_id for unit in before.values()], refusals)
+        left = {place: unit for place, unit in before.items() if unit.unit_id in skipped}
+        state.device_pool[device].queue.put_back(left)
+        back[device] = state.units.retry([unit.unit_id for unit in left.values()], device)
+    for device, group in groups(back):
+        state.log.add(RetryEvent, *event_fields(group), device, units=event_units(group))
+    units = [unit for share in back.values() for unit in share]
+    for unit_id in _skipped(state, divided, refusals):
+        if state.divided.can_retry(unit_id):
             units.append(state.divided.retry(unit_id, state.first_free()))
     if units:
         state.note_queues(state.device_pool[device] for device in places)
@@ -109,17 +109,24 @@ def skip_again(state: SchedulerState, unit_ids: Sequence[int], failed: int) -> s
     return f"{text}; {plural(failed, 'file')} that had failed will run" if failed else text
 
 
-def _waits(state: SchedulerState, unit: Unit, device: str) -> bool:
-    # The first file of a broken-up bundle has the bundle's number.
-    return (
-        state.units.home.get(unit.unit_id) == device
-        and state.device_pool[device].queue[unit.unit_id] is unit
-    )
+def _still_waiting(
+    state: SchedulerState, units: Mapping[int, Unit], now: Mapping[int, str]
+) -> dict[int, Unit]:
+    """Return those units that still wait where they were moved to; see `put_back`."""
+    homes = state.units.home.of([unit.unit_id for unit in units.values()])
+    return {
+        place: unit
+        for (place, unit), device in zip(units.items(), homes, strict=True)
+        # The first file of a broken-up bundle has the bundle's number.
+        if device == now[unit.unit_id] and not (unit.parts and state.units.is_broken_up(unit))
+    }
 
 
-def _is_skipped(state: SchedulerState, unit_id: int, refusals: Refusals) -> bool:
-    word = state.units.state(unit_id)
-    if word == "skipped" and unit_id in state.units.failed:
-        return True
-    refusals.add(state.units.name(unit_id), f"is {word}", f"are {word}")
-    return False
+def _skipped(state: SchedulerState, unit_ids: Sequence[int], refusals: Refusals) -> dict[int, None]:
+    """Return those of these units that are still skipped; record the reasons for the others."""
+    by_hand, failed = state.units.skipped(unit_ids), state.units.failed
+    skipped = dict.fromkeys([one for one in unit_ids if one in by_hand and one in failed])
+    for unit_id in [one for one in unit_ids if one not in skipped]:
+        word = state.units.state(unit_id)
+        refusals.add(state.units.name(unit_id), f"is {word}", f"are {word}")
+    return skipped

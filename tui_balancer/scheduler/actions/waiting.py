@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 from tui_balancer.scheduler.actions.answers import Refusals
+from tui_balancer.scheduler.actions.groups import by_home, event_fields, event_units, groups
 from tui_balancer.scheduler.events import SkipEvent
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.state.state import SchedulerState
@@ -15,41 +16,45 @@ Places = dict[str, dict[int, Unit]]
 """For each device, units by their former positions in its queue, from 0."""
 
 
-def waiting(state: SchedulerState, unit_ids: Iterable[int], refusals: Refusals) -> list[int]:
-    """Return the waiting units, each once; record the reasons for the others.
+def waiting(state: SchedulerState, unit_ids: Iterable[int], refusals: Refusals) -> dict[int, str]:
+    """Return the waiting units, each with its device; record the reasons for the others.
 
     A file of a bundle means its bundle, a divided file its waiting shards.
     """
-    chosen: list[int] = []
-    for unit_id in unit_ids:
-        chosen += state.divided.waiting(unit_id) or (state.units.whole(unit_id),)
-    found = []
-    for unit_id in dict.fromkeys(chosen):
-        if unit_id in state.units.home and not state.divided.waits(unit_id):
-            found.append(unit_id)
+    bundles = state.units.bundles
+    chosen = list(dict.fromkeys([bundles.get(one, one) for one in unit_ids]))
+    homes = state.units.home.of(chosen)
+    if all(homes):
+        return dict(zip(chosen, homes, strict=True))
+    found: dict[int, str] = {}
+    for unit_id, device in zip(chosen, homes, strict=True):
+        if device:
+            found[unit_id] = device
+        elif shards := state.divided.waiting(unit_id):
+            found.update(zip(shards, state.units.home.of(shards), strict=True))
         else:
             refusals.add(state.units.name(unit_id), *_why_not(state, unit_id))
     return found
 
 
-def take_out(
-    state: SchedulerState, unit_ids: Sequence[int]
-) -> tuple[Places, list[tuple[str, Unit]]]:
-    """Remove waiting units from their queues; the caller sets their new places.
+def take_out(state: SchedulerState, homes: Mapping[int, str]) -> Places:
+    """Remove waiting units from their queues; return their places there.
 
-    Returns:
-        Their former places, and the device and the unit of each, in the given order.
+    The caller sets their new places.
+
+    Args:
+        homes: The device of each, by its number.
     """
-    homes = {unit_id: state.units.home[unit_id] for unit_id in unit_ids}
-    by_device: dict[str, set[int]] = {}
-    for unit_id, device in homes.items():
-        by_device.setdefault(device, set()).add(unit_id)
-    places = {
-        device: state.device_pool[device].queue.take_out(wanted)
-        for device, wanted in by_device.items()
+    return {
+        device: state.device_pool[device].queue.take_out(homes)
+        for device in dict.fromkeys(homes.values())
     }
+
+
+def in_order(places: Places, unit_ids: Iterable[int]) -> list[Unit]:
+    """Return units in the order of their numbers here."""
     units = {unit.unit_id: unit for taken in places.values() for unit in taken.values()}
-    return places, [(device, units[unit_id]) for unit_id, device in homes.items()]
+    return [units[unit_id] for unit_id in unit_ids]
 
 
 def leave_out(
@@ -62,13 +67,14 @@ def leave_out(
         skipped.append(state.divided.leave_out(unit_id, skipped=True))
         state.log.add(SkipEvent, unit_id, skipped[-1].name, "", f"skipped {BY_HAND}")
         del files[unit_id]
-    places, taken = take_out(state, waiting(state, files, refusals))
-    for device, unit in taken:
-        state.units.leave_out(unit, skipped=True)
-        bundled = unit.numbers if unit.parts else ()
-        state.log.add(SkipEvent, unit.unit_id, unit.name, device, f"skipped {BY_HAND}", bundled)
-        skipped.append(unit)
-    return skipped, places
+    homes = waiting(state, files, refusals)
+    places = take_out(state, homes)
+    units = in_order(places, homes)
+    state.units.leave_out(units, skipped=True)
+    for device, group in groups(by_home(units, homes)):
+        reason, order = f"skipped {BY_HAND}", event_units(group)
+        state.log.add(SkipEvent, *event_fields(group), device, reason, units=order)
+    return skipped + units, places
 
 
 def _why_not(state: SchedulerState, unit_id: int) -> tuple[str, str]:

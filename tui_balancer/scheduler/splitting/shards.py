@@ -51,7 +51,7 @@ class DividedFiles:
 
     def waits(self, unit_id: int) -> bool:
         """Whether a file waits for its shards."""
-        return self.units.home.get(unit_id) == NOBODY
+        return unit_id in self._files and self.units.home.get(unit_id) == NOBODY
 
     def waiting(self, unit_id: int) -> Sequence[int]:
         """Return the shards of a file that wait in queues, if it waits for them."""
@@ -99,7 +99,7 @@ class DividedFiles:
         file = self._files[unit_id]
         for number in self.waiting(unit_id):
             self._put_aside(number, skipped=skipped)
-        self.units.leave_out(file, skipped=skipped)
+        self.units.leave_out((file,), skipped=skipped)
         self.balancer.forget()
         return file
 
@@ -115,10 +115,10 @@ class DividedFiles:
 
     def retry(self, unit_id: int, record: DeviceRecord) -> Unit:
         """Queue a failed file and its unfinished shards again."""
-        file = self.units.retry(unit_id, NOBODY)
+        (file,) = self.units.retry((unit_id,), NOBODY)
         for number in file.shards:
             if number in self.units.failed:
-                shard = self.units.retry(number, record.device)
+                (shard,) = self.units.retry((number,), record.device)
                 record.queue.append(shard)
                 if number not in self._aside:
                     self.log.add(RetryEvent, number, shard.name, record.device)
@@ -133,7 +133,7 @@ class DividedFiles:
         queue = self.device_pool[self.units.home[number]].queue
         unit = queue[number]
         queue.remove(unit)
-        self.units.leave_out(unit, skipped=skipped)
+        self.units.leave_out((unit,), skipped=skipped)
         self._aside.add(number)
 
     def _release(self, unit_id: int, record: DeviceRecord) -> None:

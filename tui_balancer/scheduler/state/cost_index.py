@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Iterable
-from itertools import chain
+from collections.abc import Iterable
 from operator import attrgetter
 
 from tui_balancer.scheduler.model import Unit
 
-_cost_then_id = attrgetter("cost", "unit_id")
+_cost = attrgetter("cost")
 _id = attrgetter("unit_id")
 
 
@@ -24,21 +23,15 @@ class CostIndex:
     __slots__ = ("_costs", "_units")
 
     def __init__(self, units: Iterable[Unit]) -> None:
-        self._set(sorted(units, key=_cost_then_id))
+        # Two sorts by a number take half the time of one by a pair.
+        self._units = sorted(sorted(units, key=_id), key=_cost)
+        self._costs = array("d", [unit.cost for unit in self._units])
 
     def add(self, unit: Unit) -> None:
         """Enter a unit that is not here."""
         place = self._place(unit)
         self._units.insert(place, unit)
         self._costs.insert(place, unit.cost)
-
-    def add_all(self, units: Iterable[Unit]) -> None:
-        """Enter many units that are not here, in one pass."""
-        self._set(sorted(chain(self._units, units), key=_cost_then_id))
-
-    def remove_all(self, unit_ids: Container[int]) -> None:
-        """Remove many units, in one pass."""
-        self._set([unit for unit in self._units if unit.unit_id not in unit_ids])
 
     def remove(self, unit: Unit) -> None:
         """Remove a unit that is here."""
@@ -56,10 +49,6 @@ class CostIndex:
     def count_up_to(self, cost: float) -> int:
         """Return how many units cost at most so many FLOPs."""
         return bisect_right(self._costs, cost)
-
-    def _set(self, ordered: list[Unit]) -> None:
-        self._units = ordered
-        self._costs = array("d", [unit.cost for unit in ordered])
 
     def _place(self, unit: Unit) -> int:
         first = bisect_left(self._costs, unit.cost)

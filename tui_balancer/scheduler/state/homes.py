@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Collection, Iterator, MutableMapping, Sequence
 
 
 class Homes(MutableMapping[int, str]):
@@ -30,23 +30,49 @@ class Homes(MutableMapping[int, str]):
         return self._places[unit_id] > 0
 
     def __getitem__(self, unit_id: int) -> str:
-        if unit_id not in self:
+        places = self._places
+        place = places[unit_id] if 0 <= unit_id < len(places) else 0
+        if not place:
             raise KeyError(unit_id)
-        return self._devices[self._places[unit_id]]
+        return self._devices[place]
 
     def __setitem__(self, unit_id: int, device: str) -> None:
+        number, places = self._prepare(device, unit_id)
+        self._length += not places[unit_id]
+        places[unit_id] = number
+
+    def put(self, unit_ids: Collection[int], device: str) -> None:
+        """Note that many units wait for a device, each of which is named once."""
+        number, places = self._prepare(device, max(unit_ids, default=-1))
+        self._length += sum([not places[unit_id] for unit_id in unit_ids])
+        for unit_id in unit_ids:
+            places[unit_id] = number
+
+    def of(self, unit_ids: Sequence[int]) -> list[str]:
+        """Return the device of each unit; empty for those that wait for none, or not at all."""
+        places, devices = self._places, self._devices
+        if unit_ids and (min(unit_ids) < 0 or max(unit_ids) >= len(places)):
+            return [self.get(unit_id, "") for unit_id in unit_ids]
+        return [devices[places[unit_id]] for unit_id in unit_ids]
+
+    def __delitem__(self, unit_id: int) -> None:
+        if unit_id not in self:
+            raise KeyError(unit_id)
+        self.remove((unit_id,))
+
+    def remove(self, unit_ids: Collection[int]) -> None:
+        """Note that units, which waited, do not any more."""
+        self._length -= len(unit_ids)
+        for unit_id in unit_ids:
+            self._places[unit_id] = 0
+
+    def _prepare(self, device: str, last: int) -> tuple[int, array[int]]:
+        """Return the number of a device, and the places with room up to a unit."""
         number = self._numbers.get(device)
         if number is None:
             number = self._numbers[device] = len(self._devices)
             self._devices.append(device)
         places = self._places
-        if unit_id >= len(places):
-            places.frombytes(bytes(places.itemsize * (unit_id + 1 - len(places))))
-        self._length += not places[unit_id]
-        places[unit_id] = number
-
-    def __delitem__(self, unit_id: int) -> None:
-        if unit_id not in self:
-            raise KeyError(unit_id)
-        self._length -= 1
-        self._places[unit_id] = 0
+        if last >= len(places):
+            places.frombytes(bytes(places.itemsize * (last + 1 - len(places))))
+        return number, places

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tui_balancer.scheduler.model import Unit
@@ -28,16 +28,18 @@ class ModelWork:
         self.cost -= unit.cost
         self.residues -= unit.residues
 
-    def count(self, units: Sequence[Unit], sign: int) -> None:
+    def count(self, units: Collection[Unit], sign: int) -> None:
         """Count units in, or out with the sign -1."""
         self.units += sign * len(units)
-        self.cost += sign * sum(unit.cost for unit in units)
-        self.residues += sign * sum(unit.residues for unit in units)
+        self.cost += sign * sum([unit.cost for unit in units])
+        self.residues += sign * sum([unit.residues for unit in units])
 
 
-def units_by_model(units: Iterable[Unit]) -> dict[int, list[Unit]]:
+def units_by_model(units: Collection[Unit]) -> dict[int, Collection[Unit]]:
     """Return units by their models, in their order."""
+    if len(models := {unit.model for unit in units}) == 1:
+        return {models.pop(): units}
     found: dict[int, list[Unit]] = {}
     for unit in units:
         found.setdefault(unit.model, []).append(unit)
-    return found
+    return dict(found)

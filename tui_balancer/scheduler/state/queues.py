@@ -4,33 +4,24 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence, Sized
+from itertools import compress
+from operator import not_
+from typing import Final
 
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.scheduler.state.cost_index import CostIndex
 from tui_balancer.scheduler.state.model_work import ModelWork, units_by_model
-
-
-def queue_order(units: Iterable[Unit]) -> bytes:
-    """Return the numbers of the files of units in their order, as 32-bit integers.
-
-    Files that share a unit with the previous one are encoded as -1 minus the number.
-    """
-    units = list(units)
-    if not any([unit.parts for unit in units]):  # noqa: C419 - half the time
-        return array("i", [unit.unit_id for unit in units]).tobytes()
-    order = array("i")
-    for unit in units:
-        order.append(unit.unit_id)
-        if unit.parts:
-            order.extend([~part.unit_id for part in unit.parts[1:]])
-    return order.tobytes()
+from tui_balancer.scheduler.unit_order import queue_order
 
 
 def by_priority(units: Iterable[Unit]) -> list[Unit]:
     """Return units with the highest priority first, else in their order."""
     return sorted(units, key=lambda unit: -unit.priority)
+
+
+_FOLLOWED: Final = 1000
+"""Most units of a change that the search index follows."""
 
 
 class WorkQueue:
@@ -126,12 +117,17 @@ class WorkQueue:
         Args:
             units: By their places in this queue, from 0, when all of them were here.
         """
-        order: list[Unit] = []
-        left = iter(list(self))
-        for place, unit in sorted(units.items()):
-            order += islice(left, max(0, place - len(order)))
-            order.append(unit)
-        self.arrange((*order, *left), units.values())
+        here = len(self)
+        order: list[Unit | None] = [None] * (here + len(units))
+        for end, (place, unit) in enumerate(sorted(units.items()), here):
+            # Behind all that are here, if these are fewer than before.
+            order[place if place < end else end] = unit
+        left = iter(self)
+        self.arrange([unit or next(left) for unit in order], units.values())
+
+    def extend(self, units: Collection[Unit], *, first: bool = False) -> None:
+        """Add units at the end or, in their order, at the front; costs one pass over the queue."""
+        self.arrange((*units, *self) if first else (*self, *units), units)
 
     def arrange(self, order: Iterable[Unit], new: Collection[Unit]) -> None:
         """Add units, all at once.
@@ -145,28 +141,28 @@ class WorkQueue:
         self._count(new, 1)
         if self._by_number is not None:
             self._by_number.update((unit.unit_id, unit) for unit in new)
-        if self._by_cost is not None:
-            for model, own in units_by_model(new).items():
-                self.index(model).add_all(own)
+        if self._keeps_index(new):
+            for unit in new:
+                self.index(unit.model).add(unit)
 
-    def take_out(self, unit_ids: Collection[int]) -> dict[int, Unit]:
-        """Take units out, all in one pass over the queue; return them by their places, from 0."""
-        taken: dict[int, Unit] = {}
-        kept: deque[Unit] = deque()
-        for place, unit in enumerate(self):
-            if unit.unit_id in unit_ids:
-                taken[place] = unit
-            else:
-                kept.append(unit)
-        self._order = kept
+    def take_out(self, unit_ids: Container[int]) -> dict[int, Unit]:
+        """Take those of these units out that are here, all in one pass over the queue.
+
+        Returns:
+            The units by their places, from 0.
+        """
+        units = list(self)
+        goes = [unit.unit_id in unit_ids for unit in units]
+        taken = dict(compress(enumerate(units), goes))
+        self._order = deque(compress(units, map(not_, goes)))
         self._gone.clear()
         self._count(taken.values(), -1)
         if self._by_number is not None:
             for unit in taken.values():
                 del self._by_number[unit.unit_id]
-        if self._by_cost is not None:
-            for model in units_by_model(taken.values()):
-                self.index(model).remove_all(unit_ids)
+        if self._keeps_index(taken):
+            for unit in taken.values():
+                self.index(unit.model).remove(unit)
         return taken
 
     def take_all(self) -> list[Unit]:
@@ -229,10 +225,20 @@ class WorkQueue:
     def index(self, model: int) -> CostIndex:
         """Return the units of a model by their costs; made at the first call."""
         if self._by_cost is None:
-            self._by_cost = {one: CostIndex(units) for one, units in units_by_model(self).items()}
+            by_model = units_by_model(list(self))
+            self._by_cost = {model: CostIndex(units) for model, units in by_model.items()}
         if model not in self._by_cost:
             self._by_cost[model] = CostIndex(())
         return self._by_cost[model]
+
+    def _keeps_index(self, changed: Sized) -> bool:
+        """Whether the search index follows a change; one of many units is left to the next search.
+
+        That takes less time than to enter or remove them.
+        """
+        if len(changed) > _FOLLOWED:
+            self._by_cost = None
+        return self._by_cost is not None
 
     def _numbered(self) -> dict[int, Unit]:
         """Return the units by their numbers; made at the first call."""
@@ -256,7 +262,7 @@ class WorkQueue:
             work.count(own, sign)
             if not work.units:
                 del self.by_model[model]
-        self.files += sign * sum(unit.files for unit in units)
+        self.files += sign * sum([unit.files for unit in units])
         self.cost = sum((work.cost for work in self.by_model.values()), 0.0)
         self.residues = sum(work.residues for work in self.by_model.values())
 

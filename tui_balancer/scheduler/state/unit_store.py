@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from tui_balancer.leases import Progress, Spans
@@ -70,7 +70,7 @@ class UnitStore:
     def add_failed(self, unit: Unit, *, skipped: bool = False) -> None:
         """Enter a new unit that will never be computed; `skipped` if a person wanted that."""
         self._enter(unit)
-        self._leave_out(unit, skipped=skipped)
+        self._leave_out((unit,), skipped=skipped)
 
     def add_done(self, unit: Unit) -> None:
         """Enter a unit whose outputs are there already."""
@@ -154,22 +154,28 @@ class UnitStore:
             self.failed[unit.unit_id] = unit
             self.epochs[unit.unit_id] = work.newest
 
-    def leave_out(self, unit: Unit, *, skipped: bool) -> None:
-        """End a waiting unit, already out of its queue, as skipped or as failed."""
-        del self.home[unit.unit_id]
-        self._leave_out(unit, skipped=skipped)
-        self.failed[unit.unit_id] = unit
+    def leave_out(self, units: Collection[Unit], *, skipped: bool) -> None:
+        """End waiting units, already out of their queues, as skipped or as failed."""
+        numbers = [unit.unit_id for unit in units]
+        self.home.remove(numbers)
+        self.failed.update(zip(numbers, units, strict=True))
+        self._leave_out(units, skipped=skipped)
 
-    def retry(self, unit_id: int, device: str) -> Unit:
-        """Turn a unit that failed or was skipped in this session into one waiting for a device."""
-        unit = self.failed.pop(unit_id)
-        if self.ended[unit.numbers[0]] == Ended.SKIPPED:
-            self._skipped_files -= unit.inputs
-        else:
-            self._failed_files -= unit.inputs
-        self._end(unit.numbers, Ended.NOT)
-        self.home[unit_id] = device
-        return unit
+    def retry(self, unit_ids: Collection[int], device: str) -> list[Unit]:
+        """Turn units that failed or were skipped in this session into ones waiting for a device."""
+        units = [self.failed.pop(unit_id) for unit_id in unit_ids]
+        by_hand = self.skipped(unit_ids)
+        skipped = _inputs([unit for unit in units if unit.unit_id in by_hand])
+        self._skipped_files -= skipped
+        self._failed_files -= _inputs(units) - skipped
+        self._end(_files(units), Ended.NOT)
+        self.home.put(unit_ids, device)
+        return units
+
+    def skipped(self, unit_ids: Iterable[int]) -> set[int]:
+        """Return those of these units that a person skipped."""
+        ended, known, skipped = self.ended, len(self.ended), int(Ended.SKIPPED)
+        return {one for one in unit_ids if one < known and ended[one] == skipped}
 
     def state(self, unit_id: int) -> str:
         """Return `waiting`, `running`, `done`, `failed`, `skipped` or `unknown`."""
@@ -184,6 +190,10 @@ class UnitStore:
         """Return the name of a file or bundle in any state."""
         known = unit_id < len(self.names) and self.names[unit_id]
         return known or f"file {unit_id}"
+
+    def is_broken_up(self, bundle: Unit) -> bool:
+        """Whether the files of a bundle are units of their own now."""
+        return bundle.unit_id not in self.bundles
 
     def whole(self, number: int) -> int:
         """Return the number of the unit that a file is part of."""
@@ -204,12 +214,13 @@ class UnitStore:
         assert list(work.leases.values()) == [active], "others still work on the unit"
         return work
 
-    def _leave_out(self, unit: Unit, *, skipped: bool) -> None:
-        self._end(unit.numbers, Ended.SKIPPED if skipped else Ended.FAILED)
+    def _leave_out(self, units: Collection[Unit], *, skipped: bool) -> None:
+        self._end(_files(units), Ended.SKIPPED if skipped else Ended.FAILED)
+        inputs = _inputs(units)
         if skipped:
-            self._skipped_files += unit.inputs
+            self._skipped_files += inputs
         else:
-            self._failed_files += unit.inputs
+            self._failed_files += inputs
 
     def _end(self, files: Collection[int], ended: Ended) -> None:
         short = max(files, default=0) + 1 - len(self.ended)
@@ -241,3 +252,13 @@ class UnitStore:
             cost=self._all.cost,
             cost_done=self._done.cost + sum(one.cost for one in done),
         )
+
+
+def _files(units: Collection[Unit]) -> list[int]:
+    numbers = [unit.unit_id for unit in units]
+    # The first one has the number of the bundle.
+    return numbers + [part.unit_id for unit in units if unit.parts for part in unit.parts[1:]]
+
+
+def _inputs(units: Iterable[Unit]) -> int:
+    return sum([unit.files for unit in units if unit.whole is None])

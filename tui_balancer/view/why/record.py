@@ -136,9 +136,9 @@ class WhyRecord(RunView):
         """See `RunView`."""
         self.arrivals[event.unit_id] = event
 
-    def moved(self, event: MoveEvent) -> None:
+    def moved(self, event: MoveEvent, units: Sequence[int]) -> None:
         """See `RunView`."""
-        self.arrivals[event.unit_id] = event
+        self.arrivals |= dict.fromkeys(units, event)
 
     def split(self, event: SplitEvent) -> None:
         """See `RunView`."""
@@ -179,10 +179,11 @@ class WhyRecord(RunView):
 
     def reopened(self, event: RetryEvent, files: Sequence[int]) -> None:
         """See `RunView`."""
-        self.arrivals[event.unit_id] = event
-        if not isinstance(self.ends.get(files[0]), SkipEvent):
-            self._begun_again(event.unit_id)
-        self._bundle(files, event.unit_id if len(files) > 1 else _NONE)
+        unit_id = files[0]
+        self.arrivals[unit_id] = event
+        if not isinstance(self.ends.get(unit_id), SkipEvent):
+            self._begun_again(unit_id)
+        self._bundle(files, unit_id if len(files) > 1 else _NONE)
         for number in files:
             self.ends.pop(number, None)
 

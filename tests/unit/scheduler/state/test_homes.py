@@ -30,7 +30,24 @@ def test_homes_are_like_a_dictionary(steps: list[tuple[int, str | None]]) -> Non
         assert [homes.get(one) for one in range(-1, 12)] == [
             model.get(one) for one in range(-1, 12)
         ]
+        assert homes.of(list(range(-1, 12))) == [model.get(one, "") for one in range(-1, 12)]
     assert None not in homes
+
+
+@given(STEPS)
+def test_many_units_at_once_are_like_one_by_one(steps: list[tuple[int, str | None]]) -> None:
+    homes, singly = Homes(), Homes()
+    for first, device in steps:
+        chosen = range(first, first + 3)
+        if device is not None:
+            homes.put(chosen, device)
+            singly.update(dict.fromkeys(chosen, device))
+        else:
+            waiting = [one for one in chosen if one in singly]
+            homes.remove(waiting)
+            for one in waiting:
+                del singly[one]
+        assert (dict(homes), len(homes)) == (dict(singly), len(singly))
 
 
 def test_a_unit_takes_two_bytes() -> None:

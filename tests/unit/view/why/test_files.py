@@ -8,6 +8,7 @@ from tests.support.balance import Bench, bundle, unit, units
 from tests.support.explaining import Told, facts_of, told
 from tui_balancer.failures import ADVICE, Failure, FailureCause
 from tui_balancer.notices import Example, Notice
+from tui_balancer.scheduler.actions.groups import SINGLE_EVENTS
 from tui_balancer.scheduler.commands import (
     MoveUnits,
     PauseDevice,
@@ -109,6 +110,20 @@ def test_a_run_that_ends_leaves_files_waiting(options: dict[str, object], why: s
     run.options |= options
     assert run.why(NAMES[0]) == (
         f"virus_0.faa waits: {why}. `tui-balancer resume embeddings` starts it."
+    )
+
+
+def test_a_file_that_was_moved_among_many_is_told_of_its_own_move() -> None:
+    many = SINGLE_EVENTS + 1
+    run = told([10.0] * 2 * many)
+    run.bench.clock.now = 7.0
+    moved = tuple(run.bench.waiting("cuda:0"))
+    run.bench.coordinator.execute(MoveUnits(moved, "cuda:1"))
+    assert run.why(f"virus_{moved[-1]}.faa").endswith(
+        "It was moved by hand from cuda:0 to cuda:1 at 08:53:27."
+    )
+    assert run.event(MoveEvent) == (
+        f"{many} files: virus_0.faa … was moved by hand from cuda:0 to cuda:1 at 08:53:27."
     )
 
 
