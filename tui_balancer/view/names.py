@@ -92,7 +92,7 @@ def select_files(run: RunHandle, selection: FileSelection) -> tuple[int, ...]:
     units = run.units()
     if not units:
         raise UnknownName("the files of the run are not known yet")
-    chosen = find_files(units, selection.names)
+    chosen = find_files(units, selection.names) if selection.names else []
     places = run.places(_NO_EVENT) if selection.failed or selection.waiting else None
     if selection.failed and places is not None:
         failed = _failed(units, places)
@@ -136,8 +136,8 @@ def _waiting(units: Sequence[Unit], places: Places, glob: str) -> list[int]:
     return [
         number
         for number in _matching([unit.name for unit in units], glob)
-        if units[number].whole is None
-        and (number in waiting or not waiting.isdisjoint(units[number].shards))
+        if (number in waiting or not waiting.isdisjoint(units[number].shards))
+        and units[number].whole is None
     ]
 
 
@@ -149,7 +149,7 @@ def _matching(names: Sequence[str], glob: str) -> list[int]:
     likely = [number for number, name in enumerate(names) if plain in name]
     if "/" in glob:
         return [number for number in likely if matches(names[number])]
-    return [number for number in likely if matches(_last(names[number]))]
+    return [number for number in likely if matches(names[number].rpartition("/")[2])]
 
 
 def _last(name: str) -> str:
