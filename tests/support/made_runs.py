@@ -96,7 +96,7 @@ class Run:
     def make(self, numbers: Iterable[int], epoch: int = 1) -> dict[int, str]:
         """Embed files, each by a worker of its own, and return their outputs' checksums."""
         made: dict[int, str] = {}
-        for unit in self.manifest.units(numbers):
+        for unit in self.manifest.units(map(self.manifest.file_unit, numbers)):
             self._embedder.embed = self.company  # type: ignore[method-assign]
             bench = bench_for(self._setup, ListBoard(), self._embedder)
             result = run_task(bench, self.manifest.task(Lease(unit, "cpu:0", epoch)))

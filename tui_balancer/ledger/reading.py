@@ -7,8 +7,12 @@ import os
 import sqlite3
 import threading
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
+
+from msgspec.structs import replace
 
 from tui_balancer.errors import UserError
 from tui_balancer.failures import FailureCause
@@ -83,14 +87,19 @@ class LedgerReader:
 
     def files(self) -> tuple[FileRow, ...]:
         """Return every file, in the order of the catalogue."""
-        rows = self._select(f"SELECT {FILE_COLUMNS}, {OUTCOME_COLUMNS} FROM files ORDER BY id")
+        # One by one, so that the rows as SQLite has them are not all in memory with these.
+        found = f"SELECT {FILE_COLUMNS}, {OUTCOME_COLUMNS} FROM files ORDER BY id"
+        with self._reading() as select:
+            rows = tuple(map(_file_row, select(found)))
         others: defaultdict[int, list[OutputRecord]] = defaultdict(list)
         for file_id, output, *known in self._select(
             "SELECT file, outputs.output, outputs.sha256, bytes, outputs.mtime_ns FROM outputs "
             "JOIN files ON files.id = file WHERE state = 'done' ORDER BY file, outputs.output"
         ):
             others[file_id].append(OutputRecord(_text(output), *known))
-        return tuple(_file_row(row, tuple(others[row[0]])) for row in rows)
+        if not others:
+            return rows
+        return tuple(replace(row, others=tuple(others.get(row.file.file_id, ()))) for row in rows)
 
     def additions(self) -> tuple[tuple[int, str], ...]:
         """Return the accepted commands to add inputs that are not done: number and JSON."""
@@ -152,9 +161,15 @@ class LedgerReader:
         return tuple(json.loads(payload) for (payload,) in rows)
 
     def _select(self, statement: str, *values: object) -> list[Any]:
+        with self._reading() as select:
+            return select(statement, values).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        """Keep others from the connection; yield its `execute`."""
         with self._lock:
             try:
-                return self._connection.execute(statement, values).fetchall()
+                yield self._connection.execute
             except sqlite3.Error as error:
                 raise LedgerError(_unreadable(self.path, error)) from error
 
@@ -250,13 +265,15 @@ def _refuse(connection: sqlite3.Connection, reason: str) -> NoReturn:
     raise UserError(reason)
 
 
-def _file_row(row: tuple[Any, ...], others: tuple[OutputRecord, ...]) -> FileRow:
+def _file_row(row: tuple[Any, ...]) -> FileRow:
     if bytes in map(type, row):
         row = tuple(map(_text, row))
     state, *outcome, owned, by_hand, mtime_ns = row[_FILE_FIELDS:]
-    *scanned, cause = row[:_FILE_FIELDS]
-    file = FileRecord(*(*scanned, _CAUSES[cause]))
-    return FileRow(*(file, _STATES[state], *outcome, bool(owned), bool(by_hand), mtime_ns, others))
+    file_id, unit, bundle, *scanned, cause = row[:_FILE_FIELDS]
+    # Most files share with none: one number object instead of three.
+    unit, bundle = (file_id if one == file_id else one for one in (unit, bundle))
+    file = FileRecord(*(file_id, unit, bundle, *scanned, _CAUSES[cause]))
+    return FileRow(*(file, _STATES[state], *outcome, bool(owned), bool(by_hand), mtime_ns))
 
 
 def _text(value: Any) -> Any:

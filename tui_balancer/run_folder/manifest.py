@@ -122,11 +122,15 @@ class Manifest:
         """Return the numbers of a file's shards."""
         return range(file_id + 1, file_id + 1 + self.files[file_id].shards)
 
-    def units(self, file_ids: Iterable[int]) -> list[Unit]:
-        """Return the units that these files are leased in, in their order."""
+    def units(self, files: Iterable[Unit]) -> list[Unit]:
+        """Return the units that files are leased in, in their order.
+
+        Args:
+            files: Each as a single unit, see `file_unit`; one that shares with none stays as it is.
+        """
         grouped: defaultdict[int, list[Unit]] = defaultdict(list)
-        for file_id in file_ids:
-            grouped[self.files[file_id].unit].append(self.file_unit(file_id))
+        for file in files:
+            grouped[self.files[file.unit_id].unit].append(file)
         return [files[0] if len(files) == 1 else bundle_of(files) for files in grouped.values()]
 
     def _priority(self, file: FileRecord) -> int:
@@ -147,7 +151,7 @@ class Manifest:
     @property
     def good_units(self) -> list[Unit]:
         """The units of all files that could be read."""
-        return self.units(file.file_id for file in self.files if not file.error)
+        return self.units(self.file_unit(file.file_id) for file in self.files if not file.error)
 
     def break_up(self, first: int) -> None:
         """Embed the files of a bundle one by one from now on."""

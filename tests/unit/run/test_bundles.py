@@ -100,7 +100,7 @@ def work(
 ) -> dict[int, str]:
     """Make the outputs of some files, however often it takes, and return their checksums."""
     made: dict[int, str] = {}
-    for unit in manifest.units(files):
+    for unit in manifest.units(map(manifest.file_unit, files)):
         for epoch in range(first_epoch, first_epoch + 6):
             # The last attempt is let through.
             who = quiet if epoch == first_epoch + 5 else bench

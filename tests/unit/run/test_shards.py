@@ -66,7 +66,7 @@ def test_shards_come_after_their_file_and_are_units_of_their_own(manifest: Manif
     # Small files share batches across it.
     assert files[0].unit == files[-1].unit == 0
 
-    units = manifest.units(range(len(files)))
+    units = manifest.units(map(manifest.file_unit, range(len(files))))
     file = manifest.file_unit(1)
     assert file.shards == tuple(manifest.shards(1))
     assert file.joined == (40, huge.residues, huge.cost)

@@ -37,3 +37,13 @@ def test_what_is_read_ahead_has_no_outputs_yet(tmp_path: Path) -> None:
         "a.b_ESM.tsv.3.tmp",
     ]
     assert run.task(lease, to_write=False).files == (replace(leased, outputs=()),)
+
+
+def test_a_file_that_shares_with_none_is_the_same_unit_everywhere(tmp_path: Path) -> None:
+    files = [file(0), file(1), file(2)]
+    files[1:] = [replace(one, unit=1, bundle=1) for one in files[1:]]
+    run = Manifest.of(files, tmp_path)
+    singles = [run.file_unit(number) for number in range(3)]
+    alone, bundle = run.units(singles)
+    assert alone is singles[0]
+    assert all(part is one for part, one in zip(bundle.parts, singles[1:], strict=True))

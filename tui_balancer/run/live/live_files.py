@@ -11,10 +11,12 @@ from tui_balancer.ledger.records import FileRecord, FileState
 from tui_balancer.run.live.worker_service import WorkerService
 from tui_balancer.run.prepare.adding import added_text
 from tui_balancer.run.prepare.run_files import RunFiles
+from tui_balancer.run_folder.manifest import Manifest
 from tui_balancer.run_folder.output_counts import OutputCounts
 from tui_balancer.run_folder.shards import shown
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.model import Unit
+from tui_balancer.view.handle import EarlierWork
 from tui_balancer.view.run_state import RunState
 
 SLICE = 1000
@@ -34,7 +36,8 @@ class LiveFiles:
         overwrite: Whether files that this run did not write are replaced by its outputs.
 
     Attributes:
-        run_files: The files of the start; None before they are known. Its manifest grows.
+        manifest: All files; None before those of the start are known.
+        earlier: What was finished before this session.
         shown: What screens list: the files without shards.
     """
 
@@ -51,11 +54,12 @@ class LiveFiles:
         self._run_state = run_state
         self._overwrite = overwrite
         self._files: list[Unit] = []
-        self.run_files: RunFiles | None = None
+        self.manifest: Manifest | None = None
+        self.earlier = EarlierWork()
         self.shown: list[Unit] = []
 
     def assign(self, run_files: RunFiles) -> None:
-        """Assign the units of the start."""
+        """Assign the units of the start; nothing else of `run_files` is kept."""
         manifest = run_files.manifest
         self._files += map(manifest.file_unit, range(len(manifest.files)))
         self._coordinator.warn(*run_files.warnings)
@@ -66,7 +70,7 @@ class LiveFiles:
         publisher.output_counts = OutputCounts.of(run_files.in_state(FileState.DONE))
         publisher.owned = run_files.owned
         publisher.overwrite = self._overwrite
-        self.run_files = run_files
+        self.manifest, self.earlier = manifest, run_files.earlier
         self.shown = list(shown(self._files))
         run_files.assign_to(self._coordinator, self._files)
 
@@ -77,8 +81,8 @@ class LiveFiles:
             new: The files with their shards; the ledger has them.
             known: Number of inputs of the same command that the run had before, for the log.
         """
-        assert self.run_files is not None, "files are added to those of the start"
-        manifest = self.run_files.manifest
+        manifest = self.manifest
+        assert manifest is not None, "files are added to those of the start"
         manifest.extend(new)
         manifest.find_plans()
         for number, files in enumerate(slices(new, SLICE)):
@@ -87,12 +91,12 @@ class LiveFiles:
             self._add_slice(files, added_text(files, 0 if number else known))
 
     def _add_slice(self, new: Sequence[FileRecord], text: str) -> None:
-        assert self.run_files is not None, "files are added to those of the start"
-        manifest = self.run_files.manifest
+        manifest = self.manifest
+        assert manifest is not None, "files are added to those of the start"
         files = [manifest.file_unit(file.file_id) for file in new]
         self._files += files
         self.shown += shown(files)
-        good = [file.file_id for file in new if not file.error]
+        good = [unit for unit, file in zip(files, new, strict=True) if not file.error]
         failed = [
             (unit, Failure(file.error, file.cause))
             for unit, file in zip(files, new, strict=True)
@@ -102,8 +106,8 @@ class LiveFiles:
 
     def break_up(self, unit_id: int) -> None:
         """Note that the files of a bundle are units of their own from now on."""
-        if self.run_files is not None:
-            self.run_files.manifest.break_up(unit_id)
+        if self.manifest is not None:
+            self.manifest.break_up(unit_id)
 
 
 def slices(files: Sequence[FileRecord], most: int) -> Iterator[Sequence[FileRecord]]:

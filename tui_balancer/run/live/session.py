@@ -277,7 +277,7 @@ class RunSession:
             return Phase.FINISHED
         if self._stopping.phase is not None:
             return self._stopping.phase
-        if self._files.run_files is None:
+        if self._files.manifest is None:
             return Phase.SCANNING
         return Phase.RUNNING if self.worker_service.facts else Phase.LOADING
 
@@ -286,12 +286,10 @@ class RunSession:
             resume_plan = self._prepared.resume_plan
             if resume_plan is None or resume_plan.has_work:
                 self._start_engine()
-            run_files = find_run_files(
-                self._prepared, self._folder, self._note_scan, self._stopping.scan
+            # Not a name here: the rows of a million files would stay until the end.
+            self._assign(
+                find_run_files(self._prepared, self._folder, self._note_scan, self._stopping.scan)
             )
-            if run_files.in_state(FileState.WAITING):
-                self._start_engine()
-            self._assign(run_files)
             self._await_the_end()
         except FolderLost as problem:
             _log.error("%s", problem)
@@ -314,8 +312,8 @@ class RunSession:
             self._watcher.close()
         self._additions.close()
         self.engine.stop()
-        run_files = self._files.run_files
-        files = run_files.manifest.files if run_files is not None else []
+        manifest = self._files.manifest
+        files = manifest.files if manifest is not None else []
         outputs = [file.output for file in files]
         # What was found at the start is still there where no worker has been.
         worked = self._started
@@ -335,7 +333,7 @@ class RunSession:
             )
         summary = summarise(
             self._prepared,
-            run_files,
+            self._files.earlier if manifest is not None else None,
             self.coordinator,
             self.worker_service,
             self._run_stats,
@@ -358,6 +356,8 @@ class RunSession:
 
     def _assign(self, run_files: RunFiles) -> None:
         """Assign the files of the start; from then on others can be added."""
+        if run_files.in_state(FileState.WAITING):
+            self._start_engine()
         self._files.assign(run_files)
         self._additions.begin(run_files.manifest)
         if self._watcher is not None:

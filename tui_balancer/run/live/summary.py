@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from tui_balancer.ledger.records import FileState
 from tui_balancer.notices import notice_line
 from tui_balancer.outputs.dereplication import planned_copies, planned_stored
 from tui_balancer.run.live.worker_service import WorkerService
 from tui_balancer.run.prepare.prepare import PreparedRun
-from tui_balancer.run.prepare.run_files import RunFiles
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.model import DeviceMetrics
 from tui_balancer.view.handle import DeviceSummary, EarlierWork, RunSummary
@@ -18,7 +16,7 @@ from tui_balancer.view.run_stats import RunStats
 
 def summarise(
     prepared: PreparedRun,
-    run_files: RunFiles | None,
+    earlier: EarlierWork | None,
     coordinator: WorkStealingCoordinator,
     service: WorkerService,
     run_stats: RunStats,
@@ -32,8 +30,8 @@ def summarise(
     """Return the summary of a finished run.
 
     Args:
-        run_files: The files at the start; None if the session ended before they were known, and
-            then all files count as waiting.
+        earlier: What was finished before; None if the session ended before its files were known,
+            and then all of them count as waiting.
         coordinator: Where every unit ended.
         service: The workers' reports.
         elapsed_seconds: Seconds from the start of the session to its end.
@@ -45,23 +43,14 @@ def summarise(
     first_lease = run_stats.first_lease
     first_batch = None if first_lease is None else age_seconds + first_lease
     totals = coordinator.totals()
-    done_before = run_files.in_state(FileState.DONE) if run_files is not None else ()
-    shards = (
-        run_files.shards_of(run_files.in_state(FileState.WAITING)) if run_files is not None else ()
-    )
-    earlier = EarlierWork(
-        files=len(done_before),
-        sequences=sum(row.vectors for row in done_before),
-        residues=sum(
-            row.file.residues for row in (*done_before, *shards) if row.state is FileState.DONE
-        ),
-    )
+    waiting = prepared.files_found if earlier is None else totals.waiting + totals.running
+    earlier = earlier or EarlierWork()
     residues = sum(one.residues for one in run_stats.devices.values())
     return RunSummary(
         done=totals.done,
         failed=run_stats.failures,
         skips=run_stats.skips,
-        waiting=totals.waiting + totals.running if run_files is not None else prepared.files_found,
+        waiting=waiting,
         residues=earlier.residues + residues,
         **asdict(service.publisher.output_counts),
         elapsed_seconds=elapsed_seconds,

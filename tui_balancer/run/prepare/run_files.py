@@ -34,6 +34,7 @@ from tui_balancer.run_folder.manifest import Manifest, file_records
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import WarningEvent
 from tui_balancer.scheduler.model import Unit
+from tui_balancer.view.handle import EarlierWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,18 @@ class RunFiles:
         """Return the waiting files of the model with this place in the run."""
         waiting = self.in_state(FileState.WAITING)
         return tuple(row for row in waiting if self.manifest.model(row.file.file_id) == model)
+
+    @property
+    def earlier(self) -> EarlierWork:
+        """What was finished before this session."""
+        done = self.in_state(FileState.DONE)
+        parts = self.shards_of(self.in_state(FileState.WAITING))
+        finished = (row for row in (*done, *parts) if row.state is FileState.DONE)
+        return EarlierWork(
+            files=len(done),
+            sequences=sum(row.vectors for row in done),
+            residues=sum(row.file.residues for row in finished),
+        )
 
     @property
     def owned(self) -> set[int]:
@@ -93,7 +106,7 @@ class RunFiles:
                 coordinator.add_failed(files[row.file.file_id], failure, by_hand=row.by_hand)
         # The files of a unit were leased together, so one represents all.
         coordinator.assign(
-            self.manifest.units(list(waiting)),
+            self.manifest.units(files[number] for number in waiting),
             attempts={row.file.unit: row.attempts for row in waiting.values()},
             deaths={row.file.unit: row.deaths for row in waiting.values() if row.deaths},
         )
