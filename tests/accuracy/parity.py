@@ -128,6 +128,8 @@ def _cosines(half: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
 def _by_fair_esm(loaded: Any, dtype: torch.dtype) -> Oracle:
     layers = range(loaded.shape.layers + 1)
     model = deepcopy(loaded.model).to(dtype)
+    # ESM-1 scales what it embeds by a float32, whatever the weights are.
+    model.layers[0].register_forward_pre_hook(lambda _, given: (given[0].to(dtype), *given[1:]))
     rows = loaded.alphabet.get_batch_converter()
 
     def states(text: str) -> torch.Tensor:
