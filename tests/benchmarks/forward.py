@@ -35,6 +35,7 @@ from tests.benchmarks.forward_contenders import (
 )
 from tui_balancer.embedding.families.requests import UntrainedModel
 from tui_balancer.embedding.models import ModelSource
+from tui_balancer.workers.process.detach import prepare_to_compute
 
 
 def main() -> None:
@@ -122,12 +123,10 @@ def measure(contender: Contender, model: str, device: str, python: str, scratch:
 
 def run_process(contender: Contender, model: str, device: str, part: int, scratch: Path) -> None:
     """Load the model, warm up, say so, and embed one share of the sequences when told to."""
-    os.environ["OMP_NUM_THREADS"] = str(contender.threads)
-
-    from tui_balancer.process.heap import keep_freed_memory
-
     if contender.forward == "packed":
-        keep_freed_memory()
+        prepare_to_compute(contender.threads, "")
+    else:
+        os.environ["OMP_NUM_THREADS"] = str(contender.threads)
     from tests.benchmarks.forward_passes import work_of
 
     mine = share(sequences_for(model, device), part, contender.processes)

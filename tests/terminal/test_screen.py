@@ -118,7 +118,8 @@ def test_what_a_worker_prints_lies_in_its_log_and_not_on_the_screen(
     terminal.press("q")
     assert terminal.wait() == 0
     log = tmp_path / "out" / "logs" / "worker-cpu_0.log"
-    assert "OMP_NUM_THREADS" in log.read_text()
+    assert "OMP_NUM_THREADS = '1'" in (text := log.read_text())
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in text
     assert "OMP_NUM_THREADS" not in terminal.text
 
 

@@ -26,6 +26,8 @@ def prepare_to_compute(threads: int, visible: str) -> None:
     # OpenMP and MKL read these once, when torch loads them.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
+    # After a loop, OpenMP's threads would spin where ours are to compute.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     keep_freed_memory()
 
 
