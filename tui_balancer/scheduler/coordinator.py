@@ -95,28 +95,28 @@ class WorkStealingCoordinator(LeaseApi):
             attempts: The last epoch of units that were tried before, by number.
             deaths: Workers killed by units in earlier sessions, by number.
         """
-        with self._changing() as state:
+        with self._changing as state:
             state.assign(units, attempts or {}, deaths or {})
 
     def add_done(self, *units: Unit) -> None:
         """Count units from an earlier session as done."""
-        with self._changing() as state:
+        with self._changing as state:
             for unit in units:
                 state.units.add_done(unit)
 
     def add_failed(self, unit: Unit, failure: Failure, *, by_hand: bool = False) -> None:
         """Count a unit that cannot be computed (an invalid input) as failed."""
-        with self._changing() as state:
+        with self._changing as state:
             state.add_failed(unit, failure, by_hand=by_hand)
 
     def await_files(self) -> None:
         """Keep the run from ending when nothing is left to do, until `files_settled`."""
-        with self._changing() as state:
+        with self._changing as state:
             adding.await_files(state)
 
     def files_settled(self) -> None:
         """End one wait for files, which were added or will not be."""
-        with self._changing() as state:
+        with self._changing as state:
             adding.files_settled(state)
 
     def add(self, units: Sequence[Unit], failed: Sequence[tuple[Unit, Failure]], text: str) -> None:
@@ -127,7 +127,7 @@ class WorkStealingCoordinator(LeaseApi):
             failed: Files that cannot be computed, with the reason.
             text: Which files, for the log.
         """
-        with self._changing() as state:
+        with self._changing as state:
             adding.add(state, units, failed, text)
 
     def warn(self, *notices: Notice) -> None:
@@ -150,7 +150,7 @@ class WorkStealingCoordinator(LeaseApi):
         Args:
             drained: Whether it has no worker before `StartDevice`.
         """
-        with self._changing() as state:
+        with self._changing as state:
             record = state.device_pool.add(spec)
             record.drained = drained
             if drained:
@@ -163,18 +163,18 @@ class WorkStealingCoordinator(LeaseApi):
         There is no charge, its leases wait again, and `device_back` restores it. Returns False if
         it was given up before, or has a lease and `idle_only`.
         """
-        with self._changing() as state:
+        with self._changing as state:
             record = state.device_pool[device]
             return worker_deaths.device_lost(state, record, reason, idle_only=idle_only)
 
     def device_back(self, device: str) -> bool:
         """Restore a lost device; return False if it is drained or too many deaths count."""
-        with self._changing() as state:
+        with self._changing as state:
             return worker_deaths.device_back(state, state.device_pool[device])
 
     def worker_starting(self, device: str) -> int:
         """Record the start of a worker process; return its incarnation, from 1."""
-        with self._changing() as state:
+        with self._changing as state:
             record = state.device_pool[device]
             for active in (record.active, *record.behind):
                 if active is not None and not active.claimed:
@@ -210,7 +210,7 @@ class WorkStealingCoordinator(LeaseApi):
             model: The place of the model in the run.
             model_seconds: Seconds that loading it took.
         """
-        with self._changing() as state:
+        with self._changing as state:
             record = self._present(device, incarnation)
             if record is None:
                 return
@@ -231,7 +231,7 @@ class WorkStealingCoordinator(LeaseApi):
         Raises:
             ValueError: The worker still holds a lease.
         """
-        with self._changing() as state:
+        with self._changing as state:
             record = self._present(device, incarnation)
             return state.take(record) if record is not None else None
 
@@ -240,7 +240,7 @@ class WorkStealingCoordinator(LeaseApi):
 
         `take` calls this if a device's own queue is empty. Returns the moved unit.
         """
-        with self._changing() as state:
+        with self._changing as state:
             return state.steal(state.device_pool[device])
 
     def wait_for_work(self, device: str, incarnation: int, timeout: float) -> None:
@@ -297,7 +297,7 @@ class WorkStealingCoordinator(LeaseApi):
         departure, and so is that of a drained device's worker. A death that is not `charged`,
         because something outside ended the worker, counts only against the device.
         """
-        with self._changing() as state:
+        with self._changing as state:
             record = self._present(device, incarnation)
             if record is None:
                 return False
@@ -313,5 +313,5 @@ class WorkStealingCoordinator(LeaseApi):
 
     def execute(self, command: Command) -> Outcome:
         """Execute a command, or refuse it with a reason."""
-        with self._changing() as state:
+        with self._changing as state:
             return command.execute(state)

@@ -18,7 +18,8 @@ from tui_balancer.scheduler.state.state import SchedulerState
 class _Changing:
     """Holds the lock, and wakes the waiting threads if their answers may have changed.
 
-    A context manager of `contextlib` takes longer than all else that a short call does.
+    A context manager of `contextlib` takes longer than all else that a short call does. There is
+    one for all threads, and none enters it twice.
     """
 
     __slots__ = ("_before", "_condition", "_state")
@@ -44,6 +45,10 @@ class LeaseApi(ReadApi):
     A call for a lease that is not current, or from a worker without it, is stale and has no
     effect.
     """
+
+    def __init__(self, state: SchedulerState) -> None:
+        super().__init__(state)
+        self._changing = _Changing(state, self._condition)
 
     def wait_while_paused(self, device: str, incarnation: int, timeout: float) -> Directive:
         """Wait while a worker is paused; return its next directive, after at most `timeout`.
@@ -73,7 +78,7 @@ class LeaseApi(ReadApi):
         `batch` is the number of the last finished batch, which is kept. A lease that is
         `computed` only has its outputs left to write: its worker may take another one meanwhile.
         """
-        with self._changing() as state:
+        with self._changing as state:
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is None:
                 return Directive.ABANDON
@@ -91,7 +96,7 @@ class LeaseApi(ReadApi):
         Args:
             costs: FLOPs of the batches by number; 0 for those that are already kept.
         """
-        with self._changing() as state:
+        with self._changing as state:
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is not None:
                 state.learn_batches(state.device_pool[device], active, costs)
@@ -113,7 +118,7 @@ class LeaseApi(ReadApi):
         Its batches are reported and kept. Either its lease is over, or it must request its share
         again: more batches, or, as the last one, the whole unit.
         """
-        with self._changing() as state:
+        with self._changing as state:
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is None:
                 return Directive.ABANDON
@@ -146,7 +151,7 @@ class LeaseApi(ReadApi):
             compute_seconds: Seconds with batches in flight.
             failures: Why files of a bundle have no output, by number.
         """
-        with self._changing() as state:
+        with self._changing as state:
             active = state.units.current(unit_id, epoch)
             if active is None:
                 return False
@@ -155,7 +160,7 @@ class LeaseApi(ReadApi):
 
     def record_file_failure(self, unit_id: int, epoch: int, failure: Failure) -> bool:
         """Count a unit as failed; return False for a stale epoch."""
-        with self._changing() as state:
+        with self._changing as state:
             active = state.units.current(unit_id, epoch)
             if active is None:
                 return False
@@ -169,7 +174,7 @@ class LeaseApi(ReadApi):
 
         That is the queue of its device, or of another one if this one is drained.
         """
-        with self._changing() as state:
+        with self._changing as state:
             active = self._held_by(device, incarnation, unit_id, epoch)
             if active is None or active.claimed:
                 return False
@@ -184,16 +189,13 @@ class LeaseApi(ReadApi):
 
         Returns False for a stale epoch.
         """
-        with self._changing() as state:
+        with self._changing as state:
             active = state.units.current(unit_id, epoch)
             if active is None:
                 return False
             record = state.device_pool[active.lease.device]
             completion.give_back(state, active, cause, to=state.heir(record))
             return True
-
-    def _changing(self) -> _Changing:
-        return _Changing(self._state, self._condition)
 
     def _present(self, device: str, incarnation: int) -> DeviceRecord | None:
         """Return the record if this is the device's current worker."""

@@ -98,6 +98,7 @@ class Balancer:
             taker = self._device_pool[decision.thief]
             self._carry_out(decision, now, first=False)
             taker.queue.append(unit)
+            self._units.home[unit.unit_id] = taker.device
             self.note(taker)
         return None
 
@@ -119,6 +120,7 @@ class Balancer:
         unit = self.take_stolen(thief)
         if unit is not None:
             thief.queue.push_front(unit)
+            self._units.home[unit.unit_id] = thief.device
             self.note(thief)
         return unit
 
@@ -186,7 +188,6 @@ class Balancer:
         unit = decision.unit
         victim, thief = self._device_pool[decision.victim], self._device_pool[decision.thief]
         victim.queue.remove(unit)
-        self._units.home[unit.unit_id] = thief.device
         self.finish_times.note(victim, now)
         source, target = self._ends(victim, unit, now), self._ends(thief, unit, now)
         victim.stolen_from += unit.files

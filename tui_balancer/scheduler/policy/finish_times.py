@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Hashable, Iterator
+from heapq import heapify, heappop
 from itertools import islice, takewhile
 from math import inf
 
@@ -32,7 +33,7 @@ class _Place(Struct):
         flow: FLOP/s at which `work` shrinks: its rate while a unit runs.
         rate: FLOP/s it adds to the active devices; 0 if it is not active.
         queued: Moment at which its queue is empty, if others may steal from it.
-        busy: The same, if it computes.
+        busy: The same, if it computes; not sorted, for few decisions need it.
         running: Moment at which its running unit finishes, if it computes.
     """
 
@@ -149,7 +150,11 @@ class FinishTimes:
     def at_work(self, record: DeviceRecord, now: float) -> Iterator[Victim]:
         """Yield the other computing devices, the first to finish first."""
         self._refresh(now)
-        for _, position in self._busy:
+        places = self._places.items()
+        ends = [(one.busy, position) for position, one in places if one.busy is not None]
+        heapify(ends)
+        while ends:
+            _, position = heappop(ends)
             if position != record.position:
                 yield self._victim(self._records[position], now)
 
@@ -188,7 +193,6 @@ class FinishTimes:
         self._stale = self._device_pool.scale is None
         self._places: dict[int, _Place] = {}
         self._queued: list[tuple[float, int]] = []
-        self._busy: list[tuple[float, int]] = []
         self._running: list[tuple[float, int]] = []
         self._refused: dict[Hashable, tuple[float, float]] = {}
         self._all_refuse = {}
@@ -239,8 +243,6 @@ class FinishTimes:
         self._rates += new.rate - old.rate
         if old.queued != new.queued:
             _move(self._queued, position, old.queued, new.queued)
-        if old.busy != new.busy:
-            _move(self._busy, position, old.busy, new.busy)
         if old.running != new.running:
             _move(self._running, position, old.running, new.running)
 

@@ -132,8 +132,8 @@ class SimulatedWorker:
 
     def take(self) -> None:
         """Request work, and start it or become idle."""
-        began = self._world.stopwatch() if self._world.stopwatch else 0.0
         queue_was_empty = not self._coordinator.queue_length(self.name)
+        began = self._world.stopwatch() if self._world.stopwatch else 0.0
         lease = self._coordinator.take(self.name, self.incarnation)
         if self._world.stopwatch and queue_was_empty:
             self._world.decisions.append(self._world.stopwatch() - began)

@@ -117,11 +117,6 @@ class DeviceRecord:
         return self.paces[self.model]
 
     @property
-    def calibration(self) -> Calibration:
-        """Its calibration with the model that it has."""
-        return self.calibrations[self.model]
-
-    @property
     def state(self) -> DeviceState:
         """Its state; a pause takes precedence over other states."""
         if self.dead:
@@ -213,7 +208,8 @@ class DeviceRecord:
         queue = self.queue
         if not queue.cost:
             return 0.0
-        return queue.cost * self.calibration.factor(queue.cost, queue.residues, rate)
+        calibration = self.calibrations[self.model]
+        return queue.cost * calibration.factor(queue.cost, queue.residues, rate)
 
     def metrics(self, now: float, rate: float | None, waiting: float, ahead: int) -> DeviceMetrics:
         """Return its metrics.

@@ -37,13 +37,18 @@ class Homes(MutableMapping[int, str]):
         return self._devices[place]
 
     def __setitem__(self, unit_id: int, device: str) -> None:
-        number, places = self._prepare(device, unit_id)
+        number = self._numbers.get(device) or self._new_number(device)
+        places = self._places
+        if unit_id >= len(places):
+            self._make_room(unit_id)
         self._length += not places[unit_id]
         places[unit_id] = number
 
     def put(self, unit_ids: Collection[int], device: str) -> None:
         """Note that many units wait for a device, each of which is named once."""
-        number, places = self._prepare(device, max(unit_ids, default=-1))
+        number = self._numbers.get(device) or self._new_number(device)
+        places = self._places
+        self._make_room(max(unit_ids, default=-1))
         self._length += sum([not places[unit_id] for unit_id in unit_ids])
         for unit_id in unit_ids:
             places[unit_id] = number
@@ -56,9 +61,10 @@ class Homes(MutableMapping[int, str]):
         return [devices[places[unit_id]] for unit_id in unit_ids]
 
     def __delitem__(self, unit_id: int) -> None:
-        if unit_id not in self:
+        if not (0 <= unit_id < len(self._places) and self._places[unit_id]):
             raise KeyError(unit_id)
-        self.remove((unit_id,))
+        self._length -= 1
+        self._places[unit_id] = 0
 
     def remove(self, unit_ids: Collection[int]) -> None:
         """Note that units, which waited, do not any more."""
@@ -66,13 +72,12 @@ class Homes(MutableMapping[int, str]):
         for unit_id in unit_ids:
             self._places[unit_id] = 0
 
-    def _prepare(self, device: str, last: int) -> tuple[int, array[int]]:
-        """Return the number of a device, and the places with room up to a unit."""
-        number = self._numbers.get(device)
-        if number is None:
-            number = self._numbers[device] = len(self._devices)
-            self._devices.append(device)
-        places = self._places
-        if last >= len(places):
-            places.frombytes(bytes(places.itemsize * (last + 1 - len(places))))
-        return number, places
+    def _new_number(self, device: str) -> int:
+        self._numbers[device] = len(self._devices)
+        self._devices.append(device)
+        return self._numbers[device]
+
+    def _make_room(self, last: int) -> None:
+        missing = last + 1 - len(self._places)
+        if missing > 0:
+            self._places.frombytes(bytes(self._places.itemsize * missing))
