@@ -223,6 +223,14 @@ class Notices:
         found.files += 1
         found.examples = [*found.examples, *examples][:EXAMPLES]
 
+    def join(self, other: Notices) -> None:
+        """Add what was found in files that come after those here."""
+        for kind, found in other._found.items():
+            own = self._found.setdefault(kind, _Found())
+            own.count += found.count
+            own.files += found.files
+            own.examples = [*own.examples, *found.examples][:EXAMPLES]
+
     def leave_out(self, kind: NoticeKind, name: str) -> None:
         """Add an entry of a folder that is no input; `name` is safe to print."""
         found = self._found.setdefault(kind, _Found())

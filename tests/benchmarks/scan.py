@@ -6,7 +6,8 @@ Biopython's parser alone go over the same files, counting nothing; and reads and
 nothing else: the ceiling of whatever notes the SHA-256 of its inputs. All are in the page cache.
 Prints megabytes a second of one core's time, for proteins that are as long on average as those of
 UniProtKB/Swiss-Prot (about 360 residues), and for shorter ones, as they are predicted on viral
-contigs (250): what a sequence takes however short it is weighs more there.
+contigs (250): what a sequence takes however short it is weighs more there. Last comes by how much
+the processes of all cores are faster, by the clock, their start included.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from unittest.mock import patch
 
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
+from tui_balancer.devices.processor import usable_cores
 from tui_balancer.inputs import counting, duplicates
 from tui_balancer.inputs import scan as scanning
 from tui_balancer.inputs.blocks import PlainDivider
@@ -31,6 +33,7 @@ from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.finding.discovery import InputFile, find_inputs
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.synthetic import RESIDUE_PERCENT
+from tui_balancer.run.prepare.scan_processes import scan_on_cores
 
 _SIGMA = 0.6
 """Of the logarithm of the lengths."""
@@ -99,6 +102,16 @@ WAYS: dict[str, Callable[[Sequence[InputFile]], int | None]] = {
 }
 
 
+def on_all_cores(inputs: Sequence[InputFile]) -> float:
+    """Return how many times as fast as one process those of all cores are."""
+    took = []
+    for processes in (1, usable_cores()):
+        index, began = DuplicateIndex(), time.perf_counter()
+        scan_on_cores(inputs, ReadingRules(), duplicate_index=index, processes=processes)
+        took.append(time.perf_counter() - began)
+    return took[0] / took[1]
+
+
 def measure(files: int, sequences: int, mean: int, rounds: int) -> None:
     """Write files, scan them by turns, and print what came out."""
     speeds: dict[str, list[float]] = {name: [] for name in WAYS}
@@ -112,6 +125,7 @@ def measure(files: int, sequences: int, mean: int, rounds: int) -> None:
                 began = time.process_time()
                 counted.add(go(inputs))
                 speeds[way].append(megabytes / (time.process_time() - began))
+        gains = [on_all_cores(inputs) for _ in range(rounds)]
     counted.discard(None)
     assert len(counted) == 1, f"they disagree on how many sequences there are: {counted}"
     print(
@@ -121,6 +135,7 @@ def measure(files: int, sequences: int, mean: int, rounds: int) -> None:
     for way, each in speeds.items():
         ratio = median(each) / median(speeds["the scan by way of Biopython"])
         print(f"{way:<30}{median(each):>6.0f} MB/s a core{ratio:>7.1f}", flush=True)
+    print(f"{usable_cores()} processes are {median(gains):.2f} times as fast as one", flush=True)
 
 
 def main() -> None:

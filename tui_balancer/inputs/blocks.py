@@ -69,7 +69,13 @@ class Block:
 
 
 class Divider(Protocol):
-    """A way to divide blocks."""
+    """A way to divide blocks.
+
+    Attributes:
+        portable: Whether other processes have the same hashes.
+    """
+
+    portable: bool
 
     def divide(self, data: bytes, alphabet: Alphabet) -> Block | None:
         """Divide whole records; return None, or letters with a `>`, if they are not plain.
@@ -91,6 +97,8 @@ class Divider(Protocol):
 
 class PlainDivider:
     """Python alone."""
+
+    portable = False
 
     def divide(self, data: bytes, alphabet: Alphabet) -> Block | None:
         """See `Divider.divide`."""
@@ -143,6 +151,8 @@ class PlainDivider:
 
 class CompiledDivider:
     """The compiled functions, which let other threads run meanwhile."""
+
+    portable = True
 
     def __init__(self, library: CDLL) -> None:
         self._divide, self._hash = library.divide, library.hash_piece

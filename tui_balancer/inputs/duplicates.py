@@ -55,6 +55,14 @@ class DuplicateIndex:
             places = zip(begins.tolist(), (begins + lengths).tolist(), strict=True)
             self.stored.extend(self.known([text[begin:end] for begin, end in places]))
 
+    def join(self, other: DuplicateIndex) -> None:
+        """Note the files of another index, whose hashes are `Divider.portable`."""
+        before = len(self.hashes)
+        self.hashes += other.hashes
+        self.lengths += other.lengths
+        self.firsts += other.firsts
+        self.ends.extend([before + end for end in other.ends])
+
     def forget_file(self) -> None:
         """Forget the pieces of the file that is scanned."""
         start = self.ends[-1] if self.ends else 0

@@ -1,8 +1,8 @@
 """The scan: what is in every input, before any work is assigned.
 
-Sequential on purpose: one core reads far more in a second than a model embeds, and threads lose.
-Compiled blocks are divided without the interpreter lock, but what is left takes it so often that
-two threads on two free cores scanned at 0.8 times the rate of one.
+Sequential: threads lose. Compiled blocks are divided without the interpreter lock, but what is left
+takes it so often that two threads on two free cores scanned at 0.8 times the rate of one. Several
+processes scan large inputs, see `run.prepare.scan_processes`.
 """
 
 from __future__ import annotations

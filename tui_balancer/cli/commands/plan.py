@@ -38,11 +38,11 @@ def plan(
     from tui_balancer.cli.settings import run_settings
     from tui_balancer.cli.tables import plan_table
     from tui_balancer.formatting import estimate, plural
-    from tui_balancer.inputs.scan import scan
     from tui_balancer.notices import Notice, Notices, notice_line
     from tui_balancer.run.prepare.plan import ScannedModel, planned_manifest, predicted_seconds
     from tui_balancer.run.prepare.plan import plan as plan_units
     from tui_balancer.run.prepare.prepare import prepare
+    from tui_balancer.run.prepare.scan_processes import scan_on_cores
     from tui_balancer.run.prepare.scanning import undivided_warnings
     from tui_balancer.run.prepare.stored import duplicate_index
 
@@ -58,7 +58,7 @@ def plan(
         for one in prepared.models:
             noticed = Notices()
             with duplicate_index(one, settings.store, prepared.devices) as seen:
-                scans = scan(
+                scans = scan_on_cores(
                     one.inputs,
                     one.reading,
                     on_progress=lambda _: update(advance=1),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui_balancer.formatting import plural
-from tui_balancer.inputs.scan import FileScan, ScanStopped, scan
+from tui_balancer.inputs.scan import FileScan, ScanStopped
 from tui_balancer.ledger.records import FileRecord
 from tui_balancer.notices import Notice, Notices
 from tui_balancer.outputs.formats import FORMATS
@@ -16,6 +16,7 @@ from tui_balancer.outputs.layout import output_paths
 from tui_balancer.run.prepare.duplicates import dereplicated
 from tui_balancer.run.prepare.models import PreparedModel
 from tui_balancer.run.prepare.prepare import PreparedRun
+from tui_balancer.run.prepare.scan_processes import scan_on_cores
 from tui_balancer.run.prepare.stored import duplicate_index
 from tui_balancer.run_folder.manifest import file_records, numbered_from
 from tui_balancer.run_folder.shards import index_parts, with_costs_of
@@ -61,7 +62,7 @@ def scan_model(
     settings = prepared.settings
     notices = Notices()
     with duplicate_index(model, settings.store, prepared.devices) as seen:
-        scans = scan(
+        scans = scan_on_cores(
             model.inputs,
             model.reading,
             on_progress=lambda done: on_file(done.counts.sequences, done.counts.residues),
