@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui_balancer.failures import FailureCause
@@ -99,7 +100,7 @@ class UnitFailed:
 class FilesSkipped:
     """A person skipped waiting files: they have failed."""
 
-    file_ids: tuple[int, ...]
+    file_ids: Sequence[int]
     reason: str
 
 
@@ -107,7 +108,7 @@ class FilesSkipped:
 class FilesRetried:
     """Files that failed, in whole units, wait again."""
 
-    file_ids: tuple[int, ...]
+    file_ids: Sequence[int]
     reason: str
 
 

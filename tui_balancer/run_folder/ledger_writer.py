@@ -31,7 +31,6 @@ from tui_balancer.scheduler.events import (
     DoneEvent,
     Event,
     FailureEvent,
-    GroupEvent,
     LeaseEvent,
     PartEvent,
     RetryEvent,
@@ -156,9 +155,9 @@ class LedgerWriter:
                 died = self._ended(unit_id, epoch, LeaseEnd.WORKER_DIED, event.seconds)
                 return (*died, UnitBrokenUp(unit_id))
             case SkipEvent():
-                return (FilesSkipped(_numbers(event), event.reason),)
+                return (FilesSkipped(event.numbers, event.reason),)
             case RetryEvent():
-                return (FilesRetried(_numbers(event), "retried by hand"),)
+                return (FilesRetried(event.numbers, "retried by hand"),)
         return ()
 
     def _ended(
@@ -166,10 +165,6 @@ class LedgerWriter:
     ) -> tuple[Change, ...]:
         self._out.remove((unit_id, epoch))
         return (LeaseEnded(unit_id, epoch, how, seconds, charged),)
-
-
-def _numbers(event: GroupEvent) -> tuple[int, ...]:
-    return tuple([number for files in event.files for number in files])
 
 
 def event_record(event: Event) -> EventRecord:

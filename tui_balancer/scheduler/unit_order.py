@@ -24,6 +24,11 @@ def queue_order(units: Iterable[Unit]) -> bytes:
     return order.tobytes()
 
 
+def file_numbers(order: bytes) -> list[int]:
+    """Return the numbers of all files that `queue_order` has encoded."""
+    return [number if number >= 0 else ~number for number in array("i", order)]
+
+
 def files_by_unit(order: bytes) -> list[tuple[int, ...]]:
     """Return the numbers of the files of each unit that `queue_order` has encoded."""
     numbers = array("i", order)

@@ -129,14 +129,15 @@ def _failed(units: Sequence[Unit], places: Places) -> list[int]:
 
 
 def _waiting(units: Sequence[Unit], places: Places, glob: str) -> list[int]:
-    waiting: set[int] = set()
+    waits = bytearray(len(units))
     for queue in places.queues.values():
-        waiting.update(queue)
+        for number in queue:
+            waits[number] = 1
     # A shard waits for its file, whose name the person knows.
     return [
         number
         for number in _matching([unit.name for unit in units], glob)
-        if (number in waiting or not waiting.isdisjoint(units[number].shards))
+        if (waits[number] or any(waits[shard] for shard in units[number].shards))
         and units[number].whole is None
     ]
 

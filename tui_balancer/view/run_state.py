@@ -190,7 +190,7 @@ class RunState:
             tell(event, units)
 
     def _skip(self, event: SkipEvent) -> None:
-        numbers = [number for files in event.files for number in files]
+        numbers = event.numbers
         for tell in self._told["failed"]:
             tell(event, numbers)
 

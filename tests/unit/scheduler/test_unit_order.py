@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.balance import bundle, unit
 from tui_balancer.scheduler.model import Unit
-from tui_balancer.scheduler.unit_order import files_by_unit, queue_order
+from tui_balancer.scheduler.unit_order import file_numbers, files_by_unit, queue_order
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,6 @@ from tui_balancer.scheduler.unit_order import files_by_unit, queue_order
     ],
 )
 def test_files_are_read_back_by_unit(units: list[Unit]) -> None:
-    assert files_by_unit(queue_order(units)) == [one.numbers for one in units]
+    order = queue_order(units)
+    assert files_by_unit(order) == [one.numbers for one in units]
+    assert file_numbers(order) == [number for one in units for number in one.numbers]

@@ -24,7 +24,12 @@ class Refusals:
 
     def add(self, name: str, reason: str, of_many: str = "") -> None:
         """Add a file with the reason; `of_many` is the reason in the plural."""
-        self._names.setdefault((reason, of_many or reason), []).append(name)
+        self.add_all([name], reason, of_many)
+
+    def add_all(self, names: Sequence[str], reason: str, of_many: str = "") -> None:
+        """Add files with the same reason."""
+        if names:
+            self._names.setdefault((reason, of_many or reason), []).extend(names)
 
     def __bool__(self) -> bool:
         return bool(self._names)

@@ -21,10 +21,11 @@ def move(state: SchedulerState, unit_ids: Sequence[int], target: DeviceRecord) -
     """Put waiting units at the end of another device's queue."""
     refusals = Refusals("moved")
     chosen = waiting(state, unit_ids, refusals)
-    for unit_id in [one for one, device in chosen.items() if device == target.device]:
+    there = [unit_id for unit_id, device in chosen.items() if device == target.device]
+    for unit_id in there:
         del chosen[unit_id]
-        name, where = target.queue[unit_id].name, f"for {target.device} already"
-        refusals.add(name, f"waits {where}", f"wait {where}")
+    where = f"for {target.device} already"
+    refusals.add_all([state.units.name(one) for one in there], f"waits {where}", f"wait {where}")
     places = take_out(state, chosen)
     units = in_order(places, chosen)
     target.queue.extend(units)
@@ -54,7 +55,7 @@ def reorder(state: SchedulerState, unit_ids: Sequence[int], *, first: bool) -> U
         record = state.device_pool[device]
         record.queue.extend(group, first=first)
         if first:
-            record.put_first.update(unit.unit_id for unit in group)
+            record.put_first.update([unit.unit_id for unit in group])
     # The first one of a queue is put there last, if each has an event.
     turns = {device: group[::-1] for device, group in shares.items()} if first else shares
     for device, group in groups(turns):

@@ -45,8 +45,11 @@ def take_out(state: SchedulerState, homes: Mapping[int, str]) -> Places:
     Args:
         homes: The device of each, by its number.
     """
+    chosen = bytearray(len(state.units.names))
+    for unit_id in homes:
+        chosen[unit_id] = 1
     return {
-        device: state.device_pool[device].queue.take_out(homes)
+        device: state.device_pool[device].queue.take_out(chosen)
         for device in dict.fromkeys(homes.values())
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from itertools import compress
 from operator import not_
 from typing import Final
@@ -145,14 +145,17 @@ class WorkQueue:
             for unit in new:
                 self.index(unit.model).add(unit)
 
-    def take_out(self, unit_ids: Container[int]) -> dict[int, Unit]:
-        """Take those of these units out that are here, all in one pass over the queue.
+    def take_out(self, chosen: bytearray) -> dict[int, Unit]:
+        """Take some units out, all in one pass over the queue.
+
+        Args:
+            chosen: A byte for every unit by its number: 1 for those to take out, else 0.
 
         Returns:
             The units by their places, from 0.
         """
         units = list(self)
-        goes = [unit.unit_id in unit_ids for unit in units]
+        goes = [chosen[unit.unit_id] for unit in units]
         taken = dict(compress(enumerate(units), goes))
         self._order = deque(compress(units, map(not_, goes)))
         self._gone.clear()

@@ -60,7 +60,10 @@ class QueueAgainstAList(RuleBasedStateMachine):
     @rule(data=st.data())
     def leave_and_come_back_to_their_places(self, data: st.DataObject) -> None:
         chosen = data.draw(st.sets(st.sampled_from([*self.model, unit(0, 1.0)])))
-        taken = self.queue.take_out({one.unit_id for one in chosen})
+        marks = bytearray(self.made + 1)
+        for one in chosen:
+            marks[one.unit_id] = 1
+        taken = self.queue.take_out(marks)
         assert taken == {place: one for place, one in enumerate(self.model) if one in chosen}
         assert list(self.queue) == [one for one in self.model if one not in chosen]
         # Some are gone for good; the others have their former places, or the nearest there are.
