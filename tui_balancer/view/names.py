@@ -89,11 +89,12 @@ def select_files(run: RunHandle, selection: FileSelection) -> tuple[int, ...]:
     Raises:
         UnknownName: A name means no file, or nothing is selected.
     """
+    # The places first: files are among the units before they have a place.
+    places = run.places(_NO_EVENT) if selection.failed or selection.waiting else None
     units = run.units()
     if not units:
         raise UnknownName("the files of the run are not known yet")
     chosen = find_files(units, selection.names) if selection.names else []
-    places = run.places(_NO_EVENT) if selection.failed or selection.waiting else None
     if selection.failed and places is not None:
         failed = _failed(units, places)
         if not failed:

@@ -100,6 +100,20 @@ def test_a_shard_that_waits_means_its_file() -> None:
     assert select_files(run, FileSelection(waiting="*.faa")) == (0,)
 
 
+def test_files_that_are_added_while_others_are_selected_do_no_harm() -> None:
+    class Growing(FakeRun):
+        """Has one more file, which waits, each time it is asked for its files."""
+
+        def units(self) -> list[Unit]:
+            units = units_of([f"{number}.faa" for number in range(1 + len(self.queues["cuda:0"]))])
+            self.queues["cuda:0"] = tuple(units)
+            return units
+
+    run = Growing(RUNNING, {"cuda:0": ()})
+    assert select_files(run, FileSelection(names=("0.faa",))) == (0,)
+    assert select_files(run, FileSelection(waiting="*.faa")) == (0,)
+
+
 def test_among_very_many_names_the_nearest_is_found_too() -> None:
     units = units_of([f"plate{number % 7}/sample_{number:05d}.faa" for number in range(5000)])
     for wrong, near in (
