@@ -13,7 +13,7 @@ from msgspec import Struct
 from tui_balancer.failures import FailureCause
 from tui_balancer.notices import Notice
 from tui_balancer.scheduler.model import RETURNED, DeviceState, ReturnCause
-from tui_balancer.scheduler.unit_order import file_numbers, files_by_unit
+from tui_balancer.scheduler.unit_order import file_numbers, files_by_unit, first_numbers
 
 
 class Event(Struct, frozen=True, tag_field="event"):
@@ -48,6 +48,11 @@ class GroupEvent(UnitEvent, frozen=True, kw_only=True):
     """
 
     units: bytes = b""
+
+    @property
+    def unit_ids(self) -> list[int]:
+        """The numbers of the units."""
+        return first_numbers(self.units) or [self.unit_id]
 
     @property
     def numbers(self) -> list[int]:

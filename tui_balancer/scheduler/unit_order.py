@@ -24,6 +24,11 @@ def queue_order(units: Iterable[Unit]) -> bytes:
     return order.tobytes()
 
 
+def first_numbers(order: bytes) -> list[int]:
+    """Return the number of each unit that `queue_order` has encoded."""
+    return [number for number in array("i", order) if number >= 0]
+
+
 def file_numbers(order: bytes) -> list[int]:
     """Return the numbers of all files that `queue_order` has encoded."""
     return [number if number >= 0 else ~number for number in array("i", order)]

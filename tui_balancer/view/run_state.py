@@ -185,7 +185,7 @@ class RunState:
             self.apply(event)
 
     def _move(self, event: MoveEvent) -> None:
-        units = [files[0] for files in event.files]
+        units = event.unit_ids
         for tell in self._told["moved"]:
             tell(event, units)
 

@@ -6,7 +6,12 @@ import pytest
 
 from tests.support.balance import bundle, unit
 from tui_balancer.scheduler.model import Unit
-from tui_balancer.scheduler.unit_order import file_numbers, files_by_unit, queue_order
+from tui_balancer.scheduler.unit_order import (
+    file_numbers,
+    files_by_unit,
+    first_numbers,
+    queue_order,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,5 +24,6 @@ from tui_balancer.scheduler.unit_order import file_numbers, files_by_unit, queue
 )
 def test_files_are_read_back_by_unit(units: list[Unit]) -> None:
     order = queue_order(units)
+    assert first_numbers(order) == [one.unit_id for one in units]
     assert files_by_unit(order) == [one.numbers for one in units]
     assert file_numbers(order) == [number for one in units for number in one.numbers]
