@@ -107,13 +107,17 @@ class SplitLibrary:
 @cache
 def split_library() -> SplitLibrary | None:
     """Return the compiled products if the processor has the units; say in the log why not."""
-    try:
-        if _UNITS not in _PROCESSOR.read_text(encoding="utf-8"):
-            return None
-    except OSError:
+    if not _has_units():
         return None
     try:
         return SplitLibrary(compiled(_SOURCE))
     except NotCompiled as error:
         _log.warning("multiplying matrices without AMX, which is slower: %s", error)
         return None
+
+
+def _has_units() -> bool:
+    try:
+        return _UNITS in _PROCESSOR.read_text(encoding="utf-8")
+    except OSError:
+        return False
