@@ -43,7 +43,7 @@ from __future__ import annotations
 
 LEDGER_NAME = "ledger.sqlite"
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 
 APPLICATION_ID = 0x54554942
 """`TUIB` in ASCII: tells a ledger from any other SQLite file."""
