@@ -37,12 +37,17 @@ class Measured:
     processor_seconds: float
 
 
-def write_inputs(folder: Path, files: int, most: int, few: int) -> None:
-    """Write files of one sequence to `most`, and the same sequences in a few."""
+def write_inputs(folder: Path, files: int, most: int, few: int, longest: int | None) -> None:
+    """Write files of one sequence to `most`, and the same sequences in a few.
+
+    Args:
+        folder: Gets a folder `many` and a folder `few`.
+        longest: Residues that are left of a sequence, at most; None for all.
+    """
     dice = random.Random(0)
     counts = [dice.randint(1, most) for _ in range(files)]
     (source,) = write_synthetic(folder / "source", files=1, sequences=sum(counts), seed=0)
-    records = [f">{record}" for record in source.read_text().split(">")[1:]]
+    records = [_cut(record, longest) for record in source.read_text().split(">")[1:]]
     (folder / "many").mkdir()
     (folder / "few").mkdir()
     for number in range(few):
@@ -50,6 +55,11 @@ def write_inputs(folder: Path, files: int, most: int, few: int) -> None:
     for number, count in enumerate(counts):
         taken, records = records[:count], records[count:]
         (folder / "many" / f"{number:05}.fasta").write_text("".join(taken))
+
+
+def _cut(record: str, longest: int | None) -> str:
+    header, *lines = record.splitlines()
+    return f">{header}\n{''.join(lines)[:longest]}\n"
 
 
 def processor_seconds() -> float:
@@ -80,6 +90,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--most", type=int, default=5, help="sequences in a tiny file")
     parser.add_argument("--few", type=int, default=1, help="files with the same sequences")
+    parser.add_argument("--longest", type=int, help="residues of a sequence: 30 for peptides")
     parser.add_argument("--model", default="untrained:esm2_t6_8M_UR50D")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
@@ -87,7 +98,7 @@ def main() -> None:
     start_helper()
     runs: dict[str, list[Measured]] = {"few": [], "many": []}
     with tempfile.TemporaryDirectory() as name:
-        write_inputs(Path(name), options.files, options.most, options.few)
+        write_inputs(Path(name), options.files, options.most, options.few, options.longest)
         for _ in range(options.rounds):
             for which, measured in runs.items():
                 measured.append(measure(Path(name) / which, options.model, options.workers))

@@ -70,19 +70,19 @@ class HeldRows:
     on_disk = False
 
     def __init__(self, count: int, numbers: int) -> None:
-        self._rows = torch.empty(count, numbers)
+        self._rows = np.empty((count, numbers), np.float32)
 
     def put(self, batch: PlacedBatch) -> None:
         """See `RowStore.put`."""
         own = [position for position, row in enumerate(batch.rows) if row < len(self._rows)]
         if own:
-            block = batch.vectors.view(len(batch.rows), -1)
+            block = batch.vectors.view(len(batch.rows), -1).numpy()
             places = [batch.rows[position] for position in own]
             self._rows[places] = block if len(own) == len(block) else block[own]
 
     def row(self, number: int) -> Row:
         """See `RowStore.row`."""
-        found: Row = self._rows[number].numpy()
+        found: Row = self._rows[number]
         return found
 
 
