@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from tui_balancer.leases import Directive, Progress, Spans
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import Event
-from tui_balancer.scheduler.model import DeviceSpec, Lease, PolicySettings, TimeSettings, Unit
+from tui_balancer.scheduler.model import (
+    DeviceSpec,
+    Lease,
+    PolicySettings,
+    TimeSettings,
+    Unit,
+    UnitTraits,
+)
 
 
 class Clock:
@@ -21,7 +28,7 @@ class Clock:
 
 
 def unit(unit_id: int, cost: float, *, files: int = 1) -> Unit:
-    return Unit(unit_id, f"virus_{unit_id}.faa", 10, 1000, cost, files)
+    return Unit(unit_id, f"virus_{unit_id}.faa", 10, 1000, cost, UnitTraits(files))
 
 
 def bundle(unit_id: int, *costs: float) -> Unit:
@@ -33,8 +40,7 @@ def bundle(unit_id: int, *costs: float) -> Unit:
         sum(part.sequences for part in parts),
         sum(part.residues for part in parts),
         sum(costs),
-        len(parts),
-        parts,
+        UnitTraits(len(parts), parts),
     )
 
 

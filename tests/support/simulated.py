@@ -22,7 +22,7 @@ from tui_balancer.scheduler.commands import (
     Undo,
 )
 from tui_balancer.scheduler.event_log import EventSink
-from tui_balancer.scheduler.model import DeviceSpec, TimeSettings, Unit
+from tui_balancer.scheduler.model import DeviceSpec, TimeSettings, Unit, UnitTraits
 from tui_balancer.scheduler.policy.bounds import Speed
 from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
 from tui_balancer.scheduler.simulation.run import SimulatedRun
@@ -125,11 +125,13 @@ class Story:
                 Unit(first + n, f"f{first + n}", 1, 10, cost) for n, cost in enumerate(costs)
             )
             self.files += parts
-            return [Unit(first, f"3 files: f{first} …", 3, 30, sum(costs), 3, parts)]
+            return [Unit(first, f"3 files: f{first} …", 3, 30, sum(costs), UnitTraits(3, parts))]
         shards = tuple(range(first + 1, first + 4))
-        whole = Unit(first, f"f{first}", 0, 0, 1.0, shards=shards, joined=(3, 30, sum(costs)))
+        whole = Unit(
+            first, f"f{first}", 0, 0, 1.0, UnitTraits(shards=shards, joined=(3, 30, sum(costs)))
+        )
         made = [whole] + [
-            Unit(number, f"f{first} ⟨{number - first}/3⟩", 1, 10, cost, whole=first)
+            Unit(number, f"f{first} ⟨{number - first}/3⟩", 1, 10, cost, UnitTraits(whole=first))
             for number, cost in zip(shards, costs, strict=True)
         ]
         self.files += made

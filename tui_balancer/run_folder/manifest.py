@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from itertools import accumulate
 from os.path import splitext
 from pathlib import Path, PurePath
@@ -29,7 +30,7 @@ from tui_balancer.outputs.layout import (
     temporary_path,
 )
 from tui_balancer.outputs.partials import partial_path
-from tui_balancer.scheduler.model import Lease, Unit, bundle_of
+from tui_balancer.scheduler.model import PLAIN, Lease, Unit, UnitTraits, bundle_of
 from tui_balancer.settings import Priority
 from tui_balancer.workers.wire.protocol import FileTask, OutputTask, Task
 
@@ -102,21 +103,13 @@ class Manifest:
         """Return a file or a shard as a single unit."""
         file = self.files[file_id]
         model, priority = self.model(file_id), self._priority(file)
-        if not file.shards:
-            whole = file.whole if file.is_shard else None
-            counts = (file.sequences, file.residues, file.cost)
-            return Unit(
-                file.file_id, file.name, *counts, whole=whole, model=model, priority=priority
-            )
-        return Unit(
-            file.file_id,
-            file.name,
-            *(0, 0, JOINING_COST),
-            shards=tuple(self.shards(file_id)),
-            joined=(file.sequences, file.residues, file.cost),
-            model=model,
-            priority=priority,
-        )
+        counts = (file.sequences, file.residues, file.cost)
+        if file.shards:
+            shards = tuple(self.shards(file_id))
+            traits = UnitTraits(shards=shards, joined=counts, model=model, priority=priority)
+            return Unit(file.file_id, file.name, 0, 0, JOINING_COST, traits)
+        whole = file.whole if file.is_shard else None
+        return Unit(file.file_id, file.name, *counts, _file_traits(whole, model, priority))
 
     def shards(self, file_id: int) -> range:
         """Return the numbers of a file's shards."""
@@ -231,6 +224,13 @@ class Manifest:
             stretch=stretch_of(file),
             shards=tuple(map(self.output, self.shards(file_id))),
         )
+
+
+@lru_cache(maxsize=16)
+def _file_traits(whole: int | None, model: int, priority: int) -> UnitTraits:
+    """Return the traits of a file or shard, the same for those that are alike."""
+    traits = UnitTraits(whole=whole, model=model, priority=priority)
+    return PLAIN if traits == PLAIN else traits
 
 
 def file_records(

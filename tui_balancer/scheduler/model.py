@@ -17,7 +17,23 @@ from tui_balancer.leases import Spans
 from tui_balancer.samples import DeviceSample
 
 
-class Unit(Struct, frozen=True, gc=False):
+class UnitTraits(Struct, frozen=True, gc=False, omit_defaults=True):
+    """What tells a unit from a file of the first model; equal units share one, see `Unit`."""
+
+    files: int = 1
+    parts: tuple[Unit, ...] = ()
+    whole: int | None = None
+    shards: tuple[int, ...] = ()
+    joined: tuple[int, int, float] = (0, 0, 0.0)
+    model: int = 0
+    priority: int = 0
+
+
+PLAIN: Final = UnitTraits()
+"""Those of most units, which have no memory of their own for them."""
+
+
+class Unit(Struct, frozen=True, gc=False, omit_defaults=True):
     """A unit of work: one file, a bundle of tiny files, or a shard.
 
     A large file may be divided into shards, units with their own numbers. Its own unit waits
@@ -29,14 +45,7 @@ class Unit(Struct, frozen=True, gc=False):
         sequences: Sequences that will be embedded.
         residues: Residues that will be embedded, after truncation.
         cost: Work of the forward passes in FLOPs, see `embedding.models.ModelShape`.
-        files: Input files in the unit: 1, or the size of the bundle.
-        parts: The files of a bundle as single units, in case it must be broken up; none for a
-            single file. The first has the number of the bundle.
-        whole: Number of a shard's file.
-        shards: Numbers of a divided file's shards.
-        joined: Sequences, residues and FLOPs of the shards; its own are 0.
-        model: The place of its model in the run.
-        priority: Units of higher ones come first in a queue.
+        traits: What few units have.
     """
 
     unit_id: int
@@ -44,13 +53,45 @@ class Unit(Struct, frozen=True, gc=False):
     sequences: int
     residues: int
     cost: float
-    files: int = 1
-    parts: tuple[Unit, ...] = ()
-    whole: int | None = None
-    shards: tuple[int, ...] = ()
-    joined: tuple[int, int, float] = (0, 0, 0.0)
-    model: int = 0
-    priority: int = 0
+    traits: UnitTraits = PLAIN
+
+    @property
+    def files(self) -> int:
+        """Input files in the unit: 1, or the size of the bundle."""
+        return self.traits.files
+
+    @property
+    def parts(self) -> tuple[Unit, ...]:
+        """The files of a bundle as single units, in case it must be broken up.
+
+        None for a single file. The first has the number of the bundle.
+        """
+        return self.traits.parts
+
+    @property
+    def whole(self) -> int | None:
+        """Number of a shard's file."""
+        return self.traits.whole
+
+    @property
+    def shards(self) -> tuple[int, ...]:
+        """Numbers of a divided file's shards."""
+        return self.traits.shards
+
+    @property
+    def joined(self) -> tuple[int, int, float]:
+        """Sequences, residues and FLOPs of the shards of a divided file; its own are 0."""
+        return self.traits.joined
+
+    @property
+    def model(self) -> int:
+        """The place of its model in the run."""
+        return self.traits.model
+
+    @property
+    def priority(self) -> int:
+        """Units of higher ones come first in a queue."""
+        return self.traits.priority
 
     @property
     def inputs(self) -> int:
@@ -73,10 +114,12 @@ def bundle_of(files: Sequence[Unit]) -> Unit:
         sequences=sum(file.sequences for file in files),
         residues=sum(file.residues for file in files),
         cost=sum(file.cost for file in files),
-        files=len(files),
-        parts=tuple(files),
-        model=files[0].model,
-        priority=max(file.priority for file in files),
+        traits=UnitTraits(
+            files=len(files),
+            parts=tuple(files),
+            model=files[0].model,
+            priority=max(file.priority for file in files),
+        ),
     )
 
 

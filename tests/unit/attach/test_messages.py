@@ -70,7 +70,7 @@ from tui_balancer.scheduler.events import (
     UnbundleEvent,
     WarningEvent,
 )
-from tui_balancer.scheduler.model import CountSettings, ReturnCause, TimeSettings, Unit
+from tui_balancer.scheduler.model import CountSettings, ReturnCause, TimeSettings, Unit, UnitTraits
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import RunHandle
 from tui_balancer.view.names import FileSelection
@@ -110,9 +110,9 @@ EVENTS = (
     WarningEvent(8, 2.0, Notice("empty", NoticeKind.EMPTY, 4, 2, (Example("a.faa", 3, "P1"),))),
 )
 
-BUNDLE = Unit(4, "2 files", 2, 20, 1e9, 2, queue(4, 2))
-SHARDED = Unit(6, "f6", 0, 0, 0.0, shards=(7, 8), joined=(10, 100, 1e10))
-SHARD = Unit(7, "f6 1/2", 5, 50, 5e9, whole=6)
+BUNDLE = Unit(4, "2 files", 2, 20, 1e9, UnitTraits(2, queue(4, 2)))
+SHARDED = Unit(6, "f6", 0, 0, 0.0, UnitTraits(shards=(7, 8), joined=(10, 100, 1e10)))
+SHARD = Unit(7, "f6 1/2", 5, 50, 5e9, UnitTraits(whole=6))
 
 
 def asked(question: Request[Any], run: RunHandle) -> object:

@@ -16,7 +16,15 @@ from tui_balancer.leases import Progress
 from tui_balancer.scheduler.commands import ReorderUnits
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import DoneEvent, Event, LeaseEvent
-from tui_balancer.scheduler.model import DeviceSpec, Lease, ModelSpec, TimeSettings, Unit
+from tui_balancer.scheduler.model import (
+    PLAIN,
+    DeviceSpec,
+    Lease,
+    ModelSpec,
+    TimeSettings,
+    Unit,
+    UnitTraits,
+)
 from tui_balancer.scheduler.policy.bounds import Speed
 from tui_balancer.scheduler.policy.model_shares import model_shares
 from tui_balancer.scheduler.simulation.devices import Rules, SimulatedDevice
@@ -29,7 +37,10 @@ LOADS = st.sampled_from([0.1, 1.0, 5.0, 20.0])
 
 
 def units_of(files: list[tuple[float, int]]) -> list[Unit]:
-    return [Unit(n, f"f{n}", 1, 10, cost, model=model) for n, (cost, model) in enumerate(files)]
+    return [
+        Unit(n, f"f{n}", 1, 10, cost, UnitTraits(model=model))
+        for n, (cost, model) in enumerate(files)
+    ]
 
 
 def simulated(
@@ -92,7 +103,7 @@ def test_one_run_ends_before_its_models_would_one_after_the_other(
     models = {unit.model for unit in units}
     for model in models:
         own = [one for one in units if one.model == model]
-        alone = [replace(one, unit_id=number, model=0) for number, one in enumerate(own)]
+        alone = [replace(one, unit_id=number, traits=PLAIN) for number, one in enumerate(own)]
         apart += simulated(alone, speeds, load, batch=batch)[0].now
     # Without splits, the longest file may begin last where a device has a second model.
     longest = max(unit.cost for unit in units) / min(speeds) if batch == inf else 0.0
@@ -154,7 +165,7 @@ class Desk:
 
 
 def unit(number: int, model: int, cost: float = 5.0) -> Unit:
-    return Unit(number, f"f{number}", 1, 10, cost, model=model)
+    return Unit(number, f"f{number}", 1, 10, cost, UnitTraits(model=model))
 
 
 def test_a_change_is_part_of_the_finish_time_and_of_no_speed() -> None:

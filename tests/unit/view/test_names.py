@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.fake_run import FakeRun
 from tests.support.pictures import RUNNING
-from tui_balancer.scheduler.model import Ended, Unit
+from tui_balancer.scheduler.model import Ended, Unit, UnitTraits
 from tui_balancer.view.names import (
     FileSelection,
     UnknownName,
@@ -91,10 +91,10 @@ def test_states_and_globs_select_what_a_plain_search_finds(
 
 
 def test_a_shard_that_waits_means_its_file() -> None:
-    big = Unit(0, "big.faa", 0, 0, 0.0, shards=(1, 2))
+    big = Unit(0, "big.faa", 0, 0, 0.0, UnitTraits(shards=(1, 2)))
     shards = (
-        Unit(1, "big.faa 1/2", 1, 1, 1.0, whole=0),
-        Unit(2, "big.faa 2/2", 1, 1, 1.0, whole=0),
+        Unit(1, "big.faa 1/2", 1, 1, 1.0, UnitTraits(whole=0)),
+        Unit(2, "big.faa 2/2", 1, 1, 1.0, UnitTraits(whole=0)),
     )
     run = FakeRun(RUNNING, {"cuda:0": shards[1:]}, (big, *shards))
     assert select_files(run, FileSelection(waiting="*.faa")) == (0,)

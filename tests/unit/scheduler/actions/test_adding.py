@@ -12,7 +12,7 @@ from tui_balancer.failures import Failure
 from tui_balancer.scheduler.commands import AddFiles, Drain
 from tui_balancer.scheduler.coordinator import WorkStealingCoordinator
 from tui_balancer.scheduler.events import AddedEvent, AssignmentEvent, FailureEvent
-from tui_balancer.scheduler.model import DeviceSpec, ModelSpec, TimeSettings, Unit
+from tui_balancer.scheduler.model import DeviceSpec, ModelSpec, TimeSettings, Unit, UnitTraits
 from tui_balancer.view.places import FilePlaces
 from tui_balancer.view.run_state import RunState
 from tui_balancer.view.run_stats import RunStats
@@ -110,8 +110,8 @@ def test_units_of_a_model_go_to_a_device_that_has_it() -> None:
         clock=Clock(),
         models=[ModelSpec("one", 5.0), ModelSpec("two", 5.0)],
     )
-    coordinator.assign([unit(0, 10.0), Unit(1, "b.faa", 1, 10, 10.0, model=1)])
-    coordinator.add([Unit(2, "c.faa", 1, 10, 90.0, model=1)], [], "1 file")
+    coordinator.assign([unit(0, 10.0), Unit(1, "b.faa", 1, 10, 10.0, UnitTraits(model=1))])
+    coordinator.add([Unit(2, "c.faa", 1, 10, 90.0, UnitTraits(model=1))], [], "1 file")
     assert [one.unit_id for one in coordinator.queue("cuda:1")] == [1, 2]
 
 
@@ -124,7 +124,7 @@ def test_additions_are_numbered_as_they_come() -> None:
 
 
 def with_priority(number: int, cost: float, priority: int) -> Unit:
-    return replace(unit(number, cost), priority=priority)
+    return replace(unit(number, cost), traits=UnitTraits(priority=priority))
 
 
 def test_higher_priorities_come_first_in_a_queue_now_and_later() -> None:

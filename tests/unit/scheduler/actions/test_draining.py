@@ -28,6 +28,7 @@ from tui_balancer.scheduler.model import (
     ReturnCause,
     TimeSettings,
     Unit,
+    UnitTraits,
 )
 
 
@@ -135,7 +136,9 @@ def test_files_of_a_model_go_to_the_devices_that_have_it() -> None:
         models=[ModelSpec("one"), ModelSpec("two")],
     )
     coordinator.assign(
-        Unit(n, f"{n}.faa", 1, 10, 5.0, model=number) for number in range(2) for n in [2 * number]
+        Unit(n, f"{n}.faa", 1, 10, 5.0, UnitTraits(model=number))
+        for number in range(2)
+        for n in [2 * number]
     )
     own = coordinator.queue("cuda:1")
     assert [one.model for one in own] == [1]

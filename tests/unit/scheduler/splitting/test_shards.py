@@ -11,7 +11,7 @@ from tests.support.balance import Bench, unit
 from tui_balancer.failures import Failure
 from tui_balancer.scheduler.commands import MoveUnits, ReorderUnits, RetryUnits, SkipUnits
 from tui_balancer.scheduler.events import FailureEvent, RetryEvent, SkipEvent
-from tui_balancer.scheduler.model import Lease, ReturnCause, Unit
+from tui_balancer.scheduler.model import Lease, ReturnCause, Unit, UnitTraits
 from tui_balancer.scheduler.state.unit_store import NOBODY
 
 
@@ -24,14 +24,13 @@ def divided(unit_id: int, *costs: float) -> list[Unit]:
         0,
         0,
         1.0,
-        shards=shards,
-        joined=(10 * len(costs), 1000 * len(costs), sum(costs)),
+        UnitTraits(shards=shards, joined=(10 * len(costs), 1000 * len(costs), sum(costs))),
     )
     parts = [
         replace(unit(number, cost), name=f"huge.faa ⟨{number - unit_id}/{len(costs)}⟩")
         for number, cost in zip(shards, costs, strict=True)
     ]
-    return [file, *(replace(part, whole=unit_id) for part in parts)]
+    return [file, *(replace(part, traits=UnitTraits(whole=unit_id)) for part in parts)]
 
 
 def fail(bench: Bench, lease: Lease, reason: str) -> None:
