@@ -14,7 +14,7 @@ from tests.support.pictures import RUNNING
 from tui_balancer.scheduler.model import Unit
 from tui_balancer.ui.state.file_filter import FileFilter, filter_text, parse_filter
 from tui_balancer.ui.state.file_rows import Choice, FileRows, NameSearch, chosen
-from tui_balancer.ui.state.file_table import NOBODY, QUEUED, FileState, FileTable
+from tui_balancer.ui.state.file_table import NOBODY, QUEUED, Amounts, FileState, FileTable
 from tui_balancer.ui.widgets.scope_list import ScopeList, scopes
 
 DEVICES = ("cuda:0", "cuda:1", "cuda:10", "cpu:0")
@@ -117,16 +117,15 @@ def test_states_and_devices_chosen_elsewhere_stay_until_the_filter_names_others(
 def table_of(rows: list[tuple[str, FileState, int]]) -> FileTable:
     """Return files with these names, states and numbers of devices; of each unit a residue."""
     count = len(rows)
+    units = [Unit(number, name, 1, 1, 1.0) for number, (name, _, _) in enumerate(rows)]
     return FileTable(
-        [Unit(number, name, 1, 1, 1.0) for number, (name, _, _) in enumerate(rows)],
+        units,
+        Amounts(units),
         DEVICES,
-        np.ones(count, np.int64),
-        np.ones(count, np.int64),
-        np.ones(count),
         np.array([state for _, state, _ in rows], np.uint8),
         np.array([device for _, _, device in rows], np.int16),
         np.zeros(count, np.int32),
-        np.full(count, np.nan),
+        np.full(count, np.nan, np.float32),
         np.full(count, np.nan, np.float32),
         {},
     )

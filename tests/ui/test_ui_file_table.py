@@ -15,6 +15,6 @@ def test_files_that_are_added_are_in_the_next_table_and_gone_from_an_earlier_mom
         table = watch.read(run, RUNNING)
         assert table is not None
         assert len(table) == files
-        assert table.residues.tolist() == [unit.residues for unit in UNITS[:files]]
+        assert table.amounts["residues"].tolist() == [unit.residues for unit in UNITS[:files]]
         waiting = [number for number in range(files) if table.state[number] == FileState.WAITING]
         assert waiting == [*range(3, files)]

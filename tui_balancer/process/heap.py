@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import platform
 
-LARGE_BYTES = 1 << 20
+LARGE_BYTES = 1 << 18
 """Of a block that `return_large_blocks` keeps apart."""
 
 _M_TRIM_THRESHOLD = -1

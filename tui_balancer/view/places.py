@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -30,6 +31,12 @@ from tui_balancer.view.run_state import RunView
 _WAITS: Final = -1
 _RUNS: Final = -2
 _DONE: Final = _RUNS - Ended.DONE
+
+
+def amounts(files: Sequence[Unit], name: str) -> NDArray[Any]:
+    """Return an amount of every file: its `sequences`, `residues`, `cost` or `inputs`."""
+    kind = np.float64 if name == "cost" else np.int64
+    return np.fromiter(map(attrgetter(name), files), kind, len(files))
 
 
 class FilePlaces(RunView):
@@ -195,8 +202,8 @@ class FilePlaces(RunView):
         place, inputs = np.frombuffer(self._place, np.int16), self._column("inputs")
         ends = {ended: int(inputs[place == _RUNS - ended].sum()) for ended in Ended if ended}
         running = sum(bool(place[number] >= _RUNS) for number in self._at_work(place))
-        amounts = {name: self._column(name) for name in ("sequences", "residues", "cost")}
-        done = {name: amounts[name][place == _DONE].sum().item() for name in amounts}
+        whole = {name: self._column(name) for name in ("sequences", "residues", "cost")}
+        done = {name: column[place == _DONE].sum().item() for name, column in whole.items()}
         files = int(inputs.sum())
         return Totals(
             files,
@@ -205,11 +212,11 @@ class FilePlaces(RunView):
             ends[Ended.SKIPPED],
             running,
             files - running - sum(ends.values()),
-            amounts["sequences"].sum().item(),
+            whole["sequences"].sum().item(),
             done["sequences"],
-            amounts["residues"].sum().item(),
+            whole["residues"].sum().item(),
             done["residues"],
-            amounts["cost"].sum().item(),
+            whole["cost"].sum().item(),
             done["cost"],
         )
 
@@ -224,9 +231,7 @@ class FilePlaces(RunView):
     def _column(self, name: str) -> NDArray[Any]:
         """Return a constant amount of every file."""
         if len(self._columns.get(name, ())) < len(self._place):
-            kind = np.float64 if name == "cost" else np.int64
-            amounts = (getattr(file, name) for file in self._files)
-            self._columns[name] = np.fromiter(amounts, kind, len(self._files))
+            self._columns[name] = amounts(self._files, name)
         return self._columns[name][: len(self._place)]
 
     def _make_room(self, files: int) -> None:

@@ -70,7 +70,14 @@ from tui_balancer.scheduler.events import (
     UnbundleEvent,
     WarningEvent,
 )
-from tui_balancer.scheduler.model import CountSettings, ReturnCause, TimeSettings, Unit, UnitTraits
+from tui_balancer.scheduler.model import (
+    PLAIN,
+    CountSettings,
+    ReturnCause,
+    TimeSettings,
+    Unit,
+    UnitTraits,
+)
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import RunHandle
 from tui_balancer.view.names import FileSelection
@@ -166,7 +173,9 @@ def test_every_command_arrives_as_it_was() -> None:
 
 def test_every_kind_of_unit_arrives_as_it_was() -> None:
     units = (*UNITS[:4], BUNDLE, SHARDED, SHARD)
-    assert asked(AskUnits(0), FakeRun(RUNNING, units=list(units))) == units
+    arrived: Any = asked(AskUnits(0), FakeRun(RUNNING, units=list(units)))
+    assert arrived == units
+    assert [one.traits is PLAIN for one in arrived] == [True] * 4 + [False] * 3
 
 
 def test_places_arrive_as_they_were() -> None:

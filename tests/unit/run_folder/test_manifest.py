@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tests.support.ledger_story import file
 from tui_balancer.run_folder.manifest import Manifest
-from tui_balancer.scheduler.model import Lease
+from tui_balancer.scheduler.model import PLAIN, Lease
 
 
 def manifest(tmp_path: Path) -> Manifest:
@@ -47,3 +47,13 @@ def test_a_file_that_shares_with_none_is_the_same_unit_everywhere(tmp_path: Path
     alone, bundle = run.units(singles)
     assert alone is singles[0]
     assert all(part is one for part, one in zip(bundle.parts, singles[1:], strict=True))
+
+
+def test_files_that_are_alike_share_their_traits(tmp_path: Path) -> None:
+    outputs = ("a_ESM.pt", "b_ESM.pt", "a_ESMC.pt", "b_ESMC.pt")
+    files = [replace(file(number), output=output) for number, output in enumerate(outputs)]
+    run = Manifest.of(files, tmp_path, marks=("_ESM", "_ESMC"))
+    traits = [run.file_unit(number).traits for number in range(4)]
+    assert [one.model for one in traits] == [0, 0, 1, 1]
+    assert traits[0] is traits[1] is PLAIN
+    assert traits[2] is traits[3]

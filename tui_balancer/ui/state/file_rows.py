@@ -151,7 +151,7 @@ def _keys(table: FileTable, numbers: Numbers, sort: str) -> NDArray[np.generic] 
         return table.state[numbers]
     if sort in ("sequences", "residues", "cost"):
         # The largest come first.
-        column: NDArray[np.generic] = -getattr(table, sort)[numbers]
+        column: NDArray[np.generic] = -table.amounts[sort][numbers]
         return column
     if sort == "ends":
         # Files without a finish time come last, in any order.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,8 @@ from tui_balancer.scheduler.events import DoneEvent, Event, FailureEvent, RetryE
 from tui_balancer.scheduler.model import DeviceMetrics, DeviceState, Ended, Unit
 from tui_balancer.scheduler.read_api import Places
 from tui_balancer.view.handle import RunHandle, RunSnapshot
+from tui_balancer.view.places import amounts
 from tui_balancer.view.run_state import RunState, RunView
-
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 NOBODY: Final = -1
 """The device number of a file without a device."""
@@ -51,16 +49,36 @@ _ENDED: Final = {
 }
 
 
+class Amounts:
+    """Amounts of files, a column each that is made when it is first needed."""
+
+    def __init__(self, units: Sequence[Unit]) -> None:
+        self._units = units
+        self._columns: dict[str, NDArray[Any]] = {}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Return the `sequences`, `residues` or `cost` of every file."""
+        if name not in self._columns:
+            self._columns[name] = amounts(self._units, name)
+        return self._columns[name]
+
+    def of(self, units: Sequence[Unit]) -> Amounts:
+        """Return those of more files, or fewer, of the same run."""
+        known, others = len(self._units), Amounts(units)
+        for name, column in self._columns.items():
+            more = amounts(units[known:], name)
+            others._columns[name] = np.append(column[: len(units)], more)
+        return others
+
+
 @dataclass(frozen=True, eq=False)
 class FileTable:
     """All files at one moment; every array has one element per file, by its number.
 
     Attributes:
         units: The files.
+        amounts: Sequences, residues and FLOPs of each file, see `Amounts`.
         devices: Device ids, indexed by the numbers in `device`.
-        sequences: Sequences of each file.
-        residues: Residues of each file.
-        cost: FLOPs of each file.
         state: `FileState` of each file.
         device: Where it waits, runs or ended; `NOBODY` if unknown.
         position: Position in the queue, from 0; 0 if it does not wait.
@@ -70,14 +88,12 @@ class FileTable:
     """
 
     units: Sequence[Unit]
+    amounts: Amounts
     devices: tuple[str, ...]
-    sequences: Integers
-    residues: Integers
-    cost: Floats
     state: NDArray[np.uint8]
     device: NDArray[np.int16]
     position: NDArray[np.int32]
-    ends: Floats
+    ends: NDArray[np.float32]
     took: NDArray[np.float32]
     reasons: dict[int, str]
 
@@ -98,7 +114,7 @@ class FileWatch(RunView):
     def __init__(self) -> None:
         self._fold = RunState(self)
         self._units: Sequence[Unit] = ()
-        self._columns: tuple[Integers, Integers, Floats] | None = None
+        self._amounts = Amounts(())
         self._took: NDArray[np.float32] = np.empty(0, np.float32)
         self._ended_on: NDArray[np.int16] = np.empty(0, np.int16)
         self._devices: dict[str, int] = {}
@@ -139,7 +155,7 @@ class FileWatch(RunView):
         # The places first: files are among the units before they have a place.
         news = run.places(known)
         more = self._learn(run.units())
-        if self._columns is None:
+        if self._made is None and not self._units:
             return None
         if news is not None or more or snapshot.devices != self._seen:
             self._places = news or self._places
@@ -149,23 +165,11 @@ class FileWatch(RunView):
 
     def _learn(self, units: Sequence[Unit]) -> bool:
         """Note the sizes of files that were added; a replay that goes back has fewer again."""
-        length, known = len(units), 0 if self._columns is None else len(self._columns[0])
+        length, known = len(units), len(self._units)
         if length == known:
             return False
-        new = units[known:length]
-        columns = (
-            np.fromiter((unit.sequences for unit in new), np.int64, len(new)),
-            np.fromiter((unit.residues for unit in new), np.int64, len(new)),
-            np.fromiter((unit.cost for unit in new), np.float64, len(new)),
-        )
-        if self._columns is not None:
-            sequences, residues, cost = (one[:length] for one in self._columns)
-            columns = (
-                np.concatenate((sequences, columns[0])),
-                np.concatenate((residues, columns[1])),
-                np.concatenate((cost, columns[2])),
-            )
-        self._units, self._columns = units[:length], columns
+        self._units = units[:length]
+        self._amounts = self._amounts.of(self._units)
         self._make_room(length - 1)
         return True
 
@@ -180,14 +184,13 @@ class FileWatch(RunView):
         return self._devices.setdefault(device, len(self._devices))
 
     def _table(self, snapshot: RunSnapshot) -> FileTable:
-        places, columns = self._places, self._columns
+        places = self._places
         assert places is not None
-        assert columns is not None
-        length, cost = len(columns[0]), columns[2]
+        length, cost = len(self._units), self._amounts["cost"]
         state = np.full(length, FileState.RUNNING, np.uint8)
         device = self._ended_on[:length].copy()
         position = np.zeros(length, np.int32)
-        ends = np.full(length, np.nan)
+        ends = np.full(length, np.nan, np.float32)
         ended = np.frombuffer(places.ended, np.uint8)[:length]
         for end, then in _ENDED.items():
             state[: len(ended)][ended == end] = then
@@ -217,8 +220,8 @@ class FileWatch(RunView):
                         ends[number] = (1 - running.fraction) * running.unit.cost / one.rate
         return FileTable(
             self._units,
+            self._amounts,
             tuple(self._devices),
-            *columns,
             state,
             device,
             position,

@@ -217,7 +217,9 @@ class FileList(DragList[FileRow], ChosenColumns[FileRow]):
         table = self._table
         waiting = numbers[table.state[numbers] == FileState.WAITING]
         # Files that wait for no device are in the last place.
-        sums = np.bincount(table.device[waiting] % (len(table.devices) + 1), table.cost[waiting])
+        sums = np.bincount(
+            table.device[waiting] % (len(table.devices) + 1), table.amounts["cost"][waiting]
+        )
         names = (*table.devices, "")
         files = np.bincount(table.device[waiting] % (len(table.devices) + 1))
         return {names[at]: float(sums[at]) for at in np.flatnonzero(files).tolist()}

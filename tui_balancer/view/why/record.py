@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tui_balancer.scheduler.events import (
     AssignmentEvent,
@@ -28,9 +29,11 @@ from tui_balancer.view.run_state import Release, RunState, RunView
 Arrival = StealEvent | MoveEvent | RetryEvent | ReturnEvent | UnbundleEvent
 """An event that brought a unit into its current or last queue."""
 
-_FILE: Final = np.dtype([("bundle", "i4"), ("device", "i2"), ("end", "f4"), ("took", "f4")])
+_FILE: Final = np.dtype([("device", "i2"), ("end", "f4"), ("took", "f4")])
 _NONE: Final = -1
-_UNKNOWN: Final = np.array((_NONE, _NONE, np.nan, np.nan), _FILE)
+_UNKNOWN: Final = np.array((_NONE, np.nan, np.nan), _FILE)
+_ALONE: Final = np.array(_NONE, np.int32)
+"""The bundle of a file that is in none."""
 
 
 class Finish(NamedTuple):
@@ -55,7 +58,9 @@ class Freed(NamedTuple):
 
 
 class WhyRecord(RunView):
-    """Folds events into the record for `Facts`: 14 bytes per file, plus notable events.
+    """Folds events into the record for `Facts`: 10 bytes per file, plus notable events.
+
+    In a run with bundles it is 14.
 
     Attributes:
         complete: Whether every event was seen; otherwise the history of some files is unknown.
@@ -78,6 +83,7 @@ class WhyRecord(RunView):
         self.changes: dict[str, list[DeviceEvent]] = {}
         self._fold = RunState(self)
         self._files = np.empty(0, _FILE)
+        self._bundles = np.empty(0, np.int32)
         self._devices: dict[str, int] = {}
 
     @property
@@ -93,12 +99,12 @@ class WhyRecord(RunView):
 
     def unit_of(self, number: int) -> int:
         """Return the number of a file's unit: its bundle or itself."""
-        bundle = int(self._files["bundle"][number]) if number < len(self._files) else _NONE
+        bundle = int(self._bundles[number]) if number < len(self._bundles) else _NONE
         return number if bundle == _NONE else bundle
 
     def bundled(self, number: int) -> int:
         """Return the number of files in a file's unit."""
-        return max(1, int(np.count_nonzero(self._files["bundle"] == self.unit_of(number))))
+        return max(1, int(np.count_nonzero(self._bundles == self.unit_of(number))))
 
     def leases(self, unit_id: int) -> tuple[LeaseEvent, ...]:
         """Return the leases of a unit that have not ended, the newest last."""
@@ -123,14 +129,17 @@ class WhyRecord(RunView):
 
     def assigned(self, event: AssignmentEvent) -> None:
         """See `RunView`."""
-        for _, order in event.queues:
-            numbers = np.frombuffer(order, np.int32)
-            if len(numbers):
-                files, begins = np.maximum(numbers, ~numbers), numbers >= 0
-                unit = np.cumsum(begins) - 1
-                shared = np.bincount(unit)[unit] > 1
-                self._make_room(int(files.max()))
-                self._files["bundle"][files] = np.where(shared, files[begins][unit], _NONE)
+        numbers = np.frombuffer(b"".join(order for _, order in event.queues), np.int32)
+        if not len(numbers):
+            return
+        files, begins = np.maximum(numbers, ~numbers), numbers >= 0
+        last = int(files.max())
+        self._make_room(last)
+        if len(self._bundles) or not begins.all():
+            unit = np.cumsum(begins) - 1
+            shared = np.bincount(unit)[unit] > 1
+            self._bundles = _grown(self._bundles, last, _ALONE)
+            self._bundles[files] = np.where(shared, files[begins][unit], _NONE)
 
     def stolen(self, event: StealEvent) -> None:
         """See `RunView`."""
@@ -197,12 +206,18 @@ class WhyRecord(RunView):
         self.attempts[unit_id] = self.attempts.get(unit_id, 1) + 1
 
     def _bundle(self, files: Sequence[int], unit_id: int) -> None:
-        self._make_room(max(files))
-        self._files["bundle"][list(files)] = unit_id
+        if len(self._bundles) or unit_id != _NONE:
+            self._bundles = _grown(self._bundles, max(files), _ALONE)
+            self._bundles[list(files)] = unit_id
 
     def _make_room(self, number: int) -> None:
-        missing = number + 1 - len(self._files)
-        if missing > 0:
-            # Grow by half, so that a million files are not copied a million times.
-            more = np.full(missing + len(self._files) // 2, _UNKNOWN, _FILE)
-            self._files = np.concatenate([self._files, more])
+        self._files = _grown(self._files, number, _UNKNOWN)
+
+
+def _grown(column: NDArray[Any], number: int, unknown: NDArray[Any]) -> NDArray[Any]:
+    """Return a column with room for a file of this number."""
+    missing = number + 1 - len(column)
+    if missing <= 0:
+        return column
+    # Grow by half, so that a million files are not copied a million times.
+    return np.append(column, np.full(missing + len(column) // 2, unknown))
