@@ -16,7 +16,7 @@ from tui_balancer.scheduler.model import RETURNED, DeviceState, ReturnCause
 from tui_balancer.scheduler.unit_order import file_numbers, files_by_unit, first_numbers
 
 
-class Event(Struct, frozen=True, tag_field="event"):
+class Event(Struct, frozen=True, gc=False, tag_field="event"):
     """Base of all events: number, and time in seconds since the run started.
 
     The tag is the kind: its name in the ledger and in messages.

@@ -128,7 +128,7 @@ def name_together(files: int, first: Unit) -> str:
     return f"{files:,} files: {first.name} …"
 
 
-class Lease(Struct, frozen=True):
+class Lease(Struct, frozen=True, gc=False):
     """A unit leased to a worker.
 
     Attributes:

@@ -14,7 +14,7 @@ UNIT = Unit(0, "large", sequences=100, residues=10_000, cost=1e12)
 
 def test_restored_batches_move_the_progress_but_no_rate() -> None:
     record = DeviceRecord(DeviceSpec("cpu:0", "a CPU", 1.0), 0)
-    active = ActiveLease(Lease(UNIT, "cpu:0", 2), 1, granted=0.0)
+    active = ActiveLease(Lease(UNIT, "cpu:0", 2), 1, granted=0.0, left=UNIT.cost)
     record.started(active, 0.0)
     record.advance(active, Progress(90, 9_000, 9e11, restored=True), 1.0)
     assert active.progress.cost == 9e11

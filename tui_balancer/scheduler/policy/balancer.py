@@ -190,8 +190,9 @@ class Balancer:
         victim.queue.remove(unit)
         self.finish_times.note(victim, now)
         source, target = self._ends(victim, unit, now), self._ends(thief, unit, now)
-        victim.stolen_from += unit.files
-        thief.stolen_to += unit.files
+        files = unit.files
+        victim.stolen_from += files
+        thief.stolen_to += files
         self._log.add(
             StealEvent,
             unit.unit_id,
@@ -204,7 +205,7 @@ class Balancer:
             decision.finish_with,
             source and source[::-1],
             target,
-            unit.files,
+            files,
             first,
         )
 
@@ -213,11 +214,13 @@ class Balancer:
 
         None if unknown.
         """
-        without = self.finish_times.remaining_seconds(record, now)
-        pace = self._device_pool.pace(record, unit.model)
-        if record.free or without is None or pace is None:
+        if record.free:
             return None
-        seconds = record.calibrations[unit.model].predict(unit, pace.rate)
-        if unit.model not in record.queue.by_model:
-            seconds += pace.start
+        model, pool = unit.model, self._device_pool
+        without, rate = self.finish_times.remaining_seconds(record, now), pool.rate(record, model)
+        if without is None or rate is None:
+            return None
+        seconds = record.calibrations[model].predict(unit, rate)
+        if model != record.model and model not in record.queue.by_model:
+            seconds += pool.models.seconds(model)
         return without, without + seconds

@@ -23,7 +23,7 @@ TOLERANCE = 0.05
 """Maximum relative change of a rate before estimates with the old one are discarded."""
 
 
-class _Place(Struct):
+class _Place(Struct, gc=False):
     """A device's contribution to the sums, and its places in the lists.
 
     Attributes:
@@ -77,9 +77,7 @@ class FinishTimes:
         if self._stale or scale is None or abs(scale - self._scale) > TOLERANCE * self._scale:
             self._stale = True
             return
-        place = self._place(record, now)
-        if place is not None:
-            self._put(record.position, self._places.get(record.position, _NOWHERE), place)
+        self._update(record, now)
 
     def even_end(self, now: float) -> float | None:
         """Return the seconds to the end of the run if all work were divided evenly by rate.
@@ -105,6 +103,8 @@ class FinishTimes:
             thief: An idle device.
             dead_only: Whether to leave out those that will compute again by themselves.
         """
+        if not self._free:
+            return []
         return [
             Victim(record.device, record.queue, None, None, record.free)
             for record in self._free
@@ -136,7 +136,10 @@ class FinishTimes:
             if end - now < self.gain_seconds:
                 break
             record = self._records[position]
-            if record is thief or not self._worth_showing(end, (position, kind), rate):
+            if record is thief:
+                continue
+            refused_end, refused_rate = self._refused.get((position, kind), (-inf, 0.0))
+            if rate <= refused_rate and end <= refused_end + self.gain_seconds / 2:
                 continue
             yield self._victim(record, now)
             if record.active is None:
@@ -181,11 +184,6 @@ class FinishTimes:
         speed = self._places[record.position].speed
         return self._device_pool.victim(record, speed, self.remaining_seconds(record, now))
 
-    def _worth_showing(self, end: float, pair: Hashable, rate: float) -> bool:
-        """Whether a thief of this rate might gain more from a victim than earlier ones."""
-        refused_end, refused_rate = self._refused.get(pair, (-inf, 0.0))
-        return rate > refused_rate or end > refused_end + self.gain_seconds / 2
-
     def _refresh(self, now: float) -> None:
         if not self._stale:
             return
@@ -200,15 +198,13 @@ class FinishTimes:
         self._work = self._flow = self._rates = 0.0
         if not self._stale:
             for record in self._records:
-                place = self._place(record, now)
-                if place is not None:
-                    self._put(record.position, _NOWHERE, place)
+                self._update(record, now)
 
-    def _place(self, record: DeviceRecord, now: float) -> _Place | None:
-        """Return a device's contribution; None before its rate is known."""
+    def _update(self, record: DeviceRecord, now: float) -> None:
+        """Move a device to its new place; it has none before its rate is known."""
         rate = self._device_pool.rate(record)
         if rate is None:
-            return None
+            return
         active, queue = record.active, record.queue
         if rate > self.fastest:
             self.fastest = rate
@@ -224,7 +220,9 @@ class FinishTimes:
         at_work = not record.free
         if queue and at_work and end - now >= self.gain_seconds:
             self._all_refuse.clear()
-        return _Place(
+        position = record.position
+        old = self._places.get(position, _NOWHERE)
+        new = self._places[position] = _Place(
             rate,
             waiting,
             work,
@@ -234,10 +232,6 @@ class FinishTimes:
             end if flow and at_work else None,
             running_end if flow and at_work else None,
         )
-
-    def _put(self, position: int, old: _Place, new: _Place) -> None:
-        """Move a device to its new place."""
-        self._places[position] = new
         self._work += new.work - old.work
         self._flow += new.flow - old.flow
         self._rates += new.rate - old.rate

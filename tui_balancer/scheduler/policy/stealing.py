@@ -17,7 +17,7 @@ from tui_balancer.scheduler.state.cost_index import CostIndex
 from tui_balancer.scheduler.state.queues import WorkQueue
 
 
-class ModelPace(Struct, frozen=True):
+class ModelPace(Struct, frozen=True, gc=False):
     """How fast a device computes a model, and how soon.
 
     Attributes:
@@ -33,7 +33,7 @@ class ModelPace(Struct, frozen=True):
         return self.start + cost / self.rate
 
 
-class Thief(Struct, frozen=True):
+class Thief(Struct, frozen=True, gc=False):
     """An idle device.
 
     Attributes:
@@ -55,7 +55,7 @@ class Thief(Struct, frozen=True):
         return {0: ModelPace(self.rate)} if self.rate is not None else {}
 
 
-class Victim(Struct, frozen=True):
+class Victim(Struct, frozen=True, gc=False):
     """A device with a queue that may be stolen from.
 
     Attributes:
@@ -81,7 +81,7 @@ class Victim(Struct, frozen=True):
         return ModelPace(self.rate) if self.rate is not None else None
 
 
-class StealDecision(Struct, frozen=True):
+class StealDecision(Struct, frozen=True, gc=False):
     """A unit to move from one queue to another, with the reason.
 
     Attributes:

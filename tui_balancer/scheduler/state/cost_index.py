@@ -52,5 +52,7 @@ class CostIndex:
 
     def _place(self, unit: Unit) -> int:
         first = bisect_left(self._costs, unit.cost)
+        if first < len(self._units) and self._units[first] is unit:
+            return first
         end = bisect_right(self._costs, unit.cost, first)
         return bisect_left(self._units, unit.unit_id, first, end, key=_id)

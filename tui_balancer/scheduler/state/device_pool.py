@@ -82,7 +82,8 @@ class DevicePool:
         Args:
             model: The model; None for the one that it has.
         """
-        model = record.model if model is None else model
+        if model is None:
+            model = record.model
         if (rate := record.paces[model].rate) is not None:
             return rate
         if (known := record.spec.rate_of(model)) is not None:
@@ -140,8 +141,11 @@ class DevicePool:
         Of several models it counts what each takes at its own rate, and the changes.
         """
         queue = record.queue
+        if not queue.cost:
+            return 0.0
         if not self.models.several:
-            return record.waiting_cost(rate)
+            factor = record.calibrations[record.model].factor(queue.cost, queue.residues, rate)
+            return queue.cost * factor
         seconds = 0.0
         for model, work in queue.by_model.items():
             pace = self.pace(record, model)

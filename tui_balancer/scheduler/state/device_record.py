@@ -203,14 +203,6 @@ class DeviceRecord:
         # An overdue batch does not count as another one.
         return max(0.0, active.left - min(active.in_flight, (now - active.reported) * rate))
 
-    def waiting_cost(self, rate: float) -> float:
-        """Return the FLOPs of its queue, in those that it does at this rate, of one model."""
-        queue = self.queue
-        if not queue.cost:
-            return 0.0
-        calibration = self.calibrations[self.model]
-        return queue.cost * calibration.factor(queue.cost, queue.residues, rate)
-
     def metrics(self, now: float, rate: float | None, waiting: float, ahead: int) -> DeviceMetrics:
         """Return its metrics.
 

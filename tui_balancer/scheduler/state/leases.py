@@ -13,13 +13,14 @@ from tui_balancer.scheduler.splitting.batches import BatchPlan
 NOTHING_YET = Progress(0, 0, 0.0)
 
 
-class ActiveLease(Struct, eq=False):
+class ActiveLease(Struct, eq=False, gc=False):
     """A current lease.
 
     Attributes:
         lease: Unit, device and attempt.
         incarnation: Which worker of the device has it.
         granted: When, in seconds of the run.
+        left: FLOPs of its batches that were not reported.
         progress: The last report.
         reported: When work was last seen to advance: the grant, a report, the end of a pause.
         held: Whether the worker was told to pause; its time does not count as work then.
@@ -27,7 +28,6 @@ class ActiveLease(Struct, eq=False):
             computing of another lease.
         claimed: The outputs are written and are being put in place; from here on the worker's
             death changes nothing.
-        left: FLOPs of its batches that were not reported.
         in_flight: FLOPs of the first of them; inf while they are unknown.
         todo: Those batches, the first of which may be in flight; None while they are unknown.
         reshared: Whether the worker has yet to hear that its batches have changed.
@@ -42,12 +42,12 @@ class ActiveLease(Struct, eq=False):
     lease: Lease
     incarnation: int
     granted: float
+    left: float
     progress: Progress = NOTHING_YET
     reported: float = 0.0
     held: bool = False
     computed: bool = False
     claimed: bool = False
-    left: float = 0.0
     in_flight: float = inf
     todo: Spans | None = None
     reshared: bool = False
@@ -57,11 +57,8 @@ class ActiveLease(Struct, eq=False):
     predicted: float | None = None
     twin: int = 0
 
-    def __post_init__(self) -> None:
-        self.left = self.lease.unit.cost
 
-
-class UnitAtWork(Struct, eq=False):
+class UnitAtWork(Struct, eq=False, gc=False):
     """A running unit: who computes it, and what is known of its batches.
 
     Attributes:

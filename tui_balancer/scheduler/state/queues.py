@@ -189,10 +189,12 @@ class WorkQueue:
         """Take out a unit that is here."""
         order, gone = self._order, self._gone
         gone.add(unit.unit_id)
-        while order and order[0].unit_id in gone:
-            gone.remove(order.popleft().unit_id)
-        while order and order[-1].unit_id in gone:
-            gone.remove(order.pop().unit_id)
+        if order[0] is unit:
+            while order and order[0].unit_id in gone:
+                gone.remove(order.popleft().unit_id)
+        if order and order[-1] is unit:
+            while order and order[-1].unit_id in gone:
+                gone.remove(order.pop().unit_id)
         self._removed(unit)
 
     def head(self) -> Unit:
@@ -286,11 +288,12 @@ class WorkQueue:
             del self._by_number[unit.unit_id]
         # Sums of floats drift; an empty queue is the moment to set them right.
         self.cost = self.cost - unit.cost if self._length else 0.0
-        self.files -= unit.files
         self.residues -= unit.residues
-        work = self.by_model[unit.model]
+        traits = unit.traits
+        self.files -= traits.files
+        work = self.by_model[traits.model]
         work.remove(unit)
         if not work.units:
-            del self.by_model[unit.model]
+            del self.by_model[traits.model]
         if self._by_cost is not None:
-            self.index(unit.model).remove(unit)
+            self._by_cost[traits.model].remove(unit)

@@ -43,7 +43,7 @@ class Throughput:
     flops_per_second: float
 
 
-class _Mark(Struct, frozen=True):
+class _Mark(Struct, frozen=True, gc=False):
     seconds: float
     sequences: int
     residues: int

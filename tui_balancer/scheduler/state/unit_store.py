@@ -82,7 +82,7 @@ class UnitStore:
         """Turn a waiting unit, already out of its queue, into a lease of its next epoch."""
         del self.home[unit.unit_id]
         epoch = self.epochs.pop(unit.unit_id, 0) + 1
-        active = ActiveLease(Lease(unit, device, epoch), incarnation, now, reported=now)
+        active = ActiveLease(Lease(unit, device, epoch), incarnation, now, unit.cost, reported=now)
         self.active[unit.unit_id] = UnitAtWork(unit, {epoch: active}, epoch)
         return active
 
@@ -92,7 +92,7 @@ class UnitStore:
         """Lease batches of a running unit to one more device, under its next epoch."""
         work.newest += 1
         lease = Lease(work.unit, device, work.newest, spans)
-        active = ActiveLease(lease, incarnation, now, reported=now, todo=spans)
+        active = ActiveLease(lease, incarnation, now, work.unit.cost, reported=now, todo=spans)
         work.leases[work.newest] = active
         work.shared = True
         return active
