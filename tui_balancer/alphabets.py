@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ class Alphabet:
         Args:
             letters: Their number; or an array of such numbers.
         """
-        return -(-letters // self.token_letters) + self.before + self.after
+        # Asked of every block, and to divide takes longer than all else.
+        tokens = letters if self.token_letters == 1 else -(-letters // self.token_letters)
+        return tokens + (self.before + self.after)
 
     @property
     def name(self) -> str:
@@ -58,7 +61,12 @@ class Alphabet:
     @property
     def absent(self) -> bytes:
         """The capital letters that have no token."""
-        return "".join(sorted(set(string.ascii_uppercase) - set(self.letters))).encode()
+        return _absent(self.letters)
+
+
+@cache
+def _absent(letters: str) -> bytes:
+    return "".join(sorted(set(string.ascii_uppercase) - set(letters))).encode()
 
 
 PROTEIN = Alphabet("ACDEFGHIKLMNPQRSTVWYXBUZO")

@@ -16,7 +16,7 @@ static uint64_t mixed(uint64_t a, uint64_t b) {
 }
 
 /* In the manner of wyhash (Wang Yi, public domain). */
-uint64_t hash_piece(const char *at, int64_t left) {
+uint64_t hash_piece(const char *at, long left) {
     const uint64_t first = 0xa0761d6478bd642fu, second = 0xe7037ed1a0b428dbu;
     uint64_t hash = mixed(left ^ first, second), words[2];
     for (; left >= 16; left -= 16, at += 16) {
@@ -69,18 +69,34 @@ static int facts_of(const unsigned char *block, long size, const unsigned char *
     return CONTROL * control | FOREIGN * foreign | OTHERS * others | WORDS * words;
 }
 
+/* Return how many `>` there are: no fewer than records. */
+long headers(const char *block, long size) {
+    long found = 0;
+    for (long at = 0; at < size;) {
+        /* So few that a byte counts them. */
+        unsigned char few = 0;
+        for (long end = at + 255 < size ? at + 255 : size; at < end; at++)
+            few += block[at] == '>';
+        found += few;
+    }
+    return found;
+}
+
 /* Divide a block; return the number of its records, or -1 if a header has no plain id.
  *
  * stars: Whether `*` at the end of a sequence is left out.
  * absent: Capitals that are not in the alphabet.
  * letters: Gets the sequences' letters, one after the other: at most `size`.
+ * numbers: Gets six rows of `most` numbers, one for each record: where its letters begin, how many
+ *     they are, the same of its id, its hash, and whether F and Q are absent.
+ * most: No fewer than there are `>`.
  * facts: Gets what the block has.
- * begins ... coded: Get a number for each record, so many as there are `>`; where its letters
- *     begin, how many they are, the same of its id, its hash, and whether F and Q are absent.
  */
 long divide(const char *block, long size, int stars, const char *absent, char *letters,
-            int64_t *facts, int64_t *begins, int64_t *lengths, int64_t *id_begins,
-            int64_t *id_lengths, uint64_t *id_hashes, int64_t *coded) {
+            int64_t *numbers, long most, int64_t *facts) {
+    int64_t *begins = numbers, *lengths = begins + most, *id_begins = lengths + most;
+    int64_t *id_lengths = id_begins + most, *id_hashes = id_lengths + most;
+    int64_t *coded = id_hashes + most;
     const char *at = block, *end = block + size;
     char *to = letters;
     long count = 0;

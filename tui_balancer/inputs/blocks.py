@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
-from ctypes import CDLL, addressof, c_char_p, c_double, c_int, c_int64, c_long, c_void_p
+from collections.abc import Callable, Iterator
+from ctypes import CDLL, byref, c_char_p, c_double, c_int, c_int64, c_long, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from tui_balancer.alphabets import Alphabet
 from tui_balancer.inputs.lines import is_utf8
 from tui_balancer.inputs.residues import NUCLEOTIDES
 from tui_balancer.inputs.suspects import may_be_coded, may_have_words
 from tui_balancer.process.compiled import NotCompiled, compiled
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Integers: TypeAlias = "npt.NDArray[np.int64]"
 
@@ -31,10 +33,15 @@ _HEADER = re.compile(rb">(?<![^\n]>)([!-~]+)(?:[ \t].*)?(?:\n|\Z)")
 """A header with an id, which is captured; of others the `>` stays where residues should be. It
 begins with what is searched for, which is faster than a line feed before it."""
 
+_BLOCK_BYTES = 1 << 18
+"""Read at once: small enough to stay in the processor's cache while it is looked at."""
+
+_LONGEST_BLOCKS = 64
+"""Of a longer record, 16 MiB, several copies are not to be in memory."""
+
 _SAMPLE_BYTES = 1 << 12
 """Letters looked at in one go for those that no nucleic acid has; few files take many."""
 
-_BEGIN = ord(">")
 _A, _Z = b"AZ"
 
 _CONTROL, _FOREIGN, _OTHERS, _WORDS = 1, 2, 4, 8
@@ -155,28 +162,27 @@ class CompiledDivider:
     portable = True
 
     def __init__(self, library: CDLL) -> None:
-        self._divide, self._hash = library.divide, library.hash_piece
-        self._hash_pieces = library.hash_pieces
-        self._divide.argtypes = (c_char_p, c_long, c_int, c_char_p, *[c_void_p] * 8)
+        text = (c_char_p, c_long)
+        self._headers, self._divide = library.headers, library.divide
+        self._headers.argtypes, self._headers.restype = text, c_long
+        self._divide.argtypes = (*text, c_int, c_char_p, c_void_p, c_void_p, c_long, c_void_p)
         self._divide.restype = c_long
-        self._others = library.others
-        self._others.argtypes = (c_char_p, c_long, c_double)
-        self._others.restype = c_long
-        self._hash.argtypes = (c_char_p, c_int64)
-        self._hash.restype = c_int64
+        self._others, self._hash = library.others, library.hash_piece
+        self._others.argtypes, self._others.restype = (*text, c_double), c_long
+        self._hash.argtypes, self._hash.restype = text, c_int64
+        self._hash_pieces = library.hash_pieces
         self._hash_pieces.argtypes = (c_char_p, c_void_p, c_void_p, c_long, c_void_p)
         self._hash_pieces.restype = None
 
     def divide(self, data: bytes, alphabet: Alphabet) -> Block | None:
         """See `Divider.divide`."""
         # Where there are few, bytes.count takes six times as long.
-        most = int(np.count_nonzero(np.frombuffer(data, np.uint8) == _BEGIN))
-        letters, facts = np.empty(len(data), np.uint8), c_int64()
-        numbers = np.empty((6, most), np.int64)
+        most = self._headers(data, len(data))
+        letters, numbers = np.empty(len(data), np.uint8), np.empty((6, most), np.int64)
+        facts = c_int64()
         count = self._divide(
             *(data, len(data), not alphabet.nucleotides, alphabet.absent),
-            *(letters.ctypes.data, addressof(facts)),
-            *(numbers.ctypes.data + row * numbers.strides[0] for row in range(6)),
+            *(letters.ctypes.data, numbers.ctypes.data, most, byref(facts)),
         )
         has = facts.value
         if count < 1 or has & _CONTROL or (has & _FOREIGN and not is_utf8(data)):
@@ -215,6 +221,30 @@ class CompiledDivider:
         places = (begins.ctypes.data, lengths.ctypes.data)
         self._hash_pieces(text, *places, len(begins), hashes.ctypes.data)
         return hashes
+
+
+def read_blocks(read: Callable[[int], bytes], left: int) -> Iterator[bytes]:
+    """Yield whole records, about `_BLOCK_BYTES` at a time; an empty block is no protein.
+
+    Args:
+        read: Returns the next bytes, at most so many.
+        left: Bytes of the records.
+    """
+    held: list[bytes] = []
+    data = read(min(left, _BLOCK_BYTES))
+    while data:
+        left -= len(data)
+        following = read(min(left, _BLOCK_BYTES)) if left else b""
+        cut = data.rfind(b"\n>") if following else len(data)
+        if cut >= 0:
+            # Most files are a single block, which is not copied.
+            yield b"".join((*held, memoryview(data)[:cut] if following else data))
+            held = [data[cut:]]
+        elif len(held) < _LONGEST_BLOCKS:
+            held.append(data)
+        else:
+            yield b""
+        data = following
 
 
 def in_alphabet(letters: bytes, alphabet: Alphabet) -> bool:

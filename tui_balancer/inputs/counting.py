@@ -11,14 +11,16 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from tui_balancer.inputs.blocks import Block, Integers, divider, in_alphabet
-from tui_balancer.inputs.counts import NOTHING, Counted, Counts
+from tui_balancer.inputs.blocks import Block, Integers, divider, in_alphabet, read_blocks
+from tui_balancer.inputs.counts import NOTHING, Counted, Counts, Shard
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.fasta import LONG_KINDS, NUCLEOTIDE_SHARE, looks_like_nucleotides
 from tui_balancer.inputs.findings import Findings
@@ -34,12 +36,6 @@ from tui_balancer.inputs.suspects import (
 )
 from tui_balancer.inputs.windows import windows
 from tui_balancer.notices import NoticeKind
-
-_BLOCK_BYTES = 1 << 18
-"""Read at once: small enough to stay in the processor's cache while it is looked at."""
-
-_LONGEST_BLOCKS = 64
-"""Of a longer record, 16 MiB, several copies are not to be in memory."""
 
 _SEMICOLON = ord(";")
 _A, _O, _U, _Z, _a, _z = b"AOUZaz"
@@ -69,12 +65,17 @@ class _Found:
     findings: Findings = field(default_factory=Findings)
 
 
+class _NotPlain(Exception):
+    """There is something that only `fasta.FastaStream` reads, or refuses."""
+
+
 def count_plain(
-    path: Path,
+    path: str | Path,
     rules: ReadingRules,
     duplicate_index: DuplicateIndex | None = None,
     check_stop: Callable[[], None] = lambda: None,
     stretch: Stretch | None = None,
+    cuts: Sequence[int] = (),
 ) -> Counted | None:
     """Count what is in a file, if it is plain and nothing is wrong with it; else return None.
 
@@ -82,6 +83,8 @@ def count_plain(
         duplicate_index: Notes the pieces; of a file that is not plain, it forgets them again.
         check_stop: Called now and then; may raise to end it early.
         stretch: Of a file that is good as a whole; None for all of it.
+        cuts: The bounds of a whole file's segments, see `segments.bounds`. They are counted in the
+            same pass, and each is a file in the index.
 
     Raises:
         OSError: The file cannot be read.
@@ -89,43 +92,60 @@ def count_plain(
     if rules.alphabet.structures or rules.alphabet.bilingual:
         # Rare, and read by few and slow models.
         return None
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
+    segments: list[Shard] = []
+    ends: list[int] = []
+    whole = hashlib.sha256()
+    # By its name: there may be a million.
+    with suppress(_NotPlain), open(path, "rb", buffering=0) as file:  # noqa: PTH123
         part = stretch or Stretch(0, os.fstat(file.fileno()).st_size)
+        file.seek(part.begin)
         found = _Found(part.size, records=part.before)
-        for block in _blocks(file, part, digest.update):
-            check_stop()
-            if not _add(found, block, rules, duplicate_index):
-                break
-        else:
-            if stretch is not None or _is_good(found, rules):
-                counts = replace(found.counts, duplicates=_repeats(found.ids))
-                return Counted(counts, digest.hexdigest(), found.findings)
+        for begin, end in pairwise(cuts or (part.begin, part.end)):
+            before, own = found.records, hashlib.sha256()
+            read = _hashing(file, (whole, own) if cuts else (whole,), check_stop)
+            counts = _count(found, read_blocks(read, end - begin), rules, duplicate_index)
+            if cuts:
+                segments.append(Shard(Stretch(begin, end, before), counts, own.hexdigest()))
+                ends.append(len(duplicate_index.hashes) if duplicate_index is not None else 0)
+        if stretch is None and not _is_good(found, rules):
+            raise _NotPlain
+        if cuts:
+            counts = replace(found.counts, duplicates=_repeats(found.ids))
+        if duplicate_index is not None:
+            duplicate_index.ends.extend(ends)
+        return Counted(counts, whole.hexdigest(), found.findings, tuple(segments))
     if duplicate_index is not None:
         duplicate_index.forget_file()
     return None
 
 
-def _blocks(file: io.FileIO, part: Stretch, on_read: Callable[[bytes], None]) -> Iterator[bytes]:
-    """Yield whole records, about `_BLOCK_BYTES` at a time; an empty block is no protein."""
-    if part.begin:
-        file.seek(part.begin)
-    left = part.size
-    held: list[bytes] = []
-    data = file.read(min(left, _BLOCK_BYTES))
-    while data:
-        on_read(data)
-        left -= len(data)
-        following = file.read(min(left, _BLOCK_BYTES))
-        cut = data.rfind(b"\n>") if following else len(data)
-        if cut >= 0:
-            yield b"".join((*held, memoryview(data)[:cut]))
-            held = [data[cut:]]
-        elif len(held) < _LONGEST_BLOCKS:
-            held.append(data)
-        else:
-            yield b""
-        data = following
+def _hashing(
+    file: io.FileIO, digests: Collection[hashlib._Hash], check_stop: Callable[[], None]
+) -> Callable[[int], bytes]:
+    """Return what reads a file and hashes what it reads."""
+
+    def read(size: int) -> bytes:
+        check_stop()
+        data = file.read(size)
+        for digest in digests:
+            digest.update(data)
+        return data
+
+    return read
+
+
+def _count(
+    found: _Found,
+    blocks: Iterable[bytes],
+    rules: ReadingRules,
+    duplicate_index: DuplicateIndex | None,
+) -> Counts:
+    """Count the records that follow; return what they hold."""
+    counts, first = NOTHING, len(found.ids)
+    for block in blocks:
+        counts += _add(found, block, rules, duplicate_index)
+    found.counts += counts
+    return replace(counts, duplicates=_repeats(found.ids[first:]))
 
 
 def _add(
@@ -133,23 +153,24 @@ def _add(
     data: bytes,
     rules: ReadingRules,
     duplicate_index: DuplicateIndex | None,
-) -> bool:
-    """Count some whole records; return whether they are plain."""
+) -> Counts:
+    """Add some whole records; return what they hold, but for repeated ids."""
     alphabet = rules.alphabet
     block = divider().divide(data, alphabet)
     if block is None:
-        return False
+        raise _NotPlain
     letters = block.letters
     if not block.capitals:
         letters = letters.upper()
         if not in_alphabet(letters, alphabet):
-            return False
+            raise _NotPlain
     begins, lengths, ids = block.begins, block.lengths, block.id_hashes
+    shortest, longest = int(lengths.min()), int(lengths.max())
     before = found.records + 1
     found.records += len(lengths)
     if _SEMICOLON in data and any(is_pir(block.id_of(number)) for number in range(len(lengths))):
-        return False
-    for number in _candidates(block, letters, alphabet.nucleotides):
+        raise _NotPlain
+    for number in _candidates(block, letters, shortest, alphabet.nucleotides):
         place = slice(begins[number], begins[number] + lengths[number])
         suspect = suspicion(
             block.id_of(number),
@@ -159,11 +180,10 @@ def _add(
         )
         if suspect is not None:
             if suspect.refusal:
-                return False
+                raise _NotPlain
             found.findings.suspect(suspect, before + number)
         elif rules.refuses_nucleotides and is_short_nucleotides(letters[place]):
             found.findings.short_nucleotides(int(lengths[number]), before + number)
-    shortest, longest = int(lengths.min()), int(lengths.max())
     if longest > rules.max_length:
         long = (lengths > rules.max_length).nonzero()[0]
         found.findings.add_all(LONG_KINDS[rules.long], (before + long).tolist())
@@ -176,21 +196,22 @@ def _add(
     enough = (1 - NUCLEOTIDE_SHARE) * found.size_bytes
     if rules.refuses_nucleotides and found.others <= enough:
         found.others += divider().others(letters, enough - found.others)
-    found.counts += _counts(letters, begins, lengths, rules, duplicate_index)
-    return True
+    return _counts(letters, begins, lengths, longest > rules.max_length, rules, duplicate_index)
 
 
-def _candidates(block: Block, letters: bytes, nucleotides: bool) -> list[int]:
+def _candidates(block: Block, letters: bytes, shortest: int, nucleotides: bool) -> list[int]:
     """Return which records may be suspect, as far as that is quickly told.
 
     Args:
         block: The records.
         letters: Its letters in upper case.
+        shortest: Letters of the shortest sequence.
         nucleotides: Whether they are in the alphabet.
     """
     begins, lengths = block.begins, block.lengths
     found = set() if nucleotides else set(block.coded)
-    for number in (lengths <= LONGEST_ID).nonzero()[0].tolist():
+    short = (lengths <= LONGEST_ID).nonzero()[0].tolist() if shortest <= LONGEST_ID else ()
+    for number in short:
         written = block.letters[begins[number] : begins[number] + lengths[number]]
         if may_be_nothing(written) or may_be_id(block.id_of(number), written):
             found.add(number)
@@ -217,34 +238,33 @@ def _counts(
     letters: bytes,
     begins: Integers,
     lengths: Integers,
+    long: bool,
     rules: ReadingRules,
     duplicate_index: DuplicateIndex | None,
 ) -> Counts:
-    """Count what of a block's sequences goes through the model; ids are not counted."""
-    longest = rules.max_length
+    """Count what of a block's sequences goes through the model; ids are not counted.
+
+    Args:
+        long: Whether some are too long.
+    """
     firsts = np.ones(len(lengths), np.bool_)
-    long = lengths > longest
-    if rules.long == "truncate":
-        lengths = np.minimum(lengths, longest)
-    elif rules.long == "skip":
-        begins, lengths, firsts = begins[~long], lengths[~long], firsts[~long]
+    if long and rules.long == "truncate":
+        lengths = np.minimum(lengths, rules.max_length)
+    elif long and rules.long == "skip":
+        kept = lengths <= rules.max_length
+        begins, lengths, firsts = begins[kept], lengths[kept], firsts[kept]
     embedded, residues = len(lengths), int(lengths.sum())
-    if rules.long == "window" and long.any():
+    if long and rules.long == "window":
         cuts = [
             (begin + start, end - start, start == 0)
             for begin, length in zip(begins.tolist(), lengths.tolist(), strict=True)
-            for start, end in windows(length, longest)
+            for start, end in windows(length, rules.max_length)
         ]
         begins, lengths, firsts = np.array(cuts).T
     if duplicate_index is not None:
         duplicate_index.extend(letters, begins, lengths, firsts)
     tokens = rules.alphabet.tokens(lengths)
-    return Counts(
-        sequences=embedded,
-        residues=residues,
-        tokens=int(tokens.sum()),
-        squared_tokens=int(tokens @ tokens),
-    )
+    return Counts(embedded, residues, int(tokens.sum()), int(tokens @ tokens))
 
 
 def _repeats(ids: list[Integers]) -> int:

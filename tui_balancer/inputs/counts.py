@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from operator import add, attrgetter
 
 from tui_balancer.inputs.findings import Findings
+from tui_balancer.inputs.segments import Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,21 @@ class Counts:
 NOTHING = Counts()
 """Of a place without a sequence."""
 
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A shard of a large file, or a segment.
+
+    Attributes:
+        stretch: Where it is.
+        sha256: Of a segment's bytes; of a shard's segments, see `joint_sha256`.
+    """
+
+    stretch: Stretch
+    counts: Counts
+    sha256: str
+
+
 _values = attrgetter(*(field.name for field in fields(Counts)))
 
 
@@ -43,8 +59,10 @@ class Counted:
     Attributes:
         sha256: Of its raw bytes.
         findings: What is odd about its records, but for repeated ids.
+        segments: What its segments hold, if they were counted in the same pass.
     """
 
     counts: Counts
     sha256: str
     findings: Findings
+    segments: tuple[Shard, ...] = ()

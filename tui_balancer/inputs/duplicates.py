@@ -5,11 +5,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from tui_balancer.inputs.blocks import Integers, divider
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 @dataclass

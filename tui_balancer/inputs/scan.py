@@ -7,13 +7,14 @@ processes scan large inputs, see `run.prepare.scan_processes`.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tui_balancer.failures import FailureCause
 from tui_balancer.inputs.counting import count_plain
-from tui_balancer.inputs.counts import NOTHING, Counted, Counts
+from tui_balancer.inputs.counts import NOTHING, Counted, Counts, Shard
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.examples import report
 from tui_balancer.inputs.fasta import FastaStream
@@ -21,23 +22,9 @@ from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.inputs.findings import Findings
 from tui_balancer.inputs.locating import InputError
 from tui_balancer.inputs.records import ReadingRules
-from tui_balancer.inputs.segments import Stretch, grouped, joint, joint_sha256, segments
+from tui_balancer.inputs.segments import Stretch, bounds, grouped, joint, joint_sha256, segments
 from tui_balancer.inputs.windows import pieces
 from tui_balancer.notices import Notices
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """A shard of a large file.
-
-    Attributes:
-        stretch: Where it is.
-        sha256: Of its segments, see `joint_sha256`.
-    """
-
-    stretch: Stretch
-    counts: Counts
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +51,10 @@ class FileScan:
     segments: tuple[Stretch, ...] = ()
     shards: tuple[Shard, ...] = ()
     cause: FailureCause = FailureCause.NONE
+
+
+_NOTHING_COUNTED = Counted(NOTHING, "", Findings())
+"""Of a file that cannot be used."""
 
 
 class ScanStopped(Exception):
@@ -119,17 +110,17 @@ def scan_file(
         ScanStopped: `stop` was set before the end of the file.
     """
     scanner = _Scanner(file, rules, stop, duplicate_index)
-    result, findings = scanner.whole()
+    result, found = scanner.whole()
     if not result.error and result.size_bytes > rules.segment_bytes:
-        result = scanner.divided(result, shard_bytes)
+        result = scanner.divided(result, found.segments, shard_bytes)
     elif duplicate_index is not None:
         duplicate_index.end_file(usable=not result.error)
     if not result.error and notices is not None:
-        report(result.input, result.counts, findings, notices)
+        report(file, result.counts, found.findings, notices)
     return result
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Scanner:
     """Counts what is in one file."""
 
@@ -138,14 +129,15 @@ class _Scanner:
     stop: threading.Event | None
     duplicate_index: DuplicateIndex | None
 
-    def whole(self) -> tuple[FileScan, Findings]:
-        """Count what is in the file as a whole."""
+    def whole(self) -> tuple[FileScan, Counted]:
+        """Count what is in the file as a whole, and in its segments if it is plain."""
         file, size_bytes, mtime_ns = self.file, 0, 0
         try:
             # Taken before the reading, so that a change during it shows as a newer time.
-            status = file.path.stat()
+            status = os.stat(file.source)  # noqa: PTH116 - there may be a million
             size_bytes, mtime_ns = status.st_size, status.st_mtime_ns
-            found = self._counted()
+            large = size_bytes > self.rules.segment_bytes
+            found = self._counted(bounds(file.path, self.rules.segment_bytes) if large else ())
         except InputError as error:
             bad = FileScan(
                 file,
@@ -154,26 +146,25 @@ class _Scanner:
                 error=str(error),
                 cause=error.cause,
             )
-            return bad, Findings()
+            return bad, _NOTHING_COUNTED
         except OSError as error:
             text = f"cannot be read: {error.strerror or error}"
-            return FileScan(file, error=text, cause=FailureCause.UNREADABLE), Findings()
-        return FileScan(file, found.counts, found.sha256, size_bytes, mtime_ns), found.findings
+            return FileScan(file, error=text, cause=FailureCause.UNREADABLE), _NOTHING_COUNTED
+        return FileScan(file, found.counts, found.sha256, size_bytes, mtime_ns), found
 
-    def divided(self, whole: FileScan, shard_bytes: int | None) -> FileScan:
-        """Count what is in the segments of a good file, if it has several, and in its shards."""
+    def divided(self, whole: FileScan, known: Sequence[Shard], shard_bytes: int | None) -> FileScan:
+        """Count what is in the segments of a good file, if it has several, and in its shards.
+
+        Args:
+            known: What is in its segments, if they were counted along with it.
+        """
         index, path = self.duplicate_index, self.file.path
         size = shard_bytes if shard_bytes is not None else whole.size_bytes
-        ended = len(index.ends) if index is not None else 0
-        found: list[Shard] = []
+        ended = len(index.ends) - len(known) if index is not None else 0
+        cuts, found = tuple(one.stretch for one in known), known
         try:
-            cuts = segments(path, self.rules.segment_bytes)
-            if cuts and (index is not None or size < whole.size_bytes):
-                if index is not None:
-                    index.forget_file()
-                found = [self._segment(cut) for cut in cuts]
-            elif index is not None:
-                index.end_file(usable=True)
+            if not known:
+                cuts, found = self._segments(counted=index is not None or size < whole.size_bytes)
             status = path.stat()
             same = (status.st_size, status.st_mtime_ns) == (whole.size_bytes, whole.mtime_ns)
         except (InputError, OSError):
@@ -192,18 +183,32 @@ class _Scanner:
         shards = [_joint(group) for group in grouped(found, size, self.rules.segment_bytes)]
         return replace(whole, segments=cuts, shards=tuple(shards) if len(shards) > 1 else ())
 
+    def _segments(self, *, counted: bool) -> tuple[tuple[Stretch, ...], Sequence[Shard]]:
+        """Return the segments of a file that was counted whole, and what is in each if asked."""
+        index = self.duplicate_index
+        cuts = segments(self.file.path, self.rules.segment_bytes)
+        if cuts and counted:
+            if index is not None:
+                index.forget_file()
+            return cuts, [self._segment(cut) for cut in cuts]
+        if index is not None:
+            index.end_file(usable=True)
+        return cuts, ()
+
     def _segment(self, stretch: Stretch) -> Shard:
         """Count what is in a segment, which is a file in the index."""
-        found = self._counted(stretch)
+        found = self._counted(stretch=stretch)
         if self.duplicate_index is not None:
             self.duplicate_index.end_file(usable=True)
         return Shard(stretch, found.counts, found.sha256)
 
-    def _counted(self, stretch: Stretch | None = None) -> Counted:
-        """Count what is in the file or a stretch of it, and note its pieces."""
-        path, rules = self.file.path, self.rules
-        plain = count_plain(path, rules, self.duplicate_index, self._check_stop, stretch)
-        return plain or self._streamed(FastaStream(path, rules, stretch))
+    def _counted(self, cuts: Sequence[int] = (), stretch: Stretch | None = None) -> Counted:
+        """Count what is in the file or a stretch of it, and note its pieces; see `count_plain`."""
+        file, rules = self.file, self.rules
+        plain = count_plain(
+            file.source, rules, self.duplicate_index, self._check_stop, stretch, cuts
+        )
+        return plain or self._streamed(FastaStream(file.path, rules, stretch))
 
     def _streamed(self, stream: FastaStream) -> Counted:
         """Count record by record."""

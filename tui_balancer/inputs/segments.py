@@ -64,19 +64,33 @@ def segments(path: Path, segment_bytes: int, within: Stretch | None = None) -> t
     Raises:
         OSError: The file cannot be read.
     """
+    cuts = bounds(path, segment_bytes, within)
+    if not cuts:
+        # A pipe, too: to open it would be to wait for a writer.
+        return ()
+    found = []
+    before = within.before if within is not None else 0
+    with path.open("rb") as file:
+        for begin, end in pairwise(cuts):
+            found.append(Stretch(begin, end, before))
+            before += _headers(file, begin, end)
+    return tuple(found)
+
+
+def bounds(path: Path, segment_bytes: int, within: Stretch | None = None) -> tuple[int, ...]:
+    """Return where a file's segments begin, and where the last one ends; see `segments`.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     status = path.stat()
     if status.st_size <= segment_bytes or not S_ISREG(status.st_mode):
         return ()
     with path.open("rb") as file:
         if is_packed(file.read(HEAD_BYTES)):
             return ()
-        whole = within or Stretch(0, status.st_size)
-        found = []
-        before = whole.before
-        for begin, end in pairwise(_bounds(file, whole, segment_bytes)):
-            found.append(Stretch(begin, end, before))
-            before += _headers(file, begin, end)
-    return tuple(found) if len(found) > 1 or within is not None else ()
+        found = tuple(_bounds(file, within or Stretch(0, status.st_size), segment_bytes))
+    return found if len(found) > 2 or within is not None else ()
 
 
 def grouped(parts: Sequence[_Part], size: int, segment_bytes: int) -> tuple[Sequence[_Part], ...]:

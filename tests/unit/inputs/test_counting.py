@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui_balancer.alphabets import NUCLEOTIDE, PROTEIN, Alphabet
-from tui_balancer.inputs import counting
+from tui_balancer.inputs import blocks
 from tui_balancer.inputs import scan as module
 from tui_balancer.inputs.counting import count_plain
 from tui_balancer.inputs.duplicates import DuplicateIndex
 from tui_balancer.inputs.finding.discovery import InputFile
 from tui_balancer.inputs.records import ReadingRules
 from tui_balancer.inputs.scan import FileScan, scan_file
+from tui_balancer.inputs.segments import SEGMENT_BYTES
 from tui_balancer.notices import Notice, Notices
 
 File = tuple[list[tuple[str, list[str]]], str, str]
@@ -58,6 +59,7 @@ def rules(*alphabets: Alphabet) -> st.SearchStrategy[ReadingRules]:
         max_length=st.integers(1, 12),
         allow_nucleotide=st.booleans(),
         long=st.sampled_from(["truncate", "window", "skip"]),
+        segment_bytes=st.sampled_from([9, SEGMENT_BYTES]),
         strict=st.booleans(),
         alphabet=st.sampled_from(alphabets),
     )
@@ -72,7 +74,7 @@ def both_ways(
         for _ in range(2):
             duplicate_index = DuplicateIndex()
             notices = Notices()
-            found = scan_file(file, how, duplicate_index=duplicate_index, notices=notices)
+            found = scan_file(file, how, None, duplicate_index, shard_bytes=20, notices=notices)
             answers.append((found, duplicate_index, notices.all()))
             patch.setattr(module, "count_plain", lambda *arguments: None)
     return tuple(answers)
@@ -110,7 +112,7 @@ def come_to_the_same(
     # What stands for a character that is lost becomes a byte that is not UTF-8.
     path.write_bytes(text.encode().replace("\N{REPLACEMENT CHARACTER}".encode(), b"\xd7"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counting, "_BLOCK_BYTES", block)
+        patch.setattr(blocks, "_BLOCK_BYTES", block)
         fast, slow = both_ways(path, how)
     assert fast == slow
 
@@ -142,8 +144,8 @@ def test_plain_files_are_counted_without_the_slower_way(
 def test_records_longer_than_a_block_are_counted_and_those_of_no_protein_left_to_the_slower_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: int
 ) -> None:
-    monkeypatch.setattr(counting, "_BLOCK_BYTES", 50)
-    monkeypatch.setattr(counting, "_LONGEST_BLOCKS", 8)
+    monkeypatch.setattr(blocks, "_BLOCK_BYTES", 50)
+    monkeypatch.setattr(blocks, "_LONGEST_BLOCKS", 8)
     path = tmp_path / "long.fasta"
     long = "MKVLLAWTYR" * 7 + "\n"
     path.write_text(f">a\nMKV\n>titin\n{long * lines}>b\nMK\n")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
 import re
 from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tui_balancer.inputs.blocks import read_blocks
 from tui_balancer.inputs.content import read_fasta
 from tui_balancer.inputs.counting import count_plain
 from tui_balancer.inputs.counts import NOTHING, Counted
@@ -205,10 +208,29 @@ def test_a_file_that_changes_between_two_looks_of_the_scan_is_refused(
     monkeypatch.setattr("tui_balancer.inputs.scan.count_plain", counting)
     duplicate_index = DuplicateIndex()
     result = scan_file(InputFile(str(path), path.name), RULES, duplicate_index=duplicate_index)
-    assert len(looked) == 3
+    assert len(looked) == 1
     assert result.error == "it changed while it was read"
     assert (result.segments, list(duplicate_index.ends), len(duplicate_index.lengths)) == (
         (),
         [0],
         0,
     )
+
+
+def test_a_file_that_breaks_off_in_a_later_segment_leaves_nothing_in_the_census(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, b">a\nMKVLAAGIVG\n>b\nACDE\n>c\nMK\n")
+    begun: list[int] = []
+
+    def blocks(read: Callable[[int], bytes], left: int) -> Iterator[bytes]:
+        begun.append(left)
+        if len(begun) > 1:
+            raise OSError(errno.EIO, "Input/output error")
+        return read_blocks(read, left)
+
+    monkeypatch.setattr("tui_balancer.inputs.counting.read_blocks", blocks)
+    duplicate_index = DuplicateIndex()
+    result = scan_file(InputFile(str(path), path.name), RULES, duplicate_index=duplicate_index)
+    assert result.error == "cannot be read: Input/output error"
+    assert (list(duplicate_index.ends), len(duplicate_index.lengths)) == ([0], 0)

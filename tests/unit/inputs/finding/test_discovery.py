@@ -1,7 +1,9 @@
 """Files, folders and globs become one ordered list of inputs without repeats."""
 
+import builtins
 import errno
 import gzip
+import io
 import lzma
 import os
 from pathlib import Path
@@ -202,7 +204,7 @@ def test_what_is_no_file_in_a_folder_is_left_out_and_told(tmp_path: Path) -> Non
 
 def refusing(monkeypatch: pytest.MonkeyPatch, refused: Path) -> None:
     """Let nobody read a file or folder, not even root."""
-    search, open_file = os.scandir, Path.open
+    search, open_file = os.scandir, open
 
     def scandir(path: str | int) -> Any:
         # A descriptor is what Python removes folders by.
@@ -210,13 +212,14 @@ def refusing(monkeypatch: pytest.MonkeyPatch, refused: Path) -> None:
             raise PermissionError(errno.EACCES, "Permission denied")
         return search(path)
 
-    def opened(path: Path, *how: Any, **more: Any) -> Any:
-        if path == refused:
+    def opened(path: str | Path | int, *how: Any, **more: Any) -> Any:
+        if not isinstance(path, int) and Path(path) == refused:
             raise PermissionError(errno.EACCES, "Permission denied")
         return open_file(path, *how, **more)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    monkeypatch.setattr(Path, "open", opened)
+    for module in (builtins, io):
+        monkeypatch.setattr(module, "open", opened)
 
 
 @pytest.mark.parametrize("name", ["closed.fa", "closed.dat", "closed"])
