@@ -205,7 +205,7 @@ class FinishTimes:
         rate = self._device_pool.rate(record)
         if rate is None:
             return
-        active, queue = record.active, record.queue
+        active = record.active
         if rate > self.fastest:
             self.fastest = rate
         waiting = self._device_pool.waiting_cost(record, rate)
@@ -218,8 +218,13 @@ class FinishTimes:
                 running_end, flow = active.reported + left / rate, rate
         end = (running_end if running_end > now else now) + waiting / rate
         at_work = not record.free
-        if queue and at_work and end - now >= self.gain_seconds:
-            self._all_refuse.clear()
+        queued = running = busy = None
+        if at_work and record.queue:
+            queued = end
+            if end - now >= self.gain_seconds:
+                self._all_refuse.clear()
+        if at_work and flow:
+            busy, running = end, running_end
         position = record.position
         old = self._places.get(position, _NOWHERE)
         new = self._places[position] = _Place(
@@ -228,9 +233,9 @@ class FinishTimes:
             work,
             flow,
             rate if at_work else 0.0,
-            end if queue and at_work else None,
-            end if flow and at_work else None,
-            running_end if flow and at_work else None,
+            queued,
+            busy,
+            running,
         )
         self._work += new.work - old.work
         self._flow += new.flow - old.flow

@@ -288,7 +288,7 @@ def best_to_steal(
         start: Seconds until the thief has the model.
     """
     meeting = max(0.0, remaining - start) / (1 / victim_rate + 1 / thief_rate)
-    below, above = waiting.around(meeting)
+    below, above, count = waiting.around(meeting)
     # Below the intersection the victim ends last, above it the thief.
     with_below = remaining - below.cost / victim_rate if below is not None else math.inf
     with_above = start + above.cost / thief_rate if above is not None else math.inf
@@ -300,5 +300,5 @@ def best_to_steal(
         return with_above, above
     if not 0 < below.cost <= meeting / 2:
         return with_below, below
-    alike = min(int(meeting // below.cost), waiting.count_up_to(meeting))
+    alike = min(int(meeting // below.cost), count)
     return remaining - alike * below.cost / victim_rate, below

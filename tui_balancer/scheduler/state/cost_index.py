@@ -39,16 +39,15 @@ class CostIndex:
         del self._units[place]
         del self._costs[place]
 
-    def around(self, cost: float) -> tuple[Unit | None, Unit | None]:
-        """Return the costliest unit of at most `cost` FLOPs and the cheapest above it."""
-        split = self.count_up_to(cost)
-        below = self._units[split - 1] if split else None
-        above = self._units[split] if split < len(self._units) else None
-        return below, above
+    def around(self, cost: float) -> tuple[Unit | None, Unit | None, int]:
+        """Return the costliest unit of at most `cost` FLOPs, the cheapest above it, and a count.
 
-    def count_up_to(self, cost: float) -> int:
-        """Return how many units cost at most so many FLOPs."""
-        return bisect_right(self._costs, cost)
+        That is the number of units of at most `cost` FLOPs.
+        """
+        units, count = self._units, bisect_right(self._costs, cost)
+        below = units[count - 1] if count else None
+        above = units[count] if count < len(units) else None
+        return below, above, count
 
     def _place(self, unit: Unit) -> int:
         first = bisect_left(self._costs, unit.cost)

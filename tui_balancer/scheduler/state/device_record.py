@@ -200,8 +200,11 @@ class DeviceRecord:
             return 0.0
         if active.held:
             return active.left
-        # An overdue batch does not count as another one.
-        return max(0.0, active.left - min(active.in_flight, (now - active.reported) * rate))
+        done = (now - active.reported) * rate
+        if done > active.in_flight:
+            # An overdue batch does not count as another one.
+            done = active.in_flight
+        return max(0.0, active.left - done)
 
     def metrics(self, now: float, rate: float | None, waiting: float, ahead: int) -> DeviceMetrics:
         """Return its metrics.

@@ -325,6 +325,6 @@ class SchedulerState:
         active = self.units.grant(unit, record.device, record.incarnation, now)
         self.device_pool.begin(record, active, now)
         record.started(active, now, self.device_pool.rate(record))
-        self.balancer.note(record)
+        self.balancer.finish_times.note(record, now)
         self.log.add(LeaseEvent, *active.lease.named)
         return active
